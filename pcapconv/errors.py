@@ -1,0 +1,53 @@
+"""Every exception that pcapconv raises, by whose fault it is.
+
+All derive from `PcapconvError`; nothing else escapes the library, on any input.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pcapconv.report import Report
+
+
+class PcapconvError(Exception):
+    """Base of all: pcapconv refuses, or cannot read or write."""
+
+    exit_code = 1
+
+
+class FormatError(PcapconvError):
+    """The input's fault: not a capture, or one that cannot be read."""
+
+
+class DamageError(FormatError):
+    """The input is damaged, and `strict` forbids going on."""
+
+
+class TargetError(PcapconvError):
+    """The target format cannot hold what the capture says."""
+
+
+class LossError(PcapconvError):
+    """Something would be lost, and `on_loss="fail"` forbids it. `report` says what."""
+
+    exit_code = 4
+
+    def __init__(self, message: str, report: Report) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+class UsageError(PcapconvError):
+    """The caller's mistake: an option that makes no sense, or a target format nobody named."""
+
+    exit_code = 2
+
+
+class FileError(PcapconvError):
+    """A file cannot be opened, read, written or replaced."""
+
+
+class NeedsNanoseconds(TargetError):
+    """Packets went out in microseconds before an interface came that needs nanoseconds; start again with them."""

@@ -1,0 +1,337 @@
+"""Every open() of the program: sources, outputs that appear whole or not at all, stdin and stdout.
+
+Strategy: an output file has no name until it is complete (O_TMPFILE), so that not even a kill leaves anything behind;
+where the system cannot do that it has a temporary name in the same directory, which goes away on any error. What is not
+a plain file (a pipe, a device, an object that was handed in) is written as it comes, unless the caller says that
+nothing may appear before all is well: then the bytes wait in an unnamed temporary file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import secrets
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+from pcapconv.errors import FileError
+
+Readable = str | os.PathLike[str] | BinaryIO
+Writable = str | os.PathLike[str] | BinaryIO
+
+STDIO = "-"
+
+
+class Source:
+    """Bytes to read. `name` is for messages; `size` is what a plain file holds from here on, None for anything else."""
+
+    def __init__(self, file: Any, name: str, *, owned: bool) -> None:
+        self._file = file
+        self._owned = owned
+        self._readinto: Any = getattr(file, "readinto", None)
+        self.name = name
+        self.size: int | None = None
+        self.position = 0  # bytes read so far
+        self._start: int | None = None
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            if file.seekable():
+                self._start = file.tell()
+                end = file.seek(0, os.SEEK_END)
+                file.seek(self._start)
+                self.size = end - self._start if end > self._start else None  # devices and the like say 0
+
+    @property
+    def seekable(self) -> bool:
+        """Whether `rewind` works."""
+        return self._start is not None
+
+    def readinto(self, room: memoryview) -> int:
+        """Read what is there, at most until `room` is full; 0 at the end. Raises FileError."""
+        try:
+            if self._readinto is not None:
+                count = self._readinto(room) or 0
+            else:
+                data = self._file.read(len(room)) or b""
+                count = len(data)
+                room[:count] = data
+        except OSError as error:
+            raise FileError(f"{self.name}: cannot read: {_reason(error)}") from error
+        self.position += count
+        return count
+
+    def peek(self, offset: int, count: int) -> bytes:
+        """The bytes at an offset from where it was opened, without moving. Only where `seekable`. Raises FileError."""
+        assert self._start is not None
+        try:
+            here = self._file.tell()
+            self._file.seek(self._start + offset)
+            data: bytes = self._file.read(count)
+            self._file.seek(here)
+        except OSError as error:
+            raise FileError(f"{self.name}: cannot read: {_reason(error)}") from error
+        return data
+
+    def rewind(self) -> None:
+        """Back to where it was opened."""
+        assert self._start is not None
+        self._file.seek(self._start)
+        self.position = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._owned:
+            self._file.close()
+
+
+def open_source(place: Readable) -> Source:
+    """A path, `-` for stdin, or a binary file object, which stays open. Raises FileError."""
+    if not isinstance(place, str | os.PathLike):
+        return Source(place, str(getattr(place, "name", "input")), owned=False)
+    if place == STDIO:
+        return Source(_standard(sys.stdin, "stdin", "rb"), "stdin", owned=False)
+    name = os.fspath(place)
+    try:
+        file = io.FileIO(name, "rb")
+    except OSError as error:
+        raise FileError(f"{name}: cannot open: {_reason(error)}") from error
+    if hasattr(os, "posix_fadvise"):
+        with contextlib.suppress(OSError):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
+    return Source(file, name, owned=True)
+
+
+class Target:
+    """Where an output goes. Use it as a context manager: left without `commit`, nothing of a plain file remains.
+
+    `file` takes the bytes, from `start` on. `seekable` tells that it can be gone back in.
+    """
+
+    def __init__(self, file: Any, name: str, *, seekable: bool = True) -> None:
+        self.file = file
+        self.name = name
+        self.seekable = seekable
+        self.start: int = file.tell() if seekable else 0
+
+    def restart(self) -> None:
+        """Forget what was written. Only where `seekable`."""
+        self.file.seek(self.start)
+        self.file.truncate()
+
+    def commit(self) -> None:
+        """The output is complete: let it appear."""
+
+    def abandon(self) -> None:
+        """The output is not wanted: let it go."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.abandon()
+
+
+class _Stream(Target):
+    """A pipe, a device, or an object that was handed in: bytes go out as they come."""
+
+    def __init__(self, file: Any, name: str, *, owned: bool, seekable: bool = False) -> None:
+        super().__init__(file, name, seekable=seekable)
+        self._owned = owned
+
+    def abandon(self) -> None:
+        if self._owned:
+            self.file.close()
+
+
+class _Spooled(Target):
+    """Bytes for a stream that must not see any before all is well."""
+
+    def __init__(self, stream: Target) -> None:
+        super().__init__(tempfile.TemporaryFile(buffering=0), stream.name)  # noqa: SIM115 - closed by abandon
+        self._stream = stream
+
+    def commit(self) -> None:
+        self.file.seek(0)
+        try:
+            shutil.copyfileobj(self.file, self._stream.file, 1 << 18)
+        except OSError as error:
+            raise FileError(f"{self.name}: cannot write: {_reason(error)}") from error
+        self._stream.commit()
+
+    def abandon(self) -> None:
+        self.file.close()
+        self._stream.abandon()
+
+
+class _PlainFile(Target):
+    """A file that gets its name when it is complete."""
+
+    def __init__(self, path: Path, name: str, *, force: bool) -> None:
+        self._path = path
+        self._force = force
+        self._temporary: Path | None = None
+        try:
+            super().__init__(self._create(), name)
+        except OSError as error:
+            raise FileError(f"{name}: cannot create: {_reason(error)}") from error
+        with contextlib.suppress(OSError):  # a file that is replaced keeps its permissions
+            os.chmod(self.file.fileno(), stat.S_IMODE(path.stat().st_mode))  # noqa: PTH101 - a descriptor
+
+    def _create(self) -> io.FileIO:
+        if hasattr(os, "O_TMPFILE") and Path("/proc/self/fd").is_dir():
+            with contextlib.suppress(OSError):
+                return io.FileIO(os.open(self._path.parent, os.O_TMPFILE | os.O_RDWR, 0o666), "rb+")
+        self._temporary = self._path.with_name(f".pcapconv-{secrets.token_hex(8)}.tmp")
+        return io.FileIO(os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666), "rb+")
+
+    def commit(self) -> None:
+        try:
+            if self._temporary is None:
+                self._link()
+            if self._temporary is not None:
+                self._rename()
+        except FileExistsError as error:
+            raise FileError(_exists(self.name)) from error
+        except OSError as error:
+            raise FileError(f"{self.name}: cannot create: {_reason(error)}") from error
+
+    def _link(self) -> None:
+        """Give the nameless file its name, or, where that one is taken and may be, a temporary one."""
+        proc = f"/proc/self/fd/{self.file.fileno()}"
+        directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:  # dst_dir_fd makes Python call linkat, which follows the link in /proc
+            try:
+                os.link(proc, self._path.name, dst_dir_fd=directory)
+            except FileExistsError:
+                if not self._force:
+                    raise
+                temporary = self._path.with_name(f".pcapconv-{secrets.token_hex(8)}.tmp")
+                os.link(proc, temporary.name, dst_dir_fd=directory)
+                self._temporary = temporary
+        finally:
+            os.close(directory)
+
+    def _rename(self) -> None:
+        assert self._temporary is not None
+        if self._force:
+            self._temporary.replace(self._path)
+        else:  # a link refuses a name that has been taken meanwhile, a rename would not
+            try:
+                self._path.hardlink_to(self._temporary)
+            except OSError as error:
+                if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
+                    raise
+                if self._path.exists():
+                    raise FileExistsError(self._path) from error
+                self._temporary.rename(self._path)
+            else:
+                self._temporary.unlink()
+        self._temporary = None
+
+    def abandon(self) -> None:
+        self.file.close()
+        if self._temporary is not None:
+            self._temporary.unlink(missing_ok=True)
+            self._temporary = None
+
+
+def open_target(place: Writable, *, force: bool = False, whole: bool = False) -> Target:
+    """A path, `-` for stdout, or a binary file object, which stays open.
+
+    `force` allows an existing file to be replaced. `whole` promises that also a stream sees nothing before `commit`.
+    Raises FileError.
+    """
+    if not isinstance(place, str | os.PathLike):
+        seekable = _can_go_back(place)
+        return _streamed(_Stream(place, str(getattr(place, "name", "output")), owned=False, seekable=seekable), whole)
+    if place == STDIO:
+        stdout = _standard(sys.stdout, "stdout", "wb")
+        if stdout.isatty():
+            raise FileError("stdout is a terminal: a capture is not for reading; name a file, or pipe it into a program")
+        return _streamed(_Stream(stdout, "stdout", owned=False), whole)
+    name = os.fspath(place)
+    path = Path(os.path.realpath(place))  # a symbolic link stays, what it points at is replaced
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return _PlainFile(path, name, force=force)
+    except OSError as error:
+        raise FileError(f"{name}: cannot create: {_reason(error)}") from error
+    if stat.S_ISREG(mode):
+        if not force:
+            raise FileError(_exists(name))
+        return _PlainFile(path, name, force=force)
+    try:
+        return _streamed(_Stream(io.FileIO(path, "wb"), name, owned=True), whole)
+    except OSError as error:
+        raise FileError(f"{name}: cannot write: {_reason(error)}") from error
+
+
+def write_text(place: str | os.PathLike[str], text: str, *, force: bool = True) -> None:
+    """A report or the like, as UTF-8, whole or not at all; `-` is stdout. Raises FileError."""
+    if place == STDIO:
+        target: Target = _Stream(_standard(sys.stdout, "stdout", "wb"), "stdout", owned=False)
+    else:
+        target = open_target(place, force=force)
+    with target:
+        with writing(target.name):
+            write_all(target.file, memoryview(text.encode()))
+        target.commit()
+
+
+@contextlib.contextmanager
+def writing(name: str) -> Iterator[None]:
+    """Turns what the system says against writing into a FileError."""
+    try:
+        yield
+    except OSError as error:
+        raise FileError(f"{name}: cannot write: {_reason(error)}") from error
+
+
+def write_all(file: Any, view: memoryview) -> None:
+    """Write the bytes to a file object, however many it takes at a time."""
+    while view:
+        written = file.write(view)
+        if written is not None:
+            view = view[written:]
+        elif not isinstance(file, io.RawIOBase):  # an object that does not say; a raw one would be busy
+            return
+
+
+def _can_go_back(file: Any) -> bool:
+    try:
+        return bool(file.seekable()) and "a" not in str(getattr(file, "mode", ""))
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+def _streamed(stream: Target, whole: bool) -> Target:
+    return _Spooled(stream) if whole else stream
+
+
+def _standard(stream: Any, name: str, mode: str) -> Any:
+    """The bytes under sys.stdin or sys.stdout."""
+    if stream is None:
+        raise FileError(f"{name} is closed")
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return getattr(stream, "buffer", stream)
+    return io.FileIO(descriptor, mode, closefd=False)
+
+
+def _exists(name: str) -> str:
+    return f"{name}: exists already; --force (force=True) replaces it"
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,108 @@
+"""Which formats there are, and which one a capture is in: by its content, never by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Protocol
+
+from pcapconv.errors import FormatError, UsageError
+from pcapconv.files import Source
+from pcapconv.formats import pcap_layout, pcapng_layout
+from pcapconv.formats.pcap_reader import PcapReader
+from pcapconv.formats.pcap_writer import PcapWriter
+from pcapconv.formats.pcapng_reader import PcapngReader
+from pcapconv.formats.pcapng_writer import PcapngWriter
+from pcapconv.formats.window import WINDOW_SIZE, Window
+from pcapconv.model import Item
+from pcapconv.output import Output
+
+FORMATS = ("pcap", "pcapng")
+
+_SUFFIXES = {".pcap": "pcap", ".cap": "pcap", ".pcapng": "pcapng", ".ntar": "pcapng"}
+
+# How the files begin that people take for captures.
+_OTHERS = (
+    (b"\x1f\x8b", "a gzip file; decompress it first: gzip -d"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard file; decompress it first: zstd -d"),
+    (b"\xfd7zXZ\x00", "an xz file; decompress it first: xz -d"),
+    (b"BZh", "a bzip2 file; decompress it first: bzip2 -d"),
+    (b"\x04\x22\x4d\x18", "an LZ4 file; decompress it first: lz4 -d"),
+    (b"PK\x03\x04", "a zip file; unpack it first"),
+    (b"snoop\x00\x00\x00", "a snoop capture; editcap -F pcapng converts it"),
+    (b"GMBU", "a Network Monitor capture; editcap -F pcapng converts it"),
+    (b"RTSS", "a Network Monitor capture; editcap -F pcapng converts it"),
+    (b"iptrace ", "an AIX iptrace capture; editcap -F pcapng converts it"),
+    (b"\x7fELF", "a program"),
+)
+
+
+class Reader(Protocol):
+    """Reads one format: `items` gives a capture in file order."""
+
+    format: str
+
+    def items(self) -> Iterator[Item]:
+        """The capture's items. Raises FormatError, and FileError when the system refuses."""
+        ...
+
+
+class Writer(Protocol):
+    """Writes one format: takes items in file order, then `finish`. `losses` counts what the format cannot hold."""
+
+    format: str
+    packets: int
+
+    @property
+    def losses(self) -> dict[str, int]:
+        """Kind → count."""
+        ...
+
+    def write(self, item: Item) -> None:
+        """Write one item. Raises TargetError, and FileError when the system refuses."""
+        ...
+
+    def finish(self) -> None:
+        """Write what is left."""
+        ...
+
+
+def open_reader(source: Source, window_size: int = WINDOW_SIZE) -> Reader:
+    """The reader for what the source holds. Raises FormatError when that is not a capture."""
+    window = Window(source, window_size)
+    window.fill(4)
+    first = bytes(window.buffer[window.start : min(window.stop, window.start + 16)])
+    if first[:4] in pcap_layout.MAGICS:
+        return PcapReader(window, first[:4])
+    if first[:4] == pcapng_layout.SECTION_HEADER.to_bytes(4, "big"):
+        return PcapngReader(window)
+    if not first:
+        raise FormatError(f"{source.name}: the file is empty, not a pcap or pcapng capture")
+    if pcapng_layout.from_text_transfer(first):
+        raise FormatError(
+            f"{source.name}: a pcapng capture damaged by a text-mode transfer (FTP or HTTP), which changed its line ends: "
+            f"it begins with {first[:4].hex(' ')}; transfer it again in binary mode"
+        )
+    what = next((f": it is {what}" for start, what in _OTHERS if first.startswith(start)), "")
+    raise FormatError(f"{source.name}: not a pcap or pcapng capture, it begins with {first.hex(' ')}{what}")
+
+
+def target_format(name: str | None, to: str | None) -> str:
+    """The format to write: `to`, or else by the output's suffix. Raises UsageError when neither tells."""
+    if to is not None:
+        if to not in FORMATS:
+            raise UsageError(f"--to {to}: the format is one of {', '.join(FORMATS)}")
+        return to
+    suffix = PurePath(name).suffix.lower() if name is not None else ""
+    if suffix not in _SUFFIXES:
+        known = ", ".join(_SUFFIXES)
+        place = "the output" if name is None else name
+        raise UsageError(f"{place}: its suffix does not tell the format ({known}); say --to pcap or --to pcapng")
+    return _SUFFIXES[suffix]
+
+
+def open_writer(name: str, output: Output, *, nanoseconds: bool = False) -> Writer:
+    """The writer for a format of `FORMATS`."""
+    if name == "pcap":
+        return PcapWriter(output, nanoseconds=nanoseconds)
+    return PcapngWriter(output)

@@ -1,0 +1,133 @@
+"""What a pcapng block's bytes say, for people and programs that ask.
+
+Strategy: names and types of options come from python-pcapng's schemas, one option at a time, so that one that it
+cannot decode costs nobody else. What the schemas lack or have wrong is done here; what nobody can decode is shown raw.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import cache
+from typing import Any
+
+from pcapng.blocks import KNOWN_BLOCKS
+from pcapng.structs import Option as Schema
+from pcapng.structs import Options as PcapngOptions
+
+from pcapconv import options
+from pcapconv.formats import pcapng_layout as layout
+from pcapconv.model import Block, ByteOrder, Interface
+from pcapconv.timestamps import format_time
+
+_SECRETS_AT = 8
+_NAME_RECORDS = {1: 4, 2: 16, 3: 6, 4: 8}  # record type → bytes of its address: IPv4, IPv6, EUI-48, EUI-64
+
+SECRETS = {
+    0x544C534B: "TLS key log",
+    0x5353484B: "SSH key log",
+    0x57474B4C: "WireGuard key log",
+    0x5A4E574B: "ZigBee NWK key",
+    0x5A415053: "ZigBee APS key",
+    0x55414B4C: "OPC UA key log",
+}
+
+# Newer than the schemas of python-pcapng 2.1.
+_NEWER = {
+    (layout.INTERFACE_DESCRIPTION, 18): Schema(18, "if_iana_tzname", "string"),
+    (layout.ENHANCED_PACKET, 8): Schema(8, "epb_processid_threadid", "bytes"),
+}
+_TICKS = {(layout.INTERFACE_STATISTICS, 2), (layout.INTERFACE_STATISTICS, 3)}  # isb_starttime, isb_endtime
+
+
+@cache
+def _schemas(block_type: int) -> dict[int, Any]:
+    """The schema of each option of a block type, by code."""
+    schemas = {1: Schema(1, "opt_comment", "string", True)}
+    for code, name in ((2988, "str"), (2989, "bytes"), (19372, "str"), (19373, "bytes")):
+        schemas[code] = Schema(code, "opt_custom", f"opt_custom_{name}", True)
+    fields = KNOWN_BLOCKS[block_type].schema if block_type in KNOWN_BLOCKS else []
+    for name, field, *_ in fields:
+        if name == "options":
+            schemas |= {schema.code: schema for schema in field.options_schema}
+    return schemas | {code: schema for (kind, code), schema in _NEWER.items() if kind == block_type}
+
+
+def read_options(
+    raw: bytes, byte_order: ByteOrder, block_type: int, interface: Interface | None = None
+) -> list[dict[str, Any]]:
+    """An option list as `{"name": …, "value": …}` in order; a value that nobody can decode is under `"raw"`, in hex.
+
+    `interface` gives the unit of times in statistics. Never raises.
+    """
+    found = []
+    for option in options.walk(raw, byte_order):
+        schema = _schemas(block_type).get(option.code)
+        name = schema.name if schema else f"option {option.code}"
+        try:
+            value = _value(option, schema, byte_order, block_type, interface)
+        except Exception:  # noqa: BLE001 - whatever python-pcapng raises on bytes it does not expect
+            value = None
+        found.append({"name": name, "raw": option.value.hex()} if value is None else {"name": name, "value": value})
+    return found
+
+
+def _value(
+    option: options.Option, schema: Any, byte_order: ByteOrder, block_type: int, interface: Interface | None
+) -> Any:
+    code, raw = option
+    if schema is None:
+        return None
+    if schema.ftype == "string":
+        return options.text(raw)
+    if schema.name == "if_tsresol":
+        return f"{'2' if raw[0] & 0x80 else '10'}^-{raw[0] & 0x7F}" if len(raw) == 1 else None
+    if schema.name == "if_IPv6addr":
+        return f"{ipaddress.IPv6Address(raw[:16])}/{raw[16]}" if len(raw) == 17 else None
+    if schema.name == "if_filter":
+        return options.text(raw[1:]) if raw[:1] == b"\0" else None
+    if (block_type, code) in _TICKS:
+        if len(raw) != 8 or interface is None or interface.time_error:
+            return None
+        high, low = int.from_bytes(raw[:4], byte_order), int.from_bytes(raw[4:], byte_order)
+        return format_time(high << 32 | low, interface.ticks_per_second, interface.time_offset)
+    if schema.name == "opt_custom":
+        number = int.from_bytes(raw[:4], byte_order)
+        return {"pen": number, "text": options.text(raw[4:])} if code in (2988, 19372) else {"pen": number, "hex": raw[4:].hex()}
+    endianness = "<" if byte_order == "little" else ">"
+    decoded = PcapngOptions([schema], [(code, raw)], endianness)[code]
+    return _plain(decoded)
+
+
+def _plain(value: Any) -> Any:
+    """What python-pcapng decodes, in JSON's types."""
+    if isinstance(value, int | str):
+        return value
+    if isinstance(value, bytes):
+        return None
+    if isinstance(value, tuple) and all(isinstance(part, str) for part in value):
+        return "/".join(value)
+    if isinstance(value, tuple):
+        kind, rest = value
+        return {"type": kind, "hex": rest.hex()}
+    return int(value)
+
+
+def read_names(block: Block) -> list[dict[str, Any]]:
+    """The records of a Name Resolution Block: `{"address": …, "names": […]}`; an unknown record is shown raw."""
+    found: list[dict[str, Any]] = []
+    for kind, value in options.walk(block.body, block.byte_order):
+        size = _NAME_RECORDS.get(kind)
+        if size is None or len(value) < size:
+            found.append({"type": kind, "raw": value.hex()})
+            continue
+        names = [options.text(name) for name in value[size:].split(b"\0") if name]
+        address = value[:size].hex(":") if kind > 2 else str(ipaddress.ip_address(value[:size]))
+        found.append({"address": address, "names": names})
+    return found
+
+
+def read_secrets(block: Block) -> dict[str, Any]:
+    """Type and size of a Decryption Secrets Block; its content is nobody's business."""
+    kind = int.from_bytes(block.body[:4], block.byte_order)
+    size = int.from_bytes(block.body[4:8], block.byte_order)
+    return {"type": SECRETS.get(kind, f"0x{kind:08x}"), "bytes": min(size, max(0, len(block.body) - _SECRETS_AT))}

@@ -1,0 +1,116 @@
+"""What pcap cannot hold of a pcapng capture, counted by kind.
+
+Strategy: every item that the pcap writer has no place for passes through here. Options are counted by a kernel.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+
+from pcapconv import options
+from pcapconv.formats import pcapng_layout as layout
+from pcapconv.kernels import choose
+from pcapconv.model import Block, Interface, PacketBatch, Section
+
+# Kind → what it is, for one and for many. The order is that of a report.
+KINDS = {
+    "comments": ("comment", "comments"),
+    "names": ("name record", "name records"),
+    "secrets": ("secrets block", "secrets blocks"),
+    "interfaces": ("interface that packets belong to", "interfaces that packets belong to"),
+    "interface-options": ("interface option", "interface options"),
+    "fcs-lengths": ("FCS length", "FCS lengths"),
+    "sections": ("further section", "further sections"),
+    "section-options": ("section option", "section options"),
+    "packet-options": ("packet option", "packet options"),
+    "drop-counts": ("packet's drop count", "packets' drop counts"),
+    "unreadable-options": ("option list that cannot be read", "option lists that cannot be read"),
+    "statistics": ("statistics block", "statistics blocks"),
+    "journal-entries": ("systemd journal entry", "systemd journal entries"),
+    "custom-blocks": ("custom block", "custom blocks"),
+    "unknown-blocks": ("unknown block", "unknown blocks"),
+    "time-digits": ("time finer than the target's unit", "times finer than the target's unit"),
+    "packets-without-time": ("packet without a time, written with time 0", "packets without a time, written with time 0"),
+    "time-notation": ("time with a fraction of a second or more", "times with a fraction of a second or more"),
+    "header-fields": ("pcap header field", "pcap header fields"),
+    "record-fields": ("modified pcap record's extra fields", "modified pcap records' extra fields"),
+}
+
+_BLOCK_KINDS = {
+    layout.INTERFACE_STATISTICS: "statistics",
+    layout.DECRYPTION_SECRETS: "secrets",
+    layout.JOURNAL: "journal-entries",
+    layout.CUSTOM: "custom-blocks",
+    layout.CUSTOM_DO_NOT_COPY: "custom-blocks",
+}
+
+
+class PcapLosses:
+    """Counts into `counts`, by kind, what of a pcapng capture has no place in a pcap file."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._kernels = choose()
+        self._options = array("Q", bytes(8 * 65538))
+
+    def add_section(self, section: Section) -> None:
+        """A Section Header Block."""
+        if section.index:
+            self.counts["sections"] += 1
+        self._add_options(options.walk(section.options, section.byte_order), "section-options")
+
+    def add_interface(self, interface: Interface) -> None:
+        """An Interface Description Block; its time and FCS options have a place in pcap."""
+        stated = options.walk(interface.options, interface.byte_order)
+        timing = (layout.IF_TSRESOL, layout.IF_TSOFFSET, layout.IF_FCSLEN)
+        lost = options.Options(option for option in stated if option.code not in timing)
+        lost.overrun = stated.overrun
+        self._add_options(lost, "interface-options")
+
+    def add_block(self, block: Block) -> None:
+        """Any other block."""
+        if block.type == layout.NAME_RESOLUTION:
+            records = options.walk(block.body, block.byte_order)
+            self.counts["names"] += max(1, len(records))
+            self._add_options(options.walk(block.body[records.length :], block.byte_order), "names")
+            return
+        self.counts[_BLOCK_KINDS.get(block.type, "unknown-blocks")] += 1
+        if block.type in (layout.INTERFACE_STATISTICS, layout.DECRYPTION_SECRETS):
+            stated = options.walk(block.body[options_at(block) :], block.byte_order)
+            self.counts["comments"] += sum(option.code == options.COMMENT for option in stated)
+
+    def add_batch(self, batch: PacketBatch) -> None:
+        """Packets: their options, and the drop counts of obsolete Packet Blocks."""
+        big = batch.section.byte_order == "big"
+        self._kernels.count_options(batch.buffer, batch.columns, batch.rows, big, self._options)
+
+    def total(self) -> Counter[str]:
+        """Everything so far, with only the kinds that there are."""
+        counts = self.counts.copy()
+        counts["comments"] += self._options[options.COMMENT]
+        counts["packet-options"] += sum(self._options[:65536]) - self._options[options.COMMENT]
+        counts["unreadable-options"] += self._options[65536]
+        counts["drop-counts"] += self._options[65537]
+        return +counts
+
+    def _add_options(self, stated: options.Options, kind: str) -> None:
+        found = sum(option.code == options.COMMENT for option in stated)
+        self.counts["comments"] += found
+        self.counts[kind] += len(stated) - found
+        self.counts["unreadable-options"] += stated.overrun
+
+
+def options_at(block: Block) -> int:
+    """Where the options begin in the body of a statistics or a secrets block."""
+    if block.type == layout.DECRYPTION_SECRETS:
+        length = int.from_bytes(block.body[4:8], block.byte_order)
+        return 8 + (length + 3 & ~3)
+    return 12
+
+
+def describe(counts: Counter[str] | dict[str, int]) -> str:
+    """The counts in words: `3 comments, 1 name record`."""
+    return ", ".join(
+        f"{counts[kind]} {words[counts[kind] != 1]}" for kind, words in KINDS.items() if counts.get(kind)
+    )

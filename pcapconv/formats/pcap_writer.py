@@ -1,0 +1,251 @@
+"""Writes pcap: a pcap file as the bytes that it was, a pcapng capture as what pcap can hold of it.
+
+Strategy: the file header waits for the first packets, when it is known which interfaces there are, and its snaplen is
+put right at the end. What has no place in pcap goes to the loss counts. Times are exact: the kernel does the
+resolutions whose arithmetic fits 64 bits, ordinary integers the others.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+
+from pcapconv import timestamps
+from pcapconv.errors import NeedsNanoseconds, TargetError
+from pcapconv.formats import pcap_layout as layout
+from pcapconv.formats.link_types import ETHERNET, link_type_name
+from pcapconv.formats.losses import PcapLosses
+from pcapconv.kernels import BEFORE_1970, FULL, MORE, SCALE, TOTALS, choose
+from pcapconv.model import SIMPLE_PACKET, Block, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
+from pcapconv.output import Output
+from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
+
+_CUT, _TIMELESS, _LONGEST = 0, 1, 2  # in the kernel's counts
+
+
+class PcapWriter:
+    """Takes items in file order, then `finish`. `losses` counts by kind what pcap cannot hold.
+
+    `nanoseconds` demands the nanosecond magic; else it is chosen by the interfaces there are before the first packet.
+    Raises TargetError for what pcap cannot hold at all, NeedsNanoseconds where that choice proves wrong too late.
+    """
+
+    format = "pcap"
+
+    def __init__(self, output: Output, *, nanoseconds: bool = False) -> None:
+        self._output = output
+        self._kernels = choose()
+        self._nanoseconds = nanoseconds
+        self._header_written = False
+        self._verbatim = False
+        self._sections: list[Section] = []
+        self._interfaces: list[Interface] = []  # of all sections
+        self._in_section: list[Interface] = []
+        self._link_type: int | None = None
+        self._by_link_type: Counter[int] = Counter()
+        self._refused = False
+        self._fcs_length: int | None = None  # that of the file header
+        self._scale = array("Q")
+        self._counts = array("Q", [0, 0, 0])
+        self._losses = PcapLosses()
+        self.packets = 0
+
+    @property
+    def losses(self) -> Counter[str]:
+        """What could not be held so far, by kind."""
+        if self._verbatim:
+            return Counter()
+        losses = self._losses.total()
+        losses["time-digits"] += self._counts[_CUT]
+        losses["packets-without-time"] += self._counts[_TIMELESS]
+        if len(self._interfaces) > 1 and any(interface.layout == "pcapng" for interface in self._interfaces):
+            losses["interfaces"] += len(self._interfaces)
+        lengths = {interface.fcs_length for interface in self._interfaces} - {None, self._fcs_length}
+        losses["fcs-lengths"] += len(lengths)
+        return +losses
+
+    def write(self, item: Item) -> None:
+        """Write one item. Raises TargetError, NeedsNanoseconds, and FileError when the system refuses."""
+        match item:
+            case PacketBatch():
+                self._write_batch(item)
+            case Section():
+                self._open_section(item)
+            case Interface():
+                self._open_interface(item)
+            case Block():
+                self._losses.add_block(item)
+            case Damage() | Notice():
+                pass
+
+    def finish(self) -> None:
+        """Write what is left, and the snaplen that holds for the whole file. Raises as `write` does."""
+        if self._refused:
+            raise TargetError(self._several_link_types())
+        self._write_header()
+        self._output.finish()
+        if not self._verbatim and self._output.seekable:
+            self._output.patch(layout.SNAPLEN_AT, self._snaplen().to_bytes(4, self._sections[0].byte_order))
+
+    def _open_section(self, section: Section) -> None:
+        self._sections.append(section)
+        self._in_section = []
+        self._scale = array("Q")
+        if section.layout == "pcap" and section.raw is not None:
+            self._verbatim = True
+            self._header_written = True
+            self._output.write(section.raw)
+        elif section.layout == "pcapng":
+            self._losses.add_section(section)
+
+    def _open_interface(self, interface: Interface) -> None:
+        self._interfaces.append(interface)
+        self._in_section.append(interface)
+        if self._verbatim:
+            return
+        if interface.layout == "pcapng":
+            self._losses.add_interface(interface)
+        if self._header_written and not self._nanoseconds and _needs_nanoseconds(interface):
+            raise NeedsNanoseconds(
+                f"interface {interface.id} of section {interface.section} comes after packets and needs nanoseconds"
+            )
+        if self._header_written:
+            self._add_scale(interface)
+
+    def _write_batch(self, batch: PacketBatch) -> None:
+        if self._verbatim:
+            self._write_verbatim(batch)
+            return
+        if not self._one_link_type(batch):
+            return
+        self._write_header()
+        self._losses.add_batch(batch)
+        columns, scale = batch.columns, self._scale
+        if any(not _fits_kernel(interface, self._units) for interface in self._in_section):
+            columns, scale = self._with_times(batch)
+        output, row, big = self._output, 0, self._sections[0].byte_order == "big"
+        while True:
+            row, output.at, status = self._kernels.encode_pcap(
+                batch.buffer, columns, row, batch.rows, output.buffer, output.at, big, scale, self._counts
+            )
+            if status == MORE:
+                break
+            if status != FULL:
+                interface = self._in_section[columns.interface[row]]
+                raise TargetError(_out_of_range(batch, row, interface, before=status == BEFORE_1970))
+            output.turn(layout.RECORD_SIZE + columns.captured_length[row])
+        self.packets += batch.rows
+
+    def _write_verbatim(self, batch: PacketBatch) -> None:
+        begin, end = batch.span()
+        with memoryview(batch.buffer) as view, view[begin:end] as records:
+            self._output.write(records)
+        self.packets += batch.rows
+
+    def _one_link_type(self, batch: PacketBatch) -> bool:
+        """Whether the packets may be written: False once there were several link types, from when on they only count."""
+        declared = {interface.link_type for interface in self._in_section}
+        if declared == {self._link_type} and not self._refused:
+            return True
+        totals = array("Q", bytes(8 * TOTALS * len(self._in_section)))
+        self._kernels.count_packets(batch.columns, batch.rows, totals, array("Q", bytes(8 * 256)))
+        here: Counter[int] = Counter()
+        for interface in self._in_section:
+            here[interface.link_type] += totals[interface.id * TOTALS]
+        here = +here
+        if self._link_type is None:
+            self._link_type = next(iter(here))
+        if not self._refused and here.keys() == {self._link_type}:
+            return True
+        if not self._refused:
+            self._refused = True
+            self._by_link_type[self._link_type] += self.packets
+        self._by_link_type.update(here)
+        return False
+
+    def _several_link_types(self) -> str:
+        counts = ", ".join(f"{link_type_name(kind)}: {count} packets" for kind, count in self._by_link_type.items())
+        return (
+            f"the capture holds packets of {len(self._by_link_type)} link types, and a pcap file holds one "
+            f"({counts}); pcapng (--to pcapng) holds them all"
+        )
+
+    def _write_header(self) -> None:
+        if self._header_written:
+            return
+        self._header_written = True
+        self._nanoseconds = self._nanoseconds or any(map(_needs_nanoseconds, self._interfaces))
+        first = self._interfaces[0].link_type if self._interfaces else ETHERNET
+        word = first if self._link_type is None else self._link_type
+        lengths = {interface.fcs_length for interface in self._interfaces}
+        if len(lengths) == 1:
+            (length,) = lengths
+            if length is not None and length % 16 == 0 and length < 256:
+                self._fcs_length = length
+                word |= layout.FCS_PRESENT | (length // 16) << layout.FCS_SHIFT
+        magic = layout.NANOSECOND_MAGIC if self._nanoseconds else layout.MICROSECOND_MAGIC
+        order = self._sections[0].byte_order
+        version = b"".join(number.to_bytes(2, order) for number in layout.VERSION)
+        fields = (0, 0, self._snaplen(), word)
+        self._output.write(
+            magic.to_bytes(4, order) + version + b"".join(field.to_bytes(4, order) for field in fields)
+        )
+        for interface in self._in_section:
+            self._add_scale(interface)
+
+    def _snaplen(self) -> int:
+        """The largest that an interface states, and not below the longest packet. Where nothing is lost, because the
+        capture says no more than a pcap file can, its one statement is kept as it is."""
+        stated = [interface.snaplen for interface in self._interfaces]
+        if len(stated) == 1 and not self.losses:
+            return stated[0]
+        largest = layout.NO_LIMIT_SNAPLEN if 0 in stated or not stated else max(stated)
+        return max(largest, self._counts[_LONGEST])
+
+    @property
+    def _units(self) -> int:
+        return NANOSECONDS if self._nanoseconds else MICROSECONDS
+
+    def _add_scale(self, interface: Interface) -> None:
+        """The kernel's row for an interface; see `encode_pcap` in `kernels/interpreted.py`."""
+        if not _fits_kernel(interface, self._units):
+            self._scale.extend([1] * SCALE)  # never used: such a section's ticks are worked out beforehand
+            return
+        multiply, divide = timestamps.ratio(interface.ticks_per_second, self._units)
+        offset = interface.time_offset
+        self._scale.extend([interface.ticks_per_second, multiply, divide, abs(offset), int(offset < 0), 0])
+
+    def _with_times(self, batch: PacketBatch) -> tuple[Columns, array[int]]:
+        """Columns whose ticks are in the file's own unit, worked out one by one, and the scale that says so."""
+        columns, units = batch.columns.copy(batch.rows), self._units
+        for row in range(batch.rows):
+            if columns.record_type[row] == SIMPLE_PACKET:
+                continue
+            interface = self._in_section[columns.interface[row]]
+            if interface.time_error:
+                raise TargetError(f"packet {batch.first_number + row}: {interface.time_error}")
+            ticks, exact = timestamps.to_units(
+                columns.ticks[row], interface.ticks_per_second, interface.time_offset, units
+            )
+            if not 0 <= ticks < units << 32:
+                raise TargetError(_out_of_range(batch, row, interface, before=ticks < 0))
+            columns.ticks[row] = ticks
+            self._counts[_CUT] += not exact
+        return columns, array("Q", [units, 1, 1, 0, 0, 0] * len(self._in_section))
+
+
+def _needs_nanoseconds(interface: Interface) -> bool:
+    """Whether microseconds cannot hold each of the interface's ticks."""
+    return MICROSECONDS % interface.ticks_per_second != 0
+
+
+def _fits_kernel(interface: Interface, units: int) -> bool:
+    """Whether 64 bits are enough for the kernel's arithmetic."""
+    multiply, _ = timestamps.ratio(interface.ticks_per_second, units)
+    return not interface.time_error and interface.ticks_per_second * multiply < 2**64
+
+
+def _out_of_range(batch: PacketBatch, row: int, interface: Interface, *, before: bool) -> str:
+    time = timestamps.format_time(batch.columns.ticks[row], interface.ticks_per_second, interface.time_offset)
+    limit = "before 1970" if before else "2^32 seconds or more after 1970"
+    return f"packet {batch.first_number + row}: its time, {time}, is {limit}, which pcap cannot hold"

@@ -1,0 +1,72 @@
+"""The wire layout of pcapng: draft-ietf-opsawg-pcapng."""
+
+from __future__ import annotations
+
+from pcapconv.model import ByteOrder
+
+SECTION_HEADER = 0x0A0D0D0A
+INTERFACE_DESCRIPTION = 1
+OBSOLETE_PACKET = 2
+SIMPLE_PACKET = 3
+NAME_RESOLUTION = 4
+INTERFACE_STATISTICS = 5
+ENHANCED_PACKET = 6
+JOURNAL = 9
+DECRYPTION_SECRETS = 10
+CUSTOM = 0x00000BAD
+CUSTOM_DO_NOT_COPY = 0x40000BAD
+
+PACKET_BLOCKS = (ENHANCED_PACKET, SIMPLE_PACKET, OBSOLETE_PACKET)
+
+BLOCK_NAMES = {
+    SECTION_HEADER: "Section Header",
+    INTERFACE_DESCRIPTION: "Interface Description",
+    OBSOLETE_PACKET: "Packet (obsolete)",
+    SIMPLE_PACKET: "Simple Packet",
+    NAME_RESOLUTION: "Name Resolution",
+    INTERFACE_STATISTICS: "Interface Statistics",
+    ENHANCED_PACKET: "Enhanced Packet",
+    JOURNAL: "systemd Journal Export",
+    DECRYPTION_SECRETS: "Decryption Secrets",
+    CUSTOM: "Custom",
+    CUSTOM_DO_NOT_COPY: "Custom (do not copy)",
+}
+
+BYTE_ORDER_MAGIC = 0x1A2B3C4D
+BYTE_ORDERS: dict[bytes, ByteOrder] = {b"\x4d\x3c\x2b\x1a": "little", b"\x1a\x2b\x3c\x4d": "big"}
+
+VERSIONS = {(1, 0), (1, 2)}  # 1.2 was written by mistake and reads as 1.0
+
+# Block lengths without a single option.
+BLOCK_OVERHEAD = 12
+SHORTEST = {
+    SECTION_HEADER: 28,
+    INTERFACE_DESCRIPTION: 20,
+    OBSOLETE_PACKET: 32,
+    SIMPLE_PACKET: 16,
+    ENHANCED_PACKET: 32,
+}
+
+SECTION_LENGTH_AT = 16  # in the Section Header Block
+SECTION_OPTIONS_AT = 16  # in its body
+INTERFACE_OPTIONS_AT = 8  # in the Interface Description Block's body
+UNKNOWN_LENGTH = bytes(8 * [0xFF])
+
+IF_TSRESOL = 9
+IF_FCSLEN = 13
+IF_TSOFFSET = 14
+
+
+def block(block_type: int, body: bytes, byte_order: ByteOrder) -> bytes:
+    """A whole block: its type, the length, a body that is padded already, the length again."""
+    length = (BLOCK_OVERHEAD + len(body)).to_bytes(4, byte_order)
+    return block_type.to_bytes(4, byte_order) + length + body + length
+
+
+def from_text_transfer(first: bytes) -> bool:
+    """Whether a capture's first four bytes are what a Section Header Block's become in a text-mode transfer.
+
+    The specification keeps block types 0x0A0D0A00-FF, 0x000A0D0A-FF0A0D0A, 0x000A0D0D-FF0A0D0D and 0x0D0D0A00-FF
+    unused for this.
+    """
+    return first[:3] in (b"\n\r\n", b"\r\r\n") or first[1:4] in (b"\n\r\n", b"\n\r\r")

@@ -1,0 +1,303 @@
+"""Reads pcapng: sections, interfaces, packets in batches, and every other block as bytes.
+
+Strategy: the index kernel takes runs of sound packet blocks and stops at anything else; that one block is looked at
+here, slowly and in full. Section lengths are never believed. After damage, reading goes on only at a block whose
+beginning is certain: one whose two lengths agree, right behind a block that was delimited at least at its end. Where
+an interface's block is among what was lost, later packets could be given to the wrong interface, so the rest of its
+section is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pcapconv import options
+from pcapconv.errors import FormatError
+from pcapconv.formats import pcapng_layout as layout
+from pcapconv.formats.window import LARGEST_RECORD, Window
+from pcapconv.kernels import FULL, OTHER, choose
+from pcapconv.model import Block, ByteOrder, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
+from pcapconv.timestamps import MICROSECONDS, ticks_per_second
+
+
+@dataclass(slots=True)
+class _Skip:
+    """A stretch that is passed over up to the next section."""
+
+    offset: int
+    reason: str
+    bytes: int = 0
+
+
+class PcapngReader:
+    """Items of a pcapng file. Raises FormatError where no section can be read at all."""
+
+    format = "pcapng"
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self._kernels = choose()
+        self._columns = Columns(len(window.buffer) // 40)
+        self._packets = 0
+        self._sections = 0
+        self._section: Section | None = None
+        self._interfaces: list[Interface] = []
+        self._byte_order: ByteOrder = "little"
+        self._skip: _Skip | None = None
+        self._unread = ""
+
+    def items(self) -> Iterator[Item]:
+        """Everything in file order. See `pcapconv.model` for the items."""
+        window = self._window
+        self._check_start()
+        while True:
+            status = None
+            if self._skip is None and self._section is not None:
+                rows, end, status = self._kernels.index_pcapng(
+                    window.buffer,
+                    window.start,
+                    window.stop,
+                    self._columns,
+                    self._byte_order == "big",
+                    len(self._interfaces),
+                    self._interfaces[0].snaplen if self._interfaces else 0,
+                )
+                if rows:
+                    yield PacketBatch(
+                        window.buffer,
+                        self._columns,
+                        rows,
+                        first_number=self._packets + 1,
+                        section=self._section,
+                        interfaces=self._interfaces,
+                    )
+                    self._packets += rows
+                    window.take(end - window.start)
+            if status != FULL:
+                if not window.fill(layout.BLOCK_OVERHEAD) and not window.available:
+                    break
+                yield from self._next_block(refused=status == OTHER)
+        yield from self._end_skip()
+        if self._section is None:
+            raise FormatError(f"{window.name}: no section can be read: {self._unread}")
+
+    def _check_start(self) -> None:
+        window = self._window
+        window.fill(layout.BLOCK_OVERHEAD)
+        first = bytes(window.buffer[window.start : window.start + 12])
+        if window.available < 12:
+            raise FormatError(f"{window.name}: the capture ends after {window.available} bytes, in its first block")
+        if first[8:] not in layout.BYTE_ORDERS:
+            raise FormatError(
+                f"{window.name}: offset 8: the byte-order magic is 0x{first[8:].hex()}, neither 0x1a2b3c4d nor 0x4d3c2b1a"
+            )
+
+    def _next_block(self, *, refused: bool) -> Iterator[Item]:
+        """Have the block at the window's start whole and take it, or say what is wrong with it.
+
+        A packet block that the kernel has not `refused` is left to it.
+        """
+        window = self._window
+        if window.available < layout.BLOCK_OVERHEAD:
+            yield from self._stop(f"{window.available} bytes are left over, a block has at least 12")
+            return
+        head = bytes(window.buffer[window.start : window.start + 12])
+        section_header = head[:4] == layout.SECTION_HEADER.to_bytes(4, "big")
+        byte_order = self._byte_order
+        if section_header:
+            if head[8:] not in layout.BYTE_ORDERS:
+                yield from self._stop(f"a Section Header Block whose byte-order magic is 0x{head[8:].hex()}")
+                return
+            byte_order = layout.BYTE_ORDERS[head[8:]]
+        block_type = int.from_bytes(head[:4], byte_order)
+        length = int.from_bytes(head[4:8], byte_order)
+        if length < layout.BLOCK_OVERHEAD:
+            yield from self._stop(f"block length {length} is below 12")
+        elif length % 4:
+            yield from self._broken(block_type, length, byte_order, f"block length {length} is not a multiple of 4")
+        elif length > LARGEST_RECORD:
+            reason = f"block length {length} is more than the {LARGEST_RECORD} that pcapconv reads"
+            yield from self._broken(block_type, length, byte_order, reason)
+        elif window.left is not None and length > window.left:
+            yield from self._stop(_cut_off(length, window.left))
+        elif length > window.available and not self._trailer_agrees(length, byte_order):
+            yield from self._broken(block_type, length, byte_order, f"block length {length} is not repeated at its end")
+        elif not window.fill(length):
+            yield from self._stop(_cut_off(length, window.available))
+        else:
+            trailer = int.from_bytes(window.buffer[window.start + length - 4 : window.start + length], byte_order)
+            if trailer != length:
+                reason = f"block length {length} is {trailer} at the block's end"
+                yield from self._broken(block_type, length, byte_order, reason)
+            else:
+                yield from self._sound(block_type, length, byte_order, refused)
+
+    def _trailer_agrees(self, length: int, byte_order: ByteOrder) -> bool:
+        """Look at a large block's end before its bytes are taken into memory; where nobody can, hope."""
+        trailer = self._window.peek(length - 4, 4)
+        return trailer is None or int.from_bytes(trailer, byte_order) == length
+
+    def _sound(self, block_type: int, length: int, byte_order: ByteOrder, refused: bool) -> Iterator[Item]:
+        """A block that is all there, with two lengths that agree."""
+        window = self._window
+        offset, at = window.offset, window.start
+        if block_type == layout.SECTION_HEADER:
+            yield from self._end_skip()
+            self._byte_order = byte_order
+        elif self._skip is not None:
+            self._skip.bytes += length
+            window.take(length)
+            return
+        if length < layout.SHORTEST.get(block_type, layout.BLOCK_OVERHEAD):
+            name, shortest = layout.BLOCK_NAMES[block_type], layout.SHORTEST[block_type]
+            yield from self._lost(block_type, length, f"a block of {length} bytes; {name} Blocks have at least {shortest}")
+            return
+        if block_type in layout.PACKET_BLOCKS:
+            if refused:
+                yield from self._lost(block_type, length, self._packet_fault(block_type, at, length))
+            return
+        body = bytes(window.buffer[at + 8 : at + length - 4])
+        window.take(length)
+        if block_type == layout.SECTION_HEADER:
+            yield from self._open_section(body, offset)
+        elif block_type == layout.INTERFACE_DESCRIPTION:
+            yield from self._open_interface(body, offset)
+        else:
+            assert self._section is not None
+            yield Block(block_type, body, byte_order, self._section.index, offset)
+
+    def _packet_fault(self, block_type: int, at: int, length: int) -> str:
+        """Why the index kernel did not take this packet block."""
+        buffer, order = self._window.buffer, self._byte_order
+        if block_type == layout.SIMPLE_PACKET:
+            return "a Simple Packet in a section without an interface"
+        captured = int.from_bytes(buffer[at + 20 : at + 24], order)
+        if captured > length - 32:
+            return f"captured length {captured} in a block with room for {length - 32} bytes"
+        width = 2 if block_type == layout.OBSOLETE_PACKET else 4
+        interface = int.from_bytes(buffer[at + 8 : at + 8 + width], order)
+        return f"a packet of interface {interface}, but {len(self._interfaces)} are declared so far"
+
+    def _open_section(self, body: bytes, offset: int) -> Iterator[Item]:
+        order = self._byte_order
+        major, minor = int.from_bytes(body[4:6], order), int.from_bytes(body[6:8], order)
+        if (major, minor) not in layout.VERSIONS:
+            self._pass_over(offset, f"a section of pcapng version {major}.{minor}, pcapconv reads 1.0", len(body) + 12)
+            return
+        self._interfaces = []
+        self._section = Section(
+            index=self._sections,
+            byte_order=order,
+            version=(major, minor),
+            layout="pcapng",
+            raw=body,
+            options=body[layout.SECTION_OPTIONS_AT :],
+        )
+        self._sections += 1
+        yield self._section
+        yield from self._check_options(self._section.options, offset, "section")
+
+    def _open_interface(self, body: bytes, offset: int) -> Iterator[Item]:
+        assert self._section is not None
+        order = self._byte_order
+        raw_options = body[layout.INTERFACE_OPTIONS_AT :]
+        stated = options.walk(raw_options, order)
+        tsresol, tsoffset = stated.first(layout.IF_TSRESOL), stated.first(layout.IF_TSOFFSET)
+        fcs_length = stated.first(layout.IF_FCSLEN)
+        number = len(self._interfaces)
+        faults = [
+            f"{name} has {len(value)} bytes instead of {size}"
+            for name, value, size in (("if_tsresol", tsresol, 1), ("if_tsoffset", tsoffset, 8))
+            if value is not None and len(value) != size
+        ]
+        where = f"interface {number} of section {self._section.index}"
+        interface = Interface(
+            id=number,
+            section=self._section.index,
+            link_type=int.from_bytes(body[0:2], order),
+            snaplen=int.from_bytes(body[4:8], order),
+            layout="pcapng",
+            byte_order=order,
+            ticks_per_second=ticks_per_second(tsresol[0]) if tsresol and not faults else MICROSECONDS,
+            time_offset=int.from_bytes(tsoffset, order, signed=True) if tsoffset and not faults else 0,
+            time_error=f"nobody can tell the times of {where}: {' and '.join(faults)}" if faults else "",
+            fcs_length=fcs_length[0] if fcs_length is not None and len(fcs_length) == 1 else None,
+            options=raw_options,
+            raw=body,
+        )
+        self._interfaces.append(interface)
+        yield interface
+        yield from self._check_options(raw_options, offset, where)
+        if sum(option.code == layout.IF_TSRESOL for option in stated) > 1:
+            yield Notice(offset, f"{where} states if_tsresol more than once; the first counts")
+
+    def _check_options(self, raw: bytes, offset: int, where: str) -> Iterator[Item]:
+        if options.walk(raw, self._byte_order).overrun:
+            yield Notice(offset, f"the options of {where} cannot be read to their end; they are kept as they are")
+
+    def _lost(self, block_type: int, length: int, reason: str) -> Iterator[Item]:
+        """The block is well delimited but makes no sense: leave it out."""
+        offset = self._window.offset
+        self._window.take(length)
+        if block_type in (layout.INTERFACE_DESCRIPTION, layout.SECTION_HEADER):
+            self._pass_over(offset, reason, length)
+        else:
+            yield Damage(offset, self._packets + 1, reason, length)
+
+    def _broken(self, block_type: int, length: int, byte_order: ByteOrder, reason: str) -> Iterator[Item]:
+        """The block's length is doubtful: go on behind it if a block certainly begins there, else stop."""
+        window = self._window
+        padded = length + 3 & ~3
+        if not self._certain(padded, byte_order):
+            yield from self._stop(reason)
+            return
+        if self._skip is not None:
+            self._skip.bytes += window.skip(padded)
+        elif block_type in (layout.INTERFACE_DESCRIPTION, layout.SECTION_HEADER):
+            self._pass_over(window.offset, reason, window.skip(padded))
+        else:
+            offset = window.offset
+            yield Damage(offset, self._packets + 1, reason, window.skip(padded))
+
+    def _certain(self, distance: int, byte_order: ByteOrder) -> bool:
+        """Whether so many bytes ahead there stands a block whose two lengths agree, or the capture's end."""
+        window = self._window
+        if window.left is not None and distance == window.left:
+            return True
+        head = window.peek(distance, 12)
+        if head is None or len(head) < 12:
+            return False
+        if head[:4] == layout.SECTION_HEADER.to_bytes(4, "big"):
+            if head[8:] not in layout.BYTE_ORDERS:
+                return False
+            byte_order = layout.BYTE_ORDERS[head[8:]]
+        length = int.from_bytes(head[4:8], byte_order)
+        if length < layout.BLOCK_OVERHEAD or length % 4 or length > LARGEST_RECORD:
+            return False
+        return window.peek(distance + length - 4, 4) == head[4:8]
+
+    def _stop(self, reason: str) -> Iterator[Item]:
+        """Nothing behind this place is certain: leave out all the rest."""
+        window = self._window
+        offset = window.offset
+        left = window.skip(2**63) if window.left is None else window.skip(window.left)
+        if self._skip is not None:
+            self._skip.bytes += left
+            self._skip.reason += f"; then at offset {offset} {reason}"
+        else:
+            self._unread = self._unread or reason
+            yield Damage(offset, self._packets + 1, reason, left)
+
+    def _pass_over(self, offset: int, reason: str, passed: int) -> None:
+        self._skip = _Skip(offset, reason, passed)
+        self._unread = self._unread or reason
+
+    def _end_skip(self) -> Iterator[Item]:
+        if self._skip is not None:
+            yield Damage(self._skip.offset, self._packets + 1, self._skip.reason, self._skip.bytes)
+            self._skip = None
+
+
+def _cut_off(length: int, left: int) -> str:
+    return f"a block of {length} bytes, but {left} are left: the capture is cut off or corrupt"

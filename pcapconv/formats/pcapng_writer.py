@@ -1,0 +1,102 @@
+"""Writes pcapng: what was pcapng as the bytes that it was, what was not as blocks made from its fields.
+
+Strategy: an item that still has its `raw` bytes, in this layout, is copied. Blocks that are made hold nothing that
+differs by host, day, version or path.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from pcapconv import options
+from pcapconv.formats import pcapng_layout as layout
+from pcapconv.kernels import FULL, choose
+from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
+from pcapconv.output import Output
+from pcapconv.timestamps import MICROSECONDS, tsresol_byte
+
+
+class PcapngWriter:
+    """Takes items in file order, then `finish`. `losses` counts by kind what pcapng cannot hold."""
+
+    format = "pcapng"
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._kernels = choose()
+        self._section: Section | None = None
+        self._section_at = 0
+        self._unsure: list[tuple[int, bytes]] = []  # where a section length no longer holds, and what to put there
+        self.losses: Counter[str] = Counter()
+        self.packets = 0
+
+    def write(self, item: Item) -> None:
+        """Write one item. Raises FileError when the system refuses."""
+        match item:
+            case PacketBatch():
+                self._write_batch(item)
+            case Block():
+                self._output.write(layout.block(item.type, item.body, item.byte_order))
+            case Section():
+                self._write_section(item)
+            case Interface():
+                body = item.raw if item.raw is not None and item.layout == "pcapng" else interface_body(item)
+                self._output.write(layout.block(layout.INTERFACE_DESCRIPTION, body, item.byte_order))
+            case Damage():
+                if self._section is not None:
+                    self._unsure.append((self._section_at + layout.SECTION_LENGTH_AT, layout.UNKNOWN_LENGTH))
+            case Notice():
+                pass
+
+    def finish(self) -> None:
+        """Write what is left. A section that damage made shorter gets section length -1, where one can go back."""
+        self._output.finish()
+        if self._output.seekable:
+            for position, value in self._unsure:
+                self._output.patch(position, value)
+
+    def _write_section(self, section: Section) -> None:
+        self.losses.update(section.format_only)
+        self._section, self._section_at = section, self._output.position
+        body = section.raw if section.raw is not None and section.layout == "pcapng" else section_body(section)
+        self._output.write(layout.block(layout.SECTION_HEADER, body, section.byte_order))
+
+    def _write_batch(self, batch: PacketBatch) -> None:
+        self.packets += batch.rows
+        if batch.verbatim and batch.layout == "pcapng":
+            begin, end = batch.span()
+            with memoryview(batch.buffer) as view, view[begin:end] as records:
+                self._output.write(records)
+            return
+        if batch.layout != "pcapng":
+            self.losses.update(batch.format_only)
+        output, row, big = self._output, 0, batch.section.byte_order == "big"
+        while row < batch.rows:
+            row, output.at, status = self._kernels.encode_pcapng(
+                batch.buffer, batch.columns, row, batch.rows, output.buffer, output.at, big
+            )
+            if status == FULL:
+                columns = batch.columns
+                output.turn(36 + columns.captured_length[row] + columns.options_length[row])
+
+
+def section_body(section: Section) -> bytes:
+    """A Section Header Block's body: version 1.0, length unknown, the section's own options."""
+    order = section.byte_order
+    version = (1).to_bytes(2, order) + bytes(2)
+    stated = section.options if section.layout == "pcapng" else b""
+    return layout.BYTE_ORDER_MAGIC.to_bytes(4, order) + version + layout.UNKNOWN_LENGTH + stated
+
+
+def interface_body(interface: Interface) -> bytes:
+    """An Interface Description Block's body from the fields of an interface that had no such block."""
+    order = interface.byte_order
+    stated = []
+    if interface.ticks_per_second != MICROSECONDS:
+        stated.append((layout.IF_TSRESOL, bytes([tsresol_byte(interface.ticks_per_second)])))
+    if interface.fcs_length is not None:
+        stated.append((layout.IF_FCSLEN, bytes([interface.fcs_length])))
+    if interface.time_offset:
+        stated.append((layout.IF_TSOFFSET, interface.time_offset.to_bytes(8, order, signed=True)))
+    fixed = interface.link_type.to_bytes(2, order) + bytes(2) + interface.snaplen.to_bytes(4, order)
+    return fixed + options.pack(stated, order)

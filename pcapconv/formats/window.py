@@ -1,0 +1,90 @@
+"""A window that moves over a source: the only way by which readers take bytes.
+
+Strategy: one reused buffer; what is left of it moves to the front before more is read. It grows only for a single
+record, as far as its bytes really arrive, and shrinks back afterwards; no number from a file allocates anything alone.
+"""
+
+from __future__ import annotations
+
+from pcapconv.files import Source
+
+WINDOW_SIZE = 256 * 1024
+LARGEST_RECORD = 129 * 2**20  # libpcap's largest snaplen, 128 MiB (D-Bus, USB), and room for options
+_STEP = 2**20
+
+
+class Window:
+    """`buffer[start:stop]` is what was read and not yet taken; `offset` is where `start` stands in the capture."""
+
+    def __init__(self, source: Source, size: int = WINDOW_SIZE) -> None:
+        self._source = source
+        self._size = size
+        self.name = source.name
+        self.buffer = bytearray(size)
+        self.start = 0
+        self.stop = 0
+        self.offset = 0
+
+    @property
+    def available(self) -> int:
+        """Bytes in the window."""
+        return self.stop - self.start
+
+    @property
+    def left(self) -> int | None:
+        """Bytes from here to the end of the capture; None for a pipe, where nobody knows."""
+        return None if self._source.size is None else max(0, self._source.size - self.offset)
+
+    def take(self, count: int) -> None:
+        """Move on by so many bytes of those that are available."""
+        self.start += count
+        self.offset += count
+
+    def fill(self, need: int) -> bool:
+        """Have at least `need` bytes available, or as many as there are; True if that is enough.
+
+        Invalidates what a batch saw in the buffer.
+        """
+        if self.available >= need:
+            return True
+        if need > LARGEST_RECORD or (need > self._size and self.left is not None and need > self.left):
+            return False
+        self._make_room(need)
+        while self.available < need:
+            if self.stop == len(self.buffer):
+                self.buffer.extend(bytes(_STEP))
+            with memoryview(self.buffer) as view, view[self.stop :] as room:
+                count = self._source.readinto(room)
+            if not count:
+                return False
+            self.stop += count
+        return True
+
+    def peek(self, distance: int, count: int) -> bytes | None:
+        """The `count` bytes that begin `distance` ahead, or as many as there are; None where a pipe cannot tell.
+
+        May move the window's bytes, so batches are invalid afterwards.
+        """
+        if self.available < distance + count:
+            if self.left is not None:
+                return self._source.peek(self.offset + distance, count)
+            if not self.fill(distance + count) and distance + count > LARGEST_RECORD:
+                return None
+        at = self.start + distance
+        return bytes(self.buffer[at : min(at + count, self.stop)])
+
+    def skip(self, count: int) -> int:
+        """Pass over so many bytes, or all that are left; returns how many that were."""
+        passed = 0
+        while passed < count and (self.available or self.fill(1)):
+            step = min(self.available, count - passed)
+            self.take(step)
+            passed += step
+        return passed
+
+    def _make_room(self, need: int) -> None:
+        kept = self.buffer[self.start : self.stop]
+        if len(self.buffer) > self._size and len(kept) < self._size // 2 and need <= self._size:
+            self.buffer = bytearray(self._size)
+        self.buffer[: len(kept)] = kept
+        self.start, self.stop = 0, len(kept)

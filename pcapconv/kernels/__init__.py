@@ -1,0 +1,46 @@
+"""The hot loops, in two forms behind one interface, and the choice between them.
+
+`PCAPCONV_KERNELS=compiled` or `=interpreted` demands a form; without it the compiled one runs where it was built.
+The interface, the status codes and the tables are described in `interpreted`.
+"""
+
+from __future__ import annotations
+
+import os
+from types import ModuleType
+
+from pcapconv.errors import UsageError
+from pcapconv.kernels import interpreted
+from pcapconv.kernels.interpreted import BEFORE_1970, FULL, MORE, OTHER, SCALE, TOO_LATE, TOTALS
+
+__all__ = ["BEFORE_1970", "FULL", "MORE", "OTHER", "SCALE", "TOO_LATE", "TOTALS", "choose", "load"]
+
+
+def load(form: str) -> ModuleType:
+    """The kernels in that form, `compiled` or `interpreted`.
+
+    Raises UsageError for another word, or when the compiled form was not built here.
+    """
+    if form == "interpreted":
+        return interpreted
+    if form != "compiled":
+        raise UsageError(f"PCAPCONV_KERNELS={form!r}: the kernels are either 'compiled' or 'interpreted'")
+    try:
+        from pcapconv.kernels import compiled
+    except ImportError as error:
+        raise UsageError(
+            "the compiled kernels were not built here: install a C compiler and pcapconv again, "
+            "or set PCAPCONV_KERNELS=interpreted"
+        ) from error
+    return compiled
+
+
+def choose() -> ModuleType:
+    """The kernels that this process runs."""
+    demanded = os.environ.get("PCAPCONV_KERNELS")
+    if demanded:
+        return load(demanded)
+    try:
+        return load("compiled")
+    except UsageError:
+        return interpreted

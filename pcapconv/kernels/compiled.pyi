@@ -1,0 +1,30 @@
+"""Types of the compiled kernels; `interpreted.py` documents them."""
+
+from array import array
+
+from pcapconv.model import Columns
+
+NAME: str
+
+def index_pcap(
+    buffer: bytes | bytearray, start: int, stop: int, columns: Columns, big: bool, header_size: int, swap: int, units: int
+) -> tuple[int, int, int, int]: ...
+def index_pcapng(
+    buffer: bytes | bytearray, start: int, stop: int, columns: Columns, big: bool, interfaces: int, snaplen: int
+) -> tuple[int, int, int]: ...
+def encode_pcap(
+    buffer: bytes | bytearray,
+    columns: Columns,
+    row: int,
+    rows: int,
+    out: bytearray,
+    at: int,
+    big: bool,
+    scale: array[int],
+    counts: array[int],
+) -> tuple[int, int, int]: ...
+def encode_pcapng(
+    buffer: bytes | bytearray, columns: Columns, row: int, rows: int, out: bytearray, at: int, big: bool
+) -> tuple[int, int, int]: ...
+def count_packets(columns: Columns, rows: int, totals: array[int], types: array[int]) -> None: ...
+def count_options(buffer: bytes | bytearray, columns: Columns, rows: int, big: bool, counts: array[int]) -> None: ...

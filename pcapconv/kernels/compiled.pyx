@@ -1,0 +1,429 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""The kernels, compiled. `interpreted.py` is the reference and documents them; both must do the same.
+
+Strategy: a raw pointer per column, taken once, and loops without the GIL. Every read is preceded by a comparison with
+what is there. Positions are Py_ssize_t, lengths from the file are widened before anything is added to them.
+"""
+
+from cpython cimport array
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    static inline uint16_t load16(const unsigned char *p, int big) {
+        return big ? (uint16_t)(p[0] << 8 | p[1]) : (uint16_t)(p[1] << 8 | p[0]);
+    }
+    static inline uint32_t load32(const unsigned char *p, int big) {
+        return big ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]
+                   : (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+    }
+    static inline void store32(unsigned char *p, uint32_t v, int big) {
+        if (big) { p[0] = v >> 24; p[1] = v >> 16; p[2] = v >> 8; p[3] = v; }
+        else     { p[3] = v >> 24; p[2] = v >> 16; p[1] = v >> 8; p[0] = v; }
+    }
+    """
+    uint16_t load16(const unsigned char *p, int big) nogil
+    uint32_t load32(const unsigned char *p, int big) nogil
+    void store32(unsigned char *p, uint32_t v, int big) nogil
+
+
+NAME = "compiled"
+
+cdef enum:
+    MORE = 0
+    FULL = 1
+    OTHER = 2
+    BEFORE_1970 = 3
+    TOO_LATE = 4
+
+cdef enum:
+    SCALE = 6   # uint64 values per interface in a scale table
+    TOTALS = 5  # uint64 values per interface in count_packets
+
+cdef enum:
+    SIMPLE = 3
+    OBSOLETE = 2
+    ENHANCED = 6
+
+
+cdef void *column(object owner, str name, str typecode, Py_ssize_t rows) except? NULL:
+    cdef array.array values = getattr(owner, name)
+    if values.typecode != typecode or len(values) < rows:
+        raise ValueError(f"column {name} is not {rows} values of type {typecode}")
+    return values.data.as_voidptr
+
+
+cdef uint64_t *table(array.array values, Py_ssize_t least) except? NULL:
+    if values.typecode != "Q" or len(values) < least:
+        raise ValueError(f"a table of fewer than {least} 64-bit values")
+    return values.data.as_ulonglongs
+
+
+cdef inline bint inside(int64_t at, uint32_t length, Py_ssize_t size) noexcept nogil:
+    return 0 <= at <= size and <int64_t>length <= size - at
+
+
+def index_pcap(buffer, Py_ssize_t start, Py_ssize_t stop, columns, bint big, Py_ssize_t header_size, int swap, uint64_t units):
+    cdef Py_ssize_t capacity = len(columns.ticks), rows = 0, at = start
+    cdef int64_t *record_at = <int64_t *>column(columns, "record_at", "q", capacity)
+    cdef uint32_t *record_length = <uint32_t *>column(columns, "record_length", "I", capacity)
+    cdef int64_t *data_at = <int64_t *>column(columns, "data_at", "q", capacity)
+    cdef uint32_t *captured_length = <uint32_t *>column(columns, "captured_length", "I", capacity)
+    cdef uint32_t *original_length = <uint32_t *>column(columns, "original_length", "I", capacity)
+    cdef uint64_t *ticks = <uint64_t *>column(columns, "ticks", "Q", capacity)
+    cdef uint32_t captured, original, fraction, held
+    cdef Py_ssize_t odd = 0
+    cdef int status = MORE
+    cdef const unsigned char *data
+    cdef Py_buffer view
+    PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
+    try:
+        if header_size < 16 or not 0 <= start <= stop <= view.len:
+            raise ValueError("the range lies outside the buffer")
+        data = <const unsigned char *>view.buf
+        with nogil:
+            while True:
+                if stop - at < header_size:
+                    break
+                if rows == capacity:
+                    status = FULL
+                    break
+                captured = load32(data + at + 8, big)
+                original = load32(data + at + 12, big)
+                if swap == 2 or (swap == 1 and captured > original):
+                    held = captured
+                    captured = original
+                    original = held
+                if <int64_t>captured > stop - at - header_size or captured > 0xFFFFFFFFu - header_size:
+                    break
+                fraction = load32(data + at + 4, big)
+                odd += fraction >= units
+                record_at[rows] = at
+                record_length[rows] = <uint32_t>(header_size + captured)
+                data_at[rows] = at + header_size
+                captured_length[rows] = captured
+                original_length[rows] = original
+                ticks[rows] = <uint64_t>load32(data + at, big) * units + fraction
+                at += header_size + captured
+                rows += 1
+    finally:
+        PyBuffer_Release(&view)
+    return rows, at, status, odd
+
+
+def index_pcapng(buffer, Py_ssize_t start, Py_ssize_t stop, columns, bint big, uint32_t interfaces, uint32_t snaplen):
+    cdef Py_ssize_t capacity = len(columns.ticks), rows = 0, at = start
+    cdef int64_t *record_at = <int64_t *>column(columns, "record_at", "q", capacity)
+    cdef uint32_t *record_length = <uint32_t *>column(columns, "record_length", "I", capacity)
+    cdef uint8_t *record_type = <uint8_t *>column(columns, "record_type", "B", capacity)
+    cdef int64_t *data_at = <int64_t *>column(columns, "data_at", "q", capacity)
+    cdef uint32_t *captured_length = <uint32_t *>column(columns, "captured_length", "I", capacity)
+    cdef uint32_t *original_length = <uint32_t *>column(columns, "original_length", "I", capacity)
+    cdef uint64_t *ticks = <uint64_t *>column(columns, "ticks", "Q", capacity)
+    cdef uint32_t *interface = <uint32_t *>column(columns, "interface", "I", capacity)
+    cdef int64_t *options_at = <int64_t *>column(columns, "options_at", "q", capacity)
+    cdef uint32_t *options_length = <uint32_t *>column(columns, "options_length", "I", capacity)
+    cdef uint32_t block_type, length, captured, original, interface_id
+    cdef uint64_t padded
+    cdef int status = MORE
+    cdef const unsigned char *data
+    cdef const unsigned char *block
+    cdef Py_buffer view
+    PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
+    try:
+        if not 0 <= start <= stop <= view.len:
+            raise ValueError("the range lies outside the buffer")
+        data = <const unsigned char *>view.buf
+        with nogil:
+            while True:
+                if stop - at < 12:
+                    break
+                if rows == capacity:
+                    status = FULL
+                    break
+                block = data + at
+                block_type = load32(block, big)
+                length = load32(block + 4, big)
+                if length & 3 or (block_type != ENHANCED and block_type != SIMPLE and block_type != OBSOLETE):
+                    status = OTHER
+                    break
+                if <int64_t>length > stop - at:
+                    break
+                if length < 16 or load32(block + length - 4, big) != length:
+                    status = OTHER
+                    break
+                if block_type == SIMPLE:
+                    interface_id = 0
+                    original = load32(block + 8, big)
+                    captured = length - 16
+                    if captured > original:
+                        captured = original
+                    if snaplen and captured > snaplen:
+                        captured = snaplen
+                    if not interfaces:
+                        status = OTHER
+                        break
+                    ticks[rows] = 0
+                    data_at[rows] = at + 12
+                    options_at[rows] = at
+                    options_length[rows] = 0
+                else:
+                    if length < 32:
+                        status = OTHER
+                        break
+                    captured = load32(block + 20, big)
+                    original = load32(block + 24, big)
+                    interface_id = load16(block + 8, big) if block_type == OBSOLETE else load32(block + 8, big)
+                    if captured > length - 32 or interface_id >= interfaces:
+                        status = OTHER
+                        break
+                    padded = (<uint64_t>captured + 3) & ~<uint64_t>3
+                    ticks[rows] = <uint64_t>load32(block + 12, big) << 32 | load32(block + 16, big)
+                    data_at[rows] = at + 28
+                    options_at[rows] = at + 28 + <int64_t>padded
+                    options_length[rows] = <uint32_t>(length - 32 - padded)
+                record_at[rows] = at
+                record_length[rows] = length
+                record_type[rows] = <uint8_t>block_type
+                captured_length[rows] = captured
+                original_length[rows] = original
+                interface[rows] = interface_id
+                at += length
+                rows += 1
+    finally:
+        PyBuffer_Release(&view)
+    return rows, at, status
+
+
+def encode_pcap(buffer, columns, Py_ssize_t row, Py_ssize_t rows, out, Py_ssize_t at, bint big, array.array scale, array.array counts):
+    cdef const int64_t *data_at = <const int64_t *>column(columns, "data_at", "q", rows)
+    cdef const uint8_t *record_type = <const uint8_t *>column(columns, "record_type", "B", rows)
+    cdef const uint32_t *captured_length = <const uint32_t *>column(columns, "captured_length", "I", rows)
+    cdef const uint32_t *original_length = <const uint32_t *>column(columns, "original_length", "I", rows)
+    cdef const uint64_t *ticks = <const uint64_t *>column(columns, "ticks", "Q", rows)
+    cdef const uint32_t *interface = <const uint32_t *>column(columns, "interface", "I", rows)
+    cdef uint64_t interfaces = len(scale) // SCALE
+    cdef const uint64_t *scales = table(scale, 0)
+    cdef uint64_t *tally = table(counts, 3)
+    cdef const uint64_t *unit
+    cdef uint64_t seconds, rest, cut = 0, timeless = 0, longest = tally[2]
+    cdef uint32_t captured, fraction
+    cdef int status = MORE
+    cdef bint outside = False
+    cdef unsigned char *target
+    cdef Py_buffer view, room
+    PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
+    try:
+        PyObject_GetBuffer(out, &room, PyBUF_WRITABLE)
+        try:
+            if row < 0 or not 0 <= at <= room.len:
+                raise ValueError("the range lies outside the buffer")
+            with nogil:
+                while row < rows:
+                    captured = captured_length[row]
+                    if not inside(data_at[row], captured, view.len) or interface[row] >= interfaces:
+                        outside = True
+                        break
+                    if room.len - at < <int64_t>captured + 16:
+                        status = FULL
+                        break
+                    if record_type[row] == SIMPLE:
+                        seconds = fraction = 0
+                        timeless += 1
+                    else:
+                        unit = scales + <uint64_t>interface[row] * SCALE
+                        if unit[0] == 1000000:
+                            seconds = ticks[row] // <uint64_t>1000000
+                            rest = ticks[row] - seconds * 1000000
+                        elif unit[0] == 1000000000:
+                            seconds = ticks[row] // <uint64_t>1000000000
+                            rest = ticks[row] - seconds * 1000000000
+                        else:
+                            seconds = ticks[row] // unit[0]
+                            rest = ticks[row] - seconds * unit[0]
+                        rest = rest * unit[1]
+                        if unit[2] != 1:
+                            fraction = <uint32_t>(rest // unit[2])
+                            cut += rest % unit[2] != 0
+                        else:
+                            fraction = <uint32_t>rest
+                        if unit[4]:
+                            if seconds < unit[3]:
+                                status = BEFORE_1970
+                                break
+                            seconds -= unit[3]
+                        elif seconds <= 0xFFFFFFFFu:
+                            seconds += unit[3]
+                        if seconds > 0xFFFFFFFFu:
+                            status = TOO_LATE
+                            break
+                    target = <unsigned char *>room.buf + at
+                    store32(target, <uint32_t>seconds, big)
+                    store32(target + 4, fraction, big)
+                    store32(target + 8, captured, big)
+                    store32(target + 12, original_length[row], big)
+                    memcpy(target + 16, <const unsigned char *>view.buf + data_at[row], captured)
+                    if captured > longest:
+                        longest = captured
+                    at += 16 + <Py_ssize_t>captured
+                    row += 1
+        finally:
+            PyBuffer_Release(&room)
+    finally:
+        PyBuffer_Release(&view)
+    tally[0] += cut
+    tally[1] += timeless
+    tally[2] = longest
+    if outside:
+        raise ValueError(f"row {row} lies outside its buffer or names an interface that is not there")
+    return row, at, status
+
+
+def encode_pcapng(buffer, columns, Py_ssize_t row, Py_ssize_t rows, out, Py_ssize_t at, bint big):
+    cdef const int64_t *data_at = <const int64_t *>column(columns, "data_at", "q", rows)
+    cdef const uint8_t *record_type = <const uint8_t *>column(columns, "record_type", "B", rows)
+    cdef const uint32_t *captured_length = <const uint32_t *>column(columns, "captured_length", "I", rows)
+    cdef const uint32_t *original_length = <const uint32_t *>column(columns, "original_length", "I", rows)
+    cdef const uint64_t *ticks = <const uint64_t *>column(columns, "ticks", "Q", rows)
+    cdef const uint32_t *interface = <const uint32_t *>column(columns, "interface", "I", rows)
+    cdef const int64_t *options_at = <const int64_t *>column(columns, "options_at", "q", rows)
+    cdef const uint32_t *options_length = <const uint32_t *>column(columns, "options_length", "I", rows)
+    cdef uint32_t captured, options
+    cdef uint64_t total, padded
+    cdef int status = MORE
+    cdef bint outside = False
+    cdef unsigned char *target
+    cdef const unsigned char *data
+    cdef Py_buffer view, room
+    PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
+    try:
+        PyObject_GetBuffer(out, &room, PyBUF_WRITABLE)
+        try:
+            if row < 0 or not 0 <= at <= room.len:
+                raise ValueError("the range lies outside the buffer")
+            data = <const unsigned char *>view.buf
+            with nogil:
+                while row < rows:
+                    captured = captured_length[row]
+                    options = options_length[row]
+                    padded = (<uint64_t>captured + 3) & ~<uint64_t>3
+                    total = 32 + padded + options
+                    if (
+                        not inside(data_at[row], captured, view.len)
+                        or options & 3 or total > 0xFFFFFFFFu
+                    ):
+                        outside = True
+                        break
+                    if room.len - at < <int64_t>total:
+                        status = FULL
+                        break
+                    if options and not inside(options_at[row], options, view.len):
+                        outside = True
+                        break
+                    target = <unsigned char *>room.buf + at
+                    store32(target, ENHANCED, big)
+                    store32(target + 4, <uint32_t>total, big)
+                    store32(target + 8, interface[row], big)
+                    store32(target + 12, <uint32_t>(ticks[row] >> 32), big)
+                    store32(target + 16, <uint32_t>ticks[row], big)
+                    store32(target + 20, captured, big)
+                    store32(target + 24, original_length[row], big)
+                    if captured & 3:
+                        memset(target + 28 + padded - 4, 0, 4)
+                    memcpy(target + 28, data + data_at[row], captured)
+                    if options:
+                        memcpy(target + 28 + padded, data + options_at[row], options)
+                    store32(target + total - 4, <uint32_t>total, big)
+                    at += <Py_ssize_t>total
+                    row += 1
+        finally:
+            PyBuffer_Release(&room)
+    finally:
+        PyBuffer_Release(&view)
+    if outside:
+        raise ValueError(f"row {row} lies outside its buffer, or its block would be longer than 4 GiB")
+    return row, at, status
+
+
+def count_packets(columns, Py_ssize_t rows, array.array totals, array.array types):
+    cdef const uint8_t *record_type = <const uint8_t *>column(columns, "record_type", "B", rows)
+    cdef const uint32_t *captured_length = <const uint32_t *>column(columns, "captured_length", "I", rows)
+    cdef const uint32_t *original_length = <const uint32_t *>column(columns, "original_length", "I", rows)
+    cdef const uint64_t *ticks = <const uint64_t *>column(columns, "ticks", "Q", rows)
+    cdef const uint32_t *interface = <const uint32_t *>column(columns, "interface", "I", rows)
+    cdef uint64_t interfaces = len(totals) // TOTALS
+    cdef uint64_t *total = table(totals, 0)
+    cdef uint64_t *by_type = table(types, 256)
+    cdef uint64_t *mine
+    cdef Py_ssize_t row = 0
+    cdef bint outside = False
+    with nogil:
+        while row < rows:
+            if interface[row] >= interfaces:
+                outside = True
+                break
+            mine = total + <uint64_t>interface[row] * TOTALS
+            mine[0] += 1
+            mine[1] += captured_length[row]
+            mine[2] += original_length[row]
+            if record_type[row] != SIMPLE:
+                if ticks[row] < mine[3]:
+                    mine[3] = ticks[row]
+                if ticks[row] > mine[4]:
+                    mine[4] = ticks[row]
+            by_type[record_type[row]] += 1
+            row += 1
+    if outside:
+        raise ValueError(f"row {row} names an interface that is not there")
+
+
+def count_options(buffer, columns, Py_ssize_t rows, bint big, array.array counts):
+    cdef const int64_t *record_at = <const int64_t *>column(columns, "record_at", "q", rows)
+    cdef const uint8_t *record_type = <const uint8_t *>column(columns, "record_type", "B", rows)
+    cdef const int64_t *options_at = <const int64_t *>column(columns, "options_at", "q", rows)
+    cdef const uint32_t *options_length = <const uint32_t *>column(columns, "options_length", "I", rows)
+    cdef uint64_t *tally = table(counts, 65538)
+    cdef const unsigned char *data
+    cdef Py_ssize_t row = 0
+    cdef int64_t left, size
+    cdef uint32_t code
+    cdef bint outside = False
+    cdef Py_buffer view
+    PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
+    try:
+        with nogil:
+            while row < rows:
+                if record_type[row] == OBSOLETE:
+                    if not inside(record_at[row], 12, view.len):
+                        outside = True
+                        break
+                    data = <const unsigned char *>view.buf + record_at[row]
+                    code = load16(data + 10, big)
+                    tally[65537] += code != 0 and code != 0xFFFF
+                left = options_length[row]
+                if left:
+                    if not inside(options_at[row], options_length[row], view.len):
+                        outside = True
+                        break
+                    data = <const unsigned char *>view.buf + options_at[row]
+                    while left >= 4:
+                        code = load16(data, big)
+                        size = load16(data + 2, big)
+                        if code == 0:
+                            left = 0
+                            break
+                        if size + 4 > left:
+                            break
+                        tally[code] += 1
+                        size = (size + 7) & ~<int64_t>3
+                        data += size
+                        left -= size
+                    tally[65536] += left > 0
+                row += 1
+    finally:
+        PyBuffer_Release(&view)
+    if outside:
+        raise ValueError(f"row {row} lies outside its buffer")

@@ -1,0 +1,285 @@
+"""The packet-record model at which readers, steps and writers meet.
+
+Strategy: a capture is a stream of items in file order. What only one format can say travels along as the bytes that
+stood in the file, together with the `layout` (the format's name) that they belong to; a writer of that format copies
+them, every other one builds its own from the fields. An edit clears `raw`, so that nobody copies what no longer holds.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+from pcapconv import options as option_lists
+from pcapconv import timestamps
+from pcapconv.errors import FormatError
+
+ByteOrder = Literal["little", "big"]
+Layout = Literal["pcap", "pcapng"]
+
+SIMPLE_PACKET = 3  # the record type whose packets have no time
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A pcapng section, or a whole pcap file.
+
+    `variant` tells flavours of a layout apart, for people: "nanosecond". `options` are the Section Header Block's, raw. `raw` is the block's body, or the pcap file's header. `format_only`
+    counts, by kind, what the header says that no other format can hold.
+    """
+
+    index: int
+    byte_order: ByteOrder
+    version: tuple[int, int]
+    layout: Layout
+    raw: bytes | None = None
+    options: bytes = b""
+    variant: str = ""
+    format_only: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """An interface of the section that it follows.
+
+    `id` counts from 0 within its section. `snaplen` 0 means no limit. `fcs_length` is in bits, None when not stated.
+    `ticks_per_second` and `time_offset` (seconds) say what its packets' ticks mean; `time_error` is a sentence when
+    the capture states them in a way that nobody can understand. `options` are the Interface Description Block's, raw;
+    `raw` is the block's body, None when the capture has no such block.
+    """
+
+    id: int
+    section: int
+    link_type: int
+    snaplen: int
+    layout: Layout
+    byte_order: ByteOrder
+    ticks_per_second: int = timestamps.MICROSECONDS
+    time_offset: int = 0
+    time_error: str = ""
+    fcs_length: int | None = None
+    options: bytes = b""
+    raw: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Any other pcapng block: names, statistics, secrets, custom, unknown. `body` is what stands between its lengths."""
+
+    type: int
+    body: bytes
+    byte_order: ByteOrder
+    section: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Something in the input that could not be read.
+
+    `offset` is where it begins, in bytes from the start of the capture, `packet_number` the number that the next
+    intact packet would have had there, `bytes_left_out` what was passed over because of it.
+    """
+
+    offset: int
+    packet_number: int
+    reason: str
+    bytes_left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something odd that costs nothing: everything was read and is kept. `offset` as in `Damage`."""
+
+    offset: int
+    reason: str
+
+
+class Columns:
+    """One entry per packet of a batch; plain arrays that NumPy can look at without a copy.
+
+    | column | type | meaning |
+    |---|---|---|
+    | `record_at`, `record_length` | int64, uint32 | the whole record or block in the buffer |
+    | `record_type` | uint8 | 0 for a pcap record, else the pcapng block type: 2 obsolete, 3 Simple, 6 Enhanced |
+    | `data_at`, `captured_length`, `original_length` | int64, uint32, uint32 | the packet's bytes, and both lengths |
+    | `ticks` | uint64 | the timestamp in the interface's own unit |
+    | `interface` | uint32 | the interface's id in its section |
+    | `options_at`, `options_length` | int64, uint32 | the packet's pcapng options, raw; length 0 for none |
+    """
+
+    __slots__ = (
+        "captured_length",
+        "data_at",
+        "interface",
+        "options_at",
+        "options_length",
+        "original_length",
+        "record_at",
+        "record_length",
+        "record_type",
+        "ticks",
+    )
+
+    TYPECODES = {
+        "record_at": "q",
+        "record_length": "I",
+        "record_type": "B",
+        "data_at": "q",
+        "captured_length": "I",
+        "original_length": "I",
+        "ticks": "Q",
+        "interface": "I",
+        "options_at": "q",
+        "options_length": "I",
+    }
+
+    record_at: array[int]
+    record_length: array[int]
+    record_type: array[int]
+    data_at: array[int]
+    captured_length: array[int]
+    original_length: array[int]
+    ticks: array[int]
+    interface: array[int]
+    options_at: array[int]
+    options_length: array[int]
+
+    def __init__(self, capacity: int) -> None:
+        for name, typecode in self.TYPECODES.items():
+            setattr(self, name, array(typecode, bytes(capacity * array(typecode).itemsize)))
+
+    @property
+    def capacity(self) -> int:
+        """How many packets there is room for."""
+        return len(self.ticks)
+
+    def copy(self, rows: int) -> Columns:
+        """Columns of their own, with the first `rows` packets."""
+        twin = Columns(0)
+        for name in self.TYPECODES:
+            setattr(twin, name, getattr(self, name)[:rows])
+        return twin
+
+
+class PacketBatch:
+    """A run of packets of one section: one buffer, and `columns` with one entry for each of `rows` packets.
+
+    Valid until its reader is asked for the next item, since buffers are reused; `keep` gives one that stays.
+    `interfaces` are the section's, by id. `verbatim` says that records follow each other in the buffer as they stood
+    in the file, in `layout`. `format_only` counts, by kind, what the records say that no other format can hold.
+    """
+
+    __slots__ = ("buffer", "columns", "first_number", "format_only", "interfaces", "layout", "rows", "section", "verbatim")
+
+    def __init__(
+        self,
+        buffer: bytearray | bytes,
+        columns: Columns,
+        rows: int,
+        *,
+        first_number: int,
+        section: Section,
+        interfaces: list[Interface],
+        format_only: Mapping[str, int] | None = None,
+    ) -> None:
+        self.buffer = buffer
+        self.columns = columns
+        self.rows = rows
+        self.first_number = first_number
+        self.section = section
+        self.interfaces = interfaces
+        self.layout: Layout = section.layout
+        self.verbatim = True
+        self.format_only = format_only or {}
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __iter__(self) -> Iterator[Packet]:
+        return map(self.packet, range(self.rows))
+
+    def span(self) -> tuple[int, int]:
+        """Where the batch's records begin and end in the buffer."""
+        if not self.rows:
+            return 0, 0
+        last = self.rows - 1
+        return self.columns.record_at[0], self.columns.record_at[last] + self.columns.record_length[last]
+
+    def keep(self) -> PacketBatch:
+        """The same packets in memory of their own, valid for ever."""
+        twin = PacketBatch(
+            bytes(self.buffer),
+            self.columns.copy(self.rows),
+            self.rows,
+            first_number=self.first_number,
+            section=self.section,
+            interfaces=self.interfaces,
+            format_only=self.format_only,
+        )
+        twin.verbatim = self.verbatim
+        return twin
+
+    def packet(self, row: int) -> Packet:
+        """One row as a `Packet` that owns its bytes. Raises IndexError beyond the last."""
+        if not 0 <= row < self.rows:
+            raise IndexError(f"row {row} of a batch of {self.rows}")
+        columns = self.columns
+        data_at, options_at = columns.data_at[row], columns.options_at[row]
+        return Packet(
+            number=self.first_number + row,
+            data=bytes(self.buffer[data_at : data_at + columns.captured_length[row]]),
+            original_length=columns.original_length[row],
+            ticks=None if columns.record_type[row] == SIMPLE_PACKET else columns.ticks[row],
+            interface=self.interfaces[columns.interface[row]],
+            options=bytes(self.buffer[options_at : options_at + columns.options_length[row]]),
+            section=self.section,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One packet, for those who iterate.
+
+    `number` counts from 1 through the capture. `ticks` is None for a packet without a time (a Simple Packet).
+    `options` are its pcapng options, raw.
+    """
+
+    number: int
+    data: bytes
+    original_length: int
+    ticks: int | None
+    interface: Interface
+    options: bytes
+    section: Section
+
+    @property
+    def captured_length(self) -> int:
+        """How many of its bytes were captured."""
+        return len(self.data)
+
+    @property
+    def time(self) -> Fraction | None:
+        """The exact time in seconds since 1970, None without one. Raises FormatError where nobody can tell."""
+        return None if self.ticks is None else timestamps.instant(self.ticks, *self._unit())
+
+    @property
+    def time_ns(self) -> int | None:
+        """The time in whole nanoseconds since 1970, rounded down, None without one; FormatError as in `time`."""
+        return None if self.ticks is None else timestamps.to_units(self.ticks, *self._unit(), timestamps.NANOSECONDS)[0]
+
+    def _unit(self) -> tuple[int, int]:
+        if self.interface.time_error:
+            raise FormatError(f"packet {self.number}: {self.interface.time_error}")
+        return self.interface.ticks_per_second, self.interface.time_offset
+
+    @property
+    def comments(self) -> list[str]:
+        """Its comments; bytes that are not UTF-8 are shown as `\\xNN`."""
+        return option_lists.comments(self.options, self.section.byte_order)
+
+
+Item = Section | Interface | PacketBatch | Block | Damage | Notice

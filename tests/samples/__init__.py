@@ -1,0 +1,1 @@
+"""The samples, and how they are made."""
