@@ -34,4 +34,5 @@ __all__ = [
     "convert",
     "open",
 ]
+
 __version__ = "0.1.0"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from pcapconv import formats
-from pcapconv.errors import DamageError, LossError, NeedsNanoseconds, PcapconvError, TargetError, UsageError
+from pcapconv.errors import DamageError, LossError, NeedsNanosecondsError, TargetError, UsageError
 from pcapconv.files import STDIO, Readable, Source, Target, Writable, open_source, open_target
 from pcapconv.formats.losses import describe
 from pcapconv.model import Damage, Notice, PacketBatch
@@ -15,7 +15,6 @@ from pcapconv.output import Output
 from pcapconv.report import Report
 
 OnLoss = Literal["warn", "ignore", "fail"]
-MOST_DAMAGE = 1000  # places that a report lists
 
 
 def convert(
@@ -37,7 +36,8 @@ def convert(
     nothing; the report tells in any case. `nanoseconds` asks for a pcap file with nanoseconds from the start.
     `progress` is called with the bytes read so far.
 
-    Returns a `Report`. Raises a `PcapconvError`: FormatError, DamageError, TargetError, LossError, UsageError, FileError.
+    Returns a `Report`. Raises a `PcapconvError`: FormatError, DamageError, TargetError, LossError, UsageError or
+    FileError.
     """
     if on_loss not in ("warn", "ignore", "fail"):
         raise UsageError(f"--on-loss {on_loss}: it is one of warn, ignore, fail")
@@ -47,14 +47,18 @@ def convert(
     with open_source(source) as opened, open_target(target, force=force, whole=whole) as place:
         try:
             report = _run(opened, place, format_name, strict, nanoseconds, progress)
-        except NeedsNanoseconds as error:
+        except NeedsNanosecondsError as error:
             if not opened.seekable or not place.seekable:
-                raise TargetError(f"{opened.name}: {error}: start again with --nanoseconds (nanoseconds=True)") from None
+                raise TargetError(
+                    f"{opened.name}: {error}: start again with --nanoseconds (nanoseconds=True)"
+                ) from None
             opened.rewind()
             place.restart()
             report = _run(opened, place, format_name, strict, True, progress)
         if report.losses and on_loss == "fail":
-            raise LossError(f"{opened.name}: {format_name} cannot hold {describe(report.losses)}; nothing was written", report)
+            raise LossError(
+                f"{opened.name}: {format_name} cannot hold {describe(report.losses)}; nothing was written", report
+            )
         place.commit()
     return report
 
@@ -67,7 +71,7 @@ def _run(
     nanoseconds: bool,
     progress: Callable[[int], object] | None,
 ) -> Report:
-    report = Report(inputs=[source.name], outputs=[target.name], target_format=format_name)
+    report = Report(source.name, target.name, format_name)
     output = Output(target)
     try:
         reader = formats.open_reader(source)
@@ -81,14 +85,13 @@ def _run(
             elif isinstance(item, Damage):
                 if strict:
                     raise DamageError(f"{source.name}: {describe_damage(item)}")
-                if len(report.damage) < MOST_DAMAGE:
-                    report.damage.append(item)
+                report.add_damage(item)
             elif isinstance(item, Notice):
-                report.warnings.append(item)
+                report.add_warning(item)
             writer.write(item)
         writer.finish()
     except TargetError as error:
-        if isinstance(error, NeedsNanoseconds):
+        if isinstance(error, NeedsNanosecondsError):
             raise
         raise type(error)(f"{source.name}: {error}") from error
     finally:
@@ -108,7 +111,7 @@ def describe_damage(damage: Damage) -> str:
 
 def _name(target: Writable) -> str | None:
     if isinstance(target, str | os.PathLike):
-        name = os.fspath(target)
-        return None if name == STDIO else name
+        path = os.fspath(target)
+        return None if path == STDIO else path
     name = getattr(target, "name", None)
     return name if isinstance(name, str) else None

@@ -49,5 +49,5 @@ class FileError(PcapconvError):
     """A file cannot be opened, read, written or replaced."""
 
 
-class NeedsNanoseconds(TargetError):
+class NeedsNanosecondsError(TargetError):
     """Packets went out in microseconds before an interface came that needs nanoseconds; start again with them."""

@@ -12,13 +12,9 @@ import contextlib
 import errno
 import io
 import os
-import secrets
-import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
@@ -136,7 +132,9 @@ class Target:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.abandon()
 
 
@@ -156,15 +154,16 @@ class _Spooled(Target):
     """Bytes for a stream that must not see any before all is well."""
 
     def __init__(self, stream: Target) -> None:
-        super().__init__(tempfile.TemporaryFile(buffering=0), stream.name)  # noqa: SIM115 - closed by abandon
+        from tempfile import TemporaryFile  # rarely needed, slow to import
+
+        super().__init__(TemporaryFile(buffering=0), stream.name)  # noqa: SIM115 - closed by abandon
         self._stream = stream
 
     def commit(self) -> None:
         self.file.seek(0)
-        try:
-            shutil.copyfileobj(self.file, self._stream.file, 1 << 18)
-        except OSError as error:
-            raise FileError(f"{self.name}: cannot write: {_reason(error)}") from error
+        with writing(self.name):
+            while data := self.file.read(1 << 18):
+                write_all(self._stream.file, memoryview(data))
         self._stream.commit()
 
     def abandon(self) -> None:
@@ -175,29 +174,35 @@ class _Spooled(Target):
 class _PlainFile(Target):
     """A file that gets its name when it is complete."""
 
-    def __init__(self, path: Path, name: str, *, force: bool) -> None:
+    def __init__(self, path: str, name: str, *, force: bool) -> None:
         self._path = path
+        self._directory = os.path.dirname(path)
         self._force = force
-        self._temporary: Path | None = None
+        self._temporary = ""
         try:
             super().__init__(self._create(), name)
         except OSError as error:
             raise FileError(f"{name}: cannot create: {_reason(error)}") from error
         with contextlib.suppress(OSError):  # a file that is replaced keeps its permissions
-            os.chmod(self.file.fileno(), stat.S_IMODE(path.stat().st_mode))  # noqa: PTH101 - a descriptor
+            os.chmod(self.file.fileno(), stat.S_IMODE(os.stat(path).st_mode))
 
     def _create(self) -> io.FileIO:
-        if hasattr(os, "O_TMPFILE") and Path("/proc/self/fd").is_dir():
+        if hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd"):
             with contextlib.suppress(OSError):
-                return io.FileIO(os.open(self._path.parent, os.O_TMPFILE | os.O_RDWR, 0o666), "rb+")
-        self._temporary = self._path.with_name(f".pcapconv-{secrets.token_hex(8)}.tmp")
-        return io.FileIO(os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666), "rb+")
+                return io.FileIO(os.open(self._directory, os.O_TMPFILE | os.O_RDWR, 0o666), "rb+")
+        temporary = self._temporary_name()
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+        self._temporary = temporary
+        return io.FileIO(descriptor, "rb+")
+
+    def _temporary_name(self) -> str:
+        return os.path.join(self._directory, f".pcapconv-{os.urandom(8).hex()}.tmp")
 
     def commit(self) -> None:
         try:
-            if self._temporary is None:
+            if not self._temporary:
                 self._link()
-            if self._temporary is not None:
+            if self._temporary:
                 self._rename()
         except FileExistsError as error:
             raise FileError(_exists(self.name)) from error
@@ -207,61 +212,63 @@ class _PlainFile(Target):
     def _link(self) -> None:
         """Give the nameless file its name, or, where that one is taken and may be, a temporary one."""
         proc = f"/proc/self/fd/{self.file.fileno()}"
-        directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
         try:  # dst_dir_fd makes Python call linkat, which follows the link in /proc
             try:
-                os.link(proc, self._path.name, dst_dir_fd=directory)
+                os.link(proc, os.path.basename(self._path), dst_dir_fd=directory)
             except FileExistsError:
                 if not self._force:
                     raise
-                temporary = self._path.with_name(f".pcapconv-{secrets.token_hex(8)}.tmp")
-                os.link(proc, temporary.name, dst_dir_fd=directory)
+                temporary = self._temporary_name()
                 self._temporary = temporary
+                os.link(proc, os.path.basename(temporary), dst_dir_fd=directory)
         finally:
             os.close(directory)
 
     def _rename(self) -> None:
-        assert self._temporary is not None
         if self._force:
-            self._temporary.replace(self._path)
+            os.replace(self._temporary, self._path)
         else:  # a link refuses a name that has been taken meanwhile, a rename would not
             try:
-                self._path.hardlink_to(self._temporary)
+                os.link(self._temporary, self._path)
             except OSError as error:
                 if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
                     raise
-                if self._path.exists():
+                if os.path.lexists(self._path):
                     raise FileExistsError(self._path) from error
-                self._temporary.rename(self._path)
+                os.rename(self._temporary, self._path)
             else:
-                self._temporary.unlink()
-        self._temporary = None
+                os.unlink(self._temporary)
+        self._temporary = ""
 
     def abandon(self) -> None:
         self.file.close()
-        if self._temporary is not None:
-            self._temporary.unlink(missing_ok=True)
-            self._temporary = None
+        if self._temporary:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._temporary)
+            self._temporary = ""
 
 
-def open_target(place: Writable, *, force: bool = False, whole: bool = False) -> Target:
+def open_target(place: Writable, *, force: bool = False, whole: bool = False, text: bool = False) -> Target:
     """A path, `-` for stdout, or a binary file object, which stays open.
 
     `force` allows an existing file to be replaced. `whole` promises that also a stream sees nothing before `commit`.
-    Raises FileError.
+    `text` is what a terminal may show. Raises FileError.
     """
     if not isinstance(place, str | os.PathLike):
         seekable = _can_go_back(place)
         return _streamed(_Stream(place, str(getattr(place, "name", "output")), owned=False, seekable=seekable), whole)
     if place == STDIO:
         stdout = _standard(sys.stdout, "stdout", "wb")
-        if stdout.isatty():
-            raise FileError("stdout is a terminal: a capture is not for reading; name a file, or pipe it into a program")
+        if not text and stdout.isatty():
+            raise FileError(
+                "stdout is a terminal: a capture is not for reading; name a file, or pipe it into a program"
+            )
         return _streamed(_Stream(stdout, "stdout", owned=False), whole)
     name = os.fspath(place)
-    path = Path(os.path.realpath(place))  # a symbolic link stays, what it points at is replaced
+    path = os.path.realpath(name)  # a symbolic link stays, what it points at is replaced
     try:
-        mode = path.stat().st_mode
+        mode = os.stat(path).st_mode
     except FileNotFoundError:
         return _PlainFile(path, name, force=force)
     except OSError as error:
@@ -274,18 +281,6 @@ def open_target(place: Writable, *, force: bool = False, whole: bool = False) ->
         return _streamed(_Stream(io.FileIO(path, "wb"), name, owned=True), whole)
     except OSError as error:
         raise FileError(f"{name}: cannot write: {_reason(error)}") from error
-
-
-def write_text(place: str | os.PathLike[str], text: str, *, force: bool = True) -> None:
-    """A report or the like, as UTF-8, whole or not at all; `-` is stdout. Raises FileError."""
-    if place == STDIO:
-        target: Target = _Stream(_standard(sys.stdout, "stdout", "wb"), "stdout", owned=False)
-    else:
-        target = open_target(place, force=force)
-    with target:
-        with writing(target.name):
-            write_all(target.file, memoryview(text.encode()))
-        target.commit()
 
 
 @contextlib.contextmanager

@@ -7,22 +7,23 @@ across resolutions is a `Fraction`, which is exact.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from fractions import Fraction
 from math import gcd
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 NANOSECONDS = 10**9
 MICROSECONDS = 10**6
 
-_EPOCH = datetime(1970, 1, 1)
 _FIRST_SECOND = -62135596800  # 0001-01-01T00:00:00, the first that datetime knows
 _LAST_SECOND = 253402300799  # 9999-12-31T23:59:59
 
 
 def ticks_per_second(if_tsresol: int) -> int:
     """Ticks in a second for the option's byte: 10^n, or 2^n when the top bit is set (n from 0 to 127)."""
-    exponent = if_tsresol & 0x7F
-    return 2**exponent if if_tsresol & 0x80 else 10**exponent
+    base = 2 if if_tsresol & 0x80 else 10
+    return int(base ** (if_tsresol & 0x7F))
 
 
 def tsresol_byte(per_second: int) -> int:
@@ -39,8 +40,16 @@ def tsresol_byte(per_second: int) -> int:
     raise ValueError(f"{per_second} ticks a second is neither 10^n nor 2^n")
 
 
+def format_resolution(per_second: int) -> str:
+    """The resolution as a power: `10^-6`, `2^-20`."""
+    byte = tsresol_byte(per_second)
+    return f"{2 if byte & 0x80 else 10}^-{byte & 0x7F}"
+
+
 def instant(ticks: int, per_second: int, offset: int) -> Fraction:
     """The exact time in seconds since 1970."""
+    from fractions import Fraction  # slow to import, and not for converting
+
     return Fraction(ticks, per_second) + offset
 
 
@@ -88,7 +97,9 @@ def format_duration(time: Fraction, places: int) -> str:
 def _format(seconds: int, rest: int, per_second: int) -> str:
     fraction = _fraction(rest, per_second)
     if _FIRST_SECOND <= seconds <= _LAST_SECOND:
-        return (_EPOCH + timedelta(seconds=seconds)).isoformat() + fraction + "Z"
+        from datetime import datetime, timedelta
+
+        return (datetime(1970, 1, 1) + timedelta(seconds=seconds)).isoformat() + fraction + "Z"
     if seconds < 0 and rest:  # -1 s and 3/4 is -0.25 s
         return f"-{-seconds - 1}{_fraction(per_second - rest, per_second)} s since 1970"
     return f"{seconds}{fraction} s since 1970"

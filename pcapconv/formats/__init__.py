@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import Protocol
 
 from pcapconv.errors import FormatError, UsageError
@@ -80,8 +80,8 @@ def open_reader(source: Source, window_size: int = WINDOW_SIZE) -> Reader:
         raise FormatError(f"{source.name}: the file is empty, not a pcap or pcapng capture")
     if pcapng_layout.from_text_transfer(first):
         raise FormatError(
-            f"{source.name}: a pcapng capture damaged by a text-mode transfer (FTP or HTTP), which changed its line ends: "
-            f"it begins with {first[:4].hex(' ')}; transfer it again in binary mode"
+            f"{source.name}: a pcapng capture damaged by a text-mode transfer (FTP or HTTP), which changed its line "
+            f"ends: it begins with {first[:4].hex(' ')}; transfer it again in binary mode"
         )
     what = next((f": it is {what}" for start, what in _OTHERS if first.startswith(start)), "")
     raise FormatError(f"{source.name}: not a pcap or pcapng capture, it begins with {first.hex(' ')}{what}")
@@ -93,7 +93,7 @@ def target_format(name: str | None, to: str | None) -> str:
         if to not in FORMATS:
             raise UsageError(f"--to {to}: the format is one of {', '.join(FORMATS)}")
         return to
-    suffix = PurePath(name).suffix.lower() if name is not None else ""
+    suffix = os.path.splitext(name)[1].lower() if name is not None else ""
     if suffix not in _SUFFIXES:
         known = ", ".join(_SUFFIXES)
         place = "the output" if name is None else name

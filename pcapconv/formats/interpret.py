@@ -52,6 +52,11 @@ def _schemas(block_type: int) -> dict[int, Any]:
     return schemas | {code: schema for (kind, code), schema in _NEWER.items() if kind == block_type}
 
 
+def option_names(block_type: int) -> dict[int, str]:
+    """The names of a block type's options, by code."""
+    return {code: schema.name for code, schema in _schemas(block_type).items()}
+
+
 def read_options(
     raw: bytes, byte_order: ByteOrder, block_type: int, interface: Interface | None = None
 ) -> list[dict[str, Any]]:
@@ -65,7 +70,7 @@ def read_options(
         name = schema.name if schema else f"option {option.code}"
         try:
             value = _value(option, schema, byte_order, block_type, interface)
-        except Exception:  # noqa: BLE001 - whatever python-pcapng raises on bytes it does not expect
+        except Exception:
             value = None
         found.append({"name": name, "raw": option.value.hex()} if value is None else {"name": name, "value": value})
     return found
@@ -92,7 +97,11 @@ def _value(
         return format_time(high << 32 | low, interface.ticks_per_second, interface.time_offset)
     if schema.name == "opt_custom":
         number = int.from_bytes(raw[:4], byte_order)
-        return {"pen": number, "text": options.text(raw[4:])} if code in (2988, 19372) else {"pen": number, "hex": raw[4:].hex()}
+        return (
+            {"pen": number, "text": options.text(raw[4:])}
+            if code in (2988, 19372)
+            else {"pen": number, "hex": raw[4:].hex()}
+        )
     endianness = "<" if byte_order == "little" else ">"
     decoded = PcapngOptions([schema], [(code, raw)], endianness)[code]
     return _plain(decoded)

@@ -31,7 +31,10 @@ KINDS = {
     "custom-blocks": ("custom block", "custom blocks"),
     "unknown-blocks": ("unknown block", "unknown blocks"),
     "time-digits": ("time finer than the target's unit", "times finer than the target's unit"),
-    "packets-without-time": ("packet without a time, written with time 0", "packets without a time, written with time 0"),
+    "packets-without-time": (
+        "packet without a time, written with time 0",
+        "packets without a time, written with time 0",
+    ),
     "time-notation": ("time with a fraction of a second or more", "times with a fraction of a second or more"),
     "header-fields": ("pcap header field", "pcap header fields"),
     "record-fields": ("modified pcap record's extra fields", "modified pcap records' extra fields"),
@@ -56,7 +59,7 @@ class PcapLosses:
 
     def add_section(self, section: Section) -> None:
         """A Section Header Block."""
-        if section.index:
+        if section.number:
             self.counts["sections"] += 1
         self._add_options(options.walk(section.options, section.byte_order), "section-options")
 
@@ -111,6 +114,4 @@ def options_at(block: Block) -> int:
 
 def describe(counts: Counter[str] | dict[str, int]) -> str:
     """The counts in words: `3 comments, 1 name record`."""
-    return ", ".join(
-        f"{counts[kind]} {words[counts[kind] != 1]}" for kind, words in KINDS.items() if counts.get(kind)
-    )
+    return ", ".join(f"{counts[kind]} {words[counts[kind] != 1]}" for kind, words in KINDS.items() if counts.get(kind))

@@ -7,7 +7,6 @@ turns each window into a batch. A pcap file has no marks to find the next record
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import replace
 from struct import Struct
 
 from pcapconv import options
@@ -15,7 +14,7 @@ from pcapconv.errors import FormatError
 from pcapconv.formats import pcap_layout as layout
 from pcapconv.formats.window import LARGEST_RECORD, Window
 from pcapconv.kernels import FULL, choose
-from pcapconv.model import Columns, Damage, Interface, Item, Notice, PacketBatch, Section
+from pcapconv.model import NOTHING, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
 
 EPB_FLAGS = 2
 
@@ -59,13 +58,13 @@ class PcapReader:
             fcs_length, reserved = None, word & (layout.RESERVED_BITS | 0xF000_0000)
         odd = sum(bool(field) for field in (thiszone, sigfigs, reserved, (major, minor) != layout.VERSION))
         section = Section(
-            index=0,
+            number=0,
             byte_order=self._byte_order,
             version=(major, minor),
             layout="pcap",
             raw=raw,
             variant=flavour.name,
-            format_only={"header-fields": odd} if odd else {},
+            format_only={"header-fields": odd} if odd else NOTHING,
         )
         plain = Interface(
             id=0,
@@ -79,7 +78,9 @@ class PcapReader:
         )
         yield section
         if reserved:
-            yield Notice(20, f"reserved bits are set in the link type's word 0x{word:08x}; the link type is its low half")
+            yield Notice(
+                20, f"reserved bits are set in the link type's word 0x{word:08x}; the link type is its low half"
+            )
         if flavour.record_size == layout.RECORD_SIZE:
             self._interfaces.append(plain)
             yield plain
@@ -107,7 +108,7 @@ class PcapReader:
                     first_number=self._packets + 1,
                     section=section,
                     interfaces=self._interfaces,
-                    format_only={"time-notation": odd} if odd else None,
+                    format_only={"time-notation": odd} if odd else NOTHING,
                 )
                 self._packets += rows
                 window.take(end - window.start)
@@ -170,7 +171,7 @@ class PcapReader:
         yield batch
 
     def _declare(self, plain: Interface, index: int) -> Interface:
-        interface = replace(plain, id=len(self._interfaces))
+        interface = plain._replace(id=len(self._interfaces))
         self._ids[index] = interface.id
         self._interfaces.append(interface)
         return interface

@@ -11,12 +11,23 @@ from array import array
 from collections import Counter
 
 from pcapconv import timestamps
-from pcapconv.errors import NeedsNanoseconds, TargetError
+from pcapconv.errors import NeedsNanosecondsError, TargetError
 from pcapconv.formats import pcap_layout as layout
 from pcapconv.formats.link_types import ETHERNET, link_type_name
 from pcapconv.formats.losses import PcapLosses
 from pcapconv.kernels import BEFORE_1970, FULL, MORE, SCALE, TOTALS, choose
-from pcapconv.model import SIMPLE_PACKET, Block, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
+from pcapconv.model import (
+    SIMPLE_PACKET,
+    Block,
+    ByteOrder,
+    Columns,
+    Damage,
+    Interface,
+    Item,
+    Notice,
+    PacketBatch,
+    Section,
+)
 from pcapconv.output import Output
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 
@@ -27,7 +38,7 @@ class PcapWriter:
     """Takes items in file order, then `finish`. `losses` counts by kind what pcap cannot hold.
 
     `nanoseconds` demands the nanosecond magic; else it is chosen by the interfaces there are before the first packet.
-    Raises TargetError for what pcap cannot hold at all, NeedsNanoseconds where that choice proves wrong too late.
+    Raises TargetError for what pcap cannot hold at all, NeedsNanosecondsError where that choice proves wrong too late.
     """
 
     format = "pcap"
@@ -38,9 +49,13 @@ class PcapWriter:
         self._nanoseconds = nanoseconds
         self._header_written = False
         self._verbatim = False
-        self._sections: list[Section] = []
-        self._interfaces: list[Interface] = []  # of all sections
+        self._byte_order: ByteOrder = "little"
         self._in_section: list[Interface] = []
+        self._interfaces = 0  # in all sections
+        self._first_link_type = ETHERNET
+        self._needs_nanoseconds = False
+        self._snaplens = 0, 0  # the lowest and the highest that interfaces state
+        self._fcs_lengths: set[int | None] = set()
         self._link_type: int | None = None
         self._by_link_type: Counter[int] = Counter()
         self._refused = False
@@ -58,14 +73,13 @@ class PcapWriter:
         losses = self._losses.total()
         losses["time-digits"] += self._counts[_CUT]
         losses["packets-without-time"] += self._counts[_TIMELESS]
-        if len(self._interfaces) > 1 and any(interface.layout == "pcapng" for interface in self._interfaces):
-            losses["interfaces"] += len(self._interfaces)
-        lengths = {interface.fcs_length for interface in self._interfaces} - {None, self._fcs_length}
-        losses["fcs-lengths"] += len(lengths)
+        if self._interfaces > 1:
+            losses["interfaces"] += self._interfaces
+        losses["fcs-lengths"] += len(self._fcs_lengths - {None, self._fcs_length})
         return +losses
 
     def write(self, item: Item) -> None:
-        """Write one item. Raises TargetError, NeedsNanoseconds, and FileError when the system refuses."""
+        """Write one item. Raises TargetError, NeedsNanosecondsError, and FileError when the system refuses."""
         match item:
             case PacketBatch():
                 self._write_batch(item)
@@ -85,10 +99,11 @@ class PcapWriter:
         self._write_header()
         self._output.finish()
         if not self._verbatim and self._output.seekable:
-            self._output.patch(layout.SNAPLEN_AT, self._snaplen().to_bytes(4, self._sections[0].byte_order))
+            self._output.patch(layout.SNAPLEN_AT, self._snaplen().to_bytes(4, self._byte_order))
 
     def _open_section(self, section: Section) -> None:
-        self._sections.append(section)
+        if not section.number:
+            self._byte_order = section.byte_order
         self._in_section = []
         self._scale = array("Q")
         if section.layout == "pcap" and section.raw is not None:
@@ -99,14 +114,21 @@ class PcapWriter:
             self._losses.add_section(section)
 
     def _open_interface(self, interface: Interface) -> None:
-        self._interfaces.append(interface)
         self._in_section.append(interface)
         if self._verbatim:
             return
+        if not self._interfaces:
+            self._first_link_type = interface.link_type
+            self._snaplens = interface.snaplen, interface.snaplen
+        self._interfaces += 1
+        lowest, highest = self._snaplens
+        self._snaplens = min(lowest, interface.snaplen), max(highest, interface.snaplen)
+        self._fcs_lengths.add(interface.fcs_length)
+        self._needs_nanoseconds = self._needs_nanoseconds or _needs_nanoseconds(interface)
         if interface.layout == "pcapng":
             self._losses.add_interface(interface)
         if self._header_written and not self._nanoseconds and _needs_nanoseconds(interface):
-            raise NeedsNanoseconds(
+            raise NeedsNanosecondsError(
                 f"interface {interface.id} of section {interface.section} comes after packets and needs nanoseconds"
             )
         if self._header_written:
@@ -123,7 +145,7 @@ class PcapWriter:
         columns, scale = batch.columns, self._scale
         if any(not _fits_kernel(interface, self._units) for interface in self._in_section):
             columns, scale = self._with_times(batch)
-        output, row, big = self._output, 0, self._sections[0].byte_order == "big"
+        output, row, big = self._output, 0, self._byte_order == "big"
         while True:
             row, output.at, status = self._kernels.encode_pcap(
                 batch.buffer, columns, row, batch.rows, output.buffer, output.at, big, scale, self._counts
@@ -143,7 +165,7 @@ class PcapWriter:
         self.packets += batch.rows
 
     def _one_link_type(self, batch: PacketBatch) -> bool:
-        """Whether the packets may be written: False once there were several link types, from when on they only count."""
+        """Whether the packets may be written: not once there were several link types; from then on they only count."""
         declared = {interface.link_type for interface in self._in_section}
         if declared == {self._link_type} and not self._refused:
             return True
@@ -174,33 +196,30 @@ class PcapWriter:
         if self._header_written:
             return
         self._header_written = True
-        self._nanoseconds = self._nanoseconds or any(map(_needs_nanoseconds, self._interfaces))
-        first = self._interfaces[0].link_type if self._interfaces else ETHERNET
-        word = first if self._link_type is None else self._link_type
-        lengths = {interface.fcs_length for interface in self._interfaces}
-        if len(lengths) == 1:
-            (length,) = lengths
+        self._nanoseconds = self._nanoseconds or self._needs_nanoseconds
+        word = self._first_link_type if self._link_type is None else self._link_type
+        if len(self._fcs_lengths) == 1:
+            (length,) = self._fcs_lengths
             if length is not None and length % 16 == 0 and length < 256:
                 self._fcs_length = length
                 word |= layout.FCS_PRESENT | (length // 16) << layout.FCS_SHIFT
         magic = layout.NANOSECOND_MAGIC if self._nanoseconds else layout.MICROSECOND_MAGIC
-        order = self._sections[0].byte_order
+        order = self._byte_order
         version = b"".join(number.to_bytes(2, order) for number in layout.VERSION)
         fields = (0, 0, self._snaplen(), word)
-        self._output.write(
-            magic.to_bytes(4, order) + version + b"".join(field.to_bytes(4, order) for field in fields)
-        )
+        self._output.write(magic.to_bytes(4, order) + version + b"".join(field.to_bytes(4, order) for field in fields))
         for interface in self._in_section:
             self._add_scale(interface)
 
     def _snaplen(self) -> int:
-        """The largest that an interface states, and not below the longest packet. Where nothing is lost, because the
-        capture says no more than a pcap file can, its one statement is kept as it is."""
-        stated = [interface.snaplen for interface in self._interfaces]
-        if len(stated) == 1 and not self.losses:
-            return stated[0]
-        largest = layout.NO_LIMIT_SNAPLEN if 0 in stated or not stated else max(stated)
-        return max(largest, self._counts[_LONGEST])
+        """The largest that an interface states, and not below the longest packet.
+
+        Where nothing is lost, because the capture says no more than a pcap file can, its one statement stays as it is.
+        """
+        lowest, highest = self._snaplens
+        if self._interfaces == 1 and not self.losses:
+            return highest
+        return max(highest if lowest else layout.NO_LIMIT_SNAPLEN, self._counts[_LONGEST])
 
     @property
     def _units(self) -> int:

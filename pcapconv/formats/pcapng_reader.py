@@ -10,7 +10,6 @@ section is passed over.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pcapconv import options
 from pcapconv.errors import FormatError
@@ -21,13 +20,13 @@ from pcapconv.model import Block, ByteOrder, Columns, Damage, Interface, Item, N
 from pcapconv.timestamps import MICROSECONDS, ticks_per_second
 
 
-@dataclass(slots=True)
 class _Skip:
     """A stretch that is passed over up to the next section."""
 
-    offset: int
-    reason: str
-    bytes: int = 0
+    def __init__(self, offset: int, reason: str, passed: int) -> None:
+        self.offset = offset
+        self.reason = reason
+        self.bytes = passed
 
 
 class PcapngReader:
@@ -90,7 +89,8 @@ class PcapngReader:
             raise FormatError(f"{window.name}: the capture ends after {window.available} bytes, in its first block")
         if first[8:] not in layout.BYTE_ORDERS:
             raise FormatError(
-                f"{window.name}: offset 8: the byte-order magic is 0x{first[8:].hex()}, neither 0x1a2b3c4d nor 0x4d3c2b1a"
+                f"{window.name}: offset 8: the byte-order magic is 0x{first[8:].hex()}, "
+                "neither 0x1a2b3c4d nor 0x4d3c2b1a"
             )
 
     def _next_block(self, *, refused: bool) -> Iterator[Item]:
@@ -151,7 +151,9 @@ class PcapngReader:
             return
         if length < layout.SHORTEST.get(block_type, layout.BLOCK_OVERHEAD):
             name, shortest = layout.BLOCK_NAMES[block_type], layout.SHORTEST[block_type]
-            yield from self._lost(block_type, length, f"a block of {length} bytes; {name} Blocks have at least {shortest}")
+            yield from self._lost(
+                block_type, length, f"a block of {length} bytes; {name} Blocks have at least {shortest}"
+            )
             return
         if block_type in layout.PACKET_BLOCKS:
             if refused:
@@ -165,7 +167,7 @@ class PcapngReader:
             yield from self._open_interface(body, offset)
         else:
             assert self._section is not None
-            yield Block(block_type, body, byte_order, self._section.index, offset)
+            yield Block(block_type, body, byte_order, self._section.number, offset)
 
     def _packet_fault(self, block_type: int, at: int, length: int) -> str:
         """Why the index kernel did not take this packet block."""
@@ -187,7 +189,7 @@ class PcapngReader:
             return
         self._interfaces = []
         self._section = Section(
-            index=self._sections,
+            number=self._sections,
             byte_order=order,
             version=(major, minor),
             layout="pcapng",
@@ -211,10 +213,10 @@ class PcapngReader:
             for name, value, size in (("if_tsresol", tsresol, 1), ("if_tsoffset", tsoffset, 8))
             if value is not None and len(value) != size
         ]
-        where = f"interface {number} of section {self._section.index}"
+        where = f"interface {number} of section {self._section.number}"
         interface = Interface(
             id=number,
-            section=self._section.index,
+            section=self._section.number,
             link_type=int.from_bytes(body[0:2], order),
             snaplen=int.from_bytes(body[4:8], order),
             layout="pcapng",

@@ -6,6 +6,7 @@ differs by host, day, version or path.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 
 from pcapconv import options
@@ -26,7 +27,7 @@ class PcapngWriter:
         self._kernels = choose()
         self._section: Section | None = None
         self._section_at = 0
-        self._unsure: list[tuple[int, bytes]] = []  # where a section length no longer holds, and what to put there
+        self._unsure = array("Q")  # where a section length stands that no longer holds
         self.losses: Counter[str] = Counter()
         self.packets = 0
 
@@ -43,8 +44,9 @@ class PcapngWriter:
                 body = item.raw if item.raw is not None and item.layout == "pcapng" else interface_body(item)
                 self._output.write(layout.block(layout.INTERFACE_DESCRIPTION, body, item.byte_order))
             case Damage():
-                if self._section is not None:
-                    self._unsure.append((self._section_at + layout.SECTION_LENGTH_AT, layout.UNKNOWN_LENGTH))
+                position = self._section_at + layout.SECTION_LENGTH_AT
+                if self._section is not None and (not self._unsure or self._unsure[-1] != position):
+                    self._unsure.append(position)
             case Notice():
                 pass
 
@@ -52,8 +54,8 @@ class PcapngWriter:
         """Write what is left. A section that damage made shorter gets section length -1, where one can go back."""
         self._output.finish()
         if self._output.seekable:
-            for position, value in self._unsure:
-                self._output.patch(position, value)
+            for position in self._unsure:
+                self._output.patch(position, layout.UNKNOWN_LENGTH)
 
     def _write_section(self, section: Section) -> None:
         self.losses.update(section.format_only)

@@ -7,7 +7,14 @@ from pcapconv.model import Columns
 NAME: str
 
 def index_pcap(
-    buffer: bytes | bytearray, start: int, stop: int, columns: Columns, big: bool, header_size: int, swap: int, units: int
+    buffer: bytes | bytearray,
+    start: int,
+    stop: int,
+    columns: Columns,
+    big: bool,
+    header_size: int,
+    swap: int,
+    units: int,
 ) -> tuple[int, int, int, int]: ...
 def index_pcapng(
     buffer: bytes | bytearray, start: int, stop: int, columns: Columns, big: bool, interfaces: int, snaplen: int

@@ -1,8 +1,8 @@
 """The kernels, interpreted: the readable reference, used where no compiler was at hand.
 
 Strategy: one short loop walks from packet to packet; the fields of all headers are then cut out of their joined bytes
-by slices with a stride, and go into the columns as one slice each: half the time of unpacking header by header. The index kernels stop at anything that is not a whole packet: what it is, the reader finds
-out in ordinary code. `compiled.pyx` must do the same as this module, to the last bit and on any input.
+by slices with a stride, and go into the columns as one slice each: half the time of unpacking header by header. The
+index kernels stop at anything that is not a whole packet: what it is, the reader finds out in ordinary code. `compiled.pyx` must do the same as this module, to the last bit and on any input.
 
 Formats: draft-ietf-opsawg-pcap, "Packet Record"; draft-ietf-opsawg-pcapng, "Enhanced Packet Block", "Simple Packet
 Block", and "Packet Block (obsolete)".
@@ -150,7 +150,7 @@ def index_pcapng(
             data_at[row] = record_at[row] + 12
     rows = len(record_at)
     for row, (length, captured, interface_id) in enumerate(zip(record_length, captured_length, interface)):
-        if captured > length - 32 and record_type[row] != _SIMPLE or interface_id >= interfaces:
+        if (captured > length - 32 and record_type[row] != _SIMPLE) or interface_id >= interfaces:
             rows, at, status = row, record_at[row], OTHER
             break
     after = [place + (captured + 3 & ~3) for place, captured in zip(data_at[:rows], captured_length)]

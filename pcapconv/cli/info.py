@@ -1,0 +1,172 @@
+"""`pcapconv info IN...`: what captures hold, as a page to read or as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pcapconv.cli.messages import complain
+from pcapconv.convert import describe_damage
+from pcapconv.errors import PcapconvError
+from pcapconv.formats.losses import describe
+from pcapconv.info import info as take_census
+from pcapconv.model import Damage
+from pcapconv.text import shown
+
+_DAMAGED = 3
+_MOST = 5  # comments, names and the like on a page
+_MOST_INTERFACES = 50
+_PIPE_WIDTH = 10_000  # no line breaks where a program reads
+
+
+def info(sources: list[str], *, as_json: bool) -> int:
+    """Show each capture; one that cannot be read is named, and the others go on. Returns the exit status."""
+    found: list[dict[str, Any]] = []
+    failed = False
+    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
+    for source in sources:
+        try:
+            census = take_census(source)
+        except PcapconvError as error:
+            complain(str(error))
+            failed = True
+            continue
+        if not as_json:
+            with console.capture() as page:
+                _show(census, console)
+            lines = ([""] if found else []) + [line.rstrip() for line in page.get().splitlines()]
+            sys.stdout.write("\n".join(lines) + "\n")
+        found.append(census)
+    if as_json and (found or len(sources) > 1):
+        print(json.dumps(found[0] if len(sources) == 1 else found, indent=2))
+    if failed:
+        return 1
+    return _DAMAGED if any(census["damage"] for census in found) else 0
+
+
+def _show(census: dict[str, Any], console: Console) -> None:
+    """One page."""
+    variants = {section["variant"] for section in census["sections"]} - {""}
+    orders = sorted({section["byte_order"] + "-endian" for section in census["sections"]})
+    title = ", ".join([census["format"], *variants, *orders, f"{census['bytes']:,} bytes"])
+    console.print(_line(f"{census['file']}: {title}"), style="bold")
+    console.print(_grid(_facts(census)))
+    console.print(_interfaces(census))
+    console.print(_grid(_details(census)))
+
+
+def _grid(rows: Iterator[tuple[str, str]]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, min_width=len("packet options"))
+    grid.add_column(overflow="fold")
+    for label, text in rows:
+        grid.add_row(label, _line(text))
+    return grid
+
+
+def _facts(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    captured, original = census["captured_bytes"], census["original_bytes"]
+    yield "packets", f"{census['packets']:,} ({captured:,} bytes captured of {original:,})"
+    if census["first_time"] is not None:
+        yield "time", f"{census['first_time']} to {census['last_time']} ({census['duration']})"
+    if census["packets_without_time"]:
+        yield "", f"{census['packets_without_time']:,} packets have no time"
+    for section in _first(census["sections"]):
+        options = _options(section["options"])
+        if census["format"] == "pcapng" and (options or len(census["sections"]) > 1):
+            version = [] if section["version"] == "1.0" and options else [f"version {section['version']}"]
+            yield f"section {section['number']}", ", ".join([*version, *options])
+    yield from _more(census, "sections")
+
+
+def _interfaces(census: dict[str, Any]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for name in ("interface", "link type", "snaplen", "resolution", "packets", "name"):
+        table.add_column(name, justify="right" if name in ("snaplen", "packets") else "left", overflow="fold")
+    for interface in _first(census["interfaces"], _MOST_INTERFACES):
+        offset = f" {interface['time_offset']:+} s" if interface["time_offset"] else ""
+        table.add_row(
+            f"{interface['section']}:{interface['id']}",
+            _line(interface["link_type_name"]),
+            str(interface["snaplen"]) if interface["snaplen"] else "no limit",
+            interface["resolution"] + offset,
+            f"{interface['packets']:,}",
+            _line(_option(interface, "if_name")),
+        )
+    return table
+
+
+def _details(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield from _more(census, "interfaces", _MOST_INTERFACES)
+    for interface in _first(census["interfaces"]):
+        if options := _options(interface["options"], leave_out=("if_name", "if_tsresol", "if_tsoffset")):
+            yield f"interface {interface['section']}:{interface['id']}", ", ".join(options)
+    if census["blocks"]:
+        yield "blocks", ", ".join(f"{name} {count:,}" for name, count in census["blocks"].items())
+    if census["packet_options"]:
+        yield "packet options", ", ".join(f"{name} {count:,}" for name, count in census["packet_options"].items())
+    for comment in _first(census["comments"]):
+        yield "comment", f"{comment['where']}: {comment['text']}"
+    yield from _more(census, "comments")
+    for name in _first(census["names"]):
+        yield (
+            "name",
+            f"{name['address']} {' '.join(name['names'])}" if "address" in name else f"unknown record {name['type']}",
+        )
+    yield from _more(census, "names")
+    for secret in _first(census["secrets"]):
+        yield "secrets", f"{secret['type']}, {secret['bytes']:,} bytes"
+    yield from _more(census, "secrets")
+    for entry in _first(census["statistics"]):
+        yield "statistics", f"{entry['section']}:{entry['interface']}: {', '.join(_options(entry['options']))}"
+    yield from _more(census, "statistics")
+    for notice in _first(census["warnings"]):
+        yield "warning", f"offset {notice['offset']}: {notice['reason']}"
+    yield from _more(census, "warnings")
+    for damage in _first(census["damage"]):
+        yield "damage", describe_damage(Damage(**damage))
+    yield from _more(census, "damage")
+    yield "to pcap", _to_pcap(census)
+
+
+def _to_pcap(census: dict[str, Any]) -> str:
+    to_pcap = census["to_pcap"]
+    if not to_pcap["possible"]:
+        return f"refused: {to_pcap['reason']}"
+    return f"would lose {describe(to_pcap['losses'])}" if to_pcap["losses"] else "would lose nothing"
+
+
+def _option(interface: dict[str, Any], name: str) -> str:
+    return next((_value(option) for option in interface["options"] if option["name"] == name), "")
+
+
+def _options(options: list[dict[str, Any]], leave_out: tuple[str, ...] = ()) -> list[str]:
+    return [
+        f"{option['name']} {_value(option)}" for option in options if option["name"] not in ("opt_comment", *leave_out)
+    ]
+
+
+def _value(option: dict[str, Any]) -> str:
+    value = option.get("value", option.get("raw"))
+    return " ".join(f"{key} {part}" for key, part in value.items()) if isinstance(value, dict) else str(value)
+
+
+def _first(found: list[Any], most: int = _MOST) -> list[Any]:
+    return found[:most]
+
+
+def _more(census: dict[str, Any], name: str, most: int = _MOST) -> Iterator[tuple[str, str]]:
+    total = census["totals"][name]
+    if total > most:
+        yield "", f"and {total - most:,} more {name}; --json lists them"
+
+
+def _line(text: str) -> Text:
+    """Text from a capture or a path: no markup in it, nothing that a terminal would obey."""
+    return Text(shown(text))

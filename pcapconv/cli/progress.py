@@ -1,0 +1,60 @@
+"""A progress bar for long work on a terminal; rich draws it, and is imported only when it is needed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+_PATIENCE = 1.0  # seconds before a bar appears
+
+
+@contextmanager
+def progress_bar(source: str, *, show: bool) -> Iterator[Callable[[int], object] | None]:
+    """A callback that takes the bytes read so far, or None where nothing is to be shown."""
+    if not show:
+        yield None
+        return
+    bar = _Bar(source)
+    try:
+        yield bar.update
+    finally:
+        bar.close()
+
+
+class _Bar:
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._due = time.monotonic() + _PATIENCE
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+
+    def update(self, done: int) -> None:
+        now = time.monotonic()
+        if now < self._due:
+            return
+        self._due = now + 0.1
+        if self._progress is None or self._task is None:
+            self._progress = _draw()
+            path = Path(self._source)
+            total = path.stat().st_size if path.is_file() else None
+            self._task = self._progress.add_task("", total=total)
+            self._progress.start()
+        self._progress.update(self._task, completed=done)
+
+    def close(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+
+def _draw() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -1,0 +1,282 @@
+"""What a capture holds, and what pcap would lose of it: one pass, as plain values ready for JSON.
+
+Strategy: packets are counted by a kernel; what they and the other blocks say is decoded as it comes by. What a
+conversion to pcap would lose, a pcap writer tells that writes to nowhere, so that this can never differ from what
+`convert` does.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, Self
+
+from pcapconv import formats, timestamps
+from pcapconv import options as option_lists
+from pcapconv.errors import NeedsNanosecondsError, TargetError
+from pcapconv.files import Readable, Source, Target, open_source
+from pcapconv.formats import interpret
+from pcapconv.formats import pcapng_layout as layout
+from pcapconv.formats.link_types import link_type_name
+from pcapconv.formats.losses import options_at
+from pcapconv.kernels import TOTALS, choose
+from pcapconv.model import Block, ByteOrder, Damage, Interface, Item, Notice, PacketBatch, Section
+from pcapconv.output import Output
+
+MOST_LISTED = 1000  # comments, names and the like that are listed; all are counted
+_NEVER = 2**64 - 1  # the lowest ticks of no packet at all
+
+
+def info(source: Readable) -> dict[str, Any]:
+    """What the capture holds, as described in the README. Raises FormatError when it is not a capture, FileError."""
+    with open_source(source) as opened:
+        try:
+            return _pass(opened, nanoseconds=False)
+        except NeedsNanosecondsError:
+            opened.rewind()
+            return _pass(opened, nanoseconds=True)
+
+
+def _pass(source: Source, *, nanoseconds: bool) -> dict[str, Any]:
+    reader = formats.open_reader(source)
+    census = _Census()
+    with _Rehearsal(nanoseconds=nanoseconds, again=source.seekable) as rehearsal:
+        for item in reader.items():
+            census.add(item)
+            rehearsal.add(item)
+        to_pcap = rehearsal.result()
+    head = {"file": source.name, "format": reader.format, "bytes": source.position}
+    return {**head, **census.result(), "to_pcap": to_pcap}
+
+
+class _Rehearsal:
+    """A conversion to pcap that writes to nowhere. Raises NeedsNanosecondsError where a conversion would start `again`."""
+
+    def __init__(self, *, nanoseconds: bool, again: bool) -> None:
+        self._again = again
+        self._refusal = ""
+        self._output = Output(Target(_Nowhere(), "nowhere", seekable=False))
+        self._writer = formats.open_writer("pcap", self._output, nanoseconds=nanoseconds)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._output.close()
+
+    def add(self, item: Item) -> None:
+        if not self._refusal:
+            self._try(lambda: self._writer.write(item))
+
+    def result(self) -> dict[str, Any]:
+        """What would be lost, by kind, or why the conversion would be refused."""
+        if not self._refusal:
+            self._try(self._writer.finish)
+        if self._refusal:
+            return {"possible": False, "reason": self._refusal}
+        return {"possible": True, "losses": dict(self._writer.losses)}
+
+    def _try(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except TargetError as error:
+            if isinstance(error, NeedsNanosecondsError) and self._again:
+                raise
+            self._refusal = str(error)
+
+
+class _Nowhere:
+    """A file that forgets."""
+
+    def write(self, data: memoryview) -> int:
+        return len(data)
+
+
+class _Listed(list[Any]):
+    """The first of many, and how many there are."""
+
+    total = 0
+
+    def add(self, *entries: Any) -> None:
+        self.total += len(entries)
+        self.extend(entries[: max(0, MOST_LISTED - len(self))])
+
+
+class _Census:
+    """Takes the items of a capture; `result` says what they were."""
+
+    def __init__(self) -> None:
+        self._kernels = choose()
+        self._sections = _Listed()
+        self._interfaces = _Listed()
+        self._here: list[tuple[Interface, dict[str, Any]]] = []  # the section's, with what is shown of each
+        self._totals = array("Q")  # of the section's interfaces, as `count_packets` has them
+        self._types = array("Q", bytes(8 * 256))
+        self._options = array("Q", bytes(8 * 65538))
+        self._blocks: Counter[int] = Counter()
+        self._comments, self._names, self._secrets = _Listed(), _Listed(), _Listed()
+        self._statistics, self._custom = _Listed(), _Listed()
+        self._damage, self._warnings = _Listed(), _Listed()
+        self._span: tuple[Fraction, Fraction] | None = None
+        self._places = 0
+        self._captured = self._original = 0
+        self._layout = ""
+
+    def add(self, item: Item) -> None:
+        match item:
+            case PacketBatch():
+                self._add_batch(item)
+            case Section():
+                self._add_section(item)
+            case Interface():
+                self._add_interface(item)
+            case Block():
+                self._add_block(item)
+            case Damage():
+                self._damage.add(item._asdict())
+            case Notice():
+                self._warnings.add(item._asdict())
+
+    def result(self) -> dict[str, Any]:
+        self._close_section()
+        first, last = self._span or (None, None)
+        times: dict[str, str | None] = {"first_time": None, "last_time": None, "duration": None}
+        if first is not None and last is not None:
+            times["first_time"] = timestamps.format_instant(first, self._places)
+            times["last_time"] = timestamps.format_instant(last, self._places)
+            times["duration"] = timestamps.format_duration(last - first, self._places)
+        lists = {
+            "sections": self._sections,
+            "interfaces": self._interfaces,
+            "comments": self._comments,
+            "names": self._names,
+            "secrets": self._secrets,
+            "statistics": self._statistics,
+            "custom": self._custom,
+            "damage": self._damage,
+            "warnings": self._warnings,
+        }
+        return {
+            "packets": sum(self._types),
+            "captured_bytes": self._captured,
+            "original_bytes": self._original,
+            "packets_without_time": self._types[layout.SIMPLE_PACKET],
+            **times,
+            **{name: list(found) for name, found in lists.items()},
+            "totals": {name: found.total for name, found in lists.items()},
+            "packet_options": self._packet_options(),
+            "blocks": self._block_census(),
+        }
+
+    def _add_section(self, section: Section) -> None:
+        self._close_section()
+        self._layout = section.layout
+        self._blocks[layout.SECTION_HEADER] += section.layout == "pcapng"
+        order = section.byte_order
+        self._sections.add(
+            {
+                "number": section.number,
+                "byte_order": order,
+                "version": ".".join(map(str, section.version)),
+                "variant": section.variant,
+                "options": interpret.read_options(section.options, order, layout.SECTION_HEADER),
+            }
+        )
+        self._add_comments(section.options, order, f"section {section.number}")
+
+    def _add_interface(self, interface: Interface) -> None:
+        self._blocks[layout.INTERFACE_DESCRIPTION] += interface.layout == "pcapng"
+        order = interface.byte_order
+        shown = {
+            "section": interface.section,
+            "id": interface.id,
+            "link_type": interface.link_type,
+            "link_type_name": link_type_name(interface.link_type),
+            "snaplen": interface.snaplen,
+            "resolution": timestamps.format_resolution(interface.ticks_per_second),
+            "time_offset": interface.time_offset,
+            "time_error": interface.time_error,
+            "fcs_length": interface.fcs_length,
+            "options": interpret.read_options(interface.options, order, layout.INTERFACE_DESCRIPTION),
+        }
+        self._interfaces.add(shown)
+        self._here.append((interface, shown))
+        self._totals.extend([0, 0, 0, _NEVER, 0])
+        self._add_comments(interface.options, order, f"interface {interface.section}:{interface.id}")
+
+    def _add_batch(self, batch: PacketBatch) -> None:
+        self._kernels.count_packets(batch.columns, batch.rows, self._totals, self._types)
+        known = self._options[option_lists.COMMENT]
+        order = batch.section.byte_order
+        self._kernels.count_options(batch.buffer, batch.columns, batch.rows, order == "big", self._options)
+        new = self._options[option_lists.COMMENT] - known
+        if not new:
+            return
+        if len(self._comments) == MOST_LISTED:
+            self._comments.total += new
+            return
+        for row, length in enumerate(batch.columns.options_length[: batch.rows]):
+            if length:
+                place = batch.columns.options_at[row]
+                raw = bytes(batch.buffer[place : place + length])
+                self._add_comments(raw, order, f"packet {batch.first_number + row}")
+
+    def _add_block(self, block: Block) -> None:
+        self._blocks[block.type] += 1
+        order = block.byte_order
+        if block.type == layout.NAME_RESOLUTION:
+            self._names.add(*interpret.read_names(block))
+            after = option_lists.walk(block.body, order).length
+            self._add_comments(block.body[after:], order, f"names block at offset {block.offset}")
+        elif block.type == layout.DECRYPTION_SECRETS:
+            self._secrets.add({"section": block.section, **interpret.read_secrets(block)})
+            self._add_comments(block.body[options_at(block) :], order, f"secrets block at offset {block.offset}")
+        elif block.type == layout.INTERFACE_STATISTICS:
+            number = int.from_bytes(block.body[:4], order)
+            interface = self._here[number][0] if number < len(self._here) else None
+            raw = block.body[options_at(block) :]
+            decoded = interpret.read_options(raw, order, layout.INTERFACE_STATISTICS, interface)
+            self._statistics.add({"section": block.section, "interface": number, "options": decoded})
+            self._add_comments(raw, order, f"statistics block at offset {block.offset}")
+        elif block.type in (layout.CUSTOM, layout.CUSTOM_DO_NOT_COPY):
+            pen = int.from_bytes(block.body[:4], order)
+            self._custom.add({"section": block.section, "pen": pen, "bytes": max(0, len(block.body) - 4)})
+
+    def _add_comments(self, raw: bytes, order: ByteOrder, where: str) -> None:
+        self._comments.add(*({"where": where, "text": text} for text in option_lists.comments(raw, order)))
+
+    def _close_section(self) -> None:
+        """Put the packets' numbers beside their interfaces."""
+        for number, (interface, shown) in enumerate(self._here):
+            at = number * TOTALS
+            packets, captured, original, lowest, highest = self._totals[at : at + TOTALS]
+            shown |= {"packets": packets, "captured_bytes": captured, "original_bytes": original}
+            self._captured += captured
+            self._original += original
+            if lowest > highest or interface.time_error:
+                continue
+            unit = interface.ticks_per_second, interface.time_offset
+            shown["first_time"] = timestamps.format_time(lowest, *unit)
+            shown["last_time"] = timestamps.format_time(highest, *unit)
+            first, last = timestamps.instant(lowest, *unit), timestamps.instant(highest, *unit)
+            earliest, latest = self._span or (first, last)
+            self._span = min(earliest, first), max(latest, last)
+            self._places = max(self._places, timestamps.digits(unit[0]))
+        self._here = []
+        self._totals = array("Q")
+
+    def _packet_options(self) -> dict[str, int]:
+        names = interpret.option_names(layout.ENHANCED_PACKET)
+        return {names.get(code, f"option {code}"): count for code, count in enumerate(self._options[:65536]) if count}
+
+    def _block_census(self) -> dict[str, int]:
+        if self._layout != "pcapng":
+            return {}
+        for block_type in layout.PACKET_BLOCKS:
+            self._blocks[block_type] += self._types[block_type]
+        return {
+            layout.BLOCK_NAMES.get(block_type, f"0x{block_type:08x}"): count
+            for block_type, count in sorted((+self._blocks).items(), key=lambda pair: -pair[1])
+        }
