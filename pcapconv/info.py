@@ -20,9 +20,8 @@ from pcapconv.files import Readable, Source, Target, open_source
 from pcapconv.formats import interpret
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.link_types import link_type_name
-from pcapconv.formats.losses import options_at
-from pcapconv.kernels import TOTALS, choose
-from pcapconv.model import Block, ByteOrder, Damage, Interface, Item, Notice, PacketBatch, Section
+from pcapconv.kernels import OPTION_COUNTS, TOTALS, UNREADABLE, choose
+from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.output import Output
 
 MOST_LISTED = 1000  # comments, names and the like that are listed; all are counted
@@ -52,7 +51,7 @@ def _pass(source: Source, *, nanoseconds: bool) -> dict[str, Any]:
 
 
 class _Rehearsal:
-    """A conversion to pcap that writes to nowhere. Raises NeedsNanosecondsError where a conversion would start `again`."""
+    """A conversion to pcap that writes to nowhere; NeedsNanosecondsError where one would start `again`."""
 
     def __init__(self, *, nanoseconds: bool, again: bool) -> None:
         self._again = again
@@ -114,7 +113,7 @@ class _Census:
         self._here: list[tuple[Interface, dict[str, Any]]] = []  # the section's, with what is shown of each
         self._totals = array("Q")  # of the section's interfaces, as `count_packets` has them
         self._types = array("Q", bytes(8 * 256))
-        self._options = array("Q", bytes(8 * 65538))
+        self._options = array("Q", bytes(8 * OPTION_COUNTS))
         self._blocks: Counter[int] = Counter()
         self._comments, self._names, self._secrets = _Listed(), _Listed(), _Listed()
         self._statistics, self._custom = _Listed(), _Listed()
@@ -184,7 +183,7 @@ class _Census:
                 "options": interpret.read_options(section.options, order, layout.SECTION_HEADER),
             }
         )
-        self._add_comments(section.options, order, f"section {section.number}")
+        self._add_comments(option_lists.walk(section.options, order), f"section {section.number}")
 
     def _add_interface(self, interface: Interface) -> None:
         self._blocks[layout.INTERFACE_DESCRIPTION] += interface.layout == "pcapng"
@@ -204,7 +203,7 @@ class _Census:
         self._interfaces.add(shown)
         self._here.append((interface, shown))
         self._totals.extend([0, 0, 0, _NEVER, 0])
-        self._add_comments(interface.options, order, f"interface {interface.section}:{interface.id}")
+        self._add_comments(option_lists.walk(interface.options, order), f"interface {interface.section}:{interface.id}")
 
     def _add_batch(self, batch: PacketBatch) -> None:
         self._kernels.count_packets(batch.columns, batch.rows, self._totals, self._types)
@@ -221,31 +220,28 @@ class _Census:
             if length:
                 place = batch.columns.options_at[row]
                 raw = bytes(batch.buffer[place : place + length])
-                self._add_comments(raw, order, f"packet {batch.first_number + row}")
+                self._add_comments(option_lists.walk(raw, order), f"packet {batch.first_number + row}")
 
     def _add_block(self, block: Block) -> None:
         self._blocks[block.type] += 1
         order = block.byte_order
+        kind = layout.BLOCK_NAMES.get(block.type, "")
+        self._add_comments(layout.option_list(block), f"{kind} Block at offset {block.offset}")
         if block.type == layout.NAME_RESOLUTION:
             self._names.add(*interpret.read_names(block))
-            after = option_lists.walk(block.body, order).length
-            self._add_comments(block.body[after:], order, f"names block at offset {block.offset}")
         elif block.type == layout.DECRYPTION_SECRETS:
             self._secrets.add({"section": block.section, **interpret.read_secrets(block)})
-            self._add_comments(block.body[options_at(block) :], order, f"secrets block at offset {block.offset}")
         elif block.type == layout.INTERFACE_STATISTICS:
             number = int.from_bytes(block.body[:4], order)
             interface = self._here[number][0] if number < len(self._here) else None
-            raw = block.body[options_at(block) :]
-            decoded = interpret.read_options(raw, order, layout.INTERFACE_STATISTICS, interface)
+            decoded = interpret.read_options(block.body[12:], order, layout.INTERFACE_STATISTICS, interface)
             self._statistics.add({"section": block.section, "interface": number, "options": decoded})
-            self._add_comments(raw, order, f"statistics block at offset {block.offset}")
         elif block.type in (layout.CUSTOM, layout.CUSTOM_DO_NOT_COPY):
             pen = int.from_bytes(block.body[:4], order)
             self._custom.add({"section": block.section, "pen": pen, "bytes": max(0, len(block.body) - 4)})
 
-    def _add_comments(self, raw: bytes, order: ByteOrder, where: str) -> None:
-        self._comments.add(*({"where": where, "text": text} for text in option_lists.comments(raw, order)))
+    def _add_comments(self, stated: option_lists.Options, where: str) -> None:
+        self._comments.add(*({"where": where, "text": text} for text in stated.comments))
 
     def _close_section(self) -> None:
         """Put the packets' numbers beside their interfaces."""
@@ -269,7 +265,9 @@ class _Census:
 
     def _packet_options(self) -> dict[str, int]:
         names = interpret.option_names(layout.ENHANCED_PACKET)
-        return {names.get(code, f"option {code}"): count for code, count in enumerate(self._options[:65536]) if count}
+        return {
+            names.get(code, f"option {code}"): count for code, count in enumerate(self._options[:UNREADABLE]) if count
+        }
 
     def _block_census(self) -> dict[str, int]:
         if self._layout != "pcapng":

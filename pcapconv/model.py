@@ -85,13 +85,15 @@ class Damage(NamedTuple):
     """Something in the input that could not be read.
 
     `offset` is where it begins, in bytes from the start of the capture, `packet_number` the number that the next
-    intact packet would have had there, `bytes_left_out` what was passed over because of it.
+    intact packet would have had there, `bytes_left_out` what was passed over because of it. `section` is the section
+    that lost something, None where a whole one was passed over.
     """
 
     offset: int
     packet_number: int
     reason: str
     bytes_left_out: int
+    section: int | None
 
 
 class Notice(NamedTuple):
@@ -291,7 +293,7 @@ class Packet(NamedTuple):
     @property
     def comments(self) -> list[str]:
         """Its comments; bytes that are not UTF-8 are shown as `\\xNN`."""
-        return option_lists.comments(self.options, self.section.byte_order)
+        return option_lists.walk(self.options, self.section.byte_order).comments
 
 
 Item = Section | Interface | PacketBatch | Block | Damage | Notice

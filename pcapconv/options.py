@@ -30,12 +30,17 @@ class Options(list[Option]):
     length = 0
     overrun = False
 
+    @property
+    def comments(self) -> list[str]:
+        """The comments, in order."""
+        return [text(option.value) for option in self if option.code == COMMENT]
+
     def first(self, code: int) -> bytes | None:
         """The value of the first entry with this code, None without one."""
         return next((option.value for option in self if option.code == code), None)
 
 
-def walk(raw: bytes | memoryview, byte_order: Literal["little", "big"]) -> Options:
+def walk(raw: bytes | bytearray | memoryview, byte_order: Literal["little", "big"]) -> Options:
     """Read an option list, as far as it can be read. Never raises."""
     entry = struct.Struct("<HH" if byte_order == "little" else ">HH")
     options = Options()
@@ -67,8 +72,3 @@ def pack(options: Iterator[tuple[int, bytes]] | list[tuple[int, bytes]], byte_or
 def text(value: bytes) -> str:
     """Text from a capture; what is not UTF-8 is shown as `\\xNN`. Control characters are still in it."""
     return value.decode("utf-8", "backslashreplace")
-
-
-def comments(raw: bytes, byte_order: Literal["little", "big"]) -> list[str]:
-    """The comments in an option list, in order."""
-    return [text(option.value) for option in walk(raw, byte_order) if option.code == COMMENT]

@@ -13,7 +13,7 @@ from queue import SimpleQueue
 
 from pcapconv.files import Target, write_all, writing
 
-BUFFER_SIZE = 256 * 1024
+BUFFER_SIZE = 512 * 1024
 _BUFFERS = 3
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 
 from pcapconv import options
 from pcapconv.formats import pcapng_layout as layout
-from pcapconv.kernels import choose
+from pcapconv.kernels import DROPS, OPTION_COUNTS, UNREADABLE, choose
 from pcapconv.model import Block, Interface, PacketBatch, Section
 
 # Kind → what it is, for one and for many. The order is that of a report.
@@ -49,13 +49,17 @@ _BLOCK_KINDS = {
 }
 
 
+# Interface options that pcap has a place for, and their lengths.
+_KEPT = {layout.IF_TSRESOL: 1, layout.IF_TSOFFSET: 8, layout.IF_FCSLEN: 1}
+
+
 class PcapLosses:
     """Counts into `counts`, by kind, what of a pcapng capture has no place in a pcap file."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self._kernels = choose()
-        self._options = array("Q", bytes(8 * 65538))
+        self._options = array("Q", bytes(8 * OPTION_COUNTS))
 
     def add_section(self, section: Section) -> None:
         """A Section Header Block."""
@@ -66,22 +70,20 @@ class PcapLosses:
     def add_interface(self, interface: Interface) -> None:
         """An Interface Description Block; its time and FCS options have a place in pcap."""
         stated = options.walk(interface.options, interface.byte_order)
-        timing = (layout.IF_TSRESOL, layout.IF_TSOFFSET, layout.IF_FCSLEN)
-        lost = options.Options(option for option in stated if option.code not in timing)
+        lost = options.Options(option for option in stated if _KEPT.get(option.code) != len(option.value))
         lost.overrun = stated.overrun
         self._add_options(lost, "interface-options")
 
     def add_block(self, block: Block) -> None:
         """Any other block."""
+        stated = layout.option_list(block)
         if block.type == layout.NAME_RESOLUTION:
-            records = options.walk(block.body, block.byte_order)
-            self.counts["names"] += max(1, len(records))
-            self._add_options(options.walk(block.body[records.length :], block.byte_order), "names")
+            self.counts["names"] += max(1, len(options.walk(block.body, block.byte_order)))
+            self._add_options(stated, "names")
             return
         self.counts[_BLOCK_KINDS.get(block.type, "unknown-blocks")] += 1
-        if block.type in (layout.INTERFACE_STATISTICS, layout.DECRYPTION_SECRETS):
-            stated = options.walk(block.body[options_at(block) :], block.byte_order)
-            self.counts["comments"] += sum(option.code == options.COMMENT for option in stated)
+        self.counts["comments"] += len(stated.comments)
+        self.counts["unreadable-options"] += stated.overrun
 
     def add_batch(self, batch: PacketBatch) -> None:
         """Packets: their options, and the drop counts of obsolete Packet Blocks."""
@@ -92,24 +94,16 @@ class PcapLosses:
         """Everything so far, with only the kinds that there are."""
         counts = self.counts.copy()
         counts["comments"] += self._options[options.COMMENT]
-        counts["packet-options"] += sum(self._options[:65536]) - self._options[options.COMMENT]
-        counts["unreadable-options"] += self._options[65536]
-        counts["drop-counts"] += self._options[65537]
+        counts["packet-options"] += sum(self._options[:UNREADABLE]) - self._options[options.COMMENT]
+        counts["unreadable-options"] += self._options[UNREADABLE]
+        counts["drop-counts"] += self._options[DROPS]
         return +counts
 
     def _add_options(self, stated: options.Options, kind: str) -> None:
-        found = sum(option.code == options.COMMENT for option in stated)
+        found = len(stated.comments)
         self.counts["comments"] += found
         self.counts[kind] += len(stated) - found
         self.counts["unreadable-options"] += stated.overrun
-
-
-def options_at(block: Block) -> int:
-    """Where the options begin in the body of a statistics or a secrets block."""
-    if block.type == layout.DECRYPTION_SECRETS:
-        length = int.from_bytes(block.body[4:8], block.byte_order)
-        return 8 + (length + 3 & ~3)
-    return 12
 
 
 def describe(counts: Counter[str] | dict[str, int]) -> str:

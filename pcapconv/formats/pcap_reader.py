@@ -145,7 +145,7 @@ class PcapReader:
         offset = self._window.offset
         left = self._window.left
         passed = self._window.skip(2**63) if left is None else left
-        return Damage(offset, self._packets + 1, reason, passed)
+        return Damage(offset, self._packets + 1, reason, passed, 0)
 
     def _modified(self, batch: PacketBatch, plain: Interface) -> Iterator[Item]:
         """The batch, after the interfaces that are new in it. The packet type becomes an epb_flags option, which has to

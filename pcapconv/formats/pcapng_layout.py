@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pcapconv.model import ByteOrder
+from pcapconv import options
+from pcapconv.model import Block, ByteOrder
 
 SECTION_HEADER = 0x0A0D0D0A
 INTERFACE_DESCRIPTION = 1
@@ -61,6 +62,22 @@ def block(block_type: int, body: bytes, byte_order: ByteOrder) -> bytes:
     """A whole block: its type, the length, a body that is padded already, the length again."""
     length = (BLOCK_OVERHEAD + len(body)).to_bytes(4, byte_order)
     return block_type.to_bytes(4, byte_order) + length + body + length
+
+
+def option_list(stated: Block) -> options.Options:
+    """The options of a names, statistics or secrets block, after what comes before them; none for other blocks."""
+    body, order = stated.body, stated.byte_order
+    if stated.type == NAME_RESOLUTION:  # its records have the form of options
+        records = options.walk(body, order)
+        found = options.walk(body[records.length :], order)
+        found.overrun = found.overrun or records.overrun
+        return found
+    if stated.type == INTERFACE_STATISTICS:
+        return options.walk(body[12:], order)
+    if stated.type == DECRYPTION_SECRETS:
+        length = int.from_bytes(body[4:8], order)
+        return options.walk(body[8 + (length + 3 & ~3) :], order)
+    return options.Options()
 
 
 def from_text_transfer(first: bytes) -> bool:

@@ -9,21 +9,25 @@ section is passed over.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 
 from pcapconv import options
 from pcapconv.errors import FormatError
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.window import LARGEST_RECORD, Window
-from pcapconv.kernels import FULL, OTHER, choose
+from pcapconv.kernels import FULL, OPTION_COUNTS, OTHER, UNREADABLE, choose
 from pcapconv.model import Block, ByteOrder, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.timestamps import MICROSECONDS, ticks_per_second
+
+_UNREADABLE = "the options of {where} cannot be read to their end; they are kept as they are"
 
 
 class _Skip:
     """A stretch that is passed over up to the next section."""
 
-    def __init__(self, offset: int, reason: str, passed: int) -> None:
+    def __init__(self, offset: int, reason: str, passed: int, section: int | None) -> None:
+        self.section = section
         self.offset = offset
         self.reason = reason
         self.bytes = passed
@@ -43,6 +47,7 @@ class PcapngReader:
         self._section: Section | None = None
         self._interfaces: list[Interface] = []
         self._byte_order: ByteOrder = "little"
+        self._options = array("Q", bytes(8 * OPTION_COUNTS))
         self._skip: _Skip | None = None
         self._unread = ""
 
@@ -63,7 +68,7 @@ class PcapngReader:
                     self._interfaces[0].snaplen if self._interfaces else 0,
                 )
                 if rows:
-                    yield PacketBatch(
+                    batch = PacketBatch(
                         window.buffer,
                         self._columns,
                         rows,
@@ -71,6 +76,9 @@ class PcapngReader:
                         section=self._section,
                         interfaces=self._interfaces,
                     )
+                    notices = self._unreadable_options(batch)
+                    yield batch
+                    yield from notices
                     self._packets += rows
                     window.take(end - window.start)
             if status != FULL:
@@ -167,7 +175,10 @@ class PcapngReader:
             yield from self._open_interface(body, offset)
         else:
             assert self._section is not None
-            yield Block(block_type, body, byte_order, self._section.number, offset)
+            block = Block(block_type, body, byte_order, self._section.number, offset)
+            yield block
+            if layout.option_list(block).overrun:
+                yield Notice(offset, _UNREADABLE.format(where=f"the {layout.BLOCK_NAMES[block_type]} Block"))
 
     def _packet_fault(self, block_type: int, at: int, length: int) -> str:
         """Why the index kernel did not take this packet block."""
@@ -185,7 +196,8 @@ class PcapngReader:
         order = self._byte_order
         major, minor = int.from_bytes(body[4:6], order), int.from_bytes(body[6:8], order)
         if (major, minor) not in layout.VERSIONS:
-            self._pass_over(offset, f"a section of pcapng version {major}.{minor}, pcapconv reads 1.0", len(body) + 12)
+            reason = f"a section of pcapng version {major}.{minor}, pcapconv reads 1.0"
+            self._pass_over(layout.SECTION_HEADER, offset, reason, len(body) + 12)
             return
         self._interfaces = []
         self._section = Section(
@@ -236,16 +248,34 @@ class PcapngReader:
 
     def _check_options(self, raw: bytes, offset: int, where: str) -> Iterator[Item]:
         if options.walk(raw, self._byte_order).overrun:
-            yield Notice(offset, f"the options of {where} cannot be read to their end; they are kept as they are")
+            yield Notice(offset, _UNREADABLE.format(where=where))
+
+    def _unreadable_options(self, batch: PacketBatch) -> list[Notice]:
+        """A notice for each packet with options that cannot be read to their end."""
+        if not any(batch.columns.options_length[: batch.rows]):
+            return []
+        known = self._options[UNREADABLE]
+        big = self._byte_order == "big"
+        self._kernels.count_options(batch.buffer, batch.columns, batch.rows, big, self._options)
+        if self._options[UNREADABLE] == known:
+            return []
+        columns, shift = batch.columns, self._window.offset - self._window.start
+        notices = []
+        for row, length in enumerate(columns.options_length[: batch.rows]):
+            at = columns.options_at[row]
+            if length and options.walk(batch.buffer[at : at + length], self._byte_order).overrun:
+                where = f"packet {batch.first_number + row}"
+                notices.append(Notice(columns.record_at[row] + shift, _UNREADABLE.format(where=where)))
+        return notices
 
     def _lost(self, block_type: int, length: int, reason: str) -> Iterator[Item]:
         """The block is well delimited but makes no sense: leave it out."""
         offset = self._window.offset
         self._window.take(length)
         if block_type in (layout.INTERFACE_DESCRIPTION, layout.SECTION_HEADER):
-            self._pass_over(offset, reason, length)
+            self._pass_over(block_type, offset, reason, length)
         else:
-            yield Damage(offset, self._packets + 1, reason, length)
+            yield self._damage(offset, reason, length)
 
     def _broken(self, block_type: int, length: int, byte_order: ByteOrder, reason: str) -> Iterator[Item]:
         """The block's length is doubtful: go on behind it if a block certainly begins there, else stop."""
@@ -257,10 +287,10 @@ class PcapngReader:
         if self._skip is not None:
             self._skip.bytes += window.skip(padded)
         elif block_type in (layout.INTERFACE_DESCRIPTION, layout.SECTION_HEADER):
-            self._pass_over(window.offset, reason, window.skip(padded))
+            self._pass_over(block_type, window.offset, reason, window.skip(padded))
         else:
             offset = window.offset
-            yield Damage(offset, self._packets + 1, reason, window.skip(padded))
+            yield self._damage(offset, reason, window.skip(padded))
 
     def _certain(self, distance: int, byte_order: ByteOrder) -> bool:
         """Whether so many bytes ahead there stands a block whose two lengths agree, or the capture's end."""
@@ -289,16 +319,21 @@ class PcapngReader:
             self._skip.reason += f"; then at offset {offset} {reason}"
         else:
             self._unread = self._unread or reason
-            yield Damage(offset, self._packets + 1, reason, left)
+            yield self._damage(offset, reason, left)
 
-    def _pass_over(self, offset: int, reason: str, passed: int) -> None:
-        self._skip = _Skip(offset, reason, passed)
+    def _damage(self, offset: int, reason: str, left_out: int) -> Damage:
+        return Damage(offset, self._packets + 1, reason, left_out, self._section.number if self._section else None)
+
+    def _pass_over(self, block_type: int, offset: int, reason: str, passed: int) -> None:
+        """Leave out everything up to the next section, because of this block."""
+        inside = self._section is not None and block_type != layout.SECTION_HEADER
+        self._skip = _Skip(offset, reason, passed, self._section.number if self._section and inside else None)
         self._unread = self._unread or reason
 
     def _end_skip(self) -> Iterator[Item]:
         if self._skip is not None:
-            yield Damage(self._skip.offset, self._packets + 1, self._skip.reason, self._skip.bytes)
-            self._skip = None
+            skip, self._skip = self._skip, None
+            yield Damage(skip.offset, self._packets + 1, skip.reason, skip.bytes, skip.section)
 
 
 def _cut_off(length: int, left: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pcapconv.files import Source
 
-WINDOW_SIZE = 256 * 1024
+WINDOW_SIZE = 512 * 1024
 LARGEST_RECORD = 129 * 2**20  # libpcap's largest snaplen, 128 MiB (D-Bus, USB), and room for options
 _STEP = 2**20
 

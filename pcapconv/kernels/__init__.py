@@ -11,9 +11,33 @@ from types import ModuleType
 
 from pcapconv.errors import UsageError
 from pcapconv.kernels import interpreted
-from pcapconv.kernels.interpreted import BEFORE_1970, FULL, MORE, OTHER, SCALE, TOO_LATE, TOTALS
+from pcapconv.kernels.interpreted import (
+    BEFORE_1970,
+    DROPS,
+    FULL,
+    MORE,
+    OPTION_COUNTS,
+    OTHER,
+    SCALE,
+    TOO_LATE,
+    TOTALS,
+    UNREADABLE,
+)
 
-__all__ = ["BEFORE_1970", "FULL", "MORE", "OTHER", "SCALE", "TOO_LATE", "TOTALS", "choose", "load"]
+__all__ = [
+    "BEFORE_1970",
+    "DROPS",
+    "FULL",
+    "MORE",
+    "OPTION_COUNTS",
+    "OTHER",
+    "SCALE",
+    "TOO_LATE",
+    "TOTALS",
+    "UNREADABLE",
+    "choose",
+    "load",
+]
 
 
 def load(form: str) -> ModuleType:

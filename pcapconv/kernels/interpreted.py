@@ -2,7 +2,8 @@
 
 Strategy: one short loop walks from packet to packet; the fields of all headers are then cut out of their joined bytes
 by slices with a stride, and go into the columns as one slice each: half the time of unpacking header by header. The
-index kernels stop at anything that is not a whole packet: what it is, the reader finds out in ordinary code. `compiled.pyx` must do the same as this module, to the last bit and on any input.
+index kernels stop at anything that is not a whole packet: what it is, the reader finds out in ordinary code.
+`compiled.pyx` must do the same as this module, to the last bit and on any input.
 
 Formats: draft-ietf-opsawg-pcap, "Packet Record"; draft-ietf-opsawg-pcapng, "Enhanced Packet Block", "Simple Packet
 Block", and "Packet Block (obsolete)".
@@ -28,9 +29,13 @@ BEFORE_1970 = 3  # encode_pcap: the row's time is before 1970
 TOO_LATE = 4  # encode_pcap: the row's time is 2^32 seconds or more
 
 SCALE = 6  # values for each interface in a scale table: see `encode_pcap`
+UNREADABLE = 65536  # in `count_options`: option lists that cannot be read to their end
+DROPS = 65537  # in `count_options`: obsolete Packet Blocks that state a drop count
+OPTION_COUNTS = 65538  # values in `count_options`
 TOTALS = 5  # values for each interface in `count_packets`
 
 _SIMPLE, _OBSOLETE, _ENHANCED = 3, 2, 6
+_SHORTEST = {_SIMPLE: 16, _OBSOLETE: 32, _ENHANCED: 32}
 _RECORD = {True: Struct(">IIII"), False: Struct("<IIII")}
 _PACKET = {True: Struct(">IIIIIII"), False: Struct("<IIIIIII")}
 _PAIR = {True: Struct(">II"), False: Struct("<II")}
@@ -38,7 +43,7 @@ _WORD = {True: Struct(">I"), False: Struct("<I")}
 _ENTRY = {True: Struct(">HH"), False: Struct("<HH")}
 _PADDING = (b"", bytes(3), bytes(2), bytes(1))
 _LONGEST = 2**32 - 1
-_GROUP = 300  # pieces joined at once: few enough that the memory is used again instead of given back
+_GROUP = 256  # rows, or pieces, handled at once: few enough that their objects stay in the cache
 
 
 def index_pcap(
@@ -60,40 +65,68 @@ def index_pcap(
     """
     if header_size < 16 or not 0 <= start <= stop <= len(buffer):
         raise ValueError("the range lies outside the buffer")
-    unpack = _PAIR[big].unpack_from
-    capacity = columns.capacity
+    _check(columns, columns.capacity)
+    at, rows, odd = start, 0, 0
+    while True:
+        room = min(_GROUP, columns.capacity - rows)
+        found, at, status, more = _index_pcap(buffer, at, stop, columns, rows, room, big, header_size, swap, units)
+        rows += found
+        odd += more
+        if status != FULL or rows == columns.capacity:
+            return rows, at, status, odd
+
+
+def _index_pcap(
+    buffer: bytes | bytearray,
+    at: int,
+    stop: int,
+    columns: Columns,
+    first: int,
+    capacity: int,
+    big: bool,
+    header_size: int,
+    swap: int,
+    units: int,
+) -> tuple[int, int, int, int]:
+    """`index_pcap` for a group of rows that begins at `first`."""
     record_at: list[int] = []
-    captured_length: list[int] = []
-    add_record, add_captured = record_at.append, captured_length.append
-    at, status = start, MORE
+    add = record_at.append
+    status = MORE
     last = stop - header_size
     longest = _LONGEST - header_size
+    unpack, pair = _WORD[big].unpack_from, _PAIR[big].unpack_from
     while at <= last:
         if len(record_at) == capacity:
             status = FULL
             break
-        captured, original = unpack(buffer, at + 8)
-        if swap and (swap == 2 or captured > original):
-            captured = original
+        (captured,) = unpack(buffer, at + 8)
+        if swap:
+            stated, other = pair(buffer, at + 8)
+            captured = _captured(stated, other, swap)
         if captured > last - at or captured > longest:
             break
-        add_record(at)
-        add_captured(captured)
+        add(at)
         at += header_size + captured
     rows = len(record_at)
-    seconds, fractions, captured_field, original_field = _words(buffer, record_at, 4, big)
-    if swap:
-        original_field = array(
-            "I", [a + b - c for a, b, c in zip(captured_field, original_field, captured_length)]
-        )  # the one of the two that is not the captured length
-    columns.record_at[:rows] = array("q", record_at)
-    columns.record_length[:rows] = array("I", [length + header_size for length in captured_length])
-    columns.data_at[:rows] = array("q", [place + header_size for place in record_at])
-    columns.captured_length[:rows] = array("I", captured_length)
-    columns.original_length[:rows] = original_field
-    columns.ticks[:rows] = array("Q", [second * units + part for second, part in zip(seconds, fractions)])
+    seconds, fractions, captured_length, original_length = _words(buffer, record_at, 4, big)
+    for row in range(rows if swap else 0):
+        stated, other = captured_length[row], original_length[row]
+        captured_length[row] = _captured(stated, other, swap)
+        original_length[row] = stated + other - captured_length[row]
+    end = first + rows
+    columns.record_at[first:end] = array("q", record_at)
+    columns.record_length[first:end] = array("I", [length + header_size for length in captured_length])
+    columns.data_at[first:end] = array("q", [place + header_size for place in record_at])
+    columns.captured_length[first:end] = captured_length
+    columns.original_length[first:end] = original_length
+    columns.ticks[first:end] = array("Q", [second * units + part for second, part in zip(seconds, fractions)])
     odd = sum(part >= units for part in fractions) if rows and max(fractions) >= units else 0
     return rows, at, status, odd
+
+
+def _captured(stated: int, other: int, swap: int) -> int:
+    """Which of a record's two lengths is the captured one."""
+    return other if swap == 2 or stated > other else stated
 
 
 def index_pcapng(
@@ -112,62 +145,83 @@ def index_pcapng(
     """
     if not 0 <= start <= stop <= len(buffer):
         raise ValueError("the range lies outside the buffer")
+    _check(columns, columns.capacity)
+    at, rows = start, 0
+    while True:
+        room = min(_GROUP, columns.capacity - rows)
+        found, at, status = _index_pcapng(buffer, at, stop, columns, rows, room, big, interfaces, snaplen)
+        rows += found
+        if status != FULL or rows == columns.capacity:
+            return rows, at, status
+
+
+def _index_pcapng(
+    buffer: bytes | bytearray,
+    at: int,
+    stop: int,
+    columns: Columns,
+    first: int,
+    capacity: int,
+    big: bool,
+    interfaces: int,
+    snaplen: int,
+) -> tuple[int, int, int]:
+    """`index_pcapng` for a group of rows that begins at `first`."""
     unpack, word = _PAIR[big].unpack_from, _WORD[big].unpack_from
-    capacity = columns.capacity
-    record_at: list[int] = []
-    record_length: list[int] = []
-    record_type: list[int] = []
-    add_at, add_length, add_type = record_at.append, record_length.append, record_type.append
-    at, status = start, MORE
+    found: list[int] = []
+    add = found.append
+    status = MORE
+    only_enhanced = True
     while stop - at >= 12:
-        if len(record_at) == capacity:
+        if len(found) == capacity:
             status = FULL
             break
         block_type, length = unpack(buffer, at)
-        if length & 3 or (block_type != _ENHANCED and block_type != _SIMPLE and block_type != _OBSOLETE):
+        if block_type != _ENHANCED:
+            only_enhanced = False
+        if length & 3 or block_type not in _SHORTEST:
             status = OTHER
             break
-        end = at + length
-        if end > stop:
+        after = at + length
+        if after > stop:
             break
-        if length < (16 if block_type == _SIMPLE else 32) or word(buffer, end - 4)[0] != length:
+        if length < _SHORTEST[block_type] or word(buffer, after - 4)[0] != length:
             status = OTHER
             break
-        add_at(at)
-        add_length(length)
-        add_type(block_type)
-        at = end
-    _, _, interface, high, low, captured_length, original_length = _words(buffer, record_at, 7, big)
-    data_at = array("q", [place + 28 for place in record_at])
-    other_types = _OBSOLETE in record_type or _SIMPLE in record_type
-    for row, block_type in enumerate(record_type if other_types else ()):
-        if block_type == _OBSOLETE:
-            interface[row] = interface[row] >> 16 if big else interface[row] & 0xFFFF
-        elif block_type == _SIMPLE:
-            original = original_length[row] = interface[row]
-            captured_length[row] = min(record_length[row] - 16, original, snaplen or original)
-            interface[row] = high[row] = low[row] = 0
-            data_at[row] = record_at[row] + 12
-    rows = len(record_at)
-    for row, (length, captured, interface_id) in enumerate(zip(record_length, captured_length, interface)):
-        if (captured > length - 32 and record_type[row] != _SIMPLE) or interface_id >= interfaces:
-            rows, at, status = row, record_at[row], OTHER
-            break
-    after = [place + (captured + 3 & ~3) for place, captured in zip(data_at[:rows], captured_length)]
-    options = [place + length - 4 - end for place, length, end in zip(record_at, record_length, after)]
-    for row, block_type in enumerate(record_type[:rows] if other_types else ()):
-        if block_type == _SIMPLE:
-            after[row], options[row] = record_at[row], 0
-    columns.record_at[:rows] = array("q", record_at[:rows])
-    columns.record_length[:rows] = array("I", record_length[:rows])
-    columns.record_type[:rows] = array("B", record_type[:rows])
-    columns.data_at[:rows] = data_at[:rows]
-    columns.captured_length[:rows] = captured_length[:rows]
-    columns.original_length[:rows] = original_length[:rows]
-    columns.ticks[:rows] = array("Q", [upper << 32 | lower for upper, lower in zip(high[:rows], low)])
-    columns.interface[:rows] = interface[:rows]
-    columns.options_at[:rows] = array("q", after)
-    columns.options_length[:rows] = array("I", options)
+        add(at)
+        at = after
+    types, lengths, interface, high, low, captured_length, original_length = _words(buffer, found, 7, big)
+    data_at = array("q", [place + 28 for place in found])
+    others = [] if only_enhanced else [(row, kind) for row, kind in enumerate(types) if kind != _ENHANCED]
+    simple = [row for row, kind in others if kind == _SIMPLE]
+    for row, _ in others:  # an obsolete block's interface has 16 bits, a drop count beside it
+        interface[row] = interface[row] >> 16 if big else interface[row] & 0xFFFF
+    for row in simple:
+        (original,) = word(buffer, found[row] + 8)
+        original_length[row] = original
+        captured_length[row] = min(lengths[row] - 16, original, snaplen or original)
+        interface[row] = high[row] = low[row] = 0
+        data_at[row] = found[row] + 12
+    options_at = [place + (captured + 3 & ~3) for place, captured in zip(data_at, captured_length)]
+    options_length = [place + size - 4 - after for place, size, after in zip(found, lengths, options_at)]
+    for row in simple:
+        options_at[row], options_length[row] = found[row], 0
+    rows = len(found)
+    if rows and (min(options_length) < 0 or max(interface) >= interfaces):
+        unsound = (row for row, left in enumerate(options_length) if left < 0 or interface[row] >= interfaces)
+        rows = next(unsound)
+        at, status = found[rows], OTHER
+    end = first + rows
+    columns.record_at[first:end] = array("q", found[:rows])
+    columns.record_length[first:end] = lengths[:rows]
+    columns.record_type[first:end] = array("B", types[:rows])
+    columns.data_at[first:end] = data_at[:rows]
+    columns.captured_length[first:end] = captured_length[:rows]
+    columns.original_length[first:end] = original_length[:rows]
+    columns.ticks[first:end] = _doubles(high, low)[:rows]
+    columns.interface[first:end] = interface[:rows]
+    columns.options_at[first:end] = array("q", options_at[:rows])
+    columns.options_length[first:end] = array("I", options_length[:rows])
     return rows, at, status
 
 
@@ -192,6 +246,7 @@ def encode_pcap(
     size, room, interfaces = len(buffer), len(out), len(scale) // SCALE
     if row < 0 or not 0 <= at <= room:
         raise ValueError("the range lies outside the buffer")
+    _check(columns, rows)
     pack = _RECORD[big].pack
     units = [tuple(scale[first : first + 5]) for first in range(0, interfaces * SCALE, SCALE)]
     cut, timeless, longest, status, outside = 0, 0, counts[2], MORE, False
@@ -256,6 +311,7 @@ def encode_pcapng(
     size, room = len(buffer), len(out)
     if row < 0 or not 0 <= at <= room:
         raise ValueError("the range lies outside the buffer")
+    _check(columns, rows)
     pack, word = _PACKET[big].pack, _WORD[big].pack
     status, outside = MORE, False
     pieces: list[bytes | bytearray] = []
@@ -301,6 +357,7 @@ def encode_pcapng(
 def count_packets(columns: Columns, rows: int, totals: array[int], types: array[int]) -> None:
     """Add the rows to `totals`, which has for each interface: packets, captured bytes, original bytes, the lowest and
     the highest ticks of those with a time; and to `types`, which counts record types (256 values)."""
+    _check(columns, rows)
     interfaces = len(totals) // TOTALS
     for row, (record_type, captured, original, ticks, interface) in enumerate(
         zip(
@@ -326,8 +383,8 @@ def count_packets(columns: Columns, rows: int, totals: array[int], types: array[
 
 
 def count_options(buffer: bytes | bytearray, columns: Columns, rows: int, big: bool, counts: array[int]) -> None:
-    """Add the rows' options to `counts`, by code; at 65536 the option lists that cannot be read to their end, at 65537
-    the obsolete Packet Blocks that state a drop count."""
+    """Add the rows' options to `counts`, by code, and to its UNREADABLE and DROPS."""
+    _check(columns, rows)
     size, entry = len(buffer), _ENTRY[big].unpack_from
     for row, (record_at, record_type, options_at, options) in enumerate(
         zip(
@@ -340,7 +397,7 @@ def count_options(buffer: bytes | bytearray, columns: Columns, rows: int, big: b
         if record_type == _OBSOLETE:
             if not 0 <= record_at <= size - 12:
                 raise ValueError(f"row {row} lies outside its buffer")
-            counts[65537] += entry(buffer, record_at + 8)[1] not in (0, 0xFFFF)
+            counts[DROPS] += entry(buffer, record_at + 8)[1] not in (0, 0xFFFF)
         if not options:
             continue
         if not 0 <= options_at <= size - options:
@@ -355,7 +412,15 @@ def count_options(buffer: bytes | bytearray, columns: Columns, rows: int, big: b
                 break
             counts[code] += 1
             at += length + 7 & ~3
-        counts[65536] += at < end
+        counts[UNREADABLE] += at < end
+
+
+def _check(columns: Columns, rows: int) -> None:
+    """Columns that a caller made may be too short."""
+    for name, typecode in columns.TYPECODES.items():
+        column = getattr(columns, name)
+        if column.typecode != typecode or len(column) < rows:
+            raise ValueError(f"column {name} is not {rows} values of type {typecode}")
 
 
 def _words(buffer: bytes | bytearray, places: list[int], words: int, big: bool) -> list[array[int]]:
@@ -367,3 +432,10 @@ def _words(buffer: bytes | bytearray, places: list[int], words: int, big: bool) 
     if big != (byteorder == "big"):
         values.byteswap()
     return [values[word::words] for word in range(words)]
+
+
+def _doubles(high: array[int], low: array[int]) -> array[int]:
+    """64-bit numbers from their halves."""
+    halves = array("I", bytes(8 * len(high)))
+    halves[0::2], halves[1::2] = (high, low) if byteorder == "big" else (low, high)
+    return array("Q", halves.tobytes())

@@ -1,0 +1,174 @@
+"""Compare results with the targets, and write them as tables, as a plot and into the README.
+
+Run by itself, it writes the plot and the README again from results.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import plot
+from results import Case, Results, load
+from tools import INTERPRETED, PCAPCONV
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results.json"
+PLOT = HERE / "results.svg"
+README = HERE / "README.md"
+BEGIN = "<!-- results: written by run.py --update-readme -->\n"
+END = "<!-- end of results -->\n"
+
+RATIO_LIMITS = {"cp": 1.5, "editcap": 0.4}
+MEMORY_LIMIT = 64 * 2**20
+INTERPRETED_LIMIT = 500_000
+START_LIMIT = 0.120
+
+
+@dataclass(frozen=True)
+class Target:
+    """A promise, its limit, and what was measured."""
+
+    name: str
+    limit: str
+    measured: str
+    met: bool
+
+
+def ratio_targets(results: Results, case: Case) -> Iterator[Target]:
+    """How long pcapconv takes on a conversion, compared with cp and with editcap."""
+    ours = results.find(case, PCAPCONV)
+    for tool, limit in RATIO_LIMITS.items():
+        other = results.find(case, tool)
+        name, allowed = f"{case}: time of {PCAPCONV} / {tool}", f"at most {limit}"
+        if ours and other:
+            ratio = ours.median / other.median
+            yield Target(name, allowed, f"{ratio:.2f}", ratio <= limit)
+        else:
+            yield Target(name, allowed, "not measured", False)
+
+
+def interpreted_target(results: Results, case: Case) -> Target:
+    """How fast the interpreted kernels do a conversion."""
+    timing = results.find(case, INTERPRETED)
+    speed = timing.packets_per_second if timing else 0
+    measured = f"{speed:,.0f}" if timing else "not measured"
+    return Target(
+        f"{case}: packets/s, interpreted", f"at least {INTERPRETED_LIMIT:,}", measured, speed >= INTERPRETED_LIMIT
+    )
+
+
+def memory_target(results: Results) -> Target:
+    """The highest peak of pcapconv in any run."""
+    peaks = [timing.peak_bytes for timing in results.timings if timing.tool in (PCAPCONV, INTERPRETED)]
+    peaks += [memory.peak_bytes for memory in results.memory]
+    highest = max(peaks, default=0)
+    measured = mebibytes(highest) + " MiB" if peaks else "not measured"
+    return Target("peak memory, highest of all runs", "at most 64 MiB", measured, 0 < highest <= MEMORY_LIMIT)
+
+
+def start_target(results: Results) -> Target:
+    """How soon `pcapconv --version` is done."""
+    seconds = median(results.startup_seconds) if results.startup_seconds else 0
+    measured = f"{seconds * 1000:.0f} ms" if seconds else "not measured"
+    return Target("`pcapconv --version`", "within 120 ms", measured, 0 < seconds <= START_LIMIT)
+
+
+def targets(results: Results) -> list[Target]:
+    """Every promise, in order."""
+    conversions = [case for case in results.cases() if case.is_conversion]
+    ratios = [target for case in conversions for target in ratio_targets(results, case)]
+    interpreted = [interpreted_target(results, case) for case in conversions]
+    return [*ratios, memory_target(results), *interpreted, start_target(results)]
+
+
+def mebibytes(count: int) -> str:
+    """A number of bytes in MiB."""
+    return f"{count / 2**20:.1f}"
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]], right: int = 0) -> str:
+    """A Markdown table whose last `right` columns are aligned to the right; columns line up in the source too."""
+    lines = [list(head), *map(list, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    left = len(widths) - right
+    rules = ["-" * width if column < left else "-" * (width - 1) + ":" for column, width in enumerate(widths)]
+    justify = [str.ljust] * left + [str.rjust] * right
+    lines.insert(1, rules)
+    aligned = [[put(cell, width) for put, cell, width in zip(justify, line, widths, strict=True)] for line in lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in aligned)
+
+
+def target_table(results: Results) -> str:
+    """Limits and what was measured."""
+    rows = [
+        (target.name, target.limit, target.measured, "yes" if target.met else "**no**") for target in targets(results)
+    ]
+    return table(("target", "limit", "measured", "met"), rows)
+
+
+def timing_rows(results: Results, case: Case) -> Iterator[tuple[str, ...]]:
+    """The rows of one case, fastest tool first."""
+    timings = [timing for timing in results.timings if timing.case == case]
+    for timing in sorted(timings, key=lambda timing: timing.median):
+        spread = f"{min(timing.seconds):.2f} to {max(timing.seconds):.2f}"
+        speed = f"{timing.packets_per_second / 1e6:.2f}"
+        yield str(case), timing.tool, f"{timing.median:.2f}", spread, speed, mebibytes(timing.peak_bytes)
+
+
+def timing_table(results: Results) -> str:
+    """The time of every tool on every case."""
+    rows = [row for case in results.cases() for row in timing_rows(results, case)]
+    return table(("capture", "tool", "median, s", "range, s", "million packets/s", "peak, MiB"), rows, right=4)
+
+
+def memory_table(results: Results) -> str:
+    """The memory of pcapconv at several file sizes."""
+    rows = [
+        (
+            f"{memory.case.source} → {memory.case.target}",
+            f"{memory.file_bytes / 1e6:,.1f}",
+            mebibytes(memory.peak_bytes),
+        )
+        for memory in sorted(results.memory, key=lambda memory: memory.case.source)
+    ]
+    return table(("conversion", "input, MB", "peak, MiB"), rows, right=2)
+
+
+def machine_table(results: Results) -> str:
+    """The machine and the versions."""
+    facts = {**results.machine, **results.versions, "Captures": captures_text(results), "Measured": results.date}
+    return table(("what", "value"), facts.items())
+
+
+def captures_text(results: Results) -> str:
+    """What was read, in words."""
+    counts = {case.traffic: case.packets for case in results.cases()}
+    packets = "; ".join(f"{count:,} packets, {traffic}" for traffic, count in counts.items())
+    return f"{packets}; {results.rounds} rounds"
+
+
+def as_text(results: Results) -> str:
+    """All tables."""
+    parts = [
+        ("Targets", target_table(results)),
+        ("Times", timing_table(results)),
+        ("Memory of pcapconv", memory_table(results)),
+        ("Machine and versions", machine_table(results)),
+    ]
+    return "\n".join(f"### {title}\n\n{body}" for title, body in parts)
+
+
+def update_files(results: Results) -> None:
+    """Write the plot, and the tables between the README's markers."""
+    plot.draw(results, MEMORY_LIMIT, PLOT)
+    before, rest = README.read_text(encoding="utf-8").split(BEGIN)
+    after = rest.split(END)[1]
+    body = f"\n![Times and memory]({PLOT.name})\n\n{as_text(results)}\n"
+    README.write_text(before + BEGIN + body + END + after, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    update_files(load(RESULTS))

@@ -1,0 +1,251 @@
+"""Time pcapconv against cp, editcap and tcpdump on generated captures, and measure its memory and its start."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import report
+from captures import FORMATS, MIXED, SMALL, Traffic, write_capture
+from results import Case, Memory, Results, Timing, save
+from tools import PCAPCONV, Tool, available_memory, describe_machine, find_pcapconv, find_tools, version
+
+HERE = Path(__file__).resolve().parent
+LAUNCHER = [sys.executable, "-I", "-S", str(HERE / "launch.py")]
+MEMORY_FILESYSTEM = Path("/dev/shm")
+STARTS = 20
+MEMORY_PACKETS = (20_000, 200_000, 2_000_000, 6_000_000)
+BYTES_PER_PACKET = 400  # mixed traffic as pcapng, roughly
+BEGUN = time.monotonic()
+SIZE_SLACK = 64 * 1024  # what a tool's own options may add to an output
+
+
+def say(text: str) -> None:
+    """Tell what is going on, and since when the script runs."""
+    print(f"{time.monotonic() - BEGUN:4.0f} s: {text}", file=sys.stderr, flush=True)
+
+
+def launch(command: list[str], environment: dict[str, str]) -> tuple[float, int]:
+    """Run a command to its end; return its wall time in seconds and peak memory in bytes."""
+    done = subprocess.run(
+        [*LAUNCHER, *command], capture_output=True, text=True, env={**os.environ, **environment}, check=True
+    )
+    seconds, peak, status = done.stdout.split()
+    if status != "0":
+        raise SystemExit(f"{' '.join(command)} ended with status {status}: {done.stderr.strip()}")
+    return float(seconds), int(peak)
+
+
+def capture_path(directory: Path, case: Case, file_format: str) -> Path:
+    """Where the capture of a case in a format is."""
+    return directory / f"{case.traffic}-{case.packets}.{file_format}"
+
+
+def run_once(tool: Tool, case: Case, directory: Path, expected_bytes: int) -> tuple[float, int]:
+    """Let a tool do a case, with no output from before; return its wall time and peak memory."""
+    source = capture_path(directory, case, case.source)
+    target = directory / f"output.{case.target}"
+    target.unlink(missing_ok=True)
+    measured = launch(tool.command(source, target, case.target), tool.environment)
+    if tool.name != "cp" and abs(target.stat().st_size - expected_bytes) > SIZE_SLACK:
+        raise SystemExit(f"{tool.name} wrote {target.stat().st_size} bytes, not about {expected_bytes}: {case}")
+    target.unlink()
+    return measured
+
+
+def keep_warm(directory: Path, size: int) -> None:
+    """Have the system use `size` bytes of memory once and keep them at hand.
+
+    A virtual machine hands large free areas back to its host, and is slow when it takes them again, at random moments.
+    One page that stays in use in every 256 KiB leaves no such areas.
+    """
+    filler, page = bytes(252 * 1024), bytes(4096)
+    path = directory / "filler"
+    with path.open("wb", buffering=0) as free, (directory / "kept").open("wb", buffering=0) as kept:
+        for _ in range(0, size, len(filler) + len(page)):
+            free.write(filler)
+            kept.write(page)
+    path.unlink()
+
+
+def make_cases(scale: float) -> list[Case]:
+    """Both conversions of both kinds of traffic, and same-format copies of the mixed one."""
+    ways = [(source, target) for source in FORMATS for target in FORMATS]
+    cases = [
+        Case(traffic.name, max(1, round(traffic.packets * scale)), source, target)
+        for traffic in (MIXED, SMALL)
+        for source, target in ways
+        if source != target or traffic is MIXED
+    ]
+    return sorted(cases, key=lambda case: not case.is_conversion)
+
+
+def needed_bytes(cases: list[Case]) -> int:
+    """Room for every capture in both formats, and as much again as the largest two."""
+    counts = {case.traffic: case.packets for case in cases}.values()
+    return 2 * BYTES_PER_PACKET * (sum(counts) + max(counts))
+
+
+def write_formats(directory: Path, traffic: Traffic, packets: int) -> dict[str, int]:
+    """Write one capture in both formats; return the sizes by file name."""
+    sizes = {}
+    for file_format in FORMATS:
+        path = capture_path(directory, Case(traffic.name, packets, "", ""), file_format)
+        sizes[path.name] = write_capture(path, traffic, packets, file_format)
+    return sizes
+
+
+def write_inputs(directory: Path, cases: list[Case]) -> dict[str, int]:
+    """Write every capture that the cases read; return the sizes by file name."""
+    counts = {case.traffic: case.packets for case in cases}
+    sizes: dict[str, int] = {}
+    for traffic in (MIXED, SMALL):
+        say(f"writing {counts[traffic.name]:,} packets, {traffic.name}")
+        sizes |= write_formats(directory, traffic, counts[traffic.name])
+    return sizes
+
+
+def warm_up(tools: list[Tool], cases: list[Case], directory: Path, sizes: dict[str, int]) -> None:
+    """Run every tool once on the first conversions, unmeasured."""
+    say("warming up")
+    keep_warm(directory, 2 * max(sizes.values()))
+    for case in cases[:2]:
+        for tool in tools:
+            if tool.does(case.source, case.target):
+                run_once(tool, case, directory, sizes[capture_path(directory, case, case.target).name])
+
+
+def time_tools(results: Results, tools: list[Tool], cases: list[Case], directory: Path) -> None:
+    """Time every tool on every case once a round; each round begins with another tool."""
+    slots = [Timing(case, tool.name) for case in cases for tool in tools if tool.does(case.source, case.target)]
+    results.timings = slots
+    by_name = {tool.name: tool for tool in tools}
+    for number in range(results.rounds):
+        say(f"round {number + 1} of {results.rounds}")
+        for case in cases:
+            row = [slot for slot in slots if slot.case == case]
+            turn = number % len(row)
+            expected = results.file_bytes[capture_path(directory, case, case.target).name]
+            for slot in row[turn:] + row[:turn]:
+                seconds, peak = run_once(by_name[slot.tool], case, directory, expected)
+                slot.seconds.append(seconds)
+                slot.peak_bytes = max(slot.peak_bytes, peak)
+
+
+def measure_memory(tool: Tool, directory: Path, scale: float) -> list[Memory]:
+    """The peak memory of both conversions at several file sizes."""
+    measured = []
+    for packets in (max(1, round(count * scale)) for count in MEMORY_PACKETS):
+        if not has_room(directory, 3 * packets * BYTES_PER_PACKET):
+            say(f"memory at {packets:,} packets: left out, no room")
+            continue
+        say(f"memory at {packets:,} packets")
+        sizes = write_formats(directory, MIXED, packets)
+        for source, target in (FORMATS, FORMATS[::-1]):
+            case = Case(MIXED.name, packets, source, target)
+            name = capture_path(directory, case, source).name
+            _, peak = run_once(tool, case, directory, sizes[capture_path(directory, case, target).name])
+            measured.append(Memory(case, sizes[name], peak))
+        remove(directory, sizes)
+    return measured
+
+
+def measure_start(tool: Tool) -> list[float]:
+    """The wall times of `pcapconv --version`."""
+    say("start of pcapconv")
+    launch([tool.program, "--version"], tool.environment)
+    return [launch([tool.program, "--version"], tool.environment)[0] for _ in range(STARTS)]
+
+
+def remove(directory: Path, sizes: dict[str, int]) -> None:
+    """Delete captures by name."""
+    for name in sizes:
+        (directory / name).unlink()
+
+
+def has_room(directory: Path, size: int) -> bool:
+    """Whether a directory, and memory when it lies there, can take so many more bytes."""
+    in_memory = MEMORY_FILESYSTEM in directory.parents
+    free = [shutil.disk_usage(directory).free] + ([available_memory()] if in_memory else [])
+    return size < 0.8 * min(free)
+
+
+@contextmanager
+def work_directory(wanted: Path | None) -> Iterator[Path]:
+    """A new directory, in memory where the system has such a file system; deleted at the end."""
+    parent = wanted or (MEMORY_FILESYSTEM if os.access(MEMORY_FILESYSTEM, os.W_OK) else None)
+    with tempfile.TemporaryDirectory(prefix="pcapconv-benchmark-", dir=parent) as name:
+        yield Path(name).resolve()
+
+
+def measure(directory: Path, tools: list[Tool], rounds: int, scale: float) -> Results:
+    """Measure everything."""
+    today = datetime.now(UTC).date().isoformat()
+    versions = {tool.name: version(tool) for tool in tools}
+    results = Results(today, rounds, describe_machine(directory), versions)
+    cases = make_cases(scale)
+    if not has_room(directory, needed_bytes(cases)):
+        raise SystemExit(f"{directory.parent} has no room for the captures; give --directory or --packets-scale")
+    results.file_bytes = write_inputs(directory, cases)
+    warm_up(tools, cases, directory, results.file_bytes)
+    time_tools(results, tools, cases, directory)
+    remove(directory, results.file_bytes)
+    for tool in tools:
+        if tool.name == PCAPCONV:
+            results.startup_seconds = measure_start(tool)
+            results.memory = measure_memory(tool, directory, scale)
+    return results
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="how often each tool does each case (default: 5)")
+    parser.add_argument("--packets-scale", type=float, default=1.0, help="part of the packets to use, for a quick try")
+    parser.add_argument("--directory", type=Path, help="where captures go (default: a memory file system, if any)")
+    parser.add_argument(
+        "--pcapconv", default=find_pcapconv(), help="the program (default: beside this Python, or PATH)"
+    )
+    parser.add_argument("--json", type=Path, help="write the results to this file")
+    parser.add_argument(
+        "--update-readme", action="store_true", help="write results.json, results.svg and README.md here"
+    )
+    parser.add_argument("--check", action="store_true", help="exit with status 1 when a target is missed")
+    arguments = parser.parse_args()
+    if arguments.rounds < 1 or arguments.packets_scale <= 0:
+        parser.error("--rounds and --packets-scale must be above 0")
+    if arguments.directory and not arguments.directory.is_dir():
+        parser.error(f"{arguments.directory} is not a directory")
+    if arguments.pcapconv and not shutil.which(arguments.pcapconv):
+        parser.error(f"{arguments.pcapconv} is not a program")
+    return arguments
+
+
+def main() -> int:
+    """Measure, print, and write what was asked for."""
+    arguments = parse_arguments()
+    tools = find_tools(arguments.pcapconv)
+    if not arguments.pcapconv:
+        say("pcapconv was not found: only the other tools are measured")
+    with work_directory(arguments.directory) as directory:
+        results = measure(directory, tools, arguments.rounds, arguments.packets_scale)
+    print(report.as_text(results))
+    if arguments.json:
+        save(results, arguments.json)
+    if arguments.update_readme:
+        save(results, report.RESULTS)
+        report.update_files(results)
+    return int(arguments.check and not all(target.met for target in report.targets(results)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

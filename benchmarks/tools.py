@@ -1,0 +1,126 @@
+"""The programs that are timed, where they are, and which versions they and the machine have."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from captures import FORMATS
+
+PCAPCONV = "pcapconv"
+INTERPRETED = "pcapconv, interpreted"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program and how it is asked to write `target` from `source`, in the format named last."""
+
+    name: str
+    program: str
+    arguments: Callable[[str, str, str], list[str]]
+    environment: dict[str, str] = field(default_factory=dict)
+    writes: tuple[str, ...] = FORMATS
+    conversions_only: bool = False
+
+    def command(self, source: Path, target: Path, file_format: str) -> list[str]:
+        """The whole command line."""
+        return [self.program, *self.arguments(str(source), str(target), file_format)]
+
+    def does(self, source_format: str, target_format: str) -> bool:
+        """Whether this tool takes part in such a run."""
+        return target_format in self.writes and not (self.conversions_only and source_format == target_format)
+
+
+def kernels(kind: str) -> dict[str, str]:
+    """The environment that chooses pcapconv's kernels."""
+    return {"PCAPCONV_KERNELS": kind}
+
+
+def convert_arguments(source: str, target: str, _: str) -> list[str]:
+    """Arguments of pcapconv; the target's suffix tells the format."""
+    return ["convert", source, target]
+
+
+def cp_arguments(source: str, target: str, _: str) -> list[str]:
+    """Arguments of cp, which copies and never converts."""
+    return [source, target]
+
+
+def editcap_arguments(source: str, target: str, file_format: str) -> list[str]:
+    """Arguments of editcap."""
+    return ["-F", file_format, source, target]
+
+
+def tcpdump_arguments(source: str, target: str, _: str) -> list[str]:
+    """Arguments of tcpdump, which writes pcap only."""
+    return ["-r", source, "-w", target]
+
+
+def find_pcapconv() -> str | None:
+    """The pcapconv beside this Python, else the one on the path."""
+    beside = Path(sys.executable).parent / PCAPCONV
+    return str(beside) if os.access(beside, os.X_OK) else shutil.which(PCAPCONV)
+
+
+def find_tools(pcapconv: str | None) -> list[Tool]:
+    """The tools that this machine has."""
+    ours = shutil.which(pcapconv or "") or ""
+    tools = [
+        Tool(PCAPCONV, ours, convert_arguments, kernels("compiled")),
+        Tool("cp", shutil.which("cp") or "", cp_arguments),
+        Tool("editcap", shutil.which("editcap") or "", editcap_arguments),
+        Tool("tcpdump", shutil.which("tcpdump") or "", tcpdump_arguments, writes=("pcap",)),
+        Tool(INTERPRETED, ours, convert_arguments, kernels("interpreted"), conversions_only=True),
+    ]
+    return [tool for tool in tools if tool.program]
+
+
+def version(tool: Tool) -> str:
+    """What the tool says its version is, on one line."""
+    environment = {**os.environ, **tool.environment}
+    done = subprocess.run([tool.program, "--version"], capture_output=True, text=True, env=environment, check=False)
+    lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    if tool.name not in (PCAPCONV, INTERPRETED):
+        lines = lines[:2] if tool.name == "tcpdump" else lines[:1]
+    return re.sub(r"(?:/[\w.+-]+){2,}/", "", ", ".join(lines)).removesuffix(".")
+
+
+def first_match(path: str, pattern: str) -> str:
+    """The first group of a pattern in a file of the system, or nothing."""
+    try:
+        found = re.search(pattern, Path(path).read_text(), re.MULTILINE)
+    except OSError:
+        return ""
+    return found[1].strip() if found else ""
+
+
+def available_memory() -> int:
+    """Bytes that programs can still take; 0 when the system does not say."""
+    return int(first_match("/proc/meminfo", r"^MemAvailable:\s+(\d+)") or 0) * 1024
+
+
+def filesystem(directory: Path) -> str:
+    """The type of the file system that holds a directory."""
+    done = subprocess.run(["stat", "-f", "-c", "%T", str(directory)], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+def describe_machine(directory: Path) -> dict[str, str]:
+    """The facts about this machine that the numbers depend on."""
+    memory = int(first_match("/proc/meminfo", r"^MemTotal:\s+(\d+)") or 0)
+    virtual = "hypervisor" in first_match("/proc/cpuinfo", r"^flags\s*:(.*)$").split()
+    return {
+        "Processor": first_match("/proc/cpuinfo", r"^model name\s*:(.*)$") or platform.machine(),
+        "Cores": f"{os.cpu_count()}{' (virtual machine)' if virtual else ''}",
+        "Memory": f"{memory / 2**20:.0f} GiB",
+        "Kernel": f"{platform.system()} {platform.release()}",
+        "File system": filesystem(directory),
+        "Python": f"{platform.python_implementation()} {platform.python_version()}",
+    }
