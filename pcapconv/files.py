@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from pcapconv.errors import FileError
+from pcapconv.errors import FileError, UsageError
 
 Readable = str | os.PathLike[str] | BinaryIO
 Writable = str | os.PathLike[str] | BinaryIO
@@ -36,7 +36,7 @@ class Source:
         self.name = name
         self.size: int | None = None
         self.position = 0  # bytes read so far
-        self._start: int | None = None
+        self._start: int | None = None  # where `rewind` goes
         with contextlib.suppress(OSError, ValueError, AttributeError):
             if file.seekable():
                 self._start = file.tell()
@@ -50,12 +50,19 @@ class Source:
         return self._start is not None
 
     def readinto(self, room: memoryview) -> int:
-        """Read what is there, at most until `room` is full; 0 at the end. Raises FileError."""
+        """Read what is there, at most until `room` is full; 0 at the end. Raises FileError.
+
+        A plain file is read as it was when it was opened, also when somebody adds to it meanwhile.
+        """
+        if self.size is not None:
+            room = room[: self.size - self.position]
         try:
             if self._readinto is not None:
                 count = self._readinto(room) or 0
             else:
                 data = self._file.read(len(room)) or b""
+                if isinstance(data, str):
+                    raise UsageError(f"{self.name}: opened as text; open it with mode 'rb'")
                 count = len(data)
                 room[:count] = data
         except OSError as error:
@@ -98,7 +105,7 @@ def open_source(place: Readable) -> Source:
     name = os.fspath(place)
     try:
         file = io.FileIO(name, "rb")
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise FileError(f"{name}: cannot open: {_reason(error)}") from error
     if hasattr(os, "posix_fadvise"):
         with contextlib.suppress(OSError):
@@ -266,12 +273,12 @@ def open_target(place: Writable, *, force: bool = False, whole: bool = False, te
             )
         return _streamed(_Stream(stdout, "stdout", owned=False), whole)
     name = os.fspath(place)
-    path = os.path.realpath(name)  # a symbolic link stays, what it points at is replaced
     try:
+        path = os.path.realpath(name)  # a symbolic link stays, what it points at is replaced
         mode = os.stat(path).st_mode
     except FileNotFoundError:
         return _PlainFile(path, name, force=force)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise FileError(f"{name}: cannot create: {_reason(error)}") from error
     if stat.S_ISREG(mode):
         if not force:
@@ -328,5 +335,5 @@ def _exists(name: str) -> str:
     return f"{name}: exists already; --force (force=True) replaces it"
 
 
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+def _reason(error: OSError | ValueError) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()

@@ -11,10 +11,12 @@ import os
 import threading
 from queue import SimpleQueue
 
+from pcapconv.errors import FileError
 from pcapconv.files import Target, write_all, writing
 
 BUFFER_SIZE = 512 * 1024
 _BUFFERS = 3
+_PATIENCE = 2.0  # seconds
 
 
 class Output:
@@ -74,11 +76,11 @@ class Output:
         self._settle()
 
     def close(self) -> None:
-        """Let the thread go, also after an error. Writes nothing."""
+        """Let the thread go. After an error that drops what still waits, and waits not for long: a pipe that nobody
+        reads can hold the thread for ever."""
         if self._thread is not None:
-            self._full.put(None)
-            self._thread.join()
-            self._thread = None
+            self._error = self._error or FileError(f"{self.name}: writing was given up")
+            self._end_thread(_PATIENCE)
 
     def _hand_over(self) -> None:
         if self._thread is None:
@@ -94,11 +96,17 @@ class Output:
 
     def _settle(self) -> None:
         """Everything so far is in the file."""
-        self.close()
+        self._end_thread(None)
         self._raise()
         self._put(memoryview(self.buffer)[: self.at])
         self._written += self.at
         self.at = 0
+
+    def _end_thread(self, patience: float | None) -> None:
+        if self._thread is not None:
+            self._full.put(None)
+            self._thread.join(patience)
+            self._thread = None
 
     def _put(self, view: memoryview) -> None:
         with writing(self.name):

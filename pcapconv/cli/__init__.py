@@ -6,6 +6,7 @@ option to parse goes to its work directly. Errors become exit statuses in one pl
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -20,22 +21,27 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns its exit status, prints errors in one sentence."""
     from pcapconv.cli import signals
+    from pcapconv.cli.messages import complain
+    from pcapconv.errors import PcapconvError
 
     try:
         signals.install()
-        return _dispatch(arguments)
+        status = _dispatch(arguments)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except signals.Terminated as signal:
         return signal.status
-    except Exception as error:
-        from pcapconv.cli.messages import complain
-        from pcapconv.errors import PcapconvError
-
-        if "--debug" in arguments or not isinstance(error, PcapconvError | MemoryError):
+    except (PcapconvError, MemoryError, OSError) as error:
+        if "--debug" in arguments:
             raise
-        complain(str(error) or "out of memory")
+        if isinstance(error, OSError):  # only stdout is written without a word about it
+            complain(f"stdout: cannot write: {(error.strerror or str(error)).lower()}")
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - else Python complains again when it ends
+        else:
+            complain(str(error) or "out of memory")
         return getattr(error, "exit_code", 1)
+    return status
 
 
 def _dispatch(arguments: Sequence[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from contextlib import nullcontext
 
@@ -32,6 +33,8 @@ def convert(
     """Convert, say on stderr what was not perfect, and return the exit status."""
     if report == STDIO == target:
         raise UsageError("--report - and the output - are both stdout; give one of them a file name")
+    if report is not None and report != STDIO and os.path.realpath(report) in map(os.path.realpath, (source, target)):
+        raise UsageError(f"--report {report}: that is the capture itself; give the report a name of its own")
     watch = not quiet and sys.stderr.isatty()
     with _report_target(report, force=force) as place:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ def info(sources: list[str], *, as_json: bool) -> int:
     """Show each capture; one that cannot be read is named, and the others go on. Returns the exit status."""
     found: list[dict[str, Any]] = []
     failed = False
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names in any script, terminals of every age
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
     for source in sources:
         try:

@@ -59,7 +59,7 @@ class PcapLosses:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self._kernels = choose()
-        self._options = array("Q", bytes(8 * OPTION_COUNTS))
+        self._options = array("Q")  # made when there are any
 
     def add_section(self, section: Section) -> None:
         """A Section Header Block."""
@@ -87,12 +87,21 @@ class PcapLosses:
 
     def add_batch(self, batch: PacketBatch) -> None:
         """Packets: their options, and the drop counts of obsolete Packet Blocks."""
+        if not self._options:
+            if (
+                not any(batch.columns.options_length[: batch.rows])
+                and layout.OBSOLETE_PACKET not in batch.columns.record_type
+            ):
+                return
+            self._options = array("Q", bytes(8 * OPTION_COUNTS))
         big = batch.section.byte_order == "big"
         self._kernels.count_options(batch.buffer, batch.columns, batch.rows, big, self._options)
 
     def total(self) -> Counter[str]:
         """Everything so far, with only the kinds that there are."""
         counts = self.counts.copy()
+        if not self._options:
+            return +counts
         counts["comments"] += self._options[options.COMMENT]
         counts["packet-options"] += sum(self._options[:UNREADABLE]) - self._options[options.COMMENT]
         counts["unreadable-options"] += self._options[UNREADABLE]

@@ -94,7 +94,7 @@ class PcapReader:
 
     def _records(self, section: Section, swap: int) -> Iterator[Item]:
         window, size = self._window, self._flavour.record_size
-        columns = Columns(len(window.buffer) // 32)
+        columns = Columns(1 + len(window.buffer) // 32)
         big = self._byte_order == "big"
         while True:
             rows, end, status, odd = self._kernels.index_pcap(

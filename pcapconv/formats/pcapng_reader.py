@@ -41,13 +41,13 @@ class PcapngReader:
     def __init__(self, window: Window) -> None:
         self._window = window
         self._kernels = choose()
-        self._columns = Columns(len(window.buffer) // 40)
+        self._columns = Columns(1 + len(window.buffer) // 40)
         self._packets = 0
         self._sections = 0
         self._section: Section | None = None
         self._interfaces: list[Interface] = []
         self._byte_order: ByteOrder = "little"
-        self._options = array("Q", bytes(8 * OPTION_COUNTS))
+        self._options = array("Q")
         self._skip: _Skip | None = None
         self._unread = ""
 
@@ -142,9 +142,9 @@ class PcapngReader:
                 yield from self._sound(block_type, length, byte_order, refused)
 
     def _trailer_agrees(self, length: int, byte_order: ByteOrder) -> bool:
-        """Look at a large block's end before its bytes are taken into memory; where nobody can, hope."""
+        """Look at a large block's end before its bytes are taken into memory; a pipe cannot, and hopes."""
         trailer = self._window.peek(length - 4, 4)
-        return trailer is None or int.from_bytes(trailer, byte_order) == length
+        return trailer is None or len(trailer) < 4 or int.from_bytes(trailer, byte_order) == length
 
     def _sound(self, block_type: int, length: int, byte_order: ByteOrder, refused: bool) -> Iterator[Item]:
         """A block that is all there, with two lengths that agree."""
@@ -254,6 +254,8 @@ class PcapngReader:
         """A notice for each packet with options that cannot be read to their end."""
         if not any(batch.columns.options_length[: batch.rows]):
             return []
+        if not self._options:
+            self._options = array("Q", bytes(8 * OPTION_COUNTS))
         known = self._options[UNREADABLE]
         big = self._byte_order == "big"
         self._kernels.count_options(batch.buffer, batch.columns, batch.rows, big, self._options)

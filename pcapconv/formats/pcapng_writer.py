@@ -45,7 +45,8 @@ class PcapngWriter:
                 self._output.write(layout.block(layout.INTERFACE_DESCRIPTION, body, item.byte_order))
             case Damage():
                 position = self._section_at + layout.SECTION_LENGTH_AT
-                if self._section is not None and (not self._unsure or self._unsure[-1] != position):
+                shortened = self._section is not None and item.section == self._section.number
+                if shortened and (not self._unsure or self._unsure[-1] != position):
                     self._unsure.append(position)
             case Notice():
                 pass

@@ -17,6 +17,8 @@ class Window:
     """`buffer[start:stop]` is what was read and not yet taken; `offset` is where `start` stands in the capture."""
 
     def __init__(self, source: Source, size: int = WINDOW_SIZE) -> None:
+        if source.size is not None:
+            size = min(size, source.size + 1)  # a small capture needs a small window only
         self._source = source
         self._size = size
         self.name = source.name
