@@ -61,8 +61,6 @@ class Source:
                 count = self._readinto(room) or 0
             else:
                 data = self._file.read(len(room)) or b""
-                if isinstance(data, str):
-                    raise UsageError(f"{self.name}: opened as text; open it with mode 'rb'")
                 count = len(data)
                 room[:count] = data
         except OSError as error:
@@ -99,7 +97,7 @@ class Source:
 def open_source(place: Readable) -> Source:
     """A path, `-` for stdin, or a binary file object, which stays open. Raises FileError."""
     if not isinstance(place, str | os.PathLike):
-        return Source(place, str(getattr(place, "name", "input")), owned=False)
+        return Source(place, _name_of(place, "input"), owned=False)
     if place == STDIO:
         return Source(_standard(sys.stdin, "stdin", "rb"), "stdin", owned=False)
     name = os.fspath(place)
@@ -264,7 +262,7 @@ def open_target(place: Writable, *, force: bool = False, whole: bool = False, te
     """
     if not isinstance(place, str | os.PathLike):
         seekable = _can_go_back(place)
-        return _streamed(_Stream(place, str(getattr(place, "name", "output")), owned=False, seekable=seekable), whole)
+        return _streamed(_Stream(place, _name_of(place, "output"), owned=False, seekable=seekable), whole)
     if place == STDIO:
         stdout = _standard(sys.stdout, "stdout", "wb")
         if not text and stdout.isatty():
@@ -274,18 +272,17 @@ def open_target(place: Writable, *, force: bool = False, whole: bool = False, te
         return _streamed(_Stream(stdout, "stdout", owned=False), whole)
     name = os.fspath(place)
     try:
-        path = os.path.realpath(name)  # a symbolic link stays, what it points at is replaced
-        mode = os.stat(path).st_mode
+        plain = stat.S_ISREG(os.stat(name).st_mode)
     except FileNotFoundError:
-        return _PlainFile(path, name, force=force)
+        return _PlainFile(os.path.realpath(name), name, force=force)
     except (OSError, ValueError) as error:
         raise FileError(f"{name}: cannot create: {_reason(error)}") from error
-    if stat.S_ISREG(mode):
+    if plain:
         if not force:
             raise FileError(_exists(name))
-        return _PlainFile(path, name, force=force)
+        return _PlainFile(os.path.realpath(name), name, force=force)  # a symbolic link stays, what it points at goes
     try:
-        return _streamed(_Stream(io.FileIO(path, "wb"), name, owned=True), whole)
+        return _streamed(_Stream(io.FileIO(name, "wb"), name, owned=True), whole)
     except OSError as error:
         raise FileError(f"{name}: cannot write: {_reason(error)}") from error
 
@@ -307,6 +304,15 @@ def write_all(file: Any, view: memoryview) -> None:
             view = view[written:]
         elif not isinstance(file, io.RawIOBase):  # an object that does not say; a raw one would be busy
             return
+
+
+def _name_of(file: Any, otherwise: str) -> str:
+    """A file object's name for messages. Raises UsageError for one that takes or gives text."""
+    name = getattr(file, "name", otherwise)
+    name = name if isinstance(name, str) else otherwise  # of a descriptor it is a number
+    if isinstance(file, io.TextIOBase):
+        raise UsageError(f"{name} is open as text; open it in binary mode")
+    return name
 
 
 def _can_go_back(file: Any) -> bool:

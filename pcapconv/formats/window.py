@@ -10,6 +10,7 @@ from pcapconv.files import Source
 
 WINDOW_SIZE = 512 * 1024
 LARGEST_RECORD = 129 * 2**20  # libpcap's largest snaplen, 128 MiB (D-Bus, USB), and room for options
+_SMALLEST = 4096
 _STEP = 2**20
 
 
@@ -18,7 +19,7 @@ class Window:
 
     def __init__(self, source: Source, size: int = WINDOW_SIZE) -> None:
         if source.size is not None:
-            size = min(size, source.size + 1)  # a small capture needs a small window only
+            size = min(size, max(_SMALLEST, source.size + 1))  # a small capture needs a small window only
         self._source = source
         self._size = size
         self.name = source.name

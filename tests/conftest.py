@@ -1,0 +1,85 @@
+"""What the tests share: the pcapconv they test, its kernels in both forms, both byte orders, the corpus."""
+
+import os
+import sys
+from collections.abc import Iterator
+from importlib.machinery import PathFinder
+from pathlib import Path
+from types import ModuleType
+
+import hypothesis
+import pytest
+from wire import BIG, LITTLE, In
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _test_what_is_installed() -> None:
+    """Take the source tree off the import path where pcapconv is installed elsewhere.
+
+    `python -m pytest` puts the tree first, and after a plain install it has no compiled kernels. An editable install
+    is the tree itself, so that there is nothing elsewhere.
+    """
+    elsewhere = [entry for entry in sys.path if Path(entry).resolve() != ROOT]
+    installed = PathFinder.find_spec("pcapconv", elsewhere)
+    if installed is not None and installed.origin is not None:
+        sys.path[:] = elsewhere
+
+
+_test_what_is_installed()
+
+from pcapconv import kernels as choice  # noqa: E402 - only now it is the right one
+from pcapconv.errors import UsageError  # noqa: E402
+
+hypothesis.settings.register_profile("pcapconv", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("pcapconv")
+
+
+def pytest_configure() -> None:
+    """A form of the kernels that is demanded but not there fails the whole run, before anything passes without it."""
+    try:
+        choice.choose()
+    except UsageError as error:
+        demanded = os.environ.get("PCAPCONV_KERNELS")
+        pytest.exit(f"PCAPCONV_KERNELS={demanded} is demanded, and pcapconv does not have it: {error}", returncode=4)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes a `corpus_file` runs for each file under PCAPCONV_CORPUS, or is skipped without it."""
+    if "corpus_file" not in metafunc.fixturenames:
+        return
+    place = os.environ.get("PCAPCONV_CORPUS")
+    if not place:
+        skipped = pytest.mark.skip(reason="PCAPCONV_CORPUS is not set")
+        metafunc.parametrize("corpus_file", [pytest.param(None, marks=skipped, id="corpus")])
+        return
+    folder = Path(place)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    if not files:
+        raise pytest.UsageError(f"PCAPCONV_CORPUS={place}: no files are there")
+    metafunc.parametrize("corpus_file", files, ids=[path.relative_to(folder).as_posix() for path in files])
+
+
+@pytest.fixture(scope="session")
+def compiled() -> ModuleType:
+    """The compiled kernels; skips where they were not built, unless they are demanded (`pytest_configure`)."""
+    try:
+        return choice.load("compiled")
+    except UsageError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module", params=["interpreted", "compiled"])
+def kernels(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
+    """The kernels in each form, which are also those that pcapconv runs meanwhile."""
+    form: str = request.param
+    module: ModuleType = request.getfixturevalue("compiled") if form == "compiled" else choice.load(form)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PCAPCONV_KERNELS", form)
+        yield module
+
+
+@pytest.fixture(params=[LITTLE, BIG], ids=["little", "big"])
+def write(request: pytest.FixtureRequest) -> In:
+    """The builders of `wire`, in each byte order."""
+    return In(request.param)

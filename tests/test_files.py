@@ -1,0 +1,711 @@
+"""Where bytes come from and go to: outputs that appear whole or not at all, file objects of every kind."""
+
+import contextlib
+import errno
+import io
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pytest
+import wire
+
+import pcapconv
+from pcapconv import FileError, LossError, PcapconvError, UsageError, files, output
+
+HEADER = wire.pcap_header()
+RECORD = wire.pcap_record(1, 2, b"four")
+CAPTURE = HEADER + RECORD
+AS_PCAPNG = wire.section_header() + wire.interface(snaplen=65535) + wire.enhanced_packet(0, 1_000_002, b"four")
+MANY = wire.pcap_record(1, 2, bytes(984)) * 3000  # more than all buffers of an output hold
+OLD = b"what was there before"
+COMMENTED = (
+    wire.section_header(options=wire.options((wire.OPT_COMMENT, b"lost")))
+    + wire.interface()
+    + wire.enhanced_packet(0, 1, b"four")
+)
+
+
+@pytest.fixture(params=["nameless", "named"])
+def each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Temporary files without a name, and those that need one."""
+    way: str = request.param
+    if way == "named":
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    return way
+
+
+both_ways = pytest.mark.usefixtures("each_way")
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    before = threading.active_count()
+    yield
+    assert threading.active_count() == before
+
+
+@pytest.fixture
+def capture(tmp_path: Path) -> Path:
+    """A capture in a folder of its own, so that a test's folder lists what was written only."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    path = folder / "in.pcap"
+    path.write_bytes(CAPTURE)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where outputs go."""
+    path = tmp_path / "target"
+    path.mkdir()
+    return path
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+class Stream:
+    """A file object with a read method and nothing else; `then` runs when the first bytes are asked for."""
+
+    def __init__(self, capture: bytes, then: Callable[[], object] = lambda: None) -> None:
+        self._file = io.BytesIO(capture)
+        self._then = then
+
+    def read(self, size: int) -> bytes:
+        self._then()
+        self._then = lambda: None
+        return self._file.read(size)
+
+
+def stream(capture: bytes, then: Callable[[], object] = lambda: None) -> BinaryIO:
+    return cast(BinaryIO, Stream(capture, then))
+
+
+# ---------------------------------------------------------------- appearing
+
+
+@both_ways
+def test_an_output_appears_when_it_is_complete(folder: Path, each_way: str) -> None:
+    seen: list[list[str]] = []
+    out = folder / "out.pcapng"
+    pcapconv.convert(stream(CAPTURE + MANY, lambda: seen.append(names(folder))), out)
+    (during,) = seen
+    assert "out.pcapng" not in during
+    assert [name for name in during if not name.startswith(".pcapconv-") or not name.endswith(".tmp")] == []
+    assert each_way == "nameless" or len(during) == 1
+    assert names(folder) == ["out.pcapng"]
+    assert wire.read_pcapng(out.read_bytes())[0].data == b"four"
+
+
+@both_ways
+def test_an_output_has_exactly_the_bytes(capture: Path, folder: Path) -> None:
+    pcapconv.convert(capture, folder / "out.pcapng")
+    assert (folder / "out.pcapng").read_bytes() == AS_PCAPNG
+    pcapconv.convert(folder / "out.pcapng", folder / "back.pcap")
+    assert (folder / "back.pcap").read_bytes() == CAPTURE
+    assert names(folder) == ["back.pcap", "out.pcapng"]
+
+
+@both_ways
+def test_an_output_may_be_the_input(folder: Path) -> None:
+    path = folder / "one.pcap"
+    path.write_bytes(CAPTURE + MANY)
+    pcapconv.convert(path, path, to="pcapng", force=True)
+    found = wire.read_pcapng(path.read_bytes())
+    assert [packet.data for packet in found] == [b"four"] + [bytes(984)] * 3000
+    pcapconv.convert(path, path, force=True)
+    assert path.read_bytes() == CAPTURE + MANY
+    assert names(folder) == ["one.pcap"]
+
+
+@both_ways
+def test_an_input_that_is_refused_stays_when_it_is_the_output(folder: Path) -> None:
+    path = folder / "one.pcapng"
+    path.write_bytes(COMMENTED)
+    with pytest.raises(LossError):
+        pcapconv.convert(path, path, to="pcap", force=True, on_loss="fail")
+    assert path.read_bytes() == COMMENTED
+    assert names(folder) == ["one.pcapng"]
+
+
+@both_ways
+def test_a_hard_link_to_the_input_keeps_the_old_file(folder: Path) -> None:
+    path, link = folder / "one.pcap", folder / "two.pcap"
+    path.write_bytes(CAPTURE)
+    os.link(path, link)
+    pcapconv.convert(path, link, to="pcapng", force=True)
+    assert path.read_bytes() == CAPTURE
+    assert link.read_bytes() == AS_PCAPNG
+    assert names(folder) == ["one.pcap", "two.pcap"]
+
+
+@both_ways
+def test_a_symbolic_link_stays_and_its_target_is_replaced(capture: Path, folder: Path, tmp_path: Path) -> None:
+    target, link = tmp_path / "source" / "real.pcapng", folder / "link.pcapng"
+    target.write_bytes(OLD)
+    link.symlink_to(os.path.relpath(target, folder))
+    with pytest.raises(FileError, match="exists already"):
+        pcapconv.convert(capture, link)
+    pcapconv.convert(capture, link, force=True)
+    assert link.is_symlink()
+    assert target.read_bytes() == AS_PCAPNG
+    assert names(folder) == ["link.pcapng"]
+    assert names(target.parent) == ["in.pcap", "real.pcapng"]
+
+
+@both_ways
+def test_a_symbolic_link_to_nothing_gets_its_target(capture: Path, folder: Path) -> None:
+    link = folder / "link.pcapng"
+    link.symlink_to("real.pcapng")
+    pcapconv.convert(capture, link)
+    assert link.is_symlink()
+    assert (folder / "real.pcapng").read_bytes() == AS_PCAPNG
+
+
+def test_a_symbolic_link_to_the_input_is_the_input(capture: Path, folder: Path) -> None:
+    link = folder / "link.pcapng"
+    link.symlink_to(capture)
+    with pytest.raises(FileError, match="exists already"):
+        pcapconv.convert(capture, link)
+    pcapconv.convert(capture, link, force=True)
+    assert capture.read_bytes() == AS_PCAPNG
+
+
+def test_links_that_lead_nowhere_are_refused(capture: Path, folder: Path) -> None:
+    (folder / "a.pcapng").symlink_to("b.pcapng")
+    (folder / "b.pcapng").symlink_to("a.pcapng")
+    with pytest.raises(FileError, match="too many levels of symbolic links"):
+        pcapconv.convert(capture, folder / "a.pcapng", force=True)
+    with pytest.raises(FileError, match="too many levels of symbolic links"):
+        pcapconv.convert(folder / "a.pcapng", folder / "out.pcapng")
+    assert names(folder) == ["a.pcapng", "b.pcapng"]
+
+
+# ---------------------------------------------------------------- permissions
+
+
+@both_ways
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o666, 0o755])
+def test_a_file_that_is_replaced_keeps_its_permissions(capture: Path, folder: Path, mode: int) -> None:
+    out = folder / "out.pcapng"
+    out.write_bytes(OLD)
+    out.chmod(mode)
+    pcapconv.convert(capture, out, force=True)
+    assert stat.S_IMODE(out.stat().st_mode) == mode
+    assert out.read_bytes() == AS_PCAPNG
+
+
+@both_ways
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_a_new_file_has_the_permissions_that_the_umask_leaves(capture: Path, folder: Path, mask: int) -> None:
+    old = os.umask(mask)
+    try:
+        pcapconv.convert(capture, folder / "out.pcapng")
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((folder / "out.pcapng").stat().st_mode) == 0o666 & ~mask
+
+
+# ---------------------------------------------------------------- refused
+
+
+@both_ways
+def test_an_existing_file_is_not_overwritten(capture: Path, folder: Path) -> None:
+    out = folder / "out.pcapng"
+    out.write_bytes(OLD)
+    before = out.stat()
+    with pytest.raises(FileError) as caught:
+        pcapconv.convert(capture, out)
+    assert str(caught.value) == f"{out}: exists already; --force (force=True) replaces it"
+    assert out.read_bytes() == OLD
+    assert out.stat().st_mtime_ns == before.st_mtime_ns
+    assert names(folder) == ["out.pcapng"]
+
+
+@both_ways
+def test_a_file_that_somebody_creates_meanwhile_is_not_overwritten(folder: Path) -> None:
+    out = folder / "out.pcapng"
+    with pytest.raises(FileError, match=r"out\.pcapng: exists already"):
+        pcapconv.convert(stream(CAPTURE, lambda: out.write_bytes(OLD)), out)
+    assert out.read_bytes() == OLD
+    assert names(folder) == ["out.pcapng"]
+
+
+@both_ways
+def test_a_file_that_somebody_creates_meanwhile_is_overwritten_by_force(folder: Path) -> None:
+    out = folder / "out.pcapng"
+    pcapconv.convert(stream(CAPTURE, lambda: out.write_bytes(OLD)), out, force=True)
+    assert out.read_bytes() == AS_PCAPNG
+    assert names(folder) == ["out.pcapng"]
+
+
+@both_ways
+def test_a_directory_that_somebody_creates_meanwhile_stays(folder: Path) -> None:
+    out = folder / "out.pcapng"
+    with pytest.raises(FileError):
+        pcapconv.convert(stream(CAPTURE, out.mkdir), out, force=True)
+    assert out.is_dir()
+    assert names(folder) == ["out.pcapng"]
+
+
+@both_ways
+def test_a_directory_that_goes_away_meanwhile_is_an_error(folder: Path) -> None:
+    with pytest.raises(FileError, match="cannot create"):
+        pcapconv.convert(stream(CAPTURE, lambda: shutil.rmtree(folder)), folder / "out.pcapng")
+    assert not folder.exists()
+
+
+def test_without_hard_links_a_taken_name_is_refused_all_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on FAT and some network file systems."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    monkeypatch.setattr(os, "link", refuse)
+    out = folder / "out.pcapng"
+    pcapconv.convert(stream(CAPTURE), out)
+    assert out.read_bytes() == AS_PCAPNG
+    with pytest.raises(FileError, match="exists already"):
+        pcapconv.convert(stream(CAPTURE, lambda: (folder / "new.pcapng").write_bytes(OLD)), folder / "new.pcapng")
+    assert (folder / "new.pcapng").read_bytes() == OLD
+    assert names(folder) == ["new.pcapng", "out.pcapng"]
+
+
+def test_a_nameless_file_that_cannot_be_linked_leaves_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(FileError, match="input/output error"):
+        pcapconv.convert(stream(CAPTURE), folder / "out.pcapng")
+    assert names(folder) == []
+
+
+@both_ways
+def test_a_directory_is_no_output(capture: Path, folder: Path) -> None:
+    with pytest.raises(FileError, match="is a directory"):
+        pcapconv.convert(capture, folder, to="pcapng", force=True)
+    assert names(folder) == []
+
+
+def test_a_directory_is_no_input(folder: Path) -> None:
+    with pytest.raises(FileError, match="is a directory"):
+        pcapconv.convert(folder, folder / "out.pcap")
+    assert names(folder) == []
+
+
+@both_ways
+def test_an_output_needs_its_directory(capture: Path, folder: Path) -> None:
+    with pytest.raises(FileError) as caught:
+        pcapconv.convert(capture, folder / "none" / "out.pcapng")
+    assert str(caught.value) == f"{folder}/none/out.pcapng: cannot create: no such file or directory"
+    with pytest.raises(FileError, match="not a directory"):
+        pcapconv.convert(capture, capture / "out.pcapng")
+    assert names(folder) == []
+
+
+def test_a_name_that_is_too_long_is_refused(capture: Path, folder: Path) -> None:
+    with pytest.raises(FileError, match="file name too long"):
+        pcapconv.convert(capture, folder / ("a" * 300 + ".pcapng"))
+
+
+@pytest.mark.parametrize("name", ["nul\0.pcapng", "surrogate\ud800.pcapng"])
+def test_names_that_no_file_can_have_are_refused(capture: Path, folder: Path, name: str) -> None:
+    with pytest.raises(FileError):
+        pcapconv.convert(capture, os.path.join(folder, name))
+    with pytest.raises(FileError):
+        pcapconv.convert(os.path.join(folder, name), folder / "out.pcapng")
+    assert names(folder) == []
+
+
+def test_an_output_needs_permission(capture: Path, folder: Path) -> None:
+    """As root, without the capability that lets root write everywhere."""
+    folder.chmod(0o555)
+    command = [str(Path(sys.executable).with_name("pcapconv")), "convert", str(capture), str(folder / "out.pcapng")]
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("root may write everywhere, and setpriv is not installed")
+        command = ["setpriv", "--bounding-set=-dac_override", *command]
+    done = subprocess.run(command, capture_output=True, text=True)
+    folder.chmod(0o755)
+    assert done.returncode == 1
+    assert done.stderr == f"pcapconv: {folder}/out.pcapng: cannot create: permission denied\n"
+    assert names(folder) == []
+
+
+@both_ways
+@pytest.mark.parametrize(
+    ("capture_bytes", "options"),
+    [
+        (b"", {}),
+        (b"not a capture at all", {}),
+        (CAPTURE[:30], {"strict": True}),
+        (MANY[:0] + CAPTURE + MANY + b"cut", {"strict": True}),
+        (wire.section_header(version=(9, 9)), {}),
+    ],
+    ids=["empty", "garbage", "cut", "long and cut", "version"],
+)
+def test_an_input_that_is_refused_leaves_nothing(folder: Path, capture_bytes: bytes, options: dict[str, Any]) -> None:
+    with pytest.raises(PcapconvError):
+        pcapconv.convert(io.BytesIO(capture_bytes), folder / "out.pcapng", **options)
+    assert names(folder) == []
+    (folder / "out.pcapng").write_bytes(OLD)
+    with pytest.raises(PcapconvError):
+        pcapconv.convert(io.BytesIO(capture_bytes), folder / "out.pcapng", force=True, **options)
+    assert names(folder) == ["out.pcapng"]
+    assert (folder / "out.pcapng").read_bytes() == OLD
+
+
+@both_ways
+def test_what_a_caller_raises_leaves_nothing(folder: Path) -> None:
+    """Progress is the caller's code."""
+
+    def stop(_: int) -> None:
+        raise LookupError("enough")
+
+    with pytest.raises(LookupError, match="enough"):
+        pcapconv.convert(io.BytesIO(CAPTURE + MANY), folder / "out.pcapng", progress=stop)
+    assert names(folder) == []
+
+
+def test_options_are_refused_before_anything_is_touched(folder: Path) -> None:
+    with pytest.raises(UsageError, match="suffix"):
+        pcapconv.convert(stream(CAPTURE), folder / "out.txt")
+    with pytest.raises(UsageError, match="zip"):
+        pcapconv.convert(stream(CAPTURE), folder / "out.pcap", to="zip")
+    with pytest.raises(UsageError, match="maybe"):
+        pcapconv.convert(stream(CAPTURE), folder / "out.pcap", on_loss="maybe")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="the output: its suffix"):
+        pcapconv.convert(stream(CAPTURE), io.BytesIO())
+    assert names(folder) == []
+
+
+# ---------------------------------------------------------------- what is no plain file
+
+
+def test_a_device_takes_bytes_and_stays_a_device(capture: Path) -> None:
+    report = pcapconv.convert(capture, "/dev/null", to="pcapng")
+    assert report.packets_written == 1
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize("records", [RECORD, MANY], ids=["few", "many"])
+def test_a_device_that_is_full_is_an_error(records: bytes) -> None:
+    with pytest.raises(FileError, match="/dev/full: cannot write: no space left on device"):
+        pcapconv.convert(io.BytesIO(HEADER + records), "/dev/full", to="pcapng")
+
+
+@contextlib.contextmanager
+def reading(path: str | Path) -> Iterator[list[bytes]]:
+    """Reads a pipe to its end beside the test."""
+    found: list[bytes] = []
+    thread = threading.Thread(target=lambda: found.append(Path(path).read_bytes()))
+    thread.start()
+    try:
+        yield found
+    finally:
+        thread.join()
+
+
+@pytest.mark.parametrize("strict", [False, True], ids=["at once", "when all is well"])
+def test_a_named_pipe_takes_bytes_and_stays_a_pipe(folder: Path, strict: bool) -> None:
+    fifo = folder / "out.pcap"
+    os.mkfifo(fifo)
+    with reading(fifo) as found:
+        pcapconv.convert(io.BytesIO(CAPTURE + MANY), fifo, strict=strict)
+    assert found == [CAPTURE + MANY]
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+    assert names(folder) == ["out.pcap"]
+
+
+def test_a_named_pipe_gives_nothing_before_all_is_well(folder: Path) -> None:
+    fifo = folder / "out.pcap"
+    os.mkfifo(fifo)
+    with reading(fifo) as found, pytest.raises(PcapconvError):
+        pcapconv.convert(io.BytesIO(CAPTURE + MANY + b"cut"), fifo, strict=True)
+    assert found == [b""]
+
+
+def test_a_named_pipe_is_an_input(folder: Path) -> None:
+    fifo = folder / "in.pcap"
+    os.mkfifo(fifo)
+    thread = threading.Thread(target=lambda: fifo.write_bytes(CAPTURE + MANY))
+    thread.start()
+    pcapconv.convert(fifo, folder / "out.pcap")
+    thread.join()
+    assert (folder / "out.pcap").read_bytes() == CAPTURE + MANY
+
+
+def test_a_pipe_that_is_open_already_has_a_name_too(capture: Path) -> None:
+    """As in `pcapconv convert in.pcap >(tcpdump -r -)`, which the shell turns into /dev/fd/63."""
+    if not os.path.isdir("/dev/fd"):
+        pytest.skip("there is no /dev/fd")
+    read, write = os.pipe()
+    try:
+        pcapconv.convert(capture, f"/dev/fd/{write}", to="pcapng")
+        os.close(write)
+        with open(read, "rb", closefd=False) as pipe:
+            assert pipe.read() == AS_PCAPNG
+    finally:
+        os.close(read)
+        with contextlib.suppress(OSError):
+            os.close(write)
+
+
+# ---------------------------------------------------------------- file objects that are handed in
+
+
+def test_file_objects_stay_open(capture: Path, folder: Path) -> None:
+    with capture.open("rb") as source, (folder / "out").open("w+b") as target:
+        pcapconv.convert(source, target, to="pcapng")
+        assert not source.closed
+        assert not target.closed
+        target.seek(0)
+        assert target.read() == AS_PCAPNG
+    with capture.open("rb") as source:
+        with pcapconv.open(source) as opened:
+            assert [packet.data for packet in opened] == [b"four"]
+        assert not source.closed
+
+
+def test_file_objects_stay_open_after_an_error() -> None:
+    source, target = io.BytesIO(b"not a capture"), io.BytesIO()
+    with pytest.raises(PcapconvError):
+        pcapconv.convert(source, target, to="pcap")
+    with pytest.raises(PcapconvError):
+        pcapconv.open(source)
+    assert not source.closed
+    assert not target.closed
+
+
+def test_a_file_object_is_read_and_written_from_where_it_stands() -> None:
+    source, target = io.BytesIO(b"before" + CAPTURE), io.BytesIO(b"before and more")
+    source.seek(6)
+    target.seek(6)
+    pcapconv.convert(source, target, to="pcapng")
+    assert target.getvalue() == b"before" + AS_PCAPNG
+
+
+def test_a_snaplen_that_is_put_right_afterwards_is_put_right_where_the_output_began() -> None:
+    capture = COMMENTED.replace(wire.interface(), wire.interface(snaplen=2))
+    target = io.BytesIO(b"before")
+    target.seek(6)
+    pcapconv.convert(io.BytesIO(capture), target, to="pcap")
+    assert target.getvalue() == b"before" + wire.pcap_header(snaplen=4) + wire.pcap_record(0, 1, b"four")
+
+
+def test_a_file_object_for_appending_gets_its_bytes_at_the_end(capture: Path, folder: Path) -> None:
+    out = folder / "out"
+    out.write_bytes(OLD)
+    with out.open("ab") as target:
+        pcapconv.convert(capture, target, to="pcapng")
+    assert out.read_bytes() == OLD + AS_PCAPNG
+
+
+def test_a_file_objects_name_tells_the_format(capture: Path, folder: Path) -> None:
+    with (folder / "out.pcapng").open("wb") as target:
+        report = pcapconv.convert(capture, target)
+    assert report.outputs == [str(folder / "out.pcapng")]
+    assert (folder / "out.pcapng").read_bytes() == AS_PCAPNG
+
+
+def test_an_object_that_can_only_read_is_enough() -> None:
+    target = io.BytesIO()
+    report = pcapconv.convert(stream(CAPTURE), target, to="pcapng")
+    assert target.getvalue() == AS_PCAPNG
+    assert report.inputs == ["input"]
+    with pcapconv.open(stream(CAPTURE)) as opened:
+        assert [packet.data for packet in opened] == [b"four"]
+
+
+class Sink:
+    """A file object with a write method and nothing else, which takes a few bytes at a time."""
+
+    def __init__(self, most: int) -> None:
+        self.data = b""
+        self._most = most
+
+    def write(self, data: memoryview) -> int:
+        taken = bytes(data[: self._most])
+        self.data += taken
+        return len(taken)
+
+
+@pytest.mark.parametrize("most", [1, 7, 100_000])
+def test_an_object_that_writes_little_at_a_time_gets_everything(most: int) -> None:
+    sink = Sink(most)
+    source = CAPTURE * 1 if most < 1000 else CAPTURE + MANY
+    pcapconv.convert(io.BytesIO(source), cast(BinaryIO, sink), to="pcap")
+    assert sink.data == source
+
+
+def test_an_object_that_does_not_say_how_much_it_wrote_took_everything() -> None:
+    class Silent:
+        data = b""
+
+        def write(self, data: memoryview) -> None:
+            self.data += bytes(data)
+
+    silent = Silent()
+    pcapconv.convert(io.BytesIO(CAPTURE), cast(BinaryIO, silent), to="pcapng")
+    assert silent.data == AS_PCAPNG
+
+
+def test_a_text_file_is_no_input(capture: Path) -> None:
+    with capture.open(encoding="latin-1") as text, pytest.raises(UsageError, match="'rb'"):
+        pcapconv.convert(cast(BinaryIO, text), io.BytesIO(), to="pcapng")
+
+
+def test_a_text_file_is_no_output(capture: Path, folder: Path) -> None:
+    with (folder / "out").open("w") as text, pytest.raises(PcapconvError):
+        pcapconv.convert(capture, cast(BinaryIO, text), to="pcapng")
+    with pytest.raises(PcapconvError):
+        pcapconv.convert(capture, cast(BinaryIO, io.StringIO()), to="pcapng")
+
+
+def test_a_file_object_that_is_for_reading_is_no_output(capture: Path) -> None:
+    with capture.open("rb") as target, pytest.raises(FileError):
+        pcapconv.convert(io.BytesIO(CAPTURE), target, to="pcapng")
+    assert capture.read_bytes() == CAPTURE
+
+
+def test_a_file_object_that_is_closed_is_refused(capture: Path, folder: Path) -> None:
+    with capture.open("rb") as closed:
+        pass
+    with pytest.raises(PcapconvError):
+        pcapconv.convert(closed, folder / "out.pcapng")
+    with pytest.raises(PcapconvError):
+        pcapconv.open(closed)
+    with (folder / "out").open("wb") as target:
+        pass
+    with pytest.raises(PcapconvError):
+        pcapconv.convert(capture, target, to="pcapng")
+    assert names(folder) == ["out"]
+
+
+def test_an_input_that_the_system_stops_reading_is_an_error(folder: Path) -> None:
+    class Broken(io.RawIOBase):
+        def __init__(self, capture: bytes) -> None:
+            self._rest = io.BytesIO(capture)
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, room: Any) -> int:
+            count = self._rest.readinto(room)
+            if not count:
+                raise OSError(errno.EIO, "Input/output error")
+            return count
+
+    with pytest.raises(FileError, match="cannot read: input/output error"):
+        pcapconv.convert(cast(BinaryIO, Broken(CAPTURE + MANY)), folder / "out.pcapng")
+    assert names(folder) == []
+
+
+class Failing:
+    """A file object whose n-th write fails."""
+
+    def __init__(self, good: int) -> None:
+        self.good = good
+
+    def write(self, data: memoryview) -> int:
+        if not self.good:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.good -= 1
+        return len(data)
+
+
+@pytest.mark.parametrize("good", range(6))
+@pytest.mark.parametrize("to", ["pcap", "pcapng"])
+def test_a_write_that_fails_is_an_error_whichever_it_is(good: int, to: str) -> None:
+    """Also in the writing thread, which is gone afterwards."""
+    with pytest.raises(FileError, match="output: cannot write: no space left on device"):
+        pcapconv.convert(io.BytesIO(HEADER + MANY * 2), cast(BinaryIO, Failing(good)), to=to)
+
+
+@pytest.mark.parametrize("good", range(4))
+def test_a_write_that_fails_after_all_was_well_is_an_error(good: int) -> None:
+    with pytest.raises(FileError, match="cannot write"):
+        pcapconv.convert(io.BytesIO(HEADER + MANY), cast(BinaryIO, Failing(good)), to="pcapng", strict=True)
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
+def test_what_else_happens_in_the_writing_thread_reaches_the_caller(error: type[BaseException]) -> None:
+    class Odd:
+        def write(self, _: memoryview) -> int:
+            raise error
+
+    with pytest.raises(error):
+        pcapconv.convert(io.BytesIO(HEADER + MANY * 2), cast(BinaryIO, Odd()), to="pcap")
+
+
+def test_a_file_that_is_refused_while_much_waits_to_be_written_leaves_no_thread(folder: Path) -> None:
+    with pytest.raises(PcapconvError):
+        pcapconv.convert(io.BytesIO(HEADER + MANY * 2 + b"cut"), folder / "out.pcapng", strict=True)
+    assert names(folder) == []
+
+
+# ---------------------------------------------------------------- other things that happen to files
+
+
+def test_a_capture_that_grows_is_read_as_it_was(folder: Path) -> None:
+    """It could be the output: `pcapconv convert a.pcap - --to pcap >> a.pcap`."""
+    path = folder / "one.pcap"
+    path.write_bytes(CAPTURE + MANY)
+    with path.open("ab") as target:
+        pcapconv.convert(path, target, to="pcap")
+    assert path.read_bytes() == (CAPTURE + MANY) * 2
+
+
+def test_a_capture_that_shrinks_is_damaged(folder: Path) -> None:
+    path = folder / "one.pcap"
+    path.write_bytes(CAPTURE + MANY)
+    target = io.BytesIO()
+    report = pcapconv.convert(path, target, to="pcap", progress=lambda _: os.truncate(path, 1000))
+    assert report.packets_written < 3001
+    assert report.damage or target.getvalue() == (CAPTURE + MANY)[: len(target.getvalue())]
+
+
+def test_small_buffers_write_the_same(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    pcapconv.convert(io.BytesIO(CAPTURE + MANY), folder / "large.pcapng")
+    monkeypatch.setattr(output, "BUFFER_SIZE", 4096)
+    pcapconv.convert(io.BytesIO(CAPTURE + MANY), folder / "small.pcapng")
+    assert (folder / "small.pcapng").read_bytes() == (folder / "large.pcapng").read_bytes()
+
+
+def test_standard_streams_that_are_closed_are_named(capture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(FileError, match="stdin is closed"):
+        pcapconv.convert("-", io.BytesIO(), to="pcap")
+    with pytest.raises(FileError, match="stdout is closed"):
+        pcapconv.convert(capture, "-", to="pcap")
+
+
+def test_standard_streams_that_are_replaced_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As tests and notebooks do."""
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(CAPTURE)))
+    monkeypatch.setattr(sys, "stdout", stdout := io.TextIOWrapper(written))
+    pcapconv.convert("-", "-", to="pcapng")
+    monkeypatch.undo()
+    stdout.detach()
+    assert written.getvalue() == AS_PCAPNG
+
+
+def test_a_target_that_is_left_without_commit_leaves_nothing(folder: Path, each_way: str) -> None:
+    with files.open_target(folder / "out.pcap") as target:
+        target.file.write(CAPTURE)
+        assert (names(folder) == []) == (each_way == "nameless")
+    assert names(folder) == []
