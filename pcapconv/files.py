@@ -63,7 +63,7 @@ class Source:
                 data = self._file.read(len(room)) or b""
                 count = len(data)
                 room[:count] = data
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a closed file is a ValueError
             raise FileError(f"{self.name}: cannot read: {_reason(error)}") from error
         self.position += count
         return count
@@ -76,7 +76,7 @@ class Source:
             self._file.seek(self._start + offset)
             data: bytes = self._file.read(count)
             self._file.seek(here)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a closed file is a ValueError
             raise FileError(f"{self.name}: cannot read: {_reason(error)}") from error
         return data
 
@@ -97,7 +97,7 @@ class Source:
 def open_source(place: Readable) -> Source:
     """A path, `-` for stdin, or a binary file object, which stays open. Raises FileError."""
     if not isinstance(place, str | os.PathLike):
-        return Source(place, _name_of(place, "input"), owned=False)
+        return Source(place, _name_of(place, "input", "rb"), owned=False)
     if place == STDIO:
         return Source(_standard(sys.stdin, "stdin", "rb"), "stdin", owned=False)
     name = os.fspath(place)
@@ -262,7 +262,7 @@ def open_target(place: Writable, *, force: bool = False, whole: bool = False, te
     """
     if not isinstance(place, str | os.PathLike):
         seekable = _can_go_back(place)
-        return _streamed(_Stream(place, _name_of(place, "output"), owned=False, seekable=seekable), whole)
+        return _streamed(_Stream(place, _name_of(place, "output", "wb"), owned=False, seekable=seekable), whole)
     if place == STDIO:
         stdout = _standard(sys.stdout, "stdout", "wb")
         if not text and stdout.isatty():
@@ -292,7 +292,7 @@ def writing(name: str) -> Iterator[None]:
     """Turns what the system says against writing into a FileError."""
     try:
         yield
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise FileError(f"{name}: cannot write: {_reason(error)}") from error
 
 
@@ -306,12 +306,12 @@ def write_all(file: Any, view: memoryview) -> None:
             return
 
 
-def _name_of(file: Any, otherwise: str) -> str:
+def _name_of(file: Any, otherwise: str, mode: str) -> str:
     """A file object's name for messages. Raises UsageError for one that takes or gives text."""
     name = getattr(file, "name", otherwise)
     name = name if isinstance(name, str) else otherwise  # of a descriptor it is a number
     if isinstance(file, io.TextIOBase):
-        raise UsageError(f"{name} is open as text; open it in binary mode")
+        raise UsageError(f"{name} is open as text; open it with mode '{mode}'")
     return name
 
 

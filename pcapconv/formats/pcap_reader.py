@@ -56,7 +56,8 @@ class PcapReader:
             fcs_length, reserved = (word >> layout.FCS_SHIFT) * 16, word & layout.RESERVED_BITS
         else:
             fcs_length, reserved = None, word & (layout.RESERVED_BITS | 0xF000_0000)
-        odd = sum(bool(field) for field in (thiszone, sigfigs, reserved, (major, minor) != layout.VERSION))
+        beyond = (thiszone, sigfigs, reserved, flavour.length_field, (major, minor) != layout.VERSION)
+        odd = sum(map(bool, beyond))
         section = Section(
             number=0,
             byte_order=self._byte_order,

@@ -186,7 +186,9 @@ class PcapWriter:
         return False
 
     def _several_link_types(self) -> str:
-        counts = ", ".join(f"{link_type_name(kind)}: {count} packets" for kind, count in self._by_link_type.items())
+        counts = ", ".join(
+            f"{link_type_name(kind)}: {count} packet{'s' * (count != 1)}" for kind, count in self._by_link_type.items()
+        )
         return (
             f"the capture holds packets of {len(self._by_link_type)} link types, and a pcap file holds one "
             f"({counts}); pcapng (--to pcapng) holds them all"

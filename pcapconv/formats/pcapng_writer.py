@@ -27,6 +27,7 @@ class PcapngWriter:
         self._kernels = choose()
         self._section: Section | None = None
         self._section_at = 0
+        self._damaged = False  # whether the section lost something
         self._unsure = array("Q")  # where a section length stands that no longer holds
         self.losses: Counter[str] = Counter()
         self.packets = 0
@@ -44,21 +45,32 @@ class PcapngWriter:
                 body = item.raw if item.raw is not None and item.layout == "pcapng" else interface_body(item)
                 self._output.write(layout.block(layout.INTERFACE_DESCRIPTION, body, item.byte_order))
             case Damage():
-                position = self._section_at + layout.SECTION_LENGTH_AT
-                shortened = self._section is not None and item.section == self._section.number
-                if shortened and (not self._unsure or self._unsure[-1] != position):
-                    self._unsure.append(position)
+                if self._section is not None and item.section == self._section.number:
+                    self._damaged = True
             case Notice():
                 pass
 
     def finish(self) -> None:
         """Write what is left. A section that damage made shorter gets section length -1, where one can go back."""
+        self._close_section()
         self._output.finish()
         if self._output.seekable:
             for position in self._unsure:
                 self._output.patch(position, layout.UNKNOWN_LENGTH)
 
+    def _close_section(self) -> None:
+        """Note the section's length if it was cut short and states another one."""
+        if not self._damaged or self._section is None or self._section.raw is None:
+            return
+        self._damaged = False
+        body = self._section.raw
+        stated = int.from_bytes(body[8:16], self._section.byte_order, signed=True)
+        written = self._output.position - self._section_at - layout.BLOCK_OVERHEAD - len(body)
+        if stated not in (-1, written):
+            self._unsure.append(self._section_at + layout.SECTION_LENGTH_AT)
+
     def _write_section(self, section: Section) -> None:
+        self._close_section()
         self.losses.update(section.format_only)
         self._section, self._section_at = section, self._output.position
         body = section.raw if section.raw is not None and section.layout == "pcapng" else section_body(section)

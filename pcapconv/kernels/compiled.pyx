@@ -209,12 +209,16 @@ def encode_pcap(buffer, columns, Py_ssize_t row, Py_ssize_t rows, out, Py_ssize_
     cdef const uint64_t *scales = table(scale, 0)
     cdef uint64_t *tally = table(counts, 3)
     cdef const uint64_t *unit
+    cdef uint64_t number
     cdef uint64_t seconds, rest, cut = 0, timeless = 0, longest = tally[2]
     cdef uint32_t captured, fraction
     cdef int status = MORE
     cdef bint outside = False
     cdef unsigned char *target
     cdef Py_buffer view, room
+    for number in range(interfaces):
+        if scales[number * SCALE] == 0 or scales[number * SCALE + 2] == 0:
+            raise ValueError("a scale table divides by 0")
     PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
     try:
         PyObject_GetBuffer(out, &room, PyBUF_WRITABLE)

@@ -249,6 +249,8 @@ def encode_pcap(
     _check(columns, rows)
     pack = _RECORD[big].pack
     units = [tuple(scale[first : first + 5]) for first in range(0, interfaces * SCALE, SCALE)]
+    if any(per_second == 0 or divide == 0 for per_second, _, divide, *_ in units):
+        raise ValueError("a scale table divides by 0")
     cut, timeless, longest, status, outside = 0, 0, counts[2], MORE, False
     pieces: list[bytes | bytearray] = []
     add = pieces.append
