@@ -9,10 +9,9 @@ from typing import Literal
 from pcapconv import formats
 from pcapconv.errors import DamageError, LossError, NeedsNanosecondsError, TargetError, UsageError
 from pcapconv.files import STDIO, Readable, Source, Target, Writable, open_source, open_target
-from pcapconv.formats.losses import describe
 from pcapconv.model import Damage, Notice, PacketBatch
 from pcapconv.output import Output
-from pcapconv.report import Report
+from pcapconv.report import Report, describe
 
 OnLoss = Literal["warn", "ignore", "fail"]
 
@@ -56,6 +55,7 @@ def convert(
             place.restart()
             report = _run(opened, place, format_name, strict, True, progress)
         if report.losses and on_loss == "fail":
+            report.packets_written, report.outputs = 0, []
             raise LossError(
                 f"{opened.name}: {format_name} cannot hold {describe(report.losses)}; nothing was written", report
             )
@@ -84,7 +84,7 @@ def _run(
                     progress(source.position)
             elif isinstance(item, Damage):
                 if strict:
-                    raise DamageError(f"{source.name}: {describe_damage(item)}")
+                    raise DamageError(f"{source.name}: {item}")
                 report.add_damage(item)
             elif isinstance(item, Notice):
                 report.add_warning(item)
@@ -99,14 +99,6 @@ def _run(
     report.packets_written = writer.packets
     report.losses = dict(writer.losses)
     return report
-
-
-def describe_damage(damage: Damage) -> str:
-    """The damage in words, with its place and what it cost."""
-    return (
-        f"offset {damage.offset} (packet {damage.packet_number}): {damage.reason}; "
-        f"{damage.bytes_left_out} bytes are left out"
-    )
 
 
 def _name(target: Writable) -> str | None:

@@ -35,8 +35,11 @@ class LossError(PcapconvError):
     exit_code = 4
 
     def __init__(self, message: str, report: Report) -> None:
-        super().__init__(message)
+        super().__init__(message, report)
         self.report = report
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class UsageError(PcapconvError):

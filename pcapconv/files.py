@@ -1,7 +1,8 @@
 """Every open() of the program: sources, outputs that appear whole or not at all, stdin and stdout.
 
-Strategy: an output file has no name until it is complete (O_TMPFILE), so that not even a kill leaves anything behind;
-where the system cannot do that it has a temporary name in the same directory, which goes away on any error. What is not
+Strategy: an output file has no name until it is complete (O_TMPFILE), so that not even a kill leaves anything behind.
+It has a temporary name in the same directory for the moment of replacing an existing file, and all the time where the
+system has no nameless files; that name goes away on any error. What is not
 a plain file (a pipe, a device, an object that was handed in) is written as it comes, unless the caller says that
 nothing may appear before all is well: then the bytes wait in an unnamed temporary file.
 """
@@ -18,7 +19,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from pcapconv.errors import FileError, UsageError
+from pcapconv.errors import FileError, PcapconvError, UsageError
 
 Readable = str | os.PathLike[str] | BinaryIO
 Writable = str | os.PathLike[str] | BinaryIO
@@ -40,9 +41,10 @@ class Source:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             if file.seekable():
                 self._start = file.tell()
-                end = file.seek(0, os.SEEK_END)
-                file.seek(self._start)
-                self.size = end - self._start if end > self._start else None  # devices and the like say 0
+                if isinstance(getattr(file, "raw", file), io.FileIO | io.BytesIO):  # not gzip, which would read it all
+                    end = file.seek(0, os.SEEK_END)
+                    file.seek(self._start)
+                    self.size = end - self._start if end > self._start else None  # devices and the like say 0
 
     @property
     def seekable(self) -> bool:
@@ -56,34 +58,37 @@ class Source:
         """
         if self.size is not None:
             room = room[: self.size - self.position]
-        try:
-            if self._readinto is not None:
-                count = self._readinto(room) or 0
-            else:
-                data = self._file.read(len(room)) or b""
-                count = len(data)
-                room[:count] = data
-        except (OSError, ValueError) as error:  # a closed file is a ValueError
-            raise FileError(f"{self.name}: cannot read: {_reason(error)}") from error
+        with _doing(self.name, "read"):
+            count = self._read(room)
+        if not count and len(room) and self.size is not None:
+            raise FileError(f"{self.name}: became shorter while it was read: {self.position} of {self.size} bytes")
         self.position += count
         return count
+
+    def _read(self, room: memoryview) -> int:
+        if self._readinto is None:
+            data = self._file.read(len(room)) or b""
+            room[: len(data)] = data
+            return len(data)
+        while (count := self._readinto(room)) is None:
+            _wait(self._file, writing=False)
+        return int(count)
 
     def peek(self, offset: int, count: int) -> bytes:
         """The bytes at an offset from where it was opened, without moving. Only where `seekable`. Raises FileError."""
         assert self._start is not None
-        try:
+        with _doing(self.name, "read"):
             here = self._file.tell()
             self._file.seek(self._start + offset)
             data: bytes = self._file.read(count)
             self._file.seek(here)
-        except (OSError, ValueError) as error:  # a closed file is a ValueError
-            raise FileError(f"{self.name}: cannot read: {_reason(error)}") from error
         return data
 
     def rewind(self) -> None:
         """Back to where it was opened."""
         assert self._start is not None
-        self._file.seek(self._start)
+        with _doing(self.name, "read"):
+            self._file.seek(self._start)
         self.position = 0
 
     def __enter__(self) -> Self:
@@ -124,9 +129,10 @@ class Target:
         self.start: int = file.tell() if seekable else 0
 
     def restart(self) -> None:
-        """Forget what was written. Only where `seekable`."""
-        self.file.seek(self.start)
-        self.file.truncate()
+        """Forget what was written. Only where `seekable`. Raises FileError."""
+        with writing(self.name):
+            self.file.seek(self.start)
+            self.file.truncate()
 
     def commit(self) -> None:
         """The output is complete: let it appear."""
@@ -161,12 +167,13 @@ class _Spooled(Target):
     def __init__(self, stream: Target) -> None:
         from tempfile import TemporaryFile  # rarely needed, slow to import
 
-        super().__init__(TemporaryFile(buffering=0), stream.name)  # noqa: SIM115 - closed by abandon
+        with writing("a temporary file"):
+            super().__init__(TemporaryFile(buffering=0), stream.name)  # noqa: SIM115 - closed by abandon
         self._stream = stream
 
     def commit(self) -> None:
-        self.file.seek(0)
         with writing(self.name):
+            self.file.seek(0)
             while data := self.file.read(1 << 18):
                 write_all(self._stream.file, memoryview(data))
         self._stream.commit()
@@ -195,10 +202,8 @@ class _PlainFile(Target):
         if hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd"):
             with contextlib.suppress(OSError):
                 return io.FileIO(os.open(self._directory, os.O_TMPFILE | os.O_RDWR, 0o666), "rb+")
-        temporary = self._temporary_name()
-        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
-        self._temporary = temporary
-        return io.FileIO(descriptor, "rb+")
+        self._temporary = self._temporary_name()
+        return io.FileIO(os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666), "rb+")
 
     def _temporary_name(self) -> str:
         return os.path.join(self._directory, f".pcapconv-{os.urandom(8).hex()}.tmp")
@@ -287,13 +292,20 @@ def open_target(place: Writable, *, force: bool = False, whole: bool = False, te
         raise FileError(f"{name}: cannot write: {_reason(error)}") from error
 
 
+def writing(name: str) -> contextlib.AbstractContextManager[None]:
+    """Turns whatever speaks against writing into a FileError."""
+    return _doing(name, "write")
+
+
 @contextlib.contextmanager
-def writing(name: str) -> Iterator[None]:
-    """Turns what the system says against writing into a FileError."""
+def _doing(name: str, what: str) -> Iterator[None]:
+    """Objects that are handed in raise all kinds of things: closed ones ValueError, gzip's EOFError and zlib.error."""
     try:
         yield
-    except (OSError, ValueError) as error:
-        raise FileError(f"{name}: cannot write: {_reason(error)}") from error
+    except (PcapconvError, MemoryError):
+        raise
+    except Exception as error:
+        raise FileError(f"{name}: cannot {what}: {_reason(error)}") from error
 
 
 def write_all(file: Any, view: memoryview) -> None:
@@ -302,14 +314,25 @@ def write_all(file: Any, view: memoryview) -> None:
         written = file.write(view)
         if written is not None:
             view = view[written:]
-        elif not isinstance(file, io.RawIOBase):  # an object that does not say; a raw one would be busy
+        elif isinstance(file, io.RawIOBase):  # it would have to wait
+            _wait(file, writing=True)
+        else:  # an object that does not say
             return
+
+
+def _wait(file: Any, *, writing: bool) -> None:
+    """Wait until a descriptor in non-blocking mode is ready."""
+    from select import select  # rarely needed
+
+    select([] if writing else [file], [file] if writing else [], [])
 
 
 def _name_of(file: Any, otherwise: str, mode: str) -> str:
     """A file object's name for messages. Raises UsageError for one that takes or gives text."""
     name = getattr(file, "name", otherwise)
     name = name if isinstance(name, str) else otherwise  # of a descriptor it is a number
+    if not hasattr(file, "read" if mode == "rb" else "write"):
+        raise UsageError(f"{file!r:.80} is neither a path nor a file object")
     if isinstance(file, io.TextIOBase):
         raise UsageError(f"{name} is open as text; open it with mode '{mode}'")
     return name
@@ -341,5 +364,5 @@ def _exists(name: str) -> str:
     return f"{name}: exists already; --force (force=True) replaces it"
 
 
-def _reason(error: OSError | ValueError) -> str:
+def _reason(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error)).lower()

@@ -23,8 +23,8 @@ from pcapconv.formats.link_types import link_type_name
 from pcapconv.kernels import OPTION_COUNTS, TOTALS, UNREADABLE, choose
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.output import Output
+from pcapconv.report import MOST_LISTED
 
-MOST_LISTED = 1000  # comments, names and the like that are listed; all are counted
 _NEVER = 2**64 - 1  # the lowest ticks of no packet at all
 
 
@@ -46,7 +46,11 @@ def _pass(source: Source, *, nanoseconds: bool) -> dict[str, Any]:
             census.add(item)
             rehearsal.add(item)
         to_pcap = rehearsal.result()
-    head = {"file": source.name, "format": reader.format, "bytes": source.position}
+    head = {
+        "file": source.name,
+        "format": reader.format,
+        "bytes": source.position if source.size is None else source.size,
+    }
     return {**head, **census.result(), "to_pcap": to_pcap}
 
 
@@ -232,8 +236,8 @@ class _Census:
         elif block.type == layout.DECRYPTION_SECRETS:
             self._secrets.add({"section": block.section, **interpret.read_secrets(block)})
         elif block.type == layout.INTERFACE_STATISTICS:
-            number = int.from_bytes(block.body[:4], order)
-            interface = self._here[number][0] if number < len(self._here) else None
+            number = int.from_bytes(block.body[:4], order) if len(block.body) >= 4 else None
+            interface = self._here[number][0] if number is not None and number < len(self._here) else None
             decoded = interpret.read_options(block.body[12:], order, layout.INTERFACE_STATISTICS, interface)
             self._statistics.add({"section": block.section, "interface": number, "options": decoded})
         elif block.type in (layout.CUSTOM, layout.CUSTOM_DO_NOT_COPY):
@@ -249,6 +253,7 @@ class _Census:
             at = number * TOTALS
             packets, captured, original, lowest, highest = self._totals[at : at + TOTALS]
             shown |= {"packets": packets, "captured_bytes": captured, "original_bytes": original}
+            shown |= {"first_time": None, "last_time": None}
             self._captured += captured
             self._original += original
             if lowest > highest or interface.time_error:
@@ -264,6 +269,8 @@ class _Census:
         self._totals = array("Q")
 
     def _packet_options(self) -> dict[str, int]:
+        if self._layout != "pcapng":
+            return {}
         names = interpret.option_names(layout.ENHANCED_PACKET)
         return {
             names.get(code, f"option {code}"): count for code, count in enumerate(self._options[:UNREADABLE]) if count

@@ -95,6 +95,10 @@ class Damage(NamedTuple):
     bytes_left_out: int
     section: int | None
 
+    def __str__(self) -> str:
+        where = f"offset {self.offset} (packet {self.packet_number})"
+        return f"{where}: {self.reason}; {self.bytes_left_out} bytes are left out"
+
 
 class Notice(NamedTuple):
     """Something odd that costs nothing: everything was read and is kept. `offset` as in `Damage`."""
@@ -102,9 +106,14 @@ class Notice(NamedTuple):
     offset: int
     reason: str
 
+    def __str__(self) -> str:
+        return f"offset {self.offset}: {self.reason}"
+
 
 class Columns:
     """One entry per packet of a batch; plain arrays that NumPy can look at without a copy.
+
+    They are as long as there is room; what stands behind a batch's `rows` is of no meaning.
 
     | column | type | meaning |
     |---|---|---|
@@ -226,9 +235,16 @@ class PacketBatch:
 
     def keep(self) -> PacketBatch:
         """The same packets in memory of their own, valid for ever."""
+        columns = self.columns.copy(self.rows)
+        begin, end = self.span()
+        for at, length in zip(columns.options_at, columns.options_length):
+            if length:
+                end = max(end, at + length)  # they may stand behind the records
+        for name in ("record_at", "data_at", "options_at"):
+            setattr(columns, name, array("q", [at - begin for at in getattr(columns, name)]))
         twin = PacketBatch(
-            bytes(self.buffer),
-            self.columns.copy(self.rows),
+            bytes(self.buffer[begin:end]),
+            columns,
             self.rows,
             first_number=self.first_number,
             section=self.section,

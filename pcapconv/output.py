@@ -80,7 +80,7 @@ class Output:
         reads can hold the thread for ever."""
         if self._thread is not None:
             self._error = self._error or FileError(f"{self.name}: writing was given up")
-            self._end_thread(_PATIENCE)
+            self._end_thread(None if self.seekable else _PATIENCE)
 
     def _hand_over(self) -> None:
         if self._thread is None:

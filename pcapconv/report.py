@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pcapconv.model import Damage, Notice
 
-MOST_LISTED = 1000
+MOST_LISTED = 1000  # places; all are counted
+
+# Kind → what it is, for one and for many. The order is that of a report.
+KINDS = {
+    "comments": ("comment", "comments"),
+    "names": ("name record", "name records"),
+    "secrets": ("secrets block", "secrets blocks"),
+    "interfaces": ("interface (pcap has one)", "interfaces (pcap has one)"),
+    "interface-options": ("interface option", "interface options"),
+    "fcs-lengths": ("FCS length", "FCS lengths"),
+    "sections": ("further section", "further sections"),
+    "section-options": ("section option", "section options"),
+    "packet-options": ("packet option", "packet options"),
+    "drop-counts": ("packet's drop count", "packets' drop counts"),
+    "unreadable-options": ("option list that cannot be read", "option lists that cannot be read"),
+    "statistics": ("statistics block", "statistics blocks"),
+    "journal-entries": ("systemd journal entry", "systemd journal entries"),
+    "custom-blocks": ("custom block", "custom blocks"),
+    "unknown-blocks": ("unknown block", "unknown blocks"),
+    "time-digits": ("time finer than the target's unit", "times finer than the target's unit"),
+    "packets-without-time": (
+        "packet without a time, written with time 0",
+        "packets without a time, written with time 0",
+    ),
+    "time-notation": ("time with a fraction of a second or more", "times with a fraction of a second or more"),
+    "header-fields": ("pcap header field", "pcap header fields"),
+    "record-fields": ("modified pcap record's extra fields", "modified pcap records' extra fields"),
+}
 
 
 class Report:
@@ -26,21 +54,19 @@ class Report:
         self.packets_written = 0
         self.losses: dict[str, int] = {}
         self.damage: list[Damage] = []
+        self.damage_total = 0
         self.warnings: list[Notice] = []
+        self.warnings_total = 0
 
     def add_damage(self, damage: Damage) -> None:
-        """List a place; beyond the first thousand they share one entry."""
+        """Count a place, and list the first thousand."""
+        self.damage_total += 1
         if len(self.damage) < MOST_LISTED:
             self.damage.append(damage)
-            return
-        last = self.damage[-1]
-        self.damage[-1] = last._replace(
-            reason="this and further places, too many to list",
-            bytes_left_out=last.bytes_left_out + damage.bytes_left_out,
-        )
 
     def add_warning(self, notice: Notice) -> None:
-        """List an oddity, up to a thousand."""
+        """Count an oddity, and list the first thousand."""
+        self.warnings_total += 1
         if len(self.warnings) < MOST_LISTED:
             self.warnings.append(notice)
 
@@ -54,3 +80,8 @@ class Report:
 
     def __repr__(self) -> str:
         return f"Report({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+
+
+def describe(counts: Mapping[str, int]) -> str:
+    """The counts in words: `3 comments, 1 name record`."""
+    return ", ".join(f"{counts[kind]} {words[counts[kind] != 1]}" for kind, words in KINDS.items() if counts.get(kind))

@@ -375,7 +375,9 @@ def test_a_report_has_everything(tmp_path: Path, capfd: pytest.CaptureFixture[st
         "packets_written": packets,
         "losses": {"comments": 4, "names": 1, "interface-options": 4, "section-options": 3, "statistics": 1},
         "damage": [],
+        "damage_total": 0,
         "warnings": [],
+        "warnings_total": 0,
     }
 
 
@@ -589,8 +591,9 @@ def test_a_capture_is_not_written_to_a_terminal() -> None:
 
 def test_a_terminal_gets_a_closing_line(tmp_path: Path) -> None:
     packets = len(wire.read_pcap(WEB_PCAP.read_bytes()))
-    assert on_terminal("stderr", "convert", WEB_PCAP, tmp_path / "a.pcap") == (0, f"{packets} packets written\n")
-    assert on_terminal("stderr", "convert", WEB_PCAP, tmp_path / "b.pcap", "--quiet") == (0, "")
+    out = tmp_path / "out.pcap"
+    assert on_terminal("stderr", "convert", WEB_PCAP, out) == (0, f"{out}: {packets} packets written\n")
+    assert on_terminal("stderr", "convert", WEB_PCAP, out, "--force", "--quiet") == (0, "")
 
 
 def test_long_work_shows_a_bar_that_goes_away(

@@ -32,8 +32,8 @@ PCAP_REFUSES = {
 PCAP_ALONE: dict[str, dict[str, int]] = {
     "fraction-overflow": {"time-notation": 3},
     "fraction-overflow-nano": {"time-notation": 2},
-    "ixia-hardware": {},  # they come back with the plain magic for nanoseconds
-    "ixia-software": {},
+    "ixia-hardware": {"header-fields": 1},  # they come back with the plain magic for nanoseconds
+    "ixia-software": {"header-fields": 1},
     "modified": {"record-fields": 5},
     "reserved-bits": {"header-fields": 1},
     "time-zone": {"header-fields": 2},

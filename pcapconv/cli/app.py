@@ -71,11 +71,11 @@ def convert_command(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")] = False,
     _debug: Debug = False,
-) -> int:
+) -> None:
     """Convert one capture. What is lost or damaged is said on stderr; status 3 means damaged input."""
     from pcapconv.cli.convert import convert
 
-    return convert(
+    status = convert(
         source,
         target,
         to=to,
@@ -86,6 +86,7 @@ def convert_command(
         nanoseconds=nanoseconds,
         quiet=quiet,
     )
+    raise typer.Exit(status)
 
 
 @app.command("info", epilog="Example: pcapconv info capture.pcapng --json")
@@ -93,8 +94,8 @@ def info_command(
     sources: Annotated[list[str], typer.Argument(metavar="IN...", help="pcap or pcapng captures; - for stdin.")],
     as_json: Annotated[bool, typer.Option("--json", help="JSON: an object for one IN, a list for several.")] = False,
     _debug: Debug = False,
-) -> int:
+) -> None:
     """Show what captures hold: interfaces, packets, times, comments, names, damage."""
     from pcapconv.cli.info import info
 
-    return info(sources, as_json=as_json)
+    raise typer.Exit(info(sources, as_json=as_json))

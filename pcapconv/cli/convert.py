@@ -8,14 +8,13 @@ import sys
 from contextlib import nullcontext
 
 import pcapconv
-from pcapconv.cli.messages import say_what_happened
+from pcapconv.cli import DAMAGED
+from pcapconv.cli.messages import say, say_what_happened
 from pcapconv.cli.progress import progress_bar
 from pcapconv.convert import OnLoss
 from pcapconv.errors import LossError, UsageError
 from pcapconv.files import STDIO, Target, open_target, write_all, writing
 from pcapconv.report import Report
-
-DAMAGED = 3
 
 
 def convert(
@@ -35,7 +34,7 @@ def convert(
         raise UsageError("--report - and the output - are both stdout; give one of them a file name")
     if report is not None and report != STDIO and os.path.realpath(report) in map(os.path.realpath, (source, target)):
         raise UsageError(f"--report {report}: that is the capture itself; give the report a name of its own")
-    watch = not quiet and sys.stderr.isatty()
+    watch = not quiet and sys.stderr is not None and sys.stderr.isatty()
     with _report_target(report, force=force) as place:
         try:
             with progress_bar(source, show=watch) as progress:
@@ -55,7 +54,7 @@ def convert(
         _write_report(place, done)
     say_what_happened(done, losses=on_loss == "warn")
     if watch:
-        sys.stderr.write(f"{done.packets_written} packets written\n")
+        say(f"{target}: {done.packets_written} packets written")
     return DAMAGED if done.damage else 0
 
 

@@ -12,16 +12,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pcapconv.cli.messages import complain
-from pcapconv.convert import describe_damage
-from pcapconv.errors import PcapconvError
-from pcapconv.formats.losses import describe
+from pcapconv.cli import DAMAGED
+from pcapconv.cli.messages import MOST, complain
+from pcapconv.errors import FileError, PcapconvError
 from pcapconv.info import info as take_census
 from pcapconv.model import Damage
+from pcapconv.report import describe
 from pcapconv.text import shown
 
-_DAMAGED = 3
-_MOST = 5  # comments, names and the like on a page
 _MOST_INTERFACES = 50
 _PIPE_WIDTH = 10_000  # no line breaks where a program reads
 
@@ -30,6 +28,8 @@ def info(sources: list[str], *, as_json: bool) -> int:
     """Show each capture; one that cannot be read is named, and the others go on. Returns the exit status."""
     found: list[dict[str, Any]] = []
     failed = False
+    if sys.stdout is None:
+        raise FileError("stdout is closed")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names in any script, terminals of every age
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
@@ -50,7 +50,7 @@ def info(sources: list[str], *, as_json: bool) -> int:
         print(json.dumps(found[0] if len(sources) == 1 else found, indent=2))
     if failed:
         return 1
-    return _DAMAGED if any(census["damage"] for census in found) else 0
+    return DAMAGED if any(census["damage"] for census in found) else 0
 
 
 def _show(census: dict[str, Any], console: Console) -> None:
@@ -133,7 +133,7 @@ def _details(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "warning", f"offset {notice['offset']}: {notice['reason']}"
     yield from _more(census, "warnings")
     for damage in _first(census["damage"]):
-        yield "damage", describe_damage(Damage(**damage))
+        yield "damage", str(Damage(**damage))
     yield from _more(census, "damage")
     yield "to pcap", _to_pcap(census)
 
@@ -160,11 +160,11 @@ def _value(option: dict[str, Any]) -> str:
     return " ".join(f"{key} {part}" for key, part in value.items()) if isinstance(value, dict) else str(value)
 
 
-def _first(found: list[Any], most: int = _MOST) -> list[Any]:
+def _first(found: list[Any], most: int = MOST) -> list[Any]:
     return found[:most]
 
 
-def _more(census: dict[str, Any], name: str, most: int = _MOST) -> Iterator[tuple[str, str]]:
+def _more(census: dict[str, Any], name: str, most: int = MOST) -> Iterator[tuple[str, str]]:
     total = census["totals"][name]
     if total > most:
         yield "", f"and {total - most:,} more {name}; --json lists them"

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
-from pcapconv.convert import describe_damage
-from pcapconv.formats.losses import describe
-from pcapconv.report import Report
+from pcapconv.model import Damage, Notice
+from pcapconv.report import Report, describe
 from pcapconv.text import shown
 
-_MOST = 5  # of a kind
+MOST = 5  # of a kind, before the rest is only counted
 
 
 def complain(message: str) -> None:
     """An error or a warning."""
-    sys.stderr.write(f"pcapconv: {shown(message)}\n")
+    say(f"pcapconv: {message}")
+
+
+def say(message: str) -> None:
+    """A line on stderr, if there is one."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"{shown(message)}\n")
 
 
 def say_what_happened(report: Report, *, losses: bool) -> None:
     """Warnings of a finished conversion: damage, oddities, and in one line what was lost."""
     source, target = report.inputs[0], report.outputs[0]
-    _list(f"warning: {source}", [describe_damage(damage) for damage in report.damage])
-    _list(f"warning: {source}", [f"offset {notice.offset}: {notice.reason}" for notice in report.warnings])
+    _list(f"warning: {source}", report.damage, report.damage_total)
+    _list(f"warning: {source}", report.warnings, report.warnings_total)
     if report.losses and losses:
         complain(
             f"warning: {target}: {report.target_format} cannot hold {describe(report.losses)}; "
@@ -29,8 +35,8 @@ def say_what_happened(report: Report, *, losses: bool) -> None:
         )
 
 
-def _list(prefix: str, sentences: list[str]) -> None:
-    for sentence in sentences[:_MOST]:
-        complain(f"{prefix}: {sentence}")
-    if len(sentences) > _MOST:
-        complain(f"{prefix}: and {len(sentences) - _MOST} more like these; --report FILE has them")
+def _list(prefix: str, places: Sequence[Damage | Notice], total: int) -> None:
+    for place in places[:MOST]:
+        complain(f"{prefix}: {place}")
+    if total > MOST:
+        complain(f"{prefix}: and {total - MOST} more like these; --report FILE has them")

@@ -70,7 +70,7 @@ class Writer(Protocol):
 def open_reader(source: Source, window_size: int = WINDOW_SIZE) -> Reader:
     """The reader for what the source holds. Raises FormatError when that is not a capture."""
     window = Window(source, window_size)
-    window.fill(4)
+    window.fill(16)
     first = bytes(window.buffer[window.start : min(window.stop, window.start + 16)])
     if first[:4] in pcap_layout.MAGICS:
         return PcapReader(window, first[:4])

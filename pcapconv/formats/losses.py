@@ -13,33 +13,6 @@ from pcapconv.formats import pcapng_layout as layout
 from pcapconv.kernels import DROPS, OPTION_COUNTS, UNREADABLE, choose
 from pcapconv.model import Block, Interface, PacketBatch, Section
 
-# Kind → what it is, for one and for many. The order is that of a report.
-KINDS = {
-    "comments": ("comment", "comments"),
-    "names": ("name record", "name records"),
-    "secrets": ("secrets block", "secrets blocks"),
-    "interfaces": ("interface that packets belong to", "interfaces that packets belong to"),
-    "interface-options": ("interface option", "interface options"),
-    "fcs-lengths": ("FCS length", "FCS lengths"),
-    "sections": ("further section", "further sections"),
-    "section-options": ("section option", "section options"),
-    "packet-options": ("packet option", "packet options"),
-    "drop-counts": ("packet's drop count", "packets' drop counts"),
-    "unreadable-options": ("option list that cannot be read", "option lists that cannot be read"),
-    "statistics": ("statistics block", "statistics blocks"),
-    "journal-entries": ("systemd journal entry", "systemd journal entries"),
-    "custom-blocks": ("custom block", "custom blocks"),
-    "unknown-blocks": ("unknown block", "unknown blocks"),
-    "time-digits": ("time finer than the target's unit", "times finer than the target's unit"),
-    "packets-without-time": (
-        "packet without a time, written with time 0",
-        "packets without a time, written with time 0",
-    ),
-    "time-notation": ("time with a fraction of a second or more", "times with a fraction of a second or more"),
-    "header-fields": ("pcap header field", "pcap header fields"),
-    "record-fields": ("modified pcap record's extra fields", "modified pcap records' extra fields"),
-}
-
 _BLOCK_KINDS = {
     layout.INTERFACE_STATISTICS: "statistics",
     layout.DECRYPTION_SECRETS: "secrets",
@@ -88,10 +61,8 @@ class PcapLosses:
     def add_batch(self, batch: PacketBatch) -> None:
         """Packets: their options, and the drop counts of obsolete Packet Blocks."""
         if not self._options:
-            if (
-                not any(batch.columns.options_length[: batch.rows])
-                and layout.OBSOLETE_PACKET not in batch.columns.record_type
-            ):
+            types, lengths = batch.columns.record_type[: batch.rows], batch.columns.options_length[: batch.rows]
+            if not any(lengths) and layout.OBSOLETE_PACKET not in types:
                 return
             self._options = array("Q", bytes(8 * OPTION_COUNTS))
         big = batch.section.byte_order == "big"
@@ -113,8 +84,3 @@ class PcapLosses:
         self.counts["comments"] += found
         self.counts[kind] += len(stated) - found
         self.counts["unreadable-options"] += stated.overrun
-
-
-def describe(counts: Counter[str] | dict[str, int]) -> str:
-    """The counts in words: `3 comments, 1 name record`."""
-    return ", ".join(f"{counts[kind]} {words[counts[kind] != 1]}" for kind, words in KINDS.items() if counts.get(kind))

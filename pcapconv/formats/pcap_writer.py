@@ -51,6 +51,8 @@ class PcapWriter:
         self._verbatim = False
         self._byte_order: ByteOrder = "little"
         self._in_section: list[Interface] = []
+        self._link_types_here: set[int] = set()
+        self._all_fit = True  # whether the kernel can do the arithmetic of all in the section
         self._interfaces = 0  # in all sections
         self._first_link_type = ETHERNET
         self._needs_nanoseconds = False
@@ -59,7 +61,6 @@ class PcapWriter:
         self._link_type: int | None = None
         self._by_link_type: Counter[int] = Counter()
         self._refused = False
-        self._fcs_length: int | None = None  # that of the file header
         self._scale = array("Q")
         self._counts = array("Q", [0, 0, 0])
         self._losses = PcapLosses()
@@ -75,7 +76,7 @@ class PcapWriter:
         losses["packets-without-time"] += self._counts[_TIMELESS]
         if self._interfaces > 1:
             losses["interfaces"] += self._interfaces
-        losses["fcs-lengths"] += len(self._fcs_lengths - {None, self._fcs_length})
+        losses["fcs-lengths"] += len(self._fcs_lengths - {None, self._fcs_length()})
         return +losses
 
     def write(self, item: Item) -> None:
@@ -99,12 +100,14 @@ class PcapWriter:
         self._write_header()
         self._output.finish()
         if not self._verbatim and self._output.seekable:
-            self._output.patch(layout.SNAPLEN_AT, self._snaplen().to_bytes(4, self._byte_order))
+            self._output.patch(layout.SNAPLEN_AT, self._snaplen_and_link_type())
 
     def _open_section(self, section: Section) -> None:
         if not section.number:
             self._byte_order = section.byte_order
         self._in_section = []
+        self._link_types_here = set()
+        self._all_fit = True
         self._scale = array("Q")
         if section.layout == "pcap" and section.raw is not None:
             self._verbatim = True
@@ -115,6 +118,7 @@ class PcapWriter:
 
     def _open_interface(self, interface: Interface) -> None:
         self._in_section.append(interface)
+        self._link_types_here.add(interface.link_type)
         if self._verbatim:
             return
         if not self._interfaces:
@@ -135,7 +139,7 @@ class PcapWriter:
             self._add_scale(interface)
 
     def _write_batch(self, batch: PacketBatch) -> None:
-        if self._verbatim:
+        if self._verbatim and batch.verbatim:
             self._write_verbatim(batch)
             return
         if not self._one_link_type(batch):
@@ -143,7 +147,7 @@ class PcapWriter:
         self._write_header()
         self._losses.add_batch(batch)
         columns, scale = batch.columns, self._scale
-        if any(not _fits_kernel(interface, self._units) for interface in self._in_section):
+        if not self._all_fit:
             columns, scale = self._with_times(batch)
         output, row, big = self._output, 0, self._byte_order == "big"
         while True:
@@ -166,8 +170,7 @@ class PcapWriter:
 
     def _one_link_type(self, batch: PacketBatch) -> bool:
         """Whether the packets may be written: not once there were several link types; from then on they only count."""
-        declared = {interface.link_type for interface in self._in_section}
-        if declared == {self._link_type} and not self._refused:
+        if self._link_types_here == {self._link_type} and not self._refused:
             return True
         totals = array("Q", bytes(8 * TOTALS * len(self._in_section)))
         self._kernels.count_packets(batch.columns, batch.rows, totals, array("Q", bytes(8 * 256)))
@@ -199,19 +202,25 @@ class PcapWriter:
             return
         self._header_written = True
         self._nanoseconds = self._nanoseconds or self._needs_nanoseconds
-        word = self._first_link_type if self._link_type is None else self._link_type
-        if len(self._fcs_lengths) == 1:
-            (length,) = self._fcs_lengths
-            if length is not None and length % 16 == 0 and length < 256:
-                self._fcs_length = length
-                word |= layout.FCS_PRESENT | (length // 16) << layout.FCS_SHIFT
         magic = layout.NANOSECOND_MAGIC if self._nanoseconds else layout.MICROSECOND_MAGIC
         order = self._byte_order
         version = b"".join(number.to_bytes(2, order) for number in layout.VERSION)
-        fields = (0, 0, self._snaplen(), word)
-        self._output.write(magic.to_bytes(4, order) + version + b"".join(field.to_bytes(4, order) for field in fields))
+        self._output.write(magic.to_bytes(4, order) + version + bytes(8) + self._snaplen_and_link_type())
         for interface in self._in_section:
             self._add_scale(interface)
+
+    def _snaplen_and_link_type(self) -> bytes:
+        """The last two words of the file header, as far as the interfaces are known."""
+        word = self._first_link_type if self._link_type is None else self._link_type
+        length = self._fcs_length()
+        if length is not None:
+            word |= layout.FCS_PRESENT | (length // 16) << layout.FCS_SHIFT
+        return self._snaplen().to_bytes(4, self._byte_order) + word.to_bytes(4, self._byte_order)
+
+    def _fcs_length(self) -> int | None:
+        """The FCS length in bits that the file header can state: one that holds for all, in 16-bit words."""
+        length = next(iter(self._fcs_lengths), None)
+        return length if len(self._fcs_lengths) == 1 and length is not None and length % 16 == 0 else None
 
     def _snaplen(self) -> int:
         """The largest that an interface states, and not below the longest packet.
@@ -230,6 +239,7 @@ class PcapWriter:
     def _add_scale(self, interface: Interface) -> None:
         """The kernel's row for an interface; see `encode_pcap` in `kernels/interpreted.py`."""
         if not _fits_kernel(interface, self._units):
+            self._all_fit = False
             self._scale.extend([1] * SCALE)  # never used: such a section's ticks are worked out beforehand
             return
         multiply, divide = timestamps.ratio(interface.ticks_per_second, self._units)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pcapconv import options
+from pcapconv.model import SIMPLE_PACKET as SIMPLE_PACKET
 from pcapconv.model import Block, ByteOrder
 
 SECTION_HEADER = 0x0A0D0D0A
 INTERFACE_DESCRIPTION = 1
 OBSOLETE_PACKET = 2
-SIMPLE_PACKET = 3
 NAME_RESOLUTION = 4
 INTERFACE_STATISTICS = 5
 ENHANCED_PACKET = 6
@@ -56,12 +56,6 @@ UNKNOWN_LENGTH = bytes(8 * [0xFF])
 IF_TSRESOL = 9
 IF_FCSLEN = 13
 IF_TSOFFSET = 14
-
-
-def block(block_type: int, body: bytes, byte_order: ByteOrder) -> bytes:
-    """A whole block: its type, the length, a body that is padded already, the length again."""
-    length = (BLOCK_OVERHEAD + len(body)).to_bytes(4, byte_order)
-    return block_type.to_bytes(4, byte_order) + length + body + length
 
 
 def option_list(stated: Block) -> options.Options:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pcapconv import options
 from pcapconv.errors import FormatError
 from pcapconv.formats import pcapng_layout as layout
-from pcapconv.formats.window import LARGEST_RECORD, Window
+from pcapconv.formats.window import LARGEST_RECORD, WINDOW_SIZE, Window
 from pcapconv.kernels import FULL, OPTION_COUNTS, OTHER, UNREADABLE, choose
 from pcapconv.model import Block, ByteOrder, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.timestamps import MICROSECONDS, ticks_per_second
@@ -129,7 +129,7 @@ class PcapngReader:
             yield from self._broken(block_type, length, byte_order, reason)
         elif window.left is not None and length > window.left:
             yield from self._stop(_cut_off(length, window.left))
-        elif length > window.available and not self._trailer_agrees(length, byte_order):
+        elif length > WINDOW_SIZE and not self._trailer_agrees(length, byte_order):
             yield from self._broken(block_type, length, byte_order, f"block length {length} is not repeated at its end")
         elif not window.fill(length):
             yield from self._stop(_cut_off(length, window.available))
@@ -286,6 +286,8 @@ class PcapngReader:
         if not self._certain(padded, byte_order):
             yield from self._stop(reason)
             return
+        if block_type == layout.SECTION_HEADER:
+            self._byte_order = byte_order
         if self._skip is not None:
             self._skip.bytes += window.skip(padded)
         elif block_type in (layout.INTERFACE_DESCRIPTION, layout.SECTION_HEADER):

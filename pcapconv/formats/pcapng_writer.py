@@ -12,7 +12,7 @@ from collections import Counter
 from pcapconv import options
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.kernels import FULL, choose
-from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
+from pcapconv.model import Block, ByteOrder, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.output import Output
 from pcapconv.timestamps import MICROSECONDS, tsresol_byte
 
@@ -38,12 +38,12 @@ class PcapngWriter:
             case PacketBatch():
                 self._write_batch(item)
             case Block():
-                self._output.write(layout.block(item.type, item.body, item.byte_order))
+                self._write_block(item.type, item.body, item.byte_order)
             case Section():
                 self._write_section(item)
             case Interface():
                 body = item.raw if item.raw is not None and item.layout == "pcapng" else interface_body(item)
-                self._output.write(layout.block(layout.INTERFACE_DESCRIPTION, body, item.byte_order))
+                self._write_block(layout.INTERFACE_DESCRIPTION, body, item.byte_order)
             case Damage():
                 if self._section is not None and item.section == self._section.number:
                     self._damaged = True
@@ -57,6 +57,13 @@ class PcapngWriter:
         if self._output.seekable:
             for position in self._unsure:
                 self._output.patch(position, layout.UNKNOWN_LENGTH)
+
+    def _write_block(self, block_type: int, body: bytes, byte_order: ByteOrder) -> None:
+        """Its type, its length, a body that is padded already, its length again."""
+        length = (layout.BLOCK_OVERHEAD + len(body)).to_bytes(4, byte_order)
+        self._output.write(block_type.to_bytes(4, byte_order) + length)
+        self._output.write(body)
+        self._output.write(length)
 
     def _close_section(self) -> None:
         """Note the section's length if it was cut short and states another one."""
@@ -74,7 +81,7 @@ class PcapngWriter:
         self.losses.update(section.format_only)
         self._section, self._section_at = section, self._output.position
         body = section.raw if section.raw is not None and section.layout == "pcapng" else section_body(section)
-        self._output.write(layout.block(layout.SECTION_HEADER, body, section.byte_order))
+        self._write_block(layout.SECTION_HEADER, body, section.byte_order)
 
     def _write_batch(self, batch: PacketBatch) -> None:
         self.packets += batch.rows

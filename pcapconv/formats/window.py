@@ -55,7 +55,7 @@ class Window:
         self._make_room(need)
         while self.available < need:
             if self.stop == len(self.buffer):
-                self.buffer.extend(bytes(_STEP))
+                self._grow()
             with memoryview(self.buffer) as view, view[self.stop :] as room:
                 count = self._source.readinto(room)
             if not count:
@@ -84,6 +84,12 @@ class Window:
             self.take(step)
             passed += step
         return passed
+
+    def _grow(self) -> None:
+        try:
+            self.buffer.extend(bytes(_STEP))
+        except BufferError:  # somebody holds a view of it
+            self.buffer = self.buffer + bytes(_STEP)
 
     def _make_room(self, need: int) -> None:
         kept = self.buffer[self.start : self.stop]

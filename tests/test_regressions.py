@@ -1,0 +1,153 @@
+"""Faults that pcapconv once had, each with the bytes that showed it."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import pickle
+import threading
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pytest
+import wire
+
+import pcapconv
+from pcapconv import FileError, LossError, PcapconvError, UsageError
+from pcapconv.report import Report
+
+SECTION = wire.section_header()
+ETHERNET = wire.interface()
+PACKET = wire.enhanced_packet(0, 1, b"data")
+
+
+def convert(capture: bytes, to: str) -> tuple[bytes, Report]:
+    target = io.BytesIO()
+    report = pcapconv.convert(io.BytesIO(capture), target, to=to)
+    return target.getvalue(), report
+
+
+def link_type_word(pcap: bytes) -> int:
+    return int.from_bytes(pcap[20:24], "little")
+
+
+def test_an_fcs_is_not_claimed_for_packets_that_have_none() -> None:
+    with_fcs = wire.interface(options=wire.options((wire.IF_FCSLEN, b"\x20")))
+    pcap, report = convert(SECTION + with_fcs + PACKET + ETHERNET + wire.enhanced_packet(1, 2, b"none"), "pcap")
+    assert link_type_word(pcap) == 1
+    assert report.losses["fcs-lengths"] == 1
+
+
+def test_a_broken_section_header_of_the_other_byte_order_costs_only_its_own_section() -> None:
+    big = wire.In(">")
+    broken = big.block(wire.SECTION_HEADER, big.section_header()[8:-4], trailer=32)
+    good = SECTION + ETHERNET + PACKET
+    copy, report = convert(good + broken + big.interface() + good, "pcapng")
+    assert copy == good + good
+    assert [(place.offset, place.bytes_left_out) for place in report.damage] == [(len(good), 28 + 20)]
+    copy, report = convert(broken + big.section_header() + big.interface(), "pcapng")
+    assert copy == big.section_header() + big.interface()
+
+
+def test_many_interfaces_between_packets_take_linear_time() -> None:
+    """Thousands of interfaces, each followed by a packet; the count of steps, not the clock, would grow by squares."""
+    pairs = b"".join(ETHERNET + wire.enhanced_packet(number, number, b"") for number in range(4000))
+    pcap, report = convert(SECTION + pairs, "pcap")
+    assert (report.packets_written, len(pcap)) == (4000, 24 + 4000 * 16)
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        (io.StringIO("text"), UsageError),
+        (b"bytes are no file", UsageError),
+        (None, UsageError),
+        (gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(SECTION * 99)[:-12])), FileError),
+    ],
+)
+def test_odd_sources_raise_a_pcapconv_error(source: Any, error: type[PcapconvError]) -> None:
+    with pytest.raises(error):
+        pcapconv.convert(source, io.BytesIO(), to="pcapng")
+
+
+def test_reading_after_close_raises_a_pcapconv_error(tmp_path: Path) -> None:
+    path = tmp_path / "one.pcapng"
+    path.write_bytes(SECTION + ETHERNET + PACKET)
+    capture = pcapconv.open(path)
+    capture.close()
+    with pytest.raises(FileError, match="cannot read"):
+        list(capture)
+
+
+def test_a_view_on_a_batch_does_not_stop_the_reader() -> None:
+    capture = SECTION + ETHERNET + PACKET + wire.enhanced_packet(0, 2, bytes(3_000_000))
+    views: list[memoryview] = []
+    sizes: list[int] = []
+    for batch in pcapconv.open(io.BytesIO(capture)).batches():
+        views.append(memoryview(batch.buffer))
+        sizes += batch.columns.captured_length[: batch.rows]
+    assert sizes == [4, 3_000_000]
+
+
+def test_a_kept_batch_has_its_own_bytes_only() -> None:
+    many = SECTION + ETHERNET + b"".join(wire.enhanced_packet(0, n, b"%06d" % n) for n in range(30_000))
+    kept = [batch.keep() for batch in pcapconv.open(io.BytesIO(many)).batches()]
+    assert sum(len(batch.buffer) for batch in kept) == len(many) - len(SECTION + ETHERNET)
+    packets = [packet for batch in kept for packet in batch]
+    assert [packet.data for packet in packets] == [b"%06d" % n for n in range(30_000)]
+
+
+def test_a_kept_batch_of_the_modified_flavour_keeps_its_options() -> None:
+    record = wire.pcap_record(1, 2, b"out", extra=wire.modified_extra(packet_type=4))
+    (batch,) = pcapconv.open(io.BytesIO(wire.pcap_header(wire.MODIFIED) + record)).batches()
+    (packet,) = batch.keep()
+    assert (packet.data, packet.options) == (b"out", wire.options((wire.EPB_FLAGS, wire.number(2, 4))))
+
+
+def test_a_pipe_in_non_blocking_mode_is_waited_for() -> None:
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    first, second = wire.pcap_header() + wire.pcap_record(1, 0, b"one"), wire.pcap_record(2, 0, b"two")
+    os.write(write, first)
+
+    def finish() -> None:
+        os.write(write, second)
+        os.close(write)
+
+    later = threading.Timer(0.2, finish)
+    later.start()
+    with open(read, "rb", buffering=0) as pipe:
+        target = io.BytesIO()
+        pcapconv.convert(cast(BinaryIO, pipe), target, to="pcap")
+    later.join()
+    assert target.getvalue() == first + second
+
+
+def test_a_loss_error_survives_a_process_pool() -> None:
+    commented = wire.enhanced_packet(0, 1, b"", options=wire.options((1, b"hello")))
+    with pytest.raises(LossError) as caught:
+        pcapconv.convert(io.BytesIO(SECTION + ETHERNET + commented), io.BytesIO(), to="pcap", on_loss="fail")
+    error = pickle.loads(pickle.dumps(caught.value))
+    assert str(error) == str(caught.value)
+    assert error.report.losses == {"comments": 1}
+    assert (error.report.packets_written, error.report.outputs) == (0, [])
+
+
+def test_more_oddities_than_are_listed_are_counted() -> None:
+    odd = wire.enhanced_packet(0, 1, b"", options=wire.option(1, b"1234", length=9999))
+    _, report = convert(SECTION + ETHERNET + odd * 1500, "pcapng")
+    assert (len(report.warnings), report.warnings_total) == (1000, 1500)
+    stray = wire.enhanced_packet(7, 1, b"")
+    _, report = convert(SECTION + ETHERNET + stray * 1500, "pcapng")
+    assert (len(report.damage), report.damage_total) == (1000, 1500)
+
+
+def test_the_bytes_of_a_damaged_capture_are_all_counted(tmp_path: Path) -> None:
+    path = tmp_path / "cut.pcap"
+    path.write_bytes(wire.pcap_header() + wire.pcap_record(1, 0, b"", captured_length=2**31) + bytes(3_000_000))
+    from pcapconv.info import info
+
+    census = info(path)
+    assert census["bytes"] == 24 + 16 + 3_000_000
+    assert census["damage"][0]["bytes_left_out"] == 16 + 3_000_000
