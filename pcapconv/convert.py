@@ -8,7 +8,7 @@ from typing import Literal
 
 from pcapconv import formats
 from pcapconv.errors import DamageError, LossError, NeedsNanosecondsError, TargetError, UsageError
-from pcapconv.files import STDIO, Readable, Source, Target, Writable, open_source, open_target
+from pcapconv.files import STDIO, Readable, Source, Target, Writable, open_source, open_target, same_file
 from pcapconv.model import Damage, Notice, PacketBatch
 from pcapconv.output import Output
 from pcapconv.report import Report, describe
@@ -44,6 +44,8 @@ def convert(
     format_name = formats.target_format(name, to)
     whole = strict or on_loss == "fail"
     with open_source(source) as opened, open_target(target, force=force, whole=whole) as place:
+        if same_file(opened, place):
+            raise UsageError(f"{place.name}: input and output are the same open file; give their path instead")
         try:
             report = _run(opened, place, format_name, strict, nanoseconds, progress)
         except NeedsNanosecondsError as error:

@@ -21,6 +21,11 @@ from typing import Any, BinaryIO, Self
 
 from pcapconv.errors import FileError, PcapconvError, UsageError
 
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
 Readable = str | os.PathLike[str] | BinaryIO
 Writable = str | os.PathLike[str] | BinaryIO
 
@@ -31,7 +36,7 @@ class Source:
     """Bytes to read. `name` is for messages; `size` is what a plain file holds from here on, None for anything else."""
 
     def __init__(self, file: Any, name: str, *, owned: bool) -> None:
-        self._file = file
+        self.file = file
         self._owned = owned
         self._readinto: Any = getattr(file, "readinto", None)
         self.name = name
@@ -67,28 +72,28 @@ class Source:
 
     def _read(self, room: memoryview) -> int:
         if self._readinto is None:
-            data = self._file.read(len(room)) or b""
+            data = self.file.read(len(room)) or b""
             room[: len(data)] = data
             return len(data)
         while (count := self._readinto(room)) is None:
-            _wait(self._file, writing=False)
+            _wait(self.file, writing=False)
         return int(count)
 
     def peek(self, offset: int, count: int) -> bytes:
         """The bytes at an offset from where it was opened, without moving. Only where `seekable`. Raises FileError."""
         assert self._start is not None
         with _doing(self.name, "read"):
-            here = self._file.tell()
-            self._file.seek(self._start + offset)
-            data: bytes = self._file.read(count)
-            self._file.seek(here)
+            here = self.file.tell()
+            self.file.seek(self._start + offset)
+            data: bytes = self.file.read(count)
+            self.file.seek(here)
         return data
 
     def rewind(self) -> None:
         """Back to where it was opened."""
         assert self._start is not None
         with _doing(self.name, "read"):
-            self._file.seek(self._start)
+            self.file.seek(self._start)
         self.position = 0
 
     def __enter__(self) -> Self:
@@ -96,7 +101,7 @@ class Source:
 
     def __exit__(self, *_: object) -> None:
         if self._owned:
-            self._file.close()
+            self.file.close()
 
 
 def open_source(place: Readable) -> Source:
@@ -127,6 +132,8 @@ class Target:
         self.name = name
         self.seekable = seekable
         self.start: int = file.tell() if seekable else 0
+
+    replaces = False  # whether the bytes appear under the target's name only when they are complete
 
     def restart(self) -> None:
         """Forget what was written. Only where `seekable`. Raises FileError."""
@@ -164,6 +171,8 @@ class _Stream(Target):
 class _Spooled(Target):
     """Bytes for a stream that must not see any before all is well."""
 
+    replaces = True
+
     def __init__(self, stream: Target) -> None:
         from tempfile import TemporaryFile  # rarely needed, slow to import
 
@@ -186,6 +195,8 @@ class _Spooled(Target):
 class _PlainFile(Target):
     """A file that gets its name when it is complete."""
 
+    replaces = True
+
     def __init__(self, path: str, name: str, *, force: bool) -> None:
         self._path = path
         self._directory = os.path.dirname(path)
@@ -195,8 +206,17 @@ class _PlainFile(Target):
             super().__init__(self._create(), name)
         except OSError as error:
             raise FileError(f"{name}: cannot create: {_reason(error)}") from error
-        with contextlib.suppress(OSError):  # a file that is replaced keeps its permissions
-            os.chmod(self.file.fileno(), stat.S_IMODE(os.stat(path).st_mode))
+        with contextlib.suppress(OSError):
+            self._keep_permissions(os.stat(path))
+
+    def _keep_permissions(self, old: os.stat_result) -> None:
+        """A file that is replaced keeps its owner, where that is allowed, and its permissions."""
+        mode = stat.S_IMODE(old.st_mode)
+        try:
+            os.chown(self.file.fileno(), old.st_uid, old.st_gid)
+        except OSError:
+            mode &= ~(stat.S_ISUID | stat.S_ISGID)
+        os.chmod(self.file.fileno(), mode)
 
     def _create(self) -> io.FileIO:
         if hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd"):
@@ -222,7 +242,7 @@ class _PlainFile(Target):
     def _link(self) -> None:
         """Give the nameless file its name, or, where that one is taken and may be, a temporary one."""
         proc = f"/proc/self/fd/{self.file.fileno()}"
-        directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+        directory = os.open(self._directory, getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY)
         try:  # dst_dir_fd makes Python call linkat, which follows the link in /proc
             try:
                 os.link(proc, os.path.basename(self._path), dst_dir_fd=directory)
@@ -276,20 +296,29 @@ def open_target(place: Writable, *, force: bool = False, whole: bool = False, te
             )
         return _streamed(_Stream(stdout, "stdout", owned=False), whole)
     name = os.fspath(place)
+    if not os.path.basename(name):
+        raise FileError(f"{name!r} names no file")
     try:
         plain = stat.S_ISREG(os.stat(name).st_mode)
     except FileNotFoundError:
-        return _PlainFile(os.path.realpath(name), name, force=force)
+        return _PlainFile(_real(name), name, force=force)
     except (OSError, ValueError) as error:
         raise FileError(f"{name}: cannot create: {_reason(error)}") from error
     if plain:
         if not force:
             raise FileError(_exists(name))
-        return _PlainFile(os.path.realpath(name), name, force=force)  # a symbolic link stays, what it points at goes
+        return _PlainFile(_real(name), name, force=force)  # a symbolic link stays, what it points at goes
     try:
         return _streamed(_Stream(io.FileIO(name, "wb"), name, owned=True), whole)
     except OSError as error:
         raise FileError(f"{name}: cannot write: {_reason(error)}") from error
+
+
+def _real(name: str) -> str:
+    try:
+        return os.path.realpath(name)
+    except OSError as error:  # the working directory is gone
+        raise FileError(f"{name}: cannot create: {_reason(error)}") from error
 
 
 def writing(name: str) -> contextlib.AbstractContextManager[None]:
@@ -339,10 +368,31 @@ def _name_of(file: Any, otherwise: str, mode: str) -> str:
 
 
 def _can_go_back(file: Any) -> bool:
+    """Whether earlier bytes can be replaced: in plain files that are not for appending, and in memory."""
+    raw = getattr(file, "raw", file)
     try:
-        return bool(file.seekable()) and "a" not in str(getattr(file, "mode", ""))
+        if not isinstance(raw, io.FileIO):
+            return isinstance(raw, io.BytesIO)
+        return raw.seekable() and not _appends(raw)
+    except (OSError, ValueError):
+        return False
+
+
+def _appends(file: Any) -> bool:
+    return fcntl is not None and bool(fcntl.fcntl(file.fileno(), fcntl.F_GETFL) & os.O_APPEND)
+
+
+def same_file(source: Source, target: Target) -> bool:
+    """Whether a target that is written as it comes would overwrite the plain file that the source reads."""
+    if target.replaces:
+        return False
+    if source.file is target.file:
+        return True
+    try:
+        one, other = os.fstat(source.file.fileno()), os.fstat(target.file.fileno())
     except (AttributeError, OSError, ValueError):
         return False
+    return stat.S_ISREG(one.st_mode) and os.path.samestat(one, other) and not _appends(target.file)
 
 
 def _streamed(stream: Target, whole: bool) -> Target:

@@ -102,9 +102,10 @@ class _Listed(list[Any]):
 
     total = 0
 
-    def add(self, *entries: Any) -> None:
-        self.total += len(entries)
-        self.extend(entries[: max(0, MOST_LISTED - len(self))])
+    def add(self, entry: Any) -> None:
+        self.total += 1
+        if len(self) < MOST_LISTED:
+            self.append(entry)
 
 
 class _Census:
@@ -187,7 +188,7 @@ class _Census:
                 "options": interpret.read_options(section.options, order, layout.SECTION_HEADER),
             }
         )
-        self._add_comments(option_lists.walk(section.options, order), f"section {section.number}")
+        self._add_comments(option_lists.Options(section.options, order), f"section {section.number}")
 
     def _add_interface(self, interface: Interface) -> None:
         self._blocks[layout.INTERFACE_DESCRIPTION] += interface.layout == "pcapng"
@@ -207,7 +208,9 @@ class _Census:
         self._interfaces.add(shown)
         self._here.append((interface, shown))
         self._totals.extend([0, 0, 0, _NEVER, 0])
-        self._add_comments(option_lists.walk(interface.options, order), f"interface {interface.section}:{interface.id}")
+        self._add_comments(
+            option_lists.Options(interface.options, order), f"interface {interface.section}:{interface.id}"
+        )
 
     def _add_batch(self, batch: PacketBatch) -> None:
         self._kernels.count_packets(batch.columns, batch.rows, self._totals, self._types)
@@ -224,7 +227,7 @@ class _Census:
             if length:
                 place = batch.columns.options_at[row]
                 raw = bytes(batch.buffer[place : place + length])
-                self._add_comments(option_lists.walk(raw, order), f"packet {batch.first_number + row}")
+                self._add_comments(option_lists.Options(raw, order), f"packet {batch.first_number + row}")
 
     def _add_block(self, block: Block) -> None:
         self._blocks[block.type] += 1
@@ -232,7 +235,9 @@ class _Census:
         kind = layout.BLOCK_NAMES.get(block.type, "")
         self._add_comments(layout.option_list(block), f"{kind} Block at offset {block.offset}")
         if block.type == layout.NAME_RESOLUTION:
-            self._names.add(*interpret.read_names(block))
+            for record in interpret.read_names(block):
+                self._names.add(record)
+            self._names.total += max(0, sum(1 for _ in layout.name_records(block)) - MOST_LISTED)
         elif block.type == layout.DECRYPTION_SECRETS:
             self._secrets.add({"section": block.section, **interpret.read_secrets(block)})
         elif block.type == layout.INTERFACE_STATISTICS:
@@ -245,7 +250,8 @@ class _Census:
             self._custom.add({"section": block.section, "pen": pen, "bytes": max(0, len(block.body) - 4)})
 
     def _add_comments(self, stated: option_lists.Options, where: str) -> None:
-        self._comments.add(*({"where": where, "text": text} for text in stated.comments))
+        for text in stated.comments:
+            self._comments.add({"where": where, "text": text})
 
     def _close_section(self) -> None:
         """Put the packets' numbers beside their interfaces."""

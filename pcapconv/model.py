@@ -309,7 +309,7 @@ class Packet(NamedTuple):
     @property
     def comments(self) -> list[str]:
         """Its comments; bytes that are not UTF-8 are shown as `\\xNN`."""
-        return option_lists.walk(self.options, self.section.byte_order).comments
+        return list(option_lists.Options(self.options, self.section.byte_order).comments)
 
 
 Item = Section | Interface | PacketBatch | Block | Damage | Notice

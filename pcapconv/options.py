@@ -23,41 +23,55 @@ class Option(NamedTuple):
     value: bytes
 
 
-class Options(list[Option]):
-    """The entries of a list that could be read. `length` is how many bytes they take, with the end mark if there is
-    one; `overrun` tells that an entry follows which claims more than there is."""
+class Options:
+    """An option list, read anew by each walk over it, so that a list of millions costs no memory."""
 
-    length = 0
-    overrun = False
+    __slots__ = ("_byte_order", "_end", "_overrun", "_raw")
+
+    def __init__(self, raw: bytes | bytearray | memoryview, byte_order: Literal["little", "big"]) -> None:
+        self._raw = raw
+        self._byte_order = byte_order
+        self._end: int | None = None
+        self._overrun = False
+
+    def __iter__(self) -> Iterator[Option]:
+        """The entries that can be read. Never raises."""
+        unpack = struct.Struct("<HH" if self._byte_order == "little" else ">HH").unpack_from
+        raw, at, size = self._raw, 0, len(self._raw)
+        while at + 4 <= size:
+            code, length = unpack(raw, at)
+            if code == END_OF_OPTIONS:
+                self._end = min(at + 4 + (length + 3 & ~3), size)
+                return
+            if at + 4 + length > size:
+                break
+            yield Option(code, bytes(raw[at + 4 : at + 4 + length]))
+            at += 4 + (length + 3 & ~3)
+        self._end = min(at, size)
+        self._overrun = at < size
 
     @property
-    def comments(self) -> list[str]:
+    def length(self) -> int:
+        """How many bytes the entries take, with the end mark if there is one."""
+        if self._end is None:
+            for _ in self:
+                pass
+        assert self._end is not None
+        return self._end
+
+    @property
+    def overrun(self) -> bool:
+        """Whether an entry follows that claims more than there is, or stray bytes do."""
+        return self.length >= 0 and self._overrun
+
+    @property
+    def comments(self) -> Iterator[str]:
         """The comments, in order."""
-        return [text(option.value) for option in self if option.code == COMMENT]
+        return (text(option.value) for option in self if option.code == COMMENT)
 
     def first(self, code: int) -> bytes | None:
         """The value of the first entry with this code, None without one."""
         return next((option.value for option in self if option.code == code), None)
-
-
-def walk(raw: bytes | bytearray | memoryview, byte_order: Literal["little", "big"]) -> Options:
-    """Read an option list, as far as it can be read. Never raises."""
-    entry = struct.Struct("<HH" if byte_order == "little" else ">HH")
-    options = Options()
-    at, size = 0, len(raw)
-    while at + 4 <= size:
-        code, length = entry.unpack_from(raw, at)
-        if code == END_OF_OPTIONS:
-            options.length = min(at + 4 + (length + 3 & ~3), size)
-            return options
-        if at + 4 + length > size:
-            options.overrun = True
-            break
-        options.append(Option(code, bytes(raw[at + 4 : at + 4 + length])))
-        at += 4 + (length + 3 & ~3)
-    options.overrun = options.overrun or 0 < size - at < 4
-    options.length = min(at, size)
-    return options
 
 
 def pack(options: Iterator[tuple[int, bytes]] | list[tuple[int, bytes]], byte_order: Literal["little", "big"]) -> bytes:

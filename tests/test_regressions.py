@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import threading
+import tracemalloc
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -151,3 +152,94 @@ def test_the_bytes_of_a_damaged_capture_are_all_counted(tmp_path: Path) -> None:
     census = info(path)
     assert census["bytes"] == 24 + 16 + 3_000_000
     assert census["damage"][0]["bytes_left_out"] == 16 + 3_000_000
+
+
+# ---------------------------------------------------------------- found by people who wanted harm
+
+
+EMPTY_OPTIONS = wire.option(5, b"") * 1_000_000
+
+
+@pytest.mark.parametrize(
+    "capture",
+    [
+        wire.section_header(options=EMPTY_OPTIONS) + ETHERNET,
+        SECTION + ETHERNET + wire.statistics(0, 1, options=EMPTY_OPTIONS),
+        SECTION + ETHERNET + wire.enhanced_packet(0, 1, b"", options=EMPTY_OPTIONS + wire.option(1, b"", length=99)),
+    ],
+    ids=["section", "statistics", "packet"],
+)
+def test_a_million_options_take_no_memory_of_their_own(capture: bytes) -> None:
+    source, target = io.BytesIO(capture), io.BytesIO()
+    tracemalloc.start()
+    try:
+        report = pcapconv.convert(source, target, to="pcap")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert report.losses
+    assert peak < 5 * len(capture)
+
+
+def test_what_is_left_behind_damage_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "sparse.pcapng"
+    start = SECTION + ETHERNET + PACKET
+    path.write_bytes(start + bytes(16))
+    os.truncate(path, 2**40)
+    report = pcapconv.convert(path, tmp_path / "out.pcapng")
+    assert [(place.offset, place.bytes_left_out) for place in report.damage] == [(len(start), 2**40 - len(start))]
+
+
+def test_the_same_open_file_is_refused_as_source_and_target(tmp_path: Path) -> None:
+    path = tmp_path / "one.pcap"
+    path.write_bytes(wire.pcap_header() + wire.pcap_record(1, 0, b"data"))
+    before = path.read_bytes()
+    with path.open("r+b") as both, pytest.raises(UsageError, match="same open file"):
+        pcapconv.convert(both, both, to="pcapng")
+    with path.open("rb") as one, path.open("r+b") as other, pytest.raises(UsageError, match="same open file"):
+        pcapconv.convert(one, other, to="pcapng")
+    assert path.read_bytes() == before
+
+
+def test_an_appending_target_is_not_gone_back_in(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"before")
+    long = wire.interface(snaplen=2) + wire.enhanced_packet(0, 1, b"data", options=wire.options((1, b"note")))
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as target:
+        pcapconv.convert(io.BytesIO(SECTION + long), target, to="pcap")
+    assert len(path.read_bytes()) == len(b"before") + 24 + 16 + 4
+
+
+def test_a_gzip_file_is_a_target() -> None:
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb") as target:
+        pcapconv.convert(io.BytesIO(SECTION + ETHERNET + PACKET), cast(BinaryIO, target), to="pcap")
+    assert len(gzip.decompress(packed.getvalue())) == 24 + 16 + 4
+
+
+def test_a_working_directory_that_is_gone_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, gone = tmp_path / "one.pcap", tmp_path / "gone"
+    source.write_bytes(wire.pcap_header())
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(FileError, match=r"two\.pcap: cannot create"):
+        pcapconv.convert(source, "two.pcap")
+    os.chdir(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_that_is_replaced_keeps_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "one.pcap"
+    path.write_bytes(wire.pcap_header())
+    os.chown(path, 65534, 65534)
+    path.chmod(0o640)
+    pcapconv.convert(path, path, force=True)
+    now = path.stat()
+    assert (now.st_uid, now.st_gid, now.st_mode & 0o7777) == (65534, 65534, 0o640)
+
+
+def test_a_name_that_ends_in_a_slash_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="names no file"):
+        pcapconv.convert(io.BytesIO(wire.pcap_header()), f"{tmp_path}/new/", to="pcap")
+    assert list(tmp_path.iterdir()) == []

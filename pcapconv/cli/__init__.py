@@ -23,7 +23,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns its exit status, prints errors in one sentence."""
     from pcapconv.cli import signals
-    from pcapconv.cli.messages import complain
+    from pcapconv.cli.messages import complain, say
     from pcapconv.errors import PcapconvError
 
     try:
@@ -37,7 +37,8 @@ def run(arguments: Sequence[str]) -> int:
         return signal.status
     except (PcapconvError, MemoryError, OSError) as error:
         if "--debug" in arguments:
-            traceback.print_exc()
+            for line in traceback.format_exc().splitlines():
+                say(line)
         elif isinstance(error, OSError):  # pcapconv's own files have errors of their own; what is left is stdout
             complain(f"stdout: cannot write: {(error.strerror or str(error)).lower()}")
         else:

@@ -67,7 +67,7 @@ def convert_command(
         str | None, typer.Option(metavar="FILE", help="Write what happened as JSON; - for stdout.")
     ] = None,
     nanoseconds: Annotated[
-        bool, typer.Option("--nanoseconds", help="Write pcap with nanoseconds, whatever the interfaces say.")
+        bool, typer.Option("--nanoseconds", help="From pcapng to pcap: write nanoseconds, whatever the interfaces say.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")] = False,
     _debug: Debug = False,

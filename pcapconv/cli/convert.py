@@ -32,7 +32,7 @@ def convert(
     """Convert, say on stderr what was not perfect, and return the exit status."""
     if report == STDIO == target:
         raise UsageError("--report - and the output - are both stdout; give one of them a file name")
-    if report is not None and report != STDIO and os.path.realpath(report) in map(os.path.realpath, (source, target)):
+    if report is not None and report != STDIO and _names_one_of(report, source, target):
         raise UsageError(f"--report {report}: that is the capture itself; give the report a name of its own")
     watch = not quiet and sys.stderr is not None and sys.stderr.isatty()
     with _report_target(report, force=force) as place:
@@ -51,11 +51,18 @@ def convert(
         except LossError as error:
             _write_report(place, error.report)
             raise
+        say_what_happened(done, losses=on_loss == "warn")
         _write_report(place, done)
-    say_what_happened(done, losses=on_loss == "warn")
     if watch:
         say(f"{target}: {done.packets_written} packets written")
     return DAMAGED if done.damage else 0
+
+
+def _names_one_of(report: str, *places: str) -> bool:
+    try:
+        return os.path.realpath(report) in map(os.path.realpath, places)
+    except OSError:  # the working directory is gone
+        return report in places
 
 
 def _report_target(report: str | None, *, force: bool) -> Target | nullcontext[None]:

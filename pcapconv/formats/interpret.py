@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from pcapng.blocks import KNOWN_BLOCKS
@@ -17,6 +18,7 @@ from pcapng.structs import Options as PcapngOptions
 from pcapconv import options
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.model import Block, ByteOrder, Interface
+from pcapconv.report import MOST_LISTED
 from pcapconv.timestamps import format_time
 
 _SECRETS_AT = 8
@@ -60,12 +62,13 @@ def option_names(block_type: int) -> dict[int, str]:
 def read_options(
     raw: bytes, byte_order: ByteOrder, block_type: int, interface: Interface | None = None
 ) -> list[dict[str, Any]]:
-    """An option list as `{"name": …, "value": …}` in order; a value that nobody can decode is under `"raw"`, in hex.
+    """The first thousand of an option list as `{"name": …, "value": …}`, in order.
 
-    `interface` gives the unit of times in statistics. Never raises.
+    A value that nobody can decode is under `"raw"`, in hex. `interface` gives the unit of times in statistics. Never
+    raises.
     """
     found = []
-    for option in options.walk(raw, byte_order):
+    for option in islice(options.Options(raw, byte_order), MOST_LISTED):
         schema = _schemas(block_type).get(option.code)
         name = schema.name if schema else f"option {option.code}"
         try:
@@ -122,9 +125,9 @@ def _plain(value: Any) -> Any:
 
 
 def read_names(block: Block) -> list[dict[str, Any]]:
-    """The records of a Name Resolution Block: `{"address": …, "names": […]}`; an unknown record is shown raw."""
+    """The first thousand records of a Name Resolution Block: `{"address": …, "names": […]}`; an unknown one is raw."""
     found: list[dict[str, Any]] = []
-    for kind, value in options.walk(block.body, block.byte_order):
+    for kind, value in islice(layout.name_records(block), MOST_LISTED):
         size = _NAME_RECORDS.get(kind)
         if size is None or len(value) < size:
             found.append({"type": kind, "raw": value.hex()})

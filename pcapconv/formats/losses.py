@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from collections.abc import Mapping
 
 from pcapconv import options
 from pcapconv.formats import pcapng_layout as layout
@@ -38,24 +39,22 @@ class PcapLosses:
         """A Section Header Block."""
         if section.number:
             self.counts["sections"] += 1
-        self._add_options(options.walk(section.options, section.byte_order), "section-options")
+        self._add_options(options.Options(section.options, section.byte_order), "section-options")
 
     def add_interface(self, interface: Interface) -> None:
         """An Interface Description Block; its time and FCS options have a place in pcap."""
-        stated = options.walk(interface.options, interface.byte_order)
-        lost = options.Options(option for option in stated if _KEPT.get(option.code) != len(option.value))
-        lost.overrun = stated.overrun
-        self._add_options(lost, "interface-options")
+        stated = options.Options(interface.options, interface.byte_order)
+        self._add_options(stated, "interface-options", _KEPT)
 
     def add_block(self, block: Block) -> None:
         """Any other block."""
         stated = layout.option_list(block)
         if block.type == layout.NAME_RESOLUTION:
-            self.counts["names"] += max(1, len(options.walk(block.body, block.byte_order)))
+            self.counts["names"] += max(1, sum(1 for _ in layout.name_records(block)))
             self._add_options(stated, "names")
             return
         self.counts[_BLOCK_KINDS.get(block.type, "unknown-blocks")] += 1
-        self.counts["comments"] += len(stated.comments)
+        self.counts["comments"] += sum(1 for _ in stated.comments)
         self.counts["unreadable-options"] += stated.overrun
 
     def add_batch(self, batch: PacketBatch) -> None:
@@ -79,8 +78,11 @@ class PcapLosses:
         counts["drop-counts"] += self._options[DROPS]
         return +counts
 
-    def _add_options(self, stated: options.Options, kind: str) -> None:
-        found = len(stated.comments)
-        self.counts["comments"] += found
-        self.counts[kind] += len(stated) - found
+    def _add_options(self, stated: options.Options, kind: str, kept: Mapping[int, int] | None = None) -> None:
+        """Count a list's entries, but for those `kept` in pcap: code → the length that such a value must have."""
+        for option in stated:
+            if option.code == options.COMMENT:
+                self.counts["comments"] += 1
+            elif not kept or kept.get(option.code) != len(option.value):
+                self.counts[kind] += 1
         self.counts["unreadable-options"] += stated.overrun

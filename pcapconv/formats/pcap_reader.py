@@ -17,6 +17,7 @@ from pcapconv.kernels import FULL, choose
 from pcapconv.model import NOTHING, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
 
 EPB_FLAGS = 2
+_LARGEST = LARGEST_RECORD - 48  # so that it fits a pcapng block, with its flags
 
 # sll_pkttype of the modified flavour → direction (bits 0-1) and reception type (bits 2-4) of epb_flags.
 # "To this host" is plainly inbound; 4 went out.
@@ -132,10 +133,10 @@ class PcapReader:
         )
         if swap == 2 or (swap == 1 and captured > original):
             captured = original
-        if window.fill(size + captured):
+        if size + captured > _LARGEST:
+            reason = f"a captured length of {captured} bytes, more than the {_LARGEST - size} that pcapconv reads"
+        elif window.fill(size + captured):
             return False
-        if size + captured > LARGEST_RECORD:
-            reason = f"a captured length of {captured} bytes, more than the {LARGEST_RECORD - size} that pcapconv reads"
         else:
             left = window.available if window.left is None else window.left
             reason = f"the record has {size + captured} bytes, but {left} are left: the capture is cut off or corrupt"
@@ -144,8 +145,7 @@ class PcapReader:
 
     def _damage(self, reason: str) -> Damage:
         offset = self._window.offset
-        left = self._window.left
-        passed = self._window.skip(2**63) if left is None else left
+        passed = self._window.leave_rest()
         return Damage(offset, self._packets + 1, reason, passed, 0)
 
     def _modified(self, batch: PacketBatch, plain: Interface) -> Iterator[Item]:

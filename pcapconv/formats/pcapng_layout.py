@@ -60,18 +60,20 @@ IF_TSOFFSET = 14
 
 def option_list(stated: Block) -> options.Options:
     """The options of a names, statistics or secrets block, after what comes before them; none for other blocks."""
-    body, order = stated.body, stated.byte_order
-    if stated.type == NAME_RESOLUTION:  # its records have the form of options
-        records = options.walk(body, order)
-        found = options.walk(body[records.length :], order)
-        found.overrun = found.overrun or records.overrun
-        return found
-    if stated.type == INTERFACE_STATISTICS:
-        return options.walk(body[12:], order)
-    if stated.type == DECRYPTION_SECRETS:
-        length = int.from_bytes(body[4:8], order)
-        return options.walk(body[8 + (length + 3 & ~3) :], order)
-    return options.Options()
+    body, order = memoryview(stated.body), stated.byte_order
+    at = len(body)
+    if stated.type == NAME_RESOLUTION:
+        at = name_records(stated).length  # an unreadable record ends them, and is an unreadable option
+    elif stated.type == INTERFACE_STATISTICS:
+        at = 12
+    elif stated.type == DECRYPTION_SECRETS:
+        at = 8 + (int.from_bytes(body[4:8], order) + 3 & ~3)
+    return options.Options(body[at:], order)
+
+
+def name_records(stated: Block) -> options.Options:
+    """The records of a names block, which have the form of options: type, length, value."""
+    return options.Options(stated.body, stated.byte_order)
 
 
 def from_text_transfer(first: bytes) -> bool:

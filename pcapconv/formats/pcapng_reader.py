@@ -216,7 +216,7 @@ class PcapngReader:
         assert self._section is not None
         order = self._byte_order
         raw_options = body[layout.INTERFACE_OPTIONS_AT :]
-        stated = options.walk(raw_options, order)
+        stated = options.Options(raw_options, order)
         tsresol, tsoffset = stated.first(layout.IF_TSRESOL), stated.first(layout.IF_TSOFFSET)
         fcs_length = stated.first(layout.IF_FCSLEN)
         number = len(self._interfaces)
@@ -247,7 +247,7 @@ class PcapngReader:
             yield Notice(offset, f"{where} states if_tsresol more than once; the first counts")
 
     def _check_options(self, raw: bytes, offset: int, where: str) -> Iterator[Item]:
-        if options.walk(raw, self._byte_order).overrun:
+        if options.Options(raw, self._byte_order).overrun:
             yield Notice(offset, _UNREADABLE.format(where=where))
 
     def _unreadable_options(self, batch: PacketBatch) -> list[Notice]:
@@ -265,7 +265,7 @@ class PcapngReader:
         notices = []
         for row, length in enumerate(columns.options_length[: batch.rows]):
             at = columns.options_at[row]
-            if length and options.walk(batch.buffer[at : at + length], self._byte_order).overrun:
+            if length and options.Options(batch.buffer[at : at + length], self._byte_order).overrun:
                 where = f"packet {batch.first_number + row}"
                 notices.append(Notice(columns.record_at[row] + shift, _UNREADABLE.format(where=where)))
         return notices
@@ -317,7 +317,7 @@ class PcapngReader:
         """Nothing behind this place is certain: leave out all the rest."""
         window = self._window
         offset = window.offset
-        left = window.skip(2**63) if window.left is None else window.skip(window.left)
+        left = window.leave_rest()
         if self._skip is not None:
             self._skip.bytes += left
             self._skip.reason += f"; then at offset {offset} {reason}"

@@ -27,6 +27,7 @@ class Window:
         self.start = 0
         self.stop = 0
         self.offset = 0
+        self._over = False
 
     @property
     def available(self) -> int:
@@ -50,7 +51,7 @@ class Window:
         """
         if self.available >= need:
             return True
-        if need > LARGEST_RECORD or (need > self._size and self.left is not None and need > self.left):
+        if self._over or need > LARGEST_RECORD or (need > self._size and self.left is not None and need > self.left):
             return False
         self._make_room(need)
         while self.available < need:
@@ -84,6 +85,16 @@ class Window:
             self.take(step)
             passed += step
         return passed
+
+    def leave_rest(self) -> int:
+        """Be at the end, without reading what is left where its size is known; returns how many bytes that were."""
+        left = self.left
+        if left is None:
+            return self.skip(2**63)
+        self.offset += left
+        self.start = self.stop = 0
+        self._over = True
+        return left
 
     def _grow(self) -> None:
         try:
