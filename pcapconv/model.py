@@ -226,6 +226,12 @@ class PacketBatch:
     def __iter__(self) -> Iterator[Packet]:
         return map(self.packet, range(self.rows))
 
+    @property
+    def has_options(self) -> bool:
+        """Whether any of the packets has options. Compares memory, which takes no time worth counting."""
+        lengths = memoryview(self.columns.options_length)[: self.rows]
+        return lengths.tobytes() != bytes(lengths.nbytes)
+
     def span(self) -> tuple[int, int]:
         """Where the batch's records begin and end in the buffer."""
         if not self.rows:

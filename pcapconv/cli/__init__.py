@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 
 DAMAGED = 3
@@ -37,6 +36,8 @@ def run(arguments: Sequence[str]) -> int:
         return signal.status
     except (PcapconvError, MemoryError, OSError) as error:
         if "--debug" in arguments:
+            import traceback
+
             for line in traceback.format_exc().splitlines():
                 say(line)
         elif isinstance(error, OSError):  # pcapconv's own files have errors of their own; what is left is stdout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from contextlib import nullcontext
@@ -74,6 +73,8 @@ def _report_target(report: str | None, *, force: bool) -> Target | nullcontext[N
 def _write_report(place: Target | None, report: Report) -> None:
     if place is None:
         return
+    import json  # slow to import, as much as a small conversion
+
     with writing(place.name):
         write_all(place.file, memoryview((json.dumps(report.as_dict(), indent=2) + "\n").encode()))
     place.commit()

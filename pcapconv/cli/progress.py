@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ class _Bar:
         self._due = now + 0.1
         if self._progress is None or self._task is None:
             self._progress = _draw()
-            path = Path(self._source)
-            total = path.stat().st_size if path.is_file() else None
+            total = os.path.getsize(self._source) if os.path.isfile(self._source) else None
             self._task = self._progress.add_task("", total=total)
             self._progress.start()
         self._progress.update(self._task, completed=done)

@@ -60,8 +60,8 @@ class PcapLosses:
     def add_batch(self, batch: PacketBatch) -> None:
         """Packets: their options, and the drop counts of obsolete Packet Blocks."""
         if not self._options:
-            types, lengths = batch.columns.record_type[: batch.rows], batch.columns.options_length[: batch.rows]
-            if not any(lengths) and layout.OBSOLETE_PACKET not in types:
+            types = bytes(memoryview(batch.columns.record_type)[: batch.rows])
+            if not batch.has_options and layout.OBSOLETE_PACKET not in types:
                 return
             self._options = array("Q", bytes(8 * OPTION_COUNTS))
         big = batch.section.byte_order == "big"

@@ -252,7 +252,7 @@ class PcapngReader:
 
     def _unreadable_options(self, batch: PacketBatch) -> list[Notice]:
         """A notice for each packet with options that cannot be read to their end."""
-        if not any(batch.columns.options_length[: batch.rows]):
+        if not batch.has_options:
             return []
         if not self._options:
             self._options = array("Q", bytes(8 * OPTION_COUNTS))
