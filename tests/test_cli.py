@@ -568,13 +568,13 @@ def terminal(columns: int = 80) -> Iterator[tuple[int, int]]:
         os.close(seen)
 
 
-def on_terminal(stream: str, *arguments: str | Path, columns: int = 80) -> tuple[int, str]:
+def on_terminal(stream: str, *arguments: str | Path, columns: int = 80, folder: Path | None = None) -> tuple[int, str]:
     """Status and what is seen of the command's `stream`, stdout or stderr, that is a terminal."""
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
     with terminal(columns) as (seen, program):
         streams: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: program}
         process = subprocess.Popen(
-            [COMMAND, *arguments], stdin=subprocess.DEVNULL, env=environment | {"TERM": "xterm"}, **streams
+            [COMMAND, *arguments], stdin=subprocess.DEVNULL, env=environment | {"TERM": "xterm"}, cwd=folder, **streams
         )
         os.close(program)
         found = b""
@@ -724,7 +724,7 @@ def test_info_says_times_with_all_digits(web_page: str) -> None:
 
 
 def test_info_of_a_small_capture_fits_a_terminal() -> None:
-    status, seen = on_terminal("stdout", "info", WEB_PCAPNG, columns=80)
+    status, seen = on_terminal("stdout", "info", WEB_PCAPNG.name, columns=80, folder=WEB_PCAPNG.parent)
     lines = re.sub(r"\x1b\[[0-9;]*m", "", seen).splitlines()
     assert status == 0
     assert len(lines) <= 24

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Sequence
 
 DAMAGED = 3
-INTERRUPTED = 130
 
 
 def main() -> None:
@@ -26,13 +25,12 @@ def run(arguments: Sequence[str]) -> int:
     from pcapconv.errors import PcapconvError
 
     try:
-        signals.install()
-        status = _dispatch(arguments)
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except KeyboardInterrupt:
-        return INTERRUPTED
+        with signals.raised():
+            status = _dispatch(arguments)
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except signals.Terminated as signal:
+        complain("interrupted before it was done: an unfinished output file was not kept")
         return signal.status
     except (PcapconvError, MemoryError, OSError) as error:
         if "--debug" in arguments:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+from collections.abc import Iterator
 from types import FrameType
 
 
@@ -15,13 +16,20 @@ class Terminated(BaseException):
         self.status = 128 + number
 
 
-def install() -> None:
-    """Have SIGTERM and SIGHUP raise `Terminated`, where that is possible: in the main thread."""
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-            with contextlib.suppress(ValueError):
-                signal.signal(number, _raise)
+@contextlib.contextmanager
+def raised() -> Iterator[None]:
+    """Have SIGINT, SIGTERM and SIGHUP raise `Terminated`, unless they are ignored; only the main thread can."""
+    before = {}
+    try:
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                with contextlib.suppress(ValueError):
+                    before[number] = signal.signal(number, _raise)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _raise(number: int, _frame: FrameType | None) -> None:
