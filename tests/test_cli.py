@@ -146,7 +146,8 @@ def test_status_130_when_interrupted(monkeypatch: pytest.MonkeyPatch, capfd: pyt
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pcapconv, "convert", interrupt)
-    assert call(capfd, "convert", WEB_PCAP, "out.pcapng") == Done(130, b"", "")
+    message = "interrupted before it was done: an unfinished output file was not kept"
+    assert call(capfd, "convert", WEB_PCAP, "out.pcapng") == Done(130, b"", said(message))
 
 
 def test_memory_that_runs_out_is_said(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 DAMAGED = 3
+INTERRUPTED = 130
 
 
 def main() -> None:
@@ -29,9 +30,9 @@ def run(arguments: Sequence[str]) -> int:
             status = _dispatch(arguments)
             if sys.stdout is not None:
                 sys.stdout.flush()
-    except signals.Terminated as signal:
+    except (signals.Terminated, KeyboardInterrupt) as signal:
         complain("interrupted before it was done: an unfinished output file was not kept")
-        return signal.status
+        return getattr(signal, "status", INTERRUPTED)
     except (PcapconvError, MemoryError, OSError) as error:
         if "--debug" in arguments:
             import traceback
