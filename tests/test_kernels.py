@@ -10,13 +10,13 @@ import pytest
 import wire
 from hypothesis import given
 from hypothesis import strategies as st
+from through import SAMPLES
 from wire import BIG, LITTLE, In
 
 from pcapconv.kernels import BEFORE_1970, FULL, MORE, OTHER, SCALE, TOO_LATE, TOTALS, interpreted
 from pcapconv.model import Columns
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, ratio, ticks_per_second
 
-SAMPLES = sorted(path for path in (Path(__file__).parent / "samples").iterdir() if path.suffix in (".pcap", ".pcapng"))
 MOST = 2**32 - 1
 MOST_TICKS = 2**64 - 1
 NEVER, MAYBE, ALWAYS = 0, 1, 2  # where lengths are swapped

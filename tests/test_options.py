@@ -1,37 +1,16 @@
 """pcapng options, as the table of hard cases has it: all kept, all shown, none believed."""
 
-import io
 from collections.abc import Callable
 
 import pytest
 import wire
+from through import converted, identical, packets
 from wire import In
-
-import pcapconv
-from pcapconv import Packet, Report
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
 T = 1_714_564_800_000_000
 ENTERPRISE = 32473
-
-
-def converted(capture: bytes, to: str) -> tuple[bytes, Report]:
-    target = io.BytesIO()
-    report = pcapconv.convert(io.BytesIO(capture), target, to=to)
-    return target.getvalue(), report
-
-
-def identical(capture: bytes) -> Report:
-    out, report = converted(capture, "pcapng")
-    assert out == capture
-    assert (report.losses, report.damage) == ({}, [])
-    return report
-
-
-def packets(capture: bytes) -> list[Packet]:
-    with pcapconv.open(io.BytesIO(capture)) as opened:
-        return list(opened)
 
 
 def lost(capture: bytes) -> dict[str, int]:

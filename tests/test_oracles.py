@@ -18,12 +18,12 @@ from typing import Any, NamedTuple, TypeAlias
 import pytest
 import wire
 from pcapng import FileScanner, blocks
+from through import every_sample
 
 import pcapconv
 from pcapconv import PcapconvError, TargetError
 
 FOLDER = Path(__file__).parent / "samples"
-SAMPLES = sorted(path for path in FOLDER.iterdir() if path.suffix in (".pcap", ".pcapng"))
 FORMATS = ("pcap", "pcapng")
 NANOSECONDS = 10**9
 
@@ -32,7 +32,6 @@ def needs(tool: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(shutil.which(tool) is None, reason=f"{tool} is not installed")
 
 
-every_sample = pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
 to_each_format = pytest.mark.parametrize("to", FORMATS)
 
 PCAP_CANNOT_HOLD = {

@@ -6,30 +6,16 @@ from fractions import Fraction
 
 import pytest
 import wire
+from through import converted, damage_of, identical, packets, refused
 from wire import In
 
 import pcapconv
-from pcapconv import Damage, FormatError, Notice, Packet, Report, Section
+from pcapconv import Damage, Notice, Section
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
 T = 1_714_564_800
 MOST = 2**32 - 1
-
-
-def converted(capture: bytes, to: str) -> tuple[bytes, Report]:
-    target = io.BytesIO()
-    report = pcapconv.convert(io.BytesIO(capture), target, to=to)
-    return target.getvalue(), report
-
-
-def identical(capture: bytes) -> Report:
-    """Copied to its own format, the capture is the same and nothing is lost or damaged."""
-    out, report = converted(capture, "pcap")
-    assert out == capture
-    assert (report.losses, report.damage) == ({}, [])
-    assert report.packets_read == report.packets_written
-    return report
 
 
 def there_and_back(capture: bytes) -> None:
@@ -38,26 +24,6 @@ def there_and_back(capture: bytes) -> None:
     back, report = converted(pcapng, "pcap")
     assert back == capture
     assert (there.losses, report.losses) == ({}, {})
-
-
-def packets(capture: bytes) -> list[Packet]:
-    with pcapconv.open(io.BytesIO(capture)) as opened:
-        return list(opened)
-
-
-def damage_of(report: Report) -> list[tuple[int, int, int]]:
-    return [(each.offset, each.packet_number, each.bytes_left_out) for each in report.damage]
-
-
-def refused(capture: bytes, match: str) -> None:
-    for to in ("pcap", "pcapng"):
-        target = io.BytesIO()
-        with pytest.raises(FormatError, match=match) as caught:
-            pcapconv.convert(io.BytesIO(capture), target, to=to)
-        assert caught.value.exit_code == 1
-        assert target.getvalue() == b""
-    with pytest.raises(FormatError, match=match), pcapconv.open(io.BytesIO(capture)) as opened:
-        list(opened)
 
 
 # ---------------------------------------------------------------- any input

@@ -5,10 +5,11 @@ from collections.abc import Callable
 
 import pytest
 import wire
+from through import converted, damage_of, identical, packets, refused
 from wire import BIG, LITTLE, In, ipv4_name
 
 import pcapconv
-from pcapconv import Block, FormatError, Interface, Packet, Report, TargetError
+from pcapconv import Block, Interface, TargetError
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -17,39 +18,6 @@ SECONDS = T // 10**6
 MOST = 2**32 - 1
 ENTERPRISE = 32473
 LARGEST = 129 * 2**20
-
-
-def converted(capture: bytes, to: str, *, nanoseconds: bool = False) -> tuple[bytes, Report]:
-    target = io.BytesIO()
-    report = pcapconv.convert(io.BytesIO(capture), target, to=to, nanoseconds=nanoseconds)
-    return target.getvalue(), report
-
-
-def identical(capture: bytes) -> Report:
-    """Copied to its own format, the capture is the same and nothing is lost or damaged."""
-    out, report = converted(capture, "pcapng")
-    assert out == capture
-    assert (report.losses, report.damage) == ({}, [])
-    assert report.packets_read == report.packets_written
-    return report
-
-
-def packets(capture: bytes) -> list[Packet]:
-    with pcapconv.open(io.BytesIO(capture)) as opened:
-        return list(opened)
-
-
-def damage_of(report: Report) -> list[tuple[int, int, int]]:
-    return [(each.offset, each.packet_number, each.bytes_left_out) for each in report.damage]
-
-
-def refused(capture: bytes, match: str) -> None:
-    for to in ("pcap", "pcapng"):
-        target = io.BytesIO()
-        with pytest.raises(FormatError, match=match) as caught:
-            pcapconv.convert(io.BytesIO(capture), target, to=to)
-        assert caught.value.exit_code == 1
-        assert target.getvalue() == b""
 
 
 def swapped(write: In) -> In:

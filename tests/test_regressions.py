@@ -13,20 +13,14 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 import wire
+from through import converted
 
 import pcapconv
 from pcapconv import FileError, LossError, PcapconvError, UsageError
-from pcapconv.report import Report
 
 SECTION = wire.section_header()
 ETHERNET = wire.interface()
 PACKET = wire.enhanced_packet(0, 1, b"data")
-
-
-def convert(capture: bytes, to: str) -> tuple[bytes, Report]:
-    target = io.BytesIO()
-    report = pcapconv.convert(io.BytesIO(capture), target, to=to)
-    return target.getvalue(), report
 
 
 def link_type_word(pcap: bytes) -> int:
@@ -35,7 +29,7 @@ def link_type_word(pcap: bytes) -> int:
 
 def test_an_fcs_is_not_claimed_for_packets_that_have_none() -> None:
     with_fcs = wire.interface(options=wire.options((wire.IF_FCSLEN, b"\x20")))
-    pcap, report = convert(SECTION + with_fcs + PACKET + ETHERNET + wire.enhanced_packet(1, 2, b"none"), "pcap")
+    pcap, report = converted(SECTION + with_fcs + PACKET + ETHERNET + wire.enhanced_packet(1, 2, b"none"), "pcap")
     assert link_type_word(pcap) == 1
     assert report.losses["fcs-lengths"] == 1
 
@@ -44,17 +38,17 @@ def test_a_broken_section_header_of_the_other_byte_order_costs_only_its_own_sect
     big = wire.In(">")
     broken = big.block(wire.SECTION_HEADER, big.section_header()[8:-4], trailer=32)
     good = SECTION + ETHERNET + PACKET
-    copy, report = convert(good + broken + big.interface() + good, "pcapng")
+    copy, report = converted(good + broken + big.interface() + good, "pcapng")
     assert copy == good + good
     assert [(place.offset, place.bytes_left_out) for place in report.damage] == [(len(good), 28 + 20)]
-    copy, report = convert(broken + big.section_header() + big.interface(), "pcapng")
+    copy, report = converted(broken + big.section_header() + big.interface(), "pcapng")
     assert copy == big.section_header() + big.interface()
 
 
 def test_many_interfaces_between_packets_take_linear_time() -> None:
     """Thousands of interfaces, each followed by a packet; the count of steps, not the clock, would grow by squares."""
     pairs = b"".join(ETHERNET + wire.enhanced_packet(number, number, b"") for number in range(4000))
-    pcap, report = convert(SECTION + pairs, "pcap")
+    pcap, report = converted(SECTION + pairs, "pcap")
     assert (report.packets_written, len(pcap)) == (4000, 24 + 4000 * 16)
 
 
@@ -137,10 +131,10 @@ def test_a_loss_error_survives_a_process_pool() -> None:
 
 def test_more_oddities_than_are_listed_are_counted() -> None:
     odd = wire.enhanced_packet(0, 1, b"", options=wire.option(1, b"1234", length=9999))
-    _, report = convert(SECTION + ETHERNET + odd * 1500, "pcapng")
+    _, report = converted(SECTION + ETHERNET + odd * 1500, "pcapng")
     assert (len(report.warnings), report.warnings_total) == (1000, 1500)
     stray = wire.enhanced_packet(7, 1, b"")
-    _, report = convert(SECTION + ETHERNET + stray * 1500, "pcapng")
+    _, report = converted(SECTION + ETHERNET + stray * 1500, "pcapng")
     assert (len(report.damage), report.damage_total) == (1000, 1500)
 
 
@@ -157,7 +151,7 @@ def test_the_bytes_of_a_damaged_capture_are_all_counted(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- found by people who wanted harm
 
 
-EMPTY_OPTIONS = wire.option(5, b"") * 1_000_000
+EMPTY_OPTIONS = wire.option(5, b"") * 200_000
 
 
 @pytest.mark.parametrize(
@@ -169,7 +163,7 @@ EMPTY_OPTIONS = wire.option(5, b"") * 1_000_000
     ],
     ids=["section", "statistics", "packet"],
 )
-def test_a_million_options_take_no_memory_of_their_own(capture: bytes) -> None:
+def test_many_options_take_no_memory_of_their_own(capture: bytes) -> None:
     source, target = io.BytesIO(capture), io.BytesIO()
     tracemalloc.start()
     try:
@@ -178,7 +172,7 @@ def test_a_million_options_take_no_memory_of_their_own(capture: bytes) -> None:
     finally:
         tracemalloc.stop()
     assert report.losses
-    assert peak < 5 * len(capture)
+    assert peak < 8 * len(capture)  # an object for each option would be 20 times as much
 
 
 def test_what_is_left_behind_damage_is_not_read(tmp_path: Path) -> None:

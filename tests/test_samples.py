@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import wire
 from samples import catalog, make
-
-SAMPLES = sorted(path for path in make.FOLDER.iterdir() if path.suffix in (".pcap", ".pcapng"))
+from through import SAMPLES, every_sample
 
 WIRESHARK_REFUSES = {
     "options-overrun": "an option claims more bytes than its block has",
@@ -49,7 +48,7 @@ def test_samples_are_small() -> None:
     assert sum(sizes.values()) < 400_000
 
 
-@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+@every_sample
 def test_samples_parse(path: Path) -> None:
     for packet in packets_of(path):
         assert len(packet.data) == packet.captured_length
@@ -65,7 +64,7 @@ def test_both_byte_orders_hold_the_same_packets(stem: str, suffix: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("capinfos") is None, reason="capinfos is not installed")
-@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+@every_sample
 def test_wireshark_counts_the_same_packets(path: Path) -> None:
     if refused_by_wireshark(path):
         pytest.skip(WIRESHARK_REFUSES[path.stem[:-3]])

@@ -7,10 +7,11 @@ import pytest
 import wire
 from hypothesis import given
 from hypothesis import strategies as st
+from through import converted, identical, packets
 from wire import In
 
 import pcapconv
-from pcapconv import FormatError, Packet, PcapconvError, Report, TargetError
+from pcapconv import FormatError, PcapconvError, TargetError
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -18,24 +19,6 @@ S = 1_714_564_800
 MOST = 2**32 - 1
 MOST_TICKS = 2**64 - 1
 TWO = 0x80  # the top bit of if_tsresol: powers of two
-
-
-def converted(capture: bytes, to: str, *, nanoseconds: bool = False) -> tuple[bytes, Report]:
-    target = io.BytesIO()
-    report = pcapconv.convert(io.BytesIO(capture), target, to=to, nanoseconds=nanoseconds)
-    return target.getvalue(), report
-
-
-def identical(capture: bytes) -> Report:
-    out, report = converted(capture, "pcapng")
-    assert out == capture
-    assert (report.losses, report.damage) == ({}, [])
-    return report
-
-
-def packets(capture: bytes) -> list[Packet]:
-    with pcapconv.open(io.BytesIO(capture)) as opened:
-        return list(opened)
 
 
 def timed(write: In, resolution: int | None, *ticks: int, offset: int | None = None) -> bytes:

@@ -1,8 +1,10 @@
 """The kernels, interpreted: the readable reference, used where no compiler was at hand.
 
 Strategy: one short loop walks from packet to packet; the fields of all headers are then cut out of their joined bytes
-by slices with a stride, and go into the columns as one slice each: half the time of unpacking header by header. The
-index kernels stop at anything that is not a whole packet: what it is, the reader finds out in ordinary code.
+by slices with a stride, and go into the columns as one slice each: half the time of unpacking header by header.
+Columns are added up as long integers with a digit for each row, which takes no loop (`_digits`). Encoding takes one
+`pack_into` for a packet, with its data. The index kernels stop at anything that is not a whole packet: what it is, the
+reader finds out in ordinary code.
 `compiled.pyx` must do the same as this module, to the last bit and on any input.
 
 Formats: draft-ietf-opsawg-pcap, "Packet Record"; draft-ietf-opsawg-pcapng, "Enhanced Packet Block", "Simple Packet
@@ -12,6 +14,7 @@ Block", and "Packet Block (obsolete)".
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from struct import Struct
 from sys import byteorder
 from typing import TYPE_CHECKING
@@ -36,14 +39,32 @@ TOTALS = 5  # values for each interface in `count_packets`
 
 _SIMPLE, _OBSOLETE, _ENHANCED = 3, 2, 6
 _SHORTEST = {_SIMPLE: 16, _OBSOLETE: 32, _ENHANCED: 32}
-_RECORD = {True: Struct(">IIII"), False: Struct("<IIII")}
-_PACKET = {True: Struct(">IIIIIII"), False: Struct("<IIIIIII")}
 _PAIR = {True: Struct(">II"), False: Struct("<II")}
 _WORD = {True: Struct(">I"), False: Struct("<I")}
 _ENTRY = {True: Struct(">HH"), False: Struct("<HH")}
-_PADDING = (b"", bytes(3), bytes(2), bytes(1))
 _LONGEST = 2**32 - 1
-_GROUP = 256  # rows, or pieces, handled at once: few enough that their objects stay in the cache
+_GROUP = 256  # rows handled at once: few enough that their objects stay in the cache
+
+
+class _Packers(dict[int, Callable[..., None]]):
+    """Captured length → `pack_into` for a whole packet of that length, made when it is first asked for.
+
+    `form` has the packet's data as `{captured}s`, or `{padded}s` to 32 bits.
+    """
+
+    def __init__(self, form: str) -> None:
+        self._form = form
+
+    def __missing__(self, captured: int) -> Callable[..., None]:
+        if len(self) >= 4096:
+            self.clear()
+        packer = Struct(self._form.format(captured=captured, padded=captured + 3 & ~3)).pack_into
+        self[captured] = packer
+        return packer
+
+
+_RECORDS = {True: _Packers(">IIII{captured}s"), False: _Packers("<IIII{captured}s")}
+_BLOCKS = {True: _Packers(">IIIIIII{padded}sI"), False: _Packers("<IIIIIII{padded}sI")}
 
 
 def index_pcap(
@@ -114,12 +135,13 @@ def _index_pcap(
         captured_length[row] = _captured(stated, other, swap)
         original_length[row] = stated + other - captured_length[row]
     end = first + rows
-    columns.record_at[first:end] = array("q", record_at)
-    columns.record_length[first:end] = array("I", [length + header_size for length in captured_length])
-    columns.data_at[first:end] = array("q", [place + header_size for place in record_at])
+    places, each = array("q", record_at), _ones(rows)
+    columns.record_at[first:end] = places
+    columns.record_length[first:end] = _halves(_digits(captured_length) + header_size * each, rows)[0]
+    columns.data_at[first:end] = array("q", _bytes(_digits(places) + header_size * each, rows))
     columns.captured_length[first:end] = captured_length
     columns.original_length[first:end] = original_length
-    columns.ticks[first:end] = array("Q", [second * units + part for second, part in zip(seconds, fractions)])
+    columns.ticks[first:end] = array("Q", _bytes(_digits(seconds) * units + _digits(fractions), rows))
     odd = sum(part >= units for part in fractions) if rows and max(fractions) >= units else 0
     return rows, at, status, odd
 
@@ -191,28 +213,32 @@ def _index_pcapng(
         add(at)
         at = after
     types, lengths, interface, high, low, captured_length, original_length = _words(buffer, found, 7, big)
-    data_at = array("q", [place + 28 for place in found])
     others = [] if only_enhanced else [(row, kind) for row, kind in enumerate(types) if kind != _ENHANCED]
-    simple = [row for row, kind in others if kind == _SIMPLE]
-    for row, _ in others:  # an obsolete block's interface has 16 bits, a drop count beside it
-        interface[row] = interface[row] >> 16 if big else interface[row] & 0xFFFF
-    for row in simple:
+    for row, kind in others:
+        if kind == _OBSOLETE:  # its interface has 16 bits, a drop count beside it
+            interface[row] = interface[row] >> 16 if big else interface[row] & 0xFFFF
+            continue
         (original,) = word(buffer, found[row] + 8)
         original_length[row] = original
         captured_length[row] = min(lengths[row] - 16, original, snaplen or original)
         interface[row] = high[row] = low[row] = 0
-        data_at[row] = found[row] + 12
-    options_at = [place + (captured + 3 & ~3) for place, captured in zip(data_at, captured_length)]
-    options_length = [place + size - 4 - after for place, size, after in zip(found, lengths, options_at)]
-    for row in simple:
-        options_at[row], options_length[row] = found[row], 0
     rows = len(found)
-    if rows and (min(options_length) < 0 or max(interface) >= interfaces):
-        unsound = (row for row, left in enumerate(options_length) if left < 0 or interface[row] >= interfaces)
-        rows = next(unsound)
+    places, each = array("q", found), _ones(rows)
+    padded = _digits(captured_length) + 3 * each & 0xFFFFFFFFFFFFFFFC * each
+    options_at = _digits(places) + 28 * each + padded
+    left = _digits(lengths) + (_DEBT - 32) * each - padded
+    data_at = array("q", _bytes(_digits(places) + 28 * each, rows))
+    options_length, sound = _halves(left, rows)
+    options_places = array("q", _bytes(options_at, rows))
+    for row, kind in others:
+        if kind == _SIMPLE:
+            data_at[row] = found[row] + 12
+            options_places[row], options_length[row], sound[row] = found[row], 0, 1
+    if rows and (min(sound) < 1 or max(interface) >= interfaces):
+        rows = next(row for row in range(rows) if sound[row] < 1 or interface[row] >= interfaces)
         at, status = found[rows], OTHER
     end = first + rows
-    columns.record_at[first:end] = array("q", found[:rows])
+    columns.record_at[first:end] = places[:rows]
     columns.record_length[first:end] = lengths[:rows]
     columns.record_type[first:end] = array("B", types[:rows])
     columns.data_at[first:end] = data_at[:rows]
@@ -220,8 +246,8 @@ def _index_pcapng(
     columns.original_length[first:end] = original_length[:rows]
     columns.ticks[first:end] = _doubles(high, low)[:rows]
     columns.interface[first:end] = interface[:rows]
-    columns.options_at[first:end] = array("q", options_at[:rows])
-    columns.options_length[first:end] = array("I", options_length[:rows])
+    columns.options_at[first:end] = options_places[:rows]
+    columns.options_length[first:end] = options_length[:rows]
     return rows, at, status
 
 
@@ -247,14 +273,11 @@ def encode_pcap(
     if row < 0 or not 0 <= at <= room:
         raise ValueError("the range lies outside the buffer")
     _check(columns, rows)
-    pack = _RECORD[big].pack
+    packers, data = _RECORDS[big], _sliceable(buffer, rows - row)
     units = [tuple(scale[first : first + 5]) for first in range(0, interfaces * SCALE, SCALE)]
     if any(per_second == 0 or divide == 0 for per_second, _, divide, *_ in units):
         raise ValueError("a scale table divides by 0")
     cut, timeless, longest, status, outside = 0, 0, counts[2], MORE, False
-    pieces: list[bytes | bytearray] = []
-    add = pieces.append
-    end = at
     for record_type, data_at, captured, original, ticks, interface in zip(
         columns.record_type[row:rows],
         columns.data_at[row:rows],
@@ -266,7 +289,7 @@ def encode_pcap(
         if data_at < 0 or data_at > size - captured or interface >= interfaces:
             outside = True
             break
-        if end + 16 + captured > room:
+        if at + 16 + captured > room:
             status = FULL
             break
         if record_type == _SIMPLE:
@@ -275,7 +298,9 @@ def encode_pcap(
         else:
             per_second, multiply, divide, offset, negative = units[interface]
             seconds = ticks // per_second
-            fraction = (ticks - seconds * per_second) * multiply
+            fraction = ticks - seconds * per_second
+            if multiply != 1:
+                fraction *= multiply
             if divide != 1:
                 fraction, rest = divmod(fraction, divide)
                 cut += rest != 0
@@ -284,23 +309,17 @@ def encode_pcap(
             if not 0 <= seconds <= _LONGEST:
                 status = BEFORE_1970 if seconds < 0 else TOO_LATE
                 break
-        add(pack(seconds, fraction, captured, original))
-        add(buffer[data_at : data_at + captured])
+        packers[captured](out, at, seconds, fraction, captured, original, data[data_at : data_at + captured])
         if captured > longest:
             longest = captured
-        end += 16 + captured
+        at += 16 + captured
         row += 1
-        if len(pieces) >= _GROUP:
-            out[at:end] = b"".join(pieces)
-            at = end
-            pieces.clear()
-    out[at:end] = b"".join(pieces)
     counts[0] += cut
     counts[1] += timeless
     counts[2] = longest
     if outside:
         raise ValueError(f"row {row} lies outside its buffer or names an interface that is not there")
-    return row, end, status
+    return row, at, status
 
 
 def encode_pcapng(
@@ -314,16 +333,15 @@ def encode_pcapng(
     if row < 0 or not 0 <= at <= room:
         raise ValueError("the range lies outside the buffer")
     _check(columns, rows)
-    pack, word = _PACKET[big].pack, _WORD[big].pack
+    packers, data, word = _BLOCKS[big], _sliceable(buffer, rows - row), _WORD[big].pack_into
+    low, high = _halves(columns.ticks[row:rows])
     status, outside = MORE, False
-    pieces: list[bytes | bytearray] = []
-    add = pieces.append
-    end = at
-    for data_at, captured, original, ticks, interface, options_at, options in zip(
+    for data_at, captured, original, upper, lower, interface, options_at, options in zip(
         columns.data_at[row:rows],
         columns.captured_length[row:rows],
         columns.original_length[row:rows],
-        columns.ticks[row:rows],
+        high,
+        low,
         columns.interface[row:rows],
         columns.options_at[row:rows],
         columns.options_length[row:rows],
@@ -332,28 +350,22 @@ def encode_pcapng(
         if data_at < 0 or data_at > size - captured or options & 3 or total > _LONGEST:
             outside = True
             break
-        if end + total > room:
+        if at + total > room:
             status = FULL
             break
-        tail = _PADDING[captured & 3]
-        if options:
-            if not 0 <= options_at <= size - options:
-                outside = True
-                break
-            tail += buffer[options_at : options_at + options]
-        add(pack(_ENHANCED, total, interface, ticks >> 32, ticks & _LONGEST, captured, original))
-        add(buffer[data_at : data_at + captured])
-        add(tail + word(total))
-        end += total
+        if options and not 0 <= options_at <= size - options:
+            outside = True
+            break
+        content = data[data_at : data_at + captured]
+        packers[captured](out, at, _ENHANCED, total, interface, upper, lower, captured, original, content, total)
+        at += total
+        if options:  # they go where the second length was put
+            out[at - 4 - options : at - 4] = data[options_at : options_at + options]
+            word(out, at - 4, total)
         row += 1
-        if len(pieces) >= _GROUP:
-            out[at:end] = b"".join(pieces)
-            at = end
-            pieces.clear()
-    out[at:end] = b"".join(pieces)
     if outside:
         raise ValueError(f"row {row} lies outside its buffer, or its block would be longer than 4 GiB")
-    return row, end, status
+    return row, at, status
 
 
 def count_packets(columns: Columns, rows: int, totals: array[int], types: array[int]) -> None:
@@ -441,3 +453,33 @@ def _doubles(high: array[int], low: array[int]) -> array[int]:
     halves = array("I", bytes(8 * len(high)))
     halves[0::2], halves[1::2] = (high, low) if byteorder == "big" else (low, high)
     return array("Q", halves.tobytes())
+
+
+def _sliceable(buffer: bytes | bytearray, rows: int) -> bytes | bytearray:
+    """The buffer, or where it pays for so many rows a copy as bytes, whose slices take half the time."""
+    return bytes(buffer) if rows >= _GROUP else buffer
+
+
+def _digits(column: array[int]) -> int:
+    """A column as one integer: a 64-bit digit for each row, in the machine's byte order. A sum of such integers is that
+    of the columns, as long as no digit becomes negative or too long."""
+    if column.itemsize == 4:
+        column = _doubles(array("I", bytes(4 * len(column))), column)
+    return int.from_bytes(column, byteorder)
+
+
+def _ones(rows: int) -> int:
+    """The integer whose digits are all 1: `n * _ones(rows)` has n for each row."""
+    return ((1 << 64 * rows) - 1) // _LARGEST
+
+
+def _bytes(digits: int, rows: int) -> bytes:
+    """A column's bytes from its integer."""
+    return digits.to_bytes(8 * rows, byteorder)
+
+
+def _halves(digits: int, rows: int) -> tuple[array[int], array[int]]:
+    """The low and the high half of each digit."""
+    words = array("I", _bytes(digits, rows))
+    first, second = words[0::2], words[1::2]
+    return (second, first) if byteorder == "big" else (first, second)

@@ -1,0 +1,71 @@
+"""Captures put through pcapconv: what several test modules ask of it."""
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+import pcapconv
+from pcapconv import FormatError, Packet, Report
+
+SAMPLES = sorted(path for path in (Path(__file__).parent / "samples").iterdir() if path.suffix in (".pcap", ".pcapng"))
+every_sample = pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+
+
+class Pipe(io.RawIOBase):
+    """A stream that cannot go back, and gives one piece at a time."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self._piece = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: bytearray) -> int:  # type: ignore[override]
+        if not self._piece:
+            self._piece = memoryview(next(self._pieces, b""))
+        count = min(len(room), len(self._piece))
+        room[:count] = self._piece[:count]
+        self._piece = self._piece[count:]
+        return count
+
+
+def converted(capture: bytes | BinaryIO, to: str, *, nanoseconds: bool = False) -> tuple[bytes, Report]:
+    """What was written, and the report."""
+    source, target = io.BytesIO(capture) if isinstance(capture, bytes) else capture, io.BytesIO()
+    report = pcapconv.convert(source, target, to=to, nanoseconds=nanoseconds)
+    return target.getvalue(), report
+
+
+def identical(capture: bytes) -> Report:
+    """Copied to its own format, the capture is the same and nothing is lost or damaged."""
+    out, report = converted(capture, "pcapng" if capture[:4] == b"\n\r\r\n" else "pcap")
+    assert out == capture
+    assert (report.losses, report.damage) == ({}, [])
+    assert report.packets_read == report.packets_written
+    return report
+
+
+def packets(capture: bytes) -> list[Packet]:
+    with pcapconv.open(io.BytesIO(capture)) as opened:
+        return list(opened)
+
+
+def damage_of(report: Report) -> list[tuple[int, int, int]]:
+    """Where each damage is, by offset and packet, and the bytes it left out."""
+    return [(each.offset, each.packet_number, each.bytes_left_out) for each in report.damage]
+
+
+def refused(capture: bytes, match: str) -> None:
+    """It is no capture: neither format is written of it, and it cannot be opened and read."""
+    for to in ("pcap", "pcapng"):
+        target = io.BytesIO()
+        with pytest.raises(FormatError, match=match) as caught:
+            pcapconv.convert(io.BytesIO(capture), target, to=to)
+        assert caught.value.exit_code == 1
+        assert target.getvalue() == b""
+    with pytest.raises(FormatError, match=match), pcapconv.open(io.BytesIO(capture)) as opened:
+        list(opened)
