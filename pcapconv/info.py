@@ -227,7 +227,7 @@ class _Census:
             if length:
                 place = batch.columns.options_at[row]
                 raw = bytes(batch.buffer[place : place + length])
-                self._add_comments(option_lists.Options(raw, order), f"packet {batch.first_number + row}")
+                self._add_comments(option_lists.Options(raw, order), f"packet {batch.number(row)}")
 
     def _add_block(self, block: Block) -> None:
         self._blocks[block.type] += 1

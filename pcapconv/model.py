@@ -9,7 +9,7 @@ Items are named tuples rather than dataclasses, whose import alone takes 30 ms.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
@@ -31,8 +31,9 @@ class Section(NamedTuple):
     """A pcapng section, or a whole pcap file.
 
     `number` counts from 0. `variant` tells flavours of a layout apart, for people: "nanosecond". `options` are the
-    Section Header Block's, raw. `raw` is the block's body, or the pcap file's header. `format_only` counts, by kind,
-    what the header says that no other format can hold.
+    Section Header Block's, raw. `raw` is the block's body, or the pcap file's header, None when it no longer holds.
+    `format_only` counts, by kind, what the header says that no other format can hold. `changed` tells that a step
+    may leave out or change what follows, so that a length stated in `raw` may be wrong.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Section(NamedTuple):
     options: bytes = b""
     variant: str = ""
     format_only: Mapping[str, int] = NOTHING
+    changed: bool = False
 
 
 class Interface(NamedTuple):
@@ -51,7 +53,7 @@ class Interface(NamedTuple):
     `id` counts from 0 within its section. `snaplen` 0 means no limit. `fcs_length` is in bits, None when not stated.
     `ticks_per_second` and `time_offset` (seconds) say what its packets' ticks mean; `time_error` is a sentence when
     the capture states them in a way that nobody can understand. `options` are the Interface Description Block's, raw;
-    `raw` is the block's body, None when the capture has no such block.
+    `raw` is the block's body, None when the capture has no such block, or when it no longer holds.
     """
 
     id: int
@@ -117,7 +119,7 @@ class Columns:
 
     | column | type | meaning |
     |---|---|---|
-    | `record_at`, `record_length` | int64, uint32 | the whole record or block in the buffer |
+    | `record_at`, `record_length` | int64, uint32 | the whole record or block in the buffer; 0 once changed |
     | `record_type` | uint8 | 0 for a pcap record, else the pcapng block type: 2 obsolete, 3 Simple, 6 Enhanced |
     | `data_at`, `captured_length`, `original_length` | int64, uint32, uint32 | the packet's bytes, and both lengths |
     | `ticks` | uint64 | the timestamp in the interface's own unit |
@@ -171,11 +173,11 @@ class Columns:
         """How many packets there is room for."""
         return len(self.ticks)
 
-    def copy(self, rows: int) -> Columns:
-        """Columns of their own, with the first `rows` packets."""
+    def copy(self, first: int, stop: int) -> Columns:
+        """Columns of their own, with the packets of these rows."""
         twin = Columns(0)
         for name in self.TYPECODES:
-            setattr(twin, name, getattr(self, name)[:rows])
+            setattr(twin, name, getattr(self, name)[first:stop])
         return twin
 
 
@@ -183,20 +185,24 @@ class PacketBatch:
     """A run of packets of one section: one buffer, and `columns` with one entry for each of `rows` packets.
 
     Valid until its reader is asked for the next item, since buffers are reused; `keep` gives one that stays.
-    `interfaces` are the section's, by id. `verbatim` says that records follow each other in the buffer as they stood
-    in the file, in `layout`. `format_only` counts, by kind, what the records say that no other format can hold.
+    `interfaces` are the section's, by id. Packets are numbered from `first_number` on, or by `numbers` where some are
+    left out. `contiguous` says that the rows' records follow each other in the buffer and that no
+    row was changed; one that was has no record any more (`record_length` 0). `format_only` counts, by kind, what the records say that no other format can hold,
+    and `count_format_only` does so anew for some of the rows.
     """
 
     __slots__ = (
         "buffer",
         "columns",
+        "contiguous",
+        "count_format_only",
         "first_number",
         "format_only",
         "interfaces",
         "layout",
+        "numbers",
         "rows",
         "section",
-        "verbatim",
     )
 
     def __init__(
@@ -209,16 +215,19 @@ class PacketBatch:
         section: Section,
         interfaces: list[Interface],
         format_only: Mapping[str, int] = NOTHING,
+        count_format_only: Callable[[PacketBatch], Mapping[str, int]] | None = None,
     ) -> None:
         self.buffer = buffer
         self.columns = columns
         self.rows = rows
         self.first_number = first_number
+        self.numbers: array[int] | None = None
         self.section = section
         self.interfaces = interfaces
         self.layout: Layout = section.layout
-        self.verbatim = True
+        self.contiguous = True
         self.format_only = format_only
+        self.count_format_only = count_format_only
 
     def __len__(self) -> int:
         return self.rows
@@ -239,25 +248,46 @@ class PacketBatch:
         last = self.rows - 1
         return self.columns.record_at[0], self.columns.record_at[last] + self.columns.record_length[last]
 
-    def keep(self) -> PacketBatch:
-        """The same packets in memory of their own, valid for ever."""
-        columns = self.columns.copy(self.rows)
-        begin, end = self.span()
-        for at, length in zip(columns.options_at, columns.options_length):
-            if length:
-                end = max(end, at + length)  # they may stand behind the records
-        for name in ("record_at", "data_at", "options_at"):
-            setattr(columns, name, array("q", [at - begin for at in getattr(columns, name)]))
+    def number(self, row: int) -> int:
+        """The packet's number in the capture, from 1."""
+        return self.first_number + row if self.numbers is None else self.numbers[row]
+
+    def part(self, first: int, stop: int) -> PacketBatch:
+        """The rows from `first` up to but without `stop`, valid as long as this batch."""
+        numbers = None if self.numbers is None else self.numbers[first:stop]
+        return self.with_columns(self.columns.copy(first, stop), stop - first, self.first_number + first, numbers)
+
+    def with_columns(
+        self, columns: Columns, rows: int, first_number: int, numbers: array[int] | None = None
+    ) -> PacketBatch:
+        """A batch of some of this one's rows, which stand in `columns` now; valid as long as this one."""
         twin = PacketBatch(
-            bytes(self.buffer[begin:end]),
+            self.buffer,
             columns,
-            self.rows,
-            first_number=self.first_number,
+            rows,
+            first_number=first_number,
             section=self.section,
             interfaces=self.interfaces,
-            format_only=self.format_only,
+            count_format_only=self.count_format_only,
         )
-        twin.verbatim = self.verbatim
+        twin.numbers = numbers
+        twin.contiguous = self.contiguous
+        if self.format_only and self.count_format_only is not None:
+            twin.format_only = self.count_format_only(twin)
+        return twin
+
+    def keep(self) -> PacketBatch:
+        """The same packets in memory of their own, valid for ever."""
+        columns = self.columns.copy(0, self.rows)
+        places = list(zip(columns.data_at, columns.captured_length))
+        places += [place for place in zip(columns.record_at, columns.record_length) if place[1]]
+        places += [place for place in zip(columns.options_at, columns.options_length) if place[1]]
+        begin = min((at for at, _ in places), default=0)
+        end = max((at + length for at, length in places), default=0)
+        for name in ("record_at", "data_at", "options_at"):
+            setattr(columns, name, array("q", [at - begin for at in getattr(columns, name)]))
+        twin = self.with_columns(columns, self.rows, self.first_number, self.numbers)
+        twin.buffer, twin.format_only = bytes(self.buffer[begin:end]), self.format_only
         return twin
 
     def packet(self, row: int) -> Packet:
@@ -267,7 +297,7 @@ class PacketBatch:
         columns = self.columns
         data_at, options_at = columns.data_at[row], columns.options_at[row]
         return Packet(
-            number=self.first_number + row,
+            number=self.number(row),
             data=bytes(self.buffer[data_at : data_at + columns.captured_length[row]]),
             original_length=columns.original_length[row],
             ticks=None if columns.record_type[row] == SIMPLE_PACKET else columns.ticks[row],

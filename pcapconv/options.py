@@ -8,7 +8,7 @@ or before an entry that claims more than there is.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 END_OF_OPTIONS = 0
@@ -74,13 +74,42 @@ class Options:
         return next((option.value for option in self if option.code == code), None)
 
 
-def pack(options: Iterator[tuple[int, bytes]] | list[tuple[int, bytes]], byte_order: Literal["little", "big"]) -> bytes:
-    """An option list with its end mark; nothing at all for no options."""
-    packed = b"".join(
+def edited(
+    raw: bytes,
+    byte_order: Literal["little", "big"],
+    *,
+    keep: Callable[[Option], bool] | None = None,
+    add: Iterable[tuple[int, bytes]] = (),
+) -> bytes:
+    """The option list without the entries that are not to `keep`, and with some to `add` after those that stay.
+
+    What stays keeps its bytes, with its padding and whatever stands behind the last entry that can be read.
+    """
+    new = b"".join(
         code.to_bytes(2, byte_order) + len(value).to_bytes(2, byte_order) + value + bytes(-len(value) % 4)
-        for code, value in options
+        for code, value in add
     )
-    return packed + bytes(4) if packed else b""
+    kept: list[bytes] = []
+    at = 0
+    removed = False
+    for option in Options(raw, byte_order):
+        after = at + 4 + (len(option.value) + 3 & ~3)
+        if keep is None or keep(option):
+            kept.append(raw[at:after])
+        else:
+            removed = True
+        at = after
+    if not removed and not new:
+        return raw
+    rest = raw[at:]
+    if not kept and not new and rest == bytes(4):
+        return b""  # nothing but the end mark is left
+    return b"".join([*kept, new, rest or bytes(4)])
+
+
+def pack(options: Iterable[tuple[int, bytes]], byte_order: Literal["little", "big"]) -> bytes:
+    """An option list with its end mark; nothing at all for no options."""
+    return edited(b"", byte_order, add=options)
 
 
 def text(value: bytes) -> str:

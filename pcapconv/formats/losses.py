@@ -35,10 +35,10 @@ class PcapLosses:
         self._kernels = choose()
         self._options = array("Q")  # made when there are any
 
-    def add_section(self, section: Section) -> None:
-        """A Section Header Block."""
-        if section.number:
-            self.counts["sections"] += 1
+    def add_section(self, section: Section, *, further: bool) -> None:
+        """A section's header; `further` when it is not the first."""
+        self.counts["sections"] += further
+        self.counts.update(section.format_only)
         self._add_options(options.Options(section.options, section.byte_order), "section-options")
 
     def add_interface(self, interface: Interface) -> None:
@@ -58,7 +58,8 @@ class PcapLosses:
         self.counts["unreadable-options"] += stated.overrun
 
     def add_batch(self, batch: PacketBatch) -> None:
-        """Packets: their options, and the drop counts of obsolete Packet Blocks."""
+        """Packets: their options, the drop counts of obsolete Packet Blocks, and what only their own format can say."""
+        self.counts.update(batch.format_only)
         if not self._options:
             types = bytes(memoryview(batch.columns.record_type)[: batch.rows])
             if not batch.has_options and layout.OBSOLETE_PACKET not in types:

@@ -111,6 +111,7 @@ class PcapReader:
                     section=section,
                     interfaces=self._interfaces,
                     format_only={"time-notation": odd} if odd else NOTHING,
+                    count_format_only=self._count_format_only,
                 )
                 self._packets += rows
                 window.take(end - window.start)
@@ -118,6 +119,17 @@ class PcapReader:
                 ended = yield from self._next_record(swap)
                 if ended:
                     return
+
+    def _count_format_only(self, batch: PacketBatch) -> dict[str, int]:
+        """Of some of a batch's records: fractions of a second or more, and the modified flavour's extra fields."""
+        columns, order, units = batch.columns, self._byte_order, self._flavour.units
+        odd = sum(
+            int.from_bytes(batch.buffer[at + 4 : at + 8], order) >= units
+            for at, length in zip(columns.record_at[: batch.rows], columns.record_length)
+            if length
+        )
+        modified = batch.rows if self._flavour.record_size == layout.MODIFIED_RECORD_SIZE else 0
+        return {kind: count for kind, count in (("time-notation", odd), ("record-fields", modified)) if count}
 
     def _next_record(self, swap: int) -> Generator[Item, None, bool]:
         """Have the next record in the window, whole. Returns True at the end, after saying what is wrong there."""

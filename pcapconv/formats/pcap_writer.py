@@ -50,6 +50,7 @@ class PcapWriter:
         self._header_written = False
         self._verbatim = False
         self._byte_order: ByteOrder = "little"
+        self._sections = 0
         self._in_section: list[Interface] = []
         self._link_types_here: set[int] = set()
         self._all_fit = True  # whether the kernel can do the arithmetic of all in the section
@@ -103,8 +104,9 @@ class PcapWriter:
             self._output.patch(layout.SNAPLEN_AT, self._snaplen_and_link_type())
 
     def _open_section(self, section: Section) -> None:
-        if not section.number:
+        if not self._sections:
             self._byte_order = section.byte_order
+        self._sections += 1
         self._in_section = []
         self._link_types_here = set()
         self._all_fit = True
@@ -113,8 +115,8 @@ class PcapWriter:
             self._verbatim = True
             self._header_written = True
             self._output.write(section.raw)
-        elif section.layout == "pcapng":
-            self._losses.add_section(section)
+        else:
+            self._losses.add_section(section, further=self._sections > 1)
 
     def _open_interface(self, interface: Interface) -> None:
         self._in_section.append(interface)
@@ -129,8 +131,7 @@ class PcapWriter:
         self._snaplens = min(lowest, interface.snaplen), max(highest, interface.snaplen)
         self._fcs_lengths.add(interface.fcs_length)
         self._needs_nanoseconds = self._needs_nanoseconds or _needs_nanoseconds(interface)
-        if interface.layout == "pcapng":
-            self._losses.add_interface(interface)
+        self._losses.add_interface(interface)
         if self._header_written and not self._nanoseconds and _needs_nanoseconds(interface):
             raise NeedsNanosecondsError(
                 f"interface {interface.id} of section {interface.section} comes after packets and needs nanoseconds"
@@ -139,8 +140,8 @@ class PcapWriter:
             self._add_scale(interface)
 
     def _write_batch(self, batch: PacketBatch) -> None:
-        if self._verbatim and batch.verbatim:
-            self._write_verbatim(batch)
+        if self._verbatim:
+            self._copy_batch(batch)
             return
         if not self._one_link_type(batch):
             return
@@ -162,11 +163,20 @@ class PcapWriter:
             output.turn(layout.RECORD_SIZE + columns.captured_length[row])
         self.packets += batch.rows
 
-    def _write_verbatim(self, batch: PacketBatch) -> None:
-        begin, end = batch.span()
-        with memoryview(batch.buffer) as view, view[begin:end] as records:
-            self._output.write(records)
+    def _copy_batch(self, batch: PacketBatch) -> None:
         self.packets += batch.rows
+        if batch.contiguous:
+            begin, end = batch.span()
+            with memoryview(batch.buffer) as view, view[begin:end] as records:
+                self._output.write(records)
+            return
+        output, row = self._output, 0
+        while row < batch.rows:
+            row, output.at, status = self._kernels.copy_records(
+                batch.buffer, batch.columns, row, batch.rows, output.buffer, output.at
+            )
+            if status == FULL:
+                output.turn(batch.columns.record_length[row])
 
     def _one_link_type(self, batch: PacketBatch) -> bool:
         """Whether the packets may be written: not once there were several link types; from then on they only count."""
@@ -194,7 +204,8 @@ class PcapWriter:
         )
         return (
             f"the capture holds packets of {len(self._by_link_type)} link types, and a pcap file holds one "
-            f"({counts}); pcapng (--to pcapng) holds them all"
+            f"({counts}); pcapng (--to pcapng) holds them all, --interface takes one, and "
+            "pcapconv split --by link-type writes a file for each"
         )
 
     def _write_header(self) -> None:
@@ -248,13 +259,13 @@ class PcapWriter:
 
     def _with_times(self, batch: PacketBatch) -> tuple[Columns, array[int]]:
         """Columns whose ticks are in the file's own unit, worked out one by one, and the scale that says so."""
-        columns, units = batch.columns.copy(batch.rows), self._units
+        columns, units = batch.columns.copy(0, batch.rows), self._units
         for row in range(batch.rows):
             if columns.record_type[row] == SIMPLE_PACKET:
                 continue
             interface = self._in_section[columns.interface[row]]
             if interface.time_error:
-                raise TargetError(f"packet {batch.first_number + row}: {interface.time_error}")
+                raise TargetError(f"packet {batch.number(row)}: {interface.time_error}")
             ticks, exact = timestamps.to_units(
                 columns.ticks[row], interface.ticks_per_second, interface.time_offset, units
             )
@@ -279,4 +290,4 @@ def _fits_kernel(interface: Interface, units: int) -> bool:
 def _out_of_range(batch: PacketBatch, row: int, interface: Interface, *, before: bool) -> str:
     time = timestamps.format_time(batch.columns.ticks[row], interface.ticks_per_second, interface.time_offset)
     limit = "before 1970" if before else "2^32 seconds or more after 1970"
-    return f"packet {batch.first_number + row}: its time, {time}, is {limit}, which pcap cannot hold"
+    return f"packet {batch.number(row)}: its time, {time}, is {limit}, which pcap cannot hold"

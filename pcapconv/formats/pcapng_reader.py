@@ -266,7 +266,7 @@ class PcapngReader:
         for row, length in enumerate(columns.options_length[: batch.rows]):
             at = columns.options_at[row]
             if length and options.Options(batch.buffer[at : at + length], self._byte_order).overrun:
-                where = f"packet {batch.first_number + row}"
+                where = f"packet {batch.number(row)}"
                 notices.append(Notice(columns.record_at[row] + shift, _UNREADABLE.format(where=where)))
         return notices
 

@@ -27,7 +27,7 @@ class PcapngWriter:
         self._kernels = choose()
         self._section: Section | None = None
         self._section_at = 0
-        self._damaged = False  # whether the section lost something
+        self._doubtful = False  # whether the section may have another size than it states
         self._unsure = array("Q")  # where a section length stands that no longer holds
         self.losses: Counter[str] = Counter()
         self.packets = 0
@@ -46,7 +46,7 @@ class PcapngWriter:
                 self._write_block(layout.INTERFACE_DESCRIPTION, body, item.byte_order)
             case Damage():
                 if self._section is not None and item.section == self._section.number:
-                    self._damaged = True
+                    self._doubtful = True
             case Notice():
                 pass
 
@@ -66,10 +66,10 @@ class PcapngWriter:
         self._output.write(length)
 
     def _close_section(self) -> None:
-        """Note the section's length if it was cut short and states another one."""
-        if not self._damaged or self._section is None or self._section.raw is None:
+        """Note the section's length if it may have changed and is another one than it states."""
+        if not self._doubtful or self._section is None or self._section.raw is None:
             return
-        self._damaged = False
+        self._doubtful = False
         body = self._section.raw
         stated = int.from_bytes(body[8:16], self._section.byte_order, signed=True)
         written = self._output.position - self._section_at - layout.BLOCK_OVERHEAD - len(body)
@@ -81,11 +81,14 @@ class PcapngWriter:
         self.losses.update(section.format_only)
         self._section, self._section_at = section, self._output.position
         body = section.raw if section.raw is not None and section.layout == "pcapng" else section_body(section)
+        self._doubtful = section.changed and self._output.seekable
+        if section.changed and not self._output.seekable:  # nobody can go back to it
+            body = body[:8] + layout.UNKNOWN_LENGTH + body[layout.SECTION_OPTIONS_AT :]
         self._write_block(layout.SECTION_HEADER, body, section.byte_order)
 
     def _write_batch(self, batch: PacketBatch) -> None:
         self.packets += batch.rows
-        if batch.verbatim and batch.layout == "pcapng":
+        if batch.contiguous and batch.layout == "pcapng":
             begin, end = batch.span()
             with memoryview(batch.buffer) as view, view[begin:end] as records:
                 self._output.write(records)
@@ -93,9 +96,10 @@ class PcapngWriter:
         if batch.layout != "pcapng":
             self.losses.update(batch.format_only)
         output, row, big = self._output, 0, batch.section.byte_order == "big"
+        copy = batch.layout == "pcapng"
         while row < batch.rows:
             row, output.at, status = self._kernels.encode_pcapng(
-                batch.buffer, batch.columns, row, batch.rows, output.buffer, output.at, big
+                batch.buffer, batch.columns, row, batch.rows, output.buffer, output.at, big, copy
             )
             if status == FULL:
                 columns = batch.columns
@@ -103,22 +107,21 @@ class PcapngWriter:
 
 
 def section_body(section: Section) -> bytes:
-    """A Section Header Block's body: version 1.0, length unknown, the section's own options."""
+    """A Section Header Block's body: its version, or 1.0; length unknown; the section's own options."""
     order = section.byte_order
-    version = (1).to_bytes(2, order) + bytes(2)
-    stated = section.options if section.layout == "pcapng" else b""
-    return layout.BYTE_ORDER_MAGIC.to_bytes(4, order) + version + layout.UNKNOWN_LENGTH + stated
+    version = section.version if section.layout == "pcapng" else (1, 0)
+    numbers = version[0].to_bytes(2, order) + version[1].to_bytes(2, order)
+    return layout.BYTE_ORDER_MAGIC.to_bytes(4, order) + numbers + layout.UNKNOWN_LENGTH + section.options
 
 
 def interface_body(interface: Interface) -> bytes:
-    """An Interface Description Block's body from the fields of an interface that had no such block."""
+    """An Interface Description Block's body from the fields of an interface, and its options. What a pcap file's
+    interface says in its fields alone becomes options too."""
     order = interface.byte_order
     stated = []
-    if interface.ticks_per_second != MICROSECONDS:
+    if interface.layout != "pcapng" and interface.ticks_per_second != MICROSECONDS:
         stated.append((layout.IF_TSRESOL, bytes([tsresol_byte(interface.ticks_per_second)])))
-    if interface.fcs_length is not None:
+    if interface.layout != "pcapng" and interface.fcs_length is not None:
         stated.append((layout.IF_FCSLEN, bytes([interface.fcs_length])))
-    if interface.time_offset:
-        stated.append((layout.IF_TSOFFSET, interface.time_offset.to_bytes(8, order, signed=True)))
     fixed = interface.link_type.to_bytes(2, order) + bytes(2) + interface.snaplen.to_bytes(4, order)
-    return fixed + options.pack(stated, order)
+    return fixed + options.edited(interface.options, order, add=stated)

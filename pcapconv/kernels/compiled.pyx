@@ -41,6 +41,8 @@ cdef enum:
 
 cdef enum:
     SCALE = 6   # uint64 values per interface in a scale table
+    RANGE = 3   # uint64 values per interface in match
+    SHIFT = 2   # uint64 values per interface in shift_times
     TOTALS = 5  # uint64 values per interface in count_packets
 
 cdef enum:
@@ -286,7 +288,41 @@ def encode_pcap(buffer, columns, Py_ssize_t row, Py_ssize_t rows, out, Py_ssize_
     return row, at, status
 
 
-def encode_pcapng(buffer, columns, Py_ssize_t row, Py_ssize_t rows, out, Py_ssize_t at, bint big):
+def copy_records(buffer, columns, Py_ssize_t row, Py_ssize_t rows, out, Py_ssize_t at):
+    cdef const int64_t *record_at = <const int64_t *>column(columns, "record_at", "q", rows)
+    cdef const uint32_t *record_length = <const uint32_t *>column(columns, "record_length", "I", rows)
+    cdef uint32_t length
+    cdef int status = MORE
+    cdef bint outside = False
+    cdef Py_buffer view, room
+    PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
+    try:
+        PyObject_GetBuffer(out, &room, PyBUF_WRITABLE)
+        try:
+            if row < 0 or not 0 <= at <= room.len:
+                raise ValueError("the range lies outside the buffer")
+            with nogil:
+                while row < rows:
+                    length = record_length[row]
+                    if not inside(record_at[row], length, view.len):
+                        outside = True
+                        break
+                    if room.len - at < <int64_t>length:
+                        status = FULL
+                        break
+                    memcpy(<unsigned char *>room.buf + at, <const unsigned char *>view.buf + record_at[row], length)
+                    at += <Py_ssize_t>length
+                    row += 1
+        finally:
+            PyBuffer_Release(&room)
+    finally:
+        PyBuffer_Release(&view)
+    if outside:
+        raise ValueError(f"row {row} lies outside its buffer")
+    return row, at, status
+
+
+def encode_pcapng(buffer, columns, Py_ssize_t row, Py_ssize_t rows, out, Py_ssize_t at, bint big, bint copy):
     cdef const int64_t *data_at = <const int64_t *>column(columns, "data_at", "q", rows)
     cdef const uint8_t *record_type = <const uint8_t *>column(columns, "record_type", "B", rows)
     cdef const uint32_t *captured_length = <const uint32_t *>column(columns, "captured_length", "I", rows)
@@ -295,7 +331,9 @@ def encode_pcapng(buffer, columns, Py_ssize_t row, Py_ssize_t rows, out, Py_ssiz
     cdef const uint32_t *interface = <const uint32_t *>column(columns, "interface", "I", rows)
     cdef const int64_t *options_at = <const int64_t *>column(columns, "options_at", "q", rows)
     cdef const uint32_t *options_length = <const uint32_t *>column(columns, "options_length", "I", rows)
-    cdef uint32_t captured, options
+    cdef const int64_t *record_at = <const int64_t *>column(columns, "record_at", "q", rows)
+    cdef const uint32_t *record_length = <const uint32_t *>column(columns, "record_length", "I", rows)
+    cdef uint32_t captured, options, header
     cdef uint64_t total, padded
     cdef int status = MORE
     cdef bint outside = False
@@ -311,10 +349,23 @@ def encode_pcapng(buffer, columns, Py_ssize_t row, Py_ssize_t rows, out, Py_ssiz
             data = <const unsigned char *>view.buf
             with nogil:
                 while row < rows:
+                    if copy and record_length[row]:
+                        total = record_length[row]
+                        if not inside(record_at[row], <uint32_t>total, view.len):
+                            outside = True
+                            break
+                        if room.len - at < <int64_t>total:
+                            status = FULL
+                            break
+                        memcpy(<unsigned char *>room.buf + at, data + record_at[row], total)
+                        at += <Py_ssize_t>total
+                        row += 1
+                        continue
                     captured = captured_length[row]
-                    options = options_length[row]
+                    header = 12 if record_type[row] == SIMPLE else 28
+                    options = 0 if record_type[row] == SIMPLE else options_length[row]
                     padded = (<uint64_t>captured + 3) & ~<uint64_t>3
-                    total = 32 + padded + options
+                    total = header + 4 + padded + options
                     if (
                         not inside(data_at[row], captured, view.len)
                         or options & 3 or total > 0xFFFFFFFFu
@@ -328,18 +379,22 @@ def encode_pcapng(buffer, columns, Py_ssize_t row, Py_ssize_t rows, out, Py_ssiz
                         outside = True
                         break
                     target = <unsigned char *>room.buf + at
-                    store32(target, ENHANCED, big)
                     store32(target + 4, <uint32_t>total, big)
-                    store32(target + 8, interface[row], big)
-                    store32(target + 12, <uint32_t>(ticks[row] >> 32), big)
-                    store32(target + 16, <uint32_t>ticks[row], big)
-                    store32(target + 20, captured, big)
-                    store32(target + 24, original_length[row], big)
+                    if record_type[row] == SIMPLE:
+                        store32(target, SIMPLE, big)
+                        store32(target + 8, original_length[row], big)
+                    else:
+                        store32(target, ENHANCED, big)
+                        store32(target + 8, interface[row], big)
+                        store32(target + 12, <uint32_t>(ticks[row] >> 32), big)
+                        store32(target + 16, <uint32_t>ticks[row], big)
+                        store32(target + 20, captured, big)
+                        store32(target + 24, original_length[row], big)
                     if captured & 3:
-                        memset(target + 28 + padded - 4, 0, 4)
-                    memcpy(target + 28, data + data_at[row], captured)
+                        memset(target + header + padded - 4, 0, 4)
+                    memcpy(target + header, data + data_at[row], captured)
                     if options:
-                        memcpy(target + 28 + padded, data + options_at[row], options)
+                        memcpy(target + header + padded, data + options_at[row], options)
                     store32(target + total - 4, <uint32_t>total, big)
                     at += <Py_ssize_t>total
                     row += 1
@@ -350,6 +405,152 @@ def encode_pcapng(buffer, columns, Py_ssize_t row, Py_ssize_t rows, out, Py_ssiz
     if outside:
         raise ValueError(f"row {row} lies outside its buffer, or its block would be longer than 4 GiB")
     return row, at, status
+
+
+def match(columns, Py_ssize_t rows, array.array ranges, mask):
+    cdef const uint8_t *record_type = <const uint8_t *>column(columns, "record_type", "B", rows)
+    cdef const uint64_t *ticks = <const uint64_t *>column(columns, "ticks", "Q", rows)
+    cdef const uint32_t *interface = <const uint32_t *>column(columns, "interface", "I", rows)
+    cdef uint64_t interfaces = len(ranges) // RANGE
+    cdef const uint64_t *limits = table(ranges, 0)
+    cdef const uint64_t *mine
+    cdef unsigned char *chosen
+    cdef Py_ssize_t row = 0, left = 0
+    cdef bint outside = False
+    cdef Py_buffer room
+    PyObject_GetBuffer(mask, &room, PyBUF_WRITABLE)
+    try:
+        if room.len < rows:
+            raise ValueError(f"a mask of fewer than {rows} rows")
+        chosen = <unsigned char *>room.buf
+        with nogil:
+            while row < rows:
+                if interface[row] >= interfaces:
+                    outside = True
+                    break
+                mine = limits + <uint64_t>interface[row] * RANGE
+                if record_type[row] == SIMPLE:
+                    if not mine[2]:
+                        chosen[row] = 0
+                elif ticks[row] < mine[0] or ticks[row] > mine[1]:
+                    chosen[row] = 0
+                left += chosen[row] != 0
+                row += 1
+    finally:
+        PyBuffer_Release(&room)
+    if outside:
+        raise ValueError(f"row {row} names an interface that is not there")
+    return left
+
+
+def take(columns, Py_ssize_t rows, mask, into):
+    cdef const int64_t *record_at = <const int64_t *>column(columns, "record_at", "q", rows)
+    cdef const uint32_t *record_length = <const uint32_t *>column(columns, "record_length", "I", rows)
+    cdef const uint8_t *record_type = <const uint8_t *>column(columns, "record_type", "B", rows)
+    cdef const int64_t *data_at = <const int64_t *>column(columns, "data_at", "q", rows)
+    cdef const uint32_t *captured_length = <const uint32_t *>column(columns, "captured_length", "I", rows)
+    cdef const uint32_t *original_length = <const uint32_t *>column(columns, "original_length", "I", rows)
+    cdef const uint64_t *ticks = <const uint64_t *>column(columns, "ticks", "Q", rows)
+    cdef const uint32_t *interface = <const uint32_t *>column(columns, "interface", "I", rows)
+    cdef const int64_t *options_at = <const int64_t *>column(columns, "options_at", "q", rows)
+    cdef const uint32_t *options_length = <const uint32_t *>column(columns, "options_length", "I", rows)
+    cdef Py_ssize_t room = len(into.ticks)
+    cdef int64_t *to_record_at = <int64_t *>column(into, "record_at", "q", room)
+    cdef uint32_t *to_record_length = <uint32_t *>column(into, "record_length", "I", room)
+    cdef uint8_t *to_record_type = <uint8_t *>column(into, "record_type", "B", room)
+    cdef int64_t *to_data_at = <int64_t *>column(into, "data_at", "q", room)
+    cdef uint32_t *to_captured_length = <uint32_t *>column(into, "captured_length", "I", room)
+    cdef uint32_t *to_original_length = <uint32_t *>column(into, "original_length", "I", room)
+    cdef uint64_t *to_ticks = <uint64_t *>column(into, "ticks", "Q", room)
+    cdef uint32_t *to_interface = <uint32_t *>column(into, "interface", "I", room)
+    cdef int64_t *to_options_at = <int64_t *>column(into, "options_at", "q", room)
+    cdef uint32_t *to_options_length = <uint32_t *>column(into, "options_length", "I", room)
+    cdef const unsigned char *chosen
+    cdef Py_ssize_t row, taken = 0
+    cdef Py_buffer view
+    PyObject_GetBuffer(mask, &view, PyBUF_SIMPLE)
+    try:
+        if view.len < rows:
+            raise ValueError(f"a mask of fewer than {rows} rows")
+        chosen = <const unsigned char *>view.buf
+        with nogil:
+            for row in range(rows):
+                taken += chosen[row] != 0
+        if taken > room:
+            raise ValueError(f"columns with room for {room} of {taken} rows")
+        taken = 0
+        with nogil:
+            for row in range(rows):
+                if not chosen[row]:
+                    continue
+                to_record_at[taken] = record_at[row]
+                to_record_length[taken] = record_length[row]
+                to_record_type[taken] = record_type[row]
+                to_data_at[taken] = data_at[row]
+                to_captured_length[taken] = captured_length[row]
+                to_original_length[taken] = original_length[row]
+                to_ticks[taken] = ticks[row]
+                to_interface[taken] = interface[row]
+                to_options_at[taken] = options_at[row]
+                to_options_length[taken] = options_length[row]
+                taken += 1
+    finally:
+        PyBuffer_Release(&view)
+    return taken
+
+
+def cut_packets(columns, Py_ssize_t rows, uint32_t front, uint32_t end, uint32_t snaplen):
+    cdef uint32_t *record_length = <uint32_t *>column(columns, "record_length", "I", rows)
+    cdef int64_t *data_at = <int64_t *>column(columns, "data_at", "q", rows)
+    cdef uint32_t *captured_length = <uint32_t *>column(columns, "captured_length", "I", rows)
+    cdef uint32_t captured, off, left
+    cdef Py_ssize_t row, changed = 0
+    with nogil:
+        for row in range(rows):
+            captured = captured_length[row]
+            off = front if front < captured else captured
+            left = captured - off
+            left = left - end if left > end else 0
+            if left > snaplen:
+                left = snaplen
+            if left != captured:
+                data_at[row] += off
+                captured_length[row] = left
+                record_length[row] = 0
+                changed += 1
+    return changed
+
+
+def shift_times(columns, Py_ssize_t rows, array.array shifts):
+    cdef uint32_t *record_length = <uint32_t *>column(columns, "record_length", "I", rows)
+    cdef const uint8_t *record_type = <const uint8_t *>column(columns, "record_type", "B", rows)
+    cdef uint64_t *ticks = <uint64_t *>column(columns, "ticks", "Q", rows)
+    cdef const uint32_t *interface = <const uint32_t *>column(columns, "interface", "I", rows)
+    cdef uint64_t interfaces = len(shifts) // SHIFT
+    cdef const uint64_t *deltas = table(shifts, 0)
+    cdef const uint64_t *mine
+    cdef Py_ssize_t row = 0
+    cdef bint outside = False
+    with nogil:
+        while row < rows:
+            if interface[row] >= interfaces:
+                outside = True
+                break
+            mine = deltas + <uint64_t>interface[row] * SHIFT
+            if record_type[row] != SIMPLE:
+                if mine[1]:
+                    if ticks[row] < mine[0]:
+                        break
+                    ticks[row] -= mine[0]
+                else:
+                    if ticks[row] > <uint64_t>0xFFFFFFFFFFFFFFFFu - mine[0]:
+                        break
+                    ticks[row] += mine[0]
+                record_length[row] = 0
+            row += 1
+    if outside:
+        raise ValueError(f"row {row} names an interface that is not there")
+    return row
 
 
 def count_packets(columns, Py_ssize_t rows, array.array totals, array.array types):

@@ -15,7 +15,7 @@ Block", and "Packet Block (obsolete)".
 from __future__ import annotations
 
 from array import array
-from itertools import repeat
+from itertools import compress, repeat
 from struct import Struct, unpack
 from sys import byteorder
 from typing import TYPE_CHECKING
@@ -36,12 +36,15 @@ SCALE = 6  # values for each interface in a scale table: see `encode_pcap`
 UNREADABLE = 65536  # in `count_options`: option lists that cannot be read to their end
 DROPS = 65537  # in `count_options`: obsolete Packet Blocks that state a drop count
 OPTION_COUNTS = 65538  # values in `count_options`
+RANGE = 3  # values for each interface in a table for `match`
+SHIFT = 2  # values for each interface in a table for `shift_times`
 TOTALS = 5  # values for each interface in `count_packets`
 
 _SIMPLE, _OBSOLETE, _ENHANCED = 3, 2, 6
 _SHORTEST = {_SIMPLE: 16, _OBSOLETE: 32}
 _RECORD = {True: Struct(">IIII"), False: Struct("<IIII")}
 _PACKET = {True: Struct(">IIIIIII"), False: Struct("<IIIIIII")}
+_TRIPLE = {True: Struct(">III"), False: Struct("<III")}
 _PAIR = {True: Struct(">II"), False: Struct("<II")}
 _WORD = {True: Struct(">I"), False: Struct("<I")}
 _ENTRY = {True: Struct(">HH"), False: Struct("<HH")}
@@ -346,12 +349,36 @@ def _plain_records(
     return b"".join(pieces)
 
 
+def copy_records(
+    buffer: bytes | bytearray, columns: Columns, row: int, rows: int, out: bytearray, at: int
+) -> tuple[int, int, int]:
+    """Copy the records of the rows from `row` on into `out` from `at` on.
+
+    Returns (next row, next place in `out`, MORE when all are done or FULL).
+    """
+    size, room = len(buffer), len(out)
+    if row < 0 or not 0 <= at <= room:
+        raise ValueError("the range lies outside the buffer")
+    _check(columns, rows)
+    for record_at, length in zip(columns.record_at[row:rows], columns.record_length[row:rows]):
+        if record_at < 0 or record_at > size - length:
+            raise ValueError(f"row {row} lies outside its buffer")
+        if at + length > room:
+            return row, at, FULL
+        out[at : at + length] = buffer[record_at : record_at + length]
+        at += length
+        row += 1
+    return row, at, MORE
+
+
 def encode_pcapng(
-    buffer: bytes | bytearray, columns: Columns, row: int, rows: int, out: bytearray, at: int, big: bool
+    buffer: bytes | bytearray, columns: Columns, row: int, rows: int, out: bytearray, at: int, big: bool, copy: bool
 ) -> tuple[int, int, int]:
     """Write the rows from `row` on as Enhanced Packet Blocks into `out` from `at` on, with their options.
 
-    Returns (next row, next place in `out`, MORE when all are done or FULL).
+    Simple Packets, which have no time, stay Simple Packet Blocks. With `copy`, rows that still have their record
+    (`record_length` is not 0) are copied as they are. Returns (next row, next place in `out`, MORE when all are done or
+    FULL).
     """
     room = len(out)
     if row < 0 or not 0 <= at <= room:
@@ -361,9 +388,9 @@ def encode_pcapng(
     tails = _Tails(big)
     while row < rows and status == MORE:
         group = min(rows, row + _GROUP)
-        blocks = _plain_blocks(buffer, columns, row, group, big, tails)
+        blocks = None if copy else _plain_blocks(buffer, columns, row, group, big, tails)
         if blocks is None or at + len(blocks) > room:
-            row, at, status = _encode_pcapng(buffer, columns, row, group, out, at, big)
+            row, at, status = _encode_pcapng(buffer, columns, row, group, out, at, big, copy)
             continue
         out[at : at + len(blocks)] = blocks
         row, at = group, at + len(blocks)
@@ -371,12 +398,26 @@ def encode_pcapng(
 
 
 def _encode_pcapng(
-    buffer: bytes | bytearray, columns: Columns, row: int, rows: int, out: bytearray, at: int, big: bool
+    buffer: bytes | bytearray, columns: Columns, row: int, rows: int, out: bytearray, at: int, big: bool, copy: bool
 ) -> tuple[int, int, int]:
     """`encode_pcapng` for a group of rows, whatever they are."""
     size, room = len(buffer), len(out)
-    pack, word = _PACKET[big].pack, _WORD[big].pack
-    for data_at, captured, original, ticks, interface, options_at, options in zip(
+    pack, pack_simple, word = _PACKET[big].pack, _TRIPLE[big].pack, _WORD[big].pack
+    for (
+        record_at,
+        record_length,
+        record_type,
+        data_at,
+        captured,
+        original,
+        ticks,
+        interface,
+        options_at,
+        options,
+    ) in zip(
+        columns.record_at[row:rows],
+        columns.record_length[row:rows],
+        columns.record_type[row:rows],
         columns.data_at[row:rows],
         columns.captured_length[row:rows],
         columns.original_length[row:rows],
@@ -385,17 +426,28 @@ def _encode_pcapng(
         columns.options_at[row:rows],
         columns.options_length[row:rows],
     ):
-        total = 32 + (captured + 3 & ~3) + options
-        sound = 0 <= data_at <= size - captured and not options & 3 and total <= _LONGEST
+        if copy and record_length:
+            total, sound, options = record_length, 0 <= record_at <= size - record_length, 0
+        elif record_type == _SIMPLE:
+            total, options = 16 + (captured + 3 & ~3), 0
+            sound = 0 <= data_at <= size - captured and total <= _LONGEST
+        else:
+            total = 32 + (captured + 3 & ~3) + options
+            sound = 0 <= data_at <= size - captured and not options & 3 and total <= _LONGEST
         if sound and at + total > room:
             return row, at, FULL
         if not sound or (options and not 0 <= options_at <= size - options):
             raise ValueError(f"row {row} lies outside its buffer, or its block would be longer than 4 GiB")
-        block = pack(_ENHANCED, total, interface, ticks >> 32, ticks & _LONGEST, captured, original)
-        block += buffer[data_at : data_at + captured] + bytes(-captured & 3)
-        if options:
-            block += buffer[options_at : options_at + options]
-        out[at : at + total] = block + word(total)
+        if copy and record_length:
+            block = buffer[record_at : record_at + record_length]
+        else:
+            if record_type == _SIMPLE:
+                block = pack_simple(_SIMPLE, total, original)
+            else:
+                block = pack(_ENHANCED, total, interface, ticks >> 32, ticks & _LONGEST, captured, original)
+            block += buffer[data_at : data_at + captured] + bytes(-captured & 3)
+            block += buffer[options_at : options_at + options] + word(total)
+        out[at : at + total] = block
         at += total
         row += 1
     return row, at, MORE
@@ -415,11 +467,13 @@ class _Tails(dict[int, bytes]):
 def _plain_blocks(
     buffer: bytes | bytearray, columns: Columns, row: int, rows: int, big: bool, tails: _Tails
 ) -> bytes | None:
-    """The blocks of rows without options; None where one has some, or where anything is wrong with one."""
+    """The blocks of rows without options; None where one has some or is a Simple Packet, or where anything is wrong."""
     count = rows - row
     captured = columns.captured_length[row:rows]
     packets = _slices(buffer, columns, row, rows)
     if packets is None or max(captured) > _LONGEST - 35 or any(columns.options_length[row:rows]):
+        return None
+    if _SIMPLE in columns.record_type[row:rows].tobytes():
         return None
     each = _ones(count)
     low, high = _halves(columns.ticks[row:rows])
@@ -454,6 +508,79 @@ def _headers(words: array[int], rows: int, big: bool) -> tuple[bytes, ...]:
     if big != (byteorder == "big"):
         words.byteswap()
     return unpack(f"{4 * len(words) // rows}s" * rows, words)
+
+
+def match(columns: Columns, rows: int, table: array[int], mask: bytearray) -> int:
+    """Set the `mask` of each row to 0 whose time lies outside its interface's range; return how many are still not 0.
+
+    `table` holds for each interface: the lowest ticks, the highest ticks, and whether packets without a time stay.
+    """
+    _check(columns, rows)
+    if len(mask) < rows:
+        raise ValueError(f"a mask of fewer than {rows} rows")
+    interfaces = len(table) // RANGE
+    lowest, highest, timeless = table[0::RANGE], table[1::RANGE], table[2::RANGE]
+    for row, (record_type, ticks, interface) in enumerate(
+        zip(columns.record_type[:rows], columns.ticks[:rows], columns.interface[:rows])
+    ):
+        if interface >= interfaces:
+            raise ValueError(f"row {row} names an interface that is not there")
+        if not (timeless[interface] if record_type == _SIMPLE else lowest[interface] <= ticks <= highest[interface]):
+            mask[row] = 0
+    return rows - mask[:rows].count(0)
+
+
+def take(columns: Columns, rows: int, mask: bytearray, into: Columns) -> int:
+    """Copy the rows whose `mask` is not 0 to the beginning of `into`, which may be `columns`; return how many."""
+    _check(columns, rows)
+    if len(mask) < rows:
+        raise ValueError(f"a mask of fewer than {rows} rows")
+    chosen = mask[:rows]
+    taken = rows - chosen.count(0)
+    _check(into, taken)
+    for name, typecode in columns.TYPECODES.items():
+        getattr(into, name)[:taken] = array(typecode, compress(getattr(columns, name)[:rows], chosen))
+    return taken
+
+
+def cut_packets(columns: Columns, rows: int, front: int, end: int, snaplen: int) -> int:
+    """Take `front` bytes off each packet's beginning and `end` bytes off its end, as far as it has them, and leave at
+    most `snaplen` of them. A row that changes has no record any more (`record_length` 0). Returns how many changed."""
+    _check(columns, rows)
+    changed = 0
+    for row, captured in enumerate(columns.captured_length[:rows]):
+        off = min(front, captured)
+        left = min(max(0, captured - off - end), snaplen)
+        if left != captured:
+            columns.data_at[row] += off
+            columns.captured_length[row] = left
+            columns.record_length[row] = 0
+            changed += 1
+    return changed
+
+
+def shift_times(columns: Columns, rows: int, table: array[int]) -> int:
+    """Shift each row's ticks, which then has no record any more; packets without a time stay.
+
+    `table` holds for each interface: the ticks to add, or to take away where its second value is 1. Returns the first
+    row whose ticks would leave 64 bits, where it stops; `rows` when all are done.
+    """
+    _check(columns, rows)
+    interfaces = len(table) // SHIFT
+    deltas = [-ticks if down else ticks for ticks, down in zip(table[0::SHIFT], table[1::SHIFT])]
+    for row, (record_type, ticks, interface) in enumerate(
+        zip(columns.record_type[:rows], columns.ticks[:rows], columns.interface[:rows])
+    ):
+        if interface >= interfaces:
+            raise ValueError(f"row {row} names an interface that is not there")
+        if record_type == _SIMPLE:
+            continue
+        shifted = ticks + deltas[interface]
+        if not 0 <= shifted < 2**64:
+            return row
+        columns.ticks[row] = shifted
+        columns.record_length[row] = 0
+    return rows
 
 
 def count_packets(columns: Columns, rows: int, totals: array[int], types: array[int]) -> None:

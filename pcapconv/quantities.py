@@ -1,0 +1,313 @@
+"""What people write for times, lengths of time, sizes, packet numbers and names: parsed exactly, refused in one
+sentence that shows the right form.
+
+Strategy: a pattern admits a text whole, and only then are its digits read, as integers or a `Fraction`; no float comes
+near, and no number has more than 60 digits. `option` is what the message begins with (`--after`). The user's text goes
+into the message as it is; who shows the message escapes it. Whatever does not fit is a UsageError, on any text.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from pcapconv.errors import UsageError
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+_MOST_DIGITS = 60
+_NUMBER = rf"[0-9]{{1,{_MOST_DIGITS}}}(?:\.[0-9]{{1,{_MOST_DIGITS}}})?"
+
+_UNITS = {  # in nanoseconds; the micro sign has two code points, and keyboards differ
+    "d": 86_400 * 10**9,
+    "h": 3_600 * 10**9,
+    "ms": 10**6,
+    "m": 60 * 10**9,
+    "s": 10**9,
+    "us": 10**3,
+    "\u00b5s": 10**3,
+    "\u03bcs": 10**3,
+    "ns": 1,
+}
+_LENGTH = rf"({_NUMBER})({'|'.join(_UNITS)})"
+
+_DATE = r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-W[0-9]{2}(?:-[0-9])?|[0-9]{4}W[0-9]{2,3})"
+_MINUTES = r"[0-5][0-9]"
+_SECONDS = rf"(?P<second>[0-5][0-9]|60)(?:[.,](?P<fraction>[0-9]{{1,{_MOST_DIGITS}}}))?"
+_HOUR = r"(?:[01][0-9]|2[0-3])"
+_CLOCK = rf"(?P<hour>{_HOUR})(?:(?P<colon>:?)(?P<minute>{_MINUTES})(?:(?P=colon){_SECONDS})?)?"
+_ZONE = rf"(?P<zone>[Zz]|(?P<sign>[+-])(?P<east>{_HOUR})(?::?(?P<east_minute>{_MINUTES}))?)?"
+_DATE_TIME = rf"{_DATE}(?:[Tt ]{_CLOCK}{_ZONE})?"
+
+_MOMENT_FORMS = "2024-05-01T12:00:00Z, 1714564800.25 or +1h30m"
+_SIZE_FORMS = "100MB, 64MiB or 1000"
+_RANGE_FORMS = "1-100,250,900-"
+_LAST_LINK_TYPE = 65535
+
+
+class Moment(NamedTuple):
+    """An instant, exactly: `seconds` since 1970-01-01 UTC, or since the capture's first packet if `relative`."""
+
+    seconds: Fraction
+    relative: bool
+
+
+def moment(option: str, text: str) -> Moment:
+    """The instant that the text names.
+
+    It is an ISO 8601 date or date and time, extended or compact, in UTC unless it states a zone (`2024-05-01`,
+    `2024-05-01 12:00`, `20240501T120000.5+0200`); seconds since 1970 (`-1.5`); or `+` and what `duration` takes, from
+    the capture's first packet (`+1h30m`). Fractions have up to 60 digits, and all of them count. Leap seconds are
+    refused, as captures have no number for them, and so are eight digits that may be a date or seconds.
+
+    Raises UsageError.
+    """
+    import re
+    from fractions import Fraction
+
+    if text.startswith("+"):
+        length = _length(text[1:])
+        if length is None:
+            raise _refusal(option, text, "not a time", _MOMENT_FORMS)
+        return Moment(length, True)
+    if re.fullmatch(rf"-?{_NUMBER}", text):
+        if re.fullmatch("(?:19|20)[0-9]{6}", text) and _midnight(text) is not None:
+            dashed = f"{text[:4]}-{text[4:6]}-{text[6:]}"
+            raise _refusal(option, text, "either a date or seconds since 1970", f"{dashed} or {text}.0")
+        return Moment(Fraction(text), False)
+    match = re.fullmatch(_DATE_TIME, text)
+    midnight = match and _midnight(match["date"])
+    if match is None or midnight is None:
+        if _length(text) is not None:
+            raise _refusal(option, text, "a length of time", f"+{text} for so long after the first packet")
+        raise _refusal(option, text, "not a time", _MOMENT_FORMS)
+    if match["second"] == "60":
+        before = f"{text[: match.start('second')]}59{text[match.end('second') :]}"
+        raise _refusal(option, text, "captures have no leap seconds", f"{before} or the second after it")
+    seconds = midnight + _clock(match["hour"], match["minute"]) + int(match["second"] or 0)
+    east = _clock(match["east"], match["east_minute"])
+    seconds -= -east if match["sign"] == "-" else east
+    return Moment(seconds + Fraction(f"0.{match['fraction'] or 0}"), False)
+
+
+def duration(option: str, text: str, *, signed: bool = False, positive: bool = False) -> Fraction:
+    """The length of time in seconds.
+
+    It is numbers with the units d, h, m, s, ms, us (or µs) and ns, from large to small and none twice (`1h30m`,
+    `1.5s`), or a plain number of seconds (`0.25`). `signed` allows a `+` or `-` before it; `positive` refuses 0 and
+    what is below.
+
+    Raises UsageError.
+    """
+    forms = "+1.5s, -250ms or 1h30m" if signed and not positive else "90s, 1h30m or 250ms"
+    sign = text[:1] if text[:1] in ("+", "-") else ""
+    length = _length(text.removeprefix(sign))
+    if length is None:
+        ordered = _in_order(text.removeprefix(sign))
+        if ordered:
+            form = sign + ordered if signed else ordered
+            raise _refusal(option, text, "units go from large to small, none twice", form)
+        raise _refusal(option, text, "not a length of time", forms)
+    if sign and not signed:
+        raise _refusal(option, text, "this length of time has no sign", text[1:])
+    if sign == "-":
+        length = -length
+    if positive and length <= 0:
+        raise _refusal(option, text, "must be more than 0", forms)
+    return length
+
+
+def size(option: str, text: str) -> int:
+    """The size in bytes, more than 0.
+
+    It is a number, alone or with a unit in any case: kB, MB, GB and TB, also without the B, are powers of 1000; KiB,
+    MiB, GiB and TiB are powers of 1024. A decimal fraction is fine where whole bytes come out (`1.5MiB`).
+
+    Raises UsageError.
+    """
+    import re
+    from fractions import Fraction
+
+    match = re.fullmatch(rf"({_NUMBER})(?:([kmgt])(i?))?b?", text, re.ASCII | re.IGNORECASE)
+    if match is None:
+        raise _refusal(option, text, "not a size", _SIZE_FORMS)
+    number, prefix, binary = match.groups(default="")
+    exponent = " kmgt".index(prefix.lower() or " ")
+    exact = Fraction(number) * (1024 if binary else 1000) ** int(exponent)
+    if exact.denominator != 1:
+        raise _refusal(option, text, "not a whole number of bytes", _SIZE_FORMS)
+    if not exact:
+        raise _refusal(option, text, "a size is more than 0", _SIZE_FORMS)
+    return exact.numerator
+
+
+def count(option: str, value: int | str, *, least: int = 1) -> int:
+    """The whole number, given as such or as decimal digits, that is `least` or more.
+
+    Raises UsageError.
+    """
+    form = f"a whole number from {least}"
+    if isinstance(value, str):
+        if not _is_number(value.removeprefix("-")):
+            raise _refusal(option, value, "not a whole number", form)
+        number = int(value)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        number = value
+        if abs(number) >= 10**_MOST_DIGITS:  # thousands of digits cannot even be shown
+            raise UsageError(f"{option}: a number of more than {_MOST_DIGITS} digits; write {form}")
+    else:
+        raise UsageError(f"{option} {value!r:.80}: not a whole number; write {form}")
+    if number < least:
+        raise _refusal(option, str(value), "too small", form)
+    return number
+
+
+def number_ranges(option: str, text: str) -> list[tuple[int, int | None]]:
+    """The ranges of packet numbers, (first, last), both included; last is None where the range is open.
+
+    The text is numbers and ranges with commas between them (`1-100,250,900-`), in any order. Packets count from 1.
+    The result is sorted, and ranges that overlap or adjoin have become one, so that only the last can be open.
+
+    Raises UsageError, which names the range at fault.
+    """
+    merged: list[tuple[int, int | None]] = []
+    for first, last in sorted((_range(option, text, each) for each in text.split(",")), key=lambda each: each[0]):
+        if merged:
+            start, end = merged[-1]
+            if end is None:
+                break
+            if first <= end + 1:
+                merged[-1] = start, None if last is None else max(end, last)
+                continue
+        merged.append((first, last))
+    return merged
+
+
+def interface_place(option: str, text: str) -> tuple[int | None, int] | None:
+    """An interface by its place, as (section, interface id): `1:2` is (1, 2), and `2` is (None, 2).
+
+    None for any other text, which is then an interface's name. Raises UsageError for a number nobody can mean.
+    """
+    section, colon, interface = text.rpartition(":")
+    digits = section + interface if colon else interface
+    if not interface or (colon and not section) or not (digits.isascii() and digits.isdecimal()):
+        return None
+    if not _is_number(interface) or (colon and not _is_number(section)):
+        raise _refusal(option, text, "not an interface", "2, 1:2 or its name")
+    return int(section) if colon else None, int(interface)
+
+
+def link_type(option: str, text: str) -> int:
+    """The number of a link type, given as such (0 to 65535) or by its name at tcpdump.org, in any case and with or
+    without `LINKTYPE_`.
+
+    Raises UsageError, which shows the names that come close.
+    """
+    from pcapconv.formats.link_types import _names
+
+    forms = f"ETHERNET, RAW or a number from 0 to {_LAST_LINK_TYPE}"
+    if text.isascii() and text.isdecimal():
+        if not _is_number(text) or int(text) > _LAST_LINK_TYPE:
+            raise _refusal(option, text, f"link types go up to {_LAST_LINK_TYPE}", forms)
+        return int(text)
+    numbers = {name: number for number, name in _names().items()}
+    name = text.upper().removeprefix("LINKTYPE_")
+    if text.isascii() and name in numbers:
+        return numbers[name]
+
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, numbers)
+    if close:
+        forms = f"{', '.join(close)} or a number from 0 to {_LAST_LINK_TYPE}"
+    raise _refusal(option, text, "no link type has this name", forms)
+
+
+def key_value(option: str, text: str, keys: tuple[str, ...]) -> tuple[str, str, str]:
+    """(ID, KEY, VALUE) of `ID.KEY=VALUE`, where KEY is one of `keys`.
+
+    The first `=` ends the key, and the last `.` before it ends the ID, which may thus hold `:` and `.` (`1:0`,
+    `eth0.100`). VALUE is all that follows and may be empty.
+
+    Raises UsageError, which lists the keys.
+    """
+    place, equals, value = text.partition("=")
+    identity, _, key = place.rpartition(".")
+    if equals and identity and key in keys:
+        return identity, key, value
+    fact = f"the key is one of {', '.join(keys)}" if equals and identity else "not ID.KEY=VALUE"
+    forms = " or ".join(f"{identity or 0}.{each}=VALUE" for each in keys)
+    raise _refusal(option, text, fact, forms, numeric=False)
+
+
+def _refusal(option: str, text: str, fact: str, forms: str, *, numeric: bool = True) -> UsageError:
+    import re
+
+    if numeric and re.search(f"[0-9]{{{_MOST_DIGITS + 1}}}", text):
+        fact = f"a number of more than {_MOST_DIGITS} digits"
+    return UsageError(f"{option} {text}: {fact}; write {forms}" if text else f"{option}: {fact}; write {forms}")
+
+
+def _is_number(text: str) -> bool:
+    return 0 < len(text) <= _MOST_DIGITS and text.isascii() and text.isdecimal()
+
+
+def _length(text: str) -> Fraction | None:
+    """The seconds of an unsigned length of time, None where it is none."""
+    import re
+    from fractions import Fraction
+
+    if re.fullmatch(_NUMBER, text):
+        return Fraction(text)
+    if not re.fullmatch(f"(?:{_LENGTH})+", text):
+        return None
+    parts = re.findall(_LENGTH, text)
+    units = [_UNITS[unit] for _, unit in parts]
+    if any(unit <= after for unit, after in pairwise(units)):
+        return None
+    return sum((Fraction(number) * unit for (number, _), unit in zip(parts, units)), Fraction()) / 10**9
+
+
+def _in_order(text: str) -> str:
+    """A length of time with its units put in order; nothing if it is no length of time, or some unit occurs twice."""
+    import re
+
+    if not re.fullmatch(f"(?:{_LENGTH})+", text):
+        return ""
+    parts = sorted(re.findall(_LENGTH, text), key=lambda part: -_UNITS[part[1]])
+    ordered = "".join(number + unit for number, unit in parts)
+    return ordered if _length(ordered) is not None else ""
+
+
+def _midnight(text: str) -> int | None:
+    """Seconds from 1970 to the start of the ISO 8601 date, None where the calendar has no such day."""
+    from datetime import date
+
+    try:
+        return (date.fromisoformat(text) - date(1970, 1, 1)).days * 86_400
+    except ValueError:
+        return None
+
+
+def _clock(hours: str | None, minutes: str | None) -> int:
+    return int(hours or 0) * 3_600 + int(minutes or 0) * 60
+
+
+def _range(option: str, text: str, part: str) -> tuple[int, int | None]:
+    first, dash, last = part.partition("-")
+    if not part:
+        raise _refusal(option, text, "a packet number is missing", _RANGE_FORMS)
+    if dash and not first and _is_number(last) and int(last):
+        raise _refusal(option, part, "a range names its first packet", f"1-{int(last)}")
+    if not _is_number(first) or (last and not _is_number(last)):
+        raise _refusal(option, part, "not a packet number or a range of them", _RANGE_FORMS)
+    start = int(first)
+    end = int(last) if last else None if dash else start
+    if start and (end is None or start <= end):
+        return start, end
+    if not dash or end is None:
+        raise _refusal(option, part, "packets count from 1", f"1{dash}")
+    low, high = sorted((max(start, 1), max(end, 1)))
+    fact = "the range runs backwards" if start and end else "packets count from 1"
+    raise _refusal(option, part, fact, f"{low}-{high}")

@@ -1,0 +1,46 @@
+"""Rows of a batch: some of them, or with other options."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from itertools import compress
+
+from pcapconv.kernels import choose
+from pcapconv.model import Columns, PacketBatch
+
+OBSOLETE_PACKET = 2
+
+
+def take(batch: PacketBatch, mask: bytearray, into: Columns) -> PacketBatch | None:
+    """The rows whose `mask` is 1, as a batch that is valid as long as this one; None for no row at all.
+
+    Columns of rows that do not follow each other go to `into`, which needs room for them.
+    """
+    kept = batch.rows - mask.count(0, 0, batch.rows)
+    if kept == batch.rows:
+        return batch
+    if not kept:
+        return None
+    first, last = mask.find(1, 0, batch.rows), mask.rfind(1, 0, batch.rows)
+    if last - first + 1 == kept:
+        return batch.part(first, last + 1)
+    choose().take(batch.columns, batch.rows, mask, into)
+    numbers = range(batch.first_number, batch.first_number + batch.rows) if batch.numbers is None else batch.numbers
+    twin = batch.with_columns(into, kept, batch.first_number, array("Q", compress(numbers, mask)))
+    twin.contiguous = False
+    return twin
+
+
+def with_options(batch: PacketBatch, changed: Mapping[int, bytes]) -> None:
+    """Give rows other options, raw: the batch gets a buffer with these at its end, and the rows have no record any
+    more."""
+    if not changed:
+        return
+    columns, at = batch.columns, len(batch.buffer)
+    for row, raw in changed.items():
+        columns.options_at[row], columns.options_length[row] = at, len(raw)
+        columns.record_length[row] = 0
+        at += len(raw)
+    batch.buffer = b"".join([batch.buffer, *changed.values()])
+    batch.contiguous = False
