@@ -66,9 +66,14 @@ def make_packet(size: int, number: int, rng: random.Random) -> bytes:
     return ethernet + ipv4 + udp + rng.randbytes(size - HEADERS)
 
 
+def pool_random(traffic: Traffic) -> random.Random:
+    """The random numbers that a pool is made of, from their beginning."""
+    return random.Random(f"pcapconv {traffic.name}")
+
+
 def make_pool(traffic: Traffic) -> list[bytes]:
     """The packets that a capture repeats, each time with later times."""
-    rng = random.Random(f"pcapconv {traffic.name}")
+    rng = pool_random(traffic)
     return [make_packet(size, number, rng) for number, size in enumerate(packet_sizes(traffic, rng))]
 
 

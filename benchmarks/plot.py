@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from results import Case, Results
+from results import CONVERT, Case, Results
 from tools import INTERPRETED, PCAPCONV
 
 COLOURS = {PCAPCONV: "#1b6ca8", INTERPRETED: "#8fbbdc", "cp": "#5f6b75", "editcap": "#b5bcc2", "tcpdump": "#d3d8dc"}
@@ -30,12 +30,19 @@ def draw_case(axes: Any, results: Results, case: Case) -> None:
 
 def draw_memory(axes: Any, results: Results, limit: int) -> None:
     """Peak memory against file size, one line a direction, with the limit."""
-    ways = sorted({(memory.case.source, memory.case.target) for memory in results.memory})
-    for (source, target), style in zip(ways, ("o-", "s--"), strict=False):
-        points = [memory for memory in results.memory if memory.case.source == source]
+    ways = sorted({(memory.case.job, memory.case.source, memory.case.target) for memory in results.memory})
+    for (job, source, target), style in zip(ways, ("o-", "s--", "^:"), strict=False):
+        points = [memory for memory in results.memory if (memory.case.job, memory.case.source) == (job, source)]
         sizes = [point.file_bytes / 1e6 for point in points]
         peaks = [point.peak_bytes / 2**20 for point in points]
-        axes.plot(sizes, peaks, style, color=COLOURS[PCAPCONV], markersize=4, label=f"{source} → {target}")
+        axes.plot(
+            sizes,
+            peaks,
+            style,
+            color=COLOURS[PCAPCONV],
+            markersize=4,
+            label=f"{source} → {target}" if job == CONVERT else job,
+        )
     axes.axhline(limit / 2**20, color="#c0392b", linewidth=1, label=f"limit, {limit // 2**20} MiB")
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")

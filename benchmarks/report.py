@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 
 import plot
-from results import Case, Results, load
+from results import CONVERT, CUT, SELECT, SPLIT, Case, Results, load
 from tools import INTERPRETED, PCAPCONV
 
 HERE = Path(__file__).resolve().parent
@@ -22,6 +22,7 @@ BEGIN = "<!-- results: written by run.py --update-readme -->\n"
 END = "<!-- end of results -->\n"
 
 RATIO_LIMITS = {"cp": 1.5, "editcap": 0.4}
+JOB_LIMITS = {SELECT: 0.3, CUT: 0.4, SPLIT: 0.4}
 MEMORY_LIMIT = 64 * 2**20
 INTERPRETED_LIMIT = 500_000
 START_LIMIT = 0.120
@@ -38,9 +39,10 @@ class Target:
 
 
 def ratio_targets(results: Results, case: Case) -> Iterator[Target]:
-    """How long pcapconv takes on a conversion, compared with cp and with editcap."""
+    """How long pcapconv takes, compared with editcap, and on a conversion with cp too."""
     ours = results.find(case, PCAPCONV)
-    for tool, limit in RATIO_LIMITS.items():
+    limits = RATIO_LIMITS if case.job == CONVERT else {"editcap": JOB_LIMITS[case.job]}
+    for tool, limit in limits.items():
         other = results.find(case, tool)
         name, allowed = f"{case}: time of {PCAPCONV} / {tool}", f"at most {limit}"
         if ours and other:
@@ -79,7 +81,8 @@ def start_target(results: Results) -> Target:
 def targets(results: Results) -> list[Target]:
     """Every promise, in order."""
     conversions = [case for case in results.cases() if case.is_conversion]
-    ratios = [target for case in conversions for target in ratio_targets(results, case)]
+    promised = conversions + [case for case in results.cases() if case.job != CONVERT]
+    ratios = [target for case in promised for target in ratio_targets(results, case)]
     interpreted = [interpreted_target(results, case) for case in conversions]
     return [*ratios, memory_target(results), *interpreted, start_target(results)]
 
@@ -128,7 +131,8 @@ def memory_table(results: Results) -> str:
     """The memory of pcapconv at several file sizes."""
     rows = [
         (
-            f"{memory.case.source} → {memory.case.target}",
+            f"{memory.case.source} → {memory.case.target}"
+            + (f", {memory.case.job}" if memory.case.job != CONVERT else ""),
             f"{memory.file_bytes / 1e6:,.1f}",
             mebibytes(memory.peak_bytes),
         )

@@ -8,15 +8,22 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+CONVERT = "convert"
+SELECT = "one percent by time"
+CUT = "cut to 64 bytes"
+SPLIT = "split by count"
+LAST = "last million on a pipe"
+
 
 @dataclass(frozen=True)
 class Case:
-    """One job: a kind of traffic, and the format it is read from and written to."""
+    """One job on a kind of traffic, and the format it is read from and written to."""
 
     traffic: str
     packets: int
     source: str
     target: str
+    job: str = CONVERT
 
     @property
     def is_conversion(self) -> bool:
@@ -25,7 +32,8 @@ class Case:
 
     def __str__(self) -> str:
         """The case in words."""
-        return f"{self.traffic}, {self.source} → {self.target}"
+        job = "" if self.job == CONVERT else f", {self.job}"
+        return f"{self.traffic}, {self.source} → {self.target}{job}"
 
 
 @dataclass

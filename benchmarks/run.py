@@ -15,9 +15,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import report
-from captures import FORMATS, MIXED, SMALL, Traffic, write_capture
-from results import Case, Memory, Results, Timing, save
-from tools import PCAPCONV, Tool, available_memory, describe_machine, find_pcapconv, find_tools, version
+from captures import (
+    FORMATS,
+    MIXED,
+    POOL_SIZE,
+    SMALL,
+    STEP_US,
+    Traffic,
+    packet_sizes,
+    pool_random,
+    write_capture,
+)
+from results import CUT, LAST, SELECT, SPLIT, Case, Memory, Results, Timing, save
+from tools import (
+    PCAPCONV,
+    Tool,
+    available_memory,
+    describe_machine,
+    find_pcapconv,
+    find_tools,
+    one_percent,
+    version,
+)
 
 HERE = Path(__file__).resolve().parent
 LAUNCHER = [sys.executable, "-I", "-S", str(HERE / "launch.py")]
@@ -53,13 +72,28 @@ def capture_path(directory: Path, case: Case, file_format: str) -> Path:
 def run_once(tool: Tool, case: Case, directory: Path, expected_bytes: int) -> tuple[float, int]:
     """Let a tool do a case, with no output from before; return its wall time and peak memory."""
     source = capture_path(directory, case, case.source)
-    target = directory / f"output.{case.target}"
-    target.unlink(missing_ok=True)
-    measured = launch(tool.command(source, target, case.target), tool.environment)
-    if tool.name != "cp" and abs(target.stat().st_size - expected_bytes) > SIZE_SLACK:
-        raise SystemExit(f"{tool.name} wrote {target.stat().st_size} bytes, not about {expected_bytes}: {case}")
-    target.unlink()
+    outputs = directory / "outputs"
+    outputs.mkdir()
+    measured = launch(tool.command(case, source, outputs / f"output.{case.target}"), tool.environment)
+    written = sum(path.stat().st_size for path in outputs.iterdir())
+    if tool.name != "cp" and abs(written - expected_bytes) > SIZE_SLACK:
+        raise SystemExit(f"{tool.name} wrote {written} bytes, not about {expected_bytes}: {case}")
+    shutil.rmtree(outputs)
     return measured
+
+
+def expected_size(case: Case, sizes: dict[str, int], directory: Path) -> int:
+    """How large a case's output is, roughly, in all its files."""
+    size = sizes[capture_path(directory, case, case.target).name]
+    if case.job == SELECT:
+        start, stop = map(int, one_percent(case))
+        return size * (stop - start) * 1_000_000 // STEP_US // case.packets
+    if case.job == CUT:
+        unit = 4 if case.target == "pcapng" else 1  # packets are padded
+        lengths = (-(-length // unit) * unit for length in packet_sizes(MIXED, pool_random(MIXED)))
+        saved = sum(max(0, length - 64) for length in lengths)
+        return size - saved * case.packets // POOL_SIZE
+    return size
 
 
 def keep_warm(directory: Path, size: int) -> None:
@@ -86,7 +120,8 @@ def make_cases(scale: float) -> list[Case]:
         for source, target in ways
         if source != target or traffic is MIXED
     ]
-    return sorted(cases, key=lambda case: not case.is_conversion)
+    jobs = [Case(MIXED.name, cases[0].packets, way, way, job) for way in FORMATS for job in (SELECT, CUT, SPLIT)]
+    return sorted(cases, key=lambda case: not case.is_conversion) + jobs
 
 
 def needed_bytes(cases: list[Case]) -> int:
@@ -120,13 +155,13 @@ def warm_up(tools: list[Tool], cases: list[Case], directory: Path, sizes: dict[s
     keep_warm(directory, 2 * max(sizes.values()))
     for case in cases[:2]:
         for tool in tools:
-            if tool.does(case.source, case.target):
-                run_once(tool, case, directory, sizes[capture_path(directory, case, case.target).name])
+            if tool.does(case):
+                run_once(tool, case, directory, expected_size(case, sizes, directory))
 
 
 def time_tools(results: Results, tools: list[Tool], cases: list[Case], directory: Path) -> None:
     """Time every tool on every case once a round; each round begins with another tool."""
-    slots = [Timing(case, tool.name) for case in cases for tool in tools if tool.does(case.source, case.target)]
+    slots = [Timing(case, tool.name) for case in cases for tool in tools if tool.does(case)]
     results.timings = slots
     by_name = {tool.name: tool for tool in tools}
     for number in range(results.rounds):
@@ -134,7 +169,7 @@ def time_tools(results: Results, tools: list[Tool], cases: list[Case], directory
         for case in cases:
             row = [slot for slot in slots if slot.case == case]
             turn = number % len(row)
-            expected = results.file_bytes[capture_path(directory, case, case.target).name]
+            expected = expected_size(case, results.file_bytes, directory)
             for slot in row[turn:] + row[:turn]:
                 seconds, peak = run_once(by_name[slot.tool], case, directory, expected)
                 slot.seconds.append(seconds)
@@ -155,8 +190,19 @@ def measure_memory(tool: Tool, directory: Path, scale: float) -> list[Memory]:
             name = capture_path(directory, case, source).name
             _, peak = run_once(tool, case, directory, sizes[capture_path(directory, case, target).name])
             measured.append(Memory(case, sizes[name], peak))
+        measured.append(measure_last(tool, directory, packets, sizes))
         remove(directory, sizes)
     return measured
+
+
+def measure_last(tool: Tool, directory: Path, packets: int, sizes: dict[str, int]) -> Memory:
+    """The peak memory of taking the last million packets off a pipe."""
+    case = Case(MIXED.name, packets, "pcapng", "pcapng", LAST)
+    source, target = capture_path(directory, case, case.source), directory / "output.pcapng"
+    script = 'cat "$1" | "$2" convert - "$3" --last 1000000'
+    _, peak = launch(["/bin/sh", "-c", script, "sh", str(source), tool.program, str(target)], tool.environment)
+    target.unlink()
+    return Memory(case, sizes[source.name], peak)
 
 
 def measure_start(tool: Tool) -> list[float]:

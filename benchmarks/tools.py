@@ -10,32 +10,39 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
-from captures import FORMATS
+from captures import FORMATS, START_US, STEP_US
+from results import CONVERT, CUT, SELECT, SPLIT, Case
 
+JOBS = (CONVERT, SELECT, CUT, SPLIT)
+PARTS = 20
 PCAPCONV = "pcapconv"
 INTERPRETED = "pcapconv, interpreted"
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A program and how it is asked to write `target` from `source`, in the format named last."""
+    """A program, and how it is asked to do a case's job: write `target` from `source`."""
 
     name: str
     program: str
-    arguments: Callable[[str, str, str], list[str]]
+    arguments: Callable[[Case, str, str], list[str]]
     environment: dict[str, str] = field(default_factory=dict)
     writes: tuple[str, ...] = FORMATS
+    jobs: tuple[str, ...] = (CONVERT,)
     conversions_only: bool = False
 
-    def command(self, source: Path, target: Path, file_format: str) -> list[str]:
+    def command(self, case: Case, source: Path, target: Path) -> list[str]:
         """The whole command line."""
-        return [self.program, *self.arguments(str(source), str(target), file_format)]
+        return [self.program, *self.arguments(case, str(source), str(target))]
 
-    def does(self, source_format: str, target_format: str) -> bool:
+    def does(self, case: Case) -> bool:
         """Whether this tool takes part in such a run."""
-        return target_format in self.writes and not (self.conversions_only and source_format == target_format)
+        if self.conversions_only and not case.is_conversion:
+            return False
+        return case.job in self.jobs and case.target in self.writes
 
 
 def kernels(kind: str) -> dict[str, str]:
@@ -43,22 +50,34 @@ def kernels(kind: str) -> dict[str, str]:
     return {"PCAPCONV_KERNELS": kind}
 
 
-def convert_arguments(source: str, target: str, _: str) -> list[str]:
+def one_percent(case: Case) -> tuple[str, str]:
+    """The middle hundredth of a capture's time, in seconds since 1970; editcap 4 takes no more digits."""
+    middle, length = case.packets * STEP_US // 2, max(1, case.packets * STEP_US // 100 // 1_000_000)
+    start = (START_US + middle) // 1_000_000
+    return str(start), str(start + length)
+
+
+def pcapconv_arguments(case: Case, source: str, target: str) -> list[str]:
     """Arguments of pcapconv; the target's suffix tells the format."""
-    return ["convert", source, target]
+    if case.job == SPLIT:
+        return ["split", source, target, "--max-packets", str(case.packets // PARTS)]
+    options = {SELECT: dict(zip(("--after", "--before"), one_percent(case), strict=True)), CUT: {"--snaplen": "64"}}
+    return ["convert", source, target, *chain.from_iterable(options.get(case.job, {}).items())]
 
 
-def cp_arguments(source: str, target: str, _: str) -> list[str]:
+def cp_arguments(_: Case, source: str, target: str) -> list[str]:
     """Arguments of cp, which copies and never converts."""
     return [source, target]
 
 
-def editcap_arguments(source: str, target: str, file_format: str) -> list[str]:
+def editcap_arguments(case: Case, source: str, target: str) -> list[str]:
     """Arguments of editcap."""
-    return ["-F", file_format, source, target]
+    start, stop = one_percent(case)
+    jobs = {SELECT: ["-A", start, "-B", stop], CUT: ["-s", "64"], SPLIT: ["-c", str(case.packets // PARTS)]}
+    return ["-F", case.target, *jobs.get(case.job, []), source, target]
 
 
-def tcpdump_arguments(source: str, target: str, _: str) -> list[str]:
+def tcpdump_arguments(_: Case, source: str, target: str) -> list[str]:
     """Arguments of tcpdump, which writes pcap only."""
     return ["-r", source, "-w", target]
 
@@ -73,11 +92,11 @@ def find_tools(pcapconv: str | None) -> list[Tool]:
     """The tools that this machine has."""
     ours = shutil.which(pcapconv or "") or ""
     tools = [
-        Tool(PCAPCONV, ours, convert_arguments, kernels("compiled")),
+        Tool(PCAPCONV, ours, pcapconv_arguments, kernels("compiled"), jobs=JOBS),
         Tool("cp", shutil.which("cp") or "", cp_arguments),
-        Tool("editcap", shutil.which("editcap") or "", editcap_arguments),
+        Tool("editcap", shutil.which("editcap") or "", editcap_arguments, {"TZ": "UTC"}, jobs=JOBS),
         Tool("tcpdump", shutil.which("tcpdump") or "", tcpdump_arguments, writes=("pcap",)),
-        Tool(INTERPRETED, ours, convert_arguments, kernels("interpreted"), conversions_only=True),
+        Tool(INTERPRETED, ours, pcapconv_arguments, kernels("interpreted"), conversions_only=True),
     ]
     return [tool for tool in tools if tool.program]
 

@@ -1,17 +1,35 @@
-"""The loop: items from a reader to a writer, and what came of it as a `Report`."""
+"""The loop: items from a reader through steps to a writer, and what came of it as a `Report`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Literal
 
 from pcapconv import formats
 from pcapconv.errors import DamageError, LossError, NeedsNanosecondsError, TargetError, UsageError
-from pcapconv.files import STDIO, Readable, Source, Target, Writable, open_source, open_target, same_file
-from pcapconv.model import Damage, Notice, PacketBatch
+from pcapconv.files import (
+    STDIO,
+    Readable,
+    Source,
+    Target,
+    Writable,
+    open_source,
+    open_target,
+    read_file,
+    same_file,
+    spool,
+)
+from pcapconv.model import Damage, Item, Notice, PacketBatch
 from pcapconv.output import Output
 from pcapconv.report import Report, describe
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from pcapconv.steps import Step
+    from pcapconv.steps.plan import Plan, StepOptions
 
 OnLoss = Literal["warn", "ignore", "fail"]
 
@@ -26,28 +44,33 @@ def convert(
     on_loss: OnLoss = "warn",
     nanoseconds: bool = False,
     progress: Callable[[int], object] | None = None,
+    **options: Unpack[StepOptions],
 ) -> Report:
-    """Convert one capture.
+    """Select from, edit and convert one capture.
 
     `source` and `target` are paths, `-` for stdin and stdout, or binary file objects, which stay open. The format to
     write is `to`, or follows the target's suffix. `force` replaces an existing target, which may be the source itself.
     `strict` refuses damaged input. `on_loss` says what to do when the target cannot hold everything: `fail` writes
     nothing; the report tells in any case. `nanoseconds` asks for a pcap file with nanoseconds from the start.
-    `progress` is called with the bytes read so far.
+    `progress` is called with the bytes read so far. `options` select and edit: see `pcapconv.steps.plan.StepOptions`.
 
     Returns a `Report`. Raises a `PcapconvError`: FormatError, DamageError, TargetError, LossError, UsageError or
     FileError.
     """
-    if on_loss not in ("warn", "ignore", "fail"):
-        raise UsageError(f"--on-loss {on_loss}: it is one of warn, ignore, fail")
-    name = _name(target)
-    format_name = formats.target_format(name, to)
+    check_on_loss(on_loss)
+    format_name = formats.target_format(name_of(target), to)
+    plan = make_plan(options)
     whole = strict or on_loss == "fail"
-    with open_source(source) as opened, open_target(target, force=force, whole=whole) as place:
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_source(source))
+        if plan is not None and plan.needs_survey:
+            opened = survey(plan, opened, stack)
+        place = stack.enter_context(open_target(target, force=force, whole=whole))
         if same_file(opened, place):
             raise UsageError(f"{place.name}: input and output are the same open file; give their path instead")
+        secrets = open_secrets(plan, stack, force=force)
         try:
-            report = _run(opened, place, format_name, strict, nanoseconds, progress)
+            report = _run(opened, place, format_name, strict, nanoseconds, progress, plan)
         except NeedsNanosecondsError as error:
             if not opened.seekable or not place.seekable:
                 raise TargetError(
@@ -55,14 +78,47 @@ def convert(
                 ) from None
             opened.rewind()
             place.restart()
-            report = _run(opened, place, format_name, strict, True, progress)
+            report = _run(opened, place, format_name, strict, True, progress, plan)
         if report.losses and on_loss == "fail":
             report.packets_written, report.outputs = 0, []
             raise LossError(
                 f"{opened.name}: {format_name} cannot hold {describe(report.losses)}; nothing was written", report
             )
         place.commit()
+        if plan is not None and secrets is not None:
+            plan.write_secrets(secrets, report)
     return report
+
+
+def check_on_loss(on_loss: str) -> None:
+    """Raises UsageError for a word that means nothing."""
+    if on_loss not in ("warn", "ignore", "fail"):
+        raise UsageError(f"--on-loss {on_loss}: it is one of warn, ignore, fail")
+
+
+def make_plan(options: StepOptions) -> Plan | None:
+    """What the selecting and editing options ask for; None for nothing. Raises UsageError."""
+    if not any(value not in (None, False) and value != () and value != [] for value in options.values()):
+        return None
+    from pcapconv.steps.plan import Plan  # not for a plain conversion, which starts faster without
+
+    return Plan(options, read_file)
+
+
+def survey(plan: Plan, source: Source, stack: ExitStack) -> Source:
+    """Let the plan see the whole capture first. A pipe is kept in an unnamed temporary file for that."""
+    if not source.seekable:
+        source = stack.enter_context(spool(source))
+    plan.survey(formats.open_reader(source).items())
+    source.rewind()
+    return source
+
+
+def open_secrets(plan: Plan | None, stack: ExitStack, *, force: bool) -> Target | None:
+    """The file that extracted secrets go to, for its owner only; None where none is asked for."""
+    if plan is None or plan.extract_to is None:
+        return None
+    return stack.enter_context(open_target(plan.extract_to, force=force, whole=True, text=True, private=True))
 
 
 def _run(
@@ -72,6 +128,7 @@ def _run(
     strict: bool,
     nanoseconds: bool,
     progress: Callable[[int], object] | None,
+    plan: Plan | None,
 ) -> Report:
     report = Report(source.name, target.name, format_name)
     output = Output(target)
@@ -79,17 +136,8 @@ def _run(
         reader = formats.open_reader(source)
         writer = formats.open_writer(format_name, output, nanoseconds=nanoseconds)
         report.source_format = reader.format
-        for item in reader.items():
-            if isinstance(item, PacketBatch):
-                report.packets_read += item.rows
-                if progress is not None:
-                    progress(source.position)
-            elif isinstance(item, Damage):
-                if strict:
-                    raise DamageError(f"{source.name}: {item}")
-                report.add_damage(item)
-            elif isinstance(item, Notice):
-                report.add_warning(item)
+        steps = [] if plan is None else plan.steps(report.left_out)
+        for item in through(steps, watched(reader.items(), source, report, strict=strict, progress=progress)):
             writer.write(item)
         writer.finish()
     except TargetError as error:
@@ -103,7 +151,38 @@ def _run(
     return report
 
 
-def _name(target: Writable) -> str | None:
+def watched(
+    items: Iterator[Item],
+    source: Source,
+    report: Report,
+    *,
+    strict: bool,
+    progress: Callable[[int], object] | None,
+) -> Iterator[Item]:
+    """The items, noted in the report as they come by. Raises DamageError for damage when `strict`."""
+    for item in items:
+        if isinstance(item, PacketBatch):
+            report.packets_read += item.rows
+            if progress is not None:
+                progress(source.position)
+        elif isinstance(item, Damage):
+            if strict:
+                raise DamageError(f"{source.name}: {item}")
+            report.add_damage(item)
+        elif isinstance(item, Notice):
+            report.add_warning(item)
+        yield item
+
+
+def through(steps: list[Step], items: Iterator[Item]) -> Iterator[Item]:
+    """The items after all steps."""
+    for step in steps:
+        items = step(items)
+    return items
+
+
+def name_of(target: Writable) -> str | None:
+    """A target's path or name, None for stdout and what has none."""
     if isinstance(target, str | os.PathLike):
         path = os.fspath(target)
         return None if path == STDIO else path

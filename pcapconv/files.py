@@ -121,6 +121,34 @@ def open_source(place: Readable) -> Source:
     return Source(file, name, owned=True)
 
 
+def read_file(path: str, most: int = 64 * 2**20) -> bytes:
+    """A small file's bytes. Raises FileError, also for one of more than `most` bytes."""
+    with open_source(path) as source:
+        room = bytearray(most + 1 if source.size is None else min(source.size, most) + 1)
+        read = 0
+        with memoryview(room) as view:
+            while read < len(room) and (count := source.readinto(view[read:])):
+                read += count
+    if read > most:
+        raise FileError(f"{path}: has more than {most} bytes")
+    return bytes(room[:read])
+
+
+def spool(source: Source) -> Source:
+    """All that the source holds, in an unnamed temporary file that can be read again. Raises FileError."""
+    from tempfile import TemporaryFile
+
+    with writing("a temporary file"):
+        kept = TemporaryFile(buffering=0)  # noqa: SIM115 - closed by the source
+    room = bytearray(2**18)
+    with memoryview(room) as view:
+        while count := source.readinto(view):
+            with writing("a temporary file"):
+                write_all(kept, view[:count])
+    kept.seek(0)
+    return Source(kept, source.name, owned=True)
+
+
 class Target:
     """Where an output goes. Use it as a context manager: left without `commit`, nothing of a plain file remains.
 
@@ -197,8 +225,9 @@ class _PlainFile(Target):
 
     replaces = True
 
-    def __init__(self, path: str, name: str, *, force: bool) -> None:
+    def __init__(self, path: str, name: str, *, force: bool, private: bool) -> None:
         self._path = path
+        self._mode = 0o600 if private else 0o666
         self._directory = os.path.dirname(path)
         self._force = force
         self._temporary = ""
@@ -207,7 +236,8 @@ class _PlainFile(Target):
         except OSError as error:
             raise FileError(f"{name}: cannot create: {_reason(error)}") from error
         with contextlib.suppress(OSError):
-            self._keep_permissions(os.stat(path))
+            if not private:
+                self._keep_permissions(os.stat(path))
 
     def _keep_permissions(self, old: os.stat_result) -> None:
         """A file that is replaced keeps its owner, where that is allowed, and its permissions."""
@@ -221,9 +251,9 @@ class _PlainFile(Target):
     def _create(self) -> io.FileIO:
         if hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd"):
             with contextlib.suppress(OSError):
-                return io.FileIO(os.open(self._directory, os.O_TMPFILE | os.O_RDWR, 0o666), "rb+")
+                return io.FileIO(os.open(self._directory, os.O_TMPFILE | os.O_RDWR, self._mode), "rb+")
         self._temporary = self._temporary_name()
-        return io.FileIO(os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666), "rb+")
+        return io.FileIO(os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, self._mode), "rb+")
 
     def _temporary_name(self) -> str:
         return os.path.join(self._directory, f".pcapconv-{os.urandom(8).hex()}.tmp")
@@ -279,11 +309,13 @@ class _PlainFile(Target):
             self._temporary = ""
 
 
-def open_target(place: Writable, *, force: bool = False, whole: bool = False, text: bool = False) -> Target:
+def open_target(
+    place: Writable, *, force: bool = False, whole: bool = False, text: bool = False, private: bool = False
+) -> Target:
     """A path, `-` for stdout, or a binary file object, which stays open.
 
     `force` allows an existing file to be replaced. `whole` promises that also a stream sees nothing before `commit`.
-    `text` is what a terminal may show. Raises FileError.
+    `text` is what a terminal may show. `private` keeps a file from all but its owner. Raises FileError.
     """
     if not isinstance(place, str | os.PathLike):
         seekable = _can_go_back(place)
@@ -301,13 +333,15 @@ def open_target(place: Writable, *, force: bool = False, whole: bool = False, te
     try:
         plain = stat.S_ISREG(os.stat(name).st_mode)
     except FileNotFoundError:
-        return _PlainFile(_real(name), name, force=force)
+        return _PlainFile(_real(name), name, force=force, private=private)
     except (OSError, ValueError) as error:
         raise FileError(f"{name}: cannot create: {_reason(error)}") from error
     if plain:
         if not force:
             raise FileError(_exists(name))
-        return _PlainFile(_real(name), name, force=force)  # a symbolic link stays, what it points at goes
+        return _PlainFile(
+            _real(name), name, force=force, private=private
+        )  # a symbolic link stays, what it points at goes
     try:
         return _streamed(_Stream(io.FileIO(name, "wb"), name, owned=True), whole)
     except OSError as error:

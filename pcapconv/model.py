@@ -186,9 +186,9 @@ class PacketBatch:
 
     Valid until its reader is asked for the next item, since buffers are reused; `keep` gives one that stays.
     `interfaces` are the section's, by id. Packets are numbered from `first_number` on, or by `numbers` where some are
-    left out. `contiguous` says that the rows' records follow each other in the buffer and that no
-    row was changed; one that was has no record any more (`record_length` 0). `format_only` counts, by kind, what the records say that no other format can hold,
-    and `count_format_only` does so anew for some of the rows.
+    left out. `contiguous` says that the rows' records follow each other in the buffer and that no row was changed; one
+    that was has no record any more (`record_length` 0). `format_only` counts, by kind, what the records say that no
+    other format can hold, and `count_format_only` does so anew for some of the rows.
     """
 
     __slots__ = (

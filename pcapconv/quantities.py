@@ -134,7 +134,8 @@ def size(option: str, text: str) -> int:
         raise _refusal(option, text, "not a size", _SIZE_FORMS)
     number, prefix, binary = match.groups(default="")
     exponent = " kmgt".index(prefix.lower() or " ")
-    exact = Fraction(number) * (1024 if binary else 1000) ** int(exponent)
+    unit: int = (1024 if binary else 1000) ** exponent
+    exact = Fraction(number) * unit
     if exact.denominator != 1:
         raise _refusal(option, text, "not a whole number of bytes", _SIZE_FORMS)
     if not exact:
@@ -260,7 +261,7 @@ def _length(text: str) -> Fraction | None:
 
     if re.fullmatch(_NUMBER, text):
         return Fraction(text)
-    if not re.fullmatch(f"(?:{_LENGTH})+", text):
+    if not re.fullmatch(f"(?:{_LENGTH}){{1,{len(_UNITS)}}}", text):
         return None
     parts = re.findall(_LENGTH, text)
     units = [_UNITS[unit] for _, unit in parts]
@@ -273,7 +274,7 @@ def _in_order(text: str) -> str:
     """A length of time with its units put in order; nothing if it is no length of time, or some unit occurs twice."""
     import re
 
-    if not re.fullmatch(f"(?:{_LENGTH})+", text):
+    if not re.fullmatch(f"(?:{_LENGTH}){{1,{len(_UNITS)}}}", text):
         return ""
     parts = sorted(re.findall(_LENGTH, text), key=lambda part: -_UNITS[part[1]])
     ordered = "".join(number + unit for number, unit in parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,12 +38,30 @@ KINDS = {
 }
 
 
+# Kind → what it is, for one and for many: what steps leave out, as they were told or as it no longer holds.
+LEFT_OUT = {
+    "packets-without-time": ("packet without a time", "packets without a time"),
+    "packet-hashes": ("packet hash that no longer holds", "packet hashes that no longer hold"),
+    "original-lengths": ("Simple Packet's original length", "Simple Packets' original lengths"),
+    "do-not-copy": ("block or option marked do-not-copy", "blocks and options marked do-not-copy"),
+    "comments": ("comment", "comments"),
+    "names": ("name record", "name records"),
+    "statistics": ("statistics block", "statistics blocks"),
+    "secrets": ("secrets block", "secrets blocks"),
+    "custom": ("custom block or option", "custom blocks and options"),
+    "unknown": ("unknown block or option", "unknown blocks and options"),
+    "host": ("option about the host", "options about the host"),
+    "addresses": ("interface address", "interface addresses"),
+}
+
+
 class Report:
     """What a conversion did.
 
-    `inputs` and `outputs` are names. `losses` counts by kind what the target could not hold. `damage` lists what of
-    the input could not be read, each with offset, packet number, reason and bytes left out. `warnings` are oddities
-    that cost nothing.
+    `inputs` and `outputs` are names. `losses` counts by kind what the target could not hold, `left_out` what
+    selecting and editing left out beside packets. `secrets_extracted` counts key logs, None when nobody asked. `damage`
+    lists what of the input could not be read, each with offset, packet number, reason and bytes left out. `warnings`
+    are oddities that cost nothing.
     """
 
     def __init__(self, source: str, target: str, target_format: str) -> None:
@@ -53,6 +72,8 @@ class Report:
         self.packets_read = 0
         self.packets_written = 0
         self.losses: dict[str, int] = {}
+        self.left_out: Counter[str] = Counter()
+        self.secrets_extracted: int | None = None
         self.damage: list[Damage] = []
         self.damage_total = 0
         self.warnings: list[Notice] = []
@@ -82,6 +103,6 @@ class Report:
         return f"Report({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
 
-def describe(counts: Mapping[str, int]) -> str:
+def describe(counts: Mapping[str, int], kinds: Mapping[str, tuple[str, str]] = KINDS) -> str:
     """The counts in words: `3 comments, 1 name record`."""
-    return ", ".join(f"{counts[kind]} {words[counts[kind] != 1]}" for kind, words in KINDS.items() if counts.get(kind))
+    return ", ".join(f"{counts[kind]} {words[counts[kind] != 1]}" for kind, words in kinds.items() if counts.get(kind))

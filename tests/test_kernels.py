@@ -4,56 +4,36 @@ from array import array
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import wire
 from hypothesis import given
 from hypothesis import strategies as st
+from kernel_rows import (
+    MOST,
+    MOST_TICKS,
+    SMALL_OR_WORD,
+    TICKS,
+    WORDS,
+    all_columns,
+    column,
+    counts,
+    is_big,
+    outcome,
+    packet_rows,
+    scale,
+    scale_tables,
+    with_rows,
+)
 from through import SAMPLES
 from wire import BIG, LITTLE, In
 
 from pcapconv.kernels import BEFORE_1970, FULL, MORE, OTHER, SCALE, TOO_LATE, TOTALS, interpreted
 from pcapconv.model import Columns
-from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, ratio, ticks_per_second
+from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, ticks_per_second
 
-MOST = 2**32 - 1
-MOST_TICKS = 2**64 - 1
 NEVER, MAYBE, ALWAYS = 0, 1, 2  # where lengths are swapped
-
-
-def is_big(write: In) -> bool:
-    return write.byte_order == BIG
-
-
-def column(columns: Columns, name: str, rows: int) -> list[int]:
-    return list(getattr(columns, name)[:rows])
-
-
-def all_columns(columns: Columns, rows: int) -> dict[str, list[int]]:
-    return {name: column(columns, name, rows) for name in Columns.TYPECODES}
-
-
-def with_rows(count: int, **values: list[int]) -> Columns:
-    """Columns of `count` rows; those that are not given are 0."""
-    columns = Columns(count)
-    for name, listed in values.items():
-        setattr(columns, name, array(Columns.TYPECODES[name], listed))
-    return columns
-
-
-def scale_row(resolution: int, offset: int, units: int) -> list[int]:
-    per_second = ticks_per_second(resolution)
-    return [per_second, *ratio(per_second, units), abs(offset), int(offset < 0), 0]
-
-
-def scale(*rows: tuple[int, int], units: int = MICROSECONDS) -> "array[int]":
-    return array("Q", [value for resolution, offset in rows for value in scale_row(resolution, offset, units)])
-
-
-def counts() -> "array[int]":
-    return array("Q", [0, 0, 0])
-
 
 # ---------------------------------------------------------------- facts: index_pcap
 
@@ -565,22 +545,6 @@ def test_a_column_of_another_type_is_refused(kernels: ModuleType, kernel: str, n
 # ---------------------------------------------------------------- parity
 
 
-class Outcome(NamedTuple):
-    """What a kernel did: returned, or raised; and what it wrote."""
-
-    result: Any
-    written: tuple[Any, ...]
-
-
-def outcome(kernel: Callable[..., Any], *arguments: Any, written: tuple[Any, ...]) -> Outcome:
-    result: Any
-    try:
-        result = kernel(*arguments)
-    except ValueError as error:
-        result = str(error)
-    return Outcome(result, written)
-
-
 def indexed(
     kernel: Callable[..., Any], capture: bytes, start: int, stop: int, capacity: int, *rest: Any
 ) -> tuple[Any, dict[str, list[int]]]:
@@ -632,16 +596,9 @@ def agree_on_counting(compiled: ModuleType, buffer: bytes, columns: Columns, int
 
 
 BYTE_ORDERS = st.sampled_from([LITTLE, BIG])
-WORDS = st.one_of(
-    st.integers(0, MOST),
-    st.integers(0, 40),
-    st.sampled_from([0, 1, 999_999, 10**6, 10**9 - 1, 10**9, 2**31 - 1, 2**31, MOST - 16, MOST - 15, MOST]),
-)
 HALF_WORDS = st.one_of(st.integers(0, 0xFFFF), st.sampled_from([0, 1, 0xFFFF]))
-TICKS = st.one_of(st.integers(0, MOST_TICKS), st.sampled_from([0, 2**32 - 1, 2**32, 2**63, MOST_TICKS]))
 DATA = st.binary(max_size=40)
 MAYBE_WORD = st.one_of(st.none(), WORDS)
-SMALL_OR_WORD = st.one_of(st.integers(0, 3), WORDS)
 
 
 @st.composite
@@ -763,40 +720,6 @@ def test_parity_of_index_on_random_bytes(
     for block_type in (2, 3, 6):
         capture = wire.number(block_type, 4, byte_order=BIG if big else LITTLE) + noise
         agree_on_pcapng(compiled, capture, 0, len(capture), capacity, big, 1, 0)
-
-
-@st.composite
-def scale_tables(draw: st.DrawFn) -> "array[int]":
-    """Scale tables as they are made for resolutions whose arithmetic fits into 64 bits, with any offset."""
-    units = draw(st.sampled_from([MICROSECONDS, NANOSECONDS]))
-    resolutions = st.one_of(st.integers(0, 10), st.integers(0x80, 0x80 + 33))
-    offsets = st.one_of(
-        st.sampled_from([0, 1, -1, 2**32 - 1, 2**32, -(2**32), 2**63 - 1, -(2**63)]), st.integers(-(2**63), 2**63 - 1)
-    )
-    rows = draw(st.lists(st.tuples(resolutions, offsets), max_size=3))
-    return scale(*rows, units=units)
-
-
-@st.composite
-def packet_rows(draw: st.DrawFn, size: int) -> Columns:
-    """Columns with any values, most of them inside a buffer of `size` bytes."""
-    rows = draw(st.integers(0, 4))
-    places = st.one_of(st.integers(0, size), st.integers(0, size), st.sampled_from([-(2**63), -1, size + 1, 2**63 - 1]))
-    lengths = st.one_of(st.integers(0, size), st.sampled_from([0, 4, 8]), st.sampled_from([MOST - 3, MOST]))
-    values = {
-        "record_at": places,
-        "record_type": st.sampled_from([0, 2, 3, 6]),
-        "data_at": places,
-        "captured_length": st.one_of(st.integers(0, size), st.integers(0, size), lengths),
-        "original_length": WORDS,
-        "ticks": st.one_of(TICKS, st.integers(0, 2**52), st.integers(0, 2**62)),
-        "interface": st.one_of(st.integers(0, 2), st.integers(0, 2), SMALL_OR_WORD),
-        "options_at": places,
-        "options_length": lengths,
-    }
-    return with_rows(
-        rows, **{name: draw(st.lists(each, min_size=rows, max_size=rows)) for name, each in values.items()}
-    )
 
 
 @given(data=st.data(), buffer=st.binary(max_size=64), big=st.booleans(), table=scale_tables())

@@ -1,7 +1,7 @@
 """The command line: a thin layer over the library, built by Typer.
 
-Strategy: Typer and what it needs take 100 to 200 ms to import, several times what converting a small capture takes; a
-command that has no option to parse goes to its work directly. Errors become exit statuses in one place, here.
+Strategy: a plain command line goes to its work directly, anything else by way of Typer (see `options`). Errors become
+exit statuses in one place, here.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def run(arguments: Sequence[str]) -> int:
 
     try:
         with signals.raised():
-            status = _dispatch(arguments)
+            status = _dispatch(list(arguments))
             if sys.stdout is not None:
                 sys.stdout.flush()
     except (signals.Terminated, KeyboardInterrupt) as signal:
@@ -49,28 +49,36 @@ def run(arguments: Sequence[str]) -> int:
     return status
 
 
-def _dispatch(arguments: Sequence[str]) -> int:
-    if list(arguments) == ["--version"]:
+def _dispatch(arguments: list[str]) -> int:
+    if arguments == ["--version"]:
         from pcapconv.cli.version import version
 
         sys.stdout.write(version() + "\n")
         return 0
-    if len(arguments) == 3 and arguments[0] == "convert" and all(_is_place(word) for word in arguments[1:]):
-        from pcapconv.cli.convert import convert
+    if arguments[:1] == ["convert"]:
+        from pcapconv.cli.options import CONVERT, parse
 
-        return convert(*arguments[1:])
+        plain = parse(arguments[1:], CONVERT, places=2)
+        if plain is not None:
+            from pcapconv.cli.convert import convert
+
+            return convert(*plain[0], **plain[1])
+    if arguments[:1] == ["split"]:
+        from pcapconv.cli.options import SPLIT, parse
+
+        plain = parse(arguments[1:], SPLIT, places=2)
+        if plain is not None:
+            from pcapconv.cli.split import split
+
+            return split(*plain[0], **plain[1])
     return _with_typer(arguments)
 
 
-def _is_place(word: str) -> bool:
-    return word == "-" or not word.startswith("-")
-
-
-def _with_typer(arguments: Sequence[str]) -> int:
+def _with_typer(arguments: list[str]) -> int:
     from pcapconv.cli.app import app
 
     try:
-        app(args=list(arguments), prog_name="pcapconv")
+        app(args=arguments, prog_name="pcapconv")
     except SystemExit as end:
         return int(end.code or 0)
     return 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+import inspect
+from collections.abc import Callable, Sequence
+from enum import Enum, StrEnum
+from typing import Annotated, Any
 
 import typer
 
+from pcapconv.cli.options import CONVERT, SPLIT, Option
 from pcapconv.cli.version import version
 
 app = typer.Typer(
@@ -20,28 +23,52 @@ app = typer.Typer(
 )
 
 
-class OnLoss(StrEnum):
-    """What to do when the target cannot hold everything."""
-
-    warn = "warn"
-    ignore = "ignore"
-    fail = "fail"
-
-
-class Format(StrEnum):
-    """What can be written."""
-
-    pcap = "pcap"
-    pcapng = "pcapng"
-
-
 def _show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(version())
         raise typer.Exit
 
 
-Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")]
+Source = Annotated[str, typer.Argument(metavar="IN", help="A pcap or pcapng capture; - for stdin.")]
+
+
+def _with(options: Sequence[Option]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The command with these options in the place of its `**options`."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True)
+        kept = [each for each in own.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+        command.__signature__ = own.replace(parameters=[*kept, *map(_parameter, options)])  # type: ignore[attr-defined]
+        return command
+
+    return add
+
+
+def _parameter(option: Option) -> inspect.Parameter:
+    types: dict[str, Any] = {
+        "flag": bool,
+        "text": str | None,
+        "number": int | None,
+        "texts": list[str] | None,
+        "numbers": list[int] | None,
+    }
+    kind, default = types[option.kind], False if option.kind == "flag" else option.default
+    if option.choices:
+        kind = StrEnum(option.name, {choice: choice for choice in option.choices}) | None  # type: ignore[misc]
+    flags = [option.flag, *([f"-{option.short}"] if option.short else [])]
+    declared = typer.Option(*flags, metavar=option.metavar, help=option.help)
+    return inspect.Parameter(
+        option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, declared]
+    )
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """Only the options that say something, as plain values."""
+    return {
+        name: value.value if isinstance(value, Enum) else value
+        for name, value in options.items()
+        if value not in (None, False, [])
+    }
 
 
 @app.callback()
@@ -53,47 +80,52 @@ def pcapconv(
     """Options before a command."""
 
 
-@app.command("convert", epilog="Example: pcapconv convert capture.pcapng capture.pcap --report losses.json")
+@app.command(
+    "convert",
+    epilog="Example: pcapconv convert capture.pcapng part.pcap --after 2024-05-01T12:00Z --before 2024-05-01T13:00Z",
+)
+@_with(CONVERT)
 def convert_command(
-    source: Annotated[str, typer.Argument(metavar="IN", help="A pcap or pcapng capture; - for stdin.")],
+    source: Source,
     target: Annotated[str, typer.Argument(metavar="OUT", help="The file to write; - for stdout.")],
-    to: Annotated[Format | None, typer.Option(help="The format to write; else OUT's suffix tells.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace OUT if it exists. OUT may be IN.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse damaged input, with status 1.")] = False,
-    on_loss: Annotated[
-        OnLoss, typer.Option(help="When OUT's format cannot hold everything; fail writes nothing, with status 4.")
-    ] = OnLoss.warn,
-    report: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write what happened as JSON; - for stdout.")
-    ] = None,
-    nanoseconds: Annotated[
-        bool, typer.Option("--nanoseconds", help="From pcapng to pcap: write nanoseconds, whatever the interfaces say.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")] = False,
-    _debug: Debug = False,
+    **options: Any,
 ) -> None:
-    """Convert one capture. What is lost or damaged is said on stderr; status 3 means damaged input."""
+    """Select from, edit and convert one capture.
+
+    What is lost or damaged is said on stderr; status 3 means damaged input.
+    """
     from pcapconv.cli.convert import convert
 
-    status = convert(
-        source,
-        target,
-        to=to,
-        force=force,
-        strict=strict,
-        on_loss=on_loss.value,
-        report=report,
-        nanoseconds=nanoseconds,
-        quiet=quiet,
-    )
-    raise typer.Exit(status)
+    raise typer.Exit(convert(source, target, **_given(options)))
+
+
+@app.command("split", epilog="Example: pcapconv split big.pcap 'hour-%Y%m%d-%H.pcap' --interval 1h --align")
+@_with(SPLIT)
+def split_command(
+    source: Source,
+    template: Annotated[
+        str,
+        typer.Argument(
+            metavar="TEMPLATE",
+            help="Names of the parts: {index}, {start:%Y%m%dT%H%M%S}, {interface}, {link_type}, {section}, {stem}.",
+        ),
+    ],
+    **options: Any,
+) -> None:
+    """Make many captures of one, each of which stands alone.
+
+    Say where a new part begins with one of the first options.
+    """
+    from pcapconv.cli.split import split
+
+    raise typer.Exit(split(source, template, **_given(options)))
 
 
 @app.command("info", epilog="Example: pcapconv info capture.pcapng --json")
 def info_command(
     sources: Annotated[list[str], typer.Argument(metavar="IN...", help="pcap or pcapng captures; - for stdin.")],
     as_json: Annotated[bool, typer.Option("--json", help="JSON: an object for one IN, a list for several.")] = False,
-    _debug: Debug = False,
+    _debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")] = False,
 ) -> None:
     """Show what captures hold: interfaces, packets, times, comments, names, damage."""
     from pcapconv.cli.info import info

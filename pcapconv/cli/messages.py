@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from pcapconv.model import Damage, Notice
-from pcapconv.report import Report, describe
+from pcapconv.report import LEFT_OUT, Report, describe
 from pcapconv.text import shown
 
 MOST = 5  # of a kind, before the rest is only counted
@@ -28,6 +28,12 @@ def say_what_happened(report: Report, *, losses: bool) -> None:
     source, target = report.inputs[0], report.outputs[0]
     _list(f"warning: {source}", report.damage, report.damage_total)
     _list(f"warning: {source}", report.warnings, report.warnings_total)
+    if report.left_out:
+        complain(f"warning: {target}: left out {describe(report.left_out, LEFT_OUT)}")
+    if report.packets_read and not report.packets_written:
+        complain(f"warning: {target}: no packet was selected, it holds none")
+    if report.secrets_extracted == 0:
+        complain(f"warning: {source}: it holds no key log, and none was written")
     if report.losses and losses:
         complain(
             f"warning: {target}: {report.target_format} cannot hold {describe(report.losses)}; "

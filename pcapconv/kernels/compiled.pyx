@@ -7,7 +7,7 @@ what is there. Positions are Py_ssize_t, lengths from the file are widened befor
 
 from cpython cimport array
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 cdef extern from *:
@@ -53,7 +53,7 @@ cdef enum:
 
 cdef void *column(object owner, str name, str typecode, Py_ssize_t rows) except? NULL:
     cdef array.array values = getattr(owner, name)
-    if values.typecode != typecode or len(values) < rows:
+    if values.typecode != typecode or not 0 <= rows <= len(values):
         raise ValueError(f"column {name} is not {rows} values of type {typecode}")
     return values.data.as_voidptr
 
@@ -454,17 +454,16 @@ def take(columns, Py_ssize_t rows, mask, into):
     cdef const uint32_t *interface = <const uint32_t *>column(columns, "interface", "I", rows)
     cdef const int64_t *options_at = <const int64_t *>column(columns, "options_at", "q", rows)
     cdef const uint32_t *options_length = <const uint32_t *>column(columns, "options_length", "I", rows)
-    cdef Py_ssize_t room = len(into.ticks)
-    cdef int64_t *to_record_at = <int64_t *>column(into, "record_at", "q", room)
-    cdef uint32_t *to_record_length = <uint32_t *>column(into, "record_length", "I", room)
-    cdef uint8_t *to_record_type = <uint8_t *>column(into, "record_type", "B", room)
-    cdef int64_t *to_data_at = <int64_t *>column(into, "data_at", "q", room)
-    cdef uint32_t *to_captured_length = <uint32_t *>column(into, "captured_length", "I", room)
-    cdef uint32_t *to_original_length = <uint32_t *>column(into, "original_length", "I", room)
-    cdef uint64_t *to_ticks = <uint64_t *>column(into, "ticks", "Q", room)
-    cdef uint32_t *to_interface = <uint32_t *>column(into, "interface", "I", room)
-    cdef int64_t *to_options_at = <int64_t *>column(into, "options_at", "q", room)
-    cdef uint32_t *to_options_length = <uint32_t *>column(into, "options_length", "I", room)
+    cdef int64_t *to_record_at
+    cdef uint32_t *to_record_length
+    cdef uint8_t *to_record_type
+    cdef int64_t *to_data_at
+    cdef uint32_t *to_captured_length
+    cdef uint32_t *to_original_length
+    cdef uint64_t *to_ticks
+    cdef uint32_t *to_interface
+    cdef int64_t *to_options_at
+    cdef uint32_t *to_options_length
     cdef const unsigned char *chosen
     cdef Py_ssize_t row, taken = 0
     cdef Py_buffer view
@@ -476,8 +475,16 @@ def take(columns, Py_ssize_t rows, mask, into):
         with nogil:
             for row in range(rows):
                 taken += chosen[row] != 0
-        if taken > room:
-            raise ValueError(f"columns with room for {room} of {taken} rows")
+        to_record_at = <int64_t *>column(into, "record_at", "q", taken)
+        to_record_length = <uint32_t *>column(into, "record_length", "I", taken)
+        to_record_type = <uint8_t *>column(into, "record_type", "B", taken)
+        to_data_at = <int64_t *>column(into, "data_at", "q", taken)
+        to_captured_length = <uint32_t *>column(into, "captured_length", "I", taken)
+        to_original_length = <uint32_t *>column(into, "original_length", "I", taken)
+        to_ticks = <uint64_t *>column(into, "ticks", "Q", taken)
+        to_interface = <uint32_t *>column(into, "interface", "I", taken)
+        to_options_at = <int64_t *>column(into, "options_at", "q", taken)
+        to_options_length = <uint32_t *>column(into, "options_length", "I", taken)
         taken = 0
         with nogil:
             for row in range(rows):
@@ -504,9 +511,10 @@ def cut_packets(columns, Py_ssize_t rows, uint32_t front, uint32_t end, uint32_t
     cdef int64_t *data_at = <int64_t *>column(columns, "data_at", "q", rows)
     cdef uint32_t *captured_length = <uint32_t *>column(columns, "captured_length", "I", rows)
     cdef uint32_t captured, off, left
-    cdef Py_ssize_t row, changed = 0
+    cdef Py_ssize_t row = 0, changed = 0
+    cdef bint outside = False
     with nogil:
-        for row in range(rows):
+        while row < rows:
             captured = captured_length[row]
             off = front if front < captured else captured
             left = captured - off
@@ -514,10 +522,16 @@ def cut_packets(columns, Py_ssize_t rows, uint32_t front, uint32_t end, uint32_t
             if left > snaplen:
                 left = snaplen
             if left != captured:
+                if data_at[row] > INT64_MAX - <int64_t>off:
+                    outside = True
+                    break
                 data_at[row] += off
                 captured_length[row] = left
                 record_length[row] = 0
                 changed += 1
+            row += 1
+    if outside:
+        raise ValueError(f"row {row} lies outside its buffer")
     return changed
 
 

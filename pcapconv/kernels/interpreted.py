@@ -6,7 +6,8 @@ Columns are added up as long integers with a digit for each row, which takes no 
 packets are encoded column by column in the same way, a third faster than packet by packet; the loop over packets
 remains for all others. The index kernels stop at anything that is not a whole packet: what it is, the reader finds out
 in ordinary code.
-`compiled.pyx` must do the same as this module, to the last bit and on any input.
+`compiled.pyx` must do the same as this module, to the last bit and on any input; only that it refuses columns of
+another type or too few rows where it uses them, and this module in any case.
 
 Formats: draft-ietf-opsawg-pcap, "Packet Record"; draft-ietf-opsawg-pcapng, "Enhanced Packet Block", "Simple Packet
 Block", and "Packet Block (obsolete)".
@@ -49,6 +50,7 @@ _PAIR = {True: Struct(">II"), False: Struct("<II")}
 _WORD = {True: Struct(">I"), False: Struct("<I")}
 _ENTRY = {True: Struct(">HH"), False: Struct("<HH")}
 _LONGEST = 2**32 - 1
+_LAST_PLACE = 2**63 - 1
 _ALIGNED = 2**64 - 4
 _GROUP = 128
 
@@ -260,6 +262,8 @@ def encode_pcap(
     if row < 0 or not 0 <= at <= room:
         raise ValueError("the range lies outside the buffer")
     _check(columns, rows)
+    _check_table(scale, 0)
+    _check_table(counts, 3)
     units = [tuple(scale[first : first + 5]) for first in range(0, interfaces * SCALE, SCALE)]
     if any(per_second == 0 or divide == 0 for per_second, _, divide, *_ in units):
         raise ValueError("a scale table divides by 0")
@@ -516,6 +520,7 @@ def match(columns: Columns, rows: int, table: array[int], mask: bytearray) -> in
     `table` holds for each interface: the lowest ticks, the highest ticks, and whether packets without a time stay.
     """
     _check(columns, rows)
+    _check_table(table, 0)
     if len(mask) < rows:
         raise ValueError(f"a mask of fewer than {rows} rows")
     interfaces = len(table) // RANGE
@@ -552,6 +557,8 @@ def cut_packets(columns: Columns, rows: int, front: int, end: int, snaplen: int)
         off = min(front, captured)
         left = min(max(0, captured - off - end), snaplen)
         if left != captured:
+            if columns.data_at[row] > _LAST_PLACE - off:
+                raise ValueError(f"row {row} lies outside its buffer")
             columns.data_at[row] += off
             columns.captured_length[row] = left
             columns.record_length[row] = 0
@@ -566,6 +573,7 @@ def shift_times(columns: Columns, rows: int, table: array[int]) -> int:
     row whose ticks would leave 64 bits, where it stops; `rows` when all are done.
     """
     _check(columns, rows)
+    _check_table(table, 0)
     interfaces = len(table) // SHIFT
     deltas = [-ticks if down else ticks for ticks, down in zip(table[0::SHIFT], table[1::SHIFT])]
     for row, (record_type, ticks, interface) in enumerate(
@@ -587,6 +595,8 @@ def count_packets(columns: Columns, rows: int, totals: array[int], types: array[
     """Add the rows to `totals`, which has for each interface: packets, captured bytes, original bytes, the lowest and
     the highest ticks of those with a time; and to `types`, which counts record types (256 values)."""
     _check(columns, rows)
+    _check_table(totals, 0)
+    _check_table(types, 256)
     interfaces = len(totals) // TOTALS
     for row, (record_type, captured, original, ticks, interface) in enumerate(
         zip(
@@ -614,6 +624,7 @@ def count_packets(columns: Columns, rows: int, totals: array[int], types: array[
 def count_options(buffer: bytes | bytearray, columns: Columns, rows: int, big: bool, counts: array[int]) -> None:
     """Add the rows' options to `counts`, by code, and to its UNREADABLE and DROPS."""
     _check(columns, rows)
+    _check_table(counts, OPTION_COUNTS)
     size, entry = len(buffer), _ENTRY[big].unpack_from
     for row, (record_at, record_type, options_at, options) in enumerate(
         zip(
@@ -645,11 +656,17 @@ def count_options(buffer: bytes | bytearray, columns: Columns, rows: int, big: b
 
 
 def _check(columns: Columns, rows: int) -> None:
-    """Columns that a caller made may be too short."""
+    """Columns that a caller made may be too short, and no column has fewer than 0 rows."""
     for name, typecode in columns.TYPECODES.items():
         column = getattr(columns, name)
-        if column.typecode != typecode or len(column) < rows:
+        if column.typecode != typecode or not 0 <= rows <= len(column):
             raise ValueError(f"column {name} is not {rows} values of type {typecode}")
+
+
+def _check_table(table: array[int], least: int) -> None:
+    """So may tables."""
+    if table.typecode != "Q" or len(table) < least:
+        raise ValueError(f"a table of fewer than {least} 64-bit values")
 
 
 def _words(buffer: bytes | bytearray, places: list[int], words: int, big: bool) -> list[array[int]]:

@@ -32,6 +32,12 @@ def take(batch: PacketBatch, mask: bytearray, into: Columns) -> PacketBatch | No
     return twin
 
 
+def options_of(batch: PacketBatch, row: int) -> bytes:
+    """A row's options, raw."""
+    at = batch.columns.options_at[row]
+    return bytes(batch.buffer[at : at + batch.columns.options_length[row]])
+
+
 def with_options(batch: PacketBatch, changed: Mapping[int, bytes]) -> None:
     """Give rows other options, raw: the batch gets a buffer with these at its end, and the rows have no record any
     more."""

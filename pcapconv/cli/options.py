@@ -1,0 +1,130 @@
+"""The options of the commands that write captures: one table, for Typer and for the quick way around it.
+
+Strategy: Typer, and what it needs, take 100 to 200 ms to import, as long as converting hundreds of megabytes. A command
+line that is whole and plain is parsed here, in no time; whatever is not (a typing error, `--help`) goes to Typer, which
+knows the same options from the same table and has the words for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+Kind = Literal["flag", "text", "number", "texts", "numbers"]
+
+
+class Option(NamedTuple):
+    """`name` is that of the library's argument. `texts` and `numbers` can be given several times. `choices` are all
+    that a text may be. `short` is a letter."""
+
+    name: str
+    kind: Kind
+    help: str
+    metavar: str | None = None
+    choices: tuple[str, ...] = ()
+    default: str | None = None
+    short: str = ""
+
+    @property
+    def flag(self) -> str:
+        """As on the command line: `--drop-packets`."""
+        return "--" + self.name.replace("_", "-")
+
+
+OUTPUT = (
+    Option("to", "text", "The format to write; else OUT's suffix tells.", choices=("pcap", "pcapng")),
+    Option("force", "flag", "Replace OUT if it exists. OUT may be IN."),
+    Option("strict", "flag", "Refuse damaged input, with status 1."),
+    Option(
+        "on_loss",
+        "text",
+        "When OUT's format cannot hold everything; fail writes nothing, with status 4.",
+        choices=("warn", "ignore", "fail"),
+        default="warn",
+    ),
+    Option("report", "text", "Write what happened as JSON; - for stdout.", "FILE"),
+    Option("nanoseconds", "flag", "From pcapng to pcap: write nanoseconds, whatever the interfaces say."),
+    Option("quiet", "flag", "No progress bar and no closing line.", short="q"),
+    Option("debug", "flag", "Show a traceback with an error."),
+)
+
+STEPS = (
+    Option(
+        "after", "text", "Packets from TIME on: 2024-05-01T12:00Z, 1714564800.5, +1h30m from the first packet.", "TIME"
+    ),
+    Option("before", "text", "Packets before TIME, which itself is left out.", "TIME"),
+    Option("packets", "text", "Packets by number, from 1: 1-100,250,900-.", "LIST"),
+    Option("drop_packets", "text", "All packets but these.", "LIST"),
+    Option("first", "number", "The first N of the packets selected otherwise.", "N"),
+    Option("last", "number", "The last N of the packets selected otherwise.", "N"),
+    Option("interface", "texts", "Packets of an interface: its name, its id, or SECTION:ID from 0. Repeatable.", "X"),
+    Option("comment_matches", "text", "Packets with a comment in which REGEX is found.", "REGEX"),
+    Option("direction", "text", "Packets whose flags say that they came in, or went out.", choices=("in", "out")),
+    Option("invert", "flag", "Keep what the selection would drop."),
+    Option("chop", "numbers", "Remove N bytes at the front of each packet; -N at its end. Repeatable.", "N"),
+    Option("snaplen", "number", "Then cut packets to N bytes.", "N"),
+    Option("shift_time", "text", "Move all packets in time: +1h30m, -0.25s.", "DURATION"),
+    Option("capture_comment", "texts", "Add a comment to the capture. Repeatable.", "TEXT"),
+    Option("packet_comment", "texts", "Add a comment to packet N. Repeatable.", "N:TEXT"),
+    Option(
+        "set_interface",
+        "texts",
+        "Say something of an interface: name, description, filter, os, hardware, speed, snaplen, fcs-length, comment; "
+        "as in 0.name=eth0. Repeatable.",
+        "ID.KEY=VALUE",
+    ),
+    Option("link_type", "text", "Relabel the link type, by name or number; bytes stay as they are.", "TYPE"),
+    Option(
+        "strip",
+        "texts",
+        "Leave out comments, names, statistics, secrets, custom, unknown, host, addresses.",
+        "KIND,...",
+    ),
+    Option("inject_secrets", "texts", "Add a key log: tls, ssh, wireguard, or a number. Repeatable.", "TYPE,FILE"),
+    Option("extract_secrets", "text", "Write the capture's key logs to FILE, for its owner only.", "FILE"),
+)
+
+PARTS = (
+    Option("max_packets", "number", "A new part after N packets.", "N"),
+    Option("max_bytes", "text", "A new part before a file would be larger than SIZE: 100MB, 64MiB.", "SIZE"),
+    Option("interval", "text", "A new part every DURATION from the first packet's time: 90s, 1h.", "DURATION"),
+    Option("align", "flag", "With --interval: at multiples of it on the UTC clock."),
+    Option("by", "text", "One part for each.", choices=("interface", "link-type", "section")),
+)
+
+CONVERT = OUTPUT + STEPS
+SPLIT = PARTS + OUTPUT + STEPS
+
+
+def parse(arguments: Sequence[str], options: Sequence[Option], places: int) -> tuple[list[str], dict[str, Any]] | None:
+    """The `places` words that are no options, and the options that are given; None for anything but a plain line."""
+    known = {option.flag: option for option in options} | {
+        f"-{option.short}": option for option in options if option.short
+    }
+    words: list[str] = []
+    given: dict[str, Any] = {}
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "-" or not argument.startswith("-"):
+            words.append(argument)
+            continue
+        name, joined, value = argument.partition("=")
+        option = known.get(name)
+        if option is None or (joined and option.kind == "flag"):
+            return None
+        if option.kind == "flag":
+            given[option.name] = True
+            continue
+        text = value if joined else next(rest, None)
+        if text is None or (option.choices and text not in option.choices):
+            return None
+        if option.kind in ("number", "numbers"):
+            digits = text.removeprefix("-")
+            if not (digits.isascii() and digits.isdecimal() and len(digits) < 20):
+                return None
+        parsed = int(text) if option.kind in ("number", "numbers") else text
+        if option.kind in ("texts", "numbers"):
+            given.setdefault(option.name, []).append(parsed)
+        else:
+            given[option.name] = parsed
+    return (words, given) if len(words) == places else None

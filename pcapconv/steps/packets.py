@@ -1,0 +1,202 @@
+"""Editing packets: cutting their bytes, shifting their times, adding comments.
+
+Strategy: kernels change whole columns; a packet that changed has no record any more, and the writer makes one from the
+fields. What no longer holds of a changed packet goes: the hash of bytes that were cut. What another block type would
+lose is kept: an obsolete Packet Block becomes an Enhanced one with its drop count.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from pcapconv import options as option_lists
+from pcapconv.errors import FormatError, TargetError, UsageError
+from pcapconv.kernels import SHIFT, choose
+from pcapconv.model import SIMPLE_PACKET, Interface, Item, PacketBatch, Section
+from pcapconv.steps.rows import OBSOLETE_PACKET, options_of, with_options
+from pcapconv.steps.strip import as_enhanced
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+HASH = 3  # epb_hash and pack_hash
+
+_MOST = 2**32 - 1
+
+
+class PacketEdits(NamedTuple):
+    """`front` and `end` bytes are taken off, then at most `snaplen` left; `shift` is in seconds, with a sign;
+    `comments` are by packet number."""
+
+    front: int = 0
+    end: int = 0
+    snaplen: int | None = None
+    shift: Fraction | None = None
+    comments: Mapping[int, Sequence[str]] = {}
+
+    @property
+    def cuts(self) -> bool:
+        """Whether packets lose bytes."""
+        return bool(self.front or self.end or self.snaplen is not None)
+
+
+class EditPackets:
+    """Does the edits. Used for one run. `left_out` counts hashes that no longer hold, and original lengths of Simple
+    Packets, which have no other place to say how much was captured."""
+
+    def __init__(self, edits: PacketEdits, left_out: Counter[str]) -> None:
+        self._edits = edits
+        self._left_out = left_out
+        self._comments = dict(edits.comments)
+        self._interfaces: list[Interface] = []
+        self._shifts = array("Q")
+        self._kernels = choose()
+
+    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items with the edits done. Raises TargetError where a time would leave what the file can hold, UsageError
+        for a comment on a packet that is not there."""
+        for item in items:
+            match item:
+                case Section():
+                    self._interfaces, self._shifts = [], array("Q")
+                    yield item._replace(changed=True, raw=None if item.layout == "pcap" else item.raw)
+                case Interface():
+                    self._interfaces.append(self._state_snaplen(item))
+                    yield self._interfaces[-1]
+                case PacketBatch():
+                    self._edit(item)
+                    yield item
+                case _:
+                    yield item
+        if self._comments:
+            numbers = ", ".join(map(str, sorted(self._comments)[:20]))
+            raise UsageError(f"--packet-comment: no packet {numbers} is in the output; write NUMBER:TEXT, from 1")
+
+    def _state_snaplen(self, interface: Interface) -> Interface:
+        snaplen = self._edits.snaplen
+        if snaplen is None or 0 < interface.snaplen <= snaplen:
+            return interface
+        return interface._replace(snaplen=snaplen, raw=None)
+
+    def _edit(self, batch: PacketBatch) -> None:
+        batch.interfaces = self._interfaces
+        whole = batch.columns.captured_length[: batch.rows]
+        cut = self._edits.cuts and self._cut(batch)
+        comments = self._take_comments(batch)
+        if cut or comments:
+            self._edit_options(batch, comments, whole)
+        if self._edits.shift:
+            self._shift(batch)
+
+    def _cut(self, batch: PacketBatch) -> bool:
+        edits, columns = self._edits, batch.columns
+        snaplen = _MOST if edits.snaplen is None else edits.snaplen
+        if not self._kernels.cut_packets(columns, batch.rows, min(edits.front, _MOST), min(edits.end, _MOST), snaplen):
+            return False
+        batch.contiguous = False
+        if SIMPLE_PACKET in columns.record_type[: batch.rows].tobytes():
+            self._cut_simple(batch)
+        return True
+
+    def _cut_simple(self, batch: PacketBatch) -> None:
+        """A Simple Packet's captured length is the least of its room, its original length and the interface's
+        snaplen; where that would come out too long, the original length has to say it."""
+        columns = batch.columns
+        snaplen = self._interfaces[0].snaplen
+        for row, kind in enumerate(columns.record_type[: batch.rows]):
+            captured = columns.captured_length[row]
+            if kind != SIMPLE_PACKET or columns.record_length[row]:
+                continue
+            read = min(captured + 3 & ~3, columns.original_length[row], snaplen or _MOST)
+            if read != captured:
+                columns.original_length[row] = captured
+                self._left_out["original-lengths"] += 1
+
+    def _shift(self, batch: PacketBatch) -> None:
+        for interface in self._interfaces[len(self._shifts) // SHIFT :]:
+            self._shifts.extend(self._ticks(interface))
+        columns, rows = batch.columns, batch.rows
+        unclear = {interface.id: interface.time_error for interface in self._interfaces if interface.time_error}
+        for row, interface_id in enumerate(columns.interface[:rows] if unclear else ()):
+            if interface_id in unclear:
+                raise FormatError(f"packet {batch.number(row)}: {unclear[interface_id]}")
+        row = self._kernels.shift_times(columns, rows, self._shifts)
+        if row < rows:
+            interface = self._interfaces[columns.interface[row]]
+            raise TargetError(
+                f"packet {batch.number(row)}: shifted, its time would leave the 64 bits of interface {interface.id}; "
+                "shift by less"
+            )
+        batch.contiguous = False
+        if OBSOLETE_PACKET in columns.record_type[:rows].tobytes():
+            changed = {}
+            for row, kind in enumerate(columns.record_type[:rows]):
+                if kind == OBSOLETE_PACKET:
+                    changed[row] = option_lists.edited(
+                        options_of(batch, row), batch.section.byte_order, add=as_enhanced(batch, row)
+                    )
+            with_options(batch, changed)
+
+    def _ticks(self, interface: Interface) -> tuple[int, int]:
+        assert self._edits.shift is not None
+        if interface.time_error:
+            return 0, 0
+        exact = self._edits.shift * interface.ticks_per_second
+        if exact.denominator != 1:
+            raise UsageError(
+                f"--shift-time: interface {interface.id} of section {interface.section} counts in steps of "
+                f"1/{interface.ticks_per_second} s; shift by a multiple of that"
+            )
+        return min(abs(exact.numerator), 2**64 - 1), int(exact < 0)
+
+    def _take_comments(self, batch: PacketBatch) -> dict[int, Sequence[str]]:
+        """Row → the comments that it gets."""
+        if not self._comments:
+            return {}
+        found = {}
+        first, last = batch.number(0), batch.number(batch.rows - 1)
+        for number in [number for number in self._comments if first <= number <= last]:
+            row = number - batch.first_number if batch.numbers is None else _index(batch.numbers, number)
+            if row is not None:
+                found[row] = self._comments.pop(number)
+        return found
+
+    def _edit_options(
+        self, batch: PacketBatch, comments: Mapping[int, Sequence[str]], captured_before: array[int]
+    ) -> None:
+        """Packets that were cut lose their hash, others gain comments."""
+        columns, order = batch.columns, batch.section.byte_order
+        changed: dict[int, bytes] = {}
+        every = batch.has_options or OBSOLETE_PACKET in columns.record_type[: batch.rows].tobytes()
+        for row in range(batch.rows) if every else comments:
+            cut = columns.captured_length[row] != captured_before[row]
+            if not cut and row not in comments:
+                continue
+            if row in comments and columns.record_type[row] == SIMPLE_PACKET:
+                raise TargetError(f"packet {batch.number(row)}: a Simple Packet, which has no place for a comment")
+            add = [(option_lists.COMMENT, text.encode("utf-8", "surrogateescape")) for text in comments.get(row, ())]
+            if columns.record_type[row] == OBSOLETE_PACKET:
+                add += as_enhanced(batch, row)
+            raw = options_of(batch, row)
+            if cut:
+                hashes = sum(option.code == HASH for option in option_lists.Options(raw, order))
+                self._left_out["packet-hashes"] += hashes
+            new = option_lists.edited(raw, order, keep=_not_a_hash if cut else None, add=add)
+            if new != raw:
+                changed[row] = new
+        with_options(batch, changed)
+
+
+def _not_a_hash(option: option_lists.Option) -> bool:
+    return option.code != HASH
+
+
+def _index(numbers: array[int], number: int) -> int | None:
+    """Where a number stands among ordered ones."""
+    from bisect import bisect_left
+
+    row = bisect_left(numbers, number)
+    return row if row < len(numbers) and numbers[row] == number else None

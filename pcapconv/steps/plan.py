@@ -1,0 +1,275 @@
+"""What the selecting and editing options ask for, checked before any file is opened, and the steps that do it.
+
+Strategy: `convert` and `split` take the same options, by the command line's names; this is the only place that knows
+them all. Some need a survey, a first pass over the capture: `last` counts, `interface` looks which there are. The order
+of the steps is: select; leave out what is to be stripped; then change and add, so that what is added stays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+from pcapconv import quantities
+from pcapconv.errors import UsageError
+from pcapconv.files import Target, write_all, writing
+from pcapconv.model import Interface, Item
+from pcapconv.steps.packets import EditPackets, PacketEdits
+from pcapconv.steps.relabel import KEYS, Relabel, names_interface
+from pcapconv.steps.secrets import ExtractSecrets, InjectSecrets, parse_secrets
+from pcapconv.steps.select import DIRECTIONS, Criteria, Select
+from pcapconv.steps.strip import KINDS, DoNotCopy, Strip
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from pcapconv.quantities import Moment
+    from pcapconv.report import Report
+    from pcapconv.steps import Step
+
+_MOST_SHOWN = 20
+_SELECTING = (
+    "after",
+    "before",
+    "packets",
+    "drop_packets",
+    "first",
+    "last",
+    "interface",
+    "comment_matches",
+    "direction",
+)
+
+
+class StepOptions(TypedDict, total=False):
+    """The selecting and editing options of `convert` and `split`; the README describes each.
+
+    Times and durations are text, as on the command line. What can be given several times is a sequence.
+    """
+
+    after: str | None
+    before: str | None
+    packets: str | None
+    drop_packets: str | None
+    first: int | None
+    last: int | None
+    interface: Sequence[str]
+    comment_matches: str | None
+    direction: Literal["in", "out"] | None
+    invert: bool
+    snaplen: int | None
+    chop: Sequence[int]
+    shift_time: str | None
+    capture_comment: Sequence[str]
+    packet_comment: Sequence[str]
+    set_interface: Sequence[str]
+    link_type: str | None
+    strip: Sequence[str]
+    inject_secrets: Sequence[str]
+    extract_secrets: str | None
+
+
+class Plan:
+    """The options, understood. Raises UsageError for those that make no sense.
+
+    `read_secrets` reads a key log's file for `inject_secrets`.
+    """
+
+    def __init__(self, options: StepOptions, read_secrets: Callable[[str], bytes]) -> None:
+        unknown = set(options) - set(StepOptions.__annotations__)
+        if unknown:
+            raise TypeError(f"unknown options: {', '.join(sorted(unknown))}")
+        self._criteria = _criteria(options)
+        self._packets = _packet_edits(options)
+        self._settings = [
+            quantities.key_value("--set-interface", text, KEYS) for text in _several(options, "set_interface")
+        ]
+        self._capture_comments = _several(options, "capture_comment")
+        link_type = options.get("link_type")
+        self._link_type = None if link_type is None else quantities.link_type("--link-type", link_type)
+        self._kinds = _kinds(_several(options, "strip"))
+        injected = [parse_secrets("--inject-secrets", text) for text in _several(options, "inject_secrets")]
+        self._injected = [(kind, read_secrets(path)) for kind, path in injected]
+        self.extract_to = options.get("extract_secrets")
+        self._selected_in_all: int | None = None
+        self._extract = ExtractSecrets()
+        self.steps(Counter())  # what only they can refuse, they refuse now
+
+    @property
+    def selects(self) -> bool:
+        """Whether packets may be left out."""
+        return self._criteria != Criteria()
+
+    @property
+    def edits_packets(self) -> bool:
+        """Whether packets may change."""
+        return self._packets != PacketEdits()
+
+    @property
+    def needs_survey(self) -> bool:
+        """Whether `survey` has to see the whole capture first."""
+        return self._criteria.last is not None or bool(self._criteria.interfaces)
+
+    def survey(self, items: Iterator[Item]) -> None:
+        """Look at the whole capture. Raises UsageError for an interface that is not there."""
+        seen = _Seen(items, self._criteria.interfaces)
+        if self._criteria.last is not None:
+            counted = self._criteria._replace(first=None, last=None, invert=False)
+            self._selected_in_all = Select(counted, Counter()).count(iter(seen))
+        else:
+            for _ in seen:
+                pass
+        seen.check()
+
+    def steps(self, left_out: Counter[str], *, splits: bool = False) -> list[Step]:
+        """New steps for one run. `left_out` counts by kind what they leave out; `splits` tells that the packets go to
+        several files."""
+        steps: list[Step] = []
+        if self.selects:
+            steps.append(Select(self._criteria, left_out, self._selected_in_all))
+        if self.extract_to is not None:
+            self._extract = ExtractSecrets()
+            steps.append(self._extract)
+        if self._kinds:
+            steps.append(Strip(self._kinds, left_out))
+        if self.edits_packets:
+            steps.append(EditPackets(self._packets, left_out))
+        if self._capture_comments or self._settings or self._link_type is not None:
+            steps.append(
+                Relabel(capture_comments=self._capture_comments, settings=self._settings, link_type=self._link_type)
+            )
+        if self._injected:
+            steps.append(InjectSecrets(self._injected))
+        if self.selects or self.edits_packets or splits:
+            steps.append(DoNotCopy(left_out))
+        return steps
+
+    def write_secrets(self, target: Target, report: Report) -> None:
+        """Write the key logs that the last run saw, and let the file appear; without any there is none. Raises
+        FileError."""
+        logs = [log for logs in self._extract.found.values() for log in logs]
+        report.secrets_extracted = len(logs)
+        if not logs:
+            return
+        for log in logs:
+            with writing(target.name):
+                write_all(target.file, memoryview(log if log.endswith(b"\n") else log + b"\n"))
+        target.commit()
+
+
+class _Seen:
+    """The items, while it is noted which interfaces there are."""
+
+    def __init__(self, items: Iterator[Item], wanted: Sequence[str]) -> None:
+        self._items = items
+        self._missing = list(wanted)
+        self._there: list[Interface] = []
+        self._more = 0
+
+    def __iter__(self) -> Iterator[Item]:
+        for item in self._items:
+            if isinstance(item, Interface):
+                self._missing = [text for text in self._missing if not names_interface(text, item)]
+                if len(self._there) < _MOST_SHOWN:
+                    self._there.append(item)
+                else:
+                    self._more += 1
+            yield item
+
+    def check(self) -> None:
+        """Refuse what was asked for and is not there."""
+        if self._missing:
+            there = ", ".join(map(show_interface, self._there)) + (f" and {self._more} more" if self._more else "")
+            raise UsageError(f"--interface {self._missing[0]}: there is no such interface; there are {there or 'none'}")
+
+
+def _several(options: StepOptions, name: str) -> Sequence[str]:
+    """An option that can be given several times; a single text is one."""
+    value = options.get(name) or ()
+    if isinstance(value, str):
+        return (value,)
+    assert isinstance(value, Sequence)
+    return tuple(value)
+
+
+def _criteria(options: StepOptions) -> Criteria:
+    after, before = _moment("--after", options.get("after")), _moment("--before", options.get("before"))
+    if after and before and after.relative == before.relative and before.seconds <= after.seconds:
+        raise UsageError(
+            f"--before {options['before']} is not later than --after {options['after']}; "
+            "they select after <= time < before, as in --after 12:00 --before 13:00 of a day"
+        )
+    if options.get("invert") and not any(options.get(name) for name in _SELECTING):
+        raise UsageError("--invert: there is nothing to invert; give a selection too, as in --packets 1-100 --invert")
+    packets, dropped = options.get("packets"), options.get("drop_packets")
+    first, last = options.get("first"), options.get("last")
+    direction = options.get("direction")
+    if direction is not None and direction not in DIRECTIONS:
+        raise UsageError(f"--direction {direction}: it is in or out")
+    return Criteria(
+        after=after,
+        before=before,
+        packets=None if packets is None else quantities.number_ranges("--packets", packets),
+        drop_packets=() if dropped is None else quantities.number_ranges("--drop-packets", dropped),
+        first=None if first is None else quantities.count("--first", first),
+        last=None if last is None else quantities.count("--last", last),
+        interfaces=_several(options, "interface"),
+        comment=_pattern(options.get("comment_matches")),
+        direction=direction,
+        invert=bool(options.get("invert", False)),
+    )
+
+
+def _moment(option: str, text: str | None) -> Moment | None:
+    return None if text is None else quantities.moment(option, text)
+
+
+def _pattern(text: str | None) -> re.Pattern[str] | None:
+    if text is None:
+        return None
+    try:
+        return re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise UsageError(
+            f"--comment-matches {text}: not a regular expression: {error}; write one like 'retry|drop'"
+        ) from None
+
+
+def _packet_edits(options: StepOptions) -> PacketEdits:
+    front = end = 0
+    chop = options.get("chop") or ()
+    for number in (chop,) if isinstance(chop, int) else chop:
+        if not isinstance(number, int) or not number:
+            raise UsageError(f"--chop {number}: write 14 to remove bytes at the front, -4 at the end of each packet")
+        front, end = front + max(number, 0), end + max(-number, 0)
+    snaplen, shift = options.get("snaplen"), options.get("shift_time")
+    if snaplen is not None and quantities.count("--snaplen", snaplen) > 2**31 - 1:
+        raise UsageError(f"--snaplen {snaplen}: it is at most {2**31 - 1}")
+    moved: Fraction | None = None if shift is None else quantities.duration("--shift-time", shift, signed=True)
+    comments: dict[int, list[str]] = {}
+    for text in _several(options, "packet_comment"):
+        which, found, comment = text.partition(":")
+        if not found or not which.isdecimal() or not which.isascii() or len(which) > 20 or not int(which):
+            raise UsageError(f"--packet-comment {text}: write NUMBER:TEXT, as in 17:retry; packets count from 1")
+        if len(comment.encode("utf-8", "surrogateescape")) > 65535:
+            raise UsageError(f"--packet-comment {which}: a comment has at most 65535 bytes")
+        comments.setdefault(int(which), []).append(comment)
+    return PacketEdits(front=front, end=end, snaplen=snaplen, shift=moved or None, comments=comments)
+
+
+def _kinds(texts: Sequence[str]) -> frozenset[str]:
+    kinds = frozenset(kind for text in texts for kind in text.split(","))
+    for kind in sorted(kinds - set(KINDS)):
+        raise UsageError(f"--strip {kind}: the kinds are {', '.join(KINDS)}")
+    return kinds
+
+
+def show_interface(interface: Interface) -> str:
+    """What a user can call it: `0:1 eth0`."""
+    from pcapconv import options
+
+    name = options.Options(interface.options, interface.byte_order).first(2)
+    place = f"{interface.section}:{interface.id}"
+    return place if name is None else f"{place} {options.text(name)}"

@@ -1,0 +1,215 @@
+"""Changing what a capture says of itself: comments on it, what its interfaces are called and how, link types.
+
+Strategy: all is checked before the first item, but for the interfaces that are named, which only the capture knows.
+The bytes of packets stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from pcapconv import options
+from pcapconv.errors import TargetError, UsageError
+from pcapconv.formats import pcapng_layout as layout
+from pcapconv.model import Interface, Item, PacketBatch, Section
+from pcapconv.quantities import interface_place
+
+KEYS = ("name", "description", "filter", "os", "hardware", "speed", "snaplen", "fcs-length", "comment")
+
+_IF_NAME = 2
+_CODES = {
+    "name": _IF_NAME,
+    "description": 3,
+    "speed": 8,
+    "filter": 11,
+    "os": 12,
+    "fcs-length": layout.IF_FCSLEN,
+    "hardware": 15,
+    "comment": options.COMMENT,
+}
+_SIZES = {"speed": 8, "snaplen": 4, "fcs-length": 1}  # of numbers, in bytes
+_EXAMPLES = {"speed": 1_000_000_000, "snaplen": 65535, "fcs-length": 32}
+_MOST_DIGITS = 60
+_LONGEST_VALUE = 65535
+_LAST_LINK_TYPE = 65535
+_MOST_NAMED = 20
+_MOST_SHOWN = 80  # characters of a name or a setting in a message
+
+
+class _Setting(NamedTuple):
+    """One `ID.KEY=VALUE`: `identity` names interfaces, `text` is the option's value; for a number, `number` is it."""
+
+    identity: str
+    key: str
+    text: bytes
+    number: int
+    shown: str
+
+
+class Relabel:
+    """Adds comments to the first section, and changes what interfaces state. Used for one run.
+
+    `settings` are (ID, KEY, VALUE) with a KEY of `KEYS`; an ID is what `names_interface` takes. A value replaces those
+    that are there, a comment comes after them, and of two for the same the last one holds. `link_type` is for all
+    interfaces.
+
+    Raises UsageError for values that cannot be stated.
+    """
+
+    def __init__(
+        self, *, capture_comments: Sequence[str], settings: Sequence[tuple[str, str, str]], link_type: int | None
+    ) -> None:
+        self._comments = [(options.COMMENT, _encoded("--capture-comment", text)) for text in capture_comments]
+        self._settings = [_setting(*each) for each in settings]
+        self._link_type = link_type
+        if link_type is not None and not 0 <= link_type <= _LAST_LINK_TYPE:
+            raise UsageError(f"--link-type {link_type}: link types are numbers from 0 to {_LAST_LINK_TYPE}")
+        self._interfaces: list[Interface] = []  # the section's
+        self._there: list[str] = []  # the first ones, for a message
+        self._total = 0
+        self._used: set[int] = set()  # places of settings
+
+    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items with the changes.
+
+        Raises TargetError where a Simple Packet would have another length under its interface's new snaplen, and
+        UsageError, after the last item, for an ID that no interface has.
+        """
+        comments = self._comments
+        for item in items:
+            match item:
+                case PacketBatch():
+                    self._check_simple_packets(item)
+                    item.interfaces = self._interfaces
+                    yield item
+                case Section():
+                    self._interfaces = []
+                    yield self._section(item, comments)
+                    comments = []
+                case Interface():
+                    self._interfaces.append(self._interface(item))
+                    yield self._interfaces[-1]
+                case _:
+                    yield item
+        for place, setting in enumerate(self._settings):
+            if place not in self._used:
+                raise UsageError(f"--set-interface {setting.shown}: there is no such interface; {self._those()}")
+
+    def _section(self, section: Section, comments: Sequence[tuple[int, bytes]]) -> Section:
+        section = section._replace(changed=section.changed or bool(self._settings))
+        if comments:
+            stated = options.edited(section.options, section.byte_order, add=comments)
+            return section._replace(raw=None, options=stated)
+        if section.layout == "pcap" and (self._settings or self._link_type is not None):
+            return section._replace(raw=None)  # its header holds what its interface states
+        return section
+
+    def _interface(self, interface: Interface) -> Interface:
+        self._total += 1
+        if self._settings and len(self._there) < _MOST_NAMED:
+            self._there.append(_place_and_name(interface))
+        changed = interface if self._link_type is None else interface._replace(link_type=self._link_type)
+        for place, setting in enumerate(self._settings):
+            if names_interface(setting.identity, interface):
+                self._used.add(place)
+                changed = _changed(changed, setting)
+        return interface if changed == interface else changed._replace(raw=None)
+
+    def _check_simple_packets(self, batch: PacketBatch) -> None:
+        """Raise TargetError for a Simple Packet that would be read with another length than it has."""
+        if not self._interfaces or self._interfaces[0].snaplen == batch.interfaces[0].snaplen:
+            return
+        columns, snaplen = batch.columns, self._interfaces[0].snaplen
+        if layout.SIMPLE_PACKET not in columns.record_type[: batch.rows].tobytes():
+            return
+        for row, record_type in enumerate(columns.record_type[: batch.rows]):
+            if record_type != layout.SIMPLE_PACKET:
+                continue
+            captured, original = columns.captured_length[row], columns.original_length[row]
+            record = columns.record_length[row]
+            room = record - layout.SHORTEST[layout.SIMPLE_PACKET] if record else captured + 3 & ~3
+            length = min(room, original, snaplen or original)
+            if length != captured:
+                raise TargetError(
+                    f"packet {batch.number(row)}: the length of a Simple Packet follows from the snaplen of "
+                    f"interface 0; with snaplen {snaplen} it would be {length} instead of {captured} bytes"
+                )
+
+    def _those(self) -> str:
+        """Which interfaces there are."""
+        if not self._there:
+            return "the capture has none"
+        more = self._total - len(self._there)
+        listed = ", ".join(self._there) + (f" and {more} more" if more else "")
+        return f"there {'is' if self._total == 1 else 'are'} {listed}"
+
+
+def names_interface(text: str, interface: Interface) -> bool:
+    """Whether the text names the interface: by its id (`2`, in any section), by section and id (`1:2`, both from 0), or
+    by its if_name. Raises UsageError for a number nobody can mean."""
+    place = interface_place("--interface", text)
+    if place is not None and place[1] == interface.id and place[0] in (None, interface.section):
+        return True
+    name = _name(interface)
+    return name is not None and text in (options.text(name), name.decode("utf-8", "surrogateescape"))
+
+
+def _name(interface: Interface) -> bytes | None:
+    """Its if_name, without the NUL that some writers put behind it."""
+    name = options.Options(interface.options, interface.byte_order).first(_IF_NAME)
+    return None if name is None else name.rstrip(b"\0")
+
+
+def _place_and_name(interface: Interface) -> str:
+    name, place = _name(interface), f"{interface.section}:{interface.id}"
+    return f"{place} {options.text(name):.{_MOST_SHOWN}}" if name else place
+
+
+def _setting(identity: str, key: str, value: str) -> _Setting:
+    """A setting that can be stated. Raises UsageError."""
+    shown = f"{identity}.{key}={value}"[:_MOST_SHOWN]
+    if key not in KEYS:
+        raise UsageError(f"--set-interface {shown}: the key is one of {', '.join(KEYS)}")
+    interface_place("--set-interface", identity)
+    if key not in _SIZES:
+        text = _encoded(f"--set-interface {identity}.{key}"[:_MOST_SHOWN], value, b"\0" if key == "filter" else b"")
+        return _Setting(identity, key, text, 0, shown)
+    most = (1 << 8 * _SIZES[key]) - 1
+    decimal = value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS
+    if not decimal or int(value) > most:
+        example = f"{identity}.{key}={_EXAMPLES[key]}"
+        raise UsageError(f"--set-interface {shown}: not a whole number from 0 to {most}; write {example}")
+    return _Setting(identity, key, b"", int(value), shown)
+
+
+def _encoded(option: str, text: str, before: bytes = b"") -> bytes:
+    """The text as an option's value. Raises UsageError when it is too long for one."""
+    try:
+        value = before + text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{option}: character {error.start + 1} of the text is none that UTF-8 can write") from None
+    if len(value) > _LONGEST_VALUE:
+        most = _LONGEST_VALUE - len(before)
+        raise UsageError(f"{option}: the text has {len(value) - len(before)} bytes; write {most} at most")
+    return value
+
+
+def _changed(interface: Interface, setting: _Setting) -> Interface:
+    """The interface with the setting, in its fields and its options."""
+    key, value = setting.key, setting.text
+    if key == "snaplen":
+        return interface._replace(snaplen=setting.number)
+    if key == "fcs-length":
+        interface = interface._replace(fcs_length=setting.number)
+        if interface.layout == "pcap":  # a writer of pcapng makes the option itself
+            return interface
+    if key in _SIZES:
+        value = setting.number.to_bytes(_SIZES[key], interface.byte_order)
+    code = _CODES[key]
+
+    def keep(option: options.Option) -> bool:
+        return key == "comment" or option.code != code
+
+    stated = options.edited(interface.options, interface.byte_order, keep=keep, add=[(code, value)])
+    return interface._replace(options=stated)

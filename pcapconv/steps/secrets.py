@@ -1,0 +1,115 @@
+"""Decryption secrets: putting key logs into a capture, and taking them out.
+
+Format: draft-ietf-opsawg-pcapng, "Decryption Secrets Block": type, length, data, padding, options.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from pcapconv.errors import TargetError, UsageError
+from pcapconv.formats import pcapng_layout as layout
+from pcapconv.formats.window import LARGEST_RECORD
+from pcapconv.model import Block, Item, Section
+from pcapconv.report import MOST_LISTED
+
+TYPES = {"tls": 0x544C534B, "ssh": 0x5353484B, "wireguard": 0x57474B4C}  # key logs, which are text
+
+_DATA_AT = 8
+_LARGEST_DATA = LARGEST_RECORD - layout.BLOCK_OVERHEAD - _DATA_AT
+_MOST_FOUND = 64 * 2**20
+_COST = 64  # bytes of memory that each log takes besides its own
+_LARGEST_TYPE = 2**32 - 1
+_MOST_DIGITS = 60
+
+
+class InjectSecrets:
+    """Puts secrets, as (type, data), right behind the first section's header. Used for one run.
+
+    Raises UsageError for a type or a size that no block has.
+    """
+
+    def __init__(self, entries: Sequence[tuple[int, bytes]]) -> None:
+        self._entries = entries
+        for kind, data in entries:
+            if not 0 <= kind <= _LARGEST_TYPE:
+                raise UsageError(f"--inject-secrets {kind}: types of secrets are numbers from 0 to {_LARGEST_TYPE}")
+            if len(data) > _LARGEST_DATA:
+                raise UsageError(f"--inject-secrets: secrets of {len(data)} bytes; a block holds {_LARGEST_DATA}")
+
+    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items, with the secrets as Decryption Secrets Blocks."""
+        waiting = self._entries
+        for item in items:
+            if not waiting or not isinstance(item, Section):
+                yield item
+                continue
+            # Of a pcap header that is copied, a writer of pcap concludes that nothing is lost.
+            yield item._replace(changed=True, raw=None if item.layout == "pcap" else item.raw)
+            order = item.byte_order
+            for kind, data in waiting:
+                body = kind.to_bytes(4, order) + len(data).to_bytes(4, order) + data + bytes(-len(data) % 4)
+                yield Block(type=layout.DECRYPTION_SECRETS, body=body, byte_order=order, section=item.number, offset=0)
+            waiting = ()
+
+
+class ExtractSecrets:
+    """Passes everything on, and collects the key logs that go by. Used for one run.
+
+    `found` holds the logs of the types in `TYPES`, by type, in file order; `others` counts the blocks of other types,
+    the first thousand of these types.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[int, list[bytes]] = {}
+        self.others: Counter[int] = Counter()
+        self._left = _MOST_FOUND
+
+    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items as they are. Raises TargetError for more secrets than memory should hold."""
+        for item in items:
+            if isinstance(item, Block) and item.type == layout.DECRYPTION_SECRETS:
+                self._collect(item)
+            yield item
+
+    def _collect(self, block: Block) -> None:
+        body, order = block.body, block.byte_order
+        kind = int.from_bytes(body[:4], order)
+        if kind not in TYPES.values():
+            if kind in self.others or len(self.others) < MOST_LISTED:
+                self.others[kind] += 1
+            return
+        data = body[_DATA_AT : _DATA_AT + int.from_bytes(body[4:8], order)]
+        self._left -= len(data) + _COST
+        if self._left < 0:
+            raise TargetError(
+                f"offset {block.offset}: the capture holds more secrets than pcapconv extracts, {_MOST_FOUND >> 20} MiB"
+            )
+        self.found.setdefault(kind, []).append(data)
+
+
+def parse_secrets(option: str, text: str) -> tuple[int, str]:
+    """(type, path) of `TYPE,FILE`; TYPE is a word of `TYPES` in any case, or a number of 32 bits, decimal or with `0x`.
+
+    Raises UsageError, with `option` before the text.
+    """
+    word, comma, path = text.partition(",")
+    if not comma or not path:
+        raise UsageError(f"{option} {text}: not TYPE,FILE; write tls,keys.log")
+    kind = TYPES.get(word.lower(), _number(word))
+    if kind is None or kind > _LARGEST_TYPE:
+        forms = f"{', '.join(TYPES)} or a number from 0 to 0x{_LARGEST_TYPE:x}"
+        raise UsageError(f"{option} {text}: not a type of secrets; write {forms} before the comma")
+    return kind, path
+
+
+def _number(word: str) -> int | None:
+    """An unsigned number, decimal or with `0x`; None for anything else."""
+    base, digits = (16, word[2:]) if word[:2] in ("0x", "0X") else (10, word)
+    if len(digits) > _MOST_DIGITS or not digits.isascii() or not digits.isalnum():
+        return None
+    try:
+        return int(digits, base)
+    except ValueError:
+        return None

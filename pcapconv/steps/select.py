@@ -1,0 +1,233 @@
+"""Selecting packets: by time, number, interface, comment and direction.
+
+Strategy: each criterion sets rows of a mask to 0; a kernel does those that look at every packet. Blocks that are not
+packets pass. `first` and `last` count the packets that all else selects; how many these are in all, which `last` needs,
+a survey finds out beforehand.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from pcapconv import options as option_lists
+from pcapconv import timestamps
+from pcapconv.errors import FormatError
+from pcapconv.kernels import choose
+from pcapconv.model import SIMPLE_PACKET, ByteOrder, Columns, Interface, Item, PacketBatch, Section
+from pcapconv.steps.relabel import names_interface
+from pcapconv.steps.rows import take
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from pcapconv.quantities import Moment
+
+FLAGS = 2  # epb_flags and pack_flags
+DIRECTIONS = {"in": 1, "out": 2}
+
+_MOST_TICKS = 2**64 - 1
+_ALWAYS = (0, _MOST_TICKS, 1)
+_NEVER = (1, 0, 0)
+_EXCHANGED = bytes([1, *[0] * 255])
+_ENDLESS = 2**63
+
+Ranges = Sequence[tuple[int, int | None]]
+
+
+class Criteria(NamedTuple):
+    """What to select; None, or nothing, where it does not matter. `after` ≤ time < `before`; `packets` and
+    `drop_packets` are ranges in order, without overlaps; `invert` keeps what the others would drop."""
+
+    after: Moment | None = None
+    before: Moment | None = None
+    packets: Ranges | None = None
+    drop_packets: Ranges = ()
+    first: int | None = None
+    last: int | None = None
+    interfaces: Sequence[str] = ()
+    comment: re.Pattern[str] | None = None
+    direction: str | None = None
+    invert: bool = False
+
+
+class Select:
+    """Passes the packets that the criteria select. Used for one run.
+
+    `selected_in_all` is how many packets the criteria but for `first`, `last` and `invert` select in the whole capture;
+    needed for `last`. `left_out` counts the packets that have no time where one would be needed.
+    """
+
+    def __init__(self, criteria: Criteria, left_out: Counter[str], selected_in_all: int | None = None) -> None:
+        self._criteria = criteria
+        self._left_out = left_out
+        lowest = 0 if criteria.last is None or selected_in_all is None else max(0, selected_in_all - criteria.last)
+        self._window = lowest, _ENDLESS if criteria.first is None else criteria.first
+        self.selected = 0  # by all but `first`, `last` and `invert`
+        self._kernels = choose()
+        self._columns = Columns(0)
+        self._gaps = list(_gaps(criteria.packets or ()))
+        self._start: Fraction | None = None  # what relative times begin at
+        self._times = array("Q")
+        self._places = array("Q")
+        self._unclear: set[int] = set()  # ids of interfaces whose times nobody can tell
+
+    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items with only the selected packets. Raises FormatError where a packet's time cannot be told."""
+        for item in items:
+            match item:
+                case PacketBatch():
+                    chosen = self._select(item)
+                    if chosen is not None:
+                        yield chosen
+                case Section():
+                    self._times, self._places, self._unclear = array("Q"), array("Q"), set()
+                    yield item._replace(changed=True)
+                case _:
+                    yield item
+
+    def count(self, items: Iterator[Item]) -> int:
+        """How many packets all but `first`, `last` and `invert` select."""
+        for _ in self(items):
+            pass
+        return self.selected
+
+    def _select(self, batch: PacketBatch) -> PacketBatch | None:
+        criteria, rows = self._criteria, batch.rows
+        mask = bytearray(b"\1") * rows
+        if criteria.packets is not None:
+            _zero(mask, batch.first_number, self._gaps)
+        if criteria.drop_packets:
+            _zero(mask, batch.first_number, criteria.drop_packets)
+        if criteria.interfaces:
+            self._extend_places(batch.interfaces)
+            self._kernels.match(batch.columns, rows, self._places, mask)
+        if criteria.comment is not None or criteria.direction is not None:
+            self._match_options(batch, mask)
+        if criteria.after is not None or criteria.before is not None:
+            self._match_times(batch, mask)
+        self._match_order(mask)
+        if criteria.invert:
+            mask = mask.translate(_EXCHANGED)
+        if self._columns.capacity < rows:
+            self._columns = Columns(batch.columns.capacity)
+        return take(batch, mask, self._columns)
+
+    def _extend_places(self, interfaces: Sequence[Interface]) -> None:
+        for interface in interfaces[len(self._places) // 3 :]:
+            named = any(names_interface(text, interface) for text in self._criteria.interfaces)
+            self._places.extend(_ALWAYS if named else _NEVER)
+
+    def _match_options(self, batch: PacketBatch, mask: bytearray) -> None:
+        columns, order = batch.columns, batch.section.byte_order
+        row = mask.find(1)
+        while row >= 0:
+            at, length = columns.options_at[row], columns.options_length[row]
+            if not length or not self._says(bytes(batch.buffer[at : at + length]), order):
+                mask[row] = 0
+            row = mask.find(1, row + 1)
+
+    def _says(self, raw: bytes, byte_order: ByteOrder) -> bool:
+        """Whether a packet's options say what is asked for."""
+        comment, direction = self._criteria.comment, self._criteria.direction
+        stated = option_lists.Options(raw, byte_order)
+        if direction is not None:
+            flags = stated.first(FLAGS) or b""
+            if len(flags) != 4 or int.from_bytes(flags, byte_order) & 3 != DIRECTIONS[direction]:
+                return False
+        return comment is None or any(comment.search(text) for text in stated.comments)
+
+    def _match_times(self, batch: PacketBatch, mask: bytearray) -> None:
+        columns, rows = batch.columns, batch.rows
+        if len(self._times) != 3 * len(batch.interfaces) or self._start is None:
+            self._set_times(batch)
+        if self._unclear:
+            for row, interface in enumerate(columns.interface[:rows]):
+                if interface in self._unclear:
+                    raise FormatError(f"packet {batch.number(row)}: {batch.interfaces[interface].time_error}")
+        if SIMPLE_PACKET in columns.record_type[:rows].tobytes():
+            timeless = sum(kind == SIMPLE_PACKET and mask[row] for row, kind in enumerate(columns.record_type[:rows]))
+            if timeless and not self._criteria.invert:
+                self._left_out["packets-without-time"] += timeless
+        self._kernels.match(columns, rows, self._times, mask)
+
+    def _set_times(self, batch: PacketBatch) -> None:
+        """The ranges of ticks for the interfaces so far, once the first packet's time is known."""
+        after, before = self._criteria.after, self._criteria.before
+        if self._start is None:
+            self._start = _first_time(batch)
+        self._times = array("Q")
+        for interface in batch.interfaces:
+            if interface.time_error:
+                self._unclear.add(interface.id)
+            lowest = 0 if after is None else self._ticks(after, interface)
+            highest = _MOST_TICKS if before is None else self._ticks(before, interface) - 1
+            if highest < 0 or lowest > _MOST_TICKS:
+                self._times.extend(_NEVER)
+            else:
+                self._times.extend((max(0, lowest), min(highest, _MOST_TICKS), 0))
+
+    def _ticks(self, moment: Moment, interface: Interface) -> int:
+        """The first tick of the interface that is not before the moment."""
+        seconds = moment.seconds
+        if moment.relative:
+            if self._start is None:
+                return _ENDLESS << 64  # no packet has had a time so far
+            seconds += self._start
+        exact = (seconds - interface.time_offset) * interface.ticks_per_second
+        return -(-exact.numerator // exact.denominator)
+
+    def _match_order(self, mask: bytearray) -> None:
+        """Leave what `first` and `last` want of the rows that are still selected."""
+        lowest, highest = self._window
+        before = self.selected
+        here = len(mask) - mask.count(0)
+        self.selected += here
+        if lowest <= before and self.selected <= highest:
+            return
+        if self.selected <= lowest or before >= highest:
+            mask[:] = bytes(len(mask))
+            return
+        places = [row for row, chosen in enumerate(mask) if chosen]
+        for row in (*places[: max(0, lowest - before)], *places[max(0, highest - before) :]):
+            mask[row] = 0
+
+
+def _first_time(batch: PacketBatch) -> Fraction | None:
+    for row in range(batch.rows):
+        if batch.columns.record_type[row] != SIMPLE_PACKET:
+            interface = batch.interfaces[batch.columns.interface[row]]
+            if interface.time_error:
+                raise FormatError(f"packet {batch.number(row)}: {interface.time_error}")
+            ticks = batch.columns.ticks[row]
+            return timestamps.instant(ticks, interface.ticks_per_second, interface.time_offset)
+    return None
+
+
+def _gaps(ranges: Ranges) -> Iterator[tuple[int, int | None]]:
+    """What lies between ranges of packet numbers."""
+    low = 1
+    for first, last in ranges:
+        if first > low:
+            yield low, first - 1
+        if last is None:
+            return
+        low = last + 1
+    yield low, None
+
+
+def _zero(mask: bytearray, first_number: int, ranges: Ranges) -> None:
+    """Set the rows of these packets to 0."""
+    rows = len(mask)
+    begin = bisect_right(ranges, first_number, key=lambda each: each[0]) - 1
+    for first, last in ranges[max(0, begin) :]:
+        low = max(0, first - first_number)
+        high = rows if last is None else min(rows, last + 1 - first_number)
+        if low >= rows:
+            return
+        if low < high:
+            mask[low:high] = bytes(high - low)

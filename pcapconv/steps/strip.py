@@ -1,0 +1,282 @@
+"""Leaving out metadata: kinds of blocks and options that somebody names, or those that forbid to be copied.
+
+Strategy: a block goes whole, or loses some of its options; a header that loses any is made anew from its fields. Of
+packets a kernel counts the options, and only batches that hold one to leave out are walked, row by row. What cannot be
+read of an option list stays as it is.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from pcapconv import options
+from pcapconv.errors import UsageError
+from pcapconv.formats import pcapng_layout as layout
+from pcapconv.kernels import DROPS, OPTION_COUNTS, UNREADABLE, choose
+from pcapconv.model import Block, ByteOrder, Interface, Item, PacketBatch, Section
+from pcapconv.steps.rows import options_of, with_options
+
+KINDS = ("comments", "names", "statistics", "secrets", "custom", "unknown", "host", "addresses")
+
+_BLOCKS = {
+    layout.NAME_RESOLUTION: "names",
+    layout.INTERFACE_STATISTICS: "statistics",
+    layout.DECRYPTION_SECRETS: "secrets",
+    layout.CUSTOM: "custom",
+    layout.CUSTOM_DO_NOT_COPY: "custom",
+}
+_OPTIONS = {options.COMMENT: "comments", **dict.fromkeys(options.CUSTOM, "custom")}  # of any block
+_OPTIONS_OF = {
+    layout.SECTION_HEADER: dict.fromkeys((2, 3, 4), "host"),  # shb_hardware, shb_os, shb_userappl
+    layout.INTERFACE_DESCRIPTION: {
+        **dict.fromkeys((12, 15), "host"),  # if_os, if_hardware
+        **dict.fromkeys((4, 5, 6, 7), "addresses"),  # if_IPv4addr, if_IPv6addr, if_MACaddr, if_EUIaddr
+    },
+}
+_UNKNOWN = "unknown"
+_BLOCKS_NOT_TO_COPY = {layout.CUSTOM_DO_NOT_COPY: "do-not-copy"}
+_OPTIONS_NOT_TO_COPY = dict.fromkeys((19372, 19373), "do-not-copy")
+
+_DROPS_AT = 10  # in a Packet Block (obsolete)
+_DROPS_NOT_KNOWN = 0xFFFF
+_EPB_DROPCOUNT = 4
+
+
+class _Rules(NamedTuple):
+    """What of a block type's options is left out: `kinds` by code, and, unless None, all that are not in `known`."""
+
+    kinds: Mapping[int, str]
+    known: Collection[int] | None = None
+
+    def kind(self, code: int) -> str | None:
+        """The kind under which an option is left out; None for one that stays."""
+        if self.known is not None and code not in self.known:
+            return _UNKNOWN
+        return self.kinds.get(code)
+
+    def __bool__(self) -> bool:
+        return bool(self.kinds) or self.known is not None
+
+
+class _LeaveOut:
+    """The step that both kinds of leaving out are. Used for one run.
+
+    `blocks` has the kind of each block type that goes; `codes` that of each option, `codes_of` that of a block type's
+    own. `unknown` tells that blocks and options go which the specification does not name.
+    """
+
+    def __init__(
+        self,
+        left_out: Counter[str],
+        blocks: Mapping[int, str],
+        codes: Mapping[int, str],
+        codes_of: Mapping[int, Mapping[int, str]] = MappingProxyType({}),
+        *,
+        unknown: bool = False,
+    ) -> None:
+        self._left_out = left_out
+        self._blocks = blocks
+        self._codes = codes
+        self._codes_of = codes_of
+        self._unknown = unknown
+        self._kernels = choose()
+        self._interfaces: list[Interface] = []
+        self._rules: dict[int, _Rules] = {}
+        self._counts = array("Q")  # made when there are packets with options
+        self._zeros = array("Q")
+
+    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items without what is left out."""
+        for item in items:
+            match item:
+                case PacketBatch():
+                    item.interfaces = self._interfaces
+                    if item.has_options and self._holds_some(item):
+                        self._edit_packets(item)
+                    yield item
+                case Section():
+                    self._interfaces = []
+                    yield self._section(item)
+                case Interface():
+                    self._interfaces.append(self._interface(item))
+                    yield self._interfaces[-1]
+                case Block():
+                    kind = self._block_kind(item.type)
+                    if kind is None:
+                        yield self._block(item)
+                    else:
+                        self._left_out[kind] += _entries(item)
+                case _:
+                    yield item
+
+    def _block_kind(self, block_type: int) -> str | None:
+        """The kind under which a whole block is left out; None for one that stays."""
+        if self._unknown and block_type not in layout.BLOCK_NAMES:
+            return _UNKNOWN
+        return self._blocks.get(block_type)
+
+    def _rules_of(self, block_type: int) -> _Rules:
+        rules = self._rules.get(block_type)
+        if rules is None:
+            known = _known_options(block_type) if self._unknown else None
+            rules = _Rules({**self._codes, **self._codes_of.get(block_type, {})}, known)
+            self._rules[block_type] = rules
+        return rules
+
+    def _section(self, section: Section) -> Section:
+        stays = self._edited(section.options, section.byte_order, layout.SECTION_HEADER)
+        raw = section.raw if stays == section.options else None
+        return section._replace(raw=raw, options=stays, changed=True)
+
+    def _interface(self, interface: Interface) -> Interface:
+        stays = self._edited(interface.options, interface.byte_order, layout.INTERFACE_DESCRIPTION)
+        return interface if stays == interface.options else interface._replace(raw=None, options=stays)
+
+    def _block(self, block: Block) -> Block:
+        at = _options_at(block)
+        stated = block.body[at:]
+        if not stated:
+            return block
+        stays = self._edited(stated, block.byte_order, block.type)
+        return block if stays == stated else block._replace(body=block.body[:at] + stays)
+
+    def _holds_some(self, batch: PacketBatch) -> bool:
+        """Whether an option of the packets may have to be left out."""
+        rules, columns = self._rules_of(layout.ENHANCED_PACKET), batch.columns
+        if not rules:
+            return False
+        if rules.known is not None and layout.OBSOLETE_PACKET in columns.record_type[: batch.rows].tobytes():
+            return True  # of whose options fewer are known
+        if not self._counts:
+            self._zeros = array("Q", bytes(8 * OPTION_COUNTS))
+            self._counts = self._zeros[:]
+        counts = self._counts
+        big = batch.section.byte_order == "big"
+        self._kernels.count_options(batch.buffer, columns, batch.rows, big, counts)
+        if rules.known is None:
+            found = any(counts[code] for code in rules.kinds)
+            for code in rules.kinds:
+                counts[code] = 0
+            return found
+        for code in rules.known:
+            if code not in rules.kinds:
+                counts[code] = 0
+        counts[UNREADABLE] = counts[DROPS] = 0
+        if counts == self._zeros:
+            return False
+        counts[:] = self._zeros
+        return True
+
+    def _edit_packets(self, batch: PacketBatch) -> None:
+        columns, order = batch.columns, batch.section.byte_order
+        changed = {}
+        for row, length in enumerate(columns.options_length[: batch.rows]):
+            if not length:
+                continue
+            obsolete = columns.record_type[row] == layout.OBSOLETE_PACKET
+            stated = options_of(batch, row)
+            stays = self._edited(stated, order, layout.OBSOLETE_PACKET if obsolete else layout.ENHANCED_PACKET)
+            if stays != stated:
+                changed[row] = options.edited(stays, order, add=as_enhanced(batch, row))
+        with_options(batch, changed)
+
+    def _edited(self, stated: bytes, order: ByteOrder, block_type: int) -> bytes:
+        """An option list without what is left out, which is counted."""
+        rules = self._rules_of(block_type)
+        if not rules:
+            return stated
+
+        def keep(option: options.Option) -> bool:
+            kind = rules.kind(option.code)
+            if kind is not None:
+                self._left_out[kind] += 1
+            return kind is None
+
+        return options.edited(stated, order, keep=keep)
+
+
+class Strip(_LeaveOut):
+    """Leaves out the `kinds`, which are among `KINDS`; without any, nothing. Counts into `left_out`, under the same
+    words, how many blocks and options went, and of name blocks how many records. What a block takes with it is not
+    counted apart.
+
+    | kind | what goes |
+    |---|---|
+    | `comments` | opt_comment, wherever it stands |
+    | `names`, `statistics`, `secrets` | Name Resolution, Interface Statistics, Decryption Secrets Blocks |
+    | `custom` | Custom Blocks, and custom options wherever they stand |
+    | `unknown` | blocks of a type, and options of a code, that the specification does not name |
+    | `host` | hardware, operating system and application of a section; hardware and operating system of an interface |
+    | `addresses` | IPv4, IPv6, MAC and EUI addresses of an interface |
+
+    Raises UsageError for another kind.
+    """
+
+    def __init__(self, kinds: Collection[str], left_out: Counter[str]) -> None:
+        for kind in kinds:
+            if kind not in KINDS:
+                raise UsageError(f"--strip {kind}: the kinds are {', '.join(KINDS)}")
+        super().__init__(
+            left_out,
+            _among(kinds, _BLOCKS),
+            _among(kinds, _OPTIONS),
+            {block_type: _among(kinds, codes) for block_type, codes in _OPTIONS_OF.items()},
+            unknown=_UNKNOWN in kinds,
+        )
+
+
+class DoNotCopy(_LeaveOut):
+    """Leaves out what the specification wants left out of a capture whose packets change: custom blocks and options
+    that are not to be copied (pcapng, sections "Custom Block" and "Custom Options"). Counts them into `left_out` as
+    `do-not-copy`."""
+
+    def __init__(self, left_out: Counter[str]) -> None:
+        super().__init__(left_out, _BLOCKS_NOT_TO_COPY, _OPTIONS_NOT_TO_COPY)
+
+
+def as_enhanced(batch: PacketBatch, row: int) -> list[tuple[int, bytes]]:
+    """The options to add to a packet whose record is about to go, so that nothing goes with it.
+
+    An obsolete Packet Block becomes an Enhanced one, in the batch's columns too, which states the drop count as an
+    option, unless it is not known. Call it while the record is still in the buffer. Nothing for other packets.
+    """
+    columns, order = batch.columns, batch.section.byte_order
+    if columns.record_type[row] != layout.OBSOLETE_PACKET:
+        return []
+    columns.record_type[row] = layout.ENHANCED_PACKET
+    at = columns.record_at[row] + _DROPS_AT
+    drops = int.from_bytes(batch.buffer[at : at + 2], order)
+    return [] if drops == _DROPS_NOT_KNOWN else [(_EPB_DROPCOUNT, drops.to_bytes(8, order))]
+
+
+def _among(kinds: Collection[str], table: Mapping[int, str]) -> dict[int, str]:
+    """The entries of these kinds."""
+    return {number: kind for number, kind in table.items() if kind in kinds}
+
+
+def _known_options(block_type: int) -> Collection[int]:
+    """The options that the specification names, in a block type's list."""
+    from pcapconv.formats.interpret import option_names  # slow to import
+
+    return option_names(block_type).keys()
+
+
+def _options_at(block: Block) -> int:
+    """Where the options begin in a block's body, as in `layout.option_list`; at its end where it has none."""
+    at = len(block.body)
+    if block.type == layout.NAME_RESOLUTION:
+        return layout.name_records(block).length
+    if block.type == layout.INTERFACE_STATISTICS:
+        return min(12, at)
+    if block.type == layout.DECRYPTION_SECRETS:
+        return min(8 + (int.from_bytes(block.body[4:8], block.byte_order) + 3 & ~3), at)
+    return at
+
+
+def _entries(block: Block) -> int:
+    """How many a block counts for: the records of a name block, at least one; else one."""
+    return max(1, sum(1 for _ in layout.name_records(block))) if block.type == layout.NAME_RESOLUTION else 1

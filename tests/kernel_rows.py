@@ -1,0 +1,106 @@
+"""Columns and tables for the kernels, built by hand or by Hypothesis."""
+
+from array import array
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+from wire import BIG, In
+
+from pcapconv.model import Columns
+from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, ratio, ticks_per_second
+
+MOST = 2**32 - 1
+MOST_TICKS = 2**64 - 1
+
+WORDS = st.one_of(
+    st.integers(0, MOST),
+    st.integers(0, 40),
+    st.sampled_from([0, 1, 999_999, 10**6, 10**9 - 1, 10**9, 2**31 - 1, 2**31, MOST - 16, MOST - 15, MOST]),
+)
+TICKS = st.one_of(st.integers(0, MOST_TICKS), st.sampled_from([0, 2**32 - 1, 2**32, 2**63, MOST_TICKS]))
+SMALL_OR_WORD = st.one_of(st.integers(0, 3), WORDS)
+
+
+def is_big(write: In) -> bool:
+    return write.byte_order == BIG
+
+
+def column(columns: Columns, name: str, rows: int) -> list[int]:
+    return list(getattr(columns, name)[:rows])
+
+
+def all_columns(columns: Columns, rows: int) -> dict[str, list[int]]:
+    return {name: column(columns, name, rows) for name in Columns.TYPECODES}
+
+
+def with_rows(count: int, **values: list[int]) -> Columns:
+    """Columns of `count` rows; those that are not given are 0."""
+    columns = Columns(count)
+    for name, listed in values.items():
+        setattr(columns, name, array(Columns.TYPECODES[name], listed))
+    return columns
+
+
+def scale_row(resolution: int, offset: int, units: int) -> list[int]:
+    per_second = ticks_per_second(resolution)
+    return [per_second, *ratio(per_second, units), abs(offset), int(offset < 0), 0]
+
+
+def scale(*rows: tuple[int, int], units: int = MICROSECONDS) -> "array[int]":
+    return array("Q", [value for resolution, offset in rows for value in scale_row(resolution, offset, units)])
+
+
+def counts() -> "array[int]":
+    return array("Q", [0, 0, 0])
+
+
+class Outcome(NamedTuple):
+    """What a kernel did: returned, or raised; and what it wrote."""
+
+    result: Any
+    written: tuple[Any, ...]
+
+
+def outcome(kernel: Callable[..., Any], *arguments: Any, written: tuple[Any, ...]) -> Outcome:
+    result: Any
+    try:
+        result = kernel(*arguments)
+    except ValueError as error:
+        result = str(error)
+    return Outcome(result, written)
+
+
+@st.composite
+def scale_tables(draw: st.DrawFn) -> "array[int]":
+    """Scale tables as they are made for resolutions whose arithmetic fits into 64 bits, with any offset."""
+    units = draw(st.sampled_from([MICROSECONDS, NANOSECONDS]))
+    resolutions = st.one_of(st.integers(0, 10), st.integers(0x80, 0x80 + 33))
+    offsets = st.one_of(
+        st.sampled_from([0, 1, -1, 2**32 - 1, 2**32, -(2**32), 2**63 - 1, -(2**63)]), st.integers(-(2**63), 2**63 - 1)
+    )
+    rows = draw(st.lists(st.tuples(resolutions, offsets), max_size=3))
+    return scale(*rows, units=units)
+
+
+@st.composite
+def packet_rows(draw: st.DrawFn, size: int, most: int = 4) -> Columns:
+    """Columns with any values, most of them inside a buffer of `size` bytes; `most` is how many rows at most."""
+    rows = draw(st.integers(0, most))
+    places = st.one_of(st.integers(0, size), st.integers(0, size), st.sampled_from([-(2**63), -1, size + 1, 2**63 - 1]))
+    lengths = st.one_of(st.integers(0, size), st.sampled_from([0, 4, 8]), st.sampled_from([MOST - 3, MOST]))
+    values = {
+        "record_at": places,
+        "record_length": st.one_of(st.just(0), st.integers(0, size), lengths),
+        "record_type": st.sampled_from([0, 2, 3, 6]),
+        "data_at": places,
+        "captured_length": st.one_of(st.integers(0, size), st.integers(0, size), lengths),
+        "original_length": WORDS,
+        "ticks": st.one_of(TICKS, st.integers(0, 2**52), st.integers(0, 2**62)),
+        "interface": st.one_of(st.integers(0, 2), st.integers(0, 2), SMALL_OR_WORD),
+        "options_at": places,
+        "options_length": lengths,
+    }
+    return with_rows(
+        rows, **{name: draw(st.lists(each, min_size=rows, max_size=rows)) for name, each in values.items()}
+    )
