@@ -377,6 +377,8 @@ def test_a_report_has_everything(tmp_path: Path, capfd: pytest.CaptureFixture[st
         "packets_written": packets,
         "losses": {"comments": 4, "names": 1, "interface-options": 4, "section-options": 3, "statistics": 1},
         "damage": [],
+        "left_out": {},
+        "secrets_extracted": None,
         "damage_total": 0,
         "warnings": [],
         "warnings_total": 0,
