@@ -98,7 +98,7 @@ def check_on_loss(on_loss: str) -> None:
 
 def make_plan(options: StepOptions) -> Plan | None:
     """What the selecting and editing options ask for; None for nothing. Raises UsageError."""
-    if not any(value not in (None, False) and value != () and value != [] for value in options.values()):
+    if all(value is None or value is False or value in ((), []) for value in options.values()):
         return None
     from pcapconv.steps.plan import Plan  # not for a plain conversion, which starts faster without
 

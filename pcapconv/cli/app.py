@@ -67,7 +67,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {
         name: value.value if isinstance(value, Enum) else value
         for name, value in options.items()
-        if value not in (None, False, [])
+        if not (value is None or value is False or value == [])
     }
 
 

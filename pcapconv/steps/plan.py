@@ -199,7 +199,7 @@ def _criteria(options: StepOptions) -> Criteria:
     if after and before and after.relative == before.relative and before.seconds <= after.seconds:
         raise UsageError(
             f"--before {options['before']} is not later than --after {options['after']}; "
-            "they select after <= time < before, as in --after 12:00 --before 13:00 of a day"
+            "they select after <= time < before, as in --after +1h --before +2h"
         )
     if options.get("invert") and not any(options.get(name) for name in _SELECTING):
         raise UsageError("--invert: there is nothing to invert; give a selection too, as in --packets 1-100 --invert")
