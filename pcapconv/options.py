@@ -90,17 +90,20 @@ def edited(
         for code, value in add
     )
     kept: list[bytes] = []
-    at = 0
+    run = at = 0
     removed = False
     for option in Options(raw, byte_order):
         after = at + 4 + (len(option.value) + 3 & ~3)
-        if keep is None or keep(option):
-            kept.append(raw[at:after])
-        else:
+        if keep is not None and not keep(option):
             removed = True
+            if run < at:
+                kept.append(raw[run:at])
+            run = after
         at = after
     if not removed and not new:
         return raw
+    if run < at:
+        kept.append(raw[run:at])
     rest = raw[at:]
     if not kept and not new and rest == bytes(4):
         return b""  # nothing but the end mark is left

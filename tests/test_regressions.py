@@ -237,3 +237,19 @@ def test_a_name_that_ends_in_a_slash_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="names no file"):
         pcapconv.convert(io.BytesIO(wire.pcap_header()), f"{tmp_path}/new/", to="pcap")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_comment_on_one_packet_of_a_pcap_file_stays_with_that_packet() -> None:
+    source = wire.pcap_header() + wire.pcap_record(1, 2, bytes(60)) * 20_000
+    target = io.BytesIO()
+    pcapconv.convert(io.BytesIO(source), target, to="pcapng", packet_comment=["1:hello", "19999:late"])
+    with pcapconv.open(io.BytesIO(target.getvalue())) as capture:
+        assert {packet.number: packet.comments for packet in capture if packet.comments} == {
+            1: ["hello"],
+            19999: ["late"],
+        }
+
+
+def test_a_comment_that_is_no_text_is_refused() -> None:
+    with pytest.raises(UsageError, match="--packet-comment 1: character 1 of the text is none that UTF-8 can write"):
+        pcapconv.convert(io.BytesIO(), io.BytesIO(), to="pcapng", packet_comment=["1:\ud800"])

@@ -1,14 +1,19 @@
 """Captures put through pcapconv: what several test modules ask of it."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
 import pcapconv
-from pcapconv import FormatError, Packet, Report
+from pcapconv import FormatError, Packet, Report, formats
+from pcapconv.files import open_source, open_target
+from pcapconv.formats.window import WINDOW_SIZE
+from pcapconv.model import Item
+from pcapconv.output import Output
+from pcapconv.steps import Step
 
 SAMPLES = sorted(path for path in (Path(__file__).parent / "samples").iterdir() if path.suffix in (".pcap", ".pcapng"))
 every_sample = pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
@@ -69,3 +74,31 @@ def refused(capture: bytes, match: str) -> None:
         assert target.getvalue() == b""
     with pytest.raises(FormatError, match=match), pcapconv.open(io.BytesIO(capture)) as opened:
         list(opened)
+
+
+def read(capture: bytes, window_size: int = WINDOW_SIZE) -> Iterator[Item]:
+    """The items of a capture."""
+    return formats.open_reader(open_source(io.BytesIO(capture)), window_size).items()
+
+
+def written(items: Iterator[Item], target: BinaryIO, to: str) -> dict[str, int]:
+    """Write the items; what the format lost of them."""
+    with open_target(target) as place:
+        output = Output(place)
+        writer = formats.open_writer(to, output)
+        try:
+            for item in items:
+                writer.write(item)
+            writer.finish()
+        finally:
+            output.close()
+    return dict(writer.losses)
+
+
+def stepped(
+    step: Step, capture: bytes, to: str = "pcapng", window_size: int = WINDOW_SIZE
+) -> tuple[bytes, dict[str, int]]:
+    """What is written of a capture after a step, and what the format lost of it."""
+    target = io.BytesIO()
+    losses = written(step(read(capture, window_size)), target, to)
+    return target.getvalue(), losses

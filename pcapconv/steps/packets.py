@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import options as option_lists
-from pcapconv.errors import FormatError, TargetError, UsageError
+from pcapconv.errors import FormatError, PcapconvError, TargetError, UsageError
 from pcapconv.kernels import SHIFT, choose
 from pcapconv.model import SIMPLE_PACKET, Interface, Item, PacketBatch, Section
 from pcapconv.steps.rows import OBSOLETE_PACKET, options_of, with_options
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 HASH = 3  # epb_hash and pack_hash
 
 _MOST = 2**32 - 1
+_MOST_TICKS = 2**64 - 1
 
 
 class PacketEdits(NamedTuple):
@@ -35,7 +36,7 @@ class PacketEdits(NamedTuple):
     end: int = 0
     snaplen: int | None = None
     shift: Fraction | None = None
-    comments: Mapping[int, Sequence[str]] = {}
+    comments: Mapping[int, Sequence[bytes]] = {}
 
     @property
     def cuts(self) -> bool:
@@ -53,15 +54,20 @@ class EditPackets:
         self._comments = dict(edits.comments)
         self._interfaces: list[Interface] = []
         self._shifts = array("Q")
+        self._not_shifted: dict[int, tuple[type[PcapconvError], str]] = {}  # interface id → why it cannot be done
         self._kernels = choose()
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items with the edits done. Raises TargetError where a time would leave what the file can hold, UsageError
-        for a comment on a packet that is not there."""
+        """The items with the edits done.
+
+        Raises TargetError where a time would leave what the file can hold, FormatError where nobody can tell it,
+        UsageError where its interface counts in steps too large for the shift, and for a comment on a packet that is
+        not there.
+        """
         for item in items:
             match item:
                 case Section():
-                    self._interfaces, self._shifts = [], array("Q")
+                    self._interfaces, self._shifts, self._not_shifted = [], array("Q"), {}
                     yield item._replace(changed=True, raw=None if item.layout == "pcap" else item.raw)
                 case Interface():
                     self._interfaces.append(self._state_snaplen(item))
@@ -119,17 +125,13 @@ class EditPackets:
         for interface in self._interfaces[len(self._shifts) // SHIFT :]:
             self._shifts.extend(self._ticks(interface))
         columns, rows = batch.columns, batch.rows
-        unclear = {interface.id: interface.time_error for interface in self._interfaces if interface.time_error}
-        for row, interface_id in enumerate(columns.interface[:rows] if unclear else ()):
-            if interface_id in unclear:
-                raise FormatError(f"packet {batch.number(row)}: {unclear[interface_id]}")
+        for row, interface_id in enumerate(columns.interface[:rows] if self._not_shifted else ()):
+            if interface_id in self._not_shifted and columns.record_type[row] != SIMPLE_PACKET:
+                error, reason = self._not_shifted[interface_id]
+                raise error(f"packet {batch.number(row)}: {reason}")
         row = self._kernels.shift_times(columns, rows, self._shifts)
         if row < rows:
-            interface = self._interfaces[columns.interface[row]]
-            raise TargetError(
-                f"packet {batch.number(row)}: shifted, its time would leave the 64 bits of interface {interface.id}; "
-                "shift by less"
-            )
+            raise TargetError(f"packet {batch.number(row)}: {_beyond(self._interfaces[columns.interface[row]])}")
         batch.contiguous = False
         if OBSOLETE_PACKET in columns.record_type[:rows].tobytes():
             changed = {}
@@ -141,18 +143,24 @@ class EditPackets:
             with_options(batch, changed)
 
     def _ticks(self, interface: Interface) -> tuple[int, int]:
+        """The kernel's row for an interface. Where the shift cannot be done, that matters only once a packet comes."""
         assert self._edits.shift is not None
-        if interface.time_error:
-            return 0, 0
         exact = self._edits.shift * interface.ticks_per_second
-        if exact.denominator != 1:
-            raise UsageError(
-                f"--shift-time: interface {interface.id} of section {interface.section} counts in steps of "
-                f"1/{interface.ticks_per_second} s; shift by a multiple of that"
+        if interface.time_error:
+            self._not_shifted[interface.id] = FormatError, interface.time_error
+        elif exact.denominator != 1:
+            self._not_shifted[interface.id] = (
+                UsageError,
+                f"interface {interface.id} of section {interface.section} counts in steps of "
+                f"1/{interface.ticks_per_second} s; --shift-time by a multiple of that",
             )
-        return min(abs(exact.numerator), 2**64 - 1), int(exact < 0)
+        elif abs(exact) > _MOST_TICKS:
+            self._not_shifted[interface.id] = TargetError, _beyond(interface)
+        else:
+            return abs(exact.numerator), int(exact < 0)
+        return 0, 0
 
-    def _take_comments(self, batch: PacketBatch) -> dict[int, Sequence[str]]:
+    def _take_comments(self, batch: PacketBatch) -> dict[int, Sequence[bytes]]:
         """Row → the comments that it gets."""
         if not self._comments:
             return {}
@@ -165,7 +173,7 @@ class EditPackets:
         return found
 
     def _edit_options(
-        self, batch: PacketBatch, comments: Mapping[int, Sequence[str]], captured_before: array[int]
+        self, batch: PacketBatch, comments: Mapping[int, Sequence[bytes]], captured_before: array[int]
     ) -> None:
         """Packets that were cut lose their hash, others gain comments."""
         columns, order = batch.columns, batch.section.byte_order
@@ -177,17 +185,23 @@ class EditPackets:
                 continue
             if row in comments and columns.record_type[row] == SIMPLE_PACKET:
                 raise TargetError(f"packet {batch.number(row)}: a Simple Packet, which has no place for a comment")
-            add = [(option_lists.COMMENT, text.encode("utf-8", "surrogateescape")) for text in comments.get(row, ())]
+            add = [(option_lists.COMMENT, text) for text in comments.get(row, ())]
             if columns.record_type[row] == OBSOLETE_PACKET:
                 add += as_enhanced(batch, row)
             raw = options_of(batch, row)
-            if cut:
-                hashes = sum(option.code == HASH for option in option_lists.Options(raw, order))
+            if cut and (hashes := sum(option.code == HASH for option in option_lists.Options(raw, order))):
                 self._left_out["packet-hashes"] += hashes
             new = option_lists.edited(raw, order, keep=_not_a_hash if cut else None, add=add)
             if new != raw:
                 changed[row] = new
         with_options(batch, changed)
+
+
+def _beyond(interface: Interface) -> str:
+    return (
+        f"shifted, its time would leave the 64 bits of interface {interface.id} of section {interface.section}; "
+        "shift by less"
+    )
 
 
 def _not_a_hash(option: option_lists.Option) -> bool:

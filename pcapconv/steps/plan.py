@@ -17,7 +17,7 @@ from pcapconv.errors import UsageError
 from pcapconv.files import Target, write_all, writing
 from pcapconv.model import Interface, Item
 from pcapconv.steps.packets import EditPackets, PacketEdits
-from pcapconv.steps.relabel import KEYS, Relabel, names_interface
+from pcapconv.steps.relabel import KEYS, Relabel, encoded, names_interface, place_and_name
 from pcapconv.steps.secrets import ExtractSecrets, InjectSecrets, parse_secrets
 from pcapconv.steps.select import DIRECTIONS, Criteria, Select
 from pcapconv.steps.strip import KINDS, DoNotCopy, Strip
@@ -181,7 +181,7 @@ class _Seen:
     def check(self) -> None:
         """Refuse what was asked for and is not there."""
         if self._missing:
-            there = ", ".join(map(show_interface, self._there)) + (f" and {self._more} more" if self._more else "")
+            there = ", ".join(map(place_and_name, self._there)) + (f" and {self._more} more" if self._more else "")
             raise UsageError(f"--interface {self._missing[0]}: there is no such interface; there are {there or 'none'}")
 
 
@@ -248,14 +248,12 @@ def _packet_edits(options: StepOptions) -> PacketEdits:
     if snaplen is not None and quantities.count("--snaplen", snaplen) > 2**31 - 1:
         raise UsageError(f"--snaplen {snaplen}: it is at most {2**31 - 1}")
     moved: Fraction | None = None if shift is None else quantities.duration("--shift-time", shift, signed=True)
-    comments: dict[int, list[str]] = {}
+    comments: dict[int, list[bytes]] = {}
     for text in _several(options, "packet_comment"):
         which, found, comment = text.partition(":")
         if not found or not which.isdecimal() or not which.isascii() or len(which) > 20 or not int(which):
             raise UsageError(f"--packet-comment {text}: write NUMBER:TEXT, as in 17:retry; packets count from 1")
-        if len(comment.encode("utf-8", "surrogateescape")) > 65535:
-            raise UsageError(f"--packet-comment {which}: a comment has at most 65535 bytes")
-        comments.setdefault(int(which), []).append(comment)
+        comments.setdefault(int(which), []).append(encoded(f"--packet-comment {which}", comment))
     return PacketEdits(front=front, end=end, snaplen=snaplen, shift=moved or None, comments=comments)
 
 
@@ -264,12 +262,3 @@ def _kinds(texts: Sequence[str]) -> frozenset[str]:
     for kind in sorted(kinds - set(KINDS)):
         raise UsageError(f"--strip {kind}: the kinds are {', '.join(KINDS)}")
     return kinds
-
-
-def show_interface(interface: Interface) -> str:
-    """What a user can call it: `0:1 eth0`."""
-    from pcapconv import options
-
-    name = options.Options(interface.options, interface.byte_order).first(2)
-    place = f"{interface.section}:{interface.id}"
-    return place if name is None else f"{place} {options.text(name)}"

@@ -60,7 +60,7 @@ class Relabel:
     def __init__(
         self, *, capture_comments: Sequence[str], settings: Sequence[tuple[str, str, str]], link_type: int | None
     ) -> None:
-        self._comments = [(options.COMMENT, _encoded("--capture-comment", text)) for text in capture_comments]
+        self._comments = [(options.COMMENT, encoded("--capture-comment", text)) for text in capture_comments]
         self._settings = [_setting(*each) for each in settings]
         self._link_type = link_type
         if link_type is not None and not 0 <= link_type <= _LAST_LINK_TYPE:
@@ -108,7 +108,7 @@ class Relabel:
     def _interface(self, interface: Interface) -> Interface:
         self._total += 1
         if self._settings and len(self._there) < _MOST_NAMED:
-            self._there.append(_place_and_name(interface))
+            self._there.append(place_and_name(interface))
         changed = interface if self._link_type is None else interface._replace(link_type=self._link_type)
         for place, setting in enumerate(self._settings):
             if names_interface(setting.identity, interface):
@@ -161,7 +161,8 @@ def _name(interface: Interface) -> bytes | None:
     return None if name is None else name.rstrip(b"\0")
 
 
-def _place_and_name(interface: Interface) -> str:
+def place_and_name(interface: Interface) -> str:
+    """What a user can call it: `0:1 eth0`."""
     name, place = _name(interface), f"{interface.section}:{interface.id}"
     return f"{place} {options.text(name):.{_MOST_SHOWN}}" if name else place
 
@@ -173,7 +174,7 @@ def _setting(identity: str, key: str, value: str) -> _Setting:
         raise UsageError(f"--set-interface {shown}: the key is one of {', '.join(KEYS)}")
     interface_place("--set-interface", identity)
     if key not in _SIZES:
-        text = _encoded(f"--set-interface {identity}.{key}"[:_MOST_SHOWN], value, b"\0" if key == "filter" else b"")
+        text = encoded(f"--set-interface {identity}.{key}"[:_MOST_SHOWN], value, b"\0" if key == "filter" else b"")
         return _Setting(identity, key, text, 0, shown)
     most = (1 << 8 * _SIZES[key]) - 1
     decimal = value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS
@@ -183,7 +184,7 @@ def _setting(identity: str, key: str, value: str) -> _Setting:
     return _Setting(identity, key, b"", int(value), shown)
 
 
-def _encoded(option: str, text: str, before: bytes = b"") -> bytes:
+def encoded(option: str, text: str, before: bytes = b"") -> bytes:
     """The text as an option's value. Raises UsageError when it is too long for one."""
     try:
         value = before + text.encode()

@@ -43,7 +43,11 @@ def with_options(batch: PacketBatch, changed: Mapping[int, bytes]) -> None:
     more."""
     if not changed:
         return
-    columns, at = batch.columns, len(batch.buffer)
+    columns, at = (
+        batch.columns.copy(0, batch.rows),
+        len(batch.buffer),
+    )  # a reader would not put back what it never fills
+    batch.columns = columns
     for row, raw in changed.items():
         columns.options_at[row], columns.options_length[row] = at, len(raw)
         columns.record_length[row] = 0

@@ -147,7 +147,7 @@ class Select:
             self._set_times(batch)
         if self._unclear:
             for row, interface in enumerate(columns.interface[:rows]):
-                if interface in self._unclear:
+                if interface in self._unclear and mask[row] and columns.record_type[row] != SIMPLE_PACKET:
                     raise FormatError(f"packet {batch.number(row)}: {batch.interfaces[interface].time_error}")
         if SIMPLE_PACKET in columns.record_type[:rows].tobytes():
             timeless = sum(kind == SIMPLE_PACKET and mask[row] for row, kind in enumerate(columns.record_type[:rows]))

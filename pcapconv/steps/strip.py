@@ -16,7 +16,7 @@ from typing import NamedTuple
 from pcapconv import options
 from pcapconv.errors import UsageError
 from pcapconv.formats import pcapng_layout as layout
-from pcapconv.kernels import DROPS, OPTION_COUNTS, UNREADABLE, choose
+from pcapconv.kernels import OPTION_COUNTS, UNREADABLE, choose
 from pcapconv.model import Block, ByteOrder, Interface, Item, PacketBatch, Section
 from pcapconv.steps.rows import options_of, with_options
 
@@ -165,7 +165,7 @@ class _LeaveOut:
         for code in rules.known:
             if code not in rules.kinds:
                 counts[code] = 0
-        counts[UNREADABLE] = counts[DROPS] = 0
+        counts[UNREADABLE] = 0
         if counts == self._zeros:
             return False
         counts[:] = self._zeros
@@ -181,7 +181,8 @@ class _LeaveOut:
             stated = options_of(batch, row)
             stays = self._edited(stated, order, layout.OBSOLETE_PACKET if obsolete else layout.ENHANCED_PACKET)
             if stays != stated:
-                changed[row] = options.edited(stays, order, add=as_enhanced(batch, row))
+                added = as_enhanced(batch, row)
+                changed[row] = options.edited(stays, order, add=added) if added else stays
         with_options(batch, changed)
 
     def _edited(self, stated: bytes, order: ByteOrder, block_type: int) -> bytes:
