@@ -4,7 +4,9 @@ Strategy: an output file has no name until it is complete (O_TMPFILE), so that n
 It has a temporary name in the same directory for the moment of replacing an existing file, and all the time where the
 system has no nameless files; that name goes away on any error. What is not
 a plain file (a pipe, a device, an object that was handed in) is written as it comes, unless the caller says that
-nothing may appear before all is well: then the bytes wait in an unnamed temporary file.
+nothing may appear before all is well: then the bytes wait in an unnamed temporary file. Files that are too many to be
+open together have names, in a temporary directory of their own; they appear one right after the other when all are
+complete.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
@@ -30,6 +32,7 @@ Readable = str | os.PathLike[str] | BinaryIO
 Writable = str | os.PathLike[str] | BinaryIO
 
 STDIO = "-"
+_OLD = ".old"
 
 
 class Source:
@@ -156,18 +159,26 @@ class Target:
     """
 
     def __init__(self, file: Any, name: str, *, seekable: bool = True) -> None:
-        self.file = file
+        self._file = file
         self.name = name
         self.seekable = seekable
         self.start: int = file.tell() if seekable else 0
 
     replaces = False  # whether the bytes appear under the target's name only when they are complete
 
+    @property
+    def file(self) -> Any:
+        """The file object."""
+        return self._file
+
     def restart(self) -> None:
         """Forget what was written. Only where `seekable`. Raises FileError."""
         with writing(self.name):
             self.file.seek(self.start)
             self.file.truncate()
+
+    def rest(self) -> None:
+        """Nothing more is to be written for a while."""
 
     def commit(self) -> None:
         """The output is complete: let it appear."""
@@ -237,16 +248,7 @@ class _PlainFile(Target):
             raise FileError(f"{name}: cannot create: {_reason(error)}") from error
         with contextlib.suppress(OSError):
             if not private:
-                self._keep_permissions(os.stat(path))
-
-    def _keep_permissions(self, old: os.stat_result) -> None:
-        """A file that is replaced keeps its owner, where that is allowed, and its permissions."""
-        mode = stat.S_IMODE(old.st_mode)
-        try:
-            os.chown(self.file.fileno(), old.st_uid, old.st_gid)
-        except OSError:
-            mode &= ~(stat.S_ISUID | stat.S_ISGID)
-        os.chmod(self.file.fileno(), mode)
+                _keep_permissions(self.file.fileno(), os.stat(path))
 
     def _create(self) -> io.FileIO:
         if hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd"):
@@ -288,17 +290,8 @@ class _PlainFile(Target):
     def _rename(self) -> None:
         if self._force:
             os.replace(self._temporary, self._path)
-        else:  # a link refuses a name that has been taken meanwhile, a rename would not
-            try:
-                os.link(self._temporary, self._path)
-            except OSError as error:
-                if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
-                    raise
-                if os.path.lexists(self._path):
-                    raise FileExistsError(self._path) from error
-                os.rename(self._temporary, self._path)
-            else:
-                os.unlink(self._temporary)
+        elif _name_if_free(self._temporary, self._path):
+            os.unlink(self._temporary)
         self._temporary = ""
 
     def abandon(self) -> None:
@@ -307,6 +300,183 @@ class _PlainFile(Target):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._temporary)
             self._temporary = ""
+
+
+def _keep_permissions(file: int | str, old: os.stat_result) -> None:
+    """A file that takes another's place keeps its owner, where that is allowed, and its permissions."""
+    mode = stat.S_IMODE(old.st_mode)
+    try:
+        os.chown(file, old.st_uid, old.st_gid)
+    except OSError:
+        mode &= ~(stat.S_ISUID | stat.S_ISGID)
+    os.chmod(file, mode)
+
+
+def _name_if_free(temporary: str, path: str) -> bool:
+    """Give a file this name, unless it has been taken meanwhile; whether it still has its temporary one, too. A link
+    refuses a name that is taken, a rename would not. Raises FileExistsError, OSError."""
+    try:
+        os.link(temporary, path)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
+            raise
+        if os.path.lexists(path):
+            raise FileExistsError(path) from error
+        os.rename(temporary, path)
+        return False
+    return True
+
+
+class _OneOfMany(Target):
+    """A file that is open only while somebody writes."""
+
+    replaces = True
+
+    def __init__(self, path: str, name: str) -> None:
+        self.path = path
+        self.name = name
+        self.seekable = True
+        self.start = 0
+        self._file: io.FileIO | None = None
+
+    @property
+    def file(self) -> io.FileIO:
+        """The file object, at its end when it has just been opened."""
+        if self._file is None:
+            file = io.FileIO(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o666), "rb+")
+            file.seek(0, os.SEEK_END)
+            self._file = file
+        return self._file
+
+    def rest(self) -> None:
+        """Close it; it opens again when it is needed."""
+        file, self._file = self._file, None
+        if file is not None:
+            with writing(self.name):
+                file.close()
+
+
+class Targets:
+    """Files that appear together, or none of them. Use it as a context manager, as a `Target`.
+
+    They grow in a temporary directory within `directory`. `name` is for messages.
+    """
+
+    def __init__(self, directory: str, name: str, *, force: bool = False) -> None:
+        self._name = name
+        self._force = force
+        self._files: list[_OneOfMany] = []
+        self._folder = os.path.join(directory, f".pcapconv-{os.urandom(8).hex()}.tmp")
+        self._there = False
+
+    def new(self) -> Target:
+        """One more file, which has no name so far. Raises FileError."""
+        if not self._there:
+            self._there = True
+            try:
+                os.mkdir(self._folder, 0o700)
+            except (OSError, ValueError) as error:
+                raise FileError(f"{self._name}: cannot create: {_reason(error)}") from error
+        self._files.append(_OneOfMany(os.path.join(self._folder, f"{len(self._files):08}"), self._name))
+        return self._files[-1]
+
+    def place(self, name: str) -> str:
+        """The path that a name stands for. Raises FileError where no file may appear there."""
+        path = _real(name)
+        try:
+            plain = stat.S_ISREG(os.stat(name).st_mode)
+        except FileNotFoundError as error:
+            if not os.path.isdir(os.path.dirname(path)):
+                raise FileError(f"{name}: cannot create: {_reason(error)}") from error
+            return path
+        except (OSError, ValueError) as error:
+            raise FileError(f"{name}: cannot create: {_reason(error)}") from error
+        if not plain:
+            raise FileError(f"{name}: exists already, and is not a plain file")
+        if not self._force:
+            raise FileError(_exists(name))
+        return path
+
+    def commit(self, names: Sequence[str]) -> None:
+        """All are complete: let them appear under these names, in the order of `new`. Raises FileError, and then
+        everything is as it was before."""
+        begun: list[tuple[str, str]] = []
+        try:
+            paths = [self.place(name) for name in names]
+            for file, path, name in zip(self._files, paths, names):
+                begun.append((file.path, path))
+                try:
+                    self._appear(file.path, path, name)
+                except FileExistsError as error:
+                    raise FileError(_exists(name)) from error
+                except OSError as error:
+                    raise FileError(f"{name}: cannot create: {_reason(error)}") from error
+        except BaseException:
+            for temporary, path in reversed(begun):
+                with contextlib.suppress(OSError):
+                    _take_back(temporary, path)
+            raise
+
+    def _appear(self, temporary: str, path: str, name: str) -> None:
+        """Give a file its name; one that it takes the place of stays in the temporary directory for now."""
+        replaces = self._force and os.path.lexists(path)
+        if os.stat(temporary).st_dev != os.stat(os.path.dirname(path)).st_dev:
+            self._copy(temporary, path, name)
+            if not replaces:
+                os.unlink(temporary)
+        elif not replaces:
+            _name_if_free(temporary, path)
+        else:
+            _keep_permissions(temporary, os.stat(path))
+            try:
+                os.link(path, temporary + _OLD)
+            except OSError:  # no links here: for a moment the name is nobody's
+                os.rename(path, temporary + _OLD)
+            os.replace(temporary, path)
+
+    def _copy(self, temporary: str, path: str, name: str) -> None:
+        """To another file system: the template's directories may hold one, or a link lead there."""
+        with (
+            open(temporary, "rb", buffering=0) as file,
+            _PlainFile(path, name, force=self._force, private=False) as place,
+        ):
+            while data := file.read(1 << 18):
+                write_all(place.file, memoryview(data))
+            place.commit()
+
+    def restart(self) -> None:
+        """Forget all files. Raises FileError."""
+        for file in self._files:
+            file.rest()
+            with writing(self._name), contextlib.suppress(FileNotFoundError):
+                os.unlink(file.path)
+        self._files = []
+
+    def abandon(self) -> None:
+        """Nothing temporary remains."""
+        for file in self._files:
+            with contextlib.suppress(FileError):
+                file.rest()
+        self._files = []
+        with contextlib.suppress(OSError):
+            for name in os.listdir(self._folder) if self._there else ():
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(self._folder, name))
+            os.rmdir(self._folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.abandon()
+
+
+def _take_back(temporary: str, path: str) -> None:
+    """Undo what `Targets` did to let a file appear, as far as that went."""
+    if os.path.lexists(temporary + _OLD):
+        os.replace(temporary + _OLD, path)
+    elif not os.path.lexists(temporary) or os.path.samefile(temporary, path):
+        os.unlink(path)
 
 
 def open_target(

@@ -2,7 +2,9 @@
 
 Strategy: kernels and system calls release the GIL, so a second thread that only writes hides nearly all of its time.
 It is started when the first buffer is full; what fits into one is written without it. A buffer is handed over, never
-copied, and there are few of them, so memory stays constant.
+copied, and there are few of them, so memory stays constant. Where there are many outputs, each begins with a small one
+and can `rest`: then it holds neither buffer nor thread nor file. They give buffers on to each other, since memory that
+is new costs as much time as writing it.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from pcapconv.files import Target, write_all, writing
 
 BUFFER_SIZE = 512 * 1024
 _BUFFERS = 3
+_SMALLEST = 4096
 _PATIENCE = 2.0  # seconds
 
 
@@ -26,11 +29,13 @@ class Output:
     the rest. `name` is for messages. All raise FileError when the system refuses.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, *, spares: list[bytearray] | None = None) -> None:
+        """`spares` are buffers that nobody uses, which several outputs share."""
         self._target = target
         self.name = target.name
         self.seekable = target.seekable
-        self.buffer = bytearray(BUFFER_SIZE)
+        self._spares = spares
+        self.buffer = bytearray(BUFFER_SIZE if spares is None else 0)
         self.at = 0
         self._written = 0
         self._full: SimpleQueue[tuple[bytearray, int] | None] = SimpleQueue()
@@ -44,8 +49,17 @@ class Output:
         """Bytes put out so far, with those that still wait in buffers."""
         return self._written + self.at
 
+    @property
+    def held(self) -> int:
+        """Bytes of memory that its buffers take."""
+        return len(self.buffer) + (0 if self._thread is None else (_BUFFERS - 1) * BUFFER_SIZE)
+
     def turn(self, least: int = 0) -> None:
-        """Hand the buffer over and go on in an empty one, with room for `least` bytes or more."""
+        """Hand the buffer over and go on in an empty one, with room for `least` bytes or more; a small one grows."""
+        if len(self.buffer) < BUFFER_SIZE:
+            self._grow(max(_SMALLEST, 2 * len(self.buffer), self.at + least))
+            if self.at + least <= len(self.buffer):
+                return
         if self.at:
             self._hand_over()
         if least > len(self.buffer):
@@ -53,13 +67,19 @@ class Output:
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Put out these bytes, which are not needed afterwards."""
+        size = len(data)
+        if size <= min(_SMALLEST, len(self.buffer) - self.at):
+            self.buffer[self.at : self.at + size] = data
+            self.at += size
+            return
         with memoryview(data) as view:
             done = 0
-            while done < len(view):
+            while done < size:
                 if self.at >= len(self.buffer):
-                    self.turn()
-                part = min(len(view) - done, len(self.buffer) - self.at)
-                self.buffer[self.at : self.at + part] = view[done : done + part]
+                    self.turn(min(size - done, BUFFER_SIZE))
+                part = min(size - done, len(self.buffer) - self.at)
+                with memoryview(self.buffer) as room:  # assigned to the bytearray itself, bytes would be copied twice
+                    room[self.at : self.at + part] = view[done : done + part]
                 self.at += part
                 done += part
 
@@ -75,6 +95,21 @@ class Output:
         """Write what is left."""
         self._settle()
 
+    def send(self) -> None:
+        """Have everything so far written soon, without waiting, where there is a thread to do it."""
+        if self._thread is not None and self.at:
+            self._hand_over()
+
+    def rest(self) -> None:
+        """Write what is left, and let buffers, thread and file go until more comes."""
+        self._settle()
+        if self._spares is not None:
+            while not self._empty.empty():
+                self._give_away(self._empty.get())
+            self._give_away(self.buffer)
+            self.buffer, self._spare = bytearray(), _BUFFERS - 1
+        self._target.rest()
+
     def close(self) -> None:
         """Let the thread go. After an error that drops what still waits, and waits not for long: a pipe that nobody
         reads can hold the thread for ever."""
@@ -82,13 +117,26 @@ class Output:
             self._error = self._error or FileError(f"{self.name}: writing was given up")
             self._end_thread(None if self.seekable else _PATIENCE)
 
+    def _new_buffer(self) -> bytearray:
+        return self._spares.pop() if self._spares else bytearray(BUFFER_SIZE)
+
+    def _give_away(self, buffer: bytearray) -> None:
+        if self._spares is not None and len(buffer) == BUFFER_SIZE and len(self._spares) < _BUFFERS:
+            self._spares.append(buffer)
+
+    def _grow(self, size: int) -> None:
+        """Have a larger buffer with the same bytes."""
+        larger = self._new_buffer() if self._spares or size >= BUFFER_SIZE else bytearray(size)
+        larger[: self.at] = self.buffer[: self.at]
+        self.buffer = larger
+
     def _hand_over(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._write_buffers, name="pcapconv-output", daemon=True)
             self._thread.start()
             while self._spare:
                 self._spare -= 1
-                self._empty.put(bytearray(BUFFER_SIZE))
+                self._empty.put(self._new_buffer())
         self._full.put((self.buffer, self.at))
         self._written += self.at
         self.buffer, self.at = self._empty.get(), 0

@@ -59,8 +59,8 @@ class Report:
     """What a conversion did.
 
     `inputs` and `outputs` are names. `losses` counts by kind what the target could not hold, `left_out` what
-    selecting and editing left out beside packets. `secrets_extracted` counts key logs, None when nobody asked. `damage`
-    lists what of the input could not be read, each with offset, packet number, reason and bytes left out. `warnings`
+    selecting and editing left out beside packets. `secrets_extracted` counts key logs, None when nobody asked. `parts`
+    lists the parts of a split: name, packets, bytes, first and last time; None for a conversion. `damage` lists what of the input could not be read, each with offset, packet number, reason and bytes left out. `warnings`
     are oddities that cost nothing.
     """
 
@@ -74,6 +74,7 @@ class Report:
         self.losses: dict[str, int] = {}
         self.left_out: Counter[str] = Counter()
         self.secrets_extracted: int | None = None
+        self.parts: list[dict[str, Any]] | None = None
         self.damage: list[Damage] = []
         self.damage_total = 0
         self.warnings: list[Notice] = []

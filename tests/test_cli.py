@@ -379,6 +379,7 @@ def test_a_report_has_everything(tmp_path: Path, capfd: pytest.CaptureFixture[st
         "damage": [],
         "left_out": {},
         "secrets_extracted": None,
+        "parts": None,
         "damage_total": 0,
         "warnings": [],
         "warnings_total": 0,

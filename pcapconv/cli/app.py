@@ -54,8 +54,8 @@ def _parameter(option: Option) -> inspect.Parameter:
     }
     kind, default = types[option.kind], False if option.kind == "flag" else option.default
     if option.choices:
-        words: Any = StrEnum("Choice", {choice: choice for choice in option.choices})
-        kind = words | None
+        enumeration: Any = StrEnum  # whose members a type checker wants to read in the source
+        kind = enumeration("Choice", {choice: choice for choice in option.choices}) | None
     flags = [option.flag, *([f"-{option.short}"] if option.short else [])]
     declared = typer.Option(*flags, metavar=option.metavar, help=option.help)
     return inspect.Parameter(

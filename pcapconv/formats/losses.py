@@ -26,6 +26,9 @@ _BLOCK_KINDS = {
 # Interface options that pcap has a place for, and their lengths.
 _KEPT = {layout.IF_TSRESOL: 1, layout.IF_TSOFFSET: 8, layout.IF_FCSLEN: 1}
 
+_FEW = 256  # packets whose options are counted without the kernel, which needs a table of 512 KiB
+_DROPS_AT = 10  # in a Packet Block (obsolete)
+
 
 class PcapLosses:
     """Counts into `counts`, by kind, what of a pcapng capture has no place in a pcap file."""
@@ -64,9 +67,28 @@ class PcapLosses:
             types = bytes(memoryview(batch.columns.record_type)[: batch.rows])
             if not batch.has_options and layout.OBSOLETE_PACKET not in types:
                 return
+            if batch.rows < _FEW:
+                self._add_packets(batch)
+                return
             self._options = array("Q", bytes(8 * OPTION_COUNTS))
         big = batch.section.byte_order == "big"
         self._kernels.count_options(batch.buffer, batch.columns, batch.rows, big, self._options)
+
+    def _add_packets(self, batch: PacketBatch) -> None:
+        """What the kernel does, without its table."""
+        columns, buffer, order = batch.columns, batch.buffer, batch.section.byte_order
+        for row, length in enumerate(columns.options_length[: batch.rows]):
+            if length:
+                at = columns.options_at[row]
+                self._add_options(options.Options(buffer[at : at + length], order), "packet-options")
+            if columns.record_type[row] == layout.OBSOLETE_PACKET:
+                at = columns.record_at[row] + _DROPS_AT
+                self.counts["drop-counts"] += buffer[at : at + 2] not in (b"\0\0", b"\xff\xff")
+
+    def rest(self) -> None:
+        """Let the table of options go until more packets come; it takes 512 KiB."""
+        if self._options:
+            self.counts, self._options = self.total(), array("Q")
 
     def total(self) -> Counter[str]:
         """Everything so far, with only the kinds that there are."""

@@ -103,6 +103,10 @@ class PcapWriter:
         if not self._verbatim and self._output.seekable:
             self._output.patch(layout.SNAPLEN_AT, self._snaplen_and_link_type())
 
+    def rest(self) -> None:
+        """Let the table of losses go; more packets may come."""
+        self._losses.rest()
+
     def _open_section(self, section: Section) -> None:
         if not self._sections:
             self._byte_order = section.byte_order

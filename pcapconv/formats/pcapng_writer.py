@@ -58,12 +58,13 @@ class PcapngWriter:
             for position in self._unsure:
                 self._output.patch(position, layout.UNKNOWN_LENGTH)
 
+    def rest(self) -> None:
+        """It keeps no tables."""
+
     def _write_block(self, block_type: int, body: bytes, byte_order: ByteOrder) -> None:
         """Its type, its length, a body that is padded already, its length again."""
         length = (layout.BLOCK_OVERHEAD + len(body)).to_bytes(4, byte_order)
-        self._output.write(block_type.to_bytes(4, byte_order) + length)
-        self._output.write(body)
-        self._output.write(length)
+        self._output.write(b"".join((block_type.to_bytes(4, byte_order), length, body, length)))
 
     def _close_section(self) -> None:
         """Note the section's length if it may have changed and is another one than it states."""
