@@ -1,5 +1,7 @@
 """pcapconv: packet captures between pcap and pcapng, with nothing lost silently."""
 
+from typing import TYPE_CHECKING, Any
+
 from pcapconv.capture import Capture, open
 from pcapconv.convert import convert
 from pcapconv.errors import (
@@ -13,6 +15,9 @@ from pcapconv.errors import (
 )
 from pcapconv.model import Block, Damage, Interface, Notice, Packet, PacketBatch, Section
 from pcapconv.report import Report
+
+if TYPE_CHECKING:
+    from pcapconv.splitter import split
 
 __all__ = [
     "Block",
@@ -33,6 +38,16 @@ __all__ = [
     "UsageError",
     "convert",
     "open",
+    "split",
 ]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """What a plain conversion does without is imported when it is asked for."""
+    if name != "split":
+        raise AttributeError(f"module 'pcapconv' has no attribute {name!r}")
+    from pcapconv.splitter import split
+
+    return split

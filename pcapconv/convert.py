@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from pcapconv import formats
-from pcapconv.errors import DamageError, LossError, NeedsNanosecondsError, TargetError, UsageError
+from pcapconv.errors import DamageError, FormatError, LossError, NeedsNanosecondsError, TargetError, UsageError
 from pcapconv.files import (
     STDIO,
     Readable,
@@ -84,9 +84,10 @@ def convert(
             raise LossError(
                 f"{opened.name}: {format_name} cannot hold {describe(report.losses)}; nothing was written", report
             )
+        found = plan is not None and plan.write_secrets(secrets, report)
         place.commit()
-        if plan is not None and secrets is not None:
-            plan.write_secrets(secrets, report)
+        if secrets is not None and found:
+            secrets.commit()
     return report
 
 
@@ -99,7 +100,7 @@ def check_on_loss(on_loss: str) -> None:
 def make_plan(options: StepOptions) -> Plan | None:
     """What the selecting and editing options ask for; None for nothing. Raises UsageError."""
     if all(value is None or value is False or value in ((), []) for value in options.values()):
-        return None
+        return None  # a 0 asks for something, if for nothing that makes sense
     from pcapconv.steps.plan import Plan  # not for a plain conversion, which starts faster without
 
     return Plan(options, read_file)
@@ -109,7 +110,8 @@ def survey(plan: Plan, source: Source, stack: ExitStack) -> Source:
     """Let the plan see the whole capture first. A pipe is kept in an unnamed temporary file for that."""
     if not source.seekable:
         source = stack.enter_context(spool(source))
-    plan.survey(formats.open_reader(source).items())
+    with about(source):
+        plan.survey(formats.open_reader(source).items())
     source.rewind()
     return source
 
@@ -133,22 +135,32 @@ def _run(
     report = Report(source.name, target.name, format_name)
     output = Output(target)
     try:
-        reader = formats.open_reader(source)
-        writer = formats.open_writer(format_name, output, nanoseconds=nanoseconds)
-        report.source_format = reader.format
-        steps = [] if plan is None else plan.steps(report.left_out)
-        for item in through(steps, watched(reader.items(), source, report, strict=strict, progress=progress)):
-            writer.write(item)
-        writer.finish()
-    except TargetError as error:
-        if isinstance(error, NeedsNanosecondsError):
-            raise
-        raise type(error)(f"{source.name}: {error}") from error
+        with about(source):
+            reader = formats.open_reader(source)
+            writer = formats.open_writer(format_name, output, nanoseconds=nanoseconds)
+            report.source_format = reader.format
+            steps = [] if plan is None else plan.steps(report.left_out)
+            for item in through(steps, watched(reader.items(), source, report, strict=strict, progress=progress)):
+                writer.write(item)
+            writer.finish()
     finally:
         output.close()
     report.packets_written = writer.packets
     report.losses = dict(writer.losses)
     return report
+
+
+@contextmanager
+def about(source: Source) -> Iterator[None]:
+    """Puts the source's name before what steps and writers say of its packets; readers do so themselves."""
+    try:
+        yield
+    except NeedsNanosecondsError:
+        raise
+    except (FormatError, TargetError) as error:
+        if str(error).startswith(f"{source.name}: "):
+            raise
+        raise type(error)(f"{source.name}: {error}") from error
 
 
 def watched(

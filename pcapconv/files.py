@@ -33,6 +33,7 @@ Writable = str | os.PathLike[str] | BinaryIO
 
 STDIO = "-"
 _OLD = ".old"
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # what a file system says that has no hard links
 
 
 class Source:
@@ -124,7 +125,7 @@ def open_source(place: Readable) -> Source:
     return Source(file, name, owned=True)
 
 
-def read_file(path: str, most: int = 64 * 2**20) -> bytes:
+def read_file(path: str, most: int = 16 * 2**20) -> bytes:
     """A small file's bytes. Raises FileError, also for one of more than `most` bytes."""
     with open_source(path) as source:
         room = bytearray(most + 1 if source.size is None else min(source.size, most) + 1)
@@ -144,11 +145,15 @@ def spool(source: Source) -> Source:
     with writing("a temporary file"):
         kept = TemporaryFile(buffering=0)  # noqa: SIM115 - closed by the source
     room = bytearray(2**18)
-    with memoryview(room) as view:
-        while count := source.readinto(view):
-            with writing("a temporary file"):
-                write_all(kept, view[:count])
-    kept.seek(0)
+    try:
+        with memoryview(room) as view:
+            while count := source.readinto(view):
+                with writing("a temporary file"):
+                    write_all(kept, view[:count])
+        kept.seek(0)
+    except BaseException:
+        kept.close()
+        raise
     return Source(kept, source.name, owned=True)
 
 
@@ -318,7 +323,7 @@ def _name_if_free(temporary: str, path: str) -> bool:
     try:
         os.link(temporary, path)
     except OSError as error:
-        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
+        if error.errno not in _NO_LINKS:
             raise
         if os.path.lexists(path):
             raise FileExistsError(path) from error
@@ -359,12 +364,15 @@ class _OneOfMany(Target):
 class Targets:
     """Files that appear together, or none of them. Use it as a context manager, as a `Target`.
 
-    They grow in a temporary directory within `directory`. `name` is for messages.
+    They grow in a temporary directory within `directory`. `name` is for messages; `taken` are names that none of them
+    may have.
     """
 
-    def __init__(self, directory: str, name: str, *, force: bool = False) -> None:
+    def __init__(self, directory: str, name: str, *, force: bool = False, taken: Sequence[str] = ()) -> None:
         self._name = name
         self._force = force
+        self._taken = {_real(place) for place in taken}
+        self._appeared: set[tuple[int, int]] = set()  # devices and inodes
         self._files: list[_OneOfMany] = []
         self._folder = os.path.join(directory, f".pcapconv-{os.urandom(8).hex()}.tmp")
         self._there = False
@@ -382,10 +390,10 @@ class Targets:
 
     def place(self, name: str) -> str:
         """The path that a name stands for. Raises FileError where no file may appear there."""
-        path = _real(name)
         try:
             plain = stat.S_ISREG(os.stat(name).st_mode)
         except FileNotFoundError as error:
+            path = _real(name)
             if not os.path.isdir(os.path.dirname(path)):
                 raise FileError(f"{name}: cannot create: {_reason(error)}") from error
             return path
@@ -395,7 +403,16 @@ class Targets:
             raise FileError(f"{name}: exists already, and is not a plain file")
         if not self._force:
             raise FileError(_exists(name))
-        return path
+        return _real(name)
+
+    def _check_taken(self, path: str, name: str) -> None:
+        """Raises UsageError for a name that another file of the same command has."""
+        if path in self._taken:
+            raise UsageError(f"{name}: that is another file of this command; give it a name of its own")
+        with contextlib.suppress(FileNotFoundError):
+            there = os.stat(path)
+            if (there.st_dev, there.st_ino) in self._appeared:  # where names that differ mean the same file
+                raise UsageError(f"{name}: another part has this name; put {{index}} into the template")
 
     def commit(self, names: Sequence[str]) -> None:
         """All are complete: let them appear under these names, in the order of `new`. Raises FileError, and then
@@ -403,10 +420,13 @@ class Targets:
         begun: list[tuple[str, str]] = []
         try:
             paths = [self.place(name) for name in names]
-            for file, path, name in zip(self._files, paths, names):
+            for file, path, name in zip(self._files, paths, names, strict=True):
+                self._check_taken(path, name)
                 begun.append((file.path, path))
                 try:
                     self._appear(file.path, path, name)
+                    there = os.stat(path)
+                    self._appeared.add((there.st_dev, there.st_ino))
                 except FileExistsError as error:
                     raise FileError(_exists(name)) from error
                 except OSError as error:
@@ -421,17 +441,20 @@ class Targets:
         """Give a file its name; one that it takes the place of stays in the temporary directory for now."""
         replaces = self._force and os.path.lexists(path)
         if os.stat(temporary).st_dev != os.stat(os.path.dirname(path)).st_dev:
+            if replaces:  # which could not be taken back
+                raise OSError(errno.EXDEV, f"it is on another file system than {self._folder}")
             self._copy(temporary, path, name)
-            if not replaces:
-                os.unlink(temporary)
+            os.unlink(temporary)
         elif not replaces:
             _name_if_free(temporary, path)
         else:
             _keep_permissions(temporary, os.stat(path))
             try:
                 os.link(path, temporary + _OLD)
-            except OSError:  # no links here: for a moment the name is nobody's
-                os.rename(path, temporary + _OLD)
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                os.rename(path, temporary + _OLD)  # for a moment the name is nobody's
             os.replace(temporary, path)
 
     def _copy(self, temporary: str, path: str, name: str) -> None:

@@ -9,7 +9,8 @@ Items are named tuples rather than dataclasses, whose import alone takes 30 ms.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import compress, count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
@@ -53,7 +54,8 @@ class Interface(NamedTuple):
     `id` counts from 0 within its section. `snaplen` 0 means no limit. `fcs_length` is in bits, None when not stated.
     `ticks_per_second` and `time_offset` (seconds) say what its packets' ticks mean; `time_error` is a sentence when
     the capture states them in a way that nobody can understand. `options` are the Interface Description Block's, raw;
-    `raw` is the block's body, None when the capture has no such block, or when it no longer holds.
+    `reserved` are the block's two reserved bytes; `raw` is its body, None when the capture has no such block, or when
+    it no longer holds.
     """
 
     id: int
@@ -67,6 +69,7 @@ class Interface(NamedTuple):
     time_error: str = ""
     fcs_length: int | None = None
     options: bytes = b""
+    reserved: bytes = bytes(2)
     raw: bytes | None = None
 
 
@@ -192,6 +195,8 @@ class PacketBatch:
     """
 
     __slots__ = (
+        "_mask",
+        "_numbers",
         "buffer",
         "columns",
         "contiguous",
@@ -200,7 +205,6 @@ class PacketBatch:
         "format_only",
         "interfaces",
         "layout",
-        "numbers",
         "rows",
         "section",
     )
@@ -221,7 +225,8 @@ class PacketBatch:
         self.columns = columns
         self.rows = rows
         self.first_number = first_number
-        self.numbers: array[int] | None = None
+        self._numbers: Sequence[int] | None = None
+        self._mask: bytes | bytearray | None = None
         self.section = section
         self.interfaces = interfaces
         self.layout: Layout = section.layout
@@ -250,27 +255,42 @@ class PacketBatch:
 
     def number(self, row: int) -> int:
         """The packet's number in the capture, from 1."""
-        return self.first_number + row if self.numbers is None else self.numbers[row]
+        numbers = self.numbers
+        return self.first_number + row if numbers is None else numbers[row]
+
+    @property
+    def numbers(self) -> Sequence[int] | None:
+        """The packets' numbers, None where they follow each other from `first_number` on. Worked out when asked for."""
+        if self._mask is not None:
+            of_all = count(self.first_number) if self._numbers is None else self._numbers
+            self._numbers, self._mask = array("Q", compress(of_all, self._mask)), None
+        return self._numbers
 
     def part(self, first: int, stop: int) -> PacketBatch:
         """The rows from `first` up to but without `stop`, valid as long as this batch."""
-        numbers = None if self.numbers is None else self.numbers[first:stop]
-        return self.with_columns(self.columns.copy(first, stop), stop - first, self.first_number + first, numbers)
+        twin = self._with_columns(self.columns.copy(first, stop), stop - first)
+        numbers = self.numbers
+        twin.first_number = self.first_number + first
+        twin._numbers = None if numbers is None else numbers[first:stop]
+        return twin
 
-    def with_columns(
-        self, columns: Columns, rows: int, first_number: int, numbers: array[int] | None = None
-    ) -> PacketBatch:
-        """A batch of some of this one's rows, which stand in `columns` now; valid as long as this one."""
+    def taken(self, columns: Columns, rows: int, mask: bytes | bytearray) -> PacketBatch:
+        """The rows whose `mask` is 1, which stand in `columns` now; valid as long as this batch."""
+        twin = self._with_columns(columns, rows)
+        twin._numbers, twin._mask = self.numbers, mask
+        twin.contiguous = False
+        return twin
+
+    def _with_columns(self, columns: Columns, rows: int) -> PacketBatch:
         twin = PacketBatch(
             self.buffer,
             columns,
             rows,
-            first_number=first_number,
+            first_number=self.first_number,
             section=self.section,
             interfaces=self.interfaces,
             count_format_only=self.count_format_only,
         )
-        twin.numbers = numbers
         twin.contiguous = self.contiguous
         if self.format_only and self.count_format_only is not None:
             twin.format_only = self.count_format_only(twin)
@@ -286,7 +306,8 @@ class PacketBatch:
         end = max((at + length for at, length in places), default=0)
         for name in ("record_at", "data_at", "options_at"):
             setattr(columns, name, array("q", [at - begin for at in getattr(columns, name)]))
-        twin = self.with_columns(columns, self.rows, self.first_number, self.numbers)
+        twin = self._with_columns(columns, self.rows)
+        twin._numbers = self.numbers
         twin.buffer, twin.format_only = bytes(self.buffer[begin:end]), self.format_only
         return twin
 

@@ -257,7 +257,7 @@ class OpenParts:
         self._held = 0
         self._spares: list[bytearray] = []
         self._retired: OpenPart | None = None
-        self._taken: dict[str, OpenPart] = {}
+        self._taken: dict[str, tuple[int, int]] = {}  # path → a part's index and first packet
         self._kernels = choose()
         self.format = format_name
         self.needs_start = template.needs_start
@@ -312,10 +312,10 @@ class OpenParts:
         """Name a part by its facts. Raises UsageError where another part has the name, FileError where a file has."""
         facts = part.facts or Facts(part.index, None, _NONE, _NONE, max(0, part.section))
         name = self._template.name(facts, self._stem)
-        other = self._taken.setdefault(self._files.place(name), part)
-        if other is not part:
+        index, first_number = self._taken.setdefault(self._files.place(name), (part.index, part.first_number))
+        if index != part.index:
             raise UsageError(
-                f"{self._template.text}: part {other.index}, which begins with packet {other.first_number}, and part "
+                f"{self._template.text}: part {index}, which begins with packet {first_number}, and part "
                 f"{part.index}, which begins with packet {part.first_number}, would both be {name}; "
                 "put {index} into the template"
             )

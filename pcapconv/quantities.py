@@ -205,14 +205,14 @@ def link_type(option: str, text: str) -> int:
 
     Raises UsageError, which shows the names that come close.
     """
-    from pcapconv.formats.link_types import _names
+    from pcapconv.formats.link_types import names
 
     forms = f"ETHERNET, RAW or a number from 0 to {_LAST_LINK_TYPE}"
     if text.isascii() and text.isdecimal():
         if not _is_number(text) or int(text) > _LAST_LINK_TYPE:
             raise _refusal(option, text, f"link types go up to {_LAST_LINK_TYPE}", forms)
         return int(text)
-    numbers = {name: number for number, name in _names().items()}
+    numbers = {name: number for number, name in names().items()}
     name = text.upper().removeprefix("LINKTYPE_")
     if text.isascii() and name in numbers:
         return numbers[name]

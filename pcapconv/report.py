@@ -60,8 +60,9 @@ class Report:
 
     `inputs` and `outputs` are names. `losses` counts by kind what the target could not hold, `left_out` what
     selecting and editing left out beside packets. `secrets_extracted` counts key logs, None when nobody asked. `parts`
-    lists the parts of a split: name, packets, bytes, first and last time; None for a conversion. `damage` lists what of the input could not be read, each with offset, packet number, reason and bytes left out. `warnings`
-    are oddities that cost nothing.
+    lists the parts of a split: name, packets, bytes, first and last time; None for a conversion. `damage` lists what of
+    the input could not be read, each with offset, packet number, reason and bytes left out. `warnings` are oddities
+    that cost nothing.
     """
 
     def __init__(self, source: str, target: str, target_format: str) -> None:

@@ -56,7 +56,7 @@ def convert(
         except LossError as error:
             write_report(place, error.report)
             raise
-        say_what_happened(done, losses=on_loss == "warn")
+        say_what_happened(done, done.outputs[0], losses=on_loss == "warn")
         write_report(place, done)
     if watch:
         say(f"{target}: {done.packets_written} packets written")

@@ -23,9 +23,9 @@ def say(message: str) -> None:
         sys.stderr.write(f"{shown(message)}\n")
 
 
-def say_what_happened(report: Report, *, losses: bool) -> None:
-    """Warnings of a finished conversion: damage, oddities, and in one line what was lost."""
-    source, target = report.inputs[0], report.outputs[0]
+def say_what_happened(report: Report, target: str, *, losses: bool) -> None:
+    """Warnings of a finished conversion: damage, oddities, and in one line what was lost. `target` is for messages."""
+    source = report.inputs[0]
     _list(f"warning: {source}", report.damage, report.damage_total)
     _list(f"warning: {source}", report.warnings, report.warnings_total)
     if report.left_out:

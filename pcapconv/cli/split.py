@@ -11,6 +11,7 @@ from pcapconv.cli.messages import say, say_what_happened
 from pcapconv.cli.progress import progress_bar
 from pcapconv.cli.report_file import check_names, report_target, write_report
 from pcapconv.errors import LossError
+from pcapconv.files import STDIO
 
 if TYPE_CHECKING:
     from pcapconv.convert import OnLoss
@@ -33,11 +34,19 @@ def split(
     with report_target(report, force=force) as place:
         try:
             with progress_bar(source, show=watch) as progress:
-                done = pcapconv.split(source, template, on_loss=on_loss, force=force, progress=progress, **options)
+                done = pcapconv.split(
+                    source,
+                    template,
+                    on_loss=on_loss,
+                    force=force,
+                    progress=progress,
+                    taken=() if report in (None, STDIO) else (report,),
+                    **options,
+                )
         except LossError as error:
             write_report(place, error.report)
             raise
-        say_what_happened(done, losses=on_loss == "warn")
+        say_what_happened(done, template, losses=on_loss == "warn")
         write_report(place, done)
     if watch:
         say(f"{template}: {done.packets_written} packets written into {len(done.outputs)} parts")

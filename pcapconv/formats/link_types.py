@@ -8,7 +8,8 @@ ETHERNET = 1
 
 
 @cache
-def _names() -> dict[int, str]:
+def names() -> dict[int, str]:
+    """Number → name."""
     from pcapng.constants import link_types  # not on the packet path
 
     prefix = "LINKTYPE_"
@@ -21,5 +22,5 @@ def _names() -> dict[int, str]:
 
 def link_type_name(link_type: int) -> str:
     """`ETHERNET (1)`; for a number without a name, `link type 12345`."""
-    name = _names().get(link_type)
+    name = names().get(link_type)
     return f"{name} ({link_type})" if name else f"link type {link_type}"

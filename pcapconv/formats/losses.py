@@ -37,6 +37,7 @@ class PcapLosses:
         self.counts: Counter[str] = Counter()
         self._kernels = choose()
         self._options = array("Q")  # made when there are any
+        self._stated = True  # False where a reader made them of what `format_only` counts: the modified pcap
 
     def add_section(self, section: Section, *, further: bool) -> None:
         """A section's header; `further` when it is not the first."""
@@ -63,6 +64,7 @@ class PcapLosses:
     def add_batch(self, batch: PacketBatch) -> None:
         """Packets: their options, the drop counts of obsolete Packet Blocks, and what only their own format can say."""
         self.counts.update(batch.format_only)
+        self._stated = batch.layout == "pcapng"
         if not self._options:
             types = bytes(memoryview(batch.columns.record_type)[: batch.rows])
             if not batch.has_options and layout.OBSOLETE_PACKET not in types:
@@ -93,12 +95,13 @@ class PcapLosses:
     def total(self) -> Counter[str]:
         """Everything so far, with only the kinds that there are."""
         counts = self.counts.copy()
-        if not self._options:
-            return +counts
-        counts["comments"] += self._options[options.COMMENT]
-        counts["packet-options"] += sum(self._options[:UNREADABLE]) - self._options[options.COMMENT]
-        counts["unreadable-options"] += self._options[UNREADABLE]
-        counts["drop-counts"] += self._options[DROPS]
+        if self._options:
+            counts["comments"] += self._options[options.COMMENT]
+            counts["packet-options"] += sum(self._options[:UNREADABLE]) - self._options[options.COMMENT]
+            counts["unreadable-options"] += self._options[UNREADABLE]
+            counts["drop-counts"] += self._options[DROPS]
+        if not self._stated:
+            del counts["packet-options"]
         return +counts
 
     def _add_options(self, stated: options.Options, kind: str, kept: Mapping[int, int] | None = None) -> None:

@@ -58,6 +58,7 @@ class PcapWriter:
         self._first_link_type = ETHERNET
         self._needs_nanoseconds = False
         self._snaplens = 0, 0  # the lowest and the highest that interfaces state
+        self._was_pcap = False
         self._fcs_lengths: set[int | None] = set()
         self._link_type: int | None = None
         self._by_link_type: Counter[int] = Counter()
@@ -131,6 +132,7 @@ class PcapWriter:
             self._first_link_type = interface.link_type
             self._snaplens = interface.snaplen, interface.snaplen
         self._interfaces += 1
+        self._was_pcap = interface.layout == "pcap"
         lowest, highest = self._snaplens
         self._snaplens = min(lowest, interface.snaplen), max(highest, interface.snaplen)
         self._fcs_lengths.add(interface.fcs_length)
@@ -240,10 +242,10 @@ class PcapWriter:
     def _snaplen(self) -> int:
         """The largest that an interface states, and not below the longest packet.
 
-        Where nothing is lost, because the capture says no more than a pcap file can, its one statement stays as it is.
+        The one statement of a capture that is pcap, or says no more than a pcap file can, stays as it is.
         """
         lowest, highest = self._snaplens
-        if self._interfaces == 1 and not self.losses:
+        if lowest == highest and (self._was_pcap or (self._interfaces == 1 and not self.losses)):
             return highest
         return max(highest if lowest else layout.NO_LIMIT_SNAPLEN, self._counts[_LONGEST])
 

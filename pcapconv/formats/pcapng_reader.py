@@ -238,6 +238,7 @@ class PcapngReader:
             time_error=f"nobody can tell the times of {where}: {' and '.join(faults)}" if faults else "",
             fcs_length=fcs_length[0] if fcs_length is not None and len(fcs_length) == 1 else None,
             options=raw_options,
+            reserved=body[2:4],
             raw=body,
         )
         self._interfaces.append(interface)

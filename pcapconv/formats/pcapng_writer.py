@@ -124,5 +124,5 @@ def interface_body(interface: Interface) -> bytes:
         stated.append((layout.IF_TSRESOL, bytes([tsresol_byte(interface.ticks_per_second)])))
     if interface.layout != "pcapng" and interface.fcs_length is not None:
         stated.append((layout.IF_FCSLEN, bytes([interface.fcs_length])))
-    fixed = interface.link_type.to_bytes(2, order) + bytes(2) + interface.snaplen.to_bytes(4, order)
+    fixed = interface.link_type.to_bytes(2, order) + interface.reserved + interface.snaplen.to_bytes(4, order)
     return fixed + options.edited(interface.options, order, add=stated)

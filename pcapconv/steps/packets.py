@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import options as option_lists
 from pcapconv.errors import FormatError, PcapconvError, TargetError, UsageError
-from pcapconv.kernels import SHIFT, choose
+from pcapconv.kernels import OPTION_COUNTS, SHIFT, choose
 from pcapconv.model import SIMPLE_PACKET, Interface, Item, PacketBatch, Section
 from pcapconv.steps.rows import OBSOLETE_PACKET, options_of, with_options
 from pcapconv.steps.strip import as_enhanced
@@ -54,6 +54,7 @@ class EditPackets:
         self._comments = dict(edits.comments)
         self._interfaces: list[Interface] = []
         self._shifts = array("Q")
+        self._options = array("Q")  # made when packets have some
         self._not_shifted: dict[int, tuple[type[PcapconvError], str]] = {}  # interface id → why it cannot be done
         self._kernels = choose()
 
@@ -178,7 +179,7 @@ class EditPackets:
         """Packets that were cut lose their hash, others gain comments."""
         columns, order = batch.columns, batch.section.byte_order
         changed: dict[int, bytes] = {}
-        every = batch.has_options or OBSOLETE_PACKET in columns.record_type[: batch.rows].tobytes()
+        every = self._holds_hashes(batch) or OBSOLETE_PACKET in columns.record_type[: batch.rows].tobytes()
         for row in range(batch.rows) if every else comments:
             cut = columns.captured_length[row] != captured_before[row]
             if not cut and row not in comments:
@@ -196,6 +197,17 @@ class EditPackets:
                 changed[row] = new
         with_options(batch, changed)
 
+    def _holds_hashes(self, batch: PacketBatch) -> bool:
+        """Whether packets may have a hash; counted by a kernel, since most options are something else."""
+        if not self._edits.cuts or not batch.has_options:
+            return False
+        if not self._options:
+            self._options = array("Q", bytes(8 * OPTION_COUNTS))
+        known = self._options[HASH]
+        big = batch.section.byte_order == "big"
+        self._kernels.count_options(batch.buffer, batch.columns, batch.rows, big, self._options)
+        return self._options[HASH] != known
+
 
 def _beyond(interface: Interface) -> str:
     return (
@@ -208,7 +220,7 @@ def _not_a_hash(option: option_lists.Option) -> bool:
     return option.code != HASH
 
 
-def _index(numbers: array[int], number: int) -> int | None:
+def _index(numbers: Sequence[int], number: int) -> int | None:
     """Where a number stands among ordered ones."""
     from bisect import bisect_left
 

@@ -30,17 +30,16 @@ if TYPE_CHECKING:
     from pcapconv.steps import Step
 
 _MOST_SHOWN = 20
-_SELECTING = (
-    "after",
-    "before",
-    "packets",
-    "drop_packets",
-    "first",
-    "last",
+_NUMBERS = {"first", "last", "snaplen", "chop"}
+_REPEATABLE = {
     "interface",
-    "comment_matches",
-    "direction",
-)
+    "chop",
+    "capture_comment",
+    "packet_comment",
+    "set_interface",
+    "strip",
+    "inject_secrets",
+}
 
 
 class StepOptions(TypedDict, total=False):
@@ -78,9 +77,7 @@ class Plan:
     """
 
     def __init__(self, options: StepOptions, read_secrets: Callable[[str], bytes]) -> None:
-        unknown = set(options) - set(StepOptions.__annotations__)
-        if unknown:
-            raise TypeError(f"unknown options: {', '.join(sorted(unknown))}")
+        _check_types(options)
         self._criteria = _criteria(options)
         self._packets = _packet_edits(options)
         self._settings = [
@@ -110,11 +107,13 @@ class Plan:
     @property
     def needs_survey(self) -> bool:
         """Whether `survey` has to see the whole capture first."""
-        return self._criteria.last is not None or bool(self._criteria.interfaces)
+        return self._criteria.last is not None or bool(self._criteria.interfaces or self._settings)
 
     def survey(self, items: Iterator[Item]) -> None:
         """Look at the whole capture. Raises UsageError for an interface that is not there."""
-        seen = _Seen(items, self._criteria.interfaces)
+        named = [(f"--interface {text}", text) for text in self._criteria.interfaces]
+        named += [(f"--set-interface {identity}.{key}", identity) for identity, key, _ in self._settings]
+        seen = _Seen(items, named)
         if self._criteria.last is not None:
             counted = self._criteria._replace(first=None, last=None, invert=False)
             self._selected_in_all = Select(counted, Counter()).count(iter(seen))
@@ -146,23 +145,23 @@ class Plan:
             steps.append(DoNotCopy(left_out))
         return steps
 
-    def write_secrets(self, target: Target, report: Report) -> None:
-        """Write the key logs that the last run saw, and let the file appear; without any there is none. Raises
+    def write_secrets(self, target: Target | None, report: Report) -> bool:
+        """Write the key logs that the last run saw to where they were asked for; whether there are any. Raises
         FileError."""
+        if target is None:
+            return False
         logs = [log for logs in self._extract.found.values() for log in logs]
         report.secrets_extracted = len(logs)
-        if not logs:
-            return
         for log in logs:
             with writing(target.name):
                 write_all(target.file, memoryview(log if log.endswith(b"\n") else log + b"\n"))
-        target.commit()
+        return bool(logs)
 
 
 class _Seen:
     """The items, while it is noted which interfaces there are."""
 
-    def __init__(self, items: Iterator[Item], wanted: Sequence[str]) -> None:
+    def __init__(self, items: Iterator[Item], wanted: Sequence[tuple[str, str]]) -> None:
         self._items = items
         self._missing = list(wanted)
         self._there: list[Interface] = []
@@ -171,7 +170,7 @@ class _Seen:
     def __iter__(self) -> Iterator[Item]:
         for item in self._items:
             if isinstance(item, Interface):
-                self._missing = [text for text in self._missing if not names_interface(text, item)]
+                self._missing = [named for named in self._missing if not names_interface(named[1], item)]
                 if len(self._there) < _MOST_SHOWN:
                     self._there.append(item)
                 else:
@@ -182,12 +181,30 @@ class _Seen:
         """Refuse what was asked for and is not there."""
         if self._missing:
             there = ", ".join(map(place_and_name, self._there)) + (f" and {self._more} more" if self._more else "")
-            raise UsageError(f"--interface {self._missing[0]}: there is no such interface; there are {there or 'none'}")
+            raise UsageError(f"{self._missing[0][0]}: there is no such interface; there are {there or 'none'}")
+
+
+def _check_types(options: StepOptions) -> None:
+    """Raises TypeError for a name that is no option, as Python does, and UsageError for a value of another type."""
+    for name, value in options.items():
+        if name not in StepOptions.__annotations__:
+            raise TypeError(f"{name!r} is no option")
+        if value is None or name == "invert":
+            continue
+        several = isinstance(value, list | tuple)
+        wanted: type = int if name in _NUMBERS else str
+        if several and name not in _REPEATABLE:
+            raise UsageError(f"{name}={value!r:.80}: it can be given once only")
+        for each in value if isinstance(value, list | tuple) else [value]:
+            if not isinstance(each, wanted) or isinstance(each, bool):
+                raise UsageError(f"{name}={each!r:.80}: {'a whole number' if wanted is int else 'text'} is wanted")
 
 
 def _several(options: StepOptions, name: str) -> Sequence[str]:
     """An option that can be given several times; a single text is one."""
-    value = options.get(name) or ()
+    value = options.get(name)
+    if value is None:
+        return ()
     if isinstance(value, str):
         return (value,)
     assert isinstance(value, Sequence)
@@ -201,14 +218,12 @@ def _criteria(options: StepOptions) -> Criteria:
             f"--before {options['before']} is not later than --after {options['after']}; "
             "they select after <= time < before, as in --after +1h --before +2h"
         )
-    if options.get("invert") and not any(options.get(name) for name in _SELECTING):
-        raise UsageError("--invert: there is nothing to invert; give a selection too, as in --packets 1-100 --invert")
     packets, dropped = options.get("packets"), options.get("drop_packets")
     first, last = options.get("first"), options.get("last")
     direction = options.get("direction")
     if direction is not None and direction not in DIRECTIONS:
         raise UsageError(f"--direction {direction}: it is in or out")
-    return Criteria(
+    criteria = Criteria(
         after=after,
         before=before,
         packets=None if packets is None else quantities.number_ranges("--packets", packets),
@@ -220,6 +235,9 @@ def _criteria(options: StepOptions) -> Criteria:
         direction=direction,
         invert=bool(options.get("invert", False)),
     )
+    if criteria == Criteria(invert=True):
+        raise UsageError("--invert: there is nothing to invert; give a selection too, as in --packets 1-100 --invert")
+    return criteria
 
 
 def _moment(option: str, text: str | None) -> Moment | None:
@@ -239,14 +257,16 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
 
 def _packet_edits(options: StepOptions) -> PacketEdits:
     front = end = 0
-    chop = options.get("chop") or ()
-    for number in (chop,) if isinstance(chop, int) else chop:
+    chop = options.get("chop")
+    for number in () if chop is None else (chop,) if isinstance(chop, int) else chop:
         if not isinstance(number, int) or not number:
             raise UsageError(f"--chop {number}: write 14 to remove bytes at the front, -4 at the end of each packet")
         front, end = front + max(number, 0), end + max(-number, 0)
     snaplen, shift = options.get("snaplen"), options.get("shift_time")
-    if snaplen is not None and quantities.count("--snaplen", snaplen) > 2**31 - 1:
-        raise UsageError(f"--snaplen {snaplen}: it is at most {2**31 - 1}")
+    if snaplen is not None:
+        snaplen = quantities.count("--snaplen", snaplen)
+        if snaplen > 2**31 - 1:
+            raise UsageError(f"--snaplen {snaplen}: it is at most {2**31 - 1}")
     moved: Fraction | None = None if shift is None else quantities.duration("--shift-time", shift, signed=True)
     comments: dict[int, list[bytes]] = {}
     for text in _several(options, "packet_comment"):

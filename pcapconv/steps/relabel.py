@@ -151,11 +151,11 @@ def names_interface(text: str, interface: Interface) -> bool:
     place = interface_place("--interface", text)
     if place is not None and place[1] == interface.id and place[0] in (None, interface.section):
         return True
-    name = _name(interface)
+    name = interface_name(interface)
     return name is not None and text in (options.text(name), name.decode("utf-8", "surrogateescape"))
 
 
-def _name(interface: Interface) -> bytes | None:
+def interface_name(interface: Interface) -> bytes | None:
     """Its if_name, without the NUL that some writers put behind it."""
     name = options.Options(interface.options, interface.byte_order).first(_IF_NAME)
     return None if name is None else name.rstrip(b"\0")
@@ -163,7 +163,7 @@ def _name(interface: Interface) -> bytes | None:
 
 def place_and_name(interface: Interface) -> str:
     """What a user can call it: `0:1 eth0`."""
-    name, place = _name(interface), f"{interface.section}:{interface.id}"
+    name, place = interface_name(interface), f"{interface.section}:{interface.id}"
     return f"{place} {options.text(name):.{_MOST_SHOWN}}" if name else place
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping
-from itertools import compress
 
 from pcapconv.kernels import choose
 from pcapconv.model import Columns, PacketBatch
@@ -26,10 +24,7 @@ def take(batch: PacketBatch, mask: bytearray, into: Columns) -> PacketBatch | No
     if last - first + 1 == kept:
         return batch.part(first, last + 1)
     choose().take(batch.columns, batch.rows, mask, into)
-    numbers = range(batch.first_number, batch.first_number + batch.rows) if batch.numbers is None else batch.numbers
-    twin = batch.with_columns(into, kept, batch.first_number, array("Q", compress(numbers, mask)))
-    twin.contiguous = False
-    return twin
+    return batch.taken(into, kept, mask[: batch.rows])
 
 
 def options_of(batch: PacketBatch, row: int) -> bytes:

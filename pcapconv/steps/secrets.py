@@ -18,7 +18,7 @@ TYPES = {"tls": 0x544C534B, "ssh": 0x5353484B, "wireguard": 0x57474B4C}  # key l
 
 _DATA_AT = 8
 _LARGEST_DATA = LARGEST_RECORD - layout.BLOCK_OVERHEAD - _DATA_AT
-_MOST_FOUND = 64 * 2**20
+_MOST_FOUND = 32 * 2**20
 _COST = 64  # bytes of memory that each log takes besides its own
 _LARGEST_TYPE = 2**32 - 1
 _MOST_DIGITS = 60

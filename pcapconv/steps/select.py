@@ -71,6 +71,7 @@ class Select:
         self._kernels = choose()
         self._columns = Columns(0)
         self._gaps = list(_gaps(criteria.packets or ()))
+        self._relative = any(each is not None and each.relative for each in (criteria.after, criteria.before))
         self._start: Fraction | None = None  # what relative times begin at
         self._times = array("Q")
         self._places = array("Q")
@@ -143,7 +144,7 @@ class Select:
 
     def _match_times(self, batch: PacketBatch, mask: bytearray) -> None:
         columns, rows = batch.columns, batch.rows
-        if len(self._times) != 3 * len(batch.interfaces) or self._start is None:
+        if len(self._times) != 3 * len(batch.interfaces) or (self._relative and self._start is None):
             self._set_times(batch)
         if self._unclear:
             for row, interface in enumerate(columns.interface[:rows]):
@@ -156,9 +157,9 @@ class Select:
         self._kernels.match(columns, rows, self._times, mask)
 
     def _set_times(self, batch: PacketBatch) -> None:
-        """The ranges of ticks for the interfaces so far, once the first packet's time is known."""
+        """The ranges of ticks for the interfaces so far."""
         after, before = self._criteria.after, self._criteria.before
-        if self._start is None:
+        if self._relative and self._start is None:
             self._start = _first_time(batch)
         self._times = array("Q")
         for interface in batch.interfaces:

@@ -23,8 +23,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
 
 from pcapconv import formats, quantities, timestamps
-from pcapconv import options as option_lists
-from pcapconv.convert import OnLoss, check_on_loss, make_plan, open_secrets, survey, through, watched
+from pcapconv.convert import OnLoss, about, check_on_loss, make_plan, open_secrets, survey, through, watched
 from pcapconv.errors import FormatError, LossError, NeedsNanosecondsError, TargetError, UsageError
 from pcapconv.files import Readable, Source, Targets, open_source, read_file
 from pcapconv.formats import pcap_layout
@@ -33,9 +32,11 @@ from pcapconv.formats.link_types import link_type_name
 from pcapconv.formats.pcapng_writer import interface_body, section_body
 from pcapconv.kernels import RANGE, choose
 from pcapconv.model import SIMPLE_PACKET, Block, Columns, Interface, Item, PacketBatch, Section
+from pcapconv.options import text
 from pcapconv.parts import Facts, OpenPart, OpenParts, Template
 from pcapconv.report import Report, describe
 from pcapconv.steps.plan import Plan
+from pcapconv.steps.relabel import interface_name
 from pcapconv.steps.rows import take
 
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ _WAYS = (
     "(max_packets=, max_bytes=, interval=, by=)"
 )
 _MOST_WAITING = 2**20  # bytes of blocks that wait for their section's first packet
+_COST = 200  # bytes of memory that each takes besides its own
 _MOST_TICKS = 2**64 - 1
 _ALWAYS, _NEVER = (0, _MOST_TICKS, 1), (1, 0, 0)  # for the kernel `match`
-_IF_NAME = 2
 _WIDEST = 2**20  # rows that a kernel call looks at, at the most
 _TIMELESS = bytes([SIMPLE_PACKET])
 
@@ -73,6 +74,7 @@ def split(
     on_loss: OnLoss = "warn",
     nanoseconds: bool = False,
     progress: Callable[[int], object] | None = None,
+    taken: Sequence[str] = (),
     **options: Unpack[StepOptions],
 ) -> Report:
     """Select from, edit and split one capture.
@@ -81,8 +83,9 @@ def split(
     single packet does; `interval`, a length of time, from the first packet's time on, or, to `align`, at multiples of
     it on the UTC clock; `by`, a part for each interface, link type or section.
     `template` gives the parts' names; `{index}`, `{start:%Y%m%dT%H%M%S}`, `{interface}`, `{link_type}`, `{section}` and
-    `{stem}` are filled in. `source`, `to`, `force`, `strict`, `on_loss`, `nanoseconds` and `progress` are as for
-    `convert`. `options` select and edit: see `pcapconv.steps.plan.StepOptions`. The parts appear together when all are complete, or none does.
+    `{stem}` are filled in; `taken` are names that no part may have. `source`, `to`, `force`, `strict`, `on_loss`,
+    `nanoseconds` and `progress` are as for `convert`. `options` select and edit: see
+    `pcapconv.steps.plan.StepOptions`. The parts appear together when all are complete, or none does.
 
     Returns a `Report`, whose `parts` list each part's name, packets, bytes, first and last time. Raises a
     `PcapconvError`.
@@ -96,8 +99,9 @@ def split(
         opened = stack.enter_context(open_source(source))
         if plan.needs_survey:
             opened = survey(plan, opened, stack)
-        files = stack.enter_context(Targets(names.directory, names.text, force=force))
         secrets = open_secrets(plan, stack, force=force)
+        taken = [*taken, *([] if plan.extract_to is None else [plan.extract_to])]
+        files = stack.enter_context(Targets(names.directory, names.text, force=force, taken=taken))
 
         def run(nanoseconds: bool) -> Report:
             parts = OpenParts(files, names, _stem(opened.name), format_name, nanoseconds=nanoseconds)
@@ -119,9 +123,10 @@ def split(
             raise LossError(
                 f"{opened.name}: {format_name} cannot hold {describe(report.losses)}; nothing was written", report
             )
+        found = plan.write_secrets(secrets, report)
         files.commit(report.outputs)
-        if secrets is not None:
-            plan.write_secrets(secrets, report)
+        if secrets is not None and found:
+            secrets.commit()
     return report
 
 
@@ -135,16 +140,13 @@ def _run(
 ) -> Report:
     report = Report(source.name, "", parts.format)
     try:
-        reader = formats.open_reader(source)
-        report.source_format = reader.format
-        items = watched(reader.items(), source, report, strict=strict, progress=progress)
-        for item in through(plan.steps(report.left_out, splits=True), items):
-            splitter.write(item)
-        splitter.finish()
-    except TargetError as error:
-        if isinstance(error, NeedsNanosecondsError):
-            raise
-        raise type(error)(f"{source.name}: {error}") from error
+        with about(source):
+            reader = formats.open_reader(source)
+            report.source_format = reader.format
+            items = watched(reader.items(), source, report, strict=strict, progress=progress)
+            for item in through(plan.steps(report.left_out, splits=True), items):
+                splitter.write(item)
+            splitter.finish()
     finally:
         parts.close()
     report.outputs = parts.names
@@ -175,6 +177,8 @@ def _way(
         size = quantities.size("--max-bytes", str(max_bytes))
         return lambda parts: _BySize(parts, size)
     if interval is not None:
+        if not isinstance(interval, str):
+            raise UsageError(f"--interval {interval!r:.80}: write it as text, as in 90s or 1h")
         length = quantities.duration("--interval", interval, positive=True)
         return lambda parts: _ByInterval(parts, length, align=align)
     if by not in _KEYS:
@@ -258,6 +262,10 @@ class Splitter:
         """The part for these blocks, and for those of the section that every part gets."""
         return self._current or self._parts.new()
 
+    def _owner(self, _block: Block) -> OpenPart | None:
+        """The part that a block belongs to, wherever it stands; None for no one in particular."""
+        return None
+
     def _share(self, item: Interface | Block) -> None:
         """Give a block to every part, at once or before its next packet."""
         self._shared.append(item)
@@ -269,12 +277,13 @@ class Splitter:
         """Give a block to one part."""
         if self._begun:
             self._current = self._room(block)
-            self._catch_up(self._current)
-            self._parts.write(self._current, block)
-            self._current.bare = False
+            part = self._owner(block) or self._current
+            self._catch_up(part)
+            self._parts.write(part, block)
+            part.bare = False
             return
         self._waiting.append(block)
-        self._waiting_bytes += len(block.body)
+        self._waiting_bytes += len(block.body) + _COST
         if self._waiting_bytes > _MOST_WAITING:
             self._begin(self._room(*self._waiting[:1]))
 
@@ -333,11 +342,11 @@ class Splitter:
     def _facts(self, part: OpenPart, rows: PacketBatch) -> Facts:
         """What a part's name can tell: of its first packet."""
         interface = rows.interfaces[rows.columns.interface[0]]
-        name = option_lists.Options(interface.options, interface.byte_order).first(_IF_NAME)
+        name = interface_name(interface)
         return Facts(
             number=part.index,
             start=self._start(part, rows) if self._parts.needs_start else None,
-            interface=f"{interface.section}-{interface.id}" if name is None else option_lists.text(name),
+            interface=f"{interface.section}-{interface.id}" if name is None else text(name),
             link_type=_link_type(interface.link_type),
             section=interface.section,
         )
@@ -426,7 +435,8 @@ class _BySize(Splitter):
     def _room(self, *blocks: Block) -> OpenPart:
         part = self._current or self._parts.new()
         size = sum(self._size(block) for block in blocks)
-        return part if part.bare or self._ahead(part) + size <= self._most else self._next(part)
+        fits = self._pcap or part.bare or self._ahead(part) + size <= self._most
+        return part if fits else self._next(part)
 
     def _next(self, part: OpenPart) -> OpenPart:
         self._parts.retire(part)
@@ -619,6 +629,14 @@ class _ByKind(_Picking):
         self._chosen = self._alike[key]
         self._set(self._chosen, _ALWAYS)
         return self._part(key), self._table
+
+    def _owner(self, block: Block) -> OpenPart | None:
+        """Statistics go to the part of their interface, if it has one."""
+        if block.type != layout.INTERFACE_STATISTICS or self._section is None:
+            return None
+        number = int.from_bytes(block.body[:4], block.byte_order)
+        interfaces = [item for item in self._shared if isinstance(item, Interface)]
+        return self._by_key.get(self._key_of(interfaces[number])) if number < len(interfaces) else None
 
     def _set(self, interfaces: list[int], entry: tuple[int, int, int]) -> None:
         for number in interfaces:
