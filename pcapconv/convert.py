@@ -68,7 +68,7 @@ def convert(
         place = stack.enter_context(open_target(target, force=force, whole=whole))
         if same_file(opened, place):
             raise UsageError(f"{place.name}: input and output are the same open file; give their path instead")
-        secrets = open_secrets(plan, stack, force=force)
+        secrets = open_secrets(plan, stack, source, target, force=force)
         try:
             report = _run(opened, place, format_name, strict, nanoseconds, progress, plan)
         except NeedsNanosecondsError as error:
@@ -84,10 +84,9 @@ def convert(
             raise LossError(
                 f"{opened.name}: {format_name} cannot hold {describe(report.losses)}; nothing was written", report
             )
-        found = plan is not None and plan.write_secrets(secrets, report)
+        if plan is not None and plan.write_secrets(secrets, report) and secrets is not None:
+            secrets.commit()  # first: the capture may take the place of the only one that holds them
         place.commit()
-        if secrets is not None and found:
-            secrets.commit()
     return report
 
 
@@ -116,10 +115,16 @@ def survey(plan: Plan, source: Source, stack: ExitStack) -> Source:
     return source
 
 
-def open_secrets(plan: Plan | None, stack: ExitStack, *, force: bool) -> Target | None:
-    """The file that extracted secrets go to, for its owner only; None where none is asked for."""
+def open_secrets(plan: Plan | None, stack: ExitStack, *others: object, force: bool) -> Target | None:
+    """The file that extracted secrets go to, for its owner only; None where none is asked for. Raises UsageError where
+    that is one of the `others`, which are paths or anything else."""
     if plan is None or plan.extract_to is None:
         return None
+    path = os.path.realpath(plan.extract_to)
+    if any(isinstance(each, str | os.PathLike) and os.path.realpath(each) == path for each in others):
+        raise UsageError(
+            f"--extract-secrets {plan.extract_to}: that is another file of this command; give it a name of its own"
+        )
     return stack.enter_context(open_target(plan.extract_to, force=force, whole=True, text=True, private=True))
 
 

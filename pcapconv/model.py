@@ -300,7 +300,7 @@ class PacketBatch:
         """The same packets in memory of their own, valid for ever."""
         columns = self.columns.copy(0, self.rows)
         places = list(zip(columns.data_at, columns.captured_length))
-        places += [place for place in zip(columns.record_at, columns.record_length) if place[1]]
+        places += zip(columns.record_at, columns.record_length)  # also where it no longer holds: its drop count may
         places += [place for place in zip(columns.options_at, columns.options_length) if place[1]]
         begin = min((at for at, _ in places), default=0)
         end = max((at + length for at, length in places), default=0)

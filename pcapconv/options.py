@@ -89,25 +89,23 @@ def edited(
         code.to_bytes(2, byte_order) + len(value).to_bytes(2, byte_order) + value + bytes(-len(value) % 4)
         for code, value in add
     )
-    kept: list[bytes] = []
+    kept = bytearray()
     run = at = 0
     removed = False
     for option in Options(raw, byte_order):
         after = at + 4 + (len(option.value) + 3 & ~3)
         if keep is not None and not keep(option):
             removed = True
-            if run < at:
-                kept.append(raw[run:at])
+            kept += raw[run:at]
             run = after
         at = after
     if not removed and not new:
         return raw
-    if run < at:
-        kept.append(raw[run:at])
+    kept += raw[run:at]
     rest = raw[at:]
     if not kept and not new and rest == bytes(4):
         return b""  # nothing but the end mark is left
-    return b"".join([*kept, new, rest or bytes(4)])
+    return b"".join((kept, new, rest or bytes(4)))
 
 
 def pack(options: Iterable[tuple[int, bytes]], byte_order: Literal["little", "big"]) -> bytes:

@@ -99,7 +99,7 @@ def split(
         opened = stack.enter_context(open_source(source))
         if plan.needs_survey:
             opened = survey(plan, opened, stack)
-        secrets = open_secrets(plan, stack, force=force)
+        secrets = open_secrets(plan, stack, source, force=force)
         taken = [*taken, *([] if plan.extract_to is None else [plan.extract_to])]
         files = stack.enter_context(Targets(names.directory, names.text, force=force, taken=taken))
 
@@ -123,10 +123,9 @@ def split(
             raise LossError(
                 f"{opened.name}: {format_name} cannot hold {describe(report.losses)}; nothing was written", report
             )
-        found = plan.write_secrets(secrets, report)
-        files.commit(report.outputs)
-        if secrets is not None and found:
+        if plan.write_secrets(secrets, report) and secrets is not None:
             secrets.commit()
+        files.commit(report.outputs)
     return report
 
 

@@ -220,7 +220,7 @@ WRONG_USAGE = {
     "unknown on-loss": (["convert", "a.pcap", "b.pcap", "--on-loss", "cry"], "'cry' is not one of"),
     "option without value": (["convert", "a.pcap", "b.pcap", "--report"], "requires an argument"),
     "nothing to look at": (["info"], "Missing argument 'IN...'"),
-    "two on stdout": (["convert", str(WEB_PCAPNG), "-", "--to", "pcap", "--report", "-"], "are both stdout"),
+    "two on stdout": (["convert", str(WEB_PCAPNG), "-", "--to", "pcap", "--report", "-"], "can be only one of"),
     "no suffix on stdout": (["convert", str(WEB_PCAPNG), "-"], "say --to pcap or --to pcapng"),
 }
 

@@ -117,13 +117,13 @@ def test_key_logs_are_found_by_type(write: In) -> None:
 
 
 @pytest.mark.parametrize(
-    ("length", "found"), [(0, b""), (3, b"abc"), (4, b"abc\0"), (5, b"abc\0"), (2**31, b"abc\0"), (2**32 - 1, b"abc\0")]
+    ("length", "found"), [(0, []), (3, [b"abc"]), (4, [b"abc\0"]), (5, []), (2**31, []), (2**32 - 1, [])]
 )
-def test_lengths_may_lie(write: In, length: int, found: bytes) -> None:
+def test_lengths_may_lie(write: In, length: int, found: list[bytes]) -> None:
     body = write.number(TLS, 4) + write.number(length, 4) + b"abc\0"
     capture, step = write.section_header() + write.block(wire.DECRYPTION_SECRETS, body), ExtractSecrets()
     assert stepped(step, capture)[0] == capture
-    assert step.found == {TLS: [found]}
+    assert step.found.get(TLS, []) == found  # where nobody knows what the log is, there is none
 
 
 @pytest.mark.parametrize("size", [0, 4])
@@ -131,7 +131,7 @@ def test_blocks_that_are_too_short(write: In, size: int) -> None:
     capture = write.section_header() + write.block(wire.DECRYPTION_SECRETS, write.number(TLS, 4)[:size])
     step = ExtractSecrets()
     assert stepped(step, capture)[0] == capture
-    assert (step.found, step.others) == (({TLS: [b""]}, {}) if size else ({}, {0: 1}))
+    assert (step.found, step.others) == (({}, {}) if size else ({}, {0: 1}))
 
 
 def endless(kind: int, data: bytes, count: int) -> Iterator[Item]:
@@ -139,21 +139,21 @@ def endless(kind: int, data: bytes, count: int) -> Iterator[Item]:
     return (Block(wire.DECRYPTION_SECRETS, body, "little", 0, 1000 + number) for number in range(count))
 
 
-@pytest.mark.parametrize(("size", "fits"), [(2**20 - 64, 64), (2**26 - 64, 1)])
+@pytest.mark.parametrize(("size", "fits"), [(2**20 - 64, 32), (2**25 - 64, 1)])
 def test_memory_is_bounded(size: int, fits: int) -> None:
     step = ExtractSecrets()
     assert sum(1 for _ in step(endless(TLS, bytes(size), fits))) == fits
     with pytest.raises(TargetError) as caught:
-        list(step(endless(SSH, b"", 1)))
-    assert str(caught.value) == "offset 1000: the capture holds more secrets than pcapconv extracts, 64 MiB"
+        list(step(endless(SSH, b"x", 1)))
+    assert str(caught.value) == "offset 1000: the capture holds more secrets than pcapconv extracts, 32 MiB"
 
 
 def test_small_logs_are_bounded_too() -> None:
     """Each takes room in a list."""
     step = ExtractSecrets()
-    list(step(endless(TLS, bytes(2**26 - 11 * 64), 1)))
+    list(step(endless(TLS, bytes(2**25 - 10 * 65 - 64), 1)))
     with pytest.raises(TargetError, match="offset 1010: "):
-        list(step(endless(TLS, b"", 100)))
+        list(step(endless(TLS, b"x", 100)))
     assert len(step.found[TLS]) == 11
 
 

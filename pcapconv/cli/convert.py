@@ -11,8 +11,7 @@ from pcapconv.cli.messages import say, say_what_happened
 from pcapconv.cli.progress import progress_bar
 from pcapconv.cli.report_file import check_names, report_target, write_report
 from pcapconv.convert import OnLoss
-from pcapconv.errors import LossError, UsageError
-from pcapconv.files import STDIO
+from pcapconv.errors import LossError
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -35,9 +34,7 @@ def convert(
     **options: Unpack[StepOptions],
 ) -> int:
     """Convert, say on stderr what was not perfect, and return the exit status."""
-    if report == STDIO == target:
-        raise UsageError("--report - and the output - are both stdout; give one of them a file name")
-    check_names(report, options.get("extract_secrets"), source, target)
+    check_names(report, options, source, target)
     watch = not quiet and sys.stderr is not None and sys.stderr.isatty()
     with report_target(report, force=force) as place:
         try:

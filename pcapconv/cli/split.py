@@ -29,7 +29,7 @@ def split(
     **options: Any,
 ) -> int:
     """Split, say on stderr what was not perfect, and return the exit status."""
-    check_names(report, options.get("extract_secrets"), source)
+    check_names(report, options, source)  # type: ignore[arg-type]
     watch = not quiet and sys.stderr is not None and sys.stderr.isatty()
     with report_target(report, force=force) as place:
         try:

@@ -51,6 +51,7 @@ class PcapWriter:
         self._verbatim = False
         self._byte_order: ByteOrder = "little"
         self._sections = 0
+        self._length_at = 0
         self._in_section: list[Interface] = []
         self._link_types_here: set[int] = set()
         self._all_fit = True  # whether the kernel can do the arithmetic of all in the section
@@ -101,6 +102,9 @@ class PcapWriter:
             raise TargetError(self._several_link_types())
         self._write_header()
         self._output.finish()
+        if self._length_at and self._output.seekable:  # Ixia's, which counts the records' bytes
+            length = self._output.position - self._length_at - 4
+            self._output.patch(self._length_at, min(length, 2**32 - 1).to_bytes(4, self._byte_order))
         if not self._verbatim and self._output.seekable:
             self._output.patch(layout.SNAPLEN_AT, self._snaplen_and_link_type())
 
@@ -120,6 +124,7 @@ class PcapWriter:
             self._verbatim = True
             self._header_written = True
             self._output.write(section.raw)
+            self._length_at = layout.HEADER_SIZE if section.changed and len(section.raw) > layout.HEADER_SIZE else 0
         else:
             self._losses.add_section(section, further=self._sections > 1)
 

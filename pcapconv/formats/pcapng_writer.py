@@ -104,7 +104,8 @@ class PcapngWriter:
             )
             if status == FULL:
                 columns = batch.columns
-                output.turn(36 + columns.captured_length[row] + columns.options_length[row])
+                made = 36 + columns.captured_length[row] + columns.options_length[row]
+                output.turn(max(made, columns.record_length[row]))  # a Simple Packet that is copied may be longer
 
 
 def section_body(section: Section) -> bytes:

@@ -8,13 +8,14 @@ of the steps is: select; leave out what is to be stripped; then change and add, 
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from pcapconv import quantities
 from pcapconv.errors import UsageError
-from pcapconv.files import Target, write_all, writing
+from pcapconv.files import STDIO, Target, write_all, writing
 from pcapconv.model import Interface, Item
 from pcapconv.steps.packets import EditPackets, PacketEdits
 from pcapconv.steps.relabel import KEYS, Relabel, encoded, names_interface, place_and_name
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from pcapconv.steps import Step
 
 _MOST_SHOWN = 20
+_MOST_BYTES = 2**32 - 1
+_MOST_COMMENTS = 16 * 2**20  # characters of comments for one packet, or for the capture
 _NUMBERS = {"first", "last", "snaplen", "chop"}
 _REPEATABLE = {
     "interface",
@@ -84,10 +87,14 @@ class Plan:
             quantities.key_value("--set-interface", text, KEYS) for text in _several(options, "set_interface")
         ]
         self._capture_comments = _several(options, "capture_comment")
+        if sum(map(len, self._capture_comments)) > _MOST_COMMENTS:
+            raise UsageError(f"--capture-comment: a capture gets at most {_MOST_COMMENTS} characters of comments")
         link_type = options.get("link_type")
         self._link_type = None if link_type is None else quantities.link_type("--link-type", link_type)
         self._kinds = _kinds(_several(options, "strip"))
         injected = [parse_secrets("--inject-secrets", text) for text in _several(options, "inject_secrets")]
+        if any(path == STDIO for _, path in injected):
+            raise UsageError("--inject-secrets: a key log is read from a file; - is for captures")
         self._injected = [(kind, read_secrets(path)) for kind, path in injected]
         self.extract_to = options.get("extract_secrets")
         self._selected_in_all: int | None = None
@@ -248,7 +255,8 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
     if text is None:
         return None
     try:
-        return re.compile(text)
+        with warnings.catch_warnings(action="ignore"):  # of what a future Python may read differently
+            return re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(
             f"--comment-matches {text}: not a regular expression: {error}; write one like 'retry|drop'"
@@ -259,7 +267,9 @@ def _packet_edits(options: StepOptions) -> PacketEdits:
     front = end = 0
     chop = options.get("chop")
     for number in () if chop is None else (chop,) if isinstance(chop, int) else chop:
-        if not isinstance(number, int) or not number:
+        if not -_MOST_BYTES <= number <= _MOST_BYTES:
+            raise UsageError(f"--chop: packets have at most {_MOST_BYTES} bytes")
+        if not number:
             raise UsageError(f"--chop {number}: write 14 to remove bytes at the front, -4 at the end of each packet")
         front, end = front + max(number, 0), end + max(-number, 0)
     snaplen, shift = options.get("snaplen"), options.get("shift_time")
@@ -274,6 +284,8 @@ def _packet_edits(options: StepOptions) -> PacketEdits:
         if not found or not which.isdecimal() or not which.isascii() or len(which) > 20 or not int(which):
             raise UsageError(f"--packet-comment {text}: write NUMBER:TEXT, as in 17:retry; packets count from 1")
         comments.setdefault(int(which), []).append(encoded(f"--packet-comment {which}", comment))
+    if any(sum(map(len, texts)) > _MOST_COMMENTS for texts in comments.values()):
+        raise UsageError(f"--packet-comment: a packet gets at most {_MOST_COMMENTS} bytes of comments")
     return PacketEdits(front=front, end=end, snaplen=snaplen, shift=moved or None, comments=comments)
 
 

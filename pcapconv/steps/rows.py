@@ -35,14 +35,12 @@ def options_of(batch: PacketBatch, row: int) -> bytes:
 
 def with_options(batch: PacketBatch, changed: Mapping[int, bytes]) -> None:
     """Give rows other options, raw: the batch gets a buffer with these at its end, and the rows have no record any
-    more."""
+    more. Only what the rows stand in is copied: the buffer may be much larger."""
     if not changed:
         return
-    columns, at = (
-        batch.columns.copy(0, batch.rows),
-        len(batch.buffer),
-    )  # a reader would not put back what it never fills
-    batch.columns = columns
+    own = batch.keep()
+    batch.buffer, batch.columns = own.buffer, own.columns
+    columns, at = batch.columns, len(batch.buffer)
     for row, raw in changed.items():
         columns.options_at[row], columns.options_length[row] = at, len(raw)
         columns.record_length[row] = 0

@@ -80,7 +80,10 @@ class ExtractSecrets:
             if kind in self.others or len(self.others) < MOST_LISTED:
                 self.others[kind] += 1
             return
-        data = body[_DATA_AT : _DATA_AT + int.from_bytes(body[4:8], order)]
+        length = int.from_bytes(body[4:8], order)
+        data = body[_DATA_AT : _DATA_AT + length]
+        if not data or len(data) < length:  # it says nothing, or nobody knows where it ends
+            return
         self._left -= len(data) + _COST
         if self._left < 0:
             raise TargetError(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pcapconv import options as option_lists
 from pcapconv import timestamps
 from pcapconv.errors import FormatError
-from pcapconv.kernels import choose
+from pcapconv.kernels import RANGE, choose
 from pcapconv.model import SIMPLE_PACKET, ByteOrder, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.steps.relabel import names_interface
 from pcapconv.steps.rows import take
@@ -119,7 +119,7 @@ class Select:
         return take(batch, mask, self._columns)
 
     def _extend_places(self, interfaces: Sequence[Interface]) -> None:
-        for interface in interfaces[len(self._places) // 3 :]:
+        for interface in interfaces[len(self._places) // RANGE :]:
             named = any(names_interface(text, interface) for text in self._criteria.interfaces)
             self._places.extend(_ALWAYS if named else _NEVER)
 
@@ -144,8 +144,7 @@ class Select:
 
     def _match_times(self, batch: PacketBatch, mask: bytearray) -> None:
         columns, rows = batch.columns, batch.rows
-        if len(self._times) != 3 * len(batch.interfaces) or (self._relative and self._start is None):
-            self._set_times(batch)
+        self._extend_times(batch)
         if self._unclear:
             for row, interface in enumerate(columns.interface[:rows]):
                 if interface in self._unclear and mask[row] and columns.record_type[row] != SIMPLE_PACKET:
@@ -156,13 +155,13 @@ class Select:
                 self._left_out["packets-without-time"] += timeless
         self._kernels.match(columns, rows, self._times, mask)
 
-    def _set_times(self, batch: PacketBatch) -> None:
-        """The ranges of ticks for the interfaces so far."""
+    def _extend_times(self, batch: PacketBatch) -> None:
+        """The ranges of ticks for the interfaces so far, all anew once relative times have a beginning."""
         after, before = self._criteria.after, self._criteria.before
         if self._relative and self._start is None:
             self._start = _first_time(batch)
-        self._times = array("Q")
-        for interface in batch.interfaces:
+            self._times = array("Q") if self._start is not None else self._times
+        for interface in batch.interfaces[len(self._times) // RANGE :]:
             if interface.time_error:
                 self._unclear.add(interface.id)
             lowest = 0 if after is None else self._ticks(after, interface)
