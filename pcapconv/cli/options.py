@@ -32,13 +32,13 @@ class Option(NamedTuple):
 
 
 OUTPUT = (
-    Option("to", "text", "The format to write; else OUT's suffix tells.", choices=("pcap", "pcapng")),
-    Option("force", "flag", "Replace OUT if it exists. OUT may be IN."),
+    Option("to", "text", "The format to write; else the output's suffix tells.", choices=("pcap", "pcapng")),
+    Option("force", "flag", "Replace what exists; the output may be the input."),
     Option("strict", "flag", "Refuse damaged input, with status 1."),
     Option(
         "on_loss",
         "text",
-        "When OUT's format cannot hold everything; fail writes nothing, with status 4.",
+        "When the format cannot hold everything; fail writes nothing, with status 4.",
         choices=("warn", "ignore", "fail"),
         default="warn",
     ),
@@ -50,7 +50,10 @@ OUTPUT = (
 
 STEPS = (
     Option(
-        "after", "text", "Packets from TIME on: 2024-05-01T12:00Z, 1714564800.5, +1h30m from the first packet.", "TIME"
+        "after",
+        "text",
+        "Packets from TIME on: 2024-05-01T12:00+02:00 (no zone is UTC), 1714564800.5, +1h30m from the first packet.",
+        "TIME",
     ),
     Option("before", "text", "Packets before TIME, which itself is left out.", "TIME"),
     Option("packets", "text", "Packets by number, from 1: 1-100,250,900-.", "LIST"),
@@ -65,7 +68,7 @@ STEPS = (
     Option("snaplen", "number", "Then cut packets to N bytes.", "N"),
     Option("shift_time", "text", "Move all packets in time: +1h30m, -0.25s.", "DURATION"),
     Option("capture_comment", "texts", "Add a comment to the capture. Repeatable.", "TEXT"),
-    Option("packet_comment", "texts", "Add a comment to packet N. Repeatable.", "N:TEXT"),
+    Option("packet_comment", "texts", "Add a comment to packet N of the input. Repeatable.", "N:TEXT"),
     Option(
         "set_interface",
         "texts",
@@ -77,7 +80,7 @@ STEPS = (
     Option(
         "strip",
         "texts",
-        "Leave out comments, names, statistics, secrets, custom, unknown, host, addresses.",
+        "Leave out comments, names, statistics, secrets, custom, unknown, host, addresses (of interfaces). Repeatable.",
         "KIND,...",
     ),
     Option("inject_secrets", "texts", "Add a key log: tls, ssh, wireguard, or a number. Repeatable.", "TYPE,FILE"),

@@ -80,7 +80,10 @@ class EditPackets:
                     yield item
         if self._comments:
             numbers = ", ".join(map(str, sorted(self._comments)[:20]))
-            raise UsageError(f"--packet-comment: no packet {numbers} is in the output; write NUMBER:TEXT, from 1")
+            raise UsageError(
+                f"--packet-comment: packet {numbers} of the input is not among those written; "
+                "write NUMBER:TEXT with the packet's number in the input, from 1"
+            )
 
     def _state_snaplen(self, interface: Interface) -> Interface:
         snaplen = self._edits.snaplen
@@ -211,8 +214,8 @@ class EditPackets:
 
 def _beyond(interface: Interface) -> str:
     return (
-        f"shifted, its time would leave the 64 bits of interface {interface.id} of section {interface.section}; "
-        "shift by less"
+        "shifted, its time would be before the first or after the last that its interface can count "
+        f"(interface {interface.id} of section {interface.section}); shift by less"
     )
 
 
