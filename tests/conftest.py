@@ -28,7 +28,7 @@ def _test_what_is_installed() -> None:
 
 _test_what_is_installed()
 
-pytest.register_assert_rewrite("through")  # its asserts explain themselves as those of the tests do
+pytest.register_assert_rewrite("through", "agree")  # their asserts explain themselves as those of the tests do
 
 from pcapconv import kernels as choice  # noqa: E402 - only now it is the right one
 from pcapconv.errors import UsageError  # noqa: E402

@@ -479,8 +479,8 @@ def test_one_part_for_each_section(write: In) -> None:
 
 @both_forms
 def test_many_interfaces_at_once() -> None:
-    """Five hundred, in turns, more than the kernel sees in one batch."""
-    count, rounds = 500, 40
+    """In turns, and more than the kernel sees in one batch."""
+    count, rounds = 200, 100
     head = wire.section_header() + b"".join(wire.interface(number % 7) for number in range(count))
     packets = [
         wire.enhanced_packet(number, 5, bytes([each]) * (number % 50))
@@ -667,7 +667,7 @@ WAYS = st.one_of(
 
 
 @both_forms
-@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], max_examples=200)
 @given(CAPTURES, WAYS)
 def test_the_parts_are_the_capture(capture: bytes, way: dict[str, Any]) -> None:
     written, report = split_up(capture, **way)
@@ -677,7 +677,7 @@ def test_the_parts_are_the_capture(capture: bytes, way: dict[str, Any]) -> None:
     assert parts(pieces, **way) == written  # type: ignore[arg-type]
 
 
-LOTS = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], max_examples=150)
+LOTS = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], max_examples=80)
 
 
 @both_forms
@@ -723,7 +723,7 @@ SHARED_KINDS = {"interfaces", "sections", "fcs-lengths"}  # that depend on what 
 
 @both_forms
 @LOTS
-@given(CAPTURES, WAYS.filter(lambda way: "max_bytes" not in way and way.get("by") not in ("interface", "link-type")))
+@given(CAPTURES, WAYS.filter(lambda way: "max_bytes" not in way and "by" not in way))
 def test_a_part_in_pcap_is_what_becomes_of_a_part_in_pcapng(capture: bytes, way: dict[str, Any]) -> None:
     """And losses count once, however many parts repeat what is lost."""
     in_pcapng = parts(capture, **way)
@@ -805,10 +805,6 @@ def test_every_sample_comes_together_again(path: Path, way: dict[str, Any]) -> N
     capture = path.read_bytes()
     if "interval" in way and path.name.startswith("time-malformed"):
         with pytest.raises(FormatError, match="nobody can tell the times"):
-            split_up(capture, f"x{path.suffix}", **way)
-        return
-    if path.name.startswith("version-unknown"):
-        with pytest.raises(FormatError, match="version"):
             split_up(capture, f"x{path.suffix}", **way)
         return
     written, report = split_up(capture, f"x{path.suffix}", **way)
@@ -1070,7 +1066,7 @@ def test_names_in_the_working_directory(folder: Path, monkeypatch: pytest.Monkey
     [
         (b"", {}, FormatError),
         (b"not a capture at all", {}, FormatError),
-        (FOUR + MANY + b"cut", {"strict": True}, DamageError),
+        (FOUR + MANY[:300_000] + b"cut", {"strict": True}, DamageError),
         (
             wire.section_header() + wire.interface() + wire.enhanced_packet(0, 2**63, b"") * 2,
             {"to": "pcap"},
@@ -1164,27 +1160,26 @@ def test_all_is_as_it_was_when_a_name_cannot_be_given(
 
 
 def test_another_file_system_is_reached_by_copying(folder: Path) -> None:
-    """As where a directory of the template is one, or a link leads there."""
+    """As where a directory of the template is one, or a link leads there. What is there could not be taken back."""
     memory = Path("/dev/shm")
     if not memory.is_dir() or memory.stat().st_dev == folder.stat().st_dev:
         pytest.skip("there is no other file system")
     with tempfile.TemporaryDirectory(dir=memory) as other:
         (folder / "x-00001.pcap").symlink_to(os.path.join(other, "one"))
         (folder / "x-00002.pcap").symlink_to(os.path.join(other, "two"))
-        Path(other, "two").write_bytes(OLD)
-        with pytest.raises(FileError, match=r"x-00002\.pcap: exists already"):
-            split(io.BytesIO(FOUR), folder / "x.pcap", max_packets=2)
-        assert names(Path(other)) == ["two"]
-        split(io.BytesIO(FOUR), folder / "x.pcap", max_packets=2, force=True)
+        split(io.BytesIO(FOUR), folder / "x.pcap", max_packets=2)
         assert Path(other, "one").read_bytes() == HEADER + b"".join(RECORDS[:2])
         assert Path(other, "two").read_bytes() == HEADER + b"".join(RECORDS[2:])
         assert names(Path(other)) == ["one", "two"]
-        (folder / "x-00003.pcap").mkdir()
+        with pytest.raises(FileError, match=r"x-00001\.pcap: exists already"):
+            split(io.BytesIO(FOUR), folder / "x.pcap", max_packets=2)
         Path(other, "one").unlink()
-        with pytest.raises(FileError, match="not a plain file"):
-            split(io.BytesIO(FOUR), folder / "x.pcap", max_packets=1, force=True)
+        Path(other, "two").write_bytes(OLD)
+        with pytest.raises(FileError, match=r"x-00002\.pcap: cannot create: it is on another file system"):
+            split(io.BytesIO(FOUR), folder / "x.pcap", max_packets=2, force=True)
         assert names(Path(other)) == ["two"]
-    assert names(folder) == [f"x-0000{number}.pcap" for number in (1, 2, 3)]
+        assert Path(other, "two").read_bytes() == OLD
+    assert names(folder) == ["x-00001.pcap", "x-00002.pcap"]
 
 
 # ---------------------------------------------------------------- in a process of its own
@@ -1210,7 +1205,7 @@ def command(source: str | Path, template: Path, **options: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
-@pytest.mark.parametrize("way", [{"max_packets": 700}, {"max_packets": 1}, {"interval": "1s"}], ids=str)
+@pytest.mark.parametrize("way", [{"max_packets": 700}, {"max_packets": 20}, {"interval": "1s"}], ids=str)
 def test_a_signal_leaves_nothing(number: signal.Signals, way: dict[str, Any], folder: Path) -> None:
     (folder / "x-00001.pcap").write_bytes(OLD)
     process = subprocess.Popen(command("-", folder / "x.pcap", force=True, **way), stdin=subprocess.PIPE)
@@ -1268,7 +1263,7 @@ def few_files() -> None:
 
 @pytest.mark.parametrize("to", ["pcap", "pcapng"])
 @pytest.mark.parametrize(
-    ("way", "count"), [({"max_packets": 1}, 3000), ({"interval": "1s"}, 3000), ({"by": "interface"}, 60)], ids=str
+    ("way", "count"), [({"max_packets": 1}, 2000), ({"interval": "1s"}, 2000), ({"by": "interface"}, 60)], ids=str
 )
 def test_thousands_of_parts_need_few_open_files(
     way: dict[str, Any], count: int, to: str, tmp_path: Path, folder: Path

@@ -1,0 +1,135 @@
+"""pcapconv against the second implementation, in every way that a capture can be asked for."""
+
+import io
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import expected
+import pytest
+import wire
+from expected import Asked
+from through import Pipe
+
+import pcapconv
+from pcapconv import PcapconvError, Report
+
+
+class Sink(io.RawIOBase):
+    """A stream that cannot go back."""
+
+    def __init__(self) -> None:
+        self.taken = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.taken += data
+        return len(data)
+
+
+def put_through(capture: bytes, to: str, **options: Any) -> tuple[bytes, Report]:
+    """What is written, and the report."""
+    target = io.BytesIO()
+    report = pcapconv.convert(io.BytesIO(capture), target, to=to, **options)
+    return target.getvalue(), report
+
+
+def agrees(capture: bytes, asked: Asked) -> str:
+    """Every format that pcapconv writes holds what the second implementation says, or both refuse; which it was."""
+    if not expected.is_pcapng(capture):
+        agrees_in_bytes(capture, "pcap", asked)
+        return agrees_in_bytes(capture, "pcapng", asked)
+    agrees_in_pcap(capture, asked)
+    return agrees_in_bytes(capture, "pcapng", asked)
+
+
+def agrees_in_bytes(capture: bytes, to: str, asked: Asked) -> str:
+    """The output is the expected one, byte for byte."""
+    try:
+        told = expected.written(capture, to, asked)
+    except ValueError:
+        with pytest.raises(PcapconvError):
+            put_through(capture, to, **asked.options())
+        return "refused"
+    out, report = put_through(capture, to, **asked.options())
+    assert out == told.capture
+    assert report.left_out == told.left_out
+    assert report.packets_written == len(told.packets)
+    assert report.packets_read == len(expected.packets(capture))
+    assert [(each.time, each.original_length, each.data) for each in expected.packets(out)] == [
+        (each.time, each.original_length, each.data) for each in told.packets
+    ]
+    return "written"
+
+
+def agrees_in_pcap(capture: bytes, asked: Asked) -> str:
+    """A pcapng capture becomes a pcap file with the expected packets."""
+    try:
+        told, lost = expected.in_pcap(capture, asked)
+    except ValueError:
+        with pytest.raises(PcapconvError):
+            put_through(capture, "pcap", **asked.options())
+        return "refused"
+    out, report = put_through(capture, "pcap", **asked.options())
+    assert wire.read_pcap_header(out).units == expected.pcap_units(capture)
+    assert [(each.ticks, each.original_length, each.data) for each in wire.read_pcap(out)] == told
+    assert {kind: report.losses.get(kind, 0) for kind in ("packets-without-time", "time-digits")} == {
+        "packets-without-time": lost.get("packets-without-time", 0),
+        "time-digits": lost.get("time-digits", 0),
+    }
+    return "written"
+
+
+def agrees_on_pipes(capture: bytes, asked: Asked) -> str:
+    """The same from a pipe into a pipe, where nobody can go back."""
+    to = "pcapng" if expected.is_pcapng(capture) else "pcap"
+    pieces = cast(BinaryIO, Pipe([capture[at : at + 97] for at in range(0, len(capture), 97)]))
+    sink = Sink()
+    try:
+        told = expected.written(capture, to, asked, pipe=True)
+    except ValueError:
+        with pytest.raises(PcapconvError):
+            pcapconv.convert(pieces, cast(BinaryIO, sink), to=to, **asked.options())
+        return "refused"
+    pcapconv.convert(pieces, cast(BinaryIO, sink), to=to, **asked.options())
+    assert bytes(sink.taken) == told.capture
+    return "written"
+
+
+def sound(path: Path) -> bytes:
+    """A file's bytes; skips where it is no capture, or a damaged one."""
+    capture = path.read_bytes()
+    try:
+        _, report = put_through(capture, "pcapng" if expected.is_pcapng(capture) else "pcap")
+    except PcapconvError as error:
+        pytest.skip(str(error))
+    if report.damage:
+        pytest.skip("damaged")
+    return capture
+
+
+# ---------------------------------------------------------------- editcap
+
+needs_editcap = pytest.mark.skipif(shutil.which("editcap") is None, reason="editcap is not installed")
+
+
+def by_editcap(path: Path, folder: Path, *options: str, ranges: tuple[str, ...] = ()) -> bytes:
+    """What editcap writes as a pcap file in nanoseconds."""
+    out = folder / "editcap.pcap"
+    command = ["editcap", "-F", "nsecpcap", *options, str(path), str(out), *ranges]
+    subprocess.run(command, check=True, capture_output=True, timeout=60, env=os.environ | {"TZ": "UTC"})
+    return out.read_bytes()
+
+
+def same_packets(path: Path, judged: bytes, **options: Any) -> int:
+    """pcapconv writes the same packets, to the nanosecond; how many."""
+    out, _ = put_through(path.read_bytes(), "pcap", nanoseconds=True, **options)
+    seen, told = expected.packets(out), expected.packets(judged)
+    assert [(each.time, each.original_length, each.data) for each in seen] == [
+        (each.time, each.original_length, each.data) for each in told
+    ]
+    return len(seen)

@@ -1,0 +1,638 @@
+"""What selecting and editing must give: a second implementation, slow and obvious, that knows nothing of pcapconv.
+
+Strategy
+--------
+A capture is a list of `Entry`, one for each block or record, and those that hold a packet say what it is, with its time
+as a Fraction. `Asked` is what a user wants; `options` says it in pcapconv's words. `chosen` goes through the packets as
+the README describes the options, one rule after the other. The `written` functions put the bytes of the output together
+with wire.py's builders, so that tests compare whole files.
+
+Only for captures without damage: a ValueError, or struct.error, for those, and for what cannot be done.
+"""
+
+import re
+import struct
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
+
+import wire
+from wire import ByteOrder, In
+
+PACKET_BLOCKS = (wire.ENHANCED_PACKET, wire.SIMPLE_PACKET, wire.OBSOLETE_PACKET)
+DO_NOT_COPY = (wire.OPT_CUSTOM_TEXT_DO_NOT_COPY, wire.OPT_CUSTOM_BYTES_DO_NOT_COPY)
+NO_LIMIT = 262144
+DIRECTIONS = {"in": 1, "out": 2}
+FLAGS_OF_PACKET_TYPE = {0: 0b000_01, 1: 0b011_01, 2: 0b010_01, 3: 0b100_01, 4: 0b000_10}  # of the modified pcap
+UNKNOWN_LENGTH = -1
+
+Ranges = Sequence[tuple[int, int | None]]
+
+
+class Interface(NamedTuple):
+    """`unit` is what a tick is worth in seconds, None where nobody can tell."""
+
+    section: int
+    interface: int
+    link_type: int
+    snaplen: int
+    name: bytes | None
+    unit: Fraction | None
+    offset: int
+
+
+class Packet(NamedTuple):
+    """A packet with its number in the capture; `time` is None where the file states none."""
+
+    number: int
+    interface: Interface
+    ticks: int | None
+    time: Fraction | None
+    original_length: int
+    options: bytes
+    data: bytes
+    drops_count: int | None = None
+
+
+class Entry(NamedTuple):
+    """A block, or a pcap record; `packet` is None for a block that holds none."""
+
+    section: int
+    byte_order: ByteOrder
+    block_type: int
+    raw: bytes
+    packet: Packet | None
+
+
+class Asked(NamedTuple):
+    """What to select and to edit. Times are (seconds, relative to the first packet)."""
+
+    after: tuple[Fraction, bool] | None = None
+    before: tuple[Fraction, bool] | None = None
+    packets: Ranges | None = None
+    drop_packets: Ranges | None = None
+    first: int | None = None
+    last: int | None = None
+    interface: Sequence[str] = ()
+    comment_matches: str | None = None
+    direction: str | None = None
+    invert: bool = False
+    snaplen: int | None = None
+    front: int = 0
+    end: int = 0
+    shift: Fraction | None = None
+    comments: Sequence[tuple[int, str]] = ()
+
+    def options(self) -> dict[str, Any]:
+        """The same as keywords of `pcapconv.convert`."""
+        said: dict[str, Any] = {
+            "after": self.after and _moment(*self.after),
+            "before": self.before and _moment(*self.before),
+            "packets": self.packets and _ranges(self.packets),
+            "drop_packets": self.drop_packets and _ranges(self.drop_packets),
+            "first": self.first,
+            "last": self.last,
+            "interface": list(self.interface),
+            "comment_matches": self.comment_matches,
+            "direction": self.direction,
+            "invert": self.invert,
+            "snaplen": self.snaplen,
+            "chop": [each for each in (self.front, -self.end) if each],
+            "shift_time": None if self.shift is None else decimal(self.shift),
+            "packet_comment": [f"{number}:{text}" for number, text in self.comments],
+        }
+        return {name: value for name, value in said.items() if value not in (None, [], False)}
+
+    @property
+    def selects(self) -> bool:
+        return self._replace(snaplen=None, front=0, end=0, shift=None, comments=()) != Asked()
+
+    @property
+    def edits(self) -> bool:
+        return bool(self.front or self.end or self.snaplen is not None or self.shift or self.comments)
+
+
+class Written(NamedTuple):
+    """An output, the packets that are in it, and what was left out."""
+
+    capture: bytes
+    packets: list[Packet]
+    left_out: Mapping[str, int]
+
+
+def decimal(value: Fraction) -> str:
+    """All its digits. ValueError where they do not end, or there are more than pcapconv takes."""
+    digits = next((count for count in range(61) if value.denominator and 10**count % value.denominator == 0), None)
+    if digits is None:
+        raise ValueError(f"{value} has no end, or more than 60 digits")
+    if not digits:
+        return str(value.numerator)
+    whole, rest = divmod(abs(value.numerator) * (10**digits // value.denominator), 10**digits)
+    return f"{'-' if value < 0 else ''}{whole}.{rest:0{digits}}"
+
+
+def _moment(seconds: Fraction, relative: bool) -> str:
+    text = decimal(seconds)
+    if relative:
+        return f"+{text}"
+    return text if "." in text else f"{text}.0"  # eight digits may be a date
+
+
+def _ranges(ranges: Ranges) -> str:
+    return ",".join(
+        str(first) if first == last else f"{first}-{'' if last is None else last}" for first, last in ranges
+    )
+
+
+# ---------------------------------------------------------------- reading
+
+
+def is_pcapng(capture: bytes) -> bool:
+    return capture[:4] == b"\n\r\r\n"
+
+
+@lru_cache(maxsize=4)
+def entries(capture: bytes) -> tuple[Entry, ...]:
+    """Every block or record. ValueError or struct.error for damage."""
+    return tuple(_blocks(capture) if is_pcapng(capture) else _records(capture))
+
+
+def packets(capture: bytes) -> list[Packet]:
+    return [entry.packet for entry in entries(capture) if entry.packet is not None]
+
+
+def _blocks(capture: bytes) -> list[Entry]:
+    found: list[Entry] = []
+    section, number, header = -1, 0, b""
+    interfaces: list[Interface] = []
+    raw_interfaces: list[bytes] = []
+    for block in wire.read_blocks(capture):
+        packet = None
+        if block.block_type == wire.SECTION_HEADER:
+            section, header = section + 1, block.raw
+            interfaces, raw_interfaces = [], []
+            if struct.unpack_from(block.byte_order + "HH", block.body, 4) not in ((1, 0), (1, 2)):
+                raise ValueError("a section of another version")
+        elif block.block_type == wire.INTERFACE_DESCRIPTION:
+            interfaces.append(_interface(section, len(interfaces), block))
+            raw_interfaces.append(block.raw)
+        elif block.block_type in PACKET_BLOCKS:
+            alone = header + (raw_interfaces[0] if raw_interfaces else b"")
+            if block.block_type != wire.SIMPLE_PACKET:
+                alone = header + b"".join(raw_interfaces)
+            (read,) = wire.read_pcapng(alone + block.raw)  # none, if its interface was not declared
+            number += 1
+            packet = _packet(number, interfaces[read.interface], read, block)
+        found.append(Entry(section, block.byte_order, block.block_type, block.raw, packet))
+    return found
+
+
+def _interface(section: int, number: int, block: wire.Block) -> Interface:
+    link_type, snaplen = struct.unpack_from(block.byte_order + "HxxI", block.body)
+    stated = {code: value for code, value, _ in reversed(listed(block.body[8:], block.byte_order))}
+    resolution, offset = stated.get(wire.IF_TSRESOL, b"\6"), stated.get(wire.IF_TSOFFSET, bytes(8))
+    name = stated.get(wire.IF_NAME)
+    if len(resolution) != 1 or len(offset) != 8:
+        return Interface(section, number, link_type, snaplen, name, None, 0)
+    exponent = resolution[0] & 0x7F
+    unit = Fraction(1, 2**exponent if resolution[0] & 0x80 else 10**exponent)
+    return Interface(section, number, link_type, snaplen, name, unit, struct.unpack(block.byte_order + "q", offset)[0])
+
+
+def _packet(number: int, interface: Interface, read: wire.Packet, block: wire.Block) -> Packet:
+    time = None
+    if read.ticks is not None and interface.unit is not None:
+        time = read.ticks * interface.unit + interface.offset
+    drops = None
+    if block.block_type == wire.OBSOLETE_PACKET:
+        (drops,) = struct.unpack_from(block.byte_order + "H", block.body, 2)
+    return Packet(number, interface, read.ticks, time, read.original_length, read.options, read.data, drops)
+
+
+def _records(capture: bytes) -> list[Entry]:
+    header = wire.read_pcap_header(capture)
+    position, order = header.size, header.byte_order
+    ids: dict[int, int] = {}
+    found = []
+    for number, read in enumerate(wire.read_pcap(capture), 1):
+        head, options = 16, b""
+        if header.magic == wire.MODIFIED:
+            head = 24
+            kind = FLAGS_OF_PACKET_TYPE.get(capture[position + 22])
+            if kind is not None:
+                options = wire.options((wire.EPB_FLAGS, struct.pack(order + "I", kind)), byte_order=order)
+        raw = capture[position : position + head + read.captured_length]
+        position += len(raw)
+        unit = Fraction(1, header.units)
+        interface_id = ids.setdefault(read.interface, len(ids))
+        interface = Interface(0, interface_id, header.link_type_word & 0xFFFF, header.snaplen, None, unit, 0)
+        assert read.ticks is not None
+        packet = Packet(number, interface, read.ticks, read.ticks * unit, read.original_length, options, read.data)
+        found.append(Entry(0, order, 0, raw, packet))
+    return found
+
+
+def listed(raw: bytes, order: ByteOrder) -> list[tuple[int, bytes, bytes]]:
+    """Options as far as they can be read: code, value, and all their bytes."""
+    found, at = [], 0
+    while at + 4 <= len(raw):
+        code, length = struct.unpack_from(order + "HH", raw, at)
+        end = at + 4 + length + -length % 4
+        if code == wire.OPT_ENDOFOPT or end > len(raw):
+            break
+        found.append((code, raw[at + 4 : at + 4 + length], raw[at:end]))
+        at = end
+    return found
+
+
+def without(raw: bytes, order: ByteOrder, codes: Iterable[int], add: bytes = b"") -> tuple[bytes, int]:
+    """The options without some, with others after them, and how many went."""
+    stated = listed(raw, order)
+    kept = [whole for code, _, whole in stated if code not in tuple(codes)]
+    gone = len(stated) - len(kept)
+    if not gone and not add:
+        return raw, 0
+    rest = raw[sum(len(whole) for _, _, whole in stated) :]
+    if not kept and not add and rest == bytes(4):
+        return b"", gone  # nothing but the end is left
+    return b"".join(kept) + add + (rest or bytes(4)), gone
+
+
+# ---------------------------------------------------------------- selecting
+
+
+def chosen(found: Sequence[Entry], asked: Asked) -> tuple[list[Packet], int]:
+    """The packets that stay, and how many were left out only because they have no time.
+
+    ValueError where a time is needed that nobody can tell.
+    """
+    every = [entry.packet for entry in found if entry.packet is not None]
+    order = {entry.packet.number: entry.byte_order for entry in found if entry.packet is not None}
+    stay = [packet for packet in every if _is_listed(packet, asked) and _is_named(packet, asked)]
+    stay = [packet for packet in stay if _says(packet, order[packet.number], asked)]
+    timeless = 0
+    if asked.after or asked.before:
+        timeless = sum(packet.ticks is None for packet in stay)
+        start = _first_time(every) if any(each and each[1] for each in (asked.after, asked.before)) else None
+        stay = [packet for packet in stay if packet.ticks is not None]
+        if any(packet.time is None for packet in stay):
+            raise ValueError("a time that nobody can tell")
+        low, high = (_instant(each, start) for each in (asked.after, asked.before))
+        stay = [
+            packet
+            for packet in stay
+            if (low is None or low <= cast(Fraction, packet.time))
+            and (high is None or cast(Fraction, packet.time) < high)
+        ]
+    begin = 0 if asked.last is None else max(0, len(stay) - asked.last)
+    stay = stay[begin : asked.first]
+    if asked.invert:
+        numbers = {packet.number for packet in stay}
+        return [packet for packet in every if packet.number not in numbers], 0
+    return stay, timeless
+
+
+def _is_listed(packet: Packet, asked: Asked) -> bool:
+    def among(ranges: Ranges) -> bool:
+        return any(first <= packet.number and (last is None or packet.number <= last) for first, last in ranges)
+
+    return (asked.packets is None or among(asked.packets)) and not among(asked.drop_packets or ())
+
+
+def _is_named(packet: Packet, asked: Asked) -> bool:
+    section, number, name = packet.interface.section, packet.interface.interface, packet.interface.name
+    called = {str(number), f"{section}:{number}"}
+    if name is not None:
+        called.add(name.decode(errors="backslashreplace").rstrip("\0"))
+    return not asked.interface or any(each in called for each in asked.interface)
+
+
+def _says(packet: Packet, order: ByteOrder, asked: Asked) -> bool:
+    stated = listed(packet.options, order)
+    if asked.direction is not None:
+        flags = [value for code, value, _ in stated if code == wire.EPB_FLAGS][:1]
+        if [len(value) for value in flags] != [4]:
+            return False
+        if struct.unpack(order + "I", flags[0])[0] % 4 != DIRECTIONS[asked.direction]:
+            return False
+    if asked.comment_matches is None:
+        return True
+    comments = [value.decode(errors="backslashreplace") for code, value, _ in stated if code == wire.OPT_COMMENT]
+    return any(re.search(asked.comment_matches, comment) for comment in comments)
+
+
+def _first_time(every: Sequence[Packet]) -> Fraction | None:
+    for packet in every:
+        if packet.ticks is not None:
+            if packet.time is None:
+                raise ValueError("a time that nobody can tell")
+            return packet.time
+    return None
+
+
+def _instant(moment: tuple[Fraction, bool] | None, start: Fraction | None) -> Fraction | None:
+    if moment is None:
+        return None
+    seconds, relative = moment
+    return seconds + (start or 0) if relative else seconds
+
+
+# ---------------------------------------------------------------- editing
+
+
+def edited(packet: Packet, order: ByteOrder, asked: Asked, *, snaplen: int) -> tuple[Packet, Mapping[str, int]]:
+    """The packet with what was asked for, and what it lost. `snaplen` is what its interface states afterwards.
+
+    ValueError where its time cannot be shifted, or it has no place for a comment.
+    """
+    lost: Counter[str] = Counter()
+    data = packet.data[asked.front :]
+    data = data[: max(0, len(data) - asked.end)]
+    data = data[: asked.snaplen]
+    new = packet._replace(data=data)
+    if data != packet.data:
+        options, lost["packet-hashes"] = without(packet.options, order, [wire.EPB_HASH])
+        new = new._replace(options=options)
+        read = min(len(data) + -len(data) % 4, packet.original_length, snaplen or 2**32)
+        if packet.ticks is None and read != len(data):
+            new, lost["original-lengths"] = new._replace(original_length=len(data)), 1
+    texts = [text.encode() for number, text in asked.comments if number == packet.number]
+    if texts:
+        if packet.ticks is None:
+            raise ValueError("a Simple Packet has no place for a comment")
+        add = b"".join(wire.option(wire.OPT_COMMENT, text, byte_order=order) for text in texts)
+        new = new._replace(options=without(new.options, order, [], add)[0])
+    if asked.shift and packet.ticks is not None:
+        if packet.interface.unit is None:
+            raise ValueError("a time that nobody can tell")
+        ticks = packet.ticks + asked.shift / packet.interface.unit
+        if ticks.denominator != 1 or not 0 <= ticks < 2**64:
+            raise ValueError("its interface cannot state that time")
+        new = new._replace(ticks=int(ticks), time=cast(Fraction, packet.time) + asked.shift)
+    return new, +lost
+
+
+def _snaplen(stated: int, asked: Asked) -> int:
+    return stated if asked.snaplen is None else min(stated or asked.snaplen, asked.snaplen)
+
+
+# ---------------------------------------------------------------- writing
+
+
+class InPcap(NamedTuple):
+    """A packet as a pcap file states it: time in units since 1970, 0 where it has none."""
+
+    ticks: int
+    original_length: int
+    data: bytes
+
+
+def in_pcap(capture: bytes, asked: Asked) -> tuple[list[InPcap], Mapping[str, int]]:
+    """What a pcap file made of a pcapng capture holds, and how many times lost something.
+
+    ValueError where pcap cannot hold it.
+    """
+    kept = written(capture, "pcapng", asked).packets
+    if len({packet.interface.link_type for packet in kept}) > 1:
+        raise ValueError("packets of several link types")
+    units = pcap_units(capture)
+    held, lost = [], Counter[str]()
+    for packet in kept:
+        if packet.ticks is not None and packet.time is None:
+            raise ValueError("a time that nobody can tell")
+        exact = (packet.time or Fraction(0)) * units
+        ticks = exact.numerator // exact.denominator
+        if not 0 <= ticks < units << 32:
+            raise ValueError("a time that pcap cannot hold")
+        lost["packets-without-time"] += packet.ticks is None
+        lost["time-digits"] += ticks != exact
+        held.append(InPcap(ticks, packet.original_length, packet.data))
+    return held, +lost
+
+
+def pcap_units(capture: bytes) -> int:
+    """Nanoseconds, when any interface counts in anything finer than microseconds."""
+    units = [
+        _interface(0, 0, block).unit
+        for block in wire.read_blocks(capture)
+        if block.block_type == wire.INTERFACE_DESCRIPTION
+    ]
+    return 10**9 if any(unit is not None and (unit * 10**6).denominator != 1 for unit in units) else 10**6
+
+
+def written(capture: bytes, to: str, asked: Asked, *, pipe: bool = False) -> Written:
+    """The output in the input's own format, or pcapng from pcap."""
+    found = entries(capture)
+    stay, timeless = chosen(found, asked)
+    lost = Counter({"packets-without-time": timeless})
+    if is_pcapng(capture):
+        return _written_pcapng(found, stay, lost, asked, pipe)
+    return _written_from_pcap(capture, found, stay, lost, asked, to, pipe)
+
+
+def _written_pcapng(
+    found: Sequence[Entry], stay: list[Packet], lost: Counter[str], asked: Asked, pipe: bool
+) -> Written:
+    numbers = {packet.number for packet in stay}
+    out: list[Packet] = []
+    sections: list[list[bytes]] = []
+    snaplens: list[int] = []
+    for entry in found:
+        raw, order = entry.raw, entry.byte_order
+        body = raw[8:-4]
+        if entry.packet is not None:
+            if entry.packet.number not in numbers:
+                continue
+            snaplen = _snaplen(entry.packet.interface.snaplen, asked)
+            packet, lacks = edited(entry.packet, order, asked, snaplen=snaplen)
+            lost.update(lacks)
+            if entry.block_type != wire.SIMPLE_PACKET:
+                options, gone = without(packet.options, order, DO_NOT_COPY)
+                lost["do-not-copy"] += gone
+                packet = packet._replace(options=options)
+            out.append(packet)
+            if packet != entry.packet:
+                raw = _packet_block(packet, order)
+        elif entry.block_type == wire.CUSTOM_DO_NOT_COPY:
+            lost["do-not-copy"] += 1
+            continue
+        else:
+            at = _options_at(entry)
+            options, gone = without(body[at:], order, DO_NOT_COPY) if at is not None else (b"", 0)
+            lost["do-not-copy"] += gone
+            if gone:
+                body = body[:at] + options
+                raw = wire.block(entry.block_type, body, byte_order=order)
+            if entry.block_type == wire.INTERFACE_DESCRIPTION and entry.packet is None:
+                (stated,) = struct.unpack_from(order + "I", body, 4)
+                snaplens.append(_snaplen(stated, asked))
+                body = body[:4] + struct.pack(order + "I", snaplens[-1]) + body[8:]
+                raw = wire.block(entry.block_type, body, byte_order=order)
+        if entry.block_type == wire.SECTION_HEADER:
+            sections.append([])
+        sections[-1].append(raw)
+    orders = [entry.byte_order for entry in found if entry.block_type == wire.SECTION_HEADER]
+    pieces = [_with_length(blocks, order, pipe) for blocks, order in zip(sections, orders)]
+    return Written(b"".join(pieces), out, +lost)
+
+
+def _packet_block(packet: Packet, order: ByteOrder) -> bytes:
+    if packet.ticks is None:
+        return wire.simple_packet(packet.data, original_length=packet.original_length, byte_order=order)
+    options = packet.options
+    if packet.drops_count not in (None, 0xFFFF):
+        drops = struct.pack(order + "Q", packet.drops_count)
+        options, _ = without(options, order, [], wire.option(wire.EPB_DROPCOUNT, drops, byte_order=order))
+    return wire.enhanced_packet(
+        packet.interface.interface,
+        packet.ticks,
+        packet.data,
+        original_length=packet.original_length,
+        options=options,
+        byte_order=order,
+    )
+
+
+def _options_at(entry: Entry) -> int | None:
+    """Where a block's options begin in its body; None where it has none."""
+    body, order = entry.raw[8:-4], entry.byte_order
+    if entry.block_type == wire.NAME_RESOLUTION:
+        records = sum(len(whole) for _, _, whole in listed(body, order))
+        return records + 4  # the end record
+    if entry.block_type == wire.DECRYPTION_SECRETS:
+        (length,) = struct.unpack_from(order + "I", body, 4)
+        return int(8 + length + -length % 4)
+    return {wire.SECTION_HEADER: 16, wire.INTERFACE_DESCRIPTION: 8, wire.INTERFACE_STATISTICS: 12}.get(entry.block_type)
+
+
+def _with_length(blocks: list[bytes], order: ByteOrder, pipe: bool) -> bytes:
+    """A section that states the length it has, or none."""
+    header, rest = blocks[0], b"".join(blocks[1:])
+    (stated,) = struct.unpack_from(order + "q", header, 16)
+    if pipe or stated != len(rest):
+        header = header[:16] + struct.pack(order + "q", UNKNOWN_LENGTH) + header[24:]
+    return header + rest
+
+
+def _written_from_pcap(
+    capture: bytes,
+    found: Sequence[Entry],
+    stay: list[Packet],
+    lost: Counter[str],
+    asked: Asked,
+    to: str,
+    pipe: bool,
+) -> Written:
+    header = wire.read_pcap_header(capture)
+    numbers = {packet.number for packet in stay}
+    snaplen = _snaplen(header.snaplen, asked)
+    out = []
+    for packet in stay:
+        new, lacks = edited(packet, header.byte_order, asked, snaplen=snaplen)
+        out.append(new)
+        lost.update(lacks)
+    if to == "pcapng":
+        return Written(_pcapng_of(header, found, out, snaplen), out, +lost)
+    if not asked.edits:
+        records = [entry.raw for entry in found if entry.packet is not None and entry.packet.number in numbers]
+        start, kept = capture[: header.size], b"".join(records)
+        if any(start[24:]) and asked != Asked() and not pipe:  # Ixia's length field counts the records' bytes
+            start = start[:24] + struct.pack(header.byte_order + "I", len(kept))
+        return Written(start + kept, out, +lost)
+    return Written(_pcap_of(header, out, snaplen), out, +lost)
+
+
+def _pcapng_of(header: wire.PcapHeader, found: Sequence[Entry], out: list[Packet], snaplen: int) -> bytes:
+    write = In(header.byte_order)
+    fcs = fcs_bits(header)
+    stated = [(wire.IF_TSRESOL, b"\t")] if header.units == 10**9 else []
+    stated += [] if fcs is None else [(wire.IF_FCSLEN, bytes([fcs]))]
+    interfaces = {entry.packet.interface.interface for entry in found if entry.packet is not None} or {0}
+    described = write.interface(header.link_type_word & 0xFFFF, snaplen, options=write.options(*stated))
+    return (
+        write.section_header()
+        + described * len(interfaces)
+        + b"".join(_packet_block(packet, header.byte_order) for packet in out)
+    )
+
+
+def _pcap_of(header: wire.PcapHeader, out: list[Packet], snaplen: int) -> bytes:
+    """A new header, without what only the old one could say, over new records."""
+    write, nanoseconds = In(header.byte_order), header.units == 10**9
+    magic = wire.NANOSECONDS if nanoseconds else wire.MICROSECONDS
+    if any(cast(int, packet.ticks) >= header.units << 32 for packet in out):
+        raise ValueError("a time that pcap cannot hold")
+    fcs = fcs_bits(header)
+    word = header.link_type_word & 0xFFFF | (0 if fcs is None else 0x04000000 | fcs // 16 << 28)
+    records = b"".join(
+        write.pcap_record(
+            *divmod(cast(int, packet.ticks), header.units), packet.data, original_length=packet.original_length
+        )
+        for packet in out
+    )
+    return write.pcap_header(magic, snaplen=snaplen, link_type_word=word) + records
+
+
+def fcs_bits(header: wire.PcapHeader) -> int | None:
+    """What the link-type word says of an FCS, in bits."""
+    return (header.link_type_word >> 28) * 16 if header.link_type_word & 0x04000000 else None
+
+
+def alone(found: Sequence[Packet]) -> list[Asked]:
+    """Each selecting option alone, in several ways, and inverted; with limits on the packets and between them."""
+    times = sorted({packet.time for packet in found if packet.time is not None})
+    middle = times[len(times) // 2 :][:1]
+    limits = [(_short(time + beside), False) for time in middle for beside in (0, Fraction(1, 10**9))]
+    limits += [(Fraction(0), True), (Fraction(1, 4), True), (Fraction(3, 2), True)]
+    count = len(found)
+    ways = [
+        *(Asked(after=each) for each in limits),
+        *(Asked(before=each) for each in limits),
+        *(Asked(after=(_short(times[0]), False), before=(_short(time), False)) for time in times[-1:] if times[1:]),
+        *(Asked(packets=each) for each in ([(1, 1)], [(2, None)], [(3, 4), (1, 3)], [(count + 1, count + 9)])),
+        *(Asked(drop_packets=each) for each in ([(1, 1)], [(2, None)], [(max(1, count), count + 1), (2, 2)])),
+        *(Asked(first=each) for each in (1, 2, count + 1)),
+        *(Asked(last=each) for each in (1, 2, count + 1)),
+        Asked(first=3, last=2),
+        *(Asked(interface=[each]) for each in sorted(names_of(found))),
+        *(Asked(comment_matches=each) for each in ("comment", "^[a-m]", "")),
+        *(Asked(direction=each) for each in ("in", "out")),
+    ]
+    return [each for way in ways for each in (way, way._replace(invert=True))]
+
+
+def names_of(found: Sequence[Packet]) -> set[str]:
+    """Whatever calls an interface that has packets."""
+    names = {packet.interface.name for packet in found}
+    called = {name.decode() for name in names if name is not None and _is_text(name)}
+    places = {f"{packet.interface.section}:{packet.interface.interface}" for packet in found}
+    return called | places | {str(packet.interface.interface) for packet in found}
+
+
+def _is_text(name: bytes) -> bool:
+    try:
+        return "\0" not in name.decode()
+    except UnicodeDecodeError:
+        return False
+
+
+def _short(time: Fraction) -> Fraction:
+    """The time, cut after so many digits as pcapconv takes."""
+    return Fraction(time.numerator * 10**60 // time.denominator, 10**60)
+
+
+def losses_of_pcap(capture: bytes, kept: Iterable[int]) -> Mapping[str, int]:
+    """What only a pcap file of this flavour says, in its header and in the records with these numbers."""
+    header, lost = wire.read_pcap_header(capture), Counter[str]()
+    word = header.link_type_word
+    reserved = word & (0x0BFF0000 if word & 0x04000000 else 0xFBFF0000)
+    ixia = header.size > 24
+    lost["header-fields"] = sum(map(bool, (header.thiszone, header.sigfigs, reserved, ixia, header.version != (2, 4))))
+    records = [entry.raw for entry in entries(capture)]
+    for number in kept:
+        (fraction,) = struct.unpack_from(header.byte_order + "I", records[number - 1], 4)
+        lost["time-notation"] += fraction >= header.units
+        lost["record-fields"] += header.magic == wire.MODIFIED
+    return +lost

@@ -1,0 +1,243 @@
+"""Captures made up by Hypothesis, and what might be asked of them.
+
+Strategy: all times lie on a grid of quarters of a second around one instant, a few ticks beside it at most, so that
+limits fall on packets and next to them. Interfaces count in all kinds of units, and few letters make the comments.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+import wire
+from expected import NO_LIMIT, Asked, Packet, decimal, names_of, packets
+from hypothesis import strategies as st
+from wire import BIG, LITTLE, ByteOrder, In
+
+START = 1_714_564_800
+RESOLUTIONS = [None, 0, 1, 3, 6, 6, 9, 12, 0x80, 0x80 | 10, 0x80 | 20, 0x80 | 33]
+FINEST = [19, 127, 0x80 | 127]
+NAMES = ["eth0", "1", "wlan0", "café", "1:0"]
+
+DATA = st.integers(0, 90).map(lambda size: bytes(range(7, 7 + size)))
+LENGTHS = st.one_of(st.none(), st.integers(0, 120))
+MOMENTS = st.builds(
+    lambda quarter, beside, unit: Fraction(quarter, 4) + Fraction(beside, unit),
+    st.integers(0, 16),
+    st.sampled_from([0, 0, 0, -1, 1]),
+    st.sampled_from([10**6, 10**9, 10**12, 2**20]),
+)
+
+
+def made_options(order: ByteOrder) -> st.SearchStrategy[bytes]:
+    """A packet's options."""
+    write = In(order)
+    flags = st.sampled_from([0b01, 0b10, 0b0101, 0, 3]).map(lambda value: (wire.EPB_FLAGS, write.number(value, 4)))
+    each = st.one_of(
+        st.sampled_from([b"retry", b"drop", b"retry drop", b"", b"caf\xe9"]).map(lambda text: (wire.OPT_COMMENT, text)),
+        flags,
+        st.sampled_from(
+            [
+                (wire.EPB_FLAGS, b"\1"),
+                (wire.EPB_HASH, b"\2" + bytes(4)),
+                (wire.OPT_CUSTOM_BYTES, write.custom_value(32473, b"copy")),
+                (wire.OPT_CUSTOM_TEXT_DO_NOT_COPY, write.custom_value(32473, b"do not")),
+                (0x8001, b"local"),
+            ]
+        ),
+    )
+    some = st.builds(lambda pairs, end: write.options(*pairs, end=end), st.lists(each, max_size=3), st.booleans())
+    return st.one_of(st.just(b""), st.just(b""), some, some)
+
+
+@st.composite
+def made_interfaces(draw: st.DrawFn, write: In, link_types: Sequence[int], *, finest: bool) -> bytes:
+    resolution = draw(st.sampled_from(RESOLUTIONS + (FINEST if finest else [])))
+    offset = draw(st.sampled_from([None, None, 0, START, -5, 2**33]))
+    name = draw(st.sampled_from([None, *NAMES]))
+    stated = [] if name is None else [(wire.IF_NAME, name.encode())]
+    stated += [] if resolution is None else [(wire.IF_TSRESOL, bytes([resolution]))]
+    stated += [] if offset is None else [(wire.IF_TSOFFSET, _signed(write, offset))]
+    return write.interface(
+        draw(st.sampled_from(link_types)), draw(st.sampled_from([0, 64, 70, NO_LIMIT])), options=write.options(*stated)
+    )
+
+
+def _signed(write: In, value: int) -> bytes:
+    return value.to_bytes(8, "little" if write.byte_order == LITTLE else "big", signed=True)
+
+
+def ticks_at(interface: wire.Interface, order: ByteOrder, time: Fraction) -> int:
+    """The interface's tick nearest below a time, or the nearest that it can state."""
+    stated = dict(wire.read_options(interface.options, order))
+    resolution = stated.get(wire.IF_TSRESOL, b"\6")[0]
+    per_second = 2 ** (resolution & 0x7F) if resolution & 0x80 else 10**resolution
+    offset = int.from_bytes(stated.get(wire.IF_TSOFFSET, b""), "little" if order == LITTLE else "big", signed=True)
+    return min(max(0, int((time - offset) * per_second // 1)), 2**64 - 1)
+
+
+def made_blocks(write: In) -> st.SearchStrategy[bytes]:
+    """Metadata of every kind."""
+    do_not_copy = write.options((wire.OPT_CUSTOM_TEXT_DO_NOT_COPY, write.custom_value(32473, b"do not")))
+    return st.sampled_from(
+        [
+            write.names(wire.ipv4_name("192.0.2.1", "client.example")),
+            write.names(wire.ipv4_name("192.0.2.1", "client.example"), options=do_not_copy),
+            write.statistics(0, START * 10**6, options=do_not_copy),
+            write.secrets(wire.TLS_KEY_LOG, b"key log"),
+            write.custom(wire.CUSTOM_COPY, 32473, b"copy"),
+            write.custom(wire.CUSTOM_DO_NOT_COPY, 32473, b"do not"),
+            write.block(0x80000123, b"none knows"[:8]),
+        ]
+    )
+
+
+@st.composite
+def made_pcapng(draw: st.DrawFn, *, link_types: Sequence[int] = (1, 113), finest: bool = True) -> bytes:
+    """A capture of one to three sections, each in its own byte order."""
+    return b"".join(draw(made_sections(link_types, finest=finest)) for _ in range(draw(st.integers(1, 3))))
+
+
+@st.composite
+def made_sections(draw: st.DrawFn, link_types: Sequence[int], *, finest: bool) -> bytes:
+    order = draw(st.sampled_from([LITTLE, BIG]))
+    write = In(order)
+    blocks = [draw(made_interfaces(write, link_types, finest=finest)) for _ in range(draw(st.integers(1, 2)))]
+    for kind in draw(st.lists(st.sampled_from("eeeeeeoosbi"), max_size=9)):
+        if kind == "b":
+            blocks.append(draw(made_blocks(write)))
+        elif kind == "i":
+            blocks.append(draw(made_interfaces(write, link_types, finest=finest)))
+        elif kind == "s":
+            blocks.append(write.simple_packet(draw(DATA), original_length=draw(LENGTHS)))
+        else:
+            there = wire.read_interfaces(write.section_header() + b"".join(blocks))
+            interface = draw(st.sampled_from(there))
+            ticks = ticks_at(interface, order, START + draw(MOMENTS))
+            stated = (interface.interface, ticks, draw(DATA))
+            original, options = draw(LENGTHS), draw(made_options(order))
+            if kind == "e":
+                blocks.append(write.enhanced_packet(*stated, original_length=original, options=options))
+            else:
+                drops = draw(st.sampled_from([0, 3, 0xFFFF]))
+                blocks.append(
+                    write.obsolete_packet(*stated, original_length=original, options=options, drops_count=drops)
+                )
+    body = b"".join(blocks)
+    length = draw(st.sampled_from([-1, len(body), len(body) + 4, 0]))
+    return write.section_header(section_length=length) + body
+
+
+@st.composite
+def made_pcap(draw: st.DrawFn) -> bytes:
+    """A capture in any flavour of pcap."""
+    write = In(draw(st.sampled_from([LITTLE, BIG])))
+    magics = [wire.MICROSECONDS, wire.NANOSECONDS, wire.MODIFIED, wire.IXIA_HARDWARE, wire.IXIA_SOFTWARE]
+    magic = draw(st.sampled_from(magics))
+    version = draw(st.sampled_from([(2, 4), (2, 4), (2, 3), (2, 2), (543, 0)]))
+    units = 10**6 if magic in (wire.MICROSECONDS, wire.MODIFIED) else 10**9
+    records = []
+    for _ in range(draw(st.integers(0, 8))):
+        seconds, rest = divmod(int((START + draw(MOMENTS)) * units // 1), units)
+        beyond = draw(st.sampled_from([0, 0, 0, 1, 2]))
+        data, original = draw(DATA), draw(LENGTHS)
+        original = len(data) if original is None else original
+        if version == (2, 3):
+            original = max(len(data), original)  # else both would be read as swapped
+        extra = b""
+        if magic == wire.MODIFIED:
+            extra = write.modified_extra(draw(st.sampled_from([7, 2])), packet_type=draw(st.integers(0, 5)))
+        swapped = version in ((2, 2), (543, 0))
+        fraction = rest + beyond * units
+        records.append(
+            write.pcap_record(
+                seconds - beyond if fraction < 2**32 else seconds,
+                fraction if fraction < 2**32 else rest,
+                data,
+                original_length=original,
+                lengths_swapped=swapped,
+                extra=extra,
+            )
+        )
+    body = b"".join(records)
+    header = write.pcap_header(
+        magic,
+        version=version,
+        thiszone=draw(st.sampled_from([0, 3600])),
+        snaplen=draw(st.sampled_from([0, 64, 65535])),
+        link_type_word=draw(st.sampled_from([1, 0x24000001, 0x02340001, 113])),
+        records_length=len(body) if magic in (wire.IXIA_HARDWARE, wire.IXIA_SOFTWARE) else None,
+    )
+    return header + body
+
+
+def _ranges(highest: int) -> st.SearchStrategy[list[tuple[int, int | None]]]:
+    pair = st.tuples(st.integers(1, highest + 2), st.integers(0, 5))
+    each = pair.map(lambda two: (two[0], two[0] + two[1]))
+    rest = st.integers(1, highest + 2).map(lambda low: (low, None))
+    return st.lists(st.one_of(each, each, rest), min_size=1, max_size=3)
+
+
+def _moments(found: Sequence[Packet]) -> st.SearchStrategy[tuple[Fraction, bool]]:
+    """Instants on the packets, beside them, and from the first one on."""
+    exact = [packet.time for packet in found if packet.time is not None and _is_short(packet.time)]
+    near = st.sampled_from(exact or [Fraction(START)])
+    beside = st.sampled_from([Fraction(0), Fraction(1, 10**12), Fraction(-1, 10**12), Fraction(1, 4)])
+    absolute = st.builds(lambda time, more: (time + more, False), near, beside)
+    grid = MOMENTS.map(lambda time: (START + time, False))
+    return st.one_of(absolute, absolute, grid, st.builds(lambda time: (max(time, Fraction(0)), True), MOMENTS))
+
+
+def _is_short(time: Fraction) -> bool:
+    try:
+        decimal(time)
+    except ValueError:
+        return False
+    return True
+
+
+@st.composite
+def selections(draw: st.DrawFn, capture: bytes) -> Asked:
+    """One to three of the selecting options, perhaps inverted."""
+    found = packets(capture)
+    names = st.sampled_from(sorted(names_of(found))) if found else st.nothing()
+    ways: dict[str, st.SearchStrategy[Any] | None] = {
+        "after": _moments(found),
+        "before": _moments(found),
+        "packets": _ranges(len(found)),
+        "drop_packets": _ranges(len(found)),
+        "first": st.integers(1, len(found) + 2),
+        "last": st.integers(1, len(found) + 2),
+        "interface": st.lists(names, min_size=1, max_size=2) if found else None,
+        "comment_matches": st.sampled_from(["retry", "^drop$", "", "r.*p", r"\\xe9"]),
+        "direction": st.sampled_from(["in", "out"]),
+    }
+    which = draw(
+        st.lists(st.sampled_from([name for name, way in ways.items() if way is not None]), min_size=1, max_size=3)
+    )
+    asked = Asked(**{name: draw(way) for name in which if (way := ways[name]) is not None})
+    if asked.after and asked.before and asked.after[1] == asked.before[1]:
+        low, high = sorted((asked.after, asked.before))
+        asked = asked._replace(after=low, before=high if high > low else None)
+    return asked._replace(invert=draw(st.sampled_from([False, False, True])))
+
+
+@st.composite
+def edits(draw: st.DrawFn, kept: Sequence[Packet]) -> Asked:
+    """One to three of the editing options, for packets that are all in the output."""
+    shifts = st.one_of(
+        st.sampled_from([-3, -1, 1, 2]).map(Fraction),
+        st.sampled_from([Fraction(1, 4), Fraction(-5, 2), Fraction(1, 10**6), Fraction(-1, 1024), Fraction(START)]),
+    )
+    numbers = st.sampled_from([packet.number for packet in kept]) if kept else st.nothing()
+    comment = st.tuples(numbers, st.sampled_from(["seen", "", "twice: once", "café"]))
+    ways: dict[str, st.SearchStrategy[Any] | None] = {
+        "snaplen": st.sampled_from([1, 16, 63, 64, 65, 300]),
+        "front": st.sampled_from([1, 4, 14, 200]),
+        "end": st.sampled_from([1, 4, 7, 200]),
+        "shift": shifts,
+        "comments": st.lists(comment, min_size=1, max_size=2) if kept else None,
+    }
+    which = draw(
+        st.lists(st.sampled_from([name for name, way in ways.items() if way is not None]), min_size=1, max_size=3)
+    )
+    return Asked(**{name: draw(way) for name in which if (way := ways[name]) is not None})

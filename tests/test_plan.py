@@ -1,0 +1,242 @@
+"""Options that make no sense, surveys, what the report says of selecting and editing, and how much memory they take."""
+
+import io
+import json
+import tempfile
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, BinaryIO, cast
+
+import pytest
+import wire
+from agree import Sink, put_through
+from nonsense import REFUSED, WEB
+from through import Pipe
+
+import pcapconv
+from pcapconv import FileError, FormatError, PcapconvError, TargetError, UsageError
+
+
+@pytest.mark.parametrize(("options", "message"), REFUSED, ids=[message[:40] for _, message in REFUSED])
+def test_nonsense_is_refused_in_one_sentence_and_leaves_no_trace(
+    options: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    old = tmp_path / "old.pcapng"
+    old.write_bytes(b"what was there")
+    for target, force in ((tmp_path / "new.pcapng", False), (old, True)):
+        with pytest.raises(UsageError) as caught:
+            pcapconv.convert(WEB, target, force=force, **options)
+        assert str(caught.value) == message
+        assert caught.value.exit_code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["old.pcapng"]
+    assert old.read_bytes() == b"what was there"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [each for each in REFUSED if "packet 1:" not in each[1] and "in the output" not in each[1]]
+)
+def test_nonsense_is_refused_before_a_byte_goes_into_a_pipe(options: dict[str, Any], message: str) -> None:
+    sink = Sink()
+    with pytest.raises(UsageError) as caught:
+        pcapconv.convert(cast(BinaryIO, Pipe([WEB.read_bytes()])), cast(BinaryIO, sink), to="pcapng", **options)
+    assert str(caught.value) == message
+    assert sink.taken == b""
+
+
+def test_an_option_that_nobody_knows_is_python_s_error() -> None:
+    with pytest.raises(TypeError, match="'afetr' is no option"):
+        put_through(WEB.read_bytes(), "pcapng", afetr="+1s")
+
+
+def test_options_that_say_nothing_change_nothing() -> None:
+    nothing: dict[str, Any] = {
+        "after": None,
+        "first": None,
+        "interface": [],
+        "chop": (),
+        "invert": False,
+        "packet_comment": None,
+    }
+    assert put_through(WEB.read_bytes(), "pcapng", **nothing)[0] == WEB.read_bytes()
+
+
+def test_times_that_only_the_capture_can_put_in_order_may_select_nothing() -> None:
+    out, report = put_through(WEB.read_bytes(), "pcapng", after="+1s", before="2000-01-01")
+    assert report.packets_written == 0
+    assert wire.read_pcapng(out) == []
+
+
+# ---------------------------------------------------------------- surveys
+
+
+def test_the_interfaces_that_there_are_are_named() -> None:
+    def section(*names: bytes | None) -> bytes:
+        options = [b"" if name is None else wire.options((wire.IF_NAME, name)) for name in names]
+        return wire.section_header() + b"".join(wire.interface(options=each) for each in options)
+
+    with pytest.raises(UsageError) as caught:
+        put_through(section(b"eth0", None) + section(b"caf\xe9"), "pcapng", interface=["eth1"])
+    assert str(caught.value).endswith("; there are 0:0 eth0, 0:1, 1:0 caf\\xe9")
+    with pytest.raises(UsageError) as caught:
+        put_through(section(*[None] * 30), "pcapng", interface=["eth1"])
+    assert str(caught.value).endswith(", 0:19 and 10 more")
+    with pytest.raises(UsageError) as caught:
+        put_through(wire.section_header(), "pcapng", interface=["eth1"])
+    assert str(caught.value).endswith("; there are none")
+
+
+def test_interfaces_of_the_modified_pcap_are_known_beforehand() -> None:
+    records = [wire.pcap_record(1, 0, bytes([n]), extra=wire.modified_extra(n)) for n in (7, 9, 7)]
+    capture = wire.pcap_header(wire.MODIFIED) + b"".join(records)
+    out, _ = put_through(capture, "pcap", interface=["1"])
+    assert out == wire.pcap_header(wire.MODIFIED) + records[1]
+    with pytest.raises(UsageError, match=r"there are 0:0, 0:1$"):
+        put_through(capture, "pcap", interface=["2"])
+
+
+def test_a_pipe_is_read_once_and_kept_while_it_is_surveyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Any] = []
+    kept = tempfile.TemporaryFile
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        opened.append(kept(*arguments, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", watched)
+    capture = WEB.read_bytes()
+    for options in ({"last": 2}, {"interface": ["lo"], "first": 2}):
+        target = io.BytesIO()
+        pcapconv.convert(cast(BinaryIO, Pipe([capture])), target, to="pcapng", **options)
+        assert target.getvalue() == put_through(capture, "pcapng", **options)[0]
+    assert [file.closed for file in opened] == [True, True]
+    pcapconv.convert(cast(BinaryIO, Pipe([capture])), io.BytesIO(), to="pcapng", first=2)
+    assert len(opened) == 2  # that needs no survey
+
+
+class Broken(Pipe):
+    def readinto(self, _: bytearray) -> int:  # type: ignore[override]
+        raise OSError(5, "Input/output error")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_pipe_that_breaks_while_it_is_kept_leaves_nothing_open() -> None:
+    with pytest.raises(FileError, match="cannot read: input/output error"):
+        pcapconv.convert(cast(BinaryIO, Broken([])), io.BytesIO(), to="pcapng", last=1)
+
+
+def test_no_room_for_a_pipe_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    with pytest.raises(FileError, match=r"^a temporary file: cannot write: no space left on device"):
+        pcapconv.convert(cast(BinaryIO, Pipe([WEB.read_bytes()])), io.BytesIO(), to="pcapng", last=1)
+
+
+def test_what_is_no_capture_is_refused_by_the_survey(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"^input: not a pcap or pcapng capture"):
+        put_through(b"no capture at all", "pcapng", last=1)
+    with pytest.raises(FormatError, match=r"^input: the file is empty"):
+        pcapconv.convert(cast(BinaryIO, Pipe([])), tmp_path / "out.pcapng", interface=["0"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_damage_is_reported_once_however_often_it_is_seen() -> None:
+    capture = wire.pcap_header() + wire.pcap_record(1, 0, b"whole") * 3 + b"cut"
+    out, report = put_through(capture, "pcap", last=2)
+    assert len(report.damage) == report.damage_total == 1
+    assert out == wire.pcap_header() + wire.pcap_record(1, 0, b"whole") * 2
+    assert report.packets_read == 3
+
+
+# ---------------------------------------------------------------- memory
+
+
+def many(count: int) -> Iterator[bytes]:
+    """A pcap file in pieces, which nobody holds as a whole."""
+    yield wire.pcap_header()
+    for first in range(0, count, 1000):
+        yield b"".join(wire.pcap_record(number, 0, bytes(200)) for number in range(first, first + 1000))
+
+
+def test_last_on_a_pipe_takes_no_more_memory_than_a_window(kernels: ModuleType) -> None:
+    count = 200_000 if kernels.__name__.endswith("compiled") else 80_000  # watched, the others take ten times as long
+    last, sink = 3 * count // 4, Sink()
+    sink.taken = Count()
+    tracemalloc.start()
+    try:
+        report = pcapconv.convert(cast(BinaryIO, Pipe(many(count))), cast(BinaryIO, sink), to="pcap", last=last)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (report.packets_read, report.packets_written) == (count, last)
+    assert sink.taken.size == 24 + 216 * last
+    assert peak < 12 * 2**20, f"{peak} bytes"
+
+
+class Count(bytearray):
+    """Bytes that are only counted."""
+
+    size = 0
+
+    def __iadd__(self, data: Any) -> "Count":  # type: ignore[misc]
+        self.size += len(data)
+        return self
+
+
+# ---------------------------------------------------------------- the report
+
+
+def test_the_report_counts_what_was_selected_and_left_out() -> None:
+    hashed = wire.options((wire.EPB_HASH, b"\2" + bytes(4)))
+    capture = wire.section_header() + wire.interface(snaplen=5)
+    capture += wire.custom(wire.CUSTOM_DO_NOT_COPY, 1) + wire.simple_packet(b"12345", original_length=9)
+    capture += wire.enhanced_packet(0, 10**6, b"123456", options=hashed)
+    capture += wire.enhanced_packet(0, 10**7, b"123456", options=hashed)
+    _, report = put_through(capture, "pcapng", after="5", chop=[1])
+    assert (report.packets_read, report.packets_written) == (3, 1)
+    assert report.left_out == {"packets-without-time": 1, "do-not-copy": 1, "packet-hashes": 1}
+    assert json.loads(json.dumps(report.as_dict()))["left_out"] == report.left_out
+    _, report = put_through(capture, "pcapng", chop=[1])
+    assert report.left_out == {"do-not-copy": 1, "packet-hashes": 2}
+    _, report = put_through(capture, "pcapng", chop=[-2])
+    assert report.left_out == {"original-lengths": 1, "do-not-copy": 1, "packet-hashes": 2}
+    _, report = put_through(capture, "pcapng", packets="1-3")
+    assert report.left_out == {"do-not-copy": 1}
+    _, report = put_through(capture, "pcapng")
+    assert report.left_out == {}
+
+
+def test_a_second_run_for_nanoseconds_counts_anew() -> None:
+    capture = wire.section_header() + wire.interface() + wire.custom(wire.CUSTOM_DO_NOT_COPY, 1)
+    capture += wire.simple_packet(b"x") + wire.enhanced_packet(0, 10**7, b"abc")
+    capture += wire.interface(options=wire.options((wire.IF_TSRESOL, b"\t"))) + wire.enhanced_packet(1, 10**10, b"abc")
+    out, report = put_through(capture, "pcap", after="5", chop=[1])
+    assert [packet.ticks for packet in wire.read_pcap(out)] == [10**10, 10**10]
+    assert (report.packets_read, report.packets_written) == (3, 2)
+    assert report.left_out == {"packets-without-time": 1, "do-not-copy": 1}
+
+
+def test_nothing_of_a_refused_loss_is_written() -> None:
+    target = io.BytesIO()
+    with pytest.raises(PcapconvError) as caught:
+        pcapconv.convert(WEB, target, to="pcap", on_loss="fail", packets="1")
+    assert caught.value.exit_code == 4
+    assert target.getvalue() == b""
+
+
+def test_errors_of_steps_and_writers_name_the_file(tmp_path: Path) -> None:
+    place = tmp_path / "odd.pcapng"
+    unclear = wire.interface(options=wire.options((wire.IF_TSRESOL, b"")))
+    place.write_bytes(wire.section_header() + unclear + wire.enhanced_packet(0, 1, b"x"))
+    fact = "packet 1: nobody can tell the times of interface 0 of section 0: if_tsresol has 0 bytes instead of 1"
+    for options in ({"after": "+1s"}, {"shift_time": "1s"}, {"before": "5", "last": 1}):
+        with pytest.raises(FormatError) as caught:
+            pcapconv.convert(place, tmp_path / "out.pcapng", **cast(Any, options))
+        assert str(caught.value) == f"{place}: {fact}"
+    with pytest.raises(TargetError) as told:
+        pcapconv.convert(place, tmp_path / "out.pcap")
+    assert str(told.value) == f"{place}: {fact}"
+    assert [path.name for path in tmp_path.iterdir()] == ["odd.pcapng"]
