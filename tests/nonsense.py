@@ -67,7 +67,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"packet_comment": ["2:a\ud800"]}, "--packet-comment 2: character 2 of the text is none that UTF-8 can write"),
     (
         {"packet_comment": [f"{COUNT + 1}:beyond"]},
-        f"--packet-comment: no packet {COUNT + 1} is in the output; write NUMBER:TEXT, from 1",
+        f"--packet-comment: packet {COUNT + 1} of the input is not among those written; "
+        "write NUMBER:TEXT with the packet's number in the input, from 1",
     ),
     ({"after": 1714564800}, "after=1714564800: text is wanted"),
     ({"packets": ["1"]}, "packets=['1']: it can be given once only"),
