@@ -120,12 +120,21 @@ def open_secrets(plan: Plan | None, stack: ExitStack, *others: object, force: bo
     that is one of the `others`, which are paths or anything else."""
     if plan is None or plan.extract_to is None:
         return None
-    path = os.path.realpath(plan.extract_to)
-    if any(isinstance(each, str | os.PathLike) and os.path.realpath(each) == path for each in others):
+    if plan.extract_to != STDIO and _path(plan.extract_to) in map(_path, others):
         raise UsageError(
             f"--extract-secrets {plan.extract_to}: that is another file of this command; give it a name of its own"
         )
     return stack.enter_context(open_target(plan.extract_to, force=force, whole=True, text=True, private=True))
+
+
+def _path(place: object) -> str | None:
+    """Where a path leads; None for anything else."""
+    if not isinstance(place, str | os.PathLike):
+        return None
+    try:
+        return os.path.realpath(os.fspath(place))
+    except OSError:  # the working directory is gone
+        return os.fspath(place)
 
 
 def _run(

@@ -536,11 +536,11 @@ def _written_from_pcap(
     if to == "pcapng":
         return Written(_pcapng_of(header, found, out, snaplen), out, +lost)
     if not asked.edits:
-        records = [entry.raw for entry in found if entry.packet is not None and entry.packet.number in numbers]
-        start, kept = capture[: header.size], b"".join(records)
-        if any(start[24:]) and asked != Asked() and not pipe:  # Ixia's length field counts the records' bytes
-            start = start[:24] + struct.pack(header.byte_order + "I", len(kept))
-        return Written(start + kept, out, +lost)
+        records = b"".join(entry.raw for entry in found if entry.packet and entry.packet.number in numbers)
+        head = capture[: header.size]
+        if header.size > 24 and not pipe:  # Ixia's length of the records, where one can go back to it
+            head = head[:24] + struct.pack(header.byte_order + "I", len(records))
+        return Written(head + records, out, +lost)
     return Written(_pcap_of(header, out, snaplen), out, +lost)
 
 

@@ -51,6 +51,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"invert": True, "first": 0}, f"--first 0: {FROM_1}"),
     ({"chop": [0]}, "--chop 0: write 14 to remove bytes at the front, -4 at the end of each packet"),
     ({"chop": 0}, "--chop 0: write 14 to remove bytes at the front, -4 at the end of each packet"),
+    ({"chop": [2**32]}, "--chop: packets have at most 4294967295 bytes"),
     ({"snaplen": 0}, f"--snaplen 0: {FROM_1}"),
     ({"snaplen": 2**31}, "--snaplen 2147483648: it is at most 2147483647"),
     ({"shift_time": "soon"}, "--shift-time soon: not a length of time; write +1.5s, -250ms or 1h30m"),

@@ -88,8 +88,8 @@ def test_any_edit_on_pipes(data: st.DataObject) -> None:
 
 EDITS = [
     *(Asked(snaplen=each) for each in (1, 40, 45, 64, 300, 2**31 - 1)),
-    *(Asked(front=each) for each in (1, 14, 43, 10**30)),
-    *(Asked(end=each) for each in (1, 4, 41, 10**30)),
+    *(Asked(front=each) for each in (1, 14, 43, 2**32 - 1)),
+    *(Asked(end=each) for each in (1, 4, 41, 2**32 - 1)),
     *(Asked(front=14, end=4, snaplen=each) for each in (None, 20)),
     *(Asked(shift=each) for each in map(Fraction, ("1", "-1", "0.25", "-3600", "0.000001", "4000000000"))),
     Asked(front=2, shift=Fraction(1)),
@@ -150,7 +150,7 @@ def test_losses_are_counted_of_the_pcap_records_that_are_written_anew(path: Path
         ({"chop": [11]}, b""),
         ({"chop": [-10]}, b""),
         ({"chop": [6, -6]}, b""),
-        ({"chop": [2**70, -(2**70)]}, b""),
+        ({"chop": [2**32 - 1, 1 - 2**32]}, b""),
         ({"chop": 3}, b"defghij"),
     ],
     ids=str,
@@ -366,9 +366,7 @@ def test_a_time_that_would_leave_64_bits_is_refused(write: In, resolution: int, 
     with pytest.raises(TargetError) as caught:
         put_through(capture, "pcapng", shift_time=shift)
     told = "its time would be before the first or after the last that its interface can count"
-    if len(shift) < 40:
-        assert str(caught.value) == f"input: packet 2: shifted, {told} (interface 1 of section 0); shift by less"
-    assert told in str(caught.value)
+    assert str(caught.value) == f"input: packet 2: shifted, {told} (interface 1 of section 0); shift by less"
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,14 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 import tempfile
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from types import ModuleType
 from typing import Any, BinaryIO, cast
 
@@ -17,6 +21,7 @@ from through import Pipe
 
 import pcapconv
 from pcapconv import FileError, FormatError, PcapconvError, TargetError, UsageError
+from pcapconv.files import read_file
 
 
 @pytest.mark.parametrize(("options", "message"), REFUSED, ids=[message[:40] for _, message in REFUSED])
@@ -35,7 +40,8 @@ def test_nonsense_is_refused_in_one_sentence_and_leaves_no_trace(
 
 
 @pytest.mark.parametrize(
-    ("options", "message"), [each for each in REFUSED if "packet 1:" not in each[1] and "in the output" not in each[1]]
+    ("options", "message"),
+    [each for each in REFUSED if "packet 1:" not in each[1] and "among those written" not in each[1]],
 )
 def test_nonsense_is_refused_before_a_byte_goes_into_a_pipe(options: dict[str, Any], message: str) -> None:
     sink = Sink()
@@ -240,3 +246,141 @@ def test_errors_of_steps_and_writers_name_the_file(tmp_path: Path) -> None:
         pcapconv.convert(place, tmp_path / "out.pcap")
     assert str(told.value) == f"{place}: {fact}"
     assert [path.name for path in tmp_path.iterdir()] == ["odd.pcapng"]
+
+
+# ---------------------------------------------------------------- key logs in files of their own
+
+TLS = WEB.with_name("tls.pcapng")
+LOGS = (
+    wire.section_header()
+    + wire.secrets(wire.TLS_KEY_LOG, b"one")
+    + wire.secrets(wire.ZIGBEE_NWK_KEY, b"no key log")
+    + wire.interface()
+    + wire.enhanced_packet(0, 1, b"x")
+    + wire.secrets(wire.SSH_KEY_LOG, b"two\n")
+)
+
+
+@pytest.fixture
+def everybody() -> Iterator[None]:
+    """New files are for everybody, unless somebody sees to it."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("everybody")
+def test_extracted_key_logs_are_for_their_owner_only(tmp_path: Path) -> None:
+    place, out = tmp_path / "keys.log", tmp_path / "out.pcapng"
+    report = pcapconv.convert(io.BytesIO(LOGS), out, extract_secrets=str(place))
+    assert place.read_bytes() == b"one\ntwo\n"
+    assert place.stat().st_mode & 0o777 == 0o600
+    assert out.stat().st_mode & 0o777 == 0o666
+    assert (report.secrets_extracted, out.read_bytes()) == (2, LOGS)
+    place.write_bytes(b"what was there")
+    place.chmod(0o644)
+    with pytest.raises(FileError, match="exists already"):
+        pcapconv.convert(io.BytesIO(LOGS), tmp_path / "new.pcapng", extract_secrets=str(place))
+    assert place.read_bytes() == b"what was there"
+    pcapconv.convert(io.BytesIO(LOGS), out, extract_secrets=str(place), force=True)
+    assert (place.read_bytes(), place.stat().st_mode & 0o777) == (b"one\ntwo\n", 0o600)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["keys.log", "out.pcapng"]
+
+
+@pytest.mark.parametrize(
+    ("to", "options"),
+    [
+        ("pcapng", {"packets": "9"}),
+        ("pcapng", {"strip": ["secrets"]}),
+        ("pcapng", {"last": 1, "snaplen": 5}),
+        ("pcap", {}),
+        ("pcap", {"first": 1}),
+    ],
+    ids=str,
+)
+def test_key_logs_are_extracted_whatever_else_is_asked_for(to: str, options: dict[str, Any], tmp_path: Path) -> None:
+    place = tmp_path / "keys.log"
+    put_through(LOGS, to, extract_secrets=str(place), **options)
+    assert place.read_bytes() == b"one\ntwo\n"
+
+
+def test_a_second_run_extracts_no_key_log_twice(tmp_path: Path) -> None:
+    place = tmp_path / "keys.log"
+    late = wire.interface(options=wire.options((wire.IF_TSRESOL, b"\t"))) + wire.enhanced_packet(1, 5, b"y")
+    _, report = put_through(LOGS + late, "pcap", extract_secrets=str(place))
+    assert report.secrets_extracted == 2
+    assert place.read_bytes() == b"one\ntwo\n"
+
+
+def test_without_key_logs_there_is_no_file(tmp_path: Path) -> None:
+    place, old = tmp_path / "keys.log", tmp_path / "old.log"
+    old.write_bytes(b"what was there")
+    assert put_through(WEB.read_bytes(), "pcapng", extract_secrets=str(place))[1].secrets_extracted == 0
+    assert put_through(WEB.read_bytes(), "pcapng", extract_secrets=str(old), force=True)[1].secrets_extracted == 0
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("old.log", b"what was there")]
+
+
+def test_a_run_that_fails_leaves_no_key_logs(tmp_path: Path) -> None:
+    failing: list[dict[str, Any]] = [
+        {"to": "pcap", "on_loss": "fail"},
+        {"to": "pcapng", "shift_time": "-1s"},
+        {"to": "pcapng", "packet_comment": ["7:x"]},
+        {"to": "pcapng", "interface": ["9"]},
+    ]
+    for options in failing:
+        with pytest.raises(PcapconvError):
+            pcapconv.convert(io.BytesIO(LOGS), tmp_path / "out", extract_secrets=str(tmp_path / "keys.log"), **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_key_logs_do_not_take_the_place_of_a_capture(tmp_path: Path) -> None:
+    source, out = tmp_path / "in.pcapng", tmp_path / "out.pcapng"
+    source.write_bytes(LOGS)
+    (tmp_path / "link").symlink_to(source)
+    for place in (source, out, tmp_path / "link", tmp_path / "." / "out.pcapng"):
+        with pytest.raises(UsageError, match="that is another file of this command"):
+            pcapconv.convert(source, out, force=True, extract_secrets=str(place))
+    assert source.read_bytes() == LOGS
+    assert not out.exists()
+
+
+def test_key_logs_go_to_stdout_also_when_stdin_is_the_capture() -> None:
+    command = Path(sys.executable).with_name("pcapconv")
+    line: list[str | Path] = [command, "convert", "-", os.devnull, "--to", "pcapng", "--extract-secrets", "-"]
+    done = subprocess.run(line, input=LOGS, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"one\ntwo\n", b"")
+
+
+def test_a_working_directory_that_is_gone_is_said(tmp_path: Path) -> None:
+    command = Path(sys.executable).with_name("pcapconv")
+    gone = 'cd "$1" && rmdir "$1" && exec "$2" convert "$3" - --to pcapng --extract-secrets keys.log'
+    done = subprocess.run(
+        ["sh", "-c", gone, "sh", tmp_path, command, TLS], stdin=subprocess.DEVNULL, capture_output=True, timeout=60
+    )
+    message = b"pcapconv: keys.log: cannot create: no such file or directory\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", message)
+
+
+def test_key_logs_are_read_before_anything_is_written(tmp_path: Path) -> None:
+    log, out = tmp_path / "keys.log", tmp_path / "out.pcapng"
+    with pytest.raises(FileError, match="cannot open: no such file or directory"):
+        pcapconv.convert(WEB, out, inject_secrets=[f"tls,{log}"])
+    log.write_bytes(b"one\n")
+    with pytest.raises(FileError, match="has more than 3 bytes"):
+        read_file(str(log), 3)
+    assert read_file(str(log), 4) == b"one\n"
+    with pytest.raises(FileError, match="is a directory"):
+        pcapconv.convert(WEB, out, inject_secrets=[f"tls,{tmp_path}"])
+    assert not out.exists()
+    pcapconv.convert(io.BytesIO(LOGS), out, inject_secrets=[f"tls,{log}", f"0x1234,{log}"])
+    header, injected = LOGS[:28], wire.secrets(wire.TLS_KEY_LOG, b"one\n") + wire.secrets(0x1234, b"one\n")
+    assert out.read_bytes() == header + injected + LOGS[28:]
+
+
+def test_a_key_log_is_read_from_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_bytes, args=(b"k" * 100_000,))
+    writer.start()
+    assert read_file(str(pipe)) == b"k" * 100_000
+    writer.join()

@@ -124,11 +124,7 @@ def test_nonsense_is_refused_with_status_2(
     [
         ("--after +1s --shift-time 1s", 1, "packet 2: nobody can tell the times of interface 1 of section 0: "),
         ("--shift-time 1s", 1, "packet 2: nobody can tell the times of interface 1 of section 0: "),
-        (
-            "--packets 1 --shift-time -100000d",
-            1,
-            "packet 1: shifted, its time would be before the first or after the last that its interface can count ",
-        ),
+        ("--packets 1 --shift-time -100000d", 1, "packet 1: shifted, its time would be before the first "),
         ("--before +1s --last 1", 1, "packet 2: nobody can tell the times of interface 1 of section 0: "),
     ],
 )

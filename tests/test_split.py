@@ -30,6 +30,8 @@ from wire import BIG, LITTLE, In
 
 import pcapconv
 from pcapconv import DamageError, FileError, FormatError, LossError, TargetError, UsageError
+from pcapconv.files import Targets
+from pcapconv.output import BUFFER_SIZE, Output
 from pcapconv.report import Report
 from pcapconv.splitter import split
 
@@ -238,6 +240,7 @@ def test_what_every_part_repeats_counts(write: In) -> None:
     assert parts(bare + packet + bare + packet, max_bytes=len(bare) + 2 * size) == [bare + packet] * 2
     assert parts(bare + packet + bare + packet, max_bytes=2 * len(bare + packet)) == [(bare + packet) * 2]
     assert parts(bare + packet + bare + packet, max_bytes=2 * len(bare + packet) - 1) == [bare + packet] * 2
+    assert parts(bare + bare + packet, max_bytes=len(bare) + size) == [bare, bare + packet]
     own = write.block(0x80000001, bytes(80))
     assert parts(bare + packet + bare + own + packet, max_bytes=len(bare + own)) == [
         bare + packet, bare + own, bare + packet
@@ -379,6 +382,18 @@ def test_packets_without_a_time_go_with_the_one_before(write: In) -> None:
     assert os.path.basename(report.outputs[0]) == "notime.pcapng"
     two = head + micro(write, 0) + head + timeless(b"f") + micro(write, 1)
     assert parts(two, interval="1s") == [head + micro(write, 0) + head + timeless(b"f"), head + micro(write, 1)]
+
+
+@both_forms
+def test_other_blocks_go_with_the_packet_before_them(write: In) -> None:
+    """Also where a part got its packets before the others of a batch did."""
+    head, own = write.section_header() + write.interface(1) + write.interface(113), write.block(0x80000001, b"own!")
+    early, late = micro(write, 0), micro(write, 5, interface=1)
+    capture = head + early + late + early + own + late + early + late + own
+    expected = [head + early * 2 + own + early, head + late * 3 + own]
+    assert parts(capture, interval="1s") == expected
+    assert parts(capture, by="interface") == expected
+    assert parts(capture, by="link-type") == expected
 
 
 @both_forms
@@ -690,12 +705,12 @@ def test_parts_that_rest_are_the_same(monkeypatch: pytest.MonkeyPatch, capture: 
         patch.setattr("pcapconv.parts._BUDGET", 1)
         patch.setattr("pcapconv.parts._MOST_TABLES", 0)
         assert parts(capture, **way) == expected
-    written, _ = either(capture, way)
+    in_pcap = either(capture, way)
     with monkeypatch.context() as patch:
         patch.setattr("pcapconv.parts._BUDGET", 1)
         patch.setattr("pcapconv.parts._MOST_TABLES", 0)
         patch.setattr("pcapconv.formats.losses._FEW", 0)
-        assert either(capture, way)[0] == written
+        assert either(capture, way) == in_pcap
 
 
 def either(
@@ -716,6 +731,29 @@ def converted(capture: bytes, **options: Any) -> tuple[bytes, dict[str, int]] | 
     except TargetError as error:
         return type(error).__name__, None
     return target.getvalue(), report.losses
+
+
+def test_an_output_that_rests_holds_nothing(tmp_path: Path) -> None:
+    spares: list[bytearray] = []
+    data = [bytes([number]) * size for number, size in enumerate((10, 5000, 3_000_000, 70_000, 1, 600_000))]
+    with Targets(str(tmp_path), "x") as targets:
+        target = targets.new()
+        output = Output(target, spares=spares)
+        assert output.held == 0
+        for piece in data:
+            output.write(piece)
+            assert 0 < output.held <= 3 * BUFFER_SIZE
+            output.rest()
+            assert (output.held, target.file.tell()) == (0, output.position)
+            target.rest()
+            assert len(spares) <= 3
+        output.write(b"end")
+        output.patch(5, b"patched")
+        output.rest()
+        targets.commit([str(tmp_path / "x")])
+    expected = b"".join(data) + b"end"
+    assert (tmp_path / "x").read_bytes() == expected[:5] + b"patched" + expected[12:]
+    assert names(tmp_path) == ["x"]
 
 
 SHARED_KINDS = {"interfaces", "sections", "fcs-lengths"}  # that depend on what comes together in a file

@@ -124,7 +124,7 @@ class PcapWriter:
             self._verbatim = True
             self._header_written = True
             self._output.write(section.raw)
-            if section.changed and any(section.raw[layout.HEADER_SIZE :]):
+            if section.changed and len(section.raw) > layout.HEADER_SIZE:
                 self._length_at = layout.HEADER_SIZE
         else:
             self._losses.add_section(section, further=self._sections > 1)

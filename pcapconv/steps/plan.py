@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pcapconv.steps import Step
 
 _MOST_SHOWN = 20
+_MOST_BYTES = 2**32 - 1
 _MOST_COMMENTS = 16 * 2**20  # characters of comments for one packet, or for the capture
 _NUMBERS = {"first", "last", "snaplen", "chop"}
 _REPEATABLE = {
@@ -266,6 +267,8 @@ def _packet_edits(options: StepOptions) -> PacketEdits:
     front = end = 0
     chop = options.get("chop")
     for number in () if chop is None else (chop,) if isinstance(chop, int) else chop:
+        if not -_MOST_BYTES <= number <= _MOST_BYTES:
+            raise UsageError(f"--chop: packets have at most {_MOST_BYTES} bytes")
         if not number:
             raise UsageError(f"--chop {number}: write 14 to remove bytes at the front, -4 at the end of each packet")
         front, end = front + max(number, 0), end + max(-number, 0)
