@@ -1223,7 +1223,8 @@ def test_another_file_system_is_reached_by_copying(folder: Path) -> None:
 # ---------------------------------------------------------------- in a process of its own
 
 RUN = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background has it ignored
 from pcapconv.cli import signals
 from pcapconv.errors import PcapconvError
 from pcapconv.splitter import split
