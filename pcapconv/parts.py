@@ -32,6 +32,7 @@ MOST = 100  # bytes of a value in a name
 NO_TIME = "notime"
 
 _BUDGET = 16 * 2**20
+_COST = 2000  # bytes that a part takes besides
 _MOST_TABLES = 16  # parts whose writers may keep tables of half a megabyte
 _NONE = "none"
 _NO_TOTALS = array("Q", [0, 0, 0, 2**64 - 1, 0])  # of an interface, as `count_packets` has them
@@ -283,7 +284,8 @@ class OpenParts:
         held = part.output.held
         self._held += held - self._awake.pop(part, 0)
         self._awake[part] = held
-        while self._held > _BUDGET and len(self._awake) > 1:
+        budget = max(_BUDGET // 4, _BUDGET - _COST * len(self._open))
+        while self._held > budget and len(self._awake) > 1:
             oldest, held = self._awake.popitem(last=False)
             self._held -= held
             oldest.output.rest()

@@ -5,10 +5,11 @@ splitter for each way to split. Packets go to parts in runs, as far as they foll
 otherwise as the rows that a kernel picks.
 
 A part begins with its section's header, the interfaces, and the names and secrets so far; those that come later are
-written to the part that is current, and to every other one before its next packet. Each other block goes to one part:
-the one that is current where it stands, which is that of the packet before it; those before a section's first packet
-wait for it, and go to its part. A section without packets goes, whole, to the part that is current. What stands before
-all packets thus goes to the first part, and a capture without any packet is one part.
+written to the part that is current, and to every other one before its next packet. They are kept in memory. Each other
+block goes to one part: the one that is current where it stands, which is that of the packet before it, or, of
+statistics, that of their interface. Those before a section's first packet wait for it, and go to its part, unless they
+are too many to wait. A section without packets goes, whole, to the part that is current. What stands before all packets
+thus goes to the first part, and a capture without any packet is one part.
 """
 
 from __future__ import annotations
@@ -604,6 +605,7 @@ class _ByKind(_Picking):
 
     def __init__(self, parts: OpenParts, key_of: Callable[[Interface], Hashable]) -> None:
         super().__init__(parts, key_of)
+        self._keys: dict[tuple[int, int], Hashable] = {}  # by section and id
         self._own: dict[Hashable, Interface] = {}  # the first interface of each key
         self._section_number = -1
         self._alike: dict[Hashable, list[int]] = {}  # the section's interfaces by key
@@ -631,11 +633,10 @@ class _ByKind(_Picking):
 
     def _owner(self, block: Block) -> OpenPart | None:
         """Statistics go to the part of their interface, if it has one."""
-        if block.type != layout.INTERFACE_STATISTICS or self._section is None:
+        if block.type != layout.INTERFACE_STATISTICS or len(block.body) < 4:
             return None
-        number = int.from_bytes(block.body[:4], block.byte_order)
-        interfaces = [item for item in self._shared if isinstance(item, Interface)]
-        return self._by_key.get(self._key_of(interfaces[number])) if number < len(interfaces) else None
+        interface = block.section, int.from_bytes(block.body[:4], block.byte_order)
+        return self._by_key.get(self._keys.get(interface))
 
     def _set(self, interfaces: list[int], entry: tuple[int, int, int]) -> None:
         for number in interfaces:
@@ -643,7 +644,8 @@ class _ByKind(_Picking):
 
     def _share(self, item: Interface | Block) -> None:
         if isinstance(item, Interface):
-            self._own.setdefault(self._key_of(item), item)
+            key = self._keys[item.section, item.id] = self._key_of(item)
+            self._own.setdefault(key, item)
         super()._share(item)
 
     def _as_seen_by(self, part: OpenPart, item: Section | Interface | Block) -> Section | Interface | Block:

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pytest
 import wire
@@ -435,6 +435,18 @@ def test_one_part_for_each_interface(write: In) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("by", ["interface", "link-type"])
+def test_statistics_go_to_the_part_of_their_interface(write: In, by: Literal["interface", "link-type"]) -> None:
+    head = write.section_header() + write.interface(1) + write.interface(113) + write.interface(7)
+    counted = [write.statistics(number, 9) for number in range(4)]
+    cut = write.block(wire.INTERFACE_STATISTICS, b"")
+    capture = head + micro(write, 0) + counted[1] + micro(write, 1, interface=1) + b"".join(counted) + cut
+    assert parts(capture, by=by) == [
+        head + micro(write, 0) + counted[1] + counted[0],
+        head + micro(write, 1, interface=1) + counted[1] + counted[2] + counted[3] + cut,
+    ]
+
+
 @both_forms
 def test_one_part_for_each_link_type(write: In) -> None:
     interfaces, packets = kinds(write)
@@ -649,8 +661,12 @@ def sections_of(draw: st.DrawFn) -> bytes:
             time = START + draw(st.integers(-4, 12)) * Fraction(1, 4) - offset
             ticks = min(max(0, int(time * per_second // 1) + draw(st.integers(-1, 1))), 2**64 - 1)
             comment = draw(st.sampled_from([(), ((wire.OPT_COMMENT, b"seen"),)]))
-            build = write.enhanced_packet if kind == "E" else write.obsolete_packet
-            blocks.append(build(number, ticks, data, options=write.options(*comment)))
+            options = write.options(*comment)
+            if kind == "E":
+                blocks.append(write.enhanced_packet(number, ticks, data, options=options))
+            else:
+                drops = draw(st.sampled_from([0, 3, 0xFFFF]))
+                blocks.append(write.obsolete_packet(number, ticks, data, options=options, drops_count=drops))
         elif kind == "S":
             blocks.append(write.simple_packet(data))
         elif kind == "n":
@@ -905,6 +921,16 @@ def test_the_report_lists_the_parts(write: In, tmp_path: Path) -> None:
     assert (report.packets_read, report.packets_written) == (7, 7)
     assert (report.source_format, report.target_format) == ("pcapng", "pcapng")
     assert report.as_dict()["parts"] == report.parts
+
+
+def test_first_and_last_are_those_of_all_batches(write: In) -> None:
+    capture = write.pcap_header() + b"".join(write.pcap_record(second, 0, b"") for second in (5, 3, 9, 4))
+    pieces = Pipe(capture[at : at + 16] for at in range(0, len(capture), 16))
+    _, report = split_up(pieces, "x.pcap", max_packets=10)  # type: ignore[arg-type]
+    assert report.parts is not None
+    assert [(part["first_time"], part["last_time"]) for part in report.parts] == [
+        ("1970-01-01T00:00:03.000000Z", "1970-01-01T00:00:09.000000Z")
+    ]
 
 
 def test_progress_is_told_and_packets_are_selected(write: In) -> None:
