@@ -69,21 +69,13 @@ def convert(
         if same_file(opened, place):
             raise UsageError(f"{place.name}: input and output are the same open file; give their path instead")
         secrets = open_secrets(plan, stack, source, target, force=force)
-        try:
-            report = _run(opened, place, format_name, strict, nanoseconds, progress, plan)
-        except NeedsNanosecondsError as error:
-            if not opened.seekable or not place.seekable:
-                raise TargetError(
-                    f"{opened.name}: {error}: start again with --nanoseconds (nanoseconds=True)"
-                ) from None
-            opened.rewind()
-            place.restart()
-            report = _run(opened, place, format_name, strict, True, progress, plan)
-        if report.losses and on_loss == "fail":
-            report.packets_written, report.outputs = 0, []
-            raise LossError(
-                f"{opened.name}: {format_name} cannot hold {describe(report.losses)}; nothing was written", report
-            )
+
+        def run(nanoseconds: bool) -> Report:
+            return _run(opened, place, format_name, strict, nanoseconds, progress, plan)
+
+        report = attempt(opened, run, place.restart if place.seekable else None, nanoseconds=nanoseconds)
+        if on_loss == "fail":
+            refuse_losses(report, opened)
         if plan is not None and plan.write_secrets(secrets, report) and secrets is not None:
             secrets.commit()  # first: the capture may take the place of the only one that holds them
         place.commit()
@@ -94,6 +86,31 @@ def check_on_loss(on_loss: str) -> None:
     """Raises UsageError for a word that means nothing."""
     if on_loss not in ("warn", "ignore", "fail"):
         raise UsageError(f"--on-loss {on_loss}: it is one of warn, ignore, fail")
+
+
+def attempt(
+    source: Source, run: Callable[[bool], Report], restart: Callable[[], None] | None, *, nanoseconds: bool
+) -> Report:
+    """A run, and where an interface that comes late needs nanoseconds, another one with them. `restart` forgets what
+    was written; None where nobody can. Raises TargetError where one cannot go back, and what `run` raises."""
+    try:
+        return run(nanoseconds)
+    except NeedsNanosecondsError as error:
+        if not source.seekable or restart is None:
+            raise TargetError(f"{source.name}: {error}: start again with --nanoseconds (nanoseconds=True)") from None
+    source.rewind()
+    restart()
+    return run(True)
+
+
+def refuse_losses(report: Report, source: Source) -> None:
+    """Raises LossError if there are any."""
+    if not report.losses:
+        return
+    report.packets_written, report.outputs = 0, []
+    report.parts = None if report.parts is None else []
+    kinds = describe(report.losses)
+    raise LossError(f"{source.name}: {report.target_format} cannot hold {kinds}; nothing was written", report)
 
 
 def make_plan(options: StepOptions) -> Plan | None:

@@ -4,9 +4,8 @@ Strategy: an output file has no name until it is complete (O_TMPFILE), so that n
 It has a temporary name in the same directory for the moment of replacing an existing file, and all the time where the
 system has no nameless files; that name goes away on any error. What is not
 a plain file (a pipe, a device, an object that was handed in) is written as it comes, unless the caller says that
-nothing may appear before all is well: then the bytes wait in an unnamed temporary file. Files that are too many to be
-open together have names, in a temporary directory of their own; they appear one right after the other when all are
-complete.
+nothing may appear before all is well: then the bytes wait in an unnamed temporary file. Many files that appear together
+are in `targets`.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
@@ -32,8 +31,7 @@ Readable = str | os.PathLike[str] | BinaryIO
 Writable = str | os.PathLike[str] | BinaryIO
 
 STDIO = "-"
-_OLD = ".old"
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # what a file system says that has no hard links
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # what a file system says that has no hard links
 
 
 class Source:
@@ -118,7 +116,7 @@ def open_source(place: Readable) -> Source:
     try:
         file = io.FileIO(name, "rb")
     except (OSError, ValueError) as error:
-        raise FileError(f"{name}: cannot open: {_reason(error)}") from error
+        raise FileError(f"{name}: cannot open: {reason_of(error)}") from error
     if hasattr(os, "posix_fadvise"):
         with contextlib.suppress(OSError):
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
@@ -236,7 +234,7 @@ class _Spooled(Target):
         self._stream.abandon()
 
 
-class _PlainFile(Target):
+class PlainFile(Target):
     """A file that gets its name when it is complete."""
 
     replaces = True
@@ -250,10 +248,10 @@ class _PlainFile(Target):
         try:
             super().__init__(self._create(), name)
         except OSError as error:
-            raise FileError(f"{name}: cannot create: {_reason(error)}") from error
+            raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
         with contextlib.suppress(OSError):
             if not private:
-                _keep_permissions(self.file.fileno(), os.stat(path))
+                keep_permissions(self.file.fileno(), os.stat(path))
 
     def _create(self) -> io.FileIO:
         if hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd"):
@@ -266,15 +264,16 @@ class _PlainFile(Target):
         return os.path.join(self._directory, f".pcapconv-{os.urandom(8).hex()}.tmp")
 
     def commit(self) -> None:
+        """Give the file its name. Raises FileError."""
         try:
             if not self._temporary:
                 self._link()
             if self._temporary:
                 self._rename()
         except FileExistsError as error:
-            raise FileError(_exists(self.name)) from error
+            raise FileError(exists_already(self.name)) from error
         except OSError as error:
-            raise FileError(f"{self.name}: cannot create: {_reason(error)}") from error
+            raise FileError(f"{self.name}: cannot create: {reason_of(error)}") from error
 
     def _link(self) -> None:
         """Give the nameless file its name, or, where that one is taken and may be, a temporary one."""
@@ -295,11 +294,12 @@ class _PlainFile(Target):
     def _rename(self) -> None:
         if self._force:
             os.replace(self._temporary, self._path)
-        elif _name_if_free(self._temporary, self._path):
+        elif name_if_free(self._temporary, self._path):
             os.unlink(self._temporary)
         self._temporary = ""
 
     def abandon(self) -> None:
+        """Nothing of it remains, unless it has its name."""
         self.file.close()
         if self._temporary:
             with contextlib.suppress(FileNotFoundError):
@@ -307,7 +307,7 @@ class _PlainFile(Target):
             self._temporary = ""
 
 
-def _keep_permissions(file: int | str, old: os.stat_result) -> None:
+def keep_permissions(file: int | str, old: os.stat_result) -> None:
     """A file that takes another's place keeps its owner, where that is allowed, and its permissions."""
     mode = stat.S_IMODE(old.st_mode)
     try:
@@ -317,189 +317,19 @@ def _keep_permissions(file: int | str, old: os.stat_result) -> None:
     os.chmod(file, mode)
 
 
-def _name_if_free(temporary: str, path: str) -> bool:
+def name_if_free(temporary: str, path: str) -> bool:
     """Give a file this name, unless it has been taken meanwhile; whether it still has its temporary one, too. A link
     refuses a name that is taken, a rename would not. Raises FileExistsError, OSError."""
     try:
         os.link(temporary, path)
     except OSError as error:
-        if error.errno not in _NO_LINKS:
+        if error.errno not in NO_LINKS:
             raise
         if os.path.lexists(path):
             raise FileExistsError(path) from error
         os.rename(temporary, path)
         return False
     return True
-
-
-class _OneOfMany(Target):
-    """A file that is open only while somebody writes."""
-
-    replaces = True
-
-    def __init__(self, path: str, name: str) -> None:
-        self.path = path
-        self.name = name
-        self.seekable = True
-        self.start = 0
-        self._file: io.FileIO | None = None
-
-    @property
-    def file(self) -> io.FileIO:
-        """The file object, at its end when it has just been opened."""
-        if self._file is None:
-            file = io.FileIO(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o666), "rb+")
-            file.seek(0, os.SEEK_END)
-            self._file = file
-        return self._file
-
-    def rest(self) -> None:
-        """Close it; it opens again when it is needed."""
-        file, self._file = self._file, None
-        if file is not None:
-            with writing(self.name):
-                file.close()
-
-
-class Targets:
-    """Files that appear together, or none of them. Use it as a context manager, as a `Target`.
-
-    They grow in a temporary directory within `directory`. `name` is for messages; `taken` are names that none of them
-    may have.
-    """
-
-    def __init__(self, directory: str, name: str, *, force: bool = False, taken: Sequence[str] = ()) -> None:
-        self._name = name
-        self._force = force
-        self._taken = {_real(place) for place in taken}
-        self._appeared: set[tuple[int, int]] = set()  # devices and inodes
-        self._files: list[_OneOfMany] = []
-        self._folder = os.path.join(directory, f".pcapconv-{os.urandom(8).hex()}.tmp")
-        self._there = False
-
-    def new(self) -> Target:
-        """One more file, which has no name so far. Raises FileError."""
-        if not self._there:
-            self._there = True
-            try:
-                os.mkdir(self._folder, 0o700)
-            except (OSError, ValueError) as error:
-                raise FileError(f"{self._name}: cannot create: {_reason(error)}") from error
-        self._files.append(_OneOfMany(os.path.join(self._folder, f"{len(self._files):08}"), self._name))
-        return self._files[-1]
-
-    def place(self, name: str) -> str:
-        """The path that a name stands for. Raises FileError where no file may appear there."""
-        try:
-            plain = stat.S_ISREG(os.stat(name).st_mode)
-        except FileNotFoundError as error:
-            path = _real(name)
-            if not os.path.isdir(os.path.dirname(path)):
-                raise FileError(f"{name}: cannot create: {_reason(error)}") from error
-            return path
-        except (OSError, ValueError) as error:
-            raise FileError(f"{name}: cannot create: {_reason(error)}") from error
-        if not plain:
-            raise FileError(f"{name}: exists already, and is not a plain file")
-        if not self._force:
-            raise FileError(_exists(name))
-        return _real(name)
-
-    def _check_taken(self, path: str, name: str) -> None:
-        """Raises UsageError for a name that another file of the same command has."""
-        if path in self._taken:
-            raise UsageError(f"{name}: that is another file of this command; give it a name of its own")
-        with contextlib.suppress(FileNotFoundError):
-            there = os.stat(path)
-            if (there.st_dev, there.st_ino) in self._appeared:  # where names that differ mean the same file
-                raise UsageError(f"{name}: another part has this name; put {{index}} into the template")
-
-    def commit(self, names: Sequence[str]) -> None:
-        """All are complete: let them appear under these names, in the order of `new`. Raises FileError, and then
-        everything is as it was before."""
-        begun: list[tuple[str, str]] = []
-        try:
-            paths = [self.place(name) for name in names]
-            for file, path, name in zip(self._files, paths, names, strict=True):
-                self._check_taken(path, name)
-                begun.append((file.path, path))
-                try:
-                    self._appear(file.path, path, name)
-                    there = os.stat(path)
-                    self._appeared.add((there.st_dev, there.st_ino))
-                except FileExistsError as error:
-                    raise FileError(_exists(name)) from error
-                except OSError as error:
-                    raise FileError(f"{name}: cannot create: {_reason(error)}") from error
-        except BaseException:
-            for temporary, path in reversed(begun):
-                with contextlib.suppress(OSError):
-                    _take_back(temporary, path)
-            raise
-
-    def _appear(self, temporary: str, path: str, name: str) -> None:
-        """Give a file its name; one that it takes the place of stays in the temporary directory for now."""
-        replaces = self._force and os.path.lexists(path)
-        if os.stat(temporary).st_dev != os.stat(os.path.dirname(path)).st_dev:
-            if replaces:  # which could not be taken back
-                raise OSError(errno.EXDEV, f"it is on another file system than {self._folder}")
-            self._copy(temporary, path, name)
-            os.unlink(temporary)
-        elif not replaces:
-            _name_if_free(temporary, path)
-        else:
-            _keep_permissions(temporary, os.stat(path))
-            try:
-                os.link(path, temporary + _OLD)
-            except OSError as error:
-                if error.errno not in _NO_LINKS:
-                    raise
-                os.rename(path, temporary + _OLD)  # for a moment the name is nobody's
-            os.replace(temporary, path)
-
-    def _copy(self, temporary: str, path: str, name: str) -> None:
-        """To another file system: the template's directories may hold one, or a link lead there."""
-        with (
-            open(temporary, "rb", buffering=0) as file,
-            _PlainFile(path, name, force=self._force, private=False) as place,
-        ):
-            while data := file.read(1 << 18):
-                write_all(place.file, memoryview(data))
-            place.commit()
-
-    def restart(self) -> None:
-        """Forget all files. Raises FileError."""
-        for file in self._files:
-            file.rest()
-            with writing(self._name), contextlib.suppress(FileNotFoundError):
-                os.unlink(file.path)
-        self._files = []
-
-    def abandon(self) -> None:
-        """Nothing temporary remains."""
-        for file in self._files:
-            with contextlib.suppress(FileError):
-                file.rest()
-        self._files = []
-        with contextlib.suppress(OSError):
-            for name in os.listdir(self._folder) if self._there else ():
-                with contextlib.suppress(OSError):
-                    os.unlink(os.path.join(self._folder, name))
-            os.rmdir(self._folder)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.abandon()
-
-
-def _take_back(temporary: str, path: str) -> None:
-    """Undo what `Targets` did to let a file appear, as far as that went."""
-    if os.path.lexists(temporary + _OLD):
-        os.replace(temporary + _OLD, path)
-    elif not os.path.lexists(temporary) or os.path.samefile(temporary, path):
-        os.unlink(path)
 
 
 def open_target(
@@ -526,26 +356,27 @@ def open_target(
     try:
         plain = stat.S_ISREG(os.stat(name).st_mode)
     except FileNotFoundError:
-        return _PlainFile(_real(name), name, force=force, private=private)
+        return PlainFile(real_path(name), name, force=force, private=private)
     except (OSError, ValueError) as error:
-        raise FileError(f"{name}: cannot create: {_reason(error)}") from error
+        raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
     if plain:
         if not force:
-            raise FileError(_exists(name))
-        return _PlainFile(
-            _real(name), name, force=force, private=private
+            raise FileError(exists_already(name))
+        return PlainFile(
+            real_path(name), name, force=force, private=private
         )  # a symbolic link stays, what it points at goes
     try:
         return _streamed(_Stream(io.FileIO(name, "wb"), name, owned=True), whole)
     except OSError as error:
-        raise FileError(f"{name}: cannot write: {_reason(error)}") from error
+        raise FileError(f"{name}: cannot write: {reason_of(error)}") from error
 
 
-def _real(name: str) -> str:
+def real_path(name: str) -> str:
+    """Where a name leads, through links. Raises FileError."""
     try:
         return os.path.realpath(name)
     except OSError as error:  # the working directory is gone
-        raise FileError(f"{name}: cannot create: {_reason(error)}") from error
+        raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
 
 
 def writing(name: str) -> contextlib.AbstractContextManager[None]:
@@ -561,7 +392,7 @@ def _doing(name: str, what: str) -> Iterator[None]:
     except (PcapconvError, MemoryError):
         raise
     except Exception as error:
-        raise FileError(f"{name}: cannot {what}: {_reason(error)}") from error
+        raise FileError(f"{name}: cannot {what}: {reason_of(error)}") from error
 
 
 def write_all(file: Any, view: memoryview) -> None:
@@ -637,9 +468,11 @@ def _standard(stream: Any, name: str, mode: str) -> Any:
     return io.FileIO(descriptor, mode, closefd=False)
 
 
-def _exists(name: str) -> str:
+def exists_already(name: str) -> str:
+    """What is said of a name that is taken."""
     return f"{name}: exists already; --force (force=True) replaces it"
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """What the system says, in lower case."""
     return (getattr(error, "strerror", None) or str(error)).lower()

@@ -1,6 +1,5 @@
 """pcapconv against the second implementation, in every way that a capture can be asked for."""
 
-import io
 import os
 import shutil
 import subprocess
@@ -11,31 +10,10 @@ import expected
 import pytest
 import wire
 from expected import Asked
-from through import Pipe
+from through import Pipe, Sink, converted
 
 import pcapconv
-from pcapconv import PcapconvError, Report
-
-
-class Sink(io.RawIOBase):
-    """A stream that cannot go back."""
-
-    def __init__(self) -> None:
-        self.taken = bytearray()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self.taken += data
-        return len(data)
-
-
-def put_through(capture: bytes, to: str, **options: Any) -> tuple[bytes, Report]:
-    """What is written, and the report."""
-    target = io.BytesIO()
-    report = pcapconv.convert(io.BytesIO(capture), target, to=to, **options)
-    return target.getvalue(), report
+from pcapconv import PcapconvError
 
 
 def agrees(capture: bytes, asked: Asked) -> str:
@@ -53,9 +31,9 @@ def agrees_in_bytes(capture: bytes, to: str, asked: Asked) -> str:
         told = expected.written(capture, to, asked)
     except ValueError:
         with pytest.raises(PcapconvError):
-            put_through(capture, to, **asked.options())
+            converted(capture, to, **asked.options())
         return "refused"
-    out, report = put_through(capture, to, **asked.options())
+    out, report = converted(capture, to, **asked.options())
     assert out == told.capture
     assert report.left_out == told.left_out
     assert report.packets_written == len(told.packets)
@@ -72,9 +50,9 @@ def agrees_in_pcap(capture: bytes, asked: Asked) -> str:
         told, lost = expected.in_pcap(capture, asked)
     except ValueError:
         with pytest.raises(PcapconvError):
-            put_through(capture, "pcap", **asked.options())
+            converted(capture, "pcap", **asked.options())
         return "refused"
-    out, report = put_through(capture, "pcap", **asked.options())
+    out, report = converted(capture, "pcap", **asked.options())
     assert wire.read_pcap_header(out).units == expected.pcap_units(capture)
     assert [(each.ticks, each.original_length, each.data) for each in wire.read_pcap(out)] == told
     assert {kind: report.losses.get(kind, 0) for kind in ("packets-without-time", "time-digits")} == {
@@ -104,7 +82,7 @@ def sound(path: Path) -> bytes:
     """A file's bytes; skips where it is no capture, or a damaged one."""
     capture = path.read_bytes()
     try:
-        _, report = put_through(capture, "pcapng" if expected.is_pcapng(capture) else "pcap")
+        _, report = converted(capture, "pcapng" if expected.is_pcapng(capture) else "pcap")
     except PcapconvError as error:
         pytest.skip(str(error))
     if report.damage:
@@ -127,7 +105,7 @@ def by_editcap(path: Path, folder: Path, *options: str, ranges: tuple[str, ...] 
 
 def same_packets(path: Path, judged: bytes, **options: Any) -> int:
     """pcapconv writes the same packets, to the nanosecond; how many."""
-    out, _ = put_through(path.read_bytes(), "pcap", nanoseconds=True, **options)
+    out, _ = converted(path.read_bytes(), "pcap", nanoseconds=True, **options)
     seen, told = expected.packets(out), expected.packets(judged)
     assert [(each.time, each.original_length, each.data) for each in seen] == [
         (each.time, each.original_length, each.data) for each in told

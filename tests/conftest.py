@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -28,7 +29,7 @@ def _test_what_is_installed() -> None:
 
 _test_what_is_installed()
 
-pytest.register_assert_rewrite("through", "agree")  # their asserts explain themselves as those of the tests do
+pytest.register_assert_rewrite("through", "agree", "splitting")  # asserts that explain themselves
 
 from pcapconv import kernels as choice  # noqa: E402 - only now it is the right one
 from pcapconv.errors import UsageError  # noqa: E402
@@ -85,3 +86,11 @@ def kernels(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
 def write(request: pytest.FixtureRequest) -> In:
     """The builders of `wire`, in each byte order."""
     return In(request.param)
+
+
+@pytest.fixture
+def no_thread_is_left() -> Iterator[None]:
+    """Every thread that a test starts has ended when it has."""
+    before = threading.active_count()
+    yield
+    assert threading.active_count() == before

@@ -14,7 +14,6 @@ from agree import (
     agrees_on_pipes,
     by_editcap,
     needs_editcap,
-    put_through,
     same_packets,
     sound,
 )
@@ -22,7 +21,7 @@ from expected import Asked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made import edits, made_pcap, made_pcapng, selections
-from through import SAMPLES, every_sample
+from through import DAMAGED, SAMPLES, converted, every_sample, stem
 from wire import In
 
 from pcapconv import FormatError, TargetError, UsageError
@@ -30,12 +29,6 @@ from pcapconv import FormatError, TargetError, UsageError
 pytestmark = pytest.mark.usefixtures("kernels")
 
 FOLDER = Path(__file__).parent / "samples"
-DAMAGED = {"undeclared-interface", "version-unknown"}
-
-
-def stem(path: Path) -> str:
-    """A sample's name without its byte order."""
-    return path.stem.removesuffix("-le").removesuffix("-be")
 
 
 def blocks(capture: bytes) -> list[bytes]:
@@ -126,10 +119,10 @@ def test_losses_are_counted_of_the_pcap_records_that_are_written_anew(path: Path
         asked = Asked(packets=[(first, last)], front=1)
         kept = range(first, 1 + min(count, last or count))
         losses = expected.losses_of_pcap(capture, kept)
-        assert put_through(capture, "pcapng", **asked.options())[1].losses == losses
+        assert converted(capture, "pcapng", **asked.options())[1].losses == losses
         indices = {packet.interface for packet in wire.read_pcap(capture)}
         lost = {"interfaces": len(indices)} if len(indices) > 1 else {}
-        assert put_through(capture, "pcap", **asked.options())[1].losses == {**losses, **lost}
+        assert converted(capture, "pcap", **asked.options())[1].losses == {**losses, **lost}
 
 
 # ---------------------------------------------------------------- cutting
@@ -159,7 +152,7 @@ def test_what_is_left_of_a_packet(write: In, options: dict[str, Any], left: byte
     capture = write.section_header() + write.interface(snaplen=0)
     capture += write.enhanced_packet(0, 1, b"abcdefghij", original_length=25)
     for to in ("pcapng", "pcap"):
-        (packet,) = expected.packets(put_through(capture, to, **options)[0])
+        (packet,) = expected.packets(converted(capture, to, **options)[0])
         assert (packet.data, packet.original_length) == (left, 25)
 
 
@@ -168,7 +161,7 @@ def test_packets_that_are_short_enough_stay_as_they_are(write: In) -> None:
     short = short[:-12] + b"\0\0\0\0" + short[-8:]
     long = write.enhanced_packet(0, 2, b"longer", options=write.options((wire.EPB_HASH, b"\2" + bytes(4))))
     capture = write.section_header() + write.interface(snaplen=5) + short + long + short
-    out, report = put_through(capture, "pcapng", snaplen=5)
+    out, report = converted(capture, "pcapng", snaplen=5)
     expect = write.enhanced_packet(0, 2, b"longe", original_length=6)
     assert blocks(out)[2:] == [short, expect, short]
     assert report.left_out == {"packet-hashes": 1}
@@ -178,12 +171,12 @@ def test_packets_that_are_short_enough_stay_as_they_are(write: In) -> None:
 def test_the_snaplen_is_stated(write: In, stated: int, now: int) -> None:
     described = write.interface(snaplen=stated, options=write.options((wire.IF_NAME, b"eth0"), (0x8001, b"local")))
     packet = write.enhanced_packet(0, 1, bytes(10))
-    out, _ = put_through(write.section_header() + described + packet, "pcapng", snaplen=64)
+    out, _ = converted(write.section_header() + described + packet, "pcapng", snaplen=64)
     assert blocks(out)[1] == described[:12] + struct.pack(write.byte_order + "I", now) + described[16:]
-    out, _ = put_through(write.section_header() + described + packet, "pcap", snaplen=64)
+    out, _ = converted(write.section_header() + described + packet, "pcap", snaplen=64)
     assert wire.read_pcap_header(out).snaplen == now
     for to in ("pcap", "pcapng"):
-        out, _ = put_through(write.pcap_header(snaplen=stated) + write.pcap_record(1, 2, bytes(99)), to, snaplen=64)
+        out, _ = converted(write.pcap_header(snaplen=stated) + write.pcap_record(1, 2, bytes(99)), to, snaplen=64)
         told = wire.read_pcap_header(out).snaplen if to == "pcap" else wire.read_interfaces(out)[0].snaplen
         assert told == now
 
@@ -193,19 +186,19 @@ def test_the_snaplen_is_stated(write: In, stated: int, now: int) -> None:
 def test_a_pcap_s_snaplen_stays_when_something_else_is_edited(write: In, stated: int, thiszone: int) -> None:
     """Whether the header loses something else or not."""
     capture = write.pcap_header(snaplen=stated, thiszone=thiszone) + write.pcap_record(1, 2, bytes(99))
-    out, _ = put_through(capture, "pcap", chop=[1])
+    out, _ = converted(capture, "pcap", chop=[1])
     assert out == write.pcap_header(snaplen=stated) + write.pcap_record(1, 2, bytes(98), original_length=99)
 
 
 def test_a_simple_packet_says_its_length_where_it_has_to(write: In) -> None:
     capture = write.section_header() + write.interface(snaplen=20) + write.simple_packet(bytes(20), original_length=99)
-    out, report = put_through(capture, "pcapng", chop=[-4])
+    out, report = converted(capture, "pcapng", chop=[-4])
     assert blocks(out)[2] == write.simple_packet(bytes(16), original_length=99)  # its room says it
     assert report.left_out == {}
-    out, report = put_through(capture, "pcapng", chop=[-3])
+    out, report = converted(capture, "pcapng", chop=[-3])
     assert blocks(out)[2] == write.simple_packet(bytes(17), original_length=17)
     assert report.left_out == {"original-lengths": 1}
-    out, report = put_through(capture, "pcapng", snaplen=17)
+    out, report = converted(capture, "pcapng", snaplen=17)
     assert blocks(out)[1:] == [write.interface(snaplen=17), write.simple_packet(bytes(17), original_length=99)]
     assert report.left_out == {}
 
@@ -219,7 +212,7 @@ def test_a_hash_goes_with_the_bytes_that_it_was_of(write: In) -> None:
     capture += write.enhanced_packet(0, 1, b"abcdef", options=write.options(*hashes))
     capture += write.obsolete_packet(0, 1, b"abcdef", options=both, drops_count=2)
     capture += write.enhanced_packet(0, 1, b"", options=both)
-    out, report = put_through(capture, "pcapng", chop=[1])
+    out, report = converted(capture, "pcapng", chop=[1])
     assert report.left_out == {"packet-hashes": 6}
     dropped = (wire.EPB_DROPCOUNT, write.number(2, 8))
     assert blocks(out)[2:] == [
@@ -228,17 +221,17 @@ def test_a_hash_goes_with_the_bytes_that_it_was_of(write: In) -> None:
         write.enhanced_packet(0, 1, b"bcdef", original_length=6, options=write.options(flags, dropped)),
         blocks(capture)[-1],
     ]
-    assert put_through(capture, "pcapng", shift_time="1s")[1].left_out == {}
+    assert converted(capture, "pcapng", shift_time="1s")[1].left_out == {}
 
 
 def test_an_obsolete_packet_states_its_drops_once(write: In) -> None:
     capture = write.section_header() + write.interface() + write.obsolete_packet(0, 1, b"abcd", drops_count=9)
     every = {"chop": [1], "shift_time": "1s", "packet_comment": ["1:seen"]}
     for options in ({name: every[name] for name in every if name != left} for left in (*every, None)):
-        (packet,) = wire.read_pcapng(put_through(capture, "pcapng", **options)[0])
+        (packet,) = wire.read_pcapng(converted(capture, "pcapng", **options)[0])
         drops = [value for code, value in wire.read_options(packet.options, write.byte_order) if code == 4]
         assert drops == [write.number(9, 8)]
-        losses = put_through(capture, "pcap", **options)[1].losses
+        losses = converted(capture, "pcap", **options)[1].losses
         assert losses == {"packet-options": 1} | ({"comments": 1} if "packet_comment" in options else {})
 
 
@@ -252,7 +245,7 @@ def test_cutting_many_records(write: In, magic: int) -> None:
         data = number.to_bytes(4, "big") * (number % 40)
         capture += write.pcap_record(number, 1, data, extra=extra)
         expect += write.pcap_record(number, 1, data[:64], original_length=len(data))
-    out, report = put_through(capture, "pcap", snaplen=64)
+    out, report = converted(capture, "pcap", snaplen=64)
     assert out == expect
     assert report.losses == ({"record-fields": 9000} if extra else {})
 
@@ -264,7 +257,7 @@ def test_comments_on_some_of_many_records(write: In, magic: int) -> None:
     capture = write.pcap_header(magic) + write.pcap_record(1, 1, bytes(160), extra=extra) * 9000
     numbers = [1, 2, 2900, 5000, 9000]
     asked = Asked(comments=[(number, f"packet {number}") for number in numbers])
-    out, _ = put_through(capture, "pcapng", **asked.options())
+    out, _ = converted(capture, "pcapng", **asked.options())
     flags = [(wire.EPB_FLAGS, write.number(1, 4))] if magic == wire.MODIFIED else []
     for number, packet in enumerate(wire.read_pcapng(out), 1):
         comment = [(wire.OPT_COMMENT, b"packet %d" % number)] if number in numbers else []
@@ -295,7 +288,7 @@ def test_options_of_some_of_many_blocks(write: In) -> None:
     ]
     numbers = [number * 13 % 7 for number in range(14_000)]
     capture = write.section_header() + write.interface(snaplen=0) * 2 + b"".join(kinds[number] for number in numbers)
-    out, report = put_through(capture, "pcapng", snaplen=64)
+    out, report = converted(capture, "pcapng", snaplen=64)
     expect = write.section_header() + write.interface(snaplen=64) * 2 + b"".join(now[number] for number in numbers)
     assert out == expect
     assert report.left_out == {"packet-hashes": 2000, "do-not-copy": 2000}
@@ -322,7 +315,7 @@ def test_times_are_shifted_exactly(write: In, shift: str, seconds: Fraction) -> 
     capture = write.section_header()
     capture += b"".join(write.interface(options=write.options((wire.IF_TSRESOL, byte))) for byte, _ in units)
     capture += b"".join(write.enhanced_packet(place, 7200 * unit + 1, b"x") for place, (_, unit) in enumerate(units))
-    out, _ = put_through(capture, "pcapng", shift_time=shift)
+    out, _ = converted(capture, "pcapng", shift_time=shift)
     assert [packet.ticks for packet in wire.read_pcapng(out)] == [7200 * unit + 1 + seconds * unit for _, unit in units]
     assert blocks(out)[:4] == blocks(capture)[:4]
 
@@ -330,13 +323,13 @@ def test_times_are_shifted_exactly(write: In, shift: str, seconds: Fraction) -> 
 def test_a_shift_by_nothing_is_none(write: In) -> None:
     capture = write.section_header() + write.interface() + write.obsolete_packet(0, 1, b"x")
     for shift in ("0", "+0s", "-0", "0.000"):
-        assert put_through(capture, "pcapng", shift_time=shift)[0] == capture
+        assert converted(capture, "pcapng", shift_time=shift)[0] == capture
 
 
 def test_packets_without_a_time_stay_when_others_are_shifted(write: In) -> None:
     simple = write.simple_packet(b"x")
     capture = write.section_header() + write.interface() + simple + write.enhanced_packet(0, 5, b"y")
-    out, _ = put_through(capture, "pcapng", shift_time="1s")
+    out, _ = converted(capture, "pcapng", shift_time="1s")
     assert blocks(out)[2:] == [simple, write.enhanced_packet(0, 1_000_005, b"y")]
 
 
@@ -364,7 +357,7 @@ def test_a_time_that_would_leave_64_bits_is_refused(write: In, resolution: int, 
     capture = write.section_header() + write.interface() + described
     capture += write.simple_packet(b"fine") + write.enhanced_packet(1, ticks, b"not")
     with pytest.raises(TargetError) as caught:
-        put_through(capture, "pcapng", shift_time=shift)
+        converted(capture, "pcapng", shift_time=shift)
     told = "its time would be before the first or after the last that its interface can count"
     assert str(caught.value) == f"input: packet 2: shifted, {told} (interface 1 of section 0); shift by less"
 
@@ -382,16 +375,16 @@ def test_a_time_that_would_leave_64_bits_is_refused(write: In, resolution: int, 
 def test_a_time_that_just_fits_64_bits(write: In, resolution: int, ticks: int, shift: str, now: int) -> None:
     described = write.interface(options=write.options((wire.IF_TSRESOL, bytes([resolution]))))
     capture = write.section_header() + described + write.enhanced_packet(0, ticks, b"x")
-    assert [packet.ticks for packet in wire.read_pcapng(put_through(capture, "pcapng", shift_time=shift)[0])] == [now]
+    assert [packet.ticks for packet in wire.read_pcapng(converted(capture, "pcapng", shift_time=shift)[0])] == [now]
 
 
 @pytest.mark.parametrize(("seconds", "shift"), [(0, "-1us"), (2**32 - 1, "1s"), (5, "-6s"), (5, "4294967291s")])
 def test_a_time_that_would_leave_pcap_is_refused(write: In, seconds: int, shift: str) -> None:
     capture = write.pcap_header() + write.pcap_record(seconds, 0, b"x")
     with pytest.raises(TargetError, match=r"^input: packet 1: "):
-        put_through(capture, "pcap", shift_time=shift)
+        converted(capture, "pcap", shift_time=shift)
     if seconds == 2**32 - 1:
-        out, _ = put_through(capture, "pcapng", shift_time=shift)
+        out, _ = converted(capture, "pcapng", shift_time=shift)
         assert [packet.ticks for packet in wire.read_pcapng(out)] == [2**32 * 10**6]
 
 
@@ -401,28 +394,28 @@ def test_a_shift_finer_than_an_interface_s_unit_is_refused(write: In) -> None:
     capture = head + write.enhanced_packet(0, 10**7, b"x") + write.enhanced_packet(1, 10**4, b"y")
     for shift in ("0.0005", "-1us", "1.0001s"):
         with pytest.raises(UsageError) as caught:
-            put_through(capture, "pcapng", shift_time=shift)
+            converted(capture, "pcapng", shift_time=shift)
         message = "packet 2: interface 1 of section 0 counts in steps of 1/1000 s; --shift-time by a multiple of that"
         assert str(caught.value) == message
-    assert [packet.ticks for packet in wire.read_pcapng(put_through(capture, "pcapng", shift_time="0.005")[0])] == [
+    assert [packet.ticks for packet in wire.read_pcapng(converted(capture, "pcapng", shift_time="0.005")[0])] == [
         10**7 + 5000,
         10**4 + 5,
     ]
     fine = head + write.enhanced_packet(0, 1, b"x")  # no packet is of the other
-    assert [packet.ticks for packet in wire.read_pcapng(put_through(fine, "pcapng", shift_time="5us")[0])] == [6]
-    assert put_through(capture, "pcapng", shift_time="5us", packets="1")[1].packets_written == 1
+    assert [packet.ticks for packet in wire.read_pcapng(converted(fine, "pcapng", shift_time="5us")[0])] == [6]
+    assert converted(capture, "pcapng", shift_time="5us", packets="1")[1].packets_written == 1
     with pytest.raises(UsageError, match="1/1000000 s"):
-        put_through(write.pcap_header() + write.pcap_record(1, 0, b"x"), "pcap", shift_time="5ns")
+        converted(write.pcap_header() + write.pcap_record(1, 0, b"x"), "pcap", shift_time="5ns")
 
 
 def test_a_time_that_nobody_can_tell_is_not_shifted(write: In) -> None:
     unclear = write.interface(options=write.options((wire.IF_TSRESOL, b"")))
     capture = write.section_header() + unclear + write.interface()
     capture += write.simple_packet(b"x") + write.enhanced_packet(1, 1, b"y")
-    assert put_through(capture, "pcapng", shift_time="1s")[1].packets_written == 2
-    assert put_through(capture, "pcapng", snaplen=1)[1].packets_written == 2
+    assert converted(capture, "pcapng", shift_time="1s")[1].packets_written == 2
+    assert converted(capture, "pcapng", snaplen=1)[1].packets_written == 2
     with pytest.raises(FormatError) as caught:
-        put_through(capture + write.enhanced_packet(0, 1, b"z"), "pcapng", shift_time="1s")
+        converted(capture + write.enhanced_packet(0, 1, b"z"), "pcapng", shift_time="1s")
     message = (
         "input: packet 3: nobody can tell the times of interface 0 of section 0: if_tsresol has 0 bytes instead of 1"
     )
@@ -436,7 +429,7 @@ def test_comments_come_after_those_that_are_there(write: In) -> None:
     before = write.options((wire.OPT_COMMENT, b"first"), (wire.EPB_FLAGS, write.number(1, 4)))
     capture = write.section_header() + write.interface() + write.enhanced_packet(0, 1, b"x", options=before)
     capture += write.enhanced_packet(0, 1, b"y") * 2
-    out, _ = put_through(capture, "pcapng", packet_comment=["1:second", "3:", "1:a: colon"])
+    out, _ = converted(capture, "pcapng", packet_comment=["1:second", "3:", "1:a: colon"])
     flags = (wire.EPB_FLAGS, write.number(1, 4))
     after = [(wire.OPT_COMMENT, b"first"), flags, (wire.OPT_COMMENT, b"second"), (wire.OPT_COMMENT, b"a: colon")]
     assert blocks(out)[2:] == [
@@ -444,33 +437,33 @@ def test_comments_come_after_those_that_are_there(write: In) -> None:
         write.enhanced_packet(0, 1, b"y"),
         write.enhanced_packet(0, 1, b"y", options=write.options((wire.OPT_COMMENT, b""))),
     ]
-    assert put_through(capture, "pcap", packet_comment=["2:text"])[1].losses == {"comments": 2, "packet-options": 1}
+    assert converted(capture, "pcap", packet_comment=["2:text"])[1].losses == {"comments": 2, "packet-options": 1}
 
 
 def test_comments_on_pcap(write: In) -> None:
     capture = write.pcap_header() + write.pcap_record(1, 0, b"x") * 2
-    out, _ = put_through(capture, "pcapng", packet_comment=["2:text"])
+    out, _ = converted(capture, "pcapng", packet_comment=["2:text"])
     assert [packet.options for packet in wire.read_pcapng(out)] == [b"", write.options((wire.OPT_COMMENT, b"text"))]
-    out, report = put_through(capture, "pcap", packet_comment=["2:text"])
+    out, report = converted(capture, "pcap", packet_comment=["2:text"])
     assert out == capture
     assert report.losses == {"comments": 1}
 
 
 def test_comments_are_by_the_input_s_numbers_and_must_find_their_packet(write: In) -> None:
     capture = write.section_header() + write.interface() + write.enhanced_packet(0, 1, b"x") * 9
-    out, _ = put_through(capture, "pcapng", packets="2,5,9", packet_comment=["5:five", "9:nine"])
+    out, _ = converted(capture, "pcapng", packets="2,5,9", packet_comment=["5:five", "9:nine"])
     assert [bool(packet.options) for packet in wire.read_pcapng(out)] == [False, True, True]
     for options in ({"packets": "2,5,9"}, {"packets": "2-3"}, {"last": 1}, {"first": 3}):
         with pytest.raises(UsageError, match=r"^--packet-comment: packet 4 of the input is not among those written"):
-            put_through(capture, "pcapng", packet_comment=["4:four", "5:five"][: 1 + ("5" in str(options))], **options)
+            converted(capture, "pcapng", packet_comment=["4:four", "5:five"][: 1 + ("5" in str(options))], **options)
     with pytest.raises(UsageError, match="packet 10, 99 of the input is not among those written"):
-        put_through(capture, "pcapng", packet_comment=["99:x", "10:y", "1:z"])
+        converted(capture, "pcapng", packet_comment=["99:x", "10:y", "1:z"])
 
 
 def test_a_simple_packet_takes_no_comment(write: In) -> None:
     capture = write.section_header() + write.interface() + write.simple_packet(b"x")
     with pytest.raises(TargetError, match=r"^input: packet 1: a Simple Packet, which has no place for a comment"):
-        put_through(capture, "pcapng", packet_comment=["1:text"])
+        converted(capture, "pcapng", packet_comment=["1:text"])
 
 
 # ---------------------------------------------------------------- editcap, where PEERS.md does not call it wrong

@@ -8,7 +8,7 @@ import pytest
 import wire
 from hypothesis import given
 from hypothesis import strategies as st
-from through import SAMPLES, Pipe, converted, every_sample, identical
+from through import DAMAGED, SAMPLES, Pipe, converted, every_sample, identical, stem
 from wire import BIG, LITTLE, In
 
 import pcapconv
@@ -18,7 +18,6 @@ from pcapconv.formats.window import WINDOW_SIZE
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
-DAMAGED = {"undeclared-interface", "version-unknown"}
 PCAP_REFUSES = {
     "link-types": "4 link types",
     "obsolete": "2 link types",
@@ -42,11 +41,6 @@ PCAP_ALONE: dict[str, dict[str, int]] = {
     "version-543": {"header-fields": 1},
 }
 MOST = 2**32 - 1
-
-
-def stem(path: Path) -> str:
-    """A sample's name without its byte order."""
-    return path.stem.removesuffix("-le").removesuffix("-be")
 
 
 def every(samples: list[Path]) -> pytest.MarkDecorator:

@@ -15,9 +15,8 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 import wire
-from agree import Sink, put_through
 from nonsense import REFUSED, WEB
-from through import Pipe
+from through import Pipe, Sink, converted
 
 import pcapconv
 from pcapconv import FileError, FormatError, PcapconvError, TargetError, UsageError
@@ -53,7 +52,7 @@ def test_nonsense_is_refused_before_a_byte_goes_into_a_pipe(options: dict[str, A
 
 def test_an_option_that_nobody_knows_is_python_s_error() -> None:
     with pytest.raises(TypeError, match="'afetr' is no option"):
-        put_through(WEB.read_bytes(), "pcapng", afetr="+1s")
+        converted(WEB.read_bytes(), "pcapng", afetr="+1s")
 
 
 def test_options_that_say_nothing_change_nothing() -> None:
@@ -65,11 +64,11 @@ def test_options_that_say_nothing_change_nothing() -> None:
         "invert": False,
         "packet_comment": None,
     }
-    assert put_through(WEB.read_bytes(), "pcapng", **nothing)[0] == WEB.read_bytes()
+    assert converted(WEB.read_bytes(), "pcapng", **nothing)[0] == WEB.read_bytes()
 
 
 def test_times_that_only_the_capture_can_put_in_order_may_select_nothing() -> None:
-    out, report = put_through(WEB.read_bytes(), "pcapng", after="+1s", before="2000-01-01")
+    out, report = converted(WEB.read_bytes(), "pcapng", after="+1s", before="2000-01-01")
     assert report.packets_written == 0
     assert wire.read_pcapng(out) == []
 
@@ -83,23 +82,23 @@ def test_the_interfaces_that_there_are_are_named() -> None:
         return wire.section_header() + b"".join(wire.interface(options=each) for each in options)
 
     with pytest.raises(UsageError) as caught:
-        put_through(section(b"eth0", None) + section(b"caf\xe9"), "pcapng", interface=["eth1"])
+        converted(section(b"eth0", None) + section(b"caf\xe9"), "pcapng", interface=["eth1"])
     assert str(caught.value).endswith("; there are 0:0 eth0, 0:1, 1:0 caf\\xe9")
     with pytest.raises(UsageError) as caught:
-        put_through(section(*[None] * 30), "pcapng", interface=["eth1"])
+        converted(section(*[None] * 30), "pcapng", interface=["eth1"])
     assert str(caught.value).endswith(", 0:19 and 10 more")
     with pytest.raises(UsageError) as caught:
-        put_through(wire.section_header(), "pcapng", interface=["eth1"])
+        converted(wire.section_header(), "pcapng", interface=["eth1"])
     assert str(caught.value).endswith("; there are none")
 
 
 def test_interfaces_of_the_modified_pcap_are_known_beforehand() -> None:
     records = [wire.pcap_record(1, 0, bytes([n]), extra=wire.modified_extra(n)) for n in (7, 9, 7)]
     capture = wire.pcap_header(wire.MODIFIED) + b"".join(records)
-    out, _ = put_through(capture, "pcap", interface=["1"])
+    out, _ = converted(capture, "pcap", interface=["1"])
     assert out == wire.pcap_header(wire.MODIFIED) + records[1]
     with pytest.raises(UsageError, match=r"there are 0:0, 0:1$"):
-        put_through(capture, "pcap", interface=["2"])
+        converted(capture, "pcap", interface=["2"])
 
 
 def test_a_pipe_is_read_once_and_kept_while_it_is_surveyed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +114,7 @@ def test_a_pipe_is_read_once_and_kept_while_it_is_surveyed(monkeypatch: pytest.M
     for options in ({"last": 2}, {"interface": ["lo"], "first": 2}):
         target = io.BytesIO()
         pcapconv.convert(cast(BinaryIO, Pipe([capture])), target, to="pcapng", **options)
-        assert target.getvalue() == put_through(capture, "pcapng", **options)[0]
+        assert target.getvalue() == converted(capture, "pcapng", **options)[0]
     assert [file.closed for file in opened] == [True, True]
     pcapconv.convert(cast(BinaryIO, Pipe([capture])), io.BytesIO(), to="pcapng", first=2)
     assert len(opened) == 2  # that needs no survey
@@ -143,7 +142,7 @@ def test_no_room_for_a_pipe_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_no_capture_is_refused_by_the_survey(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"^input: not a pcap or pcapng capture"):
-        put_through(b"no capture at all", "pcapng", last=1)
+        converted(b"no capture at all", "pcapng", last=1)
     with pytest.raises(FormatError, match=r"^input: the file is empty"):
         pcapconv.convert(cast(BinaryIO, Pipe([])), tmp_path / "out.pcapng", interface=["0"])
     assert list(tmp_path.iterdir()) == []
@@ -151,7 +150,7 @@ def test_what_is_no_capture_is_refused_by_the_survey(tmp_path: Path) -> None:
 
 def test_damage_is_reported_once_however_often_it_is_seen() -> None:
     capture = wire.pcap_header() + wire.pcap_record(1, 0, b"whole") * 3 + b"cut"
-    out, report = put_through(capture, "pcap", last=2)
+    out, report = converted(capture, "pcap", last=2)
     assert len(report.damage) == report.damage_total == 1
     assert out == wire.pcap_header() + wire.pcap_record(1, 0, b"whole") * 2
     assert report.packets_read == 3
@@ -201,17 +200,17 @@ def test_the_report_counts_what_was_selected_and_left_out() -> None:
     capture += wire.custom(wire.CUSTOM_DO_NOT_COPY, 1) + wire.simple_packet(b"12345", original_length=9)
     capture += wire.enhanced_packet(0, 10**6, b"123456", options=hashed)
     capture += wire.enhanced_packet(0, 10**7, b"123456", options=hashed)
-    _, report = put_through(capture, "pcapng", after="5", chop=[1])
+    _, report = converted(capture, "pcapng", after="5", chop=[1])
     assert (report.packets_read, report.packets_written) == (3, 1)
     assert report.left_out == {"packets-without-time": 1, "do-not-copy": 1, "packet-hashes": 1}
     assert json.loads(json.dumps(report.as_dict()))["left_out"] == report.left_out
-    _, report = put_through(capture, "pcapng", chop=[1])
+    _, report = converted(capture, "pcapng", chop=[1])
     assert report.left_out == {"do-not-copy": 1, "packet-hashes": 2}
-    _, report = put_through(capture, "pcapng", chop=[-2])
+    _, report = converted(capture, "pcapng", chop=[-2])
     assert report.left_out == {"original-lengths": 1, "do-not-copy": 1, "packet-hashes": 2}
-    _, report = put_through(capture, "pcapng", packets="1-3")
+    _, report = converted(capture, "pcapng", packets="1-3")
     assert report.left_out == {"do-not-copy": 1}
-    _, report = put_through(capture, "pcapng")
+    _, report = converted(capture, "pcapng")
     assert report.left_out == {}
 
 
@@ -219,7 +218,7 @@ def test_a_second_run_for_nanoseconds_counts_anew() -> None:
     capture = wire.section_header() + wire.interface() + wire.custom(wire.CUSTOM_DO_NOT_COPY, 1)
     capture += wire.simple_packet(b"x") + wire.enhanced_packet(0, 10**7, b"abc")
     capture += wire.interface(options=wire.options((wire.IF_TSRESOL, b"\t"))) + wire.enhanced_packet(1, 10**10, b"abc")
-    out, report = put_through(capture, "pcap", after="5", chop=[1])
+    out, report = converted(capture, "pcap", after="5", chop=[1])
     assert [packet.ticks for packet in wire.read_pcap(out)] == [10**10, 10**10]
     assert (report.packets_read, report.packets_written) == (3, 2)
     assert report.left_out == {"packets-without-time": 1, "do-not-copy": 1}
@@ -300,14 +299,14 @@ def test_extracted_key_logs_are_for_their_owner_only(tmp_path: Path) -> None:
 )
 def test_key_logs_are_extracted_whatever_else_is_asked_for(to: str, options: dict[str, Any], tmp_path: Path) -> None:
     place = tmp_path / "keys.log"
-    put_through(LOGS, to, extract_secrets=str(place), **options)
+    converted(LOGS, to, extract_secrets=str(place), **options)
     assert place.read_bytes() == b"one\ntwo\n"
 
 
 def test_a_second_run_extracts_no_key_log_twice(tmp_path: Path) -> None:
     place = tmp_path / "keys.log"
     late = wire.interface(options=wire.options((wire.IF_TSRESOL, b"\t"))) + wire.enhanced_packet(1, 5, b"y")
-    _, report = put_through(LOGS + late, "pcap", extract_secrets=str(place))
+    _, report = converted(LOGS + late, "pcap", extract_secrets=str(place))
     assert report.secrets_extracted == 2
     assert place.read_bytes() == b"one\ntwo\n"
 
@@ -315,8 +314,8 @@ def test_a_second_run_extracts_no_key_log_twice(tmp_path: Path) -> None:
 def test_without_key_logs_there_is_no_file(tmp_path: Path) -> None:
     place, old = tmp_path / "keys.log", tmp_path / "old.log"
     old.write_bytes(b"what was there")
-    assert put_through(WEB.read_bytes(), "pcapng", extract_secrets=str(place))[1].secrets_extracted == 0
-    assert put_through(WEB.read_bytes(), "pcapng", extract_secrets=str(old), force=True)[1].secrets_extracted == 0
+    assert converted(WEB.read_bytes(), "pcapng", extract_secrets=str(place))[1].secrets_extracted == 0
+    assert converted(WEB.read_bytes(), "pcapng", extract_secrets=str(old), force=True)[1].secrets_extracted == 0
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("old.log", b"what was there")]
 
 

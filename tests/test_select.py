@@ -13,20 +13,18 @@ import expected
 import pytest
 import wire
 from agree import (
-    Sink,
     agrees,
     agrees_in_bytes,
     agrees_on_pipes,
     by_editcap,
     needs_editcap,
-    put_through,
     same_packets,
     sound,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made import START, made_pcap, made_pcapng, selections
-from through import SAMPLES, every_sample
+from through import DAMAGED, SAMPLES, Sink, converted, every_sample, stem
 from wire import In
 
 import pcapconv
@@ -35,19 +33,13 @@ from pcapconv import FormatError, TargetError
 pytestmark = pytest.mark.usefixtures("kernels")
 
 FOLDER = Path(__file__).parent / "samples"
-DAMAGED = {"undeclared-interface", "version-unknown"}
 MICROSECONDS = 10**6
 NANOSECONDS = 10**9
 
 
-def stem(path: Path) -> str:
-    """A sample's name without its byte order."""
-    return path.stem.removesuffix("-le").removesuffix("-be")
-
-
 def numbers(capture: bytes, **options: Any) -> list[int]:
     """The numbers, in the input, of the packets that stay; each packet's first byte has to be its number."""
-    out, _ = put_through(capture, "pcapng", **options)
+    out, _ = converted(capture, "pcapng", **options)
     return [packet.data[0] for packet in expected.packets(out)]
 
 
@@ -106,8 +98,8 @@ def test_losses_are_counted_of_the_pcap_records_that_stay(path: Path) -> None:
     found = expected.entries(capture)
     for asked in expected.alone(expected.packets(capture))[::3]:
         kept = [packet.number for packet in expected.chosen(found, asked)[0]]
-        assert put_through(capture, "pcap", **asked.options())[1].losses == {}
-        losses = put_through(capture, "pcapng", **asked.options())[1].losses
+        assert converted(capture, "pcap", **asked.options())[1].losses == {}
+        losses = converted(capture, "pcapng", **asked.options())[1].losses
         assert losses == expected.losses_of_pcap(capture, kept)
 
 
@@ -152,7 +144,7 @@ def test_selecting_from_many_pcap_records(
 ) -> None:
     header, records = write.pcap_header(magic), many_records(write, magic)
     kept = [record for number, record in enumerate(records, 1) if stays(number)]
-    out, report = put_through(header + b"".join(records), "pcap", **options)
+    out, report = converted(header + b"".join(records), "pcap", **options)
     assert out == header + b"".join(kept)
     assert (report.packets_read, report.packets_written, report.losses) == (len(records), len(kept), {})
 
@@ -161,7 +153,7 @@ def test_selecting_from_many_pcap_records(
 def test_selecting_from_many_pcapng_blocks(write: In, options: dict[str, Any], stays: Callable[[int], bool]) -> None:
     header, blocks = write.section_header() + write.interface() * 2, many_blocks(write)
     kept = [block for number, block in enumerate(blocks, 1) if stays(number)]
-    out, report = put_through(header + b"".join(blocks), "pcapng", **options)
+    out, report = converted(header + b"".join(blocks), "pcapng", **options)
     assert out == header + b"".join(kept)
     assert (report.packets_read, report.packets_written) == (len(blocks), len(kept))
 
@@ -170,19 +162,19 @@ def test_selecting_from_many_pcapng_blocks(write: In, options: dict[str, Any], s
 def test_the_last_of_many(write: In, last: int) -> None:
     header, blocks = write.section_header() + write.interface() * 2, many_blocks(write)
     capture = header + b"".join(blocks)
-    assert put_through(capture, "pcapng", last=last)[0] == header + b"".join(blocks[-last:])
-    assert put_through(capture, "pcapng", last=last, invert=True)[0] == header + b"".join(blocks[:-last])
+    assert converted(capture, "pcapng", last=last)[0] == header + b"".join(blocks[-last:])
+    assert converted(capture, "pcapng", last=last, invert=True)[0] == header + b"".join(blocks[:-last])
     odd = [block for number, block in enumerate(blocks, 1) if number % 2]
-    assert put_through(capture, "pcapng", last=last, interface=["1"])[0] == header + b"".join(odd[-last:])
+    assert converted(capture, "pcapng", last=last, interface=["1"])[0] == header + b"".join(odd[-last:])
     both = blocks[-last:][: max(0, 10 - max(0, 8000 - last))]
-    assert put_through(capture, "pcapng", last=last, first=10)[0] == header + b"".join(both)
+    assert converted(capture, "pcapng", last=last, first=10)[0] == header + b"".join(both)
 
 
 def test_a_block_that_is_longer_than_what_was_captured_of_its_packet(write: In) -> None:
     """A Simple Packet's bytes beyond the snaplen are copied, too, be they more than a buffer holds."""
     header, small = write.section_header() + write.interface(snaplen=64), write.enhanced_packet(0, 1, b"x")
     large = write.simple_packet(bytes(2**20))
-    out, _ = put_through(header + small + large + small * 2, "pcapng", drop_packets="3")
+    out, _ = converted(header + small + large + small * 2, "pcapng", drop_packets="3")
     assert out == header + small + large + small
 
 
@@ -191,10 +183,10 @@ def test_a_packet_that_is_larger_than_a_window(write: In, size: int) -> None:
     small, large = write.enhanced_packet(0, 1, b"x"), write.enhanced_packet(0, 2, bytes(size))
     header = write.section_header() + write.interface(snaplen=0)
     capture = header + small + large + small + large + small
-    assert put_through(capture, "pcapng", packets="1-2,4-")[0] == header + small + large + large + small
-    assert put_through(capture, "pcapng", packets="2,5")[0] == header + large + small
+    assert converted(capture, "pcapng", packets="1-2,4-")[0] == header + small + large + large + small
+    assert converted(capture, "pcapng", packets="2,5")[0] == header + large + small
     cut = write.enhanced_packet(0, 2, bytes(size - 1), original_length=size)
-    assert put_through(capture, "pcapng", packets="2,5", snaplen=size - 1)[0] == (
+    assert converted(capture, "pcapng", packets="2,5", snaplen=size - 1)[0] == (
         write.section_header() + write.interface(snaplen=size - 1) + cut + small
     )
 
@@ -270,7 +262,7 @@ def test_relative_times_begin_at_the_first_packet_of_the_file_that_has_one(write
 def test_relative_times_without_a_packet_that_has_one(write: In) -> None:
     capture = write.section_header() + write.interface() + write.simple_packet(b"\0") * 3
     for options in ({"after": "+0s"}, {"before": "+1s"}):
-        out, report = put_through(capture, "pcapng", **options)
+        out, report = converted(capture, "pcapng", **options)
         assert expected.packets(out) == []
         assert report.left_out == {"packets-without-time": 3}
 
@@ -279,11 +271,11 @@ def test_packets_without_a_time_are_left_out_and_counted() -> None:
     capture = wire.section_header() + wire.interface() + wire.simple_packet(b"\0") * 2
     capture += wire.enhanced_packet(0, 1, b"\1") + wire.simple_packet(b"\2")
     assert numbers(capture, after="0") == [1]
-    assert put_through(capture, "pcapng", after="0")[1].left_out == {"packets-without-time": 3}
-    assert put_through(capture, "pcapng", after="0", packets="2-3")[1].left_out == {"packets-without-time": 1}
+    assert converted(capture, "pcapng", after="0")[1].left_out == {"packets-without-time": 3}
+    assert converted(capture, "pcapng", after="0", packets="2-3")[1].left_out == {"packets-without-time": 1}
     assert numbers(capture, after="0", invert=True) == [0, 0, 2]
-    assert put_through(capture, "pcapng", after="0", invert=True)[1].left_out == {}
-    assert put_through(capture, "pcapng", last=2)[1].left_out == {}
+    assert converted(capture, "pcapng", after="0", invert=True)[1].left_out == {}
+    assert converted(capture, "pcapng", last=2)[1].left_out == {}
 
 
 UNCLEAR = (
@@ -300,7 +292,7 @@ NOBODY = "input: packet 2: nobody can tell the times of interface 1 of section 0
 def test_a_time_that_nobody_can_tell_is_refused_where_it_matters() -> None:
     for options in ({"after": "0"}, {"before": "+1s"}, {"after": "0", "invert": True}, {"after": "0", "last": 1}):
         with pytest.raises(FormatError) as caught:
-            put_through(UNCLEAR, "pcapng", **options)
+            converted(UNCLEAR, "pcapng", **options)
         assert str(caught.value) == NOBODY
     assert numbers(UNCLEAR, packets="1-2") == [1, 2]
     assert numbers(UNCLEAR, after="0.000002", interface=["0"]) == [3]
@@ -311,7 +303,7 @@ def test_a_time_that_nobody_can_tell_is_refused_where_it_matters() -> None:
 def test_the_first_packet_s_time_that_nobody_can_tell_is_no_beginning() -> None:
     capture = UNCLEAR.replace(wire.enhanced_packet(0, 1, b"\1"), b"")
     with pytest.raises(FormatError, match=r"^input: packet 1: nobody can tell"):
-        put_through(capture, "pcapng", after="+1s", interface=["0"])
+        converted(capture, "pcapng", after="+1s", interface=["0"])
     assert numbers(capture, after="0", interface=["0"]) == [3]
 
 
@@ -341,7 +333,7 @@ def test_packets_are_counted_from_1_in_the_input_whatever_else_is_between(write:
 
 def test_more_ranges_than_editcap_takes(write: In) -> None:
     capture = write.section_header() + write.interface() + write.enhanced_packet(0, 1, b"x") * 2000
-    _, report = put_through(capture, "pcapng", packets=",".join(map(str, range(1999, 0, -2))))
+    _, report = converted(capture, "pcapng", packets=",".join(map(str, range(1999, 0, -2))))
     assert report.packets_written == 1000
 
 
@@ -411,7 +403,7 @@ def test_nothing_selected_leaves_a_capture_with_its_metadata(write: In) -> None:
     ]
     packet = write.enhanced_packet(0, 1, b"x")
     capture = b"".join(metadata[:2]) + packet + packet.join(metadata[2:])
-    out, report = put_through(capture, "pcapng", packets="9")
+    out, report = converted(capture, "pcapng", packets="9")
     assert out == b"".join(metadata)
     assert (report.packets_read, report.packets_written) == (3, 0)
 
@@ -423,7 +415,7 @@ def test_nothing_selected_leaves_a_capture_with_its_metadata(write: In) -> None:
 def test_a_section_length_that_no_longer_holds_becomes_minus_1(write: In, options: dict[str, Any]) -> None:
     body = write.interface() + write.enhanced_packet(0, 1, b"\1") + write.enhanced_packet(0, 2, b"\2")
     right = write.section_header(section_length=len(body)) + body
-    out, _ = put_through(right, "pcapng", **options)
+    out, _ = converted(right, "pcapng", **options)
     (length,) = struct.unpack_from(write.byte_order + "q", out, 16)
     assert length == (-1 if "packets" in options else len(body))
     sink = Sink()
@@ -434,7 +426,7 @@ def test_a_section_length_that_no_longer_holds_becomes_minus_1(write: In, option
 
 def test_a_section_length_that_was_minus_1_stays(write: In) -> None:
     capture = write.section_header() + write.interface() + write.enhanced_packet(0, 1, b"\1") * 2
-    out, _ = put_through(capture, "pcapng", packets="1")
+    out, _ = converted(capture, "pcapng", packets="1")
     assert out == capture[: -len(write.enhanced_packet(0, 1, b"\1"))]
 
 
@@ -443,21 +435,21 @@ def test_packets_are_counted_on_behind_damage(order: str) -> None:
     capture = (FOLDER / f"undeclared-interface-{order}.pcapng").read_bytes()
     blocks = [block.raw for block in wire.read_blocks(capture)]
     good = [raw for raw in blocks if raw != blocks[3]]
-    out, report = put_through(capture, "pcapng", packets="2")
+    out, report = converted(capture, "pcapng", packets="2")
     assert len(report.damage) == 1
     kept = [raw for raw in good if raw != good[2]]
     assert out[24:] == b"".join(kept)[24:]
     assert [packet.data for packet in wire.read_pcapng(out)] == [packet.data for packet in wire.read_pcapng(capture)][
         1:
     ]
-    assert put_through(capture, "pcapng", last=1)[0] == out
+    assert converted(capture, "pcapng", last=1)[0] == out
 
 
 @pytest.mark.parametrize("order", ["le", "be"])
 def test_sections_that_are_passed_over_have_no_number(order: str) -> None:
     capture = (FOLDER / f"version-unknown-{order}.pcapng").read_bytes()
     every = [packet.data for packet in wire.read_pcapng(capture)]
-    out, report = put_through(capture, "pcapng", interface=["1:0"])
+    out, report = converted(capture, "pcapng", interface=["1:0"])
     assert len(report.damage) == 1
     assert [packet.data for packet in wire.read_pcapng(out)] == every[-1:]
 
@@ -526,7 +518,7 @@ def test_times_of_a_corpus_file_are_editcap_s(corpus_file: Path, tmp_path: Path)
     limits = utc(times[len(times) // 3]), utc(times[2 * len(times) // 3] + 1)
     try:
         judged = by_editcap(corpus_file, tmp_path, "-A", limits[0], "-B", limits[1])
-        put_through(capture, "pcap", nanoseconds=True)
+        converted(capture, "pcap", nanoseconds=True)
     except (subprocess.CalledProcessError, TargetError):
         pytest.skip("it cannot be one pcap file, by editcap or by pcapconv")
     same_packets(corpus_file, judged, after=limits[0], before=limits[1])

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import wire
-from agree import put_through
 from nonsense import REFUSED
+from through import converted
 
 from pcapconv import cli
 
@@ -65,7 +65,7 @@ def test_options_are_the_library_s(
 ) -> None:
     out = tmp_path / "out.pcapng"
     assert call(capfd, "convert", *line.split(), *(["--"] if by_typer else []), WEB, out)[0] == 0
-    assert out.read_bytes() == put_through(WEB.read_bytes(), "pcapng", **options)[0]
+    assert out.read_bytes() == converted(WEB.read_bytes(), "pcapng", **options)[0]
 
 
 @pytest.mark.parametrize("line", ["--last 5 --shift-time 1h", "--interface lo --packets 2-9", "--after +2ms"])
@@ -195,7 +195,7 @@ def test_a_capture_may_replace_itself(tmp_path: Path, capfd: pytest.CaptureFixtu
     place = tmp_path / "web.pcapng"
     place.write_bytes(WEB.read_bytes())
     for line in (["--last", "5"], ["--snaplen", "9"], ["--packets", "1"]):
-        expected = put_through(
+        expected = converted(
             place.read_bytes(), "pcapng", **{line[0][2:]: int(line[1]) if line[0] != "--packets" else line[1]}
         )
         assert call(capfd, "convert", place, place, "--force", *line) == (0, "", "")

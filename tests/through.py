@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -15,6 +15,7 @@ from pcapconv.model import Item
 from pcapconv.output import Output
 from pcapconv.steps import Step
 
+DAMAGED = {"undeclared-interface", "version-unknown"}  # samples, by stem
 SAMPLES = sorted(path for path in (Path(__file__).parent / "samples").iterdir() if path.suffix in (".pcap", ".pcapng"))
 every_sample = pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
 
@@ -38,10 +39,29 @@ class Pipe(io.RawIOBase):
         return count
 
 
-def converted(capture: bytes | BinaryIO, to: str, *, nanoseconds: bool = False) -> tuple[bytes, Report]:
+class Sink(io.RawIOBase):
+    """A stream that cannot go back, and keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.taken = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.taken += data
+        return len(data)
+
+
+def stem(path: Path) -> str:
+    """A sample's name without its byte order."""
+    return path.stem.removesuffix("-le").removesuffix("-be")
+
+
+def converted(capture: bytes | BinaryIO, to: str, **options: Any) -> tuple[bytes, Report]:
     """What was written, and the report."""
     source, target = io.BytesIO(capture) if isinstance(capture, bytes) else capture, io.BytesIO()
-    report = pcapconv.convert(source, target, to=to, nanoseconds=nanoseconds)
+    report = pcapconv.convert(source, target, to=to, **options)
     return target.getvalue(), report
 
 

@@ -9,14 +9,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+Progress = Callable[[int], object] | None  # takes the bytes read so far; None where nothing is to be shown
 
 _PATIENCE = 1.0  # seconds before a bar appears
 
 
 @contextmanager
-def progress_bar(source: str, *, show: bool) -> Iterator[Callable[[int], object] | None]:
-    """A callback that takes the bytes read so far, or None where nothing is to be shown."""
+def progress_bar(source: str, *, show: bool) -> Iterator[Progress]:
+    """What is to be told of the progress."""
     if not show:
         yield None
         return
@@ -31,7 +34,7 @@ class _Bar:
     def __init__(self, source: str) -> None:
         self._source = source
         self._due = time.monotonic() + _PATIENCE
-        self._progress: Progress | None = None
+        self._progress: RichProgress | None = None
         self._task: TaskID | None = None
 
     def update(self, done: int) -> None:
@@ -51,7 +54,7 @@ class _Bar:
             self._progress.stop()
 
 
-def _draw() -> Progress:
+def _draw() -> RichProgress:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 

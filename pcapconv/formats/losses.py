@@ -27,7 +27,6 @@ _BLOCK_KINDS = {
 _KEPT = {layout.IF_TSRESOL: 1, layout.IF_TSOFFSET: 8, layout.IF_FCSLEN: 1}
 
 _FEW = 256  # packets whose options are counted without the kernel, which needs a table of 512 KiB
-_DROPS_AT = 10  # in a Packet Block (obsolete)
 
 
 class PcapLosses:
@@ -84,7 +83,7 @@ class PcapLosses:
                 at = columns.options_at[row]
                 self._add_options(options.Options(buffer[at : at + length], order), "packet-options")
             if columns.record_type[row] == layout.OBSOLETE_PACKET:
-                at = columns.record_at[row] + _DROPS_AT
+                at = columns.record_at[row] + layout.DROPS_AT
                 self.counts["drop-counts"] += buffer[at : at + 2] not in (b"\0\0", b"\xff\xff")
 
     def rest(self) -> None:

@@ -51,6 +51,7 @@ SHORTEST = {
 SECTION_LENGTH_AT = 16  # in the Section Header Block
 SECTION_OPTIONS_AT = 16  # in its body
 INTERFACE_OPTIONS_AT = 8  # in the Interface Description Block's body
+DROPS_AT = 10  # in the Packet Block (obsolete), 16 bits
 UNKNOWN_LENGTH = bytes(8 * [0xFF])
 
 IF_TSRESOL = 9
@@ -60,15 +61,19 @@ IF_TSOFFSET = 14
 
 def option_list(stated: Block) -> options.Options:
     """The options of a names, statistics or secrets block, after what comes before them; none for other blocks."""
-    body, order = memoryview(stated.body), stated.byte_order
-    at = len(body)
+    return options.Options(memoryview(stated.body)[options_at(stated) :], stated.byte_order)
+
+
+def options_at(stated: Block) -> int:
+    """Where they begin in the block's body; at its end where there are none."""
+    at = len(stated.body)
     if stated.type == NAME_RESOLUTION:
-        at = name_records(stated).length  # an unreadable record ends them, and is an unreadable option
-    elif stated.type == INTERFACE_STATISTICS:
-        at = 12
-    elif stated.type == DECRYPTION_SECRETS:
-        at = 8 + (int.from_bytes(body[4:8], order) + 3 & ~3)
-    return options.Options(body[at:], order)
+        return name_records(stated).length  # an unreadable record ends them, and is an unreadable option
+    if stated.type == INTERFACE_STATISTICS:
+        return min(12, at)
+    if stated.type == DECRYPTION_SECRETS:
+        return min(8 + (int.from_bytes(stated.body[4:8], stated.byte_order) + 3 & ~3), at)
+    return at
 
 
 def name_records(stated: Block) -> options.Options:

@@ -26,11 +26,17 @@ from pcapconv.kernels.interpreted import (
     UNREADABLE,
 )
 
+MOST_TICKS = 2**64 - 1
+ALWAYS, NEVER = (0, MOST_TICKS, 1), (1, 0, 0)  # rows of a table for `match`
+
 __all__ = [
+    "ALWAYS",
     "BEFORE_1970",
     "DROPS",
     "FULL",
     "MORE",
+    "MOST_TICKS",
+    "NEVER",
     "OPTION_COUNTS",
     "OTHER",
     "RANGE",

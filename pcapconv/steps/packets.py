@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import options as option_lists
 from pcapconv.errors import FormatError, PcapconvError, TargetError, UsageError
-from pcapconv.kernels import OPTION_COUNTS, SHIFT, choose
+from pcapconv.formats.pcapng_layout import OBSOLETE_PACKET
+from pcapconv.kernels import MOST_TICKS, OPTION_COUNTS, SHIFT, choose
 from pcapconv.model import SIMPLE_PACKET, Interface, Item, PacketBatch, Section
-from pcapconv.steps.rows import OBSOLETE_PACKET, options_of, with_options
+from pcapconv.steps.rows import options_of, with_options
 from pcapconv.steps.strip import as_enhanced
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 HASH = 3  # epb_hash and pack_hash
 
 _MOST = 2**32 - 1
-_MOST_TICKS = 2**64 - 1
 
 
 class PacketEdits(NamedTuple):
@@ -158,7 +158,7 @@ class EditPackets:
                 f"interface {interface.id} of section {interface.section} counts in steps of "
                 f"1/{interface.ticks_per_second} s; --shift-time by a multiple of that",
             )
-        elif abs(exact) > _MOST_TICKS:
+        elif abs(exact) > MOST_TICKS:
             self._not_shifted[interface.id] = TargetError, _beyond(interface)
         else:
             return abs(exact.numerator), int(exact < 0)

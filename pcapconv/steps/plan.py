@@ -21,7 +21,7 @@ from pcapconv.steps.packets import EditPackets, PacketEdits
 from pcapconv.steps.relabel import KEYS, Relabel, encoded, names_interface, place_and_name
 from pcapconv.steps.secrets import ExtractSecrets, InjectSecrets, parse_secrets
 from pcapconv.steps.select import DIRECTIONS, Criteria, Select
-from pcapconv.steps.strip import KINDS, DoNotCopy, Strip
+from pcapconv.steps.strip import DoNotCopy, Strip
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -290,7 +290,4 @@ def _packet_edits(options: StepOptions) -> PacketEdits:
 
 
 def _kinds(texts: Sequence[str]) -> frozenset[str]:
-    kinds = frozenset(kind for text in texts for kind in text.split(","))
-    for kind in sorted(kinds - set(KINDS)):
-        raise UsageError(f"--strip {kind}: the kinds are {', '.join(KINDS)}")
-    return kinds
+    return frozenset(kind for text in texts for kind in text.split(","))

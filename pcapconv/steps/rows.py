@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pcapconv.kernels import choose
 from pcapconv.model import Columns, PacketBatch
 
-OBSOLETE_PACKET = 2
-
 
 def take(batch: PacketBatch, mask: bytearray, into: Columns) -> PacketBatch | None:
     """The rows whose `mask` is 1, as a batch that is valid as long as this one; None for no row at all.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pcapconv import options as option_lists
 from pcapconv import timestamps
 from pcapconv.errors import FormatError
-from pcapconv.kernels import RANGE, choose
+from pcapconv.kernels import ALWAYS, MOST_TICKS, NEVER, RANGE, choose
 from pcapconv.model import SIMPLE_PACKET, ByteOrder, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.steps.relabel import names_interface
 from pcapconv.steps.rows import take
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 FLAGS = 2  # epb_flags and pack_flags
 DIRECTIONS = {"in": 1, "out": 2}
 
-_MOST_TICKS = 2**64 - 1
-_ALWAYS = (0, _MOST_TICKS, 1)
-_NEVER = (1, 0, 0)
 _EXCHANGED = bytes([1, *[0] * 255])
 _ENDLESS = 2**63
 
@@ -121,7 +118,7 @@ class Select:
     def _extend_places(self, interfaces: Sequence[Interface]) -> None:
         for interface in interfaces[len(self._places) // RANGE :]:
             named = any(names_interface(text, interface) for text in self._criteria.interfaces)
-            self._places.extend(_ALWAYS if named else _NEVER)
+            self._places.extend(ALWAYS if named else NEVER)
 
     def _match_options(self, batch: PacketBatch, mask: bytearray) -> None:
         columns, order = batch.columns, batch.section.byte_order
@@ -165,11 +162,11 @@ class Select:
             if interface.time_error:
                 self._unclear.add(interface.id)
             lowest = 0 if after is None else self._ticks(after, interface)
-            highest = _MOST_TICKS if before is None else self._ticks(before, interface) - 1
-            if highest < 0 or lowest > _MOST_TICKS:
-                self._times.extend(_NEVER)
+            highest = MOST_TICKS if before is None else self._ticks(before, interface) - 1
+            if highest < 0 or lowest > MOST_TICKS:
+                self._times.extend(NEVER)
             else:
-                self._times.extend((max(0, lowest), min(highest, _MOST_TICKS), 0))
+                self._times.extend((max(0, lowest), min(highest, MOST_TICKS), 0))
 
     def _ticks(self, moment: Moment, interface: Interface) -> int:
         """The first tick of the interface that is not before the moment."""

@@ -41,7 +41,6 @@ _UNKNOWN = "unknown"
 _BLOCKS_NOT_TO_COPY = {layout.CUSTOM_DO_NOT_COPY: "do-not-copy"}
 _OPTIONS_NOT_TO_COPY = dict.fromkeys((19372, 19373), "do-not-copy")
 
-_DROPS_AT = 10  # in a Packet Block (obsolete)
 _DROPS_NOT_KNOWN = 0xFFFF
 _EPB_DROPCOUNT = 4
 
@@ -137,7 +136,7 @@ class _LeaveOut:
         return interface if stays == interface.options else interface._replace(raw=None, options=stays)
 
     def _block(self, block: Block) -> Block:
-        at = _options_at(block)
+        at = layout.options_at(block)
         stated = block.body[at:]
         if not stated:
             return block
@@ -218,7 +217,7 @@ class Strip(_LeaveOut):
     """
 
     def __init__(self, kinds: Collection[str], left_out: Counter[str]) -> None:
-        for kind in kinds:
+        for kind in sorted(kinds):
             if kind not in KINDS:
                 raise UsageError(f"--strip {kind}: the kinds are {', '.join(KINDS)}")
         super().__init__(
@@ -249,7 +248,7 @@ def as_enhanced(batch: PacketBatch, row: int) -> list[tuple[int, bytes]]:
     if columns.record_type[row] != layout.OBSOLETE_PACKET:
         return []
     columns.record_type[row] = layout.ENHANCED_PACKET
-    at = columns.record_at[row] + _DROPS_AT
+    at = columns.record_at[row] + layout.DROPS_AT
     drops = int.from_bytes(batch.buffer[at : at + 2], order)
     return [] if drops == _DROPS_NOT_KNOWN else [(_EPB_DROPCOUNT, drops.to_bytes(8, order))]
 
@@ -264,18 +263,6 @@ def _known_options(block_type: int) -> Collection[int]:
     from pcapconv.formats.interpret import option_names  # slow to import
 
     return option_names(block_type).keys()
-
-
-def _options_at(block: Block) -> int:
-    """Where the options begin in a block's body, as in `layout.option_list`; at its end where it has none."""
-    at = len(block.body)
-    if block.type == layout.NAME_RESOLUTION:
-        return layout.name_records(block).length
-    if block.type == layout.INTERFACE_STATISTICS:
-        return min(12, at)
-    if block.type == layout.DECRYPTION_SECRETS:
-        return min(8 + (int.from_bytes(block.body[4:8], block.byte_order) + 3 & ~3), at)
-    return at
 
 
 def _entries(block: Block) -> int:

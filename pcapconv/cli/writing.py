@@ -1,20 +1,50 @@
-"""`--report FILE`: what happened, as JSON."""
+"""What the commands that write captures have in common: their files, the progress bar, the report, what is said."""
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import Any
 
-from pcapconv.errors import UsageError
+from pcapconv.cli import DAMAGED
+from pcapconv.cli.messages import say, say_what_happened
+from pcapconv.cli.progress import Progress, progress_bar
+from pcapconv.errors import LossError, UsageError
 from pcapconv.files import STDIO, Target, open_target, write_all, writing
 from pcapconv.report import Report
 
-if TYPE_CHECKING:
-    from pcapconv.steps.plan import StepOptions
+
+def carry_out(
+    work: Callable[[Progress], Report],
+    source: str,
+    target: str,
+    *,
+    closing: Callable[[Report], str],
+    report: str | None,
+    force: bool,
+    quiet: bool,
+    losses: bool,
+) -> int:
+    """Do the work, which is given the progress to tell; say on stderr what was not perfect, write the report, and
+    return the exit status. `target` is for messages; `closing` is the last line on a terminal."""
+    watch = not quiet and sys.stderr is not None and sys.stderr.isatty()
+    with _report_target(report, force=force) as place:
+        try:
+            with progress_bar(source, show=watch) as progress:
+                done = work(progress)
+        except LossError as error:
+            _write_report(place, error.report)
+            raise
+        say_what_happened(done, done.outputs[0] if done.parts is None else target, losses=losses)
+        _write_report(place, done)
+    if watch:
+        say(closing(done))
+    return DAMAGED if done.damage else 0
 
 
-def check_names(report: str | None, options: StepOptions, source: str, target: str | None = None) -> None:
+def check_names(report: str | None, options: Mapping[str, Any], source: str, target: str | None = None) -> None:
     """Raises UsageError where two of a command's files would be the same one. `target` is None for the parts of a
     split, which see to it themselves."""
     secrets = options.get("extract_secrets")
@@ -36,14 +66,14 @@ def _is_one_of(name: str, *places: str) -> bool:
         return name in places
 
 
-def report_target(report: str | None, *, force: bool) -> Target | nullcontext[None]:
+def _report_target(report: str | None, *, force: bool) -> Target | nullcontext[None]:
     """Where it goes, opened before any work is done. Raises FileError."""
     if report is None:
         return nullcontext()
     return open_target(report, force=force, text=True)
 
 
-def write_report(place: Target | None, report: Report) -> None:
+def _write_report(place: Target | None, report: Report) -> None:
     """Write it, if it is asked for. Raises FileError."""
     if place is None:
         return

@@ -1,0 +1,236 @@
+"""Dividing by time, and by interface, link type or section: a part's packets may stand anywhere."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from array import array
+from collections.abc import Callable, Hashable, Iterator
+from typing import TYPE_CHECKING
+
+from pcapconv.division import Splitter, instant_of, rows_of
+from pcapconv.formats import pcapng_layout as layout
+from pcapconv.kernels import ALWAYS, MOST_TICKS, NEVER, RANGE, choose
+from pcapconv.model import SIMPLE_PACKET, Block, Columns, Interface, PacketBatch, Section
+from pcapconv.parts import OpenPart, OpenParts
+from pcapconv.steps.rows import take
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+_WIDEST = 2**20  # rows that a kernel call looks at, at the most
+_TIMELESS = bytes([SIMPLE_PACKET])
+
+
+class Picking(Splitter):
+    """Parts that each batch may hold packets for in any order: for each part a kernel picks the rows."""
+
+    _narrowest = 64  # rows that a kernel call looks at, at the least
+
+    def __init__(self, parts: OpenParts, key_of: Callable[[Interface], Hashable] = lambda _: None) -> None:
+        super().__init__(parts, key_of)
+        self._kernels = choose()
+        self._by_key: dict[Hashable, OpenPart] = {}
+        self._picked = Columns(0)
+        self._width = _WIDEST
+
+    def _pick(self, batch: PacketBatch, columns: Columns, first: int) -> Iterator[tuple[OpenPart, PacketBatch]]:
+        """The rows from `first` on, by what stands in these columns. Where few of many rows are one part's, the next
+        kernel call looks at fewer."""
+        rows, row, last = batch.rows, first, self._current
+        left = bytearray(first) + bytearray(b"\1") * (rows - first)
+        if self._picked.capacity < rows:
+            self._picked = Columns(batch.columns.capacity)
+        while row >= 0:
+            stop = min(rows, row + self._width)
+            part, table = self._for_row(batch, columns, row)
+            some, mask = rows_of(batch, row, stop), left[row:stop]
+            seen = some.columns if columns is batch.columns else columns.copy(row, stop)
+            count = self._kernels.match(seen, stop - row, table, mask)
+            chosen = take(some, mask, self._picked)
+            assert chosen is not None
+            yield part, chosen
+            if stop == rows and mask[-1]:
+                last = part
+            left[row:stop] = _difference(left[row:stop], mask)
+            if count == stop - row:
+                self._width = min(4 * self._width, _WIDEST)
+            elif 16 * count < stop - row:
+                self._width = max(self._narrowest, (stop - row) // 4)
+            row = left.find(1, row)
+        self._current = last
+
+    @abstractmethod
+    def _for_row(self, batch: PacketBatch, columns: Columns, row: int) -> tuple[OpenPart, array[int]]:
+        """The part for a row, and the kernel's table that finds the others like it."""
+
+    def _part(self, key: Hashable) -> OpenPart:
+        """The part for this key. What had to be written before anybody knew of a key is the first one's."""
+        part = self._by_key.get(key)
+        if part is None:
+            first = self._current is not None and self._current.key is None
+            part = self._current if first and self._current is not None else self._parts.new()
+            part.key = key
+            self._by_key[key] = part
+        return part
+
+    def _has_part(self, key: Hashable) -> bool:
+        return key in self._by_key
+
+
+class ByInterval(Picking):
+    """A part for each interval of `length` seconds, from the first packet's time on, or, to `align`, from 1970 on."""
+
+    def __init__(self, parts: OpenParts, length: Fraction, *, align: bool) -> None:
+        super().__init__(parts)
+        self._length = length
+        self._origin: Fraction | None = self._length * 0 if align else None
+        self._table = array("Q")
+        self._table_for = 0, 0, 0  # the interval, the section, and how many interfaces
+
+    def _first(self, batch: PacketBatch) -> OpenPart:
+        if batch.columns.record_type[0] == SIMPLE_PACKET:
+            return self._current or self._parts.new()
+        return self._part(self._number(batch, batch.columns, 0))
+
+    def _divide(self, batch: PacketBatch) -> Iterator[tuple[OpenPart, PacketBatch]]:
+        columns = batch.columns
+        types = columns.record_type[: batch.rows].tobytes()
+        first = len(types) - len(types.lstrip(_TIMELESS))
+        if first:
+            assert self._current is not None
+            yield self._current, rows_of(batch, 0, first)
+        if first < batch.rows:
+            yield from self._pick(batch, _with_times(batch, types, first), first)
+
+    def _for_row(self, batch: PacketBatch, columns: Columns, row: int) -> tuple[OpenPart, array[int]]:
+        number = self._number(batch, columns, row)
+        wanted = number, batch.section.number, len(batch.interfaces)
+        if not self._table or self._table_for != wanted:
+            ranges: dict[tuple[int, int], tuple[int, int, int]] = {}
+            self._table, self._table_for = array("Q"), wanted
+            for interface in batch.interfaces:
+                unit = interface.ticks_per_second, interface.time_offset
+                if unit not in ranges:
+                    ranges[unit] = self._range(number, *unit)
+                self._table.extend(NEVER if interface.time_error else ranges[unit])
+        return self._part(number), self._table
+
+    def _number(self, batch: PacketBatch, columns: Columns, row: int) -> int:
+        """In which interval a row is."""
+        time = instant_of(batch, columns, row)
+        if self._origin is None:
+            self._origin = time
+        return int((time - self._origin) // self._length)
+
+    def _range(self, number: int, per_second: int, offset: int) -> tuple[int, int, int]:
+        """The ticks of an interval, for the kernel."""
+        assert self._origin is not None
+        begin = (self._origin + number * self._length - offset) * per_second
+        end = begin + self._length * per_second
+        lowest, highest = -(-begin // 1), -(-end // 1) - 1
+        if highest < 0 or lowest > MOST_TICKS:
+            return NEVER
+        return max(0, lowest), min(highest, MOST_TICKS), 0
+
+    def _start(self, _part: OpenPart, _rows: PacketBatch) -> Fraction | None:
+        return None
+
+    def _give_name(self, part: OpenPart) -> None:
+        """Only when its interval is known, which packets without a time do not tell."""
+        if part.key is None or part.facts is None or self._origin is None:
+            return
+        assert isinstance(part.key, int)
+        part.facts = part.facts._replace(start=self._origin + part.key * self._length)
+        super()._give_name(part)
+
+
+class ByKind(Picking):
+    """A part for each interface, link type, or section."""
+
+    _narrowest = _WIDEST  # which interfaces come next says nothing about those that follow
+
+    def __init__(self, parts: OpenParts, key_of: Callable[[Interface], Hashable]) -> None:
+        super().__init__(parts, key_of)
+        self._keys: dict[tuple[int, int], Hashable] = {}  # by section and id
+        self._own: dict[Hashable, Interface] = {}  # the first interface of each key
+        self._section_number = -1
+        self._alike: dict[Hashable, list[int]] = {}  # the section's interfaces by key
+        self._table = array("Q")
+        self._chosen: list[int] = []  # those that the table finds
+
+    def _first(self, batch: PacketBatch) -> OpenPart:
+        return self._part(self._key_of(batch.interfaces[batch.columns.interface[0]]))
+
+    def _divide(self, batch: PacketBatch) -> Iterator[tuple[OpenPart, PacketBatch]]:
+        return self._pick(batch, batch.columns, 0)
+
+    def _for_row(self, batch: PacketBatch, columns: Columns, row: int) -> tuple[OpenPart, array[int]]:
+        if batch.section.number != self._section_number:
+            self._section_number = batch.section.number
+            self._alike, self._table, self._chosen = {}, array("Q"), []
+        for interface in batch.interfaces[len(self._table) // RANGE :]:
+            self._alike.setdefault(self._key_of(interface), []).append(interface.id)
+            self._table.extend(NEVER)
+        key = self._key_of(batch.interfaces[columns.interface[row]])
+        self._set(self._chosen, NEVER)
+        self._chosen = self._alike[key]
+        self._set(self._chosen, ALWAYS)
+        return self._part(key), self._table
+
+    def _owner(self, block: Block) -> OpenPart | None:
+        """Statistics go to the part of their interface, if it has one."""
+        if block.type != layout.INTERFACE_STATISTICS or len(block.body) < 4:
+            return None
+        interface = block.section, int.from_bytes(block.body[:4], block.byte_order)
+        return self._by_key.get(self._keys.get(interface))
+
+    def _set(self, interfaces: list[int], entry: tuple[int, int, int]) -> None:
+        for number in interfaces:
+            self._table[number * RANGE : (number + 1) * RANGE] = array("Q", entry)
+
+    def _share(self, item: Interface | Block) -> None:
+        if isinstance(item, Interface):
+            key = self._keys[item.section, item.id] = self._key_of(item)
+            self._own.setdefault(key, item)
+        super()._share(item)
+
+    def _as_seen_by(self, part: OpenPart, item: Section | Interface | Block) -> Section | Interface | Block:
+        """In pcap, another part's interface must not tell what this part's header says of units, lengths and types: it
+        counts as one like the part's own."""
+        if self._parts.format != "pcap" or not isinstance(item, Interface) or part.key in (None, self._key_of(item)):
+            return item
+        own = self._own[part.key]
+        return item._replace(
+            link_type=own.link_type,
+            snaplen=own.snaplen,
+            ticks_per_second=own.ticks_per_second,
+            time_offset=own.time_offset,
+            time_error=own.time_error,
+            fcs_length=own.fcs_length,
+        )
+
+
+KEYS: dict[str, Callable[[Interface], Hashable]] = {
+    "interface": lambda interface: (interface.section, interface.id),
+    "link-type": lambda interface: interface.link_type,
+    "section": lambda interface: interface.section,
+}
+
+
+def _difference(mask: bytearray, without: bytearray) -> bytes:
+    """The rows of one mask that are not in the other."""
+    both = int.from_bytes(mask, "little") ^ int.from_bytes(without, "little")
+    return both.to_bytes(len(mask), "little")
+
+
+def _with_times(batch: PacketBatch, types: bytes, first: int) -> Columns:
+    """Columns in which packets without a time have that of the packet before them; from row `first` on."""
+    row = types.find(_TIMELESS, first)
+    if row < 0:
+        return batch.columns
+    columns = batch.columns.copy(0, batch.rows)
+    while row >= 0:
+        columns.record_type[row] = layout.ENHANCED_PACKET
+        columns.ticks[row], columns.interface[row] = columns.ticks[row - 1], columns.interface[row - 1]
+        row = types.find(_TIMELESS, row + 1)
+    return columns

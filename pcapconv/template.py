@@ -1,0 +1,187 @@
+"""What the parts of a split are called.
+
+Strategy: a template such as `{stem}-{start:%H%M}-{interface}.pcapng` is taken apart once, and refused whole when
+anything in it makes no sense. Names never leave the template's own directories and hold nothing that a shell or a
+terminal would obey: what comes from a capture is made safe, and slashes come from the template alone. Times are UTC,
+and formatted here, so that the same command gives the same names everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from fractions import Fraction
+from string import Formatter
+from typing import NamedTuple
+
+from pcapconv.errors import UsageError
+
+MOST = 100  # bytes of a value in a name
+NO_TIME = "notime"
+
+_FIELDS = "{index}, {start:%Y%m%dT%H%M%S}, {interface}, {link_type}, {section}, {stem}"
+_INDEX = "05"
+_START = "%Y%m%dT%H%M%S"
+_BARE = "%%|%[^%](?:[^%/{}]*%[^%])*|%"  # strftime fields outside braces, as in `tcpdump -w`, with what is between
+_WIDTH = re.compile("0?[1-9]?[0-9]d?")
+
+_EPOCH = datetime(1970, 1, 1)
+_DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+_MONTHS = ["January", "February", "March", "April", "May", "June"]
+_MONTHS += ["July", "August", "September", "October", "November", "December"]
+
+_LETTERS: dict[str, Callable[[datetime], str]] = {
+    "Y": lambda time: f"{time.year:04}",
+    "y": lambda time: f"{time.year % 100:02}",
+    "m": lambda time: f"{time.month:02}",
+    "d": lambda time: f"{time.day:02}",
+    "F": lambda time: f"{time.year:04}-{time.month:02}-{time.day:02}",
+    "j": lambda time: f"{time.timetuple().tm_yday:03}",
+    "H": lambda time: f"{time.hour:02}",
+    "I": lambda time: f"{(time.hour + 11) % 12 + 1:02}",
+    "p": lambda time: "AM" if time.hour < 12 else "PM",
+    "M": lambda time: f"{time.minute:02}",
+    "S": lambda time: f"{time.second:02}",
+    "T": lambda time: f"{time.hour:02}:{time.minute:02}:{time.second:02}",
+    "f": lambda time: f"{time.microsecond:06}",
+    "s": lambda time: str((time - _EPOCH) // timedelta(seconds=1)),
+    "a": lambda time: _DAYS[time.weekday()][:3],
+    "A": lambda time: _DAYS[time.weekday()],
+    "b": lambda time: _MONTHS[time.month - 1][:3],
+    "B": lambda time: _MONTHS[time.month - 1],
+    "Z": lambda _: "UTC",
+    "z": lambda _: "+0000",
+    "%": lambda _: "%",
+}
+
+
+class Facts(NamedTuple):
+    """What a name can say of a part. `number` counts from 1; `start` is in seconds since 1970, None without a time;
+    `interface` and `link_type` are text, of any kind."""
+
+    number: int
+    start: Fraction | None
+    interface: str
+    link_type: str
+    section: int
+
+
+class _Piece(NamedTuple):
+    """`field` is empty for text that stands in the name as it is."""
+
+    field: str
+    text: str
+
+
+class Template:
+    """A template for the names of parts. `directory` is where all of them are, or below. Raises UsageError."""
+
+    def __init__(self, text: str) -> None:
+        if text == "-":
+            raise UsageError("the template is -, which is stdout: parts are files; write part-{index}.pcapng")
+        if not os.path.basename(text):
+            raise UsageError(f"{text!r} names no file; write a template like part-{{index}}.pcapng")
+        self.text = text
+        self._pieces = [piece for piece in _pieces(text) if piece.field or piece.text]
+        if not any(piece.field for piece in self._pieces):
+            name, suffix = os.path.splitext("".join(piece.text for piece in self._pieces))
+            self._pieces = [_Piece("", f"{name}-"), _Piece("index", _INDEX), _Piece("", suffix)]
+        first = self._pieces[0]
+        self.directory = os.path.dirname("" if first.field else first.text) or "."
+
+    @property
+    def needs_start(self) -> bool:
+        """Whether names tell a time."""
+        return any(piece.field == "start" for piece in self._pieces)
+
+    def name(self, facts: Facts, stem: str) -> str:
+        """The part's name; `stem` is that of the capture."""
+        return "".join(_value(piece, facts, stem) for piece in self._pieces)
+
+
+def _pieces(text: str) -> Iterator[_Piece]:
+    try:
+        parsed = list(Formatter().parse(text))
+    except ValueError as error:
+        raise UsageError(f"{text}: {str(error).lower()}; fields are {_FIELDS}, and {{{{ is a brace") from None
+    literal = ""
+    for before, field, form, conversion in parsed:
+        for match in re.finditer(f"{_BARE}|[^%]+", before):
+            words = match.group()
+            if words == "%%":
+                literal += "%"
+            elif words.startswith("%"):
+                yield _Piece("", literal)
+                literal = ""
+                yield _Piece("start", _time_form(text, words))
+            else:
+                literal += words
+        if field is not None:
+            yield _Piece("", literal)
+            literal = ""
+            yield _field(text, field, form or "", conversion)
+    yield _Piece("", literal)
+
+
+def _field(text: str, field: str, form: str, conversion: str | None) -> _Piece:
+    if field == "index" and not conversion and (not form or _WIDTH.fullmatch(form)):
+        return _Piece(field, form or _INDEX)
+    if field == "start" and not conversion:
+        return _Piece(field, _time_form(text, form or _START))
+    if field in ("interface", "link_type", "section", "stem") and not form and not conversion:
+        return _Piece(field, "")
+    shown = field + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
+    raise UsageError(f"{text}: {{{shown}}} is no field of a template; fields are {_FIELDS}")
+
+
+def _time_form(text: str, form: str) -> str:
+    """The form of a time, which holds only letters that are known."""
+    for field in re.findall("%.?", form, re.DOTALL):
+        if field[1:] not in _LETTERS:
+            letters = " ".join(f"%{letter}" for letter in _LETTERS)
+            raise UsageError(f"{text}: {field} is no field of a time; there are {letters}")
+    if "{" in form or "}" in form:
+        raise UsageError(f"{text}: braces within braces; fields are {_FIELDS}")
+    return form
+
+
+def _value(piece: _Piece, facts: Facts, stem: str) -> str:
+    match piece.field:
+        case "":
+            return piece.text
+        case "index":
+            return format(facts.number, piece.text)
+        case "start":
+            return _time(facts.start, piece.text)
+        case "section":
+            return str(facts.section)
+        case "interface":
+            return safe(facts.interface)
+        case "link_type":
+            return safe(facts.link_type)
+        case _:
+            return safe(stem)
+
+
+def _time(start: Fraction | None, form: str) -> str:
+    """A time in UTC; before the year 1 and after 9999, seconds since 1970."""
+    if start is None:
+        return NO_TIME
+    seconds, rest = divmod(start, 1)
+    try:
+        time = _EPOCH + timedelta(seconds=seconds, microseconds=rest * 10**6 // 1)
+    except OverflowError:
+        return safe(str(seconds))
+    shown = re.sub("%(.)", lambda match: _LETTERS[match[1]](time), form)
+    return "_" + shown[1:] if shown.startswith("-") else shown
+
+
+def safe(value: str) -> str:
+    """A value as it may stand anywhere in a file's name: letters, digits, `.`, `_` and `-`, and not empty. A dot or
+    dash at its beginning would hide the file, or look like an option."""
+    marks = "".join(mark if mark.isalnum() or mark in "._-" else "_" for mark in value[:MOST])
+    shown = marks.encode()[:MOST].decode(errors="ignore")
+    bare = shown.lstrip(".-")
+    return "_" * (len(shown) - len(bare)) + bare or "_"

@@ -1,0 +1,40 @@
+"""Captures split by pcapconv: what the tests of splitting ask of it."""
+
+import io
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from wire import In
+
+from pcapconv.report import Report
+from pcapconv.splitter import split
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def parts(capture: bytes, template: str = "x.pcapng", **options: Any) -> list[bytes]:
+    """The parts' bytes, in the report's order."""
+    return split_up(capture, template, **options)[0]
+
+
+def split_up(capture: bytes, template: str = "x.pcapng", **options: Any) -> tuple[list[bytes], Report]:
+    """The parts' bytes, in the report's order, and the report, which agrees with them and with what is there."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = capture if isinstance(capture, io.RawIOBase) else io.BytesIO(capture)
+        report = split(source, os.path.join(folder, template), **options)
+        written = [Path(name).read_bytes() for name in report.outputs]
+        listed = report.parts
+        assert listed is not None
+        assert [part["name"] for part in listed] == report.outputs
+        assert [part["bytes"] for part in listed] == [len(part) for part in written]
+        assert sum(part["packets"] for part in listed) == report.packets_written
+        assert sorted(os.path.basename(name) for name in report.outputs) == sorted(os.listdir(folder))
+    return written, report
+
+
+def micro(write: In, second: float, data: bytes = b"four", interface: int = 0) -> bytes:
+    return write.enhanced_packet(interface, 1_000_000_000_500_000 + round(second * 10**6), data)
