@@ -282,7 +282,8 @@ def test_another_file_system_is_reached_by_copying(folder: Path) -> None:
 
 RUN = """
 import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background has it ignored
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a suite in the background has some ignored
+    signal.signal(number, signal.SIG_DFL)
 from pcapconv.cli import signals
 from pcapconv.errors import PcapconvError
 from pcapconv.splitter import split
