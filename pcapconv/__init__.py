@@ -17,6 +17,7 @@ from pcapconv.model import Block, Damage, Interface, Notice, Packet, PacketBatch
 from pcapconv.report import Report
 
 if TYPE_CHECKING:
+    from pcapconv.batching import batch
     from pcapconv.splitter import split
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Section",
     "TargetError",
     "UsageError",
+    "batch",
     "convert",
     "open",
     "split",
@@ -46,8 +48,12 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> Any:
     """What a plain conversion does without is imported when it is asked for."""
-    if name != "split":
-        raise AttributeError(f"module 'pcapconv' has no attribute {name!r}")
-    from pcapconv.splitter import split
+    if name == "split":
+        from pcapconv.splitter import split
 
-    return split
+        return split
+    if name == "batch":
+        from pcapconv.batching import batch
+
+        return batch
+    raise AttributeError(f"module 'pcapconv' has no attribute {name!r}")

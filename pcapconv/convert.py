@@ -61,25 +61,60 @@ def convert(
     format_name = formats.target_format(name_of(target), to)
     plan = make_plan(options)
     whole = strict or on_loss == "fail"
+    with (
+        open_source(source) as opened,
+        converted(
+            opened,
+            format_name,
+            lambda: open_target(target, force=force, whole=whole),
+            lambda: open_secrets(plan, source, target, force=force),
+            plan=plan,
+            strict=strict,
+            on_loss=on_loss,
+            nanoseconds=nanoseconds,
+            progress=progress,
+        ) as (report, _),
+    ):
+        return report
+
+
+@contextmanager
+def converted(
+    source: Source,
+    format_name: str,
+    open_place: Callable[[], Target],
+    open_keys: Callable[[], Target | None],
+    *,
+    plan: Plan | None,
+    strict: bool,
+    on_loss: OnLoss,
+    nanoseconds: bool = False,
+    progress: Callable[[int], object] | None = None,
+) -> Iterator[tuple[Report, Target]]:
+    """A conversion, complete but for its appearing: that comes when the `with` block ends well. `open_place` and
+    `open_keys` open the output and the file for extracted secrets, when all else is known to make sense. Raises what
+    `convert` raises."""
     with ExitStack() as stack:
-        opened = stack.enter_context(open_source(source))
         if plan is not None and plan.needs_survey:
-            opened = survey(plan, opened, stack)
-        place = stack.enter_context(open_target(target, force=force, whole=whole))
-        if same_file(opened, place):
+            source = survey(plan, source, stack)
+        place = stack.enter_context(open_place())
+        if same_file(source, place):
             raise UsageError(f"{place.name}: input and output are the same open file; give their path instead")
-        secrets = open_secrets(plan, stack, source, target, force=force)
+        secrets = open_keys()
+        if secrets is not None:
+            stack.enter_context(secrets)
 
         def run(nanoseconds: bool) -> Report:
-            return _run(opened, place, format_name, strict, nanoseconds, progress, plan)
+            return _run(source, place, format_name, strict, nanoseconds, progress, plan)
 
-        report = attempt(opened, run, place.restart if place.seekable else None, nanoseconds=nanoseconds)
+        report = attempt(source, run, place.restart if place.seekable else None, nanoseconds=nanoseconds)
         if on_loss == "fail":
-            refuse_losses(report, opened)
-        if plan is not None and plan.write_secrets(secrets, report) and secrets is not None:
+            refuse_losses(report, source)
+        wanted = plan is not None and plan.write_secrets(secrets, report)
+        yield report, place
+        if wanted and secrets is not None:
             secrets.commit()  # first: the capture may take the place of the only one that holds them
         place.commit()
-    return report
 
 
 def check_on_loss(on_loss: str) -> None:
@@ -132,7 +167,7 @@ def survey(plan: Plan, source: Source, stack: ExitStack) -> Source:
     return source
 
 
-def open_secrets(plan: Plan | None, stack: ExitStack, *others: object, force: bool) -> Target | None:
+def open_secrets(plan: Plan | None, *others: object, force: bool) -> Target | None:
     """The file that extracted secrets go to, for its owner only; None where none is asked for. Raises UsageError where
     that is one of the `others`, which are paths or anything else."""
     if plan is None or plan.extract_to is None:
@@ -141,7 +176,7 @@ def open_secrets(plan: Plan | None, stack: ExitStack, *others: object, force: bo
         raise UsageError(
             f"--extract-secrets {plan.extract_to}: that is another file of this command; give it a name of its own"
         )
-    return stack.enter_context(open_target(plan.extract_to, force=force, whole=True, text=True, private=True))
+    return open_target(plan.extract_to, force=force, whole=True, text=True, private=True)
 
 
 def _path(place: object) -> str | None:

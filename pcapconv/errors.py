@@ -21,6 +21,10 @@ class FormatError(PcapconvError):
     """The input's fault: not a capture, or one that cannot be read."""
 
 
+class NotACaptureError(FormatError):
+    """The input is something else."""
+
+
 class DamageError(FormatError):
     """The input is damaged, and `strict` forbids going on."""
 

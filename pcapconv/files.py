@@ -65,7 +65,7 @@ class Source:
         """
         if self.size is not None:
             room = room[: self.size - self.position]
-        with _doing(self.name, "read"):
+        with reading(self.name):
             count = self._read(room)
         if not count and len(room) and self.size is not None:
             raise FileError(f"{self.name}: became shorter while it was read: {self.position} of {self.size} bytes")
@@ -84,7 +84,7 @@ class Source:
     def peek(self, offset: int, count: int) -> bytes:
         """The bytes at an offset from where it was opened, without moving. Only where `seekable`. Raises FileError."""
         assert self._start is not None
-        with _doing(self.name, "read"):
+        with reading(self.name):
             here = self.file.tell()
             self.file.seek(self._start + offset)
             data: bytes = self.file.read(count)
@@ -94,7 +94,7 @@ class Source:
     def rewind(self) -> None:
         """Back to where it was opened."""
         assert self._start is not None
-        with _doing(self.name, "read"):
+        with reading(self.name):
             self.file.seek(self._start)
         self.position = 0
 
@@ -377,6 +377,11 @@ def real_path(name: str) -> str:
         return os.path.realpath(name)
     except OSError as error:  # the working directory is gone
         raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
+
+
+def reading(name: str) -> contextlib.AbstractContextManager[None]:
+    """Turns whatever speaks against reading into a FileError."""
+    return _doing(name, "read")
 
 
 def writing(name: str) -> contextlib.AbstractContextManager[None]:

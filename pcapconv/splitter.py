@@ -87,7 +87,9 @@ def split(
         opened = stack.enter_context(open_source(source))
         if plan.needs_survey:
             opened = survey(plan, opened, stack)
-        secrets = open_secrets(plan, stack, source, force=force)
+        secrets = open_secrets(plan, source, force=force)
+        if secrets is not None:
+            stack.enter_context(secrets)
         taken = [*taken, *([] if plan.extract_to is None else [plan.extract_to])]
         files = stack.enter_context(Targets(names.directory, names.text, force=force, taken=taken))
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pcapconv.cli.options import CONVERT, SPLIT, Option
+from pcapconv.cli.options import BATCH, CONVERT, SPLIT, Option
 from pcapconv.cli.version import version
 
 app = typer.Typer(
@@ -120,6 +120,26 @@ def split_command(
     from pcapconv.cli.split import split
 
     raise typer.Exit(split(source, template, **_given(options)))
+
+
+@app.command("batch", epilog="Example: pcapconv batch captures/ converted/ --to pcapng --jobs 8")
+@_with(BATCH)
+def batch_command(
+    source: Annotated[
+        str, typer.Argument(metavar="SRC", help="A directory, a file, or - for a list of files on stdin; or URLs.")
+    ],
+    target: Annotated[
+        str | None, typer.Argument(metavar="[DST]", help="The directory for the new files, where SRC is mirrored.")
+    ] = None,
+    **options: Any,
+) -> None:
+    """Select from, edit and convert all captures of a tree, in parallel.
+
+    Status 1 means that some files failed, 3 that some were damaged.
+    """
+    from pcapconv.cli.batch import batch
+
+    raise typer.Exit(batch(source, target, **_given(options)))
 
 
 @app.command("info", epilog="Example: pcapconv info capture.pcapng --json")

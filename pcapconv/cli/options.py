@@ -95,8 +95,24 @@ PARTS = (
     Option("by", "text", "One part for each.", choices=("interface", "link-type", "section")),
 )
 
+TREE = (
+    Option("in_place", "flag", "Rewrite each file where it is, and leave DST out."),
+    Option("resume", "flag", "Go on where an earlier run stopped: leave out what is up to date."),
+    Option("include", "texts", "Only these files: '*.pcap', 'lab/**', as in .gitignore. Repeatable.", "GLOB"),
+    Option("exclude", "texts", "Not these files. Repeatable.", "GLOB"),
+    Option("jobs", "number", "How many processes; else as many as there are cores.", "N"),
+    Option("scheduler", "text", "Run on a Dask cluster: tcp://host:8786.", "ADDRESS"),
+    Option("junit", "text", "Write a JUnit report, for CI systems; - for stdout.", "FILE"),
+)
+
 CONVERT = OUTPUT + STEPS
 SPLIT = PARTS + OUTPUT + STEPS
+BATCH = (
+    *TREE,
+    *OUTPUT,
+    *(option for option in STEPS if option.name != "extract_secrets"),
+    Option("extract_secrets", "text", "Write key logs beside each target, under its name with SUFFIX added.", "SUFFIX"),
+)
 
 
 def parse(arguments: Sequence[str], options: Sequence[Option], places: int) -> tuple[list[str], dict[str, Any]] | None:

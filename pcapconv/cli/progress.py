@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
+
+from pcapconv.cli.messages import say
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int], object] | None  # takes the bytes read so far; None where nothing is to be shown
 
 _PATIENCE = 1.0  # seconds before a bar appears
+_SELDOM = 30.0  # seconds between lines where there is no terminal
 
 
 @contextmanager
@@ -59,4 +63,74 @@ def _draw() -> RichProgress:
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+class Tally:
+    """How far a batch is: a bar on a terminal, a line now and then elsewhere; and a table at its end."""
+
+    def __init__(self, *, show: bool) -> None:
+        self._show = show and sys.stderr is not None
+        self._terminal = self._show and sys.stderr.isatty()
+        self._begun = time.monotonic()
+        self._due = self._begun + (_PATIENCE if self._terminal else _SELDOM)
+        self._files = self._size = 0
+        self._progress: RichProgress | None = None
+        self._task: TaskID | None = None
+
+    def begin(self, files: int, size: int) -> None:
+        """So much is to be done."""
+        self._files, self._size = files, size
+
+    def look(self, files: int, read: int, packets: int) -> None:
+        """So many files, bytes and packets are done."""
+        now = time.monotonic()
+        if not self._show or now < self._due:
+            return
+        rate = packets / (now - self._begun)
+        if not self._terminal:
+            self._due = now + _SELDOM
+            say(
+                f"pcapconv: {files:,} of {self._files:,} files, {_mb(read)} of {_mb(self._size)}, {rate:,.0f} packets/s"
+            )
+            return
+        self._due = now + 0.1
+        done = f"{files:,}/{self._files:,} files"
+        if self._progress is None or self._task is None:
+            self._progress = _draw_tally()
+            self._task = self._progress.add_task("", total=self._size or None, done=done, rate="")
+            self._progress.start()
+        self._progress.update(self._task, completed=read, done=done, rate=f"{rate:,.0f} packets/s")
+
+    def show_table(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Names and values."""
+        if not self._show:
+            return
+        wide, wide_value = (max(len(row[place]) for row in rows) for place in (0, 1))
+        for name, value in rows:
+            say(f"{name:{wide}}  {value:>{wide_value}}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+
+def _mb(size: int) -> str:
+    return f"{size / 10**6:,.1f} MB"
+
+
+def _draw_tally() -> RichProgress:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        BarColumn(),
+        TextColumn("{task.fields[done]}"),
+        DownloadColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import Protocol
 
-from pcapconv.errors import FormatError, UsageError
+from pcapconv.errors import FormatError, NotACaptureError, UsageError
 from pcapconv.files import Source
 from pcapconv.formats import pcap_layout, pcapng_layout
 from pcapconv.formats.pcap_reader import PcapReader
@@ -76,19 +76,27 @@ def open_reader(source: Source, window_size: int = WINDOW_SIZE) -> Reader:
     window = Window(source, window_size)
     window.fill(16)
     first = bytes(window.buffer[window.start : min(window.stop, window.start + 16)])
-    if first[:4] in pcap_layout.MAGICS:
+    if recognise(first, source.name) == "pcap":
         return PcapReader(window, first[:4])
+    return PcapngReader(window)
+
+
+def recognise(first: bytes, name: str) -> str:
+    """The format of what begins with these bytes, 16 of them if there are as many; `name` is for messages. Raises
+    NotACaptureError, and FormatError for what was a capture once."""
+    if first[:4] in pcap_layout.MAGICS:
+        return "pcap"
     if first[:4] == pcapng_layout.SECTION_HEADER.to_bytes(4, "big"):
-        return PcapngReader(window)
+        return "pcapng"
     if not first:
-        raise FormatError(f"{source.name}: the file is empty, not a pcap or pcapng capture")
+        raise NotACaptureError(f"{name}: the file is empty, not a pcap or pcapng capture")
     if pcapng_layout.from_text_transfer(first):
         raise FormatError(
-            f"{source.name}: a pcapng capture damaged by a text-mode transfer (FTP or HTTP), which changed its line "
+            f"{name}: a pcapng capture damaged by a text-mode transfer (FTP or HTTP), which changed its line "
             f"ends: it begins with {first[:4].hex(' ')}; transfer it again in binary mode"
         )
     what = next((f": it is {what}" for start, what in _OTHERS if first.startswith(start)), "")
-    raise FormatError(f"{source.name}: not a pcap or pcapng capture, it begins with {first.hex(' ')}{what}")
+    raise NotACaptureError(f"{name}: not a pcap or pcapng capture, it begins with {first.hex(' ')}{what}")
 
 
 def target_format(name: str | None, to: str | None) -> str:
@@ -103,6 +111,11 @@ def target_format(name: str | None, to: str | None) -> str:
         place = "the output" if name is None else name
         raise UsageError(f"{place}: its suffix does not tell the format ({known}); say --to pcap or --to pcapng")
     return _SUFFIXES[suffix]
+
+
+def is_suffix(suffix: str) -> bool:
+    """Whether files of captures have it, as in `.pcap`."""
+    return suffix.lower() in _SUFFIXES
 
 
 def open_writer(name: str, output: Output, *, nanoseconds: bool = False) -> Writer:

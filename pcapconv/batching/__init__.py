@@ -1,0 +1,213 @@
+"""Convert whole trees of captures, in parallel, and go on where a run was stopped: `pcapconv.batch`.
+
+Strategy: files are found and named first (`stores`, `plans`), then handed in chunks to an executor (`executors`), where
+`jobs` converts them; what became of each is a line (`manifest`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any, cast
+
+from pcapconv import formats
+from pcapconv.batching import executors, manifest, plans
+from pcapconv.batching.jobs import Job, Settings, line_of
+from pcapconv.batching.report import BatchReport, Watcher
+from pcapconv.batching.runner import run
+from pcapconv.batching.stores import scheme_of, store_of
+from pcapconv.convert import OnLoss, check_on_loss, make_plan
+from pcapconv.errors import FileError, PcapconvError, UsageError
+from pcapconv.files import read_file, reason_of
+from pcapconv.steps.secrets import parse_secrets
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from pcapconv.steps.plan import StepOptions
+
+
+def batch(
+    source: str | os.PathLike[str] | Iterable[str],
+    target: str | os.PathLike[str] | None = None,
+    *,
+    to: str | None = None,
+    in_place: bool = False,
+    resume: bool = False,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    executor: Executor | None = None,
+    force: bool = False,
+    strict: bool = False,
+    on_loss: OnLoss = "warn",
+    nanoseconds: bool = False,
+    watcher: Watcher | None = None,
+    **options: Unpack[StepOptions],
+) -> BatchReport:
+    """Select from, edit and convert all captures of a tree.
+
+    `source` is a directory, a file, or a list of files; `target` the directory in which the tree is mirrored, with the
+    suffix of the format `to`; without `to`, files keep format and name. Both may be URLs. `in_place` rewrites each
+    file where it is instead. `include` and `exclude` are patterns as in .gitignore. `resume` goes on where an earlier
+    run of the same batch stopped; `force` replaces targets that exist. `strict`, `on_loss`, `nanoseconds` and `options`
+    are as for `convert`, but for `extract_secrets`: the suffix of a file beside each target.
+    Jobs run in `jobs` processes, as many as there are cores by default; on the Dask cluster of `scheduler`; or in an
+    `executor` of the caller's. A file that cannot be converted does not stop the others.
+
+    Returns a `BatchReport`. Raises a `PcapconvError` when the batch as a whole makes no sense or cannot be done.
+    """
+    begun = time.monotonic()
+    check_on_loss(on_loss)
+    if to is not None:
+        formats.target_format(None, to)
+    if [jobs, scheduler, executor].count(None) < 2:
+        raise UsageError("--jobs, --scheduler (and executor=) exclude each other")
+    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 1024):
+        raise UsageError(f"--jobs {jobs}: write a whole number from 1 to 1024")
+    root, home = _roots(source, target, in_place=in_place)
+    settings = _settings(options, to, strict=strict, on_loss=on_loss, nanoseconds=nanoseconds)
+    keep, drop = plans.wanted(include, exclude)
+    report = BatchReport(plans.joined(home, manifest.NAME))
+    local = store_of(home).local
+    known = manifest.read(report.manifest) if resume else {}
+    if root is None:
+        sources = plans.listed(cast("Iterable[str]", source))
+    else:
+        sources = store_of(root).find(root, None if in_place else home, links=not in_place)
+    found = [
+        each
+        for each in sources
+        if each.name != manifest.NAME
+        and (keep is None or keep.match_file(each.name))
+        and not drop.match_file(each.name)
+    ]
+    all_jobs = plans.jobs_for(found, None if in_place else home, to, force=force)
+    lines = [
+        line_of(job, settings.options, "failed" if each.failed else "left_alone", f"{each.place}: {each.reason}")
+        for job, each in zip(all_jobs, found)
+        if each.state is None
+    ]
+    all_jobs = [job for job in all_jobs if job.state is not None]
+    plans.check_conflicts(all_jobs)
+    todo, more = plans.left_to_do(all_jobs, home, settings.options, known, resume=resume)
+    if local:
+        _make_directory(home)
+        settings = settings._replace(manifest=os.path.abspath(report.manifest))
+    log = _Log(report, watcher or Watcher(), None if local else manifest.Kept(report.manifest))
+    log.begin(todo)
+    log.add([*lines, *more])
+    if todo:
+        memory = "memory" in map(scheme_of, (home, todo[0].source))
+        with _workers(jobs, scheduler, executor, memory=memory) as workers, log:
+            for line in run(workers, plans.chunks(todo, workers.several), settings, log.look):
+                log.add([line])
+    else:
+        log.write()
+    report.seconds = round(time.monotonic() - begun, 3)
+    return report
+
+
+class _Log:
+    """Where lines go that come back, and those of files that no job is about."""
+
+    def __init__(self, report: BatchReport, watcher: Watcher, kept: manifest.Kept | None) -> None:
+        self._report = report
+        self._watcher = watcher
+        self._kept = kept
+
+    def begin(self, todo: Sequence[Job]) -> None:
+        """So much is to be done."""
+        self._watcher.begin(len(todo), sum(map(plans.size_of, todo)))
+
+    def add(self, lines: Sequence[dict[str, Any]]) -> None:
+        """Raises FileError."""
+        for line in lines:
+            self._report.damaged_before += line.pop("damaged_before", False)
+            self._report.add(line)
+            self._watcher.line(line)
+        new = [line for line in lines if line["status"] != "up_to_date"]
+        if self._kept is not None:
+            self._kept.add(new)
+        elif new := [line for line in new if line["worker"] is None]:  # jobs add their own
+            manifest.add(self._report.manifest, new)
+
+    def look(self, read: int) -> None:
+        """Let the watcher look."""
+        self._watcher.look(self._report, read)
+
+    def write(self) -> None:
+        """Raises FileError."""
+        if self._kept is not None:
+            self._kept.write()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.write()
+        else:
+            with suppress(PcapconvError):
+                self.write()
+
+
+def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str]:
+    """The tree's root, None for a list, and where the manifest is. Raises UsageError."""
+    root = os.fspath(source) if isinstance(source, str | os.PathLike) else None
+    if in_place:
+        if target is not None:
+            raise UsageError("--in-place rewrites the files where they are; leave DST out")
+        if root is not None and scheme_of(root) is not None:
+            raise UsageError(f"--in-place: {root} is remote, where files cannot be rewritten safely; name a DST")
+        if root is not None and not os.path.isdir(root):
+            return root, os.path.dirname(root) or "."
+        return root, root if root is not None else "."
+    if target is None:
+        raise UsageError("there is no DST; name a directory for the new files, or rewrite them with --in-place")
+    home = os.fspath(target)
+    if root is not None and plans.same_place(root, home):
+        raise UsageError(f"{home}: source and target are the same directory; name another one, or give --in-place")
+    return root, home
+
+
+def _settings(options: StepOptions, to: str | None, *, strict: bool, on_loss: OnLoss, nanoseconds: bool) -> Settings:
+    """Raises UsageError for options that make no sense, and FileError for a key log that cannot be read."""
+    keys = options.get("extract_secrets")
+    if keys is not None and (not keys.startswith(".") or "/" in keys):
+        raise UsageError(
+            f"--extract-secrets {keys}: a batch writes key logs beside its targets; give a suffix, as in .keys"
+        )
+    plan = make_plan(options)
+    said = {name: value for name, value in options.items() if value}
+    said |= {"to": to, "strict": strict, "fail": on_loss == "fail", "nanoseconds": nanoseconds}
+    injected = options.get("inject_secrets") or ()
+    for text in [injected] if isinstance(injected, str) else injected:
+        path = parse_secrets("--inject-secrets", text)[1]
+        said[f"secrets {text}"] = hashlib.sha256(read_file(path)).hexdigest()
+    identity = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+    return Settings(to, plan, strict, on_loss, nanoseconds, keys, None, identity)
+
+
+def _make_directory(home: str) -> None:
+    try:
+        os.makedirs(home, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{home}: cannot create: {reason_of(error)}") from error
+
+
+def _workers(
+    jobs: int | None, scheduler: str | None, executor: Executor | None, *, memory: bool
+) -> AbstractContextManager[executors.Workers]:
+    if executor is not None:
+        return nullcontext(executors.Given(executor, executors.cores()))
+    if scheduler is not None:
+        return executors.dask(scheduler)
+    several = jobs or executors.cores()
+    return executors.threads(several) if memory else executors.processes(several)

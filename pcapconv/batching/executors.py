@@ -1,0 +1,168 @@
+"""What carries jobs out: processes on this machine, threads, or a Dask cluster.
+
+Strategy: jobs only know `concurrent.futures.Executor`. Processes of the batch's own share two things with it: whether
+to stop, and how many bytes were read. They are started afresh, never forked, since this process may have threads.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from typing import Any, Protocol
+
+from pcapconv.batching import jobs
+from pcapconv.errors import FileError, UsageError
+
+_PATIENCE = 1.0  # seconds that processes have to end by themselves
+_CONNECTING = "10s"
+
+
+class Workers(Protocol):
+    """An executor, and what a batch needs to know of it. `several` is how many jobs it does at a time."""
+
+    executor: Executor
+    several: int
+
+    def read(self) -> int:
+        """How many bytes were read so far, as far as that is known."""
+        ...
+
+    def renew(self) -> bool:
+        """Make a broken executor good; whether that was possible."""
+        ...
+
+
+class Given:
+    """An executor that somebody else made."""
+
+    def __init__(self, executor: Executor, several: int) -> None:
+        self.executor = executor
+        self.several = several
+
+    def read(self) -> int:
+        """See `Workers.read`."""
+        return 0
+
+    def renew(self) -> bool:
+        """See `Workers.renew`."""
+        return False
+
+
+class Processes:
+    """Processes on this machine."""
+
+    def __init__(self, several: int) -> None:
+        self.several = several
+        self._context = multiprocessing.get_context("spawn")
+        self._stop = self._context.Event()
+        self._read = self._context.Value("q", 0)
+        self._others = set(multiprocessing.active_children())
+        self.executor = self._new()
+
+    def _new(self) -> Executor:
+        return ProcessPoolExecutor(
+            self.several, mp_context=self._context, initializer=_begin, initargs=(self._stop, self._read)
+        )
+
+    def read(self) -> int:
+        """See `Workers.read`."""
+        return int(self._read.value)
+
+    def renew(self) -> bool:
+        """See `Workers.renew`."""
+        self.executor.shutdown(wait=False)
+        self.executor = self._new()
+        return True
+
+    def end(self) -> None:
+        """Stop what runs: at its next look, or else by force."""
+        self._stop.set()
+        self.executor.shutdown(wait=False, cancel_futures=True)
+        until = time.monotonic() + _PATIENCE
+        mine = set(multiprocessing.active_children()) - self._others
+        for process in mine:
+            process.join(max(0.0, until - time.monotonic()))
+        for process in mine:
+            if process.is_alive():
+                process.terminate()
+
+
+@contextmanager
+def processes(several: int) -> Iterator[Workers]:
+    """That many processes; what they still do is stopped when an exception leaves the `with` block."""
+    workers = Processes(several)
+    try:
+        yield workers
+    except BaseException:
+        workers.end()
+        raise
+    workers.executor.shutdown()
+
+
+@contextmanager
+def threads(several: int) -> Iterator[Workers]:
+    """Threads of this process, for what only this process has, such as `memory://`."""
+    with ThreadPoolExecutor(several) as executor:
+        yield Given(executor, several)
+
+
+@contextmanager
+def dask(address: str) -> Iterator[Workers]:
+    """The workers of a Dask scheduler. Raises UsageError when Dask is not installed, FileError when nobody answers."""
+    try:
+        import distributed
+    except ImportError:
+        raise UsageError(f"--scheduler {address}: needs Dask; install it: pip install 'pcapconv[cluster]'") from None
+    dask: Any = distributed  # which has no types
+    try:
+        client = dask.Client(address, timeout=_CONNECTING, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise FileError(f"--scheduler {address}: cannot connect: {error}") from error
+    with client:
+        executor = client.get_executor(pure=False)
+        try:
+            yield Given(executor, max(1, sum(client.nthreads().values())))
+        except BaseException:
+            executor.shutdown(wait=False)
+            raise
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Shared(jobs.Watch):
+    def __init__(self, stop: Any, read: Any) -> None:
+        self._stop = stop
+        self._read = read
+
+    def stopped(self) -> bool:
+        return bool(self._stop.is_set())
+
+    def read(self, count: int) -> None:
+        with self._read.get_lock():
+            self._read.value += count
+
+
+def _begin(stop: Any, read: Any) -> None:
+    """In a new process: leave signals to the one that started it, and end when that one does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    jobs.watch = _Shared(stop, read)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    threading.Thread(target=_end_with, args=(parent.sentinel, stop.set), daemon=True).start()
+
+
+def _end_with(sentinel: int, stop: Callable[[], None]) -> None:
+    wait([sentinel])
+    stop()
+    time.sleep(_PATIENCE)
+    os._exit(1)

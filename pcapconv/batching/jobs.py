@@ -1,0 +1,233 @@
+"""One file of a batch, from its source to its line in the manifest. Runs in whatever process an executor has.
+
+Strategy: what is said of a file is said before its target appears (see `manifest`), so that a process that is killed
+leaves either nothing or a target with a line. A job may therefore be done again by another process: it finds that line.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from pcapconv import formats
+from pcapconv.batching import manifest
+from pcapconv.batching.local import state_of_open
+from pcapconv.batching.stores import State, store_of
+from pcapconv.convert import OnLoss, converted
+from pcapconv.errors import NotACaptureError, PcapconvError
+from pcapconv.files import Source, Target, reading
+from pcapconv.model import Damage
+from pcapconv.report import Report
+from pcapconv.steps.plan import Plan
+
+_MOST_DAMAGE = 10  # places that a line lists; all are counted
+_ROOM = 2**18
+
+
+class Stopped(BaseException):
+    """Somebody wants the batch to end."""
+
+
+class Settings(NamedTuple):
+    """What all jobs of a batch have in common. `keys` is what the name of a target's extracted secrets ends with,
+    `manifest` where lines are added, None where the batch does that, `options` what identifies all this."""
+
+    to: str | None
+    plan: Plan | None
+    strict: bool
+    on_loss: OnLoss
+    nanoseconds: bool
+    keys: str | None
+    manifest: str | None
+    options: str
+
+
+class Job(NamedTuple):
+    """`source` and `target` are places, `name` and `target_name` what they are called in the tree. `state` is that of
+    the source when the batch began. `force` allows to replace a target that is there."""
+
+    source: str
+    name: str
+    state: State | None
+    target: str
+    target_name: str
+    force: bool
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the target takes the source's place."""
+        return self.source == self.target
+
+
+class Watch:
+    """What a process of the batch's own looks at: whether it is to stop; and what it tells: bytes read."""
+
+    def stopped(self) -> bool:
+        """Whether to stop."""
+        return False
+
+    def read(self, count: int) -> None:
+        """So many more bytes were read."""
+
+
+watch = Watch()  # this process's; replaced where the batch has a line to it
+
+
+def carry_out(settings: Settings, jobs: Sequence[Job]) -> list[dict[str, Any]]:
+    """Do some jobs; returns their lines. Raises Stopped."""
+    return [_line(settings, job) for job in jobs]
+
+
+def line_of(job: Job, options: str, status: str, error: str | None = None) -> dict[str, Any]:
+    """A line with all its fields, of a file that was not converted, or not yet."""
+    size, changed = job.state or State(None, None)
+    return {
+        "source": job.name,
+        "source_size": size,
+        "source_time": changed,
+        "source_sha256": None,
+        "target": job.target_name,
+        "target_size": None,
+        "target_time": None,
+        "target_sha256": None,
+        "status": status,
+        "packets_read": 0,
+        "packets_written": 0,
+        "losses": {},
+        "left_out": {},
+        "damage": [],
+        "damage_total": 0,
+        "seconds": 0,
+        "error": error,
+        "options": options,
+        "worker": None,
+    }
+
+
+def _line(settings: Settings, job: Job) -> dict[str, Any]:
+    begun = time.perf_counter()
+    try:
+        line = _done_before(settings, job) or _convert(settings, job, begun)
+    except NotACaptureError as error:
+        line = line_of(job, settings.options, "failed" if settings.strict else "skipped", str(error))
+    except (PcapconvError, MemoryError, OSError) as error:
+        line = line_of(job, settings.options, "failed", str(error) or "out of memory")
+    if line["status"] not in manifest.DONE:
+        line["seconds"], line["worker"] = _since(begun), _worker()
+        if settings.manifest is not None:
+            with suppress(PcapconvError):  # the line comes back anyway
+                manifest.add(settings.manifest, [line])
+    return line
+
+
+def _done_before(settings: Settings, job: Job) -> dict[str, Any] | None:
+    """The line of a target that another process wrote, before it was lost, and nobody could tell."""
+    if settings.manifest is None:
+        return None
+    store = store_of(job.target)
+    state = store.state(job.target)
+    if state is None or (state == job.state if job.in_place else job.force):
+        return None
+    line = manifest.find(settings.manifest, job.target_name, state)
+    return line if line is not None and line["options"] == settings.options else None
+
+
+def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
+    store = store_of(job.target)
+    with store_of(job.source).open_source(job.source) as source:
+        state = state_of_open(source.file.fileno()) if store_of(job.source).local else job.state
+        with reading(source.name):
+            known = formats.recognise(source.peek(0, 16), source.name)
+        with converted(
+            source,
+            settings.to or known,
+            lambda: store.open_target(job.target, force=job.force),
+            lambda: _open_keys(settings, job),
+            plan=copy.copy(settings.plan),  # which remembers what it saw of a capture
+            strict=settings.strict,
+            on_loss=settings.on_loss,
+            nanoseconds=settings.nanoseconds,
+            progress=_Progress(),
+        ) as (report, place):
+            line = line_of(job._replace(state=state), settings.options, "converted")
+            line |= _told(report)
+            line["source_size"], line["source_sha256"] = _digest_of_source(source)
+            line["target_size"], line["target_sha256"] = _digest_of_target(place)
+            line["target_time"] = state_of_open(place.file.fileno()).time if store.local else None
+            line["seconds"], line["worker"] = _since(begun), _worker()
+            if settings.manifest is not None:
+                manifest.add(settings.manifest, [line])
+    return line
+
+
+def _open_keys(settings: Settings, job: Job) -> Target | None:
+    if settings.keys is None:
+        return None
+    return store_of(job.target).open_target(job.target + settings.keys, force=job.force, private=True)
+
+
+def _told(report: Report) -> dict[str, Any]:
+    return {
+        "status": "damaged" if report.damage else "converted",
+        "packets_read": report.packets_read,
+        "packets_written": report.packets_written,
+        "losses": dict(report.losses),
+        "left_out": dict(report.left_out),
+        "damage": [damage._asdict() for damage in report.damage[:_MOST_DAMAGE]],
+        "damage_total": report.damage_total,
+    }
+
+
+def damage_of(line: dict[str, Any]) -> list[Damage]:
+    """The places that a line lists."""
+    return [Damage(**place) for place in line["damage"]]
+
+
+def _digest_of_source(source: Source) -> tuple[int, str]:
+    source.rewind()
+    return _digest(source.readinto)
+
+
+def _digest_of_target(place: Target) -> tuple[int, str]:
+    with reading(place.name):
+        place.file.seek(place.start)
+        return _digest(place.file.readinto)
+
+
+def _digest(readinto: Callable[[memoryview], int]) -> tuple[int, str]:
+    """How many bytes there are, and their SHA-256."""
+    size, sha256 = 0, hashlib.sha256()
+    with memoryview(bytearray(_ROOM)) as room:
+        while count := readinto(room):
+            size += count
+            sha256.update(room[:count])
+            if watch.stopped():
+                raise Stopped
+    return size, sha256.hexdigest()
+
+
+class _Progress:
+    """Tells what is read while it is read, and ends what is to stop."""
+
+    def __init__(self) -> None:
+        self._told = 0
+
+    def __call__(self, position: int) -> None:
+        if watch.stopped():
+            raise Stopped
+        watch.read(max(0, position - self._told))
+        self._told = max(position, self._told)
+
+
+def _since(begun: float) -> float:
+    return round(time.perf_counter() - begun, 6)
+
+
+def _worker() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"

@@ -1,0 +1,106 @@
+"""The files of this machine, or of a file system that it shares."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+
+from pcapconv.batching.stores import Found, State
+from pcapconv.errors import FileError
+from pcapconv.files import Source, Target, open_source, open_target, reason_of
+
+_OUTSIDE = "a symbolic link that leads out of the tree"
+_DIRECTORY = "a symbolic link to a directory"
+_LINK = "a symbolic link"
+_SPECIAL = "not a plain file"
+
+
+class Local:
+    """Paths."""
+
+    local = True
+
+    def find(self, root: str, without: str | None, *, links: bool) -> Iterator[Found]:
+        """See `Store.find`. Directories behind links are not entered: what they lead to in the tree is found anyway."""
+        try:
+            if not stat.S_ISDIR(os.stat(root).st_mode):
+                yield Found(root, os.path.basename(root), _state(os.stat(root)))
+                return
+            real_root = os.path.realpath(root)
+        except (OSError, ValueError) as error:
+            raise FileError(f"{root}: cannot open: {reason_of(error)}") from error
+        left_out = None if without is None else os.path.realpath(without)
+        waiting = [""]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                with os.scandir(os.path.join(root, folder)) as entries:
+                    there = sorted(entries, key=lambda entry: entry.name)
+            except OSError as error:
+                yield Found(os.path.join(root, folder), folder, None, f"cannot open: {reason_of(error)}", failed=True)
+                continue
+            folders = []
+            for entry in there:
+                name = os.path.join(folder, entry.name)
+                if entry.is_dir(follow_symlinks=False):
+                    if os.path.join(real_root, name) != left_out:
+                        folders.append(name)
+                else:
+                    yield _found(entry, name, real_root, links=links)
+            waiting += reversed(folders)
+
+    def state(self, place: str) -> State | None:
+        """See `Store.state`."""
+        try:
+            there = os.stat(place)
+        except (OSError, ValueError):
+            return None
+        return _state(there) if stat.S_ISREG(there.st_mode) else None
+
+    def open_source(self, place: str) -> Source:
+        """See `Store.open_source`."""
+        return open_source(os.path.join(".", place) if place == "-" else place)
+
+    def open_target(self, place: str, *, force: bool, private: bool = False) -> Target:
+        """See `Store.open_target`."""
+        try:
+            os.makedirs(os.path.dirname(place) or ".", exist_ok=True)
+            if os.path.lexists(place) and not os.path.isfile(place):
+                raise FileError(f"{place}: exists already, and is not a plain file")
+        except OSError as error:
+            raise FileError(f"{place}: cannot create: {reason_of(error)}") from error
+        return open_target(place, force=force, private=private)
+
+
+LOCAL = Local()
+
+
+def state_of_open(file: int) -> State:
+    """What an open file's state is. Raises OSError."""
+    return _state(os.fstat(file))
+
+
+def _state(there: os.stat_result) -> State:
+    return State(there.st_size, there.st_mtime_ns)
+
+
+def _found(entry: os.DirEntry[str], name: str, real_root: str, *, links: bool) -> Found:
+    try:
+        reason = _why_not(entry, real_root, links=links)
+        return Found(entry.path, name, None if reason else _state(entry.stat()), reason)
+    except OSError as error:
+        return Found(entry.path, name, None, f"cannot open: {reason_of(error)}", failed=True)
+
+
+def _why_not(entry: os.DirEntry[str], real_root: str, *, links: bool) -> str:
+    """What speaks against reading a file; nothing for most. Raises OSError."""
+    if entry.is_symlink():
+        path = os.path.realpath(entry.path)
+        if os.path.commonpath([path, real_root]) != real_root:
+            return _OUTSIDE
+        if os.path.isdir(path):
+            return _DIRECTORY
+        if not links:
+            return _LINK
+    return "" if entry.is_file() or not entry.stat() else _SPECIAL

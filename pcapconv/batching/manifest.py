@@ -1,0 +1,127 @@
+"""What a batch has done, a line of JSON for each file: so that the next one can go on where this one stopped.
+
+Strategy: on a file system, whoever converts a file adds its line just before the target appears under its name. The
+line says how large the target is and when it was written, so that a later run can tell: a line with its target is done,
+a line without is not. Object stores cannot be added to: there the batch itself writes the manifest anew, every few
+seconds.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from pcapconv.batching.stores import State, scheme_of, store_of
+from pcapconv.files import writing
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
+NAME = "pcapconv-manifest.jsonl"
+DONE = ("converted", "damaged")  # statuses of lines whose target was written
+
+_PATIENCE = 5.0  # seconds until a manifest that cannot be added to is written anew, and ten times what that took
+
+
+class Done(NamedTuple):
+    """What a line says of a file that was converted: the states of source and target, and with which options."""
+
+    source: str
+    source_state: State
+    target_state: State
+    options: str
+    status: str
+
+
+def add(place: str, lines: Iterable[dict[str, Any]]) -> None:
+    """Add lines to a manifest in a file. Raises FileError."""
+    data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    with writing(place):
+        file = os.open(place, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            if fcntl is not None:
+                fcntl.lockf(file, fcntl.LOCK_EX)
+            size = os.fstat(file).st_size
+            if size and os.pread(file, 1, size - 1) != b"\n":  # a line that a full disk or a crash has cut
+                data = b"\n" + data
+            while data:
+                data = data[os.write(file, data) :]
+        finally:
+            os.close(file)
+
+
+def read(place: str) -> dict[str, list[Done]]:
+    """Target → what was done for it, the last one last; without the lines that say something else. Raises
+    FileError."""
+    known: dict[str, list[Done]] = {}
+    for line in _lines(place):
+        try:
+            told = json.loads(line)
+            if told["status"] in DONE:
+                source_state = State(told["source_size"], told["source_time"])
+                target_state = State(told["target_size"], told["target_time"])
+                done = Done(told["source"], source_state, target_state, told["options"], told["status"])
+                known.setdefault(told["target"], []).append(done)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            continue
+    return known
+
+
+def _lines(place: str) -> Iterator[bytes]:
+    if scheme_of(place) is not None:
+        yield from _remote(place).read(place).splitlines()
+        return
+    store = store_of(place)
+    if store.state(place) is None:
+        return
+    with store.open_source(place) as source:
+        yield from io.BufferedReader(source.file)
+
+
+def find(place: str, target: str, state: State | None) -> dict[str, Any] | None:
+    """The line of the target that is there now, from a manifest in a file; None where it has none. Raises FileError."""
+    found = None
+    for line in _lines(place):
+        try:
+            told = json.loads(line)
+            if told["target"] == target and State(told["target_size"], told["target_time"]) == state:
+                found = told
+        except (ValueError, KeyError, TypeError, RecursionError):
+            continue
+    return found
+
+
+class Kept:
+    """A manifest that is written anew as it grows: that of a store that nothing can be added to."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._store = _remote(place)
+        self._lines = [line + b"\n" for line in _lines(place)]
+        self._due = time.monotonic() + _PATIENCE
+        self._new = False
+
+    def add(self, lines: Iterable[dict[str, Any]]) -> None:
+        """Raises FileError."""
+        self._lines += [json.dumps(line).encode() + b"\n" for line in lines]
+        self._new = True
+        if time.monotonic() >= self._due:
+            self.write()
+
+    def write(self) -> None:
+        """Write what is not yet written. Raises FileError."""
+        if self._new:
+            begun = time.monotonic()
+            self._store.write(self._place, b"".join(self._lines))
+            self._new = False
+            self._due = time.monotonic() + max(_PATIENCE, 10 * (time.monotonic() - begun))
+
+
+def _remote(place: str) -> Any:
+    return store_of(place)

@@ -1,0 +1,199 @@
+"""Which file of a batch becomes which: names, conflicts, and the order in which the work is handed out."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from pcapconv import formats
+from pcapconv.batching.jobs import Job, line_of
+from pcapconv.batching.manifest import Done
+from pcapconv.batching.stores import Found, State, scheme_of, store_of
+from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError
+from pcapconv.files import exists_already
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+_FILES = 32  # of a chunk at most
+_BYTES = 8 * 2**20  # and what they hold, unless it is a single one
+_CHUNKS = 8  # for each worker, at least, so that none waits long for the last one
+
+
+def listed(places: Iterable[str]) -> Iterator[Found]:
+    """The files of a list, each once, under the names that they get in a tree: relative ones stay, others lose their
+    root."""
+    for place in dict.fromkeys(places):
+        scheme = scheme_of(place)
+        if scheme is not None:
+            name = posixpath.normpath(place.partition("://")[2]).lstrip("/")
+        else:
+            name = os.path.normpath(place)
+            if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
+                name = os.path.abspath(name).lstrip("/")
+        if not all(part not in ("", ".", "..") for part in name.split("/")):
+            yield Found(place, name, None, "its name cannot be that of a file", failed=True)
+            continue
+        state = store_of(place).state(place)
+        if state is None:
+            yield Found(place, name, None, "there is no such file", failed=True)
+        else:
+            yield Found(place, name, state)
+
+
+def wanted(include: Sequence[str], exclude: Sequence[str]) -> tuple[GitIgnoreSpec | None, GitIgnoreSpec]:
+    """The patterns, understood: those as in .gitignore. Raises UsageError."""
+    from pathspec import GitIgnoreSpec
+
+    specs = []
+    for option, patterns in (("--include", include), ("--exclude", exclude)):
+        try:
+            specs.append(GitIgnoreSpec.from_lines(patterns))
+        except ValueError as error:
+            raise UsageError(f"{option}: {error}; write one like '*.pcap' or 'lab/**'") from None
+    return (specs[0] if include else None), specs[1]
+
+
+def target_name(name: str, to: str | None) -> str:
+    """What a file is called in the new tree: with the suffix of the format, in the place of another capture's suffix;
+    without a change when each file keeps its format."""
+    if to is None:
+        return name
+    stem, suffix = posixpath.splitext(name)
+    return f"{stem if formats.is_suffix(suffix) else name}.{to}"
+
+
+def joined(root: str, name: str) -> str:
+    """The place of a name below a root."""
+    if scheme_of(root) is not None:
+        return f"{root.rstrip('/')}/{name}"
+    return os.path.join(root, name)
+
+
+def jobs_for(found: Iterable[Found], home: str | None, to: str | None, *, force: bool) -> list[Job]:
+    """A job for each file, below `home`, or in its own place where there is none."""
+    jobs = []
+    for each in found:
+        name = each.name if home is None else target_name(each.name, to)
+        place = each.place if home is None else joined(home, name)
+        jobs.append(Job(each.place, each.name, each.state, place, name, force or home is None))
+    return jobs
+
+
+def left_to_do(
+    jobs: Sequence[Job], home: str, options: str, known: Mapping[str, Sequence[Done]], *, resume: bool
+) -> tuple[list[Job], list[dict[str, Any]]]:
+    """The jobs that are to be done, and the lines of the others: those that are up to date, and those that would
+    replace what is not theirs where only a look beforehand can tell. `known` is what the manifest says."""
+    local = store_of(home).local
+    there = None if local else _all_there(home)
+    left, lines = [], []
+    for job in jobs:
+        if there is not None:
+            state = there.get(job.target_name)
+        else:
+            state = store_of(job.target).state(job.target) if job.target_name in known else None
+        done = next((each for each in reversed(known.get(job.target_name, ())) if _is_target_of(each, state)), None)
+        if done is not None and _up_to_date(done, job, options):
+            lines.append(line_of(job, options, "up_to_date") | {"damaged_before": done.status == "damaged"})
+        elif local:
+            left.append(job._replace(force=True) if done is not None else job)
+        elif state is not None and not (job.force or resume):
+            lines.append(line_of(job, options, "failed", exists_already(job.target)))
+        else:
+            left.append(job._replace(force=True))  # nobody can tell a lost worker's upload from another file
+    return left, lines
+
+
+def _all_there(home: str) -> dict[str, State | None]:
+    try:
+        return {each.name: each.state for each in store_of(home).find(home, None, links=False)}
+    except FileError:  # there is no such place yet
+        return {}
+
+
+def _is_target_of(done: Done, there: State | None) -> bool:
+    """Whether the target that is there is the one that a line is about. Of what lies behind a URL only the size is
+    known beforehand."""
+    if there is None or done.target_state.size != there.size:
+        return False
+    return done.target_state.time in (None, there.time)
+
+
+def _up_to_date(done: Done, job: Job, options: str) -> bool:
+    """Whether a target that is there says what its source says now. In place, the target is the source."""
+    if done.options != options or done.source != job.name:
+        return False
+    return job.in_place or done.source_state == job.state
+
+
+def check_conflicts(jobs: Sequence[Job]) -> None:
+    """Raises UsageError for two captures that would have one target, or for a target that is a source."""
+    by_target: dict[str, list[Job]] = {}
+    for job in jobs:
+        by_target.setdefault(job.target, []).append(job)
+    for target, rivals in by_target.items():
+        captures = rivals if len(rivals) == 1 else [job for job in rivals if _is_capture(job)]
+        if len(captures) > 1:
+            raise UsageError(
+                f"{captures[0].source} and {captures[1].source} would both become {target}; rename one, or leave it "
+                "out with --exclude"
+            )
+    sources = {_real(job.source): job.source for job in jobs}
+    for job in jobs:
+        if not job.in_place and (there := sources.get(_real(job.target))) is not None:
+            raise UsageError(f"{job.target}: that is a source too ({there}); name another directory")
+
+
+def chunks(jobs: Sequence[Job], several: int) -> list[list[Job]]:
+    """The jobs in the order in which they are to be done, large ones first, small ones together."""
+    ordered = sorted(jobs, key=lambda job: -size_of(job))
+    most = max(1, min(_FILES, -(-len(jobs) // (_CHUNKS * several))))
+    made: list[list[Job]] = []
+    size = _BYTES
+    for job in ordered:
+        if size + size_of(job) > _BYTES or len(made[-1]) >= most:
+            made.append([])
+            size = 0
+        made[-1].append(job)
+        size += size_of(job)
+    return made
+
+
+def size_of(job: Job) -> int:
+    """Of its source, in bytes; 0 where the store does not say."""
+    return (job.state and job.state.size) or 0
+
+
+def same_place(one: str, other: str) -> bool:
+    """Whether two places are the same directory."""
+    if scheme_of(one) is not None or scheme_of(other) is not None:
+        return one.rstrip("/") == other.rstrip("/")
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _is_capture(job: Job) -> bool:
+    """Also when nobody can tell."""
+    try:
+        with store_of(job.source).open_source(job.source) as source:
+            formats.recognise(source.peek(0, 16), source.name)
+    except FormatError:
+        return False
+    except PcapconvError:
+        pass
+    return True
+
+
+def _real(place: str) -> str:
+    if scheme_of(place) is not None:
+        return place
+    folder, name = os.path.split(place)
+    return os.path.join(_real_folder(folder), name)
+
+
+@lru_cache(maxsize=1024)
+def _real_folder(folder: str) -> str:
+    return os.path.realpath(folder)

@@ -1,0 +1,62 @@
+"""What a batch did: the numbers, and somebody who may look on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from pcapconv.batching.manifest import DONE
+
+MOST_LISTED = 1000  # files with trouble; all are counted
+
+
+class BatchReport:
+    """What a batch did.
+
+    Files: `converted`, `damaged` (converted, as far as they could be read), `failed`, `up_to_date` (from an earlier
+    run), `skipped` (not captures), `left_alone` (symbolic links and what is no plain file). `damaged_before` says how
+    many of those up to date were damaged. `packets_read`, `packets_written`, `bytes_read`, `bytes_written`, `losses`
+    and `left_out` are sums over the files of this run, `seconds` is how long it took, `manifest` where that is.
+    `trouble` lists the first thousand lines of damaged and failed files.
+    """
+
+    def __init__(self, manifest: str) -> None:
+        self.converted = self.damaged = self.failed = self.up_to_date = self.skipped = self.left_alone = 0
+        self.damaged_before = 0
+        self.packets_read = self.packets_written = self.bytes_read = self.bytes_written = 0
+        self.losses: Counter[str] = Counter()
+        self.left_out: Counter[str] = Counter()
+        self.seconds = 0.0
+        self.manifest = manifest
+        self.trouble: list[dict[str, Any]] = []
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Count what became of a file."""
+        status = line["status"]
+        setattr(self, status, getattr(self, status) + 1)
+        if status in ("damaged", "failed") and len(self.trouble) < MOST_LISTED:
+            self.trouble.append(line)
+        if status in DONE:
+            self.packets_read += line["packets_read"]
+            self.packets_written += line["packets_written"]
+            self.bytes_read += line["source_size"]
+            self.bytes_written += line["target_size"]
+            self.losses.update(line["losses"])
+            self.left_out.update(line["left_out"])
+
+    def as_dict(self) -> dict[str, Any]:
+        """The numbers as plain values, ready for JSON."""
+        return {key: value for key, value in vars(self).items() if key != "trouble"}
+
+
+class Watcher:
+    """Somebody who looks on: each method is called in the caller's thread, and does nothing by itself."""
+
+    def begin(self, files: int, size: int) -> None:
+        """So many files are to be converted, with so many bytes."""
+
+    def line(self, line: dict[str, Any]) -> None:
+        """This became of a file; the fields are those of the manifest."""
+
+    def look(self, report: BatchReport, read: int) -> None:
+        """Now and then: what was done so far, and the bytes read."""

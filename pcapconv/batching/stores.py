@@ -1,0 +1,73 @@
+"""Where a batch's files lie: on this machine, or behind a URL.
+
+A place is a path or a URL, and tells which store has it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+from pcapconv.files import Source, Target
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+
+
+class State(NamedTuple):
+    """What tells whether a file has changed: its size in bytes, None where the store does not say, and when it was
+    changed last: nanoseconds since 1970 on this machine, whatever identifies the contents elsewhere."""
+
+    size: int | None
+    time: int | str | None
+
+
+class Found(NamedTuple):
+    """A file below a tree's root: `name` is relative to it, with `/`. `state` is None for what is not to be read, for
+    which `reason` says why, and `failed` that somebody should know."""
+
+    place: str
+    name: str
+    state: State | None
+    reason: str = ""
+    failed: bool = False
+
+
+class Store(Protocol):
+    """What a batch needs of the place where files lie."""
+
+    local: bool
+
+    def find(self, root: str, without: str | None, *, links: bool) -> Iterator[Found]:
+        """All files at or below a place, in the order of their names. `without` is a place below that is left out.
+        `links` tells whether symbolic links to files are followed. Raises FileError when there is nothing."""
+        ...
+
+    def state(self, place: str) -> State | None:
+        """None where there is no file."""
+        ...
+
+    def open_source(self, place: str) -> Source:
+        """A file to read, which can be rewound. Raises FileError."""
+        ...
+
+    def open_target(self, place: str, *, force: bool, private: bool = False) -> Target:
+        """A file to write, directories included, which can be read back before its `commit`. Raises FileError."""
+        ...
+
+
+def scheme_of(place: str) -> str | None:
+    """`s3` of `s3://lab/raw`; None for a path."""
+    match = _URL.match(place)
+    return match[1].lower() if match else None
+
+
+def store_of(place: str) -> Store:
+    """Raises UsageError for a URL when fsspec, or what it needs for this one, is not installed."""
+    if scheme_of(place) is None:
+        from pcapconv.batching.local import LOCAL
+
+        return LOCAL
+    from pcapconv.batching.remote import Remote
+
+    return Remote(place)

@@ -1,0 +1,150 @@
+"""`pcapconv batch SRC DST`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pcapconv
+from pcapconv.batching.jobs import damage_of
+from pcapconv.batching.report import BatchReport, Watcher
+from pcapconv.cli import DAMAGED
+from pcapconv.cli.messages import complain
+from pcapconv.cli.progress import Tally
+from pcapconv.cli.results import Results
+from pcapconv.errors import FileError, UsageError
+from pcapconv.files import STDIO, open_target
+from pcapconv.report import LEFT_OUT, describe
+
+if TYPE_CHECKING:
+    from pcapconv.convert import OnLoss
+
+FAILED = 1
+_MOST = 20  # files with trouble that are named, before the rest is only counted
+
+
+def batch(
+    source: str,
+    target: str | None,
+    *,
+    on_loss: OnLoss = "warn",
+    report: str | None = None,
+    junit: str | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    debug: bool = False,  # noqa: ARG001 - it is the caller's
+    **options: Any,
+) -> int:
+    """Convert a tree, say on stderr what was not perfect and then what was done, and return the exit status."""
+    if report is not None and report == junit:
+        raise UsageError(f"--report and --junit cannot both be {report}; give each a name of its own")
+    with ExitStack() as stack:
+        places = [
+            None if name is None else stack.enter_context(open_target(name, force=force, text=True))
+            for name in (report, junit)
+        ]
+        results = stack.enter_context(Results()) if any(places) else None
+        with Tally(show=not quiet) as tally:
+            done = pcapconv.batch(
+                _listed() if source == STDIO else source,
+                target,
+                on_loss=on_loss,
+                force=force,
+                watcher=_Watcher(tally, results),
+                **options,
+            )
+        if results is not None and places[0] is not None:
+            results.write_json(places[0], done)
+        if results is not None and places[1] is not None:
+            results.write_junit(places[1], done)
+        for place in places:
+            if place is not None:
+                place.commit()
+    _say_what_happened(done, losses=on_loss == "warn")
+    if not quiet:
+        tally.show_table(_table(done))
+    if done.failed:
+        return FAILED
+    return DAMAGED if done.damaged or done.damaged_before else 0
+
+
+def _listed() -> Iterator[str]:
+    """The names on stdin: one on each line, or as `find -print0` has them. Raises FileError."""
+    if sys.stdin is None:
+        raise FileError("stdin is closed")
+    data = sys.stdin.buffer.read()
+    for name in data.split(b"\0" if b"\0" in data else b"\n"):
+        if name:
+            yield os.fsdecode(name)
+
+
+class _Watcher(Watcher):
+    """Passes on what it sees: to the progress, and to whoever writes a report."""
+
+    def __init__(self, tally: Tally, results: Results | None) -> None:
+        self._tally = tally
+        self._results = results
+        self._named = 0
+
+    def begin(self, files: int, size: int) -> None:
+        self._tally.begin(files, size)
+
+    def line(self, line: dict[str, Any]) -> None:
+        if self._results is not None:
+            self._results.add(line)
+        if line["status"] in ("failed", "damaged"):
+            self._named += 1
+            if self._named <= _MOST:
+                _name_trouble(line)
+
+    def look(self, report: BatchReport, read: int) -> None:
+        files = report.converted + report.damaged + report.failed + report.skipped
+        self._tally.look(files, max(read, report.bytes_read), report.packets_read)
+
+
+def _name_trouble(line: dict[str, Any]) -> None:
+    if line["error"] is not None:
+        complain(line["error"])
+        return
+    places = damage_of(line)
+    more = f", and {line['damage_total'] - 1} more" if line["damage_total"] > 1 else ""
+    complain(f"warning: {line['source']}: {places[0]}{more}")
+
+
+def _say_what_happened(done: BatchReport, *, losses: bool) -> None:
+    trouble = done.failed + done.damaged
+    if trouble > _MOST:
+        complain(f"{trouble - _MOST} more files failed or were damaged; {done.manifest} has them all")
+    if not done.converted + done.damaged + done.failed + done.up_to_date:
+        complain("warning: no capture was found")
+    if done.left_out:
+        complain(f"warning: left out {describe(done.left_out, LEFT_OUT)}")
+    if done.losses and losses:
+        complain(
+            f"warning: pcap cannot hold {describe(done.losses)}; {done.manifest} has the counts of each file, "
+            "--on-loss fail refuses"
+        )
+
+
+def _table(done: BatchReport) -> list[tuple[str, str]]:
+    """What a summary says: names and values."""
+    rows = [
+        ("converted", f"{done.converted:,}"),
+        ("damaged, what could be read is converted", f"{done.damaged:,}"),
+        ("failed", f"{done.failed:,}"),
+        ("up to date", f"{done.up_to_date:,}"),
+        ("not captures", f"{done.skipped:,}"),
+        ("links and special files, left alone", f"{done.left_alone:,}"),
+    ]
+    rows = [row for row in rows if row[1] != "0" or row[0] in ("converted", "failed")]
+    rows += [
+        ("packets read", f"{done.packets_read:,}"),
+        ("packets written", f"{done.packets_written:,}"),
+        ("bytes read", f"{done.bytes_read:,}"),
+        ("bytes written", f"{done.bytes_written:,}"),
+        ("seconds", f"{done.seconds:,.1f}"),
+    ]
+    return rows

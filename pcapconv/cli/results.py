@@ -1,0 +1,82 @@
+"""What became of each file of a batch, written as JSON or for CI systems as JUnit's XML, whatever their number."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from tempfile import TemporaryFile
+from typing import Any, Self
+from xml.etree import ElementTree
+
+from pcapconv.batching.jobs import damage_of
+from pcapconv.batching.report import BatchReport
+from pcapconv.files import Target, write_all, writing
+from pcapconv.text import shown
+
+
+class Results:
+    """The lines of a batch, kept in an unnamed temporary file until all are there."""
+
+    def __init__(self) -> None:
+        with writing("a temporary file"):
+            self._file = TemporaryFile()  # noqa: SIM115 - closed on exit
+
+    def add(self, line: dict[str, Any]) -> None:
+        """One file's. Raises FileError."""
+        with writing("a temporary file"):
+            self._file.write(json.dumps(line).encode() + b"\n")
+
+    def write_json(self, place: Target, report: BatchReport) -> None:
+        """An object with the report's numbers and a list `files`. Raises FileError."""
+        summary = json.dumps(report.as_dict(), indent=2).removesuffix("\n}")
+        _put(place, f'{summary},\n  "files": [')
+        separator = "\n    "
+        for line in self._lines():
+            _put(place, separator + line.decode().rstrip())
+            separator = ",\n    "
+        _put(place, "\n  ]\n}\n")
+
+    def write_junit(self, place: Target, report: BatchReport) -> None:
+        """A test suite with a case for each file: those that failed are errors, damaged ones failures, and what is
+        no capture is skipped. Raises FileError."""
+        tests = sum(1 for _ in self._lines())
+        skipped = report.skipped + report.left_alone
+        _put(
+            place,
+            "<?xml version='1.0' encoding='utf-8'?>\n"
+            f'<testsuite name="pcapconv batch" tests="{tests}" errors="{report.failed}" '
+            f'failures="{report.damaged + report.damaged_before}" skipped="{skipped}" time="{report.seconds:.3f}">\n',
+        )
+        for line in self._lines():
+            _put(place, ElementTree.tostring(_case(json.loads(line)), encoding="unicode") + "\n")
+        _put(place, "</testsuite>\n")
+
+    def _lines(self) -> Iterator[bytes]:
+        self._file.seek(0)
+        yield from self._file
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _case(line: dict[str, Any]) -> ElementTree.Element:
+    case = ElementTree.Element(
+        "testcase", classname="pcapconv.batch", name=shown(line["source"]), time=f"{line['seconds']:.6f}"
+    )
+    status, error = line["status"], shown(line["error"] or "")
+    if status == "failed":
+        ElementTree.SubElement(case, "error", message=error)
+    elif status in ("skipped", "left_alone"):
+        ElementTree.SubElement(case, "skipped", message=error)
+    elif status == "damaged" or line.get("damaged_before"):
+        said = "; ".join(str(place) for place in damage_of(line)) or "damaged, as an earlier run found"
+        ElementTree.SubElement(case, "failure", message=shown(said))
+    return case
+
+
+def _put(place: Target, text: str) -> None:
+    with writing(place.name):
+        write_all(place.file, memoryview(text.encode(errors="backslashreplace")))
