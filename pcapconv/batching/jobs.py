@@ -28,6 +28,7 @@ from pcapconv.steps.plan import Plan
 
 _MOST_DAMAGE = 10  # places that a line lists; all are counted
 _ROOM = 2**18
+_rooms: list[bytearray] = []  # of digests; new memory would cost as much as a small file's digest
 
 
 class Stopped(BaseException):
@@ -203,12 +204,17 @@ def _digest_of_target(place: Target) -> tuple[int, str]:
 def _digest(readinto: Callable[[memoryview], int]) -> tuple[int, str]:
     """How many bytes there are, and their SHA-256."""
     size, sha256 = 0, hashlib.sha256()
-    with memoryview(bytearray(_ROOM)) as room:
+    try:
+        buffer = _rooms.pop()
+    except IndexError:
+        buffer = bytearray(_ROOM)
+    with memoryview(buffer) as room:
         while count := readinto(room):
             size += count
             sha256.update(room[:count])
             if watch.stopped():
                 raise Stopped
+    _rooms.append(buffer)
     return size, sha256.hexdigest()
 
 

@@ -65,7 +65,9 @@ class Local:
     def open_target(self, place: str, *, force: bool, private: bool = False) -> Target:
         """See `Store.open_target`."""
         try:
-            os.makedirs(os.path.dirname(place) or ".", exist_ok=True)
+            folder = os.path.dirname(place) or "."
+            if not os.path.isdir(folder):
+                os.makedirs(folder, exist_ok=True)
             if os.path.lexists(place) and not os.path.isfile(place):
                 raise FileError(f"{place}: exists already, and is not a plain file")
         except OSError as error:
