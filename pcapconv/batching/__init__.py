@@ -90,13 +90,13 @@ def batch(
     ]
     all_jobs = plans.jobs_for(found, None if in_place else home, to, force=force)
     lines = [
-        line_of(job, settings.options, "failed" if each.failed else "left_alone", f"{each.place}: {each.reason}")
+        line_of(job, settings, "failed" if each.failed else "left_alone", f"{each.place}: {each.reason}")
         for job, each in zip(all_jobs, found)
         if each.state is None
     ]
     all_jobs = [job for job in all_jobs if job.state is not None]
     plans.check_conflicts(all_jobs)
-    todo, more = plans.left_to_do(all_jobs, home, settings.options, known, resume=resume)
+    todo, more = plans.left_to_do(all_jobs, home, settings, known, resume=resume)
     if local:
         _make_directory(home)
         settings = settings._replace(manifest=os.path.abspath(report.manifest))
@@ -192,7 +192,7 @@ def _settings(options: StepOptions, to: str | None, *, strict: bool, on_loss: On
         path = parse_secrets("--inject-secrets", text)[1]
         said[f"secrets {text}"] = hashlib.sha256(read_file(path)).hexdigest()
     identity = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
-    return Settings(to, plan, strict, on_loss, nanoseconds, keys, None, identity)
+    return Settings(to, plan, strict, on_loss, nanoseconds, keys, None, identity, os.urandom(8).hex())
 
 
 def _make_directory(home: str) -> None:

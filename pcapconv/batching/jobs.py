@@ -37,7 +37,8 @@ class Stopped(BaseException):
 
 class Settings(NamedTuple):
     """What all jobs of a batch have in common. `keys` is what the name of a target's extracted secrets ends with,
-    `manifest` where lines are added, None where the batch does that, `options` what identifies all this."""
+    `manifest` where lines are added, None where the batch does that, `options` what identifies all this, and `run` this
+    run of it."""
 
     to: str | None
     plan: Plan | None
@@ -47,6 +48,7 @@ class Settings(NamedTuple):
     keys: str | None
     manifest: str | None
     options: str
+    run: str
 
 
 class Job(NamedTuple):
@@ -85,7 +87,7 @@ def carry_out(settings: Settings, jobs: Sequence[Job]) -> list[dict[str, Any]]:
     return [_line(settings, job) for job in jobs]
 
 
-def line_of(job: Job, options: str, status: str, error: str | None = None) -> dict[str, Any]:
+def line_of(job: Job, settings: Settings, status: str, error: str | None = None) -> dict[str, Any]:
     """A line with all its fields, of a file that was not converted, or not yet."""
     size, changed = job.state or State(None, None)
     return {
@@ -106,7 +108,8 @@ def line_of(job: Job, options: str, status: str, error: str | None = None) -> di
         "damage_total": 0,
         "seconds": 0,
         "error": error,
-        "options": options,
+        "options": settings.options,
+        "run": settings.run,
         "worker": None,
     }
 
@@ -116,9 +119,9 @@ def _line(settings: Settings, job: Job) -> dict[str, Any]:
     try:
         line = _done_before(settings, job) or _convert(settings, job, begun)
     except NotACaptureError as error:
-        line = line_of(job, settings.options, "failed" if settings.strict else "skipped", str(error))
+        line = line_of(job, settings, "failed" if settings.strict else "skipped", str(error))
     except (PcapconvError, MemoryError, OSError) as error:
-        line = line_of(job, settings.options, "failed", str(error) or "out of memory")
+        line = line_of(job, settings, "failed", str(error) or "out of memory")
     if line["status"] not in manifest.DONE:
         line["seconds"], line["worker"] = _since(begun), _worker()
         if settings.manifest is not None:
@@ -128,15 +131,14 @@ def _line(settings: Settings, job: Job) -> dict[str, Any]:
 
 
 def _done_before(settings: Settings, job: Job) -> dict[str, Any] | None:
-    """The line of a target that another process wrote, before it was lost, and nobody could tell."""
+    """The line of a target that another process of this run wrote, before it was lost, and nobody could tell."""
     if settings.manifest is None:
         return None
     store = store_of(job.target)
     state = store.state(job.target)
     if state is None or (state == job.state if job.in_place else job.force):
         return None
-    line = manifest.find(settings.manifest, job.target_name, state)
-    return line if line is not None and line["options"] == settings.options else None
+    return manifest.find(settings.manifest, job.target_name, state, settings.run)
 
 
 def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
@@ -156,7 +158,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
             nanoseconds=settings.nanoseconds,
             progress=_Progress(),
         ) as (report, place):
-            line = line_of(job._replace(state=state), settings.options, "converted")
+            line = line_of(job._replace(state=state), settings, "converted")
             line |= _told(report)
             line["source_size"], line["source_sha256"] = _digest_of_source(source)
             line["target_size"], line["target_sha256"] = _digest_of_target(place)

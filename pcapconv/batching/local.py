@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-from pcapconv.batching.stores import Found, State
+from pcapconv.batching.stores import Found, State, taken
 from pcapconv.errors import FileError
 from pcapconv.files import Source, Target, open_source, open_target, reason_of
 
@@ -68,8 +68,11 @@ class Local:
             folder = os.path.dirname(place) or "."
             if not os.path.isdir(folder):
                 os.makedirs(folder, exist_ok=True)
-            if os.path.lexists(place) and not os.path.isfile(place):
-                raise FileError(f"{place}: exists already, and is not a plain file")
+            if os.path.lexists(place):
+                if not os.path.isfile(place):
+                    raise FileError(f"{place}: exists already, and is not a plain file")
+                if not force:
+                    raise FileError(taken(place))
         except OSError as error:
             raise FileError(f"{place}: cannot create: {reason_of(error)}") from error
         return open_target(place, force=force, private=private)

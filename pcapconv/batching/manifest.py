@@ -84,14 +84,15 @@ def _lines(place: str) -> Iterator[bytes]:
         yield from io.BufferedReader(source.file)
 
 
-def find(place: str, target: str, state: State | None) -> dict[str, Any] | None:
-    """The line of the target that is there now, from a manifest in a file; None where it has none. Raises FileError."""
+def find(place: str, target: str, state: State, run: str) -> dict[str, Any] | None:
+    """A run's line of the target that is there now, from a manifest in a file; None where it has none. Raises
+    FileError."""
     found = None
     for line in _lines(place):
         try:
             told = json.loads(line)
-            if told["target"] == target and State(told["target_size"], told["target_time"]) == state:
-                found = told
+            if told["run"] == run and told["target"] == target:
+                found = told if State(told["target_size"], told["target_time"]) == state else found
         except (ValueError, KeyError, TypeError, RecursionError):
             continue
     return found

@@ -9,11 +9,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pcapconv import formats
-from pcapconv.batching.jobs import Job, line_of
+from pcapconv.batching.jobs import Job, Settings, line_of
 from pcapconv.batching.manifest import Done
-from pcapconv.batching.stores import Found, State, scheme_of, store_of
+from pcapconv.batching.stores import Found, State, scheme_of, store_of, taken
 from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError
-from pcapconv.files import exists_already
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -84,7 +83,7 @@ def jobs_for(found: Iterable[Found], home: str | None, to: str | None, *, force:
 
 
 def left_to_do(
-    jobs: Sequence[Job], home: str, options: str, known: Mapping[str, Sequence[Done]], *, resume: bool
+    jobs: Sequence[Job], home: str, settings: Settings, known: Mapping[str, Sequence[Done]], *, resume: bool
 ) -> tuple[list[Job], list[dict[str, Any]]]:
     """The jobs that are to be done, and the lines of the others: those that are up to date, and those that would
     replace what is not theirs where only a look beforehand can tell. `known` is what the manifest says."""
@@ -97,12 +96,12 @@ def left_to_do(
         else:
             state = store_of(job.target).state(job.target) if job.target_name in known else None
         done = next((each for each in reversed(known.get(job.target_name, ())) if _is_target_of(each, state)), None)
-        if done is not None and _up_to_date(done, job, options):
-            lines.append(line_of(job, options, "up_to_date") | {"damaged_before": done.status == "damaged"})
+        if done is not None and _up_to_date(done, job, settings.options):
+            lines.append(line_of(job, settings, "up_to_date") | {"damaged_before": done.status == "damaged"})
         elif local:
             left.append(job._replace(force=True) if done is not None else job)
         elif state is not None and not (job.force or resume):
-            lines.append(line_of(job, options, "failed", exists_already(job.target)))
+            lines.append(line_of(job, settings, "failed", taken(job.target)))
         else:
             left.append(job._replace(force=True))  # nobody can tell a lost worker's upload from another file
     return left, lines

@@ -14,9 +14,9 @@ import posixpath
 from collections.abc import Iterator
 from typing import Any
 
-from pcapconv.batching.stores import Found, State, scheme_of
+from pcapconv.batching.stores import Found, State, scheme_of, taken
 from pcapconv.errors import FileError, UsageError
-from pcapconv.files import Source, Target, exists_already, reading, reason_of, spool, writing
+from pcapconv.files import Source, Target, reading, reason_of, spool, writing
 
 try:
     import fsspec
@@ -85,7 +85,7 @@ class Remote:
         if self._scheme in _READ_ONLY:
             raise FileError(f"{place}: cannot write: {self._scheme}:// is only for reading")
         if not force and self.state(place) is not None:
-            raise FileError(exists_already(place))
+            raise FileError(taken(place))
         return _Upload(self._files, self._path(place), place, whole=self._scheme in _WHOLE)
 
     def _path(self, place: str) -> str:

@@ -69,4 +69,4 @@ def _submit(workers: Workers, jobs: list[Job], settings: Settings, under_way: di
 
 
 def _failed(jobs: list[Job], settings: Settings, error: str) -> Lines:
-    return [line_of(job, settings.options, "failed", f"{job.source}: {error}") for job in jobs]
+    return [line_of(job, settings, "failed", f"{job.source}: {error}") for job in jobs]

@@ -56,6 +56,11 @@ class Store(Protocol):
         ...
 
 
+def taken(place: str) -> str:
+    """What is said of a target that is there already."""
+    return f"{place}: exists already; --resume goes on with an earlier run, --force replaces what is there"
+
+
 def scheme_of(place: str) -> str | None:
     """`s3` of `s3://lab/raw`; None for a path."""
     match = _URL.match(place)

@@ -63,7 +63,7 @@ def batch(
         for place in places:
             if place is not None:
                 place.commit()
-    _say_what_happened(done, losses=on_loss == "warn")
+    _say_what_happened(done, options.get("to"), losses=on_loss == "warn")
     if not quiet:
         tally.show_table(_table(done))
     if done.failed:
@@ -114,7 +114,7 @@ def _name_trouble(line: dict[str, Any]) -> None:
     complain(f"warning: {line['source']}: {places[0]}{more}")
 
 
-def _say_what_happened(done: BatchReport, *, losses: bool) -> None:
+def _say_what_happened(done: BatchReport, to: str | None, *, losses: bool) -> None:
     trouble = done.failed + done.damaged
     if trouble > _MOST:
         complain(f"{trouble - _MOST} more files failed or were damaged; {done.manifest} has them all")
@@ -124,7 +124,7 @@ def _say_what_happened(done: BatchReport, *, losses: bool) -> None:
         complain(f"warning: left out {describe(done.left_out, LEFT_OUT)}")
     if done.losses and losses:
         complain(
-            f"warning: pcap cannot hold {describe(done.losses)}; {done.manifest} has the counts of each file, "
+            f"warning: {to} cannot hold {describe(done.losses)}; {done.manifest} has the counts of each file, "
             "--on-loss fail refuses"
         )
 
