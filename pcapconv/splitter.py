@@ -90,7 +90,7 @@ def split(
         secrets = open_secrets(plan, source, force=force)
         if secrets is not None:
             stack.enter_context(secrets)
-        taken = [*taken, *([] if plan.extract_to is None else [plan.extract_to])]
+        taken = [*taken, *plan.injected_from, *([] if plan.extract_to is None else [plan.extract_to])]
         files = stack.enter_context(Targets(names.directory, names.text, force=force, taken=taken))
 
         def run(nanoseconds: bool) -> Report:
@@ -100,9 +100,8 @@ def split(
         report = attempt(opened, run, files.restart, nanoseconds=nanoseconds)
         if on_loss == "fail":
             refuse_losses(report, opened)
-        if plan.write_secrets(secrets, report) and secrets is not None:
-            secrets.commit()
-        files.commit(report.outputs)
+        wanted = plan.write_secrets(secrets, report)
+        files.commit(report.outputs, secrets.commit if wanted and secrets is not None else None)
     return report
 
 

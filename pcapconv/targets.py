@@ -12,9 +12,10 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
+from pcapconv.deferred import Signals, deferred
 from pcapconv.errors import FileError, UsageError
 from pcapconv.files import (
     NO_LINKS,
@@ -76,6 +77,7 @@ class Targets:
         self._files: list[_OneOfMany] = []
         self._folder = os.path.join(directory, f".pcapconv-{os.urandom(8).hex()}.tmp")
         self._there = False
+        self._lost = False  # whether an old file could not be put back
 
     def new(self) -> Target:
         """One more file, which has no name so far. Raises FileError."""
@@ -89,21 +91,25 @@ class Targets:
         return self._files[-1]
 
     def place(self, name: str) -> str:
-        """The path that a name stands for. Raises FileError where no file may appear there."""
+        """The path that a name stands for. Raises FileError where no file may appear there, UsageError where another
+        file of the same command is to."""
         try:
             plain = stat.S_ISREG(os.stat(name).st_mode)
         except FileNotFoundError as error:
             path = real_path(name)
             if not os.path.isdir(os.path.dirname(path)):
                 raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
+            self._check_taken(path, name)
             return path
         except (OSError, ValueError) as error:
             raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
         if not plain:
             raise FileError(f"{name}: exists already, and is not a plain file")
+        path = real_path(name)
+        self._check_taken(path, name)
         if not self._force:
             raise FileError(exists_already(name))
-        return real_path(name)
+        return path
 
     def _check_taken(self, path: str, name: str) -> None:
         """Raises UsageError for a name that another file of the same command has."""
@@ -114,13 +120,24 @@ class Targets:
             if (there.st_dev, there.st_ino) in self._appeared:  # where names that differ mean the same file
                 raise UsageError(f"{name}: another part has this name; put {{index}} into the template")
 
-    def commit(self, names: Sequence[str]) -> None:
-        """All are complete: let them appear under these names, in the order of `new`. Raises FileError, and then
-        everything is as it was before."""
+    def commit(self, names: Sequence[str], last: Callable[[], None] | None = None) -> None:
+        """All are complete: let them appear under these names, in the order of `new`, then do what comes `last`. Raises
+        FileError, and what `last` raises, and then everything is as it was before."""
+        with deferred() as signals:
+            if self._appear_all(names, last, signals):
+                self.abandon()
+                signals.forget()  # too late for them
+                return
+        raise FileError(f"{self._name}: interrupted")  # when a signal only asked for an end
+
+    def _appear_all(self, names: Sequence[str], last: Callable[[], None] | None, signals: Signals) -> bool:
+        """Let all appear, or none: False when a signal came meanwhile."""
         begun: list[tuple[str, str]] = []
         try:
             paths = [self.place(name) for name in names]
             for file, path, name in zip(self._files, paths, names, strict=True):
+                if signals.came:
+                    break
                 self._check_taken(path, name)
                 begun.append((file.path, path))
                 try:
@@ -131,11 +148,22 @@ class Targets:
                     raise FileError(exists_already(name)) from error
                 except OSError as error:
                     raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
+            else:
+                if last is not None:
+                    last()
+                return True
         except BaseException:
-            for temporary, path in reversed(begun):
-                with contextlib.suppress(OSError):
-                    _take_back(temporary, path)
+            self._take_all_back(begun)
             raise
+        self._take_all_back(begun)
+        return False
+
+    def _take_all_back(self, begun: Sequence[tuple[str, str]]) -> None:
+        for temporary, path in reversed(begun):
+            try:
+                _take_back(temporary, path)
+            except OSError:
+                self._lost = True
 
     def _appear(self, temporary: str, path: str, name: str) -> None:
         """Give a file its name; one that it takes the place of stays in the temporary directory for now."""
@@ -176,16 +204,18 @@ class Targets:
         self._files = []
 
     def abandon(self) -> None:
-        """Nothing temporary remains."""
-        for file in self._files:
-            with contextlib.suppress(FileError):
-                file.rest()
-        self._files = []
-        with contextlib.suppress(OSError):
-            for name in os.listdir(self._folder) if self._there else ():
-                with contextlib.suppress(OSError):
-                    os.unlink(os.path.join(self._folder, name))
-            os.rmdir(self._folder)
+        """Nothing temporary remains, but for old files that could not be put back."""
+        with deferred():
+            for file in self._files:
+                with contextlib.suppress(FileError):
+                    file.rest()
+            self._files = []
+            with contextlib.suppress(OSError):
+                for name in os.listdir(self._folder) if self._there else ():
+                    if not (self._lost and name.endswith(_OLD)):
+                        with contextlib.suppress(OSError):
+                            os.unlink(os.path.join(self._folder, name))
+                os.rmdir(self._folder)
 
     def __enter__(self) -> Self:
         return self

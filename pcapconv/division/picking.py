@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
 _WIDEST = 2**20  # rows that a kernel call looks at, at the most
+_MOST_TABLES = 16
 _TIMELESS = bytes([SIMPLE_PACKET])
 
 
@@ -84,8 +85,9 @@ class ByInterval(Picking):
         super().__init__(parts)
         self._length = length
         self._origin: Fraction | None = self._length * 0 if align else None
-        self._table = array("Q")
-        self._table_for = 0, 0, 0  # the interval, the section, and how many interfaces
+        self._section_number = -1
+        self._units: list[tuple[int, int] | None] = []  # of the section's interfaces; None where nobody can tell
+        self._tables: dict[int, array[int]] = {}  # by interval; the last used at the end
 
     def _first(self, batch: PacketBatch) -> OpenPart:
         if batch.columns.record_type[0] == SIMPLE_PACKET:
@@ -104,16 +106,24 @@ class ByInterval(Picking):
 
     def _for_row(self, batch: PacketBatch, columns: Columns, row: int) -> tuple[OpenPart, array[int]]:
         number = self._number(batch, columns, row)
-        wanted = number, batch.section.number, len(batch.interfaces)
-        if not self._table or self._table_for != wanted:
-            ranges: dict[tuple[int, int], tuple[int, int, int]] = {}
-            self._table, self._table_for = array("Q"), wanted
-            for interface in batch.interfaces:
-                unit = interface.ticks_per_second, interface.time_offset
-                if unit not in ranges:
-                    ranges[unit] = self._range(number, *unit)
-                self._table.extend(NEVER if interface.time_error else ranges[unit])
-        return self._part(number), self._table
+        if batch.section.number != self._section_number:
+            self._section_number = batch.section.number
+            self._units, self._tables = [], {}
+        for interface in batch.interfaces[len(self._units) :]:
+            unit = interface.ticks_per_second, interface.time_offset
+            self._units.append(None if interface.time_error else unit)
+        table = self._tables.pop(number, None)
+        if table is None or len(table) != RANGE * len(self._units):
+            table = self._table(number)
+        while len(self._tables) >= _MOST_TABLES:
+            del self._tables[next(iter(self._tables))]
+        self._tables[number] = table
+        return self._part(number), table
+
+    def _table(self, number: int) -> array[int]:
+        """The kernel's table for an interval: a row for each interface."""
+        rows = {unit: array("Q", NEVER if unit is None else self._range(number, *unit)) for unit in set(self._units)}
+        return array("Q", b"".join(map({unit: row.tobytes() for unit, row in rows.items()}.__getitem__, self._units)))
 
     def _number(self, batch: PacketBatch, columns: Columns, row: int) -> int:
         """In which interval a row is."""

@@ -95,8 +95,10 @@ class Plan:
         injected = [parse_secrets("--inject-secrets", text) for text in _several(options, "inject_secrets")]
         if any(path == STDIO for _, path in injected):
             raise UsageError("--inject-secrets: a key log is read from a file; - is for captures")
+        self.injected_from = [path for _, path in injected]
         self._injected = [(kind, read_secrets(path)) for kind, path in injected]
         self.extract_to = options.get("extract_secrets")
+        self.losses: dict[str, int] = {}  # steps lose nothing that they do not count as left out
         self._selected_in_all: int | None = None
         self._extract = ExtractSecrets()
         self.steps(Counter())  # what only they can refuse, they refuse now
