@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, cast
@@ -49,6 +49,7 @@ def batch(
     on_loss: OnLoss = "warn",
     nanoseconds: bool = False,
     watcher: Watcher | None = None,
+    others: Mapping[str, str] | None = None,
     **options: Unpack[StepOptions],
 ) -> BatchReport:
     """Select from, edit and convert all captures of a tree.
@@ -59,7 +60,8 @@ def batch(
     run of the same batch stopped; `force` replaces targets that exist. `strict`, `on_loss`, `nanoseconds` and `options`
     are as for `convert`, but for `extract_secrets`: the suffix of a file beside each target.
     Jobs run in `jobs` processes, as many as there are cores by default; on the Dask cluster of `scheduler`; or in an
-    `executor` of the caller's. A file that cannot be converted does not stop the others.
+    `executor` of the caller's. A file that cannot be converted does not stop the others. `watcher` looks on. `others`
+    are paths that no file of the batch may have, by what they are, as in `{"--report": "report.json"}`.
 
     Returns a `BatchReport`. Raises a `PcapconvError` when the batch as a whole makes no sense or cannot be done.
     """
@@ -85,8 +87,8 @@ def batch(
         each
         for each in sources
         if each.name != manifest.NAME
-        and (keep is None or keep.match_file(each.name))
-        and not drop.match_file(each.name)
+        and (keep is None or each.folder or keep.match_file(each.name))
+        and not drop.match_file(each.name + "/" if each.folder else each.name)
     ]
     all_jobs = plans.jobs_for(found, None if in_place else home, to, force=force)
     lines = [
@@ -95,7 +97,7 @@ def batch(
         if each.state is None
     ]
     all_jobs = [job for job in all_jobs if job.state is not None]
-    plans.check_conflicts(all_jobs)
+    plans.check_conflicts(all_jobs, settings.keys, report.manifest, others or {})
     todo, more = plans.left_to_do(all_jobs, home, settings, known, resume=resume)
     if local:
         _make_directory(home)
@@ -129,7 +131,7 @@ class _Log:
     def add(self, lines: Sequence[dict[str, Any]]) -> None:
         """Raises FileError."""
         for line in lines:
-            self._report.damaged_before += line.pop("damaged_before", False)
+            self._report.damaged_before += line.get("damaged_before", False)
             self._report.add(line)
             self._watcher.line(line)
         new = [line for line in lines if line["status"] != "up_to_date"]

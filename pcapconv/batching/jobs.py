@@ -138,7 +138,7 @@ def _done_before(settings: Settings, job: Job) -> dict[str, Any] | None:
     state = store.state(job.target)
     if state is None or (state == job.state if job.in_place else job.force):
         return None
-    return manifest.find(settings.manifest, job.target_name, state, settings.run)
+    return manifest.find(settings.manifest, job.name, job.target_name, state, settings.run)
 
 
 def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:

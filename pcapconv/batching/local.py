@@ -13,6 +13,7 @@ from pcapconv.files import Source, Target, open_source, open_target, reason_of
 _OUTSIDE = "a symbolic link that leads out of the tree"
 _DIRECTORY = "a symbolic link to a directory"
 _LINK = "a symbolic link"
+_INTO_TARGET = "a symbolic link into the new tree"
 _SPECIAL = "not a plain file"
 
 
@@ -24,8 +25,9 @@ class Local:
     def find(self, root: str, without: str | None, *, links: bool) -> Iterator[Found]:
         """See `Store.find`. Directories behind links are not entered: what they lead to in the tree is found anyway."""
         try:
-            if not stat.S_ISDIR(os.stat(root).st_mode):
-                yield Found(root, os.path.basename(root), _state(os.stat(root)))
+            if not os.path.isdir(root):
+                state = self.state(root) if stat.S_ISREG(os.stat(root).st_mode) else None
+                yield Found(root, os.path.basename(root), state, "" if state else _SPECIAL)
                 return
             real_root = os.path.realpath(root)
         except (OSError, ValueError) as error:
@@ -38,7 +40,8 @@ class Local:
                 with os.scandir(os.path.join(root, folder)) as entries:
                     there = sorted(entries, key=lambda entry: entry.name)
             except OSError as error:
-                yield Found(os.path.join(root, folder), folder, None, f"cannot open: {reason_of(error)}", failed=True)
+                reason = f"cannot open: {reason_of(error)}"
+                yield Found(os.path.join(root, folder), folder, None, reason, failed=True, folder=True)
                 continue
             folders = []
             for entry in there:
@@ -47,7 +50,7 @@ class Local:
                     if os.path.join(real_root, name) != left_out:
                         folders.append(name)
                 else:
-                    yield _found(entry, name, real_root, links=links)
+                    yield _found(entry, name, (real_root, left_out), links=links)
             waiting += reversed(folders)
 
     def state(self, place: str) -> State | None:
@@ -90,20 +93,22 @@ def _state(there: os.stat_result) -> State:
     return State(there.st_size, there.st_mtime_ns)
 
 
-def _found(entry: os.DirEntry[str], name: str, real_root: str, *, links: bool) -> Found:
+def _found(entry: os.DirEntry[str], name: str, roots: tuple[str, str | None], *, links: bool) -> Found:
     try:
-        reason = _why_not(entry, real_root, links=links)
+        reason = _why_not(entry, *roots, links=links)
         return Found(entry.path, name, None if reason else _state(entry.stat()), reason)
     except OSError as error:
         return Found(entry.path, name, None, f"cannot open: {reason_of(error)}", failed=True)
 
 
-def _why_not(entry: os.DirEntry[str], real_root: str, *, links: bool) -> str:
-    """What speaks against reading a file; nothing for most. Raises OSError."""
+def _why_not(entry: os.DirEntry[str], root: str, left_out: str | None, *, links: bool) -> str:
+    """What speaks against reading a file; nothing for most. The two are real paths. Raises OSError."""
     if entry.is_symlink():
         path = os.path.realpath(entry.path)
-        if os.path.commonpath([path, real_root]) != real_root:
+        if os.path.commonpath([path, root]) != root:
             return _OUTSIDE
+        if left_out is not None and os.path.commonpath([path, left_out]) == left_out:
+            return _INTO_TARGET
         if os.path.isdir(path):
             return _DIRECTORY
         if not links:

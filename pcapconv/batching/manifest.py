@@ -80,18 +80,18 @@ def _lines(place: str) -> Iterator[bytes]:
     store = store_of(place)
     if store.state(place) is None:
         return
-    with store.open_source(place) as source:
-        yield from io.BufferedReader(source.file)
+    with store.open_source(place) as source, io.BufferedReader(source.file) as file:
+        yield from file
 
 
-def find(place: str, target: str, state: State, run: str) -> dict[str, Any] | None:
-    """A run's line of the target that is there now, from a manifest in a file; None where it has none. Raises
+def find(place: str, source: str, target: str, state: State, run: str) -> dict[str, Any] | None:
+    """A run's line of a source whose target is there now, from a manifest in a file; None where it has none. Raises
     FileError."""
     found = None
     for line in _lines(place):
         try:
             told = json.loads(line)
-            if told["run"] == run and told["target"] == target:
+            if (told["run"], told["source"], told["target"]) == (run, source, target):
                 found = told if State(told["target_size"], told["target_time"]) == state else found
         except (ValueError, KeyError, TypeError, RecursionError):
             continue

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pcapconv import formats
@@ -25,7 +25,7 @@ _CHUNKS = 8  # for each worker, at least, so that none waits long for the last o
 def listed(places: Iterable[str]) -> Iterator[Found]:
     """The files of a list, each once, under the names that they get in a tree: relative ones stay, others lose their
     root."""
-    for place in dict.fromkeys(places):
+    for place in dict.fromkeys(map(os.fspath, places)):
         scheme = scheme_of(place)
         if scheme is not None:
             name = posixpath.normpath(place.partition("://")[2]).lstrip("/")
@@ -49,6 +49,8 @@ def wanted(include: Sequence[str], exclude: Sequence[str]) -> tuple[GitIgnoreSpe
 
     specs = []
     for option, patterns in (("--include", include), ("--exclude", exclude)):
+        if isinstance(patterns, str):
+            raise UsageError(f"{option} {patterns}: a list of patterns is wanted")
         try:
             specs.append(GitIgnoreSpec.from_lines(patterns))
         except ValueError as error:
@@ -99,7 +101,8 @@ def left_to_do(
         if done is not None and _up_to_date(done, job, settings.options):
             lines.append(line_of(job, settings, "up_to_date") | {"damaged_before": done.status == "damaged"})
         elif local:
-            left.append(job._replace(force=True) if done is not None else job)
+            cut_off = state is None and job.target_name in known  # its key log may be there, without its target
+            left.append(job._replace(force=True) if done is not None or cut_off else job)
         elif state is not None and not (job.force or resume):
             lines.append(line_of(job, settings, "failed", taken(job.target)))
         else:
@@ -129,22 +132,31 @@ def _up_to_date(done: Done, job: Job, options: str) -> bool:
     return job.in_place or done.source_state == job.state
 
 
-def check_conflicts(jobs: Sequence[Job]) -> None:
-    """Raises UsageError for two captures that would have one target, or for a target that is a source."""
+def check_conflicts(jobs: Sequence[Job], keys: str | None, manifest: str, others: Mapping[str, str]) -> None:
+    """Raises UsageError for two captures that would have one target, for a target that is a source, and for a key log
+    (its target's name with `keys` behind it), or one of the `others` (paths, by what they are), that is either, or the
+    manifest."""
+    real = cache(os.path.realpath)
     by_target: dict[str, list[Job]] = {}
     for job in jobs:
-        by_target.setdefault(job.target, []).append(job)
-    for target, rivals in by_target.items():
+        by_target.setdefault(_real(job.target, real), []).append(job)
+    for rivals in by_target.values():
         captures = rivals if len(rivals) == 1 else [job for job in rivals if _is_capture(job)]
         if len(captures) > 1:
             raise UsageError(
-                f"{captures[0].source} and {captures[1].source} would both become {target}; rename one, or leave it "
-                "out with --exclude"
+                f"{captures[0].source} and {captures[1].source} would both become {captures[0].target}; rename one, or "
+                "leave it out with --exclude"
             )
-    sources = {_real(job.source): job.source for job in jobs}
+    sources = {_real(job.source, real): job.source for job in jobs}
     for job in jobs:
-        if not job.in_place and (there := sources.get(_real(job.target))) is not None:
+        if not job.in_place and (there := sources.get(_real(job.target, real))) is not None:
             raise UsageError(f"{job.target}: that is a source too ({there}); name another directory")
+        if keys is not None and ((log := _real(job.target + keys, real)) in by_target or log in sources):
+            raise UsageError(f"--extract-secrets {keys}: {job.target}{keys} is another file of this batch")
+    for what, place in others.items():
+        path = _real(place, real)
+        if path in by_target or path in sources or path == _real(manifest, real):
+            raise UsageError(f"{what} {place}: that is another file of this batch; give it a name of its own")
 
 
 def chunks(jobs: Sequence[Job], several: int) -> list[list[Job]]:
@@ -152,9 +164,9 @@ def chunks(jobs: Sequence[Job], several: int) -> list[list[Job]]:
     ordered = sorted(jobs, key=lambda job: -size_of(job))
     most = max(1, min(_FILES, -(-len(jobs) // (_CHUNKS * several))))
     made: list[list[Job]] = []
-    size = _BYTES
+    size = 0
     for job in ordered:
-        if size + size_of(job) > _BYTES or len(made[-1]) >= most:
+        if not made or size + size_of(job) > _BYTES or len(made[-1]) >= most:
             made.append([])
             size = 0
         made[-1].append(job)
@@ -171,7 +183,10 @@ def same_place(one: str, other: str) -> bool:
     """Whether two places are the same directory."""
     if scheme_of(one) is not None or scheme_of(other) is not None:
         return one.rstrip("/") == other.rstrip("/")
-    return os.path.realpath(one) == os.path.realpath(other)
+    try:
+        return os.path.realpath(one) == os.path.realpath(other)
+    except (OSError, ValueError):  # what is wrong with it, opening it will tell
+        return False
 
 
 def _is_capture(job: Job) -> bool:
@@ -186,13 +201,10 @@ def _is_capture(job: Job) -> bool:
     return True
 
 
-def _real(place: str) -> str:
+def _real(place: str, real_folder: Callable[[str], str]) -> str:
     if scheme_of(place) is not None:
         return place
+    if os.path.islink(place):
+        return os.path.realpath(place)
     folder, name = os.path.split(place)
-    return os.path.join(_real_folder(folder), name)
-
-
-@lru_cache(maxsize=1024)
-def _real_folder(folder: str) -> str:
-    return os.path.realpath(folder)
+    return os.path.join(real_folder(folder), name)

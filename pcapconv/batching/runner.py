@@ -62,7 +62,7 @@ def run(
 def _submit(workers: Workers, jobs: list[Job], settings: Settings, under_way: dict[Future[Lines], list[Job]]) -> None:
     try:
         future = workers.executor.submit(carry_out, settings, jobs)
-    except BrokenExecutor as error:
+    except RuntimeError as error:  # it broke, or its owner shut it down
         future = Future()
         future.set_exception(error)
     under_way[future] = jobs

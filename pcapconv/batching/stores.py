@@ -24,13 +24,14 @@ class State(NamedTuple):
 
 class Found(NamedTuple):
     """A file below a tree's root: `name` is relative to it, with `/`. `state` is None for what is not to be read, for
-    which `reason` says why, and `failed` that somebody should know."""
+    which `reason` says why, `failed` that somebody should know, and `folder` that it is a directory."""
 
     place: str
     name: str
     state: State | None
     reason: str = ""
     failed: bool = False
+    folder: bool = False
 
 
 class Store(Protocol):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pcapconv
 from pcapconv.batching.jobs import damage_of
+from pcapconv.batching.plans import same_place
 from pcapconv.batching.report import BatchReport, Watcher
 from pcapconv.cli import DAMAGED
 from pcapconv.cli.messages import complain
@@ -39,8 +40,9 @@ def batch(
     **options: Any,
 ) -> int:
     """Convert a tree, say on stderr what was not perfect and then what was done, and return the exit status."""
-    if report is not None and report == junit:
-        raise UsageError(f"--report and --junit cannot both be {report}; give each a name of its own")
+    others = {option: name for option, name in (("--report", report), ("--junit", junit)) if name not in (None, STDIO)}
+    if report is not None and junit is not None and same_place(report, junit):
+        raise UsageError(f"--report and --junit cannot both be {junit}; give each a name of its own")
     with ExitStack() as stack:
         places = [
             None if name is None else stack.enter_context(open_target(name, force=force, text=True))
@@ -54,6 +56,7 @@ def batch(
                 on_loss=on_loss,
                 force=force,
                 watcher=_Watcher(tally, results),
+                others=others,
                 **options,
             )
         if results is not None and places[0] is not None:

@@ -1,0 +1,529 @@
+"""`pcapconv batch` as it is installed: exit statuses, what it says, lists on stdin, reports for CI systems."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+import pytest
+import wire
+from through import converted
+
+import pcapconv
+from pcapconv import cli
+from pcapconv.batching import executors
+from pcapconv.cli import signals
+
+COMMAND = Path(sys.executable).with_name("pcapconv")
+MANIFEST = "pcapconv-manifest.jsonl"
+HEADER = wire.pcap_header()
+PCAP = HEADER + wire.pcap_record(1_000, 5, b"one") + wire.pcap_record(2_000, 6, b"two")
+PCAPNG = wire.section_header() + wire.interface() + wire.enhanced_packet(0, 1_000_000_005, b"four")
+COMMENTED = PCAPNG + wire.enhanced_packet(0, 1, b"five", options=wire.options((wire.OPT_COMMENT, b"a")))
+CUT = PCAP + b"cut"
+TEXT = b"Dear reader, this is text\n"
+STRANGE = "\udcff\n\x1b[31m\uffff]]>&<.pcap"  # as a name: no UTF-8, nothing for a terminal, nothing for XML
+SHOWN = "\\xff\\x0a\\x1b[31m\\uffff]]>&<.pcap"
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+def run(*arguments: str | Path, stdin: bytes = b"", folder: Path | None = None) -> Done:
+    """The installed command. Whatever it forgets to close is said on stderr."""
+    done = subprocess.run(
+        [COMMAND, "batch", *arguments],
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        cwd=folder,
+        env=os.environ | {"PYTHONWARNINGS": "default::ResourceWarning"},
+    )
+    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def call(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> Done:
+    """The same command line in this process, which is faster."""
+    try:
+        status = cli.run(["batch", *(os.fspath(each) for each in arguments)])
+    except SystemExit as end:
+        status = int(end.code or 0)
+    return Done(status, *capfd.readouterr())
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work is done by threads of this process, which start at once."""
+    monkeypatch.setattr(executors, "processes", executors.threads)
+
+
+in_threads = pytest.mark.usefixtures("threads")
+
+
+def made(folder: Path, files: Mapping[str, bytes]) -> Path:
+    """A tree of files."""
+    folder.mkdir()
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """All plain files below a folder, but for its manifest."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def said(*sentences: str) -> str:
+    """stderr, one sentence a line."""
+    return "".join(f"pcapconv: {sentence}\n" for sentence in sentences)
+
+
+def summary(err: str) -> dict[str, str]:
+    """The table at the end of stderr: name → value."""
+    rows = [line for line in err.splitlines() if not line.startswith("pcapconv: ")]
+    found = [re.fullmatch(r"(\S.*?)  +([\d,.]+)", row) for row in rows]
+    return {match[1]: match[2] for match in found if match is not None or pytest.fail(err)}
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Where a batch goes; it is not there yet."""
+    return tmp_path / "out"
+
+
+# ---------------------------------------------------------------- exit statuses
+
+
+def test_status_0_and_a_table_when_all_is_done(tmp_path: Path, out: Path) -> None:
+    source = made(tmp_path / "in", {"a.pcap": PCAP, "lab/b.cap": PCAP, "notes.txt": TEXT})
+    done = run(source, out, "--to", "pcapng", "--jobs", "2")
+    ng = converted(PCAP, "pcapng")[0]
+    assert tree(out) == {"a.pcapng": ng, "lab/b.pcapng": ng}
+    assert (done.status, done.out) == (0, "")
+    table = summary(done.err)
+    assert re.fullmatch(r"\d+\.\d", table.pop("seconds"))
+    assert table == {
+        "converted": "2",
+        "failed": "0",
+        "not captures": "1",
+        "packets read": "4",
+        "packets written": "4",
+        "bytes read": f"{2 * len(PCAP)}",
+        "bytes written": f"{2 * len(ng)}",
+    }
+    widths = {len(line) for line in done.err.splitlines()}
+    assert len(widths) == 1
+
+
+def test_status_3_when_some_are_damaged_now_or_were_before(tmp_path: Path, out: Path) -> None:
+    source = made(tmp_path / "in", {"a.pcap": PCAP, "cut.pcap": CUT})
+    done = run(source, out, "--quiet", "--jobs", "1")
+    assert (done.status, done.out) == (3, "")
+    assert re.fullmatch(
+        rf"pcapconv: warning: cut\.pcap: offset {len(PCAP)} \(packet 3\): .*; 3 bytes are left out\n", done.err
+    )
+    assert tree(out) == {"a.pcap": PCAP, "cut.pcap": PCAP}
+    assert run(source, out, "--quiet", "--resume") == Done(3, "", "")
+
+
+def test_status_1_when_some_fail_and_the_others_are_done(tmp_path: Path, out: Path) -> None:
+    source = made(tmp_path / "in", {"a.pcap": PCAP, "b.pcap": PCAP, "cut.pcap": CUT})
+    made(out, {"b.pcap": TEXT})
+    done = run(source, out)
+    sentence = f"{out}/b.pcap: exists already; --resume goes on with an earlier run, --force replaces what is there"
+    assert (done.status, done.out) == (1, "")
+    assert said(sentence) in done.err
+    assert done.err.count("pcapconv: ") == 2
+    table = summary(done.err)
+    assert [table[name] for name in ("converted", "damaged, what could be read is converted", "failed")] == ["1"] * 3
+    assert tree(out) == {"a.pcap": PCAP, "b.pcap": TEXT, "cut.pcap": PCAP}
+
+
+def test_status_2_when_it_makes_no_sense(tmp_path: Path, out: Path) -> None:
+    source = made(tmp_path / "in", {"a.pcap": PCAP, "a.cap": PCAP})
+    sentence = f"{source}/a.cap and {source}/a.pcap would both become {out}/a.pcapng; rename one, or leave it "
+    assert run(source, out, "--to", "pcapng") == Done(2, "", said(sentence + "out with --exclude"))
+    assert not out.exists()
+
+
+@in_threads
+def test_status_1_when_there_is_nothing(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    sentence = f"{tmp_path}/none: cannot open: no such file or directory"
+    assert call(capfd, tmp_path / "none", out) == Done(1, "", said(sentence))
+    assert not out.exists()
+
+
+@in_threads
+@pytest.mark.parametrize(("strict", "status"), [(False, 0), (True, 1)])
+def test_what_is_no_capture(
+    tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str], strict: bool, status: int
+) -> None:
+    source = made(tmp_path / "in", {"notes.txt": TEXT})
+    done = call(capfd, source, out, "--quiet", *["--strict"] * strict)
+    assert (done.status, done.out) == (status, "")
+    first = f"{source}/notes.txt: not a pcap or pcapng capture, it begins with 44 65 61 72 20 72 65 61"
+    assert done.err.startswith(said(first if strict else "warning: no capture was found")[:-1])
+
+
+@in_threads
+def test_losses_are_summed_up_in_one_sentence(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    source = made(tmp_path / "in", {"a": COMMENTED, "b": COMMENTED, "c": PCAPNG})
+    sentence = f"warning: pcap cannot hold 2 comments; {out}/{MANIFEST} has the counts of each file, "
+    done = call(capfd, source, out, "--to", "pcap", "-q")
+    assert done == Done(0, "", said(sentence + "--on-loss fail refuses"))
+    assert call(capfd, source, out, "--to", "pcap", "-q", "--force", "--on-loss", "ignore") == Done(0, "", "")
+    done = call(capfd, source, out, "--to", "pcap", "-q", "--force", "--on-loss", "fail")
+    refused = "pcap cannot hold 1 comment; nothing was written"
+    assert (done.status, sorted(done.err.splitlines())) == (
+        1,
+        [f"pcapconv: {source}/{name}: {refused}" for name in ("a", "b")],
+    )
+
+
+@in_threads
+def test_what_was_left_out_is_said(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    source = made(tmp_path / "in", {"a": COMMENTED, "b": COMMENTED})
+    done = call(capfd, source, out, "--strip", "comments", "--quiet")
+    assert done == Done(0, "", said("warning: left out 2 comments"))
+
+
+@in_threads
+def test_trouble_is_named_twenty_times_and_then_counted(
+    tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = made(tmp_path / "in", {f"{number:02}.pcap": CUT for number in range(23)})
+    done = call(capfd, source, out, "--quiet")
+    said_last = said(f"3 more files failed or were damaged; {out}/{MANIFEST} has them all")
+    assert (done.status, done.err.count("\n")) == (3, 21)
+    assert done.err.endswith(said_last)
+
+
+@in_threads
+def test_names_are_shown_so_that_no_terminal_obeys(
+    tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = made(tmp_path / "in", {STRANGE: wire.pcap_header(version=(9, 1)), f"cut{STRANGE}": CUT})
+    done = call(capfd, source, out, "-q")
+    assert done.status == 1
+    assert sorted(line[: line.index(".pcap")] for line in done.err.splitlines()) == [
+        f"pcapconv: {source}/{SHOWN.removesuffix('.pcap')}",
+        f"pcapconv: warning: cut{SHOWN.removesuffix('.pcap')}",
+    ]
+
+
+# ---------------------------------------------------------------- lists on stdin
+
+
+@pytest.mark.parametrize("separator", ["\n", "\0"], ids=["lines", "NUL"])
+def test_a_list_on_stdin(tmp_path: Path, out: Path, separator: str) -> None:
+    made(tmp_path / "in", {"a.pcap": PCAP, "lab/\udcff b.cap": CUT, "not listed.pcap": PCAP})
+    names = ["in/a.pcap", "in/lab/\udcff b.cap", "in/a.pcap"]
+    if separator == "\0":
+        (tmp_path / "in" / "new\nline.pcap").write_bytes(PCAP)
+        names.append("in/new\nline.pcap")
+    stdin = os.fsencode(separator.join(names) + separator)
+    done = run("-", out, "--to", "pcap", "--jobs", "1", "--quiet", stdin=stdin, folder=tmp_path)
+    assert done.status == 3
+    assert done.err.startswith(f"pcapconv: warning: in/lab/\\xff b.cap: offset {len(PCAP)} (packet 3): ")
+    expected = {"in/a.pcap": PCAP, "in/lab/\udcff b.pcap": PCAP}
+    assert tree(out) == expected | ({"in/new\nline.pcap": PCAP} if separator == "\0" else {})
+
+
+def test_an_empty_list_on_stdin(tmp_path: Path) -> None:
+    assert run("-", "out", "-q", folder=tmp_path) == Done(0, "", said("warning: no capture was found"))
+
+
+def test_a_list_in_place(tmp_path: Path) -> None:
+    """Its manifest is in the working directory; what cannot be found fails."""
+    made(tmp_path / "in", {"a.pcap": PCAP})
+    arguments = ("-", "--in-place", "--first", "1", "--resume", "--jobs", "1")
+    done = run(*arguments, stdin=b"in/a.pcap\nnone.pcap", folder=tmp_path)
+    assert (done.status, done.err.splitlines()[0]) == (1, "pcapconv: none.pcap: there is no such file")
+    assert tree(tmp_path / "in") == {"a.pcap": HEADER + wire.pcap_record(1_000, 5, b"one")}
+    done = run(*arguments, stdin=b"in/a.pcap", folder=tmp_path)
+    assert (done.status, summary(done.err)["up to date"]) == (0, "1")
+    assert (tmp_path / MANIFEST).is_file()
+
+
+# ---------------------------------------------------------------- reports
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """A file of each kind: done, damaged, failed, no capture, left alone."""
+    source = made(
+        tmp_path / "in", {"a.pcap": PCAP, "cut.pcap": CUT, STRANGE: wire.pcap_header(version=(9, 1)), "notes": TEXT}
+    )
+    (source / "link").symlink_to(tmp_path)
+    return source
+
+
+KINDS = {"a.pcap": "converted", "cut.pcap": "damaged", STRANGE: "failed", "notes": "skipped", "link": "left_alone"}
+
+
+def junit(text: str | bytes) -> tuple[dict[str, str], dict[str, tuple[str, str] | None]]:
+    """A suite's attributes, and its cases: name → tag and message of what is in them."""
+    suite = ElementTree.fromstring(text)
+    assert (suite.tag, suite.attrib.pop("name")) == ("testsuite", "pcapconv batch")
+    cases: dict[str, tuple[str, str] | None] = {}
+    for case in suite:
+        assert (case.tag, case.attrib["classname"], len(case) <= 1) == ("testcase", "pcapconv.batch", True)
+        assert re.fullmatch(r"\d+\.\d{6}", case.attrib["time"])
+        assert case.attrib["name"] not in cases
+        cases[case.attrib["name"]] = (case[0].tag, case[0].attrib["message"]) if len(case) else None
+    return suite.attrib, cases
+
+
+def test_reports_for_programs(mixed: Path, tmp_path: Path, out: Path) -> None:
+    """As the installed command writes them, with processes; a second run says it again of what it left out."""
+    done = run(mixed, out, "--report", tmp_path / "r.json", "--junit", tmp_path / "j.xml", "--jobs", "1")
+    assert (done.status, done.out) == (1, "")
+    report = json.loads((tmp_path / "r.json").read_bytes())
+    files = report.pop("files")
+    assert {line["source"]: line["status"] for line in files} == KINDS
+    lines = [json.loads(line) for line in (out / MANIFEST).read_bytes().splitlines()]
+    assert sorted(files, key=str) == sorted(lines, key=str)
+    assert report | {"seconds": 0} == {
+        "converted": 1,
+        "damaged": 1,
+        "failed": 1,
+        "up_to_date": 0,
+        "skipped": 1,
+        "left_alone": 1,
+        "damaged_before": 0,
+        "packets_read": 4,
+        "packets_written": 4,
+        "bytes_read": len(PCAP) + len(CUT),
+        "bytes_written": 2 * len(PCAP),
+        "losses": {},
+        "left_out": {},
+        "seconds": 0,
+        "manifest": str(out / MANIFEST),
+    }
+    suite, cases = junit((tmp_path / "j.xml").read_bytes())
+    assert re.fullmatch(r"\d+\.\d{3}", suite.pop("time"))
+    assert suite == {"tests": "5", "errors": "1", "failures": "1", "skipped": "2"}
+    assert cases.pop("a.pcap") is None
+    said_of = {name: found[1] for name, found in cases.items() if found}
+    assert {name: found[0] for name, found in cases.items() if found} == {
+        "cut.pcap": "failure",
+        SHOWN: "error",
+        "notes": "skipped",
+        "link": "skipped",
+    }
+    assert said_of["cut.pcap"].startswith(f"offset {len(PCAP)} (packet 3): ")
+    assert said_of[SHOWN].startswith(f"{mixed}/{SHOWN}: ")
+    assert said_of["link"] == f"{mixed}/link: a symbolic link that leads out of the tree"
+    assert said_of["notes"].startswith(f"{mixed}/notes: not a pcap or pcapng capture")
+
+
+@in_threads
+def test_junit_of_a_run_that_went_on(mixed: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (mixed / STRANGE).unlink()
+    assert call(capfd, mixed, out, "-q").status == 3
+    done = call(capfd, mixed, out, "--resume", "--junit", "-")
+    assert done.status == 3
+    suite, cases = junit(done.out)
+    assert {name: suite[name] for name in suite if name != "time"} == {
+        "tests": "4",
+        "errors": "0",
+        "failures": "1",
+        "skipped": "2",
+    }
+    assert cases["a.pcap"] is None
+    assert cases["cut.pcap"] == ("failure", "damaged, as an earlier run found")
+
+
+@in_threads
+def test_a_report_on_stdout(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    source = made(tmp_path / "in", {})
+    done = call(capfd, source, out, "--report", "-", "--quiet")
+    report = json.loads(done.out)
+    assert (done.status, report["converted"], report["files"]) == (0, 0, [])
+    made(tmp_path / "more", {"a": PCAP})
+    report = json.loads(call(capfd, tmp_path / "more", out, "--report", "-", "--first", "1").out)
+    assert [line["packets_written"] for line in report["files"]] == [1]
+
+
+@in_threads
+def test_a_report_that_is_there_is_kept_without_force(
+    tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = made(tmp_path / "in", {"a": PCAP})
+    (tmp_path / "r").write_bytes(TEXT)
+    for option in ("--report", "--junit"):
+        done = call(capfd, source, out, option, tmp_path / "r")
+        sentence = f"{tmp_path}/r: exists already; --force (force=True) replaces it"
+        assert done == Done(1, "", said(sentence))
+    assert not out.exists()
+    assert (tmp_path / "r").read_bytes() == TEXT
+    assert call(capfd, source, out, "--report", tmp_path / "r", "--force").status == 0
+    assert json.loads((tmp_path / "r").read_bytes())["converted"] == 1
+
+
+@in_threads
+def test_no_report_of_a_batch_that_never_began(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    done = call(capfd, tmp_path / "none", out, "--report", tmp_path / "r", "--junit", tmp_path / "j")
+    assert done.status == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@in_threads
+@pytest.mark.parametrize("option", ["--report", "--junit"])
+@pytest.mark.parametrize("name", ["in/a.pcap", "in/lab/../a.pcap", "out/a.pcap", f"out/{MANIFEST}"])
+def test_a_report_is_never_written_over_a_file_of_the_batch(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, option: str, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made(tmp_path / "in", {"a.pcap": PCAP, "lab/b.pcap": PCAP})
+    made(tmp_path / "out", {MANIFEST: b""})
+    done = call(capfd, "in", "out", "--force", option, name)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith(f"pcapconv: {option} {name}: ")
+    assert tree(tmp_path / "in") == {"a.pcap": PCAP, "lab/b.pcap": PCAP}
+    assert (tmp_path / "out" / MANIFEST).read_bytes() == b""
+
+
+# ---------------------------------------------------------------- options
+
+
+WRONG: dict[str, tuple[list[str], str]] = {
+    "no arguments": ([], "Missing argument 'SRC'"),
+    "no target": (["in"], "there is no DST; name a directory for the new files, or rewrite them with --in-place"),
+    "too many": (["in", "out", "more"], "unexpected extra argument"),
+    "unknown option": (["in", "out", "--bogus"], "No such option: --bogus"),
+    "unknown format": (["in", "out", "--to", "zip"], "'zip' is not one of 'pcap', 'pcapng'"),
+    "target in place": (["in", "out", "--in-place"], "--in-place rewrites the files where they are; leave DST out"),
+    "same place": (["in", "./in"], "./in: source and target are the same directory"),
+    "no jobs": (["in", "out", "--jobs", "0"], "--jobs 0: write a whole number from 1 to 1024"),
+    "fewer jobs": (["in", "out", "--jobs", "-1"], "--jobs -1: write a whole number from 1 to 1024"),
+    "some jobs": (["in", "out", "--jobs", "many"], "Invalid value for '--jobs'"),
+    "two masters": (["in", "out", "--jobs", "2", "--scheduler", "tcp://127.0.0.1:1"], "exclude each other"),
+    "pattern": (["in", "out", "--include", "!"], "--include: "),
+    "keys": (["in", "out", "--extract-secrets", "keys"], "--extract-secrets keys: a batch writes key logs beside"),
+    "time": (["in", "out", "--after", "noon"], "--after noon: "),
+    "one report": (["in", "out", "--report", "r", "--junit", "r"], "--report and --junit cannot both be r"),
+    "one stdout": (["in", "out", "--report", "-", "--junit", "-"], "--report and --junit cannot both be -"),
+    "one report of two names": (["in", "out", "--report", "r", "--junit", "./r"], "--report and --junit cannot both"),
+}
+
+
+@in_threads
+@pytest.mark.parametrize(("arguments", "fact"), WRONG.values(), ids=WRONG)
+def test_wrong_usage_has_status_2(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments: list[str],
+    fact: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made(tmp_path / "in", {"a.pcap": PCAP})
+    done = call(capfd, *arguments)
+    assert done.status == 2
+    assert fact in done.err + done.out
+    assert "Traceback" not in done.err
+    assert tree(tmp_path) == {"in/a.pcap": PCAP}
+
+
+@in_threads
+def test_options_reach_the_work(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Before, behind and between the places; those that can be given several times, several times."""
+    secret = wire.section_header() + wire.secrets(wire.TLS_KEY_LOG, b"log\n") + wire.interface()
+    source = made(tmp_path / "in", {"a.cap": PCAP, "b.cap": secret, "c.pcap": PCAP, "lab/d.cap": PCAP, "e": PCAP})
+    edits = ["--chop", "1", "--chop=-1", "--first", "1", "--nanoseconds", "--extract-secrets", ".keys"]
+    some = ["--include", "*.cap", "--include", "e", "--exclude=lab/", "--exclude", "/e"]
+    assert call(capfd, *edits, source, *some, out, "--to", "pcap", "-q", "--on-loss", "ignore").status == 0
+    nanoseconds = wire.pcap_header(wire.NANOSECONDS, snaplen=262144)
+    assert tree(out) == {
+        "a.pcap": converted(PCAP, "pcap", chop=[1, -1], first=1, nanoseconds=True)[0],
+        "b.pcap": nanoseconds,
+        "b.pcap.keys": b"log\n",
+    }
+
+
+@in_threads
+def test_debug_gives_the_traceback(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    done = call(capfd, tmp_path / "none", out, "--debug")
+    assert done.status == 1
+    assert "pcapconv.errors.FileError: " in done.err
+
+
+def test_interrupted(
+    tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise signals.Terminated(signal.SIGINT)
+
+    monkeypatch.setattr(pcapconv, "batch", interrupt)
+    done = call(capfd, made(tmp_path / "in", {}), out, "--report", tmp_path / "r")
+    assert done == Done(130, "", said("interrupted before it was done: an unfinished output file was not kept"))
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_help_names_the_options() -> None:
+    done = run("--help")
+    assert (done.status, done.err) == (0, "")
+    for option in ("--in-place", "--resume", "--include", "--exclude", "--jobs", "--scheduler", "--junit", "--report"):
+        assert option in done.out
+    assert "pcapconv batch captures/ converted/ --to pcapng --jobs 8" in " ".join(done.out.split())
+
+
+# ---------------------------------------------------------------- what is imported
+
+
+HEAVY = ["aiohttp", "concurrent.futures", "dask", "distributed", "fsspec", "multiprocessing", "pathspec", "s3fs"]
+COMMANDS: dict[str, list[list[str]]] = {
+    "the library": [],
+    "version and help": [["--version"], ["--help"], ["batch", "--help"]],
+    "convert": [["convert", "in.pcap", "out.pcapng"], ["convert", "in.pcap", "out.pcap", "--last", "1", "--force"]],
+    "split": [["split", "in.pcap", "part.pcap", "--max-packets", "1"]],
+    "info": [["info", "in.pcap"], ["info", "in.pcap", "--json"]],
+}
+
+
+def imported(*commands: list[str], folder: Path) -> list[str]:
+    """What a new interpreter has imported after some command lines; each has to end well."""
+    code = (
+        "import contextlib, io, json, sys, pcapconv\n"
+        "from pcapconv.cli import run\n"
+        f"for arguments in {list(commands)!r}:\n"
+        "    with contextlib.redirect_stdout(io.StringIO()):\n"
+        "        status = run(arguments)\n"
+        "    assert status == 0, arguments\n"
+        "print(json.dumps(sorted(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], check=True, capture_output=True, text=True, cwd=folder, timeout=60
+    )
+    found: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("commands", COMMANDS.values(), ids=COMMANDS)
+def test_other_commands_import_nothing_of_a_batch(tmp_path: Path, commands: list[list[str]]) -> None:
+    (tmp_path / "in.pcap").write_bytes(PCAP)
+    modules = imported(*commands, folder=tmp_path)
+    assert "pcapconv.convert" in modules
+    assert [name for name in modules if name in HEAVY or name.startswith("pcapconv.batching")] == []
+
+
+def test_a_local_batch_imports_neither_dask_nor_fsspec(tmp_path: Path) -> None:
+    made(tmp_path / "in", {})
+    modules: list[Any] = imported(["batch", "in", "out", "-q"], folder=tmp_path)
+    assert "pcapconv.batching.runner" in modules
+    assert [name for name in ("aiohttp", "dask", "distributed", "fsspec", "rich", "s3fs") if name in modules] == []
