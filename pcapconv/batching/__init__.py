@@ -18,18 +18,22 @@ from typing import TYPE_CHECKING, Any, cast
 from pcapconv import formats
 from pcapconv.batching import executors, manifest, plans
 from pcapconv.batching.jobs import Job, Settings, line_of
+from pcapconv.batching.local import clear_away
 from pcapconv.batching.report import BatchReport, Watcher
 from pcapconv.batching.runner import run
 from pcapconv.batching.stores import scheme_of, store_of
 from pcapconv.convert import OnLoss, check_on_loss, make_plan
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.files import read_file, reason_of
+from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.secrets import parse_secrets
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from pcapconv.steps.plan import StepOptions
+
+_REMOTE = "is remote, where files cannot be rewritten safely; name a DST"
 
 
 def batch(
@@ -90,6 +94,9 @@ def batch(
         and (keep is None or each.folder or keep.match_file(each.name))
         and not drop.match_file(each.name + "/" if each.folder else each.name)
     ]
+    remote = next((each.place for each in found if in_place and scheme_of(each.place) is not None), None)
+    if remote is not None:
+        raise UsageError(f"--in-place: {remote} {_REMOTE}")
     all_jobs = plans.jobs_for(found, None if in_place else home, to, force=force)
     lines = [
         line_of(job, settings, "failed" if each.failed else "left_alone", f"{each.place}: {each.reason}")
@@ -101,6 +108,8 @@ def batch(
     todo, more = plans.left_to_do(all_jobs, home, settings, known, resume=resume)
     if local:
         _make_directory(home)
+        if resume:
+            clear_away(home)
         settings = settings._replace(manifest=os.path.abspath(report.manifest))
     log = _Log(report, watcher or Watcher(), None if local else manifest.Kept(report.manifest))
     log.begin(todo)
@@ -167,7 +176,7 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
         if target is not None:
             raise UsageError("--in-place rewrites the files where they are; leave DST out")
         if root is not None and scheme_of(root) is not None:
-            raise UsageError(f"--in-place: {root} is remote, where files cannot be rewritten safely; name a DST")
+            raise UsageError(f"--in-place: {root} {_REMOTE}")
         if root is not None and not os.path.isdir(root):
             return root, os.path.dirname(root) or "."
         return root, root if root is not None else "."
@@ -187,7 +196,9 @@ def _settings(options: StepOptions, to: str | None, *, strict: bool, on_loss: On
             f"--extract-secrets {keys}: a batch writes key logs beside its targets; give a suffix, as in .keys"
         )
     plan = make_plan(options)
-    said = {name: value for name, value in options.items() if value}
+    said: dict[str, Any] = {name: value for name, value in options.items() if value}
+    for name in REPEATABLE & said.keys():
+        said[name] = list(said[name]) if isinstance(said[name], list | tuple) else [said[name]]
     said |= {"to": to, "strict": strict, "fail": on_loss == "fail", "nanoseconds": nanoseconds}
     injected = options.get("inject_secrets") or ()
     for text in [injected] if isinstance(injected, str) else injected:

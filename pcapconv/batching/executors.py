@@ -84,7 +84,9 @@ class Processes:
     def end(self) -> None:
         """Stop what runs: at its next look, or else by force."""
         self._stop.set()
-        self.executor.shutdown(wait=False, cancel_futures=True)
+        ending = {"wait": True, "cancel_futures": True}
+        thread = threading.Thread(target=self.executor.shutdown, kwargs=ending, daemon=True)
+        thread.start()
         until = time.monotonic() + _PATIENCE
         mine = set(multiprocessing.active_children()) - self._others
         for process in mine:
@@ -92,6 +94,7 @@ class Processes:
         for process in mine:
             if process.is_alive():
                 process.terminate()
+        thread.join(_PATIENCE)
 
 
 @contextmanager
@@ -123,8 +126,8 @@ def dask(address: str) -> Iterator[Workers]:
     dask: Any = distributed  # which has no types
     try:
         client = dask.Client(address, timeout=_CONNECTING, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise FileError(f"--scheduler {address}: cannot connect: {error}") from error
+    except Exception as error:  # whatever it may be: assertions, too
+        raise FileError(f"--scheduler {address}: cannot connect: {error or type(error).__name__}") from error
     with client:
         executor = client.get_executor(pure=False)
         try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
 
 from pcapconv.batching.stores import Found, State, taken
 from pcapconv.errors import FileError
-from pcapconv.files import Source, Target, open_source, open_target, reason_of
+from pcapconv.files import TEMPORARY, Source, Target, open_source, open_target, reason_of
 
 _OUTSIDE = "a symbolic link that leads out of the tree"
 _DIRECTORY = "a symbolic link to a directory"
@@ -45,6 +46,8 @@ class Local:
                 continue
             folders = []
             for entry in there:
+                if TEMPORARY.fullmatch(entry.name):
+                    continue
                 name = os.path.join(folder, entry.name)
                 if entry.is_dir(follow_symlinks=False):
                     if os.path.join(real_root, name) != left_out:
@@ -82,6 +85,15 @@ class Local:
 
 
 LOCAL = Local()
+
+
+def clear_away(root: str) -> None:
+    """Remove the temporary files that a kill has left in a tree."""
+    for folder, _, names in os.walk(root):
+        for name in names:
+            if TEMPORARY.fullmatch(name):
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(folder, name))
 
 
 def state_of_open(file: int) -> State:

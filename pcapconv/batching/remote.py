@@ -37,7 +37,7 @@ class Remote:
             raise UsageError(f"{place}: remote paths need fsspec; install it: pip install 'pcapconv[remote]'")
         self._scheme = scheme_of(place)
         try:
-            self._files: Any = fsspec.core.url_to_fs(place)[0]
+            self._files: Any = _open(place)[0]
         except ImportError as error:  # fsspec says which package it wants
             raise UsageError(
                 f"{place}: {error}; pip install 'pcapconv[remote]' has what s3:// and https:// need"
@@ -56,6 +56,8 @@ class Remote:
         for full, details in sorted(there.items()):
             name = posixpath.basename(full) if full == path else full.removeprefix(path).lstrip("/")
             place = self._files.unstrip_protocol(full)
+            if details.get("type") == "directory" or (full.endswith("/") and not details.get("size")):
+                continue  # what stands for a folder
             if left_out is not None and (full == left_out or full.startswith(left_out + "/")):
                 continue
             if not all(part not in ("", ".", "..") for part in name.split("/")) or "\0" in name:
@@ -67,7 +69,7 @@ class Remote:
         """See `Store.state`."""
         with reading(place):
             try:
-                return _state(self._files.info(self._path(place), refresh=True))
+                return _state(self._files.info(self._path(place)))
             except FileNotFoundError:
                 return None
 
@@ -89,7 +91,7 @@ class Remote:
         return _Upload(self._files, self._path(place), place, whole=self._scheme in _WHOLE)
 
     def _path(self, place: str) -> str:
-        return str(fsspec.core.url_to_fs(place)[1])
+        return str(_open(place)[1])
 
     # what the manifest needs
 
@@ -146,6 +148,11 @@ class _Upload(Target):
     def abandon(self) -> None:
         """Nothing of it remains here."""
         self.file.close()
+
+
+def _open(place: str) -> tuple[Any, str]:
+    """The file system of a URL, and the path in it. What was listed before is not believed."""
+    return fsspec.core.url_to_fs(place, use_listings_cache=False)  # type: ignore[no-any-return]
 
 
 def _state(details: dict[str, Any]) -> State:

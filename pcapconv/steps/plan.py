@@ -34,7 +34,7 @@ _MOST_SHOWN = 20
 _MOST_BYTES = 2**32 - 1
 _MOST_COMMENTS = 16 * 2**20  # characters of comments for one packet, or for the capture
 _NUMBERS = {"first", "last", "snaplen", "chop"}
-_REPEATABLE = {
+REPEATABLE = {
     "interface",
     "chop",
     "capture_comment",
@@ -202,7 +202,7 @@ def _check_types(options: StepOptions) -> None:
             continue
         several = isinstance(value, list | tuple)
         wanted: type = int if name in _NUMBERS else str
-        if several and name not in _REPEATABLE:
+        if several and name not in REPEATABLE:
             raise UsageError(f"{name}={value!r:.80}: it can be given once only")
         for each in value if isinstance(value, list | tuple) else [value]:
             if not isinstance(each, wanted) or isinstance(each, bool):
