@@ -18,6 +18,8 @@ from pcapconv.report import Report
 
 if TYPE_CHECKING:
     from pcapconv.batching import batch
+    from pcapconv.comparing import diff
+    from pcapconv.normalizing import normalize
     from pcapconv.splitter import split
 
 __all__ = [
@@ -39,6 +41,8 @@ __all__ = [
     "UsageError",
     "batch",
     "convert",
+    "diff",
+    "normalize",
     "open",
     "split",
 ]
@@ -56,4 +60,12 @@ def __getattr__(name: str) -> Any:
         from pcapconv.batching import batch
 
         return batch
+    if name == "diff":
+        from pcapconv.comparing import diff
+
+        return diff
+    if name == "normalize":
+        from pcapconv.normalizing import normalize
+
+        return normalize
     raise AttributeError(f"module 'pcapconv' has no attribute {name!r}")

@@ -28,7 +28,7 @@ from pcapconv.report import Report, describe
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from pcapconv.steps import Step
+    from pcapconv.steps import Planned, Step
     from pcapconv.steps.plan import Plan, StepOptions
 
 OnLoss = Literal["warn", "ignore", "fail"]
@@ -85,7 +85,7 @@ def converted(
     open_place: Callable[[], Target],
     open_keys: Callable[[], Target | None],
     *,
-    plan: Plan | None,
+    plan: Planned | None,
     strict: bool,
     on_loss: OnLoss,
     nanoseconds: bool = False,
@@ -157,7 +157,7 @@ def make_plan(options: StepOptions) -> Plan | None:
     return Plan(options, read_file)
 
 
-def survey(plan: Plan, source: Source, stack: ExitStack) -> Source:
+def survey(plan: Planned, source: Source, stack: ExitStack) -> Source:
     """Let the plan see the whole capture first. A pipe is kept in an unnamed temporary file for that."""
     if not source.seekable:
         source = stack.enter_context(spool(source))
@@ -167,7 +167,7 @@ def survey(plan: Plan, source: Source, stack: ExitStack) -> Source:
     return source
 
 
-def open_secrets(plan: Plan | None, *others: object, force: bool) -> Target | None:
+def open_secrets(plan: Planned | None, *others: object, force: bool) -> Target | None:
     """The file that extracted secrets go to, for its owner only; None where none is asked for. Raises UsageError where
     that is one of the `others`, which are paths or anything else."""
     if plan is None or plan.extract_to is None:
@@ -196,7 +196,7 @@ def _run(
     strict: bool,
     nanoseconds: bool,
     progress: Callable[[int], object] | None,
-    plan: Plan | None,
+    plan: Planned | None,
 ) -> Report:
     report = Report(source.name, target.name, format_name)
     output = Output(target)
@@ -212,7 +212,7 @@ def _run(
     finally:
         output.close()
     report.packets_written = writer.packets
-    report.losses = dict(writer.losses)
+    report.losses = dict(writer.losses) | ({} if plan is None else dict(plan.losses))
     return report
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pcapconv.cli.options import BATCH, CONVERT, SPLIT, Option
+from pcapconv.cli.options import BATCH, CONVERT, NORMALIZE, SPLIT, Option
 from pcapconv.cli.version import version
 
 app = typer.Typer(
@@ -140,6 +140,64 @@ def batch_command(
     from pcapconv.cli.batch import batch
 
     raise typer.Exit(batch(source, target, **_given(options)))
+
+
+@app.command("normalize", epilog="Example: pcapconv normalize out.pcapng golden.pcapng --rebase-time 2024-01-01")
+@_with(NORMALIZE)
+def normalize_command(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="IN OUT", help="Captures; with --check or --in-place any files, directories.")
+    ],
+    **options: Any,
+) -> None:
+    """The same packets and the same meaning as the same bytes, for golden captures.
+
+    Options can stand in [tool.pcapconv.normalize] of the nearest pyproject.toml.
+    """
+    from pcapconv.cli.normalize import normalize
+
+    raise typer.Exit(normalize(paths, **_given(options)))
+
+
+@app.command("diff", epilog="Example: pcapconv diff expected.pcapng actual.pcapng --ignore time,comments")
+def diff_command(
+    a: Annotated[str, typer.Argument(metavar="A", help="A pcap or pcapng capture; - for stdin.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ignore",
+            metavar="KIND,...",
+            help="Do not compare time, lengths, interfaces, comments, direction, names, secrets. Repeatable.",
+        ),
+    ] = None,
+    time_tolerance: Annotated[
+        str | None, typer.Option("--time-tolerance", metavar="DURATION", help="Times may differ so much: 1ms.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Compare hosts, applications, statistics, packet ids and the like, too.")
+    ] = False,
+    most: Annotated[int, typer.Option("--show", metavar="N", help="Show the first N packets that differ.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")] = False,
+) -> None:
+    """Compare what two captures say, whatever format, byte order or resolution they are in.
+
+    Status 0: the same; 1: different; 2: trouble, damaged input among it.
+    """
+    from pcapconv.cli.diff import compare
+
+    status = compare(
+        a,
+        b,
+        ignore=ignore or (),
+        time_tolerance=time_tolerance,
+        everything=everything,
+        most=most,
+        as_json=as_json,
+        debug=debug,
+    )
+    raise typer.Exit(status)
 
 
 @app.command("info", epilog="Example: pcapconv info capture.pcapng --json")

@@ -23,12 +23,12 @@ def say(message: str) -> None:
         sys.stderr.write(f"{shown(message)}\n")
 
 
-def say_what_happened(report: Report, target: str, *, losses: bool) -> None:
+def say_what_happened(report: Report, target: str, *, losses: bool, left_out: bool = True) -> None:
     """Warnings of a finished conversion: damage, oddities, and in one line what was lost. `target` is for messages."""
     source = report.inputs[0]
     _list(f"warning: {source}", report.damage, report.damage_total)
     _list(f"warning: {source}", report.warnings, report.warnings_total)
-    if report.left_out:
+    if report.left_out and left_out:
         complain(f"warning: {target}: left out {describe(report.left_out, LEFT_OUT)}")
     if report.packets_read and not report.packets_written:
         complain(f"warning: {target}: no packet was selected, it holds none")

@@ -114,6 +114,21 @@ BATCH = (
     Option("extract_secrets", "text", "Write key logs beside each target, under its name with SUFFIX added.", "SUFFIX"),
 )
 
+NORMALIZE_CONFIGURED = (
+    Option("sort", "flag", "Order packets by time; those of the same time stay in their order."),
+    Option("rebase_time", "text", "Move the first packet to TIME, and all others with it.", "TIME"),
+    Option("mask_time", "flag", "Put each packet at its number in milliseconds after --rebase-time, or 1970."),
+    Option("keep", "texts", "Keep statistics, custom, unknown, host, addresses too. Repeatable.", "KIND,..."),
+    Option("strip", "texts", "Leave out comments, names, secrets too. Repeatable.", "KIND,..."),
+    *(option for option in OUTPUT if option.name in ("to", "strict", "on_loss")),
+)
+NORMALIZE = (
+    Option("check", "flag", "Write nothing; status 1 and the reasons if a capture is not in its normal form."),
+    Option("in_place", "flag", "Rewrite files that are not in their normal form, also those in directories."),
+    *NORMALIZE_CONFIGURED,
+    *(option for option in OUTPUT if option.name in ("force", "report", "quiet", "debug")),
+)
+
 
 def parse(arguments: Sequence[str], options: Sequence[Option], places: int) -> tuple[list[str], dict[str, Any]] | None:
     """The `places` words that are no options, and the options that are given; None for anything but a plain line."""

@@ -26,9 +26,11 @@ def carry_out(
     force: bool,
     quiet: bool,
     losses: bool,
+    left_out: bool = True,
 ) -> int:
     """Do the work, which is given the progress to tell; say on stderr what was not perfect, write the report, and
-    return the exit status. `target` is for messages; `closing` is the last line on a terminal."""
+    return the exit status. `target` is for messages; `closing` is the last line on a terminal; `losses` and `left_out`
+    tell whether these are said."""
     watch = not quiet and sys.stderr is not None and sys.stderr.isatty()
     with _report_target(report, force=force) as place:
         try:
@@ -37,7 +39,7 @@ def carry_out(
         except LossError as error:
             _write_report(place, error.report)
             raise
-        say_what_happened(done, done.outputs[0] if done.parts is None else target, losses=losses)
+        say_what_happened(done, done.outputs[0] if done.parts is None else target, losses=losses, left_out=left_out)
         _write_report(place, done)
     if watch:
         say(closing(done))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Protocol
 
 from pcapconv.model import Item
+
+if TYPE_CHECKING:
+    from pcapconv.files import Target
+    from pcapconv.report import Report
 
 
 class Step(Protocol):
@@ -13,4 +18,33 @@ class Step(Protocol):
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """The items that come out, for those that go in. Raises PcapconvError."""
+        ...
+
+
+class Planned(Protocol):
+    """What is to be done between reader and writer, for one capture after the other.
+
+    `needs_survey` tells that `survey` has to see the whole capture first, `extract_to` names the file for extracted
+    secrets. `losses` are those of the last run's steps, apart from the writer's.
+    """
+
+    @property
+    def needs_survey(self) -> bool: ...  # noqa: D102
+
+    @property
+    def extract_to(self) -> str | None: ...  # noqa: D102
+
+    @property
+    def losses(self) -> Mapping[str, int]: ...  # noqa: D102
+
+    def survey(self, items: Iterator[Item]) -> None:
+        """Look at the whole capture. Raises PcapconvError."""
+        ...
+
+    def steps(self, left_out: Counter[str]) -> list[Step]:
+        """New steps for one run. `left_out` counts by kind what they leave out."""
+        ...
+
+    def write_secrets(self, target: Target | None, report: Report) -> bool:
+        """Write what the last run extracted; whether there is any. Raises FileError."""
         ...

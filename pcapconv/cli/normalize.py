@@ -1,0 +1,98 @@
+"""`pcapconv normalize IN OUT`, and `--check` or `--in-place` for many files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pcapconv
+from pcapconv.batching.local import LOCAL
+from pcapconv.cli.config import configured
+from pcapconv.cli.messages import complain
+from pcapconv.cli.options import NORMALIZE_CONFIGURED
+from pcapconv.cli.writing import carry_out, check_names
+from pcapconv.errors import NotACaptureError, PcapconvError, UsageError
+from pcapconv.files import STDIO
+from pcapconv.normalizing import check as why_not
+
+if TYPE_CHECKING:
+    from pcapconv.convert import OnLoss
+
+DIFFERENT = 1
+
+
+def normalize(
+    paths: Sequence[str],
+    *,
+    check: bool = False,
+    in_place: bool = False,
+    report: str | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    debug: bool = False,  # noqa: ARG001 - it is the caller's
+    **options: Any,
+) -> int:
+    """Do it, say what was not perfect, and return the exit status."""
+    options = configured("normalize", NORMALIZE_CONFIGURED) | options
+    if check or in_place:
+        if check and in_place:
+            raise UsageError("--check writes nothing, --in-place does; give one of them")
+        if report is not None or force:
+            raise UsageError(f"{'--report' if report is not None else '--force'} is for IN and OUT")
+        return max([_one(path, named, check, quiet, options) for path, named in _expanded(paths)], default=0)
+    if len(paths) != 2:
+        raise UsageError("give IN and OUT; or files and directories, with --check or --in-place")
+    source, target = paths
+    on_loss: OnLoss = options.get("on_loss", "warn")
+    check_names(report, {}, source, target)
+    return carry_out(
+        lambda progress: pcapconv.normalize(source, target, force=force, progress=progress, **options),
+        source,
+        target,
+        closing=lambda done: f"{target}: {done.packets_written} packets written",
+        report=report,
+        force=force,
+        quiet=quiet,
+        losses=on_loss == "warn",
+        left_out=False,
+    )
+
+
+def _expanded(paths: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """The files, and whether each was named itself. Raises FileError for a path that is not there."""
+    for path in paths:
+        if path == STDIO:
+            yield path, True
+            continue
+        for found in LOCAL.find(path, None, links=False):
+            if found.state is not None:
+                yield found.place, found.place == path
+            elif found.failed:
+                complain(f"{found.place}: {found.reason}")
+
+
+def _one(path: str, named: bool, check: bool, quiet: bool, options: dict[str, Any]) -> int:
+    """Check one file, or put it into its normal form; the exit status that it asks for."""
+    try:
+        reasons = why_not(path, **{**options, "strict": True})
+        if not reasons:
+            return 0
+        if check:
+            complain(f"{path}: not in its normal form: {'; '.join(reasons)}")
+            return DIFFERENT
+        if path == STDIO:
+            raise UsageError("--in-place: stdin has no place; give IN and OUT")
+        pcapconv.normalize(path, path, force=True, **{**options, "strict": True})
+        if not quiet:
+            complain(f"{path}: rewritten")
+    except NotACaptureError as error:
+        if not named:
+            return 0
+        complain(str(error))
+        return DIFFERENT
+    except UsageError:
+        raise
+    except PcapconvError as error:
+        complain(str(error))
+        return DIFFERENT
+    return 0

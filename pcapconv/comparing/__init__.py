@@ -1,0 +1,244 @@
+"""What two captures say differently: `pcapconv.diff`.
+
+Strategy: each capture becomes a few columns (`sides`), packets find their counterparts by content (`align`), and pairs
+are compared field by field. Only packets that are shown are read again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+from pcapconv import quantities
+from pcapconv.comparing.align import Gap, align, gaps
+from pcapconv.comparing.sides import Side, interface_said
+from pcapconv.errors import UsageError
+from pcapconv.files import Readable, Source, open_source, spool
+from pcapconv.model import Packet
+from pcapconv.normalizing.form import KEPT
+from pcapconv.steps.strip import KINDS
+from pcapconv.timestamps import NANOSECONDS
+
+IGNORABLE = ("time", "lengths", "interfaces", "comments", "direction", "names", "secrets")
+MOST_SHOWN = 1000
+
+_LONGEST = 200  # characters of what is said
+
+
+class Difference(NamedTuple):
+    """Packets that differ, by their numbers from 1: only in A, only in B, or in both but with other `fields`."""
+
+    a: int | None
+    b: int | None
+    fields: tuple[str, ...] = ()
+
+
+class Shown(NamedTuple):
+    """A difference, and the packets that it is about."""
+
+    difference: Difference
+    a: Packet | None
+    b: Packet | None
+    a_said: Sequence[str] = ()
+    b_said: Sequence[str] = ()
+
+
+class Comparison:
+    """What differs.
+
+    `headers` are sentences about interfaces, names, secrets and comments; `counts` are of packets: only in A
+    (`removed`), only in B (`inserted`), in both but `changed`; `fields` says in what. `shown` are the first
+    differences, `packets` how many each has, `damage` what of each could not be read.
+    """
+
+    def __init__(self, names: tuple[str, str]) -> None:
+        self.names = names
+        self.packets = (0, 0)
+        self.headers: list[str] = []
+        self.counts: Counter[str] = Counter()
+        self.fields: Counter[str] = Counter()
+        self.shown: list[Shown] = []
+        self.damage: tuple[list[str], list[str]] = ([], [])
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs."""
+        return not (self.headers or self.counts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The comparison as plain values, ready for JSON."""
+        return {
+            "same": self.same,
+            "captures": list(self.names),
+            "packets": list(self.packets),
+            "headers": self.headers,
+            **{kind: self.counts[kind] for kind in ("removed", "inserted", "changed")},
+            "fields": dict(self.fields),
+            "differences": [
+                {**each.difference._asdict(), "fields": list(each.difference.fields)} for each in self.shown
+            ],
+            "damage": [list(each) for each in self.damage],
+        }
+
+
+def diff(
+    a: Readable,
+    b: Readable,
+    *,
+    ignore: Sequence[str] = (),
+    time_tolerance: str | None = None,
+    everything: bool = False,
+    most: int = 10,
+) -> Comparison:
+    """Compare what two captures say, across formats, byte orders and resolutions.
+
+    Packets are compared by number, bytes, lengths, time, interface, comments and direction; further the interfaces in
+    use, names, secrets and comments; with `everything` also where a capture was made: hosts, applications, addresses,
+    statistics, packet ids, custom and unknown blocks. `ignore` leaves out kinds of `IGNORABLE`; times may differ by
+    `time_tolerance`, such as 1ms. The first `most` differences are `shown`.
+
+    Raises a `PcapconvError` for what cannot be read or makes no sense.
+    """
+    ignored = _ignored(ignore)
+    tolerance = None if time_tolerance is None else quantities.duration("--time-tolerance", time_tolerance)
+    kinds = (frozenset((*KINDS, "details")) if everything else KEPT) - ignored
+    with ExitStack() as stack:
+        sides = [Side(_seekable(each, stack), kinds, direction="direction" not in ignored) for each in (a, b)]
+        return _compare(sides[0], sides[1], ignored, 0 if tolerance is None else tolerance * NANOSECONDS, most)
+
+
+def _seekable(place: Readable, stack: ExitStack) -> Source:
+    source = stack.enter_context(open_source(place))
+    return source if source.seekable else stack.enter_context(spool(source))
+
+
+def _ignored(texts: Sequence[str]) -> frozenset[str]:
+    ignored = frozenset(kind for text in ([texts] if isinstance(texts, str) else texts) for kind in text.split(","))
+    for kind in sorted(ignored):
+        if kind not in IGNORABLE:
+            raise UsageError(f"--ignore {kind}: the kinds are {', '.join(IGNORABLE)}")
+    return ignored
+
+
+def _compare(a: Side, b: Side, ignored: frozenset[str], tolerance: Any, most: int) -> Comparison:
+    found = Comparison((a.source.name, b.source.name))
+    found.packets = len(a.contents), len(b.contents)
+    found.damage = [str(each) for each in a.damage], [str(each) for each in b.damage]
+    partner = _partners(a, b)
+    found.headers = list(_headers(a, b, partner, ignored))
+    differences: list[Difference] = []
+    for each in _differences(a, b, partner, ignored, tolerance):
+        kind = "removed" if each.b is None else "inserted" if each.a is None else "changed"
+        found.counts[kind] += 1
+        found.fields.update(each.fields)
+        if len(differences) < min(most, MOST_SHOWN):
+            differences.append(each)
+    packets = [
+        side.packets([number - 1 for number in numbers if number is not None])
+        for side, numbers in ((a, [each.a for each in differences]), (b, [each.b for each in differences]))
+    ]
+    for each in differences:
+        one = None if each.a is None else packets[0][each.a - 1]
+        other = None if each.b is None else packets[1][each.b - 1]
+        said = [[] if packet is None else side.said(packet) for side, packet in ((a, one), (b, other))]
+        found.shown.append(Shown(each, one, other, *said))
+    return found
+
+
+def _partners(a: Side, b: Side) -> dict[int, int]:
+    """For B's interfaces in use, which of A's each is: the one that says the same, else the next that has no other."""
+    there = {interface._replace(id=0): place for place, interface in enumerate(a.header.interfaces)}
+    partner = {
+        place: there[interface._replace(id=0)]
+        for place, interface in enumerate(b.header.interfaces)
+        if interface._replace(id=0) in there
+    }
+    free = [place for place in range(len(a.header.interfaces)) if place not in partner.values()]
+    others = [place for place in range(len(b.header.interfaces)) if place not in partner]
+    partner |= dict(zip(others, free))
+    beyond = len(a.header.interfaces)
+    return partner | {place: beyond + place for place in others[len(free) :]}
+
+
+def _differences(
+    a: Side, b: Side, partner: dict[int, int], ignored: frozenset[str], tolerance: Any
+) -> Iterator[Difference]:
+    timed = "time" not in ignored
+    pairs = align((a.contents, b.contents), (a.times, b.times) if timed and not tolerance else None)
+    between = gaps(pairs, len(a.contents), len(b.contents))
+    gap = next(between, None)
+    for one, other in zip(*pairs):
+        while gap is not None and gap.a_end <= one and gap.b_end <= other:
+            yield from _unpaired(a, b, gap, partner, ignored, tolerance)
+            gap = next(between, None)
+        fields = tuple(_fields(a, b, one, other, partner, ignored, tolerance))
+        if fields:
+            yield Difference(one + 1, other + 1, fields)
+    if gap is not None:
+        yield from _unpaired(a, b, gap, partner, ignored, tolerance)
+
+
+def _unpaired(
+    a: Side, b: Side, gap: Gap, partner: dict[int, int], ignored: frozenset[str], tolerance: Any
+) -> Iterator[Difference]:
+    """Packets without a counterpart of the same bytes. As many on both sides are taken to be the same ones, changed."""
+    if gap.a_end - gap.a_begin == gap.b_end - gap.b_begin:
+        for one, other in zip(range(gap.a_begin, gap.a_end), range(gap.b_begin, gap.b_end)):
+            fields = _fields(a, b, one, other, partner, ignored, tolerance)
+            yield Difference(one + 1, other + 1, ("bytes", *fields))
+        return
+    for one in range(gap.a_begin, gap.a_end):
+        yield Difference(one + 1, None)
+    for other in range(gap.b_begin, gap.b_end):
+        yield Difference(None, other + 1)
+
+
+def _fields(
+    a: Side, b: Side, one: int, other: int, partner: dict[int, int], ignored: frozenset[str], tolerance: Any
+) -> Iterator[str]:
+    """In what two packets differ, apart from their bytes."""
+    if a.lengths[one] != b.lengths[other] and "lengths" not in ignored:
+        yield "lengths"
+    if "time" not in ignored and not _same_time(a.time(one), b.time(other), tolerance):
+        yield "time"
+    if a.interfaces[one] != partner[b.interfaces[other]] and "interfaces" not in ignored:
+        yield "interface"
+    if a.details[one] != b.details[other]:
+        yield "options"
+
+
+def _same_time(one: Any, other: Any, tolerance: Any) -> bool:
+    if one is None or other is None:
+        return one is other
+    return bool(abs(one - other) <= tolerance)
+
+
+def _headers(a: Side, b: Side, partner: dict[int, int], ignored: frozenset[str]) -> Iterator[str]:
+    if "interfaces" not in ignored:
+        yield from _interfaces(a, b, partner)
+    for one, other, where in ((a, b, "A"), (b, a, "B")):
+        yield from (f"only in {where}: {said:.{_LONGEST}}" for said in (one.said_besides - other.said_besides))
+
+
+def _interfaces(a: Side, b: Side, partner: dict[int, int]) -> Iterator[str]:
+    of_a = {place: interface_said(each) for place, each in enumerate(a.header.interfaces)}
+    for place, interface in enumerate(b.header.interfaces):
+        said = interface_said(interface)
+        if partner[place] not in of_a:
+            yield f"interface only in B: {_listed(said)}"
+            continue
+        before = of_a.pop(partner[place])
+        for name in sorted(said.keys() | before.keys()):
+            if said.get(name) != before.get(name):
+                yield (
+                    f"interface {partner[place]}: {name} is {before.get(name, 'not stated')} in A, "
+                    f"{said.get(name, 'not stated')} in B"
+                )
+    for said in of_a.values():
+        yield f"interface only in A: {_listed(said)}"
+
+
+def _listed(said: dict[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in said.items())

@@ -1,0 +1,226 @@
+"""The same packets and the same meaning as the same bytes, whatever wrote them: `pcapconv.normalize`.
+
+Strategy: a first pass (`survey`) collects what stands before the packets, a second one (`packets`) writes them behind
+it, perhaps in another order (`sort`). What of the metadata is kept, and how it looks, is in `form`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from tempfile import TemporaryFile
+from typing import NamedTuple
+
+from pcapconv import formats, quantities
+from pcapconv.convert import OnLoss, check_on_loss, converted, name_of
+from pcapconv.errors import UsageError
+from pcapconv.files import Readable, Source, Target, Writable, open_source, open_target, spool, writing
+from pcapconv.model import Item
+from pcapconv.normalizing.check import first_difference, reasons
+from pcapconv.normalizing.form import KEPT, Form
+from pcapconv.normalizing.packets import MaskTimes, Normalize
+from pcapconv.normalizing.sort import Sort
+from pcapconv.normalizing.survey import Survey
+from pcapconv.report import Report
+from pcapconv.steps import Step
+from pcapconv.steps.strip import KINDS
+from pcapconv.timestamps import NANOSECONDS
+
+
+class Options(NamedTuple):
+    """What to make of a capture, understood: which `kinds` of metadata are kept, and what becomes of times, in
+    nanoseconds."""
+
+    kinds: frozenset[str]
+    sort: bool
+    start: int | None
+    mask: bool
+    on_loss: OnLoss
+
+
+def normalize(
+    source: Readable,
+    target: Writable,
+    *,
+    to: str | None = None,
+    force: bool = False,
+    strict: bool = False,
+    on_loss: OnLoss = "warn",
+    sort: bool = False,
+    rebase_time: str | None = None,
+    mask_time: bool = False,
+    keep: Sequence[str] = (),
+    strip: Sequence[str] = (),
+    progress: Callable[[int], object] | None = None,
+) -> Report:
+    """Write a capture in its normal form, which is described in `NORMAL_FORM.md`.
+
+    `source`, `target`, `force`, `strict` and `progress` are as for `convert`; `to` is pcapng where neither it nor the
+    target's suffix says pcap. `sort` orders packets by time. `rebase_time` is where the first packet goes, and all
+    others with it; `mask_time` puts each at its number in milliseconds behind that, or behind 1970-01-01. `keep` and
+    `strip` add and take kinds of metadata, as `convert`'s `strip` has them. `on_loss="ignore"` cuts times that
+    nanoseconds cannot hold, which otherwise are refused.
+
+    Returns a `Report`. Raises a `PcapconvError`.
+    """
+    options = understood(
+        sort=sort, rebase_time=rebase_time, mask_time=mask_time, keep=keep, strip=strip, on_loss=on_loss
+    )
+    with (
+        open_source(source) as opened,
+        converted(
+            opened,
+            target_format(name_of(target), to),
+            lambda: open_target(target, force=force, whole=strict or on_loss == "fail"),
+            lambda: None,
+            plan=_Plan(options),
+            strict=strict,
+            on_loss=on_loss,
+            progress=progress,
+        ) as (report, _),
+    ):
+        return report
+
+
+def check(
+    source: Readable,
+    *,
+    to: str | None = None,
+    strict: bool = False,
+    on_loss: OnLoss = "warn",
+    sort: bool = False,
+    rebase_time: str | None = None,
+    mask_time: bool = False,
+    keep: Sequence[str] = (),
+    strip: Sequence[str] = (),
+) -> list[str]:
+    """Why a capture is not in the normal form that `normalize` would give it, in words; nothing when it is. Raises a
+    `PcapconvError`."""
+    options = understood(
+        sort=sort, rebase_time=rebase_time, mask_time=mask_time, keep=keep, strip=strip, on_loss=on_loss
+    )
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_source(source))
+        if not opened.seekable:
+            opened = stack.enter_context(spool(opened))
+        name = source if isinstance(source, str | os.PathLike) else None
+        wanted = target_format(None if name is None else os.fspath(name), to)
+        with writing("a temporary file"):
+            file = stack.enter_context(TemporaryFile(buffering=0))
+        with converted(
+            opened,
+            wanted,
+            lambda: open_target(file),
+            lambda: None,
+            plan=_Plan(options),
+            strict=strict,
+            on_loss=on_loss,
+        ) as (report, _):
+            pass
+        file.seek(0)
+        opened.rewind()
+        same, position = first_difference(opened, Source(file, opened.name, owned=False))
+        if same:
+            return []
+        opened.rewind()
+        reader = formats.open_reader(opened)
+        if reader.format != wanted:
+            return [f"it is {reader.format}, not {wanted}"]
+        return reasons(reader.items(), report.left_out, position)
+
+
+def target_format(name: str | None, to: str | None) -> str:
+    """`to`, or what the suffix says, or pcapng. Raises UsageError for another `to`."""
+    if to is None and (name is None or not formats.is_suffix(os.path.splitext(name)[1])):
+        return "pcapng"
+    return formats.target_format(name, to)
+
+
+def understood(
+    *,
+    sort: bool,
+    rebase_time: str | None,
+    mask_time: bool,
+    keep: Sequence[str],
+    strip: Sequence[str],
+    on_loss: OnLoss,
+) -> Options:
+    """The options. Raises UsageError for those that make no sense."""
+    check_on_loss(on_loss)
+    kept, stripped = _kinds("--keep", keep), _kinds("--strip", strip)
+    both = sorted(kept & stripped)
+    if both:
+        raise UsageError(f"--keep and --strip {both[0]}: it can be only one of them")
+    return Options((KEPT | kept) - stripped, sort, _start(rebase_time), mask_time, on_loss)
+
+
+def _kinds(option: str, texts: Sequence[str]) -> frozenset[str]:
+    kinds = frozenset(kind for text in ([texts] if isinstance(texts, str) else texts) for kind in text.split(","))
+    for kind in sorted(kinds):
+        if kind not in KINDS:
+            raise UsageError(f"{option} {kind}: the kinds are {', '.join(KINDS)}")
+    return kinds
+
+
+def _start(text: str | None) -> int | None:
+    if text is None:
+        return None
+    moment = quantities.moment("--rebase-time", text)
+    exact = moment.seconds * NANOSECONDS
+    if moment.relative or exact.denominator != 1 or not 0 <= exact < 2**64:
+        raise UsageError(
+            f"--rebase-time {text}: write a time from 1970 on in whole nanoseconds, as in 2024-05-01T12:00:00Z"
+        )
+    return int(exact)
+
+
+class _Plan:
+    """What `converted` asks of a plan."""
+
+    needs_survey = True
+    extract_to: str | None = None
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._surveyed: Counter[str] = Counter()
+        self._survey: Survey | None = None
+        self._normalize: Normalize | None = None
+
+    def survey(self, items: Iterator[Item]) -> None:
+        """Look at the whole capture."""
+        self._survey = Survey(Form(self._options.kinds, self._surveyed), items, sort=self._options.sort)
+
+    def steps(self, left_out: Counter[str]) -> list[Step]:
+        """New steps for one run."""
+        assert self._survey is not None
+        options = self._options
+        left_out.update(self._surveyed)
+        first = self._survey.first
+        shift = 0 if options.start is None or first is None or options.mask else options.start - first
+        self._normalize = Normalize(
+            self._survey,
+            Form(options.kinds, left_out),
+            shift=shift,
+            cut=options.on_loss == "ignore",
+            timeless=options.mask and not options.sort,
+        )
+        steps: list[Step] = [self._normalize]
+        if options.sort:
+            steps.append(Sort())
+        if options.mask:
+            steps.append(MaskTimes(options.start or 0))
+        return steps
+
+    @property
+    def losses(self) -> dict[str, int]:
+        """Of the last run."""
+        if self._normalize is None or self._options.mask:
+            return {}
+        found = {"time-digits": self._normalize.inexact, "packets-without-time": self._normalize.without_time}
+        return {kind: count for kind, count in found.items() if count}
+
+    def write_secrets(self, target: Target | None, report: Report) -> bool:  # noqa: ARG002 - none are extracted
+        """Whether there are secrets to write."""
+        return False

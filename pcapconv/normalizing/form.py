@@ -1,0 +1,154 @@
+"""What the normal form keeps of a capture's metadata, and how it writes it.
+
+Strategy: all becomes little-endian options in one order: comments first, as they stood, then by code, each code once.
+`NORMAL_FORM.md` says the same in words, for those who write the form with something else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+
+from pcapconv import options
+from pcapconv.formats import pcapng_layout as layout
+from pcapconv.model import Block, ByteOrder, Interface, Section
+from pcapconv.timestamps import NANOSECONDS, tsresol_byte
+
+KEPT = frozenset({"comments", "names", "secrets"})  # without --keep
+
+_EPB_FLAGS = 2  # pack_flags of the obsolete block, too
+_DIRECTION = 0b11
+_KINDS: dict[int, dict[int, str | None]] = {
+    layout.SECTION_HEADER: dict.fromkeys((2, 3, 4), "host"),  # shb_hardware, shb_os, shb_userappl
+    layout.INTERFACE_DESCRIPTION: {
+        **dict.fromkeys((2, 3, 11), ""),  # if_name, if_description, if_filter: kept always
+        **dict.fromkeys((12, 15), "host"),  # if_os, if_hardware
+        **dict.fromkeys((4, 5, 6, 7), "addresses"),  # if_IPv4addr, if_IPv6addr, if_MACaddr, if_EUIaddr
+        **dict.fromkeys((layout.IF_TSRESOL, layout.IF_FCSLEN, 14), None),  # said by fields, if_tsoffset by the times
+        **dict.fromkeys((8, 10, 16, 17, 18), "details"),  # if_speed, if_tzone, if_txspeed, if_rxspeed, if_iana_tzname
+    },
+    layout.NAME_RESOLUTION: dict.fromkeys((2, 3, 4), "details"),  # ns_dnsname, ns_dnsIP4addr, ns_dnsIP6addr
+    layout.ENHANCED_PACKET: {_EPB_FLAGS: None, **dict.fromkeys(range(3, 9), "details")},
+    layout.OBSOLETE_PACKET: {_EPB_FLAGS: None, 3: "details"},
+}
+_NUMBERS = {layout.INTERFACE_DESCRIPTION: (8, 10, 16, 17), layout.ENHANCED_PACKET: (4, 5, 6)}  # among the details
+_ADDRESSES = {1: 4, 2: 16, 3: 6, 4: 8}  # type of a name record → bytes of its address
+_STATISTICS_TIMES = (2, 3)  # isb_starttime, isb_endtime
+_LONGEST_VALUE = 0xFFFF
+
+Entries = list[tuple[int, bytes]]
+
+
+class Form:
+    """The normal form with these kinds of metadata. Counts by kind into `left_out` what it does not keep."""
+
+    def __init__(self, kinds: Collection[str], left_out: Counter[str]) -> None:
+        self._kinds = kinds
+        self.left_out = left_out
+
+    def keeps(self, kind: str) -> bool:
+        """Whether a kind is kept; what is not is counted."""
+        if kind in self._kinds:
+            return True
+        self.left_out[kind] += 1
+        return False
+
+    def section(self, section: Section) -> Entries:
+        """The options that are kept of a section's header."""
+        return self._kept(section.options, section.byte_order, layout.SECTION_HEADER)
+
+    def interface(self, interface: Interface) -> Interface:
+        """What an interface says; equal for all that say the same."""
+        kept = self._kept(interface.options, interface.byte_order, layout.INTERFACE_DESCRIPTION)
+        kept.append((layout.IF_TSRESOL, bytes([tsresol_byte(NANOSECONDS)])))
+        if interface.fcs_length is not None:
+            kept.append((layout.IF_FCSLEN, bytes([interface.fcs_length])))
+        return Interface(
+            id=0,
+            section=0,
+            link_type=interface.link_type,
+            snaplen=interface.snaplen,
+            layout="pcapng",
+            byte_order="little",
+            ticks_per_second=NANOSECONDS,
+            fcs_length=interface.fcs_length,
+            options=pack(kept),
+        )
+
+    def packet(self, raw: bytes, order: ByteOrder, *, obsolete: bool, direction: bool = True) -> bytes:
+        """A packet's options, also its `direction`."""
+        kept = self._kept(raw, order, layout.OBSOLETE_PACKET if obsolete else layout.ENHANCED_PACKET)
+        flags = options.Options(raw, order).first(_EPB_FLAGS)
+        if direction and flags is not None and len(flags) == 4 and (bits := int.from_bytes(flags, order) & _DIRECTION):
+            kept.append((_EPB_FLAGS, bits.to_bytes(4, "little")))
+        return pack(kept)
+
+    def names(self, block: Block) -> tuple[Iterator[tuple[int, bytes, bytes]], Entries]:
+        """The names of a block, each as (type, address, name), and its options that are kept."""
+        at = layout.options_at(block)
+        return _names(block), self._kept(block.body[at:], block.byte_order, block.type)
+
+    def secrets(self, block: Block) -> bytes | None:
+        """The body of a block of secrets, None for one that nobody can read."""
+        order, body = block.byte_order, block.body
+        kind, size = int.from_bytes(body[:4], order), int.from_bytes(body[4:8], order)
+        if len(body) < 8 + size:
+            self.left_out["secrets"] += 1
+            return None
+        kept = self._kept(body[layout.options_at(block) :], order, block.type)
+        head = kind.to_bytes(4, "little") + size.to_bytes(4, "little")
+        return head + body[8 : 8 + size] + bytes(-size % 4) + pack(kept)
+
+    def other(self, block: Block) -> Block | None:
+        """A custom or unknown block, None where it is not kept. Nobody knows the byte order of its contents."""
+        custom = block.type in (layout.CUSTOM, layout.CUSTOM_DO_NOT_COPY)
+        if not self.keeps("custom" if custom else "unknown"):
+            return None
+        body = block.body[3::-1] + block.body[4:] if custom and block.byte_order == "big" else block.body
+        return block._replace(body=body, byte_order="little", section=0)
+
+    def _kept(self, raw: bytes, order: ByteOrder, block_type: int) -> Entries:
+        kept: Entries = []
+        for code, value in options.Options(raw, order):
+            if code == options.COMMENT:
+                kind: str | None = "comments"
+            elif code in options.CUSTOM:
+                kind = "custom"
+                value = value[3::-1] + value[4:] if order == "big" else value
+            else:
+                kind = _KINDS.get(block_type, {}).get(code, "unknown")
+                if kind == "details" and order == "big" and code in _NUMBERS.get(block_type, ()):
+                    value = value[::-1]
+            if kind is not None and (not kind or self.keeps(kind)):
+                kept.append((code, value))
+        return kept
+
+
+def pack(entries: Iterable[tuple[int, bytes]]) -> bytes:
+    """The options by code; comments and custom ones of one code as they stood, of the others the first."""
+    ordered: Entries = []
+    for code, value in sorted(entries, key=lambda entry: entry[0]):
+        again = ordered and ordered[-1][0] == code
+        if not again or code == options.COMMENT or code in options.CUSTOM:
+            ordered.append((code, value))
+    return options.pack(ordered, "little")
+
+
+def _names(block: Block) -> Iterator[tuple[int, bytes, bytes]]:
+    for kind, value in layout.name_records(block):
+        size = _ADDRESSES.get(kind)
+        if size is None or len(value) < size:
+            yield kind, value, b""
+            continue
+        for name in value[size:].split(b"\0"):
+            if name:
+                yield kind, value[:size], name
+
+
+def names_body(names: Iterable[tuple[int, bytes, bytes]], kept: Entries) -> bytes:
+    """A Name Resolution Block's body: a record for each name, sorted, none twice; then options."""
+    records = bytearray()
+    for kind, address, name in sorted(set(names)):
+        value = (address + name + b"\0" if name else address)[:_LONGEST_VALUE]
+        records += kind.to_bytes(2, "little") + len(value).to_bytes(2, "little") + value + bytes(-len(value) % 4)
+    return bytes(records) + bytes(4) + pack(kept)

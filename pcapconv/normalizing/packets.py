@@ -1,0 +1,159 @@
+"""The second pass over a capture: packets in the normal form, behind what the survey found."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+
+from pcapconv import options
+from pcapconv.errors import TargetError
+from pcapconv.formats import pcapng_layout as layout
+from pcapconv.model import SIMPLE_PACKET, Block, Damage, Interface, Item, Notice, PacketBatch, Section
+from pcapconv.normalizing.form import Form, pack
+from pcapconv.normalizing.survey import Survey
+from pcapconv.normalizing.times import Scale, nanoseconds, scale_of
+from pcapconv.steps.rows import options_of, with_options
+from pcapconv.timestamps import NANOSECONDS
+
+_SURVEYED = (layout.NAME_RESOLUTION, layout.DECRYPTION_SECRETS)
+_MILLISECOND = NANOSECONDS // 1000
+
+
+class Normalize:
+    """The step. Used for one run. `shift` nanoseconds are added to each time, unless `timeless`; `cut` allows to lose
+    digits, which are counted in `inexact`, as packets without a time are in `without_time`."""
+
+    def __init__(self, survey: Survey, form: Form, *, shift: int, cut: bool, timeless: bool) -> None:
+        self._survey = survey
+        self._form = form
+        self._shift = shift
+        self._cut = cut
+        self._timeless = timeless
+        self._scales: list[Scale] = []
+        self._there: list[Interface] = []
+        self._statistics: list[Block] = []
+        self._section = survey.section
+        self.inexact = 0
+        self.without_time = 0
+
+    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The normal form's items. Raises TargetError for a time that it cannot hold."""
+        yield from self._survey.items()
+        for item in items:
+            match item:
+                case PacketBatch():
+                    yield self._packets(item)
+                case Section():
+                    self._scales, self._there = [], []
+                case Interface():
+                    self._there.append(item)
+                    self._scales.append(scale_of(item, self._shift))
+                case Block(type=layout.INTERFACE_STATISTICS):
+                    if self._form.keeps("statistics"):
+                        self._keep_statistics(item)
+                case Block():
+                    other = None if item.type in _SURVEYED else self._form.other(item)
+                    if other is not None:
+                        yield other
+                case Damage() | Notice():
+                    pass
+        yield from self._statistics
+
+    def _packets(self, batch: PacketBatch) -> PacketBatch:
+        rows = batch.rows
+        columns = batch.columns.copy(0, rows)
+        normal = PacketBatch(
+            batch.buffer,
+            columns,
+            rows,
+            first_number=batch.first_number,
+            section=self._section,
+            interfaces=self._survey.interfaces,
+        )
+        normal.contiguous = False
+        kinds = columns.record_type.tobytes()
+        self.without_time += kinds.count(SIMPLE_PACKET)
+        if self._timeless:
+            columns.ticks = array("Q", bytes(8 * rows))
+        else:
+            columns.ticks, inexact = nanoseconds(batch, self._scales, self._shift, cut=self._cut)
+            self.inexact += inexact
+        columns.record_type = array("B", bytes([layout.ENHANCED_PACKET]) * rows)
+        columns.record_length = array("I", bytes(4 * rows))
+        self._place_interfaces(batch, normal)
+        if batch.has_options:
+            self._write_options(batch, normal, kinds)
+        return normal
+
+    def _place_interfaces(self, batch: PacketBatch, normal: PacketBatch) -> None:
+        places = {
+            number: self._survey.places[batch.interfaces[number].section, number]
+            for number in set(batch.columns.interface[: batch.rows])
+        }
+        if any(number != place for number, place in places.items()):
+            normal.columns.interface = array("I", map(places.__getitem__, batch.columns.interface[: batch.rows]))
+
+    def _write_options(self, batch: PacketBatch, normal: PacketBatch, kinds: bytes) -> None:
+        order = batch.section.byte_order
+        with_options(
+            normal,
+            {
+                row: self._form.packet(options_of(batch, row), order, obsolete=kinds[row] == layout.OBSOLETE_PACKET)
+                for row, length in enumerate(batch.columns.options_length[: batch.rows])
+                if length
+            },
+        )
+
+    def _keep_statistics(self, block: Block) -> None:
+        body, order = block.body, block.byte_order
+        number = int.from_bytes(body[:4], order)
+        place = self._survey.places.get((block.section, number))
+        if place is None or len(body) < 12:  # of an interface without packets
+            return
+        scale = self._scales[number]
+        entries = []
+        for code, value in options.Options(body[12:], order):
+            if code in (2, 3) and len(value) == 8:  # isb_starttime, isb_endtime
+                entries.append((code, _halves(self._moved(value, order, scale, block))))
+            elif 4 <= code <= 8 and len(value) == 8:  # counts
+                entries.append((code, int.from_bytes(value, order).to_bytes(8, "little")))
+            elif code == options.COMMENT and self._form.keeps("comments"):
+                entries.append((code, value))
+        time = _halves(self._moved(body[4:12], order, scale, block))
+        self._statistics.append(
+            Block(block.type, place.to_bytes(4, "little") + time + pack(entries), "little", 0, block.offset)
+        )
+
+    def _moved(self, value: bytes, order: str, scale: Scale, block: Block) -> int:
+        high, low = value[:4], value[4:]
+        tick = int.from_bytes(high, order) << 32 | int.from_bytes(low, order)  # type: ignore[arg-type]
+        time, rest = divmod(tick * scale.multiply, scale.divide)
+        time += scale.add
+        if scale.error or not 0 <= time < 2**64 or (rest and not self._cut):
+            raise TargetError(
+                f"offset {block.offset}: nanoseconds cannot hold the times of this statistics block; "
+                "--strip statistics leaves it out"
+            )
+        return time
+
+
+def _halves(time: int) -> bytes:
+    return (time >> 32).to_bytes(4, "little") + (time & 0xFFFFFFFF).to_bytes(4, "little")
+
+
+class MaskTimes:
+    """The step that puts every packet at its number in milliseconds after `start`, in nanoseconds since 1970."""
+
+    def __init__(self, start: int) -> None:
+        self._next = start + _MILLISECOND
+
+    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items. Raises TargetError where there are more packets than times."""
+        for item in items:
+            if isinstance(item, PacketBatch):
+                stop = self._next + item.rows * _MILLISECOND
+                if stop - _MILLISECOND >= 2**64:
+                    raise TargetError(f"packet {item.first_number}: --mask-time leads beyond what nanoseconds can hold")
+                item.columns.ticks = array("Q", range(self._next, stop, _MILLISECOND))
+                self._next = stop
+            yield item

@@ -1,0 +1,361 @@
+"""What two captures say differently: which packets belong together, what is found, and how it is shown."""
+
+import io
+import json
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import wire
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pcapconv import PcapconvError, UsageError, convert, diff
+from pcapconv.comparing import Comparison
+from pcapconv.comparing.align import Gap, align, gaps, longest_rise
+from pcapconv.testing import assert_same_capture
+
+COMMAND = str(Path(sys.executable).with_name("pcapconv"))
+WEB = Path(__file__).parent / "samples" / "web.pcapng"
+
+
+def capture(*packets: bytes, head: bytes = b"", big: bool = False) -> bytes:
+    order = wire.BIG if big else wire.LITTLE
+    return wire.section_header(byte_order=order) + (head or wire.interface(byte_order=order)) + b"".join(packets)
+
+
+def packet(number: int, time: int = 0, interface: int = 0, **named: Any) -> bytes:
+    return wire.enhanced_packet(interface, time or number * 1000, b"packet %5d" % number, **named)
+
+
+def compared(a: bytes, b: bytes, **options: Any) -> Comparison:
+    return diff(io.BytesIO(a), io.BytesIO(b), **options)
+
+
+def found(a: bytes, b: bytes, **options: Any) -> list[tuple[int | None, int | None, tuple[str, ...]]]:
+    return [
+        (each.difference.a, each.difference.b, each.difference.fields)
+        for each in compared(a, b, most=1000, **options).shown
+    ]
+
+
+# ---------------------------------------------------------------- alignment
+
+
+numbers = st.lists(st.integers(0, 4), max_size=40)
+
+
+@given(a=numbers, b=numbers, timed=st.booleans())
+def test_pairs_are_alike_and_in_order(a: list[int], b: list[int], timed: bool) -> None:
+    times = (list(range(len(a))), list(range(len(b)))) if timed else None
+    ones, others = align((a, b), times)
+    assert all(first < second for side in (ones, others) for first, second in pairwise(side))
+    assert [a[row] for row in ones] == [b[row] for row in others]
+    missing = [0, 0]
+    for gap in gaps((ones, others), len(a), len(b)):
+        assert gap.a_begin <= gap.a_end
+        assert gap.b_begin <= gap.b_end
+        missing[0] += gap.a_end - gap.a_begin
+        missing[1] += gap.b_end - gap.b_begin
+    assert (len(ones) + missing[0], len(others) + missing[1]) == (len(a), len(b))
+
+
+@given(data=st.data(), count=st.integers(0, 300))
+def test_what_was_taken_out_and_put_in_is_found(data: st.DataObject, count: int) -> None:
+    a = list(range(count))
+    removed = data.draw(st.sets(st.sampled_from(a), max_size=count) if a else st.just(set[int]()))
+    b = [number for number in a if number not in removed]
+    inserted = data.draw(st.lists(st.tuples(st.integers(0, len(b)), st.integers(1000, 10**6)), max_size=20))
+    for place, number in inserted:
+        b.insert(place, number)
+    ones, others = align((a, b), None)
+    assert [a[row] for row in ones] == [number for number in a if number not in removed]
+    assert [b[row] for row in others] == [a[row] for row in ones]
+
+
+@given(st.permutations(range(40)))
+def test_the_longest_rise_is_the_longest(order: list[int]) -> None:
+    places = longest_rise(order)
+    rise = [order[place] for place in places]
+    assert rise == sorted(rise)
+    assert places == sorted(places)
+    lengths: list[int] = []
+    for place, number in enumerate(order):
+        lengths.append(1 + max((lengths[other] for other in range(place) if order[other] < number), default=0))
+    assert len(rise) == max(lengths)
+
+
+def test_times_tell_equal_packets_apart() -> None:
+    a, b = [7] * 1000, [7] * 999
+    pairs = align((a, b), (range(1000), [*range(500), *range(501, 1000)]))
+    assert list(gaps(pairs, 1000, 999)) == [Gap(500, 501, 500, 500)]
+
+
+def test_a_long_insertion_costs_nothing_else() -> None:
+    a = list(range(1000))
+    b = [*range(500), *range(5000, 6000), *range(500, 1000)]
+    assert list(gaps(align((a, b), None), 1000, 2000)) == [Gap(500, 500, 500, 1500)]
+
+
+def test_other_times_everywhere_are_no_reason_to_part() -> None:
+    a = list(range(100))
+    b = [number for number in a if number != 50]
+    pairs = align((a, b), (a, [number + 10**6 for number in b]))
+    assert list(gaps(pairs, 100, 99)) == [Gap(50, 51, 50, 50)]
+
+
+# ---------------------------------------------------------------- packets
+
+TEN = [packet(number) for number in range(1, 11)]
+
+
+def test_the_same_is_the_same_in_other_forms() -> None:
+    records = [wire.pcap_record(0, number * 1000, b"packet %5d" % number) for number in range(1, 11)]
+    for other in (
+        capture(*(packet(number, byte_order=wire.BIG) for number in range(1, 11)), big=True),
+        wire.pcap_header(snaplen=262144)
+        + b"".join(wire.pcap_record(0, each * 1000, b"packet %5d" % each) for each in range(1, 11)),
+        capture(*TEN[:4]) + capture(*TEN[4:]),
+    ):
+        result = compared(capture(*TEN), other)
+        assert result.headers == []
+        assert result.same
+
+
+def test_a_removed_and_an_inserted_packet() -> None:
+    without, more = capture(*TEN[:4], *TEN[5:]), capture(*TEN[:7], packet(99, 7500), *TEN[7:])
+    assert found(capture(*TEN), without) == [(5, None, ())]
+    assert found(capture(*TEN), more) == [(None, 8, ())]
+    assert found(more, without) == [(5, None, ()), (8, None, ())]
+
+
+@pytest.mark.parametrize(
+    ("changed", "fields"),
+    [
+        (wire.enhanced_packet(0, 5000, b"packet    6x"), ("bytes", "lengths")),
+        (wire.enhanced_packet(0, 5000, b"packet    6"), ("bytes",)),
+        (wire.enhanced_packet(0, 5001, b"packet     5"), ("time",)),
+        (wire.enhanced_packet(0, 5000, b"packet     5", original_length=99), ("lengths",)),
+        (packet(5, options=wire.options((1, b"see"))), ("options",)),
+        (packet(5, options=wire.options((2, wire.number(1, 4)))), ("options",)),
+    ],
+)
+def test_a_changed_packet(changed: bytes, fields: tuple[str, ...]) -> None:
+    result = found(capture(*TEN), capture(*TEN[:4], changed, *TEN[5:]))
+    assert len(result) == 1
+    assert result[0][:2] == (5, 5)
+    assert set(result[0][2]) - {"lengths"} == set(fields) - {"lengths"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed"),
+    [
+        ("time", wire.enhanced_packet(0, 5001, b"packet     5")),
+        ("lengths", wire.enhanced_packet(0, 5000, b"packet     5", original_length=99)),
+        ("comments", packet(5, options=wire.options((1, b"see")))),
+        ("direction", packet(5, options=wire.options((2, wire.number(1, 4))))),
+    ],
+)
+def test_what_is_ignored_is_not_compared(kind: str, changed: bytes) -> None:
+    a, b = capture(*TEN), capture(*TEN[:4], changed, *TEN[5:])
+    assert not compared(a, b).same
+    assert compared(a, b, ignore=[kind]).same
+    assert not compared(a, b, ignore=["names,secrets", "interfaces"]).same
+
+
+def test_packet_ids_are_compared_only_with_everything() -> None:
+    a = capture(packet(1, options=wire.options((5, wire.number(7, 8)))))
+    b = capture(packet(1, options=wire.options((5, wire.number(8, 8)))))
+    big_id = wire.options((5, wire.number(7, 8, byte_order=wire.BIG)), byte_order=wire.BIG)
+    big = capture(packet(1, options=big_id, byte_order=wire.BIG), big=True)
+    assert compared(a, b).same
+    assert found(a, b, everything=True) == [(1, 1, ("options",))]
+    assert compared(a, big, everything=True).same
+
+
+@pytest.mark.parametrize(("tolerance", "same"), [("1us", True), ("999ns", False), ("1ms", True), ("0.000001s", True)])
+def test_times_may_differ_by_the_tolerance(tolerance: str, same: bool) -> None:
+    later = capture(*(packet(number, number * 1000 + 1) for number in range(1, 11)))
+    assert compared(capture(*TEN), later, time_tolerance=tolerance).same is same
+
+
+def test_digits_below_a_nanosecond_are_compared() -> None:
+    fine = wire.interface(options=wire.options((9, b"\x0c")))
+    a, b = (capture(packet(1, 10**15 + more), head=fine) for more in (0, 1))
+    assert found(a, b) == [(1, 1, ("time",))]
+    assert compared(a, capture(packet(1, 10**9))).same
+
+
+def test_no_time_is_another_time_than_0() -> None:
+    a = capture(wire.simple_packet(b"four"))
+    b = capture(wire.enhanced_packet(0, 0, b"four"))
+    assert found(a, b) == [(1, 1, ("time",))]
+    assert compared(a, a).same
+
+
+def test_only_the_first_differences_are_shown_and_all_are_counted() -> None:
+    result = compared(capture(*TEN), capture(*(packet(number + 50, number * 1000) for number in range(1, 11))), most=3)
+    assert result.counts == {"changed": 10}
+    assert result.fields == {"bytes": 10}
+    assert [each.difference.a for each in result.shown] == [1, 2, 3]
+
+
+# ---------------------------------------------------------------- all else
+
+
+def two(*names: bytes) -> bytes:
+    return b"".join(wire.interface(options=wire.options((2, name))) for name in names)
+
+
+def test_interfaces_in_use_are_compared() -> None:
+    a = capture(packet(1), packet(2, interface=1), head=two(b"lan", b"wan"))
+    b = capture(packet(1, interface=1), packet(2), head=two(b"wan", b"lan"))
+    assert compared(a, b).same
+    c = capture(packet(1), packet(2, interface=1), head=two(b"lan", b"dsl"))
+    assert compared(a, c).headers == ["interface 1: if_name is wan in A, dsl in B"]
+    assert not compared(a, c).counts
+    d = capture(packet(1), packet(2), head=two(b"lan", b"dsl"))
+    assert compared(a, d).headers == ["interface only in A: link type 1, snaplen 262144, if_name wan"]
+    assert found(a, d) == [(2, 2, ("interface",))]
+    assert compared(a, d, ignore=["interfaces"]).same
+
+
+def test_names_comments_and_secrets_are_compared() -> None:
+    more = wire.names(wire.ipv4_name("10.0.0.1", "gate")) + wire.secrets(0x544C534B, b"CLIENT_RANDOM 1 2\n")
+    a = wire.section_header(options=wire.options((1, b"lab"))) + wire.interface() + more + packet(1)
+    b = capture(packet(1))
+    headers = compared(a, b).headers
+    assert headers[:2] == ["only in A: comment lab", "only in A: name 10.0.0.1 gate"]
+    assert headers[2].startswith("only in A: TLS key log of 18 bytes, hash ")
+    assert "CLIENT_RANDOM" not in "".join(headers)
+    assert [line[:9] for line in compared(b, a).headers] == ["only in B"] * 3
+    assert compared(a, b, ignore=["names", "secrets", "comments"]).same
+
+
+def test_hosts_and_statistics_are_compared_only_with_everything() -> None:
+    def made(host: bytes, received: int) -> bytes:
+        statistics = wire.statistics(0, 10, options=wire.options((4, wire.number(received, 8))))
+        return wire.section_header(options=wire.options((3, host))) + wire.interface() + packet(1) + statistics
+
+    a, b = made(b"Linux", 1), made(b"BSD", 2)
+    assert compared(a, b).same
+    assert compared(a, b, everything=True).headers == [
+        "only in A: shb_os Linux",
+        "only in A: statistics of interface 0: isb_ifrecv 1",
+        "only in B: shb_os BSD",
+        "only in B: statistics of interface 0: isb_ifrecv 2",
+    ]
+
+
+def test_more_names_than_are_shown_are_compared() -> None:
+    names = [f"host{number}" for number in range(3000)]
+    a = capture(wire.names(*(wire.ipv4_name("10.0.0.1", name) for name in names)), packet(1))
+    b = capture(wire.names(*(wire.ipv4_name("10.0.0.1", name) for name in names[:-1])), packet(1))
+    assert compared(a, b).headers == ["only in A: name 10.0.0.1 host2999"]
+
+
+@pytest.mark.parametrize(
+    ("options", "fact"),
+    [
+        (
+            {"ignore": ["times"]},
+            "--ignore times: the kinds are time, lengths, interfaces, comments, direction",
+        ),
+        ({"time_tolerance": "much"}, "--time-tolerance much"),
+        ({"time_tolerance": "-1s"}, "--time-tolerance -1s"),
+    ],
+)
+def test_nonsense_is_refused(options: dict[str, Any], fact: str) -> None:
+    with pytest.raises(UsageError, match=fact):
+        compared(capture(), capture(), **options)
+
+
+# ---------------------------------------------------------------- the command, and tests of others
+
+
+def run(*arguments: str | Path, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run([COMMAND, "diff", *arguments], input=stdin, capture_output=True)
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    """Two captures: the second lacks packet 3, and packet 8 has another byte."""
+    a, b = tmp_path / "a.pcapng", tmp_path / "b.pcapng"
+    a.write_bytes(capture(*TEN))
+    b.write_bytes(capture(*TEN[:2], *TEN[3:7], wire.enhanced_packet(0, 8000, b"packet \x1b[1m8"), *TEN[8:]))
+    return a, b
+
+
+def test_the_page_shows_what_differs(pair: tuple[Path, Path]) -> None:
+    done = run(*pair)
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert done.stdout.decode().splitlines() == [
+        f"A {pair[0]}: 10 packets",
+        f"B {pair[1]}: 9 packets",
+        "packets: 1 only in A, 1 changed (bytes 1)",
+        "packet 3 only in A: 1970-01-01T00:00:00.003000Z, 12 bytes",
+        "packet 8 (in B 7): bytes",
+        "  A 0000  70 61 63 6b 65 74 20 20 20 20 20 38              packet     8",
+        "  B 0000  70 61 63 6b 65 74 20 1b 5b 31 6d 38              packet .[1m8",
+    ]
+
+
+def test_json_says_the_same(pair: tuple[Path, Path]) -> None:
+    done = run(*pair, "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout) == {
+        "same": False,
+        "captures": [str(pair[0]), str(pair[1])],
+        "packets": [10, 9],
+        "headers": [],
+        "removed": 1,
+        "inserted": 0,
+        "changed": 1,
+        "fields": {"bytes": 1},
+        "differences": [{"a": 3, "b": None, "fields": []}, {"a": 8, "b": 7, "fields": ["bytes"]}],
+        "damage": [[], []],
+    }
+
+
+def test_exit_statuses(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    assert run(pair[0], pair[0]).returncode == 0
+    assert run(pair[0], "-", stdin=pair[0].read_bytes()).stdout == b""
+    missing = run(pair[0], tmp_path / "none")
+    assert (missing.returncode, missing.stderr.decode()) == (
+        2,
+        f"pcapconv: {tmp_path / 'none'}: cannot open: no such file or directory\n",
+    )
+    assert run(pair[0]).returncode == 2
+    cut = tmp_path / "cut.pcapng"
+    cut.write_bytes(pair[0].read_bytes()[:-5])
+    damaged = run(cut, cut)
+    assert damaged.returncode == 2
+    assert damaged.stderr.count(b"are left out") == 2
+
+
+def test_what_a_program_expects_of_a_capture(pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PCAPCONV_UPDATE", raising=False)
+    assert_same_capture(pair[0], pair[0])
+    with pytest.raises(AssertionError, match=r"(?s)packet 3 only in A.*packet 8 \(in B 7\): bytes.*PCAPCONV_UPDATE=1"):
+        assert_same_capture(*pair)
+    with pytest.raises(PcapconvError):
+        assert_same_capture(pair[0], pair[0].with_name("none"))
+    monkeypatch.setenv("PCAPCONV_UPDATE", "1")
+    assert_same_capture(pair[0], pair[1])
+    monkeypatch.setenv("PCAPCONV_UPDATE", "0")
+    assert_same_capture(*pair)
+
+
+@pytest.mark.parametrize("order", [{"strip": "names,comments"}, {"link_type": "ETHERNET"}, {}], ids=str)
+def test_a_real_capture_and_its_conversion(order: dict[str, Any]) -> None:
+    to_pcap, back = io.BytesIO(), io.BytesIO()
+    convert(WEB, to_pcap, to="pcap", **order)
+    to_pcap.seek(0)
+    convert(to_pcap, back, to="pcapng")
+    back.seek(0)
+    result = diff(WEB, back, ignore=["names", "comments"])
+    assert not result.counts
+    assert [line.split(" ")[2] for line in result.headers] == ["if_description", "if_filter", "if_name"]
