@@ -12,14 +12,14 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import wire
 from through import DAMAGED, SAMPLES, converted, packets, stem
 
 from pcapconv import FileError, UsageError, batch
-from pcapconv.batching import executors
+from pcapconv.batching import executors, manifest
 from pcapconv.batching.report import BatchReport, Watcher
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
@@ -157,6 +157,8 @@ def test_the_report_has_the_sums(tmp_path: Path, out: Path) -> None:
         "skipped": 2,
         "left_alone": 0,
         "damaged_before": 0,
+        "odd": 0,
+        "empty": 0,
         "packets_read": 5,
         "packets_written": 3,
         "bytes_read": len(COMMENTED) + len(PCAPNG) + len(CUT),
@@ -191,9 +193,12 @@ def test_a_line_says_what_became_of_a_file(tmp_path: Path, out: Path) -> None:
         "left_out": {},
         "damage": [],
         "damage_total": 0,
+        "warnings": [],
+        "warnings_total": 0,
         "seconds": line["seconds"],
         "error": None,
         "options": line["options"],
+        "root": str(source.resolve()),
         "run": line["run"],
         "worker": f"{socket.gethostname()}:{os.getpid()}",
     }
@@ -343,7 +348,11 @@ def test_what_a_list_names_in_vain_fails(tmp_path: Path, out: Path, monkeypatch:
     assert tree(out) == {"a.pcap": PCAP}
     assert counts(report) == {"converted": 1, "failed": 6}
     errors = [line["error"] for line in lines(out) if line["status"] == "failed"]
-    assert errors[:3] == [f"{name}: there is no such file" for name in ("none.pcap", "folder", "fifo")]
+    assert errors[:3] == [
+        "none.pcap: there is no such file",
+        "folder: not a plain file",
+        "fifo: not a plain file",
+    ]
     assert errors[3:5] == [f"{name}: its name cannot be that of a file" for name in ("", ".")]
     assert [line["status"] for line in lines(out) if line["source"] == "nul\0.pcap"] == ["failed"]
 
@@ -511,7 +520,7 @@ def test_a_single_pattern_is_no_list_of_letters(source: Path, out: Path, option:
 
 
 def test_links(source: Path, tmp_path: Path, out: Path) -> None:
-    """Those to files in the tree are read, others are left alone; what cannot be followed fails."""
+    """Those to files in the tree are read, others are left alone; what leads in a circle fails."""
     outside = made(tmp_path / "outside", {"x.pcap": OTHER})
     links: dict[str, str | Path] = {
         "to-a.pcap": "a.pcap",
@@ -530,7 +539,7 @@ def test_links(source: Path, tmp_path: Path, out: Path) -> None:
     report = run(source, out, to="pcap")
     followed = dict.fromkeys(("a.pcap", "to-a.pcap", "lab/up.pcap", "twice.pcap"), PCAP)
     assert tree(out) == followed | {"absolute.pcap": OTHER, "lab/b.pcap": OTHER}
-    assert counts(report) == {"converted": 6, "failed": 2, "skipped": 1, "left_alone": 4}
+    assert counts(report) == {"converted": 6, "failed": 1, "skipped": 1, "left_alone": 5}
     leads_out, folder = "a symbolic link that leads out of the tree", "a symbolic link to a directory"
     status = told(out)
     assert {name: status[name] for name in ("out.pcap", "outfolder", "infolder", "self", "nothing.pcap")} == {
@@ -538,7 +547,7 @@ def test_links(source: Path, tmp_path: Path, out: Path) -> None:
         "outfolder": ("left_alone", f"{source}/outfolder: {leads_out}"),
         "infolder": ("left_alone", f"{source}/infolder: {folder}"),
         "self": ("left_alone", f"{source}/self: {folder}"),
-        "nothing.pcap": ("failed", f"{source}/nothing.pcap: cannot open: no such file or directory"),
+        "nothing.pcap": ("left_alone", f"{source}/nothing.pcap: a symbolic link to nothing"),
     }
     assert status["loop.pcap"][0] == "failed"
 
@@ -1315,7 +1324,7 @@ def test_only_what_kills_its_process_fails(tmp_path: Path, out: Path, monkeypatc
     assert workers.renewals >= 3
 
 
-@pytest.mark.parametrize("options", [{}, {"force": True}, {"resume": True}], ids=["anew", "force", "resume"])
+@pytest.mark.parametrize("options", [{}, {"resume": True}], ids=["anew", "resume"])
 def test_work_whose_result_was_lost_is_not_done_again(
     tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
@@ -1371,3 +1380,111 @@ def test_a_process_that_dies_takes_no_other_file_with_it(
     assert counts(report) == {"converted": 1, "failed": 1, "skipped": 1}
     assert told(out)["a.pcap"] == ("failed", "a.pcap: the process that converted it died, or was killed")
     assert tree(out) == {"lab/b.cap": OTHER}
+
+
+# ---------------------------------------------------------------- two trees, key logs, oddities
+
+
+def test_another_tree_is_not_mistaken_for_an_earlier_run(tmp_path: Path, out: Path) -> None:
+    one, other = made(tmp_path / "one", {"a.pcap": PCAP}), made(tmp_path / "other", {"a.pcap": OTHER})
+    for path in (one, other):
+        os.utime(path / "a.pcap", ns=(10**18, 10**18))
+    run(one, out, to="pcap", resume=True)
+    report = run(other, out, to="pcap", resume=True)
+    assert (counts(report), tree(out)) == ({"failed": 1}, {"a.pcap": PCAP})
+    assert report.trouble[0]["error"] == f"{out}/a.pcap: {TAKEN}"
+
+
+def test_the_same_tree_by_another_name_is_the_same(source: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(source, out, to="pcap")
+    monkeypatch.chdir(source.parent)
+    assert counts(run("in", "out", to="pcap", resume=True)) == {"up_to_date": 2, "skipped": 1}
+
+
+def test_key_logs_of_an_earlier_run_in_place_are_no_sources(tmp_path: Path) -> None:
+    source = made(tmp_path / "in", {"a.pcapng": SECRET, "b.pcapng": SECRET})
+    options: dict[str, Any] = {"in_place": True, "extract_secrets": ".keys", "shift_time": "+1s"}
+    assert counts(run(source, **options)) == {"converted": 2}
+    assert counts(run(source, **options, resume=True)) == {"up_to_date": 2}
+    assert {name: data for name, data in tree(source).items() if name.endswith(".keys")} == {
+        "a.pcapng.keys": LOG,
+        "b.pcapng.keys": LOG,
+    }
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_key_log_replaces_no_other_file(in_place: bool, tmp_path: Path, out: Path) -> None:
+    source = made(tmp_path / "in", {"a.pcapng": SECRET})
+    there = made(source if in_place else out, {"a.pcapng.keys": TEXT})
+    place: dict[str, Any] = {"in_place": True} if in_place else {"target": out}
+    report = run(source, **place, extract_secrets=".keys")
+    assert counts(report) == {"failed": 1}
+    assert report.trouble[0]["error"] == f"{there}/a.pcapng.keys: {TAKEN}"
+    assert (there / "a.pcapng.keys").read_bytes() == TEXT
+    assert (source / "a.pcapng").read_bytes() == SECRET
+    assert counts(run(source, **place, extract_secrets=".keys", force=True)) == {"converted": 1}
+    assert (there / "a.pcapng.keys").read_bytes() == LOG
+
+
+def test_existing_targets_do_not_have_the_manifest_read(
+    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(source, out, to="pcap")
+    monkeypatch.setattr("pcapconv.batching.manifest.find", None)
+    assert counts(run(source, out, to="pcap")) == {"failed": 2, "skipped": 1}
+
+
+def test_threads_do_not_mix_their_lines(tmp_path: Path) -> None:
+    place = str(tmp_path / MANIFEST)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: manifest.add(place, [{"number": number}]), range(2000)))
+    assert sorted(json.loads(line)["number"] for line in Path(place).read_bytes().splitlines()) == list(range(2000))
+
+
+def test_only_the_directories_of_targets_are_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = ".pcapconv-0123456789abcdef.tmp"
+    made(tmp_path, {"lab/a.pcap": PCAP, f"lab/{left}": b"", f"other/{left}": b"", left: b""})
+    monkeypatch.chdir(tmp_path)
+    assert counts(run(["lab/a.pcap"], in_place=True, resume=True)) == {"converted": 1}
+    assert sorted(tree(tmp_path)) == [left, "lab/a.pcap", f"other/{left}"]
+
+
+def test_oddities_and_empty_selections_are_counted(tmp_path: Path, out: Path) -> None:
+    odd = wire.section_header() + wire.interface() + wire.enhanced_packet(0, 5, b"four", options=b"\1\0\xff\xff")
+    source = made(tmp_path / "in", {"a.pcap": PCAP, "odd.pcapng": odd})
+    report = run(source, out, before="1960-01-01")
+    assert (counts(report), report.odd, report.empty) == ({"converted": 2}, 1, 2)
+    (line,) = [line for line in lines(out) if line["source"] == "odd.pcapng"]
+    assert line["warnings_total"] == 1
+    assert line["warnings"][0]["reason"].startswith("the options of packet 1 ")
+
+
+def test_a_report_may_lie_in_the_tree(source: Path, out: Path) -> None:
+    (source / "report.json").write_bytes(b"{}")
+    others = {"--report": str(source / "report.json")}
+    assert counts(run(source, out, to="pcap", others=others)) == {"converted": 2, "skipped": 2}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fact"),
+    [
+        ((5, "out"), "5 is not a path"),
+        (([5], "out"), "5 is not a path"),
+        (([b"a"], "out"), "b'a' is not a path"),
+        (("in", 5), "5 is not a path"),
+    ],
+)
+def test_what_is_no_path_is_refused(arguments: tuple[Any, Any], fact: str) -> None:
+    with pytest.raises(UsageError, match=fact):
+        run(*arguments)
+
+
+def test_other_nonsense_of_a_program_is_refused(source: Path, out: Path) -> None:
+    for options in ({"include": [5]}, {"extract_secrets": 5}):
+        with pytest.raises(UsageError):
+            run(source, out, **cast(Any, options))
+    with pytest.raises(UsageError, match="5 is not an executor"):
+        batch(source, out, executor=cast(Any, 5))
+    with pytest.raises(FileError):
+        run(source, "nul\0")
+    assert counts(run(source, out, to="pcap", include=cast(Any, None))) == {"converted": 2, "skipped": 1}

@@ -305,6 +305,8 @@ def test_reports_for_programs(mixed: Path, tmp_path: Path, out: Path) -> None:
         "skipped": 1,
         "left_alone": 1,
         "damaged_before": 0,
+        "odd": 0,
+        "empty": 0,
         "packets_read": 4,
         "packets_written": 4,
         "bytes_read": len(PCAP) + len(CUT),

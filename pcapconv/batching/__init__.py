@@ -37,7 +37,7 @@ _REMOTE = "is remote, where files cannot be rewritten safely; name a DST"
 
 
 def batch(
-    source: str | os.PathLike[str] | Iterable[str],
+    source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     target: str | os.PathLike[str] | None = None,
     *,
     to: str | None = None,
@@ -78,7 +78,7 @@ def batch(
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 1024):
         raise UsageError(f"--jobs {jobs}: write a whole number from 1 to 1024")
     root, home = _roots(source, target, in_place=in_place)
-    settings = _settings(options, to, strict=strict, on_loss=on_loss, nanoseconds=nanoseconds)
+    settings = _settings(options, to, root, strict=strict, on_loss=on_loss, nanoseconds=nanoseconds)
     keep, drop = plans.wanted(include, exclude)
     report = BatchReport(plans.joined(home, manifest.NAME))
     local = store_of(home).local
@@ -94,6 +94,8 @@ def batch(
         and (keep is None or each.folder or keep.match_file(each.name))
         and not drop.match_file(each.name + "/" if each.folder else each.name)
     ]
+    if in_place and settings.keys is not None:  # key logs of an earlier run are no sources
+        found = plans.without_key_logs(found, settings.keys)
     remote = next((each.place for each in found if in_place and scheme_of(each.place) is not None), None)
     if remote is not None:
         raise UsageError(f"--in-place: {remote} {_REMOTE}")
@@ -109,14 +111,16 @@ def batch(
     if local:
         _make_directory(home)
         if resume:
-            clear_away(home)
+            clear_away({os.path.dirname(job.target) or "." for job in all_jobs})
         settings = settings._replace(manifest=os.path.abspath(report.manifest))
     log = _Log(report, watcher or Watcher(), None if local else manifest.Kept(report.manifest))
     log.begin(todo)
     log.add([*lines, *more])
     if todo:
-        memory = "memory" in map(scheme_of, (home, todo[0].source))
-        with _workers(jobs, scheduler, executor, memory=memory) as workers, log:
+        if scheduler is not None:
+            todo = [plans.absolute(job) for job in todo]
+        memory = "memory" in {scheme_of(home), *(scheme_of(job.source) for job in todo)}
+        with log, _workers(jobs, scheduler, executor, memory=memory) as workers:
             for line in run(workers, plans.chunks(todo, workers.several), settings, log.look):
                 log.add([line])
     else:
@@ -171,6 +175,9 @@ class _Log:
 
 def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str]:
     """The tree's root, None for a list, and where the manifest is. Raises UsageError."""
+    for place in (source, target):
+        if isinstance(place, bytes) or not (place is None or isinstance(place, str | os.PathLike | Iterable)):
+            raise UsageError(f"{place!r:.80} is not a path")
     root = os.fspath(source) if isinstance(source, str | os.PathLike) else None
     if in_place:
         if target is not None:
@@ -182,20 +189,24 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
         return root, root if root is not None else "."
     if target is None:
         raise UsageError("there is no DST; name a directory for the new files, or rewrite them with --in-place")
+    if not isinstance(target, str | os.PathLike):
+        raise UsageError(f"{target!r:.80} is not a path")
     home = os.fspath(target)
     if root is not None and plans.same_place(root, home):
         raise UsageError(f"{home}: source and target are the same directory; name another one, or give --in-place")
     return root, home
 
 
-def _settings(options: StepOptions, to: str | None, *, strict: bool, on_loss: OnLoss, nanoseconds: bool) -> Settings:
+def _settings(
+    options: StepOptions, to: str | None, root: str | None, *, strict: bool, on_loss: OnLoss, nanoseconds: bool
+) -> Settings:
     """Raises UsageError for options that make no sense, and FileError for a key log that cannot be read."""
+    plan = make_plan(options)
     keys = options.get("extract_secrets")
     if keys is not None and (not keys.startswith(".") or "/" in keys):
         raise UsageError(
             f"--extract-secrets {keys}: a batch writes key logs beside its targets; give a suffix, as in .keys"
         )
-    plan = make_plan(options)
     said: dict[str, Any] = {name: value for name, value in options.items() if value}
     for name in REPEATABLE & said.keys():
         said[name] = list(said[name]) if isinstance(said[name], list | tuple) else [said[name]]
@@ -204,14 +215,16 @@ def _settings(options: StepOptions, to: str | None, *, strict: bool, on_loss: On
     for text in [injected] if isinstance(injected, str) else injected:
         path = parse_secrets("--inject-secrets", text)[1]
         said[f"secrets {text}"] = hashlib.sha256(read_file(path)).hexdigest()
-    identity = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
-    return Settings(to, plan, strict, on_loss, nanoseconds, keys, None, identity, os.urandom(8).hex())
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+    if root is not None:
+        root = plans.real_place(root)
+    return Settings(to, plan, strict, on_loss, nanoseconds, keys, None, digest, root, os.urandom(8).hex())
 
 
 def _make_directory(home: str) -> None:
     try:
         os.makedirs(home, exist_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise FileError(f"{home}: cannot create: {reason_of(error)}") from error
 
 
@@ -219,6 +232,8 @@ def _workers(
     jobs: int | None, scheduler: str | None, executor: Executor | None, *, memory: bool
 ) -> AbstractContextManager[executors.Workers]:
     if executor is not None:
+        if not hasattr(executor, "submit"):
+            raise UsageError(f"{executor!r:.80} is not an executor")
         return nullcontext(executors.Given(executor, executors.cores()))
     if scheduler is not None:
         return executors.dask(scheduler)

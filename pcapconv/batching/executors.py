@@ -55,6 +55,20 @@ class Given:
         return False
 
 
+class _Pool(ProcessPoolExecutor):
+    """Starts processes that never see Ctrl-C, not even before they can ask for that."""
+
+    def submit(self, *arguments: Any, **named: Any) -> Any:
+        """See `Executor.submit`."""
+        if not hasattr(signal, "pthread_sigmask"):
+            return super().submit(*arguments, **named)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(*arguments, **named)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Processes:
     """Processes on this machine."""
 
@@ -63,13 +77,12 @@ class Processes:
         self._context = multiprocessing.get_context("spawn")
         self._stop = self._context.Event()
         self._read = self._context.Value("q", 0)
-        self._others = set(multiprocessing.active_children())
+        self._begun = self._context.SimpleQueue()  # of their process ids
         self.executor = self._new()
 
     def _new(self) -> Executor:
-        return ProcessPoolExecutor(
-            self.several, mp_context=self._context, initializer=_begin, initargs=(self._stop, self._read)
-        )
+        shared = self._stop, self._read, self._begun
+        return _Pool(self.several, mp_context=self._context, initializer=_begin, initargs=shared)
 
     def read(self) -> int:
         """See `Workers.read`."""
@@ -88,7 +101,10 @@ class Processes:
         thread = threading.Thread(target=self.executor.shutdown, kwargs=ending, daemon=True)
         thread.start()
         until = time.monotonic() + _PATIENCE
-        mine = set(multiprocessing.active_children()) - self._others
+        begun = set()
+        while not self._begun.empty():
+            begun.add(self._begun.get())
+        mine = [process for process in multiprocessing.active_children() if process.pid in begun]
         for process in mine:
             process.join(max(0.0, until - time.monotonic()))
         for process in mine:
@@ -155,9 +171,10 @@ class _Shared(jobs.Watch):
             self._read.value += count
 
 
-def _begin(stop: Any, read: Any) -> None:
+def _begin(stop: Any, read: Any, begun: Any) -> None:
     """In a new process: leave signals to the one that started it, and end when that one does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    begun.put(os.getpid())
     jobs.watch = _Shared(stop, read)
     parent = multiprocessing.parent_process()
     assert parent is not None

@@ -22,11 +22,10 @@ from pcapconv.batching.stores import State, store_of
 from pcapconv.convert import OnLoss, converted
 from pcapconv.errors import NotACaptureError, PcapconvError
 from pcapconv.files import Source, Target, reading
-from pcapconv.model import Damage
 from pcapconv.report import Report
 from pcapconv.steps.plan import Plan
 
-_MOST_DAMAGE = 10  # places that a line lists; all are counted
+_MOST_DAMAGE = 10  # places of either kind that a line lists; all are counted
 _ROOM = 2**18
 _rooms: list[bytearray] = []  # of digests; new memory would cost as much as a small file's digest
 
@@ -37,8 +36,8 @@ class Stopped(BaseException):
 
 class Settings(NamedTuple):
     """What all jobs of a batch have in common. `keys` is what the name of a target's extracted secrets ends with,
-    `manifest` where lines are added, None where the batch does that, `options` what identifies all this, and `run` this
-    run of it."""
+    `manifest` where lines are added, None where the batch does that, `options` a digest of all this, `root` the real
+    path of the tree, None for a list, and `run` this run."""
 
     to: str | None
     plan: Plan | None
@@ -48,12 +47,14 @@ class Settings(NamedTuple):
     keys: str | None
     manifest: str | None
     options: str
+    root: str | None
     run: str
 
 
 class Job(NamedTuple):
     """`source` and `target` are places, `name` and `target_name` what they are called in the tree. `state` is that of
-    the source when the batch began. `force` allows to replace a target that is there."""
+    the source when the batch began. `force` allows to replace a target that is there, `force_keys` its key log. `taken`
+    tells that there was a target that may not be replaced."""
 
     source: str
     name: str
@@ -61,6 +62,8 @@ class Job(NamedTuple):
     target: str
     target_name: str
     force: bool
+    force_keys: bool = False
+    taken: bool = False
 
     @property
     def in_place(self) -> bool:
@@ -106,9 +109,12 @@ def line_of(job: Job, settings: Settings, status: str, error: str | None = None)
         "left_out": {},
         "damage": [],
         "damage_total": 0,
+        "warnings": [],
+        "warnings_total": 0,
         "seconds": 0,
         "error": error,
         "options": settings.options,
+        "root": settings.root,
         "run": settings.run,
         "worker": None,
     }
@@ -132,7 +138,7 @@ def _line(settings: Settings, job: Job) -> dict[str, Any]:
 
 def _done_before(settings: Settings, job: Job) -> dict[str, Any] | None:
     """The line of a target that another process of this run wrote, before it was lost, and nobody could tell."""
-    if settings.manifest is None:
+    if settings.manifest is None or job.taken:
         return None
     store = store_of(job.target)
     state = store.state(job.target)
@@ -172,7 +178,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
 def _open_keys(settings: Settings, job: Job) -> Target | None:
     if settings.keys is None:
         return None
-    return store_of(job.target).open_target(job.target + settings.keys, force=job.force, private=True)
+    return store_of(job.target).open_target(job.target + settings.keys, force=job.force_keys, private=True)
 
 
 def _told(report: Report) -> dict[str, Any]:
@@ -184,12 +190,9 @@ def _told(report: Report) -> dict[str, Any]:
         "left_out": dict(report.left_out),
         "damage": [damage._asdict() for damage in report.damage[:_MOST_DAMAGE]],
         "damage_total": report.damage_total,
+        "warnings": [notice._asdict() for notice in report.warnings[:_MOST_DAMAGE]],
+        "warnings_total": report.warnings_total,
     }
-
-
-def damage_of(line: dict[str, Any]) -> list[Damage]:
-    """The places that a line lists."""
-    return [Damage(**place) for place in line["damage"]]
 
 
 def _digest_of_source(source: Source) -> tuple[int, str]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pcapconv.batching.stores import Found, State, taken
 from pcapconv.errors import FileError
-from pcapconv.files import TEMPORARY, Source, Target, open_source, open_target, reason_of
+from pcapconv.files import STDIO, TEMPORARY, Source, Target, open_source, open_target, reason_of
 
 _OUTSIDE = "a symbolic link that leads out of the tree"
 _DIRECTORY = "a symbolic link to a directory"
 _LINK = "a symbolic link"
 _INTO_TARGET = "a symbolic link into the new tree"
+_NOWHERE = "a symbolic link to nothing"
 _SPECIAL = "not a plain file"
 
 
@@ -66,7 +67,7 @@ class Local:
 
     def open_source(self, place: str) -> Source:
         """See `Store.open_source`."""
-        return open_source(os.path.join(".", place) if place == "-" else place)
+        return open_source(_plain(place))
 
     def open_target(self, place: str, *, force: bool, private: bool = False) -> Target:
         """See `Store.open_target`."""
@@ -81,19 +82,25 @@ class Local:
                     raise FileError(taken(place))
         except OSError as error:
             raise FileError(f"{place}: cannot create: {reason_of(error)}") from error
-        return open_target(place, force=force, private=private)
+        return open_target(_plain(place), force=force, private=private)
 
 
 LOCAL = Local()
 
 
-def clear_away(root: str) -> None:
-    """Remove the temporary files that a kill has left in a tree."""
-    for folder, _, names in os.walk(root):
-        for name in names:
-            if TEMPORARY.fullmatch(name):
-                with contextlib.suppress(OSError):
-                    os.unlink(os.path.join(folder, name))
+def clear_away(folders: Iterable[str]) -> None:
+    """Remove the temporary files that a kill has left in these directories."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            for name in os.listdir(folder):
+                if TEMPORARY.fullmatch(name):
+                    with contextlib.suppress(OSError):
+                        os.unlink(os.path.join(folder, name))
+
+
+def _plain(place: str) -> str:
+    """A path that is nothing else."""
+    return os.path.join(".", place) if place == STDIO else place
 
 
 def state_of_open(file: int) -> State:
@@ -121,6 +128,8 @@ def _why_not(entry: os.DirEntry[str], root: str, left_out: str | None, *, links:
             return _OUTSIDE
         if left_out is not None and os.path.commonpath([path, left_out]) == left_out:
             return _INTO_TARGET
+        if not os.path.lexists(path):
+            return _NOWHERE
         if os.path.isdir(path):
             return _DIRECTORY
         if not links:

@@ -11,12 +11,17 @@ from __future__ import annotations
 import io
 import json
 import os
+import threading
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pcapconv.batching.stores import State, scheme_of, store_of
+from pcapconv.batching.local import LOCAL
+from pcapconv.batching.stores import State, scheme_of
 from pcapconv.files import writing
+
+if TYPE_CHECKING:
+    from pcapconv.batching.remote import Remote
 
 try:
     import fcntl
@@ -26,23 +31,26 @@ except ImportError:  # not on Windows
 NAME = "pcapconv-manifest.jsonl"
 DONE = ("converted", "damaged")  # statuses of lines whose target was written
 
+_one_thread = threading.Lock()
 _PATIENCE = 5.0  # seconds until a manifest that cannot be added to is written anew, and ten times what that took
 
 
 class Done(NamedTuple):
-    """What a line says of a file that was converted: the states of source and target, and with which options."""
+    """What a line says of a file that was converted: the states of source and target, with which options, and out of
+    which tree."""
 
     source: str
     source_state: State
     target_state: State
     options: str
+    root: str | None
     status: str
 
 
 def add(place: str, lines: Iterable[dict[str, Any]]) -> None:
     """Add lines to a manifest in a file. Raises FileError."""
     data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-    with writing(place):
+    with writing(place), _one_thread:  # of a process, whose threads a file's lock does not keep apart
         file = os.open(place, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         try:
             if fcntl is not None:
@@ -66,7 +74,9 @@ def read(place: str) -> dict[str, list[Done]]:
             if told["status"] in DONE:
                 source_state = State(told["source_size"], told["source_time"])
                 target_state = State(told["target_size"], told["target_time"])
-                done = Done(told["source"], source_state, target_state, told["options"], told["status"])
+                done = Done(
+                    told["source"], source_state, target_state, told["options"], told.get("root"), told["status"]
+                )
                 known.setdefault(told["target"], []).append(done)
         except (ValueError, KeyError, TypeError, RecursionError):
             continue
@@ -77,10 +87,9 @@ def _lines(place: str) -> Iterator[bytes]:
     if scheme_of(place) is not None:
         yield from _remote(place).read(place).splitlines()
         return
-    store = store_of(place)
-    if store.state(place) is None:
+    if LOCAL.state(place) is None:
         return
-    with store.open_source(place) as source, io.BufferedReader(source.file) as file:
+    with LOCAL.open_source(place) as source, io.BufferedReader(source.file) as file:
         yield from file
 
 
@@ -124,5 +133,7 @@ class Kept:
             self._due = time.monotonic() + max(_PATIENCE, 10 * (time.monotonic() - begun))
 
 
-def _remote(place: str) -> Any:
-    return store_of(place)
+def _remote(place: str) -> Remote:
+    from pcapconv.batching.remote import Remote  # which needs fsspec
+
+    return Remote(place)

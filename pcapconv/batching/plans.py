@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pcapconv import formats
 from pcapconv.batching.jobs import Job, Settings, line_of
 from pcapconv.batching.manifest import Done
-from pcapconv.batching.stores import Found, State, scheme_of, store_of, taken
+from pcapconv.batching.stores import Found, NothingThereError, State, scheme_of, store_of, taken
 from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _CHUNKS = 8  # for each worker, at least, so that none waits long for the last o
 def listed(places: Iterable[str]) -> Iterator[Found]:
     """The files of a list, each once, under the names that they get in a tree: relative ones stay, others lose their
     root."""
-    for place in dict.fromkeys(map(os.fspath, places)):
+    for place in dict.fromkeys(map(_text, places)):
         scheme = scheme_of(place)
         if scheme is not None:
             name = posixpath.normpath(place.partition("://")[2]).lstrip("/")
@@ -36,11 +36,21 @@ def listed(places: Iterable[str]) -> Iterator[Found]:
         if not all(part not in ("", ".", "..") for part in name.split("/")):
             yield Found(place, name, None, "its name cannot be that of a file", failed=True)
             continue
-        state = store_of(place).state(place)
-        if state is None:
-            yield Found(place, name, None, "there is no such file", failed=True)
-        else:
-            yield Found(place, name, state)
+        try:
+            state = store_of(place).state(place)
+        except FileError as error:
+            yield Found(place, name, None, str(error).removeprefix(f"{place}: "), failed=True)
+            continue
+        reason = "" if state else "not a plain file" if os.path.lexists(place) else "there is no such file"
+        yield Found(place, name, state, reason, failed=state is None)
+
+
+def _text(place: object) -> str:
+    """Raises UsageError for what is no path."""
+    path = os.fspath(place) if isinstance(place, str | os.PathLike) else None
+    if not isinstance(path, str):
+        raise UsageError(f"{place!r:.80} is not a path")
+    return path
 
 
 def wanted(include: Sequence[str], exclude: Sequence[str]) -> tuple[GitIgnoreSpec | None, GitIgnoreSpec]:
@@ -49,10 +59,10 @@ def wanted(include: Sequence[str], exclude: Sequence[str]) -> tuple[GitIgnoreSpe
 
     specs = []
     for option, patterns in (("--include", include), ("--exclude", exclude)):
-        if isinstance(patterns, str):
-            raise UsageError(f"{option} {patterns}: a list of patterns is wanted")
+        if isinstance(patterns, str) or not all(isinstance(each, str) for each in patterns or ()):
+            raise UsageError(f"{option} {patterns!r:.80}: a list of patterns is wanted")
         try:
-            specs.append(GitIgnoreSpec.from_lines(patterns))
+            specs.append(GitIgnoreSpec.from_lines(patterns or ()))
         except ValueError as error:
             raise UsageError(f"{option}: {error}; write one like '*.pcap' or 'lab/**'") from None
     return (specs[0] if include else None), specs[1]
@@ -70,7 +80,7 @@ def target_name(name: str, to: str | None) -> str:
 def joined(root: str, name: str) -> str:
     """The place of a name below a root."""
     if scheme_of(root) is not None:
-        return f"{root.rstrip('/')}/{name}"
+        return f"{root if root.endswith('/') else root + '/'}{name}"
     return os.path.join(root, name)
 
 
@@ -80,8 +90,18 @@ def jobs_for(found: Iterable[Found], home: str | None, to: str | None, *, force:
     for each in found:
         name = each.name if home is None else target_name(each.name, to)
         place = each.place if home is None else joined(home, name)
-        jobs.append(Job(each.place, each.name, each.state, place, name, force or home is None))
+        jobs.append(Job(each.place, each.name, each.state, place, name, force or home is None, force))
     return jobs
+
+
+def without_key_logs(found: Sequence[Found], keys: str) -> list[Found]:
+    """The files without what lies beside another one under its name and `keys`, and is not a capture."""
+    names = {each.name for each in found}
+    return [
+        each
+        for each in found
+        if not (each.name.endswith(keys) and each.name.removesuffix(keys) in names) or _is_capture(each.place)
+    ]
 
 
 def left_to_do(
@@ -93,27 +113,27 @@ def left_to_do(
     there = None if local else _all_there(home)
     left, lines = [], []
     for job in jobs:
-        if there is not None:
-            state = there.get(job.target_name)
-        else:
-            state = store_of(job.target).state(job.target) if job.target_name in known else None
-        done = next((each for each in reversed(known.get(job.target_name, ())) if _is_target_of(each, state)), None)
+        state = store_of(job.target).state(job.target) if there is None else there.get(job.target_name)
+        ours = [each for each in known.get(job.target_name, ()) if each.root == settings.root]
+        done = next((each for each in reversed(ours) if _is_target_of(each, state)), None)
+        keys_there = there is not None and settings.keys is not None and job.target_name + settings.keys in there
         if done is not None and _up_to_date(done, job, settings.options):
             lines.append(line_of(job, settings, "up_to_date") | {"damaged_before": done.status == "damaged"})
         elif local:
-            cut_off = state is None and job.target_name in known  # its key log may be there, without its target
-            left.append(job._replace(force=True) if done is not None or cut_off else job)
-        elif state is not None and not (job.force or resume):
+            again = done is not None or (state is None and bool(ours))  # the key log may be there without its target
+            free = again or job.force or state is None
+            left.append(job._replace(force=job.force or again, force_keys=job.force_keys or again, taken=not free))
+        elif (state is not None or keys_there) and not (job.force or resume):
             lines.append(line_of(job, settings, "failed", taken(job.target)))
-        else:
-            left.append(job._replace(force=True))  # nobody can tell a lost worker's upload from another file
+        else:  # nobody can tell a lost worker's upload from another file
+            left.append(job._replace(force=True, force_keys=True))
     return left, lines
 
 
 def _all_there(home: str) -> dict[str, State | None]:
     try:
         return {each.name: each.state for each in store_of(home).find(home, None, links=False)}
-    except FileError:  # there is no such place yet
+    except NothingThereError:
         return {}
 
 
@@ -141,21 +161,23 @@ def check_conflicts(jobs: Sequence[Job], keys: str | None, manifest: str, others
     for job in jobs:
         by_target.setdefault(_real(job.target, real), []).append(job)
     for rivals in by_target.values():
-        captures = rivals if len(rivals) == 1 else [job for job in rivals if _is_capture(job)]
+        captures = rivals if len(rivals) == 1 else [job for job in rivals if _is_capture(job.source)]
         if len(captures) > 1:
             raise UsageError(
                 f"{captures[0].source} and {captures[1].source} would both become {captures[0].target}; rename one, or "
                 "leave it out with --exclude"
             )
     sources = {_real(job.source, real): job.source for job in jobs}
+    logs = {_real(job.target + keys, real) for job in jobs} if keys is not None else set()
     for job in jobs:
         if not job.in_place and (there := sources.get(_real(job.target, real))) is not None:
             raise UsageError(f"{job.target}: that is a source too ({there}); name another directory")
-        if keys is not None and ((log := _real(job.target + keys, real)) in by_target or log in sources):
-            raise UsageError(f"--extract-secrets {keys}: {job.target}{keys} is another file of this batch")
+    if both := sorted(log for log in logs if log in by_target or log in sources):
+        raise UsageError(f"--extract-secrets {keys}: {both[0]} is another file of this batch")
     for what, place in others.items():
         path = _real(place, real)
-        if path in by_target or path in sources or path == _real(manifest, real):
+        captured = path in sources and _is_capture(sources[path])
+        if captured or path in by_target or path in logs or path == _real(manifest, real):
             raise UsageError(f"{what} {place}: that is another file of this batch; give it a name of its own")
 
 
@@ -179,20 +201,29 @@ def size_of(job: Job) -> int:
     return (job.state and job.state.size) or 0
 
 
+def absolute(job: Job) -> Job:
+    """The same job for a process in another directory."""
+    places = [place if scheme_of(place) is not None else os.path.abspath(place) for place in (job.source, job.target)]
+    return job._replace(source=places[0], target=places[1])
+
+
+def real_place(place: str) -> str:
+    """A path without links, or a URL without a slash at its end."""
+    try:
+        return place.rstrip("/") if scheme_of(place) is not None else os.path.realpath(place)
+    except (OSError, ValueError):  # what is wrong with it, opening it will tell
+        return place
+
+
 def same_place(one: str, other: str) -> bool:
     """Whether two places are the same directory."""
-    if scheme_of(one) is not None or scheme_of(other) is not None:
-        return one.rstrip("/") == other.rstrip("/")
-    try:
-        return os.path.realpath(one) == os.path.realpath(other)
-    except (OSError, ValueError):  # what is wrong with it, opening it will tell
-        return False
+    return real_place(one) == real_place(other)
 
 
-def _is_capture(job: Job) -> bool:
+def _is_capture(place: str) -> bool:
     """Also when nobody can tell."""
     try:
-        with store_of(job.source).open_source(job.source) as source:
+        with store_of(place).open_source(place) as source:
             formats.recognise(source.peek(0, 16), source.name)
     except FormatError:
         return False

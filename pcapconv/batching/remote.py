@@ -14,9 +14,9 @@ import posixpath
 from collections.abc import Iterator
 from typing import Any
 
-from pcapconv.batching.stores import Found, State, scheme_of, taken
+from pcapconv.batching.stores import Found, NothingThereError, State, scheme_of, taken
 from pcapconv.errors import FileError, UsageError
-from pcapconv.files import Source, Target, reading, reason_of, spool, writing
+from pcapconv.files import TEMPORARY, Source, Target, reading, reason_of, spool, writing
 
 try:
     import fsspec
@@ -50,14 +50,20 @@ class Remote:
         path = self._path(root).rstrip("/")
         left_out = None if without is None or scheme_of(without) != self._scheme else self._path(without).rstrip("/")
         with reading(root):
-            there = self._files.find(path, detail=True)
-            if not there and not self._files.exists(path):
-                raise FileError(f"{root}: there is nothing")
+            try:
+                there = self._files.find(path, detail=True)
+                missing = not there and not self._files.exists(path)
+            except FileNotFoundError:
+                missing = True
+            if missing:
+                raise NothingThereError(f"{root}: there is nothing")
         for full, details in sorted(there.items()):
             name = posixpath.basename(full) if full == path else full.removeprefix(path).lstrip("/")
             place = self._files.unstrip_protocol(full)
             if details.get("type") == "directory" or (full.endswith("/") and not details.get("size")):
                 continue  # what stands for a folder
+            if TEMPORARY.fullmatch(posixpath.basename(full)):
+                continue
             if left_out is not None and (full == left_out or full.startswith(left_out + "/")):
                 continue
             if not all(part not in ("", ".", "..") for part in name.split("/")) or "\0" in name:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from pcapconv.batching.manifest import DONE
+from pcapconv.model import Damage
 
 MOST_LISTED = 1000  # files with trouble; all are counted
 
@@ -15,14 +16,15 @@ class BatchReport:
 
     Files: `converted`, `damaged` (converted, as far as they could be read), `failed`, `up_to_date` (from an earlier
     run), `skipped` (not captures), `left_alone` (symbolic links and what is no plain file). `damaged_before` says how
-    many of those up to date were damaged. `packets_read`, `packets_written`, `bytes_read`, `bytes_written`, `losses`
+    many of those up to date were damaged, `odd` and `empty` how many of the converted ones had warnings, or no packet
+    selected. `packets_read`, `packets_written`, `bytes_read`, `bytes_written`, `losses`
     and `left_out` are sums over the files of this run, `seconds` is how long it took, `manifest` where that is.
     `trouble` lists the first thousand lines of damaged and failed files.
     """
 
     def __init__(self, manifest: str) -> None:
         self.converted = self.damaged = self.failed = self.up_to_date = self.skipped = self.left_alone = 0
-        self.damaged_before = 0
+        self.damaged_before = self.odd = self.empty = 0
         self.packets_read = self.packets_written = self.bytes_read = self.bytes_written = 0
         self.losses: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
@@ -37,6 +39,8 @@ class BatchReport:
         if status in ("damaged", "failed") and len(self.trouble) < MOST_LISTED:
             self.trouble.append(line)
         if status in DONE:
+            self.odd += line["warnings_total"] > 0
+            self.empty += line["packets_read"] > 0 and not line["packets_written"]
             self.packets_read += line["packets_read"]
             self.packets_written += line["packets_written"]
             self.bytes_read += line["source_size"]
@@ -60,3 +64,8 @@ class Watcher:
 
     def look(self, report: BatchReport, read: int) -> None:
         """Now and then: what was done so far, and the bytes read."""
+
+
+def damage_of(line: dict[str, Any]) -> list[Damage]:
+    """The places that a line lists."""
+    return [Damage(**place) for place in line["damage"]]

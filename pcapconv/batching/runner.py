@@ -41,6 +41,9 @@ def run(
                 except BrokenExecutor:
                     broken.append(jobs)
                 except Exception as error:  # the executor's: a worker lost too often, a result that got lost
+                    if len(jobs) > 1:
+                        suspects.extend([job] for job in jobs)
+                        continue
                     yield from _failed(jobs, settings, str(error) or type(error).__name__)
             if broken:
                 broken += under_way.values()

@@ -9,14 +9,19 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
+from pcapconv.errors import FileError
 from pcapconv.files import Source, Target
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
+class NothingThereError(FileError):
+    """There is no such place."""
+
+
 class State(NamedTuple):
-    """What tells whether a file has changed: its size in bytes, None where the store does not say, and when it was
-    changed last: nanoseconds since 1970 on this machine, whatever identifies the contents elsewhere."""
+    """What tells whether a file has changed: its size in bytes, None where the store does not say, and its `time`: when
+    it was changed last in nanoseconds since 1970; behind a URL, what the store says to identify the contents."""
 
     size: int | None
     time: int | str | None
@@ -40,12 +45,12 @@ class Store(Protocol):
     local: bool
 
     def find(self, root: str, without: str | None, *, links: bool) -> Iterator[Found]:
-        """All files at or below a place, in the order of their names. `without` is a place below that is left out.
-        `links` tells whether symbolic links to files are followed. Raises FileError when there is nothing."""
+        """All files at or below a place, always in the same order. `without` is a place below that is left out. `links`
+        tells whether symbolic links to files are followed. Raises NothingThereError, FileError."""
         ...
 
     def state(self, place: str) -> State | None:
-        """None where there is no file."""
+        """None where there is no file. Raises FileError where nobody may know."""
         ...
 
     def open_source(self, place: str) -> Source:

@@ -9,13 +9,13 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pcapconv
-from pcapconv.batching.jobs import damage_of
 from pcapconv.batching.plans import same_place
-from pcapconv.batching.report import BatchReport, Watcher
+from pcapconv.batching.report import BatchReport, Watcher, damage_of
 from pcapconv.cli import DAMAGED
 from pcapconv.cli.messages import complain
 from pcapconv.cli.progress import Tally
 from pcapconv.cli.results import Results
+from pcapconv.cli.writing import check_names
 from pcapconv.errors import FileError, UsageError
 from pcapconv.files import STDIO, open_target
 from pcapconv.report import LEFT_OUT, describe
@@ -41,6 +41,8 @@ def batch(
 ) -> int:
     """Convert a tree, say on stderr what was not perfect and then what was done, and return the exit status."""
     others = {option: name for option, name in (("--report", report), ("--junit", junit)) if name not in (None, STDIO)}
+    check_names(None, {"inject_secrets": options.get("inject_secrets", ())}, "", junit)
+    check_names(report, {"inject_secrets": options.get("inject_secrets", ())}, "")
     if report is not None and junit is not None and same_place(report, junit):
         raise UsageError(f"--report and --junit cannot both be {junit}; give each a name of its own")
     with ExitStack() as stack:
@@ -123,6 +125,10 @@ def _say_what_happened(done: BatchReport, to: str | None, *, losses: bool) -> No
         complain(f"{trouble - _MOST} more files failed or were damaged; {done.manifest} has them all")
     if not done.converted + done.damaged + done.failed + done.up_to_date:
         complain("warning: no capture was found")
+    if done.odd:
+        complain(f"warning: oddities in {done.odd} files, which cost nothing; {done.manifest} names them")
+    if done.empty:
+        complain(f"warning: of {done.empty} files no packet was selected")
     if done.left_out:
         complain(f"warning: left out {describe(done.left_out, LEFT_OUT)}")
     if done.losses and losses:

@@ -8,8 +8,7 @@ from tempfile import TemporaryFile
 from typing import Any, Self
 from xml.etree import ElementTree
 
-from pcapconv.batching.jobs import damage_of
-from pcapconv.batching.report import BatchReport
+from pcapconv.batching.report import BatchReport, damage_of
 from pcapconv.files import Target, write_all, writing
 from pcapconv.text import shown
 

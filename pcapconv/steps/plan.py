@@ -1,8 +1,8 @@
 """What the selecting and editing options ask for, checked before any file is opened, and the steps that do it.
 
-Strategy: `convert` and `split` take the same options, by the command line's names; this is the only place that knows
-them all. Some need a survey, a first pass over the capture: `last` counts, `interface` looks which there are. The order
-of the steps is: select; leave out what is to be stripped; then change and add, so that what is added stays.
+Strategy: `convert`, `split` and `batch` take the same options, by the command line's names; this is the only place that
+knows them all. Some need a survey, a first pass over the capture: `last` counts, `interface` looks which there are. The
+order of the steps is: select; leave out what is to be stripped; then change and add, so that what is added stays.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ REPEATABLE = {
 
 
 class StepOptions(TypedDict, total=False):
-    """The selecting and editing options of `convert` and `split`; the README describes each.
+    """The selecting and editing options of `convert`, `split` and `batch`; the README describes each.
 
     Times and durations are text, as on the command line. What can be given several times is a sequence.
     """
