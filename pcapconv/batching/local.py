@@ -32,9 +32,9 @@ class Local:
                 yield Found(root, os.path.basename(root), state, "" if state else _SPECIAL)
                 return
             real_root = os.path.realpath(root)
+            left_out = None if without is None else os.path.realpath(without)
         except (OSError, ValueError) as error:
             raise FileError(f"{root}: cannot open: {reason_of(error)}") from error
-        left_out = None if without is None else os.path.realpath(without)
         waiting = [""]
         while waiting:
             folder = waiting.pop()
