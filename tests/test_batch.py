@@ -195,6 +195,7 @@ def test_a_line_says_what_became_of_a_file(tmp_path: Path, out: Path) -> None:
         "damage_total": 0,
         "warnings": [],
         "warnings_total": 0,
+        "key_log": False,
         "seconds": line["seconds"],
         "error": None,
         "options": line["options"],
@@ -1488,3 +1489,69 @@ def test_other_nonsense_of_a_program_is_refused(source: Path, out: Path) -> None
     with pytest.raises(FileError):
         run(source, "nul\0")
     assert counts(run(source, out, to="pcap", include=cast(Any, None))) == {"converted": 2, "skipped": 1}
+
+
+# ---------------------------------------------------------------- what changes meanwhile
+
+
+class Changes(Watcher):
+    """Changes a file when the batch begins."""
+
+    def __init__(self, change: Callable[[], object]) -> None:
+        self._change = change
+
+    def begin(self, files: int, size: int) -> None:  # noqa: ARG002
+        self._change()
+
+
+def test_a_capture_that_goes_on_is_not_rewritten_in_place(source: Path) -> None:
+    def go_on() -> None:
+        with (source / "a.pcap").open("ab") as file:
+            file.write(wire.pcap_record(2_000, 0, b"more"))
+
+    report = run(source, in_place=True, shift_time="+1s", watcher=Changes(go_on))
+    assert counts(report) == {"converted": 1, "failed": 1, "skipped": 1}
+    assert report.trouble[0]["error"] == (
+        f"{source}/a.pcap: changed since the batch began, and was left as it is; --resume looks again"
+    )
+    assert (source / "a.pcap").read_bytes() == PCAP + wire.pcap_record(2_000, 0, b"more")
+
+
+def test_two_batches_at_once_edit_each_file_once(source: Path) -> None:
+    other: list[BatchReport] = []
+    report = run(
+        source,
+        in_place=True,
+        shift_time="+1s",
+        watcher=Changes(lambda: other.append(run(source, in_place=True, shift_time="+1s"))),
+    )
+    assert [counts(each) for each in (other[0], report)] == [
+        {"converted": 2, "skipped": 1},
+        {"failed": 2, "skipped": 1},
+    ]
+    assert packets((source / "a.pcap").read_bytes())[0].time_ns == 1_001_000_005_000
+
+
+def test_a_target_above_the_source_is_not_left_out_of_it(source: Path) -> None:
+    (source / "l.pcap").symlink_to("a.pcap")
+    assert counts(run(source, source.parent, to="pcapng")) == {"converted": 3, "skipped": 1}
+
+
+def test_a_key_log_that_is_gone_is_written_again(tmp_path: Path, out: Path) -> None:
+    source = made(tmp_path / "in", {"a.pcapng": SECRET})
+    run(source, out, extract_secrets=".keys")
+    (out / "a.pcapng.keys").unlink()
+    assert counts(run(source, out, extract_secrets=".keys", resume=True)) == {"converted": 1}
+    assert (out / "a.pcapng.keys").read_bytes() == LOG
+
+
+def test_a_copy_is_not_taken_for_an_edit_in_place(source: Path, out: Path) -> None:
+    run(source, out, shift_time="+1s")
+    assert counts(run(out, in_place=True, shift_time="+1s", resume=True)) == {"converted": 2}
+
+
+def test_a_file_url_is_a_path(source: Path, out: Path) -> None:
+    assert counts(run(f"file://{source}", f"file://{out}", to="pcap")) == {"converted": 2, "skipped": 1}
+    assert sorted(tree(out)) == ["a.pcap", "lab/b.pcap"]
+    with pytest.raises(UsageError, match="the same directory"):
+        run(source, f"file://{source}", to="pcap")

@@ -506,7 +506,7 @@ def test_from_a_directory_to_memory_and_back(memory: Any, tmp_path: Path) -> Non
 
 
 def test_where_an_upload_can_be_seen_it_has_a_temporary_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in file://, and a move that fails leaves nothing of it."""
+    """As in local://, and a move that fails leaves nothing of it."""
     from fsspec.implementations.local import LocalFileSystem
 
     raw, new = make_tree(tmp_path / "raw"), tmp_path / "new"
@@ -521,7 +521,7 @@ def test_where_an_upload_can_be_seen_it_has_a_temporary_name(tmp_path: Path, mon
 
     monkeypatch.setattr(LocalFileSystem, "mv", look)
     with ThreadPoolExecutor(1) as executor:
-        done = pcapconv.batch(f"file://{raw}", f"file://{new}", to="pcapng", executor=executor)
+        done = pcapconv.batch(f"local://{raw}", f"local://{new}", to="pcapng", executor=executor)
     assert counts(done) == {"converted": 2, "failed": 1, "skipped": 1}
     assert dict(seen)["2.pcapng"] == [".tmp"]
     assert tree(new) == {name: data for name, data in DONE.items() if not name.startswith("deep")}

@@ -78,7 +78,7 @@ def batch(
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 1024):
         raise UsageError(f"--jobs {jobs}: write a whole number from 1 to 1024")
     root, home = _roots(source, target, in_place=in_place)
-    settings = _settings(options, to, root, strict=strict, on_loss=on_loss, nanoseconds=nanoseconds)
+    settings = _settings(options, to, root, in_place=in_place, strict=strict, on_loss=on_loss, nanoseconds=nanoseconds)
     keep, drop = plans.wanted(include, exclude)
     report = BatchReport(plans.joined(home, manifest.NAME))
     local = store_of(home).local
@@ -114,8 +114,8 @@ def batch(
             clear_away({os.path.dirname(job.target) or "." for job in all_jobs})
         settings = settings._replace(manifest=os.path.abspath(report.manifest))
     log = _Log(report, watcher or Watcher(), None if local else manifest.Kept(report.manifest))
-    log.begin(todo)
     log.add([*lines, *more])
+    log.begin(todo)
     if todo:
         if scheduler is not None:
             todo = [plans.absolute(job) for job in todo]
@@ -178,7 +178,7 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
     for place in (source, target):
         if isinstance(place, bytes) or not (place is None or isinstance(place, str | os.PathLike | Iterable)):
             raise UsageError(f"{place!r:.80} is not a path")
-    root = os.fspath(source) if isinstance(source, str | os.PathLike) else None
+    root = plans.local_path(os.fspath(source)) if isinstance(source, str | os.PathLike) else None
     if in_place:
         if target is not None:
             raise UsageError("--in-place rewrites the files where they are; leave DST out")
@@ -191,14 +191,21 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
         raise UsageError("there is no DST; name a directory for the new files, or rewrite them with --in-place")
     if not isinstance(target, str | os.PathLike):
         raise UsageError(f"{target!r:.80} is not a path")
-    home = os.fspath(target)
+    home = plans.local_path(os.fspath(target))
     if root is not None and plans.same_place(root, home):
         raise UsageError(f"{home}: source and target are the same directory; name another one, or give --in-place")
     return root, home
 
 
 def _settings(
-    options: StepOptions, to: str | None, root: str | None, *, strict: bool, on_loss: OnLoss, nanoseconds: bool
+    options: StepOptions,
+    to: str | None,
+    root: str | None,
+    *,
+    in_place: bool,
+    strict: bool,
+    on_loss: OnLoss,
+    nanoseconds: bool,
 ) -> Settings:
     """Raises UsageError for options that make no sense, and FileError for a key log that cannot be read."""
     plan = make_plan(options)
@@ -210,7 +217,7 @@ def _settings(
     said: dict[str, Any] = {name: value for name, value in options.items() if value}
     for name in REPEATABLE & said.keys():
         said[name] = list(said[name]) if isinstance(said[name], list | tuple) else [said[name]]
-    said |= {"to": to, "strict": strict, "fail": on_loss == "fail", "nanoseconds": nanoseconds}
+    said |= {"to": to, "strict": strict, "fail": on_loss == "fail", "nanoseconds": nanoseconds, "in_place": in_place}
     injected = options.get("inject_secrets") or ()
     for text in [injected] if isinstance(injected, str) else injected:
         path = parse_secrets("--inject-secrets", text)[1]

@@ -18,7 +18,9 @@ from multiprocessing.connection import wait
 from typing import Any, Protocol
 
 from pcapconv.batching import jobs
+from pcapconv.deferred import deferred
 from pcapconv.errors import FileError, UsageError
+from pcapconv.files import reason_of
 
 _PATIENCE = 1.0  # seconds that processes have to end by themselves
 _CONNECTING = "10s"
@@ -56,17 +58,27 @@ class Given:
 
 
 class _Pool(ProcessPoolExecutor):
-    """Starts processes that never see Ctrl-C, not even before they can ask for that."""
+    """Starts processes that see no signals, not even before they can ask for that."""
 
     def submit(self, *arguments: Any, **named: Any) -> Any:
         """See `Executor.submit`."""
-        if not hasattr(signal, "pthread_sigmask"):
+        with _without_signals():
             return super().submit(*arguments, **named)
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            return super().submit(*arguments, **named)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _without_signals() -> Iterator[None]:
+    """Processes that are started here do not get the signals that end this one: it ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    except OSError as error:
+        raise FileError(f"cannot start processes: {reason_of(error)}") from error
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Processes:
@@ -75,9 +87,10 @@ class Processes:
     def __init__(self, several: int) -> None:
         self.several = several
         self._context = multiprocessing.get_context("spawn")
-        self._stop = self._context.Event()
-        self._read = self._context.Value("q", 0)
-        self._begun = self._context.SimpleQueue()  # of their process ids
+        with _without_signals():
+            self._stop = self._context.Event()
+            self._read = self._context.Value("q", 0)
+            self._begun = self._context.SimpleQueue()  # of their process ids
         self.executor = self._new()
 
     def _new(self) -> Executor:
@@ -109,7 +122,7 @@ class Processes:
             process.join(max(0.0, until - time.monotonic()))
         for process in mine:
             if process.is_alive():
-                process.terminate()
+                process.kill()
         thread.join(_PATIENCE)
 
 
@@ -122,7 +135,8 @@ def processes(several: int) -> Iterator[Workers]:
     except BaseException:
         workers.end()
         raise
-    workers.executor.shutdown()
+    with deferred():  # all is done; what a signal would break is of the system's own
+        workers.executor.shutdown()
 
 
 @contextmanager
@@ -145,6 +159,10 @@ def dask(address: str) -> Iterator[Workers]:
     except Exception as error:  # whatever it may be: assertions, too
         raise FileError(f"--scheduler {address}: cannot connect: {error or type(error).__name__}") from error
     with client:
+        try:
+            client.wait_for_workers(1, timeout=_CONNECTING)
+        except Exception as error:  # whatever the version calls it
+            raise FileError(f"--scheduler {address}: the cluster has no workers; start one: dask worker") from error
         executor = client.get_executor(pure=False)
         try:
             yield Given(executor, max(1, sum(client.nthreads().values())))
@@ -173,7 +191,9 @@ class _Shared(jobs.Watch):
 
 def _begin(stop: Any, read: Any, begun: Any) -> None:
     """In a new process: leave signals to the one that started it, and end when that one does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     begun.put(os.getpid())
     jobs.watch = _Shared(stop, read)
     parent = multiprocessing.parent_process()

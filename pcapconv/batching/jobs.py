@@ -20,7 +20,7 @@ from pcapconv.batching import manifest
 from pcapconv.batching.local import state_of_open
 from pcapconv.batching.stores import State, store_of
 from pcapconv.convert import OnLoss, converted
-from pcapconv.errors import NotACaptureError, PcapconvError
+from pcapconv.errors import FileError, NotACaptureError, PcapconvError
 from pcapconv.files import Source, Target, reading
 from pcapconv.report import Report
 from pcapconv.steps.plan import Plan
@@ -111,6 +111,7 @@ def line_of(job: Job, settings: Settings, status: str, error: str | None = None)
         "damage_total": 0,
         "warnings": [],
         "warnings_total": 0,
+        "key_log": False,
         "seconds": 0,
         "error": error,
         "options": settings.options,
@@ -151,6 +152,8 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
     store = store_of(job.target)
     with store_of(job.source).open_source(job.source) as source:
         state = state_of_open(source.file.fileno()) if store_of(job.source).local else job.state
+        if job.in_place:
+            _check_unchanged(job, state)
         with reading(source.name):
             known = formats.recognise(source.peek(0, 16), source.name)
         with converted(
@@ -170,9 +173,17 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
             line["target_size"], line["target_sha256"] = _digest_of_target(place)
             line["target_time"] = state_of_open(place.file.fileno()).time if store.local else None
             line["seconds"], line["worker"] = _since(begun), _worker()
+            if job.in_place:
+                _check_unchanged(job, store.state(job.source))
             if settings.manifest is not None:
                 manifest.add(settings.manifest, [line])
     return line
+
+
+def _check_unchanged(job: Job, state: State | None) -> None:
+    """Raises FileError where a file is no longer what it was: another batch may edit it too, or a capture go on."""
+    if state != job.state:
+        raise FileError(f"{job.source}: changed since the batch began, and was left as it is; --resume looks again")
 
 
 def _open_keys(settings: Settings, job: Job) -> Target | None:
@@ -192,6 +203,7 @@ def _told(report: Report) -> dict[str, Any]:
         "damage_total": report.damage_total,
         "warnings": [notice._asdict() for notice in report.warnings[:_MOST_DAMAGE]],
         "warnings_total": report.warnings_total,
+        "key_log": bool(report.secrets_extracted),
     }
 
 

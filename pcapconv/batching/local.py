@@ -33,6 +33,8 @@ class Local:
                 return
             real_root = os.path.realpath(root)
             left_out = None if without is None else os.path.realpath(without)
+            if left_out is not None and not left_out.startswith(os.path.join(real_root, "")):
+                left_out = None  # it does not lie in the tree
         except (OSError, ValueError) as error:
             raise FileError(f"{root}: cannot open: {reason_of(error)}") from error
         waiting = [""]

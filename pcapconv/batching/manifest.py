@@ -45,6 +45,7 @@ class Done(NamedTuple):
     options: str
     root: str | None
     status: str
+    key_log: bool
 
 
 def add(place: str, lines: Iterable[dict[str, Any]]) -> None:
@@ -74,9 +75,8 @@ def read(place: str) -> dict[str, list[Done]]:
             if told["status"] in DONE:
                 source_state = State(told["source_size"], told["source_time"])
                 target_state = State(told["target_size"], told["target_time"])
-                done = Done(
-                    told["source"], source_state, target_state, told["options"], told.get("root"), told["status"]
-                )
+                how = told["options"], told.get("root"), told["status"], told.get("key_log", False)
+                done = Done(told["source"], source_state, target_state, *how)
                 known.setdefault(told["target"], []).append(done)
         except (ValueError, KeyError, TypeError, RecursionError):
             continue

@@ -7,6 +7,7 @@ import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from pcapconv import formats
 from pcapconv.batching.jobs import Job, Settings, line_of
@@ -17,6 +18,7 @@ from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
+_ALIASES = {"s3a": "s3", "gcs": "gs"}
 _FILES = 32  # of a chunk at most
 _BYTES = 8 * 2**20  # and what they hold, unless it is a single one
 _CHUNKS = 8  # for each worker, at least, so that none waits long for the last one
@@ -50,7 +52,7 @@ def _text(place: object) -> str:
     path = os.fspath(place) if isinstance(place, str | os.PathLike) else None
     if not isinstance(path, str):
         raise UsageError(f"{place!r:.80} is not a path")
-    return path
+    return local_path(path)
 
 
 def wanted(include: Sequence[str], exclude: Sequence[str]) -> tuple[GitIgnoreSpec | None, GitIgnoreSpec]:
@@ -116,13 +118,14 @@ def left_to_do(
         state = store_of(job.target).state(job.target) if there is None else there.get(job.target_name)
         ours = [each for each in known.get(job.target_name, ()) if each.root == settings.root]
         done = next((each for each in reversed(ours) if _is_target_of(each, state)), None)
+        same = any(each.options == settings.options for each in ours)  # which wrote the key log that is there
         keys_there = there is not None and settings.keys is not None and job.target_name + settings.keys in there
-        if done is not None and _up_to_date(done, job, settings.options):
+        if done is not None and _up_to_date(done, job, settings):
             lines.append(line_of(job, settings, "up_to_date") | {"damaged_before": done.status == "damaged"})
         elif local:
             again = done is not None or (state is None and bool(ours))  # the key log may be there without its target
             free = again or job.force or state is None
-            left.append(job._replace(force=job.force or again, force_keys=job.force_keys or again, taken=not free))
+            left.append(job._replace(force=job.force or again, force_keys=job.force_keys or same, taken=not free))
         elif (state is not None or keys_there) and not (job.force or resume):
             lines.append(line_of(job, settings, "failed", taken(job.target)))
         else:  # nobody can tell a lost worker's upload from another file
@@ -145,10 +148,14 @@ def _is_target_of(done: Done, there: State | None) -> bool:
     return done.target_state.time in (None, there.time)
 
 
-def _up_to_date(done: Done, job: Job, options: str) -> bool:
+def _up_to_date(done: Done, job: Job, settings: Settings) -> bool:
     """Whether a target that is there says what its source says now. In place, the target is the source."""
-    if done.options != options or done.source != job.name:
+    if done.options != settings.options or done.source != job.name:
         return False
+    if done.key_log and settings.keys is not None:
+        log = job.target + settings.keys
+        if store_of(log).state(log) is None:
+            return False
     return job.in_place or done.source_state == job.state
 
 
@@ -172,7 +179,8 @@ def check_conflicts(jobs: Sequence[Job], keys: str | None, manifest: str, others
     for job in jobs:
         if not job.in_place and (there := sources.get(_real(job.target, real))) is not None:
             raise UsageError(f"{job.target}: that is a source too ({there}); name another directory")
-    if both := sorted(log for log in logs if log in by_target or log in sources):
+    taken = {*by_target, *sources, _real(manifest, real)}
+    if both := sorted(logs & taken):
         raise UsageError(f"--extract-secrets {keys}: {both[0]} is another file of this batch")
     for what, place in others.items():
         path = _real(place, real)
@@ -201,6 +209,11 @@ def size_of(job: Job) -> int:
     return (job.state and job.state.size) or 0
 
 
+def local_path(place: str) -> str:
+    """A `file://` URL as the path that it is; anything else as it is."""
+    return unquote(place[len("file://") :]) if place.lower().startswith("file:///") else place
+
+
 def absolute(job: Job) -> Job:
     """The same job for a process in another directory."""
     places = [place if scheme_of(place) is not None else os.path.abspath(place) for place in (job.source, job.target)]
@@ -210,7 +223,10 @@ def absolute(job: Job) -> Job:
 def real_place(place: str) -> str:
     """A path without links, or a URL without a slash at its end."""
     try:
-        return place.rstrip("/") if scheme_of(place) is not None else os.path.realpath(place)
+        scheme = scheme_of(place)
+        if scheme is not None:
+            return f"{_ALIASES.get(scheme, scheme)}{place[len(scheme) :].rstrip('/')}"
+        return os.path.realpath(place)
     except (OSError, ValueError):  # what is wrong with it, opening it will tell
         return place
 
@@ -234,7 +250,7 @@ def _is_capture(place: str) -> bool:
 
 def _real(place: str, real_folder: Callable[[str], str]) -> str:
     if scheme_of(place) is not None:
-        return place
+        return real_place(place)
     if os.path.islink(place):
         return os.path.realpath(place)
     folder, name = os.path.split(place)

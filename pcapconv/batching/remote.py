@@ -49,6 +49,8 @@ class Remote:
         """See `Store.find`."""
         path = self._path(root).rstrip("/")
         left_out = None if without is None or scheme_of(without) != self._scheme else self._path(without).rstrip("/")
+        if left_out is not None and not left_out.startswith(path + "/"):
+            left_out = None  # it does not lie in the tree
         with reading(root):
             try:
                 there = self._files.find(path, detail=True)

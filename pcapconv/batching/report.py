@@ -48,13 +48,17 @@ class BatchReport:
             self.losses.update(line["losses"])
             self.left_out.update(line["left_out"])
 
+    def __repr__(self) -> str:
+        return f"BatchReport({', '.join(f'{name}={value!r}' for name, value in self.as_dict().items())})"
+
     def as_dict(self) -> dict[str, Any]:
         """The numbers as plain values, ready for JSON."""
         return {key: value for key, value in vars(self).items() if key != "trouble"}
 
 
 class Watcher:
-    """Somebody who looks on: each method is called in the caller's thread, and does nothing by itself."""
+    """Somebody who looks on: each method is called in the caller's thread, and does nothing by itself. Lines before
+    `begin` are about files for which there is nothing to do."""
 
     def begin(self, files: int, size: int) -> None:
         """So many files are to be converted, with so many bytes."""

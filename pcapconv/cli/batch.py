@@ -92,12 +92,14 @@ class _Watcher(Watcher):
     def __init__(self, tally: Tally, results: Results | None) -> None:
         self._tally = tally
         self._results = results
-        self._named = 0
+        self._named = self._done = 0
 
     def begin(self, files: int, size: int) -> None:
+        self._done = 0
         self._tally.begin(files, size)
 
     def line(self, line: dict[str, Any]) -> None:
+        self._done += 1
         if self._results is not None:
             self._results.add(line)
         if line["status"] in ("failed", "damaged"):
@@ -106,8 +108,7 @@ class _Watcher(Watcher):
                 _name_trouble(line)
 
     def look(self, report: BatchReport, read: int) -> None:
-        files = report.converted + report.damaged + report.failed + report.skipped
-        self._tally.look(files, max(read, report.bytes_read), report.packets_read)
+        self._tally.look(self._done, max(read, report.bytes_read), report.packets_read)
 
 
 def _name_trouble(line: dict[str, Any]) -> None:
@@ -145,6 +146,7 @@ def _table(done: BatchReport) -> list[tuple[str, str]]:
         ("damaged, what could be read is converted", f"{done.damaged:,}"),
         ("failed", f"{done.failed:,}"),
         ("up to date", f"{done.up_to_date:,}"),
+        ("of these damaged, as an earlier run found", f"{done.damaged_before:,}"),
         ("not captures", f"{done.skipped:,}"),
         ("links and special files, left alone", f"{done.left_alone:,}"),
     ]

@@ -31,8 +31,9 @@ class Option(NamedTuple):
         return "--" + self.name.replace("_", "-")
 
 
+FORMATS = ("pcap", "pcapng")
 OUTPUT = (
-    Option("to", "text", "The format to write; else the output's suffix tells.", choices=("pcap", "pcapng")),
+    Option("to", "text", "The format to write; else the output's suffix tells.", choices=FORMATS),
     Option("force", "flag", "Replace what exists; the output may be the input."),
     Option("strict", "flag", "Refuse damaged input, with status 1."),
     Option(
@@ -109,7 +110,17 @@ CONVERT = OUTPUT + STEPS
 SPLIT = PARTS + OUTPUT + STEPS
 BATCH = (
     *TREE,
-    *OUTPUT,
+    Option("to", "text", "The format to write; else each file keeps its own.", choices=FORMATS),
+    Option("force", "flag", "Replace targets that exist."),
+    Option("strict", "flag", "Damaged captures fail, and what is not a capture."),
+    Option(
+        "on_loss",
+        "text",
+        "When the format cannot hold everything; with fail, such files fail.",
+        choices=("warn", "ignore", "fail"),
+        default="warn",
+    ),
+    *(option for option in OUTPUT if option.name in ("report", "nanoseconds", "quiet", "debug")),
     *(option for option in STEPS if option.name != "extract_secrets"),
     Option("extract_secrets", "text", "Write key logs beside each target, under its name with SUFFIX added.", "SUFFIX"),
 )
