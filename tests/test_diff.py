@@ -116,8 +116,7 @@ def test_the_same_is_the_same_in_other_forms() -> None:
     records = [wire.pcap_record(0, number * 1000, b"packet %5d" % number) for number in range(1, 11)]
     for other in (
         capture(*(packet(number, byte_order=wire.BIG) for number in range(1, 11)), big=True),
-        wire.pcap_header(snaplen=262144)
-        + b"".join(wire.pcap_record(0, each * 1000, b"packet %5d" % each) for each in range(1, 11)),
+        wire.pcap_header(snaplen=262144) + b"".join(records),
         capture(*TEN[:4]) + capture(*TEN[4:]),
     ):
         result = compared(capture(*TEN), other)

@@ -25,12 +25,15 @@ def configured(command: str, options: Sequence[Option]) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        said = tomllib.loads(path.read_text(encoding="utf-8"))
-        table = said.get("tool", {}).get("pcapconv", {}).get(command, {})
+        table: Any = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FileError(f"{path}: cannot read: {reason_of(error)}") from error
-    except (ValueError, AttributeError) as error:
+    except ValueError as error:
         raise UsageError(f"{path}: {error}") from None
+    for name in ("tool", "pcapconv", command):
+        table = table.get(name, {})
+        if not isinstance(table, dict):
+            raise UsageError(f"{path}: {name} is not a table, as [tool.pcapconv.{command}] is")
     known = {option.flag[2:]: option for option in options}
     found = {}
     for key, value in table.items():

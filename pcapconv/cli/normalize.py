@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pcapconv
 from pcapconv.batching.local import LOCAL
+from pcapconv.batching.stores import Found, State
 from pcapconv.cli.config import configured
-from pcapconv.cli.messages import complain
+from pcapconv.cli.messages import complain, say_what_happened
 from pcapconv.cli.options import NORMALIZE_CONFIGURED
 from pcapconv.cli.writing import carry_out, check_names
-from pcapconv.errors import NotACaptureError, PcapconvError, UsageError
+from pcapconv.errors import FileError, NotACaptureError, PcapconvError, UsageError
 from pcapconv.files import STDIO
 from pcapconv.normalizing import check as why_not
 
@@ -39,7 +40,7 @@ def normalize(
             raise UsageError("--check writes nothing, --in-place does; give one of them")
         if report is not None or force:
             raise UsageError(f"{'--report' if report is not None else '--force'} is for IN and OUT")
-        return max([_one(path, named, check, quiet, options) for path, named in _expanded(paths)], default=0)
+        return max([_one(found, found.place in paths, check, quiet, options) for found in _expanded(paths)], default=0)
     if len(paths) != 2:
         raise UsageError("give IN and OUT; or files and directories, with --check or --in-place")
     source, target = paths
@@ -58,21 +59,26 @@ def normalize(
     )
 
 
-def _expanded(paths: Sequence[str]) -> Iterator[tuple[str, bool]]:
-    """The files, and whether each was named itself. Raises FileError for a path that is not there."""
+def _expanded(paths: Sequence[str]) -> Iterator[Found]:
+    """The files, and what else is in the way."""
     for path in paths:
         if path == STDIO:
-            yield path, True
+            yield Found(path, path, State(None, None))
             continue
-        for found in LOCAL.find(path, None, links=False):
-            if found.state is not None:
-                yield found.place, found.place == path
-            elif found.failed:
-                complain(f"{found.place}: {found.reason}")
+        try:
+            yield from LOCAL.find(path, None, links=False)
+        except FileError as error:
+            yield Found(path, path, None, str(error).removeprefix(f"{path}: "), failed=True)
 
 
-def _one(path: str, named: bool, check: bool, quiet: bool, options: dict[str, Any]) -> int:
+def _one(found: Found, named: bool, check: bool, quiet: bool, options: dict[str, Any]) -> int:
     """Check one file, or put it into its normal form; the exit status that it asks for."""
+    path = found.place
+    if found.state is None:
+        if not (found.failed or named):
+            return 0
+        complain(f"{path}: {found.reason}")
+        return DIFFERENT
     try:
         reasons = why_not(path, **{**options, "strict": True})
         if not reasons:
@@ -82,7 +88,8 @@ def _one(path: str, named: bool, check: bool, quiet: bool, options: dict[str, An
             return DIFFERENT
         if path == STDIO:
             raise UsageError("--in-place: stdin has no place; give IN and OUT")
-        pcapconv.normalize(path, path, force=True, **{**options, "strict": True})
+        report = pcapconv.normalize(path, path, force=True, **{**options, "strict": True})
+        say_what_happened(report, path, losses=options.get("on_loss", "warn") == "warn", left_out=False)
         if not quiet:
             complain(f"{path}: rewritten")
     except NotACaptureError as error:

@@ -68,16 +68,19 @@ def normalize(
     options = understood(
         sort=sort, rebase_time=rebase_time, mask_time=mask_time, keep=keep, strip=strip, on_loss=on_loss
     )
+    wanted = target_format(name_of(target), to)
+    whole = strict or on_loss == "fail" or wanted == "pcap"  # whose header is known when all is
     with (
         open_source(source) as opened,
         converted(
             opened,
-            target_format(name_of(target), to),
-            lambda: open_target(target, force=force, whole=strict or on_loss == "fail"),
+            wanted,
+            lambda: open_target(target, force=force, whole=whole),
             lambda: None,
             plan=_Plan(options),
             strict=strict,
             on_loss=on_loss,
+            nanoseconds=True,
             progress=progress,
         ) as (report, _),
     ):
@@ -117,6 +120,7 @@ def check(
             plan=_Plan(options),
             strict=strict,
             on_loss=on_loss,
+            nanoseconds=True,
         ) as (report, _):
             pass
         file.seek(0)
@@ -190,7 +194,10 @@ class _Plan:
 
     def survey(self, items: Iterator[Item]) -> None:
         """Look at the whole capture."""
-        self._survey = Survey(Form(self._options.kinds, self._surveyed), items, sort=self._options.sort)
+        options = self._options
+        timeless = options.mask and not options.sort
+        form = Form(options.kinds, self._surveyed)
+        self._survey = Survey(form, items, sort=options.sort, timeless=timeless)
 
     def steps(self, left_out: Counter[str]) -> list[Step]:
         """New steps for one run."""

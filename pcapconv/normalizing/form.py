@@ -29,7 +29,7 @@ _KINDS: dict[int, dict[int, str | None]] = {
     },
     layout.NAME_RESOLUTION: dict.fromkeys((2, 3, 4), "details"),  # ns_dnsname, ns_dnsIP4addr, ns_dnsIP6addr
     layout.ENHANCED_PACKET: {_EPB_FLAGS: None, **dict.fromkeys(range(3, 9), "details")},
-    layout.OBSOLETE_PACKET: {_EPB_FLAGS: None, 3: "details"},
+    layout.OBSOLETE_PACKET: {_EPB_FLAGS: None, **dict.fromkeys(range(3, 9), "details")},  # in an Enhanced one they are
 }
 _NUMBERS = {layout.INTERFACE_DESCRIPTION: (8, 10, 16, 17), layout.ENHANCED_PACKET: (4, 5, 6)}  # among the details
 _ADDRESSES = {1: 4, 2: 16, 3: 6, 4: 8}  # type of a name record → bytes of its address
@@ -86,7 +86,8 @@ class Form:
     def names(self, block: Block) -> tuple[Iterator[tuple[int, bytes, bytes]], Entries]:
         """The names of a block, each as (type, address, name), and its options that are kept."""
         at = layout.options_at(block)
-        return _names(block), self._kept(block.body[at:], block.byte_order, block.type)
+        kept = self._kept(block.body[at:], block.byte_order, block.type)
+        return _names(block), [entry for entry in kept if entry[0] == options.COMMENT]
 
     def secrets(self, block: Block) -> bytes | None:
         """The body of a block of secrets, None for one that nobody can read."""

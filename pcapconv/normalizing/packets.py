@@ -110,7 +110,7 @@ class Normalize:
         place = self._survey.places.get((block.section, number))
         if place is None or len(body) < 12:  # of an interface without packets
             return
-        scale = self._scales[number]
+        scale = scale_of(self._survey.used[block.section, number], self._shift)
         entries = []
         for code, value in options.Options(body[12:], order):
             if code in (2, 3) and len(value) == 8:  # isb_starttime, isb_endtime

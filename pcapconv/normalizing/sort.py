@@ -1,7 +1,7 @@
 """Packets in the order of their times, however many there are.
 
 Strategy: runs of packets are sorted in memory and put into an unnamed temporary file, then merged. Packets with the
-same time stay in their order. Other items stay before or behind the packets, as they stood before the first of them.
+same time stay in their order. Custom and unknown blocks and statistics come behind all packets.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from tempfile import TemporaryFile
 from typing import NamedTuple
 
 from pcapconv.files import reading, write_all, writing
-from pcapconv.formats.pcapng_layout import ENHANCED_PACKET
-from pcapconv.model import Columns, Interface, Item, PacketBatch, Section
+from pcapconv.formats.pcapng_layout import DECRYPTION_SECRETS, ENHANCED_PACKET, NAME_RESOLUTION
+from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
 
 _RUN = 16 * 2**20  # bytes of packets that are sorted in memory
 _COST = 200  # bytes that a packet takes besides
 _READ = 64 * 1024
 _ROWS = 1024
+_HEADERS = (NAME_RESOLUTION, DECRYPTION_SECRETS)
 _HEAD = struct.Struct("<QIIII")
 _NAME = "a temporary file"
 
@@ -55,7 +56,7 @@ class Sort:
                 if isinstance(item, PacketBatch):
                     section, interfaces = item.section, item.interfaces
                     self._take(item, file)
-                elif section is None:
+                elif isinstance(item, Section | Interface) or (isinstance(item, Block) and item.type in _HEADERS):
                     yield item
                 else:
                     behind.append(item)

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from pcapconv.errors import FormatError, TargetError
 from pcapconv.formats import pcapng_layout as layout
-from pcapconv.kernels import MOST_TICKS
 from pcapconv.model import SIMPLE_PACKET, Block, Interface, Item, PacketBatch, Section
 from pcapconv.normalizing.form import Entries, Form, names_body, pack
 from pcapconv.normalizing.times import scale_of
 
 _MOST = 64 * 2**20  # bytes of names, secrets and comments together
+_NEVER = 2**200  # later than any time
 _COST = 100  # of memory that each takes besides
 
 
@@ -20,12 +20,14 @@ class Survey:
 
     `interfaces` are those with packets, in the order of their first one, in the file or, to `sort`, by time; `places`
     tells, by section and id, which of them an interface is. `first` is the time in nanoseconds of the first packet in
-    that order, None without any. `names` are as (type, address, name).
+    that order, None without any; all are 0 where times do not matter (`timeless`). `names` are as (type, address,
+    name).
     """
 
-    def __init__(self, form: Form, items: Iterator[Item], *, sort: bool) -> None:
+    def __init__(self, form: Form, items: Iterator[Item], *, sort: bool, timeless: bool = False) -> None:
         self._form = form
         self._sort = sort
+        self._timeless = timeless
         self._comments: Entries = []
         self.names: set[tuple[int, bytes, bytes]] = set()
         self._name_options: Entries = []
@@ -35,6 +37,7 @@ class Survey:
         self._known: dict[Interface, int] = {}
         self._firsts: list[tuple[int, int]] = []  # of each that is known: the time and number of its first packet
         self.places: dict[tuple[int, int], int] = {}
+        self.used: dict[tuple[int, int], Interface] = {}  # as they stand in the capture, by section and id
         self.interfaces: list[Interface] = []
         self.first: int | None = None
         for item in items:
@@ -80,9 +83,10 @@ class Survey:
             place = batch.interfaces[number].section, number
             if place not in self.places:
                 normal = self._form.interface(batch.interfaces[number])
+                self.used[place] = batch.interfaces[number]
                 self.places[place] = self._known.setdefault(normal, len(self._known))
                 if self.places[place] == len(self._firsts):
-                    self._firsts.append((MOST_TICKS, 0))
+                    self._firsts.append((_NEVER, 0))
             known = self.places[place]
             if self._sort:
                 self._firsts[known] = min(self._firsts[known], self._earliest(batch, number, alone=len(used) == 1))
@@ -106,7 +110,7 @@ class Survey:
     def _time(self, batch: PacketBatch, row: int) -> int:
         """In whole nanoseconds; 0 for a packet without. Raises FormatError where nobody can tell."""
         columns = batch.columns
-        if columns.record_type[row] == SIMPLE_PACKET:
+        if columns.record_type[row] == SIMPLE_PACKET or self._timeless:
             return 0
         scale = scale_of(batch.interfaces[columns.interface[row]], 0)
         if scale.error:

@@ -1,0 +1,372 @@
+"""The normal form, made a second time: slow, obvious, and written from NORMAL_FORM.md, not from pcapconv.
+
+Strategy
+--------
+`normal` takes a capture apart into what it says: comments of sections, names, secrets, statistics, packets with the
+interface that each has. Every option becomes a (code, value) pair in little endian at once. Then the normal form is put
+together in its order with wire.py's builders.
+
+Only for captures without damage: a ValueError, or struct.error, for those, and for times that the form refuses.
+"""
+
+import struct
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import expected
+import wire
+from expected import Entry
+from wire import BIG, LITTLE, ByteOrder
+
+KINDS = ("comments", "names", "statistics", "secrets", "custom", "unknown", "host", "addresses")
+KEPT = frozenset({"comments", "names", "secrets"})
+CUSTOM_OPTIONS = (2988, 2989, 19372, 19373)
+CUSTOM_BLOCKS = (wire.CUSTOM_COPY, wire.CUSTOM_DO_NOT_COPY)
+SECOND = 10**9
+MILLISECOND = 10**6
+ADDRESS_SIZES = {1: 4, 2: 16, 3: 6, 4: 8}
+
+ALWAYS = "always"
+NEVER = "never"
+OF_SECTIONS = dict.fromkeys((2, 3, 4), "host")
+OF_INTERFACES = {
+    **dict.fromkeys((2, 3, 11), ALWAYS),
+    **dict.fromkeys((4, 5, 6, 7), "addresses"),
+    **dict.fromkeys((12, 15), "host"),
+    **dict.fromkeys((8, 10, 16, 17, 18), NEVER),  # speeds and time zones
+    **dict.fromkeys((9, 13, 14), NEVER),  # what they say is said otherwise
+}
+OF_PACKETS = dict.fromkeys(range(2, 9), NEVER)  # flags are said otherwise
+
+Pairs = list[tuple[int, bytes]]
+
+
+class Asked(NamedTuple):
+    """What to make of a capture; `rebase` is in nanoseconds since 1970, `cut` is --on-loss ignore."""
+
+    keep: frozenset[str] = frozenset()
+    strip: frozenset[str] = frozenset()
+    sort: bool = False
+    rebase: int | None = None
+    mask: bool = False
+    cut: bool = False
+
+    def options(self) -> dict[str, Any]:
+        """The same as keywords of `pcapconv.normalize`."""
+        said: dict[str, Any] = {
+            "keep": sorted(self.keep),
+            "strip": [",".join(sorted(self.strip))] if self.strip else [],
+            "sort": self.sort,
+            "rebase_time": None if self.rebase is None else expected.decimal(Fraction(self.rebase, SECOND)),
+            "mask_time": self.mask,
+            "on_loss": "ignore" if self.cut else "warn",
+        }
+        return {name: value for name, value in said.items() if value not in (None, [], False)}
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        return (KEPT | self.keep) - self.strip
+
+
+class Interface(NamedTuple):
+    """What an interface says in the normal form; those that say the same are equal."""
+
+    link_type: int
+    snaplen: int
+    options: bytes
+
+
+class Packet(NamedTuple):
+    """A packet in the normal form, with its time in nanoseconds."""
+
+    interface: Interface
+    time: int
+    original_length: int
+    options: bytes
+    data: bytes
+
+
+class Normal(NamedTuple):
+    """A normal form, the packets in it, and what was lost."""
+
+    capture: bytes
+    packets: list[Packet]
+    losses: Mapping[str, int]
+
+
+class _Time(NamedTuple):
+    """What ticks of an interface mean, None where nobody can tell."""
+
+    unit: Fraction | None
+    offset: int
+
+
+# ---------------------------------------------------------------- options
+
+
+def listed(raw: bytes, order: ByteOrder) -> Pairs:
+    """Options as far as they can be read; the enterprise numbers of custom ones are little-endian already."""
+    pairs = []
+    for code, value, _ in expected.listed(raw, order):
+        little = order == LITTLE or code not in CUSTOM_OPTIONS
+        pairs.append((code, value if little else value[:4][::-1] + value[4:]))
+    return pairs
+
+
+def kept(pairs: Pairs, own: Mapping[int, str], kinds: frozenset[str]) -> Pairs:
+    """Those of the kinds; `own` has the kind of a block's own options."""
+
+    def kind(code: int) -> str:
+        if code == wire.OPT_COMMENT:
+            return "comments"
+        return "custom" if code in CUSTOM_OPTIONS else own.get(code, "unknown")
+
+    return [(code, value) for code, value in pairs if kind(code) in {ALWAYS, *kinds}]
+
+
+def comments(pairs: Pairs, kinds: frozenset[str]) -> Pairs:
+    """The comments alone."""
+    return [pair for pair in pairs if pair[0] == wire.OPT_COMMENT and "comments" in kinds]
+
+
+def in_order(pairs: Iterable[tuple[int, bytes]]) -> bytes:
+    """By code; of those that do not repeat only the first."""
+    found: Pairs = []
+    for code, value in sorted(pairs, key=lambda pair: pair[0]):
+        repeats = code == wire.OPT_COMMENT or code in CUSTOM_OPTIONS
+        if repeats or code not in dict(found):
+            found.append((code, value))
+    return wire.options(*found)
+
+
+def first(pairs: Pairs, code: int, size: int) -> bytes | None:
+    """The first option's value, if it has that size."""
+    value = next((value for other, value in pairs if other == code), b"")
+    return value if len(value) == size else None
+
+
+# ---------------------------------------------------------------- the normal form
+
+
+def normal(capture: bytes, asked: Asked | None = None) -> Normal:
+    """The normal form as pcapng. ValueError for times that it does not hold."""
+    asked = asked or Asked()
+    found = expected.entries(capture)
+    lost: Counter[str] = Counter()
+    interfaces = _interfaces(capture, found, asked.kinds)
+    packets = _packets(found, {place: each for place, (each, _) in interfaces.items()}, asked, lost)
+    shift = 0
+    if asked.rebase is not None and packets and not asked.mask:
+        earliest = min(packet.time for packet in packets) if asked.sort else packets[0].time
+        shift = asked.rebase - earliest
+    packets = [packet._replace(time=packet.time + shift) for packet in packets]
+    if any(not 0 <= packet.time < 2**64 for packet in packets):
+        raise ValueError("a time that nanoseconds do not hold")
+    others = _others(found, asked.kinds)
+    if asked.sort:
+        packets.sort(key=lambda packet: packet.time)
+        others = [(len(packets), block) for _, block in others]
+    if asked.mask:
+        start = asked.rebase or 0
+        packets = [packet._replace(time=start + n * MILLISECOND) for n, packet in enumerate(packets, 1)]
+    ids = {each: place for place, each in enumerate(dict.fromkeys(packet.interface for packet in packets))}
+    body = [
+        wire.enhanced_packet(
+            ids[packet.interface],
+            packet.time,
+            packet.data,
+            original_length=packet.original_length,
+            options=packet.options,
+        )
+        for packet in packets
+    ]
+    for place, block in reversed(others):
+        body.insert(place, block)
+    out = (
+        wire.section_header(options=_section_options(found, asked.kinds))
+        + b"".join(wire.interface(each.link_type, each.snaplen, options=each.options) for each in ids)
+        + _names(found, asked.kinds)
+        + b"".join(_secrets(found, asked.kinds))
+        + b"".join(body)
+        + b"".join(_statistics(found, interfaces, ids, asked, shift))
+    )
+    return Normal(out, packets, {} if asked.mask else +lost)
+
+
+def _section_options(found: Sequence[Entry], kinds: frozenset[str]) -> bytes:
+    pairs: Pairs = []
+    for entry in found:
+        if entry.block_type == wire.SECTION_HEADER:
+            pairs += kept(listed(entry.raw[24:-4], entry.byte_order), OF_SECTIONS, kinds)
+    return in_order(pairs)
+
+
+def _interfaces(
+    capture: bytes, found: Sequence[Entry], kinds: frozenset[str]
+) -> dict[tuple[int, int], tuple[Interface, _Time]]:
+    """By section and id."""
+    every = {}
+    if not expected.is_pcapng(capture):
+        header = wire.read_pcap_header(capture)
+        fcs = expected.fcs_bits(header)
+        pairs = [(wire.IF_TSRESOL, b"\x09")] + ([] if fcs is None else [(wire.IF_FCSLEN, bytes([fcs]))])
+        only = Interface(header.link_type_word & 0xFFFF, header.snaplen, in_order(pairs))
+        numbers = {entry.packet.interface.interface for entry in found if entry.packet is not None}
+        return {(0, number): (only, _Time(Fraction(1, header.units), 0)) for number in numbers}
+    ids: Counter[int] = Counter()
+    for entry in found:
+        if entry.block_type == wire.INTERFACE_DESCRIPTION:
+            link_type, snaplen = struct.unpack_from(entry.byte_order + "HxxI", entry.raw, 8)
+            stated = listed(entry.raw[16:-4], entry.byte_order)
+            pairs = [*kept(stated, OF_INTERFACES, kinds), (wire.IF_TSRESOL, b"\x09")]
+            fcs_length = first(stated, wire.IF_FCSLEN, 1)
+            pairs += [] if fcs_length is None else [(wire.IF_FCSLEN, fcs_length)]
+            each = Interface(link_type, snaplen, in_order(pairs))
+            every[entry.section, ids[entry.section]] = each, _time(stated, entry.byte_order)
+            ids[entry.section] += 1
+    return every
+
+
+def _time(stated: Pairs, order: ByteOrder) -> _Time:
+    told = dict(reversed(stated))  # of two, the first counts
+    resolution, offset = told.get(wire.IF_TSRESOL, b"\x06"), told.get(wire.IF_TSOFFSET, bytes(8))
+    if len(resolution) != 1 or len(offset) != 8:
+        return _Time(None, 0)
+    unit = Fraction(1, 2 ** (resolution[0] & 0x7F) if resolution[0] & 0x80 else 10 ** resolution[0])
+    return _Time(unit, struct.unpack(order + "q", offset)[0])
+
+
+def _nanoseconds(seconds: Fraction | None, asked: Asked, lost: Counter[str]) -> int:
+    if seconds is None:
+        raise ValueError("a time that nobody can tell")
+    time = seconds * SECOND
+    if time.denominator != 1:
+        lost["time-digits"] += 1
+        if not asked.cut:
+            raise ValueError("a time with digits finer than a nanosecond")
+    return int(time // 1)
+
+
+def _packets(
+    found: Sequence[Entry], interfaces: Mapping[tuple[int, int], Interface], asked: Asked, lost: Counter[str]
+) -> list[Packet]:
+    """In the order of the input; times are not moved yet."""
+    packets = []
+    for entry in found:
+        if entry.packet is None:
+            continue
+        stated, time = entry.packet, 0
+        if stated.ticks is None:
+            lost["packets-without-time"] += 1
+        elif asked.sort or not asked.mask:
+            time = _nanoseconds(stated.time, asked, lost)
+        pairs = listed(stated.options, entry.byte_order)
+        flags = first(pairs, wire.EPB_FLAGS, 4)
+        pairs = kept(pairs, OF_PACKETS, asked.kinds)
+        if flags is not None:
+            direction = struct.unpack(entry.byte_order + "I", flags)[0] & 3
+            pairs += [(wire.EPB_FLAGS, wire.number(direction, 4))] if direction else []
+        interface = interfaces[stated.interface.section, stated.interface.interface]
+        packets.append(Packet(interface, time, stated.original_length, in_order(pairs), stated.data))
+    return packets
+
+
+def _names(found: Sequence[Entry], kinds: frozenset[str]) -> bytes:
+    records: set[tuple[int, bytes, bytes]] = set()
+    said: Pairs = []
+    for entry in found:
+        if entry.block_type != wire.NAME_RESOLUTION or "names" not in kinds:
+            continue
+        body, order = entry.raw[8:-4], entry.byte_order
+        there = expected.listed(body, order)
+        for kind, value, _ in there:
+            size = ADDRESS_SIZES.get(kind)
+            if size is None or len(value) < size:
+                records.add((kind, value, b""))  # nobody can read it
+            else:
+                records |= {(kind, value[:size], name) for name in value[size:].split(b"\0") if name}
+        end = sum(len(whole) for _, _, whole in there) + 4
+        said += comments(listed(body[end:], order), kinds)
+    if not records and not said:
+        return b""
+    values = [(kind, address + name + b"\0" if name else address) for kind, address, name in sorted(records)]
+    return wire.names(*values, options=in_order(said))
+
+
+def _secrets(found: Sequence[Entry], kinds: frozenset[str]) -> list[bytes]:
+    blocks = []
+    for entry in found:
+        if entry.block_type != wire.DECRYPTION_SECRETS or "secrets" not in kinds:
+            continue
+        body = entry.raw[8:-4]
+        kind, size = struct.unpack_from(entry.byte_order + "II", body)
+        if len(body) < 8 + size:
+            continue  # nobody can read it
+        pairs = kept(listed(body[8 + size + -size % 4 :], entry.byte_order), {}, kinds)
+        blocks.append(wire.secrets(kind, body[8 : 8 + size], options=in_order(pairs)))
+    return list(dict.fromkeys(blocks))
+
+
+def _others(found: Sequence[Entry], kinds: frozenset[str]) -> list[tuple[int, bytes]]:
+    """Custom and unknown blocks, each with how many packets stand before it."""
+    known = {
+        wire.SECTION_HEADER,
+        wire.INTERFACE_DESCRIPTION,
+        *expected.PACKET_BLOCKS,
+        wire.NAME_RESOLUTION,
+        wire.INTERFACE_STATISTICS,
+        wire.DECRYPTION_SECRETS,
+    }
+    blocks, packets = [], 0
+    for entry in found:
+        packets += entry.packet is not None
+        if entry.packet is not None or entry.block_type in known:
+            continue
+        body, custom = entry.raw[8:-4], entry.block_type in CUSTOM_BLOCKS
+        if custom and entry.byte_order == BIG:
+            body = body[:4][::-1] + body[4:]
+        if ("custom" if custom else "unknown") in kinds:
+            blocks.append((packets, wire.block(entry.block_type, body)))
+    return blocks
+
+
+def _statistics(
+    found: Sequence[Entry],
+    interfaces: Mapping[tuple[int, int], tuple[Interface, _Time]],
+    ids: Mapping[Interface, int],
+    asked: Asked,
+    shift: int,
+) -> list[bytes]:
+    used = {
+        (entry.section, entry.packet.interface.interface) for entry in found if entry.packet is not None
+    }  # two that say the same may differ in this
+    blocks = []
+    for entry in found:
+        if entry.block_type != wire.INTERFACE_STATISTICS or "statistics" not in asked.kinds:
+            continue
+        body, order = entry.raw[8:-4], entry.byte_order
+        place = entry.section, struct.unpack_from(order + "I", body)[0]
+        if place not in used:
+            continue
+        each, time = interfaces[place]
+
+        def moved(raw: bytes, order: ByteOrder = order, time: _Time = time) -> int:
+            high, low = struct.unpack(order + "II", raw)
+            seconds = None if time.unit is None else (high << 32 | low) * time.unit + time.offset
+            nanoseconds = _nanoseconds(seconds, asked, Counter()) + shift
+            if not 0 <= nanoseconds < 2**64:
+                raise ValueError("a time that nanoseconds do not hold")
+            return nanoseconds
+
+        pairs = []
+        for code, value in listed(body[12:], order):
+            if code in (wire.ISB_STARTTIME, wire.ISB_ENDTIME) and len(value) == 8:
+                pairs.append((code, wire.halves(moved(value))))
+            elif wire.ISB_IFRECV <= code <= wire.ISB_USRDELIV and len(value) == 8:
+                pairs.append((code, value if order == LITTLE else value[::-1]))
+            else:
+                pairs += comments([(code, value)], asked.kinds)
+        blocks.append(wire.statistics(ids[each], moved(body[4:12]), options=in_order(pairs)))
+    return blocks

@@ -1,0 +1,510 @@
+"""`pcapconv normalize` on the command line: statuses, messages, --check and --in-place, options in pyproject.toml."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import wire
+from wire import BIG, In
+
+import pcapconv
+from pcapconv import cli
+
+COMMAND = Path(sys.executable).with_name("pcapconv")
+NANO = (wire.IF_TSRESOL, b"\x09")
+NORMAL = (
+    wire.section_header()
+    + wire.interface(options=wire.options(NANO))
+    + wire.enhanced_packet(0, 2000, b"one", options=wire.options((wire.OPT_COMMENT, b"c")))
+)
+OTHER = (
+    In(BIG).section_header()
+    + In(BIG).interface()
+    + In(BIG).enhanced_packet(0, 2, b"one", options=In(BIG).options((wire.OPT_COMMENT, b"c")))
+)
+REASONS = "it is big-endian; times count in 10^-6 s, not in nanoseconds"
+PCAP = wire.pcap_header(wire.NANOSECONDS, snaplen=262144) + wire.pcap_record(0, 2000, b"one")
+MICROSECONDS = wire.pcap_header(snaplen=262144) + wire.pcap_record(0, 2, b"one")
+SIMPLE = wire.section_header() + wire.interface() + wire.simple_packet(b"one")
+FINE = (
+    wire.section_header()
+    + wire.interface(options=wire.options((wire.IF_TSRESOL, b"\x0c")))
+    + wire.enhanced_packet(0, 2_000_001, b"one")
+)
+TEXT = b"Dear reader, this is text\n"
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+def run(*arguments: str | Path, stdin: bytes = b"", folder: Path | None = None) -> tuple[int, bytes, str]:
+    """The installed command. Whatever it forgets to close is said on stderr."""
+    done = subprocess.run(
+        [COMMAND, "normalize", *arguments],
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        cwd=folder,
+        env=os.environ | {"PYTHONWARNINGS": "default::ResourceWarning"},
+    )
+    return done.returncode, done.stdout, done.stderr.decode()
+
+
+class Here:
+    """The command in this process, in a folder of its own."""
+
+    def __init__(self, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self._capfd = capfd
+
+    def __call__(self, *arguments: str | Path) -> Done:
+        try:
+            status = cli.run(["normalize", *(os.fspath(each) for each in arguments)])
+        except SystemExit as end:
+            status = int(end.code or 0)
+        return Done(status, *self._capfd.readouterr())
+
+    def file(self, name: str, data: bytes) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return path
+
+    def configured(self, text: str, folder: str = ".") -> Path:
+        return self.file(f"{folder}/pyproject.toml", text.encode())
+
+
+@pytest.fixture
+def here(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Here:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").write_text("")  # nobody's above counts
+    return Here(tmp_path, capfd)
+
+
+def said(*sentences: str) -> str:
+    """stderr, one sentence a line."""
+    return "".join(f"pcapconv: {sentence}\n" for sentence in sentences)
+
+
+def untouched(path: Path) -> tuple[int, int, bytes]:
+    there = path.stat()
+    return there.st_mtime_ns, there.st_ino, path.read_bytes()
+
+
+# ---------------------------------------------------------------- IN OUT
+
+
+def test_status_0_and_silence(here: Here) -> None:
+    source = here.file("in.pcapng", OTHER)
+    assert here(source, "out.pcapng") == Done(0, "", "")
+    assert Path("out.pcapng").read_bytes() == NORMAL
+    assert here("out.pcapng", "again") == Done(0, "", "")
+    assert Path("again").read_bytes() == NORMAL
+
+
+def test_the_installed_command_on_standard_streams(tmp_path: Path) -> None:
+    assert run("-", "-", stdin=OTHER, folder=tmp_path) == (0, NORMAL, "")
+    assert run("-", "-", "--to", "pcap", "--strip", "comments", stdin=OTHER, folder=tmp_path) == (0, PCAP, "")
+    assert run("--check", "-", stdin=NORMAL, folder=tmp_path) == (0, b"", "")
+    assert run("--check", "-", stdin=OTHER, folder=tmp_path) == (
+        1,
+        b"",
+        said(f"-: not in its normal form: {REASONS}"),
+    )
+
+
+def test_every_option(here: Here) -> None:
+    source = here.file("in.pcapng", OTHER + In(BIG).enhanced_packet(0, 1, b"two"))
+    options = ["--sort", "--rebase-time", "1", "--keep", "host,custom", "--keep", "unknown", "--strip", "comments"]
+    assert here(source, "out.pcapng", *options) == Done(0, "", "")
+    assert Path("out.pcapng").read_bytes() == (
+        NORMAL[: -len(wire.enhanced_packet(0, 0, b"one", options=wire.options((1, b"c"))))]
+        + wire.enhanced_packet(0, 10**9, b"two")
+        + wire.enhanced_packet(0, 10**9 + 1000, b"one")
+    )
+    assert here(source, "out.pcapng", "--force", "--mask-time", "--strip", "comments") == Done(0, "", "")
+    assert [each.ticks for each in wire.read_pcapng(Path("out.pcapng").read_bytes())] == [10**6, 2 * 10**6]
+
+
+def test_an_output_that_exists_is_kept(here: Here) -> None:
+    source, out = here.file("in.pcapng", OTHER), here.file("out.pcapng", b"old")
+    says = said("out.pcapng: exists already; --force (force=True) replaces it")
+    assert here(source, out.name) == Done(1, "", says)
+    assert out.read_bytes() == b"old"
+    assert here(source, source, "--force") == Done(0, "", "")
+    assert source.read_bytes() == NORMAL
+
+
+def test_the_report(here: Here) -> None:
+    assert here(here.file("in.pcapng", OTHER + OTHER), "out.pcapng", "--report", "report.json") == Done(0, "", "")
+    report = json.loads(Path("report.json").read_text())
+    assert (report["packets_read"], report["packets_written"], report["target_format"]) == (2, 2, "pcapng")
+    assert (report["losses"], report["damage"]) == ({}, [])
+
+
+@pytest.mark.parametrize("arguments", [["in.pcapng"], ["in.pcapng", "a", "b"]], ids=len)
+def test_status_2_for_another_number_of_files(here: Here, arguments: list[str]) -> None:
+    here.file("in.pcapng", OTHER)
+    says = said("give IN and OUT; or files and directories, with --check or --in-place")
+    assert here(*arguments) == Done(2, "", says)
+
+
+def test_status_2_without_files_and_for_options_that_are_none(here: Here) -> None:
+    assert here().status == 2
+    assert here("a", "b", "--hosts").status == 2
+    assert here("a", "b", "--on-loss", "perhaps").status == 2
+    assert here("a", "b", "--keep", "hosts") == Done(
+        2,
+        "",
+        said("--keep hosts: the kinds are comments, names, statistics, secrets, custom, unknown, host, addresses"),
+    )
+
+
+def test_status_1_for_what_is_not_there(here: Here) -> None:
+    assert here("none", "out") == Done(1, "", said("none: cannot open: no such file or directory"))
+    assert here("--check", "none") == Done(1, "", said("none: cannot open: no such file or directory"))
+
+
+def test_status_1_for_times_that_are_refused(here: Here) -> None:
+    source = here.file("fine.pcapng", FINE)
+    says = f"{source}: packet 1: its time has digits finer than a nanosecond; --on-loss ignore cuts them"
+    assert here(source, "out.pcapng") == Done(1, "", said(says))
+    assert not Path("out.pcapng").exists()
+    assert here("--check", source) == here("--in-place", source) == Done(1, "", said(says))
+    assert source.read_bytes() == FINE
+    assert here(source, "out.pcapng", "--on-loss", "ignore") == Done(0, "", "")
+    assert here("--check", "out.pcapng") == Done(0, "", "")
+
+
+def test_status_3_for_damage_and_1_when_strict(here: Here) -> None:
+    source = here.file("cut.pcapng", OTHER + OTHER[:-8])
+    done = here(source, "out.pcapng")
+    assert (done.status, done.out) == (3, "")
+    assert done.err.startswith(f"pcapconv: warning: {source}: offset ")
+    assert Path("out.pcapng").read_bytes() == NORMAL
+    assert here(source, "strict.pcapng", "--strict").status == 1
+    assert not Path("strict.pcapng").exists()
+
+
+def test_losses_are_said_or_refused(here: Here) -> None:
+    source = here.file("in.pcapng", SIMPLE)
+    rest = "--report FILE has the counts, --on-loss fail refuses"
+    lost = "1 packet without a time, written with time 0"
+    says = said(f"warning: out.pcapng: pcapng cannot hold {lost}; {rest}")
+    assert here(source, "out.pcapng") == Done(0, "", says)
+    assert here(source, "quiet.pcapng", "--on-loss", "ignore") == Done(0, "", "")
+    refusal = said(f"{source}: pcapng cannot hold {lost}; nothing was written")
+    assert here(source, "none.pcapng", "--on-loss", "fail") == Done(4, "", refusal)
+    assert not Path("none.pcapng").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--check", "--in-place", "x"], "--check writes nothing, --in-place does; give one of them"),
+        (["--check", "--report", "r", "x"], "--report is for IN and OUT"),
+        (["--in-place", "--force", "x"], "--force is for IN and OUT"),
+        (
+            ["in", "out", "--report", "out"],
+            "--report out: that is another file of this command; give it a name of its own",
+        ),
+    ],
+)
+def test_options_that_exclude_each_other(here: Here, arguments: list[str], says: str) -> None:
+    assert here(*arguments) == Done(2, "", said(says))
+    assert os.listdir() == ["pyproject.toml"]
+
+
+# ---------------------------------------------------------------- --check
+
+
+def test_check_says_the_reasons_and_writes_nothing(here: Here) -> None:
+    normal, other = here.file("a.pcapng", NORMAL), here.file("b.pcapng", OTHER)
+    before = untouched(normal), untouched(other)
+    assert here("--check", normal) == Done(0, "", "")
+    assert here("--check", other) == Done(1, "", said(f"{other}: not in its normal form: {REASONS}"))
+    assert here("--check", other, normal, "--quiet").status == 1
+    assert (untouched(normal), untouched(other)) == before
+    assert sorted(os.listdir()) == ["a.pcapng", "b.pcapng", "pyproject.toml"]
+
+
+def test_check_goes_by_the_options(here: Here) -> None:
+    path = here.file("a.pcapng", NORMAL)
+    assert here("--check", path, "--strip", "comments") == Done(
+        1, "", said(f"{path}: not in its normal form: it has 1 comment")
+    )
+    assert here("--check", path, "--to", "pcap") == Done(
+        1, "", said(f"{path}: not in its normal form: it is pcapng, not pcap")
+    )
+    assert here("--check", path, "--rebase-time", "0.000002") == Done(0, "", "")
+
+
+def test_check_goes_by_the_suffix(here: Here) -> None:
+    good, bad, strange = here.file("a.pcap", PCAP), here.file("b.cap", NORMAL), here.file("c.golden", PCAP)
+    assert here("--check", good) == Done(0, "", "")
+    assert here("--check", bad) == Done(1, "", said(f"{bad}: not in its normal form: it is pcapng, not pcap"))
+    assert here("--check", strange) == Done(1, "", said(f"{strange}: not in its normal form: it is pcap, not pcapng"))
+
+
+def test_check_of_several_says_all(here: Here) -> None:
+    for name, data in {
+        "d/1": OTHER,
+        "d/2": NORMAL,
+        "d/sub/3": TEXT,
+        "d/sub/4": OTHER,
+        "e": OTHER[:-8],
+        "f": TEXT,
+    }.items():
+        here.file(name, data)
+    done = here("--check", "d", "e", "f", "d/2")
+    assert done.status == 1
+    lines = done.err.splitlines()
+    assert lines[:2] == [
+        f"pcapconv: d/1: not in its normal form: {REASONS}",
+        f"pcapconv: d/sub/4: not in its normal form: {REASONS}",
+    ]
+    assert lines[2].startswith("pcapconv: e: offset ")
+    assert lines[3].startswith("pcapconv: f: not a pcap or pcapng capture, it begins with ")
+    assert len(lines) == 4
+
+
+def test_a_directory_without_captures_is_fine(here: Here) -> None:
+    here.file("d/readme.md", TEXT)
+    here.file("d/empty", b"")
+    assert here("--check", "d") == here("--in-place", "d") == Done(0, "", "")
+
+
+# ---------------------------------------------------------------- --in-place
+
+
+def test_in_place_rewrites_what_is_not_normal(here: Here) -> None:
+    normal, other = here.file("d/a.pcapng", NORMAL), here.file("d/sub/b.pcapng", OTHER)
+    pcap, text = here.file("d/c.pcap", MICROSECONDS), here.file("d/text.txt", TEXT)
+    before = untouched(normal), untouched(text)
+    assert here("--in-place", "d") == Done(0, "", said("d/c.pcap: rewritten", "d/sub/b.pcapng: rewritten"))
+    assert (other.read_bytes(), pcap.read_bytes()) == (NORMAL, PCAP)
+    assert (untouched(normal), untouched(text)) == before
+    after = untouched(other), untouched(pcap)
+    assert here("--in-place", "d") == here("--check", "d") == Done(0, "", "")
+    assert (untouched(other), untouched(pcap)) == after
+    assert sorted(path.name for path in Path("d").rglob("*") if path.is_file()) == [
+        "a.pcapng",
+        "b.pcapng",
+        "c.pcap",
+        "text.txt",
+    ]
+
+
+def test_in_place_keeps_permissions_and_can_be_quiet(here: Here) -> None:
+    path = here.file("a.pcapng", OTHER)
+    path.chmod(0o640)
+    assert here("--in-place", path, "-q") == Done(0, "", "")
+    assert (path.stat().st_mode & 0o777, path.read_bytes()) == (0o640, NORMAL)
+
+
+def test_in_place_of_several_goes_on_after_trouble(here: Here) -> None:
+    here.file("1.pcapng", OTHER[:-8])
+    here.file("2.pcapng", TEXT)
+    here.file("3.pcapng", FINE)
+    here.file("4.pcapng", OTHER)
+    here.file("5.pcapng", b"")
+    names = [f"{number}.pcapng" for number in range(1, 6)]
+    before = [untouched(Path(name)) for name in names if name[0] != "4"]
+    done = here("--in-place", *names)
+    assert done.status == 1
+    assert [line.split(": ")[1] for line in done.err.splitlines()] == names
+    assert "4.pcapng: rewritten" in done.err
+    assert Path("4.pcapng").read_bytes() == NORMAL
+    assert [untouched(Path(name)) for name in names if name[0] != "4"] == before
+
+
+def test_a_damaged_file_is_not_rewritten_in_a_directory_either(here: Here) -> None:
+    path = here.file("d/cut.pcap", PCAP + b"cut off")
+    before = untouched(path)
+    for option in ("--in-place", "--check"):
+        done = here(option, "d")
+        assert done.status == 1
+        assert done.err.startswith(f"pcapconv: d/cut.pcap: offset {len(PCAP)} (packet 2): ")
+    assert untouched(path) == before
+
+
+def test_links(here: Here) -> None:
+    """One that is named leads to its file, and stays; in directories they are not followed."""
+    inside, outside = here.file("d/a.pcapng", OTHER), here.file("out/b.pcapng", OTHER)
+    Path("d/in").symlink_to("a.pcapng")
+    Path("d/out").symlink_to(outside)
+    Path("d/folder").symlink_to(outside.parent)
+    Path("d/nowhere").symlink_to("none")
+    assert here("--in-place", "d") == Done(0, "", said("d/a.pcapng: rewritten"))
+    assert (inside.read_bytes(), outside.read_bytes()) == (NORMAL, OTHER)
+    assert here("--in-place", "d/out") == Done(0, "", said("d/out: rewritten"))
+    assert outside.read_bytes() == NORMAL
+    assert Path("d/out").is_symlink()
+    assert here("--check", "d/nowhere") == Done(1, "", said("d/nowhere: cannot open: no such file or directory"))
+
+
+def test_in_place_of_stdin_makes_no_sense(tmp_path: Path) -> None:
+    assert run("--in-place", "-", stdin=OTHER, folder=tmp_path) == (
+        2,
+        b"",
+        said("--in-place: stdin has no place; give IN and OUT"),
+    )
+
+
+def test_in_place_says_what_is_lost(here: Here) -> None:
+    """Nothing is lost silently: neither times that a packet never had, nor what the format of the suffix lacks."""
+    simple, comments = here.file("simple.pcapng", SIMPLE), here.file("comments.pcap", NORMAL)
+    done = here("--in-place", simple)
+    assert done.status == 0
+    assert f"pcapconv: warning: {simple}: pcapng cannot hold 1 packet without a time" in done.err
+    done = here("--in-place", comments)
+    assert done.status == 0
+    assert f"pcapconv: warning: {comments}: pcap cannot hold 1 comment" in done.err
+
+
+def test_in_place_refuses_losses_when_it_is_told_to(here: Here) -> None:
+    path = here.file("simple.pcapng", SIMPLE)
+    before = untouched(path)
+    assert here("--in-place", path, "--on-loss", "fail").status == 1
+    assert untouched(path) == before
+
+
+def test_what_is_named_and_no_plain_file_is_not_passed_over(here: Here) -> None:
+    """Else a check of what a shell puts there, <(...), would succeed unseen."""
+    done = here("--check", "/dev/null")
+    assert done.status == 1
+    assert done.err.startswith("pcapconv: /dev/null: ")
+
+
+def test_a_directory_that_cannot_be_read_is_no_success(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    here.file("d/a.pcapng", NORMAL)
+    here.file("d/secret/b.pcapng", OTHER)
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if os.fspath(path).rstrip("/").endswith("secret"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    done = here("--check", "d")
+    assert done.err == said("d/secret: cannot open: permission denied")
+    assert done.status == 1
+
+
+def test_names_are_shown_without_control_characters(here: Here) -> None:
+    here.file("a\n\x1b[31m.pcapng", OTHER)
+    assert here("--check", ".").err == said(f"./a\\x0a\\x1b[31m.pcapng: not in its normal form: {REASONS}")
+
+
+# ---------------------------------------------------------------- pyproject.toml
+
+
+def test_options_from_the_nearest_pyproject(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    here.configured(
+        "[tool.pcapconv.normalize]\n"
+        'strip = ["comments", "names,secrets"]\nkeep = ["host"]\nsort = true\nmask-time = true\n'
+        'rebase-time = "1"\nto = "pcap"\non-loss = "ignore"\nstrict = true\n'
+    )
+    source = here.file("deep/er/in.pcapng", OTHER)
+    monkeypatch.chdir(source.parent)
+    assert here("in.pcapng", "out.pcapng") == Done(0, "", "")
+    wanted = wire.pcap_header(wire.NANOSECONDS, snaplen=262144) + wire.pcap_record(1, 10**6, b"one")
+    assert Path("out.pcapng").read_bytes() == wanted
+    assert here("--check", "out.pcapng") == Done(0, "", "")
+    cut = here.file("deep/er/cut.pcapng", OTHER + b"cut")
+    assert here(cut.name, "strict.pcapng").status == 1
+    here.configured("[tool.other]\n", "deep")  # which is nearer
+    assert here("in.pcapng", "again.pcapng") == Done(0, "", "")
+    assert Path("again.pcapng").read_bytes() == NORMAL
+
+
+def test_the_command_line_wins(here: Here) -> None:
+    here.configured('[tool.pcapconv.normalize]\nstrip = ["comments"]\nto = "pcap"\nrebase-time = "5"\nsort = false\n')
+    source = here.file("in.pcapng", OTHER)
+    options = ["--strip", "names", "--to", "pcapng", "--rebase-time", "0.000002"]
+    assert here(source, "out", *options) == Done(0, "", "")
+    assert Path("out").read_bytes() == NORMAL
+
+
+def test_check_and_in_place_go_by_it_too(here: Here) -> None:
+    here.configured('[tool.pcapconv.normalize]\nstrip = ["comments"]\n')
+    path = here.file("a.pcapng", NORMAL)
+    assert here("--check", path) == Done(1, "", said(f"{path}: not in its normal form: it has 1 comment"))
+    assert here("--in-place", path) == Done(0, "", said(f"{path}: rewritten"))
+    assert here("--check", path) == Done(0, "", "")
+
+
+KEYS = "keep, mask-time, on-loss, rebase-time, sort, strict, strip, to"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("hosts = 1", f"hosts: there is {KEYS}"),
+        ("mask_time = true", f"mask_time: there is {KEYS}"),
+        ("check = true", f"check: there is {KEYS}"),
+        ('sort = "yes"', "sort = 'yes': true or false is wanted"),
+        ("sort = 1", "sort = 1: true or false is wanted"),
+        ("rebase-time = 5", "rebase-time = 5: text is wanted"),
+        ("rebase-time = 2024-05-01", "rebase-time = datetime.date(2024, 5, 1): text is wanted"),
+        ('keep = "host"', "keep = 'host': a list of texts is wanted"),
+        ("strip = [1]", "strip = [1]: a list of texts is wanted"),
+        ('to = "pcapx"', "to: it is one of pcap, pcapng"),
+        ('on-loss = "perhaps"', "on-loss: it is one of warn, ignore, fail"),
+    ],
+)
+def test_status_2_for_what_is_no_option(here: Here, line: str, says: str) -> None:
+    path = here.configured(f"[tool.pcapconv.normalize]\n{line}\n")
+    source = here.file("in.pcapng", OTHER)
+    for first, second in ((source, "out"), ("--check", source)):
+        assert here(first, second) == Done(2, "", said(f"{path}: [tool.pcapconv.normalize] {says}"))
+    assert not Path("out").exists()
+
+
+def test_a_kind_that_is_none(here: Here) -> None:
+    here.configured('[tool.pcapconv.normalize]\nkeep = ["hosts"]\n')
+    done = here(here.file("in.pcapng", OTHER), "out")
+    assert (done.status, done.err.split(":")[1]) == (2, " --keep hosts")
+    assert here("--check", "in.pcapng") == done
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[tool.pcapconv\n",
+        b"tool = 3\n",
+        b"[tool]\npcapconv = []\n",
+        b"[tool.pcapconv]\nnormalize = 3\n",
+        b"[tool.pcapconv]\nnormalize = ['sort']\n",
+        b'[tool.pcapconv.normalize]\nto = "\xff"\n',
+    ],
+)
+def test_status_2_for_what_is_no_table(here: Here, text: bytes) -> None:
+    path = here.file("pyproject.toml", text)
+    done = here(here.file("in.pcapng", OTHER), "out")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith(f"pcapconv: {path}: ")
+    assert done.err.count("\n") == 1
+    assert "object has no attribute" not in done.err
+
+
+def test_other_commands_do_not_go_by_it(here: Here, capfd: pytest.CaptureFixture[str]) -> None:
+    here.configured("[tool.pcapconv.normalize]\nnonsense = 1\n[tool.pcapconv.convert]\nnonsense = 1\n")
+    source = here.file("in.pcapng", OTHER)
+    assert cli.run(["convert", os.fspath(source), "out.pcapng"]) == 0
+    assert Path("out.pcapng").read_bytes() == OTHER
+    target = io.BytesIO()
+    pcapconv.normalize(source, target)
+    assert target.getvalue() == NORMAL
+    assert capfd.readouterr() == ("", "")
