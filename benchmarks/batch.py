@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import random
@@ -112,7 +113,8 @@ def descendants(root: int) -> Iterator[int]:
 def time_stop(program: str, source: Path, target: Path) -> float:
     """How long Ctrl-C takes: the group of processes gets SIGINT while the large captures are converted."""
     command = [program, "batch", str(source), str(target), "--to", "pcapng", "--jobs", "2", "-q"]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # what runs in the background ignores it
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True, preexec_fn=heed)
     while not target.exists():
         time.sleep(0.01)
     time.sleep(0.6)  # processes start

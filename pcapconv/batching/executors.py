@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import threading
 import time
@@ -148,11 +149,14 @@ def threads(several: int) -> Iterator[Workers]:
 
 @contextmanager
 def dask(address: str) -> Iterator[Workers]:
-    """The workers of a Dask scheduler. Raises UsageError when Dask is not installed, FileError when nobody answers."""
+    """The workers of a Dask scheduler. Raises UsageError when Dask is not installed or that is no address, FileError
+    when nobody answers."""
     try:
         import distributed
     except ImportError:
         raise UsageError(f"--scheduler {address}: needs Dask; install it: pip install 'pcapconv[cluster]'") from None
+    if not re.fullmatch(r"([a-z]+://)?(\[[0-9A-Fa-f:.]+\]|[^:/\s]+):\d{1,5}", address):
+        raise UsageError(f"--scheduler {address}: not an address; write one like tcp://host:8786")
     dask: Any = distributed  # which has no types
     try:
         client = dask.Client(address, timeout=_CONNECTING, set_as_default=False)

@@ -18,6 +18,7 @@ from pcapconv.cli.results import Results
 from pcapconv.cli.writing import check_names
 from pcapconv.errors import FileError, UsageError
 from pcapconv.files import STDIO, open_target
+from pcapconv.formats import is_suffix
 from pcapconv.report import LEFT_OUT, describe
 
 if TYPE_CHECKING:
@@ -52,12 +53,13 @@ def batch(
         ]
         results = stack.enter_context(Results()) if any(places) else None
         with Tally(show=not quiet) as tally:
+            watcher = _Watcher(tally, results)
             done = pcapconv.batch(
                 _listed() if source == STDIO else source,
                 target,
                 on_loss=on_loss,
                 force=force,
-                watcher=_Watcher(tally, results),
+                watcher=watcher,
                 others=others,
                 **options,
             )
@@ -68,7 +70,7 @@ def batch(
         for place in places:
             if place is not None:
                 place.commit()
-    _say_what_happened(done, options.get("to"), losses=on_loss == "warn")
+    _say_what_happened(done, options.get("to"), watcher.named, losses=on_loss == "warn")
     if not quiet:
         tally.show_table(_table(done))
     if done.failed:
@@ -92,7 +94,7 @@ class _Watcher(Watcher):
     def __init__(self, tally: Tally, results: Results | None) -> None:
         self._tally = tally
         self._results = results
-        self._named = self._done = 0
+        self.named = self._done = 0
 
     def begin(self, files: int, size: int) -> None:
         self._done = 0
@@ -102,16 +104,26 @@ class _Watcher(Watcher):
         self._done += 1
         if self._results is not None:
             self._results.add(line)
-        if line["status"] in ("failed", "damaged"):
-            self._named += 1
-            if self._named <= _MOST:
+        if line["status"] in ("failed", "damaged") or _is_suspicious(line):
+            self.named += 1
+            if self.named <= _MOST:
                 _name_trouble(line)
 
     def look(self, report: BatchReport, read: int) -> None:
         self._tally.look(self._done, max(read, report.bytes_read), report.packets_read)
 
 
+def _is_suspicious(line: dict[str, Any]) -> bool:
+    """Whether a file that is not a capture was meant to be one: by its name, or compressed."""
+    return line["status"] == "skipped" and (
+        is_suffix(os.path.splitext(line["source"])[1]) or "compress" in line["error"]
+    )
+
+
 def _name_trouble(line: dict[str, Any]) -> None:
+    if line["status"] == "skipped":
+        complain(f"warning: skipped: {line['error']}")
+        return
     if line["error"] is not None:
         complain(line["error"])
         return
@@ -120,10 +132,9 @@ def _name_trouble(line: dict[str, Any]) -> None:
     complain(f"warning: {line['source']}: {places[0]}{more}")
 
 
-def _say_what_happened(done: BatchReport, to: str | None, *, losses: bool) -> None:
-    trouble = done.failed + done.damaged
-    if trouble > _MOST:
-        complain(f"{trouble - _MOST} more files failed or were damaged; {done.manifest} has them all")
+def _say_what_happened(done: BatchReport, to: str | None, named: int, *, losses: bool) -> None:
+    if named > _MOST:
+        complain(f"{named - _MOST} more files failed, were damaged or suspicious; {done.manifest} has them all")
     if not done.converted + done.damaged + done.failed + done.up_to_date:
         complain("warning: no capture was found")
     if done.odd:
