@@ -207,9 +207,24 @@ def test_trouble_is_named_twenty_times_and_then_counted(
 ) -> None:
     source = made(tmp_path / "in", {f"{number:02}.pcap": CUT for number in range(23)})
     done = call(capfd, source, out, "--quiet")
-    said_last = said(f"3 more files failed or were damaged; {out}/{MANIFEST} has them all")
+    said_last = said(f"3 more files failed, were damaged or suspicious; {out}/{MANIFEST} has them all")
     assert (done.status, done.err.count("\n")) == (3, 21)
     assert done.err.endswith(said_last)
+
+
+@in_threads
+def test_what_was_meant_to_be_a_capture_is_not_skipped_in_silence(
+    tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = made(tmp_path / "in", {"a.pcap.gz": b"\x1f\x8b\x08\x00", "b.pcap": b"", "c.txt": b"text"})
+    done = call(capfd, source, out, "-q")
+    assert done.status == 0
+    assert sorted(done.err.splitlines()) == [
+        "pcapconv: warning: no capture was found",
+        f"pcapconv: warning: skipped: {source}/a.pcap.gz: not a pcap or pcapng capture, it begins with 1f 8b 08 00: "
+        "it is a gzip file; decompress it first: gzip -d",
+        f"pcapconv: warning: skipped: {source}/b.pcap: the file is empty, not a pcap or pcapng capture",
+    ]
 
 
 @in_threads
