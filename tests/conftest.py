@@ -72,7 +72,11 @@ def compiled() -> ModuleType:
         pytest.skip(str(error))
 
 
-@pytest.fixture(scope="module", params=["interpreted", "compiled"])
+# Where one form is demanded the run is one of two, and the other one has the other form.
+FORMS = [os.environ["PCAPCONV_KERNELS"]] if os.environ.get("PCAPCONV_KERNELS") else ["interpreted", "compiled"]
+
+
+@pytest.fixture(scope="module", params=FORMS)
 def kernels(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
     """The kernels in each form, which are also those that pcapconv runs meanwhile."""
     form: str = request.param

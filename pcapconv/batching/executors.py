@@ -104,7 +104,7 @@ class Processes:
 
     def renew(self) -> bool:
         """See `Workers.renew`."""
-        self.executor.shutdown(wait=False)
+        self.executor.shutdown()  # it is broken: there is nothing to wait for but its end
         self.executor = self._new()
         return True
 
