@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pcapconv.cli import _with_typer, convert, split
-from pcapconv.cli.options import CONVERT, OUTPUT, SPLIT, STEPS, Option, parse
+from pcapconv.cli import _with_typer, convert, normalize, split
+from pcapconv.cli.options import CONVERT, NORMALIZE, OUTPUT, SPLIT, STEPS, Option, parse
 from pcapconv.steps.plan import StepOptions
 
 PLAIN: dict[str, tuple[list[str], dict[str, Any]]] = {
@@ -61,6 +61,7 @@ def typer_takes(monkeypatch: pytest.MonkeyPatch, line: list[str]) -> tuple[list[
 
     monkeypatch.setattr(convert, "convert", record)
     monkeypatch.setattr(split, "split", record)
+    monkeypatch.setattr(normalize, "normalize", lambda paths, **given: record(*paths, **given))
     assert _with_typer(line) == 0
     (call,) = calls
     return call
@@ -71,7 +72,7 @@ def test_a_plain_line(monkeypatch: pytest.MonkeyPatch, line: str, expected: tupl
     assert parse(line.split(), CONVERT, places=2) == expected
     words, given_ = typer_takes(monkeypatch, ["convert", *line.split()])
     assert words == expected[0]
-    assert given_ == {"on_loss": "warn", **expected[1]}
+    assert given_ == expected[1]
 
 
 @pytest.mark.parametrize("line", LEFT_TO_TYPER)
@@ -83,14 +84,38 @@ def test_split_has_the_options_of_convert_and_its_own(monkeypatch: pytest.Monkey
     line = ["in", "out-{index}.pcap", "--max-packets", "5", "--align", "--by", "section", "--first", "3"]
     expected = {"max_packets": 5, "align": True, "by": "section", "first": 3}
     assert parse(line, SPLIT, places=2) == (["in", "out-{index}.pcap"], expected)
-    assert typer_takes(monkeypatch, ["split", *line])[1] == {"on_loss": "warn", **expected}
+    assert typer_takes(monkeypatch, ["split", *line])[1] == expected
     assert parse(line, CONVERT, places=2) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "given_"),
+    [
+        ("a b", {}),
+        ("a b --sort", {"sort": True}),
+        ("--no-sort a b", {"sort": False}),
+        ("a b --sort --no-sort", {"sort": False}),
+        ("a --no-mask-time --mask-time b", {"mask_time": True}),
+        ("--check a b --no-strict", {"check": True, "strict": False}),
+    ],
+)
+def test_switches_can_be_turned_off(monkeypatch: pytest.MonkeyPatch, line: str, given_: dict[str, Any]) -> None:
+    assert parse(line.split(), NORMALIZE, places=2) == (["a", "b"], given_)
+    assert typer_takes(monkeypatch, ["normalize", *line.split()]) == (["a", "b"], given_)
+
+
+def test_only_switches_can_be_turned_off() -> None:
+    assert parse(["a", "b", "--no-strict"], CONVERT, places=2) is None
+    assert parse(["a", "b", "--no-check"], NORMALIZE, places=2) is None
+    assert parse(["a", "b", "--no-sort=yes"], NORMALIZE, places=2) is None
 
 
 def words_for(option: Option) -> st.SearchStrategy[list[str]]:
     text = st.text("az09-=,.: ", max_size=5)
     if option.kind == "flag":
         return st.just([option.flag])
+    if option.kind == "switch":
+        return st.sampled_from([[option.flag], [option.off]])
     if option.choices:
         return st.sampled_from(option.choices).map(lambda value: [option.flag, value])
     if option.kind in ("number", "numbers"):
@@ -98,15 +123,19 @@ def words_for(option: Option) -> st.SearchStrategy[list[str]]:
     return text.map(lambda value: [f"{option.flag}={value}"])
 
 
-@given(st.lists(st.one_of([words_for(option) for option in CONVERT]), max_size=5))
-def test_any_plain_line_is_taken_as_typer_takes_it(groups: list[list[str]]) -> None:
+@pytest.mark.parametrize(("command", "options"), [("convert", CONVERT), ("normalize", NORMALIZE)])
+@given(data=st.data())
+def test_any_plain_line_is_taken_as_typer_takes_it(
+    data: st.DataObject, command: str, options: tuple[Option, ...]
+) -> None:
+    groups = data.draw(st.lists(st.one_of([words_for(option) for option in options]), max_size=5))
     line = ["in", "out", *(word for group in groups for word in group)]
-    plain = parse(line, CONVERT, places=2)
+    plain = parse(line, options, places=2)
     assert plain is not None
     with pytest.MonkeyPatch.context() as patch:
-        words, taken = typer_takes(patch, ["convert", *line])
+        words, taken = typer_takes(patch, [command, *line])
     assert words == plain[0]
-    assert taken == {"on_loss": "warn", **plain[1]}
+    assert taken == plain[1]
 
 
 def test_every_step_option_is_on_the_command_line() -> None:

@@ -437,6 +437,21 @@ def test_the_command_line_wins(here: Here) -> None:
     assert Path("out").read_bytes() == NORMAL
 
 
+@pytest.mark.parametrize("more", [[], ["--check"]])
+def test_what_is_not_said_on_the_command_line_stays_as_configured(here: Here, more: list[str]) -> None:
+    here.configured('[tool.pcapconv.normalize]\non-loss = "ignore"\n')
+    source = here.file("in.pcapng", FINE)
+    words: list[str | Path] = [*more, source] if more else [source, "out", "--to=pcapng"]
+    assert here(*words).status == len(more)  # not in its normal form, but not refused
+
+
+def test_switches_are_turned_off(here: Here) -> None:
+    here.configured("[tool.pcapconv.normalize]\nsort = true\nmask-time = true\nstrict = true\n")
+    source = here.file("in.pcapng", OTHER + b"cut")
+    assert here(source, "out", "--no-mask-time", "--no-sort", "--no-strict").status == 3
+    assert Path("out").read_bytes() == NORMAL
+
+
 def test_check_and_in_place_go_by_it_too(here: Here) -> None:
     here.configured('[tool.pcapconv.normalize]\nstrip = ["comments"]\n')
     path = here.file("a.pcapng", NORMAL)

@@ -55,23 +55,25 @@ def _dispatch(arguments: list[str]) -> int:
 
         sys.stdout.write(version() + "\n")
         return 0
-    if arguments[:1] == ["convert"]:
-        from pcapconv.cli.options import CONVERT, parse
+    from pcapconv.cli.options import CONVERT, NORMALIZE, SPLIT, parse
 
-        plain = parse(arguments[1:], CONVERT, places=2)
-        if plain is not None:
-            from pcapconv.cli.convert import convert
+    command = arguments[0] if arguments else ""
+    known = {"convert": CONVERT, "split": SPLIT, "normalize": NORMALIZE}.get(command)
+    plain = None if known is None else parse(arguments[1:], known, places=2)
+    if plain is None:
+        return _with_typer(arguments)
+    words, given = plain
+    if command == "convert":
+        from pcapconv.cli.convert import convert
 
-            return convert(*plain[0], **plain[1])
-    if arguments[:1] == ["split"]:
-        from pcapconv.cli.options import SPLIT, parse
+        return convert(*words, **given)
+    if command == "split":
+        from pcapconv.cli.split import split
 
-        plain = parse(arguments[1:], SPLIT, places=2)
-        if plain is not None:
-            from pcapconv.cli.split import split
+        return split(*words, **given)
+    from pcapconv.cli.normalize import normalize
 
-            return split(*plain[0], **plain[1])
-    return _with_typer(arguments)
+    return normalize(words, **given)
 
 
 def _with_typer(arguments: list[str]) -> int:

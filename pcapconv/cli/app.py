@@ -46,20 +46,22 @@ def _with(options: Sequence[Option]) -> Callable[[Callable[..., None]], Callable
 
 def _parameter(option: Option) -> inspect.Parameter:
     types: dict[str, Any] = {
-        "flag": bool,
+        "flag": bool | None,
+        "switch": bool | None,
         "text": str | None,
         "number": int | None,
         "texts": list[str] | None,
         "numbers": list[int] | None,
     }
-    kind, default = types[option.kind], False if option.kind == "flag" else option.default
+    kind = types[option.kind]
     if option.choices:
         enumeration: Any = StrEnum  # whose members a type checker wants to read in the source
         kind = enumeration("Choice", {choice: choice for choice in option.choices}) | None
-    flags = [option.flag, *([f"-{option.short}"] if option.short else [])]
-    declared = typer.Option(*flags, metavar=option.metavar, help=option.help)
+    flag = f"{option.flag}/{option.off}" if option.kind == "switch" else option.flag
+    flags = [flag, *([f"-{option.short}"] if option.short else [])]
+    declared = typer.Option(*flags, metavar=option.metavar, help=option.help, show_default=option.default or True)
     return inspect.Parameter(
-        option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, declared]
+        option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, declared]
     )
 
 
@@ -68,7 +70,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {
         name: value.value if isinstance(value, Enum) else value
         for name, value in options.items()
-        if not (value is None or value is False or value == [])
+        if not (value is None or value == [])
     }
 
 

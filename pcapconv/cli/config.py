@@ -12,7 +12,7 @@ from pcapconv.errors import FileError, UsageError
 from pcapconv.files import reason_of
 
 _TYPES: dict[str, tuple[type, str]] = {
-    "flag": (bool, "true or false"),
+    "switch": (bool, "true or false"),
     "text": (str, "text"),
     "texts": (list, "a list of texts"),
 }

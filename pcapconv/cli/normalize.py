@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pcapconv
-from pcapconv.batching.local import LOCAL
-from pcapconv.batching.stores import Found, State
 from pcapconv.cli.config import configured
 from pcapconv.cli.messages import complain, say_what_happened
 from pcapconv.cli.options import NORMALIZE_CONFIGURED
@@ -17,6 +15,7 @@ from pcapconv.files import STDIO
 from pcapconv.normalizing import check as why_not
 
 if TYPE_CHECKING:
+    from pcapconv.batching.stores import Found
     from pcapconv.convert import OnLoss
 
 DIFFERENT = 1
@@ -61,6 +60,9 @@ def normalize(
 
 def _expanded(paths: Sequence[str]) -> Iterator[Found]:
     """The files, and what else is in the way."""
+    from pcapconv.batching.local import LOCAL  # with all that batches need, which a single file does without
+    from pcapconv.batching.stores import Found, State
+
     for path in paths:
         if path == STDIO:
             yield Found(path, path, State(None, None))

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-Kind = Literal["flag", "text", "number", "texts", "numbers"]
+Kind = Literal["flag", "switch", "text", "number", "texts", "numbers"]
 
 
 class Option(NamedTuple):
-    """`name` is that of the library's argument. `texts` and `numbers` can be given several times. `choices` are all
-    that a text may be. `short` is a letter."""
+    """`name` is that of the library's argument. A `switch` is a flag that `--no-…` turns off again, since a file may
+    have turned it on. `texts` and `numbers` can be given several times. `choices` are all that a text may be. `short`
+    is a letter."""
 
     name: str
     kind: Kind
@@ -29,6 +30,11 @@ class Option(NamedTuple):
     def flag(self) -> str:
         """As on the command line: `--drop-packets`."""
         return "--" + self.name.replace("_", "-")
+
+    @property
+    def off(self) -> str:
+        """What turns a switch off: `--no-sort`."""
+        return "--no-" + self.flag[2:]
 
 
 FORMATS = ("pcap", "pcapng")
@@ -126,12 +132,16 @@ BATCH = (
 )
 
 NORMALIZE_CONFIGURED = (
-    Option("sort", "flag", "Order packets by time; those of the same time stay in their order."),
+    Option("sort", "switch", "Order packets by time; those of the same time stay in their order."),
     Option("rebase_time", "text", "Move the first packet to TIME, and all others with it.", "TIME"),
-    Option("mask_time", "flag", "Put each packet at its number in milliseconds after --rebase-time, or 1970."),
+    Option("mask_time", "switch", "Put each packet at its number in milliseconds after --rebase-time, or 1970."),
     Option("keep", "texts", "Keep statistics, custom, unknown, host, addresses too. Repeatable.", "KIND,..."),
     Option("strip", "texts", "Leave out comments, names, secrets too. Repeatable.", "KIND,..."),
-    *(option for option in OUTPUT if option.name in ("to", "strict", "on_loss")),
+    *(
+        option._replace(kind="switch" if option.kind == "flag" else option.kind)
+        for option in OUTPUT
+        if option.name in ("to", "strict", "on_loss")
+    ),
 )
 NORMALIZE = (
     Option("check", "flag", "Write nothing; status 1 and the reasons if a capture is not in its normal form."),
@@ -146,6 +156,7 @@ def parse(arguments: Sequence[str], options: Sequence[Option], places: int) -> t
     known = {option.flag: option for option in options} | {
         f"-{option.short}": option for option in options if option.short
     }
+    off = {option.off: option for option in options if option.kind == "switch"}
     words: list[str] = []
     given: dict[str, Any] = {}
     rest = iter(arguments)
@@ -154,10 +165,13 @@ def parse(arguments: Sequence[str], options: Sequence[Option], places: int) -> t
             words.append(argument)
             continue
         name, joined, value = argument.partition("=")
+        if argument in off:
+            given[off[argument].name] = False
+            continue
         option = known.get(name)
-        if option is None or (joined and option.kind == "flag"):
+        if option is None or (joined and option.kind in ("flag", "switch")):
             return None
-        if option.kind == "flag":
+        if option.kind in ("flag", "switch"):
             given[option.name] = True
             continue
         text = value if joined else next(rest, None)
