@@ -176,6 +176,14 @@ class Columns:
         """How many packets there is room for."""
         return len(self.ticks)
 
+    def twin(self, rows: int, *own: str) -> Columns:
+        """The same columns, but with those named `own` as copies of so many rows, to be changed."""
+        twin = Columns(0)
+        for name in self.TYPECODES:
+            column = getattr(self, name)
+            setattr(twin, name, column[:rows] if name in own else column)
+        return twin
+
     def copy(self, first: int, stop: int) -> Columns:
         """Columns of their own, with the packets of these rows."""
         twin = Columns(0)

@@ -1,10 +1,8 @@
 """The kernels that steps and their writers need: facts about each, the compiled form against the interpreted one, and
 the interpreted encoders' two ways to do the same."""
 
-import re
 from array import array
 from collections.abc import Callable
-from copy import deepcopy
 from types import ModuleType
 from typing import Any
 
@@ -17,12 +15,12 @@ from kernel_rows import (
     MOST_TICKS,
     TICKS,
     WORDS,
-    Outcome,
+    agree,
     all_columns,
     counts,
     is_big,
-    outcome,
     packet_rows,
+    run,
     scale,
     scale_tables,
     with_rows,
@@ -41,23 +39,6 @@ EXTREMES = {"q": (-(2**63), LAST_PLACE), "I": (0, MOST), "B": (0, 255), "Q": (0,
 
 def table(*values: int) -> "array[int]":
     return array("Q", values)
-
-
-def seen(argument: Any) -> Any:
-    return all_columns(argument, argument.capacity) if isinstance(argument, Columns) else argument
-
-
-def run(kernel: Callable[..., Any], *arguments: Any) -> Outcome:
-    """What a kernel does to copies of the arguments. Which of several bad columns it names is its own affair."""
-    fresh = deepcopy(arguments)
-    done = outcome(kernel, *fresh, written=fresh)
-    result = re.sub(r"^column \w+", "column", done.result) if isinstance(done.result, str) else done.result
-    return Outcome(re.sub(r"type \w$", "type", result) if isinstance(result, str) else result, (*map(seen, fresh),))
-
-
-def agree(compiled: ModuleType, kernel: str, *arguments: Any) -> None:
-    """Both forms return, raise and write the same, up to an exception too."""
-    assert run(getattr(compiled, kernel), *arguments) == run(getattr(interpreted, kernel), *arguments)
 
 
 def unlike_rows(count: int) -> Columns:

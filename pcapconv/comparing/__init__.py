@@ -1,7 +1,8 @@
 """What two captures say differently: `pcapconv.diff`.
 
-Strategy: each capture becomes a few columns (`sides`), packets find their counterparts by content (`align`), and pairs
-are compared field by field. Only packets that are shown are read again.
+Strategy: both captures are read side by side as long as they are the same (`beginning`). Of what comes then, each
+becomes a few columns (`columns`), packets find their counterparts by content (`align`), and runs of pairs are compared
+field by field. Only packets that are shown are read again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 from pcapconv import quantities
-from pcapconv.comparing.align import Gap, align, gaps
+from pcapconv.comparing.align import Gap, Run, align
+from pcapconv.comparing.beginning import same_from_the_beginning
+from pcapconv.comparing.columns import Columns
 from pcapconv.comparing.sides import Side, interface_said
 from pcapconv.errors import UsageError
 from pcapconv.files import Readable, Source, open_source, spool
@@ -25,6 +28,7 @@ IGNORABLE = ("time", "lengths", "interfaces", "comments", "direction", "names", 
 MOST_SHOWN = 1000
 
 _LONGEST = 200  # characters of what is said
+_AT_ONCE = 4096  # rows that are compared as columns
 
 
 class Difference(NamedTuple):
@@ -105,8 +109,11 @@ def diff(
     tolerance = None if time_tolerance is None else quantities.duration("--time-tolerance", time_tolerance)
     kinds = (frozenset((*KINDS, "details")) if everything else KEPT) - ignored
     with ExitStack() as stack:
-        sides = [Side(_seekable(each, stack), kinds, direction="direction" not in ignored) for each in (a, b)]
-        return _compare(sides[0], sides[1], ignored, 0 if tolerance is None else tolerance * NANOSECONDS, most)
+        one, other = (
+            Side(_seekable(each, stack), kinds, direction="direction" not in ignored, timed="time" not in ignored)
+            for each in (a, b)
+        )
+        return _compare(one, other, ignored, 0 if tolerance is None else tolerance * NANOSECONDS, most)
 
 
 def _seekable(place: Readable, stack: ExitStack) -> Source:
@@ -124,27 +131,33 @@ def _ignored(texts: Sequence[str]) -> frozenset[str]:
 
 def _compare(a: Side, b: Side, ignored: frozenset[str], tolerance: Any, most: int) -> Comparison:
     found = Comparison((a.source.name, b.source.name))
-    found.packets = len(a.contents), len(b.contents)
+    same = same_from_the_beginning(a, b, ignored)
+    found.packets = a.header.packets, b.header.packets
     found.damage = [str(each) for each in a.damage], [str(each) for each in b.damage]
     partner = _partners(a, b)
     found.headers = list(_headers(a, b, partner, ignored))
-    differences: list[Difference] = []
-    for each in _differences(a, b, partner, ignored, tolerance):
+    if found.packets != (same, same):
+        pairs = _Pairs(Columns(a, same), Columns(b, same), partner, ignored, tolerance)
+        _collect(found, a, b, pairs.differences(same + 1), most)
+    return found
+
+
+def _collect(found: Comparison, a: Side, b: Side, differences: Iterator[Difference], most: int) -> None:
+    """Count the differences, and have the first ones shown."""
+    first: list[Difference] = []
+    for each in differences:
         kind = "removed" if each.b is None else "inserted" if each.a is None else "changed"
         found.counts[kind] += 1
         found.fields.update(each.fields)
-        if len(differences) < min(most, MOST_SHOWN):
-            differences.append(each)
-    packets = [
-        side.packets([number - 1 for number in numbers if number is not None])
-        for side, numbers in ((a, [each.a for each in differences]), (b, [each.b for each in differences]))
-    ]
-    for each in differences:
-        one = None if each.a is None else packets[0][each.a - 1]
-        other = None if each.b is None else packets[1][each.b - 1]
+        if len(first) < min(most, MOST_SHOWN):
+            first.append(each)
+    ones = a.packets([each.a - 1 for each in first if each.a is not None])
+    others = b.packets([each.b - 1 for each in first if each.b is not None])
+    for each in first:
+        one = None if each.a is None else ones[each.a - 1]
+        other = None if each.b is None else others[each.b - 1]
         said = [[] if packet is None else side.said(packet) for side, packet in ((a, one), (b, other))]
         found.shown.append(Shown(each, one, other, *said))
-    return found
 
 
 def _partners(a: Side, b: Side) -> dict[int, int]:
@@ -162,51 +175,76 @@ def _partners(a: Side, b: Side) -> dict[int, int]:
     return partner | {place: beyond + place for place in others[len(free) :]}
 
 
-def _differences(
-    a: Side, b: Side, partner: dict[int, int], ignored: frozenset[str], tolerance: Any
-) -> Iterator[Difference]:
-    timed = "time" not in ignored
-    pairs = align((a.contents, b.contents), (a.times, b.times) if timed and not tolerance else None)
-    between = gaps(pairs, len(a.contents), len(b.contents))
-    gap = next(between, None)
-    for one, other in zip(*pairs):
-        while gap is not None and gap.a_end <= one and gap.b_end <= other:
-            yield from _unpaired(a, b, gap, partner, ignored, tolerance)
-            gap = next(between, None)
-        fields = tuple(_fields(a, b, one, other, partner, ignored, tolerance))
-        if fields:
-            yield Difference(one + 1, other + 1, fields)
-    if gap is not None:
-        yield from _unpaired(a, b, gap, partner, ignored, tolerance)
+class _Pairs:
+    """Compares the packets of two sides. `partner` has A's interface for each of B's."""
 
+    def __init__(
+        self, a: Columns, b: Columns, partner: dict[int, int], ignored: frozenset[str], tolerance: Any
+    ) -> None:
+        self._a, self._b = a, b
+        self._partner = partner
+        self._ignored = ignored
+        self._tolerance = tolerance
 
-def _unpaired(
-    a: Side, b: Side, gap: Gap, partner: dict[int, int], ignored: frozenset[str], tolerance: Any
-) -> Iterator[Difference]:
-    """Packets without a counterpart of the same bytes. As many on both sides are taken to be the same ones, changed."""
-    if gap.a_end - gap.a_begin == gap.b_end - gap.b_begin:
-        for one, other in zip(range(gap.a_begin, gap.a_end), range(gap.b_begin, gap.b_end)):
-            fields = _fields(a, b, one, other, partner, ignored, tolerance)
-            yield Difference(one + 1, other + 1, ("bytes", *fields))
-        return
-    for one in range(gap.a_begin, gap.a_end):
-        yield Difference(one + 1, None)
-    for other in range(gap.b_begin, gap.b_end):
-        yield Difference(None, other + 1)
+    def differences(self, first: int) -> Iterator[Difference]:
+        """What differs, by numbers that count from `first`."""
+        a, b = self._a, self._b
+        timed = "time" not in self._ignored and not self._tolerance
+        for each in align((a.contents, b.contents), (a.times, b.times) if timed else None):
+            if isinstance(each, Gap):
+                yield from self._unpaired(each, first)
+                continue
+            for row in self._doubtful(each):
+                fields = tuple(self._fields(each.a + row, each.b + row))
+                if fields:
+                    yield Difference(first + each.a + row, first + each.b + row, fields)
 
+    def _unpaired(self, gap: Gap, first: int) -> Iterator[Difference]:
+        """Packets without a counterpart of the same bytes. As many on both sides are taken to be the same ones,
+        changed."""
+        if gap.a_end - gap.a_begin == gap.b_end - gap.b_begin:
+            for one, other in zip(range(gap.a_begin, gap.a_end), range(gap.b_begin, gap.b_end)):
+                yield Difference(first + one, first + other, ("bytes", *self._fields(one, other)))
+            return
+        for one in range(gap.a_begin, gap.a_end):
+            yield Difference(first + one, None)
+        for other in range(gap.b_begin, gap.b_end):
+            yield Difference(None, first + other)
 
-def _fields(
-    a: Side, b: Side, one: int, other: int, partner: dict[int, int], ignored: frozenset[str], tolerance: Any
-) -> Iterator[str]:
-    """In what two packets differ, apart from their bytes."""
-    if a.lengths[one] != b.lengths[other] and "lengths" not in ignored:
-        yield "lengths"
-    if "time" not in ignored and not _same_time(a.time(one), b.time(other), tolerance):
-        yield "time"
-    if a.interfaces[one] != partner[b.interfaces[other]] and "interfaces" not in ignored:
-        yield "interface"
-    if a.details[one] != b.details[other]:
-        yield "options"
+    def _doubtful(self, run: Run) -> Iterator[int]:
+        """The rows of a run that have to be compared one by one; most are not, where columns are the same."""
+        a, b = self._a, self._b
+        same_interfaces = all(one == other for other, one in self._partner.items())
+        for begin in range(0, run.rows, _AT_ONCE):
+            rows = min(_AT_ONCE, run.rows - begin)
+            one, other = run.a + begin, run.b + begin
+            same = (
+                a.lengths[one : one + rows] == b.lengths[other : other + rows]
+                and a.exact(one + rows)
+                and b.exact(other + rows)
+                and ("time" in self._ignored or a.times[one : one + rows] == b.times[other : other + rows])
+                and a.options.part(one, one + rows) == b.options.part(other, other + rows)
+                and (
+                    "interfaces" in self._ignored
+                    or (
+                        same_interfaces and a.interfaces.part(one, one + rows) == b.interfaces.part(other, other + rows)
+                    )
+                )
+            )
+            if not same:
+                yield from range(begin, begin + rows)
+
+    def _fields(self, one: int, other: int) -> Iterator[str]:
+        """In what two packets differ, apart from their bytes."""
+        a, b = self._a, self._b
+        if a.lengths[one] != b.lengths[other] and "lengths" not in self._ignored:
+            yield "lengths"
+        if "time" not in self._ignored and not _same_time(a.time(one), b.time(other), self._tolerance):
+            yield "time"
+        if "interfaces" not in self._ignored and a.interfaces[one] != self._partner[b.interfaces[other]]:
+            yield "interface"
+        if a.options[one] != b.options[other]:
+            yield "options"
 
 
 def _same_time(one: Any, other: Any, tolerance: Any) -> bool:

@@ -10,16 +10,24 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
+
+from pcapconv.kernels import MOST_TICKS, choose
 
 _NEAR = 32  # rows that are looked ahead
 _SURE = 4  # rows that are the same before two sides are believed to go on together
+_STEP = 4096  # rows that are compared at once
 
-Pairs = tuple[Sequence[int], Sequence[int]]
-Sides = tuple[Sequence[int], Sequence[int]]
-Keys = Callable[[int, int], int]  # of side 0 or 1, the key of a row
+Sides: TypeAlias = "tuple[array[int], array[int]]"
+
+
+class Run(NamedTuple):
+    """Rows that belong together: `rows` of each side, from `a` and `b` on."""
+
+    a: int
+    b: int
+    rows: int
 
 
 class Gap(NamedTuple):
@@ -31,62 +39,82 @@ class Gap(NamedTuple):
     b_end: int
 
 
-def align(contents: Sides, times: Sides | None) -> Pairs:
-    """The rows that belong together, in order: those of one side, and those of the other. `contents` has a number for
-    each packet, the same for the same content; `times`, where times are compared, their times."""
-    pairs = array("q"), array("q")
+Then = Callable[[Gap], Iterator[Run]]
+
+
+def align(contents: Sides, times: Sides | None) -> Iterator[Run | Gap]:
+    """What belongs together and what does not, in order: every row stands in one run or gap. `contents` has a number
+    for each packet, the same for the same content; `times`, where times are compared, their times."""
     whole = Gap(0, len(contents[0]), 0, len(contents[1]))
-    for one, other in _walked(whole, contents, times):
-        pairs[0].append(one)
-        pairs[1].append(other)
-    return pairs
+    at = Run(0, 0, 0)
+    for run in _walked(whole, [contents] if times is None else [contents, times]):
+        if run.a == at.a + at.rows and run.b == at.b + at.rows:
+            at = at._replace(rows=at.rows + run.rows)
+            continue
+        if at.rows:
+            yield at
+        yield Gap(at.a + at.rows, run.a, at.b + at.rows, run.b)
+        at = run
+    if at.rows:
+        yield at
+    rest = Gap(at.a + at.rows, whole.a_end, at.b + at.rows, whole.b_end)
+    if rest.a_begin < rest.a_end or rest.b_begin < rest.b_end:
+        yield rest
 
 
-def _walked(gap: Gap, contents: Sides, times: Sides | None) -> Iterator[tuple[int, int]]:
-    """The pairs of a gap: side by side as far as that goes, then by anchors."""
-    a, b = contents
-
-    def same(one: int, other: int) -> bool:
-        return a[one] == b[other] and (times is None or times[0][one] == times[1][other])
-
+def _walked(gap: Gap, columns: list[Sides]) -> Iterator[Run]:
+    """The runs of a gap: side by side as far as that goes, then by anchors."""
     one, a_end, other, b_end = gap
     while one < a_end and other < b_end:
-        if same(one, other):
-            yield one, other
-            one, other = one + 1, other + 1
+        rows = _together(Gap(one, a_end, other, b_end), columns)
+        if rows:
+            yield Run(one, other, rows)
+            one, other = one + rows, other + rows
             continue
-        ahead = _ahead(Gap(one, a_end, other, b_end), same)
+        ahead = _ahead(Gap(one, a_end, other, b_end), columns)
         if ahead is None:
             break
-        yield from _by_anchors(Gap(one, ahead[0], other, ahead[1]), contents, times)
+        yield from _by_anchors(Gap(one, ahead[0], other, ahead[1]), columns)
         one, other = ahead
-    yield from _by_anchors(Gap(one, a_end, other, b_end), contents, times)
+    yield from _by_anchors(Gap(one, a_end, other, b_end), columns)
 
 
-def _by_anchors(gap: Gap, contents: Sides, times: Sides | None) -> Iterator[tuple[int, int]]:
-    """The pairs of a gap: those with the same content and time, between them those with the same content."""
-    if times is None:
-        yield from _anchored(gap, [(lambda side, row: contents[side][row], alone) for alone in (True, False)], None)
-        return
-    keys: Keys = lambda side, row: hash((contents[side][row], times[side][row]))  # noqa: E731
-    yield from _anchored(gap, [(keys, True)], lambda gap: _walked(gap, contents, None))
+def _together(gap: Gap, columns: list[Sides]) -> int:
+    """How many rows are the same from the beginning of a gap on."""
+    most, rows, step = min(gap.a_end - gap.a_begin, gap.b_end - gap.b_begin), 0, 1
+    while rows < most:
+        step = min(2 * step, _STEP, most - rows)
+        one, other = gap.a_begin + rows, gap.b_begin + rows
+        for a, b in columns:
+            mine, others = a[one : one + step], b[other : other + step]
+            if mine != others:
+                step = next(row for row, pair in enumerate(zip(mine, others)) if pair[0] != pair[1])
+                most = rows + step
+        rows += step
+    return rows
 
 
-def _ahead(gap: Gap, same: Callable[[int, int], bool]) -> tuple[int, int] | None:
+def _ahead(gap: Gap, columns: list[Sides]) -> tuple[int, int] | None:
     """The nearest rows from which on both sides are the same for a while, or to an end; None for none near."""
     for distance in range(1, 2 * _NEAR):
         for skipped in range(max(0, distance - _NEAR), min(distance, _NEAR) + 1):
             one, other = gap.a_begin + skipped, gap.b_begin + distance - skipped
             length = min(_SURE, gap.a_end - one, gap.b_end - other)
-            if length > 0 and all(same(one + step, other + step) for step in range(length)):
+            if length > 0 and all(a[one : one + length] == b[other : other + length] for a, b in columns):
                 return one, other
     return None
 
 
-def _anchored(
-    gap: Gap, kinds: list[tuple[Keys, bool]], then: Callable[[Gap], Iterator[tuple[int, int]]] | None
-) -> Iterator[tuple[int, int]]:
-    """The pairs of a gap, by the kinds of anchors, the strongest first, and what is `then` done between them."""
+def _by_anchors(gap: Gap, columns: list[Sides]) -> Iterator[Run]:
+    """The runs of a gap: those with the same content and time, between them those with the same content."""
+    contents = columns[0]
+    if len(columns) == 1:
+        return _anchored(gap, [(columns, True), (columns, False)], None)
+    return _anchored(gap, [(columns, True)], lambda gap: _walked(gap, [contents]))
+
+
+def _anchored(gap: Gap, kinds: list[tuple[list[Sides], bool]], then: Then | None) -> Iterator[Run]:
+    """The runs of a gap, by the kinds of anchors, the strongest first, and what is `then` done between them."""
     if gap.a_begin == gap.a_end or gap.b_begin == gap.b_end:
         return
     if not kinds:
@@ -96,41 +124,61 @@ def _anchored(
     a_begin, b_begin = gap.a_begin, gap.b_begin
     for one, other in _anchors(gap, *kinds[0]):
         yield from _anchored(Gap(a_begin, one, b_begin, other), kinds[1:], then)
-        yield one, other
+        yield Run(one, other, 1)
         a_begin, b_begin = one + 1, other + 1
     yield from _anchored(Gap(a_begin, gap.a_end, b_begin, gap.b_end), kinds[1:], then)
 
 
-def _anchors(gap: Gap, keys: Keys, alone: bool) -> Iterator[tuple[int, int]]:
-    """Pairs of rows with the same key, in the same order on both sides, as many as there are: keys that stand there
+def _anchors(gap: Gap, columns: list[Sides], alone: bool) -> Iterator[tuple[int, int]]:
+    """Pairs of rows that are the same, in the same order on both sides, as many as there are: rows that stand there
     once, or, if not `alone`, the first with the first, the second with the second, and so on."""
-    a_rows = array("q", sorted(range(gap.a_begin, gap.a_end), key=lambda row: keys(0, row)))
-    b_rows = array("q", sorted(range(gap.b_begin, gap.b_end), key=lambda row: keys(1, row)))
-    partner = array("q", [-1]) * (gap.b_end - gap.b_begin)
-    a_groups = groupby(a_rows, key=lambda row: keys(0, row))
-    b_groups = groupby(b_rows, key=lambda row: keys(1, row))
-    one, other = next(a_groups, None), next(b_groups, None)
+    partner = array("i", [-1]) * (gap.b_end - gap.b_begin)
+    for a_rows, b_rows in _met(gap, columns):
+        if not alone or len(a_rows) == len(b_rows) == 1:
+            for a_row, b_row in zip(a_rows, b_rows):
+                partner[b_row] = a_row
+    there = array("i", (row for row, a_row in enumerate(partner) if a_row >= 0))
+    for place in longest_rise(array("i", (partner[row] for row in there))):
+        yield partner[there[place]] + gap.a_begin, there[place] + gap.b_begin
+
+
+def _met(gap: Gap, columns: list[Sides]) -> Iterator[tuple[array[int], array[int]]]:
+    """The rows of both sides that are the same, counted from the gap's beginning."""
+    ones = _groups(_keys([side[0] for side in columns], gap.a_begin, gap.a_end))
+    others = _groups(_keys([side[1] for side in columns], gap.b_begin, gap.b_end))
+    one, other = next(ones, None), next(others, None)
     while one is not None and other is not None:
         if one[0] < other[0]:
-            one = next(a_groups, None)
+            one = next(ones, None)
         elif one[0] > other[0]:
-            other = next(b_groups, None)
+            other = next(others, None)
         else:
-            ones, others = list(one[1]), list(other[1])
-            if not alone or len(ones) == len(others) == 1:
-                for a_row, b_row in zip(ones, others):
-                    partner[b_row - gap.b_begin] = a_row
-            one, other = next(a_groups, None), next(b_groups, None)
-    there = array("q", [place for place, row in enumerate(partner) if row >= 0])
-    for place in longest_rise(array("q", [partner[place] for place in there])):
-        yield partner[there[place]], there[place] + gap.b_begin
+            yield one[1], other[1]
+            one, other = next(ones, None), next(others, None)
 
 
-def longest_rise(numbers: Sequence[int]) -> list[int]:
+def _keys(columns: list[array[int]], begin: int, end: int) -> array[int]:
+    """A number for each row, the same for the same rows."""
+    if len(columns) == 1:
+        return columns[0][begin:end]
+    rows = zip(*(column[begin:end] for column in columns))
+    return array("Q", (hash(row) & MOST_TICKS for row in rows))
+
+
+def _groups(keys: array[int]) -> Iterator[tuple[int, array[int]]]:
+    """The keys in their order, each with its rows."""
+    order: array[int] = choose().order(keys)
+    begin = 0
+    for at in range(1, len(order) + 1):
+        if at == len(order) or keys[order[at]] != keys[order[begin]]:
+            yield keys[order[begin]], order[begin:at]
+            begin = at
+
+
+def longest_rise(numbers: Sequence[int]) -> Iterable[int]:
     """The places of a longest rising run among numbers, none of which is there twice."""
-    ends: list[int] = []  # the lowest number that a rise of each length ends with
-    places = array("q")
-    before = array("q", bytes(8 * len(numbers)))
+    ends, places = array("i"), array("i")  # the lowest number that a rise of each length ends with, and its place
+    before = array("i", bytes(4 * len(numbers)))
     for place, number in enumerate(numbers):
         length = bisect_left(ends, number)
         before[place] = places[length - 1] if length else -1
@@ -140,20 +188,10 @@ def longest_rise(numbers: Sequence[int]) -> list[int]:
         else:
             ends[length] = number
             places[length] = place
-    found = []
+    found = array("i")
     place = places[-1] if places else -1
     while place >= 0:
         found.append(place)
         place = before[place]
-    return found[::-1]
-
-
-def gaps(pairs: Pairs, a_rows: int, b_rows: int) -> Iterator[Gap]:
-    """What lies between the pairs."""
-    a_begin = b_begin = 0
-    for one, other in zip(*pairs):
-        if one > a_begin or other > b_begin:
-            yield Gap(a_begin, one, b_begin, other)
-        a_begin, b_begin = one + 1, other + 1
-    if a_begin < a_rows or b_begin < b_rows:
-        yield Gap(a_begin, a_rows, b_begin, b_rows)
+    found.reverse()
+    return found

@@ -13,7 +13,9 @@ from pcapconv.errors import UsageError
 from pcapconv.kernels import interpreted
 from pcapconv.kernels.interpreted import (
     BEFORE_1970,
+    BEYOND,
     DROPS,
+    FINER,
     FULL,
     MORE,
     OPTION_COUNTS,
@@ -23,6 +25,8 @@ from pcapconv.kernels.interpreted import (
     SHIFT,
     TOO_LATE,
     TOTALS,
+    UNIT,
+    UNKNOWN,
     UNREADABLE,
 )
 
@@ -32,7 +36,9 @@ ALWAYS, NEVER = (0, MOST_TICKS, 1), (1, 0, 0)  # rows of a table for `match`
 __all__ = [
     "ALWAYS",
     "BEFORE_1970",
+    "BEYOND",
     "DROPS",
+    "FINER",
     "FULL",
     "MORE",
     "MOST_TICKS",
@@ -44,6 +50,8 @@ __all__ = [
     "SHIFT",
     "TOO_LATE",
     "TOTALS",
+    "UNIT",
+    "UNKNOWN",
     "UNREADABLE",
     "choose",
     "load",

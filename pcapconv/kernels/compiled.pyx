@@ -8,7 +8,7 @@ what is there. Positions are Py_ssize_t, lengths from the file are widened befor
 from cpython cimport array
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 cdef extern from *:
     """
@@ -24,7 +24,31 @@ cdef extern from *:
         if (big) { p[0] = v >> 24; p[1] = v >> 16; p[2] = v >> 8; p[3] = v; }
         else     { p[3] = v >> 24; p[2] = v >> 16; p[1] = v >> 8; p[0] = v; }
     }
+    enum { STOP_MORE = 0, STOP_UNKNOWN = 5, STOP_FINER = 6, STOP_BEYOND = 7 };
+    static inline int in_nanoseconds(uint64_t ticks, const uint64_t *unit, int cut, uint64_t *time, uint64_t *inexact) {
+        unsigned __int128 whole = (unsigned __int128)ticks * unit[0];
+        __int128 sum;
+        int rest = 0;
+        if (unit[1] != 1 || unit[2]) {
+            if (!unit[1] && !unit[2]) return STOP_UNKNOWN;
+            if (!unit[2] && !(uint64_t)(whole >> 64)) {
+                rest = (uint64_t)whole % unit[1] != 0;
+                whole = (uint64_t)whole / unit[1];
+            } else {
+                unsigned __int128 divide = (unsigned __int128)unit[2] << 64 | unit[1];
+                rest = whole % divide != 0;
+                whole = whole / divide;
+            }
+            if (rest && !cut) return STOP_FINER;
+        }
+        sum = (__int128)whole + (__int128)((unsigned __int128)unit[4] << 64 | unit[3]);
+        if (sum < 0 || sum >> 64) return STOP_BEYOND;
+        *inexact += rest;
+        *time = (uint64_t)sum;
+        return STOP_MORE;
+    }
     """
+    int in_nanoseconds(uint64_t ticks, const uint64_t *unit, int cut, uint64_t *time, uint64_t *inexact) nogil
     uint16_t load16(const unsigned char *p, int big) nogil
     uint32_t load32(const unsigned char *p, int big) nogil
     void store32(unsigned char *p, uint32_t v, int big) nogil
@@ -44,6 +68,10 @@ cdef enum:
     RANGE = 3   # uint64 values per interface in match
     SHIFT = 2   # uint64 values per interface in shift_times
     TOTALS = 5  # uint64 values per interface in count_packets
+    UNIT = 6    # uint64 values per interface in unify
+
+cdef enum:
+    FEW = 16    # keys that are put in order one by one
 
 cdef enum:
     SIMPLE = 3
@@ -565,6 +593,154 @@ def shift_times(columns, Py_ssize_t rows, array.array shifts):
     if outside:
         raise ValueError(f"row {row} names an interface that is not there")
     return row
+
+
+def unify(columns, Py_ssize_t row, Py_ssize_t rows, array.array units, bint cut):
+    cdef const uint8_t *record_type = <const uint8_t *>column(columns, "record_type", "B", rows)
+    cdef uint64_t *ticks = <uint64_t *>column(columns, "ticks", "Q", rows)
+    cdef uint32_t *interface = <uint32_t *>column(columns, "interface", "I", rows)
+    cdef const uint64_t *unit = table(units, UNIT)
+    cdef const uint64_t *mine
+    cdef uint64_t interfaces = len(units) // UNIT - 1
+    cdef uint64_t number, inexact = 0
+    cdef int status = MORE
+    cdef bint outside = False
+    for number in range(interfaces + 1):
+        mine = unit + number * UNIT
+        if mine[0] >> 63 or (<int64_t>mine[4] >> 62) not in (0, -1) or mine[5] > 0xFFFFFFFFu:
+            raise ValueError("a table of units that are too large")
+    if not 0 <= row <= rows:
+        raise ValueError("a row that is not there")
+    with nogil:
+        while row < rows:
+            if interface[row] >= interfaces:
+                outside = True
+                break
+            mine = unit + <uint64_t>(interfaces if record_type[row] == SIMPLE else interface[row]) * UNIT
+            status = in_nanoseconds(ticks[row], mine, cut, &ticks[row], &inexact)
+            if status != MORE:
+                break
+            interface[row] = <uint32_t>unit[<uint64_t>interface[row] * UNIT + 5]
+            row += 1
+    if outside:
+        raise ValueError(f"row {row} names an interface that is not there")
+    return row, inexact, status
+
+
+def rising(columns, Py_ssize_t row, Py_ssize_t rows):
+    cdef const uint64_t *ticks = <const uint64_t *>column(columns, "ticks", "Q", rows)
+    if not 0 <= row <= rows:
+        raise ValueError("a row that is not there")
+    if row == rows:
+        return rows
+    with nogil:
+        row += 1
+        while row < rows and ticks[row] >= ticks[row - 1]:
+            row += 1
+    return row
+
+
+cdef void sort_few(const uint64_t *key, int64_t *places, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t at, to
+    cdef int64_t place
+    for at in range(begin + 1, end):
+        place = places[at]
+        to = at
+        while to > begin and key[places[to - 1]] > key[place]:
+            places[to] = places[to - 1]
+            to -= 1
+        places[to] = place
+
+
+cdef void merge(
+    const uint64_t *key, const int64_t *places, int64_t *into, Py_ssize_t begin, Py_ssize_t middle, Py_ssize_t end
+) noexcept nogil:
+    cdef Py_ssize_t one = begin, other = middle, at = begin
+    if middle == end or key[places[middle - 1]] <= key[places[middle]]:
+        memcpy(into + begin, places + begin, (end - begin) * sizeof(int64_t))
+        return
+    while one < middle and other < end:
+        if key[places[one]] <= key[places[other]]:
+            into[at] = places[one]
+            one += 1
+        else:
+            into[at] = places[other]
+            other += 1
+        at += 1
+    memcpy(into + at, places + one, (middle - one) * sizeof(int64_t))
+    memcpy(into + at + (middle - one), places + other, (end - other) * sizeof(int64_t))
+
+
+def order(array.array keys):
+    cdef const uint64_t *key = table(keys, 0)
+    cdef Py_ssize_t size = len(keys), width = FEW, at
+    cdef array.array found = array.clone(array.array("q"), size, zero=False)
+    cdef array.array spare = array.clone(found, size, zero=False)
+    cdef int64_t *places = <int64_t *>found.data.as_voidptr
+    cdef int64_t *into = <int64_t *>spare.data.as_voidptr
+    with nogil:
+        for at in range(size):
+            places[at] = at
+        at = 0
+        while at < size:
+            sort_few(key, places, at, at + FEW if size - at > FEW else size)
+            at += FEW
+        while width < size:
+            at = 0
+            while at < size:
+                merge(
+                    key,
+                    places,
+                    into,
+                    at,
+                    at + width if size - at > width else size,
+                    at + 2 * width if size - at > 2 * width else size,
+                )
+                at += 2 * width
+            places, into = into, places
+            width *= 2
+    return found if places == <int64_t *>found.data.as_voidptr else spare
+
+
+def same_data(a_buffer, a_columns, Py_ssize_t a_row, b_buffer, b_columns, Py_ssize_t b_row, Py_ssize_t rows):
+    cdef const int64_t *a_at
+    cdef const int64_t *b_at
+    cdef const uint32_t *a_length
+    cdef const uint32_t *b_length
+    cdef Py_ssize_t at = 0, outside = -1
+    cdef Py_buffer a_view, b_view
+    if a_row < 0 or b_row < 0 or rows < 0:
+        raise ValueError("a row that is not there")
+    a_at = <const int64_t *>column(a_columns, "data_at", "q", a_row + rows) + a_row
+    a_length = <const uint32_t *>column(a_columns, "captured_length", "I", a_row + rows) + a_row
+    b_at = <const int64_t *>column(b_columns, "data_at", "q", b_row + rows) + b_row
+    b_length = <const uint32_t *>column(b_columns, "captured_length", "I", b_row + rows) + b_row
+    PyObject_GetBuffer(a_buffer, &a_view, PyBUF_SIMPLE)
+    try:
+        PyObject_GetBuffer(b_buffer, &b_view, PyBUF_SIMPLE)
+        try:
+            with nogil:
+                while at < rows:
+                    if not inside(a_at[at], a_length[at], a_view.len):
+                        outside = a_row + at
+                        break
+                    if not inside(b_at[at], b_length[at], b_view.len):
+                        outside = b_row + at
+                        break
+                    if a_length[at] != b_length[at] or memcmp(
+                        <const unsigned char *>a_view.buf + a_at[at],
+                        <const unsigned char *>b_view.buf + b_at[at],
+                        a_length[at],
+                    ):
+                        break
+                    at += 1
+        finally:
+            PyBuffer_Release(&b_view)
+    finally:
+        PyBuffer_Release(&a_view)
+    if outside >= 0:
+        raise ValueError(f"row {outside} lies outside its buffer")
+    return at
 
 
 def count_packets(columns, Py_ssize_t rows, array.array totals, array.array types):

@@ -32,6 +32,9 @@ FULL = 1  # no room in the columns, or in the output
 OTHER = 2  # index_pcapng: the next block is not a sound packet block
 BEFORE_1970 = 3  # encode_pcap: the row's time is before 1970
 TOO_LATE = 4  # encode_pcap: the row's time is 2^32 seconds or more
+UNKNOWN = 5  # unify: nobody can tell what the row's ticks mean
+FINER = 6  # unify: the row's time has digits finer than a nanosecond
+BEYOND = 7  # unify: the row's time is not one that 64 bits of nanoseconds since 1970 can hold
 
 SCALE = 6  # values for each interface in a scale table: see `encode_pcap`
 UNREADABLE = 65536  # in `count_options`: option lists that cannot be read to their end
@@ -40,6 +43,7 @@ OPTION_COUNTS = 65538  # values in `count_options`
 RANGE = 3  # values for each interface in a table for `match`
 SHIFT = 2  # values for each interface in a table for `shift_times`
 TOTALS = 5  # values for each interface in `count_packets`
+UNIT = 6  # values for each interface in a table for `unify`
 
 _SIMPLE, _OBSOLETE, _ENHANCED = 3, 2, 6
 _SHORTEST = {_SIMPLE: 16, _OBSOLETE: 32}
@@ -50,6 +54,7 @@ _PAIR = {True: Struct(">II"), False: Struct("<II")}
 _WORD = {True: Struct(">I"), False: Struct("<I")}
 _ENTRY = {True: Struct(">HH"), False: Struct("<HH")}
 _LONGEST = 2**32 - 1
+_MOST_TICKS = 2**64 - 1
 _LAST_PLACE = 2**63 - 1
 _ALIGNED = 2**64 - 4
 _GROUP = 128
@@ -588,6 +593,110 @@ def shift_times(columns: Columns, rows: int, table: array[int]) -> int:
             return row
         columns.ticks[row] = shifted
         columns.record_length[row] = 0
+    return rows
+
+
+def unify(columns: Columns, row: int, rows: int, table: array[int], cut: bool) -> tuple[int, int, int]:
+    """Make the ticks of the rows from `row` on nanoseconds since 1970, and give them other interface ids.
+
+    `table` holds for each interface: what its ticks are multiplied with; the low and the high half of what they are
+    divided by then, 0 where nobody can tell what they mean; the low and the high half of what is added then, in two's
+    complement; and the interface's new id, of 32 bits. Behind the last interface it has the same for packets without a
+    time, but for the id. Digits finer than a nanosecond may be `cut`. Returns (the row where it stopped, which is as it
+    was; how many times were cut; why it stopped: MORE, UNKNOWN, FINER or BEYOND).
+    """
+    _check(columns, rows)
+    _check_table(table, UNIT)
+    units = [_unit(table[at : at + UNIT]) for at in range(0, len(table) - UNIT + 1, UNIT)]
+    if not 0 <= row <= rows:
+        raise ValueError("a row that is not there")
+    if _unify_plainly(columns, row, rows, units):
+        return rows, 0, MORE
+    inexact = 0
+    for at in range(row, rows):
+        number = columns.interface[at]
+        if number >= len(units) - 1:
+            raise ValueError(f"row {at} names an interface that is not there")
+        multiply, divide, add, _ = units[-1 if columns.record_type[at] == _SIMPLE else number]
+        if not divide:
+            return at, inexact, UNKNOWN
+        time, rest = divmod(columns.ticks[at] * multiply, divide)
+        if rest and not cut:
+            return at, inexact, FINER
+        if not 0 <= time + add <= _MOST_TICKS:
+            return at, inexact, BEYOND
+        inexact += rest != 0
+        columns.ticks[at], columns.interface[at] = time + add, units[number][3]
+    return rows, inexact, MORE
+
+
+def _unit(values: array[int]) -> tuple[int, int, int, int]:
+    """(multiply, divide, add, id) of an interface. Raises ValueError for what 128 bits might not hold on the way."""
+    multiply, low, high, add_low, add_high, number = values
+    add = (add_low | add_high << 64) - (add_high >> 63 << 128)
+    if multiply >= 2**63 or not -(2**126) <= add < 2**126 or number > _LONGEST:
+        raise ValueError("a table of units that are too large")
+    return multiply, low | high << 64, add, number
+
+
+def _unify_plainly(columns: Columns, row: int, rows: int, units: list[tuple[int, int, int, int]]) -> bool:
+    """`unify` for all rows at once, where they are of one interface, need no division, and fit; whether they were."""
+    numbers = columns.interface[row:rows]
+    if not numbers or numbers.tobytes() != numbers[:1].tobytes() * len(numbers) or numbers[0] >= len(units) - 1:
+        return False
+    multiply, divide, add, number = units[numbers[0]]
+    ticks = columns.ticks[row:rows]
+    lowest, highest = min(ticks) * multiply + add, max(ticks) * multiply + add
+    if divide != 1 or not 0 <= lowest <= highest <= _MOST_TICKS or _SIMPLE in columns.record_type[row:rows].tobytes():
+        return False
+    if max(ticks) * multiply > _MOST_TICKS:
+        return False
+    columns.ticks[row:rows] = _column(_digits(ticks) * multiply + add * _ones(len(ticks)), len(ticks))
+    columns.interface[row:rows] = array("I", [number]) * len(numbers)
+    return True
+
+
+def rising(columns: Columns, row: int, rows: int) -> int:
+    """The first row behind `row` whose ticks are lower than those of the row before it; `rows` for none."""
+    _check(columns, rows)
+    if not 0 <= row <= rows:
+        raise ValueError("a row that is not there")
+    ticks = columns.ticks[row:rows]
+    if sorted(ticks) == ticks.tolist():
+        return rows
+    return next(at for at in range(row + 1, rows) if columns.ticks[at] < columns.ticks[at - 1])
+
+
+def order(keys: array[int]) -> array[int]:
+    """The places of the keys in ascending order; those of the same key stay in theirs."""
+    _check_table(keys, 0)
+    return array("q", sorted(range(len(keys)), key=keys.__getitem__))
+
+
+def same_data(
+    a_buffer: bytes | bytearray,
+    a_columns: Columns,
+    a_row: int,
+    b_buffer: bytes | bytearray,
+    b_columns: Columns,
+    b_row: int,
+    rows: int,
+) -> int:
+    """How many of the `rows` from `a_row` and `b_row` on are packets of the same bytes, up to the first that differ."""
+    if a_row < 0 or b_row < 0 or rows < 0:
+        raise ValueError("a row that is not there")
+    sides = (a_buffer, a_columns, a_row), (b_buffer, b_columns, b_row)
+    for _, columns, row in sides:
+        _check(columns, row + rows)
+    for at in range(rows):
+        data = []
+        for buffer, columns, row in sides:
+            place, length = columns.data_at[row + at], columns.captured_length[row + at]
+            if not 0 <= place <= len(buffer) - length:
+                raise ValueError(f"row {row + at} lies outside its buffer")
+            data.append(buffer[place : place + length])
+        if data[0] != data[1]:
+            return at
     return rows
 
 

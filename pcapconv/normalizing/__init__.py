@@ -197,7 +197,9 @@ class _Plan:
         options = self._options
         timeless = options.mask and not options.sort
         form = Form(options.kinds, self._surveyed)
-        self._survey = Survey(form, items, sort=options.sort, timeless=timeless)
+        self._survey = Survey(form, sort=options.sort, timeless=timeless)
+        for _ in self._survey.look(items):
+            pass
 
     def steps(self, left_out: Counter[str]) -> list[Step]:
         """New steps for one run."""
@@ -215,7 +217,7 @@ class _Plan:
         )
         steps: list[Step] = [self._normalize]
         if options.sort:
-            steps.append(Sort())
+            steps.append(Sort(rising=self._survey.rising))
         if options.mask:
             steps.append(MaskTimes(options.start or 0))
         return steps

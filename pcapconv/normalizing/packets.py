@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pcapconv import options
 from pcapconv.errors import TargetError
 from pcapconv.formats import pcapng_layout as layout
+from pcapconv.kernels import MORE
 from pcapconv.model import SIMPLE_PACKET, Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.normalizing.form import Form, pack
 from pcapconv.normalizing.survey import Survey
-from pcapconv.normalizing.times import Scale, nanoseconds, scale_of
+from pcapconv.normalizing.times import Scale, Units, scale_of
 from pcapconv.steps.rows import options_of, with_options
 from pcapconv.timestamps import NANOSECONDS
 
@@ -28,9 +29,7 @@ class Normalize:
         self._form = form
         self._shift = shift
         self._cut = cut
-        self._timeless = timeless
-        self._scales: list[Scale] = []
-        self._there: list[Interface] = []
+        self._units = Units(shift, timeless=timeless)
         self._statistics: list[Block] = []
         self._section = survey.section
         self.inexact = 0
@@ -44,10 +43,9 @@ class Normalize:
                 case PacketBatch():
                     yield self._packets(item)
                 case Section():
-                    self._scales, self._there = [], []
+                    self._units.begin()
                 case Interface():
-                    self._there.append(item)
-                    self._scales.append(scale_of(item, self._shift))
+                    self._units.add(item, self._survey.places.get((item.section, item.id), 0))
                 case Block(type=layout.INTERFACE_STATISTICS):
                     if self._form.keeps("statistics"):
                         self._keep_statistics(item)
@@ -61,7 +59,15 @@ class Normalize:
 
     def _packets(self, batch: PacketBatch) -> PacketBatch:
         rows = batch.rows
-        columns = batch.columns.copy(0, rows)
+        columns = batch.columns.twin(rows, "ticks", "interface")
+        kinds = columns.record_type[:rows].tobytes()
+        stopped, inexact, status = self._units.unify(columns, 0, rows, cut=self._cut)
+        if status != MORE:
+            raise self._units.refusal(batch, stopped, status)
+        self.inexact += inexact
+        self.without_time += kinds.count(SIMPLE_PACKET)
+        columns.record_type = array("B", bytes([layout.ENHANCED_PACKET]) * rows)
+        columns.record_length = array("I", bytes(4 * rows))
         normal = PacketBatch(
             batch.buffer,
             columns,
@@ -71,27 +77,9 @@ class Normalize:
             interfaces=self._survey.interfaces,
         )
         normal.contiguous = False
-        kinds = columns.record_type.tobytes()
-        self.without_time += kinds.count(SIMPLE_PACKET)
-        if self._timeless:
-            columns.ticks = array("Q", bytes(8 * rows))
-        else:
-            columns.ticks, inexact = nanoseconds(batch, self._scales, self._shift, cut=self._cut)
-            self.inexact += inexact
-        columns.record_type = array("B", bytes([layout.ENHANCED_PACKET]) * rows)
-        columns.record_length = array("I", bytes(4 * rows))
-        self._place_interfaces(batch, normal)
         if batch.has_options:
             self._write_options(batch, normal, kinds)
         return normal
-
-    def _place_interfaces(self, batch: PacketBatch, normal: PacketBatch) -> None:
-        places = {
-            number: self._survey.places[batch.interfaces[number].section, number]
-            for number in set(batch.columns.interface[: batch.rows])
-        }
-        if any(number != place for number, place in places.items()):
-            normal.columns.interface = array("I", map(places.__getitem__, batch.columns.interface[: batch.rows]))
 
     def _write_options(self, batch: PacketBatch, normal: PacketBatch, kinds: bytes) -> None:
         order = batch.section.byte_order

@@ -37,9 +37,11 @@ class _Row(NamedTuple):
 
 
 class Sort:
-    """The step. Used for one run, on packets of one section whose interfaces count alike."""
+    """The step. Used for one run, on packets of one section whose interfaces count alike. Packets that are `rising`
+    are in order already."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, rising: bool) -> None:
+        self._rising = rising
         self._rows: list[_Row] = []
         self._size = 0
         self._runs: list[tuple[int, int]] = []  # where each begins and ends in the file
@@ -53,7 +55,9 @@ class Sort:
             file = TemporaryFile(buffering=0)  # noqa: SIM115 - closed below
         with file:
             for item in items:
-                if isinstance(item, PacketBatch):
+                if isinstance(item, PacketBatch) and self._rising:
+                    yield item
+                elif isinstance(item, PacketBatch):
                     section, interfaces = item.section, item.interfaces
                     self._take(item, file)
                 elif isinstance(item, Section | Interface) or (isinstance(item, Block) and item.type in _HEADERS):

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
-from pcapconv.errors import FormatError, TargetError
+from pcapconv.errors import TargetError
 from pcapconv.formats import pcapng_layout as layout
-from pcapconv.model import SIMPLE_PACKET, Block, Interface, Item, PacketBatch, Section
+from pcapconv.kernels import MORE, choose
+from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.normalizing.form import Entries, Form, names_body, pack
-from pcapconv.normalizing.times import scale_of
+from pcapconv.normalizing.times import Units
 
-_MOST = 64 * 2**20  # bytes of names, secrets and comments together
+_MOST = 32 * 2**20  # bytes of names, secrets and comments together
 _NEVER = 2**200  # later than any time
-_COST = 100  # of memory that each takes besides
+_COST = 300  # of memory that each takes besides
+
+_Some = TypeVar("_Some", bound=Iterable[tuple[Any, ...]])
 
 
 class Survey:
-    """What a capture says apart from its packets, in the normal form.
+    """What a capture says apart from its packets, in the normal form. Made by looking at its items.
 
     `interfaces` are those with packets, in the order of their first one, in the file or, to `sort`, by time; `places`
-    tells, by section and id, which of them an interface is. `first` is the time in nanoseconds of the first packet in
-    that order, None without any; all are 0 where times do not matter (`timeless`). `names` are as (type, address,
-    name).
+    tells, by section and id, which of them an interface is. `packets` counts them, `first` is the time in nanoseconds
+    of the first packet in that order, None without any; all are 0 where times do not matter (`timeless`). `rising`
+    tells, to `sort`, that packets are in the order of their times already. `names` are as (type, address, name).
     """
 
-    def __init__(self, form: Form, items: Iterator[Item], *, sort: bool, timeless: bool = False) -> None:
+    def __init__(self, form: Form, *, sort: bool = False, timeless: bool = False) -> None:
         self._form = form
         self._sort = sort
         self._timeless = timeless
@@ -34,25 +39,36 @@ class Survey:
         self._secrets: dict[bytes, None] = {}
         self._room = _MOST
         self._there: list[Interface] = []  # of the section that is read
+        self._units = Units(timeless=timeless)
         self._known: dict[Interface, int] = {}
         self._firsts: list[tuple[int, int]] = []  # of each that is known: the time and number of its first packet
+        self._last = 0  # time of the last packet, to `sort`
         self.places: dict[tuple[int, int], int] = {}
         self.used: dict[tuple[int, int], Interface] = {}  # as they stand in the capture, by section and id
         self.interfaces: list[Interface] = []
+        self.packets = 0
         self.first: int | None = None
+        self.rising = sort
+
+    def look(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items, noted as they go by. Raises FormatError for a time that nobody can tell, TargetError for more
+        metadata than can be kept in memory."""
+        form = self._form
         for item in items:
             match item:
                 case PacketBatch():
                     self._look(item)
                 case Section():
                     self._end_section()
-                    self._comments += form.section(item)
+                    self._comments += self._take("", form.section(item))
                 case Interface():
                     self._there.append(item)
+                    self._units.add(item, item.id)
                 case Block(type=layout.NAME_RESOLUTION) if form.keeps("names"):
                     self._add_names(item)
                 case Block(type=layout.DECRYPTION_SECRETS) if form.keeps("secrets"):
                     self._add_secrets(item)
+            yield item
         self._end_section()
         self._put_in_order()
 
@@ -77,45 +93,43 @@ class Survey:
         return Section(0, "little", (1, 0), "pcapng", options=pack(self._comments))
 
     def _look(self, batch: PacketBatch) -> None:
+        self.packets += batch.rows
         numbers = batch.columns.interface[: batch.rows]
-        used = dict.fromkeys(numbers)
+        used = _distinct(numbers)
+        times, rising = self._times(batch) if self._sort else (None, True)
+        earliest = None if times is None or rising else _earliest(times, numbers)
         for number in used:
             place = batch.interfaces[number].section, number
             if place not in self.places:
-                normal = self._form.interface(batch.interfaces[number])
-                self.used[place] = batch.interfaces[number]
-                self.places[place] = self._known.setdefault(normal, len(self._known))
-                if self.places[place] == len(self._firsts):
-                    self._firsts.append((_NEVER, 0))
+                self._use(place, batch.interfaces[number])
             known = self.places[place]
-            if self._sort:
-                self._firsts[known] = min(self._firsts[known], self._earliest(batch, number, alone=len(used) == 1))
+            if times is not None:
+                row = numbers.index(number) if earliest is None else earliest[number]
+                self._firsts[known] = min(self._firsts[known], (times[row], batch.number(row)))
             elif not self._firsts[known][1]:
                 row = numbers.index(number)
-                self._firsts[known] = self._time(batch, row), batch.number(row)
+                self._firsts[known] = self._units.time(batch, row) // 1, batch.number(row)
 
-    def _earliest(self, batch: PacketBatch, number: int, *, alone: bool) -> tuple[int, int]:
-        """The time of an interface's earliest packet in the batch, and the packet's number."""
-        columns, rows = batch.columns, batch.rows
-        if SIMPLE_PACKET in columns.record_type[:rows].tobytes():
-            times = ((self._time(batch, row), row) for row in range(rows) if columns.interface[row] == number)
-            time, row = min(times)
-            return time, batch.number(row)
-        ticks = columns.ticks[:rows]
-        row = ticks.index(min(tick for tick, other in zip(ticks, columns.interface) if alone or other == number))
-        while columns.interface[row] != number:
-            row = ticks.index(ticks[row], row + 1)
-        return self._time(batch, row), batch.number(row)
+    def _use(self, place: tuple[int, int], interface: Interface) -> None:
+        """An interface that is used for the first time."""
+        normal = self._form.interface(interface)
+        self.used[place] = interface
+        self.places[place] = self._known.setdefault(normal, len(self._known))
+        if self.places[place] == len(self._firsts):
+            self._firsts.append((_NEVER, 0))
+            self._take("", [(0, normal.options)])
 
-    def _time(self, batch: PacketBatch, row: int) -> int:
-        """In whole nanoseconds; 0 for a packet without. Raises FormatError where nobody can tell."""
-        columns = batch.columns
-        if columns.record_type[row] == SIMPLE_PACKET or self._timeless:
-            return 0
-        scale = scale_of(batch.interfaces[columns.interface[row]], 0)
-        if scale.error:
-            raise FormatError(f"packet {batch.number(row)}: {scale.error}")
-        return columns.ticks[row] * scale.multiply // scale.divide + scale.add
+    def _times(self, batch: PacketBatch) -> tuple[Sequence[int], bool]:
+        """The batch's times in whole nanoseconds, and whether they are known to rise."""
+        columns = batch.columns.twin(batch.rows, "ticks", "interface")
+        _, _, status = self._units.unify(columns, 0, batch.rows, cut=True)
+        if status != MORE:
+            self.rising = False
+            return [self._units.time(batch, row) // 1 for row in range(batch.rows)], False
+        rising = choose().rising(columns, 0, batch.rows) == batch.rows
+        self.rising = self.rising and rising and columns.ticks[0] >= self._last
+        self._last = columns.ticks[-1]
+        return columns.ticks, rising
 
     def _put_in_order(self) -> None:
         """Interfaces became known in the order of the file; give them their ids."""
@@ -133,25 +147,45 @@ class Survey:
             if (interface.section, interface.id) not in self.places:
                 self._form.left_out["interfaces"] += 1
         self._there = []
+        self._units.begin()
 
     def _add_names(self, block: Block) -> None:
+        where = f"offset {block.offset}: "
         names, kept = self._form.names(block)
         for name in names:
             if name not in self.names:
-                self._take(block, len(name[1]) + len(name[2]))
+                self._take(where, [name[1:]])
                 self.names.add(name)
-        self._name_options += kept
+        self._name_options += self._take(where, kept)
 
     def _add_secrets(self, block: Block) -> None:
         body = self._form.secrets(block)
         if body is not None and body not in self._secrets:
-            self._take(block, len(body))
+            self._take(f"offset {block.offset}: ", [(0, body)])
             self._secrets[body] = None
 
-    def _take(self, block: Block, size: int) -> None:
-        self._room -= size + _COST
+    def _take(self, where: str, entries: _Some) -> _Some:
+        """The entries, for which there is room in memory."""
+        self._room -= sum(_COST + sum(len(each) for each in entry if isinstance(each, bytes)) for entry in entries)
         if self._room < 0:
             raise TargetError(
-                f"offset {block.offset}: more names and secrets than pcapconv normalises, {_MOST >> 20} MiB; "
-                "--strip names,secrets leaves them out"
+                f"{where}more names, secrets and comments than pcapconv normalises, {_MOST >> 20} MiB; "
+                "--strip names,secrets,comments leaves them out"
             )
+        return entries
+
+
+def _distinct(numbers: array[int]) -> Iterable[int]:
+    """The numbers, each once; most often it is one."""
+    if numbers.tobytes() == numbers[:1].tobytes() * len(numbers):
+        return numbers[:1]
+    return dict.fromkeys(numbers)
+
+
+def _earliest(times: Sequence[int], numbers: Sequence[int]) -> dict[int, int]:
+    """The row of each interface's earliest packet."""
+    found: dict[int, int] = {}
+    for row, (time, number) in enumerate(zip(times, numbers)):
+        if number not in found or time < times[found[number]]:
+            found[number] = row
+    return found

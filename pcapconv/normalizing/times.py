@@ -1,15 +1,26 @@
-"""Packets' times in nanoseconds, exactly."""
+"""Packets' times in nanoseconds, exactly: the table that a kernel makes them by, and why it may refuse.
+
+Strategy: nanoseconds since 1970 are ticks * multiply / divide + add, with other numbers for each interface. A kernel
+does that for all packets of a batch; where it stops at one, the packet is named here, or its time worked out with
+integers of any size.
+"""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
-from pcapconv.errors import FormatError, TargetError
-from pcapconv.kernels import MOST_TICKS
-from pcapconv.model import SIMPLE_PACKET, Interface, PacketBatch
+from pcapconv.errors import FormatError, PcapconvError, TargetError
+from pcapconv.kernels import BEYOND, FINER, MOST_TICKS, UNIT, UNKNOWN, choose
+from pcapconv.model import SIMPLE_PACKET, Columns, Interface, PacketBatch
 from pcapconv.timestamps import NANOSECONDS, ratio
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+_HALF = 2**64
+_DIVIDES_ALL = 2**127  # by more than any ticks in nanoseconds can be
 
 
 class Scale(NamedTuple):
@@ -18,51 +29,78 @@ class Scale(NamedTuple):
     multiply: int
     divide: int
     add: int
-    error: str
+    error: str = ""
+
+    def time(self, ticks: int) -> int | Fraction:
+        """A time in nanoseconds, exactly. Raises FormatError where nobody can tell."""
+        if self.error:
+            raise FormatError(self.error)
+        whole, rest = divmod(ticks * self.multiply, self.divide)
+        if not rest:
+            return whole + self.add
+        from fractions import Fraction  # slow to import, and seldom wanted
+
+        return Fraction(rest, self.divide) + whole + self.add
 
 
-def scale_of(interface: Interface, shift: int) -> Scale:
+def scale_of(interface: Interface, shift: int = 0) -> Scale:
     """The scale of an interface's ticks, `shift` nanoseconds later."""
     multiply, divide = ratio(interface.ticks_per_second, NANOSECONDS)
     return Scale(multiply, divide, interface.time_offset * NANOSECONDS + shift, interface.time_error)
 
 
-def nanoseconds(batch: PacketBatch, scales: Sequence[Scale], shift: int, *, cut: bool) -> tuple[array[int], int]:
-    """The times of a batch's packets, as if one without were at 0, and how many were cut. Raises TargetError for a
-    time that nanoseconds cannot hold: exactly, unless it may be `cut`, or at all."""
-    columns, rows = batch.columns, batch.rows
-    ticks, kinds = columns.ticks[:rows], columns.record_type[:rows].tobytes()
-    used = set(columns.interface[:rows])
-    if len(used) == 1 and SIMPLE_PACKET not in kinds:
-        scale = scales[used.pop()]
-        if scale.divide == 1 and not scale.error and _fits(ticks, scale):
-            if scale.multiply == 1 and not scale.add:
-                return ticks, 0
-            return array("Q", [tick * scale.multiply + scale.add for tick in ticks]), 0
-    times, inexact = array("Q"), 0
-    for row, (tick, number, kind) in enumerate(zip(ticks, columns.interface, kinds)):
-        scale = scales[number]
-        if kind == SIMPLE_PACKET:
-            scale = scale._replace(multiply=0, add=shift, error="")
-        if scale.error:
-            raise FormatError(f"packet {batch.number(row)}: {scale.error}")
-        time, rest = divmod(tick * scale.multiply, scale.divide)
-        if rest:
-            inexact += 1
-            if not cut:
-                raise TargetError(
-                    f"packet {batch.number(row)}: its time has digits finer than a nanosecond; "
-                    "--on-loss ignore cuts them"
-                )
-        if not 0 <= time + scale.add <= MOST_TICKS:
-            raise TargetError(
-                f"packet {batch.number(row)}: its time would be {time + scale.add} ns since 1970; "
-                f"nanoseconds hold 0 to {MOST_TICKS}"
+class Units:
+    """The scales of a section's interfaces, with the ids that they get. Times are `shift` nanoseconds later; packets
+    without one are as if at 0, or what `no_time` says. In a `timeless` capture all are at 0."""
+
+    def __init__(self, shift: int = 0, *, timeless: bool = False, no_time: Scale | None = None) -> None:
+        self._shift = shift
+        self._timeless = timeless
+        self._no_time = Scale(0, 1, 0) if timeless else no_time or Scale(0, 1, shift)
+        self._kernels = choose()
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a section."""
+        self._scales: list[Scale] = []
+        self._table = array("Q", _row(self._no_time, 0))
+
+    def add(self, interface: Interface, number: int) -> None:
+        """The section's next interface, whose packets get this interface id."""
+        scale = self._no_time if self._timeless else scale_of(interface, self._shift)
+        self._scales.append(scale)
+        self._table[-UNIT:-UNIT] = array("Q", _row(scale, number))
+
+    def unify(self, columns: Columns, row: int, rows: int, *, cut: bool) -> tuple[int, int, int]:
+        """The kernel, on columns whose ticks and interfaces are changed."""
+        done: tuple[int, int, int] = self._kernels.unify(columns, row, rows, self._table, cut)
+        return done
+
+    def time(self, batch: PacketBatch, row: int) -> int | Fraction:
+        """A packet's time in nanoseconds, exactly. Raises FormatError where nobody can tell."""
+        columns = batch.columns
+        simple = columns.record_type[row] == SIMPLE_PACKET
+        scale = self._no_time if simple else self._scales[columns.interface[row]]
+        try:
+            return scale.time(columns.ticks[row])
+        except FormatError as error:
+            raise FormatError(f"packet {batch.number(row)}: {error}") from None
+
+    def refusal(self, batch: PacketBatch, row: int, status: int) -> PcapconvError:
+        """Why the kernel stopped at a row."""
+        if status == FINER:
+            return TargetError(
+                f"packet {batch.number(row)}: its time has digits finer than a nanosecond; --on-loss ignore cuts them"
             )
-        times.append(time + scale.add)
-    return times, inexact
+        assert status in (UNKNOWN, BEYOND)
+        return TargetError(
+            f"packet {batch.number(row)}: its time would be {self.time(batch, row) // 1} ns since 1970; "
+            f"nanoseconds hold 0 to {MOST_TICKS}"
+        )
 
 
-def _fits(ticks: array[int], scale: Scale) -> bool:
-    lowest, highest = min(ticks) * scale.multiply + scale.add, max(ticks) * scale.multiply + scale.add
-    return lowest >= 0 and highest <= MOST_TICKS
+def _row(scale: Scale, number: int) -> Iterable[int]:
+    """The kernel's row for an interface."""
+    divide = 0 if scale.error else min(scale.divide, _DIVIDES_ALL)
+    add = scale.add % _HALF**2
+    return scale.multiply, divide % _HALF, divide // _HALF, add % _HALF, add // _HALF, number

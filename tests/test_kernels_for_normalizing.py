@@ -1,0 +1,271 @@
+"""The kernels that make packets comparable: facts about each, and the compiled form against the interpreted one."""
+
+from array import array
+from types import ModuleType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kernel_rows import MOST, MOST_TICKS, agree, all_columns, column, packet_rows, with_rows
+
+from pcapconv.kernels import BEYOND, FINER, MORE, UNIT, UNKNOWN
+from pcapconv.model import Columns
+
+HALF = 2**64
+SIMPLE, ENHANCED = 3, 6
+
+
+def unit(multiply: int = 1, divide: int = 1, add: int = 0, number: int = 0) -> list[int]:
+    both = add % 2**128
+    return [multiply, divide % HALF, divide // HALF, both % HALF, both // HALF, number]
+
+
+def table(*units: list[int], timeless: list[int] | None = None) -> "array[int]":
+    return array("Q", [value for each in [*units, timeless or unit(0)] for value in each])
+
+
+# ---------------------------------------------------------------- unify
+
+
+@pytest.mark.parametrize(
+    ("ticks", "scale", "nanoseconds"),
+    [
+        (0, unit(), 0),
+        (MOST_TICKS, unit(), MOST_TICKS),
+        (1, unit(1000), 1000),
+        (MOST_TICKS // 1000, unit(1000), MOST_TICKS // 1000 * 1000),
+        (7, unit(10**9, 1, -(7 * 10**9)), 0),
+        (5, unit(1, 1, MOST_TICKS - 5), MOST_TICKS),
+        (MOST_TICKS, unit(10**9, 1, -(10**9) * MOST_TICKS + 3), 3),  # far beyond 64 bits on the way
+        (3, unit(5**9, 2**11), 3 * 5**9 // 2**11),
+        (2**20, unit(5**9, 2**11), 10**9),
+        (2**63, unit(5**9, 2**11), 2**52 * 5**9 % 2**64 if 2**52 * 5**9 < 2**64 else None),
+        (MOST_TICKS, unit(1, 10**30), 0),
+        (10**12, unit(1, 1000), 10**9),
+        (2**40, unit(5**9, 2**100), 0),
+    ],
+)
+def test_ticks_become_nanoseconds(kernels: ModuleType, ticks: int, scale: list[int], nanoseconds: int | None) -> None:
+    columns = with_rows(1, ticks=[ticks], record_type=[ENHANCED])
+    row, inexact, status = kernels.unify(columns, 0, 1, table(scale), True)
+    if nanoseconds is None:
+        assert (row, inexact, status, column(columns, "ticks", 1)) == (0, 0, BEYOND, [ticks])
+        return
+    divide = scale[1] + scale[2] * HALF
+    assert (row, inexact, status) == (1, int(ticks * scale[0] % divide != 0), MORE)
+    assert column(columns, "ticks", 1) == [nanoseconds]
+
+
+def test_each_packet_has_the_unit_and_the_new_id_of_its_interface(kernels: ModuleType) -> None:
+    columns = with_rows(4, ticks=[1, 1, 1, 1], interface=[0, 1, 2, 1], record_type=[0, 2, 6, 255])
+    units = table(unit(1, number=7), unit(10, number=MOST), unit(100, 1, 5, 0))
+    assert kernels.unify(columns, 0, 4, units, False) == (4, 0, MORE)
+    assert column(columns, "ticks", 4) == [1, 10, 105, 10]
+    assert column(columns, "interface", 4) == [7, MOST, 0, MOST]
+
+
+def test_packets_without_a_time_have_that_of_the_last_unit_and_the_id_of_their_interface(kernels: ModuleType) -> None:
+    columns = with_rows(2, ticks=[9, 99], interface=[1, 0], record_type=[SIMPLE, SIMPLE])
+    units = table(unit(5, number=3), unit(0, 0, number=4), timeless=unit(0, 1, 77, 8))
+    assert kernels.unify(columns, 0, 2, units, False) == (2, 0, MORE)
+    assert column(columns, "ticks", 2) == [77, 77]
+    assert column(columns, "interface", 2) == [4, 3]
+
+
+@pytest.mark.parametrize(
+    ("scale", "cut", "status"),
+    [
+        (unit(1, 0), True, UNKNOWN),
+        (unit(1, 10), False, FINER),
+        (unit(1, 2**64), False, FINER),
+        (unit(1, 1, -6), False, BEYOND),
+        (unit(1, 10, -1), True, BEYOND),
+        (unit(1, 1, MOST_TICKS - 4), False, BEYOND),
+        (unit(2**62), False, BEYOND),
+        (unit(1, 1, -(2**126)), False, BEYOND),
+        (unit(1, 1, 2**126 - 1), False, BEYOND),
+    ],
+)
+def test_unify_stops_at_a_time_that_it_cannot_make(
+    kernels: ModuleType, scale: list[int], cut: bool, status: int
+) -> None:
+    columns = with_rows(4, ticks=[1, 2, 5, 6], interface=[0, 0, 1, 0], record_type=[6] * 4)
+    assert kernels.unify(columns, 1, 4, table(unit(3, number=9), scale), cut) == (2, 0, status)
+    assert column(columns, "ticks", 4) == [1, 6, 5, 6]
+    assert column(columns, "interface", 4) == [0, 9, 1, 0]
+
+
+def test_cut_digits_are_counted_and_cut_downwards(kernels: ModuleType) -> None:
+    columns = with_rows(4, ticks=[10, 19, 20, 21], record_type=[6] * 4)
+    assert kernels.unify(columns, 0, 4, table(unit(1, 10, -1)), True) == (4, 2, MORE)
+    assert column(columns, "ticks", 4) == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("units", [table(), table(unit())])
+def test_unify_refuses_an_interface_outside_the_table(kernels: ModuleType, units: "array[int]") -> None:
+    columns = with_rows(2, interface=[0, 1], record_type=[6, 3])
+    row = min(1, len(units) // UNIT - 1)
+    with pytest.raises(ValueError, match=f"row {row} names an interface that is not there"):
+        kernels.unify(columns, 0, 2, units, False)
+
+
+@pytest.mark.parametrize(
+    "scale",
+    [unit(2**63), unit(1, 1, 2**126), unit(1, 1, -(2**126) - 1), unit(1, 1, 0, 2**32), [1, 1, 0, 0, 2**62, 0]],
+)
+def test_unify_refuses_units_that_it_could_not_add_up(kernels: ModuleType, scale: list[int]) -> None:
+    with pytest.raises(ValueError, match="a table of units that are too large"):
+        kernels.unify(Columns(0), 0, 0, table(scale), False)
+
+
+@pytest.mark.parametrize(("row", "rows"), [(-1, 1), (2, 1)])
+def test_unify_and_rising_refuse_rows_that_are_not_there(kernels: ModuleType, row: int, rows: int) -> None:
+    with pytest.raises(ValueError, match="a row that is not there"):
+        kernels.unify(Columns(1), row, rows, table(unit()), False)
+    with pytest.raises(ValueError, match="a row that is not there"):
+        kernels.rising(Columns(1), row, rows)
+
+
+VALUES = st.one_of(st.integers(0, MOST_TICKS), st.integers(0, 1000), st.sampled_from([0, 1, 2**63, MOST_TICKS]))
+UNITS = st.one_of(
+    st.builds(unit, st.sampled_from([0, 1, 1000, 10**9]), st.sampled_from([0, 1, 2, 1000, 2**20, 10**30, 2**127])),
+    st.builds(
+        unit,
+        st.integers(0, 2**63 - 1),
+        st.one_of(st.integers(0, 2**128 - 1), st.integers(0, 50)),
+        st.one_of(st.integers(-(2**126), 2**126 - 1), st.integers(-(2**64), 2**64)),
+        st.integers(0, MOST),
+    ),
+    st.lists(VALUES, min_size=6, max_size=6),
+)
+
+
+@given(data=st.data(), units=st.lists(UNITS, min_size=1, max_size=4), cut=st.booleans())
+def test_parity_of_unify(compiled: ModuleType, data: st.DataObject, units: list[list[int]], cut: bool) -> None:
+    columns = data.draw(packet_rows(64))
+    row, rows = data.draw(st.integers(-1, columns.capacity + 1)), data.draw(st.integers(0, columns.capacity + 1))
+    values = array("Q", [value for each in units for value in each])
+    agree(compiled, "unify", columns, row, rows, values, cut)
+    columns.interface = array("I", bytes(4 * columns.capacity))  # all packets at once
+    columns.record_type = array("B", b"\6" * columns.capacity)
+    agree(compiled, "unify", columns, row, rows, values, cut)
+
+
+# ---------------------------------------------------------------- rising
+
+
+@pytest.mark.parametrize(
+    ("ticks", "row", "stops"),
+    [
+        ([], 0, 0),
+        ([5], 0, 1),
+        ([5, 5, 6, MOST_TICKS], 0, 4),
+        ([5, 4], 0, 1),
+        ([5, 4], 1, 2),
+        ([1, 2, 3, 2, 1], 0, 3),
+        ([1, 2, 3, 2, 1], 3, 4),
+        ([2**63, 2**63 - 1], 0, 1),
+        ([MOST_TICKS, 0], 0, 1),
+    ],
+)
+def test_rising(kernels: ModuleType, ticks: list[int], row: int, stops: int) -> None:
+    assert kernels.rising(with_rows(len(ticks), ticks=ticks), row, len(ticks)) == stops
+
+
+@given(st.lists(st.integers(0, 4), max_size=8), st.integers(-1, 9), st.integers(0, 9))
+def test_parity_of_rising(compiled: ModuleType, ticks: list[int], row: int, rows: int) -> None:
+    agree(compiled, "rising", with_rows(len(ticks), ticks=ticks), row, rows)
+
+
+# ---------------------------------------------------------------- same_data
+
+A, B = b"..one.two.three", b"onetwothree"
+
+
+def at(*places: tuple[int, int]) -> Columns:
+    return with_rows(len(places), data_at=[each[0] for each in places], captured_length=[each[1] for each in places])
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "same"),
+    [
+        (((2, 3), (6, 3), (10, 5)), ((0, 3), (3, 3), (6, 5)), 3),
+        (((2, 3), (6, 3), (10, 5)), ((0, 3), (3, 3), (6, 4)), 2),
+        (((2, 3), (5, 3), (10, 5)), ((0, 3), (3, 3), (6, 5)), 1),
+        (((6, 3), (6, 3), (10, 5)), ((0, 3), (3, 3), (6, 5)), 0),
+        (((15, 0), (0, 0), (2, 1)), ((0, 0), (11, 0), (0, 1)), 3),
+        ((), (), 0),
+    ],
+)
+def test_same_data(
+    kernels: ModuleType, a: tuple[tuple[int, int], ...], b: tuple[tuple[int, int], ...], same: int
+) -> None:
+    assert kernels.same_data(A, at(*a), 0, B, at(*b), 0, len(a)) == same
+
+
+def test_same_data_begins_where_it_is_told(kernels: ModuleType) -> None:
+    a, b = at((0, 1), (2, 3), (6, 3)), at((3, 3), (0, 3), (0, 3), (3, 3))
+    assert kernels.same_data(A, a, 1, B, b, 2, 2) == 2
+    assert kernels.same_data(A, a, 1, bytearray(B), b, 2, 1) == 1
+    assert kernels.same_data(A, a, 1, B, b, 1, 2) == 1
+    before = all_columns(a, 3), all_columns(b, 4)
+    assert kernels.same_data(A, a, 3, B, b, 4, 0) == 0
+    assert (all_columns(a, 3), all_columns(b, 4)) == before
+
+
+@pytest.mark.parametrize("place", [(-1, 1), (15, 1), (0, 16), (2**63 - 1, 2), (-(2**63), 0), (0, MOST)])
+def test_same_data_refuses_packets_outside_their_buffer(kernels: ModuleType, place: tuple[int, int]) -> None:
+    outside, inside = at((2, 3), place), at((0, 3), (0, 0))
+    for first, second in (((A, outside), (B, inside)), ((B, inside), (A, outside))):
+        with pytest.raises(ValueError, match="row 1 lies outside its buffer"):
+            kernels.same_data(*first, 0, *second, 0, 2)
+
+
+@pytest.mark.parametrize("rows", [(-1, 0, 1), (0, -1, 1), (0, 0, -1)])
+def test_same_data_refuses_rows_before_the_first(kernels: ModuleType, rows: tuple[int, int, int]) -> None:
+    with pytest.raises(ValueError, match="a row that is not there"):
+        kernels.same_data(A, Columns(1), rows[0], B, Columns(1), rows[1], rows[2])
+
+
+@given(data=st.data(), a=packet_rows(8), b=packet_rows(8))
+def test_parity_of_same_data(compiled: ModuleType, data: st.DataObject, a: Columns, b: Columns) -> None:
+    buffers = st.binary(min_size=6, max_size=8).map(lambda some: bytes(byte & 1 for byte in some))
+    starts = [data.draw(st.integers(0, each.capacity)) for each in (a, b)]
+    rows = data.draw(st.integers(0, 1 + min(a.capacity - starts[0], b.capacity - starts[1])))
+    agree(compiled, "same_data", data.draw(buffers), a, starts[0], data.draw(buffers), b, starts[1], rows)
+
+
+# ---------------------------------------------------------------- order
+
+
+@pytest.mark.parametrize(
+    ("keys", "places"),
+    [
+        ([], []),
+        ([7], [0]),
+        ([2, 1], [1, 0]),
+        ([1, 1, 0, 1, 0], [2, 4, 0, 1, 3]),
+        ([MOST_TICKS, 2**63, 2**63 - 1, 0], [3, 2, 1, 0]),
+    ],
+)
+def test_order(kernels: ModuleType, keys: list[int], places: list[int]) -> None:
+    assert kernels.order(array("Q", keys)) == array("q", places)
+
+
+@pytest.mark.parametrize("count", [15, 16, 17, 31, 32, 33, 64, 65, 1000, 4097])
+@pytest.mark.parametrize("distinct", [1, 2, 7, 5000])
+def test_order_of_many_is_stable(kernels: ModuleType, count: int, distinct: int) -> None:
+    keys = array("Q", [number * 7919 % 10007 % distinct for number in range(count)])
+    before = keys[:]
+    assert list(kernels.order(keys)) == sorted(range(count), key=lambda place: keys[place])
+    assert keys == before
+
+
+def test_order_wants_64_bits(kernels: ModuleType) -> None:
+    with pytest.raises(ValueError, match="a table of fewer than 0 64-bit values"):
+        kernels.order(array("I", [1]))
+
+
+@given(st.lists(st.one_of(st.integers(0, 5), st.integers(0, MOST_TICKS)), max_size=100))
+def test_parity_of_order(compiled: ModuleType, keys: list[int]) -> None:
+    agree(compiled, "order", array("Q", keys))
