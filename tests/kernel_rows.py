@@ -16,6 +16,7 @@ from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, ratio, ticks_per_seco
 
 MOST = 2**32 - 1
 MOST_TICKS = 2**64 - 1
+EXTREMES = {"q": (-(2**63), 2**63 - 1), "I": (0, MOST), "B": (0, 255), "Q": (0, MOST_TICKS)}
 
 WORDS = st.one_of(
     st.integers(0, MOST),
@@ -43,6 +44,15 @@ def with_rows(count: int, **values: list[int]) -> Columns:
     columns = Columns(count)
     for name, listed in values.items():
         setattr(columns, name, array(Columns.TYPECODES[name], listed))
+    return columns
+
+
+def unlike_rows(count: int) -> Columns:
+    """Columns in which no value stands twice, with the extremes of each type in the first two rows."""
+    columns = Columns(count)
+    for number, (name, typecode) in enumerate(Columns.TYPECODES.items()):
+        values = [*EXTREMES[typecode], *(10 * row + number + 1 for row in range(2, count))][:count]
+        setattr(columns, name, array(typecode, values))
     return columns
 
 

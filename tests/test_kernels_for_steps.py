@@ -23,6 +23,7 @@ from kernel_rows import (
     run,
     scale,
     scale_tables,
+    unlike_rows,
     with_rows,
 )
 from wire import LITTLE, In
@@ -34,20 +35,10 @@ from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, ticks_per_second
 FILL = b"\xaa"
 LAST_PLACE = 2**63 - 1
 BUFFER = bytes(range(64))
-EXTREMES = {"q": (-(2**63), LAST_PLACE), "I": (0, MOST), "B": (0, 255), "Q": (0, MOST_TICKS)}
 
 
 def table(*values: int) -> "array[int]":
     return array("Q", values)
-
-
-def unlike_rows(count: int) -> Columns:
-    """Columns in which no value stands twice, with the extremes of each type in the first two rows."""
-    columns = Columns(count)
-    for number, (name, typecode) in enumerate(Columns.TYPECODES.items()):
-        values = [*EXTREMES[typecode], *(10 * row + number + 1 for row in range(2, count))][:count]
-        setattr(columns, name, array(typecode, values))
-    return columns
 
 
 # ---------------------------------------------------------------- facts: match

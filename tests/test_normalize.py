@@ -841,15 +841,34 @@ def test_runs_that_do_not_fit_memory_are_merged(write: In, run: int, monkeypatch
     assert normalized(out, sort=True) == out == normalized(out)
 
 
-@pytest.mark.parametrize("rows", [1, 2, 7])
-def test_runs_are_written_and_read_in_pieces(write: In, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of any size: those of a file that is read again, and of the batches that come out."""
+@pytest.mark.parametrize("rows", [1, 2, 7, 50])
+@pytest.mark.parametrize("piece", [1, 40, 150, 700])
+@pytest.mark.usefixtures("kernels")
+def test_runs_are_written_and_read_in_pieces(write: In, rows: int, piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of any size: runs, and what of each is in memory at once."""
     capture, _ = many(write)
     whole = normalized(capture, sort=True)
-    monkeypatch.setattr("pcapconv.normalizing.sort._RUN", 0)
     monkeypatch.setattr("pcapconv.normalizing.sort._ROWS", rows)
-    monkeypatch.setattr("pcapconv.normalizing.sort._READ", 5)
+    monkeypatch.setattr("pcapconv.normalizing.sort._PIECES", 0)
+    monkeypatch.setattr("pcapconv.normalizing.sort._SMALLEST", piece)
     assert normalized(capture, sort=True) == whole
+
+
+@given(
+    times=st.lists(st.integers(0, 9), max_size=60),
+    rows=st.integers(1, 20),
+    piece=st.sampled_from([1, 36, 100, 300]),
+)
+def test_packets_of_the_same_time_stay_in_their_order(times: list[int], rows: int, piece: int) -> None:
+    packets = [wire.enhanced_packet(0, time, b"%d" % number) for number, time in enumerate(times)]
+    head = wire.section_header() + wire.interface(options=wire.options(NANO))
+    ordered = [packets[number] for number in sorted(range(len(times)), key=times.__getitem__)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pcapconv.normalizing.sort._ROWS", rows)
+        patch.setattr("pcapconv.normalizing.sort._PIECES", 0)
+        patch.setattr("pcapconv.normalizing.sort._SMALLEST", piece)
+        out = normalized(head + b"".join(packets), sort=True)
+    assert out == SHB + (IDB if times else b"") + b"".join(ordered)
 
 
 def test_a_sorted_capture_stays_sorted_with_large_packets(write: In, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -974,6 +993,20 @@ def test_statistics_move_as_packets_do(write: In) -> None:
     capture = everything(write)
     shifted = normalized(capture, keep=KINDS, rebase_time=str(T + 1))
     assert shifted == of_everything(*KINDS, shift=10**9)
+
+
+@pytest.mark.parametrize("sort", [False, True])
+def test_blocks_for_the_end_may_be_more_than_stay_in_memory(
+    write: In, sort: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = ["statistics", "custom", "unknown"]
+    capture = everything(write)
+    blocks = [block.body for block in wire.read_blocks(normalized(capture, keep=keep, sort=sort))]
+    monkeypatch.setattr("pcapconv.normalizing.later._IN_MEMORY", 1)
+    twice = [block.body for block in wire.read_blocks(normalized(capture * 2, keep=keep, sort=sort))]
+    for block in set(blocks[-4:]):
+        assert twice.count(block) == 2 * blocks.count(block)
+    assert twice[-2:] == [blocks[-1]] * 2  # statistics
 
 
 def test_statistics_of_interfaces_without_packets_go(write: In) -> None:

@@ -96,12 +96,16 @@ def _together(gap: Gap, columns: list[Sides]) -> int:
 
 def _ahead(gap: Gap, columns: list[Sides]) -> tuple[int, int] | None:
     """The nearest rows from which on both sides are the same for a while, or to an end; None for none near."""
-    for distance in range(1, 2 * _NEAR):
-        for skipped in range(max(0, distance - _NEAR), min(distance, _NEAR) + 1):
-            one, other = gap.a_begin + skipped, gap.b_begin + distance - skipped
-            length = min(_SURE, gap.a_end - one, gap.b_end - other)
-            if length > 0 and all(a[one : one + length] == b[other : other + length] for a, b in columns):
-                return one, other
+    places: dict[tuple[int, ...], list[int]] = {}
+    for place, row in enumerate(zip(*(side[1][gap.b_begin : min(gap.b_begin + _NEAR, gap.b_end)] for side in columns))):
+        places.setdefault(row, []).append(place)
+    near = zip(*(side[0][gap.a_begin : min(gap.a_begin + _NEAR, gap.a_end)] for side in columns))
+    found = ((skipped + place, skipped) for skipped, row in enumerate(near) for place in places.get(row, ()))
+    for distance, skipped in sorted(found):
+        one, other = gap.a_begin + skipped, gap.b_begin + distance - skipped
+        length = min(_SURE, gap.a_end - one, gap.b_end - other)
+        if all(a[one : one + length] == b[other : other + length] for a, b in columns):
+            return one, other
     return None
 
 

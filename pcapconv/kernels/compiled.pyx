@@ -471,27 +471,50 @@ def match(columns, Py_ssize_t rows, array.array ranges, mask):
     return left
 
 
+cdef struct Row:
+    int64_t *record_at
+    uint32_t *record_length
+    uint8_t *record_type
+    int64_t *data_at
+    uint32_t *captured_length
+    uint32_t *original_length
+    uint64_t *ticks
+    uint32_t *interface
+    int64_t *options_at
+    uint32_t *options_length
+
+
+cdef Row all_columns(object columns, Py_ssize_t rows) except *:
+    cdef Row row
+    row.record_at = <int64_t *>column(columns, "record_at", "q", rows)
+    row.record_length = <uint32_t *>column(columns, "record_length", "I", rows)
+    row.record_type = <uint8_t *>column(columns, "record_type", "B", rows)
+    row.data_at = <int64_t *>column(columns, "data_at", "q", rows)
+    row.captured_length = <uint32_t *>column(columns, "captured_length", "I", rows)
+    row.original_length = <uint32_t *>column(columns, "original_length", "I", rows)
+    row.ticks = <uint64_t *>column(columns, "ticks", "Q", rows)
+    row.interface = <uint32_t *>column(columns, "interface", "I", rows)
+    row.options_at = <int64_t *>column(columns, "options_at", "q", rows)
+    row.options_length = <uint32_t *>column(columns, "options_length", "I", rows)
+    return row
+
+
+cdef inline void copy_row(const Row *columns, Py_ssize_t row, Row *into, Py_ssize_t to) noexcept nogil:
+    into.record_at[to] = columns.record_at[row]
+    into.record_length[to] = columns.record_length[row]
+    into.record_type[to] = columns.record_type[row]
+    into.data_at[to] = columns.data_at[row]
+    into.captured_length[to] = columns.captured_length[row]
+    into.original_length[to] = columns.original_length[row]
+    into.ticks[to] = columns.ticks[row]
+    into.interface[to] = columns.interface[row]
+    into.options_at[to] = columns.options_at[row]
+    into.options_length[to] = columns.options_length[row]
+
+
 def take(columns, Py_ssize_t rows, mask, into):
-    cdef const int64_t *record_at = <const int64_t *>column(columns, "record_at", "q", rows)
-    cdef const uint32_t *record_length = <const uint32_t *>column(columns, "record_length", "I", rows)
-    cdef const uint8_t *record_type = <const uint8_t *>column(columns, "record_type", "B", rows)
-    cdef const int64_t *data_at = <const int64_t *>column(columns, "data_at", "q", rows)
-    cdef const uint32_t *captured_length = <const uint32_t *>column(columns, "captured_length", "I", rows)
-    cdef const uint32_t *original_length = <const uint32_t *>column(columns, "original_length", "I", rows)
-    cdef const uint64_t *ticks = <const uint64_t *>column(columns, "ticks", "Q", rows)
-    cdef const uint32_t *interface = <const uint32_t *>column(columns, "interface", "I", rows)
-    cdef const int64_t *options_at = <const int64_t *>column(columns, "options_at", "q", rows)
-    cdef const uint32_t *options_length = <const uint32_t *>column(columns, "options_length", "I", rows)
-    cdef int64_t *to_record_at
-    cdef uint32_t *to_record_length
-    cdef uint8_t *to_record_type
-    cdef int64_t *to_data_at
-    cdef uint32_t *to_captured_length
-    cdef uint32_t *to_original_length
-    cdef uint64_t *to_ticks
-    cdef uint32_t *to_interface
-    cdef int64_t *to_options_at
-    cdef uint32_t *to_options_length
+    cdef Row these = all_columns(columns, rows)
+    cdef Row there
     cdef const unsigned char *chosen
     cdef Py_ssize_t row, taken = 0
     cdef Py_buffer view
@@ -503,35 +526,31 @@ def take(columns, Py_ssize_t rows, mask, into):
         with nogil:
             for row in range(rows):
                 taken += chosen[row] != 0
-        to_record_at = <int64_t *>column(into, "record_at", "q", taken)
-        to_record_length = <uint32_t *>column(into, "record_length", "I", taken)
-        to_record_type = <uint8_t *>column(into, "record_type", "B", taken)
-        to_data_at = <int64_t *>column(into, "data_at", "q", taken)
-        to_captured_length = <uint32_t *>column(into, "captured_length", "I", taken)
-        to_original_length = <uint32_t *>column(into, "original_length", "I", taken)
-        to_ticks = <uint64_t *>column(into, "ticks", "Q", taken)
-        to_interface = <uint32_t *>column(into, "interface", "I", taken)
-        to_options_at = <int64_t *>column(into, "options_at", "q", taken)
-        to_options_length = <uint32_t *>column(into, "options_length", "I", taken)
+        there = all_columns(into, taken)
         taken = 0
         with nogil:
             for row in range(rows):
-                if not chosen[row]:
-                    continue
-                to_record_at[taken] = record_at[row]
-                to_record_length[taken] = record_length[row]
-                to_record_type[taken] = record_type[row]
-                to_data_at[taken] = data_at[row]
-                to_captured_length[taken] = captured_length[row]
-                to_original_length[taken] = original_length[row]
-                to_ticks[taken] = ticks[row]
-                to_interface[taken] = interface[row]
-                to_options_at[taken] = options_at[row]
-                to_options_length[taken] = options_length[row]
-                taken += 1
+                if chosen[row]:
+                    copy_row(&these, row, &there, taken)
+                    taken += 1
     finally:
         PyBuffer_Release(&view)
     return taken
+
+
+def arrange(columns, Py_ssize_t rows, array.array places, into):
+    cdef Py_ssize_t size = len(places), at
+    cdef Row these = all_columns(columns, rows)
+    cdef Row there = all_columns(into, size)
+    cdef const int64_t *place = <const int64_t *>places.data.as_voidptr
+    if places.typecode != "q":
+        raise ValueError("places that are not 64-bit numbers")
+    for at in range(size):
+        if not 0 <= place[at] < rows:
+            raise ValueError(f"place {at} is not that of a row")
+    with nogil:
+        for at in range(size):
+            copy_row(&these, place[at], &there, at)
 
 
 def cut_packets(columns, Py_ssize_t rows, uint32_t front, uint32_t end, uint32_t snaplen):

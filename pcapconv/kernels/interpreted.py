@@ -673,6 +673,19 @@ def order(keys: array[int]) -> array[int]:
     return array("q", sorted(range(len(keys)), key=keys.__getitem__))
 
 
+def arrange(columns: Columns, rows: int, places: array[int], into: Columns) -> None:
+    """Put the rows of `columns` that stand at these places to the beginning of `into`, which are other columns."""
+    _check(columns, rows)
+    _check(into, len(places))
+    if places.typecode != "q":
+        raise ValueError("places that are not 64-bit numbers")
+    for at, place in enumerate(places):
+        if not 0 <= place < rows:
+            raise ValueError(f"place {at} is not that of a row")
+    for name, typecode in columns.TYPECODES.items():
+        getattr(into, name)[: len(places)] = array(typecode, map(getattr(columns, name).__getitem__, places))
+
+
 def same_data(
     a_buffer: bytes | bytearray,
     a_columns: Columns,

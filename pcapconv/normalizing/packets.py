@@ -11,6 +11,7 @@ from pcapconv.formats import pcapng_layout as layout
 from pcapconv.kernels import MORE
 from pcapconv.model import SIMPLE_PACKET, Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.normalizing.form import Form, pack
+from pcapconv.normalizing.later import Later
 from pcapconv.normalizing.survey import Survey
 from pcapconv.normalizing.times import Scale, Units, scale_of
 from pcapconv.steps.rows import options_of, with_options
@@ -30,7 +31,6 @@ class Normalize:
         self._shift = shift
         self._cut = cut
         self._units = Units(shift, timeless=timeless)
-        self._statistics: list[Block] = []
         self._section = survey.section
         self.inexact = 0
         self.without_time = 0
@@ -38,6 +38,11 @@ class Normalize:
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """The normal form's items. Raises TargetError for a time that it cannot hold."""
         yield from self._survey.items()
+        with Later() as statistics:
+            yield from self._normal(items, statistics)
+            yield from statistics.blocks()
+
+    def _normal(self, items: Iterator[Item], statistics: Later) -> Iterator[Item]:
         for item in items:
             match item:
                 case PacketBatch():
@@ -47,15 +52,15 @@ class Normalize:
                 case Interface():
                     self._units.add(item, self._survey.places.get((item.section, item.id), 0))
                 case Block(type=layout.INTERFACE_STATISTICS):
-                    if self._form.keeps("statistics"):
-                        self._keep_statistics(item)
+                    kept = self._normal_statistics(item) if self._form.keeps("statistics") else None
+                    if kept is not None:
+                        statistics.add(kept)
                 case Block():
                     other = None if item.type in _SURVEYED else self._form.other(item)
                     if other is not None:
                         yield other
                 case Damage() | Notice():
                     pass
-        yield from self._statistics
 
     def _packets(self, batch: PacketBatch) -> PacketBatch:
         rows = batch.rows
@@ -92,12 +97,12 @@ class Normalize:
             },
         )
 
-    def _keep_statistics(self, block: Block) -> None:
+    def _normal_statistics(self, block: Block) -> Block | None:
         body, order = block.body, block.byte_order
         number = int.from_bytes(body[:4], order)
         place = self._survey.places.get((block.section, number))
         if place is None or len(body) < 12:  # of an interface without packets
-            return
+            return None
         scale = scale_of(self._survey.used[block.section, number], self._shift)
         entries = []
         for code, value in options.Options(body[12:], order):
@@ -108,9 +113,7 @@ class Normalize:
             elif code == options.COMMENT and self._form.keeps("comments"):
                 entries.append((code, value))
         time = _halves(self._moved(body[4:12], order, scale, block))
-        self._statistics.append(
-            Block(block.type, place.to_bytes(4, "little") + time + pack(entries), "little", 0, block.offset)
-        )
+        return Block(block.type, place.to_bytes(4, "little") + time + pack(entries), "little", 0, block.offset)
 
     def _moved(self, value: bytes, order: str, scale: Scale, block: Block) -> int:
         high, low = value[:4], value[4:]

@@ -1,39 +1,33 @@
 """Packets in the order of their times, however many there are.
 
-Strategy: runs of packets are sorted in memory and put into an unnamed temporary file, then merged. Packets with the
-same time stay in their order. Custom and unknown blocks and statistics come behind all packets.
+Strategy: packets become blocks in a buffer; a full one is put in order and goes to an unnamed temporary file as a run.
+The runs are merged by pieces: of each run, the packets up to a time that no packet which is still in the file can
+precede, put in order together. Packets with the same time stay in their order, since runs and what they hold are taken
+in it. Custom and unknown blocks and statistics come behind all packets.
 """
 
 from __future__ import annotations
 
-import heapq
 import os
-import struct
 from array import array
-from collections.abc import Iterable, Iterator
-from operator import itemgetter
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from tempfile import TemporaryFile
-from typing import NamedTuple
+from typing import Any
 
 from pcapconv.files import reading, write_all, writing
-from pcapconv.formats.pcapng_layout import DECRYPTION_SECRETS, ENHANCED_PACKET, NAME_RESOLUTION
+from pcapconv.formats.pcapng_layout import DECRYPTION_SECRETS, NAME_RESOLUTION
+from pcapconv.kernels import FULL, choose
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
+from pcapconv.normalizing.later import Later
 
-_RUN = 16 * 2**20  # bytes of packets that are sorted in memory
-_COST = 200  # bytes that a packet takes besides
-_READ = 64 * 1024
-_ROWS = 1024
+_RUN = 16 * 2**20  # bytes of packets that are put in order in memory
+_PIECES = 16 * 2**20  # bytes of all runs that are in memory while they are merged
+_SMALLEST = 16 * 1024  # bytes of one run
+_ROWS = 2**17
+_SHORTEST = 32  # bytes of a packet's block
 _HEADERS = (NAME_RESOLUTION, DECRYPTION_SECRETS)
-_HEAD = struct.Struct("<QIIII")
 _NAME = "a temporary file"
-
-
-class _Row(NamedTuple):
-    ticks: int
-    interface: int
-    original: int
-    data: bytes
-    options: bytes
 
 
 class Sort:
@@ -42,113 +36,162 @@ class Sort:
 
     def __init__(self, *, rising: bool) -> None:
         self._rising = rising
-        self._rows: list[_Row] = []
-        self._size = 0
-        self._runs: list[tuple[int, int]] = []  # where each begins and ends in the file
+        self._kernels = choose()
+        self._buffer = bytearray()
+        self._columns = Columns(0)  # of what is in it when it is put in order
+        self._size = 0  # of what is in the buffer
+        self._rows = 0
+        self._ends: list[int] = []  # where each run ends in the file
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """The items, packets in order. Raises FileError."""
         section: Section | None = None
         interfaces: list[Interface] = []
-        behind: list[Item] = []
         with writing(_NAME):
             file = TemporaryFile(buffering=0)  # noqa: SIM115 - closed below
-        with file:
+        with file, Later() as behind:
             for item in items:
                 if isinstance(item, PacketBatch) and self._rising:
                     yield item
                 elif isinstance(item, PacketBatch):
                     section, interfaces = item.section, item.interfaces
                     self._take(item, file)
-                elif isinstance(item, Section | Interface) or (isinstance(item, Block) and item.type in _HEADERS):
-                    yield item
+                elif isinstance(item, Block) and item.type not in _HEADERS:
+                    behind.add(item)
                 else:
-                    behind.append(item)
+                    yield item
             if section is not None:
-                runs: list[Iterable[_Row]] = [_read(file.fileno(), *run) for run in self._runs]
-                runs.append(sorted(self._rows, key=itemgetter(0)))
-                yield from _batches(heapq.merge(*runs, key=itemgetter(0)), section, interfaces)
-        yield from behind
+                number = 1
+                for buffer, columns, rows in self._in_order(file, len(interfaces)):
+                    batch = PacketBatch(
+                        buffer, columns, rows, first_number=number, section=section, interfaces=interfaces
+                    )
+                    batch.contiguous = False
+                    yield batch
+                    number += rows
+            yield from behind.blocks()
 
-    def _take(self, batch: PacketBatch, file: object) -> None:
-        columns = batch.columns
-        for row in range(batch.rows):
-            at, captured = columns.data_at[row], columns.captured_length[row]
-            options_at, options = columns.options_at[row], columns.options_length[row]
-            self._rows.append(
-                _Row(
-                    columns.ticks[row],
-                    columns.interface[row],
-                    columns.original_length[row],
-                    bytes(batch.buffer[at : at + captured]),
-                    bytes(batch.buffer[options_at : options_at + options]),
-                )
+    def _take(self, batch: PacketBatch, file: Any) -> None:
+        row = 0
+        while row < batch.rows:
+            rows = min(batch.rows, row + _ROWS - self._rows)
+            stopped, self._size, status = self._kernels.encode_pcapng(
+                batch.buffer, batch.columns, row, rows, self._buffer, self._size, False, False
             )
-            self._size += captured + options + _COST
-        if self._size > _RUN:
-            self._put_away(file)
+            self._rows += stopped - row
+            row = stopped
+            if self._rows == _ROWS or (status == FULL and self._rows):
+                self._put_away(file, len(batch.interfaces))
+            elif status == FULL:
+                columns = batch.columns
+                needed = 36 + columns.captured_length[row] + columns.options_length[row]
+                self._buffer = bytearray(max(_RUN, needed))
 
-    def _put_away(self, file: object) -> None:
-        begin = self._runs[-1][1] if self._runs else 0
-        end = begin
-        self._rows.sort(key=itemgetter(0))
-        with writing(_NAME):
-            for first in range(0, len(self._rows), _ROWS):
-                data = b"".join(
-                    _HEAD.pack(row.ticks, row.interface, row.original, len(row.data), len(row.options))
-                    + row.data
-                    + row.options
-                    for row in self._rows[first : first + _ROWS]
-                )
-                write_all(file, memoryview(data))
-                end += len(data)
-        self._runs.append((begin, end))
-        self._rows, self._size = [], 0
+    def _put_away(self, file: Any, interfaces: int) -> None:
+        """A run that is complete, to the file."""
+        columns, rows = self._ordered(self._buffer, self._size, self._rows, interfaces)
+        room = bytearray(max(_SMALLEST, max(columns.record_length[:rows])))
+        row = 0
+        while row < rows:
+            row, size, _ = self._kernels.copy_records(self._buffer, columns, row, rows, room, 0)
+            with writing(_NAME), memoryview(room) as view:
+                write_all(file, view[:size])
+        self._ends.append(self._size + (self._ends[-1] if self._ends else 0))
+        self._size = self._rows = 0
+        if len(self._buffer) > _RUN:  # it was for a packet of unusual size
+            self._buffer = bytearray()
+
+    def _in_order(self, file: Any, interfaces: int) -> Iterator[tuple[bytes | bytearray, Columns, int]]:
+        """All packets, as buffers and columns."""
+        if not self._ends:
+            yield (self._buffer, *_changed(self._ordered(self._buffer, self._size, self._rows, interfaces)))
+            return
+        if self._rows:
+            self._put_away(file, interfaces)
+        self._buffer = bytearray()
+        size = max(_SMALLEST, _PIECES // len(self._ends))
+        runs = [_Run(file, *place, size, interfaces) for place in zip([0, *self._ends], self._ends)]
+        while True:
+            runs = [run for run in runs if run.has_more()]
+            if not runs:
+                return
+            before = sum(run.row for run in runs)
+            buffer = b"".join(_next_of(runs))
+            rows = sum(run.row for run in runs) - before
+            yield (buffer, *_changed(self._ordered(buffer, len(buffer), rows, interfaces)))
+
+    def _ordered(self, buffer: bytes | bytearray, size: int, rows: int, interfaces: int) -> tuple[Columns, int]:
+        """The packets in a buffer, in order. Valid until the next call."""
+        if self._columns.capacity < rows:
+            self._columns = Columns(rows)
+        columns = self._columns
+        self._kernels.index_pcapng(buffer, 0, size, columns, False, interfaces, 0)
+        if self._kernels.rising(columns, 0, rows) == rows:
+            return columns, rows
+        into = Columns(rows)
+        self._kernels.arrange(columns, rows, self._kernels.order(columns.ticks[:rows]), into)
+        return into, rows
 
 
-def _read(file: int, at: int, end: int) -> Iterator[_Row]:
-    """A run's packets."""
-    data, place = b"", 0
-    while place < len(data) or at < end:
-        wanted = _HEAD.size
-        if len(data) - place >= wanted:
-            ticks, interface, original, captured, options = _HEAD.unpack_from(data, place)
-            wanted += captured + options
-        if len(data) - place < wanted:
+class _Run:
+    """A run in the file, of which the packets from `row` up to `rows` are in memory."""
+
+    def __init__(self, file: Any, at: int, end: int, size: int, interfaces: int) -> None:
+        self._file = file
+        self._at, self._end = at, end
+        self._size = size
+        self._interfaces = interfaces
+        self._buffer = b""
+        self._columns = Columns(0)
+        self.row = self.rows = 0
+
+    def has_more(self) -> bool:
+        """Whether there is another packet, which is in memory then."""
+        size = self._size
+        while self.row == self.rows and self._at < self._end:
             with reading(_NAME):
-                more = os.pread(file, min(max(wanted, _READ), end - at), at)
-            data, place, at = data[place:] + more, 0, at + len(more)
-            continue
-        begin = place + _HEAD.size
-        place = begin + captured + options
-        yield _Row(ticks, interface, original, data[begin : begin + captured], data[begin + captured : place])
+                self._buffer = os.pread(self._file.fileno(), min(size, self._end - self._at), self._at)
+            length = len(self._buffer)
+            if self._columns.capacity < length // _SHORTEST:
+                self._columns = Columns(length // _SHORTEST)
+            self.row, (self.rows, _, _) = (
+                0,
+                choose().index_pcapng(self._buffer, 0, length, self._columns, False, self._interfaces, 0),
+            )
+            if self.rows:
+                self._at += self._columns.record_at[self.rows - 1] + self._columns.record_length[self.rows - 1]
+            size *= 2  # for a packet that is longer than a piece
+        return self.row < self.rows
+
+    @property
+    def limit(self) -> int | None:
+        """The last time that is in memory, None when there is nothing behind it."""
+        return None if self._at == self._end else self._columns.ticks[self.rows - 1]
+
+    def up_to(self, limit: int | None, *, including: bool) -> bytes:
+        """The packets up to a time, which are gone then."""
+        first, ticks = self.row, self._columns.ticks
+        if limit is None:
+            self.row = self.rows
+        else:
+            self.row = (bisect_right if including else bisect_left)(ticks, limit, first, self.rows)
+        if self.row == first:
+            return b""
+        begin, last = self._columns.record_at[first], self.row - 1
+        return self._buffer[begin : self._columns.record_at[last] + self._columns.record_length[last]]
 
 
-def _batches(rows: Iterable[_Row], section: Section, interfaces: list[Interface]) -> Iterator[PacketBatch]:
-    number, some, size = 1, list[_Row](), 0
-    for row in rows:
-        some.append(row)
-        size += len(row.data) + len(row.options)
-        if len(some) == _ROWS or size > _RUN:
-            yield _batch(some, number, section, interfaces)
-            number, some, size = number + len(some), [], 0
-    if some:
-        yield _batch(some, number, section, interfaces)
+def _next_of(runs: list[_Run]) -> Iterator[bytes]:
+    """The packets of each run that come before all that are still in the file. Of the earliest run that has a packet
+    at the last such time, more of that time may follow; so they go before those of the runs behind it."""
+    limits = [(limit, place) for place, run in enumerate(runs) if (limit := run.limit) is not None]
+    limit, of = min(limits, default=(None, 0))
+    return (run.up_to(limit, including=place <= of) for place, run in enumerate(runs))
 
 
-def _batch(rows: list[_Row], number: int, section: Section, interfaces: list[Interface]) -> PacketBatch:
-    columns, parts, at = Columns(len(rows)), list[bytes](), 0
-    for place, row in enumerate(rows):
-        columns.data_at[place], columns.options_at[place] = at, at + len(row.data)
-        columns.captured_length[place], columns.options_length[place] = len(row.data), len(row.options)
-        parts += row.data, row.options
-        at += len(row.data) + len(row.options)
-    columns.ticks = array("Q", [row.ticks for row in rows])
-    columns.interface = array("I", [row.interface for row in rows])
-    columns.original_length = array("I", [row.original for row in rows])
-    columns.record_type = array("B", bytes([ENHANCED_PACKET]) * len(rows))
-    batch = PacketBatch(
-        b"".join(parts), columns, len(rows), first_number=number, section=section, interfaces=interfaces
-    )
-    batch.contiguous = False
-    return batch
+def _changed(ordered: tuple[Columns, int]) -> tuple[Columns, int]:
+    """Packets whose blocks do not count any more, since other steps may change them."""
+    columns, rows = ordered
+    changed = columns.twin(0, "record_length")
+    changed.record_length = array("I", bytes(4 * rows))
+    return changed, rows
