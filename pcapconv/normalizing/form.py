@@ -35,6 +35,8 @@ _NUMBERS = {layout.INTERFACE_DESCRIPTION: (8, 10, 16, 17), layout.ENHANCED_PACKE
 _ADDRESSES = {1: 4, 2: 16, 3: 6, 4: 8}  # type of a name record → bytes of its address
 _STATISTICS_TIMES = (2, 3)  # isb_starttime, isb_endtime
 _LONGEST_VALUE = 0xFFFF
+_MOST_KNOWN = 1024  # option lists, and the bytes of one
+_LONGEST_KNOWN = 256
 
 Entries = list[tuple[int, bytes]]
 
@@ -45,6 +47,7 @@ class Form:
     def __init__(self, kinds: Collection[str], left_out: Counter[str]) -> None:
         self._kinds = kinds
         self.left_out = left_out
+        self._known: dict[tuple[bytes, ByteOrder, bool, bool], tuple[bytes, Counter[str]]] = {}
 
     def keeps(self, kind: str) -> bool:
         """Whether a kind is kept; what is not is counted."""
@@ -76,7 +79,24 @@ class Form:
         )
 
     def packet(self, raw: bytes, order: ByteOrder, *, obsolete: bool, direction: bool = True) -> bytes:
-        """A packet's options, also its `direction`."""
+        """A packet's options, also its `direction`. Most packets of a capture say one of a few things, which are worked
+        out once."""
+        key = raw, order, obsolete, direction
+        if key not in self._known:
+            before = self.left_out.copy()
+            new = self._packet(raw, order, obsolete=obsolete, direction=direction)
+            if len(raw) > _LONGEST_KNOWN:
+                return new
+            if len(self._known) == _MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = new, self.left_out - before
+            return new
+        new, left_out = self._known[key]
+        if left_out:
+            self.left_out.update(left_out)
+        return new
+
+    def _packet(self, raw: bytes, order: ByteOrder, *, obsolete: bool, direction: bool) -> bytes:
         kept = self._kept(raw, order, layout.OBSOLETE_PACKET if obsolete else layout.ENHANCED_PACKET)
         flags = options.Options(raw, order).first(_EPB_FLAGS)
         if direction and flags is not None and len(flags) == 4 and (bits := int.from_bytes(flags, order) & _DIRECTION):

@@ -88,14 +88,14 @@ class Normalize:
 
     def _write_options(self, batch: PacketBatch, normal: PacketBatch, kinds: bytes) -> None:
         order = batch.section.byte_order
-        with_options(
-            normal,
-            {
-                row: self._form.packet(options_of(batch, row), order, obsolete=kinds[row] == layout.OBSOLETE_PACKET)
-                for row, length in enumerate(batch.columns.options_length[: batch.rows])
-                if length
-            },
-        )
+        changed = {}
+        for row, length in enumerate(batch.columns.options_length[: batch.rows]):
+            if length:
+                raw = options_of(batch, row)
+                new = self._form.packet(raw, order, obsolete=kinds[row] == layout.OBSOLETE_PACKET)
+                if new != raw:
+                    changed[row] = new
+        with_options(normal, changed)
 
     def _normal_statistics(self, block: Block) -> Block | None:
         body, order = block.body, block.byte_order
