@@ -206,9 +206,12 @@ def diff_command(
 def info_command(
     sources: Annotated[list[str], typer.Argument(metavar="IN...", help="pcap or pcapng captures; - for stdin.")],
     as_json: Annotated[bool, typer.Option("--json", help="JSON: an object for one IN, a list for several.")] = False,
+    as_text: Annotated[
+        bool, typer.Option("--text", help="All that a capture says, a line for each packet: for git diff.")
+    ] = False,
     _debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")] = False,
 ) -> None:
     """Show what captures hold: interfaces, packets, times, comments, names, damage."""
     from pcapconv.cli.info import info
 
-    raise typer.Exit(info(sources, as_json=as_json))
+    raise typer.Exit(info(sources, as_json=as_json, as_text=as_text))

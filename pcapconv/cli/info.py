@@ -14,24 +14,30 @@ from rich.text import Text
 
 from pcapconv.cli import DAMAGED
 from pcapconv.cli.messages import MOST, complain
-from pcapconv.errors import FileError, PcapconvError
+from pcapconv.errors import FileError, PcapconvError, UsageError
+from pcapconv.formats.interpret import value_text
 from pcapconv.info import info as take_census
 from pcapconv.model import Damage
 from pcapconv.report import describe
 from pcapconv.text import shown
+from pcapconv.text_form import write_text
 
 _MOST_INTERFACES = 50
 _PIPE_WIDTH = 10_000  # no line breaks where a program reads
 
 
-def info(sources: list[str], *, as_json: bool) -> int:
+def info(sources: list[str], *, as_json: bool, as_text: bool = False) -> int:
     """Show each capture; one that cannot be read is named, and the others go on. Returns the exit status."""
+    if as_json and as_text:
+        raise UsageError("--json and --text are two forms; give one of them")
     found: list[dict[str, Any]] = []
     failed = False
     if sys.stdout is None:
         raise FileError("stdout is closed")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names in any script, terminals of every age
+    if as_text:
+        return _list(sources)
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
     for source in sources:
         try:
@@ -51,6 +57,20 @@ def info(sources: list[str], *, as_json: bool) -> int:
     if failed:
         return 1
     return DAMAGED if any(census["damage"] for census in found) else 0
+
+
+def _list(sources: list[str]) -> int:
+    """Each capture's text form."""
+    statuses = []
+    for source in sources:
+        if len(sources) > 1:
+            sys.stdout.write(f"capture {shown(source)}\n")
+        try:
+            statuses.append(DAMAGED if write_text(source, sys.stdout.write) else 0)
+        except PcapconvError as error:
+            complain(str(error))
+            statuses.append(1)
+    return 1 if 1 in statuses else max(statuses)
 
 
 def _show(census: dict[str, Any], console: Console) -> None:
@@ -146,18 +166,12 @@ def _to_pcap(census: dict[str, Any]) -> str:
 
 
 def _option(interface: dict[str, Any], name: str) -> str:
-    return next((_value(option) for option in interface["options"] if option["name"] == name), "")
+    return next((value_text(option) for option in interface["options"] if option["name"] == name), "")
 
 
 def _options(options: list[dict[str, Any]], leave_out: tuple[str, ...] = ()) -> list[str]:
-    return [
-        f"{option['name']} {_value(option)}" for option in options if option["name"] not in ("opt_comment", *leave_out)
-    ]
-
-
-def _value(option: dict[str, Any]) -> str:
-    value = option.get("value", option.get("raw"))
-    return " ".join(f"{key} {part}" for key, part in value.items()) if isinstance(value, dict) else str(value)
+    without = ("opt_comment", *leave_out)
+    return [f"{option['name']} {value_text(option)}" for option in options if option["name"] not in without]
 
 
 def _first(found: list[Any], most: int = MOST) -> list[Any]:

@@ -6,7 +6,6 @@ no difference.
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -16,7 +15,7 @@ from pcapconv import formats, options
 from pcapconv.convert import about
 from pcapconv.files import Source
 from pcapconv.formats import pcapng_layout as layout
-from pcapconv.formats.interpret import option_names, read_options, read_secrets
+from pcapconv.formats.interpret import each_option, option_names, read_secrets, secrets_digest, value_text
 from pcapconv.model import Block, Damage, Interface, Item, Packet, PacketBatch, Section
 from pcapconv.normalizing.form import Form
 from pcapconv.normalizing.survey import Survey
@@ -84,9 +83,9 @@ class Side:
             shown = str(ipaddress.ip_address(address)) if kind in (1, 2) and name else address.hex(":")
             self.said_besides[f"name {shown} {options.text(name)}"] += 1
         for body in self.header.secrets:
-            secrets = read_secrets(Block(layout.DECRYPTION_SECRETS, body, "little", 0, 0))
-            digest = hashlib.sha256(body).hexdigest()[:16]
-            self.said_besides[f"{secrets['type']} of {secrets['bytes']} bytes, SHA-256 {digest}…"] += 1
+            block = Block(layout.DECRYPTION_SECRETS, body, "little", 0, 0)
+            secrets = read_secrets(block)
+            self.said_besides[f"{secrets['type']} of {secrets['bytes']} bytes, SHA-256 {secrets_digest(block)}"] += 1
 
     def _add_other(self, block: Block, interfaces: list[Interface]) -> None:
         """Statistics, custom and unknown blocks, where they are looked at."""
@@ -98,7 +97,7 @@ class Side:
         elif self.form.keeps("statistics"):
             number = int.from_bytes(block.body[:4], block.byte_order)
             interface = interfaces[number] if number < len(interfaces) else None
-            said = read_options(block.body[12:], block.byte_order, block.type, interface)
+            said = each_option(block.body[12:], block.byte_order, block.type, interface)
             self._blocks[f"statistics of interface {number}: {', '.join(map(_one, said))}"] += 1
 
     def packets(self, rows: Collection[int]) -> dict[int, Packet]:
@@ -120,18 +119,18 @@ class Side:
         """What a packet's options say, in words."""
         order = packet.section.byte_order
         raw = self.form.packet(packet.options, order, obsolete=False, direction=self._direction)
-        return [_one(each) for each in read_options(raw, "little", layout.ENHANCED_PACKET)]
+        return [_one(each) for each in each_option(raw, "little", layout.ENHANCED_PACKET)]
 
 
 def interface_said(interface: Interface) -> dict[str, str]:
     """What an interface says, by name."""
     said = {"link type": str(interface.link_type), "snaplen": str(interface.snaplen)}
-    for each in read_options(interface.options, "little", layout.INTERFACE_DESCRIPTION):
+    for each in each_option(interface.options, "little", layout.INTERFACE_DESCRIPTION):
         if each["name"] != "if_tsresol":
-            value = str(each.get("value", each.get("raw")))
+            value = value_text(each)
             said[each["name"]] = f"{said[each['name']]}; {value}" if each["name"] in said else value
     return said
 
 
-def _one(said: dict[str, Any]) -> str:
-    return f"{said['name']} {said.get('value', said.get('raw'))}"
+def _one(option: dict[str, Any]) -> str:
+    return f"{option['name']} {value_text(option)}"

@@ -7,6 +7,7 @@ cannot decode costs nobody else. What the schemas lack or have wrong is done her
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -67,16 +68,21 @@ def read_options(
     A value that nobody can decode is under `"raw"`, in hex. `interface` gives the unit of times in statistics. Never
     raises.
     """
-    found = []
-    for option in islice(options.Options(raw, byte_order), MOST_LISTED):
+    return list(islice(each_option(raw, byte_order, block_type, interface), MOST_LISTED))
+
+
+def each_option(
+    raw: bytes, byte_order: ByteOrder, block_type: int, interface: Interface | None = None
+) -> Iterator[dict[str, Any]]:
+    """The same for all of them."""
+    for option in options.Options(raw, byte_order):
         schema = _schemas(block_type).get(option.code)
         name = schema.name if schema else f"option {option.code}"
         try:
             value = _value(option, schema, byte_order, block_type, interface)
         except Exception:
             value = None
-        found.append({"name": name, "raw": option.value.hex()} if value is None else {"name": name, "value": value})
-    return found
+        yield {"name": name, "raw": option.value.hex()} if value is None else {"name": name, "value": value}
 
 
 def _value(
@@ -126,20 +132,40 @@ def _plain(value: Any) -> Any:
 
 def read_names(block: Block) -> list[dict[str, Any]]:
     """The first thousand records of a Name Resolution Block: `{"address": …, "names": […]}`; an unknown one is raw."""
-    found: list[dict[str, Any]] = []
-    for kind, value in islice(layout.name_records(block), MOST_LISTED):
+    return list(islice(each_name(block), MOST_LISTED))
+
+
+def each_name(block: Block) -> Iterator[dict[str, Any]]:
+    """The same for all of them."""
+    for kind, value in layout.name_records(block):
         size = _NAME_RECORDS.get(kind)
         if size is None or len(value) < size:
-            found.append({"type": kind, "raw": value.hex()})
+            yield {"type": kind, "raw": value.hex()}
             continue
         names = [options.text(name) for name in value[size:].split(b"\0") if name]
         address = value[:size].hex(":") if kind > 2 else str(ipaddress.ip_address(value[:size]))
-        found.append({"address": address, "names": names})
-    return found
+        yield {"address": address, "names": names}
 
 
 def read_secrets(block: Block) -> dict[str, Any]:
     """Type and size of a Decryption Secrets Block; its content is nobody's business."""
     kind = int.from_bytes(block.body[:4], block.byte_order)
+    return {"type": SECRETS.get(kind, f"0x{kind:08x}"), "bytes": len(_secrets(block))}
+
+
+def secrets_digest(block: Block) -> str:
+    """The beginning of its content's SHA-256, by which two blocks can be told apart."""
+    import hashlib
+
+    return hashlib.sha256(_secrets(block)).hexdigest()[:16] + "…"
+
+
+def _secrets(block: Block) -> bytes:
     size = int.from_bytes(block.body[4:8], block.byte_order)
-    return {"type": SECRETS.get(kind, f"0x{kind:08x}"), "bytes": min(size, max(0, len(block.body) - _SECRETS_AT))}
+    return block.body[_SECRETS_AT : _SECRETS_AT + size]
+
+
+def value_text(option: dict[str, Any]) -> str:
+    """The value of an option that was read, as text."""
+    value = option.get("value", option.get("raw"))
+    return " ".join(f"{key} {part}" for key, part in value.items()) if isinstance(value, dict) else str(value)

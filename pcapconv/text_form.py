@@ -1,0 +1,146 @@
+"""All that a capture says as lines of text, for people and for `git diff`.
+
+Strategy: a line for each packet, and for each option of anything else. No line holds a number that changes when packets
+are added or removed before it, so that a difference stays where it is. Long data is written in pieces.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import Any
+
+from pcapconv import formats
+from pcapconv.files import Readable, open_source
+from pcapconv.formats import interpret
+from pcapconv.formats import pcapng_layout as layout
+from pcapconv.formats.link_types import link_type_name
+from pcapconv.model import Block, ByteOrder, Damage, Interface, Notice, Packet, PacketBatch, Section
+from pcapconv.text import shown
+from pcapconv.timestamps import format_resolution, format_time
+
+_PIECE = 32 * 1024  # bytes of data that are written at once
+_GROUP = 4  # bytes between two blanks
+_LONGEST_KNOWN = 256  # bytes of options that are remembered
+
+
+def write_text(source: Readable, write: Callable[[str], object]) -> bool:
+    """Write a capture's text form, and tell whether it is damaged. Raises FormatError, FileError, and what `write`
+    raises."""
+    with open_source(source) as opened:
+        reader = formats.open_reader(opened)
+        interfaces: list[Interface] = []
+        damaged = False
+        for item in reader.items():
+            match item:
+                case PacketBatch():
+                    for packet in item:
+                        write(f"packet {_head(packet)}:")
+                        _write_data(packet.data, write)
+                case Section():
+                    interfaces = []
+                    write(_lines(_section(item)))
+                case Interface():
+                    interfaces.append(item)
+                    write(_lines(_interface(item)))
+                case Block():
+                    _write_block(item, interfaces, write)
+                case Damage():
+                    damaged = True
+                    write(_lines([f"damage: {item}"]))
+                case Notice():
+                    write(_lines([f"warning: {item}"]))
+        return damaged
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{shown(line)}\n" for line in lines)
+
+
+def _section(section: Section) -> Iterator[str]:
+    variant = f" {section.variant}" if section.variant else ""
+    version = ".".join(map(str, section.version))
+    yield f"{section.layout}{variant}, version {version}, {section.byte_order}-endian"
+    yield from _options(interpret.each_option(section.options, section.byte_order, layout.SECTION_HEADER))
+
+
+def _interface(interface: Interface) -> Iterator[str]:
+    facts = [f"snaplen {interface.snaplen}", f"times in {format_resolution(interface.ticks_per_second)} s"]
+    if interface.fcs_length is not None:
+        facts.append(f"FCS of {interface.fcs_length} bits")
+    yield f"interface {interface.id}: {link_type_name(interface.link_type)}, {', '.join(facts)}"
+    order = interface.byte_order
+    yield from _options(interpret.each_option(interface.options, order, layout.INTERFACE_DESCRIPTION))
+
+
+def _options(read: Iterable[dict[str, Any]]) -> Iterator[str]:
+    return (f"  {_option(option)}" for option in read)
+
+
+def _option(option: dict[str, Any]) -> str:
+    """A comment may hold anything; in quotes one sees where it ends."""
+    text = interpret.value_text(option)
+    return f"{option['name']} {json.dumps(text, ensure_ascii=False) if option['name'] == 'opt_comment' else text}"
+
+
+def _head(packet: Packet) -> str:
+    """What a packet's line says before its data."""
+    interface = packet.interface
+    if packet.ticks is None:
+        time = "no time"
+    elif interface.time_error:
+        time = f"{packet.ticks} ticks"
+    else:
+        time = format_time(packet.ticks, interface.ticks_per_second, interface.time_offset)
+    facts = [time, f"interface {interface.id}", f"{packet.captured_length} of {packet.original_length} bytes"]
+    if packet.options:
+        known = len(packet.options) <= _LONGEST_KNOWN
+        read = _known_options if known else _packet_options
+        facts.append(read(packet.options, packet.section.byte_order))
+    return ", ".join(facts)
+
+
+def _packet_options(raw: bytes, order: ByteOrder) -> str:
+    return shown(", ".join(map(_option, interpret.each_option(raw, order, layout.ENHANCED_PACKET))))
+
+
+_known_options = lru_cache(_packet_options)  # most packets of a capture say one of a few things
+
+
+def _write_data(data: bytes, write: Callable[[str], object]) -> None:
+    for at in range(0, len(data), _PIECE):
+        write(f" {data[at : at + _PIECE].hex(' ', -_GROUP)}")
+    write("\n")
+
+
+def _write_block(block: Block, interfaces: list[Interface], write: Callable[[str], object]) -> None:
+    """A block that is none of the above: decoded where somebody knows how, else its bytes."""
+    name = layout.BLOCK_NAMES.get(block.type, f"block 0x{block.type:08x}")
+    order = block.byte_order
+    if block.type == layout.NAME_RESOLUTION:
+        write(_lines([name, *_names(block)]))
+    elif block.type == layout.DECRYPTION_SECRETS:
+        secrets = interpret.read_secrets(block)
+        digest = interpret.secrets_digest(block)
+        write(_lines([f"{name}: {secrets['type']}, {secrets['bytes']} bytes, SHA-256 {digest}"]))
+    elif block.type == layout.INTERFACE_STATISTICS and len(block.body) >= layout.options_at(block):
+        number = int.from_bytes(block.body[:4], order)
+        interface = interfaces[number] if number < len(interfaces) else None
+        read = interpret.each_option(block.body[layout.options_at(block) :], order, block.type, interface)
+        write(_lines([f"{name}: interface {number}", *_options(read)]))
+    else:
+        write(f"{name}:")
+        _write_data(block.body, write)
+        return
+    if block.type != layout.INTERFACE_STATISTICS:
+        read = interpret.each_option(block.body[layout.options_at(block) :], order, block.type)
+        write(_lines(_options(read)))
+
+
+def _names(block: Block) -> Iterator[str]:
+    for record in interpret.each_name(block):
+        if "address" in record:
+            yield f"  {record['address']} {' '.join(record['names'])}"
+        else:
+            yield f"  record of type {record['type']}: {record['raw']}"
