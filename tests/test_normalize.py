@@ -7,7 +7,7 @@ import subprocess
 from fractions import Fraction
 from itertools import permutations, product
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, cast
 
 import expected
 import pytest
@@ -18,6 +18,7 @@ from made import made_pcap, made_pcapng
 from normal import KINDS, Asked, normal
 from through import DAMAGED, SAMPLES, Pipe, Sink, converted, damage_of, every_sample, stem
 from wire import BIG, LITTLE, In
+from written import ALIKE, FULL, PLAIN, UNKNOWN_OPTION, Option, Said, comment, plainly_written, written
 
 import pcapconv
 from pcapconv import (
@@ -33,12 +34,10 @@ from pcapconv import (
 from pcapconv.errors import NotACaptureError
 from pcapconv.normalizing import check
 
-Option = tuple[int, bytes]
-
 T = 1_714_564_800
 NS = T * 10**9
 PEN = 32473
-UNKNOWN_BLOCK, UNKNOWN_OPTION, LOCAL_OPTION = 0x80000123, 999, 0x8001
+UNKNOWN_BLOCK, LOCAL_OPTION = 0x80000123, 0x8001
 NANO: Option = (wire.IF_TSRESOL, b"\x09")
 SHB = wire.section_header()
 IDB = wire.interface(options=wire.options(NANO))
@@ -78,10 +77,6 @@ def idb(*pairs: Option, link_type: int = 1, snaplen: int = 262144) -> bytes:
     """An interface in the normal form, its options in the order given, with if_tsresol among them."""
     listed = sorted([*pairs, NANO], key=lambda pair: pair[0])
     return wire.interface(link_type, snaplen, options=wire.options(*listed))
-
-
-def comment(text: str) -> Option:
-    return wire.OPT_COMMENT, text.encode()
 
 
 # ---------------------------------------------------------------- the file
@@ -245,23 +240,6 @@ def test_by_time_another_interface_may_be_the_first(write: In) -> None:
     )
 
 
-ALIKE: list[Option] = [
-    (wire.IF_TSRESOL, b"\x06"),
-    (wire.IF_TSOFFSET, bytes(8)),
-    (wire.IF_SPEED, bytes(8)),
-    (wire.IF_TZONE, bytes(4)),
-    (wire.IF_TXSPEED, bytes(8)),
-    (wire.IF_RXSPEED, bytes(8)),
-    (wire.IF_IANA_TZNAME, b"UTC"),
-    (wire.IF_OS, b"os"),
-    (wire.IF_HARDWARE, b"card"),
-    (wire.IF_IPV4ADDR, bytes(8)),
-    (wire.IF_IPV6ADDR, bytes(17)),
-    (wire.IF_MACADDR, bytes(6)),
-    (wire.IF_EUIADDR, bytes(8)),
-    (wire.OPT_CUSTOM_TEXT, bytes(4)),
-    (UNKNOWN_OPTION, b"x"),
-]
 UNLIKE: list[Option] = [
     (wire.IF_NAME, b"x"),
     (wire.IF_NAME, b""),
@@ -1482,88 +1460,6 @@ def test_twice_is_once_for_captures_rich_in_metadata(capture: bytes, options: di
 # ---------------------------------------------------------------- the same capture, written otherwise
 
 
-class Said(NamedTuple):
-    """A packet: time in nanoseconds, which interface, data, original length, comments, direction."""
-
-    time: int
-    interface: int
-    data: bytes
-    original_length: int
-    comments: tuple[str, ...]
-    direction: int
-
-
-PLAIN = st.builds(
-    Said,
-    st.integers(0, 2**40).map(lambda time: time * 1000),
-    st.just(0),
-    st.binary(max_size=20),
-    st.integers(0, 99),
-    st.just(()),
-    st.just(0),
-)
-FULL = st.builds(
-    Said,
-    st.integers(0, 2**60),
-    st.integers(0, 2),
-    st.binary(max_size=20),
-    st.integers(0, 99),
-    st.lists(st.sampled_from(["a", "b", ""]), max_size=2).map(tuple),
-    st.integers(0, 3),
-)
-HOSTS: list[list[Option]] = [[], [(wire.SHB_OS, b"Linux"), (wire.SHB_USERAPPL, b"dumpcap")], [(wire.SHB_HARDWARE, b"")]]
-FINE_RESOLUTIONS = {9: 10**9, 12: 10**12, 10: 10**10, 15: 10**15}
-
-
-@st.composite
-def written(draw: st.DrawFn, packets: list[Said]) -> bytes:
-    """The packets as pcapng, in sections of any byte order, by any program, with any interfaces beside theirs."""
-    capture, section, rest = b"", 0, packets
-    while rest or not section:
-        write = In(draw(st.sampled_from([LITTLE, BIG])))
-        section += 1
-        here = rest[: draw(st.integers(1, len(rest)))] if rest else []
-        rest = rest[len(here) :]
-        order = draw(st.permutations([0, 1, 2, 3]))
-        units: dict[int, tuple[int, int]] = {}
-        interfaces = b""
-        for which in order:
-            most = max([packet.time for packet in here if packet.interface == which], default=0)
-            fit = [byte for byte, unit in FINE_RESOLUTIONS.items() if most * unit // 10**9 + unit < 2**64]
-            byte = draw(st.sampled_from(fit))
-            lowest = min([packet.time for packet in here if packet.interface == which], default=0)
-            offset = draw(st.sampled_from([0, -1, min(1, lowest // 10**9)]))
-            if (most - offset * 10**9) * FINE_RESOLUTIONS[byte] // 10**9 >= 2**64:
-                offset = 0
-            units[which] = FINE_RESOLUTIONS[byte], offset
-            pairs = [(wire.IF_NAME, b"if%d" % which), (wire.IF_TSRESOL, bytes([byte]))]
-            pairs += [(wire.IF_TSOFFSET, write.number(offset, 8))] if offset else []
-            pairs += draw(st.sampled_from([[], ALIKE[2:7], ALIKE[7:13]]))
-            interfaces += write.interface(1 + which, 64 * which, options=write.options(*draw(st.permutations(pairs))))
-        capture += write.section_header(
-            options=write.options(*draw(st.sampled_from(HOSTS))),
-            section_length=-1,
-            version=draw(st.sampled_from([(1, 0), (1, 2)])),
-        )
-        capture += interfaces
-        for packet in here:
-            unit, offset = units[packet.interface]
-            ticks = (packet.time - offset * 10**9) * unit // 10**9
-            own: list[Option] = [comment(text) for text in packet.comments]
-            flags = packet.direction | draw(st.sampled_from([0, 0b10100]))
-            own += [(wire.EPB_FLAGS, write.number(flags, 4))] if flags else []
-            own += draw(st.sampled_from([[], [(wire.EPB_PACKETID, bytes(8))], [(UNKNOWN_OPTION, b"x")]]))
-            build = draw(st.sampled_from([write.enhanced_packet, write.enhanced_packet, write.obsolete_packet]))
-            capture += build(
-                order.index(packet.interface),
-                ticks,
-                packet.data,
-                original_length=packet.original_length,
-                options=write.options(*own),
-            )
-    return capture
-
-
 def normal_of(packets: list[Said]) -> bytes:
     order = list(dict.fromkeys(packet.interface for packet in packets))
     out = SHB + b"".join(idb((wire.IF_NAME, b"if%d" % n), link_type=1 + n, snaplen=64 * n) for n in order)
@@ -1595,27 +1491,7 @@ def test_whoever_wrote_it_the_bytes_are_the_same(data: st.DataObject, packets: l
 @given(packets=st.lists(PLAIN, min_size=1, max_size=6))
 def test_in_both_formats_and_byte_orders_the_bytes_are_the_same(packets: list[Said]) -> None:
     packets = [packet._replace(time=packet.time % (2**32 * 10**9)) for packet in packets]
-    captures = []
-    for order in (LITTLE, BIG):
-        write = In(order)
-        for magic, unit in ((wire.MICROSECONDS, 10**6), (wire.NANOSECONDS, 10**9)):
-            ticks = [packet.time * unit // 10**9 for packet in packets]
-            captures.append(
-                write.pcap_header(magic)
-                + b"".join(
-                    write.pcap_record(*divmod(tick, unit), packet.data, original_length=packet.original_length)
-                    for tick, packet in zip(ticks, packets)
-                )
-            )
-            resolution = write.options((wire.IF_TSRESOL, b"\x06" if unit == 10**6 else b"\x09"))
-            captures.append(
-                write.section_header()
-                + write.interface(snaplen=65535, options=resolution)
-                + b"".join(
-                    write.enhanced_packet(0, tick, packet.data, original_length=packet.original_length)
-                    for tick, packet in zip(ticks, packets)
-                )
-            )
+    captures = plainly_written(packets)
     for to in ("pcap", "pcapng"):
         assert len({normalized(capture, to=to) for capture in captures}) == 1
 
