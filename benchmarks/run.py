@@ -53,14 +53,22 @@ def say(text: str) -> None:
     print(f"{time.monotonic() - BEGUN:4.0f} s: {text}", file=sys.stderr, flush=True)
 
 
-def launch(command: list[str], environment: dict[str, str]) -> tuple[float, int]:
-    """Run a command to its end; return its wall time in seconds and peak memory in bytes."""
+def launch(
+    command: list[str], environment: dict[str, str], *, directory: Path | None = None, status: int = 0
+) -> tuple[float, int]:
+    """Run a command to its end, which has to have that exit status; return its wall time in seconds and peak memory in
+    bytes."""
     done = subprocess.run(
-        [*LAUNCHER, *command], capture_output=True, text=True, env={**os.environ, **environment}, check=True
+        [*LAUNCHER, *command],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        cwd=directory,
+        check=True,
     )
-    seconds, peak, status = done.stdout.split()
-    if status != "0":
-        raise SystemExit(f"{' '.join(command)} ended with status {status}: {done.stderr.strip()}")
+    seconds, peak, ended = done.stdout.split()
+    if ended != str(status):
+        raise SystemExit(f"{' '.join(command)} ended with status {ended}: {done.stderr.strip()}")
     return float(seconds), int(peak)
 
 
