@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from pcapconv import options
 from pcapconv.errors import FormatError
 from pcapconv.formats import pcapng_layout as layout
+from pcapconv.formats.pcapng_items import interface_of, section_of
 from pcapconv.formats.window import LARGEST_RECORD, WINDOW_SIZE, Window
 from pcapconv.kernels import FULL, OPTION_COUNTS, OTHER, UNREADABLE, choose
 from pcapconv.model import Block, ByteOrder, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
-from pcapconv.timestamps import MICROSECONDS, ticks_per_second
 
 _UNREADABLE = "the options of {where} cannot be read to their end; they are kept as they are"
 
@@ -200,50 +200,20 @@ class PcapngReader:
             self._pass_over(layout.SECTION_HEADER, offset, reason, len(body) + 12)
             return
         self._interfaces = []
-        self._section = Section(
-            number=self._sections,
-            byte_order=order,
-            version=(major, minor),
-            layout="pcapng",
-            raw=body,
-            options=body[layout.SECTION_OPTIONS_AT :],
-        )
+        self._section = section_of(body, order, self._sections)
         self._sections += 1
         yield self._section
         yield from self._check_options(self._section.options, offset, "section")
 
     def _open_interface(self, body: bytes, offset: int) -> Iterator[Item]:
         assert self._section is not None
-        order = self._byte_order
-        raw_options = body[layout.INTERFACE_OPTIONS_AT :]
-        stated = options.Options(raw_options, order)
-        tsresol, tsoffset = stated.first(layout.IF_TSRESOL), stated.first(layout.IF_TSOFFSET)
-        fcs_length = stated.first(layout.IF_FCSLEN)
         number = len(self._interfaces)
-        faults = [
-            f"{name} has {len(value)} bytes instead of {size}"
-            for name, value, size in (("if_tsresol", tsresol, 1), ("if_tsoffset", tsoffset, 8))
-            if value is not None and len(value) != size
-        ]
         where = f"interface {number} of section {self._section.number}"
-        interface = Interface(
-            id=number,
-            section=self._section.number,
-            link_type=int.from_bytes(body[0:2], order),
-            snaplen=int.from_bytes(body[4:8], order),
-            layout="pcapng",
-            byte_order=order,
-            ticks_per_second=ticks_per_second(tsresol[0]) if tsresol and not faults else MICROSECONDS,
-            time_offset=int.from_bytes(tsoffset, order, signed=True) if tsoffset and not faults else 0,
-            time_error=f"nobody can tell the times of {where}: {' and '.join(faults)}" if faults else "",
-            fcs_length=fcs_length[0] if fcs_length is not None and len(fcs_length) == 1 else None,
-            options=raw_options,
-            reserved=body[2:4],
-            raw=body,
-        )
+        interface = interface_of(body, self._byte_order, self._section.number, number)
         self._interfaces.append(interface)
         yield interface
-        yield from self._check_options(raw_options, offset, where)
+        yield from self._check_options(interface.options, offset, where)
+        stated = options.Options(interface.options, self._byte_order)
         if sum(option.code == layout.IF_TSRESOL for option in stated) > 1:
             yield Notice(offset, f"{where} states if_tsresol more than once; the first counts")
 

@@ -1,0 +1,49 @@
+"""Sections and interfaces from the bodies of their pcapng blocks."""
+
+from __future__ import annotations
+
+from pcapconv import options
+from pcapconv.formats import pcapng_layout as layout
+from pcapconv.model import ByteOrder, Interface, Section
+from pcapconv.timestamps import MICROSECONDS, ticks_per_second
+
+
+def section_of(body: bytes, order: ByteOrder, number: int) -> Section:
+    """The section that a Section Header Block's body of 16 bytes or more opens."""
+    return Section(
+        number=number,
+        byte_order=order,
+        version=(int.from_bytes(body[4:6], order), int.from_bytes(body[6:8], order)),
+        layout="pcapng",
+        raw=body,
+        options=body[layout.SECTION_OPTIONS_AT :],
+    )
+
+
+def interface_of(body: bytes, order: ByteOrder, section: int, number: int) -> Interface:
+    """The interface that an Interface Description Block's body of 8 bytes or more declares."""
+    raw_options = body[layout.INTERFACE_OPTIONS_AT :]
+    stated = options.Options(raw_options, order)
+    tsresol, tsoffset = stated.first(layout.IF_TSRESOL), stated.first(layout.IF_TSOFFSET)
+    fcs_length = stated.first(layout.IF_FCSLEN)
+    faults = [
+        f"{name} has {len(value)} bytes instead of {size}"
+        for name, value, size in (("if_tsresol", tsresol, 1), ("if_tsoffset", tsoffset, 8))
+        if value is not None and len(value) != size
+    ]
+    where = f"interface {number} of section {section}"
+    return Interface(
+        id=number,
+        section=section,
+        link_type=int.from_bytes(body[0:2], order),
+        snaplen=int.from_bytes(body[4:8], order),
+        layout="pcapng",
+        byte_order=order,
+        ticks_per_second=ticks_per_second(tsresol[0]) if tsresol and not faults else MICROSECONDS,
+        time_offset=int.from_bytes(tsoffset, order, signed=True) if tsoffset and not faults else 0,
+        time_error=f"nobody can tell the times of {where}: {' and '.join(faults)}" if faults else "",
+        fcs_length=fcs_length[0] if fcs_length is not None and len(fcs_length) == 1 else None,
+        options=raw_options,
+        reserved=body[2:4],
+        raw=body,
+    )
