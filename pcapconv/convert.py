@@ -8,7 +8,15 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from pcapconv import formats
-from pcapconv.errors import DamageError, FormatError, LossError, NeedsNanosecondsError, TargetError, UsageError
+from pcapconv.errors import (
+    DamageError,
+    FormatError,
+    LossError,
+    NeedsNanosecondsError,
+    TargetError,
+    TimeRangeError,
+    UsageError,
+)
 from pcapconv.files import (
     STDIO,
     Readable,
@@ -28,6 +36,7 @@ from pcapconv.report import Report, describe
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from pcapconv.sidecar import Sidecars
     from pcapconv.steps import Planned, Step
     from pcapconv.steps.plan import Plan, StepOptions
 
@@ -43,6 +52,10 @@ def convert(
     strict: bool = False,
     on_loss: OnLoss = "warn",
     nanoseconds: bool = False,
+    sidecar: bool = False,
+    sidecar_file: str | None = None,
+    sidecar_secrets: bool = False,
+    sidecar_fingerprints: bool = False,
     progress: Callable[[int], object] | None = None,
     **options: Unpack[StepOptions],
 ) -> Report:
@@ -52,7 +65,10 @@ def convert(
     write is `to`, or follows the target's suffix. `force` replaces an existing target, which may be the source itself.
     `strict` refuses damaged input. `on_loss` says what to do when the target cannot hold everything: `fail` writes
     nothing; the report tells in any case. `nanoseconds` asks for a pcap file with nanoseconds from the start.
-    `progress` is called with the bytes read so far. `options` select and edit: see `pcapconv.steps.plan.StepOptions`.
+    `sidecar` writes what pcap cannot hold beside the target, and reads it from beside a source that is pcap;
+    `sidecar_file` names another file for that. `sidecar_secrets` lets secrets into it, `sidecar_fingerprints` has it
+    know packets again in a capture that was edited since. `progress` is called with the bytes read so far. `options`
+    select and edit: see `pcapconv.steps.plan.StepOptions`.
 
     Returns a `Report`. Raises a `PcapconvError`: FormatError, DamageError, TargetError, LossError, UsageError or
     FileError.
@@ -61,21 +77,30 @@ def convert(
     format_name = formats.target_format(name_of(target), to)
     plan = make_plan(options)
     whole = strict or on_loss == "fail"
-    with (
-        open_source(source) as opened,
-        converted(
-            opened,
-            format_name,
-            lambda: open_target(target, force=force, whole=whole),
-            lambda: open_secrets(plan, source, target, force=force),
-            plan=plan,
-            strict=strict,
-            on_loss=on_loss,
-            nanoseconds=nanoseconds,
-            progress=progress,
-        ) as (report, _),
-    ):
-        return report
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_source(source))
+        sidecars = None
+        if sidecar or sidecar_file is not None or sidecar_secrets or sidecar_fingerprints:
+            from pcapconv.sidecar import Sidecars, understood  # not for a plain conversion, which starts faster without
+
+            wanted = understood(sidecar, sidecar_file, sidecar_secrets, sidecar_fingerprints)
+            opened = opened if opened.seekable else stack.enter_context(spool(opened))
+            sidecars = Sidecars(wanted, opened, format_name, (source, target), stack, force=force)
+        report, _ = stack.enter_context(
+            converted(
+                opened,
+                format_name,
+                lambda: open_target(target, force=force, whole=whole),
+                lambda: open_secrets(plan, source, target, force=force),
+                plan=plan,
+                strict=strict,
+                on_loss=on_loss,
+                nanoseconds=nanoseconds,
+                sidecars=sidecars,
+                progress=progress,
+            )
+        )
+    return report
 
 
 @contextmanager
@@ -89,6 +114,7 @@ def converted(
     strict: bool,
     on_loss: OnLoss,
     nanoseconds: bool = False,
+    sidecars: Sidecars | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Iterator[tuple[Report, Target]]:
     """A conversion, complete but for its appearing: that comes when the `with` block ends well. `open_place` and
@@ -96,7 +122,7 @@ def converted(
     `convert` raises."""
     with ExitStack() as stack:
         if plan is not None and plan.needs_survey:
-            source = survey(plan, source, stack)
+            source = survey(plan, source, stack, sidecars)
         place = stack.enter_context(open_place())
         if same_file(source, place):
             raise UsageError(f"{place.name}: input and output are the same open file; give their path instead")
@@ -105,15 +131,27 @@ def converted(
             stack.enter_context(secrets)
 
         def run(nanoseconds: bool) -> Report:
-            return _run(source, place, format_name, strict, nanoseconds, progress, plan)
+            return _run(source, place, format_name, strict, nanoseconds, progress, plan, sidecars)
 
-        report = attempt(source, run, place.restart if place.seekable else None, nanoseconds=nanoseconds)
+        restart = place.restart if place.seekable else None
+        try:
+            report = attempt(source, run, restart, nanoseconds=nanoseconds)
+        except TimeRangeError:
+            if sidecars is None or restart is None or not sidecars.clamp():
+                raise
+            source.rewind()
+            restart()
+            report = attempt(source, run, restart, nanoseconds=True)
+        if sidecars is not None:
+            sidecars.check()
         if on_loss == "fail":
             refuse_losses(report, source)
         wanted = plan is not None and plan.write_secrets(secrets, report)
         yield report, place
         if wanted and secrets is not None:
             secrets.commit()  # first: the capture may take the place of the only one that holds them
+        if sidecars is not None:
+            sidecars.commit()
         place.commit()
 
 
@@ -157,12 +195,13 @@ def make_plan(options: StepOptions) -> Plan | None:
     return Plan(options, read_file)
 
 
-def survey(plan: Planned, source: Source, stack: ExitStack) -> Source:
+def survey(plan: Planned, source: Source, stack: ExitStack, sidecars: Sidecars | None = None) -> Source:
     """Let the plan see the whole capture first. A pipe is kept in an unnamed temporary file for that."""
     if not source.seekable:
         source = stack.enter_context(spool(source))
     with about(source):
-        plan.survey(formats.open_reader(source).items())
+        items = formats.open_reader(source).items()
+        plan.survey(items if sidecars is None else sidecars.restored(items))
     source.rewind()
     return source
 
@@ -197,15 +236,17 @@ def _run(
     nanoseconds: bool,
     progress: Callable[[int], object] | None,
     plan: Planned | None,
+    sidecars: Sidecars | None,
 ) -> Report:
     report = Report(source.name, target.name, format_name)
-    output = Output(target)
+    output = Output(target, hashed=sidecars is not None and sidecars.hashes_output)
     try:
         with about(source):
             reader = formats.open_reader(source)
             writer = formats.open_writer(format_name, output, nanoseconds=nanoseconds)
             report.source_format = reader.format
             steps = [] if plan is None else plan.steps(report.left_out)
+            steps = steps if sidecars is None else sidecars.around(steps)
             for item in through(steps, watched(reader.items(), source, report, strict=strict, progress=progress)):
                 writer.write(item)
             writer.finish()
@@ -213,6 +254,8 @@ def _run(
         output.close()
     report.packets_written = writer.packets
     report.losses = dict(writer.losses) | ({} if plan is None else dict(plan.losses))
+    if sidecars is not None:
+        sidecars.finish(report, output, writer.link_type)
     return report
 
 

@@ -25,6 +25,10 @@ class NotACaptureError(FormatError):
     """The input is something else."""
 
 
+class SidecarError(FormatError):
+    """A sidecar that cannot be used: not one, changed, or another capture's."""
+
+
 class DamageError(FormatError):
     """The input is damaged, and `strict` forbids going on."""
 
@@ -54,6 +58,10 @@ class UsageError(PcapconvError):
 
 class FileError(PcapconvError):
     """A file cannot be opened, read, written or replaced."""
+
+
+class TimeRangeError(TargetError):
+    """A packet's time is not one that pcap can hold."""
 
 
 class NeedsNanosecondsError(TargetError):

@@ -1,4 +1,5 @@
-"""Writing that overlaps with reading and encoding: full buffers go to a thread, empty ones come back.
+"""Writing that overlaps with reading and encoding: full buffers go to a thread, empty ones come back. Where a digest is
+wanted, another thread works it out on their way.
 
 Strategy: kernels and system calls release the GIL, so a second thread that only writes hides nearly all of its time.
 It is started when the first buffer is full; what fits into one is written without it. A buffer is handed over, never
@@ -12,9 +13,10 @@ from __future__ import annotations
 import os
 import threading
 from queue import SimpleQueue
+from typing import Any
 
 from pcapconv.errors import FileError
-from pcapconv.files import Target, write_all, writing
+from pcapconv.files import Target, reading, write_all, writing
 
 BUFFER_SIZE = 512 * 1024
 _BUFFERS = 3
@@ -29,8 +31,8 @@ class Output:
     the rest. `name` is for messages. All raise FileError when the system refuses.
     """
 
-    def __init__(self, target: Target, *, spares: list[bytearray] | None = None) -> None:
-        """`spares` are buffers that nobody uses, which several outputs share."""
+    def __init__(self, target: Target, *, spares: list[bytearray] | None = None, hashed: bool = False) -> None:
+        """`spares` are buffers that nobody uses, which several outputs share. With `hashed` there is a `sha256`."""
         self._target = target
         self.name = target.name
         self.seekable = target.seekable
@@ -42,7 +44,11 @@ class Output:
         self._empty: SimpleQueue[bytearray] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
-        self._spare = _BUFFERS - 1
+        self._spare = _BUFFERS - 1 + hashed
+        self._hash = _sha256() if hashed else None
+        self._to_hash: SimpleQueue[tuple[bytearray, int] | None] = SimpleQueue()
+        self._hashing: threading.Thread | None = None
+        self._patched = False
 
     @property
     def position(self) -> int:
@@ -86,6 +92,8 @@ class Output:
     def patch(self, position: int, data: bytes) -> None:
         """Replace bytes that were put out before. Only where `seekable`."""
         self._settle()
+        if self._hash is not None and not self._patched:
+            self._patched = self._read_back(position, len(data)) != data
         with writing(self.name):
             self._target.file.seek(self._target.start + position)
             write_all(self._target.file, memoryview(data))
@@ -94,6 +102,24 @@ class Output:
     def finish(self) -> None:
         """Write what is left."""
         self._settle()
+
+    @property
+    def sha256(self) -> str:
+        """Of all that was written, in hex, after `finish`. Raises FileError."""
+        assert self._hash is not None
+        if self._patched:  # what had been hashed already
+            self._hash, self._patched = _sha256(), False
+            for at in range(0, self._written, BUFFER_SIZE):
+                self._hash.update(self._read_back(at, min(BUFFER_SIZE, self._written - at)))
+        found: str = self._hash.hexdigest()
+        return found
+
+    def _read_back(self, position: int, count: int) -> bytes:
+        with reading(self.name):
+            self._target.file.seek(self._target.start + position)
+            data: bytes = self._target.file.read(count)
+            self._target.file.seek(0, os.SEEK_END)
+        return data
 
     def send(self) -> None:
         """Have everything so far written soon, without waiting, where there is a thread to do it."""
@@ -134,6 +160,9 @@ class Output:
         if self._thread is None:
             self._thread = threading.Thread(target=self._write_buffers, name="pcapconv-output", daemon=True)
             self._thread.start()
+            if self._hash is not None:
+                self._hashing = threading.Thread(target=self._hash_buffers, name="pcapconv-digest", daemon=True)
+                self._hashing.start()
             while self._spare:
                 self._spare -= 1
                 self._empty.put(self._new_buffer())
@@ -147,6 +176,8 @@ class Output:
         self._end_thread(None)
         self._raise()
         self._put(memoryview(self.buffer)[: self.at])
+        if self._hash is not None:
+            self._hash.update(memoryview(self.buffer)[: self.at])
         self._written += self.at
         self.at = 0
 
@@ -155,6 +186,10 @@ class Output:
             self._full.put(None)
             self._thread.join(patience)
             self._thread = None
+        if self._hashing is not None:
+            self._to_hash.put(None)
+            self._hashing.join(patience)
+            self._hashing = None
 
     def _put(self, view: memoryview) -> None:
         with writing(self.name):
@@ -168,8 +203,27 @@ class Output:
                     self._put(memoryview(buffer)[:length])
                 except BaseException as error:  # carried to the thread that waits for it
                     self._error = error
-            self._empty.put(buffer if len(buffer) == BUFFER_SIZE else bytearray(BUFFER_SIZE))
+            if self._hash is None:
+                self._take_back(buffer)
+            else:
+                self._to_hash.put((buffer, length))
+
+    def _hash_buffers(self) -> None:
+        assert self._hash is not None
+        while (item := self._to_hash.get()) is not None:
+            buffer, length = item
+            self._hash.update(memoryview(buffer)[:length])
+            self._take_back(buffer)
+
+    def _take_back(self, buffer: bytearray) -> None:
+        self._empty.put(buffer if len(buffer) == BUFFER_SIZE else bytearray(BUFFER_SIZE))
 
     def _raise(self) -> None:
         if self._error is not None:
             raise self._error
+
+
+def _sha256() -> Any:
+    import hashlib  # not for a plain conversion, which starts faster without
+
+    return hashlib.sha256()

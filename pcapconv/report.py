@@ -58,7 +58,8 @@ LEFT_OUT = {
 class Report:
     """What a conversion did.
 
-    `inputs` and `outputs` are names. `losses` counts by kind what the target could not hold, `left_out` what
+    `inputs` and `outputs` are names. `losses` counts by kind what the target could not hold, `kept_in_sidecar` what a
+    sidecar holds instead (it is no loss then), `missing_in_sidecar` what one that was read lacks, `left_out` what
     selecting and editing left out beside packets. `secrets_extracted` counts key logs, None when nobody asked. `parts`
     lists the parts of a split: name, packets, bytes, first and last time; None for a conversion. `damage` lists what of
     the input could not be read, each with offset, packet number, reason and bytes left out. `warnings` are oddities
@@ -73,6 +74,8 @@ class Report:
         self.packets_read = 0
         self.packets_written = 0
         self.losses: dict[str, int] = {}
+        self.kept_in_sidecar: dict[str, int] = {}
+        self.missing_in_sidecar: dict[str, int] = {}
         self.left_out: Counter[str] = Counter()
         self.secrets_extracted: int | None = None
         self.parts: list[dict[str, Any]] | None = None

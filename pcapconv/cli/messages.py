@@ -34,10 +34,17 @@ def say_what_happened(report: Report, target: str, *, losses: bool, left_out: bo
         complain(f"warning: {target}: no packet was selected, it holds none")
     if report.secrets_extracted == 0:
         complain(f"warning: {source}: it holds no key log, and none was written")
+    if report.kept_in_sidecar and losses:
+        complain(f"{target}: kept in the sidecar: {describe(report.kept_in_sidecar)}")
+    if report.missing_in_sidecar and losses:
+        complain(f"warning: {target}: the sidecar was written without {describe(report.missing_in_sidecar)}")
     if report.losses and losses:
+        keep = ", --sidecar keeps them" if report.target_format == "pcap" else ""
+        if report.kept_in_sidecar:
+            keep = ", --sidecar-secrets keeps them"
         complain(
             f"warning: {target}: {report.target_format} cannot hold {describe(report.losses)}; "
-            "--report FILE has the counts, --on-loss fail refuses"
+            f"--report FILE has the counts, --on-loss fail refuses{keep}"
         )
 
 

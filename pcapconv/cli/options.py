@@ -55,6 +55,21 @@ OUTPUT = (
     Option("debug", "flag", "Show a traceback with an error."),
 )
 
+SIDECAR = (
+    Option(
+        "sidecar",
+        "flag",
+        "Keep what pcap cannot hold in a file beside it, OUT.meta.json; from pcap, bring it back from IN.meta.json.",
+    ),
+    Option("sidecar_file", "text", "The same with another file than that beside the pcap file.", "FILE"),
+    Option("sidecar_secrets", "flag", "Let secrets into the sidecar, which then only its owner may read."),
+    Option(
+        "sidecar_fingerprints",
+        "flag",
+        "Let the sidecar know packets again in a capture that was edited since; takes 14 bytes for each.",
+    ),
+)
+
 STEPS = (
     Option(
         "after",
@@ -112,7 +127,7 @@ TREE = (
     Option("junit", "text", "Write a JUnit report, for CI systems; - for stdout.", "FILE"),
 )
 
-CONVERT = OUTPUT + STEPS
+CONVERT = OUTPUT + SIDECAR + STEPS
 SPLIT = PARTS + OUTPUT + STEPS
 BATCH = (
     *TREE,

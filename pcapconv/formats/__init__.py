@@ -58,6 +58,11 @@ class Writer(Protocol):
         """Kind → count."""
         ...
 
+    @property
+    def link_type(self) -> int | None:
+        """The one of all packets so far, None where there may be several."""
+        ...
+
     def write(self, item: Item) -> None:
         """Write one item. Raises TargetError, and FileError when the system refuses."""
         ...

@@ -60,6 +60,12 @@ def option_names(block_type: int) -> dict[int, str]:
     return {code: schema.name for code, schema in _schemas(block_type).items()}
 
 
+def is_text(block_type: int, code: int) -> bool:
+    """Whether an option of a block type holds text and nothing else."""
+    schema = _schemas(block_type).get(code)
+    return schema is not None and schema.ftype == "string"
+
+
 def read_options(
     raw: bytes, byte_order: ByteOrder, block_type: int, interface: Interface | None = None
 ) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from array import array
 from collections import Counter
 
 from pcapconv import timestamps
-from pcapconv.errors import NeedsNanosecondsError, TargetError
+from pcapconv.errors import NeedsNanosecondsError, TargetError, TimeRangeError
 from pcapconv.formats import pcap_layout as layout
 from pcapconv.formats.link_types import ETHERNET, link_type_name
 from pcapconv.formats.losses import PcapLosses
@@ -81,6 +81,13 @@ class PcapWriter:
             losses["interfaces"] += self._interfaces
         losses["fcs-lengths"] += len(self._fcs_lengths - {None, self._fcs_length()})
         return +losses
+
+    @property
+    def link_type(self) -> int:
+        """That of the packets written so far."""
+        if self._verbatim and self._in_section:
+            return self._in_section[0].link_type
+        return self._first_link_type if self._link_type is None else self._link_type
 
     def write(self, item: Item) -> None:
         """Write one item. Raises TargetError, NeedsNanosecondsError, and FileError when the system refuses."""
@@ -171,7 +178,7 @@ class PcapWriter:
                 break
             if status != FULL:
                 interface = self._in_section[columns.interface[row]]
-                raise TargetError(_out_of_range(batch, row, interface, before=status == BEFORE_1970))
+                raise TimeRangeError(_out_of_range(batch, row, interface, before=status == BEFORE_1970))
             output.turn(layout.RECORD_SIZE + columns.captured_length[row])
         self.packets += batch.rows
 
@@ -234,7 +241,7 @@ class PcapWriter:
 
     def _snaplen_and_link_type(self) -> bytes:
         """The last two words of the file header, as far as the interfaces are known."""
-        word = self._first_link_type if self._link_type is None else self._link_type
+        word = self.link_type
         length = self._fcs_length()
         if length is not None:
             word |= layout.FCS_PRESENT | (length // 16) << layout.FCS_SHIFT
@@ -277,12 +284,12 @@ class PcapWriter:
                 continue
             interface = self._in_section[columns.interface[row]]
             if interface.time_error:
-                raise TargetError(f"packet {batch.number(row)}: {interface.time_error}")
+                raise TimeRangeError(f"packet {batch.number(row)}: {interface.time_error}")
             ticks, exact = timestamps.to_units(
                 columns.ticks[row], interface.ticks_per_second, interface.time_offset, units
             )
             if not 0 <= ticks < units << 32:
-                raise TargetError(_out_of_range(batch, row, interface, before=ticks < 0))
+                raise TimeRangeError(_out_of_range(batch, row, interface, before=ticks < 0))
             columns.ticks[row] = ticks
             self._counts[_CUT] += not exact
         return columns, array("Q", [units, 1, 1, 0, 0, 0] * len(self._in_section))

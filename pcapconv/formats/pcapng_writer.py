@@ -21,6 +21,7 @@ class PcapngWriter:
     """Takes items in file order, then `finish`. `losses` counts by kind what pcapng cannot hold."""
 
     format = "pcapng"
+    link_type = None
 
     def __init__(self, output: Output) -> None:
         self._output = output

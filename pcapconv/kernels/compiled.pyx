@@ -47,7 +47,21 @@ cdef extern from *:
         *time = (uint64_t)sum;
         return STOP_MORE;
     }
+    static inline uint64_t residue(const unsigned char *p, uint32_t length) {
+        uint64_t found = 0;  /* modulo 2^64 - 59: 2^64 counts as 59 */
+        uint32_t first = length & 7, i;
+        for (i = 0; i < first; i++) found = found << 8 | p[i];
+        for (i = first; i < length; i += 8) {
+            uint64_t word = (uint64_t)load32(p + i, 1) << 32 | load32(p + i + 4, 1);
+            unsigned __int128 sum = (unsigned __int128)found * 59 + word;
+            uint64_t low = (uint64_t)sum;
+            found = low + (uint64_t)(sum >> 64) * 59;
+            if (found < low) found += 59;
+        }
+        return found >= 0xFFFFFFFFFFFFFFC5u ? found - 0xFFFFFFFFFFFFFFC5u : found;
+    }
     """
+    uint64_t residue(const unsigned char *p, uint32_t length) nogil
     int in_nanoseconds(uint64_t ticks, const uint64_t *unit, int cut, uint64_t *time, uint64_t *inexact) nogil
     uint16_t load16(const unsigned char *p, int big) nogil
     uint32_t load32(const unsigned char *p, int big) nogil
@@ -69,6 +83,8 @@ cdef enum:
     SHIFT = 2   # uint64 values per interface in shift_times
     TOTALS = 5  # uint64 values per interface in count_packets
     UNIT = 6    # uint64 values per interface in unify
+    FINGERPRINT = 10
+    HEAD = 16
 
 cdef enum:
     FEW = 16    # keys that are put in order one by one
@@ -719,6 +735,93 @@ def order(array.array keys):
             places, into = into, places
             width *= 2
     return found if places == <int64_t *>found.data.as_voidptr else spare
+
+
+def odd_rows(buffer, columns, Py_ssize_t rows, mask):
+    cdef const uint8_t *record_type = <const uint8_t *>column(columns, "record_type", "B", rows)
+    cdef const uint32_t *record_length = <const uint32_t *>column(columns, "record_length", "I", rows)
+    cdef const int64_t *data_at = <const int64_t *>column(columns, "data_at", "q", rows)
+    cdef const uint32_t *captured_length = <const uint32_t *>column(columns, "captured_length", "I", rows)
+    cdef const uint32_t *options_length = <const uint32_t *>column(columns, "options_length", "I", rows)
+    cdef Py_ssize_t row = 0, count = 0
+    cdef uint32_t padding, byte
+    cdef bint odd, outside = False
+    cdef const unsigned char *end
+    cdef unsigned char *chosen
+    cdef Py_buffer view, room
+    PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
+    try:
+        PyObject_GetBuffer(mask, &room, PyBUF_WRITABLE)
+        try:
+            if room.len < rows:
+                raise ValueError(f"a mask of fewer than {rows} rows")
+            chosen = <unsigned char *>room.buf
+            with nogil:
+                while row < rows:
+                    odd = (record_type[row] and record_type[row] != ENHANCED) or options_length[row]
+                    if not odd and record_type[row] and record_length[row] and captured_length[row] & 3:
+                        padding = 4 - (captured_length[row] & 3)
+                        if not inside(data_at[row], captured_length[row], view.len - padding):
+                            outside = True
+                            break
+                        end = <const unsigned char *>view.buf + data_at[row] + captured_length[row]
+                        for byte in range(padding):
+                            odd = odd or end[byte] != 0
+                    chosen[row] = odd
+                    count += odd
+                    row += 1
+        finally:
+            PyBuffer_Release(&room)
+    finally:
+        PyBuffer_Release(&view)
+    if outside:
+        raise ValueError(f"row {row} lies outside its buffer")
+    return count
+
+
+def fingerprints(buffer, columns, Py_ssize_t row, Py_ssize_t rows, out, Py_ssize_t at):
+    cdef const int64_t *data_at = <const int64_t *>column(columns, "data_at", "q", rows)
+    cdef const uint32_t *captured_length = <const uint32_t *>column(columns, "captured_length", "I", rows)
+    cdef const uint32_t *original_length = <const uint32_t *>column(columns, "original_length", "I", rows)
+    cdef const uint64_t *ticks = <const uint64_t *>column(columns, "ticks", "Q", rows)
+    cdef const unsigned char *data
+    cdef unsigned char *target
+    cdef unsigned char when[12]
+    cdef uint64_t time
+    cdef uint32_t length, head
+    cdef bint outside = False
+    cdef Py_buffer view, room
+    PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
+    try:
+        PyObject_GetBuffer(out, &room, PyBUF_WRITABLE)
+        try:
+            if not 0 <= row <= rows or not 0 <= at <= room.len or (room.len - at) // FINGERPRINT < rows - row:
+                raise ValueError(f"no room for the fingerprints of rows {row} to {rows}")
+            with nogil:
+                while row < rows:
+                    length = captured_length[row]
+                    if not inside(data_at[row], length, view.len):
+                        outside = True
+                        break
+                    data = <const unsigned char *>view.buf + data_at[row]
+                    time = ticks[row] // 1000
+                    store32(when, <uint32_t>(time >> 32), True)
+                    store32(when + 4, <uint32_t>time, True)
+                    store32(when + 8, original_length[row], True)
+                    target = <unsigned char *>room.buf + at
+                    store32(target, <uint32_t>residue(when, 12), True)
+                    store32(target + 4, <uint32_t>residue(data, length), True)
+                    head = <uint32_t>residue(data, length if length < HEAD else HEAD)
+                    target[8] = <unsigned char>(head >> 8)
+                    target[9] = <unsigned char>head
+                    at += FINGERPRINT
+                    row += 1
+        finally:
+            PyBuffer_Release(&room)
+    finally:
+        PyBuffer_Release(&view)
+    if outside:
+        raise ValueError(f"row {row} lies outside its buffer")
 
 
 def same_data(a_buffer, a_columns, Py_ssize_t a_row, b_buffer, b_columns, Py_ssize_t b_row, Py_ssize_t rows):

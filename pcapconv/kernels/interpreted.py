@@ -44,6 +44,8 @@ RANGE = 3  # values for each interface in a table for `match`
 SHIFT = 2  # values for each interface in a table for `shift_times`
 TOTALS = 5  # values for each interface in `count_packets`
 UNIT = 6  # values for each interface in a table for `unify`
+FINGERPRINT = 10  # bytes for each row in `fingerprints`
+HEAD = 16  # bytes of a packet that its fingerprint has for themselves
 
 _SIMPLE, _OBSOLETE, _ENHANCED = 3, 2, 6
 _SHORTEST = {_SIMPLE: 16, _OBSOLETE: 32}
@@ -58,6 +60,8 @@ _MOST_TICKS = 2**64 - 1
 _LAST_PLACE = 2**63 - 1
 _ALIGNED = 2**64 - 4
 _GROUP = 128
+_MODULUS = 2**64 - 59  # the largest prime that 64 bits hold
+_FINGERPRINT = Struct(">IIH")
 
 
 def index_pcap(
@@ -684,6 +688,52 @@ def arrange(columns: Columns, rows: int, places: array[int], into: Columns) -> N
             raise ValueError(f"place {at} is not that of a row")
     for name, typecode in columns.TYPECODES.items():
         getattr(into, name)[: len(places)] = array(typecode, map(getattr(columns, name).__getitem__, places))
+
+
+def odd_rows(buffer: bytes | bytearray, columns: Columns, rows: int, mask: bytearray) -> int:
+    """Set the `mask` of each row to 1 that says more than an Enhanced Packet Block without options and with padding of
+    zeros, or a pcap record, could; else to 0. Returns how many are 1."""
+    _check(columns, rows)
+    if len(mask) < rows:
+        raise ValueError(f"a mask of fewer than {rows} rows")
+    for row, (kind, length, at, captured, options) in enumerate(
+        zip(
+            columns.record_type[:rows],
+            columns.record_length,
+            columns.data_at,
+            columns.captured_length,
+            columns.options_length,
+        )
+    ):
+        odd = kind not in (0, _ENHANCED) or options != 0
+        if not odd and kind and length and captured & 3:
+            padding = -captured & 3
+            if not 0 <= at <= len(buffer) - captured - padding:
+                raise ValueError(f"row {row} lies outside its buffer")
+            odd = buffer[at + captured : at + captured + padding] != bytes(padding)
+        mask[row] = odd
+    return mask[:rows].count(1)
+
+
+def fingerprints(buffer: bytes | bytearray, columns: Columns, row: int, rows: int, out: bytearray, at: int) -> None:
+    """Write FINGERPRINT bytes to `out`, from `at` on, for each row from `row` on whose ticks are nanoseconds.
+
+    They are three numbers in big endian: of its time in whole microseconds (8 bytes) and its original length (4 bytes),
+    the low 32 bits; of its bytes, the low 32 bits; of the first HEAD of its bytes, the low 16 bits. The number of bytes
+    is what they are in big endian, modulo 2^64 - 59.
+    """
+    _check(columns, rows)
+    if not 0 <= row <= rows or at < 0 or len(out) - at < FINGERPRINT * (rows - row):
+        raise ValueError(f"no room for the fingerprints of rows {row} to {rows}")
+    for place in range(row, rows):
+        begin, captured = columns.data_at[place], columns.captured_length[place]
+        if not 0 <= begin <= len(buffer) - captured:
+            raise ValueError(f"row {place} lies outside its buffer")
+        data = buffer[begin : begin + captured]
+        when = (columns.ticks[place] // 1000 << 32 | columns.original_length[place]) % _MODULUS
+        whole, head = (int.from_bytes(part, "big") % _MODULUS for part in (data, data[:HEAD]))
+        out[at : at + FINGERPRINT] = _FINGERPRINT.pack(when & _LONGEST, whole & _LONGEST, head & 0xFFFF)
+        at += FINGERPRINT
 
 
 def same_data(

@@ -1,0 +1,209 @@
+"""Sidecars: what a pcap file cannot hold, in a file beside it, and back again. `SIDECAR.md` describes the file.
+
+Strategy: a sidecar is two steps around those of a conversion. `Restore` comes first, where the source is a pcap file
+that has one: the steps see the capture as it was. `Record` comes last, where the target is a pcap file. What belongs to
+what is told by the pcap file's SHA-256, which is worked out while it is written or read.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from pcapconv import formats
+from pcapconv.errors import FileError, SidecarError, UsageError
+from pcapconv.files import STDIO, Readable, Source, Target, Writable, open_source, open_target
+from pcapconv.model import Item
+from pcapconv.output import Output
+from pcapconv.report import Report
+from pcapconv.sidecar.document import SUFFIX, Belongs, Document, Draft, Head
+from pcapconv.sidecar.record import Record
+from pcapconv.sidecar.restore import Restore
+from pcapconv.steps import Step
+
+_PIECE = 2**20
+
+
+class SidecarOptions(NamedTuple):
+    """What is asked for: a sidecar beside the pcap file (`beside`) or in a `file`; with `secrets` in it, and with
+    `fingerprints` of the packets."""
+
+    beside: bool = False
+    file: str | None = None
+    secrets: bool = False
+    fingerprints: bool = False
+
+
+def understood(beside: bool, file: str | None, secrets: bool, fingerprints: bool) -> SidecarOptions:
+    """The options, of which at least one is given. Raises UsageError for those that make no sense."""
+    if beside and file is not None:
+        raise UsageError("--sidecar is the one beside the pcap file, --sidecar-file another one; give one of them")
+    if not beside and file is None:
+        alone = "--sidecar-secrets" if secrets else "--sidecar-fingerprints"
+        raise UsageError(f"{alone} goes with --sidecar or --sidecar-file")
+    return SidecarOptions(beside, file, secrets, fingerprints)
+
+
+def name_beside(capture: Readable | Writable) -> str:
+    """The name of a capture's sidecar. Raises UsageError for a capture that has no name."""
+    if not isinstance(capture, str | os.PathLike) or os.fspath(capture) == STDIO:
+        raise UsageError("--sidecar: a capture on a pipe has no name; say --sidecar-file FILE")
+    return os.fspath(capture) + SUFFIX
+
+
+class Sidecars:
+    """Those of one conversion: the one that is read, or the one that is written, or both.
+
+    `places` are the source and the target as they were given. `stack` closes what is opened. Raises SidecarError,
+    FileError and UsageError.
+    """
+
+    def __init__(
+        self,
+        options: SidecarOptions,
+        source: Source,
+        target_format: str,
+        places: tuple[Readable, Writable],
+        stack: ExitStack,
+        *,
+        force: bool,
+    ) -> None:
+        self._options = options
+        self._source = source
+        from_pcap = formats.open_reader(source).format == "pcap"
+        source.rewind()
+        if not from_pcap and target_format != "pcap":
+            raise UsageError("--sidecar: both captures are pcapng, which holds everything itself")
+        self._document: Document | None = None
+        self._digest: _Digest | None = None
+        if from_pcap and (target_format != "pcap" or self._exists(places[0])):
+            self._open(options.file or name_beside(places[0]), stack)
+        self._target: Target | None = None
+        self._draft: Draft | None = None
+        if target_format == "pcap":
+            self._name = os.path.basename(os.fspath(places[1])) if isinstance(places[1], str | os.PathLike) else ""
+            name = options.file or name_beside(places[1])
+            self._target = stack.enter_context(
+                open_target(name, force=force, whole=True, text=True, private=options.secrets)
+            )
+            self._draft = stack.enter_context(Draft())
+        self._clamp = False
+        self._restore: Restore | None = None
+        self._record: Record | None = None
+
+    def _exists(self, place: Readable) -> bool:
+        return self._options.beside and isinstance(place, str | os.PathLike) and os.path.lexists(name_beside(place))
+
+    def _open(self, name: str, stack: ExitStack) -> None:
+        try:
+            self._document = Document(stack.enter_context(open_source(name)))
+        except FileError as error:
+            raise FileError(f"{error}; a sidecar is written by convert --sidecar to pcap") from None
+        belongs = self._document.head.captures
+        if len(belongs) > 1:
+            raise SidecarError(f"{name}: it belongs to {len(belongs)} captures; pcapconv join puts them together")
+        if self._source.size != belongs[0].bytes:
+            raise self._another(f"{self._source.size} bytes instead of {belongs[0].bytes}")
+        self._digest = stack.enter_context(_Digest(self._source))
+
+    def _another(self, fact: str) -> SidecarError:
+        assert self._document is not None
+        return SidecarError(
+            f"{self._document.name}: it belongs to another capture than {self._source.name}, or that was edited since: "
+            f"{fact}"
+        )
+
+    @property
+    def hashes_output(self) -> bool:
+        """Whether the output's SHA-256 is wanted."""
+        return self._draft is not None
+
+    def restored(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The capture as it was."""
+        return items if self._document is None else Restore(self._document)(items)
+
+    def around(self, steps: list[Step]) -> list[Step]:
+        """New steps for one run, with these between them."""
+        if self._document is not None:
+            self._restore = Restore(self._document)
+            steps = [self._restore, *steps]
+        if self._draft is not None:
+            self._draft.restart()
+            secrets, fingerprints = self._options.secrets, self._options.fingerprints
+            self._record = Record(self._draft, secrets=secrets, fingerprints=fingerprints, clamp=self._clamp)
+            steps = [*steps, self._record]
+        return steps
+
+    def clamp(self) -> bool:
+        """Have times that pcap cannot hold written as the nearest that it can; whether that is something new."""
+        if self._draft is None or self._clamp:
+            return False
+        self._clamp = True
+        return True
+
+    def check(self) -> None:
+        """See that the capture that was read is the one that the sidecar belongs to. Raises SidecarError."""
+        if self._document is not None and self._digest is not None:
+            wanted, found = self._document.head.captures[0].sha256, self._digest.hexdigest()
+            if wanted != found:
+                raise self._another("its SHA-256 is another one")
+
+    def finish(self, report: Report, output: Output, link_type: int | None) -> None:
+        """Write the sidecar of a run that is done, all but its name; what it keeps is no loss in the report. Raises
+        FileError."""
+        if self._restore is not None:
+            report.missing_in_sidecar = dict(self._restore.missing)
+        if self._draft is None or self._record is None or self._target is None:
+            return
+        missing = dict(self._record.missing)
+        kept = {kind: count for kind, count in report.losses.items() if kind not in missing}
+        report.losses = {kind: count for kind, count in report.losses.items() if kind in missing}
+        report.kept_in_sidecar = kept
+        belongs = Belongs(self._name, output.position, output.sha256, report.packets_written, link_type or 0)
+        self._draft.write(Head([belongs], kept, missing, self._options.fingerprints), self._target)
+
+    def commit(self) -> None:
+        """Let the sidecar appear. Raises FileError."""
+        if self._target is not None:
+            self._target.commit()
+
+
+class _Digest:
+    """A capture's SHA-256, worked out by a thread of its own."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._found = ""
+        self._error: BaseException | None = None
+        self._stop = False
+        self._thread = threading.Thread(target=self._work, name="pcapconv-digest", daemon=True)
+
+    def __enter__(self) -> _Digest:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop = True
+        self._thread.join()
+
+    def hexdigest(self) -> str:
+        """It, when it is known. Raises FileError."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._found
+
+    def _work(self) -> None:
+        import hashlib
+
+        digest, at = hashlib.sha256(), 0
+        try:
+            while not self._stop and (piece := self._source.read_at(at, _PIECE)):
+                digest.update(piece)
+                at += len(piece)
+        except BaseException as error:  # carried to the thread that waits for it
+            self._error = error
+        self._found = digest.hexdigest()

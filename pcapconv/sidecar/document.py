@@ -1,0 +1,225 @@
+"""A sidecar as a file: one JSON object, laid out so that it can be written and read a line at a time.
+
+Strategy: first comes what the sidecar belongs to, then its content with one entry in each line, in the order of the
+capture, and last the SHA-256 of everything before. Since that has to agree, nobody has to read any other layout.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from tempfile import SpooledTemporaryFile
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from pcapconv.errors import SidecarError
+from pcapconv.files import Source, Target, reading, write_all, writing
+from pcapconv.formats.window import LARGEST_RECORD
+from pcapconv.sidecar.values import Value, member, number
+
+VERSION = 1
+SUFFIX = ".meta.json"
+
+_FIRST = b'{"pcapconv_sidecar": '
+_CONTENT = b'"content": [\n'
+_END = b"],\n"
+_DIGEST = b'"sha256": "'
+_LONGEST_LINE = 2 * LARGEST_RECORD  # of a line that holds the largest block in base64
+_IN_MEMORY = 2**20
+_PIECE = 2**18
+_NAME = "a temporary file"
+
+
+class Belongs(NamedTuple):
+    """A capture that a sidecar belongs to: its name without a directory, size, SHA-256 in hex, packets, and their link
+    type."""
+
+    name: str
+    bytes: int
+    sha256: str
+    packets: int
+    link_type: int
+
+
+class Head(NamedTuple):
+    """What a sidecar says at its beginning: whose it is, what of it (kind → count) is kept in it and what is missing,
+    and whether packets have fingerprints."""
+
+    captures: list[Belongs]
+    kept: dict[str, int]
+    missing: dict[str, int]
+    fingerprints: bool
+
+
+class Draft:
+    """A sidecar that is being written: its content first, since what it belongs to is known at the end."""
+
+    def __init__(self) -> None:
+        self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed on exit
+        self._entries = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._file.close()
+
+    def restart(self) -> None:
+        """Forget all entries."""
+        with writing(_NAME):
+            self._file.seek(0)
+            self._file.truncate()
+        self._entries = 0
+
+    def add(self, entry: Value) -> None:
+        """Add an entry. Raises FileError."""
+        line = json.dumps(entry, ensure_ascii=False).encode()
+        with writing(_NAME):
+            self._file.write(b",\n" + line if self._entries else line)
+        self._entries += 1
+
+    def write(self, head: Head, target: Target) -> None:
+        """Write it all. Raises FileError."""
+        digest = hashlib.sha256()
+
+        def put(data: bytes) -> None:
+            digest.update(data)
+            with writing(target.name):
+                write_all(target.file, memoryview(data))
+
+        says = {
+            "captures": [each._asdict() for each in head.captures],
+            "kept": head.kept,
+            "missing": head.missing,
+            "fingerprints": head.fingerprints,
+        }
+        put(_FIRST + f"{VERSION},\n".encode())
+        for name, value in says.items():
+            put(f'"{name}": {json.dumps(value, ensure_ascii=False)},\n'.encode())
+        put(_CONTENT)
+        with reading(_NAME):
+            self._file.seek(0)
+        while piece := self._read():
+            put(piece)
+        put(b"\n" + _END if self._entries else _END)
+        with writing(target.name):
+            write_all(target.file, memoryview(_DIGEST + digest.hexdigest().encode() + b'"}\n'))
+
+    def _read(self) -> bytes:
+        with reading(_NAME):
+            return self._file.read(_PIECE)
+
+
+class Document:
+    """A sidecar that is read. Raises SidecarError for one that is none, is of another version, or was changed."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.name = source.name
+        try:
+            self.head = self._check()
+        except SidecarError as error:
+            raise SidecarError(f"{self.name}: {error}") from None
+
+    def entries(self) -> Iterator[tuple[str, dict[str, Value]]]:
+        """The content: of each entry its kind, and what it says. Raises SidecarError."""
+        lines = self._lines()
+        for line in lines:
+            if line == _CONTENT:
+                break
+        for line in lines:
+            if line == _END:
+                return
+            entry = _json(line.removesuffix(b"\n").removesuffix(b","), "an entry")
+            if not isinstance(entry, dict) or len(entry) != 1 or not isinstance(next(iter(entry.values())), dict):
+                raise SidecarError(f"{self.name}: an entry is not an object of one kind")
+            yield from entry.items()
+
+    def _check(self) -> Head:
+        """Read it once, and see that nobody changed it."""
+        digest, says = hashlib.sha256(), dict[str, Any]()
+        before, ended = True, False
+        for number_of_line, line in enumerate(self._lines()):
+            if not number_of_line:
+                self._check_version(line)
+            elif line.startswith(_DIGEST) and ended:
+                if line != _DIGEST + digest.hexdigest().encode() + b'"}\n':
+                    break
+                return _head(says)
+            elif line == _CONTENT:
+                before = False
+            elif line == _END:
+                ended = True
+            elif before:
+                name, _, rest = line.partition(b": ")
+                says[str(_json(name, "a name"))] = _json(rest.removesuffix(b",\n"), "the head")
+            digest.update(line)
+        raise SidecarError(
+            "it was changed or cut off after pcapconv wrote it, its SHA-256 does not agree; make it again from the "
+            "pcapng capture"
+        )
+
+    def _check_version(self, line: bytes) -> None:
+        version = line.removeprefix(_FIRST).removesuffix(b",\n")
+        if not line.startswith(_FIRST) or not version.isdigit():
+            raise SidecarError("not a sidecar of pcapconv")
+        if int(version[:9]) != VERSION:
+            raise SidecarError(
+                f"a sidecar of version {version[:9].decode()}, and this pcapconv reads {VERSION}; get a newer one"
+            )
+
+    def _lines(self) -> Iterator[bytes]:
+        """The lines, each with its end. Raises SidecarError for one that is too long."""
+        self._source.rewind()
+        waiting = bytearray()
+        room = bytearray(_PIECE)
+        while True:
+            with memoryview(room) as view:
+                count = self._source.readinto(view)
+            if not count:
+                if waiting:
+                    yield bytes(waiting)
+                return
+            at, searched = 0, len(waiting)
+            waiting += room[:count]
+            while (end := waiting.find(b"\n", searched)) >= 0:
+                yield bytes(waiting[at : end + 1])
+                at = searched = end + 1
+            del waiting[:at]
+            if len(waiting) > _LONGEST_LINE:
+                raise SidecarError(f"a line of more than {_LONGEST_LINE} bytes")
+
+
+def _json(data: bytes, what: str) -> Value:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise SidecarError(f"{what} is not JSON") from None
+
+
+def _head(says: dict[str, Any]) -> Head:
+    captures = says.get("captures")
+    if not isinstance(captures, list) or not captures:
+        raise SidecarError("it does not say what it belongs to")
+    kept, missing = (
+        {str(kind): number(count, f"{name}: {kind}") for kind, count in member(says, name, "it").items()}
+        if isinstance(says.get(name), dict)
+        else {}
+        for name in ("kept", "missing")
+    )
+    return Head([_belongs(each) for each in captures], kept, missing, says.get("fingerprints") is True)
+
+
+def _belongs(value: Value) -> Belongs:
+    what = "a capture"
+    name, digest = member(value, "name", what), member(value, "sha256", what)
+    if not isinstance(name, str) or not isinstance(digest, str):
+        raise SidecarError("a capture's name and SHA-256 are not text")
+    return Belongs(
+        name,
+        number(member(value, "bytes", what), "a capture's size"),
+        digest,
+        number(member(value, "packets", what), "a capture's packets"),
+        number(member(value, "link_type", what), "a capture's link type", 0xFFFF),
+    )

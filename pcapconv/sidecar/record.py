@@ -1,0 +1,196 @@
+"""The step that notes, for the way back, all that a pcap file does not hold.
+
+Strategy: packets that a pcap record says in full, but for their interface, are only counted. A kernel finds the others.
+Times that come back from the pcap file's exactly are not noted.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from pcapconv.formats import pcapng_layout as layout
+from pcapconv.formats.pcapng_writer import interface_body, section_body
+from pcapconv.kernels import FINGERPRINT, MORE, choose
+from pcapconv.model import SIMPLE_PACKET, Block, Interface, Item, PacketBatch, Section
+from pcapconv.normalizing.times import Units
+from pcapconv.sidecar import values
+from pcapconv.sidecar.document import Draft
+from pcapconv.steps.rows import options_of
+from pcapconv.timestamps import NANOSECONDS
+
+_LATEST = (NANOSECONDS << 32) - 1  # that pcap can hold
+
+
+class Record:
+    """The step. Used for one run, before a pcap writer. Secrets are only counted, unless they are `secrets` to keep;
+    packets get `fingerprints`. With `clamp`, times that pcap cannot hold become the nearest that it can.
+
+    `missing` counts by kind what is not kept.
+    """
+
+    def __init__(self, draft: Draft, *, secrets: bool, fingerprints: bool, clamp: bool) -> None:
+        self._draft = draft
+        self._secrets = secrets
+        self._fingerprints = fingerprints
+        self._clamp = clamp
+        self._kernels = choose()
+        self._units = Units()
+        self._interfaces: list[Interface] = []
+        self._mask = bytearray()
+        self._plain = 0  # packets that are counted only, of one interface
+        self._interface = 0
+        self._packets = 0
+        self.missing: Counter[str] = Counter()
+
+    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items, with times that pcap holds."""
+        for item in items:
+            match item:
+                case PacketBatch():
+                    yield self._note(item)
+                    continue
+                case Section():
+                    self._interfaces = []
+                    self._units.begin()
+                    self._add("section", self._section(item))
+                case Interface():
+                    self._units.add(item, item.id)
+                    body = item.raw if item.raw is not None and item.layout == "pcapng" else interface_body(item)
+                    value = values.interface_value(item, body)
+                    self._add("interface", self._exact(value, values.interface_body(value, item.byte_order), body))
+                    item = self._in_range(item)
+                    self._interfaces.append(item)
+                case Block(type=layout.DECRYPTION_SECRETS) if not self._secrets:
+                    self.missing["secrets"] += 1
+                    self._add("secrets", values.secrets_said(item))
+                case Block():
+                    self._add(*values.block_value(item))
+                case _:
+                    pass
+            yield item
+        self._flush()
+
+    def _section(self, section: Section) -> Any:
+        body = section.raw if section.raw is not None and section.layout == "pcapng" else section_body(section)
+        if section.changed:  # its length may not hold
+            body = body[:8] + layout.UNKNOWN_LENGTH + body[layout.SECTION_OPTIONS_AT :]
+        value = values.section_value(section, body)
+        return self._exact(value, values.section_body(value)[1], body)
+
+    def _exact(self, value: Any, gives: bytes, body: bytes) -> Any:
+        return value if gives == body else {**value, "raw": values.encoded(body)}
+
+    def _add(self, kind: str, value: Any) -> None:
+        self._flush()
+        self._draft.add({kind: value})
+
+    def _flush(self) -> None:
+        if self._plain:
+            self._draft.add({"packets": {"count": self._plain, "interface": self._interface}})
+            self._plain = 0
+
+    def _in_range(self, interface: Interface) -> Interface:
+        if not self._clamp:
+            return interface
+        return interface._replace(ticks_per_second=NANOSECONDS, time_offset=0, time_error="")
+
+    def _note(self, batch: PacketBatch) -> PacketBatch:
+        columns, rows = batch.columns, batch.rows
+        if len(self._mask) < rows:
+            self._mask = bytearray(2 * rows)
+        odd = self._kernels.odd_rows(batch.buffer, columns, rows, self._mask)
+        numbers = columns.interface[:rows]
+        alone = numbers.tobytes() == numbers[:1].tobytes() * rows
+        used = numbers[:1] if alone else set(numbers)
+        comes_back = not self._clamp and all(_comes_back(batch.interfaces[number]) for number in used)
+        if not odd and alone and comes_back and not self._fingerprints:
+            if self._plain and self._interface != numbers[0]:
+                self._flush()
+            self._interface = numbers[0]
+            self._plain += rows
+        else:
+            entry: dict[str, Any] = {"count": rows, "interface": numbers[0] if alone else values.packed(numbers)}
+            if not comes_back:
+                entry["ticks"] = values.packed(columns.ticks[:rows])
+            if odd:
+                entry |= self._odd(batch)
+            if self._fingerprints:
+                entry["fingerprints"] = self._fingerprint(batch)
+            self._add("packets", entry)
+        self._packets += rows
+        return self._with_times(batch) if self._clamp else batch
+
+    def _odd(self, batch: PacketBatch) -> dict[str, Any]:
+        """What packets say beyond a pcap record, by their numbers in the pcap file."""
+        options, blocks = dict[str, Any](), dict[str, Any]()
+        order, row = batch.section.byte_order, -1
+        while (row := self._mask.find(1, row + 1, batch.rows)) >= 0:
+            number = str(self._packets + row + 1)
+            raw = options_of(batch, row)
+            if raw:
+                options[number] = values.options_value(raw, order, layout.ENHANCED_PACKET)
+            block = _block_value(batch, row)
+            if block:
+                blocks[number] = block
+        return {name: found for name, found in (("options", options), ("blocks", blocks)) if found}
+
+    def _fingerprint(self, batch: PacketBatch) -> str:
+        columns = self._in_nanoseconds(batch)
+        out = bytearray(FINGERPRINT * batch.rows)
+        self._kernels.fingerprints(batch.buffer, columns, 0, batch.rows, out, 0)
+        return values.encoded(bytes(out))
+
+    def _in_nanoseconds(self, batch: PacketBatch) -> Any:
+        """Columns whose ticks are those of the pcap file, in nanoseconds."""
+        columns, row = batch.columns.twin(batch.rows, "ticks", "interface"), 0
+        while True:
+            row, _, status = self._units.unify(columns, row, batch.rows, cut=True)
+            if status == MORE:
+                break
+            interface = batch.interfaces[columns.interface[row]]
+            time = 0 if interface.time_error else int(self._units.time(batch, row) // 1)
+            columns.ticks[row] = max(0, min(time, _LATEST))
+            row += 1
+        if self._clamp:
+            columns.ticks = array("Q", [min(tick, _LATEST) for tick in columns.ticks])
+        return columns
+
+    def _with_times(self, batch: PacketBatch) -> PacketBatch:
+        """The batch with times that pcap can hold."""
+        twin = batch.part(0, batch.rows)
+        twin.columns.ticks = self._in_nanoseconds(batch).ticks
+        twin.columns.record_length = array("I", bytes(4 * batch.rows))
+        twin.interfaces = self._interfaces
+        twin.contiguous = False
+        return twin
+
+
+def _comes_back(interface: Interface) -> bool:
+    """Whether the ticks can be made again from the times in a pcap file."""
+    return not interface.time_error and NANOSECONDS % interface.ticks_per_second == 0
+
+
+def _block_value(batch: PacketBatch, row: int) -> dict[str, Any]:
+    """In what a packet's block is another than an Enhanced Packet Block with padding of zeros."""
+    columns, order = batch.columns, batch.section.byte_order
+    kind, length = columns.record_type[row], columns.record_length[row]
+    if not length or not kind:  # as it is written, or a pcap record
+        return {"type": "simple"} if kind == SIMPLE_PACKET else {}
+    begin, captured = columns.record_at[row], columns.captured_length[row]
+    at = columns.data_at[row] + captured
+    value: dict[str, Any] = {}
+    if kind == SIMPLE_PACKET:
+        value["type"] = "simple"
+        end = begin + length - 4
+    else:
+        end = at + (-captured & 3)
+    if kind == layout.OBSOLETE_PACKET:
+        value["type"] = "obsolete"
+        value["drops"] = int.from_bytes(batch.buffer[begin + layout.DROPS_AT : begin + layout.DROPS_AT + 2], order)
+    padding = bytes(batch.buffer[at:end])
+    if padding != bytes(-captured & 3):
+        value["padding"] = padding.hex()
+    return value

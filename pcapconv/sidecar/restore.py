@@ -1,0 +1,276 @@
+"""The step that gives the packets of a pcap file back all that its sidecar keeps.
+
+Strategy: the sidecar's entries are followed in order; packets are taken from the pcap file by count, so that this is
+only for the very file that the sidecar belongs to. The other way, for files that were edited since, is `match`.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from pcapconv.errors import SidecarError
+from pcapconv.formats import pcapng_layout as layout
+from pcapconv.formats.pcapng_items import interface_of, section_of
+from pcapconv.kernels import MORE, UNIT, choose
+from pcapconv.model import SIMPLE_PACKET, Block, Columns, Damage, Interface, Item, PacketBatch, Section
+from pcapconv.sidecar import values
+from pcapconv.sidecar.document import Document
+from pcapconv.steps.rows import with_options
+from pcapconv.timestamps import ratio
+
+_MOST_IN_ENTRY = 2**24  # packets of an entry that says something of each
+
+
+class Restore:
+    """The step, for packets of pcap files. Used for one run. `missing` counts by kind what the sidecar lacks."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._sections = 0
+        self._packets = 0
+        self._section: Section | None = None
+        self._interfaces: list[Interface] = []
+        self._table = array("Q")
+        self.missing: Counter[str] = Counter()
+
+    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items that there were. Raises SidecarError where the sidecar does not fit."""
+        packets = _Packets(items)
+        try:
+            for kind, value in self._document.entries():
+                yield from self._restored(kind, value, packets)
+            if packets.more():
+                raise SidecarError(f"it has {self._packets} packets, the capture has more")
+        except SidecarError as error:
+            if str(error).startswith(f"{self._document.name}: "):
+                raise
+            raise SidecarError(f"{self._document.name}: {error}") from None
+
+    def _restored(self, kind: str, value: Any, packets: _Packets) -> Iterator[Item]:
+        if kind == "section":
+            order, body = values.section_body(value)
+            body = values.decoded(value["raw"], "a section") if "raw" in value else body
+            if len(body) < layout.SECTION_OPTIONS_AT or len(body) % 4 or layout.BYTE_ORDERS.get(body[:4]) != order:
+                raise SidecarError("a section's raw bytes are none of a section")
+            self._section = section_of(body, order, self._sections)
+            self._sections += 1
+            self._interfaces, self._table = [], array("Q", [0, 1, 0, 0, 0, 0])
+            yield self._section
+        elif self._section is None:
+            raise SidecarError("an entry stands before the first section")
+        elif kind == "packets":
+            yield from self._with_packets(value, packets)
+        elif kind == "interface":
+            order = self._section.byte_order
+            body = (
+                values.decoded(value["raw"], "an interface") if "raw" in value else values.interface_body(value, order)
+            )
+            if len(body) < layout.INTERFACE_OPTIONS_AT or len(body) % 4:
+                raise SidecarError("an interface's raw bytes are none of an interface")
+            interface = interface_of(body, order, self._section.number, len(self._interfaces))
+            self._interfaces.append(interface)
+            yield interface
+        elif kind == "secrets" and "raw" not in value:
+            self.missing["secrets"] += 1
+        elif kind in values.BLOCKS:
+            block_type, body = values.block_of(kind, value, self._section.byte_order)
+            yield Block(block_type, body, self._section.byte_order, self._section.number, 0)
+        else:
+            raise SidecarError(f"an entry of a kind that is not known: {kind:.40}")
+
+    def _with_packets(self, value: Any, packets: _Packets) -> Iterator[Item]:
+        """The packets of an entry, in as many batches as the pcap file's reader has."""
+        assert self._section is not None
+        entry = _Entry(value, self._packets, len(self._interfaces))
+        done = 0
+        while done < entry.count:
+            if not packets.more():
+                raise SidecarError(f"it has more packets than the capture, which has {self._packets}")
+            batch = packets.take(entry.count - done)
+            yield self._batch(batch, entry, done, packets.units)
+            done += batch.rows
+            self._packets += batch.rows
+
+    def _batch(self, batch: PacketBatch, entry: _Entry, done: int, units: int) -> PacketBatch:
+        assert self._section is not None
+        rows, columns = batch.rows, batch.columns
+        columns.record_type = array("B", bytes([layout.ENHANCED_PACKET]) * rows)
+        columns.record_length, columns.options_length = array("I", bytes(4 * rows)), array("I", bytes(4 * rows))
+        columns.interface = entry.interfaces(done, rows)
+        normal = PacketBatch(
+            batch.buffer,
+            columns,
+            rows,
+            first_number=self._packets + 1,
+            section=self._section,
+            interfaces=self._interfaces,
+        )
+        normal.contiguous = False
+        here = range(self._packets + 1, self._packets + rows + 1)
+        blocks = {number - here.start: block for number, block in entry.blocks.items() if number in here}
+        for row, block in blocks.items():
+            if _type_of(block) == SIMPLE_PACKET:
+                columns.record_type[row] = SIMPLE_PACKET
+        self._set_times(normal, entry.ticks(done, rows), units)
+        order = self._section.byte_order
+        with_options(
+            normal,
+            {
+                number - here.start: values.options_raw(said, order, layout.ENHANCED_PACKET, f"packet {number}")
+                for number, said in entry.options.items()
+                if number in here
+            },
+        )
+        _with_records(normal, {row: raw for row, block in blocks.items() if (raw := _record(normal, row, block))})
+        return normal
+
+    def _set_times(self, batch: PacketBatch, ticks: array[int] | None, units: int) -> None:
+        """Ticks from the pcap file's `units` per second, unless the sidecar has them."""
+        if ticks is not None:
+            batch.columns.ticks = ticks
+            return
+        for interface in self._interfaces[len(self._table) // UNIT - 1 :]:
+            multiply, divide = ratio(units, interface.ticks_per_second)
+            add = -interface.time_offset * interface.ticks_per_second % 2**128
+            fits = multiply < 2**63 and abs(interface.time_offset * interface.ticks_per_second) < 2**126
+            row = [multiply, divide, 0, add % 2**64, add >> 64, interface.id] if fits else [0] * UNIT
+            self._table[-UNIT:-UNIT] = array("Q", row)
+        row, cut, status = choose().unify(batch.columns, 0, batch.rows, self._table, False)
+        if status != MORE or cut:
+            raise SidecarError(f"packet {batch.number(row)}: its interface cannot count its time")
+
+
+class _Packets:
+    """The packets of a pcap file, any number at a time."""
+
+    def __init__(self, items: Iterator[Item]) -> None:
+        self._items = items
+        self._batch: PacketBatch | None = None
+        self._row = 0
+        self.units = 0
+
+    def more(self) -> bool:
+        """Whether there is another packet."""
+        while self._batch is None or self._row == self._batch.rows:
+            item = next(self._items, None)
+            if item is None:
+                return False
+            if isinstance(item, Interface):
+                self.units = item.ticks_per_second
+            elif isinstance(item, Damage):
+                raise SidecarError(f"the capture is damaged at offset {item.offset}, and is not what it was")
+            elif isinstance(item, PacketBatch):
+                self._batch, self._row = item, 0
+        return True
+
+    def take(self, most: int) -> PacketBatch:
+        """The next packets, `most` at most, with columns of their own; only when there is one."""
+        assert self._batch is not None
+        stop = min(self._batch.rows, self._row + most)
+        part = self._batch.part(self._row, stop)
+        self._row = stop
+        return part
+
+
+class _Entry:
+    """What the sidecar says of some packets, of which `before` come before these. Raises SidecarError."""
+
+    def __init__(self, value: Any, before: int, interfaces: int) -> None:
+        what = "packets"
+        self.count = values.number(values.member(value, "count", what), "packets: count", 2**63 - 1, 1)
+        interface, ticks = values.member(value, "interface", what), value.get("ticks")
+        if self.count > _MOST_IN_ENTRY and set(value) != {"count", "interface"}:
+            raise SidecarError(f"an entry about more than {_MOST_IN_ENTRY} packets")
+        self._ticks = None if ticks is None else values.unpacked(ticks, "Q", self.count, "packets: ticks")
+        self._interfaces: array[int] | None = None
+        if isinstance(interface, int):
+            self._interface = values.number(interface, "packets: interface", interfaces - 1)
+        elif self.count > _MOST_IN_ENTRY:
+            raise SidecarError(f"an entry about more than {_MOST_IN_ENTRY} packets")
+        else:
+            self._interfaces = values.unpacked(interface, "I", self.count, "packets: interface")
+            if max(self._interfaces) >= interfaces:
+                raise SidecarError(f"packets of interface {max(self._interfaces)}, but {interfaces} are there")
+        self.options = self._by_number(value.get("options", {}), before)
+        self.blocks = self._by_number(value.get("blocks", {}), before)
+
+    def _by_number(self, value: Any, before: int) -> dict[int, Any]:
+        if not isinstance(value, dict):
+            raise SidecarError("packets: something of a packet is not under its number")
+        found = {}
+        for name, said in value.items():
+            digits = name.isascii() and name.isdecimal() and len(name) < 20
+            if not digits or not before < int(name) <= before + self.count:
+                raise SidecarError(f"packets {before + 1} to {before + self.count}: {name:.40} is none of them")
+            found[int(name)] = said
+        return found
+
+    def interfaces(self, done: int, rows: int) -> array[int]:
+        """The interface ids of some packets."""
+        if self._interfaces is None:
+            return array("I", [self._interface]) * rows
+        return self._interfaces[done : done + rows]
+
+    def ticks(self, done: int, rows: int) -> array[int] | None:
+        """Their ticks, None where the pcap file has them."""
+        return None if self._ticks is None else self._ticks[done : done + rows]
+
+
+def _type_of(block: Any) -> int:
+    kind = block.get("type", "enhanced") if isinstance(block, dict) else None
+    types = {"enhanced": layout.ENHANCED_PACKET, "simple": SIMPLE_PACKET, "obsolete": layout.OBSOLETE_PACKET}
+    if kind not in types:
+        raise SidecarError("a packet's block is neither simple nor obsolete")
+    return types[kind]
+
+
+def _record(batch: PacketBatch, row: int, block: Any) -> bytes:
+    """The bytes of a packet's block; none where the writer makes the same."""
+    columns, order = batch.columns, batch.section.byte_order
+    kind = _type_of(block)
+    what = f"packet {batch.number(row)}"
+    captured = columns.captured_length[row]
+    try:
+        padding = bytes.fromhex(block["padding"]) if "padding" in block else bytes(-captured & 3)
+    except (TypeError, ValueError):
+        raise SidecarError(f"{what}: its padding is not in hex") from None
+    if kind != layout.OBSOLETE_PACKET and "padding" not in block:
+        return b""
+    if (captured + len(padding)) % 4 or (kind != SIMPLE_PACKET and len(padding) > 3):
+        raise SidecarError(f"{what}: padding of {len(padding)} bytes behind {captured}")
+    at, options_at = columns.data_at[row], columns.options_at[row]
+    data = bytes(batch.buffer[at : at + captured])
+    stated = bytes(batch.buffer[options_at : options_at + columns.options_length[row]])
+    original = columns.original_length[row].to_bytes(4, order)
+    if kind == SIMPLE_PACKET:
+        body = original + data + padding
+    else:
+        ticks = columns.ticks[row]
+        halves = (ticks >> 32).to_bytes(4, order) + (ticks & 0xFFFFFFFF).to_bytes(4, order)
+        interface = columns.interface[row]
+        if kind == layout.OBSOLETE_PACKET:
+            drops = values.number(values.member(block, "drops", what), f"{what}: drops", 0xFFFF)
+            if interface > 0xFFFF:
+                raise SidecarError(f"{what}: an obsolete block of interface {interface}")
+            head = interface.to_bytes(2, order) + drops.to_bytes(2, order)
+        else:
+            head = interface.to_bytes(4, order)
+        body = head + halves + captured.to_bytes(4, order) + original + data + padding + stated
+    length = (layout.BLOCK_OVERHEAD + len(body)).to_bytes(4, order)
+    return kind.to_bytes(4, order) + length + body + length
+
+
+def _with_records(batch: PacketBatch, records: dict[int, bytes]) -> None:
+    """Give rows blocks that are written as they are."""
+    if not records:
+        return
+    columns: Columns = batch.columns
+    at = len(batch.buffer)
+    batch.buffer = b"".join([batch.buffer, *records.values()])
+    for row, raw in records.items():
+        columns.record_at[row], columns.record_length[row] = at, len(raw)
+        columns.record_type[row] = int.from_bytes(raw[:4], batch.section.byte_order)
+        at += len(raw)

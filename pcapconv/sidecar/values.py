@@ -1,0 +1,374 @@
+"""Blocks and options as JSON values that people can read, and from which their bytes can be made again.
+
+Strategy: each kind of block says its fields by name, its options as a list. Where the bytes that this gives are not
+those that were there (other padding, no end mark, an odd order), they stand beside it as `raw`, and only they count.
+`SIDECAR.md` describes the same for other programs.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+import zlib
+from array import array
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from pcapconv import options
+from pcapconv.errors import SidecarError
+from pcapconv.formats import pcapng_layout as layout
+from pcapconv.formats.interpret import SECRETS, is_text, option_names
+from pcapconv.model import Block, ByteOrder, Interface, Section
+
+_LONGEST = 64 * 1024  # bytes of options that are shown, not only kept
+_LONGEST_KNOWN = 256
+_ADDRESSES = {1: 4, 2: 16, 3: 6, 4: 8}  # type of a name record → bytes of its address
+
+Value = Any  # what json gives
+
+
+def encoded(data: bytes) -> str:
+    """Bytes as text."""
+    return b64encode(data).decode()
+
+
+def decoded(value: Value, what: str) -> bytes:
+    """The bytes. Raises SidecarError."""
+    if not isinstance(value, str):
+        raise SidecarError(f"{what} is not text in base64")
+    try:
+        return b64decode(value, validate=True)
+    except ValueError:
+        raise SidecarError(f"{what} is not base64") from None
+
+
+def number(value: Value, what: str, most: int = 2**64 - 1, least: int = 0) -> int:
+    """A whole number in that range. Raises SidecarError."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise SidecarError(f"{what} is not a whole number from {least} to {most}")
+    return value
+
+
+def member(value: Value, name: str, what: str) -> Value:
+    """What an object has under a name. Raises SidecarError."""
+    if not isinstance(value, dict) or name not in value:
+        raise SidecarError(f"{what} has no {name}")
+    return value[name]
+
+
+def packed(column: array[int]) -> str:
+    """A column of numbers as text: little-endian, compressed."""
+    if sys.byteorder == "big":
+        column = column[:]
+        column.byteswap()
+    return encoded(zlib.compress(column.tobytes(), 1))
+
+
+def unpacked(value: Value, typecode: str, count: int, what: str) -> array[int]:
+    """The column of so many numbers. Raises SidecarError."""
+    column = array(typecode)
+    size = count * column.itemsize
+    inflate = zlib.decompressobj()
+    try:
+        data = inflate.decompress(decoded(value, what), size + 1)
+    except zlib.error:
+        raise SidecarError(f"{what} is not compressed as it should be") from None
+    if len(data) != size or not inflate.eof:
+        raise SidecarError(f"{what} is not {count} numbers")
+    column.frombytes(data)
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column
+
+
+# ---------------------------------------------------------------- options
+
+
+def options_value(raw: bytes, order: ByteOrder, block_type: int) -> Value:
+    """An option list: a list of `{name: text}` and `{name: {"hex": …}}`, or an object with `said` and `raw`."""
+    return (_known_options if len(raw) <= _LONGEST_KNOWN else _options)(raw, order, block_type)
+
+
+def _options(raw: bytes, order: ByteOrder, block_type: int) -> Value:
+    if len(raw) > _LONGEST:
+        return {"raw": encoded(raw)}
+    names = option_names(block_type)
+    said: list[Value] = []
+    entries = list(options.Options(raw, order))
+    for code, value in entries:
+        name = names.get(code, "option")
+        name = name if _codes(block_type).get(name) == code else f"{name} {code}"
+        text = _text(value) if is_text(block_type, code) else None
+        said.append({name: {"hex": value.hex()} if text is None else text})
+    return said if options.pack(entries, order) == raw else {"said": said, "raw": encoded(raw)}
+
+
+_known_options = lru_cache(_options)  # most packets of a capture say one of a few things
+
+
+def options_raw(value: Value, order: ByteOrder, block_type: int, what: str) -> bytes:
+    """The option list that `options_value` made a value of. Raises SidecarError."""
+    if isinstance(value, dict):
+        raw = decoded(member(value, "raw", f"{what}: options"), f"{what}: raw options")
+        if len(raw) % 4:
+            raise SidecarError(f"{what}: options of {len(raw)} bytes, which is not a multiple of 4")
+        return raw
+    if not isinstance(value, list):
+        raise SidecarError(f"{what}: options are neither a list nor raw")
+    entries = []
+    for each in value:
+        if not isinstance(each, dict) or len(each) != 1:
+            raise SidecarError(f"{what}: an option is not an object with one name")
+        ((name, said),) = each.items()
+        entries.append((_code(name, block_type, what), _option_bytes(said, f"{what}: {name}")))
+    return options.pack(entries, order)
+
+
+def _option_bytes(said: Value, what: str) -> bytes:
+    if isinstance(said, str):
+        data = _utf8(said, what)
+    else:
+        try:
+            data = bytes.fromhex(member(said, "hex", what))
+        except (TypeError, ValueError):
+            raise SidecarError(f"{what} is not in hex") from None
+    if len(data) > 0xFFFF:
+        raise SidecarError(f"{what} has {len(data)} bytes, an option has at most 65535")
+    return data
+
+
+@lru_cache
+def _codes(block_type: int) -> dict[str, int]:
+    """Name → code, of names that are those of one option only."""
+    names = option_names(block_type)
+    several = {name for name in names.values() if sum(name == other for other in names.values()) > 1}
+    return {name: code for code, name in names.items() if name not in several}
+
+
+def _code(name: str, block_type: int, what: str) -> int:
+    if name in _codes(block_type):
+        return _codes(block_type)[name]
+    digits = name.rpartition(" ")[2]
+    if not (digits.isascii() and digits.isdecimal() and len(digits) < 6 and 0 < int(digits) <= 0xFFFF):
+        raise SidecarError(f"{what}: {name:.80} is no option of such a block")
+    return int(digits)
+
+
+def _text(value: bytes) -> str | None:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+# ---------------------------------------------------------------- blocks
+
+
+def section_value(section: Section, body: bytes) -> Value:
+    """A section, of whose block this is the body."""
+    order = section.byte_order
+    return {
+        "byte_order": order,
+        "version": f"{int.from_bytes(body[4:6], order)}.{int.from_bytes(body[6:8], order)}",
+        "length": int.from_bytes(body[8:16], order, signed=True),
+        "options": options_value(body[layout.SECTION_OPTIONS_AT :], order, layout.SECTION_HEADER),
+    }
+
+
+def section_body(value: Value) -> tuple[ByteOrder, bytes]:
+    """The byte order, and the body. Raises SidecarError."""
+    what = "a section"
+    order: ByteOrder = member(value, "byte_order", what)
+    if order not in ("little", "big"):
+        raise SidecarError("a section's byte order is neither little nor big")
+    if member(value, "version", what) not in ("1.0", "1.2"):
+        raise SidecarError("a section's version is not one that pcapconv reads")
+    major, minor = (int(part) for part in value["version"].split("."))
+    length = number(member(value, "length", what), "a section's length", 2**63 - 1, -(2**63))
+    return order, b"".join(
+        (
+            layout.BYTE_ORDER_MAGIC.to_bytes(4, order),
+            major.to_bytes(2, order),
+            minor.to_bytes(2, order),
+            length.to_bytes(8, order, signed=True),
+            options_raw(member(value, "options", what), order, layout.SECTION_HEADER, what),
+        )
+    )
+
+
+def interface_value(interface: Interface, body: bytes) -> Value:
+    """An interface, of whose block this is the body."""
+    order = interface.byte_order
+    value: dict[str, Value] = {"id": interface.id, "link_type": interface.link_type, "snaplen": interface.snaplen}
+    if interface.reserved != bytes(2):
+        value["reserved"] = interface.reserved.hex()
+    raw = body[layout.INTERFACE_OPTIONS_AT :]
+    value["options"] = options_value(raw, order, layout.INTERFACE_DESCRIPTION)
+    return value
+
+
+def interface_body(value: Value, order: ByteOrder) -> bytes:
+    """The body. Raises SidecarError."""
+    what = "an interface"
+    link_type = number(member(value, "link_type", what), "an interface's link type", 0xFFFF)
+    snaplen = number(member(value, "snaplen", what), "an interface's snaplen", 2**32 - 1)
+    reserved = _hex(value.get("reserved", "0000"), 2, "an interface's reserved bytes")
+    stated = options_raw(member(value, "options", what), order, layout.INTERFACE_DESCRIPTION, what)
+    return link_type.to_bytes(2, order) + reserved + snaplen.to_bytes(4, order) + stated
+
+
+def block_value(block: Block) -> tuple[str, Value]:
+    """Any other block: its kind, and what it says, readable where that is known."""
+    kinds: dict[int, tuple[str, Callable[[Block], Value], Callable[[Value, ByteOrder], bytes]]] = {
+        layout.NAME_RESOLUTION: ("names", _names_value, _names_body),
+        layout.INTERFACE_STATISTICS: ("statistics", _statistics_value, _statistics_body),
+        layout.CUSTOM: ("custom", _custom_value, _custom_body),
+        layout.CUSTOM_DO_NOT_COPY: ("custom", _custom_value, _custom_body),
+    }
+    if block.type == layout.DECRYPTION_SECRETS:
+        return "secrets", {**secrets_said(block), "raw": encoded(block.body)}
+    if block.type not in kinds or len(block.body) > _LONGEST:
+        return "block", {"type": f"0x{block.type:08x}", "raw": encoded(block.body)}
+    name, said, body = kinds[block.type]
+    value = said(block)
+    try:
+        exact = body(value, block.byte_order) == block.body
+    except SidecarError:
+        exact = False
+    return name, value if exact else {**value, "raw": encoded(block.body)}
+
+
+def secrets_said(block: Block) -> dict[str, Value]:
+    """What is said of secrets: their type and size."""
+    kind = int.from_bytes(block.body[:4], block.byte_order)
+    return {"type": SECRETS.get(kind, f"0x{kind:08x}"), "bytes": int.from_bytes(block.body[4:8], block.byte_order)}
+
+
+BLOCKS = ("names", "statistics", "custom", "secrets", "block")
+
+
+def block_of(name: str, value: Value, order: ByteOrder) -> tuple[int, bytes]:
+    """The block's type and body. Raises SidecarError."""
+    bodies: dict[str, tuple[int, Callable[[Value, ByteOrder], bytes]]] = {
+        "names": (layout.NAME_RESOLUTION, _names_body),
+        "statistics": (layout.INTERFACE_STATISTICS, _statistics_body),
+        "custom": (layout.CUSTOM, _custom_body),
+        "secrets": (layout.DECRYPTION_SECRETS, _no_body),
+        "block": (0, _no_body),
+    }
+    kind, body_of = bodies[name]
+    if name == "block":
+        kind = int.from_bytes(
+            _hex(str(member(value, "type", "a block")).removeprefix("0x"), 4, "a block's type"), "big"
+        )
+    if name == "custom" and member(value, "copy", "a custom block") is False:
+        kind = layout.CUSTOM_DO_NOT_COPY
+    body = (
+        decoded(value["raw"], f"{name}: raw") if isinstance(value, dict) and "raw" in value else body_of(value, order)
+    )
+    if len(body) % 4:
+        raise SidecarError(f"{name}: a block's body of {len(body)} bytes, which is not a multiple of 4")
+    return kind, body
+
+
+def _no_body(_: Value, __: ByteOrder) -> bytes:
+    raise SidecarError("a block without raw bytes")
+
+
+def _names_value(block: Block) -> dict[str, Value]:
+    records = []
+    for kind, value in layout.name_records(block):
+        size = _ADDRESSES.get(kind)
+        if size is None or len(value) < size:
+            records.append({f"type {kind}": [value.hex()]})
+            continue
+        address = str(ipaddress.ip_address(value[:size])) if kind < 3 else value[:size].hex(":")
+        names = [options.text(name) for name in value[size:].split(b"\0")[:-1]]
+        records.append({address: names})
+    at = layout.options_at(block)
+    return {"records": records, "options": options_value(block.body[at:], block.byte_order, block.type)}
+
+
+def _names_body(value: Value, order: ByteOrder) -> bytes:
+    what = "names"
+    records = bytearray()
+    for record in _listed(member(value, "records", what), "records"):
+        if not isinstance(record, dict) or len(record) != 1:
+            raise SidecarError("names: a record is not an object with one address")
+        ((address, names),) = record.items()
+        kind, data = _address(address)
+        for name in _listed(names, "names"):
+            data += _utf8(name, "names: a name") + b"\0"
+        if len(data) > 0xFFFF:
+            raise SidecarError("names: a record of more than 65535 bytes")
+        records += kind.to_bytes(2, order) + len(data).to_bytes(2, order) + data + bytes(-len(data) % 4)
+    stated = options_raw(member(value, "options", what), order, layout.NAME_RESOLUTION, what)
+    return bytes(records) + bytes(4) + stated
+
+
+def _address(text: str) -> tuple[int, bytes]:
+    """The type of a name record, and the address's bytes."""
+    try:
+        found = ipaddress.ip_address(text)
+        return (1 if found.version == 4 else 2), found.packed
+    except ValueError:
+        pass
+    data = _hex(text.replace(":", ""), None, "names: an address")
+    kind = next((kind for kind, size in _ADDRESSES.items() if kind > 2 and size == len(data)), None)
+    if kind is None:
+        raise SidecarError(f"names: {text:.80} is no address")
+    return kind, data
+
+
+def _statistics_value(block: Block) -> dict[str, Value]:
+    order, body = block.byte_order, block.body
+    ticks = int.from_bytes(body[4:8], order) << 32 | int.from_bytes(body[8:12], order)
+    stated = options_value(body[12:], order, block.type)
+    return {"interface": int.from_bytes(body[:4], order), "ticks": ticks, "options": stated}
+
+
+def _statistics_body(value: Value, order: ByteOrder) -> bytes:
+    what = "statistics"
+    interface = number(member(value, "interface", what), "statistics: an interface", 2**32 - 1)
+    ticks = number(member(value, "ticks", what), "statistics: ticks")
+    stated = options_raw(member(value, "options", what), order, layout.INTERFACE_STATISTICS, what)
+    halves = (ticks >> 32).to_bytes(4, order) + (ticks & 0xFFFFFFFF).to_bytes(4, order)
+    return interface.to_bytes(4, order) + halves + stated
+
+
+def _custom_value(block: Block) -> dict[str, Value]:
+    return {
+        "pen": int.from_bytes(block.body[:4], block.byte_order),
+        "copy": block.type == layout.CUSTOM,
+        "data": encoded(block.body[4:]),
+    }
+
+
+def _custom_body(value: Value, order: ByteOrder) -> bytes:
+    pen = number(member(value, "pen", "a custom block"), "a custom block's pen", 2**32 - 1)
+    return pen.to_bytes(4, order) + decoded(member(value, "data", "a custom block"), "a custom block's data")
+
+
+def _listed(value: Value, what: str) -> list[Value]:
+    if not isinstance(value, list):
+        raise SidecarError(f"{what} are not a list")
+    return value
+
+
+def _utf8(value: Value, what: str) -> bytes:
+    try:
+        return str.encode(value)
+    except (TypeError, UnicodeEncodeError):
+        raise SidecarError(f"{what} is not text") from None
+
+
+def _hex(value: Value, size: int | None, what: str) -> bytes:
+    try:
+        data = bytes.fromhex(value)
+    except (TypeError, ValueError):
+        raise SidecarError(f"{what} is not in hex") from None
+    if size is not None and len(data) != size:
+        raise SidecarError(f"{what} has {len(data)} bytes instead of {size}")
+    return data

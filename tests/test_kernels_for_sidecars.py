@@ -1,0 +1,107 @@
+"""The kernels that a sidecar needs: facts about each, and the compiled form against the interpreted one."""
+
+from types import ModuleType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kernel_rows import agree, packet_rows, with_rows
+
+from pcapconv.kernels import FINGERPRINT, HEAD
+from pcapconv.model import Columns
+
+MODULUS = 2**64 - 59
+
+# ---------------------------------------------------------------- odd_rows
+
+
+@pytest.mark.parametrize(
+    ("kind", "length", "captured", "options", "odd"),
+    [
+        (6, 36, 4, 0, False),
+        (6, 36, 4, 4, True),
+        (6, 36, 1, 0, False),
+        (6, 36, 2, 0, True),
+        (6, 36, 3, 0, True),
+        (6, 0, 3, 0, False),  # it is not as it was, and gets padding of zeros
+        (0, 19, 3, 0, False),
+        (0, 19, 3, 4, True),
+        (3, 20, 4, 0, True),
+        (2, 36, 4, 0, True),
+    ],
+)
+def test_odd_rows(kernels: ModuleType, kind: int, length: int, captured: int, options: int, odd: bool) -> None:
+    buffer = {1: b"a\0\0\0", 2: b"ab\0\1", 3: b"abc\1"}.get(captured, b"abcd")
+    rows = with_rows(
+        2,
+        record_type=[6, kind],
+        record_length=[0, length],
+        captured_length=[0, captured],
+        options_length=[0, options],
+    )
+    mask = bytearray(b"\7\7\7")
+    assert kernels.odd_rows(buffer, rows, 2, mask) == odd
+    assert mask == bytes([0, odd, 7])
+
+
+def test_odd_rows_refuse_padding_outside_the_buffer(kernels: ModuleType) -> None:
+    rows = with_rows(1, record_type=[6], record_length=[36], captured_length=[3])
+    with pytest.raises(ValueError, match="row 0 lies outside its buffer"):
+        kernels.odd_rows(b"abc", rows, 1, bytearray(1))
+    with pytest.raises(ValueError, match="a mask of fewer than 1 rows"):
+        kernels.odd_rows(b"abcd", rows, 1, bytearray(0))
+
+
+@given(data=st.data(), columns=packet_rows(8), buffer=st.binary(min_size=8, max_size=8))
+def test_parity_of_odd_rows(compiled: ModuleType, data: st.DataObject, columns: Columns, buffer: bytes) -> None:
+    rows = data.draw(st.integers(0, columns.capacity + 1))
+    agree(compiled, "odd_rows", buffer, columns, rows, bytearray(data.draw(st.integers(0, 5))))
+
+
+# ---------------------------------------------------------------- fingerprints
+
+
+def number(data: bytes) -> int:
+    return int.from_bytes(data, "big") % MODULUS
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 15, 16, 17, 24, 60, 1514])
+@pytest.mark.parametrize("byte", [0, 1, 255])
+def test_fingerprints(kernels: ModuleType, size: int, byte: int) -> None:
+    data = (bytes([byte]) + bytes(range(200)) * 8)[:size] if byte != 255 else b"\xff" * size
+    time, original = 1_714_564_800_123_456_789, 2**32 - 1
+    rows = with_rows(2, data_at=[0, 3], captured_length=[0, size], original_length=[0, original], ticks=[0, time])
+    out = bytearray(b"\xaa" * 22)
+    kernels.fingerprints(b"..." + data, rows, 1, 2, out, 2)
+    when = number((time // 1000).to_bytes(8, "big") + original.to_bytes(4, "big"))
+    assert out == (
+        b"\xaa" * 2
+        + (when & 0xFFFFFFFF).to_bytes(4, "big")
+        + (number(data) & 0xFFFFFFFF).to_bytes(4, "big")
+        + (number(data[:HEAD]) & 0xFFFF).to_bytes(2, "big")
+        + b"\xaa" * 10
+    )
+
+
+def test_numbers_at_the_modulus(kernels: ModuleType) -> None:
+    for value in (MODULUS - 1, MODULUS, MODULUS + 1, 2**64 - 1, 2**128 - 1, MODULUS * MODULUS, MODULUS << 64):
+        data = value.to_bytes(16, "big")
+        out = bytearray(FINGERPRINT)
+        kernels.fingerprints(data, with_rows(1, captured_length=[16]), 0, 1, out, 0)
+        assert int.from_bytes(out[4:8], "big") == value % MODULUS & 0xFFFFFFFF
+
+
+def test_fingerprints_refuse_what_is_outside(kernels: ModuleType) -> None:
+    rows = with_rows(1, captured_length=[4])
+    with pytest.raises(ValueError, match="row 0 lies outside its buffer"):
+        kernels.fingerprints(b"abc", rows, 0, 1, bytearray(10), 0)
+    for row, last, room, at in ((0, 1, 9, 0), (0, 1, 10, 1), (-1, 1, 99, 0), (1, 0, 99, 0), (0, 1, 99, -1)):
+        with pytest.raises(ValueError, match="no room for the fingerprints"):
+            kernels.fingerprints(b"abcd", rows, row, last, bytearray(room), at)
+
+
+@given(data=st.data(), columns=packet_rows(40), buffer=st.binary(min_size=40, max_size=40))
+def test_parity_of_fingerprints(compiled: ModuleType, data: st.DataObject, columns: Columns, buffer: bytes) -> None:
+    row, rows = data.draw(st.integers(-1, columns.capacity)), data.draw(st.integers(0, columns.capacity + 1))
+    out = bytearray(data.draw(st.sampled_from([60, 60, 60, 20, 9])))
+    agree(compiled, "fingerprints", buffer, columns, row, rows, out, data.draw(st.sampled_from([0, 0, 3, -1, 61])))
