@@ -22,12 +22,12 @@ def assert_same_capture(
     """Fail, with a text that shows what differs, unless both captures say the same.
 
     `ignore` and the other `options` are those of `pcapconv.diff`. With `PCAPCONV_UPDATE` set to anything but nothing or
-    0, `actual` is written to `expected` in its normal form instead. Raises AssertionError, and a `PcapconvError` for
-    what cannot be read.
+    0, `actual` is written to `expected` in its normal form instead, unless it is damaged. Raises AssertionError, and a
+    `PcapconvError` for what cannot be read.
     """
     __tracebackhide__ = True
     if os.environ.get("PCAPCONV_UPDATE", "0") not in ("", "0"):
-        normalize(actual, expected, force=True)
+        normalize(actual, expected, force=True, strict=True)
         return
     found = diff(actual, expected, ignore=ignore, **options)
     damage = [f"{name}: {place}" for name, places in zip(found.names, found.damage) for place in places]

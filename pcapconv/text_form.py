@@ -36,26 +36,30 @@ def write_text(source: Readable, write: Callable[[str], object]) -> bool:
             match item:
                 case PacketBatch():
                     for packet in item:
-                        write(f"packet {_head(packet)}:")
+                        write(f"packet {_head(packet)}")
+                        if packet.options:
+                            _write_packet_options(packet.options, packet.section.byte_order, write)
+                        write(":")
                         _write_data(packet.data, write)
                 case Section():
                     interfaces = []
-                    write(_lines(_section(item)))
+                    _write_lines(_section(item), write)
                 case Interface():
                     interfaces.append(item)
-                    write(_lines(_interface(item)))
+                    _write_lines(_interface(item), write)
                 case Block():
                     _write_block(item, interfaces, write)
                 case Damage():
                     damaged = True
-                    write(_lines([f"damage: {item}"]))
+                    _write_lines([f"damage: {item}"], write)
                 case Notice():
-                    write(_lines([f"warning: {item}"]))
+                    _write_lines([f"warning: {item}"], write)
         return damaged
 
 
-def _lines(lines: Iterable[str]) -> str:
-    return "".join(f"{shown(line)}\n" for line in lines)
+def _write_lines(lines: Iterable[str], write: Callable[[str], object]) -> None:
+    for line in lines:
+        write(f"{shown(line)}\n")
 
 
 def _section(section: Section) -> Iterator[str]:
@@ -94,18 +98,22 @@ def _head(packet: Packet) -> str:
     else:
         time = format_time(packet.ticks, interface.ticks_per_second, interface.time_offset)
     facts = [time, f"interface {interface.id}", f"{packet.captured_length} of {packet.original_length} bytes"]
-    if packet.options:
-        known = len(packet.options) <= _LONGEST_KNOWN
-        read = _known_options if known else _packet_options
-        facts.append(read(packet.options, packet.section.byte_order))
     return ", ".join(facts)
 
 
-def _packet_options(raw: bytes, order: ByteOrder) -> str:
-    return shown(", ".join(map(_option, interpret.each_option(raw, order, layout.ENHANCED_PACKET))))
+def _write_packet_options(raw: bytes, order: ByteOrder, write: Callable[[str], object]) -> None:
+    if len(raw) <= _LONGEST_KNOWN:
+        write(_known_options(raw, order))
+        return
+    for option in interpret.each_option(raw, order, layout.ENHANCED_PACKET):
+        write(shown(f", {_option(option)}"))
 
 
-_known_options = lru_cache(_packet_options)  # most packets of a capture say one of a few things
+@lru_cache  # most packets of a capture say one of a few things
+def _known_options(raw: bytes, order: ByteOrder) -> str:
+    return "".join(
+        shown(f", {_option(option)}") for option in interpret.each_option(raw, order, layout.ENHANCED_PACKET)
+    )
 
 
 def _write_data(data: bytes, write: Callable[[str], object]) -> None:
@@ -119,23 +127,23 @@ def _write_block(block: Block, interfaces: list[Interface], write: Callable[[str
     name = layout.BLOCK_NAMES.get(block.type, f"block 0x{block.type:08x}")
     order = block.byte_order
     if block.type == layout.NAME_RESOLUTION:
-        write(_lines([name, *_names(block)]))
+        _write_lines([name, *_names(block)], write)
     elif block.type == layout.DECRYPTION_SECRETS:
         secrets = interpret.read_secrets(block)
         digest = interpret.secrets_digest(block)
-        write(_lines([f"{name}: {secrets['type']}, {secrets['bytes']} bytes, SHA-256 {digest}"]))
+        _write_lines([f"{name}: {secrets['type']}, {secrets['bytes']} bytes, SHA-256 {digest}"], write)
     elif block.type == layout.INTERFACE_STATISTICS and len(block.body) >= layout.options_at(block):
         number = int.from_bytes(block.body[:4], order)
         interface = interfaces[number] if number < len(interfaces) else None
         read = interpret.each_option(block.body[layout.options_at(block) :], order, block.type, interface)
-        write(_lines([f"{name}: interface {number}", *_options(read)]))
+        _write_lines([f"{name}: interface {number}", *_options(read)], write)
     else:
         write(f"{name}:")
         _write_data(block.body, write)
         return
     if block.type != layout.INTERFACE_STATISTICS:
         read = interpret.each_option(block.body[layout.options_at(block) :], order, block.type)
-        write(_lines(_options(read)))
+        _write_lines(_options(read), write)
 
 
 def _names(block: Block) -> Iterator[str]:

@@ -103,7 +103,8 @@ def test_status_0_and_silence_when_nothing_is_lost(tmp_path: Path) -> None:
 
 def test_status_0_and_a_warning_when_something_is_lost(tmp_path: Path) -> None:
     out = tmp_path / "out.pcap"
-    sentence = f"{out}: pcap cannot hold {LOST_OF_WEB}; --report FILE has the counts, --on-loss fail refuses"
+    advice = "--report FILE has the counts, --on-loss fail refuses, --sidecar keeps them"
+    sentence = f"{out}: pcap cannot hold {LOST_OF_WEB}; {advice}"
     assert run("convert", WEB_PCAPNG, out) == Done(0, b"", said(f"warning: {sentence}"))
     assert out.exists()
 
@@ -377,6 +378,8 @@ def test_a_report_has_everything(tmp_path: Path, capfd: pytest.CaptureFixture[st
         "packets_written": packets,
         "losses": {"comments": 4, "names": 1, "interface-options": 4, "section-options": 3, "statistics": 1},
         "damage": [],
+        "kept_in_sidecar": {},
+        "missing_in_sidecar": {},
         "left_out": {},
         "secrets_extracted": None,
         "parts": None,

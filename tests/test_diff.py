@@ -254,7 +254,7 @@ def test_names_comments_and_secrets_are_compared() -> None:
     a = wire.section_header(options=wire.options((1, b"lab"))) + wire.interface() + more + packet(1)
     b = capture(packet(1))
     headers = compared(a, b).headers
-    assert headers[:2] == ["only in A: comment lab", "only in A: name 10.0.0.1 gate"]
+    assert headers[:2] == ["only in A: name 10.0.0.1 gate", "only in A: comment lab"]
     assert headers[2].startswith("only in A: TLS key log of 18 bytes, SHA-256 ")
     assert "CLIENT_RANDOM" not in "".join(headers)
     assert [line[:9] for line in compared(b, a).headers] == ["only in B"] * 3
@@ -270,10 +270,104 @@ def test_hosts_and_statistics_are_compared_only_with_everything() -> None:
     assert compared(a, b).same
     assert compared(a, b, everything=True).headers == [
         "only in A: shb_os Linux",
-        "only in A: statistics of interface 0: isb_ifrecv 1",
+        "only in A: statistics of interface 0 at 1970-01-01T00:00:00.00001Z: isb_ifrecv 1",
         "only in B: shb_os BSD",
-        "only in B: statistics of interface 0: isb_ifrecv 2",
+        "only in B: statistics of interface 0 at 1970-01-01T00:00:00.00001Z: isb_ifrecv 2",
     ]
+
+
+def comments(*texts: bytes) -> bytes:
+    return wire.options(*((1, text) for text in texts))
+
+
+NAME = wire.ipv4_name("10.0.0.1", "gate")
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "headers"),
+    [
+        (
+            capture(wire.names(NAME, options=comments(b"one")), packet(1)),
+            capture(wire.names(NAME, options=comments(b"two")), packet(1)),
+            ["only in A: names: comment one", "only in B: names: comment two"],
+        ),
+        (
+            capture(wire.names((5, b"1234")), packet(1)),
+            capture(wire.names((6, b"1234")), packet(1)),
+            ["only in A: name record 5 31:32:33:34", "only in B: name record 6 31:32:33:34"],
+        ),
+        (
+            capture(wire.names((1, b"123")), packet(1)),
+            capture(wire.names((2, b"123")), packet(1)),
+            ["only in A: name record 1 31:32:33", "only in B: name record 2 31:32:33"],
+        ),
+        (
+            capture(packet(1), head=wire.interface(options=comments(b"a, b"))),
+            capture(packet(1), head=wire.interface(options=comments(b"a", b"b"))),
+            ['interface 0: opt_comment is a, b in A, "a", "b" in B'],
+        ),
+        (
+            wire.section_header(options=comments(b"x", b"y")) + wire.interface() + packet(1),
+            wire.section_header(options=comments(b"y", b"x")) + wire.interface() + packet(1),
+            ["comments and secrets are the same, but in another order"],
+        ),
+    ],
+)
+def test_what_a_normal_form_tells_apart_is_told_apart(a: bytes, b: bytes, headers: list[str]) -> None:
+    assert compared(a, b).headers == headers
+    assert compared(a, a).same
+
+
+def test_comments_of_secrets_are_compared() -> None:
+    a, b = (capture(wire.secrets(0x544C534B, b"xx", options=comments(text)), packet(1)) for text in (b"one", b"two"))
+    headers = compared(a, b).headers
+    assert [line[-15:] for line in headers] == ["opt_comment one", "opt_comment two"]
+    assert compared(a, b, ignore=["comments"]).same
+
+
+def stated(*blocks: bytes, resolution: int = 6, unused: bool = False) -> bytes:
+    interface = wire.interface(options=wire.options((wire.IF_TSRESOL, bytes([resolution]))))
+    tick = 1000 if resolution == 6 else 10**6
+    last = wire.enhanced_packet(int(unused), tick, b"one")
+    return wire.section_header() + (wire.interface(9) if unused else b"") + interface + b"".join(blocks) + last
+
+
+def test_statistics_are_compared_by_what_they_mean() -> None:
+    end = (wire.ISB_ENDTIME, wire.halves(7))
+    a = stated(wire.statistics(0, 5, options=wire.options(end)))
+    nano = wire.options((wire.ISB_ENDTIME, wire.halves(7000)))
+    assert compared(a, stated(wire.statistics(0, 5000, options=nano), resolution=9), everything=True).same
+    other = stated(wire.statistics(1, 5, options=wire.options(end)), wire.statistics(0, 9), unused=True)
+    assert compared(a, other, everything=True).same
+    assert not compared(a, stated(wire.statistics(0, 6, options=wire.options(end))), everything=True).same
+
+
+def test_all_flags_are_compared_with_everything() -> None:
+    a, b = (capture(packet(1, options=wire.options((2, wire.number(flags, 4))))) for flags in (1, 5))
+    assert compared(a, b).same
+    assert found(a, b, everything=True) == [(1, 1, ("options",))]
+    assert found(a, b, everything=True, ignore=["direction"]) == [(1, 1, ("options",))]
+
+
+def test_more_blocks_than_memory_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pcapconv.comparing.sides._MOST", 1000)
+    a = capture(*(wire.block(0x80000123, number.to_bytes(4, "big")) for number in range(10)), packet(1))
+    with pytest.raises(PcapconvError, match="leave out --all"):
+        compared(a, a, everything=True)
+    assert compared(a, a).same
+
+
+def test_damage_is_counted_and_the_first_places_are_listed(tmp_path: Path) -> None:
+    broken = wire.block(6, bytes(8))
+    a = tmp_path / "a.pcapng"
+    a.write_bytes(capture(packet(1), *[broken] * 1200, packet(2)))
+    result = diff(a, a)
+    assert [len(places) for places in result.damage] == [1000, 1000]
+    assert result.damage_total == (1200, 1200)
+    done = run(a, a)
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 12
+    assert b"and 1195 more like these" in done.stderr
 
 
 def test_more_names_than_are_shown_are_compared() -> None:
@@ -290,6 +384,7 @@ def test_more_names_than_are_shown_are_compared() -> None:
             {"ignore": ["times"]},
             "--ignore times: the kinds are time, lengths, interfaces, comments, direction",
         ),
+        ({"most": -1}, "--show -1: it is 0 or more"),
         ({"time_tolerance": "much"}, "--time-tolerance much"),
         ({"time_tolerance": "-1s"}, "--time-tolerance -1s"),
     ],
@@ -343,6 +438,7 @@ def test_json_says_the_same(pair: tuple[Path, Path]) -> None:
         "fields": {"bytes": 1},
         "differences": [{"a": 3, "b": None, "fields": []}, {"a": 8, "b": 7, "fields": ["bytes"]}],
         "damage": [[], []],
+        "damage_total": [0, 0],
     }
 
 
@@ -360,6 +456,38 @@ def test_exit_statuses(pair: tuple[Path, Path], tmp_path: Path) -> None:
     damaged = run(cut, cut)
     assert damaged.returncode == 2
     assert damaged.stderr.count(b"are left out") == 2
+
+
+def test_trouble_with_stdout_is_status_2(pair: tuple[Path, Path]) -> None:
+    for both in (pair, (pair[0], pair[0])):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run([COMMAND, "diff", *both, "--json"], stdout=full, stderr=subprocess.PIPE, timeout=60)
+        assert (done.returncode, done.stderr) == (2, b"pcapconv: stdout: cannot write: no space left on device\n")
+    closed = f'"{COMMAND}" diff "$1" "$2" >&-'
+    done = subprocess.run(["sh", "-c", closed, "sh", *pair], stderr=subprocess.PIPE, timeout=60)
+    assert (done.returncode, done.stderr) == (2, b"pcapconv: stdout: cannot write: it is closed\n")
+    done = run("-", "-", stdin=pair[0].read_bytes())
+    assert (done.returncode, done.stderr) == (
+        2,
+        b"pcapconv: both captures are - (stdin), which can be read only once\n",
+    )
+
+
+def test_a_repeated_option_is_shown(tmp_path: Path) -> None:
+    a, b = tmp_path / "a.pcapng", tmp_path / "b.pcapng"
+    a.write_bytes(capture(packet(1, options=comments(b"a"))))
+    b.write_bytes(capture(packet(1, options=comments(b"a", b"a"))))
+    assert run(a, b).stdout.decode().splitlines()[-2:] == ["packet 1: options", "  only in B: opt_comment a"]
+
+
+def test_a_damaged_capture_is_never_taken_as_expected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, golden = tmp_path / "a.pcapng", tmp_path / "golden.pcapng"
+    a.write_bytes(capture(packet(1)) + b"more")
+    golden.write_bytes(capture(packet(2)))
+    monkeypatch.setenv("PCAPCONV_UPDATE", "1")
+    with pytest.raises(PcapconvError, match="left over"):
+        assert_same_capture(a, golden)
+    assert golden.read_bytes() == capture(packet(2))
 
 
 def test_what_a_program_expects_of_a_capture(pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:

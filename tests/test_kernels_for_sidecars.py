@@ -76,9 +76,9 @@ def test_fingerprints(kernels: ModuleType, size: int, byte: int) -> None:
     when = number((time // 1000).to_bytes(8, "big") + original.to_bytes(4, "big"))
     assert out == (
         b"\xaa" * 2
-        + (when & 0xFFFFFFFF).to_bytes(4, "big")
+        + (when & 0xFFFFFFFFFF).to_bytes(5, "big")
         + (number(data) & 0xFFFFFFFF).to_bytes(4, "big")
-        + (number(data[:HEAD]) & 0xFFFF).to_bytes(2, "big")
+        + (number(data[:HEAD]) & 0xFF).to_bytes(1, "big")
         + b"\xaa" * 10
     )
 
@@ -88,7 +88,7 @@ def test_numbers_at_the_modulus(kernels: ModuleType) -> None:
         data = value.to_bytes(16, "big")
         out = bytearray(FINGERPRINT)
         kernels.fingerprints(data, with_rows(1, captured_length=[16]), 0, 1, out, 0)
-        assert int.from_bytes(out[4:8], "big") == value % MODULUS & 0xFFFFFFFF
+        assert int.from_bytes(out[5:9], "big") == value % MODULUS & 0xFFFFFFFF
 
 
 def test_fingerprints_refuse_what_is_outside(kernels: ModuleType) -> None:

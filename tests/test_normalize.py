@@ -849,6 +849,23 @@ def test_packets_of_the_same_time_stay_in_their_order(times: list[int], rows: in
     assert out == SHB + (IDB if times else b"") + b"".join(ordered)
 
 
+@pytest.mark.parametrize("count", [2, 3, 7, 40])
+def test_runs_of_long_packets_are_merged_a_few_at_a_time(
+    write: In, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has one packet in memory at least."""
+    monkeypatch.setattr("pcapconv.normalizing.sort._RUN", 1000)
+    monkeypatch.setattr("pcapconv.normalizing.sort._PIECES", 2500)
+    monkeypatch.setattr("pcapconv.normalizing.sort._SMALLEST", 100)
+    times = [number * 7 % 5 for number in range(count)]
+    data = [bytes([number]) * (900 + number) for number in range(count)]
+    capture = write.section_header() + write.interface(options=write.options(NANO))
+    capture += b"".join(write.enhanced_packet(0, time, each) for time, each in zip(times, data))
+    ordered = sorted(range(count), key=times.__getitem__)
+    packets = [wire.enhanced_packet(0, times[number], data[number]) for number in ordered]
+    assert normalized(capture, sort=True) == SHB + IDB + b"".join(packets)
+
+
 def test_a_sorted_capture_stays_sorted_with_large_packets(write: In, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pcapconv.normalizing.sort._RUN", 100_000)
     capture = write.section_header() + write.interface(options=write.options(NANO))
@@ -985,6 +1002,29 @@ def test_blocks_for_the_end_may_be_more_than_stay_in_memory(
     for block in set(blocks[-4:]):
         assert twice.count(block) == 2 * blocks.count(block)
     assert twice[-2:] == [blocks[-1]] * 2  # statistics
+
+
+def test_more_options_than_memory_should_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pcapconv.normalizing.form._MOST_OPTIONS", 3)
+    stated = wire.options(*[comment("c")] * 4)
+    head = wire.section_header() + wire.interface()
+    for capture in (
+        head + wire.enhanced_packet(0, 1, b"one", options=stated),
+        wire.section_header(options=stated) + wire.interface(),
+        head + wire.names(options=stated),
+    ):
+        assert "more than 3 options that are kept" in refused(capture, TargetError)
+        normalized(capture, strip=["comments"])
+
+
+def test_what_pcapconv_could_not_read_again_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Simple Packet's block grows when it becomes an Enhanced one."""
+    limit = 2**20
+    monkeypatch.setattr("pcapconv.formats.pcapng_writer.LARGEST_RECORD", limit)
+    head = wire.section_header() + wire.interface(snaplen=0)
+    normalized(head + wire.simple_packet(bytes(limit - 36)))
+    says = f"input: packet 2: its block would have {limit + 4} bytes or so, more than the {limit} that pcapconv reads"
+    assert says in refused(head + wire.simple_packet(b"q") + wire.simple_packet(bytes(limit - 32)), TargetError)
 
 
 def test_statistics_of_interfaces_without_packets_go(write: In) -> None:
@@ -1160,7 +1200,19 @@ def test_pcap_is_the_same_capture_converted(path: Path) -> None:
             with pytest.raises(type(error)):
                 normalized(capture, on_loss="ignore", to="pcap", **options)
             continue
+        # Whatever else a capture says: `convert` gives the one snaplen of a capture that loses nothing back as it was.
+        limits = [interface.snaplen for interface in wire.read_interfaces(whole)]
+        limit = 262144 if not all(limits) else max(limits, default=int.from_bytes(wanted[16:20], "little"))
+        snaplen = max(limit, *(len(packet.data) for packet in wire.read_pcapng(whole)), 0)
+        wanted = wanted[:16] + wire.number(snaplen, 4) + wanted[20:]
         assert normalized(capture, on_loss="ignore", to="pcap", **options) == wanted
+
+
+@pytest.mark.parametrize(("snaplen", "stated"), [(0, 262144), (3, 5), (5, 5), (70, 70)])
+@pytest.mark.parametrize("options", [b"", wire.options(comment("c"))])
+def test_the_snaplen_of_pcap_depends_on_nothing_that_it_cannot_hold(snaplen: int, stated: int, options: bytes) -> None:
+    capture = wire.section_header() + wire.interface(1, snaplen, options=options) + wire.enhanced_packet(0, 1, b"hello")
+    assert wire.read_pcap_header(normalized(capture, to="pcap", on_loss="ignore")).snaplen == stated
 
 
 @pytest.mark.parametrize(

@@ -445,6 +445,22 @@ def test_what_is_not_said_on_the_command_line_stays_as_configured(here: Here, mo
     assert here(*words).status == len(more)  # not in its normal form, but not refused
 
 
+def test_kinds_on_the_command_line_win(here: Here) -> None:
+    here.configured('[tool.pcapconv.normalize]\nstrip = ["secrets,comments"]\nkeep = ["host", "statistics"]\n')
+    source = here.file("in.pcapng", OTHER)
+    assert here(source, "out", "--keep", "secrets,comments") == Done(0, "", "")
+    assert Path("out").read_bytes() == NORMAL
+    assert here(source, "none", "--strip", "host") == Done(0, "", "")
+    assert here(source, "both", "--strip", "host", "--keep", "host").status == 2
+
+
+def test_a_pyproject_that_nobody_can_read(here: Here) -> None:
+    path = here.configured("x = " + "[" * 5000 + "]" * 5000)
+    done = here(here.file("in.pcapng", OTHER), "out")
+    assert done.status == 2
+    assert done.err.startswith(f"pcapconv: {path}: ")
+
+
 def test_switches_are_turned_off(here: Here) -> None:
     here.configured("[tool.pcapconv.normalize]\nsort = true\nmask-time = true\nstrict = true\n")
     source = here.file("in.pcapng", OTHER + b"cut")

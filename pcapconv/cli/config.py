@@ -28,7 +28,7 @@ def configured(command: str, options: Sequence[Option]) -> dict[str, Any]:
         table: Any = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FileError(f"{path}: cannot read: {reason_of(error)}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: {error}") from None
     for name in ("tool", "pcapconv", command):
         table = table.get(name, {})

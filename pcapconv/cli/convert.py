@@ -33,4 +33,5 @@ def convert(
         force=force,
         quiet=quiet,
         losses=on_loss == "warn",
+        sidecar=True,
     )

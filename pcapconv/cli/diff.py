@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from pcapconv.cli.messages import complain
+from pcapconv.cli.messages import MOST, complain
 from pcapconv.comparing import Comparison, Shown, diff
 from pcapconv.errors import PcapconvError
+from pcapconv.files import reason_of
 from pcapconv.model import Packet
 from pcapconv.text import shown
 from pcapconv.timestamps import format_time
@@ -29,17 +32,30 @@ def compare(a: str, b: str, *, as_json: bool = False, debug: bool = False, **opt
             raise
         complain(str(error))
         return TROUBLE
-    for name, places in zip((a, b), found.damage):
-        for place in places:
+    for name, places, total in zip((a, b), found.damage, found.damage_total):
+        for place in places[:MOST]:
             complain(f"warning: {name}: {place}")
-    if as_json:
-        print(json.dumps(found.as_dict(), indent=2))
-    else:
-        for line in page(found):
-            sys.stdout.write(shown(line).encode(errors="backslashreplace").decode() + "\n")
+        if total > MOST:
+            complain(f"warning: {name}: and {total - MOST} more like these")
+    try:
+        _write(found, as_json=as_json)
+    except OSError as error:
+        complain(f"stdout: cannot write: {reason_of(error)}")
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - else Python complains again when it ends
+        return TROUBLE
     if any(found.damage):
         return TROUBLE
     return SAME if found.same else DIFFERENT
+
+
+def _write(found: Comparison, *, as_json: bool) -> None:
+    """Raises OSError where nobody takes it."""
+    if sys.stdout is None:
+        raise OSError("it is closed")
+    lines = [json.dumps(found.as_dict(), indent=2)] if as_json else map(shown, page(found))
+    for line in lines:
+        sys.stdout.write(line.encode(errors="backslashreplace").decode() + "\n")
+    sys.stdout.flush()
 
 
 def page(found: Comparison) -> Iterator[str]:
@@ -87,7 +103,7 @@ def _fields(each: Shown, a: Packet, b: Packet) -> Iterator[str]:
         yield f"  B interface {b.interface.id} of section {b.interface.section}"
     if "options" in fields:
         for where, said, other in (("A", each.a_said, each.b_said), ("B", each.b_said, each.a_said)):
-            yield from (f"  only in {where}: {option}" for option in said if option not in other)
+            yield from (f"  only in {where}: {option}" for option in (Counter(said) - Counter(other)).elements())
     if "bytes" in fields:
         yield from _bytes(a.data, b.data)
 

@@ -23,8 +23,11 @@ def say(message: str) -> None:
         sys.stderr.write(f"{shown(message)}\n")
 
 
-def say_what_happened(report: Report, target: str, *, losses: bool, left_out: bool = True) -> None:
-    """Warnings of a finished conversion: damage, oddities, and in one line what was lost. `target` is for messages."""
+def say_what_happened(
+    report: Report, target: str, *, losses: bool, left_out: bool = True, sidecar: bool = False
+) -> None:
+    """Warnings of a finished conversion: damage, oddities, and in one line what was lost. `target` is for messages;
+    `sidecar` tells that the command can write one."""
     source = report.inputs[0]
     _list(f"warning: {source}", report.damage, report.damage_total)
     _list(f"warning: {source}", report.warnings, report.warnings_total)
@@ -39,9 +42,8 @@ def say_what_happened(report: Report, target: str, *, losses: bool, left_out: bo
     if report.missing_in_sidecar and losses:
         complain(f"warning: {target}: the sidecar was written without {describe(report.missing_in_sidecar)}")
     if report.losses and losses:
-        keep = ", --sidecar keeps them" if report.target_format == "pcap" else ""
-        if report.kept_in_sidecar:
-            keep = ", --sidecar-secrets keeps them"
+        option = "--sidecar-secrets" if report.kept_in_sidecar else "--sidecar"
+        keep = f", {option} keeps them" if sidecar and report.target_format == "pcap" else ""
         complain(
             f"warning: {target}: {report.target_format} cannot hold {describe(report.losses)}; "
             f"--report FILE has the counts, --on-loss fail refuses{keep}"

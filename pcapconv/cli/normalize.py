@@ -33,7 +33,7 @@ def normalize(
     **options: Any,
 ) -> int:
     """Do it, say what was not perfect, and return the exit status."""
-    options = configured("normalize", NORMALIZE_CONFIGURED) | options
+    options = _without_opposites(configured("normalize", NORMALIZE_CONFIGURED), options) | options
     if check or in_place:
         if check and in_place:
             raise UsageError("--check writes nothing, --in-place does; give one of them")
@@ -56,6 +56,16 @@ def normalize(
         losses=on_loss == "warn",
         left_out=False,
     )
+
+
+def _without_opposites(configured: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """What is configured, without kinds that are to be kept there and stripped here, or the other way round."""
+    kept = dict(configured)
+    for name, opposite in (("keep", "strip"), ("strip", "keep")):
+        kinds = {kind for text in given.get(opposite, ()) for kind in text.split(",")}
+        if name in kept:
+            kept[name] = [kind for text in kept[name] for kind in text.split(",") if kind not in kinds]
+    return kept
 
 
 def _expanded(paths: Sequence[str]) -> Iterator[Found]:

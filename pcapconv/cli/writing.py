@@ -27,10 +27,11 @@ def carry_out(
     quiet: bool,
     losses: bool,
     left_out: bool = True,
+    sidecar: bool = False,
 ) -> int:
     """Do the work, which is given the progress to tell; say on stderr what was not perfect, write the report, and
     return the exit status. `target` is for messages; `closing` is the last line on a terminal; `losses` and `left_out`
-    tell whether these are said."""
+    tell whether these are said, `sidecar` whether the command can write one."""
     watch = not quiet and sys.stderr is not None and sys.stderr.isatty()
     with _report_target(report, force=force) as place:
         try:
@@ -39,7 +40,8 @@ def carry_out(
         except LossError as error:
             _write_report(place, error.report)
             raise
-        say_what_happened(done, done.outputs[0] if done.parts is None else target, losses=losses, left_out=left_out)
+        name = done.outputs[0] if done.parts is None else target
+        say_what_happened(done, name, losses=losses, left_out=left_out, sidecar=sidecar)
         _write_report(place, done)
     if watch:
         say(closing(done))

@@ -18,7 +18,7 @@ from pcapconv.comparing.beginning import same_from_the_beginning
 from pcapconv.comparing.columns import Columns
 from pcapconv.comparing.sides import Side, interface_said
 from pcapconv.errors import UsageError
-from pcapconv.files import Readable, Source, open_source, spool
+from pcapconv.files import STDIO, Readable, Source, open_source, spool
 from pcapconv.model import Packet
 from pcapconv.normalizing.form import KEPT
 from pcapconv.steps.strip import KINDS
@@ -54,7 +54,8 @@ class Comparison:
 
     `headers` are sentences about interfaces, names, secrets and comments; `counts` are of packets: only in A
     (`removed`), only in B (`inserted`), in both but `changed`; `fields` says in what. `shown` are the first
-    differences, `packets` how many each has, `damage` what of each could not be read.
+    differences, `packets` how many each has, `damage` what of each could not be read: a thousand
+    places at most, `damage_total` in all.
     """
 
     def __init__(self, names: tuple[str, str]) -> None:
@@ -65,6 +66,7 @@ class Comparison:
         self.fields: Counter[str] = Counter()
         self.shown: list[Shown] = []
         self.damage: tuple[list[str], list[str]] = ([], [])
+        self.damage_total = (0, 0)
 
     @property
     def same(self) -> bool:
@@ -84,6 +86,7 @@ class Comparison:
                 {**each.difference._asdict(), "fields": list(each.difference.fields)} for each in self.shown
             ],
             "damage": [list(each) for each in self.damage],
+            "damage_total": list(self.damage_total),
         }
 
 
@@ -101,11 +104,15 @@ def diff(
     Packets are compared by number, bytes, lengths, time, interface, comments and direction; further the interfaces in
     use, names, secrets and comments; with `everything` also where a capture was made: hosts, applications, addresses,
     statistics, packet ids, custom and unknown blocks. `ignore` leaves out kinds of `IGNORABLE`; times may differ by
-    `time_tolerance`, such as 1ms. The first `most` differences are `shown`.
+    `time_tolerance`, such as 1ms. The first `most` differences are `shown`, a thousand at most.
 
     Raises a `PcapconvError` for what cannot be read or makes no sense.
     """
     ignored = _ignored(ignore)
+    if most < 0:
+        raise UsageError(f"--show {most}: it is 0 or more")
+    if a == STDIO and b == STDIO:
+        raise UsageError("both captures are - (stdin), which can be read only once")
     tolerance = None if time_tolerance is None else quantities.duration("--time-tolerance", time_tolerance)
     kinds = (frozenset((*KINDS, "details")) if everything else KEPT) - ignored
     with ExitStack() as stack:
@@ -134,6 +141,7 @@ def _compare(a: Side, b: Side, ignored: frozenset[str], tolerance: Any, most: in
     same = same_from_the_beginning(a, b, ignored)
     found.packets = a.header.packets, b.header.packets
     found.damage = [str(each) for each in a.damage], [str(each) for each in b.damage]
+    found.damage_total = a.damage_total, b.damage_total
     partner = _partners(a, b)
     found.headers = list(_headers(a, b, partner, ignored))
     if found.packets != (same, same):
@@ -256,6 +264,8 @@ def _same_time(one: Any, other: Any, tolerance: Any) -> bool:
 def _headers(a: Side, b: Side, partner: dict[int, int], ignored: frozenset[str]) -> Iterator[str]:
     if "interfaces" not in ignored:
         yield from _interfaces(a, b, partner)
+    if a.said_besides == b.said_besides and a.ordered != b.ordered:
+        yield "comments and secrets are the same, but in another order"
     for one, other, where in ((a, b, "A"), (b, a, "B")):
         yield from (f"only in {where}: {said:.{_LONGEST}}" for said in (one.said_besides - other.said_besides))
 

@@ -13,7 +13,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
-from pcapconv.kernels import MOST_TICKS, choose
+from pcapconv.kernels import MOST_TICKS
+from pcapconv.meeting import met
 
 _NEAR = 32  # rows that are looked ahead
 _SURE = 4  # rows that are the same before two sides are believed to go on together
@@ -137,28 +138,16 @@ def _anchors(gap: Gap, columns: list[Sides], alone: bool) -> Iterator[tuple[int,
     """Pairs of rows that are the same, in the same order on both sides, as many as there are: rows that stand there
     once, or, if not `alone`, the first with the first, the second with the second, and so on."""
     partner = array("i", [-1]) * (gap.b_end - gap.b_begin)
-    for a_rows, b_rows in _met(gap, columns):
+    ones = _keys([side[0] for side in columns], gap.a_begin, gap.a_end)
+    others = _keys([side[1] for side in columns], gap.b_begin, gap.b_end)
+    for a_rows, b_rows in met(ones, others):
         if not alone or len(a_rows) == len(b_rows) == 1:
             for a_row, b_row in zip(a_rows, b_rows):
                 partner[b_row] = a_row
+    del ones, others
     there = array("i", (row for row, a_row in enumerate(partner) if a_row >= 0))
     for place in longest_rise(array("i", (partner[row] for row in there))):
         yield partner[there[place]] + gap.a_begin, there[place] + gap.b_begin
-
-
-def _met(gap: Gap, columns: list[Sides]) -> Iterator[tuple[array[int], array[int]]]:
-    """The rows of both sides that are the same, counted from the gap's beginning."""
-    ones = _groups(_keys([side[0] for side in columns], gap.a_begin, gap.a_end))
-    others = _groups(_keys([side[1] for side in columns], gap.b_begin, gap.b_end))
-    one, other = next(ones, None), next(others, None)
-    while one is not None and other is not None:
-        if one[0] < other[0]:
-            one = next(ones, None)
-        elif one[0] > other[0]:
-            other = next(others, None)
-        else:
-            yield one[1], other[1]
-            one, other = next(ones, None), next(others, None)
 
 
 def _keys(columns: list[array[int]], begin: int, end: int) -> array[int]:
@@ -167,16 +156,6 @@ def _keys(columns: list[array[int]], begin: int, end: int) -> array[int]:
         return columns[0][begin:end]
     rows = zip(*(column[begin:end] for column in columns))
     return array("Q", (hash(row) & MOST_TICKS for row in rows))
-
-
-def _groups(keys: array[int]) -> Iterator[tuple[int, array[int]]]:
-    """The keys in their order, each with its rows."""
-    order: array[int] = choose().order(keys)
-    begin = 0
-    for at in range(1, len(order) + 1):
-        if at == len(order) or keys[order[at]] != keys[order[begin]]:
-            yield keys[order[begin]], order[begin:at]
-            begin = at
 
 
 def longest_rise(numbers: Sequence[int]) -> Iterable[int]:

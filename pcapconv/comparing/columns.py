@@ -91,7 +91,7 @@ class Columns:
                 case Section():
                     self._units.begin()
                 case Interface():
-                    self._units.add(item, side.header.places.get((item.section, item.id), 0))
+                    self._units.add(item, side.header.ids.get(side.form.interface(item), 0))
                 case _:
                     pass
 
@@ -120,7 +120,8 @@ class Columns:
             exact = exact and not cut
             if status != MORE:
                 columns.ticks[row] = max(0, min(int(self._units.time(batch, row)), _NO_TIME))
-                columns.interface[row] = side.header.places[batch.section.number, columns.interface[row]]
+                normal = side.form.interface(batch.interfaces[columns.interface[row]])
+                columns.interface[row] = side.header.ids[normal]
                 row, exact = row + 1, False
         simple = SIMPLE_PACKET in batch.columns.record_type[begin:rows].tobytes()
         if side.timed and self._exact_from is None and (simple or not exact):

@@ -6,20 +6,29 @@ no difference.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
+import json
 from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any
 
 from pcapconv import formats, options
 from pcapconv.convert import about
+from pcapconv.errors import TargetError
 from pcapconv.files import Source
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.interpret import each_option, option_names, read_secrets, secrets_digest, value_text
 from pcapconv.model import Block, Damage, Interface, Item, Packet, PacketBatch, Section
 from pcapconv.normalizing.form import Form
 from pcapconv.normalizing.survey import Survey
+from pcapconv.report import MOST_LISTED
 from pcapconv.steps.rows import options_of
+from pcapconv.timestamps import format_time
+
+_MOST = 32 * 2**20  # bytes of sentences about blocks
+_COST = 300  # of memory that each takes besides
+_SHORTEST_HASHED = 64
 
 
 class Side:
@@ -35,8 +44,11 @@ class Side:
         self.form = Form(kinds, Counter())
         self.header = Survey(self.form, timeless=not timed)
         self.damage: list[Damage] = []
+        self.damage_total = 0
+        self.ordered: list[str] = []  # sentences whose order counts
         self.said_besides: Counter[str] = Counter()
-        self._blocks: Counter[str] = Counter()  # sentences about blocks
+        self._blocks: Counter[tuple[Interface | None, str]] = Counter()  # sentences, with the interface in question
+        self._room = _MOST
         self._direction = direction
 
     def survey(self) -> Iterator[Item]:
@@ -44,7 +56,8 @@ class Side:
         with about(self.source):
             yield from self.header.look(self._noted(self.items()))
         self._add_header()
-        self.said_besides += self._blocks
+        for sentence, times in self._said_of_blocks():
+            self.said_besides[sentence] += times
 
     def items(self) -> Iterator[Item]:
         """The capture's items, from its beginning."""
@@ -64,7 +77,9 @@ class Side:
         for item in items:
             match item:
                 case Damage():
-                    self.damage.append(item)
+                    self.damage_total += 1
+                    if len(self.damage) < MOST_LISTED:
+                        self.damage.append(item)
                 case Section():
                     interfaces = []
                 case Interface():
@@ -78,14 +93,23 @@ class Side:
         labels = {**option_names(layout.SECTION_HEADER), options.COMMENT: "comment"}
         for code, value in options.Options(self.header.section.options, "little"):
             label = labels.get(code, f"option {code}")
-            self.said_besides[f"{label} {options.text(value) if code < 5 else value.hex()}"] += 1
+            self.ordered.append(f"{label} {options.text(value) if code < 5 else value.hex()}")
         for kind, address, name in self.header.names:
-            shown = str(ipaddress.ip_address(address)) if kind in (1, 2) and name else address.hex(":")
-            self.said_besides[f"name {shown} {options.text(name)}"] += 1
+            known = kind in (1, 2) and len(address) in (4, 16)
+            shown = str(ipaddress.ip_address(address)) if known else address.hex(":")
+            self.said_besides[f"name {shown} {options.text(name)}" if name else f"name record {kind} {shown}"] += 1
+        self.ordered += [f"names: comment {options.text(value)}" for _, value in self.header.name_options]
         for body in self.header.secrets:
             block = Block(layout.DECRYPTION_SECRETS, body, "little", 0, 0)
             secrets = read_secrets(block)
-            self.said_besides[f"{secrets['type']} of {secrets['bytes']} bytes, SHA-256 {secrets_digest(block)}"] += 1
+            stated = each_option(body[layout.options_at(block) :], "little", block.type)
+            says = [
+                f"{secrets['type']} of {secrets['bytes']} bytes",
+                f"SHA-256 {secrets_digest(block)}",
+                *map(_one, stated),
+            ]
+            self.ordered.append(", ".join(says))
+        self.said_besides.update(self.ordered)
 
     def _add_other(self, block: Block, interfaces: list[Interface]) -> None:
         """Statistics, custom and unknown blocks, where they are looked at."""
@@ -93,12 +117,33 @@ class Side:
             other = self.form.other(block)
             if other is not None:
                 name = layout.BLOCK_NAMES.get(block.type, f"block 0x{block.type:08x}")
-                self._blocks[f"{name}: {other.body.hex()}"] += 1
-        elif self.form.keeps("statistics"):
-            number = int.from_bytes(block.body[:4], block.byte_order)
+                self._note(None, f"{name}: {_short(other.body)}")
+        elif self.form.keeps("statistics") and len(block.body) >= 12:
+            order = block.byte_order
+            number = int.from_bytes(block.body[:4], order)
             interface = interfaces[number] if number < len(interfaces) else None
-            said = each_option(block.body[12:], block.byte_order, block.type, interface)
-            self._blocks[f"statistics of interface {number}: {', '.join(map(_one, said))}"] += 1
+            stated = ", ".join(map(_one, map(_plainly, each_option(block.body[12:], order, block.type, interface))))
+            if interface is not None and not interface.time_error:
+                tick = int.from_bytes(block.body[4:8], order) << 32 | int.from_bytes(block.body[8:12], order)
+                time = format_time(tick, interface.ticks_per_second, interface.time_offset)
+                self._note(self.form.interface(interface), f"at {_short_time(time)}: {stated}")
+
+    def _note(self, interface: Interface | None, sentence: str) -> None:
+        """A sentence about a block, of an interface or of none. Raises TargetError for more than memory holds."""
+        self._room -= len(sentence) + _COST
+        if self._room < 0:
+            raise TargetError(
+                f"more statistics and other blocks than pcapconv compares, {_MOST >> 20} MiB; leave out --all"
+            )
+        self._blocks[interface, sentence] += 1
+
+    def _said_of_blocks(self) -> Iterator[tuple[str, int]]:
+        """The sentences about blocks, without those about interfaces that have no packets."""
+        for (interface, sentence), count in self._blocks.items():
+            if interface is None:
+                yield sentence, count
+            elif interface in self.header.ids:
+                yield f"statistics of interface {self.header.ids[interface]} {sentence}", count
 
     def packets(self, rows: Collection[int]) -> dict[int, Packet]:
         """Some packets, read again, by row."""
@@ -123,14 +168,36 @@ class Side:
 
 
 def interface_said(interface: Interface) -> dict[str, str]:
-    """What an interface says, by name."""
-    said = {"link type": str(interface.link_type), "snaplen": str(interface.snaplen)}
+    """What an interface says, by name; several values of one name in quotes."""
+    said = {"link type": [str(interface.link_type)], "snaplen": [str(interface.snaplen)]}
     for each in each_option(interface.options, "little", layout.INTERFACE_DESCRIPTION):
         if each["name"] != "if_tsresol":
-            value = value_text(each)
-            said[each["name"]] = f"{said[each['name']]}; {value}" if each["name"] in said else value
-    return said
+            said.setdefault(each["name"], []).append(value_text(each))
+    return {
+        name: texts[0] if len(texts) == 1 else ", ".join(json.dumps(text, ensure_ascii=False) for text in texts)
+        for name, texts in said.items()
+    }
 
 
 def _one(option: dict[str, Any]) -> str:
     return f"{option['name']} {value_text(option)}"
+
+
+def _plainly(option: dict[str, Any]) -> dict[str, Any]:
+    """A time without the digits that only its resolution gives it."""
+    if option["name"] in ("isb_starttime", "isb_endtime") and "value" in option:
+        return {**option, "value": _short_time(option["value"])}
+    return option
+
+
+def _short_time(time: str) -> str:
+    whole, point, rest = time.partition(".")
+    digits = rest[: next((at for at, mark in enumerate(rest) if not mark.isdigit()), len(rest))]
+    return f"{whole}{point}{digits.rstrip('0')}".removesuffix(".") + rest[len(digits) :]
+
+
+def _short(data: bytes) -> str:
+    """Bytes in hex, many as their SHA-256."""
+    if len(data) <= _SHORTEST_HASHED:
+        return data.hex()
+    return f"{len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}"

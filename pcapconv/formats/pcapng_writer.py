@@ -10,7 +10,9 @@ from array import array
 from collections import Counter
 
 from pcapconv import options
+from pcapconv.errors import TargetError
 from pcapconv.formats import pcapng_layout as layout
+from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.kernels import FULL, choose
 from pcapconv.model import Block, ByteOrder, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.output import Output
@@ -34,7 +36,8 @@ class PcapngWriter:
         self.packets = 0
 
     def write(self, item: Item) -> None:
-        """Write one item. Raises FileError when the system refuses."""
+        """Write one item. Raises TargetError for a packet whose block would be too large, FileError when the system
+        refuses."""
         match item:
             case PacketBatch():
                 self._write_batch(item)
@@ -106,6 +109,11 @@ class PcapngWriter:
             if status == FULL:
                 columns = batch.columns
                 made = 36 + columns.captured_length[row] + columns.options_length[row]
+                if made > LARGEST_RECORD and not (copy and columns.record_length[row]):
+                    raise TargetError(
+                        f"packet {batch.number(row)}: its block would have {made} bytes or so, more than the "
+                        f"{LARGEST_RECORD} that pcapconv reads"
+                    )
                 output.turn(max(made, columns.record_length[row]))  # a Simple Packet that is copied may be longer
 
 

@@ -788,7 +788,7 @@ def fingerprints(buffer, columns, Py_ssize_t row, Py_ssize_t rows, out, Py_ssize
     cdef unsigned char *target
     cdef unsigned char when[12]
     cdef uint64_t time
-    cdef uint32_t length, head
+    cdef uint32_t length
     cdef bint outside = False
     cdef Py_buffer view, room
     PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
@@ -809,11 +809,11 @@ def fingerprints(buffer, columns, Py_ssize_t row, Py_ssize_t rows, out, Py_ssize
                     store32(when + 4, <uint32_t>time, True)
                     store32(when + 8, original_length[row], True)
                     target = <unsigned char *>room.buf + at
-                    store32(target, <uint32_t>residue(when, 12), True)
-                    store32(target + 4, <uint32_t>residue(data, length), True)
-                    head = <uint32_t>residue(data, length if length < HEAD else HEAD)
-                    target[8] = <unsigned char>(head >> 8)
-                    target[9] = <unsigned char>head
+                    time = residue(when, 12)
+                    target[0] = <unsigned char>(time >> 32)
+                    store32(target + 1, <uint32_t>time, True)
+                    store32(target + 5, <uint32_t>residue(data, length), True)
+                    target[9] = <unsigned char>residue(data, length if length < HEAD else HEAD)
                     at += FINGERPRINT
                     row += 1
         finally:

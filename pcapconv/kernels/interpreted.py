@@ -61,7 +61,7 @@ _LAST_PLACE = 2**63 - 1
 _ALIGNED = 2**64 - 4
 _GROUP = 128
 _MODULUS = 2**64 - 59  # the largest prime that 64 bits hold
-_FINGERPRINT = Struct(">IIH")
+_FINGERPRINT = Struct(">BIIB")
 
 
 def index_pcap(
@@ -719,7 +719,7 @@ def fingerprints(buffer: bytes | bytearray, columns: Columns, row: int, rows: in
     """Write FINGERPRINT bytes to `out`, from `at` on, for each row from `row` on whose ticks are nanoseconds.
 
     They are three numbers in big endian: of its time in whole microseconds (8 bytes) and its original length (4 bytes),
-    the low 32 bits; of its bytes, the low 32 bits; of the first HEAD of its bytes, the low 16 bits. The number of bytes
+    the low 40 bits; of its bytes, the low 32 bits; of the first HEAD of its bytes, the low 8 bits. The number of bytes
     is what they are in big endian, modulo 2^64 - 59.
     """
     _check(columns, rows)
@@ -732,7 +732,9 @@ def fingerprints(buffer: bytes | bytearray, columns: Columns, row: int, rows: in
         data = buffer[begin : begin + captured]
         when = (columns.ticks[place] // 1000 << 32 | columns.original_length[place]) % _MODULUS
         whole, head = (int.from_bytes(part, "big") % _MODULUS for part in (data, data[:HEAD]))
-        out[at : at + FINGERPRINT] = _FINGERPRINT.pack(when & _LONGEST, whole & _LONGEST, head & 0xFFFF)
+        out[at : at + FINGERPRINT] = _FINGERPRINT.pack(
+            when >> 32 & 0xFF, when & _LONGEST, whole & _LONGEST, head & 0xFF
+        )
         at += FINGERPRINT
 
 

@@ -77,7 +77,7 @@ def normalize(
             wanted,
             lambda: open_target(target, force=force, whole=whole),
             lambda: None,
-            plan=_Plan(options),
+            plan=_Plan(options, wanted),
             strict=strict,
             on_loss=on_loss,
             nanoseconds=True,
@@ -117,7 +117,7 @@ def check(
             wanted,
             lambda: open_target(file),
             lambda: None,
-            plan=_Plan(options),
+            plan=_Plan(options, wanted),
             strict=strict,
             on_loss=on_loss,
             nanoseconds=True,
@@ -186,8 +186,9 @@ class _Plan:
     needs_survey = True
     extract_to: str | None = None
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, target_format: str) -> None:
         self._options = options
+        self._to_pcap = target_format == "pcap"
         self._surveyed: Counter[str] = Counter()
         self._survey: Survey | None = None
         self._normalize: Normalize | None = None
@@ -197,9 +198,11 @@ class _Plan:
         options = self._options
         timeless = options.mask and not options.sort
         form = Form(options.kinds, self._surveyed)
-        self._survey = Survey(form, sort=options.sort, timeless=timeless)
+        self._survey = Survey(form, sort=options.sort, timeless=timeless, lengths=self._to_pcap)
         for _ in self._survey.look(items):
             pass
+        if self._to_pcap:  # whose header states a snaplen that holds for all
+            self._survey.state_limits()
 
     def steps(self, left_out: Counter[str]) -> list[Step]:
         """New steps for one run."""

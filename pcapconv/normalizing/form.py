@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
 from pcapconv import options
+from pcapconv.errors import TargetError
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.model import Block, ByteOrder, Interface, Section
 from pcapconv.timestamps import NANOSECONDS, tsresol_byte
@@ -35,6 +36,7 @@ _NUMBERS = {layout.INTERFACE_DESCRIPTION: (8, 10, 16, 17), layout.ENHANCED_PACKE
 _ADDRESSES = {1: 4, 2: 16, 3: 6, 4: 8}  # type of a name record → bytes of its address
 _STATISTICS_TIMES = (2, 3)  # isb_starttime, isb_endtime
 _LONGEST_VALUE = 0xFFFF
+_MOST_OPTIONS = 100_000  # of one block
 _MOST_KNOWN = 1024  # option lists, and the bytes of one
 _LONGEST_KNOWN = 256
 
@@ -45,13 +47,13 @@ class Form:
     """The normal form with these kinds of metadata. Counts by kind into `left_out` what it does not keep."""
 
     def __init__(self, kinds: Collection[str], left_out: Counter[str]) -> None:
-        self._kinds = kinds
+        self.kinds = kinds
         self.left_out = left_out
         self._known: dict[tuple[bytes, ByteOrder, bool, bool], tuple[bytes, Counter[str]]] = {}
 
     def keeps(self, kind: str) -> bool:
         """Whether a kind is kept; what is not is counted."""
-        if kind in self._kinds:
+        if kind in self.kinds:
             return True
         self.left_out[kind] += 1
         return False
@@ -99,7 +101,8 @@ class Form:
     def _packet(self, raw: bytes, order: ByteOrder, *, obsolete: bool, direction: bool) -> bytes:
         kept = self._kept(raw, order, layout.OBSOLETE_PACKET if obsolete else layout.ENHANCED_PACKET)
         flags = options.Options(raw, order).first(_EPB_FLAGS)
-        if direction and flags is not None and len(flags) == 4 and (bits := int.from_bytes(flags, order) & _DIRECTION):
+        told = (_DIRECTION if direction else 0) | (~_DIRECTION if "details" in self.kinds else 0)
+        if flags is not None and len(flags) == 4 and (bits := int.from_bytes(flags, order) & told):
             kept.append((_EPB_FLAGS, bits.to_bytes(4, "little")))
         return pack(kept)
 
@@ -142,6 +145,11 @@ class Form:
                     value = value[::-1]
             if kind is not None and (not kind or self.keeps(kind)):
                 kept.append((code, value))
+                if len(kept) > _MOST_OPTIONS:
+                    raise TargetError(
+                        f"a block with more than {_MOST_OPTIONS} options that are kept, more than pcapconv normalises; "
+                        f"--strip {kind or 'comments'} leaves them out"
+                    )
         return kept
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 
 from pcapconv import options
@@ -31,6 +32,7 @@ class Normalize:
         self._shift = shift
         self._cut = cut
         self._units = Units(shift, timeless=timeless)
+        self._identity = Form(form.kinds, Counter())  # for interfaces, which are counted already
         self._section = survey.section
         self.inexact = 0
         self.without_time = 0
@@ -50,7 +52,7 @@ class Normalize:
                 case Section():
                     self._units.begin()
                 case Interface():
-                    self._units.add(item, self._survey.places.get((item.section, item.id), 0))
+                    self._units.add(item, self._place(item))
                 case Block(type=layout.INTERFACE_STATISTICS):
                     kept = self._normal_statistics(item) if self._form.keeps("statistics") else None
                     if kept is not None:
@@ -61,6 +63,10 @@ class Normalize:
                         yield other
                 case Damage() | Notice():
                     pass
+
+    def _place(self, interface: Interface) -> int:
+        """Which of those in the normal form an interface is; any where it has no packets."""
+        return self._survey.ids.get(self._identity.interface(interface), 0)
 
     def _packets(self, batch: PacketBatch) -> PacketBatch:
         rows = batch.rows
@@ -100,10 +106,10 @@ class Normalize:
     def _normal_statistics(self, block: Block) -> Block | None:
         body, order = block.body, block.byte_order
         number = int.from_bytes(body[:4], order)
-        place = self._survey.places.get((block.section, number))
-        if place is None or len(body) < 12:  # of an interface without packets
+        interface = self._survey.used.get((block.section, number))
+        if interface is None or len(body) < 12:  # of an interface without packets
             return None
-        scale = scale_of(self._survey.used[block.section, number], self._shift)
+        place, scale = self._place(interface), scale_of(interface, self._shift)
         entries = []
         for code, value in options.Options(body[12:], order):
             if code in (2, 3) and len(value) == 8:  # isb_starttime, isb_endtime

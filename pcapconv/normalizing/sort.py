@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from tempfile import TemporaryFile
-from typing import Any
+from typing import Any, NamedTuple
 
 from pcapconv.files import reading, write_all, writing
 from pcapconv.formats.pcapng_layout import DECRYPTION_SECRETS, NAME_RESOLUTION
@@ -25,6 +25,7 @@ _RUN = 16 * 2**20  # bytes of packets that are put in order in memory
 _PIECES = 16 * 2**20  # bytes of all runs that are in memory while they are merged
 _SMALLEST = 16 * 1024  # bytes of one run
 _ROWS = 2**17
+_ROWS_OF_PIECE = 2**15
 _SHORTEST = 32  # bytes of a packet's block
 _HEADERS = (NAME_RESOLUTION, DECRYPTION_SECRETS)
 _NAME = "a temporary file"
@@ -41,7 +42,8 @@ class Sort:
         self._columns = Columns(0)  # of what is in it when it is put in order
         self._size = 0  # of what is in the buffer
         self._rows = 0
-        self._ends: list[int] = []  # where each run ends in the file
+        self._runs: list[_Place] = []
+        self._end = 0  # of the file
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """The items, packets in order. Raises FileError."""
@@ -90,27 +92,54 @@ class Sort:
     def _put_away(self, file: Any, interfaces: int) -> None:
         """A run that is complete, to the file."""
         columns, rows = self._ordered(self._buffer, self._size, self._rows, interfaces)
-        room = bytearray(max(_SMALLEST, max(columns.record_length[:rows])))
-        row = 0
-        while row < rows:
-            row, size, _ = self._kernels.copy_records(self._buffer, columns, row, rows, room, 0)
-            with writing(_NAME), memoryview(room) as view:
-                write_all(file, view[:size])
-        self._ends.append(self._size + (self._ends[-1] if self._ends else 0))
+        self._runs.append(_Place(self._end, self._end + self._size, max(columns.record_length[:rows])))
+        self._write(file, self._buffer, columns, rows)
         self._size = self._rows = 0
         if len(self._buffer) > _RUN:  # it was for a packet of unusual size
             self._buffer = bytearray()
 
+    def _write(self, file: Any, buffer: bytes | bytearray, columns: Columns, rows: int) -> None:
+        """Packets to the end of the file."""
+        room, row = bytearray(max(_SMALLEST, max(columns.record_length[:rows]))), 0
+        with writing(_NAME):
+            file.seek(self._end)
+        while row < rows:
+            row, size, _ = self._kernels.copy_records(buffer, columns, row, rows, room, 0)
+            with writing(_NAME), memoryview(room) as view:
+                write_all(file, view[:size])
+            self._end += size
+
     def _in_order(self, file: Any, interfaces: int) -> Iterator[tuple[bytes | bytearray, Columns, int]]:
         """All packets, as buffers and columns."""
-        if not self._ends:
+        if not self._runs:
             yield (self._buffer, *_changed(self._ordered(self._buffer, self._size, self._rows, interfaces)))
             return
         if self._rows:
             self._put_away(file, interfaces)
         self._buffer = bytearray()
-        size = max(_SMALLEST, _PIECES // len(self._ends))
-        runs = [_Run(file, *place, size, interfaces) for place in zip([0, *self._ends], self._ends)]
+        while len(self._runs) > 2 and sum(run.longest for run in self._runs) > _PIECES:
+            self._merge_some(file, interfaces)
+        for buffer, columns, rows in self._merged(file, self._runs, interfaces):
+            yield buffer, *_changed((columns, rows))
+
+    def _merge_some(self, file: Any, interfaces: int) -> None:
+        """Merge neighbouring runs into fewer, since each has at least one packet in memory and packets are long."""
+        runs, self._runs = self._runs, []
+        while runs:
+            taken = next(
+                (n for n in range(2, len(runs)) if sum(run.longest for run in runs[: n + 1]) > _PIECES), len(runs)
+            )
+            some, runs = runs[:taken], runs[taken:]
+            begin = self._end
+            for buffer, columns, rows in self._merged(file, some, interfaces):
+                self._write(file, buffer, columns, rows)
+            self._runs.append(_Place(begin, self._end, max(run.longest for run in some)))
+
+    def _merged(
+        self, file: Any, places: Sequence[_Place], interfaces: int
+    ) -> Iterator[tuple[bytes | bytearray, Columns, int]]:
+        size = max(_SMALLEST, _PIECES // len(places))
+        runs = [_Run(file, place.begin, place.end, size, interfaces) for place in places]
         while True:
             runs = [run for run in runs if run.has_more()]
             if not runs:
@@ -118,7 +147,7 @@ class Sort:
             before = sum(run.row for run in runs)
             buffer = b"".join(_next_of(runs))
             rows = sum(run.row for run in runs) - before
-            yield (buffer, *_changed(self._ordered(buffer, len(buffer), rows, interfaces)))
+            yield (buffer, *self._ordered(buffer, len(buffer), rows, interfaces))
 
     def _ordered(self, buffer: bytes | bytearray, size: int, rows: int, interfaces: int) -> tuple[Columns, int]:
         """The packets in a buffer, in order. Valid until the next call."""
@@ -131,6 +160,14 @@ class Sort:
         into = Columns(rows)
         self._kernels.arrange(columns, rows, self._kernels.order(columns.ticks[:rows]), into)
         return into, rows
+
+
+class _Place(NamedTuple):
+    """Where a run is in the file, and the size of its longest packet's block."""
+
+    begin: int
+    end: int
+    longest: int
 
 
 class _Run:
@@ -152,8 +189,9 @@ class _Run:
             with reading(_NAME):
                 self._buffer = os.pread(self._file.fileno(), min(size, self._end - self._at), self._at)
             length = len(self._buffer)
-            if self._columns.capacity < length // _SHORTEST:
-                self._columns = Columns(length // _SHORTEST)
+            capacity = min(length // _SHORTEST, _ROWS_OF_PIECE)
+            if self._columns.capacity < capacity:
+                self._columns = Columns(capacity)
             self.row, (self.rows, _, _) = (
                 0,
                 choose().index_pcapng(self._buffer, 0, length, self._columns, False, self._interfaces, 0),

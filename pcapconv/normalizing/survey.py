@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pcapconv.errors import TargetError
 from pcapconv.formats import pcapng_layout as layout
+from pcapconv.formats.pcap_layout import NO_LIMIT_SNAPLEN
 from pcapconv.kernels import MORE, choose
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.normalizing.form import Entries, Form, names_body, pack
@@ -23,30 +24,33 @@ _Some = TypeVar("_Some", bound=Iterable[tuple[Any, ...]])
 class Survey:
     """What a capture says apart from its packets, in the normal form. Made by looking at its items.
 
-    `interfaces` are those with packets, in the order of their first one, in the file or, to `sort`, by time; `places`
-    tells, by section and id, which of them an interface is. `packets` counts them, `first` is the time in nanoseconds
-    of the first packet in that order, None without any; all are 0 where times do not matter (`timeless`). `rising`
-    tells, to `sort`, that packets are in the order of their times already. `names` are as (type, address, name).
+    `interfaces` are those with packets, in the order of their first one, in the file or, to `sort`, by time; `ids`
+    tells which of them one that says the same is. `packets` counts them; `longest` is the most bytes that one has, if
+    `lengths` are asked for; `first` is the time in nanoseconds of the first packet in that order, None without any; all
+    are 0 where times do not matter (`timeless`). `rising` tells, to `sort`, that packets are in the order of their
+    times already. `names` are as (type, address, name), `name_options` those of all names blocks.
     """
 
-    def __init__(self, form: Form, *, sort: bool = False, timeless: bool = False) -> None:
+    def __init__(self, form: Form, *, sort: bool = False, timeless: bool = False, lengths: bool = False) -> None:
         self._form = form
         self._sort = sort
-        self._timeless = timeless
+        self._lengths = lengths
         self._comments: Entries = []
         self.names: set[tuple[int, bytes, bytes]] = set()
-        self._name_options: Entries = []
+        self.name_options: Entries = []
         self._secrets: dict[bytes, None] = {}
         self._room = _MOST
         self._there: list[Interface] = []  # of the section that is read
+        self._here: dict[int, int] = {}  # and which of those that are known each with packets is, by its id
         self._units = Units(timeless=timeless)
         self._known: dict[Interface, int] = {}
         self._firsts: list[tuple[int, int]] = []  # of each that is known: the time and number of its first packet
         self._last = 0  # time of the last packet, to `sort`
-        self.places: dict[tuple[int, int], int] = {}
-        self.used: dict[tuple[int, int], Interface] = {}  # as they stand in the capture, by section and id
+        self.ids: dict[Interface, int] = {}
+        self.used: dict[tuple[int, int], Interface] = {}  # by section and id, where statistics are kept of them
         self.interfaces: list[Interface] = []
         self.packets = 0
+        self.longest = 0
         self.first: int | None = None
         self.rising = sort
 
@@ -76,16 +80,22 @@ class Survey:
         """What stands before the packets."""
         yield self.section
         yield from self.interfaces
-        if self.names or self._name_options:
-            body = names_body(self.names, self._name_options)
+        if self.names or self.name_options:
+            body = names_body(self.names, self.name_options)
             yield Block(layout.NAME_RESOLUTION, body, "little", 0, 0)
         for body in self._secrets:
             yield Block(layout.DECRYPTION_SECRETS, body, "little", 0, 0)
 
+    def state_limits(self) -> None:
+        """Have all interfaces state the snaplen of a pcap file that holds their packets."""
+        stated = [interface.snaplen for interface in self.interfaces]
+        snaplen = max(max(stated, default=0) if all(stated) else NO_LIMIT_SNAPLEN, self.longest)
+        self.interfaces = [interface._replace(snaplen=snaplen) for interface in self.interfaces]
+
     @property
-    def secrets(self) -> set[bytes]:
+    def secrets(self) -> list[bytes]:
         """The bodies of the blocks of secrets."""
-        return set(self._secrets)
+        return list(self._secrets)
 
     @property
     def section(self) -> Section:
@@ -94,15 +104,16 @@ class Survey:
 
     def _look(self, batch: PacketBatch) -> None:
         self.packets += batch.rows
+        if self._lengths:
+            self.longest = max(self.longest, max(batch.columns.captured_length[: batch.rows]))
         numbers = batch.columns.interface[: batch.rows]
         used = _distinct(numbers)
         times, rising = self._times(batch) if self._sort else (None, True)
         earliest = None if times is None or rising else _earliest(times, numbers)
         for number in used:
-            place = batch.interfaces[number].section, number
-            if place not in self.places:
-                self._use(place, batch.interfaces[number])
-            known = self.places[place]
+            if number not in self._here:
+                self._here[number] = self._use(number, batch.interfaces[number])
+            known = self._here[number]
             if times is not None:
                 row = numbers.index(number) if earliest is None else earliest[number]
                 self._firsts[known] = min(self._firsts[known], (times[row], batch.number(row)))
@@ -110,14 +121,17 @@ class Survey:
                 row = numbers.index(number)
                 self._firsts[known] = self._units.time(batch, row) // 1, batch.number(row)
 
-    def _use(self, place: tuple[int, int], interface: Interface) -> None:
-        """An interface that is used for the first time."""
+    def _use(self, number: int, interface: Interface) -> int:
+        """Which of those that are known an interface is."""
+        if "statistics" in self._form.kinds:
+            self._take("", [(0, b"")])
+            self.used[interface.section, number] = interface
         normal = self._form.interface(interface)
-        self.used[place] = interface
-        self.places[place] = self._known.setdefault(normal, len(self._known))
-        if self.places[place] == len(self._firsts):
+        known = self._known.setdefault(normal, len(self._known))
+        if known == len(self._firsts):
             self._firsts.append((_NEVER, 0))
             self._take("", [(0, normal.options)])
+        return known
 
     def _times(self, batch: PacketBatch) -> tuple[Sequence[int], bool]:
         """The batch's times in whole nanoseconds, and whether they are known to rise."""
@@ -136,17 +150,17 @@ class Survey:
         by_first = (lambda known: self._firsts[known]) if self._sort else None
         order = sorted(range(len(self._firsts)), key=by_first)
         ids = {known: place for place, known in enumerate(order)}
-        self.places = {place: ids[known] for place, known in self.places.items()}
+        self.ids = {interface: ids[known] for interface, known in self._known.items()}
         there = list(self._known)
         self.interfaces = [there[known]._replace(id=place) for place, known in enumerate(order)]
         if order:
             self.first = self._firsts[order[0]][0]
 
     def _end_section(self) -> None:
-        for interface in self._there:
-            if (interface.section, interface.id) not in self.places:
-                self._form.left_out["interfaces"] += 1
-        self._there = []
+        unused = len(self._there) - len(self._here)
+        if unused:
+            self._form.left_out["interfaces"] += unused
+        self._there, self._here = [], {}
         self._units.begin()
 
     def _add_names(self, block: Block) -> None:
@@ -156,7 +170,7 @@ class Survey:
             if name not in self.names:
                 self._take(where, [name[1:]])
                 self.names.add(name)
-        self._name_options += self._take(where, kept)
+        self.name_options += self._take(where, kept)
 
     def _add_secrets(self, block: Block) -> None:
         body = self._form.secrets(block)

@@ -19,7 +19,7 @@ from pcapconv.normalizing.times import Units
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Draft
 from pcapconv.steps.rows import options_of
-from pcapconv.timestamps import NANOSECONDS
+from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 
 _LATEST = (NANOSECONDS << 32) - 1  # that pcap can hold
 
@@ -118,7 +118,7 @@ class Record:
             if odd:
                 entry |= self._odd(batch)
             if self._fingerprints:
-                entry["fingerprints"] = self._fingerprint(batch)
+                entry |= self._fingerprint(batch)
             self._add("packets", entry)
         self._packets += rows
         return self._with_times(batch) if self._clamp else batch
@@ -137,11 +137,17 @@ class Record:
                 blocks[number] = block
         return {name: found for name, found in (("options", options), ("blocks", blocks)) if found}
 
-    def _fingerprint(self, batch: PacketBatch) -> str:
+    def _fingerprint(self, batch: PacketBatch) -> dict[str, Any]:
+        """By what packets are known again, and the digits of their times that tools without nanoseconds cut."""
         columns = self._in_nanoseconds(batch)
         out = bytearray(FINGERPRINT * batch.rows)
         self._kernels.fingerprints(batch.buffer, columns, 0, batch.rows, out, 0)
-        return values.encoded(bytes(out))
+        found = {"fingerprints": values.encoded(bytes(out))}
+        if any(MICROSECONDS % interface.ticks_per_second for interface in self._interfaces):
+            digits = array("H", [tick % 1000 for tick in columns.ticks])
+            if any(digits):
+                found["digits"] = values.packed(digits)
+        return found
 
     def _in_nanoseconds(self, batch: PacketBatch) -> Any:
         """Columns whose ticks are those of the pcap file, in nanoseconds."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pcapconv.errors import SidecarError
@@ -24,67 +25,92 @@ from pcapconv.timestamps import ratio
 _MOST_IN_ENTRY = 2**24  # packets of an entry that says something of each
 
 
-class Restore:
-    """The step, for packets of pcap files. Used for one run. `missing` counts by kind what the sidecar lacks."""
+class Metadata:
+    """What a sidecar says besides packets, as items. `missing` counts by kind what it lacks."""
 
-    def __init__(self, document: Document) -> None:
-        self._document = document
-        self._sections = 0
-        self._packets = 0
-        self._section: Section | None = None
-        self._interfaces: list[Interface] = []
-        self._table = array("Q")
+    def __init__(self) -> None:
+        self.sections = 0
+        self.section: Section | None = None
+        self.interfaces: list[Interface] = []  # of the section
         self.missing: Counter[str] = Counter()
+        self._table = array("Q")  # by which a kernel makes times those of the section's interfaces
 
-    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items that there were. Raises SidecarError where the sidecar does not fit."""
-        packets = _Packets(items)
-        try:
-            for kind, value in self._document.entries():
-                yield from self._restored(kind, value, packets)
-            if packets.more():
-                raise SidecarError(f"it has {self._packets} packets, the capture has more")
-        except SidecarError as error:
-            if str(error).startswith(f"{self._document.name}: "):
-                raise
-            raise SidecarError(f"{self._document.name}: {error}") from None
-
-    def _restored(self, kind: str, value: Any, packets: _Packets) -> Iterator[Item]:
+    def items(self, kind: str, value: Any) -> Iterator[Item]:
+        """The item of an entry that is not about packets. Raises SidecarError."""
         if kind == "section":
             order, body = values.section_body(value)
             body = values.decoded(value["raw"], "a section") if "raw" in value else body
             if len(body) < layout.SECTION_OPTIONS_AT or len(body) % 4 or layout.BYTE_ORDERS.get(body[:4]) != order:
                 raise SidecarError("a section's raw bytes are none of a section")
-            self._section = section_of(body, order, self._sections)
-            self._sections += 1
-            self._interfaces, self._table = [], array("Q", [0, 1, 0, 0, 0, 0])
-            yield self._section
-        elif self._section is None:
-            raise SidecarError("an entry stands before the first section")
-        elif kind == "packets":
-            yield from self._with_packets(value, packets)
-        elif kind == "interface":
-            order = self._section.byte_order
-            body = (
-                values.decoded(value["raw"], "an interface") if "raw" in value else values.interface_body(value, order)
-            )
+            self.section = section_of(body, order, self.sections)
+            self.sections += 1
+            self.interfaces, self._table = [], array("Q", [0, 1, 0, 0, 0, 0])
+            yield self.section
+            return
+        section = self.open_section()
+        order = section.byte_order
+        if kind == "interface":
+            body = values.interface_body(value, order)
+            body = values.decoded(value["raw"], "an interface") if "raw" in value else body
             if len(body) < layout.INTERFACE_OPTIONS_AT or len(body) % 4:
                 raise SidecarError("an interface's raw bytes are none of an interface")
-            interface = interface_of(body, order, self._section.number, len(self._interfaces))
-            self._interfaces.append(interface)
+            interface = interface_of(body, order, section.number, len(self.interfaces))
+            self.interfaces.append(interface)
             yield interface
         elif kind == "secrets" and "raw" not in value:
             self.missing["secrets"] += 1
         elif kind in values.BLOCKS:
-            block_type, body = values.block_of(kind, value, self._section.byte_order)
-            yield Block(block_type, body, self._section.byte_order, self._section.number, 0)
+            block_type, body = values.block_of(kind, value, order)
+            yield Block(block_type, body, order, section.number, 0)
         else:
             raise SidecarError(f"an entry of a kind that is not known: {kind:.40}")
 
+    def count_times(self, batch: PacketBatch, units: int) -> None:
+        """Make ticks of `units` per second, the same in all calls, those of the packets' interfaces. Raises
+        SidecarError."""
+        for interface in self.interfaces[len(self._table) // UNIT - 1 :]:
+            multiply, divide = ratio(units, interface.ticks_per_second)
+            add = -interface.time_offset * interface.ticks_per_second
+            fits = multiply < 2**63 and abs(add) < 2**126
+            halves = add % 2**64, add % 2**128 >> 64
+            row = [multiply, divide, 0, *halves, interface.id] if fits else [0] * UNIT
+            self._table[-UNIT:-UNIT] = array("Q", row)
+        row_of_fault, _, status = choose().unify(batch.columns, 0, batch.rows, self._table, False)
+        if status != MORE:
+            raise SidecarError(f"packet {batch.number(row_of_fault)}: its interface cannot count its time")
+
+    def open_section(self) -> Section:
+        """The section that is open. Raises SidecarError."""
+        if self.section is None:
+            raise SidecarError("an entry stands before the first section")
+        return self.section
+
+
+class Restore:
+    """The step, for packets of pcap files. Used for one run. `missing` counts by kind what the sidecar lacks."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._metadata = Metadata()
+        self._packets = 0
+        self.missing = self._metadata.missing
+
+    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items that there were. Raises SidecarError where the sidecar does not fit."""
+        packets = _Packets(items)
+        with about(self._document):
+            for kind, value in self._document.entries():
+                if kind == "packets":
+                    yield from self._with_packets(value, packets)
+                else:
+                    yield from self._metadata.items(kind, value)
+            if packets.more():
+                raise SidecarError(f"it has {self._packets} packets, the capture has more")
+
     def _with_packets(self, value: Any, packets: _Packets) -> Iterator[Item]:
         """The packets of an entry, in as many batches as the pcap file's reader has."""
-        assert self._section is not None
-        entry = _Entry(value, self._packets, len(self._interfaces))
+        self._metadata.open_section()
+        entry = Entry(value, self._packets, len(self._metadata.interfaces))
         done = 0
         while done < entry.count:
             if not packets.more():
@@ -94,32 +120,24 @@ class Restore:
             done += batch.rows
             self._packets += batch.rows
 
-    def _batch(self, batch: PacketBatch, entry: _Entry, done: int, units: int) -> PacketBatch:
-        assert self._section is not None
-        rows, columns = batch.rows, batch.columns
-        columns.record_type = array("B", bytes([layout.ENHANCED_PACKET]) * rows)
-        columns.record_length, columns.options_length = array("I", bytes(4 * rows)), array("I", bytes(4 * rows))
-        columns.interface = entry.interfaces(done, rows)
-        normal = PacketBatch(
-            batch.buffer,
-            columns,
-            rows,
-            first_number=self._packets + 1,
-            section=self._section,
-            interfaces=self._interfaces,
-        )
-        normal.contiguous = False
-        here = range(self._packets + 1, self._packets + rows + 1)
-        blocks = {number - here.start: block for number, block in entry.blocks.items() if number in here}
+    def _batch(self, batch: PacketBatch, entry: Entry, done: int, units: int) -> PacketBatch:
+        rows, first = batch.rows, self._packets + 1
+        normal = as_pcapng(batch, self._metadata, entry.interfaces(done, rows), first)
+        here = range(first, first + rows)
+        blocks = {number - first: block for number, block in entry.blocks.items() if number in here}
         for row, block in blocks.items():
-            if _type_of(block) == SIMPLE_PACKET:
-                columns.record_type[row] = SIMPLE_PACKET
-        self._set_times(normal, entry.ticks(done, rows), units)
-        order = self._section.byte_order
+            if type_of(block) == SIMPLE_PACKET:
+                normal.columns.record_type[row] = SIMPLE_PACKET
+        ticks = entry.ticks(done, rows)
+        if ticks is None:
+            self._metadata.count_times(normal, units)
+        else:
+            normal.columns.ticks = ticks
+        order = normal.section.byte_order
         with_options(
             normal,
             {
-                number - here.start: values.options_raw(said, order, layout.ENHANCED_PACKET, f"packet {number}")
+                number - first: values.options_raw(said, order, layout.ENHANCED_PACKET, f"packet {number}")
                 for number, said in entry.options.items()
                 if number in here
             },
@@ -127,20 +145,31 @@ class Restore:
         _with_records(normal, {row: raw for row, block in blocks.items() if (raw := _record(normal, row, block))})
         return normal
 
-    def _set_times(self, batch: PacketBatch, ticks: array[int] | None, units: int) -> None:
-        """Ticks from the pcap file's `units` per second, unless the sidecar has them."""
-        if ticks is not None:
-            batch.columns.ticks = ticks
-            return
-        for interface in self._interfaces[len(self._table) // UNIT - 1 :]:
-            multiply, divide = ratio(units, interface.ticks_per_second)
-            add = -interface.time_offset * interface.ticks_per_second % 2**128
-            fits = multiply < 2**63 and abs(interface.time_offset * interface.ticks_per_second) < 2**126
-            row = [multiply, divide, 0, add % 2**64, add >> 64, interface.id] if fits else [0] * UNIT
-            self._table[-UNIT:-UNIT] = array("Q", row)
-        row, cut, status = choose().unify(batch.columns, 0, batch.rows, self._table, False)
-        if status != MORE or cut:
-            raise SidecarError(f"packet {batch.number(row)}: its interface cannot count its time")
+
+@contextmanager
+def about(document: Document) -> Iterator[None]:
+    """Puts a sidecar's name before what is said of it."""
+    try:
+        yield
+    except SidecarError as error:
+        if str(error).startswith(f"{document.name}: "):
+            raise
+        raise SidecarError(f"{document.name}: {error}") from None
+
+
+def as_pcapng(batch: PacketBatch, metadata: Metadata, interfaces: array[int], first: int) -> PacketBatch:
+    """Packets of a pcap file, which have columns of their own, as those of a section, from a number on. Their times
+    stay in the file's unit."""
+    rows, columns = batch.rows, batch.columns
+    columns.record_type = array("B", bytes([layout.ENHANCED_PACKET]) * rows)
+    columns.record_length, columns.options_length = array("I", bytes(4 * rows)), array("I", bytes(4 * rows))
+    columns.interface = interfaces
+    section = metadata.open_section()
+    normal = PacketBatch(
+        batch.buffer, columns, rows, first_number=first, section=section, interfaces=metadata.interfaces
+    )
+    normal.contiguous = False
+    return normal
 
 
 class _Packets:
@@ -175,7 +204,7 @@ class _Packets:
         return part
 
 
-class _Entry:
+class Entry:
     """What the sidecar says of some packets, of which `before` come before these. Raises SidecarError."""
 
     def __init__(self, value: Any, before: int, interfaces: int) -> None:
@@ -219,7 +248,8 @@ class _Entry:
         return None if self._ticks is None else self._ticks[done : done + rows]
 
 
-def _type_of(block: Any) -> int:
+def type_of(block: Any) -> int:
+    """The type of a packet's block. Raises SidecarError."""
     kind = block.get("type", "enhanced") if isinstance(block, dict) else None
     types = {"enhanced": layout.ENHANCED_PACKET, "simple": SIMPLE_PACKET, "obsolete": layout.OBSOLETE_PACKET}
     if kind not in types:
@@ -230,7 +260,7 @@ def _type_of(block: Any) -> int:
 def _record(batch: PacketBatch, row: int, block: Any) -> bytes:
     """The bytes of a packet's block; none where the writer makes the same."""
     columns, order = batch.columns, batch.section.byte_order
-    kind = _type_of(block)
+    kind = type_of(block)
     what = f"packet {batch.number(row)}"
     captured = columns.captured_length[row]
     try:

@@ -1,0 +1,321 @@
+"""The step that gives the packets of an edited pcap file back what a sidecar keeps of those that are still known.
+
+Strategy: packets are known by three numbers (see the kernel `fingerprints`). First all whose time, length and bytes are
+the same find each other; then those that were cut, by time, length and first bytes; then those whose bytes were
+changed, by time and length. Where several could be meant, they are taken in order if there are as many on both sides or
+if all say the same; else nobody can tell. The sidecar's other entries come where their packets were.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import compress, count
+from struct import Struct
+from typing import Any, NamedTuple
+
+from pcapconv import options
+from pcapconv.errors import SidecarError
+from pcapconv.formats import pcapng_layout as layout
+from pcapconv.kernels import FINGERPRINT, MORE, choose
+from pcapconv.meeting import met
+from pcapconv.model import SIMPLE_PACKET, Interface, Item, PacketBatch, Section
+from pcapconv.normalizing.times import Units
+from pcapconv.report import MOST_LISTED
+from pcapconv.sidecar import values
+from pcapconv.sidecar.document import Document
+from pcapconv.sidecar.restore import Entry, Metadata, about, as_pcapng, type_of
+from pcapconv.steps.packets import HASH
+from pcapconv.steps.rows import with_options
+from pcapconv.timestamps import NANOSECONDS
+
+NEW, EXACT, CUT, CHANGED, AMBIGUOUS = range(5)
+
+_DROPCOUNT = 4  # epb_dropcount
+_NUMBERS = Struct(">BIIB")
+_NONE = -1
+
+
+class Prints:
+    """The fingerprints of packets, as columns: of time and length, of all bytes, of the first bytes."""
+
+    def __init__(self) -> None:
+        self.when, self.whole, self.head = array("Q"), array("I"), array("B")
+
+    def __len__(self) -> int:
+        return len(self.when)
+
+    def add(self, data: bytes | bytearray) -> None:
+        """Fingerprints, one behind the other."""
+        for high, low, whole, head in _NUMBERS.iter_unpack(data):
+            self.when.append(high << 32 | low)
+            self.whole.append(whole)
+            self.head.append(head)
+
+
+class Known:
+    """What a sidecar says of its packets, which count from 0. Raises SidecarError."""
+
+    def __init__(self, document: Document) -> None:
+        self.prints = Prints()
+        self.interfaces, self.digits = array("I"), array("H")
+        self.options: dict[int, Any] = {}
+        self.blocks: dict[int, Any] = {}
+        self.sections = array("Q")  # the first packet of each
+        self._ticks: list[tuple[int, array[int]]] = []  # where some are kept: of the first packet, and those behind it
+        interfaces = 0
+        for kind, value in document.entries():
+            if kind == "section":
+                self.sections.append(len(self.prints))
+                interfaces = 0
+            elif kind == "interface":
+                interfaces += 1
+            elif kind == "packets":
+                self._add(value, interfaces)
+
+    def _add(self, value: Any, interfaces: int) -> None:
+        before = len(self.prints)
+        entry = Entry(value, before, interfaces)
+        prints = values.decoded(values.member(value, "fingerprints", "packets"), "packets: fingerprints")
+        if len(prints) != FINGERPRINT * entry.count:
+            raise SidecarError(f"{len(prints)} bytes of fingerprints for {entry.count} packets")
+        self.prints.add(prints)
+        self.interfaces.extend(entry.interfaces(0, entry.count))
+        ticks = entry.ticks(0, entry.count)
+        if ticks is not None:
+            self._ticks.append((before, ticks))
+        if "digits" in value:
+            self.digits.extend(array("H", bytes(2 * (before - len(self.digits)))))
+            self.digits.extend(values.unpacked(value["digits"], "H", entry.count, "packets: digits"))
+        self.options |= {number - 1: said for number, said in entry.options.items()}
+        self.blocks |= {number - 1: said for number, said in entry.blocks.items()}
+
+    def ticks(self, packet: int) -> int | None:
+        """The packet's ticks, None where its time gives them."""
+        place = bisect_right(self._ticks, packet, key=lambda each: each[0]) - 1
+        if place < 0 or packet - self._ticks[place][0] >= len(self._ticks[place][1]):
+            return None
+        return self._ticks[place][1][packet - self._ticks[place][0]]
+
+    def digit(self, packet: int) -> int:
+        """The nanoseconds of its time beyond microseconds."""
+        return self.digits[packet] if packet < len(self.digits) else 0
+
+    def says(self, packet: int) -> tuple[Any, ...]:
+        """All that comes back with it."""
+        stated = str(self.options.get(packet)), str(self.blocks.get(packet))
+        return self.interfaces[packet], self.ticks(packet), self.digit(packet), *stated
+
+    def section(self, packet: int) -> int:
+        """The section that it was in."""
+        return bisect_right(self.sections, packet) - 1
+
+
+class Matches(NamedTuple):
+    """For each packet of an edited capture, its `partner` in the sidecar or -1, and how it is `known`."""
+
+    partner: array[int]
+    known: bytearray
+
+
+def fingerprints_of(items: Iterator[Item]) -> Prints:
+    """Those of a pcap file's packets."""
+    prints, units, kernels = Prints(), Units(), choose()
+    for item in items:
+        if isinstance(item, Interface):
+            units.add(item, item.id)
+        elif isinstance(item, PacketBatch):
+            columns = item.columns.twin(item.rows, "ticks", "interface")
+            row, _, status = units.unify(columns, 0, item.rows, cut=True)
+            if status != MORE:
+                raise units.refusal(item, row, status)
+            out = bytearray(FINGERPRINT * item.rows)
+            kernels.fingerprints(item.buffer, columns, 0, item.rows, out, 0)
+            prints.add(out)
+    return prints
+
+
+def matches(known: Known, edited: Prints) -> Matches:
+    """Which packets are which."""
+    partner = array("q", [_NONE]) * len(edited)
+    how, used = bytearray(len(edited)), bytearray(len(known.prints))
+    keys: list[tuple[int, Callable[[Prints, int], int]]] = [
+        (EXACT, lambda prints, row: prints.when[row] << 24 ^ prints.whole[row]),
+        (CUT, lambda prints, row: prints.when[row] << 8 | prints.head[row]),
+        (CHANGED, lambda prints, row: prints.when[row]),
+    ]
+    for level, key in keys:
+        ones = array("q", compress(count(), (not taken for taken in used)))
+        others = array("q", compress(count(), (not taken for taken in how)))
+        if not ones or not others:
+            break
+        pairs = met(
+            array("Q", [key(known.prints, row) for row in ones]), array("Q", [key(edited, row) for row in others])
+        )
+        for places, theirs in pairs:
+            mine = [ones[place] for place in places]
+            if len(mine) != len(theirs) and len({known.says(row) for row in mine}) > 1:
+                for place in theirs:
+                    how[others[place]] = AMBIGUOUS
+                continue
+            for row, place in zip(mine, theirs):
+                partner[others[place]], how[others[place]], used[row] = row, level, 1
+    return Matches(partner, how)
+
+
+def summary(found: Matches, known: int) -> dict[str, Any]:
+    """The numbers for a report, and the numbers of packets that are new or ambiguous, a thousand at most."""
+    counts = Counter(found.known)
+
+    def numbers(level: int) -> list[int]:
+        listed: list[int] = []
+        at = -1
+        while len(listed) < MOST_LISTED and (at := found.known.find(level, at + 1)) >= 0:
+            listed.append(at + 1)
+        return listed
+
+    return {
+        "in_sidecar": known,
+        "same": counts[EXACT],
+        "cut": counts[CUT],
+        "changed": counts[CHANGED],
+        "new": counts[NEW],
+        "ambiguous": counts[AMBIGUOUS],
+        "new_packets": numbers(NEW),
+        "ambiguous_packets": numbers(AMBIGUOUS),
+    }
+
+
+class Match:
+    """The step. Used for one run. `left_out` counts hashes that no longer hold."""
+
+    def __init__(self, document: Document, known: Known, found: Matches, left_out: Counter[str]) -> None:
+        self._document = document
+        self._known = known
+        self._found = found
+        self._left_out = left_out
+        self._metadata = Metadata()
+        self._entries = document.entries()
+        self._next: tuple[str, Any] | None = None  # the entry that is not about packets
+        self._before = 0  # packets of the sidecar before it
+        self._plain = _NONE  # the interface of packets that nobody knows
+        self._of_file: Interface | None = None
+        self._packets = 0
+        self.missing = self._metadata.missing
+
+    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The packets, with what the sidecar says of them and of the rest. Raises SidecarError."""
+        with about(self._document):
+            self._look()
+            yield from self._up_to(0)
+            for item in items:
+                if isinstance(item, Interface):
+                    self._of_file = item
+                elif isinstance(item, PacketBatch):
+                    yield from self._split(item)
+            while self._next is not None:
+                yield from self._up_to(self._before)
+
+    def _look(self) -> None:
+        """Find the next entry that is not about packets."""
+        self._next = None
+        for kind, value in self._entries:
+            if kind != "packets":
+                self._next = kind, value
+                return
+            self._before += values.number(values.member(value, "count", "packets"), "packets: count")
+
+    def _up_to(self, packet: int) -> Iterator[Item]:
+        """The entries that come before a packet."""
+        while self._next is not None and self._before <= packet:
+            for item in self._metadata.items(*self._next):
+                if isinstance(item, Section):
+                    self._plain = _NONE
+                    yield item._replace(changed=True)
+                else:
+                    yield item
+            self._look()
+
+    def _split(self, batch: PacketBatch) -> Iterator[Item]:
+        """A batch, with the entries that come between its packets."""
+        partner, begin = self._found.partner, 0
+        for row in range(batch.rows):
+            packet = partner[self._packets + row]
+            if self._next is not None and packet >= self._before:
+                yield from self._some(batch, begin, row)
+                yield from self._up_to(packet)
+                begin = row
+        yield from self._some(batch, begin, batch.rows)
+        self._packets += batch.rows
+
+    def _some(self, batch: PacketBatch, begin: int, end: int) -> Iterator[Item]:
+        """Some packets, all of one section; before them, the interface of those that nobody knows."""
+        if begin == end:
+            return
+        here = self._metadata.open_section().number
+        known, first = self._known, self._packets + begin
+        rows = [packet if packet >= 0 else None for packet in self._found.partner[first : self._packets + end]]
+        for row, packet in enumerate(rows):
+            if packet is not None and known.section(packet) != here:  # it has moved to where its interface is not
+                self._found.known[first + row] = AMBIGUOUS
+                rows[row] = None
+        if None in rows and self._plain < 0:
+            yield self._declare_plain()
+        interfaces = [self._plain if packet is None else known.interfaces[packet] for packet in rows]
+        yield self._restored(batch.part(begin, end), rows, array("I", interfaces), first)
+
+    def _declare_plain(self) -> Interface:
+        assert self._of_file is not None
+        section = self._metadata.open_section()
+        self._plain = len(self._metadata.interfaces)
+        interface = self._of_file._replace(
+            id=self._plain, section=section.number, byte_order=section.byte_order, options=b"", raw=None
+        )
+        self._metadata.interfaces.append(interface)
+        return interface
+
+    def _restored(self, batch: PacketBatch, rows: list[int | None], interfaces: array[int], first: int) -> PacketBatch:
+        assert self._of_file is not None
+        known, columns = self._known, batch.columns
+        scale = NANOSECONDS // self._of_file.ticks_per_second
+        times = [tick * scale for tick in columns.ticks]
+        partners = [(row, packet) for row, packet in enumerate(rows) if packet is not None]
+        for row, packet in partners:
+            times[row] += known.digit(packet) - times[row] % 1000
+        columns.ticks = array("Q", times)
+        normal = as_pcapng(batch, self._metadata, interfaces, first + 1)
+        exact = {row: ticks for row, packet in partners if (ticks := known.ticks(packet)) is not None}
+        for row in exact:
+            columns.record_type[row] = SIMPLE_PACKET  # whose time is not worked out
+        self._metadata.count_times(normal, NANOSECONDS)
+        for row, ticks in exact.items():
+            columns.record_type[row], columns.ticks[row] = layout.ENHANCED_PACKET, ticks
+        stated = {row: self._options(normal, packet, first + row) for row, packet in partners}
+        with_options(normal, {row: raw for row, raw in stated.items() if raw})
+        for row, packet in partners:
+            same = self._found.known[first + row] == EXACT
+            if same and type_of(known.blocks.get(packet, {})) == SIMPLE_PACKET:
+                columns.record_type[row] = SIMPLE_PACKET
+        return normal
+
+    def _options(self, batch: PacketBatch, packet: int, place: int) -> bytes:
+        known, order = self._known, batch.section.byte_order
+        what = f"packet {packet + 1}"
+        raw = b""
+        if packet in known.options:
+            raw = values.options_raw(known.options[packet], order, layout.ENHANCED_PACKET, what)
+        add = []
+        block = known.blocks.get(packet, {})
+        if type_of(block) == layout.OBSOLETE_PACKET:
+            drops = values.number(values.member(block, "drops", what), f"{what}: drops", 0xFFFF)
+            add = [(_DROPCOUNT, drops.to_bytes(8, order))] if drops not in (0, 0xFFFF) else []
+        holds = self._found.known[place] == EXACT
+        if not holds:
+            self._left_out["packet-hashes"] += sum(option.code == HASH for option in options.Options(raw, order))
+        return options.edited(raw, order, keep=None if holds else _no_hash, add=add)
+
+
+def _no_hash(option: options.Option) -> bool:
+    return option.code != HASH
