@@ -246,7 +246,7 @@ def _run(
             writer = formats.open_writer(format_name, output, nanoseconds=nanoseconds)
             report.source_format = reader.format
             steps = [] if plan is None else plan.steps(report.left_out)
-            steps = steps if sidecars is None else sidecars.around(steps)
+            steps = steps if sidecars is None else sidecars.around(steps, report.left_out)
             for item in through(steps, watched(reader.items(), source, report, strict=strict, progress=progress)):
                 writer.write(item)
             writer.finish()

@@ -59,7 +59,8 @@ class Report:
     """What a conversion did.
 
     `inputs` and `outputs` are names. `losses` counts by kind what the target could not hold, `kept_in_sidecar` what a
-    sidecar holds instead (it is no loss then), `missing_in_sidecar` what one that was read lacks, `left_out` what
+    sidecar holds instead (it is no loss then), `missing_in_sidecar` what one that was read lacks; `found_in_sidecar`
+    tells, of a capture that was edited since, how many packets were found again, None of others. `left_out` is what
     selecting and editing left out beside packets. `secrets_extracted` counts key logs, None when nobody asked. `parts`
     lists the parts of a split: name, packets, bytes, first and last time; None for a conversion. `damage` lists what of
     the input could not be read, each with offset, packet number, reason and bytes left out. `warnings` are oddities
@@ -76,6 +77,7 @@ class Report:
         self.losses: dict[str, int] = {}
         self.kept_in_sidecar: dict[str, int] = {}
         self.missing_in_sidecar: dict[str, int] = {}
+        self.found_in_sidecar: dict[str, Any] | None = None
         self.left_out: Counter[str] = Counter()
         self.secrets_extracted: int | None = None
         self.parts: list[dict[str, Any]] | None = None

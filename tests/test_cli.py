@@ -380,6 +380,7 @@ def test_a_report_has_everything(tmp_path: Path, capfd: pytest.CaptureFixture[st
         "damage": [],
         "kept_in_sidecar": {},
         "missing_in_sidecar": {},
+        "found_in_sidecar": None,
         "left_out": {},
         "secrets_extracted": None,
         "parts": None,

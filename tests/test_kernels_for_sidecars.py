@@ -62,7 +62,7 @@ def test_parity_of_odd_rows(compiled: ModuleType, data: st.DataObject, columns: 
 
 
 def number(data: bytes) -> int:
-    return int.from_bytes(data, "big") % MODULUS
+    return int.from_bytes(data, "big") % MODULUS * 0x9E3779B97F4A7C15 % 2**64
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 15, 16, 17, 24, 60, 1514])
@@ -76,9 +76,9 @@ def test_fingerprints(kernels: ModuleType, size: int, byte: int) -> None:
     when = number((time // 1000).to_bytes(8, "big") + original.to_bytes(4, "big"))
     assert out == (
         b"\xaa" * 2
-        + (when & 0xFFFFFFFFFF).to_bytes(5, "big")
-        + (number(data) & 0xFFFFFFFF).to_bytes(4, "big")
-        + (number(data[:HEAD]) & 0xFF).to_bytes(1, "big")
+        + (when >> 24).to_bytes(5, "big")
+        + (number(data) >> 32).to_bytes(4, "big")
+        + (number(data[:HEAD]) >> 56).to_bytes(1, "big")
         + b"\xaa" * 10
     )
 
@@ -88,7 +88,23 @@ def test_numbers_at_the_modulus(kernels: ModuleType) -> None:
         data = value.to_bytes(16, "big")
         out = bytearray(FINGERPRINT)
         kernels.fingerprints(data, with_rows(1, captured_length=[16]), 0, 1, out, 0)
-        assert int.from_bytes(out[5:9], "big") == value % MODULUS & 0xFFFFFFFF
+        assert int.from_bytes(out[5:9], "big") == number(data) >> 32
+
+
+def test_each_byte_has_a_part_in_the_fingerprint(kernels: ModuleType) -> None:
+    """Also in that of the first bytes, as far as 8 bits can tell: no byte of a word is without."""
+    data = bytes(range(64))
+    rows = with_rows(1, captured_length=[64])
+    wholes, heads = set(), dict[int, set[int]]()
+    for at in range(64):
+        for byte in (0x80, 0xFE, 0xFF):
+            out = bytearray(FINGERPRINT)
+            kernels.fingerprints(data[:at] + bytes([byte]) + data[at + 1 :], rows, 0, 1, out, 0)
+            wholes.add(bytes(out[5:9]))
+            heads.setdefault(at, set()).add(out[9])
+    assert len(wholes) == 3 * 64
+    assert all(len(heads[at]) > 1 for at in range(HEAD))
+    assert all(len(heads[at]) == 1 for at in range(HEAD, 64))
 
 
 def test_fingerprints_refuse_what_is_outside(kernels: ModuleType) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pcapconv.model import Damage, Notice
 from pcapconv.report import LEFT_OUT, Report, describe
 from pcapconv.text import shown
 
 MOST = 5  # of a kind, before the rest is only counted
+_MOST_NUMBERS = 20
 
 
 def complain(message: str) -> None:
@@ -41,6 +43,8 @@ def say_what_happened(
         complain(f"{target}: kept in the sidecar: {describe(report.kept_in_sidecar)}")
     if report.missing_in_sidecar and losses:
         complain(f"warning: {target}: the sidecar was written without {describe(report.missing_in_sidecar)}")
+    if report.found_in_sidecar is not None:
+        _say_what_was_found(report.found_in_sidecar, target)
     if report.losses and losses:
         option = "--sidecar-secrets" if report.kept_in_sidecar else "--sidecar"
         keep = f", {option} keeps them" if sidecar and report.target_format == "pcap" else ""
@@ -48,6 +52,24 @@ def say_what_happened(
             f"warning: {target}: {report.target_format} cannot hold {describe(report.losses)}; "
             f"--report FILE has the counts, --on-loss fail refuses{keep}"
         )
+
+
+def _say_what_was_found(found: Mapping[str, Any], target: str) -> None:
+    """How many packets of an edited capture its sidecar knows, and which it does not."""
+    again = found["same"] + found["cut"] + found["changed"]
+    how = [
+        f"{found[kind]} {words}"
+        for kind, words in (("cut", "of them cut"), ("changed", "with other bytes"))
+        if found[kind]
+    ]
+    of_all = f"{again} of the sidecar's {found['in_sidecar']} packets were found again"
+    details = f" ({', '.join(how)})" if how else ""
+    complain(f"{target}: {of_all}{details}")
+    for kind, words in (("new", "new"), ("ambiguous", "ambiguous, since the sidecar knows several like it")):
+        if found[kind]:
+            numbers = ", ".join(map(str, found[f"{kind}_packets"][:_MOST_NUMBERS]))
+            more = f" and {found[kind] - _MOST_NUMBERS} more" if found[kind] > _MOST_NUMBERS else ""
+            complain(f"warning: {target}: {words}, and kept plain: packet {numbers}{more}")
 
 
 def _list(prefix: str, places: Sequence[Damage | Notice], total: int) -> None:

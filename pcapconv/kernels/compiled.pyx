@@ -47,7 +47,7 @@ cdef extern from *:
         *time = (uint64_t)sum;
         return STOP_MORE;
     }
-    static inline uint64_t residue(const unsigned char *p, uint32_t length) {
+    static inline uint64_t mixed(const unsigned char *p, uint32_t length) {
         uint64_t found = 0;  /* modulo 2^64 - 59: 2^64 counts as 59 */
         uint32_t first = length & 7, i;
         for (i = 0; i < first; i++) found = found << 8 | p[i];
@@ -58,10 +58,11 @@ cdef extern from *:
             found = low + (uint64_t)(sum >> 64) * 59;
             if (found < low) found += 59;
         }
-        return found >= 0xFFFFFFFFFFFFFFC5u ? found - 0xFFFFFFFFFFFFFFC5u : found;
+        if (found >= 0xFFFFFFFFFFFFFFC5u) found -= 0xFFFFFFFFFFFFFFC5u;
+        return found * 0x9E3779B97F4A7C15u;
     }
     """
-    uint64_t residue(const unsigned char *p, uint32_t length) nogil
+    uint64_t mixed(const unsigned char *p, uint32_t length) nogil
     int in_nanoseconds(uint64_t ticks, const uint64_t *unit, int cut, uint64_t *time, uint64_t *inexact) nogil
     uint16_t load16(const unsigned char *p, int big) nogil
     uint32_t load32(const unsigned char *p, int big) nogil
@@ -809,11 +810,11 @@ def fingerprints(buffer, columns, Py_ssize_t row, Py_ssize_t rows, out, Py_ssize
                     store32(when + 4, <uint32_t>time, True)
                     store32(when + 8, original_length[row], True)
                     target = <unsigned char *>room.buf + at
-                    time = residue(when, 12)
-                    target[0] = <unsigned char>(time >> 32)
-                    store32(target + 1, <uint32_t>time, True)
-                    store32(target + 5, <uint32_t>residue(data, length), True)
-                    target[9] = <unsigned char>residue(data, length if length < HEAD else HEAD)
+                    time = mixed(when, 12)
+                    target[0] = <unsigned char>(time >> 56)
+                    store32(target + 1, <uint32_t>(time >> 24), True)
+                    store32(target + 5, <uint32_t>(mixed(data, length) >> 32), True)
+                    target[9] = <unsigned char>(mixed(data, length if length < HEAD else HEAD) >> 56)
                     at += FINGERPRINT
                     row += 1
         finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import NamedTuple
@@ -20,9 +21,21 @@ from pcapconv.model import Item
 from pcapconv.output import Output
 from pcapconv.report import Report
 from pcapconv.sidecar.document import SUFFIX, Belongs, Document, Draft, Head
+from pcapconv.sidecar.match import (
+    CHANGED,
+    CUT,
+    EXACT,
+    Known,
+    Match,
+    Matches,
+    fingerprints_of,
+    matches,
+    summary,
+)
 from pcapconv.sidecar.record import Record
 from pcapconv.sidecar.restore import Restore
 from pcapconv.steps import Step
+from pcapconv.steps.strip import DoNotCopy
 
 _PIECE = 2**20
 
@@ -79,6 +92,8 @@ class Sidecars:
             raise UsageError("--sidecar: both captures are pcapng, which holds everything itself")
         self._document: Document | None = None
         self._digest: _Digest | None = None
+        self._known: Known | None = None  # of an edited capture
+        self._found: Matches | None = None
         if from_pcap and (target_format != "pcap" or self._exists(places[0])):
             self._open(options.file or name_beside(places[0]), stack)
         self._target: Target | None = None
@@ -91,7 +106,7 @@ class Sidecars:
             )
             self._draft = stack.enter_context(Draft())
         self._clamp = False
-        self._restore: Restore | None = None
+        self._restore: Restore | Match | None = None
         self._record: Record | None = None
 
     def _exists(self, place: Readable) -> bool:
@@ -101,20 +116,51 @@ class Sidecars:
         try:
             self._document = Document(stack.enter_context(open_source(name)))
         except FileError as error:
-            raise FileError(f"{error}; a sidecar is written by convert --sidecar to pcap") from None
+            raise FileError(f"{error}; convert --sidecar to pcap writes one") from None
         belongs = self._document.head.captures
         if len(belongs) > 1:
             raise SidecarError(f"{name}: it belongs to {len(belongs)} captures; pcapconv join puts them together")
-        if self._source.size != belongs[0].bytes:
+        digest = stack.enter_context(_Digest(self._source))
+        if self._source.size == belongs[0].bytes and (
+            self._options.file is None or digest.hexdigest() == belongs[0].sha256
+        ):
+            self._digest = digest
+        elif self._options.file is None:
             raise self._another(f"{self._source.size} bytes instead of {belongs[0].bytes}")
-        self._digest = stack.enter_context(_Digest(self._source))
+        else:
+            self._find_again()
+
+    def _find_again(self) -> None:
+        """Look which packets of an edited capture the sidecar knows."""
+        document = self._document
+        assert document is not None
+        if not document.head.fingerprints:
+            raise self._another(
+                "its SHA-256 is another one; a sidecar written with --sidecar-fingerprints knows its packets again"
+            )
+        self._known = Known(document)
+        prints = fingerprints_of(formats.open_reader(self._source).items())
+        self._source.rewind()
+        self._found = matches(self._known, prints)
+        if len(prints) and not any(level in self._found.known for level in (EXACT, CUT, CHANGED)):
+            raise SidecarError(
+                f"{document.name}: it belongs to another capture than {self._source.name}: none of the "
+                f"{len(prints)} packets there is known"
+            )
 
     def _another(self, fact: str) -> SidecarError:
         assert self._document is not None
+        advice = "" if self._options.file is not None else "; for one that was edited, name it with --sidecar-file"
         return SidecarError(
             f"{self._document.name}: it belongs to another capture than {self._source.name}, or that was edited since: "
-            f"{fact}"
+            f"{fact}{advice}"
         )
+
+    def _restoring(self, left_out: Counter[str]) -> Restore | Match:
+        assert self._document is not None
+        if self._known is None or self._found is None:
+            return Restore(self._document)
+        return Match(self._document, self._known, self._found, left_out)
 
     @property
     def hashes_output(self) -> bool:
@@ -123,13 +169,16 @@ class Sidecars:
 
     def restored(self, items: Iterator[Item]) -> Iterator[Item]:
         """The capture as it was."""
-        return items if self._document is None else Restore(self._document)(items)
+        return items if self._document is None else self._restoring(Counter())(items)
 
-    def around(self, steps: list[Step]) -> list[Step]:
-        """New steps for one run, with these between them."""
+    def around(self, steps: list[Step], left_out: Counter[str]) -> list[Step]:
+        """New steps for one run, with these between them. `left_out` counts what no longer holds of edited captures."""
         if self._document is not None:
-            self._restore = Restore(self._document)
-            steps = [self._restore, *steps]
+            self._restore = self._restoring(left_out)
+            first: list[Step] = [self._restore]
+            if self._found is not None:
+                first.append(DoNotCopy(left_out))
+            steps = [*first, *steps]
         if self._draft is not None:
             self._draft.restart()
             secrets, fingerprints = self._options.secrets, self._options.fingerprints
@@ -156,6 +205,8 @@ class Sidecars:
         FileError."""
         if self._restore is not None:
             report.missing_in_sidecar = dict(self._restore.missing)
+        if self._found is not None and self._known is not None:
+            report.found_in_sidecar = summary(self._found, len(self._known.prints))
         if self._draft is None or self._record is None or self._target is None:
             return
         missing = dict(self._record.missing)

@@ -39,10 +39,12 @@ _NONE = -1
 
 
 class Prints:
-    """The fingerprints of packets, as columns: of time and length, of all bytes, of the first bytes."""
+    """The fingerprints of packets, as columns: of time and length, of all bytes, of the first bytes. `cut` tells of an
+    edited capture's which have fewer bytes than they had on the wire."""
 
     def __init__(self) -> None:
         self.when, self.whole, self.head = array("Q"), array("I"), array("B")
+        self.cut = bytearray()
 
     def __len__(self) -> int:
         return len(self.when)
@@ -134,6 +136,8 @@ def fingerprints_of(items: Iterator[Item]) -> Prints:
             out = bytearray(FINGERPRINT * item.rows)
             kernels.fingerprints(item.buffer, columns, 0, item.rows, out, 0)
             prints.add(out)
+            lengths = zip(columns.captured_length[: item.rows], columns.original_length)
+            prints.cut += bytes(captured < original for captured, original in lengths)
     return prints
 
 
@@ -148,9 +152,9 @@ def matches(known: Known, edited: Prints) -> Matches:
     ]
     for level, key in keys:
         ones = array("q", compress(count(), (not taken for taken in used)))
-        others = array("q", compress(count(), (not taken for taken in how)))
+        others = array("q", (row for row, taken in enumerate(how) if not taken and (level != CUT or edited.cut[row])))
         if not ones or not others:
-            break
+            continue
         pairs = met(
             array("Q", [key(known.prints, row) for row in ones]), array("Q", [key(edited, row) for row in others])
         )
@@ -312,8 +316,8 @@ class Match:
             drops = values.number(values.member(block, "drops", what), f"{what}: drops", 0xFFFF)
             add = [(_DROPCOUNT, drops.to_bytes(8, order))] if drops not in (0, 0xFFFF) else []
         holds = self._found.known[place] == EXACT
-        if not holds:
-            self._left_out["packet-hashes"] += sum(option.code == HASH for option in options.Options(raw, order))
+        if not holds and (hashes := sum(option.code == HASH for option in options.Options(raw, order))):
+            self._left_out["packet-hashes"] += hashes
         return options.edited(raw, order, keep=None if holds else _no_hash, add=add)
 
 
