@@ -91,6 +91,9 @@ class Known:
         if "digits" in value:
             self.digits.extend(array("H", bytes(2 * (before - len(self.digits)))))
             self.digits.extend(values.unpacked(value["digits"], "H", entry.count, "packets: digits"))
+        if entry.lists:
+            which = entry.which(0, entry.count)
+            self.options |= {before + row: entry.lists[place - 1] for row, place in enumerate(which) if place}
         self.options |= {number - 1: said for number, said in entry.options.items()}
         self.blocks |= {number - 1: said for number, said in entry.blocks.items()}
 

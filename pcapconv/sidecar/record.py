@@ -14,13 +14,15 @@ from typing import Any
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.pcapng_writer import interface_body, section_body
 from pcapconv.kernels import FINGERPRINT, MORE, choose
-from pcapconv.model import SIMPLE_PACKET, Block, Interface, Item, PacketBatch, Section
+from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Interface, Item, PacketBatch, Section
 from pcapconv.normalizing.times import Units
+from pcapconv.options import COMMENT, Options
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Draft
 from pcapconv.steps.rows import options_of
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 
+_MOST_LISTS = 2**16 - 1  # that 16 bits can tell apart
 _LATEST = (NANOSECONDS << 32) - 1  # that pcap can hold
 
 
@@ -124,18 +126,38 @@ class Record:
         return self._with_times(batch) if self._clamp else batch
 
     def _odd(self, batch: PacketBatch) -> dict[str, Any]:
-        """What packets say beyond a pcap record, by their numbers in the pcap file."""
+        """What packets say beyond a pcap record, by their numbers in the pcap file; option lists without a comment that
+        several have, once for all of them."""
         options, blocks = dict[str, Any](), dict[str, Any]()
-        order, row = batch.section.byte_order, -1
+        columns, order, row = batch.columns, batch.section.byte_order, -1
+        seen: Counter[bytes] = Counter()
+        plain = columns.record_type[: batch.rows].tobytes() == bytes([layout.ENHANCED_PACKET]) * batch.rows
+        rows = []
         while (row := self._mask.find(1, row + 1, batch.rows)) >= 0:
-            number = str(self._packets + row + 1)
             raw = options_of(batch, row)
-            if raw:
+            rows.append((row, raw))
+            seen[raw] += 1
+            if not (plain and columns.captured_length[row] & 3 == 0):
+                block = _block_value(batch, row)
+                if block:
+                    blocks[str(self._packets + row + 1)] = block
+        shared = [raw for raw, count in seen.items() if raw and count > 1 and not _has_comment(raw, order)][
+            :_MOST_LISTS
+        ]
+        places = {raw: place for place, raw in enumerate(shared, 1)}
+        which = array("H", bytes(2 * batch.rows))
+        for row, raw in rows:
+            place = places.get(raw)
+            if place is not None:
+                which[row] = place
+            elif raw:
+                number = str(self._packets + row + 1)
                 options[number] = values.options_value(raw, order, layout.ENHANCED_PACKET)
-            block = _block_value(batch, row)
-            if block:
-                blocks[number] = block
-        return {name: found for name, found in (("options", options), ("blocks", blocks)) if found}
+        found: dict[str, Any] = {"options": options, "blocks": blocks}
+        if shared:
+            found["lists"] = [values.options_value(raw, order, layout.ENHANCED_PACKET) for raw in shared]
+            found["list"] = values.packed(which)
+        return {name: value for name, value in found.items() if value}
 
     def _fingerprint(self, batch: PacketBatch) -> dict[str, Any]:
         """By what packets are known again, and the digits of their times that tools without nanoseconds cut."""
@@ -172,6 +194,10 @@ class Record:
         twin.interfaces = self._interfaces
         twin.contiguous = False
         return twin
+
+
+def _has_comment(raw: bytes, order: ByteOrder) -> bool:
+    return Options(raw, order).first(COMMENT) is not None
 
 
 def _comes_back(interface: Interface) -> bool:

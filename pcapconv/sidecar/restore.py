@@ -10,13 +10,14 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import Any
 
 from pcapconv.errors import SidecarError
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.pcapng_items import interface_of, section_of
 from pcapconv.kernels import MORE, UNIT, choose
-from pcapconv.model import SIMPLE_PACKET, Block, Columns, Damage, Interface, Item, PacketBatch, Section
+from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Columns, Damage, Interface, Item, PacketBatch, Section
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
 from pcapconv.steps.rows import with_options
@@ -134,6 +135,8 @@ class Restore:
         else:
             normal.columns.ticks = ticks
         order = normal.section.byte_order
+        if entry.lists:
+            _with_lists(normal, entry.lists_raw(order), entry.which(done, rows))
         with_options(
             normal,
             {
@@ -199,7 +202,11 @@ class _Packets:
         """The next packets, `most` at most, with columns of their own; only when there is one."""
         assert self._batch is not None
         stop = min(self._batch.rows, self._row + most)
-        part = self._batch.part(self._row, stop)
+        if stop - self._row == self._batch.rows:
+            part = copy(self._batch)
+            part.columns = self._batch.columns.twin(stop, "ticks", "record_at", "options_at")
+        else:
+            part = self._batch.part(self._row, stop)
         self._row = stop
         return part
 
@@ -223,6 +230,12 @@ class Entry:
             self._interfaces = values.unpacked(interface, "I", self.count, "packets: interface")
             if max(self._interfaces) >= interfaces:
                 raise SidecarError(f"packets of interface {max(self._interfaces)}, but {interfaces} are there")
+        self.lists = value.get("lists", [])
+        if not isinstance(self.lists, list):
+            raise SidecarError("packets: lists of options are not a list")
+        self._which = values.unpacked(value.get("list"), "H", self.count, "packets: list") if self.lists else array("H")
+        if self.lists and max(self._which) > len(self.lists):
+            raise SidecarError(f"packets with option list {max(self._which)}, but {len(self.lists)} are there")
         self.options = self._by_number(value.get("options", {}), before)
         self.blocks = self._by_number(value.get("blocks", {}), before)
 
@@ -242,6 +255,14 @@ class Entry:
         if self._interfaces is None:
             return array("I", [self._interface]) * rows
         return self._interfaces[done : done + rows]
+
+    def lists_raw(self, order: ByteOrder) -> list[bytes]:
+        """The option lists that several packets have. Raises SidecarError."""
+        return [values.options_raw(said, order, layout.ENHANCED_PACKET, "packets") for said in self.lists]
+
+    def which(self, done: int, rows: int) -> array[int]:
+        """Which of the lists packets have, from 1; 0 for none."""
+        return self._which[done : done + rows]
 
     def ticks(self, done: int, rows: int) -> array[int] | None:
         """Their ticks, None where the pcap file has them."""
@@ -291,6 +312,18 @@ def _record(batch: PacketBatch, row: int, block: Any) -> bytes:
         body = head + halves + captured.to_bytes(4, order) + original + data + padding + stated
     length = (layout.BLOCK_OVERHEAD + len(body)).to_bytes(4, order)
     return kind.to_bytes(4, order) + length + body + length
+
+
+def _with_lists(batch: PacketBatch, lists: list[bytes], which: array[int]) -> None:
+    """Give packets the option lists that several have, which then stand once behind the batch's buffer."""
+    at, ats = len(batch.buffer), [0]
+    for raw in lists:
+        ats.append(at)
+        at += len(raw)
+    lengths = [0, *map(len, lists)]
+    batch.buffer = b"".join([batch.buffer, *lists])
+    batch.columns.options_at = array("q", map(ats.__getitem__, which))
+    batch.columns.options_length = array("I", map(lengths.__getitem__, which))
 
 
 def _with_records(batch: PacketBatch, records: dict[int, bytes]) -> None:
