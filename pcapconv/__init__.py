@@ -10,6 +10,7 @@ from pcapconv.errors import (
     FormatError,
     LossError,
     PcapconvError,
+    SidecarError,
     TargetError,
     UsageError,
 )
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pcapconv.batching import batch
     from pcapconv.comparing import diff
     from pcapconv.normalizing import normalize
+    from pcapconv.sidecar.joining import join
     from pcapconv.splitter import split
 
 __all__ = [
@@ -37,11 +39,13 @@ __all__ = [
     "PcapconvError",
     "Report",
     "Section",
+    "SidecarError",
     "TargetError",
     "UsageError",
     "batch",
     "convert",
     "diff",
+    "join",
     "normalize",
     "open",
     "split",
@@ -64,6 +68,10 @@ def __getattr__(name: str) -> Any:
         from pcapconv.comparing import diff
 
         return diff
+    if name == "join":
+        from pcapconv.sidecar.joining import join
+
+        return join
     if name == "normalize":
         from pcapconv.normalizing import normalize
 

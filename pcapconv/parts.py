@@ -68,10 +68,14 @@ class OpenPart:
 class OpenParts:
     """All parts of a run: makes them, writes into them, names them, and closes them one by one or all at once.
 
-    `names` and `reports` are in the parts' order, and complete once all are finished; `losses` and `packets` are sums.
+    With `hashed`, reports have each part's SHA-256 and link type. `names` and `reports` are in the parts' order, and
+    complete once all are finished; `losses` and `packets` are sums.
     """
 
-    def __init__(self, files: Targets, template: Template, stem: str, format_name: str, *, nanoseconds: bool) -> None:
+    def __init__(
+        self, files: Targets, template: Template, stem: str, format_name: str, *, nanoseconds: bool, hashed: bool
+    ) -> None:
+        self._hashed = hashed
         self._files = files
         self._template = template
         self._stem = stem
@@ -92,7 +96,7 @@ class OpenParts:
 
     def new(self) -> OpenPart:
         """Begin a part. Raises FileError."""
-        output = Output(self._files.new(), spares=self._spares)
+        output = Output(self._files.new(), spares=self._spares, hashed=self._hashed)
         writer = formats.open_writer(self.format, output, nanoseconds=self._nanoseconds)
         self.names.append("")
         self.reports.append({})
@@ -157,6 +161,7 @@ class OpenParts:
         if not part.name:
             self.give_name(part)
         part.writer.finish()
+        digest = part.output.sha256 if self._hashed else ""
         part.output.rest()
         self._held -= self._awake.pop(part, 0)
         del self._open[part]
@@ -170,6 +175,8 @@ class OpenParts:
             "first_time": first,
             "last_time": last,
         }
+        if self._hashed:
+            self.reports[part.index - 1] |= {"sha256": digest, "link_type": part.writer.link_type or 0}
 
     def finish_all(self) -> None:
         """Nothing more comes for any part. Raises as `write` and `give_name`."""

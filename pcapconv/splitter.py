@@ -37,6 +37,7 @@ from pcapconv.template import Template
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from pcapconv.sidecar import SplitSidecar
     from pcapconv.steps.plan import StepOptions
 
 By = Literal["interface", "link-type", "section"]
@@ -61,6 +62,8 @@ def split(
     strict: bool = False,
     on_loss: OnLoss = "warn",
     nanoseconds: bool = False,
+    sidecar: bool = False,
+    sidecar_secrets: bool = False,
     progress: Callable[[int], object] | None = None,
     taken: Sequence[str] = (),
     **options: Unpack[StepOptions],
@@ -72,7 +75,9 @@ def split(
     it on the UTC clock; `by`, a part for each interface, link type or section.
     `template` gives the parts' names; `{index}`, `{start:%Y%m%dT%H%M%S}`, `{interface}`, `{link_type}`, `{section}` and
     `{stem}` are filled in; `taken` are names that no part may have. `source`, `to`, `force`, `strict`, `on_loss`,
-    `nanoseconds` and `progress` are as for `convert`. `options` select and edit: see
+    `nanoseconds` and `progress` are as for `convert`. `sidecar` keeps, by link type and in pcap, what pcap cannot hold
+    in a file `STEM.meta.json` beside the parts, by which `join` makes one capture of them again; with `sidecar_secrets`
+    secrets too. `options` select and edit: see
     `pcapconv.steps.plan.StepOptions`. The parts appear together when all are complete, or none does.
 
     Returns a `Report`, whose `parts` list each part's name, packets, bytes, first and last time. Raises a
@@ -82,6 +87,7 @@ def split(
     names = Template(os.fspath(template))
     format_name = formats.target_format(names.text, to)
     way = _way(max_packets, max_bytes, interval, align, by)
+    _check_sidecar(sidecar, sidecar_secrets, by, format_name)
     plan = make_plan(options) or Plan({}, read_file)
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source))
@@ -90,19 +96,42 @@ def split(
         secrets = open_secrets(plan, source, force=force)
         if secrets is not None:
             stack.enter_context(secrets)
+        kept = None
+        if sidecar:
+            from pcapconv.sidecar import SplitSidecar
+            from pcapconv.sidecar.document import SUFFIX
+
+            name = os.path.join(names.directory, _stem(opened.name) + SUFFIX)
+            kept = SplitSidecar(name, stack, secrets=sidecar_secrets, force=force)
+            taken = [*taken, name]
         taken = [*taken, *plan.injected_from, *([] if plan.extract_to is None else [plan.extract_to])]
         files = stack.enter_context(Targets(names.directory, names.text, force=force, taken=taken))
 
         def run(nanoseconds: bool) -> Report:
-            parts = OpenParts(files, names, _stem(opened.name), format_name, nanoseconds=nanoseconds)
-            return _run(opened, parts, way(parts), strict, progress, plan)
+            parts = OpenParts(files, names, _stem(opened.name), format_name, nanoseconds=nanoseconds, hashed=sidecar)
+            return _run(opened, parts, way(parts), strict, progress, plan, kept)
 
         report = attempt(opened, run, files.restart, nanoseconds=nanoseconds)
         if on_loss == "fail":
             refuse_losses(report, opened)
         wanted = plan.write_secrets(secrets, report)
-        files.commit(report.outputs, secrets.commit if wanted and secrets is not None else None)
+        last = [secrets.commit] if wanted and secrets is not None else []
+        last += [] if kept is None else [kept.commit]
+
+        def commit_others() -> None:
+            for commit in last:
+                commit()
+
+        files.commit(report.outputs, commit_others)
     return report
+
+
+def _check_sidecar(sidecar: bool, secrets: bool, by: By | None, format_name: str) -> None:
+    """Raises UsageError for sidecars of splits that have none."""
+    if secrets and not sidecar:
+        raise UsageError("--sidecar-secrets goes with --sidecar")
+    if sidecar and (by != "link-type" or format_name != "pcap"):
+        raise UsageError("--sidecar: a split by link type into pcap files has one (--by link-type --to pcap)")
 
 
 def _run(
@@ -112,6 +141,7 @@ def _run(
     strict: bool,
     progress: Callable[[int], object] | None,
     plan: Plan,
+    sidecar: SplitSidecar | None,
 ) -> Report:
     report = Report(source.name, "", parts.format)
     try:
@@ -119,7 +149,8 @@ def _run(
             reader = formats.open_reader(source)
             report.source_format = reader.format
             items = watched(reader.items(), source, report, strict=strict, progress=progress)
-            for item in through(plan.steps(report.left_out, splits=True), items):
+            steps = plan.steps(report.left_out, splits=sidecar is None)  # with one, everything comes back
+            for item in through(steps if sidecar is None else [*steps, sidecar.step()], items):
                 splitter.write(item)
             splitter.finish()
     finally:
@@ -128,6 +159,8 @@ def _run(
     report.packets_written = parts.packets
     report.losses = splitter.losses()
     report.parts = parts.reports
+    if sidecar is not None:
+        sidecar.finish(report)
     return report
 
 

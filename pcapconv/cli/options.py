@@ -128,7 +128,13 @@ TREE = (
 )
 
 CONVERT = OUTPUT + SIDECAR + STEPS
-SPLIT = PARTS + OUTPUT + STEPS
+SPLIT = (
+    *PARTS,
+    *OUTPUT,
+    Option("sidecar", "flag", "By link type: keep what pcap cannot hold in STEM.meta.json, for pcapconv join."),
+    *(option for option in SIDECAR if option.name == "sidecar_secrets"),
+    *STEPS,
+)
 BATCH = (
     *TREE,
     Option("to", "text", "The format to write; else each file keeps its own.", choices=FORMATS),

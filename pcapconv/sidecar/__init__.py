@@ -8,7 +8,6 @@ what is told by the pcap file's SHA-256, which is worked out while it is written
 from __future__ import annotations
 
 import os
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,6 +19,7 @@ from pcapconv.files import STDIO, Readable, Source, Target, Writable, open_sourc
 from pcapconv.model import Item
 from pcapconv.output import Output
 from pcapconv.report import Report
+from pcapconv.sidecar.digest import Digest
 from pcapconv.sidecar.document import SUFFIX, Belongs, Document, Draft, Head
 from pcapconv.sidecar.match import (
     CHANGED,
@@ -36,8 +36,6 @@ from pcapconv.sidecar.record import Record
 from pcapconv.sidecar.restore import Restore
 from pcapconv.steps import Step
 from pcapconv.steps.strip import DoNotCopy
-
-_PIECE = 2**20
 
 
 class SidecarOptions(NamedTuple):
@@ -91,7 +89,7 @@ class Sidecars:
         if not from_pcap and target_format != "pcap":
             raise UsageError("--sidecar: both captures are pcapng, which holds everything itself")
         self._document: Document | None = None
-        self._digest: _Digest | None = None
+        self._digest: Digest | None = None
         self._known: Known | None = None  # of an edited capture
         self._found: Matches | None = None
         if from_pcap and (target_format != "pcap" or self._exists(places[0])):
@@ -120,7 +118,7 @@ class Sidecars:
         belongs = self._document.head.captures
         if len(belongs) > 1:
             raise SidecarError(f"{name}: it belongs to {len(belongs)} captures; pcapconv join puts them together")
-        digest = stack.enter_context(_Digest(self._source))
+        digest = stack.enter_context(Digest(self._source))
         if self._source.size == belongs[0].bytes and (
             self._options.file is None or digest.hexdigest() == belongs[0].sha256
         ):
@@ -222,39 +220,34 @@ class Sidecars:
             self._target.commit()
 
 
-class _Digest:
-    """A capture's SHA-256, worked out by a thread of its own."""
+class SplitSidecar:
+    """The sidecar of a split by link type: one for all parts. `name` is its file; `stack` closes what is opened."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._found = ""
-        self._error: BaseException | None = None
-        self._stop = False
-        self._thread = threading.Thread(target=self._work, name="pcapconv-digest", daemon=True)
+    def __init__(self, name: str, stack: ExitStack, *, secrets: bool, force: bool) -> None:
+        self._target = stack.enter_context(open_target(name, force=force, whole=True, text=True, private=secrets))
+        self._draft = stack.enter_context(Draft())
+        self._secrets = secrets
+        self._record: Record | None = None
 
-    def __enter__(self) -> _Digest:
-        self._thread.start()
-        return self
+    def step(self) -> Record:
+        """A new step for one run, behind all others."""
+        self._draft.restart()
+        self._record = Record(self._draft, secrets=self._secrets, fingerprints=False, clamp=False)
+        return self._record
 
-    def __exit__(self, *_: object) -> None:
-        self._stop = True
-        self._thread.join()
+    def finish(self, report: Report) -> None:
+        """Write the sidecar of a run that is done, all but its name; what it keeps is no loss. Raises FileError."""
+        assert self._record is not None
+        missing = dict(self._record.missing)
+        kept = {kind: count for kind, count in report.losses.items() if kind not in missing}
+        report.losses = {kind: count for kind, count in report.losses.items() if kind in missing}
+        report.kept_in_sidecar = kept
+        belongs = [
+            Belongs(os.path.basename(part["name"]), part["bytes"], part["sha256"], part["packets"], part["link_type"])
+            for part in report.parts or ()
+        ]
+        self._draft.write(Head(belongs, kept, missing, fingerprints=False), self._target)
 
-    def hexdigest(self) -> str:
-        """It, when it is known. Raises FileError."""
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-        return self._found
-
-    def _work(self) -> None:
-        import hashlib
-
-        digest, at = hashlib.sha256(), 0
-        try:
-            while not self._stop and (piece := self._source.read_at(at, _PIECE)):
-                digest.update(piece)
-                at += len(piece)
-        except BaseException as error:  # carried to the thread that waits for it
-            self._error = error
-        self._found = digest.hexdigest()
+    def commit(self) -> None:
+        """Let it appear. Raises FileError."""
+        self._target.commit()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from typing import Any
@@ -34,7 +34,7 @@ class Metadata:
         self.section: Section | None = None
         self.interfaces: list[Interface] = []  # of the section
         self.missing: Counter[str] = Counter()
-        self._table = array("Q")  # by which a kernel makes times those of the section's interfaces
+        self._tables: dict[int, array[int]] = {}  # by which a kernel makes times those of the interfaces, by units
 
     def items(self, kind: str, value: Any) -> Iterator[Item]:
         """The item of an entry that is not about packets. Raises SidecarError."""
@@ -45,7 +45,7 @@ class Metadata:
                 raise SidecarError("a section's raw bytes are none of a section")
             self.section = section_of(body, order, self.sections)
             self.sections += 1
-            self.interfaces, self._table = [], array("Q", [0, 1, 0, 0, 0, 0])
+            self.interfaces, self._tables = [], {}
             yield self.section
             return
         section = self.open_section()
@@ -67,16 +67,16 @@ class Metadata:
             raise SidecarError(f"an entry of a kind that is not known: {kind:.40}")
 
     def count_times(self, batch: PacketBatch, units: int) -> None:
-        """Make ticks of `units` per second, the same in all calls, those of the packets' interfaces. Raises
-        SidecarError."""
-        for interface in self.interfaces[len(self._table) // UNIT - 1 :]:
+        """Make ticks of `units` per second those of the packets' interfaces. Raises SidecarError."""
+        table = self._tables.setdefault(units, array("Q", [0, 1, 0, 0, 0, 0]))
+        for interface in self.interfaces[len(table) // UNIT - 1 :]:
             multiply, divide = ratio(units, interface.ticks_per_second)
             add = -interface.time_offset * interface.ticks_per_second
             fits = multiply < 2**63 and abs(add) < 2**126
             halves = add % 2**64, add % 2**128 >> 64
             row = [multiply, divide, 0, *halves, interface.id] if fits else [0] * UNIT
-            self._table[-UNIT:-UNIT] = array("Q", row)
-        row_of_fault, _, status = choose().unify(batch.columns, 0, batch.rows, self._table, False)
+            table[-UNIT:-UNIT] = array("Q", row)
+        row_of_fault, _, status = choose().unify(batch.columns, 0, batch.rows, table, False)
         if status != MORE:
             raise SidecarError(f"packet {batch.number(row_of_fault)}: its interface cannot count its time")
 
@@ -92,34 +92,56 @@ class Restore:
 
     def __init__(self, document: Document) -> None:
         self._document = document
+        self._captures: dict[int, _Packets] = {}  # where there are several, by link type
         self._metadata = Metadata()
         self._packets = 0
         self.missing = self._metadata.missing
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """The items that there were. Raises SidecarError where the sidecar does not fit."""
-        packets = _Packets(items)
+        return self._items(_Packets(items))
+
+    def join(self, captures: Mapping[int, Iterator[Item]]) -> Iterator[Item]:
+        """The same from several captures, by the link type of their packets."""
+        self._captures = {link_type: _Packets(items) for link_type, items in captures.items()}
+        return self._items(None)
+
+    def _items(self, packets: _Packets | None) -> Iterator[Item]:
         with about(self._document):
             for kind, value in self._document.entries():
                 if kind == "packets":
                     yield from self._with_packets(value, packets)
                 else:
                     yield from self._metadata.items(kind, value)
-            if packets.more():
+            if any(each.more() for each in ([packets] if packets is not None else self._captures.values())):
                 raise SidecarError(f"it has {self._packets} packets, the capture has more")
 
-    def _with_packets(self, value: Any, packets: _Packets) -> Iterator[Item]:
+    def _with_packets(self, value: Any, packets: _Packets | None) -> Iterator[Item]:
         """The packets of an entry, in as many batches as the pcap file's reader has."""
         self._metadata.open_section()
         entry = Entry(value, self._packets, len(self._metadata.interfaces))
         done = 0
         while done < entry.count:
-            if not packets.more():
+            here, rows = (packets, entry.count - done) if packets is not None else self._next_run(entry, done)
+            if not here.more():
                 raise SidecarError(f"it has more packets than the capture, which has {self._packets}")
-            batch = packets.take(entry.count - done)
-            yield self._batch(batch, entry, done, packets.units)
+            batch = here.take(rows)
+            yield self._batch(batch, entry, done, here.units)
             done += batch.rows
             self._packets += batch.rows
+
+    def _next_run(self, entry: Entry, done: int) -> tuple[_Packets, int]:
+        """Which capture has the next packet, and how many that follow."""
+        interfaces = self._metadata.interfaces
+        first = interfaces[entry.interface(done)].link_type
+        if first not in self._captures:
+            raise SidecarError(f"packet {self._packets + 1} is of link type {first}, and no capture has that")
+        if entry.of_one_interface:
+            return self._captures[first], entry.count - done
+        rows = 1
+        while done + rows < entry.count and interfaces[entry.interface(done + rows)].link_type == first:
+            rows += 1
+        return self._captures[first], rows
 
     def _batch(self, batch: PacketBatch, entry: Entry, done: int, units: int) -> PacketBatch:
         rows, first = batch.rows, self._packets + 1
@@ -249,6 +271,15 @@ class Entry:
                 raise SidecarError(f"packets {before + 1} to {before + self.count}: {name:.40} is none of them")
             found[int(name)] = said
         return found
+
+    @property
+    def of_one_interface(self) -> bool:
+        """Whether all packets are of one interface."""
+        return self._interfaces is None
+
+    def interface(self, done: int) -> int:
+        """The interface id of one packet."""
+        return self._interface if self._interfaces is None else self._interfaces[done]
 
     def interfaces(self, done: int, rows: int) -> array[int]:
         """The interface ids of some packets."""
