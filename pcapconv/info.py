@@ -7,6 +7,7 @@ conversion to pcap would lose, a pcap writer tells that writes to nowhere, so th
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections import Counter
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from typing import Any, Self
 
 from pcapconv import formats, timestamps
 from pcapconv import options as option_lists
-from pcapconv.errors import NeedsNanosecondsError, TargetError
+from pcapconv.errors import NeedsNanosecondsError, PcapconvError, TargetError
 from pcapconv.files import Readable, Source, Target, open_source
 from pcapconv.formats import interpret
 from pcapconv.formats import pcapng_layout as layout
@@ -24,18 +25,42 @@ from pcapconv.kernels import OPTION_COUNTS, TOTALS, UNREADABLE, choose
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.output import Output
 from pcapconv.report import MOST_LISTED
+from pcapconv.sidecar.document import SUFFIX
 
 _NEVER = 2**64 - 1  # the lowest ticks of no packet at all
 
 
 def info(source: Readable) -> dict[str, Any]:
-    """What the capture holds, as described in the README. Raises FormatError when it is not a capture, FileError."""
+    """What the capture holds, as described in the README, and what a sidecar beside it keeps. Raises FormatError when
+    it is not a capture, FileError."""
     with open_source(source) as opened:
         try:
-            return _pass(opened, nanoseconds=False)
+            found = _pass(opened, nanoseconds=False)
         except NeedsNanosecondsError:
             opened.rewind()
-            return _pass(opened, nanoseconds=True)
+            found = _pass(opened, nanoseconds=True)
+        if found["format"] == "pcap" and opened.seekable and isinstance(source, str | os.PathLike):
+            found["sidecar"] = _sidecar(opened, os.fspath(source))
+    return found
+
+
+def _sidecar(source: Source, name: str) -> dict[str, Any] | None:
+    """What the sidecar beside a pcap file says, None without one; why it cannot be used where it does not fit."""
+    from pcapconv.sidecar import beside, restored
+
+    if not beside(name):
+        return None
+    census = _Census()
+    try:
+        source.rewind()
+        with restored(source, name) as (document, items):
+            for item in items:
+                census.add(item)
+    except PcapconvError as error:
+        return {"file": name + SUFFIX, "matches": False, "reason": str(error)}
+    says = census.result()
+    kept = {"kept": document.head.kept, "missing": document.head.missing, "fingerprints": document.head.fingerprints}
+    return {"file": document.name, "matches": True, **kept, **says}
 
 
 def _pass(source: Source, *, nanoseconds: bool) -> dict[str, Any]:

@@ -25,6 +25,8 @@ from pcapconv.batching.stores import scheme_of, store_of
 from pcapconv.convert import OnLoss, check_on_loss, make_plan
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.files import read_file, reason_of
+from pcapconv.sidecar import SidecarOptions
+from pcapconv.sidecar.document import SUFFIX
 from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.secrets import parse_secrets
 
@@ -52,6 +54,9 @@ def batch(
     strict: bool = False,
     on_loss: OnLoss = "warn",
     nanoseconds: bool = False,
+    sidecar: bool = False,
+    sidecar_secrets: bool = False,
+    sidecar_fingerprints: bool = False,
     watcher: Watcher | None = None,
     others: Mapping[str, str] | None = None,
     **options: Unpack[StepOptions],
@@ -62,7 +67,8 @@ def batch(
     suffix of the format `to`; without `to`, files keep format and name. Both may be URLs. `in_place` rewrites each
     file where it is instead. `include` and `exclude` are patterns as in .gitignore. `resume` goes on where an earlier
     run of the same batch stopped; `force` replaces targets that exist. `strict`, `on_loss`, `nanoseconds` and `options`
-    are as for `convert`, but for `extract_secrets`: the suffix of a file beside each target.
+    are as for `convert`, but for `extract_secrets`: the suffix of a file beside each target. `sidecar` writes one
+    beside each pcap file that comes from pcapng, and reads one wherever it lies beside a pcap file.
     Jobs run in `jobs` processes, as many as there are cores by default; on the Dask cluster of `scheduler`; or in an
     `executor` of the caller's. A file that cannot be converted does not stop the others. `watcher` looks on. `others`
     are paths that no file of the batch may have, by what they are, as in `{"--report": "report.json"}`.
@@ -78,7 +84,17 @@ def batch(
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 1024):
         raise UsageError(f"--jobs {jobs}: write a whole number from 1 to 1024")
     root, home = _roots(source, target, in_place=in_place)
-    settings = _settings(options, to, root, in_place=in_place, strict=strict, on_loss=on_loss, nanoseconds=nanoseconds)
+    sidecars = _sidecars(SidecarOptions(sidecar, None, sidecar_secrets, sidecar_fingerprints), root, home)
+    settings = _settings(
+        options,
+        to,
+        root,
+        sidecars,
+        in_place=in_place,
+        strict=strict,
+        on_loss=on_loss,
+        nanoseconds=nanoseconds,
+    )
     keep, drop = plans.wanted(include, exclude)
     report = BatchReport(plans.joined(home, manifest.NAME))
     local = store_of(home).local
@@ -96,6 +112,8 @@ def batch(
     ]
     if in_place and settings.keys is not None:  # key logs of an earlier run are no sources
         found = plans.without_key_logs(found, settings.keys)
+    if sidecar:
+        found = plans.without_key_logs(found, SUFFIX)
     remote = next((each.place for each in found if in_place and scheme_of(each.place) is not None), None)
     if remote is not None:
         raise UsageError(f"--in-place: {remote} {_REMOTE}")
@@ -201,6 +219,7 @@ def _settings(
     options: StepOptions,
     to: str | None,
     root: str | None,
+    sidecars: SidecarOptions | None,
     *,
     in_place: bool,
     strict: bool,
@@ -218,6 +237,8 @@ def _settings(
     for name in REPEATABLE & said.keys():
         said[name] = list(said[name]) if isinstance(said[name], list | tuple) else [said[name]]
     said |= {"to": to, "strict": strict, "fail": on_loss == "fail", "nanoseconds": nanoseconds, "in_place": in_place}
+    if sidecars is not None:
+        said["sidecars"] = list(sidecars)
     injected = options.get("inject_secrets") or ()
     for text in [injected] if isinstance(injected, str) else injected:
         path = parse_secrets("--inject-secrets", text)[1]
@@ -225,7 +246,18 @@ def _settings(
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
     if root is not None:
         root = plans.real_place(root)
-    return Settings(to, plan, strict, on_loss, nanoseconds, keys, None, digest, root, os.urandom(8).hex())
+    return Settings(to, plan, strict, on_loss, nanoseconds, keys, None, digest, root, os.urandom(8).hex(), sidecars)
+
+
+def _sidecars(options: SidecarOptions, *places: str | None) -> SidecarOptions | None:
+    """None where none are asked for. Raises UsageError for what makes no sense, and for places that are URLs."""
+    if not options.beside:
+        if any(options):
+            raise UsageError(f"--sidecar-{'secrets' if options.secrets else 'fingerprints'} goes with --sidecar")
+        return None
+    if not all(store_of(place).local for place in places if place is not None):
+        raise UsageError("--sidecar: sidecars lie on this machine, not behind URLs")
+    return options
 
 
 def _make_directory(home: str) -> None:

@@ -12,17 +12,19 @@ import os
 import socket
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any, NamedTuple
 
 from pcapconv import formats
 from pcapconv.batching import manifest
-from pcapconv.batching.local import state_of_open
+from pcapconv.batching.local import make_folder, state_of_open
 from pcapconv.batching.stores import State, store_of
 from pcapconv.convert import OnLoss, converted
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError
 from pcapconv.files import Source, Target, reading
 from pcapconv.report import Report
+from pcapconv.sidecar import SidecarOptions, Sidecars
+from pcapconv.sidecar.document import SUFFIX
 from pcapconv.steps.plan import Plan
 
 _MOST_DAMAGE = 10  # places of either kind that a line lists; all are counted
@@ -37,7 +39,7 @@ class Stopped(BaseException):
 class Settings(NamedTuple):
     """What all jobs of a batch have in common. `keys` is what the name of a target's extracted secrets ends with,
     `manifest` where lines are added, None where the batch does that, `options` a digest of all this, `root` the real
-    path of the tree, None for a list, and `run` this run."""
+    path of the tree, None for a list, and `run` this run. `sidecars` are those that are asked for."""
 
     to: str | None
     plan: Plan | None
@@ -49,6 +51,7 @@ class Settings(NamedTuple):
     options: str
     root: str | None
     run: str
+    sidecars: SidecarOptions | None = None
 
 
 class Job(NamedTuple):
@@ -150,12 +153,13 @@ def _done_before(settings: Settings, job: Job) -> dict[str, Any] | None:
 
 def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
     store = store_of(job.target)
-    with store_of(job.source).open_source(job.source) as source:
+    with ExitStack() as stack, store_of(job.source).open_source(job.source) as source:
         state = state_of_open(source.file.fileno()) if store_of(job.source).local else job.state
         if job.in_place:
             _check_unchanged(job, state)
         with reading(source.name):
             known = formats.recognise(source.peek(0, 16), source.name)
+        sidecars = _sidecars(settings, job, source, known, stack)
         with converted(
             source,
             settings.to or known,
@@ -165,10 +169,13 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
             strict=settings.strict,
             on_loss=settings.on_loss,
             nanoseconds=settings.nanoseconds,
+            sidecars=sidecars,
             progress=_Progress(),
         ) as (report, place):
             line = line_of(job._replace(state=state), settings, "converted")
             line |= _told(report)
+            if settings.sidecars is not None:
+                line |= {"kept_in_sidecar": report.kept_in_sidecar, "missing_in_sidecar": report.missing_in_sidecar}
             line["source_size"], line["source_sha256"] = _digest_of_source(source)
             line["target_size"], line["target_sha256"] = _digest_of_target(place)
             line["target_time"] = state_of_open(place.file.fileno()).time if store.local else None
@@ -178,6 +185,17 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
             if settings.manifest is not None:
                 manifest.add(settings.manifest, [line])
     return line
+
+
+def _sidecars(settings: Settings, job: Job, source: Source, known: str, stack: ExitStack) -> Sidecars | None:
+    """Those of one file: written beside a pcap file that comes from pcapng, read where one lies beside a pcap file."""
+    to_pcap = (settings.to or known) == "pcap"
+    if settings.sidecars is None or not (os.path.lexists(job.source + SUFFIX) if known == "pcap" else to_pcap):
+        return None
+    force = job.force or job.force_keys
+    places = job.source, job.target
+    make_folder(job.target)
+    return Sidecars(settings.sidecars, source, settings.to or known, places, stack, force=force)
 
 
 def _check_unchanged(job: Job, state: State | None) -> None:

@@ -74,9 +74,7 @@ class Local:
     def open_target(self, place: str, *, force: bool, private: bool = False) -> Target:
         """See `Store.open_target`."""
         try:
-            folder = os.path.dirname(place) or "."
-            if not os.path.isdir(folder):
-                os.makedirs(folder, exist_ok=True)
+            make_folder(place)
             if os.path.lexists(place):
                 if not os.path.isfile(place):
                     raise FileError(f"{place}: exists already, and is not a plain file")
@@ -88,6 +86,16 @@ class Local:
 
 
 LOCAL = Local()
+
+
+def make_folder(place: str) -> None:
+    """Have the directory that a file is to lie in. Raises FileError."""
+    folder = os.path.dirname(place) or "."
+    try:
+        if not os.path.isdir(folder):
+            os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{place}: cannot create: {reason_of(error)}") from error
 
 
 def clear_away(folders: Iterable[str]) -> None:

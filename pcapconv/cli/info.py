@@ -82,6 +82,19 @@ def _show(census: dict[str, Any], console: Console) -> None:
     console.print(_grid(_facts(census)))
     console.print(_interfaces(census))
     console.print(_grid(_details(census)))
+    if census.get("sidecar"):
+        _show_sidecar(census["sidecar"], console)
+
+
+def _show_sidecar(sidecar: dict[str, Any], console: Console) -> None:
+    """What lies beside a pcap file."""
+    if not sidecar["matches"]:
+        console.print(_grid(iter([("sidecar", sidecar["reason"])])))
+        return
+    kept = describe(sidecar["kept"]) or "nothing that pcap could not hold"
+    console.print(_line(f"sidecar {sidecar['file']}: keeps {kept}"), style="bold")
+    console.print(_interfaces(sidecar))
+    console.print(_grid(_details({**sidecar, "to_pcap": None})))
 
 
 def _grid(rows: Iterator[tuple[str, str]]) -> Table:
@@ -155,7 +168,8 @@ def _details(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for damage in _first(census["damage"]):
         yield "damage", str(Damage(**damage))
     yield from _more(census, "damage")
-    yield "to pcap", _to_pcap(census)
+    if census["to_pcap"] is not None:
+        yield "to pcap", _to_pcap(census)
 
 
 def _to_pcap(census: dict[str, Any]) -> str:

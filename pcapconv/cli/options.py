@@ -148,6 +148,12 @@ BATCH = (
         default="warn",
     ),
     *(option for option in OUTPUT if option.name in ("report", "nanoseconds", "quiet", "debug")),
+    Option(
+        "sidecar",
+        "flag",
+        "Keep what pcap cannot hold beside each pcap file that comes from pcapng; bring it back where there is one.",
+    ),
+    *(option for option in SIDECAR if option.name in ("sidecar_secrets", "sidecar_fingerprints")),
     *(option for option in STEPS if option.name != "extract_secrets"),
     Option("extract_secrets", "text", "Write key logs beside each target, under its name with SUFFIX added.", "SUFFIX"),
 )

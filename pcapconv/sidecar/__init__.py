@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from pcapconv import formats
@@ -65,6 +65,22 @@ def name_beside(capture: Readable | Writable) -> str:
     return os.fspath(capture) + SUFFIX
 
 
+def beside(capture: str) -> bool:
+    """Whether something lies beside a capture that has its sidecar's name."""
+    return os.path.lexists(capture + SUFFIX)
+
+
+@contextmanager
+def restored(source: Source, name: str) -> Iterator[tuple[Document, Iterator[Item]]]:
+    """The sidecar beside a pcap file of this name, and the capture as it was. Raises FileError, and SidecarError where
+    it does not fit, at the end too."""
+    with ExitStack() as stack:
+        sidecars = Sidecars(SidecarOptions(beside=True), source, "pcapng", (name, name), stack, force=False)
+        assert sidecars.document is not None
+        yield sidecars.document, sidecars.restored(formats.open_reader(source).items())
+        sidecars.check()
+
+
 class Sidecars:
     """Those of one conversion: the one that is read, or the one that is written, or both.
 
@@ -88,7 +104,7 @@ class Sidecars:
         source.rewind()
         if not from_pcap and target_format != "pcap":
             raise UsageError("--sidecar: both captures are pcapng, which holds everything itself")
-        self._document: Document | None = None
+        self.document: Document | None = None
         self._digest: Digest | None = None
         self._known: Known | None = None  # of an edited capture
         self._found: Matches | None = None
@@ -108,14 +124,14 @@ class Sidecars:
         self._record: Record | None = None
 
     def _exists(self, place: Readable) -> bool:
-        return self._options.beside and isinstance(place, str | os.PathLike) and os.path.lexists(name_beside(place))
+        return self._options.beside and isinstance(place, str | os.PathLike) and beside(os.fspath(place))
 
     def _open(self, name: str, stack: ExitStack) -> None:
         try:
-            self._document = Document(stack.enter_context(open_source(name)))
+            self.document = Document(stack.enter_context(open_source(name)))
         except FileError as error:
             raise FileError(f"{error}; convert --sidecar to pcap writes one") from None
-        belongs = self._document.head.captures
+        belongs = self.document.head.captures
         if len(belongs) > 1:
             raise SidecarError(f"{name}: it belongs to {len(belongs)} captures; pcapconv join puts them together")
         digest = stack.enter_context(Digest(self._source))
@@ -130,7 +146,7 @@ class Sidecars:
 
     def _find_again(self) -> None:
         """Look which packets of an edited capture the sidecar knows."""
-        document = self._document
+        document = self.document
         assert document is not None
         if not document.head.fingerprints:
             raise self._another(
@@ -147,18 +163,18 @@ class Sidecars:
             )
 
     def _another(self, fact: str) -> SidecarError:
-        assert self._document is not None
+        assert self.document is not None
         advice = "" if self._options.file is not None else "; for one that was edited, name it with --sidecar-file"
         return SidecarError(
-            f"{self._document.name}: it belongs to another capture than {self._source.name}, or that was edited since: "
+            f"{self.document.name}: it belongs to another capture than {self._source.name}, or that was edited since: "
             f"{fact}{advice}"
         )
 
     def _restoring(self, left_out: Counter[str]) -> Restore | Match:
-        assert self._document is not None
+        assert self.document is not None
         if self._known is None or self._found is None:
-            return Restore(self._document)
-        return Match(self._document, self._known, self._found, left_out)
+            return Restore(self.document)
+        return Match(self.document, self._known, self._found, left_out)
 
     @property
     def hashes_output(self) -> bool:
@@ -167,11 +183,11 @@ class Sidecars:
 
     def restored(self, items: Iterator[Item]) -> Iterator[Item]:
         """The capture as it was."""
-        return items if self._document is None else self._restoring(Counter())(items)
+        return items if self.document is None else self._restoring(Counter())(items)
 
     def around(self, steps: list[Step], left_out: Counter[str]) -> list[Step]:
         """New steps for one run, with these between them. `left_out` counts what no longer holds of edited captures."""
-        if self._document is not None:
+        if self.document is not None:
             self._restore = self._restoring(left_out)
             first: list[Step] = [self._restore]
             if self._found is not None:
@@ -193,8 +209,8 @@ class Sidecars:
 
     def check(self) -> None:
         """See that the capture that was read is the one that the sidecar belongs to. Raises SidecarError."""
-        if self._document is not None and self._digest is not None:
-            wanted, found = self._document.head.captures[0].sha256, self._digest.hexdigest()
+        if self.document is not None and self._digest is not None:
+            wanted, found = self.document.head.captures[0].sha256, self._digest.hexdigest()
             if wanted != found:
                 raise self._another("its SHA-256 is another one")
 
