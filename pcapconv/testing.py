@@ -1,6 +1,7 @@
 """For tests that compare captures: `assert_same_capture`.
 
-`PCAPCONV_UPDATE=1` in the environment writes what was expected anew, in its normal form, instead of comparing.
+`PCAPCONV_UPDATE=1` in the environment writes what was expected anew where it differs, in its normal form, with the
+options that `[tool.pcapconv.normalize]` of the nearest `pyproject.toml` has.
 """
 
 from __future__ import annotations
@@ -9,11 +10,16 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from pcapconv.cli.config import configured as configured_options
 from pcapconv.cli.diff import page
+from pcapconv.cli.messages import complain
+from pcapconv.cli.options import NORMALIZE_CONFIGURED
 from pcapconv.comparing import diff
 from pcapconv.files import Readable
 from pcapconv.normalizing import normalize
 from pcapconv.text import shown
+
+_ADVICE = "PCAPCONV_UPDATE=1 in the environment takes the actual one as expected from now on"
 
 
 def assert_same_capture(
@@ -22,18 +28,35 @@ def assert_same_capture(
     """Fail, with a text that shows what differs, unless both captures say the same.
 
     `ignore` and the other `options` are those of `pcapconv.diff`. With `PCAPCONV_UPDATE` set to anything but nothing or
-    0, `actual` is written to `expected` in its normal form instead, unless it is damaged. Raises AssertionError, and a
-    `PcapconvError` for what cannot be read.
+    0, `actual` is written to `expected` in its normal form instead where they differ, and that is said on stderr;
+    `actual` must not be damaged, and `expected` has to hold all of it. Raises AssertionError, and a `PcapconvError` for
+    what cannot be read or taken as expected.
     """
     __tracebackhide__ = True
-    if os.environ.get("PCAPCONV_UPDATE", "0") not in ("", "0"):
-        normalize(actual, expected, force=True, strict=True)
+    update = os.environ.get("PCAPCONV_UPDATE", "0") not in ("", "0")
+    missing = not os.path.lexists(expected)
+    if missing and not update:
+        raise AssertionError(f"{os.fspath(expected)} is not there; {_ADVICE}")
+    found = None if missing else diff(actual, expected, ignore=ignore, **options)
+    damaged = found is not None and any(found.damage)
+    if found is not None and found.same and not damaged:
         return
-    found = diff(actual, expected, ignore=ignore, **options)
+    if update:
+        os.makedirs(os.path.dirname(os.path.abspath(expected)), exist_ok=True)
+        configured = configured_options("normalize", NORMALIZE_CONFIGURED)
+        _rewound(actual)
+        normalize(actual, expected, force=True, **{**configured, "strict": True, "on_loss": "fail"})
+        complain(f"{os.fspath(expected)}: written anew")
+        return
+    assert found is not None
     damage = [f"{name}: {place}" for name, places in zip(found.names, found.damage) for place in places]
-    if damage or not found.same:
-        lines = map(shown, [*damage, *page(found)])
-        raise AssertionError(
-            "\n".join(["the captures differ (A is the actual one, B the expected one):", *lines])
-            + "\nPCAPCONV_UPDATE=1 in the environment takes the actual one as expected from now on"
-        )
+    if damaged:
+        raise AssertionError("\n".join(["captures are damaged:", *map(shown, damage)]))
+    lines = "\n".join(map(shown, page(found)))
+    raise AssertionError(f"the captures differ (A is the actual one, B the expected one):\n{lines}\n{_ADVICE}")
+
+
+def _rewound(capture: Readable) -> None:
+    """A file object that was compared is read again."""
+    if not isinstance(capture, str | os.PathLike):
+        capture.seek(0)

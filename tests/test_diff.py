@@ -495,12 +495,47 @@ def test_what_a_program_expects_of_a_capture(pair: tuple[Path, Path], monkeypatc
     assert_same_capture(pair[0], pair[0])
     with pytest.raises(AssertionError, match=r"(?s)packet 3 only in A.*packet 8 \(in B 7\): bytes.*PCAPCONV_UPDATE=1"):
         assert_same_capture(*pair)
-    with pytest.raises(PcapconvError):
+    with pytest.raises(AssertionError, match=r"none is not there; PCAPCONV_UPDATE=1 in the environment"):
         assert_same_capture(pair[0], pair[0].with_name("none"))
     monkeypatch.setenv("PCAPCONV_UPDATE", "1")
     assert_same_capture(pair[0], pair[1])
     monkeypatch.setenv("PCAPCONV_UPDATE", "0")
     assert_same_capture(*pair)
+
+
+def test_update_writes_only_what_differs_as_pyproject_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PCAPCONV_UPDATE", "1")
+    (tmp_path / "pyproject.toml").write_text('[tool.pcapconv.normalize]\nrebase-time = "1"\nstrip = ["secrets"]\n')
+    secrets = wire.secrets(0x544C534B, b"xx")
+    actual, golden = io.BytesIO(capture(secrets, packet(1))), tmp_path / "deep" / "er" / "golden.pcapng"
+    ignore = ["time", "secrets"]
+    assert_same_capture(actual, golden, ignore=ignore)
+    written = golden.read_bytes()
+    nano = wire.options((wire.IF_TSRESOL, b"\x09"))
+    assert written == capture(packet(1, 10**9), head=wire.interface(options=nano))
+    assert capsys.readouterr().err == f"pcapconv: {golden}: written anew\n"
+    later = io.BytesIO(capture(secrets, packet(1, 77)))
+    assert_same_capture(later, golden, ignore=ignore)
+    assert golden.read_bytes() == written
+    assert capsys.readouterr().err == ""
+    other = io.BytesIO(capture(packet(2)))
+    assert_same_capture(other, golden, ignore=ignore)
+    assert golden.read_bytes() != written
+    commented = io.BytesIO(capture(packet(3, options=comments(b"c"))))
+    with pytest.raises(PcapconvError, match="pcap cannot hold 1 comment"):
+        assert_same_capture(commented, tmp_path / "golden.pcap", ignore=ignore)
+    assert not (tmp_path / "golden.pcap").exists()
+
+
+def test_a_packet_that_was_cut_is_shown_with_its_lengths(tmp_path: Path) -> None:
+    a, b = tmp_path / "a.pcapng", tmp_path / "b.pcapng"
+    a.write_bytes(capture(packet(1)))
+    b.write_bytes(capture(wire.enhanced_packet(0, 1000, b"packet", original_length=12)))
+    lines = run(a, b).stdout.decode().splitlines()
+    assert lines[3:6] == ["packet 1: bytes", "  A 12 bytes of 12", "  B 6 bytes of 12"]
 
 
 @pytest.mark.parametrize("order", [{"strip": "names,comments"}, {"link_type": "ETHERNET"}, {}], ids=str)

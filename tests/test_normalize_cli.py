@@ -256,6 +256,17 @@ def test_check_goes_by_the_suffix(here: Here) -> None:
     assert here("--check", strange) == Done(1, "", said(f"{strange}: not in its normal form: it is pcap, not pcapng"))
 
 
+def test_check_says_what_times_are_wrong(here: Here) -> None:
+    late = wire.enhanced_packet(0, 1000, b"two")
+    path = here.file("a.pcapng", NORMAL + late)
+    because = f"{path}: not in its normal form: "
+    assert here("--check", path, "--rebase-time", "1").err == said(
+        because + "its first packet is at 1970-01-01T00:00:00.000002000Z, not at 1970-01-01T00:00:01.000000000Z"
+    )
+    assert here("--check", path, "--sort").err == said(because + "its packets are not in the order of their times")
+    assert "other times, another order" in here("--check", path, "--mask-time").err
+
+
 def test_check_of_several_says_all(here: Here) -> None:
     for name, data in {
         "d/1": OTHER,
@@ -273,7 +284,7 @@ def test_check_of_several_says_all(here: Here) -> None:
         f"pcapconv: d/1: not in its normal form: {REASONS}",
         f"pcapconv: d/sub/4: not in its normal form: {REASONS}",
     ]
-    assert lines[2].startswith("pcapconv: e: offset ")
+    assert lines[2].startswith("pcapconv: e: damaged, and left as it is: offset ")
     assert lines[3].startswith("pcapconv: f: not a pcap or pcapng capture, it begins with ")
     assert len(lines) == 4
 
@@ -281,7 +292,8 @@ def test_check_of_several_says_all(here: Here) -> None:
 def test_a_directory_without_captures_is_fine(here: Here) -> None:
     here.file("d/readme.md", TEXT)
     here.file("d/empty", b"")
-    assert here("--check", "d") == here("--in-place", "d") == Done(0, "", "")
+    warned = Done(0, "", said("warning: there is no capture in d"))
+    assert here("--check", "d") == here("--in-place", "d") == warned
 
 
 # ---------------------------------------------------------------- --in-place
@@ -334,7 +346,7 @@ def test_a_damaged_file_is_not_rewritten_in_a_directory_either(here: Here) -> No
     for option in ("--in-place", "--check"):
         done = here(option, "d")
         assert done.status == 1
-        assert done.err.startswith(f"pcapconv: d/cut.pcap: offset {len(PCAP)} (packet 2): ")
+        assert done.err.startswith(f"pcapconv: d/cut.pcap: damaged, and left as it is: offset {len(PCAP)} (packet 2): ")
     assert untouched(path) == before
 
 
@@ -482,9 +494,9 @@ KEYS = "keep, mask-time, on-loss, rebase-time, sort, strict, strip, to"
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("hosts = 1", f"hosts: there is {KEYS}"),
-        ("mask_time = true", f"mask_time: there is {KEYS}"),
-        ("check = true", f"check: there is {KEYS}"),
+        ("hosts = 1", f"hosts: that is no option; there are {KEYS}"),
+        ("mask_time = true", f"mask_time: that is no option; there are {KEYS}"),
+        ("check = true", f"check: that is no option; there are {KEYS}"),
         ('sort = "yes"', "sort = 'yes': true or false is wanted"),
         ("sort = 1", "sort = 1: true or false is wanted"),
         ("rebase-time = 5", "rebase-time = 5: text is wanted"),

@@ -39,7 +39,9 @@ def configured(command: str, options: Sequence[Option]) -> dict[str, Any]:
     for key, value in table.items():
         option = known.get(key)
         if option is None:
-            raise UsageError(f"{path}: [tool.pcapconv.{command}] {key}: there is {', '.join(sorted(known))}")
+            raise UsageError(
+                f"{path}: [tool.pcapconv.{command}] {key}: that is no option; there are {', '.join(sorted(known))}"
+            )
         kind, words = _TYPES[option.kind]
         if not isinstance(value, kind) or (isinstance(value, list) and not all(isinstance(one, str) for one in value)):
             raise UsageError(f"{path}: [tool.pcapconv.{command}] {key} = {value!r:.80}: {words} is wanted")

@@ -95,7 +95,7 @@ def _fields(each: Shown, a: Packet, b: Packet) -> Iterator[str]:
     if "time" in fields:
         yield f"  A {_time(a)}"
         yield f"  B {_time(b)}"
-    if "lengths" in fields:
+    if "lengths" in fields or a.captured_length != b.captured_length:
         yield f"  A {a.captured_length} bytes of {a.original_length}"
         yield f"  B {b.captured_length} bytes of {b.original_length}"
     if "interface" in fields:

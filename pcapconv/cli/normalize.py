@@ -10,7 +10,7 @@ from pcapconv.cli.config import configured
 from pcapconv.cli.messages import complain, say_what_happened
 from pcapconv.cli.options import NORMALIZE_CONFIGURED
 from pcapconv.cli.writing import carry_out, check_names
-from pcapconv.errors import FileError, NotACaptureError, PcapconvError, UsageError
+from pcapconv.errors import DamageError, FileError, NotACaptureError, PcapconvError, UsageError
 from pcapconv.files import STDIO
 from pcapconv.normalizing import check as why_not
 
@@ -39,7 +39,10 @@ def normalize(
             raise UsageError("--check writes nothing, --in-place does; give one of them")
         if report is not None or force:
             raise UsageError(f"{'--report' if report is not None else '--force'} is for IN and OUT")
-        return max([_one(found, found.place in paths, check, quiet, options) for found in _expanded(paths)], default=0)
+        statuses = [_one(found, found.place in paths, check, quiet, options) for found in _expanded(paths)]
+        if all(status is None for status in statuses):
+            complain(f"warning: there is no capture in {', '.join(paths)}")
+        return max([status or 0 for status in statuses], default=0)
     if len(paths) != 2:
         raise UsageError("give IN and OUT; or files and directories, with --check or --in-place")
     source, target = paths
@@ -83,12 +86,12 @@ def _expanded(paths: Sequence[str]) -> Iterator[Found]:
             yield Found(path, path, None, str(error).removeprefix(f"{path}: "), failed=True)
 
 
-def _one(found: Found, named: bool, check: bool, quiet: bool, options: dict[str, Any]) -> int:
-    """Check one file, or put it into its normal form; the exit status that it asks for."""
+def _one(found: Found, named: bool, check: bool, quiet: bool, options: dict[str, Any]) -> int | None:
+    """Check one file, or put it into its normal form; the exit status that it asks for, None for what is no capture."""
     path = found.place
     if found.state is None:
         if not (found.failed or named):
-            return 0
+            return None
         complain(f"{path}: {found.reason}")
         return DIFFERENT
     try:
@@ -106,11 +109,14 @@ def _one(found: Found, named: bool, check: bool, quiet: bool, options: dict[str,
             complain(f"{path}: rewritten")
     except NotACaptureError as error:
         if not named:
-            return 0
+            return None
         complain(str(error))
         return DIFFERENT
     except UsageError:
         raise
+    except DamageError as error:
+        complain(f"{path}: damaged, and left as it is: {str(error).removeprefix(f'{path}: ')}")
+        return DIFFERENT
     except PcapconvError as error:
         complain(str(error))
         return DIFFERENT

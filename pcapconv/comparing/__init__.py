@@ -129,7 +129,8 @@ def _seekable(place: Readable, stack: ExitStack) -> Source:
 
 
 def _ignored(texts: Sequence[str]) -> frozenset[str]:
-    ignored = frozenset(kind for text in ([texts] if isinstance(texts, str) else texts) for kind in text.split(","))
+    listed = [texts] if isinstance(texts, str) else texts
+    ignored = frozenset(kind.strip() for text in listed for kind in text.split(","))
     for kind in sorted(ignored):
         if kind not in IGNORABLE:
             raise UsageError(f"--ignore {kind}: the kinds are {', '.join(IGNORABLE)}")

@@ -26,7 +26,7 @@ from pcapconv.normalizing.survey import Survey
 from pcapconv.report import Report
 from pcapconv.steps import Step
 from pcapconv.steps.strip import KINDS
-from pcapconv.timestamps import NANOSECONDS
+from pcapconv.timestamps import NANOSECONDS, format_time
 
 
 class Options(NamedTuple):
@@ -110,6 +110,7 @@ def check(
             opened = stack.enter_context(spool(opened))
         name = source if isinstance(source, str | os.PathLike) else None
         wanted = target_format(None if name is None else os.fspath(name), to)
+        plan = _Plan(options, wanted)
         with writing("a temporary file"):
             file = stack.enter_context(TemporaryFile(buffering=0))
         with converted(
@@ -117,7 +118,7 @@ def check(
             wanted,
             lambda: open_target(file),
             lambda: None,
-            plan=_Plan(options, wanted),
+            plan=plan,
             strict=strict,
             on_loss=on_loss,
             nanoseconds=True,
@@ -132,7 +133,7 @@ def check(
         reader = formats.open_reader(opened)
         if reader.format != wanted:
             return [f"it is {reader.format}, not {wanted}"]
-        return reasons(reader.items(), report.left_out, position)
+        return reasons(reader.items(), report.left_out, plan.reasons(), position)
 
 
 def target_format(name: str | None, to: str | None) -> str:
@@ -232,6 +233,18 @@ class _Plan:
             return {}
         found = {"time-digits": self._normalize.inexact, "packets-without-time": self._normalize.without_time}
         return {kind: count for kind, count in found.items() if count}
+
+    def reasons(self) -> list[str]:
+        """Why the times that the last survey saw are not normal, as far as that is known."""
+        options, survey = self._options, self._survey
+        found = []
+        if survey is not None and options.sort and not survey.rising:
+            found.append("its packets are not in the order of their times")
+        first = None if survey is None or options.mask else survey.first
+        if first is not None and options.start is not None and first != options.start:
+            at, wanted = (format_time(time, NANOSECONDS, 0) for time in (first, options.start))
+            found.append(f"its first packet is at {at}, not at {wanted}")
+        return found
 
     def write_secrets(self, target: Target | None, report: Report) -> bool:  # noqa: ARG002 - none are extracted
         """Whether there are secrets to write."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pcapconv.files import Source
 from pcapconv.formats import pcapng_layout as layout
@@ -25,10 +25,12 @@ NOT_NORMAL = {
 _BLOCK = 2**18
 
 
-def reasons(items: Iterator[Item], left_out: Mapping[str, int], position: int | None) -> list[str]:
-    """What of a capture is not normal, in words; `position` is the first byte that differs, None for a file that only
-    is too long or too short."""
-    found: dict[str, None] = {}
+def reasons(
+    items: Iterator[Item], left_out: Mapping[str, int], of_times: Sequence[str], position: int | None
+) -> list[str]:
+    """What of a capture is not normal, in words, `of_times` among them; `position` is the first byte that differs, None
+    for a file that only is too long or too short."""
+    found: dict[str, None] = dict.fromkeys(of_times)
     sections = 0
     for item in items:
         match item:
@@ -54,7 +56,7 @@ def reasons(items: Iterator[Item], left_out: Mapping[str, int], position: int | 
         found[f"it has {describe(left_out, NOT_NORMAL)}"] = None
     if not found:
         where = "at its end" if position is None else f"from offset {position} on"
-        found[f"its bytes differ {where}: another order, padding or repetition"] = None
+        found[f"its bytes differ {where}: other times, another order, padding or repetition"] = None
     return list(found)
 
 

@@ -128,8 +128,8 @@ class Normalize:
         time += scale.add
         if scale.error or not 0 <= time < 2**64 or (rest and not self._cut):
             raise TargetError(
-                f"offset {block.offset}: nanoseconds cannot hold the times of this statistics block; "
-                "--strip statistics leaves it out"
+                f"offset {block.offset}: nanoseconds cannot hold the times of this statistics block, moved as the "
+                "packets are; do not --keep statistics"
             )
         return time
 

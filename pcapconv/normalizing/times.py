@@ -95,7 +95,7 @@ class Units:
         assert status in (UNKNOWN, BEYOND)
         return TargetError(
             f"packet {batch.number(row)}: its time would be {self.time(batch, row) // 1} ns since 1970; "
-            f"nanoseconds hold 0 to {MOST_TICKS}"
+            f"nanoseconds hold 0 to {MOST_TICKS}; --rebase-time moves it, --mask-time replaces it"
         )
 
 
