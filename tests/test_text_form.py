@@ -224,6 +224,11 @@ def test_git_diff_of_a_damaged_capture(repository: Repository) -> None:
     ]
 
 
+def test_git_diff_of_what_is_no_capture(repository: Repository) -> None:
+    """A pointer of Git LFS, say, which would else end the whole command."""
+    assert repository.changed("a.pcap", b"version 1\nsize 5\n", b"version 1\nsize 6\n") == ["-size 5", "+size 6"]
+
+
 def test_git_log_of_many(repository: Repository) -> None:
     repository.changed("a.cap", HEAD, HEAD + PACKETS[0])
     repository.git("commit", "-aqm", "after")

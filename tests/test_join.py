@@ -1,0 +1,260 @@
+"""Sidecars of more than one conversion: a split by link type and `join`, batches, and what `info` shows of them."""
+
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import wire
+from hypothesis import given, settings
+from made import made_pcapng
+from through import DAMAGED, SAMPLES, every_sample, stem
+from wire import In
+
+import pcapconv
+from pcapconv import PcapconvError, SidecarError, TargetError, UsageError
+from pcapconv.info import info
+
+COMMAND = Path(sys.executable).with_name("pcapconv")
+WEB = Path(__file__).parent / "samples" / "web.pcapng"
+SECRETS = Path(__file__).parent / "samples" / "secrets-le.pcapng"
+
+
+def split(capture: bytes, folder: Path, **options: Any) -> pcapconv.Report:
+    (folder / "in.pcapng").write_bytes(capture)
+    return pcapconv.split(
+        folder / "in.pcapng", folder / "{stem}-{link_type}.pcap", by="link-type", sidecar=True, force=True, **options
+    )
+
+
+def joined(folder: Path) -> bytes:
+    pcapconv.join(folder / "in.meta.json", folder / "out.pcapng", force=True)
+    return (folder / "out.pcapng").read_bytes()
+
+
+def mixed(write: In) -> bytes:
+    return (
+        write.section_header(options=write.options((1, b"two kinds")))
+        + write.interface(1, options=write.options((wire.IF_NAME, b"eth")))
+        + write.interface(113)
+        + write.enhanced_packet(0, 1000, b"one", options=write.options((1, b"c")))
+        + write.custom(wire.CUSTOM_DO_NOT_COPY, 1, b"body")
+        + write.enhanced_packet(1, 1001, b"two")
+        + write.enhanced_packet(1, 1002, b"three")
+        + write.enhanced_packet(0, 999, b"four")
+    )
+
+
+# ---------------------------------------------------------------- split and join
+
+
+def test_two_link_types(write: In, tmp_path: Path) -> None:
+    report = split(mixed(write), tmp_path)
+    assert report.losses == {}
+    assert report.kept_in_sidecar == {"comments": 2, "interface-options": 1, "custom-blocks": 1}
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "in-ETHERNET.pcap",
+        "in-LINUX_SLL.pcap",
+        "in.meta.json",
+        "in.pcapng",
+    ]
+    says = json.loads((tmp_path / "in.meta.json").read_text())
+    assert [(each["name"], each["packets"], each["link_type"]) for each in says["captures"]] == [
+        ("in-ETHERNET.pcap", 2, 1),
+        ("in-LINUX_SLL.pcap", 2, 113),
+    ]
+    assert joined(tmp_path) == mixed(write)
+
+
+@every_sample
+def test_a_sample_comes_back(path: Path, tmp_path: Path) -> None:
+    if path.suffix != ".pcapng" or stem(path) in DAMAGED:
+        return  # nothing to come back
+    try:
+        split(path.read_bytes(), tmp_path, sidecar_secrets=True)
+    except TargetError:
+        assert stem(path).startswith("time-")  # which pcap cannot hold
+        return
+    assert joined(tmp_path) == path.read_bytes()
+
+
+@settings(max_examples=60)
+@given(capture=made_pcapng(link_types=(1, 113, 12345), finest=False))
+def test_a_made_capture_comes_back(capture: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("made")
+    try:
+        split(capture, folder, sidecar_secrets=True)
+    except TargetError:
+        return
+    assert joined(folder) == capture
+    shutil.rmtree(folder)
+
+
+def test_a_part_that_changed_is_refused(write: In, tmp_path: Path) -> None:
+    split(mixed(write), tmp_path)
+    part, out = tmp_path / "in-ETHERNET.pcap", tmp_path / "out.pcapng"
+    whole = part.read_bytes()
+    for content, says in (
+        (whole[:-1], f"in-ETHERNET.pcap is not what it was: {len(whole) - 1} bytes instead of {len(whole)}"),
+        (whole[:-1] + b"x", "in-ETHERNET.pcap is not what it was: its SHA-256 is another one"),
+    ):
+        part.write_bytes(content)
+        with pytest.raises(SidecarError, match=re.escape(says)):
+            pcapconv.join(tmp_path / "in.meta.json", out)
+        assert not out.exists()
+    part.unlink()
+    with pytest.raises(PcapconvError, match=r"in-ETHERNET\.pcap: cannot open: no such file or directory"):
+        pcapconv.join(tmp_path / "in.meta.json", out)
+
+
+def test_names_that_lead_elsewhere_are_refused(write: In, tmp_path: Path) -> None:
+    import hashlib
+
+    split(mixed(write), tmp_path)
+    sidecar = tmp_path / "in.meta.json"
+    for name in ("../in-ETHERNET.pcap", "/etc/passwd", "..", ""):
+        lines = sidecar.read_bytes().replace(b"in-ETHERNET.pcap", name.encode()).splitlines(keepends=True)[:-1]
+        digest = hashlib.sha256(b"".join(lines)).hexdigest()
+        changed = tmp_path / "changed.meta.json"
+        changed.write_bytes(b"".join(lines) + b'"sha256": "' + digest.encode() + b'"}\n')
+        with pytest.raises(SidecarError, match="which is no name of a file beside it"):
+            pcapconv.join(changed, tmp_path / "out.pcapng")
+
+
+def test_one_of_the_parts_is_not_converted_alone(write: In, tmp_path: Path) -> None:
+    split(mixed(write), tmp_path)
+    with pytest.raises(SidecarError, match="it belongs to 2 captures; pcapconv join puts them together"):
+        pcapconv.convert(
+            tmp_path / "in-ETHERNET.pcap", tmp_path / "x.pcapng", sidecar_file=str(tmp_path / "in.meta.json")
+        )
+
+
+def test_secrets_stay_out_and_are_missed(tmp_path: Path) -> None:
+    report = split(SECRETS.read_bytes(), tmp_path)
+    assert report.losses == {"secrets": 7}
+    done = pcapconv.join(tmp_path / "in.meta.json", tmp_path / "out.pcapng")
+    assert done.missing_in_sidecar == {"secrets": 7}
+    split(SECRETS.read_bytes(), tmp_path, sidecar_secrets=True)
+    assert (tmp_path / "in.meta.json").stat().st_mode & 0o777 == 0o600
+    assert joined(tmp_path) == SECRETS.read_bytes()
+
+
+def test_splits_that_have_no_sidecar(tmp_path: Path) -> None:
+    ways: list[dict[str, Any]] = [{"by": "interface"}, {"max_packets": 5}, {"by": "link-type", "to": "pcapng"}]
+    for options in ways:
+        with pytest.raises(UsageError, match=r"--sidecar: a split by link type into pcap files has one"):
+            pcapconv.split(WEB, tmp_path / "{index}.pcap", sidecar=True, **options)
+    with pytest.raises(UsageError, match="--sidecar-secrets goes with --sidecar"):
+        pcapconv.split(WEB, tmp_path / "{index}.pcap", by="link-type", sidecar_secrets=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_sidecar_is_kept(write: In, tmp_path: Path) -> None:
+    (tmp_path / "in.pcapng").write_bytes(mixed(write))
+    (tmp_path / "in.meta.json").write_text("mine")
+    with pytest.raises(PcapconvError, match=r"in\.meta\.json: exists already"):
+        pcapconv.split(tmp_path / "in.pcapng", tmp_path / "{index}.pcap", by="link-type", sidecar=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.meta.json", "in.pcapng"]
+
+
+def test_the_commands(write: In, tmp_path: Path) -> None:
+    (tmp_path / "in.pcapng").write_bytes(mixed(write))
+
+    def run(*words: str) -> "subprocess.CompletedProcess[bytes]":
+        return subprocess.run([COMMAND, *words], cwd=tmp_path, capture_output=True, timeout=60)
+
+    assert run("split", "in.pcapng", "{stem}-{link_type}.pcap", "--by", "link-type", "--sidecar").returncode == 0
+    done = run("join", "in.meta.json", "again.pcapng")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "again.pcapng").read_bytes() == mixed(write)
+    done = run("join", "in.meta.json", "again.pcapng")
+    assert (done.returncode, done.stderr) == (
+        1,
+        b"pcapconv: again.pcapng: exists already; --force (force=True) replaces it\n",
+    )
+    assert run("join", "in.meta.json", "-").stdout == mixed(write)
+    done = run("join", "in.pcapng", "none.pcapng")
+    assert (done.returncode, done.stderr) == (1, b"pcapconv: in.pcapng: not a sidecar of pcapconv\n")
+
+
+# ---------------------------------------------------------------- batches
+
+
+def test_a_tree_goes_to_pcap_and_comes_back(tmp_path: Path) -> None:
+    names = ["blocks-le.pcapng", "micro-be.pcap", "web.pcapng", "obsolete-le.pcapng", "times-le.pcapng"]
+    for name in names:
+        source = WEB.with_name(name)
+        if source.exists():
+            target = tmp_path / "tree" / name[0] / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target)
+    there = pcapconv.batch(tmp_path / "tree", tmp_path / "pcap", to="pcap", sidecar=True, sidecar_secrets=True, jobs=1)
+    failed = {"obsolete-le.pcapng"}  # which has several link types
+    assert there.failed == len(failed)
+    sidecars = {path.name for path in (tmp_path / "pcap").rglob("*.meta.json")}
+    assert "web.pcap.meta.json" in sidecars
+    assert "micro-be.pcap.meta.json" not in sidecars  # which was pcap, and is the same
+    back = pcapconv.batch(tmp_path / "pcap", tmp_path / "back", to="pcapng", sidecar=True, jobs=1)
+    assert (back.failed, back.skipped) == (0, 0)
+    for path in (tmp_path / "tree").rglob("*.pcapng"):
+        if path.name not in failed:
+            assert (tmp_path / "back" / path.relative_to(tmp_path / "tree")).read_bytes() == path.read_bytes()
+    again = pcapconv.batch(tmp_path / "pcap", tmp_path / "back", to="pcapng", sidecar=True, jobs=1, resume=True)
+    assert again.up_to_date == back.converted
+    manifest = (tmp_path / "pcap" / "pcapconv-manifest.jsonl").read_text()
+    lines = [json.loads(line) for line in manifest.splitlines()]
+    kept = {os.path.basename(line["source"]): line.get("kept_in_sidecar") for line in lines}
+    assert kept["web.pcapng"]["comments"] == 4
+
+
+def test_batches_without_sense(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--sidecar-secrets goes with --sidecar"):
+        pcapconv.batch(tmp_path, tmp_path / "out", sidecar_secrets=True)
+    with pytest.raises(UsageError, match="--sidecar: sidecars lie on this machine"):
+        pcapconv.batch("memory://tree", tmp_path / "out", to="pcap", sidecar=True)
+
+
+# ---------------------------------------------------------------- info
+
+
+def test_info_shows_what_lies_beside(tmp_path: Path) -> None:
+    target = tmp_path / "web.pcap"
+    pcapconv.convert(WEB, target, sidecar=True)
+    says = info(target)["sidecar"]
+    assert (says["file"], says["matches"]) == (f"{target}.meta.json", True)
+    assert says["kept"]["comments"] == 4
+    assert [each["text"] for each in says["comments"][:2]] == ["A page fetched over HTTP", "Who links to this?"]
+    assert says["interfaces"][0]["options"][0] == {"name": "if_name", "value": "lo"}
+    assert says["names"] == info(WEB)["names"]
+    done = subprocess.run([COMMAND, "info", target], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert f"\nsidecar {target}.meta.json: keeps 4 comments, 1 name record," in done.stdout
+    assert re.search(r"^comment +packet 15: Who links to this\?$", done.stdout, re.MULTILINE)
+
+
+def test_info_says_that_a_sidecar_does_not_fit(tmp_path: Path) -> None:
+    target = tmp_path / "web.pcap"
+    pcapconv.convert(WEB, target, sidecar=True)
+    whole = target.read_bytes()
+    target.write_bytes(whole[:-1] + b"x")
+    says = info(target)["sidecar"]
+    assert says["matches"] is False
+    assert "its SHA-256 is another one" in says["reason"]
+    done = subprocess.run([COMMAND, "info", target], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert re.search(r"^sidecar +.*web\.pcap\.meta\.json: it belongs to another capture", done.stdout, re.MULTILINE)
+    Path(f"{target}.meta.json").write_text("{}")
+    assert info(target)["sidecar"]["reason"].endswith("not a sidecar of pcapconv")
+
+
+def test_info_without_a_sidecar() -> None:
+    assert "sidecar" not in info(WEB)
+    pcap = next(path for path in SAMPLES if path.suffix == ".pcap")
+    assert info(pcap)["sidecar"] is None
+    assert "sidecar" not in info(io.BytesIO(pcap.read_bytes()))
