@@ -132,11 +132,15 @@ def _write_block(block: Block, interfaces: list[Interface], write: Callable[[str
         secrets = interpret.read_secrets(block)
         digest = interpret.secrets_digest(block)
         _write_lines([f"{name}: {secrets['type']}, {secrets['bytes']} bytes, SHA-256 {digest}"], write)
-    elif block.type == layout.INTERFACE_STATISTICS and len(block.body) >= layout.options_at(block):
+    elif block.type == layout.INTERFACE_STATISTICS and len(block.body) >= 12:
         number = int.from_bytes(block.body[:4], order)
         interface = interfaces[number] if number < len(interfaces) else None
         read = interpret.each_option(block.body[layout.options_at(block) :], order, block.type, interface)
-        _write_lines([f"{name}: interface {number}", *_options(read)], write)
+        tick = int.from_bytes(block.body[4:8], order) << 32 | int.from_bytes(block.body[8:12], order)
+        time = f"{tick} ticks"
+        if interface is not None and not interface.time_error:
+            time = format_time(tick, interface.ticks_per_second, interface.time_offset)
+        _write_lines([f"{name}: interface {number} at {time}", *_options(read)], write)
     else:
         write(f"{name}:")
         _write_data(block.body, write)

@@ -263,3 +263,16 @@ def test_many_times_of_all_kinds_behind_a_difference() -> None:
     assert found(compared(a, b)) == [(None, 1, ())]
     last = b"".join(sections[:-1]) + timed(0, [2], -5)
     assert found(compared(b, timed(9, [1]) + last)) == [(1, 1, ("time",)), (9, 9, ("time",))]
+
+
+def test_behind_a_time_that_nanoseconds_do_not_hold_all_is_compared() -> None:
+    """Also what comes in another section, which has other times."""
+    fine, coarse = timed(12, [1001]), timed(9, [5, 6])
+    assert found(compared(fine + coarse, fine + timed(9, [5, 7]))) == [(3, 3, ("time",))]
+    assert found(compared(fine + coarse, fine + timed(9, [5]))) == [(3, None, ())]
+
+
+def test_one_open_file_on_both_sides_is_refused() -> None:
+    capture = io.BytesIO(timed(9, [1, 2]))
+    with pytest.raises(PcapconvError, match="both captures are the same open file"):
+        pcapconv.diff(capture, capture)

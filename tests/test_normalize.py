@@ -833,6 +833,17 @@ def test_runs_are_written_and_read_in_pieces(write: In, rows: int, piece: int, m
     assert normalized(capture, sort=True) == whole
 
 
+def test_batches_that_rise_each_by_itself_are_sorted(write: In) -> None:
+    sections = [
+        write.section_header()
+        + write.interface(options=write.options(NANO))
+        + b"".join(write.enhanced_packet(0, time, b"%d" % time) for time in times)
+        for times in ((5, 6), (1, 2))
+    ]
+    packets = b"".join(wire.enhanced_packet(0, time, b"%d" % time) for time in (1, 2, 5, 6))
+    assert normalized(b"".join(sections), sort=True) == SHB + IDB + packets
+
+
 @given(
     times=st.lists(st.integers(0, 9), max_size=60),
     rows=st.integers(1, 20),
@@ -858,6 +869,7 @@ def test_runs_of_long_packets_are_merged_a_few_at_a_time(
     monkeypatch.setattr("pcapconv.normalizing.sort._RUN", 1000)
     monkeypatch.setattr("pcapconv.normalizing.sort._PIECES", 2500)
     monkeypatch.setattr("pcapconv.normalizing.sort._SMALLEST", 100)
+    monkeypatch.setattr("pcapconv.normalizing.sort._MOST_RUNS", 5)
     times = [number * 7 % 5 for number in range(count)]
     data = [bytes([number]) * (900 + number) for number in range(count)]
     capture = write.section_header() + write.interface(options=write.options(NANO))

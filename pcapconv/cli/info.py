@@ -36,8 +36,10 @@ def info(sources: list[str], *, as_json: bool, as_text: bool = False) -> int:
         raise FileError("stdout is closed")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names in any script, terminals of every age
+        if as_text:  # the same on every machine
+            sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     if as_text:
-        return _list(sources)
+        return _print_text(sources)
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
     for source in sources:
         try:
@@ -59,7 +61,7 @@ def info(sources: list[str], *, as_json: bool, as_text: bool = False) -> int:
     return DAMAGED if any(census["damage"] for census in found) else 0
 
 
-def _list(sources: list[str]) -> int:
+def _print_text(sources: list[str]) -> int:
     """Each capture's text form."""
     statuses = []
     for source in sources:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from pcapconv import quantities
 from pcapconv.comparing.align import Gap, Run, align
 from pcapconv.comparing.beginning import same_from_the_beginning
-from pcapconv.comparing.columns import Columns
+from pcapconv.comparing.rows import Rows
 from pcapconv.comparing.sides import Side, interface_said
 from pcapconv.errors import UsageError
 from pcapconv.files import STDIO, Readable, Source, open_source, spool
@@ -120,6 +120,8 @@ def diff(
             Side(_seekable(each, stack), kinds, direction="direction" not in ignored, timed="time" not in ignored)
             for each in (a, b)
         )
+        if one.source.file is other.source.file:
+            raise UsageError("both captures are the same open file, which can be read only once")
         return _compare(one, other, ignored, 0 if tolerance is None else tolerance * NANOSECONDS, most)
 
 
@@ -146,7 +148,7 @@ def _compare(a: Side, b: Side, ignored: frozenset[str], tolerance: Any, most: in
     partner = _partners(a, b)
     found.headers = list(_headers(a, b, partner, ignored))
     if found.packets != (same, same):
-        pairs = _Pairs(Columns(a, same), Columns(b, same), partner, ignored, tolerance)
+        pairs = _Pairs(Rows(a, same), Rows(b, same), partner, ignored, tolerance)
         _collect(found, a, b, pairs.differences(same + 1), most)
     return found
 
@@ -177,7 +179,8 @@ def _partners(a: Side, b: Side) -> dict[int, int]:
         for place, interface in enumerate(b.header.interfaces)
         if interface._replace(id=0) in there
     }
-    free = [place for place in range(len(a.header.interfaces)) if place not in partner.values()]
+    taken = set(partner.values())
+    free = [place for place in range(len(a.header.interfaces)) if place not in taken]
     others = [place for place in range(len(b.header.interfaces)) if place not in partner]
     partner |= dict(zip(others, free))
     beyond = len(a.header.interfaces)
@@ -187,9 +190,7 @@ def _partners(a: Side, b: Side) -> dict[int, int]:
 class _Pairs:
     """Compares the packets of two sides. `partner` has A's interface for each of B's."""
 
-    def __init__(
-        self, a: Columns, b: Columns, partner: dict[int, int], ignored: frozenset[str], tolerance: Any
-    ) -> None:
+    def __init__(self, a: Rows, b: Rows, partner: dict[int, int], ignored: frozenset[str], tolerance: Any) -> None:
         self._a, self._b = a, b
         self._partner = partner
         self._ignored = ignored

@@ -11,9 +11,11 @@ from array import array
 from collections.abc import Collection
 
 from pcapconv.comparing.sides import Side
+from pcapconv.formats.pcapng_layout import OBSOLETE_PACKET
 from pcapconv.kernels import MORE, choose
 from pcapconv.model import SIMPLE_PACKET, Interface, PacketBatch, Section
 from pcapconv.normalizing.times import Units
+from pcapconv.steps.rows import options_of
 
 _IS_SIMPLE = bytes(kind == SIMPLE_PACKET for kind in range(256))
 
@@ -50,6 +52,7 @@ class _Cursor:
         self.ticks = array("Q")
         self.ids = array("I")
         self.simple = b""
+        self.obsolete = False  # whether there are obsolete blocks, whose options mean other things
 
     def has_more(self) -> bool:
         """Whether there is a next packet that can be compared."""
@@ -74,7 +77,8 @@ class _Cursor:
         self.row, (self.rows, _, status) = 0, self._units.unify(columns, 0, batch.rows, cut=False)
         self._over = status != MORE
         self.batch, self.ticks, self.ids = batch, columns.ticks, columns.interface
-        self.simple = columns.record_type[: batch.rows].tobytes().translate(_IS_SIMPLE)
+        kinds = columns.record_type[: batch.rows].tobytes()
+        self.simple, self.obsolete = kinds.translate(_IS_SIMPLE), OBSOLETE_PACKET in kinds
 
     def leave(self) -> None:
         """Read what is left, for the survey."""
@@ -84,6 +88,10 @@ class _Cursor:
     def options(self, row: int) -> bytes:
         """A packet's options as they are compared."""
         return self.side.options(self.batch, row)
+
+    def raw_options(self, row: int) -> bytes:
+        """A packet's options as they are."""
+        return options_of(self.batch, row)
 
 
 def _alike(one: _Cursor, other: _Cursor, rows: int, ignored: Collection[str]) -> int:
@@ -98,7 +106,13 @@ def _alike(one: _Cursor, other: _Cursor, rows: int, ignored: Collection[str]) ->
         rows = _equal(a.columns.original_length, one.row, b.columns.original_length, other.row, rows)
     rows = choose().same_data(a.buffer, a.columns, one.row, b.buffer, b.columns, other.row, rows)
     if a.has_options or b.has_options:
-        differ = (row for row in range(rows) if one.options(one.row + row) != other.options(other.row + row))
+        alike = a.section.byte_order == b.section.byte_order and not (one.obsolete or other.obsolete)
+        differ = (
+            row
+            for row in range(rows)
+            if not (alike and one.raw_options(one.row + row) == other.raw_options(other.row + row))
+            and one.options(one.row + row) != other.options(other.row + row)
+        )
         rows = next(differ, rows)
     return rows
 

@@ -160,10 +160,10 @@ def read_secrets(block: Block) -> dict[str, Any]:
 
 
 def secrets_digest(block: Block) -> str:
-    """The beginning of its content's SHA-256, by which two blocks can be told apart."""
+    """Its content's SHA-256 in hex, by which two blocks can be told apart."""
     import hashlib
 
-    return hashlib.sha256(_secrets(block)).hexdigest()[:16] + "…"
+    return hashlib.sha256(_secrets(block)).hexdigest()
 
 
 def _secrets(block: Block) -> bytes:

@@ -631,6 +631,11 @@ def shift_times(columns, Py_ssize_t rows, array.array shifts):
     return row
 
 
+cdef inline bint sound_unit(const uint64_t *unit) noexcept nogil:
+    """Whether 128 bits hold all on the way."""
+    return not unit[0] >> 62 and (<int64_t>unit[4] >> 62 == 0 or <int64_t>unit[4] >> 62 == -1) and unit[5] <= 0xFFFFFFFFu
+
+
 def unify(columns, Py_ssize_t row, Py_ssize_t rows, array.array units, bint cut):
     cdef const uint8_t *record_type = <const uint8_t *>column(columns, "record_type", "B", rows)
     cdef uint64_t *ticks = <uint64_t *>column(columns, "ticks", "Q", rows)
@@ -638,13 +643,9 @@ def unify(columns, Py_ssize_t row, Py_ssize_t rows, array.array units, bint cut)
     cdef const uint64_t *unit = table(units, UNIT)
     cdef const uint64_t *mine
     cdef uint64_t interfaces = len(units) // UNIT - 1
-    cdef uint64_t number, inexact = 0
+    cdef uint64_t time = 0, inexact = 0
     cdef int status = MORE
-    cdef bint outside = False
-    for number in range(interfaces + 1):
-        mine = unit + number * UNIT
-        if mine[0] >> 63 or (<int64_t>mine[4] >> 62) not in (0, -1) or mine[5] > 0xFFFFFFFFu:
-            raise ValueError("a table of units that are too large")
+    cdef bint outside = False, too_large = False
     if not 0 <= row <= rows:
         raise ValueError("a row that is not there")
     with nogil:
@@ -652,12 +653,25 @@ def unify(columns, Py_ssize_t row, Py_ssize_t rows, array.array units, bint cut)
             if interface[row] >= interfaces:
                 outside = True
                 break
-            mine = unit + <uint64_t>(interfaces if record_type[row] == SIMPLE else interface[row]) * UNIT
-            status = in_nanoseconds(ticks[row], mine, cut, &ticks[row], &inexact)
+            if record_type[row] == SIMPLE:
+                mine = unit + interfaces * UNIT
+            else:
+                mine = unit + <uint64_t>interface[row] * UNIT
+            too_large = not sound_unit(mine)
+            if too_large:
+                break
+            status = in_nanoseconds(ticks[row], mine, cut, &time, &inexact)
             if status != MORE:
                 break
-            interface[row] = <uint32_t>unit[<uint64_t>interface[row] * UNIT + 5]
+            mine = unit + <uint64_t>interface[row] * UNIT
+            too_large = not sound_unit(mine)
+            if too_large:
+                break
+            ticks[row] = time
+            interface[row] = <uint32_t>mine[5]
             row += 1
+    if too_large:
+        raise ValueError("a unit that is too large")
     if outside:
         raise ValueError(f"row {row} names an interface that is not there")
     return row, inexact, status

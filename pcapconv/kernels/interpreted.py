@@ -611,9 +611,9 @@ def unify(columns: Columns, row: int, rows: int, table: array[int], cut: bool) -
     """
     _check(columns, rows)
     _check_table(table, UNIT)
-    units = [_unit(table[at : at + UNIT]) for at in range(0, len(table) - UNIT + 1, UNIT)]
     if not 0 <= row <= rows:
         raise ValueError("a row that is not there")
+    units = _Units(table)
     if _unify_plainly(columns, row, rows, units):
         return rows, 0, MORE
     inexact = 0
@@ -621,7 +621,7 @@ def unify(columns: Columns, row: int, rows: int, table: array[int], cut: bool) -
         number = columns.interface[at]
         if number >= len(units) - 1:
             raise ValueError(f"row {at} names an interface that is not there")
-        multiply, divide, add, _ = units[-1 if columns.record_type[at] == _SIMPLE else number]
+        multiply, divide, add, _ = units[len(units) - 1 if columns.record_type[at] == _SIMPLE else number]
         if not divide:
             return at, inexact, UNKNOWN
         time, rest = divmod(columns.ticks[at] * multiply, divide)
@@ -634,16 +634,26 @@ def unify(columns: Columns, row: int, rows: int, table: array[int], cut: bool) -
     return rows, inexact, MORE
 
 
-def _unit(values: array[int]) -> tuple[int, int, int, int]:
-    """(multiply, divide, add, id) of an interface. Raises ValueError for what 128 bits might not hold on the way."""
-    multiply, low, high, add_low, add_high, number = values
-    add = (add_low | add_high << 64) - (add_high >> 63 << 128)
-    if multiply >= 2**63 or not -(2**126) <= add < 2**126 or number > _LONGEST:
-        raise ValueError("a table of units that are too large")
-    return multiply, low | high << 64, add, number
+class _Units(dict[int, tuple[int, int, int, int]]):
+    """(multiply, divide, add, id) by interface, read from the table when a row uses it. Raises ValueError for what 128
+    bits might not hold on the way."""
+
+    def __init__(self, table: array[int]) -> None:
+        self._table = table
+
+    def __len__(self) -> int:
+        return len(self._table) // UNIT
+
+    def __missing__(self, number: int) -> tuple[int, int, int, int]:
+        multiply, low, high, add_low, add_high, place = self._table[number * UNIT : (number + 1) * UNIT]
+        add = (add_low | add_high << 64) - (add_high >> 63 << 128)
+        if multiply >= 2**62 or not -(2**126) <= add < 2**126 or place > _LONGEST:
+            raise ValueError("a unit that is too large")
+        self[number] = unit = multiply, low | high << 64, add, place
+        return unit
 
 
-def _unify_plainly(columns: Columns, row: int, rows: int, units: list[tuple[int, int, int, int]]) -> bool:
+def _unify_plainly(columns: Columns, row: int, rows: int, units: _Units) -> bool:
     """`unify` for all rows at once, where they are of one interface, need no division, and fit; whether they were."""
     numbers = columns.interface[row:rows]
     if not numbers or numbers.tobytes() != numbers[:1].tobytes() * len(numbers) or numbers[0] >= len(units) - 1:

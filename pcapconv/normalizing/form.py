@@ -34,7 +34,6 @@ _KINDS: dict[int, dict[int, str | None]] = {
 }
 _NUMBERS = {layout.INTERFACE_DESCRIPTION: (8, 10, 16, 17), layout.ENHANCED_PACKET: (4, 5, 6)}  # among the details
 _ADDRESSES = {1: 4, 2: 16, 3: 6, 4: 8}  # type of a name record → bytes of its address
-_STATISTICS_TIMES = (2, 3)  # isb_starttime, isb_endtime
 _LONGEST_VALUE = 0xFFFF
 _MOST_OPTIONS = 100_000  # of one block
 _MOST_KNOWN = 1024  # option lists, and the bytes of one

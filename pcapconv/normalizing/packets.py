@@ -10,7 +10,7 @@ from pcapconv import options
 from pcapconv.errors import TargetError
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.kernels import MORE
-from pcapconv.model import SIMPLE_PACKET, Block, Damage, Interface, Item, Notice, PacketBatch, Section
+from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.normalizing.form import Form, pack
 from pcapconv.normalizing.later import Later
 from pcapconv.normalizing.survey import Survey
@@ -121,9 +121,9 @@ class Normalize:
         time = _halves(self._moved(body[4:12], order, scale, block))
         return Block(block.type, place.to_bytes(4, "little") + time + pack(entries), "little", 0, block.offset)
 
-    def _moved(self, value: bytes, order: str, scale: Scale, block: Block) -> int:
+    def _moved(self, value: bytes, order: ByteOrder, scale: Scale, block: Block) -> int:
         high, low = value[:4], value[4:]
-        tick = int.from_bytes(high, order) << 32 | int.from_bytes(low, order)  # type: ignore[arg-type]
+        tick = int.from_bytes(high, order) << 32 | int.from_bytes(low, order)
         time, rest = divmod(tick * scale.multiply, scale.divide)
         time += scale.add
         if scale.error or not 0 <= time < 2**64 or (rest and not self._cut):

@@ -22,8 +22,9 @@ from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.normalizing.later import Later
 
 _RUN = 16 * 2**20  # bytes of packets that are put in order in memory
-_PIECES = 16 * 2**20  # bytes of all runs that are in memory while they are merged
+_PIECES = 8 * 2**20  # bytes of all runs that are in memory while they are merged
 _SMALLEST = 16 * 1024  # bytes of one run
+_MOST_RUNS = 64  # that are merged at once: each piece takes a look at all
 _ROWS = 2**17
 _ROWS_OF_PIECE = 2**15
 _SHORTEST = 32  # bytes of a packet's block
@@ -117,7 +118,9 @@ class Sort:
         if self._rows:
             self._put_away(file, interfaces)
         self._buffer = bytearray()
-        while len(self._runs) > 2 and sum(run.longest for run in self._runs) > _PIECES:
+        while len(self._runs) > 2 and (
+            len(self._runs) > _MOST_RUNS or sum(run.longest for run in self._runs) > _PIECES
+        ):
             self._merge_some(file, interfaces)
         for buffer, columns, rows in self._merged(file, self._runs, interfaces):
             yield buffer, *_changed((columns, rows))
@@ -126,9 +129,12 @@ class Sort:
         """Merge neighbouring runs into fewer, since each has at least one packet in memory and packets are long."""
         runs, self._runs = self._runs, []
         while runs:
-            taken = next(
-                (n for n in range(2, len(runs)) if sum(run.longest for run in runs[: n + 1]) > _PIECES), len(runs)
-            )
+            taken, longest = 0, 0
+            while taken < len(runs) and (
+                taken < 2 or (taken < _MOST_RUNS and longest + runs[taken].longest <= _PIECES)
+            ):
+                longest += runs[taken].longest
+                taken += 1
             some, runs = runs[:taken], runs[taken:]
             begin = self._end
             for buffer, columns, rows in self._merged(file, some, interfaces):

@@ -87,7 +87,7 @@ class Units:
             raise FormatError(f"packet {batch.number(row)}: {error}") from None
 
     def refusal(self, batch: PacketBatch, row: int, status: int) -> PcapconvError:
-        """Why the kernel stopped at a row."""
+        """Why the kernel stopped at a row. Raises FormatError itself where nobody can tell the time."""
         if status == FINER:
             return TargetError(
                 f"packet {batch.number(row)}: its time has digits finer than a nanosecond; --on-loss ignore cuts them"

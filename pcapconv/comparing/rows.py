@@ -48,11 +48,12 @@ class _Seldom:
         return zeros + self._values[max(0, -before) : max(0, stop - self._zeros)]
 
 
-class Columns:
+class Rows:
     """The packets of a side from row `first` on, as columns with an entry for each.
 
     `contents` are hashes of bytes, `lengths` original lengths, `times` nanoseconds since 1970 as far as 64 bits hold
     them (`time` has them exactly), `interfaces` places in the survey's list, `options` hashes of what options say.
+    Raises FormatError for a time that nobody can tell, FileError.
     """
 
     def __init__(self, side: Side, first: int) -> None:
