@@ -161,11 +161,7 @@ def main() -> int:
         machine = describe_machine(directory)
         tables = measure(directory, arguments.pcapconv, arguments.rounds, arguments.packets_scale)
     facts = f"{machine['Processor']}, {machine['Cores']} cores, {machine['File system']}, {arguments.rounds} rounds\n"
-    body = "\n".join([*tables, facts])
-    print(body)
-    if arguments.update_readme:
-        before, rest = README.read_text(encoding="utf-8").split(BEGIN)
-        README.write_text(f"{before}{BEGIN}\n{body}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    report.update_section(README, BEGIN, END, "\n".join([*tables, facts]), write=arguments.update_readme)
     return 0
 
 

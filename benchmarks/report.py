@@ -174,5 +174,13 @@ def update_files(results: Results) -> None:
     README.write_text(before + BEGIN + body + END + after, encoding="utf-8")
 
 
+def update_section(readme: Path, begin: str, end: str, body: str, *, write: bool) -> None:
+    """Print some tables, and `write` them between these lines of a README."""
+    print(body)
+    if write:
+        before, rest = readme.read_text(encoding="utf-8").split(begin)
+        readme.write_text(f"{before}{begin}\n{body}\n{end}{rest.split(end)[1]}", encoding="utf-8")
+
+
 if __name__ == "__main__":
     update_files(load(RESULTS))
