@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -144,9 +144,12 @@ def normal_head(directory: Path, program: str, content: Traffic) -> bytes:
     return normal.read_bytes()
 
 
-def main() -> int:
-    """Measure, print, and write what was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
+Measure = Callable[[Path, str, int, float], list[str]]
+
+
+def command(description: str | None, measure: Measure, begin: str, end: str) -> int:
+    """A command line that measures, prints the tables, and writes them between these lines of the README."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--rounds", type=int, default=5, help="how often each job is done (default: 5)")
     parser.add_argument("--packets-scale", type=float, default=1.0, help="part of the packets to use, for a quick try")
     parser.add_argument("--directory", type=Path, help="where captures go (default: a memory file system, if any)")
@@ -161,9 +164,9 @@ def main() -> int:
         machine = describe_machine(directory)
         tables = measure(directory, arguments.pcapconv, arguments.rounds, arguments.packets_scale)
     facts = f"{machine['Processor']}, {machine['Cores']} cores, {machine['File system']}, {arguments.rounds} rounds\n"
-    report.update_section(README, BEGIN, END, "\n".join([*tables, facts]), write=arguments.update_readme)
+    report.update_section(README, begin, end, "\n".join([*tables, facts]), write=arguments.update_readme)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(__doc__, measure, BEGIN, END))

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from statistics import median
 
 import report
 from captures import MIXED, SMALL, Traffic, write_capture
-from golden import MEMORY_LIMIT, MILLION, Job
-from run import keep_warm, launch, say, work_directory
-from tools import describe_machine, find_pcapconv, kernels
+from golden import MEMORY_LIMIT, MILLION, Job, command
+from run import keep_warm, launch, say
+from tools import kernels
 
-HERE = Path(__file__).resolve().parent
-README = HERE / "README.md"
 BEGIN = "<!-- sidecar results: written by sidecar.py --update-readme -->\n"
 END = "<!-- end of sidecar results -->\n"
 
@@ -106,26 +103,5 @@ def measure(directory: Path, program: str, rounds: int, scale: float) -> list[st
     ]
 
 
-def main() -> int:
-    """Measure, print, and write what was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="how often each job is done (default: 5)")
-    parser.add_argument("--packets-scale", type=float, default=1.0, help="part of the packets to use, for a quick try")
-    parser.add_argument("--directory", type=Path, help="where captures go (default: a memory file system, if any)")
-    parser.add_argument(
-        "--pcapconv", default=find_pcapconv(), help="the program (default: beside this Python, or PATH)"
-    )
-    parser.add_argument("--update-readme", action="store_true", help="write the tables into README.md here")
-    arguments = parser.parse_args()
-    if not arguments.pcapconv:
-        parser.error("pcapconv was not found")
-    with work_directory(arguments.directory) as directory:
-        machine = describe_machine(directory)
-        tables = measure(directory, arguments.pcapconv, arguments.rounds, arguments.packets_scale)
-    facts = f"{machine['Processor']}, {machine['Cores']} cores, {machine['File system']}, {arguments.rounds} rounds\n"
-    report.update_section(README, BEGIN, END, "\n".join([*tables, facts]), write=arguments.update_readme)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(__doc__, measure, BEGIN, END))

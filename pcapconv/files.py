@@ -93,11 +93,12 @@ class Source:
             self.file.seek(here)
         return data
 
-    def read_at(self, offset: int, count: int) -> bytes:
-        """The same for a plain file of the system, which another thread may be reading. Raises FileError."""
+    def read_at(self, offset: int, room: memoryview) -> int:
+        """Read the bytes at an offset from where a plain file of the system was opened, which another thread may be
+        reading; 0 at the end. Raises FileError."""
         assert self._start is not None
         with reading(self.name):
-            return os.pread(self.file.fileno(), count, self._start + offset)
+            return os.preadv(self.file.fileno(), [room], self._start + offset)
 
     def rewind(self) -> None:
         """Back to where it was opened."""

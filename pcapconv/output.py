@@ -44,7 +44,7 @@ class Output:
         self._empty: SimpleQueue[bytearray] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
-        self._spare = _BUFFERS - 1 + hashed
+        self._spare = _BUFFERS - 1 + 2 * hashed
         self._hash = _sha256() if hashed else None
         self._to_hash: SimpleQueue[tuple[bytearray, int] | None] = SimpleQueue()
         self._hashing: threading.Thread | None = None

@@ -14,7 +14,7 @@ from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Damage, Interface, I
 from pcapconv.normalizing.form import Form, pack
 from pcapconv.normalizing.later import Later
 from pcapconv.normalizing.survey import Survey
-from pcapconv.normalizing.times import Scale, Units, scale_of
+from pcapconv.scales import Scale, Units, scale_of
 from pcapconv.steps.rows import options_of, with_options
 from pcapconv.timestamps import NANOSECONDS
 

@@ -12,7 +12,7 @@ from pcapconv.formats.pcap_layout import NO_LIMIT_SNAPLEN
 from pcapconv.kernels import MORE, choose
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.normalizing.form import Entries, Form, names_body, pack
-from pcapconv.normalizing.times import Units
+from pcapconv.scales import Units
 
 _MOST = 32 * 2**20  # bytes of names, secrets and comments together
 _NEVER = 2**200  # later than any time

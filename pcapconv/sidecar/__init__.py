@@ -11,7 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import formats
 from pcapconv.errors import FileError, SidecarError, UsageError
@@ -21,21 +21,13 @@ from pcapconv.output import Output
 from pcapconv.report import Report
 from pcapconv.sidecar.digest import Digest
 from pcapconv.sidecar.document import SUFFIX, Belongs, Document, Draft, Head
-from pcapconv.sidecar.match import (
-    CHANGED,
-    CUT,
-    EXACT,
-    Known,
-    Match,
-    Matches,
-    fingerprints_of,
-    matches,
-    summary,
-)
 from pcapconv.sidecar.record import Record
 from pcapconv.sidecar.restore import Restore
 from pcapconv.steps import Step
 from pcapconv.steps.strip import DoNotCopy
+
+if TYPE_CHECKING:
+    from pcapconv.sidecar.match import Known, Match, Matches
 
 
 class SidecarOptions(NamedTuple):
@@ -146,6 +138,8 @@ class Sidecars:
 
     def _find_again(self) -> None:
         """Look which packets of an edited capture the sidecar knows."""
+        from pcapconv.sidecar.match import CHANGED, CUT, EXACT, Known, fingerprints_of, matches
+
         document = self.document
         assert document is not None
         if not document.head.fingerprints:
@@ -174,6 +168,8 @@ class Sidecars:
         assert self.document is not None
         if self._known is None or self._found is None:
             return Restore(self.document)
+        from pcapconv.sidecar.match import Match
+
         return Match(self.document, self._known, self._found, left_out)
 
     @property
@@ -220,6 +216,8 @@ class Sidecars:
         if self._restore is not None:
             report.missing_in_sidecar = dict(self._restore.missing)
         if self._found is not None and self._known is not None:
+            from pcapconv.sidecar.match import summary
+
             report.found_in_sidecar = summary(self._found, len(self._known.prints))
         if self._draft is None or self._record is None or self._target is None:
             return

@@ -9,7 +9,7 @@ from typing import Self
 
 from pcapconv.files import Source
 
-_PIECE = 2**20
+_PIECE = 2**18
 
 
 class Digest:
@@ -40,9 +40,10 @@ class Digest:
     def _work(self) -> None:
         digest, at = hashlib.sha256(), 0
         try:
-            while not self._stop and (piece := self._source.read_at(at, _PIECE)):
-                digest.update(piece)
-                at += len(piece)
+            with memoryview(bytearray(_PIECE)) as room:
+                while not self._stop and (count := self._source.read_at(at, room)):
+                    digest.update(room[:count])
+                    at += count
         except BaseException as error:  # carried to the thread that waits for it
             self._error = error
         self._found = digest.hexdigest()

@@ -22,8 +22,8 @@ from pcapconv.formats import pcapng_layout as layout
 from pcapconv.kernels import FINGERPRINT, MORE, choose
 from pcapconv.meeting import met
 from pcapconv.model import SIMPLE_PACKET, Interface, Item, PacketBatch, Section
-from pcapconv.normalizing.times import Units
 from pcapconv.report import MOST_LISTED
+from pcapconv.scales import Units
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.restore import Entry, Metadata, about, as_pcapng, type_of
@@ -146,7 +146,7 @@ def fingerprints_of(items: Iterator[Item]) -> Prints:
 
 def matches(known: Known, edited: Prints) -> Matches:
     """Which packets are which."""
-    partner = array("q", [_NONE]) * len(edited)
+    partner = array("i", [_NONE]) * len(edited)
     how, used = bytearray(len(edited)), bytearray(len(known.prints))
     keys: list[tuple[int, Callable[[Prints, int], int]]] = [
         (EXACT, lambda prints, row: prints.when[row] << 24 ^ prints.whole[row]),
@@ -154,12 +154,12 @@ def matches(known: Known, edited: Prints) -> Matches:
         (CHANGED, lambda prints, row: prints.when[row]),
     ]
     for level, key in keys:
-        ones = array("q", compress(count(), (not taken for taken in used)))
-        others = array("q", (row for row, taken in enumerate(how) if not taken and (level != CUT or edited.cut[row])))
+        ones = array("I", compress(count(), (not taken for taken in used)))
+        others = array("I", (row for row, taken in enumerate(how) if not taken and (level != CUT or edited.cut[row])))
         if not ones or not others:
             continue
         pairs = met(
-            array("Q", [key(known.prints, row) for row in ones]), array("Q", [key(edited, row) for row in others])
+            array("Q", (key(known.prints, row) for row in ones)), array("Q", (key(edited, row) for row in others))
         )
         for places, theirs in pairs:
             mine = [ones[place] for place in places]

@@ -15,8 +15,8 @@ from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.pcapng_writer import interface_body, section_body
 from pcapconv.kernels import FINGERPRINT, MORE, choose
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Interface, Item, PacketBatch, Section
-from pcapconv.normalizing.times import Units
 from pcapconv.options import COMMENT, Options
+from pcapconv.scales import Units
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Draft
 from pcapconv.steps.rows import options_of

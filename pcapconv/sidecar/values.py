@@ -19,7 +19,6 @@ from typing import Any
 from pcapconv import options
 from pcapconv.errors import SidecarError
 from pcapconv.formats import pcapng_layout as layout
-from pcapconv.formats.interpret import SECRETS, is_text, option_names
 from pcapconv.model import Block, ByteOrder, Interface, Section
 
 _LONGEST = 64 * 1024  # bytes of options that are shown, not only kept
@@ -92,6 +91,10 @@ def options_value(raw: bytes, order: ByteOrder, block_type: int) -> Value:
 
 
 def _options(raw: bytes, order: ByteOrder, block_type: int) -> Value:
+    if not raw:
+        return []
+    from pcapconv.formats.interpret import is_text, option_names  # slow to import, and not for captures without any
+
     if len(raw) > _LONGEST:
         return {"raw": encoded(raw)}
     names = option_names(block_type)
@@ -142,6 +145,8 @@ def _option_bytes(said: Value, what: str) -> bytes:
 @lru_cache
 def _codes(block_type: int) -> dict[str, int]:
     """Name → code, of names that are those of one option only."""
+    from pcapconv.formats.interpret import option_names
+
     names = option_names(block_type)
     several = {name for name in names.values() if sum(name == other for other in names.values()) > 1}
     return {name: code for code, name in names.items() if name not in several}
@@ -242,6 +247,8 @@ def block_value(block: Block) -> tuple[str, Value]:
 
 def secrets_said(block: Block) -> dict[str, Value]:
     """What is said of secrets: their type and size."""
+    from pcapconv.formats.interpret import SECRETS
+
     kind = int.from_bytes(block.body[:4], block.byte_order)
     return {"type": SECRETS.get(kind, f"0x{kind:08x}"), "bytes": int.from_bytes(block.body[4:8], block.byte_order)}
 
