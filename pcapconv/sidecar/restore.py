@@ -304,7 +304,7 @@ def type_of(block: Any) -> int:
     """The type of a packet's block. Raises SidecarError."""
     kind = block.get("type", "enhanced") if isinstance(block, dict) else None
     types = {"enhanced": layout.ENHANCED_PACKET, "simple": SIMPLE_PACKET, "obsolete": layout.OBSOLETE_PACKET}
-    if kind not in types:
+    if not isinstance(kind, str) or kind not in types:
         raise SidecarError("a packet's block is neither simple nor obsolete")
     return types[kind]
 

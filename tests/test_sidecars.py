@@ -1,0 +1,524 @@
+"""Sidecars of one conversion: to pcap and back byte for byte, what they say, and which are refused."""
+
+import hashlib
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import wire
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made import made_pcapng
+from through import DAMAGED, every_sample, stem
+from wire import In
+
+import pcapconv
+from pcapconv import LossError, PcapconvError, SidecarError, TargetError, UsageError
+
+COMMAND = Path(sys.executable).with_name("pcapconv")
+FOLDER = Path(__file__).parent / "samples"
+WEB, SECRETS = FOLDER / "web.pcapng", FOLDER / "secrets-le.pcapng"
+SEVERAL_LINK_TYPES = {"link-types", "obsolete", "sections", "two-interfaces"}
+pytestmark = pytest.mark.usefixtures("kernels")
+
+
+class Trip:
+    """A folder in which captures go to pcap and come back."""
+
+    def __init__(self, folder: Path) -> None:
+        self.pcap, self.back = folder / "a.pcap", folder / "b.pcapng"
+        self.sidecar = folder / "a.pcap.meta.json"
+
+    def there(self, capture: bytes | Path, **options: Any) -> pcapconv.Report:
+        source = io.BytesIO(capture) if isinstance(capture, bytes) else capture
+        options = {"sidecar": True, "sidecar_secrets": True, **options}
+        return pcapconv.convert(source, self.pcap, force=True, **options)
+
+    def returned(self, **options: Any) -> bytes:
+        pcapconv.convert(self.pcap, self.back, force=True, **{"sidecar": True, **options})
+        return self.back.read_bytes()
+
+
+@pytest.fixture
+def trip(tmp_path: Path) -> Trip:
+    return Trip(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Trip:
+    return Trip(tmp_path_factory.mktemp("many"))
+
+
+# ---------------------------------------------------------------- there and back
+
+
+@every_sample
+@pytest.mark.parametrize("fingerprints", [False, True])
+def test_a_sample_comes_back(path: Path, fingerprints: bool, trip: Trip) -> None:
+    if stem(path) in DAMAGED:
+        return  # of which nothing comes back but what could be read
+    if stem(path) in SEVERAL_LINK_TYPES:
+        with pytest.raises(TargetError, match="link types"):
+            trip.there(path, sidecar_fingerprints=fingerprints)
+        assert not trip.sidecar.exists()
+        return
+    report = trip.there(path, sidecar_fingerprints=fingerprints)
+    assert report.losses == {}
+    if path.suffix == ".pcapng":
+        assert trip.returned() == path.read_bytes()
+    else:
+        assert trip.pcap.read_bytes() == path.read_bytes()
+        plain = io.BytesIO()
+        pcapconv.convert(path, plain, to="pcapng")
+        assert trip.returned() == plain.getvalue()
+
+
+def test_a_corpus_file_comes_back(corpus_file: Path, trip: Trip) -> None:
+    try:
+        report = trip.there(corpus_file, strict=True, sidecar_fingerprints=True)
+    except PcapconvError:
+        return  # damaged, of several link types, or no capture
+    if report.source_format == "pcapng":
+        assert trip.returned() == corpus_file.read_bytes()
+
+
+@settings(max_examples=150)
+@given(capture=made_pcapng(link_types=(1,)), fingerprints=st.booleans())
+def test_a_made_capture_comes_back(many: Trip, capture: bytes, fingerprints: bool) -> None:
+    assert many.there(capture, sidecar_fingerprints=fingerprints).losses == {}
+    assert many.returned() == capture
+
+
+def test_what_is_odd_comes_back(write: In, trip: Trip) -> None:
+    padded = write.enhanced_packet(0, 5, b"odd").replace(b"odd\0", b"odd\1")
+    simple = write.simple_packet(b"simple").replace(b"simple\0\0", b"simple\1\2")
+    stated = write.options((1, b"c"), end=False)
+    capture = (
+        write.section_header(section_length=17, options=write.options((1, b"a"), end=False))
+        + write.interface(snaplen=3, options=stated + b"\0\0\0\0rest")
+        + padded
+        + simple
+        + write.obsolete_packet(0, 7, b"old", drops_count=9, options=stated)
+        + write.enhanced_packet(0, 2**64 - 1, b"late", options=stated)
+        + write.custom(wire.CUSTOM_DO_NOT_COPY, 32473, b"not to be copied")
+        + write.block(0x80000123, b"none knows..")
+        + write.section_header()
+        + write.interface(options=write.options((wire.IF_TSOFFSET, b"\1")))
+        + write.enhanced_packet(0, 5, b"")
+    )
+    report = trip.there(capture)
+    assert report.packets_written == 5
+    with pcapconv.open(trip.pcap) as pcap:
+        assert [packet.ticks for packet in pcap][3] == 2**32 * 10**9 - 1  # the latest there is
+    assert trip.returned() == capture
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"strip": ["names,comments"]}, {"snaplen": 40}, {"first": 3, "shift_time": "-1h"}, {"chop": [14]}],
+    ids=str,
+)
+def test_with_other_options_what_was_written_comes_back(options: dict[str, Any], trip: Trip) -> None:
+    trip.there(WEB, **options)
+    plain = io.BytesIO()
+    pcapconv.convert(WEB, plain, to="pcapng", **options)
+    back = trip.returned()
+    length = slice(16, 24)  # nobody goes back to a section's length
+    assert back[: length.start] + plain.getvalue()[length] + back[length.stop :] == plain.getvalue()
+
+
+def test_from_pcap_to_pcap_it_goes_along(trip: Trip, tmp_path: Path) -> None:
+    trip.there(WEB)
+    other = tmp_path / "c.pcap"
+    pcapconv.convert(trip.pcap, other, sidecar=True, last=5)
+    with pcapconv.open(other) as capture:
+        assert [packet.comments for packet in capture] == [[]] * 5
+    target = io.BytesIO()
+    pcapconv.convert(other, target, to="pcapng", sidecar=True)
+    plain = io.BytesIO()
+    pcapconv.convert(WEB, plain, to="pcapng", last=5)
+    assert target.getvalue() == plain.getvalue()
+
+
+# ---------------------------------------------------------------- what it says
+
+
+def test_all_of_it(write: In, trip: Trip) -> None:
+    capture = (
+        write.section_header(options=write.options((wire.SHB_OS, b"Linux")))
+        + write.interface(113, 96, options=write.options((wire.IF_NAME, b"lo"), (wire.IF_TSRESOL, b"\x09")))
+        + write.names(wire.ipv4_name("192.0.2.1", "a", "b"))
+        + write.enhanced_packet(0, 1_000_000_001, b"one")
+        + write.enhanced_packet(0, 1_000_000_002, b"two", options=write.options((1, b"why?"), (2, b"\1\0\0\0")))
+        + write.statistics(0, 5)
+        + write.secrets(wire.TLS_KEY_LOG, b"key")
+    )
+    report = trip.there(capture, sidecar_secrets=False, sidecar_fingerprints=True)
+    assert (report.losses, report.kept_in_sidecar) == (
+        {"secrets": 1},
+        {"comments": 1, "names": 1, "interface-options": 1, "section-options": 1, "packet-options": 1, "statistics": 1},
+    )
+    text = trip.sidecar.read_bytes()
+    said = json.loads(text)
+    prints = said["content"][3]["packets"].pop("fingerprints")
+    assert len(prints) == 28
+    assert said == {
+        "pcapconv_sidecar": 1,
+        "captures": [
+            {
+                "name": "a.pcap",
+                "bytes": 62,
+                "sha256": hashlib.sha256(trip.pcap.read_bytes()).hexdigest(),
+                "packets": 2,
+                "link_type": 113,
+            }
+        ],
+        "kept": report.kept_in_sidecar,
+        "missing": {"secrets": 1},
+        "fingerprints": True,
+        "content": [
+            {
+                "section": {
+                    "byte_order": "big" if write.byte_order == wire.BIG else "little",
+                    "version": "1.0",
+                    "length": -1,
+                    "options": [{"shb_os": "Linux"}],
+                }
+            },
+            {
+                "interface": {
+                    "id": 0,
+                    "link_type": 113,
+                    "snaplen": 96,
+                    "options": [{"if_name": "lo"}, {"if_tsresol": {"hex": "09"}}],
+                }
+            },
+            {"names": {"records": [{"192.0.2.1": ["a", "b"]}], "options": []}},
+            {
+                "packets": {
+                    "count": 2,
+                    "interface": 0,
+                    "options": {"2": [{"opt_comment": "why?"}, {"epb_flags": {"hex": "01000000"}}]},
+                    "digits": said["content"][3]["packets"]["digits"],
+                }
+            },
+            {"statistics": {"interface": 0, "ticks": 5, "options": []}},
+            {"secrets": {"type": "TLS key log", "bytes": 3}},
+        ],
+        "sha256": hashlib.sha256(text[: text.index(b'"sha256": "', text.index(b'],\n"sha256"'))]).hexdigest(),
+    }
+
+
+def test_secrets_only_when_asked(trip: Trip) -> None:
+    report = trip.there(SECRETS, sidecar_secrets=False)
+    assert report.losses == {"secrets": 7}
+    assert b"CLIENT_RANDOM" not in trip.sidecar.read_bytes()
+    done = pcapconv.convert(trip.pcap, trip.back, sidecar=True)
+    assert done.missing_in_sidecar == {"secrets": 7}
+    with pytest.raises(LossError):
+        trip.there(SECRETS, sidecar_secrets=False, on_loss="fail")
+    assert trip.there(SECRETS, on_loss="fail").losses == {}
+    assert trip.sidecar.stat().st_mode & 0o777 == 0o600
+
+
+def test_names_of_files(trip: Trip, tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    trip.there(WEB, sidecar=False, sidecar_file=str(other))
+    assert not trip.sidecar.exists()
+    with pytest.raises(
+        PcapconvError, match=r"a\.pcap\.meta\.json: cannot open: no such file or directory; convert --side"
+    ):
+        trip.returned()
+    assert trip.returned(sidecar=False, sidecar_file=str(other)) == WEB.read_bytes()
+    with pytest.raises(PcapconvError, match=r"other\.json: exists already"):
+        pcapconv.convert(WEB, tmp_path / "new.pcap", sidecar_file=str(other))
+    assert not (tmp_path / "new.pcap").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"sidecar": True, "sidecar_file": "x"}, "give one of them"),
+        ({"sidecar_secrets": True}, "--sidecar-secrets goes with --sidecar or --sidecar-file"),
+        ({"sidecar_fingerprints": True}, "--sidecar-fingerprints goes with --sidecar or --sidecar-file"),
+        ({"sidecar": True, "to": "pcapng"}, "both captures are pcapng, which holds everything itself"),
+    ],
+)
+def test_options_without_sense(options: dict[str, Any], says: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=says):
+        pcapconv.convert(WEB, tmp_path / "a.pcap", **options)
+    with pytest.raises(UsageError, match="a capture on a pipe has no name; say --sidecar-file FILE"):
+        pcapconv.convert(WEB, io.BytesIO(), to="pcap", sidecar=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---------------------------------------------------------------- refusals
+
+
+def signed(lines: list[bytes]) -> bytes:
+    """A sidecar's lines, of which the last is made anew."""
+    digest = hashlib.sha256(b"".join(lines[:-1])).hexdigest()
+    return b"".join(lines[:-1]) + b'"sha256": "' + digest.encode() + b'"}\n'
+
+
+def refused(trip: Trip, content: bytes) -> str:
+    trip.sidecar.write_bytes(content)
+    trip.back.unlink(missing_ok=True)
+    with pytest.raises(SidecarError) as caught:
+        trip.returned()
+    assert not trip.back.exists()
+    return str(caught.value).removeprefix(f"{trip.sidecar}: ")
+
+
+def test_what_is_none_or_was_changed(trip: Trip) -> None:
+    trip.there(WEB)
+    whole = trip.sidecar.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    assert signed(lines) == whole
+    newer = [lines[0].replace(b"1", b"2"), *lines[1:]]
+    assert refused(trip, signed(newer)) == "a sidecar of version 2, and this pcapconv reads 1; get a newer one"
+    for nothing in (b"{}", b"[]", b"Dear reader\n" * 5, bytes(500)):
+        assert refused(trip, nothing) == "not a sidecar of pcapconv"
+    changed = "it was changed or cut off after pcapconv wrote it, its SHA-256 does not agree"
+    for count in range(1, len(lines)):
+        assert refused(trip, b"".join(lines[:count])).startswith(changed)
+    for place in range(30, len(whole) - 2, 97):
+        says = refused(trip, whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert says.startswith(changed) or "JSON" in says
+    trip.sidecar.write_bytes(whole)
+    assert trip.returned() == WEB.read_bytes()
+
+
+def test_another_capture(trip: Trip, tmp_path: Path) -> None:
+    trip.there(WEB)
+    sidecar, pcap = trip.sidecar.read_bytes(), trip.pcap.read_bytes()
+    trip.pcap.write_bytes(pcap[:-1] + b"x")
+    another = f"it belongs to another capture than {trip.pcap}, or that was edited since: "
+    assert refused(trip, sidecar).startswith(another + "its SHA-256 is another one; for one that was edited,")
+    trip.pcap.write_bytes(pcap + pcap[24:])
+    assert refused(trip, sidecar).startswith(another + f"{2 * len(pcap) - 24} bytes instead of {len(pcap)}")
+    with pytest.raises(SidecarError, match="a sidecar written with --sidecar-fingerprints knows its packets again"):
+        pcapconv.convert(trip.pcap, tmp_path / "x.pcapng", sidecar_file=str(trip.sidecar))
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The ways to all that a JSON value holds."""
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, each in items:
+        yield from places(each, (*path, name))
+
+
+NONSENSE = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.text(max_size=5), st.just([]), st.just({}),
+    st.sampled_from([{"x": 1}, [1], "AAAA", "A", "eJwDAAAAAAE=", 1.5, "\ud800", {"raw": "AAA="}, {"hex": "0"}]),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def rich(many: Trip) -> tuple[Trip, list[Any]]:
+    capture = (
+        wire.section_header(options=wire.options((1, b"c")))
+        + wire.interface(options=wire.options((wire.IF_TSRESOL, b"\x0c")))
+        + wire.interface()
+        + wire.names(wire.ipv4_name("192.0.2.1", "a"), (9, b"x"))
+        + wire.enhanced_packet(0, 5, b"one", options=wire.options((1, b"c")))
+        + wire.enhanced_packet(1, 6, b"two", options=wire.options((2, bytes(4))))
+        + wire.enhanced_packet(1, 7, b"two", options=wire.options((2, bytes(4))))
+        + wire.simple_packet(b"three")
+        + wire.obsolete_packet(0, 7, b"old", drops_count=9)
+        + wire.statistics(0, 5)
+        + wire.custom(wire.CUSTOM_COPY, 1, b"body")
+        + wire.secrets(wire.TLS_KEY_LOG, b"key")
+        + wire.block(0x80000123, b"none")
+    )
+    many.there(capture, sidecar_fingerprints=True)
+    assert many.returned() == capture
+    return many, json.loads(many.sidecar.read_bytes())["content"]
+
+
+@settings(max_examples=400)
+@given(data=st.data(), nonsense=NONSENSE, edited=st.booleans())
+def test_nonsense_that_is_signed_is_refused_or_harmless(
+    rich: tuple[Trip, list[Any]], data: st.DataObject, nonsense: Any, edited: bool
+) -> None:
+    """Nothing escapes but what pcapconv says."""
+    trip, content = rich
+    content = json.loads(json.dumps(content))
+    path = data.draw(st.sampled_from([path for path in places(content) if path]))
+    holder = content
+    for name in path[:-1]:
+        holder = holder[name]
+    holder[path[-1]] = nonsense
+    lines = trip.sidecar.read_bytes().splitlines(keepends=True)
+    begin, end = lines.index(b'"content": [\n'), len(lines) - 2
+    middle = ",\n".join(json.dumps(entry) for entry in content).encode() + b"\n"
+    other = trip.sidecar.with_name("nonsense.json")
+    other.write_bytes(signed([*lines[: begin + 1], *middle.splitlines(keepends=True), *lines[end:]]))
+    source: Any = trip.pcap
+    if edited:
+        source = io.BytesIO(trip.pcap.read_bytes()[: -16 - 3])
+    with suppress(PcapconvError):
+        pcapconv.convert(source, io.BytesIO(), to="pcapng", sidecar_file=str(other))
+
+
+# ---------------------------------------------------------------- captures that were edited since
+
+
+def known(trip: Trip, edited: bytes) -> tuple[pcapconv.Report, list[pcapconv.Packet]]:
+    """What the sidecar makes of an edited capture."""
+    trip.pcap.with_name("edited.pcap").write_bytes(edited)
+    report = pcapconv.convert(trip.pcap.with_name("edited.pcap"), trip.back, force=True, sidecar_file=str(trip.sidecar))
+    with pcapconv.open(trip.back) as capture:
+        return report, list(capture)
+
+
+def numbers(report: pcapconv.Report) -> dict[str, Any]:
+    assert report.found_in_sidecar is not None
+    return {kind: value for kind, value in report.found_in_sidecar.items() if value and kind != "in_sidecar"}
+
+
+def facts(packet: pcapconv.Packet) -> tuple[Any, ...]:
+    interface = packet.interface
+    return packet.time, packet.options, interface.id, interface.section, interface.options
+
+
+ORIGINAL = (
+    wire.section_header(options=wire.options((1, b"lab")))
+    + wire.interface(options=wire.options((wire.IF_NAME, b"lan"), (wire.IF_TSRESOL, b"\x09")))
+    + wire.interface(options=wire.options((wire.IF_NAME, b"wan"), (wire.IF_TSRESOL, b"\x09")))
+    + b"".join(
+        wire.enhanced_packet(
+            number % 2, 10**18 + number * 1_234_567, b"packet %02d, and some more" % number,
+            options=wire.options((1, b"comment %d" % number)) if number % 3 == 0 else b"",
+        )
+        for number in range(20)
+    )
+    + wire.names(wire.ipv4_name("192.0.2.1", "a"))
+    + wire.statistics(1, 10**18)
+)  # fmt: skip
+
+
+def records(trip: Trip) -> tuple[bytes, list[bytes]]:
+    """The header and the records of the pcap file."""
+    whole = trip.pcap.read_bytes()
+    size = 16 + len(b"packet 00, and some more")
+    return whole[:24], [whole[at : at + size] for at in range(24, len(whole), size)]
+
+
+@pytest.fixture
+def original(trip: Trip) -> list[pcapconv.Packet]:
+    trip.there(ORIGINAL, sidecar_fingerprints=True)
+    with pcapconv.open(io.BytesIO(ORIGINAL)) as capture:
+        return list(capture)
+
+
+def test_packets_that_are_left_in_another_order(trip: Trip, original: list[pcapconv.Packet]) -> None:
+    head, packets = records(trip)
+    order = [7, 3, 18, 0, 9, 4]
+    report, found = known(trip, head + b"".join(packets[row] for row in order))
+    assert numbers(report) == {"same": 6}
+    assert [facts(packet) for packet in found] == [facts(original[row]) for row in order]
+    blocks = [block.block_type for block in wire.read_blocks(trip.back.read_bytes())]
+    assert blocks == [0x0A0D0D0A, 1, 1, *[6] * 6, 4, 5]
+
+
+def test_packets_that_were_cut_changed_or_appended(trip: Trip, original: list[pcapconv.Packet]) -> None:
+    head, packets = records(trip)
+    cut = packets[3][:8] + wire.number(17, 4) + packets[3][12:16] + packets[3][16:33]
+    changed = packets[6][:16] + b"P" + packets[6][17:]
+    new = wire.pcap_record(5, 6, b"new")
+    report, found = known(trip, head + packets[0] + new + cut + packets[5] + changed + new)
+    assert numbers(report) == {"same": 2, "cut": 1, "changed": 1, "new": 2, "new_packets": [2, 6]}
+    assert [facts(found[row]) for row in (0, 2, 3, 4)] == [facts(original[row]) for row in (0, 3, 5, 6)]
+    assert found[2].data == b"packet 03, and so"
+    for row in (1, 5):
+        assert (found[row].time_ns, found[row].options, found[row].data) == (5_000_000_006, b"", b"new")
+        assert found[row].interface.id == 2
+        assert wire.IF_NAME not in dict(wire.read_options(found[row].interface.options, wire.LITTLE))
+
+
+def test_times_that_were_cut_to_microseconds(trip: Trip, original: list[pcapconv.Packet]) -> None:
+    _, packets = records(trip)
+    fields = [int.from_bytes(packet[4:8], "little") // 1000 for packet in packets]
+    micro = [packet[:4] + wire.number(field, 4) + packet[8:] for packet, field in zip(packets, fields)]
+    report, found = known(trip, wire.pcap_header(snaplen=262144) + b"".join(micro))
+    assert numbers(report) == {"same": 20}
+    assert [facts(packet) for packet in found] == [facts(packet) for packet in original]
+
+
+def test_packets_of_which_nobody_can_tell_which_they_are(trip: Trip) -> None:
+    twins = [wire.enhanced_packet(number, 1000, b"twin") for number in (0, 1)]
+    capture = wire.section_header() + wire.interface(options=wire.options((wire.IF_NAME, b"a"))) + wire.interface()
+    capture += b"".join(twins) + wire.enhanced_packet(1, 2000, b"other") + wire.enhanced_packet(0, 3000, b"same") * 2
+    trip.there(capture, sidecar_fingerprints=True)
+    whole = trip.pcap.read_bytes()
+    one = wire.pcap_record(0, 1000, b"twin")
+    assert whole.count(one) == 2
+    report, found = known(trip, whole.replace(one, b"", 1))
+    assert numbers(report) == {"same": 3, "ambiguous": 1, "ambiguous_packets": [1]}
+    assert [packet.interface.id for packet in found] == [2, 1, 0, 0]
+    both, one = wire.pcap_record(0, 3000, b"same") * 2, wire.pcap_record(0, 3000, b"same")
+    report, found = known(trip, whole.replace(both, one))  # it does not matter which
+    assert numbers(report) == {"same": 4}
+
+
+def test_none_of_the_packets(trip: Trip, original: list[pcapconv.Packet]) -> None:
+    assert len(original) == 20
+    edited = trip.pcap.with_name("edited.pcap")
+    edited.write_bytes(wire.pcap_header() + wire.pcap_record(1, 2, b"another"))
+    says = "it belongs to another capture than .*: none of the 1 packets there is known"
+    with pytest.raises(SidecarError, match=says):
+        pcapconv.convert(edited, trip.back, sidecar_file=str(trip.sidecar))
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        (["tcpdump", "-r", "a.pcap", "-w", "edited.pcap", "tcp[13] & 8 != 0"], "same"),
+        (["editcap", "-F", "nsecpcap", "-r", "a.pcap", "edited.pcap", "3-9", "15"], "same"),
+        (["editcap", "-F", "pcap", "-s", "40", "a.pcap", "edited.pcap"], "cut"),
+        (["tcprewrite", "--infile=a.pcap", "--outfile=edited.pcap", "--enet-dmac=00:11:22:33:44:55"], "changed"),
+    ],
+    ids=lambda words: words[0] if isinstance(words, list) else words,
+)
+def test_real_tools(command: list[str], kind: str, trip: Trip) -> None:
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    trip.there(WEB, sidecar_fingerprints=True)
+    done = subprocess.run(command, cwd=trip.pcap.parent, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    with pcapconv.open(WEB) as capture:
+        original = {packet.time_ns: packet for packet in capture}
+    report, found = known(trip, trip.pcap.with_name("edited.pcap").read_bytes())
+    assert numbers(report) == {kind: len(found)}
+    assert len(found) > 7
+    assert [facts(packet) for packet in found] == [facts(original[packet.time_ns]) for packet in found]
+    assert "web.example" in str(wire.read_blocks(trip.back.read_bytes()))
+
+
+def test_the_command(trip: Trip) -> None:
+    def run(*words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run([COMMAND, *words], cwd=trip.pcap.parent, capture_output=True, text=True, timeout=60)
+
+    shutil.copy(WEB, trip.pcap.with_name("web.pcapng"))
+    done = run("convert", "web.pcapng", "web.pcap", "--sidecar", "--sidecar-fingerprints")
+    kept = "4 comments, 1 name record, 4 interface options, 3 section options, 1 statistics block"
+    assert (done.returncode, done.stderr) == (0, f"pcapconv: web.pcap: kept in the sidecar: {kept}\n")
+    assert run("convert", "web.pcap", "again.pcapng", "--sidecar").stderr == ""
+    assert trip.pcap.with_name("again.pcapng").read_bytes() == WEB.read_bytes()
+    run("convert", "web.pcap", "some.pcap", "--packets", "3-5")
+    done = run("convert", "some.pcap", "some.pcapng", "--sidecar-file", "web.pcap.meta.json")
+    assert done.stderr == "pcapconv: some.pcapng: 3 of the sidecar's 32 packets were found again\n"
+    assert re.fullmatch(
+        r"pcapconv: some\.pcap\.meta\.json: cannot open: .*\n",
+        run("convert", "some.pcap", "x.pcapng", "--sidecar").stderr,
+    )
