@@ -26,7 +26,7 @@ from pcapconv.convert import (
 from pcapconv.division import Splitter
 from pcapconv.division.picking import KEYS, ByInterval, ByKind
 from pcapconv.division.runs import ByCount, BySize
-from pcapconv.errors import UsageError
+from pcapconv.errors import TimeRangeError, UsageError
 from pcapconv.files import Readable, Source, open_source, read_file
 from pcapconv.parts import OpenParts
 from pcapconv.report import Report
@@ -111,7 +111,14 @@ def split(
             parts = OpenParts(files, names, _stem(opened.name), format_name, nanoseconds=nanoseconds, hashed=sidecar)
             return _run(opened, parts, way(parts), strict, progress, plan, kept)
 
-        report = attempt(opened, run, files.restart, nanoseconds=nanoseconds)
+        try:
+            report = attempt(opened, run, files.restart, nanoseconds=nanoseconds)
+        except TimeRangeError:
+            if kept is None or not opened.seekable or not kept.clamp():
+                raise
+            opened.rewind()
+            files.restart()
+            report = attempt(opened, run, files.restart, nanoseconds=True)
         if on_loss == "fail":
             refuse_losses(report, opened)
         wanted = plan.write_secrets(secrets, report)

@@ -241,12 +241,18 @@ class SplitSidecar:
         self._target = stack.enter_context(open_target(name, force=force, whole=True, text=True, private=secrets))
         self._draft = stack.enter_context(Draft())
         self._secrets = secrets
+        self._clamp = False
         self._record: Record | None = None
+
+    def clamp(self) -> bool:
+        """See `Sidecars.clamp`."""
+        before, self._clamp = self._clamp, True
+        return not before
 
     def step(self) -> Record:
         """A new step for one run, behind all others."""
         self._draft.restart()
-        self._record = Record(self._draft, secrets=self._secrets, fingerprints=False, clamp=False)
+        self._record = Record(self._draft, secrets=self._secrets, fingerprints=False, clamp=self._clamp)
         return self._record
 
     def finish(self, report: Report) -> None:
