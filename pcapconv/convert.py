@@ -84,6 +84,12 @@ def convert(
             from pcapconv.sidecar import Sidecars, understood  # not for a plain conversion, which starts faster without
 
             wanted = understood(sidecar, sidecar_file, sidecar_secrets, sidecar_fingerprints)
+            whole = True  # what was read belongs to its sidecar only if it does to its end
+            extracted = None if plan is None else plan.extract_to
+            if sidecar_file is not None and _path(sidecar_file) in map(_path, (source, target, extracted)):
+                raise UsageError(
+                    f"--sidecar-file {sidecar_file}: that is another file of this command; name another one"
+                )
             opened = opened if opened.seekable else stack.enter_context(spool(opened))
             sidecars = Sidecars(wanted, opened, format_name, (source, target), stack, force=force)
         report, _ = stack.enter_context(

@@ -471,6 +471,76 @@ def test_packets_of_which_nobody_can_tell_which_they_are(trip: Trip) -> None:
     assert numbers(report) == {"same": 4}
 
 
+def test_what_an_edited_capture_needs_beside_plain_packets(trip: Trip) -> None:
+    """Interfaces that come late, Simple Packets, resolutions and offsets of all kinds."""
+    name = (wire.IF_NAME, b"b")
+    head = wire.section_header() + wire.interface(options=wire.options((wire.IF_NAME, b"a")))
+    start = (wire.IF_TSOFFSET, wire.number(1_714_564_800, 8))
+    late = (
+        head
+        + wire.enhanced_packet(0, 1, b"first", options=wire.options((1, b"c")))
+        + wire.interface(options=wire.options(name, (wire.IF_TSRESOL, b"\x7f")))
+        + wire.enhanced_packet(1, 2**64 - 1, b"second")
+        + wire.statistics(1, 5)
+        + wire.section_header()
+        + wire.interface(options=wire.options(start))
+        + wire.simple_packet(b"simple")
+        + wire.enhanced_packet(0, 5, b"twin", options=wire.options((1, b"d")))
+    )
+    trip.there(late, sidecar_fingerprints=True)
+    whole = trip.pcap.read_bytes()
+    report, found = known(trip, whole[:24] + wire.pcap_record(9, 9, b"new") + whole[24:])
+    assert numbers(report) == {"same": 4, "new": 1, "new_packets": [1]}
+    names = [dict(wire.read_options(packet.interface.options, wire.LITTLE)).get(wire.IF_NAME) for packet in found]
+    assert names == [None, b"a", b"b", None, None]
+    assert [packet.ticks for packet in found][1:] == [1, 2**64 - 1, None, 5]
+    assert [packet.comments for packet in found] == [[], ["c"], [], [], ["d"]]
+    (statistics,) = [each for each in wire.read_blocks(trip.back.read_bytes()) if each.block_type == 5]
+    assert statistics.body[:4] == wire.number(found[2].interface.id, 4)
+
+
+def test_only_packets_of_which_nobody_can_tell(trip: Trip) -> None:
+    head = wire.section_header() + wire.interface() + wire.interface(options=wire.options((wire.IF_NAME, b"b")))
+    trip.there(
+        head + wire.enhanced_packet(0, 5, b"twin") + wire.enhanced_packet(1, 5, b"twin"), sidecar_fingerprints=True
+    )
+    report, _ = known(trip, wire.pcap_header(snaplen=262144) + wire.pcap_record(0, 5, b"twin"))
+    assert numbers(report) == {"ambiguous": 1, "ambiguous_packets": [1]}
+
+
+def test_another_link_type(trip: Trip, original: list[pcapconv.Packet]) -> None:
+    assert len(original) == 20
+    whole = trip.pcap.read_bytes()
+    trip.back.with_name("edited.pcap").write_bytes(whole[:20] + wire.number(101, 4) + whole[24:])
+    with pytest.raises(SidecarError, match="its link type is 101, and was 1"):
+        pcapconv.convert(trip.back.with_name("edited.pcap"), trip.back, sidecar_file=str(trip.sidecar))
+
+
+def test_a_sidecar_is_no_other_file_of_the_command(trip: Trip, tmp_path: Path) -> None:
+    shutil.copy(WEB, tmp_path / "c.pcapng")
+    keys = str(tmp_path / "keys")
+    for name in ("c.pcapng", "a.pcap", "keys"):
+        with pytest.raises(UsageError, match="that is another file of this command"):
+            pcapconv.convert(
+                tmp_path / "c.pcapng", trip.pcap, sidecar_file=str(tmp_path / name), extract_secrets=keys, force=True
+            )
+    for name in ("", "-"):
+        with pytest.raises(UsageError, match="a sidecar is a file; name one"):
+            pcapconv.convert(tmp_path / "c.pcapng", trip.pcap, sidecar_file=name)
+    assert [path.name for path in tmp_path.iterdir()] == ["c.pcapng"]
+    assert (tmp_path / "c.pcapng").read_bytes() == WEB.read_bytes()
+
+
+def test_a_stream_sees_nothing_of_another_capture(trip: Trip) -> None:
+    trip.there(WEB)
+    pcap = trip.pcap.read_bytes()
+    trip.pcap.write_bytes(pcap[:-1] + b"x")
+    target = io.BytesIO()
+    with pytest.raises(SidecarError, match="its SHA-256 is another one"):
+        pcapconv.convert(trip.pcap, target, to="pcapng", sidecar=True)
+    assert target.getvalue() == b""
+
+
 def test_none_of_the_packets(trip: Trip, original: list[pcapconv.Packet]) -> None:
     assert len(original) == 20
     edited = trip.pcap.with_name("edited.pcap")

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import formats
 from pcapconv.errors import FileError, SidecarError, UsageError
-from pcapconv.files import STDIO, Readable, Source, Target, Writable, open_source, open_target
-from pcapconv.model import Item
+from pcapconv.files import STDIO, Readable, Source, Target, Writable, open_source, open_target, spool
+from pcapconv.model import Interface, Item
 from pcapconv.output import Output
 from pcapconv.report import Report
 from pcapconv.sidecar.digest import Digest
@@ -42,6 +42,8 @@ class SidecarOptions(NamedTuple):
 
 def understood(beside: bool, file: str | None, secrets: bool, fingerprints: bool) -> SidecarOptions:
     """The options, of which at least one is given. Raises UsageError for those that make no sense."""
+    if file in ("", STDIO):
+        raise UsageError(f"--sidecar-file {file!r}: a sidecar is a file; name one")
     if beside and file is not None:
         raise UsageError("--sidecar is the one beside the pcap file, --sidecar-file another one; give one of them")
     if not beside and file is None:
@@ -120,7 +122,8 @@ class Sidecars:
 
     def _open(self, name: str, stack: ExitStack) -> None:
         try:
-            self.document = Document(stack.enter_context(open_source(name)))
+            opened = stack.enter_context(open_source(name))
+            self.document = Document(opened if opened.seekable else stack.enter_context(spool(opened)))
         except FileError as error:
             raise FileError(f"{error}; convert --sidecar to pcap writes one") from None
         belongs = self.document.head.captures
@@ -138,7 +141,7 @@ class Sidecars:
 
     def _find_again(self) -> None:
         """Look which packets of an edited capture the sidecar knows."""
-        from pcapconv.sidecar.match import CHANGED, CUT, EXACT, Known, fingerprints_of, matches
+        from pcapconv.sidecar.match import Known, fingerprints_of, matches
 
         document = self.document
         assert document is not None
@@ -150,11 +153,21 @@ class Sidecars:
         prints = fingerprints_of(formats.open_reader(self._source).items())
         self._source.rewind()
         self._found = matches(self._known, prints)
-        if len(prints) and not any(level in self._found.known for level in (EXACT, CUT, CHANGED)):
+        link_type = self._link_type()
+        if link_type != document.head.captures[0].link_type:
+            raise self._another(f"its link type is {link_type}, and was {document.head.captures[0].link_type}")
+        if len(prints) and not any(self._found.known):
             raise SidecarError(
                 f"{document.name}: it belongs to another capture than {self._source.name}: none of the "
                 f"{len(prints)} packets there is known"
             )
+
+    def _link_type(self) -> int:
+        """That of the capture that is read."""
+        items = formats.open_reader(self._source).items()
+        found = next(item.link_type for item in items if isinstance(item, Interface))
+        self._source.rewind()
+        return found
 
     def _another(self, fact: str) -> SidecarError:
         assert self.document is not None

@@ -21,7 +21,7 @@ from pcapconv.errors import SidecarError
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.kernels import FINGERPRINT, MORE, choose
 from pcapconv.meeting import met
-from pcapconv.model import SIMPLE_PACKET, Interface, Item, PacketBatch, Section
+from pcapconv.model import SIMPLE_PACKET, Block, Interface, Item, PacketBatch, Section
 from pcapconv.report import MOST_LISTED
 from pcapconv.scales import Units
 from pcapconv.sidecar import values
@@ -207,6 +207,7 @@ class Match:
         self._entries = document.entries()
         self._next: tuple[str, Any] | None = None  # the entry that is not about packets
         self._before = 0  # packets of the sidecar before it
+        self._ids: list[int] = []  # of the section's interfaces, by those in the sidecar
         self._plain = _NONE  # the interface of packets that nobody knows
         self._of_file: Interface | None = None
         self._packets = 0
@@ -239,11 +240,21 @@ class Match:
         while self._next is not None and self._before <= packet:
             for item in self._metadata.items(*self._next):
                 if isinstance(item, Section):
-                    self._plain = _NONE
+                    self._plain, self._ids = _NONE, []
                     yield item._replace(changed=True)
-                else:
-                    yield item
+                    continue
+                if isinstance(item, Interface):
+                    self._ids.append(item.id)
+                yield self._renumbered(item) if isinstance(item, Block) else item
             self._look()
+
+    def _renumbered(self, block: Block) -> Block:
+        """Statistics of an interface that has another id now, since one was declared before it."""
+        if block.type != layout.INTERFACE_STATISTICS:
+            return block
+        number = int.from_bytes(block.body[:4], block.byte_order)
+        place = self._ids[number] if number < len(self._ids) else number
+        return block._replace(body=place.to_bytes(4, block.byte_order) + block.body[4:])
 
     def _split(self, batch: PacketBatch) -> Iterator[Item]:
         """A batch, with the entries that come between its packets."""
@@ -270,7 +281,7 @@ class Match:
                 rows[row] = None
         if None in rows and self._plain < 0:
             yield self._declare_plain()
-        interfaces = [self._plain if packet is None else known.interfaces[packet] for packet in rows]
+        interfaces = [self._plain if packet is None else self._ids[known.interfaces[packet]] for packet in rows]
         yield self._restored(batch.part(begin, end), rows, array("I", interfaces), first)
 
     def _declare_plain(self) -> Interface:
@@ -294,18 +305,22 @@ class Match:
         columns.ticks = array("Q", times)
         normal = as_pcapng(batch, self._metadata, interfaces, first + 1)
         exact = {row: ticks for row, packet in partners if (ticks := known.ticks(packet)) is not None}
-        for row in exact:
+        simple = [row for row, packet in partners if self._is_simple(packet, first + row)]
+        for row in (*exact, *simple):
             columns.record_type[row] = SIMPLE_PACKET  # whose time is not worked out
         self._metadata.count_times(normal, NANOSECONDS)
         for row, ticks in exact.items():
             columns.record_type[row], columns.ticks[row] = layout.ENHANCED_PACKET, ticks
+        for row in simple:
+            columns.record_type[row] = SIMPLE_PACKET
         stated = {row: self._options(normal, packet, first + row) for row, packet in partners}
         with_options(normal, {row: raw for row, raw in stated.items() if raw})
-        for row, packet in partners:
-            same = self._found.known[first + row] == EXACT
-            if same and type_of(known.blocks.get(packet, {})) == SIMPLE_PACKET:
-                columns.record_type[row] = SIMPLE_PACKET
         return normal
+
+    def _is_simple(self, packet: int, place: int) -> bool:
+        """Whether a packet goes back into a Simple Packet Block: only one that nobody cut or changed."""
+        same = self._found.known[place] == EXACT
+        return same and type_of(self._known.blocks.get(packet, {})) == SIMPLE_PACKET
 
     def _options(self, batch: PacketBatch, packet: int, place: int) -> bytes:
         known, order = self._known, batch.section.byte_order

@@ -74,7 +74,7 @@ class Metadata:
             add = -interface.time_offset * interface.ticks_per_second
             fits = multiply < 2**63 and abs(add) < 2**126
             halves = add % 2**64, add % 2**128 >> 64
-            row = [multiply, divide, 0, *halves, interface.id] if fits else [0] * UNIT
+            row = [multiply, divide, 0, *halves, interface.id] if fits else [0] * (UNIT - 1) + [interface.id]
             table[-UNIT:-UNIT] = array("Q", row)
         row_of_fault, _, status = choose().unify(batch.columns, 0, batch.rows, table, False)
         if status != MORE:
