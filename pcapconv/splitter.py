@@ -37,7 +37,7 @@ from pcapconv.template import Template
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from pcapconv.sidecar import SplitSidecar
+    from pcapconv.sidecar import WrittenSidecar
     from pcapconv.steps.plan import StepOptions
 
 By = Literal["interface", "link-type", "section"]
@@ -98,11 +98,11 @@ def split(
             stack.enter_context(secrets)
         kept = None
         if sidecar:
-            from pcapconv.sidecar import SplitSidecar
+            from pcapconv.sidecar import WrittenSidecar
             from pcapconv.sidecar.document import SUFFIX
 
             name = os.path.join(names.directory, _stem(opened.name) + SUFFIX)
-            kept = SplitSidecar(name, stack, secrets=sidecar_secrets, force=force)
+            kept = WrittenSidecar(name, stack, secrets=sidecar_secrets, fingerprints=False, force=force)
             taken = [*taken, name]
         taken = [*taken, *plan.injected_from, *([] if plan.extract_to is None else [plan.extract_to])]
         files = stack.enter_context(Targets(names.directory, names.text, force=force, taken=taken))
@@ -148,7 +148,7 @@ def _run(
     strict: bool,
     progress: Callable[[int], object] | None,
     plan: Plan,
-    sidecar: SplitSidecar | None,
+    sidecar: WrittenSidecar | None,
 ) -> Report:
     report = Report(source.name, "", parts.format)
     try:
@@ -167,7 +167,9 @@ def _run(
     report.losses = splitter.losses()
     report.parts = parts.reports
     if sidecar is not None:
-        sidecar.finish(report)
+        from pcapconv.sidecar import parts_of
+
+        sidecar.finish(report, parts_of(report))
     return report
 
 

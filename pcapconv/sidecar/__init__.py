@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import formats
 from pcapconv.errors import FileError, SidecarError, UsageError
-from pcapconv.files import STDIO, Readable, Source, Target, Writable, open_source, open_target, spool
+from pcapconv.files import STDIO, Readable, Source, Writable, open_source, open_target, spool
 from pcapconv.model import Interface, Item
 from pcapconv.output import Output
 from pcapconv.report import Report
@@ -75,6 +75,51 @@ def restored(source: Source, name: str) -> Iterator[tuple[Document, Iterator[Ite
         sidecars.check()
 
 
+class WrittenSidecar:
+    """One that is written, to the file `name`; `stack` closes what is opened. Raises FileError."""
+
+    def __init__(self, name: str, stack: ExitStack, *, secrets: bool, fingerprints: bool, force: bool) -> None:
+        self._target = stack.enter_context(open_target(name, force=force, whole=True, text=True, private=secrets))
+        self._draft = stack.enter_context(Draft())
+        self._secrets = secrets
+        self._fingerprints = fingerprints
+        self._clamp = False
+        self._record: Record | None = None
+
+    def clamp(self) -> bool:
+        """Have times that pcap cannot hold written as the nearest that it can; whether that is something new."""
+        before, self._clamp = self._clamp, True
+        return not before
+
+    def step(self) -> Record:
+        """A new step for one run, behind all others."""
+        self._draft.restart()
+        self._record = Record(self._draft, secrets=self._secrets, fingerprints=self._fingerprints, clamp=self._clamp)
+        return self._record
+
+    def finish(self, report: Report, belongs: list[Belongs]) -> None:
+        """Write the sidecar of a run that is done, all but its name; what it keeps is no loss in the report. Raises
+        FileError."""
+        assert self._record is not None
+        missing = dict(self._record.missing)
+        kept = {kind: count for kind, count in report.losses.items() if kind not in missing}
+        report.losses = {kind: count for kind, count in report.losses.items() if kind in missing}
+        report.kept_in_sidecar = kept
+        self._draft.write(Head(belongs, kept, missing, self._fingerprints), self._target)
+
+    def commit(self) -> None:
+        """Let it appear. Raises FileError."""
+        self._target.commit()
+
+
+def parts_of(report: Report) -> list[Belongs]:
+    """The parts of a split, as a sidecar has them."""
+    return [
+        Belongs(os.path.basename(part["name"]), part["bytes"], part["sha256"], part["packets"], part["link_type"])
+        for part in report.parts or ()
+    ]
+
+
 class Sidecars:
     """Those of one conversion: the one that is read, or the one that is written, or both.
 
@@ -104,18 +149,14 @@ class Sidecars:
         self._found: Matches | None = None
         if from_pcap and (target_format != "pcap" or self._exists(places[0])):
             self._open(options.file or name_beside(places[0]), stack)
-        self._target: Target | None = None
-        self._draft: Draft | None = None
+        self._restore: Restore | Match | None = None
+        self._written: WrittenSidecar | None = None
         if target_format == "pcap":
             self._name = os.path.basename(os.fspath(places[1])) if isinstance(places[1], str | os.PathLike) else ""
             name = options.file or name_beside(places[1])
-            self._target = stack.enter_context(
-                open_target(name, force=force, whole=True, text=True, private=options.secrets)
+            self._written = WrittenSidecar(
+                name, stack, secrets=options.secrets, fingerprints=options.fingerprints, force=force
             )
-            self._draft = stack.enter_context(Draft())
-        self._clamp = False
-        self._restore: Restore | Match | None = None
-        self._record: Record | None = None
 
     def _exists(self, place: Readable) -> bool:
         return self._options.beside and isinstance(place, str | os.PathLike) and beside(os.fspath(place))
@@ -188,7 +229,7 @@ class Sidecars:
     @property
     def hashes_output(self) -> bool:
         """Whether the output's SHA-256 is wanted."""
-        return self._draft is not None
+        return self._written is not None
 
     def restored(self, items: Iterator[Item]) -> Iterator[Item]:
         """The capture as it was."""
@@ -202,19 +243,11 @@ class Sidecars:
             if self._found is not None:
                 first.append(DoNotCopy(left_out))
             steps = [*first, *steps]
-        if self._draft is not None:
-            self._draft.restart()
-            secrets, fingerprints = self._options.secrets, self._options.fingerprints
-            self._record = Record(self._draft, secrets=secrets, fingerprints=fingerprints, clamp=self._clamp)
-            steps = [*steps, self._record]
-        return steps
+        return steps if self._written is None else [*steps, self._written.step()]
 
     def clamp(self) -> bool:
-        """Have times that pcap cannot hold written as the nearest that it can; whether that is something new."""
-        if self._draft is None or self._clamp:
-            return False
-        self._clamp = True
-        return True
+        """See `WrittenSidecar.clamp`."""
+        return self._written is not None and self._written.clamp()
 
     def check(self) -> None:
         """See that the capture that was read is the one that the sidecar belongs to. Raises SidecarError."""
@@ -224,63 +257,19 @@ class Sidecars:
                 raise self._another("its SHA-256 is another one")
 
     def finish(self, report: Report, output: Output, link_type: int | None) -> None:
-        """Write the sidecar of a run that is done, all but its name; what it keeps is no loss in the report. Raises
-        FileError."""
+        """Say in the report of a run that is done what the sidecar that was read has done, and write the other one, all
+        but its name. Raises FileError."""
         if self._restore is not None:
             report.missing_in_sidecar = dict(self._restore.missing)
         if self._found is not None and self._known is not None:
             from pcapconv.sidecar.match import summary
 
             report.found_in_sidecar = summary(self._found, len(self._known.prints))
-        if self._draft is None or self._record is None or self._target is None:
-            return
-        missing = dict(self._record.missing)
-        kept = {kind: count for kind, count in report.losses.items() if kind not in missing}
-        report.losses = {kind: count for kind, count in report.losses.items() if kind in missing}
-        report.kept_in_sidecar = kept
-        belongs = Belongs(self._name, output.position, output.sha256, report.packets_written, link_type or 0)
-        self._draft.write(Head([belongs], kept, missing, self._options.fingerprints), self._target)
+        if self._written is not None:
+            belongs = Belongs(self._name, output.position, output.sha256, report.packets_written, link_type or 0)
+            self._written.finish(report, [belongs])
 
     def commit(self) -> None:
         """Let the sidecar appear. Raises FileError."""
-        if self._target is not None:
-            self._target.commit()
-
-
-class SplitSidecar:
-    """The sidecar of a split by link type: one for all parts. `name` is its file; `stack` closes what is opened."""
-
-    def __init__(self, name: str, stack: ExitStack, *, secrets: bool, force: bool) -> None:
-        self._target = stack.enter_context(open_target(name, force=force, whole=True, text=True, private=secrets))
-        self._draft = stack.enter_context(Draft())
-        self._secrets = secrets
-        self._clamp = False
-        self._record: Record | None = None
-
-    def clamp(self) -> bool:
-        """See `Sidecars.clamp`."""
-        before, self._clamp = self._clamp, True
-        return not before
-
-    def step(self) -> Record:
-        """A new step for one run, behind all others."""
-        self._draft.restart()
-        self._record = Record(self._draft, secrets=self._secrets, fingerprints=False, clamp=self._clamp)
-        return self._record
-
-    def finish(self, report: Report) -> None:
-        """Write the sidecar of a run that is done, all but its name; what it keeps is no loss. Raises FileError."""
-        assert self._record is not None
-        missing = dict(self._record.missing)
-        kept = {kind: count for kind, count in report.losses.items() if kind not in missing}
-        report.losses = {kind: count for kind, count in report.losses.items() if kind in missing}
-        report.kept_in_sidecar = kept
-        belongs = [
-            Belongs(os.path.basename(part["name"]), part["bytes"], part["sha256"], part["packets"], part["link_type"])
-            for part in report.parts or ()
-        ]
-        self._draft.write(Head(belongs, kept, missing, fingerprints=False), self._target)
-
-    def commit(self) -> None:
-        """Let it appear. Raises FileError."""
-        self._target.commit()
+        if self._written is not None:
+            self._written.commit()
