@@ -6,7 +6,6 @@ exit statuses in one place, here.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -22,7 +21,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns its exit status, prints errors in one sentence."""
     from pcapconv.cli import signals
-    from pcapconv.cli.messages import complain, say
+    from pcapconv.cli.messages import complain, complain_of_stdout, say
     from pcapconv.errors import PcapconvError
 
     try:
@@ -39,12 +38,10 @@ def run(arguments: Sequence[str]) -> int:
 
             for line in traceback.format_exc().splitlines():
                 say(line)
-        elif isinstance(error, OSError):  # pcapconv's own files have errors of their own; what is left is stdout
-            complain(f"stdout: cannot write: {(error.strerror or str(error)).lower()}")
-        else:
-            complain(str(error) or "out of memory")
         if isinstance(error, OSError):
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - else Python complains again when it ends
+            complain_of_stdout(error)
+        elif "--debug" not in arguments:
+            complain(str(error) or "out of memory")
         return getattr(error, "exit_code", 1)
     return status
 

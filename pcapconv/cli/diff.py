@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from pcapconv.cli.messages import MOST, complain
+from pcapconv.cli.messages import MOST, complain, complain_of_stdout
 from pcapconv.comparing import Comparison, Shown, diff
 from pcapconv.errors import PcapconvError
-from pcapconv.files import reason_of
 from pcapconv.model import Packet
 from pcapconv.text import shown
 from pcapconv.timestamps import format_time
@@ -40,8 +38,7 @@ def compare(a: str, b: str, *, as_json: bool = False, debug: bool = False, **opt
     try:
         _write(found, as_json=as_json)
     except OSError as error:
-        complain(f"stdout: cannot write: {reason_of(error)}")
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - else Python complains again when it ends
+        complain_of_stdout(error)
         return TROUBLE
     if any(found.damage):
         return TROUBLE

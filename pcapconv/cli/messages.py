@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pcapconv.files import reason_of
 from pcapconv.model import Damage, Notice
 from pcapconv.report import LEFT_OUT, Report, describe
 from pcapconv.text import shown
@@ -17,6 +19,12 @@ _MOST_NUMBERS = 20
 def complain(message: str) -> None:
     """An error or a warning."""
     say(f"pcapconv: {message}")
+
+
+def complain_of_stdout(error: OSError) -> None:
+    """What the system refused; pcapconv's own files have errors of their own."""
+    complain(f"stdout: cannot write: {reason_of(error)}")
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - else Python complains again when it ends
 
 
 def say(message: str) -> None:
