@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from pcapconv.kernels import MOST_TICKS
-from pcapconv.meeting import met
+from pcapconv.same_keys import same_keys
 
 _NEAR = 32  # rows that are looked ahead
 _SURE = 4  # rows that are the same before two sides are believed to go on together
@@ -140,7 +140,7 @@ def _anchors(gap: Gap, columns: list[Sides], alone: bool) -> Iterator[tuple[int,
     partner = array("i", [-1]) * (gap.b_end - gap.b_begin)
     ones = _keys([side[0] for side in columns], gap.a_begin, gap.a_end)
     others = _keys([side[1] for side in columns], gap.b_begin, gap.b_end)
-    for a_rows, b_rows in met(ones, others):
+    for a_rows, b_rows in same_keys(ones, others):
         if not alone or len(a_rows) == len(b_rows) == 1:
             for a_row, b_row in zip(a_rows, b_rows):
                 partner[b_row] = a_row

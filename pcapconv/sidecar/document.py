@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from pcapconv.errors import SidecarError
-from pcapconv.files import Source, Target, reading, write_all, writing
+from pcapconv.files import Source, Target, write_all, writing
 from pcapconv.formats.window import LARGEST_RECORD
+from pcapconv.scratch import Scratch
 from pcapconv.sidecar.values import Value, member, number
 
 VERSION = 1
@@ -26,9 +26,7 @@ _CONTENT = b'"content": [\n'
 _END = b"],\n"
 _DIGEST = b'"sha256": "'
 _LONGEST_LINE = 2 * LARGEST_RECORD  # of a line that holds the largest block in base64
-_IN_MEMORY = 2**20
 _PIECE = 2**18
-_NAME = "a temporary file"
 
 
 class Belongs(NamedTuple):
@@ -53,30 +51,28 @@ class Head(NamedTuple):
 
 
 class Draft:
-    """A sidecar that is being written: its content first, since what it belongs to is known at the end."""
+    """A sidecar that is being written: its content first, since what it belongs to is known at the end. Use it as a
+    context manager."""
 
     def __init__(self) -> None:
-        self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed on exit
+        self._content = Scratch()
         self._entries = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self._file.close()
+        self._content.__exit__(kind, error, _)
 
     def restart(self) -> None:
-        """Forget all entries."""
-        with writing(_NAME):
-            self._file.seek(0)
-            self._file.truncate()
+        """Forget all entries. Raises FileError."""
+        self._content.clear()
         self._entries = 0
 
     def add(self, entry: Value) -> None:
         """Add an entry. Raises FileError."""
         line = json.dumps(entry, ensure_ascii=False).encode()
-        with writing(_NAME):
-            self._file.write(b",\n" + line if self._entries else line)
+        self._content.write(b",\n" + line if self._entries else line)
         self._entries += 1
 
     def write(self, head: Head, target: Target) -> None:
@@ -98,17 +94,12 @@ class Draft:
         for name, value in says.items():
             put(f'"{name}": {json.dumps(value, ensure_ascii=False)},\n'.encode())
         put(_CONTENT)
-        with reading(_NAME):
-            self._file.seek(0)
-        while piece := self._read():
+        self._content.rewind()
+        while piece := self._content.read(_PIECE):
             put(piece)
         put(b"\n" + _END if self._entries else _END)
         with writing(target.name):
             write_all(target.file, memoryview(_DIGEST + digest.hexdigest().encode() + b'"}\n'))
-
-    def _read(self) -> bytes:
-        with reading(_NAME):
-            return self._file.read(_PIECE)
 
 
 class Document:

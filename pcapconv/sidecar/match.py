@@ -20,9 +20,9 @@ from pcapconv import options
 from pcapconv.errors import SidecarError
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.kernels import FINGERPRINT, MORE, choose
-from pcapconv.meeting import met
 from pcapconv.model import SIMPLE_PACKET, Block, Interface, Item, PacketBatch, Section
 from pcapconv.report import MOST_LISTED
+from pcapconv.same_keys import same_keys
 from pcapconv.scales import Units
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
@@ -158,7 +158,7 @@ def matches(known: Known, edited: Prints) -> Matches:
         others = array("I", (row for row, taken in enumerate(how) if not taken and (level != CUT or edited.cut[row])))
         if not ones or not others:
             continue
-        pairs = met(
+        pairs = same_keys(
             array("Q", (key(known.prints, row) for row in ones)), array("Q", (key(edited, row) for row in others))
         )
         for places, theirs in pairs:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pcapconv.kernels import choose
 
 
-def met(ones: array[int], others: array[int]) -> Iterator[tuple[array[int], array[int]]]:
+def same_keys(ones: array[int], others: array[int]) -> Iterator[tuple[array[int], array[int]]]:
     """For each key that stands in both columns of 64-bit numbers, its rows in the one and in the other, in order."""
     one_groups, other_groups = _groups(ones), _groups(others)
     one, other = next(one_groups, None), next(other_groups, None)

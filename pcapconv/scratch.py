@@ -1,0 +1,46 @@
+"""Bytes that are needed again later: kept in memory while they are few, else in an unnamed temporary file."""
+
+from __future__ import annotations
+
+from tempfile import SpooledTemporaryFile
+from types import TracebackType
+from typing import Self
+
+from pcapconv.files import reading, writing
+
+_IN_MEMORY = 2**20  # bytes
+_NAME = "a temporary file"
+
+
+class Scratch:
+    """Written first, then read from its beginning on. Use it as a context manager. All raise FileError."""
+
+    def __init__(self) -> None:
+        self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed on exit
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._file.close()
+
+    def write(self, data: bytes) -> None:
+        """Add bytes."""
+        with writing(_NAME):
+            self._file.write(data)
+
+    def rewind(self) -> None:
+        """Read from the beginning."""
+        with reading(_NAME):
+            self._file.seek(0)
+
+    def read(self, count: int) -> bytes:
+        """The next bytes, so many or as many as there are."""
+        with reading(_NAME):
+            return self._file.read(count)
+
+    def clear(self) -> None:
+        """Forget all."""
+        with writing(_NAME):
+            self._file.seek(0)
+            self._file.truncate()
