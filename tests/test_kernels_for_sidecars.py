@@ -65,7 +65,11 @@ def number(data: bytes) -> int:
     return int.from_bytes(data, "big") % MODULUS * 0x9E3779B97F4A7C15 % 2**64
 
 
-@pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 15, 16, 17, 24, 60, 1514])
+def counted(data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + data
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 15, 16, 17, 24, 60, 63, 64, 65, 72, 128, 129, 191, 1514])
 @pytest.mark.parametrize("byte", [0, 1, 255])
 def test_fingerprints(kernels: ModuleType, size: int, byte: int) -> None:
     data = (bytes([byte]) + bytes(range(200)) * 8)[:size] if byte != 255 else b"\xff" * size
@@ -77,8 +81,8 @@ def test_fingerprints(kernels: ModuleType, size: int, byte: int) -> None:
     assert out == (
         b"\xaa" * 2
         + (when >> 24).to_bytes(5, "big")
-        + (number(data) >> 32).to_bytes(4, "big")
-        + (number(data[:HEAD]) >> 56).to_bytes(1, "big")
+        + (number(counted(data)) >> 32).to_bytes(4, "big")
+        + (number(counted(data[:HEAD])) >> 56).to_bytes(1, "big")
         + b"\xaa" * 10
     )
 
@@ -88,7 +92,14 @@ def test_numbers_at_the_modulus(kernels: ModuleType) -> None:
         data = value.to_bytes(16, "big")
         out = bytearray(FINGERPRINT)
         kernels.fingerprints(data, with_rows(1, captured_length=[16]), 0, 1, out, 0)
-        assert int.from_bytes(out[5:9], "big") == number(data) >> 32
+        assert int.from_bytes(out[5:9], "big") == number(counted(data)) >> 32
+
+
+def test_zeros_at_the_beginning_count(kernels: ModuleType) -> None:
+    rows = with_rows(3, data_at=[0, 4, 8], captured_length=[12, 8, 4])
+    out = bytearray(3 * FINGERPRINT)
+    kernels.fingerprints(bytes(12), rows, 0, 3, out, 0)
+    assert len({bytes(out[at + 5 : at + 10]) for at in (0, 10, 20)}) == 3
 
 
 def test_each_byte_has_a_part_in_the_fingerprint(kernels: ModuleType) -> None:

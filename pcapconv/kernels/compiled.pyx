@@ -47,22 +47,40 @@ cdef extern from *:
         *time = (uint64_t)sum;
         return STOP_MORE;
     }
-    static inline uint64_t mixed(const unsigned char *p, uint32_t length) {
-        uint64_t found = 0;  /* modulo 2^64 - 59: 2^64 counts as 59 */
-        uint32_t first = length & 7, i;
-        for (i = 0; i < first; i++) found = found << 8 | p[i];
-        for (i = first; i < length; i += 8) {
-            uint64_t word = (uint64_t)load32(p + i, 1) << 32 | load32(p + i + 4, 1);
-            unsigned __int128 sum = (unsigned __int128)found * 59 + word;
-            uint64_t low = (uint64_t)sum;
-            found = low + (uint64_t)(sum >> 64) * 59;
-            if (found < low) found += 59;
-        }
+    static inline uint64_t load64(const unsigned char *p) {
+        return (uint64_t)load32(p, 1) << 32 | load32(p + 4, 1);
+    }
+    static inline uint64_t folded(unsigned __int128 sum) {
+        /* modulo 2^64 - 59, 2^64 counts as 59; of sums below 2^122, so that one carry is all */
+        uint64_t low = (uint64_t)sum, found = low + (uint64_t)(sum >> 64) * 59;
+        return found < low ? found + 59 : found;
+    }
+    static inline uint64_t mixed(unsigned __int128 sum) {
+        uint64_t found = folded(sum);
         if (found >= 0xFFFFFFFFFFFFFFC5u) found -= 0xFFFFFFFFFFFFFFC5u;
         return found * 0x9E3779B97F4A7C15u;
     }
+    static inline uint64_t mixed_time(uint64_t time, uint32_t length) {
+        return mixed((unsigned __int128)(time >> 32) * 59 + (time << 32 | length));
+    }
+    static inline uint64_t mixed_bytes(const unsigned char *p, uint32_t length) {
+        /* as many words at once as have weights, so that products do not wait for each other */
+        static const uint64_t weights[9] = {1ull, 59ull, 3481ull, 205379ull, 12117361ull, 714924299ull, 42180533641ull,
+                                            2488651484819ull, 146830437604321ull};
+        unsigned __int128 sum = length;
+        uint32_t at = length & 7, i;
+        if (length >= 8 && at) sum = sum << 8 * at | load64(p) >> 8 * (8 - at);
+        else for (i = 0; i < at; i++) sum = sum << 8 | p[i];
+        while (at < length) {
+            uint32_t words = length - at < 64 ? (length - at) >> 3 : 8;
+            sum = (unsigned __int128)folded(sum) * weights[words];
+            for (i = 1; i <= words; i++, at += 8) sum += (unsigned __int128)load64(p + at) * weights[words - i];
+        }
+        return mixed(sum);
+    }
     """
-    uint64_t mixed(const unsigned char *p, uint32_t length) nogil
+    uint64_t mixed_time(uint64_t time, uint32_t length) nogil
+    uint64_t mixed_bytes(const unsigned char *p, uint32_t length) nogil
     int in_nanoseconds(uint64_t ticks, const uint64_t *unit, int cut, uint64_t *time, uint64_t *inexact) nogil
     uint16_t load16(const unsigned char *p, int big) nogil
     uint32_t load32(const unsigned char *p, int big) nogil
@@ -801,8 +819,7 @@ def fingerprints(buffer, columns, Py_ssize_t row, Py_ssize_t rows, out, Py_ssize
     cdef const uint64_t *ticks = <const uint64_t *>column(columns, "ticks", "Q", rows)
     cdef const unsigned char *data
     cdef unsigned char *target
-    cdef unsigned char when[12]
-    cdef uint64_t time
+    cdef uint64_t when
     cdef uint32_t length
     cdef bint outside = False
     cdef Py_buffer view, room
@@ -819,16 +836,12 @@ def fingerprints(buffer, columns, Py_ssize_t row, Py_ssize_t rows, out, Py_ssize
                         outside = True
                         break
                     data = <const unsigned char *>view.buf + data_at[row]
-                    time = ticks[row] // 1000
-                    store32(when, <uint32_t>(time >> 32), True)
-                    store32(when + 4, <uint32_t>time, True)
-                    store32(when + 8, original_length[row], True)
+                    when = mixed_time(ticks[row] // 1000, original_length[row])
                     target = <unsigned char *>room.buf + at
-                    time = mixed(when, 12)
-                    target[0] = <unsigned char>(time >> 56)
-                    store32(target + 1, <uint32_t>(time >> 24), True)
-                    store32(target + 5, <uint32_t>(mixed(data, length) >> 32), True)
-                    target[9] = <unsigned char>(mixed(data, length if length < HEAD else HEAD) >> 56)
+                    target[0] = <unsigned char>(when >> 56)
+                    store32(target + 1, <uint32_t>(when >> 24), True)
+                    store32(target + 5, <uint32_t>(mixed_bytes(data, length) >> 32), True)
+                    target[9] = <unsigned char>(mixed_bytes(data, length if length < HEAD else HEAD) >> 56)
                     at += FINGERPRINT
                     row += 1
         finally:

@@ -729,9 +729,10 @@ def fingerprints(buffer: bytes | bytearray, columns: Columns, row: int, rows: in
     """Write FINGERPRINT bytes to `out`, from `at` on, for each row from `row` on whose ticks are nanoseconds.
 
     They are three numbers in big endian: of its time in whole microseconds (8 bytes) and its original length (4 bytes),
-    the high 40 bits; of its bytes, the high 32 bits; of the first HEAD of its bytes, the high 8 bits. The number of
-    bytes is what they are in big endian, modulo 2^64 - 59, then times 0x9E3779B97F4A7C15, modulo 2^64, so that each bit
-    has a part in the high ones.
+    the high 40 bits; of its bytes, the high 32 bits; of the first HEAD of its bytes, the high 8 bits, where before the
+    bytes comes how many they are (4 bytes), so that zeros at their beginning count. The number of bytes is what they
+    are in big endian, modulo 2^64 - 59, then times 0x9E3779B97F4A7C15, modulo 2^64, so that each bit has a part in the
+    high ones.
     """
     _check(columns, rows)
     if not 0 <= row <= rows or at < 0 or len(out) - at < FINGERPRINT * (rows - row):
@@ -742,7 +743,7 @@ def fingerprints(buffer: bytes | bytearray, columns: Columns, row: int, rows: in
             raise ValueError(f"row {place} lies outside its buffer")
         data = buffer[begin : begin + captured]
         when = _mixed(columns.ticks[place] // 1000 << 32 | columns.original_length[place])
-        whole, head = (_mixed(int.from_bytes(part, "big")) for part in (data, data[:HEAD]))
+        whole, head = (_mixed(len(part) << 8 * len(part) | int.from_bytes(part, "big")) for part in (data, data[:HEAD]))
         out[at : at + FINGERPRINT] = _FINGERPRINT.pack(when >> 56, when >> 24 & _LONGEST, whole >> 32, head >> 56)
         at += FINGERPRINT
 
