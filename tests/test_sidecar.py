@@ -131,7 +131,25 @@ def test_a_pcap_file_is_the_same_and_its_sidecar_adds_nothing(
     report = there(capture, shared_pcap, sidecar_fingerprints=fingerprints)
     assert shared_pcap.read_bytes() == capture
     assert (report.losses, report.kept_in_sidecar, report.missing_in_sidecar) == ({}, {}, {})
-    assert returned(shared_pcap) == converted(capture, "pcapng")[0]
+    plain, expected = converted(capture, "pcapng")
+    assert returned(shared_pcap) == plain
+    again = shared_pcap.with_name("again.pcap")
+    assert pcapconv.convert(shared_pcap, again, force=True, sidecar=True).losses == {}
+    assert again.read_bytes() == capture
+    assert pcapconv.convert(shared_pcap, io.BytesIO(), to="pcapng", sidecar=True).losses == expected.losses
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["time-zone-le", "ixia-hardware-le", "ixia-software-le", "reserved-bits-le", "modified-le", "version-2-2-le"],
+)
+def test_a_pcap_file_stays_the_same_over_many_ways(name: str, tmp_path: Path) -> None:
+    source, capture = FOLDER / f"{name}.pcap", (FOLDER / f"{name}.pcap").read_bytes()
+    for number in range(3):
+        target = tmp_path / f"{number}.pcap"
+        report = pcapconv.convert(source, target, sidecar=True)
+        assert (target.read_bytes(), report.losses, beside(target).exists()) == (capture, {}, True)
+        source = target
 
 
 @pytest.mark.parametrize("path", [path for path in SAMPLES if path.suffix == ".pcapng"], ids=lambda path: path.name)

@@ -172,6 +172,7 @@ def test_all_of_it(write: In, trip: Trip) -> None:
     assert len(prints) == 28
     assert said == {
         "pcapconv_sidecar": 1,
+        "source_format": "pcapng",
         "captures": [
             {
                 "name": "a.pcap",

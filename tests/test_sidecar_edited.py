@@ -260,7 +260,15 @@ def test_what_no_longer_holds_goes(write: In, trip: Trip) -> None:
     ]
     blocks = wire.read_blocks(trip.back.read_bytes())
     assert [each.block_type for each in blocks[2:]] == [wire.ENHANCED_PACKET] * 4 + [wire.CUSTOM_COPY]
-    assert blocks[0].raw == write.section_header()
+
+
+def test_what_only_pcap_can_say_is_lost(write: In, trip: Trip) -> None:
+    trip.there(write.section_header() + write.interface() + write.enhanced_packet(0, 5_000_007, b"five seconds"))
+    header = write.pcap_header(wire.MICROSECONDS, thiszone=3600)
+    trip.edited.write_bytes(header + write.pcap_record(3, 2_000_007, b"five seconds"))
+    numbers, found, report = trip.returned()
+    assert ([packet.time for packet in found], numbers) == ([Fraction(5_000_007, 10**6)], {"in_sidecar": 1, "same": 1})
+    assert report.losses == {"header-fields": 1, "time-notation": 1}
 
 
 def test_times_that_pcap_cannot_hold(trip: Trip) -> None:

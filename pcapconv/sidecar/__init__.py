@@ -105,7 +105,7 @@ class WrittenSidecar:
         kept = {kind: count for kind, count in report.losses.items() if kind not in missing}
         report.losses = {kind: count for kind, count in report.losses.items() if kind in missing}
         report.kept_in_sidecar = kept
-        self._draft.write(Head(belongs, kept, missing, self._fingerprints), self._target)
+        self._draft.write(Head(belongs, self._record.source_format, kept, missing, self._fingerprints), self._target)
 
     def commit(self) -> None:
         """Let it appear. Raises FileError."""
@@ -147,6 +147,7 @@ class Sidecars:
         self._digest: Digest | None = None
         self._known: Known | None = None  # of an edited capture
         self._found: Matches | None = None
+        self._lost: Counter[str] = Counter()  # of it, what only pcap can say
         if from_pcap and (target_format != "pcap" or self._exists(places[0])):
             self._open(options.file or name_beside(places[0]), stack)
         self._restore: Restore | Match | None = None
@@ -224,7 +225,15 @@ class Sidecars:
             return Restore(self.document)
         from pcapconv.sidecar.match import Match
 
-        return Match(self.document, self._known, self._found, left_out)
+        self._lost = Counter()
+        return Match(self.document, self._known, self._found, left_out, self._lost)
+
+    @property
+    def _restores(self) -> bool:
+        """Whether there is something that the capture does not say itself, as one does that was pcap before."""
+        if self.document is None:
+            return False
+        return self._known is not None or self.document.head.source_format == "pcapng"
 
     @property
     def hashes_output(self) -> bool:
@@ -233,11 +242,11 @@ class Sidecars:
 
     def restored(self, items: Iterator[Item]) -> Iterator[Item]:
         """The capture as it was."""
-        return items if self.document is None else self._restoring(Counter())(items)
+        return self._restoring(Counter())(items) if self._restores else items
 
     def around(self, steps: list[Step], left_out: Counter[str]) -> list[Step]:
         """New steps for one run, with these between them. `left_out` counts what no longer holds of edited captures."""
-        if self.document is not None:
+        if self._restores:
             self._restore = self._restoring(left_out)
             first: list[Step] = [self._restore]
             if self._found is not None:
@@ -268,6 +277,7 @@ class Sidecars:
         if self._written is not None:
             belongs = Belongs(self._name, output.position, output.sha256, report.packets_written, link_type or 0)
             self._written.finish(report, [belongs])
+        report.losses = dict(Counter(report.losses) + self._lost)
 
     def commit(self) -> None:
         """Let the sidecar appear. Raises FileError."""

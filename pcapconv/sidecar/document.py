@@ -41,10 +41,11 @@ class Belongs(NamedTuple):
 
 
 class Head(NamedTuple):
-    """What a sidecar says at its beginning: whose it is, what of it (kind → count) is kept in it and what is missing,
-    and whether packets have fingerprints."""
+    """What a sidecar says at its beginning: whose it is, the format of the capture that was converted, what of that
+    (kind → count) is kept in it and what is missing, and whether packets have fingerprints."""
 
     captures: list[Belongs]
+    source_format: str
     kept: dict[str, int]
     missing: dict[str, int]
     fingerprints: bool
@@ -86,6 +87,7 @@ class Draft:
 
         says = {
             "captures": [each._asdict() for each in head.captures],
+            "source_format": head.source_format,
             "kept": head.kept,
             "missing": head.missing,
             "fingerprints": head.fingerprints,
@@ -199,7 +201,10 @@ def _head(says: dict[str, Any]) -> Head:
         else {}
         for name in ("kept", "missing")
     )
-    return Head([_belongs(each) for each in captures], kept, missing, says.get("fingerprints") is True)
+    source_format = says.get("source_format")
+    if source_format not in ("pcap", "pcapng"):
+        raise SidecarError("it does not say whether it was made from pcap or pcapng")
+    return Head([_belongs(each) for each in captures], source_format, kept, missing, says.get("fingerprints") is True)
 
 
 def _belongs(value: Value) -> Belongs:

@@ -196,13 +196,16 @@ def summary(found: Matches, known: int) -> dict[str, Any]:
 
 
 class Match:
-    """The step. Used for one run. `left_out` counts hashes that no longer hold."""
+    """The step. Used for one run. `left_out` counts hashes that no longer hold, `lost` what only pcap can say."""
 
-    def __init__(self, document: Document, known: Known, found: Matches, left_out: Counter[str]) -> None:
+    def __init__(
+        self, document: Document, known: Known, found: Matches, left_out: Counter[str], lost: Counter[str]
+    ) -> None:
         self._document = document
         self._known = known
         self._found = found
         self._left_out = left_out
+        self._lost = lost
         self._metadata = Metadata()
         self._entries = document.entries()
         self._next: tuple[str, Any] | None = None  # the entry that is not about packets
@@ -221,7 +224,10 @@ class Match:
             for item in items:
                 if isinstance(item, Interface):
                     self._of_file = item
+                elif isinstance(item, Section):
+                    self._lost.update(item.format_only)
                 elif isinstance(item, PacketBatch):
+                    self._lost.update(item.format_only)
                     yield from self._split(item)
             while self._next is not None:
                 yield from self._up_to(self._before)

@@ -30,7 +30,7 @@ class Record:
     """The step. Used for one run, before a pcap writer. Secrets are only counted, unless they are `secrets` to keep;
     packets get `fingerprints`. With `clamp`, times that pcap cannot hold become the nearest that it can.
 
-    `missing` counts by kind what is not kept.
+    `missing` counts by kind what is not kept; `source_format` is that of the capture.
     """
 
     def __init__(self, draft: Draft, *, secrets: bool, fingerprints: bool, clamp: bool) -> None:
@@ -45,6 +45,7 @@ class Record:
         self._plain = 0  # packets that are counted only, of one interface
         self._interface = 0
         self._packets = 0
+        self.source_format = "pcapng"
         self.missing: Counter[str] = Counter()
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
@@ -57,6 +58,7 @@ class Record:
                 case Section():
                     self._interfaces = []
                     self._units.begin()
+                    self.source_format = item.layout
                     self._add("section", self._section(item))
                 case Interface():
                     self._units.add(item, item.id)
