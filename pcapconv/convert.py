@@ -13,6 +13,7 @@ from pcapconv.errors import (
     FormatError,
     LossError,
     NeedsNanosecondsError,
+    SidecarError,
     TargetError,
     TimeRangeError,
     UsageError,
@@ -23,6 +24,7 @@ from pcapconv.files import (
     Source,
     Target,
     Writable,
+    leads_to,
     open_source,
     open_target,
     read_file,
@@ -53,7 +55,7 @@ def convert(
     on_loss: OnLoss = "warn",
     nanoseconds: bool = False,
     sidecar: bool = False,
-    sidecar_file: str | None = None,
+    sidecar_file: str | os.PathLike[str] | None = None,
     sidecar_secrets: bool = False,
     sidecar_fingerprints: bool = False,
     progress: Callable[[int], object] | None = None,
@@ -65,13 +67,14 @@ def convert(
     write is `to`, or follows the target's suffix. `force` replaces an existing target, which may be the source itself.
     `strict` refuses damaged input. `on_loss` says what to do when the target cannot hold everything: `fail` writes
     nothing; the report tells in any case. `nanoseconds` asks for a pcap file with nanoseconds from the start.
-    `sidecar` writes what pcap cannot hold beside the target, and reads it from beside a source that is pcap;
-    `sidecar_file` names another file for that. `sidecar_secrets` lets secrets into it, `sidecar_fingerprints` has it
-    know packets again in a capture that was edited since. `progress` is called with the bytes read so far. `options`
-    select and edit: see `pcapconv.steps.plan.StepOptions`.
+    `sidecar` writes what pcap cannot hold beside a target that is pcap, and reads it from beside a source that is
+    pcap, see `SIDECAR.md`; `sidecar_file` names another file: to read where the source is pcap, else to write.
+    `sidecar_secrets` lets secrets into the one that is written, `sidecar_fingerprints` has it know packets again in a
+    capture that was edited since. `progress` is called with the bytes read so far. `options` select and edit: see
+    `pcapconv.steps.plan.StepOptions`.
 
-    Returns a `Report`. Raises a `PcapconvError`: FormatError, DamageError, TargetError, LossError, UsageError or
-    FileError.
+    Returns a `Report`. Raises a `PcapconvError`: FormatError, DamageError, TargetError, LossError, SidecarError,
+    UsageError or FileError.
     """
     check_on_loss(on_loss)
     format_name = formats.target_format(name_of(target), to)
@@ -85,13 +88,9 @@ def convert(
 
             wanted = understood(sidecar, sidecar_file, sidecar_secrets, sidecar_fingerprints)
             whole = True  # what was read belongs to its sidecar only if it does to its end
-            extracted = None if plan is None else plan.extract_to
-            if sidecar_file is not None and _path(sidecar_file) in map(_path, (source, target, extracted)):
-                raise UsageError(
-                    f"--sidecar-file {sidecar_file}: that is another file of this command; name another one"
-                )
-            opened = opened if opened.seekable else stack.enter_context(spool(opened))
-            sidecars = Sidecars(wanted, opened, format_name, (source, target), stack, force=force)
+            opened = opened if opened.plain else stack.enter_context(spool(opened))
+            taken = [] if plan is None else [plan.extract_to, *plan.injected_from]
+            sidecars = Sidecars(wanted, opened, format_name, (source, target), stack, force=force, taken=taken)
         report, _ = stack.enter_context(
             converted(
                 opened,
@@ -140,25 +139,48 @@ def converted(
             return _run(source, place, format_name, strict, nanoseconds, progress, plan, sidecars)
 
         restart = place.restart if place.seekable else None
-        try:
+        if sidecars is None:
             report = attempt(source, run, restart, nanoseconds=nanoseconds)
-        except TimeRangeError:
-            if sidecars is None or restart is None or not sidecars.clamp():
-                raise
-            source.rewind()
-            restart()
-            report = attempt(source, run, restart, nanoseconds=True)
-        if sidecars is not None:
-            sidecars.check()
+        else:
+            assert restart is not None  # nothing of what has a sidecar appears early
+            report = _with_sidecars(source, run, restart, plan, sidecars, stack, nanoseconds=nanoseconds)
         if on_loss == "fail":
             refuse_losses(report, source)
         wanted = plan is not None and plan.write_secrets(secrets, report)
         yield report, place
         if wanted and secrets is not None:
             secrets.commit()  # first: the capture may take the place of the only one that holds them
-        if sidecars is not None:
-            sidecars.commit()
-        place.commit()
+        if sidecars is None:
+            place.commit()
+        else:
+            sidecars.commit_with(place)
+
+
+def _with_sidecars(
+    source: Source,
+    run: Callable[[bool], Report],
+    restart: Callable[[], None],
+    plan: Planned | None,
+    sidecars: Sidecars,
+    stack: ExitStack,
+    *,
+    nanoseconds: bool,
+) -> Report:
+    """A run, and another one for a capture that turns out to be edited since. Raises what `run` raises, and
+    SidecarError."""
+    for last in (False, True):
+        try:
+            report = attempt(source, run, restart, nanoseconds=nanoseconds, clamp=sidecars.clamp)
+            sidecars.check()
+            break
+        except SidecarError:
+            if last or not sidecars.edited():
+                raise
+            source.rewind()
+            restart()
+            if plan is not None and plan.needs_survey:
+                survey(plan, source, stack, sidecars)
+    return report
 
 
 def check_on_loss(on_loss: str) -> None:
@@ -168,28 +190,39 @@ def check_on_loss(on_loss: str) -> None:
 
 
 def attempt(
-    source: Source, run: Callable[[bool], Report], restart: Callable[[], None] | None, *, nanoseconds: bool
+    source: Source,
+    run: Callable[[bool], Report],
+    restart: Callable[[], None] | None,
+    *,
+    nanoseconds: bool,
+    clamp: Callable[[], bool] = lambda: False,
 ) -> Report:
-    """A run, and where an interface that comes late needs nanoseconds, another one with them. `restart` forgets what
-    was written; None where nobody can. Raises TargetError where one cannot go back, and what `run` raises."""
+    """A run, and where an interface that comes late needs nanoseconds, or a time is none that pcap can hold and there
+    is something to `clamp` it, another one with them. `restart` forgets what was written; None where nobody can. Raises
+    TargetError where one cannot go back, and what `run` raises."""
     try:
         return run(nanoseconds)
     except NeedsNanosecondsError as error:
         if not source.seekable or restart is None:
             raise TargetError(f"{source.name}: {error}: start again with --nanoseconds (nanoseconds=True)") from None
+    except TimeRangeError:
+        if not source.seekable or restart is None or not clamp():
+            raise
     source.rewind()
     restart()
-    return run(True)
+    return attempt(source, run, restart, nanoseconds=True, clamp=clamp)
 
 
 def refuse_losses(report: Report, source: Source) -> None:
-    """Raises LossError if there are any."""
-    if not report.losses:
+    """Raises LossError if there are any, or where a sidecar lacks something."""
+    what = f"{report.target_format} cannot hold {describe(report.losses)}" if report.losses else ""
+    if report.missing_in_sidecar:
+        what = f"its sidecar was written without {describe(report.missing_in_sidecar)}"
+    if not what:
         return
-    report.packets_written, report.outputs = 0, []
+    report.packets_written, report.outputs, report.sidecar_written = 0, [], None
     report.parts = None if report.parts is None else []
-    kinds = describe(report.losses)
-    raise LossError(f"{source.name}: {report.target_format} cannot hold {kinds}; nothing was written", report)
+    raise LossError(f"{source.name}: {what}; nothing was written", report)
 
 
 def make_plan(options: StepOptions) -> Plan | None:
@@ -217,21 +250,11 @@ def open_secrets(plan: Planned | None, *others: object, force: bool) -> Target |
     that is one of the `others`, which are paths or anything else."""
     if plan is None or plan.extract_to is None:
         return None
-    if plan.extract_to != STDIO and _path(plan.extract_to) in map(_path, others):
+    if plan.extract_to != STDIO and leads_to(plan.extract_to) in map(leads_to, others):
         raise UsageError(
             f"--extract-secrets {plan.extract_to}: that is another file of this command; give it a name of its own"
         )
     return open_target(plan.extract_to, force=force, whole=True, text=True, private=True)
-
-
-def _path(place: object) -> str | None:
-    """Where a path leads; None for anything else."""
-    if not isinstance(place, str | os.PathLike):
-        return None
-    try:
-        return os.path.realpath(os.fspath(place))
-    except OSError:  # the working directory is gone
-        return os.fspath(place)
 
 
 def _run(

@@ -60,6 +60,11 @@ class Source:
         """Whether `rewind` works."""
         return self._start is not None
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is a plain file of the system, for which `read_at` works."""
+        return self.size is not None and isinstance(getattr(self.file, "raw", self.file), io.FileIO)
+
     def readinto(self, room: memoryview) -> int:
         """Read what is there, at most until `room` is full; 0 at the end. Raises FileError.
 
@@ -195,6 +200,11 @@ class Target:
     def commit(self) -> None:
         """The output is complete: let it appear."""
 
+    def commit_with(self, other: Target) -> None:
+        """Let both appear; where the other cannot, a plain file is what it was before. Raises FileError."""
+        self.commit()
+        other.commit()
+
     def abandon(self) -> None:
         """The output is not wanted: let it go."""
 
@@ -283,6 +293,30 @@ class PlainFile(Target):
             raise FileError(exists_already(self.name)) from error
         except OSError as error:
             raise FileError(f"{self.name}: cannot create: {reason_of(error)}") from error
+
+    def commit_with(self, other: Target) -> None:
+        """See `Target`. Until both are there, what one replaces has a temporary name."""
+        from pcapconv.deferred import deferred  # rarely needed
+
+        old = self._temporary_name()
+        with deferred() if isinstance(other, PlainFile) else contextlib.nullcontext():  # a pipe may never end
+            try:
+                os.link(self._path, old)
+            except OSError:  # there is none, or there are no links
+                old = ""
+            try:
+                self.commit()
+                other.commit()
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    if old:
+                        os.replace(old, self._path)
+                    elif os.path.samestat(os.fstat(self.file.fileno()), os.stat(self._path)):
+                        os.unlink(self._path)
+                raise
+            finally:
+                with contextlib.suppress(OSError):
+                    os.unlink(old)
 
     def _link(self) -> None:
         """Give the nameless file its name, or, where that one is taken and may be, a temporary one."""
@@ -386,6 +420,16 @@ def real_path(name: str) -> str:
         return os.path.realpath(name)
     except OSError as error:  # the working directory is gone
         raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
+
+
+def leads_to(place: object) -> str | None:
+    """Where a path leads, through links; None for what is no path. To see whether two are the same."""
+    if not isinstance(place, str | os.PathLike) or place == STDIO:
+        return None
+    try:
+        return os.path.realpath(os.fspath(place))
+    except (OSError, ValueError):  # the working directory is gone, or nothing can have this name
+        return os.fspath(place)
 
 
 def reading(name: str) -> contextlib.AbstractContextManager[None]:

@@ -46,11 +46,11 @@ def info(source: Readable) -> dict[str, Any]:
 
 def _sidecar(source: Source, name: str) -> dict[str, Any] | None:
     """What the sidecar beside a pcap file says, None without one; why it cannot be used where it does not fit."""
-    from pcapconv.sidecar import beside, restored
+    from pcapconv.sidecar.reading import restored
 
-    if not beside(name):
+    if not os.path.isfile(name + SUFFIX):  # nobody asked for it: a pipe there would hold us up
         return None
-    census = _Census()
+    census = _Census(places=False)
     try:
         source.rewind()
         with restored(source, name) as (document, items):
@@ -134,9 +134,10 @@ class _Listed(list[Any]):
 
 
 class _Census:
-    """Takes the items of a capture; `result` says what they were."""
+    """Takes the items of a capture; `result` says what they were. Blocks without `places` are in no file."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, places: bool = True) -> None:
+        self._with_offsets = places
         self._kernels = choose()
         self._sections = _Listed()
         self._interfaces = _Listed()
@@ -258,7 +259,8 @@ class _Census:
         self._blocks[block.type] += 1
         order = block.byte_order
         kind = layout.BLOCK_NAMES.get(block.type, "")
-        self._add_comments(layout.option_list(block), f"{kind} Block at offset {block.offset}")
+        where = f" at offset {block.offset}" if self._with_offsets else ""
+        self._add_comments(layout.option_list(block), f"{kind} Block{where}")
         if block.type == layout.NAME_RESOLUTION:
             for record in interpret.read_names(block):
                 self._names.add(record)

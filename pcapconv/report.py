@@ -32,6 +32,10 @@ KINDS = {
         "packet without a time, written with time 0",
         "packets without a time, written with time 0",
     ),
+    "times-out-of-range": (
+        "time that pcap cannot hold, written as the nearest that it can",
+        "times that pcap cannot hold, written as the nearest that it can",
+    ),
     "time-notation": ("time with a fraction of a second or more", "times with a fraction of a second or more"),
     "header-fields": ("pcap header field", "pcap header fields"),
     "record-fields": ("modified pcap record's extra fields", "modified pcap records' extra fields"),
@@ -59,12 +63,13 @@ class Report:
     """What a conversion did.
 
     `inputs` and `outputs` are names. `losses` counts by kind what the target could not hold, `kept_in_sidecar` what a
-    sidecar holds instead (it is no loss then), `missing_in_sidecar` what one that was read lacks; `found_in_sidecar`
-    tells, of a capture that was edited since, how many packets were found again, None of others. `left_out` is what
-    selecting and editing left out beside packets. `secrets_extracted` counts key logs, None when nobody asked. `parts`
-    lists the parts of a split: name, packets, bytes, first and last time; None for a conversion. `damage` lists what of
-    the input could not be read, each with offset, packet number, reason and bytes left out. `warnings` are oddities
-    that cost nothing.
+    sidecar holds instead (it is no loss then), `missing_in_sidecar` what one that was read lacks; `sidecar_written` and
+    `sidecar_read` are their names, None where there was none; `found_in_sidecar` tells, of a capture that was edited
+    since, how many packets were found again, None of others. `left_out` is what selecting and editing left out beside
+    packets. `secrets_extracted` counts key logs, None when nobody asked. `parts` lists the parts of a split: name,
+    packets, bytes, first and last time, and with a sidecar SHA-256 and link type; None for a conversion. `damage` lists
+    what of the input could not be read, each with offset, packet number, reason and bytes left out. `warnings` are
+    oddities that cost nothing.
     """
 
     def __init__(self, source: str, target: str, target_format: str) -> None:
@@ -77,6 +82,8 @@ class Report:
         self.losses: dict[str, int] = {}
         self.kept_in_sidecar: dict[str, int] = {}
         self.missing_in_sidecar: dict[str, int] = {}
+        self.sidecar_written: str | None = None
+        self.sidecar_read: str | None = None
         self.found_in_sidecar: dict[str, Any] | None = None
         self.left_out: Counter[str] = Counter()
         self.secrets_extracted: int | None = None

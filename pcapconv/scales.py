@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
 _HALF = 2**64
+_MOST_MULTIPLY, _MOST_ADD = 2**62, 2**126  # from which on a kernel takes them no more
 _DIVIDES_ALL = 2**127  # by more than any ticks in nanoseconds can be
 
 
@@ -49,6 +50,15 @@ def scale_of(interface: Interface, shift: int = 0) -> Scale:
     return Scale(multiply, divide, interface.time_offset * NANOSECONDS + shift, interface.time_error)
 
 
+def ticks_scale(interface: Interface, units: int) -> Scale:
+    """The other way round: of times in `units` per second since 1970, in an interface's ticks."""
+    multiply, divide = ratio(units, interface.ticks_per_second)
+    add = -interface.time_offset * interface.ticks_per_second
+    if multiply >= _MOST_MULTIPLY or abs(add) >= _MOST_ADD:
+        return Scale(0, 1, 0, "more than a kernel can do")
+    return Scale(multiply, divide, add)
+
+
 class Units:
     """The scales of a section's interfaces, with the ids that they get. Times are `shift` nanoseconds later; packets
     without one are as if at 0, or what `no_time` says. In a `timeless` capture all are at 0."""
@@ -63,13 +73,13 @@ class Units:
     def begin(self) -> None:
         """Begin a section."""
         self._scales: list[Scale] = []
-        self._table = array("Q", _row(self._no_time, 0))
+        self._table = array("Q", row_of(self._no_time, 0))
 
     def add(self, interface: Interface, number: int) -> None:
         """The section's next interface, whose packets get this interface id."""
         scale = self._no_time if self._timeless else scale_of(interface, self._shift)
         self._scales.append(scale)
-        self._table[-UNIT:-UNIT] = array("Q", _row(scale, number))
+        self._table[-UNIT:-UNIT] = array("Q", row_of(scale, number))
 
     def unify(self, columns: Columns, row: int, rows: int, *, cut: bool) -> tuple[int, int, int]:
         """The kernel, on columns whose ticks and interfaces are changed."""
@@ -99,7 +109,7 @@ class Units:
         )
 
 
-def _row(scale: Scale, number: int) -> Iterable[int]:
+def row_of(scale: Scale, number: int) -> Iterable[int]:
     """The kernel's row for an interface."""
     divide = 0 if scale.error else min(scale.divide, _DIVIDES_ALL)
     add = scale.add % _HALF**2

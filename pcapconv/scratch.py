@@ -16,6 +16,7 @@ class Scratch:
     """Written first, then read from its beginning on. Use it as a context manager. All raise FileError."""
 
     def __init__(self) -> None:
+        self._size = 0
         self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed on exit
 
     def __enter__(self) -> Self:
@@ -24,15 +25,23 @@ class Scratch:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._file.close()
 
-    def write(self, data: bytes) -> None:
-        """Add bytes."""
+    def write(self, data: bytes) -> int:
+        """Add bytes; returns where they begin."""
         with writing(_NAME):
             self._file.write(data)
+        self._size += len(data)
+        return self._size - len(data)
 
     def rewind(self) -> None:
         """Read from the beginning."""
         with reading(_NAME):
             self._file.seek(0)
+
+    def line(self, place: int) -> bytes:
+        """The line that begins somewhere."""
+        with reading(_NAME):
+            self._file.seek(place)
+            return self._file.readline()
 
     def read(self, count: int) -> bytes:
         """The next bytes, so many or as many as there are."""
@@ -44,3 +53,4 @@ class Scratch:
         with writing(_NAME):
             self._file.seek(0)
             self._file.truncate()
+        self._size = 0

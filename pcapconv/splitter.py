@@ -26,8 +26,8 @@ from pcapconv.convert import (
 from pcapconv.division import Splitter
 from pcapconv.division.picking import KEYS, ByInterval, ByKind
 from pcapconv.division.runs import ByCount, BySize
-from pcapconv.errors import TimeRangeError, UsageError
-from pcapconv.files import Readable, Source, open_source, read_file
+from pcapconv.errors import UsageError
+from pcapconv.files import Readable, Source, open_source, read_file, spool
 from pcapconv.parts import OpenParts
 from pcapconv.report import Report
 from pcapconv.steps.plan import Plan
@@ -37,7 +37,7 @@ from pcapconv.template import Template
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from pcapconv.sidecar import WrittenSidecar
+    from pcapconv.sidecar.writing import WrittenSidecar
     from pcapconv.steps.plan import StepOptions
 
 By = Literal["interface", "link-type", "section"]
@@ -98,11 +98,13 @@ def split(
             stack.enter_context(secrets)
         kept = None
         if sidecar:
-            from pcapconv.sidecar import WrittenSidecar
             from pcapconv.sidecar.document import SUFFIX
+            from pcapconv.sidecar.writing import WrittenSidecar
 
+            opened = opened if opened.seekable else stack.enter_context(spool(opened))
             name = os.path.join(names.directory, _stem(opened.name) + SUFFIX)
-            kept = WrittenSidecar(name, stack, secrets=sidecar_secrets, fingerprints=False, force=force)
+            others = [source, *taken, plan.extract_to, *plan.injected_from]
+            kept = WrittenSidecar(name, stack, secrets=sidecar_secrets, fingerprints=False, force=force, taken=others)
             taken = [*taken, name]
         taken = [*taken, *plan.injected_from, *([] if plan.extract_to is None else [plan.extract_to])]
         files = stack.enter_context(Targets(names.directory, names.text, force=force, taken=taken))
@@ -111,14 +113,8 @@ def split(
             parts = OpenParts(files, names, _stem(opened.name), format_name, nanoseconds=nanoseconds, hashed=sidecar)
             return _run(opened, parts, way(parts), strict, progress, plan, kept)
 
-        try:
-            report = attempt(opened, run, files.restart, nanoseconds=nanoseconds)
-        except TimeRangeError:
-            if kept is None or not opened.seekable or not kept.clamp():
-                raise
-            opened.rewind()
-            files.restart()
-            report = attempt(opened, run, files.restart, nanoseconds=True)
+        clamp = (lambda: False) if kept is None else kept.clamp
+        report = attempt(opened, run, files.restart, nanoseconds=nanoseconds, clamp=clamp)
         if on_loss == "fail":
             refuse_losses(report, opened)
         wanted = plan.write_secrets(secrets, report)
@@ -167,7 +163,7 @@ def _run(
     report.losses = splitter.losses()
     report.parts = parts.reports
     if sidecar is not None:
-        from pcapconv.sidecar import parts_of
+        from pcapconv.sidecar.writing import parts_of
 
         sidecar.finish(report, parts_of(report))
     return report

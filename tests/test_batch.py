@@ -165,6 +165,11 @@ def test_the_report_has_the_sums(tmp_path: Path, out: Path) -> None:
         "bytes_written": sum(map(len, written.values())),
         "losses": {},
         "left_out": {"comments": 2},
+        "sidecars_written": 0,
+        "sidecars_read": 0,
+        "kept_in_sidecar": {},
+        "missing_in_sidecar": {},
+        "found_in_sidecar": {},
         "seconds": report.seconds,
         "manifest": str(out / MANIFEST),
     }

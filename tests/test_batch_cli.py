@@ -184,7 +184,7 @@ def test_losses_are_summed_up_in_one_sentence(tmp_path: Path, out: Path, capfd: 
     source = made(tmp_path / "in", {"a": COMMENTED, "b": COMMENTED, "c": PCAPNG})
     sentence = f"warning: pcap cannot hold 2 comments; {out}/{MANIFEST} has the counts of each file, "
     done = call(capfd, source, out, "--to", "pcap", "-q")
-    assert done == Done(0, "", said(sentence + "--on-loss fail refuses"))
+    assert done == Done(0, "", said(sentence + "--on-loss fail refuses, --sidecar keeps them"))
     assert call(capfd, source, out, "--to", "pcap", "-q", "--force", "--on-loss", "ignore") == Done(0, "", "")
     done = call(capfd, source, out, "--to", "pcap", "-q", "--force", "--on-loss", "fail")
     refused = "pcap cannot hold 1 comment; nothing was written"
@@ -328,6 +328,11 @@ def test_reports_for_programs(mixed: Path, tmp_path: Path, out: Path) -> None:
         "bytes_written": 2 * len(PCAP),
         "losses": {},
         "left_out": {},
+        "sidecars_written": 0,
+        "sidecars_read": 0,
+        "kept_in_sidecar": {},
+        "missing_in_sidecar": {},
+        "found_in_sidecar": {},
         "seconds": 0,
         "manifest": str(out / MANIFEST),
     }

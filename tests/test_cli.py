@@ -380,6 +380,8 @@ def test_a_report_has_everything(tmp_path: Path, capfd: pytest.CaptureFixture[st
         "damage": [],
         "kept_in_sidecar": {},
         "missing_in_sidecar": {},
+        "sidecar_written": None,
+        "sidecar_read": None,
         "found_in_sidecar": None,
         "left_out": {},
         "secrets_extracted": None,

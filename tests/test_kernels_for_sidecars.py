@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kernel_rows import agree, packet_rows, with_rows
 
-from pcapconv.kernels import FINGERPRINT, HEAD
+from pcapconv.kernels import FINGERPRINT
 from pcapconv.model import Columns
 
 MODULUS = 2**64 - 59
@@ -79,11 +79,7 @@ def test_fingerprints(kernels: ModuleType, size: int, byte: int) -> None:
     kernels.fingerprints(b"..." + data, rows, 1, 2, out, 2)
     when = number((time // 1000).to_bytes(8, "big") + original.to_bytes(4, "big"))
     assert out == (
-        b"\xaa" * 2
-        + (when >> 24).to_bytes(5, "big")
-        + (number(counted(data)) >> 32).to_bytes(4, "big")
-        + (number(counted(data[:HEAD])) >> 56).to_bytes(1, "big")
-        + b"\xaa" * 10
+        b"\xaa" * 2 + (when >> 16).to_bytes(6, "big") + (number(counted(data)) >> 32).to_bytes(4, "big") + b"\xaa" * 10
     )
 
 
@@ -92,30 +88,26 @@ def test_numbers_at_the_modulus(kernels: ModuleType) -> None:
         data = value.to_bytes(16, "big")
         out = bytearray(FINGERPRINT)
         kernels.fingerprints(data, with_rows(1, captured_length=[16]), 0, 1, out, 0)
-        assert int.from_bytes(out[5:9], "big") == number(counted(data)) >> 32
+        assert int.from_bytes(out[6:10], "big") == number(counted(data)) >> 32
 
 
 def test_zeros_at_the_beginning_count(kernels: ModuleType) -> None:
     rows = with_rows(3, data_at=[0, 4, 8], captured_length=[12, 8, 4])
     out = bytearray(3 * FINGERPRINT)
     kernels.fingerprints(bytes(12), rows, 0, 3, out, 0)
-    assert len({bytes(out[at + 5 : at + 10]) for at in (0, 10, 20)}) == 3
+    assert len({bytes(out[at + 6 : at + 10]) for at in (0, 10, 20)}) == 3
 
 
 def test_each_byte_has_a_part_in_the_fingerprint(kernels: ModuleType) -> None:
-    """Also in that of the first bytes, as far as 8 bits can tell: no byte of a word is without."""
     data = bytes(range(64))
     rows = with_rows(1, captured_length=[64])
-    wholes, heads = set(), dict[int, set[int]]()
+    wholes = set()
     for at in range(64):
         for byte in (0x80, 0xFE, 0xFF):
             out = bytearray(FINGERPRINT)
             kernels.fingerprints(data[:at] + bytes([byte]) + data[at + 1 :], rows, 0, 1, out, 0)
-            wholes.add(bytes(out[5:9]))
-            heads.setdefault(at, set()).add(out[9])
+            wholes.add(bytes(out[6:10]))
     assert len(wholes) == 3 * 64
-    assert all(len(heads[at]) > 1 for at in range(HEAD))
-    assert all(len(heads[at]) == 1 for at in range(HEAD, 64))
 
 
 def test_fingerprints_refuse_what_is_outside(kernels: ModuleType) -> None:

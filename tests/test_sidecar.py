@@ -124,6 +124,21 @@ def test_what_comes_back_is_what_would_have_been_written(
 
 
 @settings(max_examples=150)
+@given(capture=made_pcapng(link_types=(1,)), fingerprints=st.booleans(), first=st.none() | st.integers(1, 3))
+def test_over_two_pcap_files(shared_pcap: Path, capture: bytes, fingerprints: bool, first: int | None) -> None:
+    """The second sidecar says what the first one did."""
+    there(capture, shared_pcap, sidecar_fingerprints=fingerprints)
+    again = shared_pcap.with_name("again.pcap")
+    there(shared_pcap, again, first=first)
+    plain, _ = converted(capture, "pcapng", **({} if first is None else {"first": first}))
+    if first is None:
+        assert again.read_bytes() == shared_pcap.read_bytes()
+        assert returned(again) == capture
+    else:
+        assert without_lengths(returned(again)) == without_lengths(plain)
+
+
+@settings(max_examples=150)
 @given(capture=made_pcap(), fingerprints=st.booleans())
 def test_a_pcap_file_is_the_same_and_its_sidecar_adds_nothing(
     shared_pcap: Path, capture: bytes, fingerprints: bool
@@ -282,14 +297,14 @@ def test_what_is_odd_in_json(write: In, pcap: Path) -> None:
                 "link_type": 1,
                 "snaplen": 262144,
                 "reserved": "0102" if order == "big" else "0201",
-                "options": [{"if_tsresol": {"hex": "0c"}}, {"if_name": {"hex": "ff"}}],
+                "options": [{"if_tsresol": 12}, {"if_name": {"hex": "ff"}}],
             }
         },
         {"interface": {"id": 1, "link_type": 1, "snaplen": 0, "options": []}},
         {
             "packets": {
                 "count": 5,
-                "lists": [[{"epb_flags": {"hex": "00000000"}}]],
+                "lists": [[{"epb_flags": 0}]],
                 "options": {"5": [{"opt_comment": "old"}, {"opt_custom 2988": {"hex": b"pen.x".hex()}}]},
                 "blocks": {"2": {"padding": "07"}, "4": {"type": "simple"}, "5": {"type": "obsolete", "drops": 9}},
             }
@@ -344,12 +359,16 @@ def test_the_command_tells_what_is_missing(tmp_path: Path) -> None:
         "refuses, --sidecar-secrets keeps them",
     )
     done = run("a.pcap", "b.pcapng", "--sidecar", "--report", "report.json")
-    assert done.stderr == "pcapconv: warning: b.pcapng: the sidecar was written without 1 secrets block\n"
+    assert done.stderr == (
+        "pcapconv: warning: b.pcapng: a.pcap.meta.json was written without 1 secrets block; "
+        "--sidecar-secrets would have kept them\n"
+    )
     assert json.loads((tmp_path / "report.json").read_bytes())["missing_in_sidecar"] == {"secrets": 1}
     done = run("b.pcapng", "c.pcapng", "--sidecar")
     assert (done.returncode, done.stderr) == (
         2,
-        "pcapconv: --sidecar: both captures are pcapng, which holds everything itself\n",
+        "pcapconv: b.pcapng: it is pcapng, as is the target, and holds all itself; a sidecar goes with a pcap file "
+        "(editcap and mergecap write one with -F pcap)\n",
     )
 
 
@@ -421,7 +440,8 @@ NONSENSE: list[Any] = [
     {"type": "simple", "padding": "000000"}, _packed("I", *[1] * 5), _packed("I", *[9] * 5),
     _packed("Q", *[2**64 - 1] * 5), _packed("H", *[1] * 5), [{"opt_comment": "x"}], [{"opt_comment": 5}],
     [{"option 0": "x"}], [{"option 70000": "x"}],
-    [{"if_tsresol": {"hex": "ff"}}], {"1": []}, {"6": []}, {"1": {"raw": "AQABAA=="}}, [{"192.0.2.1": "x"}],
+    [{"if_tsresol": {"hex": "ff"}}], [{"if_tsresol": 256}], [{"if_tsresol": True}], [{"if_name": 5}],
+    {"1": []}, {"6": []}, {"1": {"raw": "AQABAA=="}}, [{"192.0.2.1": "x"}],
 ]  # fmt: skip
 MEMBERS = ["raw", "ticks", "interface", "lists", "list", "options", "blocks", "digits", "fingerprints", "type", "copy"]
 
@@ -502,7 +522,7 @@ def test_what_is_said_of_nonsense(
 def test_every_cut_and_every_changed_byte_of_a_small_one(tmp_path: Path, pcap: Path) -> None:
     there(wire.section_header() + wire.interface() + wire.enhanced_packet(0, 5, b"one"), pcap)
     whole, back = beside(pcap).read_bytes(), tmp_path / "b.pcapng"
-    changed = [whole[:at] for at in range(len(whole))]
+    changed = [whole[:at] for at in range(len(whole))] + [whole + more for more in (b"x", b"\n", whole)]
     changed += [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(len(whole))]
     for content in changed:
         beside(pcap).write_bytes(content)

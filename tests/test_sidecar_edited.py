@@ -343,7 +343,7 @@ EVERY, DNS = list(range(20)), [number for number in range(20) if number % 3]
         ("editcap -F nsecpcap -s 30 a.pcap edited.pcap", "cut", EVERY),
         ("editcap -F pcap -r a.pcap edited.pcap 2-5 9 19-20", "same", [1, 2, 3, 4, 8, 18, 19]),
         ("editcap -F pcap a.pcap edited.pcap", "same", EVERY),
-        ("editcap -F pcap -C 4 a.pcap edited.pcap", "changed", EVERY),
+        ("editcap -F pcap -C 4 a.pcap edited.pcap", "cut", EVERY),
         ("tcprewrite --infile=a.pcap --outfile=edited.pcap --enet-dmac=00:11:22:33:44:55", "changed", EVERY),
         ("tcprewrite --infile=a.pcap --outfile=edited.pcap --portmap=53:5353", "changed", EVERY),
     ],

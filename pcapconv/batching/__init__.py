@@ -111,9 +111,8 @@ def batch(
         and not drop.match_file(each.name + "/" if each.folder else each.name)
     ]
     if in_place and settings.keys is not None:  # key logs of an earlier run are no sources
-        found = plans.without_key_logs(found, settings.keys)
-    if sidecar:
-        found = plans.without_key_logs(found, SUFFIX)
+        found = plans.without_companions(found, settings.keys)
+    found = plans.without_companions(found, SUFFIX)
     remote = next((each.place for each in found if in_place and scheme_of(each.place) is not None), None)
     if remote is not None:
         raise UsageError(f"--in-place: {remote} {_REMOTE}")

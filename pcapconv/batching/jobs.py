@@ -175,7 +175,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
             line = line_of(job._replace(state=state), settings, "converted")
             line |= _told(report)
             if settings.sidecars is not None:
-                line |= {"kept_in_sidecar": report.kept_in_sidecar, "missing_in_sidecar": report.missing_in_sidecar}
+                line |= _sidecars_told(report)
             line["source_size"], line["source_sha256"] = _digest_of_source(source)
             line["target_size"], line["target_sha256"] = _digest_of_target(place)
             line["target_time"] = state_of_open(place.file.fileno()).time if store.local else None
@@ -195,7 +195,8 @@ def _sidecars(settings: Settings, job: Job, source: Source, known: str, stack: E
     force = job.force or job.force_keys
     places = job.source, job.target
     make_folder(job.target)
-    return Sidecars(settings.sidecars, source, settings.to or known, places, stack, force=force)
+    taken = [] if settings.keys is None else [job.target + settings.keys]
+    return Sidecars(settings.sidecars, source, settings.to or known, places, stack, force=force, taken=taken)
 
 
 def _check_unchanged(job: Job, state: State | None) -> None:
@@ -222,6 +223,17 @@ def _told(report: Report) -> dict[str, Any]:
         "warnings": [notice._asdict() for notice in report.warnings[:_MOST_DAMAGE]],
         "warnings_total": report.warnings_total,
         "key_log": bool(report.secrets_extracted),
+    }
+
+
+def _sidecars_told(report: Report) -> dict[str, Any]:
+    found = report.found_in_sidecar or {}
+    return {
+        "sidecar_written": report.sidecar_written,
+        "sidecar_read": report.sidecar_read,
+        "kept_in_sidecar": report.kept_in_sidecar,
+        "missing_in_sidecar": report.missing_in_sidecar,
+        "found_in_sidecar": {kind: count for kind, count in found.items() if isinstance(count, int)},
     }
 
 

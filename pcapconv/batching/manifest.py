@@ -36,8 +36,8 @@ _PATIENCE = 5.0  # seconds until a manifest that cannot be added to is written a
 
 
 class Done(NamedTuple):
-    """What a line says of a file that was converted: the states of source and target, with which options, and out of
-    which tree."""
+    """What a line says of a file that was converted: the states of source and target, with which options, out of which
+    tree, and whether there are a key log and a sidecar beside the target."""
 
     source: str
     source_state: State
@@ -46,6 +46,7 @@ class Done(NamedTuple):
     root: str | None
     status: str
     key_log: bool
+    sidecar: bool
 
 
 def add(place: str, lines: Iterable[dict[str, Any]]) -> None:
@@ -75,7 +76,8 @@ def read(place: str) -> dict[str, list[Done]]:
             if told["status"] in DONE:
                 source_state = State(told["source_size"], told["source_time"])
                 target_state = State(told["target_size"], told["target_time"])
-                how = told["options"], told.get("root"), told["status"], told.get("key_log", False)
+                beside = told.get("key_log", False), told.get("sidecar_written") is not None
+                how = told["options"], told.get("root"), told["status"], *beside
                 done = Done(told["source"], source_state, target_state, *how)
                 known.setdefault(told["target"], []).append(done)
         except (ValueError, KeyError, TypeError, RecursionError):

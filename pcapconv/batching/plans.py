@@ -11,9 +11,11 @@ from urllib.parse import unquote
 
 from pcapconv import formats
 from pcapconv.batching.jobs import Job, Settings, line_of
+from pcapconv.batching.local import LOCAL
 from pcapconv.batching.manifest import Done
 from pcapconv.batching.stores import Found, NothingThereError, State, scheme_of, store_of, taken
 from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError
+from pcapconv.sidecar.document import SUFFIX
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -96,13 +98,13 @@ def jobs_for(found: Iterable[Found], home: str | None, to: str | None, *, force:
     return jobs
 
 
-def without_key_logs(found: Sequence[Found], keys: str) -> list[Found]:
-    """The files without what lies beside another one under its name and `keys`, and is not a capture."""
+def without_companions(found: Sequence[Found], suffix: str) -> list[Found]:
+    """The files without what lies beside another one under its name and `suffix`, and is not a capture."""
     names = {each.name for each in found}
     return [
         each
         for each in found
-        if not (each.name.endswith(keys) and each.name.removesuffix(keys) in names) or _is_capture(each.place)
+        if not (each.name.endswith(suffix) and each.name.removesuffix(suffix) in names) or _is_capture(each.place)
     ]
 
 
@@ -156,6 +158,8 @@ def _up_to_date(done: Done, job: Job, settings: Settings) -> bool:
         log = job.target + settings.keys
         if store_of(log).state(log) is None:
             return False
+    if done.sidecar and settings.sidecars is not None and LOCAL.state(job.target + SUFFIX) is None:
+        return False
     return job.in_place or done.source_state == job.state
 
 

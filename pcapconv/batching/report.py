@@ -17,8 +17,9 @@ class BatchReport:
     Files: `converted`, `damaged` (converted, as far as they could be read), `failed`, `up_to_date` (from an earlier
     run), `skipped` (not captures), `left_alone` (symbolic links and what is no plain file). `damaged_before` says how
     many of those up to date were damaged, `odd` and `empty` how many of the converted ones had warnings, or no packet
-    selected. `packets_read`, `packets_written`, `bytes_read`, `bytes_written`, `losses`
-    and `left_out` are sums over the files of this run, `seconds` is how long it took, `manifest` where that is.
+    selected; `sidecars_written` and `sidecars_read` how many there were. `packets_read`, `packets_written`,
+    `bytes_read`, `bytes_written`, `losses`, `left_out`, `kept_in_sidecar`, `missing_in_sidecar` and `found_in_sidecar`
+    are sums over the files of this run, `seconds` is how long it took, `manifest` where that is.
     `trouble` lists the first thousand lines of damaged and failed files.
     """
 
@@ -28,6 +29,10 @@ class BatchReport:
         self.packets_read = self.packets_written = self.bytes_read = self.bytes_written = 0
         self.losses: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
+        self.sidecars_written = self.sidecars_read = 0
+        self.kept_in_sidecar: Counter[str] = Counter()
+        self.missing_in_sidecar: Counter[str] = Counter()
+        self.found_in_sidecar: Counter[str] = Counter()
         self.seconds = 0.0
         self.manifest = manifest
         self.trouble: list[dict[str, Any]] = []
@@ -47,6 +52,11 @@ class BatchReport:
             self.bytes_written += line["target_size"]
             self.losses.update(line["losses"])
             self.left_out.update(line["left_out"])
+            self.sidecars_written += line.get("sidecar_written") is not None
+            self.sidecars_read += line.get("sidecar_read") is not None
+            self.kept_in_sidecar.update(line.get("kept_in_sidecar", {}))
+            self.missing_in_sidecar.update(line.get("missing_in_sidecar", {}))
+            self.found_in_sidecar.update(line.get("found_in_sidecar", {}))
 
     def __repr__(self) -> str:
         return f"BatchReport({', '.join(f'{name}={value!r}' for name, value in self.as_dict().items())})"

@@ -128,6 +128,9 @@ def split_command(
 def join_command(
     sidecar: Annotated[str, typer.Argument(metavar="SIDECAR", help="What split --by link-type --sidecar has written.")],
     target: Annotated[str, typer.Argument(metavar="OUT", help="The pcapng capture to make again; - for stdout.")],
+    report: Annotated[
+        str | None, typer.Option("--report", metavar="FILE", help="Write what happened as JSON; - for stdout.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")] = False,
     _debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")] = False,
@@ -135,7 +138,7 @@ def join_command(
     """Make one capture again of the parts beside a sidecar, byte for byte."""
     from pcapconv.cli.join import join
 
-    raise typer.Exit(join(sidecar, target, force=force, quiet=quiet))
+    raise typer.Exit(join(sidecar, target, report=report, force=force, quiet=quiet))
 
 
 @app.command("batch", epilog="Example: pcapconv batch captures/ converted/ --to pcapng --jobs 8")

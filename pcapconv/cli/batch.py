@@ -70,7 +70,7 @@ def batch(
         for place in places:
             if place is not None:
                 place.commit()
-    _say_what_happened(done, options.get("to"), watcher.named, losses=on_loss == "warn")
+    _say_what_happened(done, options.get("to"), watcher.named, losses=on_loss == "warn", quiet=quiet)
     if not quiet:
         tally.show_table(_table(done))
     if done.failed:
@@ -132,7 +132,7 @@ def _name_trouble(line: dict[str, Any]) -> None:
     complain(f"warning: {line['source']}: {places[0]}{more}")
 
 
-def _say_what_happened(done: BatchReport, to: str | None, named: int, *, losses: bool) -> None:
+def _say_what_happened(done: BatchReport, to: str | None, named: int, *, losses: bool, quiet: bool) -> None:
     if named > _MOST:
         complain(f"{named - _MOST} more files failed, were damaged or suspicious; {done.manifest} has them all")
     if not done.converted + done.damaged + done.failed + done.up_to_date:
@@ -143,10 +143,25 @@ def _say_what_happened(done: BatchReport, to: str | None, named: int, *, losses:
         complain(f"warning: of {done.empty} files no packet was selected")
     if done.left_out:
         complain(f"warning: left out {describe(done.left_out, LEFT_OUT)}")
+    if done.kept_in_sidecar and not quiet:
+        complain(f"kept in sidecars: {describe(done.kept_in_sidecar)}")
+    if done.missing_in_sidecar and losses:
+        complain(
+            f"warning: the sidecars were written without {describe(done.missing_in_sidecar)}; --sidecar-secrets would "
+            "have kept them"
+        )
+    found = done.found_in_sidecar
+    if found["new"] + found["ambiguous"]:
+        complain(
+            f"warning: of captures that were edited since, {found['new']} packets are new and {found['ambiguous']} "
+            f"ambiguous, and were kept plain; {done.manifest} has the counts of each file"
+        )
     if done.losses and losses:
+        option = "--sidecar-secrets" if done.kept_in_sidecar else "--sidecar"
+        keep = f", {option} keeps them" if to == "pcap" else ""
         complain(
             f"warning: {to} cannot hold {describe(done.losses)}; {done.manifest} has the counts of each file, "
-            "--on-loss fail refuses"
+            f"--on-loss fail refuses{keep}"
         )
 
 
@@ -160,6 +175,10 @@ def _table(done: BatchReport) -> list[tuple[str, str]]:
         ("of these damaged, as an earlier run found", f"{done.damaged_before:,}"),
         ("not captures", f"{done.skipped:,}"),
         ("links and special files, left alone", f"{done.left_alone:,}"),
+    ]
+    rows += [
+        ("sidecars written", f"{done.sidecars_written:,}"),
+        ("sidecars read", f"{done.sidecars_read:,}"),
     ]
     rows = [row for row in rows if row[1] != "0" or row[0] in ("converted", "failed")]
     rows += [

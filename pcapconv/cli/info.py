@@ -94,7 +94,11 @@ def _show_sidecar(sidecar: dict[str, Any], console: Console) -> None:
         console.print(_grid(iter([("sidecar", sidecar["reason"])])))
         return
     kept = describe(sidecar["kept"]) or "nothing that pcap could not hold"
+    console.print()
     console.print(_line(f"sidecar {sidecar['file']}: keeps {kept}"), style="bold")
+    if sidecar["missing"]:
+        console.print(_grid(iter([("written without", describe(sidecar["missing"]))])))
+    console.print(_grid(_sections(sidecar)))
     console.print(_interfaces(sidecar))
     console.print(_grid(_details({**sidecar, "to_pcap": None})))
 
@@ -115,9 +119,14 @@ def _facts(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "time", f"{census['first_time']} to {census['last_time']} ({census['duration']})"
     if census["packets_without_time"]:
         yield "", f"{census['packets_without_time']:,} packets have no time"
+    if census["format"] == "pcapng":
+        yield from _sections(census)
+
+
+def _sections(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for section in _first(census["sections"]):
         options = _options(section["options"])
-        if census["format"] == "pcapng" and (options or len(census["sections"]) > 1):
+        if options or len(census["sections"]) > 1:
             version = [] if section["version"] == "1.0" and options else [f"version {section['version']}"]
             yield f"section {section['number']}", ", ".join([*version, *options])
     yield from _more(census, "sections")

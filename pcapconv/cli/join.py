@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from pcapconv.cli.writing import carry_out
+from pcapconv.cli.writing import carry_out, check_names
 from pcapconv.sidecar.joining import join as put_together
 
 
-def join(sidecar: str, target: str, *, force: bool, quiet: bool) -> int:
+def join(sidecar: str, target: str, *, report: str | None, force: bool, quiet: bool) -> int:
     """Make the capture again, say on stderr what was not perfect, and return the exit status."""
+    check_names(report, {}, sidecar, target)
     return carry_out(
         lambda progress: put_together(sidecar, target, force=force, progress=progress),
-        sidecar,
+        "",  # nobody knows the size of all parts beforehand
         target,
         closing=lambda done: f"{target}: {done.packets_written} packets written",
-        report=None,
+        report=report,
         force=force,
         quiet=quiet,
         losses=True,

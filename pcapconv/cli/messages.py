@@ -13,7 +13,7 @@ from pcapconv.report import LEFT_OUT, Report, describe
 from pcapconv.text import shown
 
 MOST = 5  # of a kind, before the rest is only counted
-_MOST_NUMBERS = 20
+_MOST_RUNS = 20
 
 
 def complain(message: str) -> None:
@@ -34,10 +34,10 @@ def say(message: str) -> None:
 
 
 def say_what_happened(
-    report: Report, target: str, *, losses: bool, left_out: bool = True, sidecar: bool = False
+    report: Report, target: str, *, losses: bool, left_out: bool = True, sidecar: bool = False, quiet: bool = False
 ) -> None:
-    """Warnings of a finished conversion: damage, oddities, and in one line what was lost. `target` is for messages;
-    `sidecar` tells that the command can write one."""
+    """Warnings of a finished conversion: damage, oddities, and in one line what was lost; unless `quiet`, also what
+    sidecars did. `target` is for messages; `sidecar` tells that the command can write one."""
     source = report.inputs[0]
     _list(f"warning: {source}", report.damage, report.damage_total)
     _list(f"warning: {source}", report.warnings, report.warnings_total)
@@ -47,12 +47,15 @@ def say_what_happened(
         complain(f"warning: {target}: no packet was selected, it holds none")
     if report.secrets_extracted == 0:
         complain(f"warning: {source}: it holds no key log, and none was written")
-    if report.kept_in_sidecar and losses:
-        complain(f"{target}: kept in the sidecar: {describe(report.kept_in_sidecar)}")
+    if report.sidecar_written is not None and not quiet:
+        _say_what_was_kept(report, source, target)
     if report.missing_in_sidecar and losses:
-        complain(f"warning: {target}: the sidecar was written without {describe(report.missing_in_sidecar)}")
+        complain(
+            f"warning: {target}: {report.sidecar_read} was written without {describe(report.missing_in_sidecar)}; "
+            "--sidecar-secrets would have kept them"
+        )
     if report.found_in_sidecar is not None:
-        _say_what_was_found(report.found_in_sidecar, target)
+        _say_what_was_found(report.found_in_sidecar, target, quiet=quiet)
     if report.losses and losses:
         option = "--sidecar-secrets" if report.kept_in_sidecar else "--sidecar"
         keep = f", {option} keeps them" if sidecar and report.target_format == "pcap" else ""
@@ -62,7 +65,15 @@ def say_what_happened(
         )
 
 
-def _say_what_was_found(found: Mapping[str, Any], target: str) -> None:
+def _say_what_was_kept(report: Report, source: str, target: str) -> None:
+    """In a sidecar that was written; nothing where there was nothing to keep."""
+    if report.kept_in_sidecar:
+        complain(f"{target}: kept in the sidecar {report.sidecar_written}: {describe(report.kept_in_sidecar)}")
+    elif report.source_format == "pcap" and report.sidecar_read is None:
+        complain(f"{target}: its sidecar keeps nothing, since there is none beside {source}")
+
+
+def _say_what_was_found(found: Mapping[str, Any], target: str, *, quiet: bool) -> None:
     """How many packets of an edited capture its sidecar knows, and which it does not."""
     again = found["same"] + found["cut"] + found["changed"]
     how = [
@@ -72,12 +83,29 @@ def _say_what_was_found(found: Mapping[str, Any], target: str) -> None:
     ]
     of_all = f"{again} of the sidecar's {found['in_sidecar']} packets were found again"
     details = f" ({', '.join(how)})" if how else ""
-    complain(f"{target}: {of_all}{details}")
+    if not quiet:
+        complain(f"{target}: {of_all}{details}")
     for kind, words in (("new", "new"), ("ambiguous", "ambiguous, since the sidecar knows several like it")):
         if found[kind]:
-            numbers = ", ".join(map(str, found[f"{kind}_packets"][:_MOST_NUMBERS]))
-            more = f" and {found[kind] - _MOST_NUMBERS} more" if found[kind] > _MOST_NUMBERS else ""
-            complain(f"warning: {target}: {words}, and kept plain: packet {numbers}{more}")
+            complain(
+                f"warning: {target}: {words}, and kept plain: packet {_runs(found[f'{kind}_packets'], found[kind])}"
+            )
+
+
+def _runs(numbers: Sequence[int], total: int) -> str:
+    """Numbers in order, those that follow each other together: `3, 5-17 and 2 more`."""
+    runs: list[list[int]] = []
+    listed = 0
+    for number in numbers:
+        if runs and runs[-1][1] == number - 1:
+            runs[-1][1] = number
+        elif len(runs) == _MOST_RUNS:
+            break
+        else:
+            runs.append([number, number])
+        listed += 1
+    said = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
+    return f"{said} and {total - listed} more" if total > listed else said
 
 
 def _list(prefix: str, places: Sequence[Damage | Notice], total: int) -> None:

@@ -51,7 +51,7 @@ OUTPUT = (
     ),
     Option("report", "text", "Write what happened as JSON; - for stdout.", "FILE"),
     Option("nanoseconds", "flag", "From pcapng to pcap: write nanoseconds, whatever the interfaces say."),
-    Option("quiet", "flag", "No progress bar and no closing line.", short="q"),
+    Option("quiet", "flag", "No progress bar and no closing line; only warnings and errors.", short="q"),
     Option("debug", "flag", "Show a traceback with an error."),
 )
 
@@ -61,12 +61,12 @@ SIDECAR = (
         "flag",
         "Keep what pcap cannot hold in a file beside it, OUT.meta.json; from pcap, bring it back from IN.meta.json.",
     ),
-    Option("sidecar_file", "text", "The same with another file than that beside the pcap file.", "FILE"),
+    Option("sidecar_file", "text", "The same with another file: to read from pcap, to write from pcapng.", "FILE"),
     Option("sidecar_secrets", "flag", "Let secrets into the sidecar, which then only its owner may read."),
     Option(
         "sidecar_fingerprints",
         "flag",
-        "Let the sidecar know packets again in a capture that was edited since; takes 14 bytes for each.",
+        "Let the sidecar know packets again in a capture that was edited since; takes 14 to 16 bytes for each.",
     ),
 )
 

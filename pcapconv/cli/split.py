@@ -37,4 +37,5 @@ def split(
         force=force,
         quiet=quiet,
         losses=on_loss == "warn",
+        sidecar=options.get("by") == "link-type",
     )

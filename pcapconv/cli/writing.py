@@ -41,7 +41,7 @@ def carry_out(
             _write_report(place, error.report)
             raise
         name = done.outputs[0] if done.parts is None else target
-        say_what_happened(done, name, losses=losses, left_out=left_out, sidecar=sidecar)
+        say_what_happened(done, name, losses=losses, left_out=left_out, sidecar=sidecar, quiet=quiet)
         _write_report(place, done)
     if watch:
         say(closing(done))
@@ -54,12 +54,21 @@ def check_names(report: str | None, options: Mapping[str, Any], source: str, tar
     secrets = options.get("extract_secrets")
     if [report, secrets, target].count(STDIO) > 1:
         raise UsageError("- is stdout, and can be only one of the output, --report and --extract-secrets; name a file")
-    logs = [text.partition(",")[2] for text in options.get("inject_secrets", ())]
+    read = [text.partition(",")[2] for text in options.get("inject_secrets", ())]
+    if options.get("sidecar") or options.get("sidecar_file"):
+        read += _sidecars(options, source, target)
     written = (("the output", target), ("--report", report), ("--extract-secrets", secrets))
     for number, (option, name) in enumerate(written):
-        others = [*logs, *([source] if number else []), *(place for _, place in written[:number] if place)]
+        others = [*read, *([source] if number else []), *(place for _, place in written[:number] if place)]
         if name is not None and name != STDIO and _is_one_of(name, *others):
             raise UsageError(f"{option} {name}: that is another file of this command; give it a name of its own")
+
+
+def _sidecars(options: Mapping[str, Any], source: str, target: str | None) -> list[str]:
+    """Those that a command may read or write, but for a split's."""
+    from pcapconv.sidecar.document import SUFFIX
+
+    return [options.get("sidecar_file") or "", *(place + SUFFIX for place in (source, target) if place)]
 
 
 def _is_one_of(name: str, *places: str) -> bool:

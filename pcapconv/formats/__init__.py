@@ -110,12 +110,17 @@ def target_format(name: str | None, to: str | None) -> str:
         if to not in FORMATS:
             raise UsageError(f"--to {to}: the format is one of {', '.join(FORMATS)}")
         return to
-    suffix = os.path.splitext(name)[1].lower() if name is not None else ""
-    if suffix not in _SUFFIXES:
+    found = None if name is None else format_of(name)
+    if found is None:
         known = ", ".join(_SUFFIXES)
         place = "the output" if name is None else name
         raise UsageError(f"{place}: its suffix does not tell the format ({known}); say --to pcap or --to pcapng")
-    return _SUFFIXES[suffix]
+    return found
+
+
+def format_of(name: str) -> str | None:
+    """The format that a name's suffix stands for; None for another one."""
+    return _SUFFIXES.get(os.path.splitext(name)[1].lower())
 
 
 def is_suffix(suffix: str) -> bool:

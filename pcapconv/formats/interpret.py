@@ -39,6 +39,7 @@ _NEWER = {
     (layout.INTERFACE_DESCRIPTION, 18): Schema(18, "if_iana_tzname", "string"),
     (layout.ENHANCED_PACKET, 8): Schema(8, "epb_processid_threadid", "bytes"),
 }
+_NUMBERS = {"u8": (1, False), "u32": (4, False), "u64": (8, False), "i64": (8, True), "epb_flags": (4, False)}
 _TICKS = {(layout.INTERFACE_STATISTICS, 2), (layout.INTERFACE_STATISTICS, 3)}  # isb_starttime, isb_endtime
 
 
@@ -64,6 +65,14 @@ def is_text(block_type: int, code: int) -> bool:
     """Whether an option of a block type holds text and nothing else."""
     schema = _schemas(block_type).get(code)
     return schema is not None and schema.ftype == "string"
+
+
+def number_form(block_type: int, code: int) -> tuple[int, bool] | None:
+    """Of an option that holds a number and nothing else, its bytes and whether it has a sign."""
+    schema = _schemas(block_type).get(code)
+    if schema is None or (block_type, code) in _TICKS:
+        return None
+    return (1, False) if schema.name == "if_tsresol" else _NUMBERS.get(schema.ftype)
 
 
 def read_options(

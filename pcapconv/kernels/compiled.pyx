@@ -103,7 +103,6 @@ cdef enum:
     TOTALS = 5  # uint64 values per interface in count_packets
     UNIT = 6    # uint64 values per interface in unify
     FINGERPRINT = 10
-    HEAD = 16
 
 cdef enum:
     FEW = 16    # keys that are put in order one by one
@@ -838,10 +837,10 @@ def fingerprints(buffer, columns, Py_ssize_t row, Py_ssize_t rows, out, Py_ssize
                     data = <const unsigned char *>view.buf + data_at[row]
                     when = mixed_time(ticks[row] // 1000, original_length[row])
                     target = <unsigned char *>room.buf + at
-                    target[0] = <unsigned char>(when >> 56)
-                    store32(target + 1, <uint32_t>(when >> 24), True)
-                    store32(target + 5, <uint32_t>(mixed_bytes(data, length) >> 32), True)
-                    target[9] = <unsigned char>(mixed_bytes(data, length if length < HEAD else HEAD) >> 56)
+                    store32(target, <uint32_t>(when >> 32), True)
+                    target[4] = <unsigned char>(when >> 24)
+                    target[5] = <unsigned char>(when >> 16)
+                    store32(target + 6, <uint32_t>(mixed_bytes(data, length) >> 32), True)
                     at += FINGERPRINT
                     row += 1
         finally:

@@ -45,7 +45,6 @@ SHIFT = 2  # values for each interface in a table for `shift_times`
 TOTALS = 5  # values for each interface in `count_packets`
 UNIT = 6  # values for each interface in a table for `unify`
 FINGERPRINT = 10  # bytes for each row in `fingerprints`
-HEAD = 16  # bytes of a packet that its fingerprint has for themselves
 
 _SIMPLE, _OBSOLETE, _ENHANCED = 3, 2, 6
 _SHORTEST = {_SIMPLE: 16, _OBSOLETE: 32}
@@ -61,7 +60,7 @@ _LAST_PLACE = 2**63 - 1
 _ALIGNED = 2**64 - 4
 _GROUP = 128
 _MODULUS = 2**64 - 59  # the largest prime that 64 bits hold
-_FINGERPRINT = Struct(">BIIB")
+_FINGERPRINT = Struct(">HII")
 
 
 def index_pcap(
@@ -728,11 +727,10 @@ def odd_rows(buffer: bytes | bytearray, columns: Columns, rows: int, mask: bytea
 def fingerprints(buffer: bytes | bytearray, columns: Columns, row: int, rows: int, out: bytearray, at: int) -> None:
     """Write FINGERPRINT bytes to `out`, from `at` on, for each row from `row` on whose ticks are nanoseconds.
 
-    They are three numbers in big endian: of its time in whole microseconds (8 bytes) and its original length (4 bytes),
-    the high 40 bits; of its bytes, the high 32 bits; of the first HEAD of its bytes, the high 8 bits, where before the
-    bytes comes how many they are (4 bytes), so that zeros at their beginning count. The number of bytes is what they
-    are in big endian, modulo 2^64 - 59, then times 0x9E3779B97F4A7C15, modulo 2^64, so that each bit has a part in the
-    high ones.
+    They are two numbers in big endian: of its time in whole microseconds (8 bytes) and its original length (4 bytes),
+    the high 48 bits; of how many bytes it has (4 bytes), so that zeros at their beginning count, and these, the high 32
+    bits. The number of bytes is what they are in big endian, modulo 2^64 - 59, then times 0x9E3779B97F4A7C15, modulo
+    2^64, so that each bit has a part in the high ones.
     """
     _check(columns, rows)
     if not 0 <= row <= rows or at < 0 or len(out) - at < FINGERPRINT * (rows - row):
@@ -743,8 +741,8 @@ def fingerprints(buffer: bytes | bytearray, columns: Columns, row: int, rows: in
             raise ValueError(f"row {place} lies outside its buffer")
         data = buffer[begin : begin + captured]
         when = _mixed(columns.ticks[place] // 1000 << 32 | columns.original_length[place])
-        whole, head = (_mixed(len(part) << 8 * len(part) | int.from_bytes(part, "big")) for part in (data, data[:HEAD]))
-        out[at : at + FINGERPRINT] = _FINGERPRINT.pack(when >> 56, when >> 24 & _LONGEST, whole >> 32, head >> 56)
+        whole = _mixed(captured << 8 * captured | int.from_bytes(data, "big"))
+        out[at : at + FINGERPRINT] = _FINGERPRINT.pack(when >> 48, when >> 16 & _LONGEST, whole >> 32)
         at += FINGERPRINT
 
 

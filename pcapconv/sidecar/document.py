@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from pcapconv.errors import SidecarError
-from pcapconv.files import Source, Target, write_all, writing
+from pcapconv.files import Source, Target, open_source, spool, write_all, writing
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.scratch import Scratch
 from pcapconv.sidecar.values import Value, member, number
@@ -26,6 +28,10 @@ _CONTENT = b'"content": [\n'
 _END = b"],\n"
 _DIGEST = b'"sha256": "'
 _LONGEST_LINE = 2 * LARGEST_RECORD  # of a line that holds the largest block in base64
+_MOST_PARTS = 2**19  # commas and brackets in a line: what JSON makes of each takes a hundred bytes or more
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_MEMBERS = (b'"captures"', b'"source_format"', b'"kept"', b'"missing"', b'"damage"', b'"fingerprints"')
+_MOST_CAPTURES = 2**16  # one for each link type
 _PIECE = 2**18
 
 
@@ -42,12 +48,14 @@ class Belongs(NamedTuple):
 
 class Head(NamedTuple):
     """What a sidecar says at its beginning: whose it is, the format of the capture that was converted, what of that
-    (kind → count) is kept in it and what is missing, and whether packets have fingerprints."""
+    (kind → count) is kept in it and what is missing, in how many places it was damaged, and whether packets have
+    fingerprints."""
 
     captures: list[Belongs]
     source_format: str
     kept: dict[str, int]
     missing: dict[str, int]
+    damage: int
     fingerprints: bool
 
 
@@ -90,11 +98,13 @@ class Draft:
             "source_format": head.source_format,
             "kept": head.kept,
             "missing": head.missing,
+            "damage": head.damage,
             "fingerprints": head.fingerprints,
         }
         put(_FIRST + f"{VERSION},\n".encode())
         for name, value in says.items():
-            put(f'"{name}": {json.dumps(value, ensure_ascii=False)},\n'.encode())
+            line = f'"{name}": {json.dumps(value, ensure_ascii=False)},\n'
+            put(line.encode(errors="backslashreplace"))  # bytes of names that are not UTF-8; JSON escapes them so, too
         put(_CONTENT)
         self._content.rewind()
         while piece := self._content.read(_PIECE):
@@ -104,6 +114,12 @@ class Draft:
             write_all(target.file, memoryview(_DIGEST + digest.hexdigest().encode() + b'"}\n'))
 
 
+def open_document(name: str, stack: ExitStack) -> Document:
+    """The sidecar in a file, which may be a pipe; `stack` closes it. Raises FileError and SidecarError."""
+    opened = stack.enter_context(open_source(name))
+    return Document(opened if opened.seekable else stack.enter_context(spool(opened)))
+
+
 class Document:
     """A sidecar that is read. Raises SidecarError for one that is none, is of another version, or was changed."""
 
@@ -111,6 +127,14 @@ class Document:
         self._source = source
         self.name = source.name
         try:
+            first = source.peek(0, 64)  # however long its first line may be
+            if not first.startswith(_FIRST):
+                again = b"pcapconv_sidecar" in first
+                raise SidecarError(
+                    "another program wrote it anew, and pcapconv reads a sidecar only as it has written it"
+                    if again
+                    else "not a sidecar of pcapconv"
+                )
             self.head = self._check()
         except SidecarError as error:
             raise SidecarError(f"{self.name}: {error}") from None
@@ -133,11 +157,12 @@ class Document:
         """Read it once, and see that nobody changed it."""
         digest, says = hashlib.sha256(), dict[str, Any]()
         before, ended = True, False
-        for number_of_line, line in enumerate(self._lines()):
+        lines = self._lines()
+        for number_of_line, line in enumerate(lines):
             if not number_of_line:
                 self._check_version(line)
             elif line.startswith(_DIGEST) and ended:
-                if line != _DIGEST + digest.hexdigest().encode() + b'"}\n':
+                if line != _DIGEST + digest.hexdigest().encode() + b'"}\n' or next(lines, None) is not None:
                     break
                 return _head(says)
             elif line == _CONTENT:
@@ -146,7 +171,8 @@ class Document:
                 ended = True
             elif before:
                 name, _, rest = line.partition(b": ")
-                says[str(_json(name, "a name"))] = _json(rest.removesuffix(b",\n"), "the head")
+                if name in _MEMBERS:
+                    says[str(_json(name, "a name"))] = _json(rest.removesuffix(b",\n"), "the head")
             digest.update(line)
         raise SidecarError(
             "it was changed or cut off after pcapconv wrote it, its SHA-256 does not agree; make it again from the "
@@ -155,8 +181,8 @@ class Document:
 
     def _check_version(self, line: bytes) -> None:
         version = line.removeprefix(_FIRST).removesuffix(b",\n")
-        if not line.startswith(_FIRST) or not version.isdigit():
-            raise SidecarError("not a sidecar of pcapconv")
+        if not version.isdigit():
+            raise SidecarError("it states no version")
         if int(version[:9]) != VERSION:
             raise SidecarError(
                 f"a sidecar of version {version[:9].decode()}, and this pcapconv reads {VERSION}; get a newer one"
@@ -184,7 +210,13 @@ class Document:
                 raise SidecarError(f"a line of more than {_LONGEST_LINE} bytes")
 
 
+def _parts(data: bytes) -> int:
+    return data.count(b",") + data.count(b"[") + data.count(b"{")
+
+
 def _json(data: bytes, what: str) -> Value:
+    if len(data) > _MOST_PARTS and _parts(data) > _MOST_PARTS and _parts(_STRING.sub(b"", data)) > _MOST_PARTS:
+        raise SidecarError(f"{what} has more than {_MOST_PARTS} parts")
     try:
         return json.loads(data)
     except (ValueError, RecursionError):
@@ -193,7 +225,7 @@ def _json(data: bytes, what: str) -> Value:
 
 def _head(says: dict[str, Any]) -> Head:
     captures = says.get("captures")
-    if not isinstance(captures, list) or not captures:
+    if not isinstance(captures, list) or not 0 < len(captures) <= _MOST_CAPTURES:
         raise SidecarError("it does not say what it belongs to")
     kept, missing = (
         {str(kind): number(count, f"{name}: {kind}") for kind, count in member(says, name, "it").items()}
@@ -204,7 +236,9 @@ def _head(says: dict[str, Any]) -> Head:
     source_format = says.get("source_format")
     if source_format not in ("pcap", "pcapng"):
         raise SidecarError("it does not say whether it was made from pcap or pcapng")
-    return Head([_belongs(each) for each in captures], source_format, kept, missing, says.get("fingerprints") is True)
+    damage = number(member(says, "damage", "it"), "damage")
+    fingerprints = says.get("fingerprints") is True
+    return Head([_belongs(each) for each in captures], source_format, kept, missing, damage, fingerprints)
 
 
 def _belongs(value: Value) -> Belongs:

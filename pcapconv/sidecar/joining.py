@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 from pcapconv import formats
-from pcapconv.errors import SidecarError
-from pcapconv.files import Source, Writable, open_source, open_target
+from pcapconv.convert import name_of
+from pcapconv.errors import FileError, SidecarError, UsageError
+from pcapconv.files import Source, Writable, leads_to, open_source, open_target
 from pcapconv.model import Item
 from pcapconv.output import Output
 from pcapconv.report import Report
 from pcapconv.sidecar.digest import Digest
-from pcapconv.sidecar.document import Belongs, Document
+from pcapconv.sidecar.document import Belongs, Document, open_document
 from pcapconv.sidecar.restore import Restore
 
 
@@ -27,16 +28,23 @@ def join(
     """Make the pcapng capture again that `split` made parts of with a sidecar.
 
     `sidecar` is the sidecar's path; the parts are looked for beside it, under the names that it has. `target` and
-    `force` are as for `convert`, `progress` is called with the bytes of the sidecar's captures read so far. Nothing is
-    written unless all parts are as they were.
+    `force` are as for `convert`, `progress` is called with the bytes of all parts read so far. Nothing is written
+    unless all parts are as they were.
 
-    Returns a `Report`. Raises SidecarError, FileError and other `PcapconvError`s.
+    Returns a `Report`. Raises SidecarError, FileError, UsageError and other `PcapconvError`s.
     """
+    target_name = name_of(target)
+    if target_name is not None and formats.format_of(target_name) == "pcap":
+        raise UsageError(f"{target_name}: what join makes is pcapng; give it the suffix .pcapng")
     with ExitStack() as stack:
-        document = Document(stack.enter_context(open_source(sidecar)))
+        document = open_document(os.fspath(sidecar), stack)
         folder = os.path.dirname(os.fspath(sidecar))
         parts = [(each, stack.enter_context(_open(document, folder, each))) for each in document.head.captures]
+        for name in (sidecar, *(source.name for _, source in parts)):
+            if leads_to(target) is not None and leads_to(target) == leads_to(name):
+                raise UsageError(f"{target}: that is one of the files that it would be made of; name another one")
         digests = [(each, stack.enter_context(Digest(source))) for each, source in parts]
+        _check_link_types(document)
         place = stack.enter_context(open_target(target, force=force, whole=True))
         report = Report(document.name, place.name, "pcapng")
         report.inputs = [document.name, *(source.name for _, source in parts)]
@@ -45,7 +53,8 @@ def join(
         stack.callback(output.close)
         writer = formats.open_writer("pcapng", output)
         restore = Restore(document)
-        captures = {each.link_type: _items(source, progress) for each, source in parts if each.packets}
+        tell = _Progress(progress)
+        captures = {each.link_type: _items(source, tell) for each, source in parts if each.packets}
         for item in restore.join(captures):
             writer.write(item)
         writer.finish()
@@ -53,15 +62,24 @@ def join(
             if digest.hexdigest() != each.sha256:
                 raise SidecarError(f"{document.name}: {each.name} is not what it was: its SHA-256 is another one")
         report.packets_read = report.packets_written = writer.packets
-        report.missing_in_sidecar = dict(restore.missing)
+        report.sidecar_read, report.missing_in_sidecar = document.name, dict(document.head.missing)
         place.commit()
     return report
+
+
+def _check_link_types(document: Document) -> None:
+    link_types = [each.link_type for each in document.head.captures if each.packets]
+    if len(set(link_types)) < len(link_types):
+        raise SidecarError(f"{document.name}: two of its captures have packets of one link type")
 
 
 def _open(document: Document, folder: str, part: Belongs) -> Source:
     if part.name != os.path.basename(part.name) or part.name in ("", ".", ".."):
         raise SidecarError(f"{document.name}: it belongs to {part.name!r:.80}, which is no name of a file beside it")
-    source = open_source(os.path.join(folder, part.name))
+    try:
+        source = open_source(os.path.join(folder, part.name))
+    except FileError as error:
+        raise FileError(f"{error}; the captures of {document.name} belong beside it, under their names") from None
     if source.size != part.bytes:
         source.__exit__()
         raise SidecarError(
@@ -70,8 +88,21 @@ def _open(document: Document, folder: str, part: Belongs) -> Source:
     return source
 
 
-def _items(source: Source, progress: Callable[[int], object] | None) -> Iterator[Item]:
+class _Progress:
+    """Tells how far all parts were read together."""
+
+    def __init__(self, progress: Callable[[int], object] | None) -> None:
+        self._progress = progress
+        self._read: dict[str, int] = {}
+
+    def look(self, source: Source) -> None:
+        """This one was read further."""
+        self._read[source.name] = source.position
+        if self._progress is not None:
+            self._progress(sum(self._read.values()))
+
+
+def _items(source: Source, progress: _Progress) -> Iterator[Item]:
     for item in formats.open_reader(source).items():
-        if progress is not None:
-            progress(source.position)
+        progress.look(source)
         yield item

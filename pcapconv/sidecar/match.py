@@ -1,17 +1,20 @@
 """The step that gives the packets of an edited pcap file back what a sidecar keeps of those that are still known.
 
-Strategy: packets are known by three numbers (see the kernel `fingerprints`). First all whose time, length and bytes are
-the same find each other; then those that were cut, by time, length and first bytes; then those whose bytes were
-changed, by time and length. Where several could be meant, they are taken in order if there are as many on both sides or
-if all say the same; else nobody can tell. The sidecar's other entries come where their packets were.
+Strategy: packets are known by two numbers (see the kernel `fingerprints`). First all whose time, length and bytes are
+the same find each other; then those that were cut or changed, by time and length. Where several could be meant, they
+are taken in order if there are as many on both sides or if all say the same; else nobody can tell. The sidecar's other
+entries come where their packets were.
 """
 
 from __future__ import annotations
 
+import json
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from functools import lru_cache
 from itertools import compress, count
 from struct import Struct
 from typing import Any, NamedTuple
@@ -20,30 +23,32 @@ from pcapconv import options
 from pcapconv.errors import SidecarError
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.kernels import FINGERPRINT, MORE, choose
-from pcapconv.model import SIMPLE_PACKET, Block, Interface, Item, PacketBatch, Section
+from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Interface, Item, PacketBatch, Section
 from pcapconv.report import MOST_LISTED
 from pcapconv.same_keys import same_keys
-from pcapconv.scales import Units
+from pcapconv.scales import Scale, Units, scale_of
+from pcapconv.scratch import Scratch
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
+from pcapconv.sidecar.record import LATEST
 from pcapconv.sidecar.restore import Entry, Metadata, about, as_pcapng, type_of
 from pcapconv.steps.packets import HASH
 from pcapconv.steps.rows import with_options
+from pcapconv.steps.strip import dropcount
 from pcapconv.timestamps import NANOSECONDS
 
 NEW, EXACT, CUT, CHANGED, AMBIGUOUS = range(5)
 
-_DROPCOUNT = 4  # epb_dropcount
-_NUMBERS = Struct(">BIIB")
+_NUMBERS = Struct(">HII")
 _NONE = -1
 
 
 class Prints:
-    """The fingerprints of packets, as columns: of time and length, of all bytes, of the first bytes. `cut` tells of an
-    edited capture's which have fewer bytes than they had on the wire."""
+    """The fingerprints of packets, as columns: of time and length, and of all bytes. `cut` tells of an edited capture's
+    which have fewer bytes than they had on the wire."""
 
     def __init__(self) -> None:
-        self.when, self.whole, self.head = array("Q"), array("I"), array("B")
+        self.when, self.whole = array("Q"), array("I")
         self.cut = bytearray()
 
     def __len__(self) -> int:
@@ -51,20 +56,44 @@ class Prints:
 
     def add(self, data: bytes | bytearray) -> None:
         """Fingerprints, one behind the other."""
-        for high, low, whole, head in _NUMBERS.iter_unpack(data):
+        for high, low, whole in _NUMBERS.iter_unpack(data):
             self.when.append(high << 32 | low)
             self.whole.append(whole)
-            self.head.append(head)
+
+
+class _Said:
+    """What is said of some packets, by their number from 0, kept in a temporary file. All raise FileError."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._file = stack.enter_context(Scratch())
+        self._places = array("Q")  # of each packet, 0 for none
+
+    def add(self, value: Any, packets: Iterable[int]) -> None:
+        """Of these packets, which come in order, all this."""
+        place = 1 + self._file.write(json.dumps(value).encode() + b"\n")
+        for packet in packets:
+            if packet >= len(self._places):
+                self._places.extend(array("Q", bytes(8 * (packet + 1 - len(self._places)))))
+            self._places[packet] = place
+
+    def text(self, packet: int) -> bytes:
+        """As JSON; nothing where nothing is said."""
+        place = self._places[packet] if packet < len(self._places) else 0
+        return self._file.line(place - 1) if place else b""
+
+    def get(self, packet: int) -> Any:
+        """What is said, None for nothing."""
+        text = self.text(packet)
+        return json.loads(text) if text else None
 
 
 class Known:
     """What a sidecar says of its packets, which count from 0. Raises SidecarError."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, stack: ExitStack) -> None:
         self.prints = Prints()
         self.interfaces, self.digits = array("I"), array("H")
-        self.options: dict[int, Any] = {}
-        self.blocks: dict[int, Any] = {}
+        self.options, self.blocks = _Said(stack), _Said(stack)
         self.sections = array("Q")  # the first packet of each
         self._ticks: list[tuple[int, array[int]]] = []  # where some are kept: of the first packet, and those behind it
         interfaces = 0
@@ -91,11 +120,16 @@ class Known:
         if "digits" in value:
             self.digits.extend(array("H", bytes(2 * (before - len(self.digits)))))
             self.digits.extend(values.unpacked(value["digits"], "H", entry.count, "packets: digits"))
-        if entry.lists:
-            which = entry.which(0, entry.count)
-            self.options |= {before + row: entry.lists[place - 1] for row, place in enumerate(which) if place}
-        self.options |= {number - 1: said for number, said in entry.options.items()}
-        self.blocks |= {number - 1: said for number, said in entry.blocks.items()}
+        rows: dict[int, list[int]] = {}
+        for row, place in enumerate(entry.which(0, entry.count)):
+            if place:
+                rows.setdefault(place, []).append(before + row)
+        for place, packets in rows.items():
+            self.options.add(entry.lists[place - 1], packets)
+        for number, said in entry.options.items():
+            self.options.add(said, [number - 1])
+        for number, said in entry.blocks.items():
+            self.blocks.add(said, [number - 1])
 
     def ticks(self, packet: int) -> int | None:
         """The packet's ticks, None where its time gives them."""
@@ -110,8 +144,8 @@ class Known:
 
     def says(self, packet: int) -> tuple[Any, ...]:
         """All that comes back with it."""
-        stated = str(self.options.get(packet)), str(self.blocks.get(packet))
-        return self.interfaces[packet], self.ticks(packet), self.digit(packet), *stated
+        stated = self.options.text(packet), self.blocks.text(packet)
+        return self.section(packet), self.interfaces[packet], self.ticks(packet), self.digit(packet), *stated
 
     def section(self, packet: int) -> int:
         """The section that it was in."""
@@ -148,28 +182,36 @@ def matches(known: Known, edited: Prints) -> Matches:
     """Which packets are which."""
     partner = array("i", [_NONE]) * len(edited)
     how, used = bytearray(len(edited)), bytearray(len(known.prints))
-    keys: list[tuple[int, Callable[[Prints, int], int]]] = [
-        (EXACT, lambda prints, row: prints.when[row] << 24 ^ prints.whole[row]),
-        (CUT, lambda prints, row: prints.when[row] << 8 | prints.head[row]),
-        (CHANGED, lambda prints, row: prints.when[row]),
+    keys: list[Callable[[Prints, int], int]] = [
+        lambda prints, row: prints.when[row] << 16 ^ prints.whole[row],
+        lambda prints, row: prints.when[row],
     ]
-    for level, key in keys:
+    for exact, key in zip((True, False), keys):
         ones = array("I", compress(count(), (not taken for taken in used)))
-        others = array("I", (row for row, taken in enumerate(how) if not taken and (level != CUT or edited.cut[row])))
-        if not ones or not others:
-            continue
+        others = array("I", (row for row, taken in enumerate(how) if not taken))
         pairs = same_keys(
             array("Q", (key(known.prints, row) for row in ones)), array("Q", (key(edited, row) for row in others))
         )
         for places, theirs in pairs:
             mine = [ones[place] for place in places]
-            if len(mine) != len(theirs) and len({known.says(row) for row in mine}) > 1:
-                for place in theirs:
-                    how[others[place]] = AMBIGUOUS
+            rows = [others[place] for place in theirs]
+            if not _certain(known, mine, len(rows), exact=exact):
+                for row in rows:
+                    how[row] = AMBIGUOUS
                 continue
-            for row, place in zip(mine, theirs):
-                partner[others[place]], how[others[place]], used[row] = row, level, 1
+            for packet, row in zip(mine, rows):
+                partner[row], used[packet] = packet, 1
+                how[row] = EXACT if exact else CUT if edited.cut[row] else CHANGED
     return Matches(partner, how)
+
+
+def _certain(known: Known, mine: list[int], theirs: int, *, exact: bool) -> bool:
+    """Whether packets of the sidecar are those of an edited capture, so many, as far as it matters which is which."""
+    if len(mine) == theirs:
+        return True
+    if len(mine) < theirs and not exact:  # not all of them can be what was cut or changed
+        return False
+    return len({known.says(packet) for packet in mine}) == 1
 
 
 def summary(found: Matches, known: int) -> dict[str, Any]:
@@ -211,10 +253,10 @@ class Match:
         self._next: tuple[str, Any] | None = None  # the entry that is not about packets
         self._before = 0  # packets of the sidecar before it
         self._ids: list[int] = []  # of the section's interfaces, by those in the sidecar
+        self._scales: dict[int, Scale] = {}  # of the same
         self._plain = _NONE  # the interface of packets that nobody knows
         self._of_file: Interface | None = None
         self._packets = 0
-        self.missing = self._metadata.missing
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """The packets, with what the sidecar says of them and of the rest. Raises SidecarError."""
@@ -246,7 +288,7 @@ class Match:
         while self._next is not None and self._before <= packet:
             for item in self._metadata.items(*self._next):
                 if isinstance(item, Section):
-                    self._plain, self._ids = _NONE, []
+                    self._plain, self._ids, self._scales = _NONE, [], {}
                     yield item._replace(changed=True)
                     continue
                 if isinstance(item, Interface):
@@ -281,14 +323,35 @@ class Match:
         here = self._metadata.open_section().number
         known, first = self._known, self._packets + begin
         rows = [packet if packet >= 0 else None for packet in self._found.partner[first : self._packets + end]]
+        assert self._of_file is not None
+        scale = NANOSECONDS // self._of_file.ticks_per_second
+        times = [tick * scale for tick in batch.columns.ticks[begin:end]]
         for row, packet in enumerate(rows):
-            if packet is not None and known.section(packet) != here:  # it has moved to where its interface is not
-                self._found.known[first + row] = AMBIGUOUS
-                rows[row] = None
+            if packet is None:
+                continue
+            if known.section(packet) != here:  # it has moved to where its interface is not
+                self._found.known[first + row], rows[row] = AMBIGUOUS, None
+            elif not self._has_time(packet, times[row]):
+                self._found.known[first + row], rows[row] = NEW, None
         if None in rows and self._plain < 0:
             yield self._declare_plain()
         interfaces = [self._plain if packet is None else self._ids[known.interfaces[packet]] for packet in rows]
-        yield self._restored(batch.part(begin, end), rows, array("I", interfaces), first)
+        yield self._restored(batch.part(begin, end), rows, times, array("I", interfaces), first)
+
+    def _has_time(self, packet: int, time: int) -> bool:
+        """Whether this can be the packet's time in nanoseconds, of which less than a microsecond may have been cut:
+        fingerprints do not tell for certain."""
+        ticks = self._known.ticks(packet)
+        if ticks is None:
+            return time % 1000 in (0, self._known.digit(packet))
+        if self._is_simple(packet):
+            return True
+        number = self._ids[self._known.interfaces[packet]]
+        scale = self._scales.get(number)
+        if scale is None:
+            scale = self._scales[number] = scale_of(self._metadata.interfaces[number])
+        stated = 0 if scale.error else max(0, min(int(scale.time(ticks) // 1), LATEST))
+        return time in (stated, stated - stated % 1000)
 
     def _declare_plain(self) -> Interface:
         assert self._of_file is not None
@@ -300,21 +363,24 @@ class Match:
         self._metadata.interfaces.append(interface)
         return interface
 
-    def _restored(self, batch: PacketBatch, rows: list[int | None], interfaces: array[int], first: int) -> PacketBatch:
-        assert self._of_file is not None
+    def _restored(
+        self, batch: PacketBatch, rows: list[int | None], times: list[int], interfaces: array[int], first: int
+    ) -> PacketBatch:
         known, columns = self._known, batch.columns
-        scale = NANOSECONDS // self._of_file.ticks_per_second
-        times = [tick * scale for tick in columns.ticks]
         partners = [(row, packet) for row, packet in enumerate(rows) if packet is not None]
         for row, packet in partners:
             times[row] += known.digit(packet) - times[row] % 1000
         columns.ticks = array("Q", times)
         normal = as_pcapng(batch, self._metadata, interfaces, first + 1)
         exact = {row: ticks for row, packet in partners if (ticks := known.ticks(packet)) is not None}
-        simple = [row for row, packet in partners if self._is_simple(packet, first + row)]
-        for row in (*exact, *simple):
+        was_simple = [row for row, packet in partners if self._is_simple(packet)]
+        simple = [row for row in was_simple if self._found.known[first + row] == EXACT]
+        for row in (*exact, *was_simple):
             columns.record_type[row] = SIMPLE_PACKET  # whose time is not worked out
         self._metadata.count_times(normal, NANOSECONDS)
+        for row in set(was_simple).difference(simple):  # Enhanced ones have a time
+            columns.record_type[row], columns.ticks[row] = layout.ENHANCED_PACKET, 0
+            self._lost["packets-without-time"] += 1
         for row, ticks in exact.items():
             columns.record_type[row], columns.ticks[row] = layout.ENHANCED_PACKET, ticks
         for row in simple:
@@ -323,26 +389,30 @@ class Match:
         with_options(normal, {row: raw for row, raw in stated.items() if raw})
         return normal
 
-    def _is_simple(self, packet: int, place: int) -> bool:
-        """Whether a packet goes back into a Simple Packet Block: only one that nobody cut or changed."""
-        same = self._found.known[place] == EXACT
-        return same and type_of(self._known.blocks.get(packet, {})) == SIMPLE_PACKET
+    def _is_simple(self, packet: int) -> bool:
+        """Whether a packet was in a Simple Packet Block."""
+        return type_of(self._known.blocks.get(packet) or {}) == SIMPLE_PACKET
 
     def _options(self, batch: PacketBatch, packet: int, place: int) -> bytes:
         known, order = self._known, batch.section.byte_order
         what = f"packet {packet + 1}"
-        raw = b""
-        if packet in known.options:
-            raw = values.options_raw(known.options[packet], order, layout.ENHANCED_PACKET, what)
+        text = known.options.text(packet)
+        raw = _raw(text, order) if text else b""
         add = []
-        block = known.blocks.get(packet, {})
+        block = known.blocks.get(packet) or {}
         if type_of(block) == layout.OBSOLETE_PACKET:
             drops = values.number(values.member(block, "drops", what), f"{what}: drops", 0xFFFF)
-            add = [(_DROPCOUNT, drops.to_bytes(8, order))] if drops not in (0, 0xFFFF) else []
+            add = dropcount(drops, order)
         holds = self._found.known[place] == EXACT
         if not holds and (hashes := sum(option.code == HASH for option in options.Options(raw, order))):
             self._left_out["packet-hashes"] += hashes
         return options.edited(raw, order, keep=None if holds else _no_hash, add=add)
+
+
+@lru_cache(maxsize=64)
+def _raw(text: bytes, order: ByteOrder) -> bytes:
+    """An option list, of which many packets may have the same."""
+    return values.options_raw(json.loads(text), order, layout.ENHANCED_PACKET, "a packet")
 
 
 def _no_hash(option: options.Option) -> bool:

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from pcapconv.formats import pcapng_layout as layout
+from pcapconv.formats.losses import PcapLosses
 from pcapconv.formats.pcapng_writer import interface_body, section_body
-from pcapconv.kernels import FINGERPRINT, MORE, choose
-from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Interface, Item, PacketBatch, Section
+from pcapconv.kernels import FINGERPRINT, MORE, MOST_TICKS, choose
+from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.options import COMMENT, Options
 from pcapconv.scales import Units
 from pcapconv.sidecar import values
@@ -23,14 +24,16 @@ from pcapconv.steps.rows import options_of
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 
 _MOST_LISTS = 2**16 - 1  # that 16 bits can tell apart
-_LATEST = (NANOSECONDS << 32) - 1  # that pcap can hold
+LATEST = (NANOSECONDS << 32) - 1  # that pcap can hold
 
 
 class Record:
     """The step. Used for one run, before a pcap writer. Secrets are only counted, unless they are `secrets` to keep;
-    packets get `fingerprints`. With `clamp`, times that pcap cannot hold become the nearest that it can.
+    packets get `fingerprints`. With `clamp`, times that pcap cannot hold become the nearest that it can, and those that
+    nobody can tell become 0.
 
-    `missing` counts by kind what is not kept; `source_format` is that of the capture.
+    `missing` counts by kind what is not kept, `kept` what is and the pcap writer does not see; `source_format` is that
+    of the capture.
     """
 
     def __init__(self, draft: Draft, *, secrets: bool, fingerprints: bool, clamp: bool) -> None:
@@ -47,6 +50,7 @@ class Record:
         self._packets = 0
         self.source_format = "pcapng"
         self.missing: Counter[str] = Counter()
+        self.kept: Counter[str] = Counter()
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """The items, with times that pcap holds."""
@@ -68,7 +72,9 @@ class Record:
                     item = self._in_range(item)
                     self._interfaces.append(item)
                 case Block(type=layout.DECRYPTION_SECRETS) if not self._secrets:
-                    self.missing["secrets"] += 1
+                    losses = PcapLosses()
+                    losses.add_block(item)
+                    self.missing += losses.total()
                     self._add("secrets", values.secrets_said(item))
                 case Block():
                     self._add(*values.block_value(item))
@@ -110,6 +116,7 @@ class Record:
         alone = numbers.tobytes() == numbers[:1].tobytes() * rows
         used = numbers[:1] if alone else set(numbers)
         comes_back = not self._clamp and all(_comes_back(batch.interfaces[number]) for number in used)
+        times = self._in_nanoseconds(batch) if self._fingerprints or self._clamp else batch.columns
         if not odd and alone and comes_back and not self._fingerprints:
             if self._plain and self._interface != numbers[0]:
                 self._flush()
@@ -122,10 +129,10 @@ class Record:
             if odd:
                 entry |= self._odd(batch)
             if self._fingerprints:
-                entry |= self._fingerprint(batch)
+                entry |= self._fingerprint(batch, times)
             self._add("packets", entry)
         self._packets += rows
-        return self._with_times(batch) if self._clamp else batch
+        return self._with_times(batch, times) if self._clamp else batch
 
     def _odd(self, batch: PacketBatch) -> dict[str, Any]:
         """What packets say beyond a pcap record, by their numbers in the pcap file; option lists without a comment that
@@ -161,9 +168,8 @@ class Record:
             found["list"] = values.packed(which)
         return {name: value for name, value in found.items() if value}
 
-    def _fingerprint(self, batch: PacketBatch) -> dict[str, Any]:
+    def _fingerprint(self, batch: PacketBatch, columns: Columns) -> dict[str, Any]:
         """By what packets are known again, and the digits of their times that tools without nanoseconds cut."""
-        columns = self._in_nanoseconds(batch)
         out = bytearray(FINGERPRINT * batch.rows)
         self._kernels.fingerprints(batch.buffer, columns, 0, batch.rows, out, 0)
         found = {"fingerprints": values.encoded(bytes(out))}
@@ -173,25 +179,41 @@ class Record:
                 found["digits"] = values.packed(digits)
         return found
 
-    def _in_nanoseconds(self, batch: PacketBatch) -> Any:
+    def _in_nanoseconds(self, batch: PacketBatch) -> Columns:
         """Columns whose ticks are those of the pcap file, in nanoseconds."""
-        columns, row = batch.columns.twin(batch.rows, "ticks", "interface"), 0
-        while True:
-            row, _, status = self._units.unify(columns, row, batch.rows, cut=True)
-            if status == MORE:
-                break
-            interface = batch.interfaces[columns.interface[row]]
-            time = 0 if interface.time_error else int(self._units.time(batch, row) // 1)
-            columns.ticks[row] = max(0, min(time, _LATEST))
-            row += 1
+        columns = batch.columns.twin(batch.rows, "ticks", "interface")
+        row, cut, status = self._units.unify(columns, 0, batch.rows, cut=True)
+        kept: Counter[str] = Counter()
+        kept["time-digits"] += cut
+        if status != MORE:
+            for place in range(row, batch.rows):
+                columns.ticks[place] = self._time(batch, place, kept)
         if self._clamp:
-            columns.ticks = array("Q", [min(tick, _LATEST) for tick in columns.ticks])
+            if max(columns.ticks) > LATEST:
+                kept["times-out-of-range"] += sum(tick > LATEST for tick in columns.ticks)
+                columns.ticks = array("Q", [min(tick, LATEST) for tick in columns.ticks])
+            self.kept += kept  # the writer sees nothing of it
         return columns
 
-    def _with_times(self, batch: PacketBatch) -> PacketBatch:
+    def _time(self, batch: PacketBatch, row: int, kept: Counter[str]) -> int:
+        """A packet's time as far as 64 bits hold it, 0 where nobody can tell."""
+        columns = batch.columns
+        simple = columns.record_type[row] == SIMPLE_PACKET
+        if not simple and batch.interfaces[columns.interface[row]].time_error:
+            kept["packets-without-time"] += 1
+            return 0
+        time = self._units.time(batch, row)
+        whole = int(time // 1)
+        if whole < 0:
+            kept["times-out-of-range"] += 1
+            return 0
+        kept["time-digits"] += whole <= LATEST and whole != time
+        return min(whole, MOST_TICKS)
+
+    def _with_times(self, batch: PacketBatch, times: Columns) -> PacketBatch:
         """The batch with times that pcap can hold."""
         twin = batch.part(0, batch.rows)
-        twin.columns.ticks = self._in_nanoseconds(batch).ticks
+        twin.columns.ticks = times.ticks
         twin.columns.record_length = array("I", bytes(4 * batch.rows))
         twin.interfaces = self._interfaces
         twin.contiguous = False

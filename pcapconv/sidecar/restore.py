@@ -7,7 +7,6 @@ only for the very file that the sidecar belongs to. The other way, for files tha
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
@@ -18,22 +17,22 @@ from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.pcapng_items import interface_of, section_of
 from pcapconv.kernels import MORE, UNIT, choose
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Columns, Damage, Interface, Item, PacketBatch, Section
+from pcapconv.scales import Scale, row_of, ticks_scale
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
 from pcapconv.steps.rows import with_options
-from pcapconv.timestamps import ratio
 
-_MOST_IN_ENTRY = 2**24  # packets of an entry that says something of each
+_FEW = 256  # packets of a batch
+_MOST_IN_ENTRY = 2**17  # packets of an entry that says something of each
 
 
 class Metadata:
-    """What a sidecar says besides packets, as items. `missing` counts by kind what it lacks."""
+    """What a sidecar says besides packets, as items."""
 
     def __init__(self) -> None:
         self.sections = 0
         self.section: Section | None = None
         self.interfaces: list[Interface] = []  # of the section
-        self.missing: Counter[str] = Counter()
         self._tables: dict[int, array[int]] = {}  # by which a kernel makes times those of the interfaces, by units
 
     def items(self, kind: str, value: Any) -> Iterator[Item]:
@@ -44,6 +43,8 @@ class Metadata:
             if len(body) < layout.SECTION_OPTIONS_AT or len(body) % 4 or layout.BYTE_ORDERS.get(body[:4]) != order:
                 raise SidecarError("a section's raw bytes are none of a section")
             self.section = section_of(body, order, self.sections)
+            if self.section.version not in layout.VERSIONS:
+                raise SidecarError("a section's version is not one that pcapconv reads")
             self.sections += 1
             self.interfaces, self._tables = [], {}
             yield self.section
@@ -59,7 +60,7 @@ class Metadata:
             self.interfaces.append(interface)
             yield interface
         elif kind == "secrets" and "raw" not in value:
-            self.missing["secrets"] += 1
+            return  # it was written without them
         elif kind in values.BLOCKS:
             block_type, body = values.block_of(kind, value, order)
             yield Block(block_type, body, order, section.number, 0)
@@ -68,14 +69,9 @@ class Metadata:
 
     def count_times(self, batch: PacketBatch, units: int) -> None:
         """Make ticks of `units` per second those of the packets' interfaces. Raises SidecarError."""
-        table = self._tables.setdefault(units, array("Q", [0, 1, 0, 0, 0, 0]))
+        table = self._tables.setdefault(units, array("Q", row_of(Scale(0, 1, 0), 0)))
         for interface in self.interfaces[len(table) // UNIT - 1 :]:
-            multiply, divide = ratio(units, interface.ticks_per_second)
-            add = -interface.time_offset * interface.ticks_per_second
-            fits = multiply < 2**63 and abs(add) < 2**126
-            halves = add % 2**64, add % 2**128 >> 64
-            row = [multiply, divide, 0, *halves, interface.id] if fits else [0] * (UNIT - 1) + [interface.id]
-            table[-UNIT:-UNIT] = array("Q", row)
+            table[-UNIT:-UNIT] = array("Q", row_of(ticks_scale(interface, units), interface.id))
         row_of_fault, _, status = choose().unify(batch.columns, 0, batch.rows, table, False)
         if status != MORE:
             raise SidecarError(f"packet {batch.number(row_of_fault)}: its interface cannot count its time")
@@ -88,14 +84,13 @@ class Metadata:
 
 
 class Restore:
-    """The step, for packets of pcap files. Used for one run. `missing` counts by kind what the sidecar lacks."""
+    """The step, for packets of pcap files. Used for one run."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
         self._captures: dict[int, _Packets] = {}  # where there are several, by link type
         self._metadata = Metadata()
         self._packets = 0
-        self.missing = self._metadata.missing
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """The items that there were. Raises SidecarError where the sidecar does not fit."""
@@ -108,11 +103,14 @@ class Restore:
 
     def _items(self, packets: _Packets | None) -> Iterator[Item]:
         with about(self._document):
+            # With less in them than there was, sections may be shorter than they say.
+            complete = not self._document.head.missing and not self._document.head.damage
             for kind, value in self._document.entries():
                 if kind == "packets":
                     yield from self._with_packets(value, packets)
-                else:
-                    yield from self._metadata.items(kind, value)
+                    continue
+                for item in self._metadata.items(kind, value):
+                    yield item if complete or not isinstance(item, Section) else item._replace(changed=True)
             if any(each.more() for each in ([packets] if packets is not None else self._captures.values())):
                 raise SidecarError(f"it has {self._packets} packets, the capture has more")
 
@@ -146,8 +144,7 @@ class Restore:
     def _batch(self, batch: PacketBatch, entry: Entry, done: int, units: int) -> PacketBatch:
         rows, first = batch.rows, self._packets + 1
         normal = as_pcapng(batch, self._metadata, entry.interfaces(done, rows), first)
-        here = range(first, first + rows)
-        blocks = {number - first: block for number, block in entry.blocks.items() if number in here}
+        blocks = _of_rows(entry.blocks, first, rows)
         for row, block in blocks.items():
             if type_of(block) == SIMPLE_PACKET:
                 normal.columns.record_type[row] = SIMPLE_PACKET
@@ -162,13 +159,21 @@ class Restore:
         with_options(
             normal,
             {
-                number - first: values.options_raw(said, order, layout.ENHANCED_PACKET, f"packet {number}")
-                for number, said in entry.options.items()
-                if number in here
+                row: values.options_raw(said, order, layout.ENHANCED_PACKET, f"packet {first + row}")
+                for row, said in _of_rows(entry.options, first, rows).items()
             },
         )
         _with_records(normal, {row: raw for row, block in blocks.items() if (raw := _record(normal, row, block))})
         return normal
+
+
+def _of_rows(said: Mapping[int, Any], first: int, rows: int) -> dict[int, Any]:
+    """What is said of packets by their numbers, by rows of which the first has this number."""
+    here = range(first, first + rows)
+    numbers = (
+        (number for number in here if number in said) if rows < len(said) else (each for each in said if each in here)
+    )
+    return {number - first: said[number] for number in numbers}
 
 
 @contextmanager
@@ -229,6 +234,8 @@ class _Packets:
             part.columns = self._batch.columns.twin(stop, "ticks", "record_at", "options_at")
         else:
             part = self._batch.part(self._row, stop)
+            if stop - self._row < _FEW:  # options are put behind the buffer, which may be much larger than these
+                part = part.keep()
         self._row = stop
         return part
 
@@ -258,6 +265,7 @@ class Entry:
         self._which = values.unpacked(value.get("list"), "H", self.count, "packets: list") if self.lists else array("H")
         if self.lists and max(self._which) > len(self.lists):
             raise SidecarError(f"packets with option list {max(self._which)}, but {len(self.lists)} are there")
+        self._raw: list[bytes] | None = None  # the lists
         self.options = self._by_number(value.get("options", {}), before)
         self.blocks = self._by_number(value.get("blocks", {}), before)
 
@@ -289,7 +297,9 @@ class Entry:
 
     def lists_raw(self, order: ByteOrder) -> list[bytes]:
         """The option lists that several packets have. Raises SidecarError."""
-        return [values.options_raw(said, order, layout.ENHANCED_PACKET, "packets") for said in self.lists]
+        if self._raw is None:
+            self._raw = [values.options_raw(said, order, layout.ENHANCED_PACKET, "packets") for said in self.lists]
+        return self._raw
 
     def which(self, done: int, rows: int) -> array[int]:
         """Which of the lists packets have, from 1; 0 for none."""
@@ -347,24 +357,28 @@ def _record(batch: PacketBatch, row: int, block: Any) -> bytes:
 
 def _with_lists(batch: PacketBatch, lists: list[bytes], which: array[int]) -> None:
     """Give packets the option lists that several have, which then stand once behind the batch's buffer."""
-    at, ats = len(batch.buffer), [0]
-    for raw in lists:
-        ats.append(at)
+    used = sorted(set(which) - {0})
+    at, ats, lengths = len(batch.buffer), {0: 0}, {0: 0}
+    for place in used:
+        raw = lists[place - 1]
+        ats[place], lengths[place] = at, len(raw)
         at += len(raw)
-    lengths = [0, *map(len, lists)]
-    batch.buffer = b"".join([batch.buffer, *lists])
+    batch.buffer = b"".join([batch.buffer, *(lists[place - 1] for place in used)])
     batch.columns.options_at = array("q", map(ats.__getitem__, which))
     batch.columns.options_length = array("I", map(lengths.__getitem__, which))
 
 
 def _with_records(batch: PacketBatch, records: dict[int, bytes]) -> None:
-    """Give rows blocks that are written as they are."""
+    """Give rows blocks that are written as they are, in which their data and options stand then."""
     if not records:
         return
     columns: Columns = batch.columns
+    columns.data_at = columns.data_at[: batch.rows]
     at = len(batch.buffer)
     batch.buffer = b"".join([batch.buffer, *records.values()])
     for row, raw in records.items():
         columns.record_at[row], columns.record_length[row] = at, len(raw)
         columns.record_type[row] = int.from_bytes(raw[:4], batch.section.byte_order)
+        columns.data_at[row] = at + layout.DATA_AT[columns.record_type[row]]
         at += len(raw)
+        columns.options_at[row] = at - 4 - columns.options_length[row]

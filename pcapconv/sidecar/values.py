@@ -13,17 +13,21 @@ import zlib
 from array import array
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
 from pcapconv import options
 from pcapconv.errors import SidecarError
 from pcapconv.formats import pcapng_layout as layout
+from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.model import Block, ByteOrder, Interface, Section
 
 _LONGEST = 64 * 1024  # bytes of options that are shown, not only kept
 _LONGEST_KNOWN = 256
 _ADDRESSES = {1: 4, 2: 16, 3: 6, 4: 8}  # type of a name record → bytes of its address
+
+_OTHER_ENTRIES = (layout.SECTION_HEADER, layout.INTERFACE_DESCRIPTION, *layout.PACKET_BLOCKS)
 
 Value = Any  # what json gives
 
@@ -86,14 +90,15 @@ def unpacked(value: Value, typecode: str, count: int, what: str) -> array[int]:
 
 
 def options_value(raw: bytes, order: ByteOrder, block_type: int) -> Value:
-    """An option list: a list of `{name: text}` and `{name: {"hex": …}}`, or an object with `said` and `raw`."""
+    """An option list: a list of `{name: text}`, `{name: number}` and `{name: {"hex": …}}`, or an object with `said` and
+    `raw`."""
     return (_known_options if len(raw) <= _LONGEST_KNOWN else _options)(raw, order, block_type)
 
 
 def _options(raw: bytes, order: ByteOrder, block_type: int) -> Value:
     if not raw:
         return []
-    from pcapconv.formats.interpret import is_text, option_names  # slow to import, and not for captures without any
+    from pcapconv.formats.interpret import option_names  # slow to import, and not for captures without any
 
     if len(raw) > _LONGEST:
         return {"raw": encoded(raw)}
@@ -103,9 +108,21 @@ def _options(raw: bytes, order: ByteOrder, block_type: int) -> Value:
     for code, value in entries:
         name = names.get(code, "option")
         name = name if _codes(block_type).get(name) == code else f"{name} {code}"
-        text = _text(value) if is_text(block_type, code) else None
-        said.append({name: {"hex": value.hex()} if text is None else text})
+        said.append({name: _option_value(value, code, order, block_type)})
     return said if options.pack(entries, order) == raw else {"said": said, "raw": encoded(raw)}
+
+
+def _option_value(value: bytes, code: int, order: ByteOrder, block_type: int) -> Value:
+    """As text or a number, where it is one, else in hex."""
+    from pcapconv.formats.interpret import is_text, number_form
+
+    if is_text(block_type, code):
+        with suppress(UnicodeDecodeError):
+            return value.decode()
+    form = number_form(block_type, code)
+    if form is not None and len(value) == form[0]:
+        return int.from_bytes(value, order, signed=form[1])
+    return {"hex": value.hex()}
 
 
 _known_options = lru_cache(_options)  # most packets of a capture say one of a few things
@@ -125,13 +142,16 @@ def options_raw(value: Value, order: ByteOrder, block_type: int, what: str) -> b
         if not isinstance(each, dict) or len(each) != 1:
             raise SidecarError(f"{what}: an option is not an object with one name")
         ((name, said),) = each.items()
-        entries.append((_code(name, block_type, what), _option_bytes(said, f"{what}: {name}")))
+        code = _code(name, block_type, what)
+        entries.append((code, _option_bytes(said, code, order, block_type, f"{what}: {name}")))
     return options.pack(entries, order)
 
 
-def _option_bytes(said: Value, what: str) -> bytes:
+def _option_bytes(said: Value, code: int, order: ByteOrder, block_type: int, what: str) -> bytes:
     if isinstance(said, str):
         data = _utf8(said, what)
+    elif isinstance(said, int):
+        data = _number_bytes(said, code, order, block_type, what)
     else:
         try:
             data = bytes.fromhex(member(said, "hex", what))
@@ -140,6 +160,18 @@ def _option_bytes(said: Value, what: str) -> bytes:
     if len(data) > 0xFFFF:
         raise SidecarError(f"{what} has {len(data)} bytes, an option has at most 65535")
     return data
+
+
+def _number_bytes(said: int, code: int, order: ByteOrder, block_type: int, what: str) -> bytes:
+    from pcapconv.formats.interpret import number_form
+
+    form = number_form(block_type, code)
+    if form is None or isinstance(said, bool):
+        raise SidecarError(f"{what} is not a number")
+    try:
+        return said.to_bytes(form[0], order, signed=form[1])
+    except OverflowError:
+        raise SidecarError(f"{what} is a number that has no place in {form[0]} bytes") from None
 
 
 @lru_cache
@@ -159,13 +191,6 @@ def _code(name: str, block_type: int, what: str) -> int:
     if not (digits.isascii() and digits.isdecimal() and len(digits) < 6 and 0 < int(digits) <= 0xFFFF):
         raise SidecarError(f"{what}: {name:.80} is no option of such a block")
     return int(digits)
-
-
-def _text(value: bytes) -> str | None:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return None
 
 
 # ---------------------------------------------------------------- blocks
@@ -275,8 +300,10 @@ def block_of(name: str, value: Value, order: ByteOrder) -> tuple[int, bytes]:
     body = (
         decoded(value["raw"], f"{name}: raw") if isinstance(value, dict) and "raw" in value else body_of(value, order)
     )
-    if len(body) % 4:
-        raise SidecarError(f"{name}: a block's body of {len(body)} bytes, which is not a multiple of 4")
+    if kind in _OTHER_ENTRIES:
+        raise SidecarError(f"a block of type 0x{kind:08x}, which is none for an entry of this kind")
+    if len(body) % 4 or len(body) > LARGEST_RECORD - layout.BLOCK_OVERHEAD:
+        raise SidecarError(f"{name}: a block's body of {len(body)} bytes, which no block has")
     return kind, body
 
 

@@ -39,9 +39,12 @@ def with_options(batch: PacketBatch, changed: Mapping[int, bytes]) -> None:
     own = batch.keep()
     batch.buffer, batch.columns = own.buffer, own.columns
     columns, at = batch.columns, len(batch.buffer)
+    places = dict[bytes, int]()  # many rows may have the same
     for row, raw in changed.items():
-        columns.options_at[row], columns.options_length[row] = at, len(raw)
+        if raw not in places:
+            places[raw] = at
+            at += len(raw)
+        columns.options_at[row], columns.options_length[row] = places[raw], len(raw)
         columns.record_length[row] = 0
-        at += len(raw)
-    batch.buffer = b"".join([batch.buffer, *changed.values()])
+    batch.buffer = b"".join([batch.buffer, *places])
     batch.contiguous = False

@@ -249,7 +249,11 @@ def as_enhanced(batch: PacketBatch, row: int) -> list[tuple[int, bytes]]:
         return []
     columns.record_type[row] = layout.ENHANCED_PACKET
     at = columns.record_at[row] + layout.DROPS_AT
-    drops = int.from_bytes(batch.buffer[at : at + 2], order)
+    return dropcount(int.from_bytes(batch.buffer[at : at + 2], order), order)
+
+
+def dropcount(drops: int, order: ByteOrder) -> list[tuple[int, bytes]]:
+    """The drop count of an obsolete Packet Block as options of an Enhanced one; none where it is not known."""
     return [] if drops == _DROPS_NOT_KNOWN else [(_EPB_DROPCOUNT, drops.to_bytes(8, order))]
 
 

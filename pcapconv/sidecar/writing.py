@@ -1,0 +1,82 @@
+"""The sidecar that a conversion or a split writes."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from pcapconv.errors import UsageError
+from pcapconv.files import Target, leads_to, open_target
+from pcapconv.report import Report
+from pcapconv.sidecar.document import Belongs, Draft, Head
+from pcapconv.sidecar.record import Record
+
+
+class WrittenSidecar:
+    """It goes to the file `name`, which may be none of the files `taken`; `stack` closes what is opened. Raises
+    FileError and UsageError."""
+
+    def __init__(
+        self,
+        name: str,
+        stack: ExitStack,
+        *,
+        secrets: bool,
+        fingerprints: bool,
+        force: bool,
+        taken: Sequence[object] = (),
+    ) -> None:
+        check_apart(name, taken)
+        self._target = stack.enter_context(open_target(name, force=force, whole=True, text=True, private=secrets))
+        self._draft = stack.enter_context(Draft())
+        self._secrets = secrets
+        self._fingerprints = fingerprints
+        self._clamp = False
+        self._record: Record | None = None
+
+    def clamp(self) -> bool:
+        """Have times that pcap cannot hold written as the nearest that it can; whether that is something new."""
+        before, self._clamp = self._clamp, True
+        return not before
+
+    def step(self) -> Record:
+        """A new step for one run, behind all others."""
+        self._draft.restart()
+        self._record = Record(self._draft, secrets=self._secrets, fingerprints=self._fingerprints, clamp=self._clamp)
+        return self._record
+
+    def finish(self, report: Report, belongs: list[Belongs]) -> None:
+        """Write the sidecar of a run that is done, all but its name; what it keeps is no loss in the report. Raises
+        FileError."""
+        record = self._record
+        assert record is not None
+        losses = Counter(report.losses)
+        kept, missing = dict(losses + record.kept - record.missing), dict(record.missing)
+        report.losses, report.kept_in_sidecar = dict(losses & record.missing), kept
+        report.sidecar_written = self._target.name
+        head = Head(belongs, record.source_format, kept, missing, report.damage_total, self._fingerprints)
+        self._draft.write(head, self._target)
+
+    def commit(self) -> None:
+        """Let it appear. Raises FileError."""
+        self._target.commit()
+
+    def commit_with(self, capture: Target) -> None:
+        """Let it and the capture appear, or neither. Raises FileError."""
+        self._target.commit_with(capture)
+
+
+def parts_of(report: Report) -> list[Belongs]:
+    """The parts of a split, as a sidecar has them."""
+    return [
+        Belongs(os.path.basename(part["name"]), part["bytes"], part["sha256"], part["packets"], part["link_type"])
+        for part in report.parts or ()
+    ]
+
+
+def check_apart(name: str, taken: Sequence[object]) -> None:
+    """Raises UsageError where a sidecar would be another file of the same command."""
+    if leads_to(name) in map(leads_to, taken):
+        raise UsageError(f"{name}: the sidecar is another file of this command; give that one another name")

@@ -1,0 +1,292 @@
+"""Sidecars as files: none is another file of its command, they appear with their captures, and what is hostile takes
+little memory."""
+
+import base64
+import hashlib
+import io
+import json
+import os
+import resource
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pytest
+import wire
+from through import Pipe
+
+import pcapconv
+from pcapconv import FileError, SidecarError, UsageError
+from pcapconv.files import PlainFile
+from pcapconv.info import info
+
+COMMAND = Path(sys.executable).with_name("pcapconv")
+FOLDER = Path(__file__).parent / "samples"
+WEB, TLS, LINK_TYPES = FOLDER / "web.pcapng", FOLDER / "secrets-le.pcapng", FOLDER / "link-types-le.pcapng"
+
+
+def run(folder: Path, *words: str | Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([COMMAND, *words], cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Path:
+    """A folder with a capture, a pcap file and its sidecar."""
+    (tmp_path / "a.pcapng").write_bytes(TLS.read_bytes())
+    pcapconv.convert(TLS, tmp_path / "a.pcap", sidecar=True, sidecar_secrets=True)
+    return tmp_path
+
+
+# ---------------------------------------------------------------- one command, one file each
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("convert a.pcapng a.pcap --sidecar --force --report a.pcap.meta.json", 2),
+        ("convert a.pcapng a.pcap --sidecar --force --extract-secrets a.pcap.meta.json", 2),
+        ("convert a.pcapng a.pcap --sidecar --force --inject-secrets tls,a.pcap.meta.json", 2),
+        ("convert a.pcap a.pcap.meta.json --to pcapng --sidecar --force", 2),
+        ("convert a.pcap b.pcapng --sidecar-file a.pcap --force", 2),
+        ("convert a.pcapng b.pcap --sidecar-file s --report s --force", 2),
+        ("convert s.pcap.meta.json s.pcap --sidecar --force", 2),
+        ("split a.pcapng {stem}-{link_type}.pcap --by link-type --sidecar --force --extract-secrets a.meta.json", 2),
+        ("split link {stem}-{link_type}.pcap --by link-type --sidecar --force", 2),
+        ("split a.pcapng {stem}.meta.json --to pcap --by link-type --sidecar --force", 2),
+        ("join a.pcap.meta.json a.pcap.meta.json --force", 2),
+        ("join a.pcap.meta.json ./out.pcap", 2),
+    ],
+)
+def test_no_file_is_two_files_of_a_command(line: str, status: int, lab: Path) -> None:
+    (lab / "s.pcap.meta.json").write_bytes(WEB.read_bytes())
+    (lab / "link").symlink_to("link.meta.json")
+    (lab / "link.meta.json").write_bytes(WEB.read_bytes())
+    before = {path.name: path.read_bytes() for path in lab.iterdir()}
+    done = run(lab, *line.split())
+    assert (done.returncode, done.stdout) == (status, "")
+    assert done.stderr.startswith("pcapconv: ")
+    assert done.stderr.count("\n") == 1
+    assert {path.name: path.read_bytes() for path in lab.iterdir()} == before
+
+
+def test_parts_are_not_overwritten_by_what_they_make(tmp_path: Path) -> None:
+    pcapconv.split(LINK_TYPES, tmp_path / "{stem}-{link_type}.pcap", by="link-type", sidecar=True)
+    sidecar = tmp_path / "link-types-le.meta.json"
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    for name in before:
+        place = tmp_path / f"{name}.pcapng"
+        place.symlink_to(name)
+        with pytest.raises(UsageError, match="one of the files that it would be made of"):
+            pcapconv.join(sidecar, place, force=True)
+        place.unlink()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    with pytest.raises(UsageError, match=r"x\.pcap: what join makes is pcapng; give it the suffix \.pcapng"):
+        pcapconv.join(sidecar, tmp_path / "x.pcap")
+
+
+# ---------------------------------------------------------------- which one is read, which one is written
+
+
+def test_from_pcap_to_pcap_the_named_one_is_read(lab: Path) -> None:
+    named = lab / "named.json"
+    (lab / "a.pcap.meta.json").rename(named)
+    says = named.read_bytes()
+    report = pcapconv.convert(lab / "a.pcap", lab / "b.pcap", sidecar_file=named, sidecar_secrets=True)
+    assert (report.sidecar_read, report.sidecar_written) == (str(named), f"{lab / 'b.pcap'}.meta.json")
+    assert named.read_bytes() == says
+    target = io.BytesIO()
+    pcapconv.convert(lab / "b.pcap", target, to="pcapng", sidecar=True)
+    assert target.getvalue() == TLS.read_bytes()
+    with pytest.raises(UsageError, match="a pcap file on a pipe has no name, and no sidecar beside it"):
+        pcapconv.convert(lab / "a.pcap", io.BytesIO(), to="pcap", sidecar_file=named)
+
+
+def test_from_pcap_without_one_there_is_nothing_to_keep(lab: Path) -> None:
+    (lab / "a.pcap.meta.json").unlink()
+    done = run(lab, "convert", "a.pcap", "b.pcap", "--sidecar")
+    assert (done.returncode, done.stderr) == (
+        0,
+        "pcapconv: b.pcap: its sidecar keeps nothing, since there is none beside a.pcap\n",
+    )
+    assert run(lab, "convert", "a.pcap", "b.pcap", "--sidecar", "--force", "-q").stderr == ""
+
+
+@pytest.mark.parametrize("wrapped", [io.BytesIO, Pipe])
+def test_objects_are_captures_too(wrapped: Any, lab: Path) -> None:
+    data, target = (lab / "a.pcap").read_bytes(), io.BytesIO()
+    pcap = cast("BinaryIO", wrapped([data]) if wrapped is Pipe else wrapped(data))
+    pcapconv.convert(pcap, target, to="pcapng", sidecar_file=lab / "a.pcap.meta.json")
+    assert target.getvalue() == TLS.read_bytes()
+
+
+def test_names_that_are_not_utf_8(lab: Path) -> None:
+    name = os.fsdecode(b"\xff.pcap")
+    pcapconv.convert(TLS, lab / name, sidecar=True, sidecar_secrets=True)
+    said = json.loads((lab / f"{name}.meta.json").read_bytes())
+    assert said["captures"][0]["name"] == name
+    pcapconv.convert(lab / name, lab / "b.pcapng", sidecar=True)
+    assert (lab / "b.pcapng").read_bytes() == TLS.read_bytes()
+    pcapconv.split(LINK_TYPES, lab / f"{name}-{{link_type}}.pcap", by="link-type", sidecar=True)
+    pcapconv.join(lab / "link-types-le.meta.json", lab / "c.pcapng")
+    assert (lab / "c.pcapng").read_bytes() == LINK_TYPES.read_bytes()
+
+
+def test_a_name_that_nothing_can_have(lab: Path) -> None:
+    with pytest.raises(FileError, match="embedded null byte"):
+        pcapconv.convert(TLS, lab / "b.pcap", sidecar_file="a\0b")
+    with pytest.raises(FileError, match="embedded null byte"):
+        pcapconv.convert(lab / "a.pcap", lab / "b.pcapng", sidecar_file="a\0b")
+
+
+def test_a_sidecar_on_a_pipe(tmp_path: Path) -> None:
+    pcapconv.split(LINK_TYPES, tmp_path / "{stem}-{link_type}.pcap", by="link-type", sidecar=True)
+    words = f"cat link-types-le.meta.json | {COMMAND} join /dev/stdin out.pcapng"
+    done = subprocess.run(["bash", "-c", words], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.stderr == (
+        "pcapconv: /dev/link-types-le-ETHERNET.pcap: cannot open: no such file or directory; the captures of "
+        "/dev/stdin belong beside it, under their names\n"
+    )
+
+
+def test_info_does_not_wait_for_a_pipe(lab: Path) -> None:
+    (lab / "a.pcap.meta.json").unlink()
+    os.mkfifo(lab / "a.pcap.meta.json")
+    assert info(lab / "a.pcap")["sidecar"] is None
+
+
+# ---------------------------------------------------------------- both or neither
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_capture_that_cannot_appear_leaves_the_old_sidecar(
+    there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pcap, sidecar = tmp_path / "a.pcap", tmp_path / "a.pcap.meta.json"
+    if there:
+        pcapconv.convert(WEB, pcap, sidecar=True)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    commit = PlainFile.commit
+
+    def refuse(self: PlainFile) -> None:
+        if self.name == str(pcap):
+            assert sidecar.exists()
+            raise FileError("no room")
+        commit(self)
+
+    monkeypatch.setattr(PlainFile, "commit", refuse)
+    with pytest.raises(FileError, match="no room"):
+        pcapconv.convert(TLS, pcap, sidecar=True, force=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@pytest.mark.parametrize("there", [False, True])
+def test_a_full_device(there: bool, tmp_path: Path) -> None:
+    sidecar = tmp_path / "s.json"
+    if there:
+        pcapconv.convert(WEB, tmp_path / "a.pcap", sidecar_file=sidecar)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(FileError, match="/dev/full: cannot write: no space left on device"):
+        pcapconv.convert(TLS, "/dev/full", to="pcap", sidecar_file=sidecar, force=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+# ---------------------------------------------------------------- what is hostile
+
+
+def signed(pcap: Path, content: list[bytes], head: dict[str, Any] | None = None) -> bytes:
+    """A sidecar of a pcap file, with whatever content."""
+    data = pcap.read_bytes()
+    belongs = {
+        "name": "a",
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "packets": 1,
+        "link_type": 1,
+    }
+    says = {
+        "captures": [belongs], "source_format": "pcapng", "kept": {}, "missing": {}, "damage": 0, "fingerprints": False,
+    }  # fmt: skip
+    lines = [b'{"pcapconv_sidecar": 1,\n']
+    lines += [f'"{name}": {json.dumps(value)},\n'.encode() for name, value in (says | (head or {})).items()]
+    lines += [b'"content": [\n', *(line + b",\n" for line in content[:-1]), content[-1] + b"\n", b"],\n"]
+    whole = b"".join(lines)
+    return whole + b'"sha256": "' + hashlib.sha256(whole).hexdigest().encode() + b'"}\n'
+
+
+SECTION = b'{"section": {"byte_order": "little", "version": "1.0", "length": -1, "options": []}}'
+INTERFACE = b'{"interface": {"id": 0, "link_type": 1, "snaplen": 0, "options": []}}'
+PACKET = b'{"packets": {"count": 1, "interface": 0}}'
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Path:
+    """A pcap file with one packet."""
+    pcap = tmp_path / "a.pcap"
+    pcap.write_bytes(wire.pcap_header() + wire.pcap_record(1, 2, b"one"))
+    return pcap
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ([SECTION, INTERFACE, PACKET, b'{"block": {"type": "0x00000006", "raw": "AAAA"}}'], "type 0x00000006, which"),
+        ([SECTION, b'{"block": {"type": "0x00000001", "raw": ""}}', INTERFACE, PACKET], "type 0x00000001, which"),
+        ([SECTION, INTERFACE, PACKET, b'{"block": {"type": "0x0a0d0d0a", "raw": ""}}'], "type 0x0a0d0d0a, which"),
+        (
+            [SECTION.replace(b"}}", b', "raw": "TTwrGgkACQD//////////w=="}}'), INTERFACE, PACKET],
+            "a section's version is not one that pcapconv reads",
+        ),
+        (
+            [SECTION, INTERFACE, b'{"packets": {"count": 262144, "interface": 0, "ticks": ""}}'],
+            "an entry about more than 131072 packets",
+        ),
+        ([SECTION, INTERFACE, b"[" + b"[]," * 600_000 + b"[]]"], "an entry has more than 524288 parts"),
+        (
+            [SECTION, INTERFACE.replace(b"[]", b'[{"if_tsresol": 199}]'), PACKET],
+            "packet 1: its interface cannot count its time",
+        ),
+    ],
+)
+def test_content_that_is_refused(content: list[bytes], says: str, one: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.pcap.meta.json").write_bytes(signed(one, content))
+    with pytest.raises(SidecarError, match=says):
+        pcapconv.convert(one, tmp_path / "b.pcapng", sidecar=True)
+    assert not (tmp_path / "b.pcapng").exists()
+
+
+def test_a_part_of_each_link_type(one: Path, tmp_path: Path) -> None:
+    data = one.read_bytes()
+    belongs = {"name": "a.pcap", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    both = [belongs | {"packets": 1, "link_type": 1}] * 2
+    (tmp_path / "s").write_bytes(signed(one, [SECTION, INTERFACE, PACKET], {"captures": both}))
+    with pytest.raises(SidecarError, match="two of its captures have packets of one link type"):
+        pcapconv.join(tmp_path / "s", tmp_path / "b.pcapng")
+
+
+def test_little_memory(one: Path, tmp_path: Path) -> None:
+    """Numbers and lengths of strangers take none of their own."""
+    bomb = base64.b64encode(zlib.compress(bytes(2**27), 9))
+    contents = [
+        signed(one, [SECTION, INTERFACE, b'{"packets": {"count": 131072, "interface": 0, "ticks": "' + bomb + b'"}}']),
+        signed(one, [SECTION, INTERFACE, b"[" + b"[]," * 7_000_000 + b"[]]"]),
+        signed(one, [SECTION], {f"unknown{number}": "x" * 2**20 for number in range(100)}),
+        signed(one, [SECTION], {"captures": [[]] * 200_000}),
+        bytes(400 * 2**20),
+    ]
+    limit = 400 * 2**20  # of address space, most of which is never used
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+    for content in contents:
+        (tmp_path / "a.pcap.meta.json").write_bytes(content)
+        for words in (["convert", str(one), str(tmp_path / "b.pcapng"), "--sidecar"], ["info", str(one)]):
+            done = subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=60, preexec_fn=limited)
+            said = done.stderr + done.stdout
+            assert "Traceback" not in said
+            assert "a.pcap.meta.json: " in said
+            assert "out of memory" not in said.lower()
+            assert done.returncode == (1 if words[0] == "convert" else 0)
