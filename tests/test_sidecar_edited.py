@@ -222,8 +222,7 @@ def test_packets_that_are_alike(trip: Trip) -> None:
         [
             "pcapconv: x.pcapng: 4 of the sidecar's 7 packets were found again",
             "pcapconv: warning: x.pcapng: new, and kept plain: packet 7",
-            "pcapconv: warning: x.pcapng: ambiguous, since the sidecar knows several like it, and kept plain: "
-            "packet 1, 6",
+            "pcapconv: warning: x.pcapng: ambiguous, and kept plain: packet 1, 6",
         ],
     )
 

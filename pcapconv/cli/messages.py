@@ -85,11 +85,10 @@ def _say_what_was_found(found: Mapping[str, Any], target: str, *, quiet: bool) -
     details = f" ({', '.join(how)})" if how else ""
     if not quiet:
         complain(f"{target}: {of_all}{details}")
-    for kind, words in (("new", "new"), ("ambiguous", "ambiguous, since the sidecar knows several like it")):
+    for kind in ("new", "ambiguous"):
         if found[kind]:
-            complain(
-                f"warning: {target}: {words}, and kept plain: packet {_runs(found[f'{kind}_packets'], found[kind])}"
-            )
+            numbers = _runs(found[f"{kind}_packets"], found[kind])
+            complain(f"warning: {target}: {kind}, and kept plain: packet {numbers}")
 
 
 def _runs(numbers: Sequence[int], total: int) -> str:

@@ -203,7 +203,9 @@ class Document:
             at, searched = 0, len(waiting)
             waiting += room[:count]
             while (end := waiting.find(b"\n", searched)) >= 0:
-                yield bytes(waiting[at : end + 1])
+                with memoryview(waiting) as view:
+                    line = bytes(view[at : end + 1])
+                yield line
                 at = searched = end + 1
             del waiting[:at]
             if len(waiting) > _LONGEST_LINE:
@@ -215,7 +217,10 @@ def _parts(data: bytes) -> int:
 
 
 def _json(data: bytes, what: str) -> Value:
-    if len(data) > _MOST_PARTS and _parts(data) > _MOST_PARTS and _parts(_STRING.sub(b"", data)) > _MOST_PARTS:
+    parts = _parts(data)
+    if parts > _MOST_PARTS:
+        parts -= sum(_parts(match[0]) for match in _STRING.finditer(data))
+    if parts > _MOST_PARTS:
         raise SidecarError(f"{what} has more than {_MOST_PARTS} parts")
     try:
         return json.loads(data)
