@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Self
 
 from pcapconv import formats
 from pcapconv.errors import DamageError
-from pcapconv.files import Readable, open_source
+from pcapconv.files import Readable, open_source, spool
 from pcapconv.model import Damage, Item, Packet, PacketBatch
 
 
@@ -17,17 +19,27 @@ class Capture:
     `damage` lists what could not be read so far.
     """
 
-    def __init__(self, source: Readable, *, strict: bool = False) -> None:
-        self._source = open_source(source)
+    def __init__(
+        self, source: Readable, *, strict: bool = False, sidecar: bool | str | os.PathLike[str] = False
+    ) -> None:
         self._strict = strict
-        self.name = self._source.name
         self.damage: list[Damage] = []
-        try:
-            self._reader = formats.open_reader(self._source)
-        except BaseException:
-            self.close()
-            raise
-        self._items = self._read()
+        with ExitStack() as stack:
+            opened = stack.enter_context(open_source(source))
+            self.name = opened.name
+            if sidecar is False:
+                self._reader = formats.open_reader(opened)
+                items = self._reader.items()
+            else:
+                from pcapconv.sidecar import SidecarOptions, sidecar_of
+
+                opened = opened if opened.plain else stack.enter_context(spool(opened))
+                options = SidecarOptions(True) if sidecar is True else SidecarOptions(file=os.fspath(sidecar))
+                found = sidecar_of(source, opened, options, stack)
+                self._reader = formats.open_reader(opened)
+                items = self._reader.items() if found is None else found.items(self._reader.items())
+            self._items = self._read(items)
+            self._stack = stack.pop_all()
 
     @property
     def format(self) -> str:
@@ -49,7 +61,7 @@ class Capture:
 
     def close(self) -> None:
         """Close what `open` opened; a file object that was handed in stays open."""
-        self._source.__exit__()
+        self._stack.close()
 
     def __enter__(self) -> Self:
         return self
@@ -57,8 +69,8 @@ class Capture:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _read(self) -> Iterator[Item]:
-        for item in self._reader.items():
+    def _read(self, items: Iterator[Item]) -> Iterator[Item]:
+        for item in items:
             if isinstance(item, Damage):
                 if self._strict:
                     raise DamageError(f"{self.name}: {item}")
@@ -66,10 +78,14 @@ class Capture:
             yield item
 
 
-def open(source: Readable, *, strict: bool = False) -> Capture:  # noqa: A001 - the front door's name
+def open(  # noqa: A001 - the front door's name
+    source: Readable, *, strict: bool = False, sidecar: bool | str | os.PathLike[str] = False
+) -> Capture:
     """Open a capture for reading: a path, `-` for stdin, or a binary file object, which stays open.
 
-    With `strict`, damage raises a DamageError when it is reached; else it is listed in `Capture.damage`.
-    Raises FormatError when it is not a capture, FileError when it cannot be opened.
+    With `strict`, damage raises a DamageError when it is reached; else it is listed in `Capture.damage`. With
+    `sidecar`, a pcap file is read as the pcapng capture that it was made from, by the sidecar beside it or the one that
+    is named, see `SIDECAR.md`; a pcapng capture needs none. Raises FormatError when it is not a capture, FileError when
+    it cannot be opened, SidecarError where the sidecar does not fit.
     """
-    return Capture(source, strict=strict)
+    return Capture(source, strict=strict, sidecar=sidecar)

@@ -290,10 +290,10 @@ def _run(
 
 @contextmanager
 def about(source: Source) -> Iterator[None]:
-    """Puts the source's name before what steps and writers say of its packets; readers do so themselves."""
+    """Puts the source's name before what steps and writers say of its packets; readers and sidecars say theirs."""
     try:
         yield
-    except NeedsNanosecondsError:
+    except (NeedsNanosecondsError, SidecarError):
         raise
     except (FormatError, TargetError) as error:
         if str(error).startswith(f"{source.name}: "):

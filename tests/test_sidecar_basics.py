@@ -233,6 +233,40 @@ def test_secrets_only_when_asked(trip: Trip) -> None:
     assert trip.sidecar.stat().st_mode & 0o777 == 0o600
 
 
+def test_what_the_pcap_file_says_of_times_is_counted(write: In, trip: Trip) -> None:
+    def capture(*options: tuple[int, bytes]) -> bytes:
+        stated = write.options((wire.OPT_COMMENT, b"c"), *options)
+        return write.section_header() + write.interface(options=stated) + write.enhanced_packet(0, 10**12 + 1, b"one")
+
+    def kept(*options: tuple[int, bytes]) -> dict[str, int]:
+        report = trip.there(capture(*options), on_loss="fail")
+        assert report.losses == {}
+        assert trip.returned() == capture(*options)
+        return {kind: count for kind, count in report.kept_in_sidecar.items() if kind != "interface-options"}
+
+    early, late = (wire.IF_TSOFFSET, write.number(-(10**9), 8)), (wire.IF_TSOFFSET, write.number(2**33, 8))
+    assert kept() == {"comments": 1}
+    assert kept(early) == {"comments": 1, "times-out-of-range": 1}
+    assert wire.read_pcap(trip.pcap.read_bytes())[0].ticks == 0
+    assert kept(late) == {"comments": 1, "times-out-of-range": 1}
+    assert wire.read_pcap(trip.pcap.read_bytes())[0].ticks == 2**32 * 10**9 - 1
+    assert kept((wire.IF_TSRESOL, b"\x0c")) == {"comments": 1, "time-digits": 1}
+    assert kept((wire.IF_TSRESOL, b"\x0c\x0c")) == {"comments": 1, "packets-without-time": 1}
+
+
+def test_sections_of_which_less_comes_back_state_no_wrong_length(trip: Trip) -> None:
+    rest = wire.interface() + wire.secrets(wire.TLS_KEY_LOG, b"key") + wire.enhanced_packet(0, 5, b"one")
+    trip.there(wire.section_header(section_length=len(rest)) + rest, sidecar_secrets=False)
+    blocks = wire.read_blocks(trip.returned())
+    assert blocks[0].raw[16:24] == b"\xff" * 8
+    assert len(blocks) == 3
+    whole = wire.section_header(section_length=len(rest) + 32) + rest + wire.enhanced_packet(0, 5, b"two")[:-3]
+    trip.there(whole)
+    plain = io.BytesIO()
+    pcapconv.convert(io.BytesIO(whole), plain, to="pcapng")
+    assert trip.returned() == plain.getvalue()
+
+
 def test_names_of_files(trip: Trip, tmp_path: Path) -> None:
     other = tmp_path / "other.json"
     trip.there(WEB, sidecar=False, sidecar_file=str(other))

@@ -5,6 +5,7 @@ import itertools
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -259,6 +260,93 @@ def test_what_no_longer_holds_goes(write: In, trip: Trip) -> None:
     ]
     blocks = wire.read_blocks(trip.back.read_bytes())
     assert [each.block_type for each in blocks[2:]] == [wire.ENHANCED_PACKET] * 4 + [wire.CUSTOM_COPY]
+
+
+def test_more_candidates_than_packets(trip: Trip) -> None:
+    """Of two packets with the time and length of one, neither of which is the same, nobody can tell."""
+    (one,) = trip.there(capture_of(commented(1)))
+    trip.edit([one._replace(data=b"NEW! %d.." % 1), one._replace(data=b"oTHER 1."), one._replace(ticks=9)])
+    numbers, found, _ = trip.returned()
+    assert numbers == {"in_sidecar": 1, "ambiguous": 2, "ambiguous_packets": [1, 2], "new": 1, "new_packets": [3]}
+    assert all(is_plain(packet) for packet in found)
+    trip.edit([one, one])
+    numbers, found, _ = trip.returned()
+    assert numbers == {"in_sidecar": 1, "same": 1, "new": 1, "new_packets": [2]}
+    assert [packet.comments for packet in found] == [["comment 1"], []]
+
+
+def test_twins_in_two_sections(trip: Trip) -> None:
+    """Which say the same, but of interfaces of which each is another one."""
+    there = trip.there(capture_of(commented(1)) + capture_of(commented(1), commented(2)))
+    trip.edit(there[1:])
+    numbers, found, _ = trip.returned()
+    assert numbers == {"in_sidecar": 3, "same": 1, "ambiguous": 1, "ambiguous_packets": [1]}
+    assert [packet.comments for packet in found] == [[], ["comment 2"]]
+
+
+@pytest.mark.parametrize(("resolution", "units"), [(b"\x09", 10**9), (b"\x0c", 10**12)])
+def test_a_time_that_was_changed_below_a_microsecond(resolution: bytes, units: int, trip: Trip) -> None:
+    """It stays; only what was cut comes back."""
+    offset = (wire.IF_TSOFFSET, wire.number(START, 8))
+    head = wire.section_header() + wire.interface(options=wire.options((wire.IF_TSRESOL, resolution), offset))
+    ticks = [123_456 * units // 10**9, 987_654 * units // 10**9 + units // 10**12]
+    there = trip.there(head + b"".join(wire.enhanced_packet(0, each, b"packet") for each in ticks))
+    cut, changed = (each._replace(ticks=(each.ticks or 0) // 1000 * 1000) for each in there)
+    trip.edit([cut, changed._replace(ticks=(changed.ticks or 0) + 1)])
+    numbers, found, _ = trip.returned()
+    assert numbers == {"in_sidecar": 2, "same": 1, "new": 1, "new_packets": [2]}
+    assert [packet.time for packet in found] == [
+        START + Fraction(ticks[0], units),
+        START + Fraction(987_001, 10**9),
+    ]
+
+
+def test_a_cut_simple_packet(write: In, trip: Trip) -> None:
+    """It gets a time, which it had not, and that is counted."""
+    head = write.section_header() + write.interface(options=write.options((wire.IF_TSOFFSET, write.number(START, 8))))
+    there = trip.there(head + write.simple_packet(b"simple one") + write.enhanced_packet(0, 5, b"enhanced"))
+    trip.edit([there[0]._replace(data=b"simple"), there[1]])
+    numbers, found, report = trip.returned()
+    assert numbers == {"in_sidecar": 2, "same": 1, "cut": 1}
+    assert report.losses == {"packets-without-time": 1}
+    assert [(packet.data, packet.original_length) for packet in found] == [(b"simple", 10), (b"enhanced", 8)]
+
+
+def test_zeros_that_were_cut_from_the_front(trip: Trip) -> None:
+    stated = wire.options((wire.EPB_HASH, b"\2abcd"))
+    head = wire.section_header() + wire.interface()
+    (one,) = trip.there(head + wire.enhanced_packet(0, 5, bytes(12) + b"loopback", options=stated))
+    trip.edit([one._replace(data=one.data[4:])])
+    numbers, found, report = trip.returned()
+    assert (numbers, report.left_out) == ({"in_sidecar": 1, "cut": 1}, {"packet-hashes": 1})
+    assert [packet.options for packet in found] == [b""]
+
+
+def test_many_large_option_lists(trip: Trip) -> None:
+    """What many packets have is there once, however many there are."""
+    stated = wire.options((wire.OPT_CUSTOM_BYTES, wire.custom_value(32473, bytes(40_000))))
+    head = wire.section_header() + wire.interface()
+    there = trip.there(head + b"".join(wire.enhanced_packet(0, row, b"x", options=stated) for row in range(500)))
+    trip.edit(there[1:])
+    tracemalloc.start()
+    sidecar = trip.pcap.with_name("a.pcap.meta.json")
+    pcapconv.convert(trip.edited, trip.back, force=True, sidecar_file=sidecar)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * 2**20
+    assert trip.back.stat().st_size > 499 * 40_000
+
+
+def test_edited_under_its_own_name(trip: Trip) -> None:
+    """Nobody has to name the sidecar: one with fingerprints finds the packets, also where the size is the same."""
+    there = trip.there(capture_of(commented(1), commented(2)))
+    for packets_left in ([there[1]], [there[0], there[1]._replace(data=b"pAcket 2")]):
+        trip.edit(packets_left)
+        trip.pcap.write_bytes(trip.edited.read_bytes())
+        report = pcapconv.convert(trip.pcap, trip.back, force=True, sidecar=True, last=1)
+        assert report.found_in_sidecar is not None
+        assert report.found_in_sidecar["in_sidecar"] == 2
+        assert [packet.comments for packet in packets(trip.back.read_bytes())] == [["comment 2"]]
 
 
 def test_what_only_pcap_can_say_is_lost(write: In, trip: Trip) -> None:

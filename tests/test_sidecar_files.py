@@ -290,3 +290,37 @@ def test_little_memory(one: Path, tmp_path: Path) -> None:
             assert "a.pcap.meta.json: " in said
             assert "out of memory" not in said.lower()
             assert done.returncode == (1 if words[0] == "convert" else 0)
+
+
+# ---------------------------------------------------------------- pcapconv.open
+
+
+def test_open_reads_what_the_sidecar_says(lab: Path) -> None:
+    def all_of(source: Any, **options: Any) -> list[Any]:
+        with pcapconv.open(source, **options) as capture:
+            return [(packet.time, packet.data, packet.comments, packet.options) for packet in capture]
+
+    original, named = all_of(WEB), lab / "a.pcap.meta.json"
+    assert any(options for *_, options in original)
+    pcapconv.convert(WEB, lab / "a.pcap", sidecar=True, force=True)
+    assert all_of(lab / "a.pcap", sidecar=True) == original
+    assert all_of(io.BytesIO((lab / "a.pcap").read_bytes()), sidecar=named) == original
+    assert all_of(WEB, sidecar=True) == original
+    with pytest.raises(UsageError, match="a pcap file on a pipe has no name"):
+        pcapconv.open(io.BytesIO((lab / "a.pcap").read_bytes()), sidecar=True)
+    (lab / "a.pcap").write_bytes((lab / "a.pcap").read_bytes()[:-1] + b"x")
+    with pytest.raises(SidecarError, match="its SHA-256 is another one"):
+        pcapconv.open(lab / "a.pcap", sidecar=True)
+    pcapconv.convert(WEB, lab / "a.pcap", sidecar=True, sidecar_fingerprints=True, force=True)
+    (lab / "a.pcap").write_bytes((lab / "a.pcap").read_bytes()[:-1] + b"x")
+    last = original[-1]
+    expected = [*original[:-1], (last[0], last[1][:-1] + b"x", *last[2:])]
+    assert all_of(lab / "a.pcap", sidecar=True) == expected
+
+
+def test_a_sidecar_that_nobody_asks_for_is_mentioned(lab: Path) -> None:
+    says = "pcapconv: a.pcap.meta.json lies beside it; --sidecar brings back what it keeps\n"
+    assert run(lab, "convert", "a.pcap", "b.pcapng").stderr == says
+    assert run(lab, "convert", "a.pcap", "c.pcapng", "-q").stderr == ""
+    assert run(lab, "convert", "a.pcap", "d.pcap").stderr == ""
+    assert run(lab, "convert", "a.pcap", "e.pcapng", "--sidecar").stderr == ""

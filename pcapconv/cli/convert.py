@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pcapconv
+from pcapconv.cli.messages import complain
 from pcapconv.cli.writing import carry_out, check_names
+from pcapconv.formats import format_of
 
 if TYPE_CHECKING:
     from pcapconv.convert import OnLoss
+
+
+def _point_to_a_sidecar(source: str, target: str, options: Mapping[str, Any]) -> None:
+    """Say that there is one, where it would be of use and nobody asks for it."""
+    from_pcap = not (options.get("sidecar") or options.get("sidecar_file")) and os.path.exists(f"{source}.meta.json")
+    if from_pcap and (options.get("to") or format_of(target)) == "pcapng":
+        complain(f"{source}.meta.json lies beside it; --sidecar brings back what it keeps")
 
 
 def convert(
@@ -24,6 +35,8 @@ def convert(
 ) -> int:
     """Convert, say on stderr what was not perfect, and return the exit status."""
     check_names(report, options, source, target)
+    if not quiet:
+        _point_to_a_sidecar(source, target, options)
     return carry_out(
         lambda progress: pcapconv.convert(source, target, on_loss=on_loss, force=force, progress=progress, **options),
         source,

@@ -48,6 +48,19 @@ def understood(beside: bool, file: str | os.PathLike[str] | None, secrets: bool,
     return SidecarOptions(beside, file, secrets, fingerprints)
 
 
+def sidecar_of(place: Readable, source: Source, options: SidecarOptions, stack: ExitStack) -> ReadSidecar | None:
+    """The sidecar of a capture, which is known to be the one that it belongs to or to be edited; None for pcapng.
+    Raises SidecarError, FileError and UsageError."""
+    from_pcap = formats.open_reader(source).format == "pcap"
+    source.rewind()
+    if not from_pcap:
+        return None
+    found = ReadSidecar(options.file or _name_beside(place), source, stack)
+    if not found.edited():
+        found.check()
+    return found
+
+
 class Sidecars:
     """Those of one conversion: the one that is read, where the source is pcap, and the one that is written, where the
     target is.
