@@ -98,13 +98,14 @@ def split(
             stack.enter_context(secrets)
         kept = None
         if sidecar:
+            from pcapconv.sidecar import check_apart
             from pcapconv.sidecar.document import SUFFIX
             from pcapconv.sidecar.writing import WrittenSidecar
 
             opened = opened if opened.seekable else stack.enter_context(spool(opened))
             name = os.path.join(names.directory, _stem(opened.name) + SUFFIX)
-            others = [source, *taken, plan.extract_to, *plan.injected_from]
-            kept = WrittenSidecar(name, stack, secrets=sidecar_secrets, fingerprints=False, force=force, taken=others)
+            check_apart(name, [source, *taken, plan.extract_to, *plan.injected_from])
+            kept = WrittenSidecar(name, stack, secrets=sidecar_secrets, fingerprints=False, force=force)
             taken = [*taken, name]
         taken = [*taken, *plan.injected_from, *([] if plan.extract_to is None else [plan.extract_to])]
         files = stack.enter_context(Targets(names.directory, names.text, force=force, taken=taken))

@@ -206,6 +206,57 @@ def test_a_tree_goes_to_pcap_and_comes_back(tmp_path: Path) -> None:
     assert kept["web.pcapng"]["comments"] == 4
 
 
+def test_a_batch_finds_packets_again(tmp_path: Path) -> None:
+    """And says in the report, the manifest and on stderr what came of sidecars."""
+    (tmp_path / "in").mkdir()
+    shutil.copy(WEB, tmp_path / "in")
+    shutil.copy(SECRETS, tmp_path / "in")
+
+    def run(*words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run([COMMAND, "batch", *words], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+
+    done = run("in", "pcap", "--to", "pcap", "--sidecar", "--sidecar-fingerprints")
+    assert done.returncode == 0
+    assert "pcapconv: kept in sidecars: 4 comments, " in done.stderr
+    assert "1 comment, 7 secrets blocks; " in done.stderr
+    assert done.stderr.rstrip().partition("--sidecar-secrets keeps them")[1]
+    again = run("in", "pcap", "--to", "pcap", "--sidecar", "--sidecar-fingerprints", "--resume")
+    assert "up to date" in again.stderr
+    (tmp_path / "pcap" / "web.pcap.meta.json").unlink()
+    report = pcapconv.batch(
+        tmp_path / "in", tmp_path / "pcap", to="pcap", sidecar=True, sidecar_fingerprints=True, resume=True, jobs=1
+    )
+    assert (report.up_to_date, report.converted, report.sidecars_written) == (1, 1, 1)
+    pcap = tmp_path / "pcap" / "web.pcap"
+    pcapconv.convert(pcap, pcap, packets="1-16", force=True)
+    pcap.write_bytes(pcap.read_bytes() + wire.pcap_record(5, 5, b"new"))
+    done = run("pcap", "back", "--to", "pcapng", "--sidecar", "--report", "report.json", "-q")
+    assert done.returncode == 0
+    assert sorted(done.stderr.splitlines()) == [
+        "pcapconv: warning: captures were edited since: 1 new and 0 ambiguous packets were kept plain; "
+        "back/pcapconv-manifest.jsonl has the counts of each file",
+        "pcapconv: warning: the sidecars were written without 1 comment, 7 secrets blocks; --sidecar-secrets would "
+        "have kept them",
+    ]
+    said = json.loads((tmp_path / "report.json").read_bytes())
+    assert (said["sidecars_read"], said["missing_in_sidecar"]) == (2, {"secrets": 7, "comments": 1})
+    assert {kind: count for kind, count in said["found_in_sidecar"].items() if count} == {
+        "in_sidecar": 32,
+        "same": 16,
+        "new": 1,
+    }
+    with pcapconv.open(tmp_path / "back" / "web.pcapng") as capture:
+        assert [packet.number for packet in capture if packet.comments] == [15, 16]
+
+
+def test_sidecars_are_no_captures(tmp_path: Path) -> None:
+    """Also where nobody asks for them, and damaged captures fail."""
+    (tmp_path / "in").mkdir()
+    pcapconv.convert(WEB, tmp_path / "in" / "web.pcap", sidecar=True)
+    done = pcapconv.batch(tmp_path / "in", tmp_path / "out", to="pcapng", strict=True, jobs=1)
+    assert (done.converted, done.failed, done.skipped) == (1, 0, 0)
+
+
 def test_batches_without_sense(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--sidecar-secrets goes with --sidecar"):
         pcapconv.batch(tmp_path, tmp_path / "out", sidecar_secrets=True)

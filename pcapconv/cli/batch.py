@@ -153,8 +153,8 @@ def _say_what_happened(done: BatchReport, to: str | None, named: int, *, losses:
     found = done.found_in_sidecar
     if found["new"] + found["ambiguous"]:
         complain(
-            f"warning: of captures that were edited since, {found['new']} packets are new and {found['ambiguous']} "
-            f"ambiguous, and were kept plain; {done.manifest} has the counts of each file"
+            f"warning: captures were edited since: {found['new']} new and {found['ambiguous']} ambiguous packets were "
+            f"kept plain; {done.manifest} has the counts of each file"
         )
     if done.losses and losses:
         option = "--sidecar-secrets" if done.kept_in_sidecar else "--sidecar"

@@ -11,18 +11,20 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import formats
 from pcapconv.errors import UsageError
-from pcapconv.files import STDIO, Readable, Source, Target, Writable
+from pcapconv.files import STDIO, Readable, Source, Target, Writable, leads_to
 from pcapconv.model import Item
 from pcapconv.output import Output
 from pcapconv.report import Report
 from pcapconv.sidecar.document import SUFFIX, Belongs
-from pcapconv.sidecar.reading import ReadSidecar
-from pcapconv.sidecar.writing import WrittenSidecar, check_apart
 from pcapconv.steps import Step
+
+if TYPE_CHECKING:  # a conversion starts faster without the one that it does not need
+    from pcapconv.sidecar.reading import ReadSidecar
+    from pcapconv.sidecar.writing import WrittenSidecar
 
 
 class SidecarOptions(NamedTuple):
@@ -51,6 +53,8 @@ def understood(beside: bool, file: str | os.PathLike[str] | None, secrets: bool,
 def sidecar_of(place: Readable, source: Source, options: SidecarOptions, stack: ExitStack) -> ReadSidecar | None:
     """The sidecar of a capture, which is known to be the one that it belongs to or to be edited; None for pcapng.
     Raises SidecarError, FileError and UsageError."""
+    from pcapconv.sidecar.reading import ReadSidecar
+
     from_pcap = formats.open_reader(source).format == "pcap"
     source.rewind()
     if not from_pcap:
@@ -91,14 +95,19 @@ class Sidecars:
         self._read: ReadSidecar | None = None
         self._written: WrittenSidecar | None = None
         if from_pcap and (options.file is not None or target_format != "pcap" or _has_one(places[0])):
+            from pcapconv.sidecar.reading import ReadSidecar
+
             name = options.file or _name_beside(places[0])
             check_apart(name, taken)
             self._read = ReadSidecar(name, source, stack)
         if target_format == "pcap":
             self._name = "" if places[1] == STDIO or not isinstance(places[1], str | os.PathLike) else places[1]
+            from pcapconv.sidecar.writing import WrittenSidecar
+
             name = options.file if options.file is not None and not from_pcap else _name_beside(places[1])
+            check_apart(name, taken)
             self._written = WrittenSidecar(
-                name, stack, secrets=options.secrets, fingerprints=options.fingerprints, force=force, taken=taken
+                name, stack, secrets=options.secrets, fingerprints=options.fingerprints, force=force
             )
 
     @property
@@ -145,6 +154,12 @@ class Sidecars:
             capture.commit()
         else:
             self._written.commit_with(capture)
+
+
+def check_apart(name: str, taken: Sequence[object]) -> None:
+    """Raises UsageError where a sidecar would be another file of the same command."""
+    if leads_to(name) in map(leads_to, taken):
+        raise UsageError(f"{name}: the sidecar is another file of this command; give that one another name")
 
 
 def _name_beside(capture: Readable | Writable) -> str:

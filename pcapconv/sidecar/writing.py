@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import ExitStack
 
-from pcapconv.errors import UsageError
-from pcapconv.files import Target, leads_to, open_target
+from pcapconv.files import Target, open_target
 from pcapconv.report import Report
 from pcapconv.sidecar.document import Belongs, Draft, Head
 from pcapconv.sidecar.record import Record
 
 
 class WrittenSidecar:
-    """It goes to the file `name`, which may be none of the files `taken`; `stack` closes what is opened. Raises
-    FileError and UsageError."""
+    """It goes to the file `name`; `stack` closes what is opened. Raises FileError."""
 
-    def __init__(
-        self,
-        name: str,
-        stack: ExitStack,
-        *,
-        secrets: bool,
-        fingerprints: bool,
-        force: bool,
-        taken: Sequence[object] = (),
-    ) -> None:
-        check_apart(name, taken)
+    def __init__(self, name: str, stack: ExitStack, *, secrets: bool, fingerprints: bool, force: bool) -> None:
         self._target = stack.enter_context(open_target(name, force=force, whole=True, text=True, private=secrets))
         self._draft = stack.enter_context(Draft())
         self._secrets = secrets
@@ -74,9 +61,3 @@ def parts_of(report: Report) -> list[Belongs]:
         Belongs(os.path.basename(part["name"]), part["bytes"], part["sha256"], part["packets"], part["link_type"])
         for part in report.parts or ()
     ]
-
-
-def check_apart(name: str, taken: Sequence[object]) -> None:
-    """Raises UsageError where a sidecar would be another file of the same command."""
-    if leads_to(name) in map(leads_to, taken):
-        raise UsageError(f"{name}: the sidecar is another file of this command; give that one another name")
