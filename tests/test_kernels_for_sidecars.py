@@ -1,5 +1,6 @@
 """The kernels that a sidecar needs: facts about each, and the compiled form against the interpreted one."""
 
+from array import array
 from types import ModuleType
 
 import pytest
@@ -56,6 +57,43 @@ def test_odd_rows_refuse_padding_outside_the_buffer(kernels: ModuleType) -> None
 def test_parity_of_odd_rows(compiled: ModuleType, data: st.DataObject, columns: Columns, buffer: bytes) -> None:
     rows = data.draw(st.integers(0, columns.capacity + 1))
     agree(compiled, "odd_rows", buffer, columns, rows, bytearray(data.draw(st.integers(0, 5))))
+
+
+# ---------------------------------------------------------------- pair
+
+
+@pytest.mark.parametrize(
+    ("ones", "others", "partner", "uneven"),
+    [
+        ([], [], [], []),
+        ([1], [], [], []),
+        ([], [1, 2], [-7, -7], []),
+        ([5, 3, 4], [4, 5, 6], [2, 0, -7], []),
+        ([3, 3], [3, 3], [0, 1], []),
+        ([9, 3, 3], [3, 9, 3, 3], [-7, 0, -7, -7], [0, 2, 0, 3]),
+        ([0, 2**64 - 1, 0], [2**64 - 1, 0], [1, -7], [0, 2, 0, 1]),
+        ([1, 1, 2, 2, 2], [2, 1], [-7, -7], [0, 2, 0, 1, 2, 5, 1, 2]),
+    ],
+)
+def test_pair(kernels: ModuleType, ones: list[int], others: list[int], partner: list[int], uneven: list[int]) -> None:
+    found = array("i", [-7] * (len(others) + 1))
+    keys = array("Q", ones), array("Q", others)
+    assert kernels.pair(*keys, found) == (*map(kernels.order, keys), array("q", uneven))
+    assert list(found) == [*partner, -7]
+
+
+def test_pair_refuses_other_columns(kernels: ModuleType) -> None:
+    keys = array("Q", [1, 2])
+    for partner in (array("i", [0]), array("q", [0, 0])):
+        with pytest.raises(ValueError, match="no room for the partners of 2 rows"):
+            kernels.pair(keys, keys, partner)
+    with pytest.raises(ValueError, match="a table of fewer than 0 64-bit values"):
+        kernels.pair(keys, array("I", [1]), array("i", [0, 0]))
+
+
+@given(st.lists(st.integers(0, 9), max_size=40), st.lists(st.integers(0, 9), max_size=40))
+def test_parity_of_pair(compiled: ModuleType, ones: list[int], others: list[int]) -> None:
+    agree(compiled, "pair", array("Q", ones), array("Q", others), array("i", [-1] * len(others)))
 
 
 # ---------------------------------------------------------------- fingerprints

@@ -7,7 +7,7 @@ what is there. Positions are Py_ssize_t, lengths from the file are widened befor
 
 from cpython cimport array
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 cdef extern from *:
@@ -767,6 +767,38 @@ def order(array.array keys):
             places, into = into, places
             width *= 2
     return found if places == <int64_t *>found.data.as_voidptr else spare
+
+
+def pair(array.array ones, array.array others, array.array partner):
+    cdef array.array one_order = order(ones), other_order = order(others), uneven = array.array("q")
+    cdef const uint64_t *one_key = table(ones, 0)
+    cdef const uint64_t *other_key = table(others, 0)
+    cdef const int64_t *one_place = <const int64_t *>one_order.data.as_voidptr
+    cdef const int64_t *other_place = <const int64_t *>other_order.data.as_voidptr
+    cdef int32_t *found
+    cdef Py_ssize_t one = 0, other = 0, one_end, other_end, at, one_size = len(ones), other_size = len(others)
+    cdef uint64_t key, its
+    if partner.typecode != "i" or len(partner) < other_size:
+        raise ValueError(f"no room for the partners of {other_size} rows")
+    found = <int32_t *>partner.data.as_voidptr
+    while one < one_size and other < other_size:
+        key, its = one_key[one_place[one]], other_key[other_place[other]]
+        if key != its:
+            one += key < its
+            other += its < key
+            continue
+        one_end, other_end = one, other
+        while one_end < one_size and one_key[one_place[one_end]] == key:
+            one_end += 1
+        while other_end < other_size and other_key[other_place[other_end]] == key:
+            other_end += 1
+        if one_end - one == other_end - other:
+            for at in range(one_end - one):
+                found[other_place[other + at]] = <int32_t>one_place[one + at]
+        else:
+            uneven.extend((one, one_end, other, other_end))
+        one, other = one_end, other_end
+    return one_order, other_order, uneven
 
 
 def odd_rows(buffer, columns, Py_ssize_t rows, mask):

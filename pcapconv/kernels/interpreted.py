@@ -686,6 +686,33 @@ def order(keys: array[int]) -> array[int]:
     return array("q", sorted(range(len(keys)), key=keys.__getitem__))
 
 
+def pair(ones: array[int], others: array[int], partner: array[int]) -> tuple[array[int], array[int], array[int]]:
+    """For each row of `others`, put into `partner` (32 bits) the row of `ones` with the same key, where that stands as
+    often on both sides, in order; leave what is there for the others. Returns the `order` of both, and where a key
+    stands more often on one side: begin and end in the one order, begin and end in the other, four numbers each."""
+    one_order, other_order, uneven = order(ones), order(others), array("q")
+    if partner.typecode != "i" or len(partner) < len(others):
+        raise ValueError(f"no room for the partners of {len(others)} rows")
+    one = other = 0
+    while one < len(ones) and other < len(others):
+        key, its = ones[one_order[one]], others[other_order[other]]
+        if key != its:
+            one, other = one + (key < its), other + (its < key)
+            continue
+        one_end, other_end = one, other
+        while one_end < len(ones) and ones[one_order[one_end]] == key:
+            one_end += 1
+        while other_end < len(others) and others[other_order[other_end]] == key:
+            other_end += 1
+        if one_end - one == other_end - other:
+            for place in range(one_end - one):
+                partner[other_order[other + place]] = one_order[one + place]
+        else:
+            uneven.extend((one, one_end, other, other_end))
+        one, other = one_end, other_end
+    return one_order, other_order, uneven
+
+
 def arrange(columns: Columns, rows: int, places: array[int], into: Columns) -> None:
     """Put the rows of `columns` that stand at these places to the beginning of `into`, which are other columns."""
     _check(columns, rows)

@@ -9,14 +9,14 @@ entries come where their packets were.
 from __future__ import annotations
 
 import json
+import sys
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import lru_cache
 from itertools import compress, count
-from struct import Struct
 from typing import Any, NamedTuple
 
 from pcapconv import options
@@ -25,7 +25,6 @@ from pcapconv.formats import pcapng_layout as layout
 from pcapconv.kernels import FINGERPRINT, MORE, choose
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Interface, Item, PacketBatch, Section
 from pcapconv.report import MOST_LISTED
-from pcapconv.same_keys import same_keys
 from pcapconv.scales import Scale, Units, scale_of
 from pcapconv.scratch import Scratch
 from pcapconv.sidecar import values
@@ -39,16 +38,15 @@ from pcapconv.timestamps import NANOSECONDS
 
 NEW, EXACT, CUT, CHANGED, AMBIGUOUS = range(5)
 
-_NUMBERS = Struct(">HII")
 _NONE = -1
 
 
 class Prints:
-    """The fingerprints of packets, as columns: of time and length, and of all bytes. `cut` tells of an edited capture's
-    which have fewer bytes than they had on the wire."""
+    """The fingerprints of packets, as columns of keys: `when`, of time and length; `exact`, of both and all bytes.
+    `cut` tells of an edited capture's which have fewer bytes than they had on the wire."""
 
     def __init__(self) -> None:
-        self.when, self.whole = array("Q"), array("I")
+        self.when, self.exact = array("Q"), array("Q")
         self.cut = bytearray()
 
     def __len__(self) -> int:
@@ -56,9 +54,19 @@ class Prints:
 
     def add(self, data: bytes | bytearray) -> None:
         """Fingerprints, one behind the other."""
-        for high, low, whole in _NUMBERS.iter_unpack(data):
-            self.when.append(high << 32 | low)
-            self.whole.append(whole)
+        self.when.extend(_big_numbers(data, range(6)))
+        self.exact.extend(_big_numbers(data, range(2, FINGERPRINT)))
+
+
+def _big_numbers(data: bytes | bytearray, places: range) -> array[int]:
+    """These bytes of each fingerprint as a number in big endian."""
+    room = bytearray(len(data) // FINGERPRINT * 8)
+    for at, place in enumerate(places, 8 - len(places)):
+        room[at::8] = data[place::FINGERPRINT]
+    numbers = array("Q", bytes(room))
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers
 
 
 class _Said:
@@ -75,6 +83,9 @@ class _Said:
             if packet >= len(self._places):
                 self._places.extend(array("Q", bytes(8 * (packet + 1 - len(self._places)))))
             self._places[packet] = place
+
+    def __bool__(self) -> bool:
+        return bool(self._places)
 
     def text(self, packet: int) -> bytes:
         """As JSON; nothing where nothing is said."""
@@ -131,6 +142,11 @@ class Known:
         for number, said in entry.blocks.items():
             self.blocks.add(said, [number - 1])
 
+    @property
+    def has_times(self) -> bool:
+        """Whether times are kept, or digits of them."""
+        return bool(self._ticks or self.digits)
+
     def ticks(self, packet: int) -> int | None:
         """The packet's ticks, None where its time gives them."""
         place = bisect_right(self._ticks, packet, key=lambda each: each[0]) - 1
@@ -181,37 +197,57 @@ def fingerprints_of(items: Iterator[Item]) -> Prints:
 def matches(known: Known, edited: Prints) -> Matches:
     """Which packets are which."""
     partner = array("i", [_NONE]) * len(edited)
-    how, used = bytearray(len(edited)), bytearray(len(known.prints))
-    keys: list[Callable[[Prints, int], int]] = [
-        lambda prints, row: prints.when[row] << 16 ^ prints.whole[row],
-        lambda prints, row: prints.when[row],
-    ]
-    for exact, key in zip((True, False), keys):
-        ones = array("I", compress(count(), (not taken for taken in used)))
-        others = array("I", (row for row, taken in enumerate(how) if not taken))
-        pairs = same_keys(
-            array("Q", (key(known.prints, row) for row in ones)), array("Q", (key(edited, row) for row in others))
-        )
-        for places, theirs in pairs:
-            mine = [ones[place] for place in places]
-            rows = [others[place] for place in theirs]
-            if not _certain(known, mine, len(rows), exact=exact):
-                for row in rows:
-                    how[row] = AMBIGUOUS
-                continue
-            for packet, row in zip(mine, rows):
-                partner[row], used[packet] = packet, 1
-                how[row] = EXACT if exact else CUT if edited.cut[row] else CHANGED
+    ambiguous = _pair(known, known.prints.exact, edited.exact, partner, exact=True)
+    how = bytearray(NEW if packet < 0 else EXACT for packet in partner)
+    used = bytearray(len(known.prints))
+    for packet in partner:
+        if packet >= 0:
+            used[packet] = 1
+    for row in ambiguous:
+        how[row] = AMBIGUOUS
+    ones = array("I", compress(count(), (not taken for taken in used)))
+    others = array("I", (row for row, taken in enumerate(how) if not taken))
+    again = array("i", [_NONE]) * len(others)
+    keys = array("Q", map(known.prints.when.__getitem__, ones)), array("Q", map(edited.when.__getitem__, others))
+    for place in _pair(known, *keys, again, exact=False, ones=ones):
+        how[others[place]] = AMBIGUOUS
+    for row, place in zip(others, again):
+        if place >= 0:
+            partner[row], how[row] = ones[place], CUT if edited.cut[row] else CHANGED
     return Matches(partner, how)
 
 
-def _certain(known: Known, mine: list[int], theirs: int, *, exact: bool) -> bool:
-    """Whether packets of the sidecar are those of an edited capture, so many, as far as it matters which is which."""
-    if len(mine) == theirs:
-        return True
-    if len(mine) < theirs and not exact:  # not all of them can be what was cut or changed
+def _pair(
+    known: Known,
+    one_keys: array[int],
+    other_keys: array[int],
+    partner: array[int],
+    *,
+    exact: bool,
+    ones: array[int] | None = None,
+) -> Iterator[int]:
+    """Put into `partner` which of the keys of the sidecar's packets, all or `ones`, belong to those of an edited
+    capture. Gives the places of those of which nobody can tell."""
+    one_order, other_order, uneven = choose().pair(one_keys, other_keys, partner)
+    ambiguous = array("q")
+    for at in range(0, len(uneven), 4):
+        one, one_end, other, other_end = uneven[at : at + 4]
+        mine, theirs = one_order[one:one_end], other_order[other:other_end]
+        packets = mine if ones is None else array("q", map(ones.__getitem__, mine))
+        if not _certain(known, packets, len(theirs), exact=exact):
+            ambiguous.extend(theirs)
+            continue
+        for place, row in zip(mine, theirs):
+            partner[row] = place
+    return iter(ambiguous)
+
+
+def _certain(known: Known, packets: Sequence[int], theirs: int, *, exact: bool) -> bool:
+    """Whether packets of the sidecar are those of an edited capture, another number, as far as it matters which is
+    which."""
+    if len(packets) < theirs and not exact:  # not all of them can be what was cut or changed
         return False
-    return len({known.says(packet) for packet in mine}) == 1
+    return len({known.says(packet) for packet in packets}) == 1
 
 
 def summary(found: Matches, known: int) -> dict[str, Any]:
@@ -306,13 +342,13 @@ class Match:
 
     def _split(self, batch: PacketBatch) -> Iterator[Item]:
         """A batch, with the entries that come between its packets."""
-        partner, begin = self._found.partner, 0
-        for row in range(batch.rows):
-            packet = partner[self._packets + row]
-            if self._next is not None and packet >= self._before:
-                yield from self._some(batch, begin, row)
-                yield from self._up_to(packet)
-                begin = row
+        partners, begin = self._found.partner[self._packets : self._packets + batch.rows], 0
+        if self._next is not None and max(partners) >= self._before:
+            for row, packet in enumerate(partners):
+                if self._next is not None and packet >= self._before:
+                    yield from self._some(batch, begin, row)
+                    yield from self._up_to(packet)
+                    begin = row
         yield from self._some(batch, begin, batch.rows)
         self._packets += batch.rows
 
@@ -320,23 +356,30 @@ class Match:
         """Some packets, all of one section; before them, the interface of those that nobody knows."""
         if begin == end:
             return
-        here = self._metadata.open_section().number
         known, first = self._known, self._packets + begin
-        rows = [packet if packet >= 0 else None for packet in self._found.partner[first : self._packets + end]]
+        packets = self._found.partner[first : self._packets + end]
         assert self._of_file is not None
         scale = NANOSECONDS // self._of_file.ticks_per_second
-        times = [tick * scale for tick in batch.columns.ticks[begin:end]]
-        for row, packet in enumerate(rows):
-            if packet is None:
+        ticks = batch.columns.ticks[begin:end]
+        times = ticks if scale == 1 else array("Q", (tick * scale for tick in ticks))
+        if len(known.sections) > 1 or known.has_times or scale == 1:
+            self._doubt(packets, times, first)
+        if _NONE in packets and self._plain < 0:
+            yield self._declare_plain()
+        ids, interfaces = self._ids, known.interfaces
+        now = array("I", (self._plain if packet < 0 else ids[interfaces[packet]] for packet in packets))
+        yield self._restored(batch.part(begin, end), packets, times, now, first)
+
+    def _doubt(self, packets: array[int], times: array[int], first: int) -> None:
+        """Let packets go that cannot be what they are taken for."""
+        here, known = self._metadata.open_section().number, self._known
+        for row, packet in enumerate(packets):
+            if packet < 0:
                 continue
             if known.section(packet) != here:  # it has moved to where its interface is not
-                self._found.known[first + row], rows[row] = AMBIGUOUS, None
+                self._found.known[first + row], packets[row] = AMBIGUOUS, _NONE
             elif not self._has_time(packet, times[row]):
-                self._found.known[first + row], rows[row] = NEW, None
-        if None in rows and self._plain < 0:
-            yield self._declare_plain()
-        interfaces = [self._plain if packet is None else self._ids[known.interfaces[packet]] for packet in rows]
-        yield self._restored(batch.part(begin, end), rows, times, array("I", interfaces), first)
+                self._found.known[first + row], packets[row] = NEW, _NONE
 
     def _has_time(self, packet: int, time: int) -> bool:
         """Whether this can be the packet's time in nanoseconds, of which less than a microsecond may have been cut:
@@ -364,16 +407,18 @@ class Match:
         return interface
 
     def _restored(
-        self, batch: PacketBatch, rows: list[int | None], times: list[int], interfaces: array[int], first: int
+        self, batch: PacketBatch, packets: array[int], times: array[int], interfaces: array[int], first: int
     ) -> PacketBatch:
         known, columns = self._known, batch.columns
-        partners = [(row, packet) for row, packet in enumerate(rows) if packet is not None]
-        for row, packet in partners:
-            times[row] += known.digit(packet) - times[row] % 1000
-        columns.ticks = array("Q", times)
+        told = known.has_times or known.options or known.blocks
+        partners = [(row, packet) for row, packet in enumerate(packets) if packet >= 0] if told else []
+        if known.has_times:
+            for row, packet in partners:
+                times[row] += known.digit(packet) - times[row] % 1000
+        columns.ticks = times
         normal = as_pcapng(batch, self._metadata, interfaces, first + 1)
         exact = {row: ticks for row, packet in partners if (ticks := known.ticks(packet)) is not None}
-        was_simple = [row for row, packet in partners if self._is_simple(packet)]
+        was_simple = [row for row, packet in partners if self._is_simple(packet)] if known.blocks else []
         simple = [row for row in was_simple if self._found.known[first + row] == EXACT]
         for row in (*exact, *was_simple):
             columns.record_type[row] = SIMPLE_PACKET  # whose time is not worked out
@@ -385,8 +430,9 @@ class Match:
             columns.record_type[row], columns.ticks[row] = layout.ENHANCED_PACKET, ticks
         for row in simple:
             columns.record_type[row] = SIMPLE_PACKET
-        stated = {row: self._options(normal, packet, first + row) for row, packet in partners}
-        with_options(normal, {row: raw for row, raw in stated.items() if raw})
+        if known.options or known.blocks:
+            stated = {row: self._options(normal, packet, first + row) for row, packet in partners}
+            with_options(normal, {row: raw for row, raw in stated.items() if raw})
         return normal
 
     def _is_simple(self, packet: int) -> bool:
@@ -396,10 +442,11 @@ class Match:
     def _options(self, batch: PacketBatch, packet: int, place: int) -> bytes:
         known, order = self._known, batch.section.byte_order
         what = f"packet {packet + 1}"
-        text = known.options.text(packet)
+        text, block = known.options.text(packet), known.blocks.get(packet) or {}
+        if not text and not block:
+            return b""
         raw = _raw(text, order) if text else b""
         add = []
-        block = known.blocks.get(packet) or {}
         if type_of(block) == layout.OBSOLETE_PACKET:
             drops = values.number(values.member(block, "drops", what), f"{what}: drops", 0xFFFF)
             add = dropcount(drops, order)
