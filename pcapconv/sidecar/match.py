@@ -450,10 +450,11 @@ class Match:
         if type_of(block) == layout.OBSOLETE_PACKET:
             drops = values.number(values.member(block, "drops", what), f"{what}: drops", 0xFFFF)
             add = dropcount(drops, order)
-        holds = self._found.known[place] == EXACT
-        if not holds and (hashes := sum(option.code == HASH for option in options.Options(raw, order))):
+        if self._found.known[place] == EXACT:
+            return options.edited(raw, order, add=add) if add else raw
+        if hashes := sum(option.code == HASH for option in options.Options(raw, order)):
             self._left_out["packet-hashes"] += hashes
-        return options.edited(raw, order, keep=None if holds else _no_hash, add=add)
+        return options.edited(raw, order, keep=_no_hash, add=add)
 
 
 @lru_cache(maxsize=64)
