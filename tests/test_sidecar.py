@@ -11,7 +11,6 @@ import sys
 import zlib
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -452,7 +451,8 @@ MEMBERS = ["raw", "ticks", "interface", "lists", "list", "options", "blocks", "d
 def test_nonsense_is_refused_by_name_or_harmless(
     rich: tuple[Path, dict[str, Any]], capture: str, data: st.DataObject, nonsense: Any
 ) -> None:
-    """Replaced, added, left out, or in another order: nothing escapes but what pcapconv says."""
+    """Replaced, added, left out, or in another order: nothing escapes but what pcapconv says, and what is written is a
+    capture."""
     pcap, original = rich
     document = json.loads(json.dumps(original))
     content, fixed = document["content"], ("pcapconv_sidecar", "sha256")
@@ -478,8 +478,13 @@ def test_nonsense_is_refused_by_name_or_harmless(
     change()
     other = pcap.with_name("nonsense.json")
     other.write_bytes(signed(document))
-    with suppress(PcapconvError):
-        pcapconv.convert(pcap.with_name(capture), io.BytesIO(), to="pcapng", sidecar_file=str(other))
+    target = io.BytesIO()
+    try:
+        report = pcapconv.convert(pcap.with_name(capture), target, to="pcapng", sidecar_file=str(other))
+    except PcapconvError:
+        return
+    with pcapconv.open(io.BytesIO(target.getvalue()), strict=True) as written:
+        assert sum(1 for _ in written) == report.packets_written
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -346,67 +344,6 @@ def test_another_capture(trip: Trip, tmp_path: Path) -> None:
     assert refused(trip, sidecar) == another + f"it has {2 * len(pcap) - 24} bytes instead of {len(pcap)}" + advice
     with pytest.raises(SidecarError, match="only a sidecar made with --sidecar-fingerprints knows packets again"):
         pcapconv.convert(trip.pcap, tmp_path / "x.pcapng", sidecar_file=str(trip.sidecar))
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The ways to all that a JSON value holds."""
-    yield path
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, each in items:
-        yield from places(each, (*path, name))
-
-
-NONSENSE = st.one_of(
-    st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.text(max_size=5), st.just([]), st.just({}),
-    st.sampled_from([{"x": 1}, [1], "AAAA", "A", "eJwDAAAAAAE=", 1.5, "\ud800", {"raw": "AAA="}, {"hex": "0"}]),
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def rich(many: Trip) -> tuple[Trip, list[Any]]:
-    capture = (
-        wire.section_header(options=wire.options((1, b"c")))
-        + wire.interface(options=wire.options((wire.IF_TSRESOL, b"\x0c")))
-        + wire.interface()
-        + wire.names(wire.ipv4_name("192.0.2.1", "a"), (9, b"x"))
-        + wire.enhanced_packet(0, 5, b"one", options=wire.options((1, b"c")))
-        + wire.enhanced_packet(1, 6, b"two", options=wire.options((2, bytes(4))))
-        + wire.enhanced_packet(1, 7, b"two", options=wire.options((2, bytes(4))))
-        + wire.simple_packet(b"three")
-        + wire.obsolete_packet(0, 7, b"old", drops_count=9)
-        + wire.statistics(0, 5)
-        + wire.custom(wire.CUSTOM_COPY, 1, b"body")
-        + wire.secrets(wire.TLS_KEY_LOG, b"key")
-        + wire.block(0x80000123, b"none")
-    )
-    many.there(capture, sidecar_fingerprints=True)
-    assert many.returned() == capture
-    return many, json.loads(many.sidecar.read_bytes())["content"]
-
-
-@settings(max_examples=400)
-@given(data=st.data(), nonsense=NONSENSE, edited=st.booleans())
-def test_nonsense_that_is_signed_is_refused_or_harmless(
-    rich: tuple[Trip, list[Any]], data: st.DataObject, nonsense: Any, edited: bool
-) -> None:
-    """Nothing escapes but what pcapconv says."""
-    trip, content = rich
-    content = json.loads(json.dumps(content))
-    path = data.draw(st.sampled_from([path for path in places(content) if path]))
-    holder = content
-    for name in path[:-1]:
-        holder = holder[name]
-    holder[path[-1]] = nonsense
-    lines = trip.sidecar.read_bytes().splitlines(keepends=True)
-    begin, end = lines.index(b'"content": [\n'), len(lines) - 2
-    middle = ",\n".join(json.dumps(entry) for entry in content).encode() + b"\n"
-    other = trip.sidecar.with_name("nonsense.json")
-    other.write_bytes(signed([*lines[: begin + 1], *middle.splitlines(keepends=True), *lines[end:]]))
-    source: Any = trip.pcap
-    if edited:
-        source = io.BytesIO(trip.pcap.read_bytes()[: -16 - 3])
-    with suppress(PcapconvError):
-        pcapconv.convert(source, io.BytesIO(), to="pcapng", sidecar_file=str(other))
 
 
 # ---------------------------------------------------------------- captures that were edited since

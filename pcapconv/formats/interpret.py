@@ -23,7 +23,6 @@ from pcapconv.report import MOST_LISTED
 from pcapconv.timestamps import format_time
 
 _SECRETS_AT = 8
-_NAME_RECORDS = {1: 4, 2: 16, 3: 6, 4: 8}  # record type → bytes of its address: IPv4, IPv6, EUI-48, EUI-64
 
 SECRETS = {
     0x544C534B: "TLS key log",
@@ -153,7 +152,7 @@ def read_names(block: Block) -> list[dict[str, Any]]:
 def each_name(block: Block) -> Iterator[dict[str, Any]]:
     """The same for all of them."""
     for kind, value in layout.name_records(block):
-        size = _NAME_RECORDS.get(kind)
+        size = layout.ADDRESS_SIZES.get(kind)
         if size is None or len(value) < size:
             yield {"type": kind, "raw": value.hex()}
             continue

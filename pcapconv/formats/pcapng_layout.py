@@ -48,6 +48,8 @@ SHORTEST = {
     ENHANCED_PACKET: 32,
 }
 
+ADDRESS_SIZES = {1: 4, 2: 16, 3: 6, 4: 8}  # by type of a name record: IPv4, IPv6, EUI-48, EUI-64
+
 SECTION_LENGTH_AT = 16  # in the Section Header Block
 SECTION_OPTIONS_AT = 16  # in its body
 INTERFACE_OPTIONS_AT = 8  # in the Interface Description Block's body

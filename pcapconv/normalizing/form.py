@@ -33,7 +33,6 @@ _KINDS: dict[int, dict[int, str | None]] = {
     layout.OBSOLETE_PACKET: {_EPB_FLAGS: None, **dict.fromkeys(range(3, 9), "details")},  # in an Enhanced one they are
 }
 _NUMBERS = {layout.INTERFACE_DESCRIPTION: (8, 10, 16, 17), layout.ENHANCED_PACKET: (4, 5, 6)}  # among the details
-_ADDRESSES = {1: 4, 2: 16, 3: 6, 4: 8}  # type of a name record → bytes of its address
 _LONGEST_VALUE = 0xFFFF
 _MOST_OPTIONS = 100_000  # of one block
 _MOST_KNOWN = 1024  # option lists, and the bytes of one
@@ -164,7 +163,7 @@ def pack(entries: Iterable[tuple[int, bytes]]) -> bytes:
 
 def _names(block: Block) -> Iterator[tuple[int, bytes, bytes]]:
     for kind, value in layout.name_records(block):
-        size = _ADDRESSES.get(kind)
+        size = layout.ADDRESS_SIZES.get(kind)
         if size is None or len(value) < size:
             yield kind, value, b""
             continue

@@ -25,7 +25,6 @@ from pcapconv.model import Block, ByteOrder, Interface, Section
 
 _LONGEST = 64 * 1024  # bytes of options that are shown, not only kept
 _LONGEST_KNOWN = 256
-_ADDRESSES = {1: 4, 2: 16, 3: 6, 4: 8}  # type of a name record → bytes of its address
 
 _OTHER_ENTRIES = (layout.SECTION_HEADER, layout.INTERFACE_DESCRIPTION, *layout.PACKET_BLOCKS)
 
@@ -314,7 +313,7 @@ def _no_body(_: Value, __: ByteOrder) -> bytes:
 def _names_value(block: Block) -> dict[str, Value]:
     records = []
     for kind, value in layout.name_records(block):
-        size = _ADDRESSES.get(kind)
+        size = layout.ADDRESS_SIZES.get(kind)
         if size is None or len(value) < size:
             records.append({f"type {kind}": [value.hex()]})
             continue
@@ -350,7 +349,7 @@ def _address(text: str) -> tuple[int, bytes]:
     except ValueError:
         pass
     data = _hex(text.replace(":", ""), None, "names: an address")
-    kind = next((kind for kind, size in _ADDRESSES.items() if kind > 2 and size == len(data)), None)
+    kind = next((kind for kind, size in layout.ADDRESS_SIZES.items() if kind > 2 and size == len(data)), None)
     if kind is None:
         raise SidecarError(f"names: {text:.80} is no address")
     return kind, data
