@@ -324,3 +324,22 @@ def test_a_sidecar_that_nobody_asks_for_is_mentioned(lab: Path) -> None:
     assert run(lab, "convert", "a.pcap", "c.pcapng", "-q").stderr == ""
     assert run(lab, "convert", "a.pcap", "d.pcap").stderr == ""
     assert run(lab, "convert", "a.pcap", "e.pcapng", "--sidecar").stderr == ""
+
+
+def test_a_split_from_a_pipe_can_go_back(tmp_path: Path) -> None:
+    """For times that pcap cannot hold, which shows when packets were written already."""
+    early = wire.options((wire.IF_TSOFFSET, wire.number(-(10**9), 8)))
+    capture = (
+        wire.section_header()
+        + wire.interface()
+        + wire.interface(101, options=early)
+        + wire.enhanced_packet(0, 5, b"one")
+        + wire.enhanced_packet(1, 6, b"two")
+    )
+    source = cast("BinaryIO", Pipe([capture]))
+    report = pcapconv.split(source, tmp_path / "{link_type}.pcap", by="link-type", sidecar=True)
+    assert report.kept_in_sidecar["times-out-of-range"] == 1
+    sidecar = next(tmp_path.glob("*.meta.json"))
+    target = io.BytesIO()
+    pcapconv.join(sidecar, target)
+    assert target.getvalue() == capture
