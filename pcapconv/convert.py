@@ -217,7 +217,7 @@ def refuse_losses(report: Report, source: Source) -> None:
     """Raises LossError if there are any, or where a sidecar lacks something."""
     what = f"{report.target_format} cannot hold {describe(report.losses)}" if report.losses else ""
     if report.missing_in_sidecar:
-        what = f"its sidecar was written without {describe(report.missing_in_sidecar)}"
+        what = f"{report.sidecar_read} was written without {describe(report.missing_in_sidecar)}"
     if not what:
         return
     report.packets_written, report.outputs, report.sidecar_written = 0, [], None

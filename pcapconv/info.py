@@ -59,7 +59,8 @@ def _sidecar(source: Source, name: str) -> dict[str, Any] | None:
     except PcapconvError as error:
         return {"file": name + SUFFIX, "matches": False, "reason": str(error)}
     says = census.result()
-    kept = {"kept": document.head.kept, "missing": document.head.missing, "fingerprints": document.head.fingerprints}
+    head = document.head
+    kept = {"kept": head.kept, "missing": head.missing, "damage_before": head.damage, "fingerprints": head.fingerprints}
     return {"file": document.name, "matches": True, **kept, **says}
 
 

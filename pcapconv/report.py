@@ -64,7 +64,8 @@ class Report:
 
     `inputs` and `outputs` are names. `losses` counts by kind what the target could not hold, `kept_in_sidecar` what a
     sidecar holds instead (it is no loss then), `missing_in_sidecar` what one that was read lacks; `sidecar_written` and
-    `sidecar_read` are their names, None where there was none; `found_in_sidecar` tells, of a capture that was edited
+    `sidecar_read` are their names, None where there was none; `damage_in_sidecar` counts places in which the capture
+    was damaged that was read when that one was written; `found_in_sidecar` tells, of a capture that was edited
     since, how many packets were found again, None of others. `left_out` is what selecting and editing left out beside
     packets. `secrets_extracted` counts key logs, None when nobody asked. `parts` lists the parts of a split: name,
     packets, bytes, first and last time, and with a sidecar SHA-256 and link type; None for a conversion. `damage` lists
@@ -82,6 +83,7 @@ class Report:
         self.losses: dict[str, int] = {}
         self.kept_in_sidecar: dict[str, int] = {}
         self.missing_in_sidecar: dict[str, int] = {}
+        self.damage_in_sidecar = 0
         self.sidecar_written: str | None = None
         self.sidecar_read: str | None = None
         self.found_in_sidecar: dict[str, Any] | None = None

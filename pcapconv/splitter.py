@@ -103,7 +103,8 @@ def split(
             from pcapconv.sidecar.writing import WrittenSidecar
 
             opened = opened if opened.seekable else stack.enter_context(spool(opened))
-            name = os.path.join(names.directory, _stem(opened.name) + SUFFIX)
+            folder = "" if names.directory == "." else names.directory
+            name = os.path.join(folder, _stem(opened.name) + SUFFIX)
             check_apart(name, [source, *taken, plan.extract_to, *plan.injected_from])
             kept = WrittenSidecar(name, stack, secrets=sidecar_secrets, fingerprints=False, force=force)
             taken = [*taken, name]

@@ -380,6 +380,7 @@ def test_a_report_has_everything(tmp_path: Path, capfd: pytest.CaptureFixture[st
         "damage": [],
         "kept_in_sidecar": {},
         "missing_in_sidecar": {},
+        "damage_in_sidecar": 0,
         "sidecar_written": None,
         "sidecar_read": None,
         "found_in_sidecar": None,

@@ -93,9 +93,10 @@ def test_a_part_that_changed_is_refused(write: In, tmp_path: Path) -> None:
     split(mixed(write), tmp_path)
     part, out = tmp_path / "in-ETHERNET.pcap", tmp_path / "out.pcapng"
     whole = part.read_bytes()
+    edited = "in-ETHERNET.pcap was edited since, and join takes parts as they were: "
     for content, says in (
-        (whole[:-1], f"in-ETHERNET.pcap is not what it was: {len(whole) - 1} bytes instead of {len(whole)}"),
-        (whole[:-1] + b"x", "in-ETHERNET.pcap is not what it was: its SHA-256 is another one"),
+        (whole[:-1], f"{edited}it has {len(whole) - 1} bytes instead of {len(whole)}"),
+        (whole[:-1] + b"x", f"{edited}its SHA-256 is another one"),
     ):
         part.write_bytes(content)
         with pytest.raises(SidecarError, match=re.escape(says)):

@@ -225,7 +225,9 @@ def test_secrets_only_when_asked(trip: Trip) -> None:
     assert done.missing_in_sidecar == {"secrets": 7, "comments": 1}
     with pytest.raises(LossError, match=r"pcap cannot hold 1 comment, 7 secrets blocks; nothing was written"):
         trip.there(SECRETS, sidecar_secrets=False, on_loss="fail")
-    with pytest.raises(LossError, match=r"its sidecar was written without 1 comment, 7 secrets blocks; nothing was"):
+    with pytest.raises(
+        LossError, match=r"a\.pcap\.meta\.json was written without 1 comment, 7 secrets blocks; nothing was"
+    ):
         trip.returned(on_loss="fail")
     assert trip.there(SECRETS, on_loss="fail").losses == {}
     assert trip.sidecar.stat().st_mode & 0o777 == 0o600
@@ -252,6 +254,27 @@ def test_what_the_pcap_file_says_of_times_is_counted(write: In, trip: Trip) -> N
     assert kept((wire.IF_TSRESOL, b"\x0c\x0c")) == {"comments": 1, "packets-without-time": 1}
 
 
+def test_fingerprints_of_large_packets_take_little(trip: Trip) -> None:
+    """However few there are in each batch that is read."""
+    stated = wire.options((wire.IF_TSRESOL, b"\x09"))
+    packets = (wire.enhanced_packet(0, 10**18 + 7 * number, bytes(60_000)) for number in range(200))
+    trip.there(wire.section_header() + wire.interface(options=stated) + b"".join(packets), sidecar_fingerprints=True)
+    assert trip.sidecar.stat().st_size < 700 + 16 * 200
+    content = json.loads(trip.sidecar.read_bytes())["content"]
+    assert [entry["packets"]["count"] for entry in content if "packets" in entry] == [200]
+
+
+def test_a_sidecar_of_a_damaged_capture_says_so(trip: Trip) -> None:
+    trip.there(wire.section_header() + wire.interface() + wire.enhanced_packet(0, 5, b"one") + b"\6\0\0\0")
+    back = trip.pcap.with_name("b.pcapng")
+    done = subprocess.run(
+        [COMMAND, "convert", "a.pcap", back, "--sidecar"], cwd=trip.pcap.parent, capture_output=True, text=True
+    )
+    says = f"pcapconv: warning: {back}: when a.pcap.meta.json was written, the capture was damaged in 1 place\n"
+    assert (done.returncode, done.stderr) == (0, says)
+    assert pcapconv.convert(trip.pcap, back, sidecar=True, force=True).damage_in_sidecar == 1
+
+
 def test_sections_of_which_less_comes_back_state_no_wrong_length(trip: Trip) -> None:
     rest = wire.interface() + wire.secrets(wire.TLS_KEY_LOG, b"key") + wire.enhanced_packet(0, 5, b"one")
     trip.there(wire.section_header(section_length=len(rest)) + rest, sidecar_secrets=False)
@@ -270,7 +293,7 @@ def test_names_of_files(trip: Trip, tmp_path: Path) -> None:
     trip.there(WEB, sidecar=False, sidecar_file=str(other))
     assert not trip.sidecar.exists()
     with pytest.raises(
-        PcapconvError, match=r"a\.pcap\.meta\.json: cannot open: no such file or directory; --sidecar-file names"
+        PcapconvError, match=r"a\.pcap\.meta\.json: cannot open: no such file or directory; convert --sidecar"
     ):
         trip.returned()
     assert trip.returned(sidecar=False, sidecar_file=str(other)) == WEB.read_bytes()
@@ -291,7 +314,9 @@ def test_names_of_files(trip: Trip, tmp_path: Path) -> None:
 def test_options_without_sense(options: dict[str, Any], says: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=says):
         pcapconv.convert(WEB, tmp_path / "a.pcap", **options)
-    with pytest.raises(UsageError, match=r"a pcap file on a pipe has no name, .* say --sidecar-file FILE"):
+    with pytest.raises(
+        UsageError, match=r"a pcap file on a pipe has no sidecar beside it; name that with --sidecar-file FILE"
+    ):
         pcapconv.convert(WEB, io.BytesIO(), to="pcap", sidecar=True)
     assert list(tmp_path.iterdir()) == []
 
@@ -521,7 +546,7 @@ def test_none_of_the_packets(trip: Trip, original: list[pcapconv.Packet]) -> Non
     assert len(original) == 20
     edited = trip.pcap.with_name("edited.pcap")
     edited.write_bytes(wire.pcap_header() + wire.pcap_record(1, 2, b"another"))
-    says = "it belongs to another capture than .*: it knows none of the 1 packets there by time and length"
+    says = r"it knows none of the 1 packets of .* by time and length: it belongs to another capture, or all"
     with pytest.raises(SidecarError, match=says):
         pcapconv.convert(edited, trip.back, sidecar_file=str(trip.sidecar))
 

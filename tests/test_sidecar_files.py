@@ -99,7 +99,7 @@ def test_from_pcap_to_pcap_the_named_one_is_read(lab: Path) -> None:
     target = io.BytesIO()
     pcapconv.convert(lab / "b.pcap", target, to="pcapng", sidecar=True)
     assert target.getvalue() == TLS.read_bytes()
-    with pytest.raises(UsageError, match="a pcap file on a pipe has no name, and no sidecar beside it"):
+    with pytest.raises(UsageError, match="a pcap file on a pipe has no sidecar beside it"):
         pcapconv.convert(lab / "a.pcap", io.BytesIO(), to="pcap", sidecar_file=named)
 
 
@@ -306,7 +306,7 @@ def test_open_reads_what_the_sidecar_says(lab: Path) -> None:
     assert all_of(lab / "a.pcap", sidecar=True) == original
     assert all_of(io.BytesIO((lab / "a.pcap").read_bytes()), sidecar=named) == original
     assert all_of(WEB, sidecar=True) == original
-    with pytest.raises(UsageError, match="a pcap file on a pipe has no name"):
+    with pytest.raises(UsageError, match="a pcap file on a pipe has no sidecar beside it"):
         pcapconv.open(io.BytesIO((lab / "a.pcap").read_bytes()), sidecar=True)
     (lab / "a.pcap").write_bytes((lab / "a.pcap").read_bytes()[:-1] + b"x")
     with pytest.raises(SidecarError, match="its SHA-256 is another one"):
@@ -319,7 +319,7 @@ def test_open_reads_what_the_sidecar_says(lab: Path) -> None:
 
 
 def test_a_sidecar_that_nobody_asks_for_is_mentioned(lab: Path) -> None:
-    says = "pcapconv: a.pcap.meta.json lies beside it; --sidecar brings back what it keeps\n"
+    says = "pcapconv: a.pcap.meta.json lies beside it, and is not used; --sidecar uses it\n"
     assert run(lab, "convert", "a.pcap", "b.pcapng").stderr == says
     assert run(lab, "convert", "a.pcap", "c.pcapng", "-q").stderr == ""
     assert run(lab, "convert", "a.pcap", "d.pcap").stderr == ""

@@ -19,7 +19,7 @@ def _point_to_a_sidecar(source: str, target: str, options: Mapping[str, Any]) ->
     """Say that there is one, where it would be of use and nobody asks for it."""
     from_pcap = not (options.get("sidecar") or options.get("sidecar_file")) and os.path.exists(f"{source}.meta.json")
     if from_pcap and (options.get("to") or format_of(target)) == "pcapng":
-        complain(f"{source}.meta.json lies beside it; --sidecar brings back what it keeps")
+        complain(f"{source}.meta.json lies beside it, and is not used; --sidecar uses it")
 
 
 def convert(

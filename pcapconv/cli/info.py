@@ -96,11 +96,17 @@ def _show_sidecar(sidecar: dict[str, Any], console: Console) -> None:
     kept = describe(sidecar["kept"]) or "nothing that pcap could not hold"
     console.print()
     console.print(_line(f"sidecar {sidecar['file']}: keeps {kept}"), style="bold")
-    if sidecar["missing"]:
-        console.print(_grid(iter([("written without", describe(sidecar["missing"]))])))
-    console.print(_grid(_sections(sidecar)))
+    console.print(_grid(_sidecar_facts(sidecar)))
     console.print(_interfaces(sidecar))
     console.print(_grid(_details({**sidecar, "to_pcap": None})))
+
+
+def _sidecar_facts(sidecar: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if sidecar["missing"]:
+        yield "without", describe(sidecar["missing"])
+    if sidecar["damage_before"]:
+        yield "damage", f"{sidecar['damage_before']} places of the capture that it was made from"
+    yield from _sections(sidecar)
 
 
 def _grid(rows: Iterator[tuple[str, str]]) -> Table:

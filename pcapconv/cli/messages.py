@@ -54,6 +54,9 @@ def say_what_happened(
             f"warning: {target}: {report.sidecar_read} was written without {describe(report.missing_in_sidecar)}; "
             "--sidecar-secrets would have kept them"
         )
+    if report.damage_in_sidecar:
+        places = "1 place" if report.damage_in_sidecar == 1 else f"{report.damage_in_sidecar} places"
+        complain(f"warning: {target}: when {report.sidecar_read} was written, the capture was damaged in {places}")
     if report.found_in_sidecar is not None:
         _say_what_was_found(report.found_in_sidecar, target, quiet=quiet)
     if report.losses and losses:
@@ -67,6 +70,7 @@ def say_what_happened(
 
 def _say_what_was_kept(report: Report, source: str, target: str) -> None:
     """In a sidecar that was written; nothing where there was nothing to keep."""
+    target = target if report.parts is None else source
     if report.kept_in_sidecar:
         complain(f"{target}: kept in the sidecar {report.sidecar_written}: {describe(report.kept_in_sidecar)}")
     elif report.source_format == "pcap" and report.sidecar_read is None:

@@ -59,14 +59,17 @@ SIDECAR = (
     Option(
         "sidecar",
         "flag",
-        "Keep what pcap cannot hold in a file beside it, OUT.meta.json; from pcap, bring it back from IN.meta.json.",
+        "Keep what pcap cannot hold in a file beside it, OUT.meta.json; from pcap, bring it back from IN.meta.json, "
+        "which to pcap need not be there.",
     ),
-    Option("sidecar_file", "text", "The same with another file: to read from pcap, to write from pcapng.", "FILE"),
+    Option(
+        "sidecar_file", "text", "Instead of --sidecar: another file, to read from pcap, to write from pcapng.", "FILE"
+    ),
     Option("sidecar_secrets", "flag", "Let secrets into the sidecar, which then only its owner may read."),
     Option(
         "sidecar_fingerprints",
         "flag",
-        "Let the sidecar know packets again in a capture that was edited since; takes 14 to 16 bytes for each.",
+        "Let the sidecar know packets again in a capture that was edited since; takes up to 16 bytes for each.",
     ),
 )
 

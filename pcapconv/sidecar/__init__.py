@@ -166,8 +166,8 @@ def _name_beside(capture: Readable | Writable) -> str:
     """The name of a capture's sidecar. Raises UsageError for a capture that has no name."""
     if not isinstance(capture, str | os.PathLike) or os.fspath(capture) == STDIO:
         raise UsageError(
-            "a pcap file on a pipe has no name, and no sidecar beside it; name the file, or from pcapng to pcap say "
-            "--sidecar-file FILE"
+            "a pcap file on a pipe has no sidecar beside it; name that with --sidecar-file FILE (sidecar_file=, or "
+            "sidecar=FILE for open), or the pcap file"
         )
     return os.fspath(capture) + SUFFIX
 

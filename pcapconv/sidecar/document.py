@@ -131,7 +131,8 @@ class Document:
             if not first.startswith(_FIRST):
                 again = b"pcapconv_sidecar" in first
                 raise SidecarError(
-                    "another program wrote it anew, and pcapconv reads a sidecar only as it has written it"
+                    "another program wrote it anew, and pcapconv reads a sidecar only as it has written it; make it "
+                    "again from the pcapng capture"
                     if again
                     else "not a sidecar of pcapconv"
                 )

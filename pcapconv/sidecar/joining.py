@@ -60,9 +60,13 @@ def join(
         writer.finish()
         for each, digest in digests:
             if digest.hexdigest() != each.sha256:
-                raise SidecarError(f"{document.name}: {each.name} is not what it was: its SHA-256 is another one")
+                raise SidecarError(
+                    f"{document.name}: {each.name} was edited since, and join takes parts as they were: its SHA-256 is "
+                    "another one"
+                )
         report.packets_read = report.packets_written = writer.packets
         report.sidecar_read, report.missing_in_sidecar = document.name, dict(document.head.missing)
+        report.damage_in_sidecar = document.head.damage
         place.commit()
     return report
 
@@ -83,7 +87,8 @@ def _open(document: Document, folder: str, part: Belongs) -> Source:
     if source.size != part.bytes:
         source.__exit__()
         raise SidecarError(
-            f"{document.name}: {part.name} is not what it was: {source.size} bytes instead of {part.bytes}"
+            f"{document.name}: {part.name} was edited since, and join takes parts as they were: it has {source.size} "
+            f"bytes instead of {part.bytes}"
         )
     return source
 

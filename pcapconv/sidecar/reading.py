@@ -27,15 +27,15 @@ class ReadSidecar:
     def __init__(self, name: str, source: Source, stack: ExitStack) -> None:
         self._source = source
         self._stack = stack
-        self._document = _opened(name, stack)
+        self._document = document = _opened(name, stack)
         self._digest = stack.enter_context(Digest(source))
         self._known: Known | None = None  # of an edited capture
         self._found: Matches | None = None
         self._lost: Counter[str] = Counter()  # of it, what only pcap can say
-        if self._document.head.fingerprints and source.size != self._document.head.captures[0].bytes:
+        if document.head.fingerprints and source.size != document.head.captures[0].bytes:
             self._find_again()
         else:
-            _check_size(self._document, source)
+            _check_size(document, source)
 
     def items(self, items: Iterator[Item]) -> Iterator[Item]:
         """The capture as it was."""
@@ -73,6 +73,7 @@ class ReadSidecar:
         """Say in the report of a run that is done what was found."""
         report.sidecar_read = self._document.name
         report.missing_in_sidecar = dict(self._document.head.missing)
+        report.damage_in_sidecar = self._document.head.damage
         if self._found is not None and self._known is not None:
             from pcapconv.sidecar.match import summary
 
@@ -102,8 +103,8 @@ class ReadSidecar:
             raise _another(document, source, f"its link type is {link_type} instead of {wanted}")
         if len(prints) and not any(found.known):
             raise SidecarError(
-                f"{document.name}: it belongs to another capture than {source.name}: it knows none of the "
-                f"{len(prints)} packets there by time and length"
+                f"{document.name}: it knows none of the {len(prints)} packets of {source.name} by time and length: it "
+                "belongs to another capture, or all times or lengths were changed since (--shift-time moves times back)"
             )
         self._known, self._found = known, found
 
@@ -133,7 +134,7 @@ def _opened(name: str, stack: ExitStack) -> Document:
     try:
         document = open_document(name, stack)
     except FileError as error:
-        raise FileError(f"{error}; --sidecar-file names another one, convert --sidecar to pcap writes one") from None
+        raise FileError(f"{error}; convert --sidecar to pcap writes one, --sidecar-file names another one") from None
     if len(document.head.captures) > 1:
         raise SidecarError(
             f"{name}: it belongs to {len(document.head.captures)} captures; pcapconv join puts them together"

@@ -15,15 +15,14 @@ from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.losses import PcapLosses
 from pcapconv.formats.pcapng_writer import interface_body, section_body
 from pcapconv.kernels import FINGERPRINT, MORE, MOST_TICKS, choose
-from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Columns, Interface, Item, PacketBatch, Section
-from pcapconv.options import COMMENT, Options
+from pcapconv.model import SIMPLE_PACKET, Block, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.scales import Units
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Draft
+from pcapconv.sidecar.gathered import Gathered
 from pcapconv.steps.rows import options_of
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 
-_MOST_LISTS = 2**16 - 1  # that 16 bits can tell apart
 LATEST = (NANOSECONDS << 32) - 1  # that pcap can hold
 
 
@@ -46,6 +45,7 @@ class Record:
         self._interfaces: list[Interface] = []
         self._mask = bytearray()
         self._plain = 0  # packets that are counted only, of one interface
+        self._gathered: Gathered | None = None  # packets of which more is said; never both
         self._interface = 0
         self._packets = 0
         self.source_format = "pcapng"
@@ -101,6 +101,9 @@ class Record:
         if self._plain:
             self._draft.add({"packets": {"count": self._plain, "interface": self._interface}})
             self._plain = 0
+        if self._gathered is not None:
+            self._draft.add({"packets": self._gathered.entry()})
+            self._gathered = None
 
     def _in_range(self, interface: Interface) -> Interface:
         if not self._clamp:
@@ -118,66 +121,48 @@ class Record:
         comes_back = not self._clamp and all(_comes_back(batch.interfaces[number]) for number in used)
         times = self._in_nanoseconds(batch) if self._fingerprints or self._clamp else batch.columns
         if not odd and alone and comes_back and not self._fingerprints:
-            if self._plain and self._interface != numbers[0]:
+            if self._gathered is not None or self._interface != numbers[0]:
                 self._flush()
             self._interface = numbers[0]
             self._plain += rows
         else:
-            entry: dict[str, Any] = {"count": rows, "interface": numbers[0] if alone else values.packed(numbers)}
-            if not comes_back:
-                entry["ticks"] = values.packed(columns.ticks[:rows])
-            if odd:
-                entry |= self._odd(batch)
-            if self._fingerprints:
-                entry |= self._fingerprint(batch, times)
-            self._add("packets", entry)
+            self._gather(batch, numbers, times, comes_back=comes_back, odd=odd > 0)
         self._packets += rows
         return self._with_times(batch, times) if self._clamp else batch
 
-    def _odd(self, batch: PacketBatch) -> dict[str, Any]:
-        """What packets say beyond a pcap record, by their numbers in the pcap file; option lists without a comment that
-        several have, once for all of them."""
-        options, blocks = dict[str, Any](), dict[str, Any]()
-        columns, order, row = batch.columns, batch.section.byte_order, -1
-        seen: Counter[bytes] = Counter()
-        plain = columns.record_type[: batch.rows].tobytes() == bytes([layout.ENHANCED_PACKET]) * batch.rows
-        rows = []
-        while (row := self._mask.find(1, row + 1, batch.rows)) >= 0:
-            raw = options_of(batch, row)
-            rows.append((row, raw))
-            seen[raw] += 1
-            if not (plain and columns.captured_length[row] & 3 == 0):
-                block = _block_value(batch, row)
-                if block:
-                    blocks[str(self._packets + row + 1)] = block
-        shared = [raw for raw, count in seen.items() if raw and count > 1 and not _has_comment(raw, order)][
-            :_MOST_LISTS
-        ]
-        places = {raw: place for place, raw in enumerate(shared, 1)}
-        which = array("H", bytes(2 * batch.rows))
-        for row, raw in rows:
-            place = places.get(raw)
-            if place is not None:
-                which[row] = place
-            elif raw:
-                number = str(self._packets + row + 1)
-                options[number] = values.options_value(raw, order, layout.ENHANCED_PACKET)
-        found: dict[str, Any] = {"options": options, "blocks": blocks}
-        if shared:
-            found["lists"] = [values.options_value(raw, order, layout.ENHANCED_PACKET) for raw in shared]
-            found["list"] = values.packed(which)
-        return {name: value for name, value in found.items() if value}
+    def _gather(
+        self, batch: PacketBatch, interfaces: array[int], times: Columns, *, comes_back: bool, odd: bool
+    ) -> None:
+        """Packets of which more is said than how many there are."""
+        if self._gathered is None or self._gathered.ticks == comes_back:
+            self._flush()
+            self._gathered = Gathered(batch.section.byte_order, self._packets, ticks=not comes_back)
+        ticks = batch.columns.ticks[: batch.rows]
+        stated, blocks = self._odd(batch) if odd else ([], {})
+        self._gathered.add(interfaces, ticks, stated, blocks, *self._fingerprint(batch, times))
+        if self._gathered.enough:
+            self._flush()
 
-    def _fingerprint(self, batch: PacketBatch, columns: Columns) -> dict[str, Any]:
+    def _odd(self, batch: PacketBatch) -> tuple[list[tuple[int, bytes]], dict[int, Any]]:
+        """What packets say beyond a pcap record, by row: their options, and in what their blocks are others."""
+        columns, row = batch.columns, -1
+        plain = columns.record_type[: batch.rows].tobytes() == bytes([layout.ENHANCED_PACKET]) * batch.rows
+        stated, blocks = [], {}
+        while (row := self._mask.find(1, row + 1, batch.rows)) >= 0:
+            stated.append((row, options_of(batch, row)))
+            if not (plain and columns.captured_length[row] & 3 == 0) and (block := _block_value(batch, row)):
+                blocks[row] = block
+        return stated, blocks
+
+    def _fingerprint(self, batch: PacketBatch, times: Columns) -> tuple[bytearray, array[int]]:
         """By what packets are known again, and the digits of their times that tools without nanoseconds cut."""
+        if not self._fingerprints:
+            return bytearray(), array("H")
         out = bytearray(FINGERPRINT * batch.rows)
-        self._kernels.fingerprints(batch.buffer, columns, 0, batch.rows, out, 0)
-        found = {"fingerprints": values.encoded(bytes(out))}
+        self._kernels.fingerprints(batch.buffer, times, 0, batch.rows, out, 0)
         if any(MICROSECONDS % interface.ticks_per_second for interface in self._interfaces):
-            digits = array("H", [tick % 1000 for tick in columns.ticks])
-            if any(digits):
-                found["digits"] = values.packed(digits)
-        return found
+            return out, array("H", [tick % 1000 for tick in times.ticks])
+        return out, array("H", bytes(2 * batch.rows))
 
     def _in_nanoseconds(self, batch: PacketBatch) -> Columns:
         """Columns whose ticks are those of the pcap file, in nanoseconds."""
@@ -218,10 +203,6 @@ class Record:
         twin.interfaces = self._interfaces
         twin.contiguous = False
         return twin
-
-
-def _has_comment(raw: bytes, order: ByteOrder) -> bool:
-    return Options(raw, order).first(COMMENT) is not None
 
 
 def _comes_back(interface: Interface) -> bool:
