@@ -20,21 +20,22 @@ class Capture:
     """
 
     def __init__(
-        self, source: Readable, *, strict: bool = False, sidecar: bool | str | os.PathLike[str] = False
+        self, source: Readable, *, strict: bool = False, sidecar: bool | str | os.PathLike[str] | None = None
     ) -> None:
         self._strict = strict
         self.damage: list[Damage] = []
         with ExitStack() as stack:
             opened = stack.enter_context(open_source(source))
             self.name = opened.name
-            if sidecar is False:
+            if sidecar is None or sidecar is False:
                 self._reader = formats.open_reader(opened)
                 items = self._reader.items()
             else:
-                from pcapconv.sidecar import SidecarOptions, sidecar_of
+                from pcapconv.sidecar import sidecar_of, understood
 
                 opened = opened if opened.plain else stack.enter_context(spool(opened))
-                options = SidecarOptions(True) if sidecar is True else SidecarOptions(file=os.fspath(sidecar))
+                file = None if sidecar is True else sidecar
+                options = understood(sidecar is True, file, secrets=False, fingerprints=False)
                 found = sidecar_of(source, opened, options, stack)
                 self._reader = formats.open_reader(opened)
                 items = self._reader.items() if found is None else found.items(self._reader.items())
@@ -79,7 +80,7 @@ class Capture:
 
 
 def open(  # noqa: A001 - the front door's name
-    source: Readable, *, strict: bool = False, sidecar: bool | str | os.PathLike[str] = False
+    source: Readable, *, strict: bool = False, sidecar: bool | str | os.PathLike[str] | None = None
 ) -> Capture:
     """Open a capture for reading: a path, `-` for stdin, or a binary file object, which stays open.
 

@@ -13,6 +13,7 @@ from pcapconv.errors import (
     FormatError,
     LossError,
     NeedsNanosecondsError,
+    PcapconvError,
     SidecarError,
     TargetError,
     TimeRangeError,
@@ -126,8 +127,8 @@ def converted(
     `open_keys` open the output and the file for extracted secrets, when all else is known to make sense. Raises what
     `convert` raises."""
     with ExitStack() as stack:
-        if plan is not None and plan.needs_survey:
-            source = survey(plan, source, stack, sidecars)
+        if plan is not None and plan.needs_survey and sidecars is None:
+            source = survey(plan, source, stack)
         place = stack.enter_context(open_place())
         if same_file(source, place):
             raise UsageError(f"{place.name}: input and output are the same open file; give their path instead")
@@ -166,20 +167,20 @@ def _with_sidecars(
     *,
     nanoseconds: bool,
 ) -> Report:
-    """A run, and another one for a capture that turns out to be edited since. Raises what `run` raises, and
-    SidecarError."""
+    """A run, and another one for a capture that turns out to be edited since, which may have made no sense of it.
+    Raises what `run` raises, and SidecarError."""
     for last in (False, True):
         try:
+            if plan is not None and plan.needs_survey:
+                survey(plan, source, stack, sidecars)
             report = attempt(source, run, restart, nanoseconds=nanoseconds, clamp=sidecars.clamp)
             sidecars.check()
             break
-        except SidecarError:
+        except PcapconvError:
             if last or not sidecars.edited():
                 raise
             source.rewind()
             restart()
-            if plan is not None and plan.needs_survey:
-                survey(plan, source, stack, sidecars)
     return report
 
 

@@ -298,12 +298,8 @@ class PlainFile(Target):
         """See `Target`. Until both are there, what one replaces has a temporary name."""
         from pcapconv.deferred import deferred  # rarely needed
 
-        old = self._temporary_name()
         with deferred() if isinstance(other, PlainFile) else contextlib.nullcontext():  # a pipe may never end
-            try:
-                os.link(self._path, old)
-            except OSError:  # there is none, or there are no links
-                old = ""
+            old = self._put_aside() if self._force else ""
             try:
                 self.commit()
                 other.commit()
@@ -317,6 +313,22 @@ class PlainFile(Target):
             finally:
                 with contextlib.suppress(OSError):
                     os.unlink(old)
+
+    def _put_aside(self) -> str:
+        """What has the file's name gets another one, too; nothing where there is none. Raises FileError."""
+        old = self._temporary_name()
+        try:
+            try:
+                os.link(self._path, old)
+            except OSError as error:
+                if error.errno not in NO_LINKS:
+                    raise
+                os.rename(self._path, old)  # for a moment the name is nobody's
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise FileError(f"{self.name}: cannot create: {reason_of(error)}") from error
+        return old
 
     def _link(self) -> None:
         """Give the nameless file its name, or, where that one is taken and may be, a temporary one."""
@@ -430,6 +442,14 @@ def leads_to(place: object) -> str | None:
         return os.path.realpath(os.fspath(place))
     except (OSError, ValueError):  # the working directory is gone, or nothing can have this name
         return os.fspath(place)
+
+
+def is_open_as(name: str, file: object) -> bool:
+    """Whether an open file is the one that has this name; False for what is no open file."""
+    try:
+        return os.path.samestat(os.stat(name), os.fstat(file.fileno()))  # type: ignore[attr-defined]
+    except (AttributeError, OSError, ValueError):
+        return False
 
 
 def reading(name: str) -> contextlib.AbstractContextManager[None]:

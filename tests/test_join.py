@@ -228,6 +228,12 @@ def test_a_batch_finds_packets_again(tmp_path: Path) -> None:
         tmp_path / "in", tmp_path / "pcap", to="pcap", sidecar=True, sidecar_fingerprints=True, resume=True, jobs=1
     )
     assert (report.up_to_date, report.converted, report.sidecars_written) == (1, 1, 1)
+    kept = (tmp_path / "pcap" / "web.pcap.meta.json").rename(tmp_path / "kept")
+    there: dict[str, Any] = {"to": "pcapng", "sidecar": True, "jobs": 1, "resume": True}
+    assert pcapconv.batch(tmp_path / "pcap", tmp_path / "later", **there).sidecars_read == 1
+    kept.rename(tmp_path / "pcap" / "web.pcap.meta.json")
+    report = pcapconv.batch(tmp_path / "pcap", tmp_path / "later", **there)
+    assert (report.up_to_date, report.converted, report.sidecars_read) == (1, 1, 1)
     pcap = tmp_path / "pcap" / "web.pcap"
     pcapconv.convert(pcap, pcap, packets="1-16", force=True)
     pcap.write_bytes(pcap.read_bytes() + wire.pcap_record(5, 5, b"new"))

@@ -2,6 +2,7 @@
 little memory."""
 
 import base64
+import errno
 import hashlib
 import io
 import json
@@ -18,7 +19,7 @@ import wire
 from through import Pipe
 
 import pcapconv
-from pcapconv import FileError, SidecarError, UsageError
+from pcapconv import DamageError, FileError, LossError, SidecarError, UsageError
 from pcapconv.files import PlainFile
 from pcapconv.info import info
 
@@ -78,12 +79,42 @@ def test_parts_are_not_overwritten_by_what_they_make(tmp_path: Path) -> None:
     for name in before:
         place = tmp_path / f"{name}.pcapng"
         place.symlink_to(name)
-        with pytest.raises(UsageError, match="one of the files that it would be made of"):
+        with pytest.raises(UsageError, match="one of the files that OUT would be made of"):
             pcapconv.join(sidecar, place, force=True)
         place.unlink()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    part = next(path.name for path in tmp_path.glob("*.pcap"))
+    done = run(tmp_path, "join", sidecar, "x.pcapng", "--force", "--report", part)
+    assert (done.returncode, {path.name: path.read_bytes() for path in tmp_path.iterdir()}) == (2, before)
     with pytest.raises(UsageError, match=r"x\.pcap: what join makes is pcapng; give it the suffix \.pcapng"):
         pcapconv.join(sidecar, tmp_path / "x.pcap")
+
+
+def test_open_files_are_files_of_the_command_too(lab: Path) -> None:
+    capture, sidecar = lab / "a.pcapng", lab / "a.pcap.meta.json"
+    before = {path.name: path.read_bytes() for path in lab.iterdir()}
+    with capture.open("rb") as source, pytest.raises(UsageError, match="another file of this command"):
+        pcapconv.convert(source, lab / "b.pcap", sidecar_file=capture, force=True)
+    with sidecar.open("r+b") as target, pytest.raises(UsageError, match="another file of this command"):
+        pcapconv.convert(lab / "a.pcap", target, to="pcapng", sidecar=True)
+    with capture.open("rb") as stdin:
+        words = [str(COMMAND), "convert", "-", "b.pcap", "--sidecar-file", "a.pcapng", "--force"]
+        done = subprocess.run(words, cwd=lab, stdin=stdin, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert {path.name: path.read_bytes() for path in lab.iterdir()} == before
+
+
+def test_the_sidecar_of_another_capture_stays(lab: Path) -> None:
+    """Also where a link leads to it; only in place does the new one take the place of the one that was read."""
+    (lab / "b.pcap.meta.json").symlink_to("a.pcap.meta.json")
+    before = {path.name: path.read_bytes() for path in lab.iterdir()}
+    with pytest.raises(UsageError, match="another file of this command"):
+        pcapconv.convert(lab / "a.pcap", lab / "b.pcap", sidecar=True, force=True, first=2)
+    assert {path.name: path.read_bytes() for path in lab.iterdir()} == before
+    pcapconv.convert(lab / "a.pcap", lab / "a.pcap", sidecar=True, sidecar_secrets=True, force=True)
+    target = io.BytesIO()
+    pcapconv.convert(lab / "a.pcap", target, to="pcapng", sidecar=True)
+    assert target.getvalue() == TLS.read_bytes()
 
 
 # ---------------------------------------------------------------- which one is read, which one is written
@@ -159,9 +190,10 @@ def test_info_does_not_wait_for_a_pipe(lab: Path) -> None:
 # ---------------------------------------------------------------- both or neither
 
 
+@pytest.mark.parametrize("links", [False, True])
 @pytest.mark.parametrize("there", [False, True])
 def test_a_capture_that_cannot_appear_leaves_the_old_sidecar(
-    there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    there: bool, links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pcap, sidecar = tmp_path / "a.pcap", tmp_path / "a.pcap.meta.json"
     if there:
@@ -175,7 +207,17 @@ def test_a_capture_that_cannot_appear_leaves_the_old_sidecar(
             raise FileError("no room")
         commit(self)
 
+    link = os.link
+
+    def no_links(source: str, target: str, **options: Any) -> None:
+        """But of what has no name yet: as where files of others cannot be linked."""
+        if not source.startswith("/proc/"):
+            raise PermissionError(errno.EPERM, "no links here")
+        link(source, target, **options)
+
     monkeypatch.setattr(PlainFile, "commit", refuse)
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
     with pytest.raises(FileError, match="no room"):
         pcapconv.convert(TLS, pcap, sidecar=True, force=True)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
@@ -316,6 +358,84 @@ def test_open_reads_what_the_sidecar_says(lab: Path) -> None:
     last = original[-1]
     expected = [*original[:-1], (last[0], last[1][:-1] + b"x", *last[2:])]
     assert all_of(lab / "a.pcap", sidecar=True) == expected
+
+
+def test_open_tells_of_damage_and_leaves_out_what_is_not_to_be_copied(lab: Path) -> None:
+    stated = wire.options(
+        (wire.OPT_COMMENT, b"c"), (wire.OPT_CUSTOM_BYTES_DO_NOT_COPY, wire.custom_value(32473, b"no"))
+    )
+    blocks = [wire.enhanced_packet(0, number, b"packet %d" % number, options=stated) for number in range(3)]
+    whole = wire.section_header() + wire.interface() + b"".join(blocks)
+    pcapconv.convert(io.BytesIO(whole), lab / "a.pcap", force=True, sidecar=True, sidecar_fingerprints=True)
+    (lab / "a.pcap").write_bytes((lab / "a.pcap").read_bytes()[:-3])
+    with pcapconv.open(lab / "a.pcap", sidecar=True) as capture:
+        assert [packet.comments for packet in capture] == [["c"], ["c"]]
+        assert [damage.offset for damage in capture.damage] == [24 + 2 * 24]
+    with pcapconv.open(lab / "a.pcap", sidecar=True) as capture:
+        assert [packet.options for packet in capture] == [wire.options((wire.OPT_COMMENT, b"c"))] * 2
+    with pcapconv.open(lab / "a.pcap", sidecar=True, strict=True) as capture, pytest.raises(DamageError):
+        list(capture)
+    for nothing in (None, False):
+        with pcapconv.open(lab / "a.pcap", sidecar=nothing) as capture:
+            assert [packet.comments for packet in capture] == [[], []]
+    with pytest.raises(UsageError, match="a sidecar is a file; name one"):
+        pcapconv.open(lab / "a.pcap", sidecar="")
+
+
+# ---------------------------------------------------------------- over several ways
+
+
+@pytest.mark.parametrize("fingerprints", [False, True])
+def test_what_is_added_to_a_pcap_file_comes_back(fingerprints: bool, tmp_path: Path) -> None:
+    """And what only its header can say is lost, once it is another one."""
+    (tmp_path / "a.pcap").write_bytes(wire.pcap_header(thiszone=3600) + wire.pcap_record(1, 2, b"one"))
+    options: dict[str, Any] = {"sidecar": True, "sidecar_fingerprints": fingerprints}
+    there = pcapconv.convert(tmp_path / "a.pcap", tmp_path / "b.pcap", packet_comment=["1:important"], **options)
+    assert (there.losses, there.kept_in_sidecar) == ({"header-fields": 1}, {"comments": 1})
+    again = pcapconv.convert(tmp_path / "b.pcap", tmp_path / "c.pcap", **options)
+    assert (again.losses, again.kept_in_sidecar) == ({}, {"comments": 1})
+    for name in ("b.pcap", "c.pcap"):
+        with pcapconv.open(tmp_path / name, sidecar=True) as capture:
+            assert [packet.comments for packet in capture] == [["important"]]
+        pcapconv.convert(tmp_path / name, tmp_path / "d.pcapng", sidecar=True, force=True)
+        with pcapconv.open(tmp_path / "d.pcapng") as capture:
+            assert [packet.comments for packet in capture] == [["important"]]
+
+
+def test_what_is_missing_stays_missing(tmp_path: Path) -> None:
+    pcapconv.convert(TLS, tmp_path / "a.pcap", sidecar=True)
+    pcapconv.convert(tmp_path / "a.pcap", tmp_path / "b.pcap", sidecar=True)
+    report = pcapconv.convert(tmp_path / "b.pcap", tmp_path / "c.pcapng", sidecar=True)
+    assert report.missing_in_sidecar == {"comments": 1, "secrets": 7}
+    with pytest.raises(LossError, match=r"b\.pcap\.meta\.json was written without 1 comment, 7 secrets blocks"):
+        pcapconv.convert(tmp_path / "b.pcap", tmp_path / "d.pcapng", sidecar=True, on_loss="fail")
+
+
+@pytest.mark.parametrize("options", [{"last": 2}, {"interface": ["0"]}, {"set_interface": ["0.name=x"]}, {}], ids=str)
+def test_an_edited_capture_of_the_same_size(options: dict[str, Any], tmp_path: Path) -> None:
+    """What is read first makes no sense then, also where something is to be known beforehand."""
+    blocks = [wire.enhanced_packet(0, number, bytes([number]) * 60) for number in range(6)]
+    whole = wire.section_header() + wire.interface() + b"".join(blocks)
+    pcap, report = tmp_path / "a.pcap", None
+    pcapconv.convert(io.BytesIO(whole), pcap, sidecar=True, sidecar_fingerprints=True)
+    size = pcap.stat().st_size
+    two = wire.pcap_record(9, 9, bytes(22)) * 2
+    pcap.write_bytes(pcap.read_bytes()[: -len(two)] + two)
+    assert pcap.stat().st_size == size
+    report = pcapconv.convert(pcap, tmp_path / "b.pcapng", sidecar=True, **options)
+    assert report.found_in_sidecar is not None
+    assert (report.found_in_sidecar["same"], report.found_in_sidecar["new_packets"]) == (5, [6, 7])
+
+
+@pytest.mark.parametrize("link_type", [1, 101])
+def test_the_link_type_is_that_of_the_pcap_file(link_type: int, one: Path, tmp_path: Path) -> None:
+    interface = INTERFACE.replace(b'"link_type": 1', b'"link_type": %d' % link_type)
+    (tmp_path / "a.pcap.meta.json").write_bytes(signed(one, [SECTION, interface, PACKET]))
+    if link_type == 1:
+        assert pcapconv.convert(one, tmp_path / "b.pcapng", sidecar=True).packets_written == 1
+        return
+    with pytest.raises(SidecarError, match="packet 1 is of link type 101, and no capture has that"):
+        pcapconv.convert(one, tmp_path / "b.pcapng", sidecar=True)
 
 
 def test_a_sidecar_that_nobody_asks_for_is_mentioned(lab: Path) -> None:

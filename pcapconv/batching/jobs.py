@@ -189,8 +189,12 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
 
 def _sidecars(settings: Settings, job: Job, source: Source, known: str, stack: ExitStack) -> Sidecars | None:
     """Those of one file: written beside a pcap file that comes from pcapng, read where one lies beside a pcap file."""
+    if settings.sidecars is None:
+        return None
     to_pcap = (settings.to or known) == "pcap"
-    if settings.sidecars is None or not (os.path.lexists(job.source + SUFFIX) if known == "pcap" else to_pcap):
+    there = known == "pcap" and os.path.lexists(job.source + SUFFIX)
+    adds = known == "pcapng" or settings.plan is not None  # what pcap cannot hold
+    if not (there or (to_pcap and adds)):
         return None
     force = job.force or job.force_keys
     places = job.source, job.target

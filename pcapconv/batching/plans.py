@@ -160,7 +160,11 @@ def _up_to_date(done: Done, job: Job, settings: Settings) -> bool:
             return False
     if done.sidecar and settings.sidecars is not None and LOCAL.state(job.target + SUFFIX) is None:
         return False
-    return job.in_place or done.source_state == job.state
+    if job.in_place:
+        return True
+    if settings.sidecars is not None and done.sidecar_read != (LOCAL.state(job.source + SUFFIX) is not None):
+        return False
+    return done.source_state == job.state
 
 
 def check_conflicts(jobs: Sequence[Job], keys: str | None, manifest: str, others: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import formats
 from pcapconv.errors import UsageError
-from pcapconv.files import STDIO, Readable, Source, Target, Writable, leads_to
+from pcapconv.files import STDIO, Readable, Source, Target, Writable, is_open_as, leads_to
 from pcapconv.model import Item
 from pcapconv.output import Output
 from pcapconv.report import Report
@@ -91,7 +91,7 @@ class Sidecars:
                 f"{source.name}: it is pcapng, as is the target, and holds all itself; a sidecar goes with a pcap file "
                 "(editcap and mergecap write one with -F pcap)"
             )
-        taken = [*places, *taken]
+        taken = [*places, source.file, *taken]
         self._read: ReadSidecar | None = None
         self._written: WrittenSidecar | None = None
         if from_pcap and (options.file is not None or target_format != "pcap" or _has_one(places[0])):
@@ -106,6 +106,8 @@ class Sidecars:
 
             name = options.file if options.file is not None and not from_pcap else _name_beside(places[1])
             check_apart(name, taken)
+            if self._read is not None and leads_to(places[0]) != leads_to(places[1]):
+                check_apart(name, [self._read.name])  # which another capture needs
             self._written = WrittenSidecar(
                 name, stack, secrets=options.secrets, fingerprints=options.fingerprints, force=force
             )
@@ -144,7 +146,7 @@ class Sidecars:
         if self._written is not None:
             name = os.path.basename(os.fspath(self._name))
             belongs = Belongs(name, output.position, output.sha256, report.packets_written, link_type or 0)
-            self._written.finish(report, [belongs])
+            self._written.finish(report, [belongs], None if self._read is None else self._read.head)
         if self._read is not None:
             self._read.finish(report)
 
@@ -157,8 +159,8 @@ class Sidecars:
 
 
 def check_apart(name: str, taken: Sequence[object]) -> None:
-    """Raises UsageError where a sidecar would be another file of the same command."""
-    if leads_to(name) in map(leads_to, taken):
+    """Raises UsageError where a sidecar would be another file of the same command: a path, or an open file."""
+    if leads_to(name) in map(leads_to, taken) or any(is_open_as(name, place) for place in taken):
         raise UsageError(f"{name}: the sidecar is another file of this command; give that one another name")
 
 

@@ -58,6 +58,11 @@ class Head(NamedTuple):
     damage: int
     fingerprints: bool
 
+    @property
+    def says_more(self) -> bool:
+        """Whether it says more than the pcap file: not where that was pcap before, and nothing was added."""
+        return self.source_format == "pcapng" or bool(self.kept or self.missing)
+
 
 class Draft:
     """A sidecar that is being written: its content first, since what it belongs to is known at the end. Use it as a

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 from pcapconv import formats
 from pcapconv.convert import name_of
 from pcapconv.errors import FileError, SidecarError, UsageError
-from pcapconv.files import Source, Writable, leads_to, open_source, open_target
+from pcapconv.files import Source, Writable, is_open_as, leads_to, open_source, open_target
 from pcapconv.model import Item
 from pcapconv.output import Output
 from pcapconv.report import Report
@@ -24,12 +25,13 @@ def join(
     *,
     force: bool = False,
     progress: Callable[[int], object] | None = None,
+    taken: Sequence[str] = (),
 ) -> Report:
     """Make the pcapng capture again that `split` made parts of with a sidecar.
 
     `sidecar` is the sidecar's path; the parts are looked for beside it, under the names that it has. `target` and
-    `force` are as for `convert`, `progress` is called with the bytes of all parts read so far. Nothing is written
-    unless all parts are as they were.
+    `force` are as for `convert`, `progress` is called with the bytes of all parts read so far. `taken`
+    are names that no file of these may have. Nothing is written unless all parts are as they were.
 
     Returns a `Report`. Raises SidecarError, FileError, UsageError and other `PcapconvError`s.
     """
@@ -40,9 +42,10 @@ def join(
         document = open_document(os.fspath(sidecar), stack)
         folder = os.path.dirname(os.fspath(sidecar))
         parts = [(each, stack.enter_context(_open(document, folder, each))) for each in document.head.captures]
-        for name in (sidecar, *(source.name for _, source in parts)):
-            if leads_to(target) is not None and leads_to(target) == leads_to(name):
-                raise UsageError(f"{target}: that is one of the files that it would be made of; name another one")
+        read = [document.name, *(source.name for _, source in parts)]
+        for other in (target, *taken):
+            if leads_to(other) in map(leads_to, read) or any(is_open_as(name, other) for name in read):
+                raise UsageError(f"{other}: that is one of the files that OUT would be made of; name another one")
         digests = [(each, stack.enter_context(Digest(source))) for each, source in parts]
         _check_link_types(document)
         place = stack.enter_context(open_target(target, force=force, whole=True))
@@ -52,7 +55,7 @@ def join(
         output = Output(place)
         stack.callback(output.close)
         writer = formats.open_writer("pcapng", output)
-        restore = Restore(document)
+        restore = Restore(document, Counter())
         tell = _Progress(progress)
         captures = {each.link_type: _items(source, tell) for each, source in parts if each.packets}
         for item in restore.join(captures):
@@ -81,7 +84,7 @@ def _open(document: Document, folder: str, part: Belongs) -> Source:
     if part.name != os.path.basename(part.name) or part.name in ("", ".", ".."):
         raise SidecarError(f"{document.name}: it belongs to {part.name!r:.80}, which is no name of a file beside it")
     try:
-        source = open_source(os.path.join(folder, part.name))
+        source = open_source(os.path.join(folder or os.curdir, part.name))
     except FileError as error:
         raise FileError(f"{error}; the captures of {document.name} belong beside it, under their names") from None
     if source.size != part.bytes:

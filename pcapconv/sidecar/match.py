@@ -307,6 +307,8 @@ class Match:
                 elif isinstance(item, PacketBatch):
                     self._lost.update(item.format_only)
                     yield from self._split(item)
+                else:  # what speaks of places in the file
+                    yield item
             while self._next is not None:
                 yield from self._up_to(self._before)
 
@@ -385,10 +387,10 @@ class Match:
         """Whether this can be the packet's time in nanoseconds, of which less than a microsecond may have been cut:
         fingerprints do not tell for certain."""
         ticks = self._known.ticks(packet)
+        if self._known.blocks and self._is_simple(packet):
+            return True
         if ticks is None:
             return time % 1000 in (0, self._known.digit(packet))
-        if self._is_simple(packet):
-            return True
         number = self._ids[self._known.interfaces[packet]]
         scale = self._scales.get(number)
         if scale is None:

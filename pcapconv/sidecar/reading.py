@@ -13,7 +13,7 @@ from pcapconv.files import Source
 from pcapconv.model import Interface, Item
 from pcapconv.report import Report
 from pcapconv.sidecar.digest import Digest
-from pcapconv.sidecar.document import SUFFIX, Document, open_document
+from pcapconv.sidecar.document import SUFFIX, Document, Head, open_document
 from pcapconv.sidecar.restore import Restore
 from pcapconv.steps import Step
 
@@ -37,10 +37,21 @@ class ReadSidecar:
         else:
             _check_size(document, source)
 
+    @property
+    def name(self) -> str:
+        """The file's."""
+        return self._document.name
+
+    @property
+    def head(self) -> Head:
+        """What it says at its beginning."""
+        return self._document.head
+
     def items(self, items: Iterator[Item]) -> Iterator[Item]:
         """The capture as it was."""
-        step = self._restoring(Counter())
-        return items if step is None else step(items)
+        for step in self.steps(Counter()):
+            items = step(items)
+        return items
 
     def steps(self, left_out: Counter[str]) -> list[Step]:
         """New steps for one run, before all others. `left_out` counts what no longer holds of edited captures."""
@@ -81,12 +92,12 @@ class ReadSidecar:
         report.losses = dict(Counter(report.losses) + self._lost)
 
     def _restoring(self, left_out: Counter[str]) -> Restore | Match | None:
-        """A new step; None where the capture says all itself, as one does that was pcap before."""
+        """A new step; None where the capture says all itself."""
+        self._lost = Counter()
         if self._known is None or self._found is None:
-            return None if self._document.head.source_format == "pcap" else Restore(self._document)
+            return Restore(self._document, self._lost) if self._document.head.says_more else None
         from pcapconv.sidecar.match import Match
 
-        self._lost = Counter()
         return Match(self._document, self._known, self._found, left_out, self._lost)
 
     def _find_again(self) -> None:
@@ -125,7 +136,7 @@ def restored(source: Source, name: str) -> Iterator[tuple[Document, Iterator[Ite
         digest = stack.enter_context(Digest(source))
         _check_size(document, source)
         items = formats.open_reader(source).items()
-        yield document, items if document.head.source_format == "pcap" else Restore(document)(items)
+        yield document, Restore(document, Counter())(items) if document.head.says_more else items
         _check_digest(document, source, digest)
 
 

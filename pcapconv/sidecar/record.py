@@ -43,6 +43,7 @@ class Record:
         self._kernels = choose()
         self._units = Units()
         self._interfaces: list[Interface] = []
+        self._finer = False  # whether microseconds cannot hold the times of any
         self._mask = bytearray()
         self._plain = 0  # packets that are counted only, of one interface
         self._gathered: Gathered | None = None  # packets of which more is said; never both
@@ -60,7 +61,7 @@ class Record:
                     yield self._note(item)
                     continue
                 case Section():
-                    self._interfaces = []
+                    self._interfaces, self._finer = [], False
                     self._units.begin()
                     self.source_format = item.layout
                     self._add("section", self._section(item))
@@ -71,6 +72,7 @@ class Record:
                     self._add("interface", self._exact(value, values.interface_body(value, item.byte_order), body))
                     item = self._in_range(item)
                     self._interfaces.append(item)
+                    self._finer = self._finer or MICROSECONDS % item.ticks_per_second != 0
                 case Block(type=layout.DECRYPTION_SECRETS) if not self._secrets:
                     losses = PcapLosses()
                     losses.add_block(item)
@@ -160,7 +162,7 @@ class Record:
             return bytearray(), array("H")
         out = bytearray(FINGERPRINT * batch.rows)
         self._kernels.fingerprints(batch.buffer, times, 0, batch.rows, out, 0)
-        if any(MICROSECONDS % interface.ticks_per_second for interface in self._interfaces):
+        if self._finer:
             return out, array("H", [tick % 1000 for tick in times.ticks])
         return out, array("H", bytes(2 * batch.rows))
 

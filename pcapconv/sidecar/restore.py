@@ -7,6 +7,7 @@ only for the very file that the sidecar belongs to. The other way, for files tha
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
@@ -84,62 +85,57 @@ class Metadata:
 
 
 class Restore:
-    """The step, for packets of pcap files. Used for one run."""
+    """The step, for packets of pcap files. Used for one run. `lost` counts what only pcap can say."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, lost: Counter[str]) -> None:
         self._document = document
+        self._lost = lost
         self._captures: dict[int, _Packets] = {}  # where there are several, by link type
         self._metadata = Metadata()
         self._packets = 0
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """The items that there were. Raises SidecarError where the sidecar does not fit."""
-        return self._items(_Packets(items))
+        return self.join({self._document.head.captures[0].link_type: items})
 
     def join(self, captures: Mapping[int, Iterator[Item]]) -> Iterator[Item]:
         """The same from several captures, by the link type of their packets."""
-        self._captures = {link_type: _Packets(items) for link_type, items in captures.items()}
-        return self._items(None)
+        self._captures = {link_type: _Packets(items, self._lost, link_type) for link_type, items in captures.items()}
+        return self._items()
 
-    def _items(self, packets: _Packets | None) -> Iterator[Item]:
+    def _items(self) -> Iterator[Item]:
         with about(self._document):
             # With less in them than there was, sections may be shorter than they say.
             complete = not self._document.head.missing and not self._document.head.damage
             for kind, value in self._document.entries():
                 if kind == "packets":
-                    yield from self._with_packets(value, packets)
+                    yield from self._with_packets(value)
                     continue
                 for item in self._metadata.items(kind, value):
                     yield item if complete or not isinstance(item, Section) else item._replace(changed=True)
-            if any(each.more() for each in ([packets] if packets is not None else self._captures.values())):
+            if any(each.more() for each in self._captures.values()):
                 raise SidecarError(f"it has {self._packets} packets, the capture has more")
 
-    def _with_packets(self, value: Any, packets: _Packets | None) -> Iterator[Item]:
+    def _with_packets(self, value: Any) -> Iterator[Item]:
         """The packets of an entry, in as many batches as the pcap file's reader has."""
         self._metadata.open_section()
-        entry = Entry(value, self._packets, len(self._metadata.interfaces))
-        done = 0
+        entry, done = Entry(value, self._packets, len(self._metadata.interfaces)), 0
+        link_types = [each.link_type for each in self._metadata.interfaces]
+        alone = len({link_types[number] for number in entry.used}) == 1
         while done < entry.count:
-            here, rows = (packets, entry.count - done) if packets is not None else self._next_run(entry, done)
+            first, rows = link_types[entry.interface(done)], entry.count - done
+            if not alone:
+                others = (row for row in range(1, rows) if link_types[entry.interface(done + row)] != first)
+                rows = next(others, rows)
+            here = self._captures.get(first)
+            if here is None:
+                raise SidecarError(f"packet {self._packets + 1} is of link type {first}, and no capture has that")
             if not here.more():
                 raise SidecarError(f"it has more packets than the capture, which has {self._packets}")
             batch = here.take(rows)
             yield self._batch(batch, entry, done, here.units)
             done += batch.rows
             self._packets += batch.rows
-
-    def _next_run(self, entry: Entry, done: int) -> tuple[_Packets, int]:
-        """Which capture has the next packet, and how many that follow."""
-        interfaces = self._metadata.interfaces
-        first = interfaces[entry.interface(done)].link_type
-        if first not in self._captures:
-            raise SidecarError(f"packet {self._packets + 1} is of link type {first}, and no capture has that")
-        if entry.of_one_interface:
-            return self._captures[first], entry.count - done
-        rows = 1
-        while done + rows < entry.count and interfaces[entry.interface(done + rows)].link_type == first:
-            rows += 1
-        return self._captures[first], rows
 
     def _batch(self, batch: PacketBatch, entry: Entry, done: int, units: int) -> PacketBatch:
         rows, first = batch.rows, self._packets + 1
@@ -203,10 +199,12 @@ def as_pcapng(batch: PacketBatch, metadata: Metadata, interfaces: array[int], fi
 
 
 class _Packets:
-    """The packets of a pcap file, any number at a time."""
+    """The packets of a pcap file, any number at a time, which has this link type."""
 
-    def __init__(self, items: Iterator[Item]) -> None:
+    def __init__(self, items: Iterator[Item], lost: Counter[str], link_type: int) -> None:
         self._items = items
+        self._lost = lost
+        self._link_type = link_type
         self._batch: PacketBatch | None = None
         self._row = 0
         self.units = 0
@@ -217,8 +215,12 @@ class _Packets:
             item = next(self._items, None)
             if item is None:
                 return False
+            if isinstance(item, Section | PacketBatch):
+                self._lost.update(item.format_only)
             if isinstance(item, Interface):
                 self.units = item.ticks_per_second
+                if item.link_type != self._link_type:
+                    raise SidecarError(f"the capture has link type {item.link_type} instead of {self._link_type}")
             elif isinstance(item, Damage):
                 raise SidecarError(f"the capture is damaged at offset {item.offset}, and is not what it was")
             elif isinstance(item, PacketBatch):
@@ -281,9 +283,9 @@ class Entry:
         return found
 
     @property
-    def of_one_interface(self) -> bool:
-        """Whether all packets are of one interface."""
-        return self._interfaces is None
+    def used(self) -> set[int]:
+        """The ids of the packets' interfaces."""
+        return {self._interface} if self._interfaces is None else set(self._interfaces)
 
     def interface(self, done: int) -> int:
         """The interface id of one packet."""

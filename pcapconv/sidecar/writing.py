@@ -11,6 +11,8 @@ from pcapconv.report import Report
 from pcapconv.sidecar.document import Belongs, Draft, Head
 from pcapconv.sidecar.record import Record
 
+_ONLY_PCAP = ("header-fields", "record-fields", "time-notation")  # what pcapng, and so a sidecar, cannot say
+
 
 class WrittenSidecar:
     """It goes to the file `name`; `stack` closes what is opened. Raises FileError."""
@@ -34,16 +36,20 @@ class WrittenSidecar:
         self._record = Record(self._draft, secrets=self._secrets, fingerprints=self._fingerprints, clamp=self._clamp)
         return self._record
 
-    def finish(self, report: Report, belongs: list[Belongs]) -> None:
-        """Write the sidecar of a run that is done, all but its name; what it keeps is no loss in the report. Raises
-        FileError."""
+    def finish(self, report: Report, belongs: list[Belongs], before: Head | None = None) -> None:
+        """Write the sidecar of a run that is done, all but its name; what it keeps is no loss in the report. What one
+        that was read `before` lacked, this one lacks too. Raises FileError."""
         record = self._record
         assert record is not None
-        losses = Counter(report.losses)
-        kept, missing = dict(losses + record.kept - record.missing), dict(record.missing)
-        report.losses, report.kept_in_sidecar = dict(losses & record.missing), kept
-        report.sidecar_written = self._target.name
-        head = Head(belongs, record.source_format, kept, missing, report.damage_total, self._fingerprints)
+        losses, missing = Counter(report.losses), Counter(record.missing)
+        lost = losses & missing
+        lost.update({kind: losses[kind] for kind in _ONLY_PCAP if losses[kind]})
+        kept = dict(losses + record.kept - missing - lost)
+        report.losses, report.kept_in_sidecar, report.sidecar_written = dict(lost), kept, self._target.name
+        damage = report.damage_total
+        if before is not None:
+            missing, damage = missing + Counter(before.missing), damage + before.damage
+        head = Head(belongs, record.source_format, kept, dict(missing), damage, self._fingerprints)
         self._draft.write(head, self._target)
 
     def commit(self) -> None:
