@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zlib
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -120,6 +121,20 @@ def test_what_comes_back_is_what_would_have_been_written(
         assert without_lengths(returned(shared_pcap)) == without_lengths(plain)
     else:
         assert returned(shared_pcap) == capture
+
+
+@settings(max_examples=200)
+@given(capture=made_pcapng(link_types=(1,)), secrets=st.booleans())
+def test_the_report_says_where_all_went_that_pcap_cannot_hold(shared_pcap: Path, capture: bytes, secrets: bool) -> None:
+    try:
+        _, plain = converted(capture, "pcap")
+    except PcapconvError:
+        return
+    done = there(capture, shared_pcap, sidecar_secrets=secrets)
+    assert Counter(done.kept_in_sidecar) + Counter(done.losses) == Counter(plain.losses)
+    back = pcapconv.convert(shared_pcap, io.BytesIO(), to="pcapng", sidecar=True)
+    assert back.missing_in_sidecar == done.losses
+    assert not (secrets and back.missing_in_sidecar)
 
 
 @settings(max_examples=150)

@@ -44,7 +44,7 @@ class WrittenSidecar:
         losses, missing = Counter(report.losses), Counter(record.missing)
         lost = losses & missing
         lost.update({kind: losses[kind] for kind in _ONLY_PCAP if losses[kind]})
-        kept = dict(losses + record.kept - missing - lost)
+        kept = dict(losses + record.kept - lost)
         report.losses, report.kept_in_sidecar, report.sidecar_written = dict(lost), kept, self._target.name
         damage = report.damage_total
         if before is not None:
