@@ -233,6 +233,15 @@ def test_secrets_only_when_asked(trip: Trip) -> None:
     assert trip.sidecar.stat().st_mode & 0o777 == 0o600
 
 
+def test_comments_in_secrets_are_not_kept_either(write: In, trip: Trip) -> None:
+    comment = write.options((wire.OPT_COMMENT, b"c"))
+    rest = write.secrets(wire.TLS_KEY_LOG, b"key", options=comment) + write.enhanced_packet(
+        0, 5, b"one", options=comment
+    )
+    report = trip.there(write.section_header() + write.interface() + rest, sidecar_secrets=False)
+    assert (report.kept_in_sidecar, report.losses) == ({"comments": 1}, {"comments": 1, "secrets": 1})
+
+
 def test_what_the_pcap_file_says_of_times_is_counted(write: In, trip: Trip) -> None:
     def capture(*options: tuple[int, bytes]) -> bytes:
         stated = write.options((wire.OPT_COMMENT, b"c"), *options)
