@@ -120,8 +120,8 @@ class Restore:
         """The packets of an entry, in as many batches as the pcap file's reader has."""
         self._metadata.open_section()
         entry, done = Entry(value, self._packets, len(self._metadata.interfaces)), 0
-        link_types = [each.link_type for each in self._metadata.interfaces]
-        alone = len({link_types[number] for number in entry.used}) == 1
+        link_types = {number: self._metadata.interfaces[number].link_type for number in entry.used}
+        alone = len(set(link_types.values())) == 1
         while done < entry.count:
             first, rows = link_types[entry.interface(done)], entry.count - done
             if not alone:
