@@ -53,7 +53,7 @@ def measure(directory: Path, program: str, rounds: int, scale: float) -> list[st
         size = write_capture(source, content, packets, "pcapng")
         edit = [program, "convert", str(source), str(directory / "edited.pcap"), "--drop-packets", str(packets // 2)]
         launch(edit, {})
-        keep_warm(directory, 2 * size)
+        keep_warm(directory, 6 * size)  # all outputs are there at the same time
         jobs = jobs_of(traffic)
         for number in range(rounds + 1):
             say(f"round {number} of {rounds}" if number else "warming up")
