@@ -301,6 +301,32 @@ def test_a_time_that_was_changed_below_a_microsecond(resolution: bytes, units: i
     ]
 
 
+def test_a_new_packet_opens_no_section(trip: Trip) -> None:
+    """Though all but the last digits of its time are those of a packet in a later one."""
+    nano = wire.interface(options=wire.options((wire.IF_TSRESOL, b"\x09")))
+
+    def section(*ticks: int) -> bytes:
+        blocks = [wire.enhanced_packet(0, each, b"packet %d" % each) for each in ticks]
+        return wire.section_header() + nano + b"".join(blocks)
+
+    there = trip.there(section(1_000, 2_000) + section(3_000, 4_000))
+    trip.edit([there[0], there[2]._replace(ticks=3_007), there[1], there[3]])
+    numbers, found, _ = trip.returned()
+    assert numbers == {"in_sidecar": 4, "same": 3, "new": 1, "new_packets": [2]}
+    assert [packet.section.number for packet in found] == [0, 0, 0, 1]
+
+
+def test_a_simple_packet_whose_time_was_changed(trip: Trip) -> None:
+    """It has none: whatever the pcap file says of it, below a microsecond, does not matter."""
+    nano = wire.interface(options=wire.options((wire.IF_TSRESOL, b"\x09")))
+    there = trip.there(
+        wire.section_header() + nano + wire.simple_packet(b"simple") + wire.enhanced_packet(0, 9, b"one")
+    )
+    trip.edit([there[0]._replace(ticks=7), there[1]])
+    numbers, _, _ = trip.returned()
+    assert numbers == {"in_sidecar": 2, "same": 2}
+
+
 def test_a_cut_simple_packet(write: In, trip: Trip) -> None:
     """It gets a time, which it had not, and that is counted."""
     head = write.section_header() + write.interface(options=write.options((wire.IF_TSOFFSET, write.number(START, 8))))

@@ -34,7 +34,7 @@ from pcapconv.sidecar.restore import Entry, Metadata, about, as_pcapng, type_of
 from pcapconv.steps.packets import HASH
 from pcapconv.steps.rows import with_options
 from pcapconv.steps.strip import dropcount
-from pcapconv.timestamps import NANOSECONDS
+from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 
 NEW, EXACT, CUT, CHANGED, AMBIGUOUS = range(5)
 
@@ -43,11 +43,13 @@ _NONE = -1
 
 class Prints:
     """The fingerprints of packets, as columns of keys: `when`, of time and length; `exact`, of both and all bytes.
-    `cut` tells of an edited capture's which have fewer bytes than they had on the wire."""
+    `cut` tells of an edited capture's which have fewer bytes than they had on the wire; `digits` are the nanoseconds of
+    their times beyond microseconds, if its file has such."""
 
     def __init__(self) -> None:
         self.when, self.exact = array("Q"), array("Q")
         self.cut = bytearray()
+        self.digits = array("H")
 
     def __len__(self) -> int:
         return len(self.when)
@@ -143,9 +145,9 @@ class Known:
             self.blocks.add(said, [number - 1])
 
     @property
-    def has_times(self) -> bool:
-        """Whether times are kept, or digits of them."""
-        return bool(self._ticks or self.digits)
+    def has_ticks(self) -> bool:
+        """Whether times are kept."""
+        return bool(self._ticks)
 
     def ticks(self, packet: int) -> int | None:
         """The packet's ticks, None where its time gives them."""
@@ -157,6 +159,14 @@ class Known:
     def digit(self, packet: int) -> int:
         """The nanoseconds of its time beyond microseconds."""
         return self.digits[packet] if packet < len(self.digits) else 0
+
+    def is_simple(self, packet: int) -> bool:
+        """Whether it was in a Simple Packet Block, which has no time."""
+        return bool(self.blocks) and type_of(self.blocks.get(packet) or {}) == SIMPLE_PACKET
+
+    def may_have(self, digits: int, packet: int) -> bool:
+        """Whether its time may have these nanoseconds beyond microseconds, as far as is known here."""
+        return digits == self.digit(packet) or self.ticks(packet) is not None or self.is_simple(packet)
 
     def says(self, packet: int) -> tuple[Any, ...]:
         """All that comes back with it."""
@@ -177,10 +187,11 @@ class Matches(NamedTuple):
 
 def fingerprints_of(items: Iterator[Item]) -> Prints:
     """Those of a pcap file's packets."""
-    prints, units, kernels = Prints(), Units(), choose()
+    prints, units, kernels, finer = Prints(), Units(), choose(), False
     for item in items:
         if isinstance(item, Interface):
             units.add(item, item.id)
+            finer = finer or MICROSECONDS % item.ticks_per_second != 0
         elif isinstance(item, PacketBatch):
             columns = item.columns.twin(item.rows, "ticks", "interface")
             row, _, status = units.unify(columns, 0, item.rows, cut=True)
@@ -189,6 +200,8 @@ def fingerprints_of(items: Iterator[Item]) -> Prints:
             out = bytearray(FINGERPRINT * item.rows)
             kernels.fingerprints(item.buffer, columns, 0, item.rows, out, 0)
             prints.add(out)
+            if finer:
+                prints.digits.extend(tick % 1000 for tick in columns.ticks)
             lengths = zip(columns.captured_length[: item.rows], columns.original_length)
             prints.cut += bytes(captured < original for captured, original in lengths)
     return prints
@@ -214,6 +227,10 @@ def matches(known: Known, edited: Prints) -> Matches:
     for row, place in zip(others, again):
         if place >= 0:
             partner[row], how[row] = ones[place], CUT if edited.cut[row] else CHANGED
+    for row, digits in enumerate(edited.digits):
+        packet = partner[row]
+        if digits and packet >= 0 and not known.may_have(digits, packet):
+            partner[row], how[row] = _NONE, NEW
     return Matches(partner, how)
 
 
@@ -364,7 +381,7 @@ class Match:
         scale = NANOSECONDS // self._of_file.ticks_per_second
         ticks = batch.columns.ticks[begin:end]
         times = ticks if scale == 1 else array("Q", (tick * scale for tick in ticks))
-        if len(known.sections) > 1 or known.has_times or scale == 1:
+        if len(known.sections) > 1 or known.has_ticks:
             self._doubt(packets, times, first)
         if _NONE in packets and self._plain < 0:
             yield self._declare_plain()
@@ -387,10 +404,8 @@ class Match:
         """Whether this can be the packet's time in nanoseconds, of which less than a microsecond may have been cut:
         fingerprints do not tell for certain."""
         ticks = self._known.ticks(packet)
-        if self._known.blocks and self._is_simple(packet):
+        if ticks is None or self._known.is_simple(packet):
             return True
-        if ticks is None:
-            return time % 1000 in (0, self._known.digit(packet))
         number = self._ids[self._known.interfaces[packet]]
         scale = self._scales.get(number)
         if scale is None:
@@ -412,15 +427,15 @@ class Match:
         self, batch: PacketBatch, packets: array[int], times: array[int], interfaces: array[int], first: int
     ) -> PacketBatch:
         known, columns = self._known, batch.columns
-        told = known.has_times or known.options or known.blocks
+        told = known.has_ticks or known.digits or known.options or known.blocks
         partners = [(row, packet) for row, packet in enumerate(packets) if packet >= 0] if told else []
-        if known.has_times:
+        if known.digits:
             for row, packet in partners:
                 times[row] += known.digit(packet) - times[row] % 1000
         columns.ticks = times
         normal = as_pcapng(batch, self._metadata, interfaces, first + 1)
         exact = {row: ticks for row, packet in partners if (ticks := known.ticks(packet)) is not None}
-        was_simple = [row for row, packet in partners if self._is_simple(packet)] if known.blocks else []
+        was_simple = [row for row, packet in partners if known.is_simple(packet)] if known.blocks else []
         simple = [row for row in was_simple if self._found.known[first + row] == EXACT]
         for row in (*exact, *was_simple):
             columns.record_type[row] = SIMPLE_PACKET  # whose time is not worked out
@@ -436,10 +451,6 @@ class Match:
             stated = {row: self._options(normal, packet, first + row) for row, packet in partners}
             with_options(normal, {row: raw for row, raw in stated.items() if raw})
         return normal
-
-    def _is_simple(self, packet: int) -> bool:
-        """Whether a packet was in a Simple Packet Block."""
-        return type_of(self._known.blocks.get(packet) or {}) == SIMPLE_PACKET
 
     def _options(self, batch: PacketBatch, packet: int, place: int) -> bytes:
         known, order = self._known, batch.section.byte_order
