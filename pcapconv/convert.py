@@ -196,7 +196,7 @@ def attempt(
     restart: Callable[[], None] | None,
     *,
     nanoseconds: bool,
-    clamp: Callable[[], bool] = lambda: False,
+    clamp: Callable[[], bool] | None = None,
 ) -> Report:
     """A run, and where an interface that comes late needs nanoseconds, or a time is none that pcap can hold and there
     is something to `clamp` it, another one with them. `restart` forgets what was written; None where nobody can. Raises
@@ -207,7 +207,7 @@ def attempt(
         if not source.seekable or restart is None:
             raise TargetError(f"{source.name}: {error}: start again with --nanoseconds (nanoseconds=True)") from None
     except TimeRangeError:
-        if not source.seekable or restart is None or not clamp():
+        if not source.seekable or restart is None or clamp is None or not clamp():
             raise
     source.rewind()
     restart()

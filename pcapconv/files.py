@@ -33,6 +33,7 @@ Writable = str | os.PathLike[str] | BinaryIO
 
 STDIO = "-"
 TEMPORARY = re.compile(r"\.pcapconv-[0-9a-f]{16}\.tmp")  # what a name looks like that goes away again
+SIDECAR_SUFFIX = ".meta.json"  # what a sidecar's name has behind that of its capture
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # what a file system says that has no hard links
 
 
@@ -446,9 +447,10 @@ def leads_to(place: object) -> str | None:
 
 def is_open_as(name: str, file: object) -> bool:
     """Whether an open file is the one that has this name; False for what is no open file."""
+    fileno = getattr(file, "fileno", None)
     try:
-        return os.path.samestat(os.stat(name), os.fstat(file.fileno()))  # type: ignore[attr-defined]
-    except (AttributeError, OSError, ValueError):
+        return fileno is not None and os.path.samestat(os.stat(name), os.fstat(fileno()))
+    except (OSError, ValueError):
         return False
 
 

@@ -17,7 +17,7 @@ from typing import Any, Self
 from pcapconv import formats, timestamps
 from pcapconv import options as option_lists
 from pcapconv.errors import NeedsNanosecondsError, PcapconvError, TargetError
-from pcapconv.files import Readable, Source, Target, open_source
+from pcapconv.files import SIDECAR_SUFFIX, Readable, Source, Target, open_source
 from pcapconv.formats import interpret
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.link_types import link_type_name
@@ -25,7 +25,6 @@ from pcapconv.kernels import OPTION_COUNTS, TOTALS, UNREADABLE, choose
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.output import Output
 from pcapconv.report import MOST_LISTED
-from pcapconv.sidecar.document import SUFFIX
 
 _NEVER = 2**64 - 1  # the lowest ticks of no packet at all
 
@@ -48,7 +47,7 @@ def _sidecar(source: Source, name: str) -> dict[str, Any] | None:
     """What the sidecar beside a pcap file says, None without one; why it cannot be used where it does not fit."""
     from pcapconv.sidecar.reading import restored
 
-    if not os.path.isfile(name + SUFFIX):  # nobody asked for it: a pipe there would hold us up
+    if not os.path.isfile(name + SIDECAR_SUFFIX):  # nobody asked for it: a pipe there would hold us up
         return None
     census = _Census(places=False)
     try:
@@ -57,7 +56,7 @@ def _sidecar(source: Source, name: str) -> dict[str, Any] | None:
             for item in items:
                 census.add(item)
     except PcapconvError as error:
-        return {"file": name + SUFFIX, "matches": False, "reason": str(error)}
+        return {"file": name + SIDECAR_SUFFIX, "matches": False, "reason": str(error)}
     says = census.result()
     head = document.head
     kept = {"kept": head.kept, "missing": head.missing, "damage_before": head.damage, "fingerprints": head.fingerprints}

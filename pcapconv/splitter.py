@@ -27,7 +27,7 @@ from pcapconv.division import Splitter
 from pcapconv.division.picking import KEYS, ByInterval, ByKind
 from pcapconv.division.runs import ByCount, BySize
 from pcapconv.errors import UsageError
-from pcapconv.files import Readable, Source, open_source, read_file, spool
+from pcapconv.files import SIDECAR_SUFFIX, Readable, Source, open_source, read_file, spool
 from pcapconv.parts import OpenParts
 from pcapconv.report import Report
 from pcapconv.steps.plan import Plan
@@ -99,12 +99,11 @@ def split(
         kept = None
         if sidecar:
             from pcapconv.sidecar import check_apart
-            from pcapconv.sidecar.document import SUFFIX
             from pcapconv.sidecar.writing import WrittenSidecar
 
             opened = opened if opened.seekable else stack.enter_context(spool(opened))
             folder = "" if names.directory == "." else names.directory
-            name = os.path.join(folder, _stem(opened.name) + SUFFIX)
+            name = os.path.join(folder, _stem(opened.name) + SIDECAR_SUFFIX)
             check_apart(name, [source, *taken, plan.extract_to, *plan.injected_from])
             kept = WrittenSidecar(name, stack, secrets=sidecar_secrets, fingerprints=False, force=force)
             taken = [*taken, name]
@@ -115,7 +114,7 @@ def split(
             parts = OpenParts(files, names, _stem(opened.name), format_name, nanoseconds=nanoseconds, hashed=sidecar)
             return _run(opened, parts, way(parts), strict, progress, plan, kept)
 
-        clamp = (lambda: False) if kept is None else kept.clamp
+        clamp = None if kept is None else kept.clamp
         report = attempt(opened, run, files.restart, nanoseconds=nanoseconds, clamp=clamp)
         if on_loss == "fail":
             refuse_losses(report, opened)

@@ -24,9 +24,8 @@ from pcapconv.batching.runner import run
 from pcapconv.batching.stores import scheme_of, store_of
 from pcapconv.convert import OnLoss, check_on_loss, make_plan
 from pcapconv.errors import FileError, PcapconvError, UsageError
-from pcapconv.files import read_file, reason_of
+from pcapconv.files import SIDECAR_SUFFIX, read_file, reason_of
 from pcapconv.sidecar import SidecarOptions
-from pcapconv.sidecar.document import SUFFIX
 from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.secrets import parse_secrets
 
@@ -112,7 +111,7 @@ def batch(
     ]
     if in_place and settings.keys is not None:  # key logs of an earlier run are no sources
         found = plans.without_companions(found, settings.keys)
-    found = plans.without_companions(found, SUFFIX)
+    found = plans.without_companions(found, SIDECAR_SUFFIX)
     remote = next((each.place for each in found if in_place and scheme_of(each.place) is not None), None)
     if remote is not None:
         raise UsageError(f"--in-place: {remote} {_REMOTE}")

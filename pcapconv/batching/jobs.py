@@ -21,10 +21,9 @@ from pcapconv.batching.local import make_folder, state_of_open
 from pcapconv.batching.stores import State, store_of
 from pcapconv.convert import OnLoss, converted
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError
-from pcapconv.files import Source, Target, reading
+from pcapconv.files import SIDECAR_SUFFIX, Source, Target, reading
 from pcapconv.report import Report
 from pcapconv.sidecar import SidecarOptions, Sidecars
-from pcapconv.sidecar.document import SUFFIX
 from pcapconv.steps.plan import Plan
 
 _MOST_DAMAGE = 10  # places of either kind that a line lists; all are counted
@@ -192,7 +191,7 @@ def _sidecars(settings: Settings, job: Job, source: Source, known: str, stack: E
     if settings.sidecars is None:
         return None
     to_pcap = (settings.to or known) == "pcap"
-    there = known == "pcap" and os.path.lexists(job.source + SUFFIX)
+    there = known == "pcap" and os.path.lexists(job.source + SIDECAR_SUFFIX)
     adds = known == "pcapng" or settings.plan is not None  # what pcap cannot hold
     if not (there or (to_pcap and adds)):
         return None

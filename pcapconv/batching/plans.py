@@ -15,7 +15,7 @@ from pcapconv.batching.local import LOCAL
 from pcapconv.batching.manifest import Done
 from pcapconv.batching.stores import Found, NothingThereError, State, scheme_of, store_of, taken
 from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError
-from pcapconv.sidecar.document import SUFFIX
+from pcapconv.files import SIDECAR_SUFFIX
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -158,11 +158,11 @@ def _up_to_date(done: Done, job: Job, settings: Settings) -> bool:
         log = job.target + settings.keys
         if store_of(log).state(log) is None:
             return False
-    if done.sidecar and settings.sidecars is not None and LOCAL.state(job.target + SUFFIX) is None:
+    if done.sidecar and settings.sidecars is not None and LOCAL.state(job.target + SIDECAR_SUFFIX) is None:
         return False
     if job.in_place:
         return True
-    if settings.sidecars is not None and done.sidecar_read != (LOCAL.state(job.source + SUFFIX) is not None):
+    if settings.sidecars is not None and done.sidecar_read != (LOCAL.state(job.source + SIDECAR_SUFFIX) is not None):
         return False
     return done.source_state == job.state
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pcapconv
 from pcapconv.cli.messages import complain
 from pcapconv.cli.writing import carry_out, check_names
+from pcapconv.files import SIDECAR_SUFFIX
 from pcapconv.formats import format_of
 
 if TYPE_CHECKING:
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 def _point_to_a_sidecar(source: str, target: str, options: Mapping[str, Any]) -> None:
     """Say that there is one, where it would be of use and nobody asks for it."""
-    from_pcap = not (options.get("sidecar") or options.get("sidecar_file")) and os.path.exists(f"{source}.meta.json")
+    from_pcap = not (options.get("sidecar") or options.get("sidecar_file")) and os.path.exists(source + SIDECAR_SUFFIX)
     if from_pcap and (options.get("to") or format_of(target)) == "pcapng":
-        complain(f"{source}.meta.json lies beside it, and is not used; --sidecar uses it")
+        complain(f"{source}{SIDECAR_SUFFIX} lies beside it, and is not used; --sidecar uses it")
 
 
 def convert(

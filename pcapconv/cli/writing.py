@@ -12,7 +12,7 @@ from pcapconv.cli import DAMAGED
 from pcapconv.cli.messages import say, say_what_happened
 from pcapconv.cli.progress import Progress, progress_bar
 from pcapconv.errors import LossError, UsageError
-from pcapconv.files import STDIO, Target, open_target, write_all, writing
+from pcapconv.files import SIDECAR_SUFFIX, STDIO, Target, open_target, write_all, writing
 from pcapconv.report import Report
 
 
@@ -66,9 +66,7 @@ def check_names(report: str | None, options: Mapping[str, Any], source: str, tar
 
 def _sidecars(options: Mapping[str, Any], source: str, target: str | None) -> list[str]:
     """Those that a command may read or write, but for a split's."""
-    from pcapconv.sidecar.document import SUFFIX
-
-    return [options.get("sidecar_file") or "", *(place + SUFFIX for place in (source, target) if place)]
+    return [options.get("sidecar_file") or "", *(place + SIDECAR_SUFFIX for place in (source, target) if place)]
 
 
 def _is_one_of(name: str, *places: str) -> bool:

@@ -13,8 +13,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
-from pcapconv.kernels import MOST_TICKS
-from pcapconv.same_keys import same_keys
+from pcapconv.kernels import MOST_TICKS, choose
 
 _NEAR = 32  # rows that are looked ahead
 _SURE = 4  # rows that are the same before two sides are believed to go on together
@@ -140,7 +139,7 @@ def _anchors(gap: Gap, columns: list[Sides], alone: bool) -> Iterator[tuple[int,
     partner = array("i", [-1]) * (gap.b_end - gap.b_begin)
     ones = _keys([side[0] for side in columns], gap.a_begin, gap.a_end)
     others = _keys([side[1] for side in columns], gap.b_begin, gap.b_end)
-    for a_rows, b_rows in same_keys(ones, others):
+    for a_rows, b_rows in _same_keys(ones, others):
         if not alone or len(a_rows) == len(b_rows) == 1:
             for a_row, b_row in zip(a_rows, b_rows):
                 partner[b_row] = a_row
@@ -156,6 +155,30 @@ def _keys(columns: list[array[int]], begin: int, end: int) -> array[int]:
         return columns[0][begin:end]
     rows = zip(*(column[begin:end] for column in columns))
     return array("Q", (hash(row) & MOST_TICKS for row in rows))
+
+
+def _same_keys(ones: array[int], others: array[int]) -> Iterator[tuple[array[int], array[int]]]:
+    """For each key that stands in both columns of 64-bit numbers, its rows in the one and in the other, in order."""
+    one_groups, other_groups = _groups(ones), _groups(others)
+    one, other = next(one_groups, None), next(other_groups, None)
+    while one is not None and other is not None:
+        if one[0] < other[0]:
+            one = next(one_groups, None)
+        elif one[0] > other[0]:
+            other = next(other_groups, None)
+        else:
+            yield one[1], other[1]
+            one, other = next(one_groups, None), next(other_groups, None)
+
+
+def _groups(keys: array[int]) -> Iterator[tuple[int, array[int]]]:
+    """The keys in their order, each with its rows."""
+    order: array[int] = choose().order(keys)
+    begin = 0
+    for at in range(1, len(order) + 1):
+        if at == len(order) or keys[order[at]] != keys[order[begin]]:
+            yield keys[order[begin]], order[begin:at]
+            begin = at
 
 
 def longest_rise(numbers: Sequence[int]) -> Iterable[int]:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import formats
 from pcapconv.errors import UsageError
-from pcapconv.files import STDIO, Readable, Source, Target, Writable, is_open_as, leads_to
+from pcapconv.files import SIDECAR_SUFFIX, STDIO, Readable, Source, Target, Writable, is_open_as, leads_to
 from pcapconv.model import Item
 from pcapconv.output import Output
 from pcapconv.report import Report
-from pcapconv.sidecar.document import SUFFIX, Belongs
+from pcapconv.sidecar.document import Belongs
 from pcapconv.steps import Step
 
 if TYPE_CHECKING:  # a conversion starts faster without the one that it does not need
@@ -55,9 +55,7 @@ def sidecar_of(place: Readable, source: Source, options: SidecarOptions, stack: 
     Raises SidecarError, FileError and UsageError."""
     from pcapconv.sidecar.reading import ReadSidecar
 
-    from_pcap = formats.open_reader(source).format == "pcap"
-    source.rewind()
-    if not from_pcap:
+    if not _is_pcap(source):
         return None
     found = ReadSidecar(options.file or _name_beside(place), source, stack)
     if not found.edited():
@@ -84,8 +82,7 @@ class Sidecars:
         force: bool,
         taken: Sequence[object] = (),
     ) -> None:
-        from_pcap = formats.open_reader(source).format == "pcap"
-        source.rewind()
+        from_pcap = _is_pcap(source)
         if not from_pcap and target_format != "pcap":
             raise UsageError(
                 f"{source.name}: it is pcapng, as is the target, and holds all itself; a sidecar goes with a pcap file "
@@ -164,6 +161,12 @@ def check_apart(name: str, taken: Sequence[object]) -> None:
         raise UsageError(f"{name}: the sidecar is another file of this command; give that one another name")
 
 
+def _is_pcap(source: Source) -> bool:
+    found = formats.open_reader(source).format == "pcap"
+    source.rewind()
+    return found
+
+
 def _name_beside(capture: Readable | Writable) -> str:
     """The name of a capture's sidecar. Raises UsageError for a capture that has no name."""
     if not isinstance(capture, str | os.PathLike) or os.fspath(capture) == STDIO:
@@ -171,8 +174,8 @@ def _name_beside(capture: Readable | Writable) -> str:
             "a pcap file on a pipe has no sidecar beside it; name that with --sidecar-file FILE (sidecar_file=, or "
             "sidecar=FILE for open), or the pcap file"
         )
-    return os.fspath(capture) + SUFFIX
+    return os.fspath(capture) + SIDECAR_SUFFIX
 
 
 def _has_one(capture: Readable) -> bool:
-    return isinstance(capture, str | os.PathLike) and os.path.lexists(os.fspath(capture) + SUFFIX)
+    return isinstance(capture, str | os.PathLike) and os.path.lexists(os.fspath(capture) + SIDECAR_SUFFIX)

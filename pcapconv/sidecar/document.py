@@ -21,7 +21,6 @@ from pcapconv.scratch import Scratch
 from pcapconv.sidecar.values import Value, member, number
 
 VERSION = 1
-SUFFIX = ".meta.json"
 
 _FIRST = b'{"pcapconv_sidecar": '
 _CONTENT = b'"content": [\n'

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from pcapconv import formats
 from pcapconv.errors import FileError, SidecarError
-from pcapconv.files import Source
+from pcapconv.files import SIDECAR_SUFFIX, Source
 from pcapconv.model import Interface, Item
 from pcapconv.report import Report
 from pcapconv.sidecar.digest import Digest
-from pcapconv.sidecar.document import SUFFIX, Document, Head, open_document
+from pcapconv.sidecar.document import Document, Head, open_document
 from pcapconv.sidecar.restore import Restore
 from pcapconv.steps import Step
 
@@ -132,7 +132,7 @@ def restored(source: Source, name: str) -> Iterator[tuple[Document, Iterator[Ite
     """The sidecar beside a pcap file of this name, and the capture as it was. Raises FileError, and SidecarError where
     it does not fit, at the end too."""
     with ExitStack() as stack:
-        document = _opened(name + SUFFIX, stack)
+        document = _opened(name + SIDECAR_SUFFIX, stack)
         digest = stack.enter_context(Digest(source))
         _check_size(document, source)
         items = formats.open_reader(source).items()
