@@ -269,7 +269,7 @@ def _run(
     sidecars: Sidecars | None,
 ) -> Report:
     report = Report(source.name, target.name, format_name)
-    output = Output(target, hashed=sidecars is not None and sidecars.hashes_output)
+    output = Output(target) if sidecars is None else sidecars.output(target)
     try:
         with about(source):
             reader = formats.open_reader(source)

@@ -103,8 +103,9 @@ class Source:
         """Read the bytes at an offset from where a plain file of the system was opened, which another thread may be
         reading; 0 at the end. Raises FileError."""
         assert self._start is not None
+        assert self.size is not None
         with reading(self.name):
-            return os.preadv(self.file.fileno(), [room], self._start + offset)
+            return os.preadv(self.file.fileno(), [room[: max(0, self.size - offset)]], self._start + offset)
 
     def rewind(self) -> None:
         """Back to where it was opened."""

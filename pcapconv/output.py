@@ -1,20 +1,21 @@
-"""Writing that overlaps with reading and encoding: full buffers go to a thread, empty ones come back. Where a digest is
-wanted, another thread works it out on their way.
+"""Writing that overlaps with reading and encoding: full buffers go to a crew, empty ones come back. Where a digest is
+wanted, it is worked out on their way.
 
-Strategy: kernels and system calls release the GIL, so a second thread that only writes hides nearly all of its time.
-It is started when the first buffer is full; what fits into one is written without it. A buffer is handed over, never
+Strategy: kernels and system calls release the GIL, so a second thread hides nearly all the time that writing takes. The
+crew is there when the first buffer is full; what fits into one is written without it. A buffer is handed over, never
 copied, and there are few of them, so memory stays constant. Where there are many outputs, each begins with a small one
-and can `rest`: then it holds neither buffer nor thread nor file. They give buffers on to each other, since memory that
+and can `rest`: then it holds neither buffer nor crew nor file. They give buffers on to each other, since memory that
 is new costs as much time as writing it.
 """
 
 from __future__ import annotations
 
 import os
-import threading
+from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
+from pcapconv.crew import Crew
 from pcapconv.errors import FileError
 from pcapconv.files import Target, reading, write_all, writing
 
@@ -31,8 +32,16 @@ class Output:
     the rest. `name` is for messages. All raise FileError when the system refuses.
     """
 
-    def __init__(self, target: Target, *, spares: list[bytearray] | None = None, hashed: bool = False) -> None:
-        """`spares` are buffers that nobody uses, which several outputs share. With `hashed` there is a `sha256`."""
+    def __init__(
+        self,
+        target: Target,
+        *,
+        spares: list[bytearray] | None = None,
+        hashed: bool = False,
+        beside: Callable[[], bool] | None = None,
+    ) -> None:
+        """`spares` are buffers that nobody uses, which several outputs share. With `hashed` there is a `sha256`.
+        `beside` is other work that the crew does as long as it is there, see `Crew`."""
         self._target = target
         self.name = target.name
         self.seekable = target.seekable
@@ -40,14 +49,15 @@ class Output:
         self.buffer = bytearray(BUFFER_SIZE if spares is None else 0)
         self.at = 0
         self._written = 0
-        self._full: SimpleQueue[tuple[bytearray, int] | None] = SimpleQueue()
+        self._full: SimpleQueue[tuple[bytearray, int]] = SimpleQueue()
+        self._to_hash: SimpleQueue[tuple[bytearray, int]] = SimpleQueue()
         self._empty: SimpleQueue[bytearray] = SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._crew: Crew | None = None
+        self._beside = beside
         self._error: BaseException | None = None
-        self._spare = _BUFFERS - 1 + 2 * hashed
+        self._turning = _BUFFERS - 1 + 2 * hashed  # buffers besides the one that is filled
+        self._missing = self._turning
         self._hash = _sha256() if hashed else None
-        self._to_hash: SimpleQueue[tuple[bytearray, int] | None] = SimpleQueue()
-        self._hashing: threading.Thread | None = None
         self._patched = False
 
     @property
@@ -58,7 +68,7 @@ class Output:
     @property
     def held(self) -> int:
         """Bytes of memory that its buffers take."""
-        return len(self.buffer) + (0 if self._thread is None else (_BUFFERS - 1) * BUFFER_SIZE)
+        return len(self.buffer) + (0 if self._crew is None else self._turning * BUFFER_SIZE)
 
     def turn(self, least: int = 0) -> None:
         """Hand the buffer over and go on in an empty one, with room for `least` bytes or more; a small one grows."""
@@ -122,26 +132,26 @@ class Output:
         return data
 
     def send(self) -> None:
-        """Have everything so far written soon, without waiting, where there is a thread to do it."""
-        if self._thread is not None and self.at:
+        """Have everything so far written soon, without waiting, where there is a crew to do it."""
+        if self._crew is not None and self.at:
             self._hand_over()
 
     def rest(self) -> None:
-        """Write what is left, and let buffers, thread and file go until more comes."""
+        """Write what is left, and let buffers, crew and file go until more comes."""
         self._settle()
         if self._spares is not None:
             while not self._empty.empty():
                 self._give_away(self._empty.get())
             self._give_away(self.buffer)
-            self.buffer, self._spare = bytearray(), _BUFFERS - 1
+            self.buffer, self._missing = bytearray(), self._turning
         self._target.rest()
 
     def close(self) -> None:
-        """Let the thread go. After an error that drops what still waits, and waits not for long: a pipe that nobody
-        reads can hold the thread for ever."""
-        if self._thread is not None:
+        """Let the crew go. After an error that drops what still waits, and waits not for long: a pipe that nobody reads
+        can hold one of them for ever."""
+        if self._crew is not None:
             self._error = self._error or FileError(f"{self.name}: writing was given up")
-            self._end_thread(None if self.seekable else _PATIENCE)
+            self._end_crew(None if self.seekable else _PATIENCE)
 
     def _new_buffer(self) -> bytearray:
         return self._spares.pop() if self._spares else bytearray(BUFFER_SIZE)
@@ -157,23 +167,23 @@ class Output:
         self.buffer = larger
 
     def _hand_over(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._write_buffers, name="pcapconv-output", daemon=True)
-            self._thread.start()
-            if self._hash is not None:
-                self._hashing = threading.Thread(target=self._hash_buffers, name="pcapconv-digest", daemon=True)
-                self._hashing.start()
-            while self._spare:
-                self._spare -= 1
+        if self._crew is None:
+            kinds = [self._write_one] if self._hash is None else [self._write_one, self._hash_one]
+            self._crew = Crew(kinds, beside=self._beside)
+            while self._missing:
+                self._missing -= 1
                 self._empty.put(self._new_buffer())
         self._full.put((self.buffer, self.at))
+        self._crew.tell()
         self._written += self.at
+        while self._empty.empty() and self._crew.help():
+            pass
         self.buffer, self.at = self._empty.get(), 0
         self._raise()
 
     def _settle(self) -> None:
         """Everything so far is in the file."""
-        self._end_thread(None)
+        self._end_crew()
         self._raise()
         self._put(memoryview(self.buffer)[: self.at])
         if self._hash is not None:
@@ -181,39 +191,39 @@ class Output:
         self._written += self.at
         self.at = 0
 
-    def _end_thread(self, patience: float | None) -> None:
-        if self._thread is not None:
-            self._full.put(None)
-            self._thread.join(patience)
-            self._thread = None
-        if self._hashing is not None:
-            self._to_hash.put(None)
-            self._hashing.join(patience)
-            self._hashing = None
+    def _end_crew(self, patience: float | None = None) -> None:
+        if self._crew is not None:
+            self._crew.end(patience)
+            self._crew = None
 
     def _put(self, view: memoryview) -> None:
         with writing(self.name):
             write_all(self._target.file, view)
 
-    def _write_buffers(self) -> None:
-        while (item := self._full.get()) is not None:
-            buffer, length = item
-            if self._error is None:
-                try:
-                    self._put(memoryview(buffer)[:length])
-                except BaseException as error:  # carried to the thread that waits for it
-                    self._error = error
-            if self._hash is None:
-                self._take_back(buffer)
-            else:
-                self._to_hash.put((buffer, length))
-
-    def _hash_buffers(self) -> None:
-        assert self._hash is not None
-        while (item := self._to_hash.get()) is not None:
-            buffer, length = item
-            self._hash.update(memoryview(buffer)[:length])
+    def _write_one(self) -> bool:
+        if self._full.empty():
+            return False
+        buffer, length = self._full.get()
+        if self._error is None:
+            try:
+                self._put(memoryview(buffer)[:length])
+            except BaseException as error:  # carried to the thread that encodes
+                self._error = error
+        crew = self._crew
+        if self._hash is None or crew is None or self._error is not None:
             self._take_back(buffer)
+        else:
+            self._to_hash.put((buffer, length))
+            crew.tell()
+        return True
+
+    def _hash_one(self) -> bool:
+        if self._hash is None or self._to_hash.empty():
+            return False
+        buffer, length = self._to_hash.get()
+        self._hash.update(memoryview(buffer)[:length])
+        self._take_back(buffer)
+        return True
 
     def _take_back(self, buffer: bytearray) -> None:
         self._empty.put(buffer if len(buffer) == BUFFER_SIZE else bytearray(BUFFER_SIZE))

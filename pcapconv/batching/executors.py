@@ -175,11 +175,6 @@ def dask(address: str) -> Iterator[Workers]:
             raise
 
 
-def cores() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class _Shared(jobs.Watch):
     def __init__(self, stop: Any, read: Any) -> None:
         self._stop = stop

@@ -109,10 +109,10 @@ class Sidecars:
                 name, stack, secrets=options.secrets, fingerprints=options.fingerprints, force=force
             )
 
-    @property
-    def hashes_output(self) -> bool:
-        """Whether the output's SHA-256 is wanted."""
-        return self._written is not None
+    def output(self, target: Target) -> Output:
+        """A new output for one run, with the digests that are wanted worked out beside."""
+        beside = None if self._read is None else self._read.digest.piece
+        return Output(target, hashed=self._written is not None, beside=beside)
 
     def restored(self, items: Iterator[Item]) -> Iterator[Item]:
         """The capture as it was."""

@@ -46,13 +46,13 @@ def join(
         for other in (target, *taken):
             if leads_to(other) in map(leads_to, read) or any(is_open_as(name, other) for name in read):
                 raise UsageError(f"{other}: that is one of the files that OUT would be made of; name another one")
-        digests = [(each, stack.enter_context(Digest(source))) for each, source in parts]
+        digests = [(each, Digest(source)) for each, source in parts]
         _check_link_types(document)
         place = stack.enter_context(open_target(target, force=force, whole=True))
         report = Report(document.name, place.name, "pcapng")
         report.inputs = [document.name, *(source.name for _, source in parts)]
         report.source_format = "pcap"
-        output = Output(place)
+        output = Output(place, beside=lambda: any(digest.piece() for _, digest in digests))
         stack.callback(output.close)
         writer = formats.open_writer("pcapng", output)
         restore = Restore(document, Counter())

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from pcapconv import formats
+from pcapconv.crew import Crew
 from pcapconv.errors import FileError, SidecarError
 from pcapconv.files import SIDECAR_SUFFIX, Source
 from pcapconv.model import Interface, Item
@@ -28,7 +29,7 @@ class ReadSidecar:
         self._source = source
         self._stack = stack
         self._document = document = _opened(name, stack)
-        self._digest = stack.enter_context(Digest(source))
+        self._digest = Digest(source)
         self._known: Known | None = None  # of an edited capture
         self._found: Matches | None = None
         self._lost: Counter[str] = Counter()  # of it, what only pcap can say
@@ -46,6 +47,11 @@ class ReadSidecar:
     def head(self) -> Head:
         """What it says at its beginning."""
         return self._document.head
+
+    @property
+    def digest(self) -> Digest:
+        """That of the capture."""
+        return self._digest
 
     def items(self, items: Iterator[Item]) -> Iterator[Item]:
         """The capture as it was."""
@@ -133,10 +139,13 @@ def restored(source: Source, name: str) -> Iterator[tuple[Document, Iterator[Ite
     it does not fit, at the end too."""
     with ExitStack() as stack:
         document = _opened(name + SIDECAR_SUFFIX, stack)
-        digest = stack.enter_context(Digest(source))
         _check_size(document, source)
+        digest = Digest(source)
+        crew = Crew(beside=digest.piece)
+        stack.callback(crew.end)
         items = formats.open_reader(source).items()
         yield document, Restore(document, Counter())(items) if document.head.says_more else items
+        crew.end()
         _check_digest(document, source, digest)
 
 
