@@ -68,13 +68,14 @@ cdef extern from *:
         static const uint64_t weights[9] = {1ull, 59ull, 3481ull, 205379ull, 12117361ull, 714924299ull, 42180533641ull,
                                             2488651484819ull, 146830437604321ull};
         unsigned __int128 sum = length;
-        uint32_t at = length & 7, i;
+        uint32_t at = length & 7, words = length >> 3 & 7, i;
         if (length >= 8 && at) sum = sum << 8 * at | load64(p) >> 8 * (8 - at);
         else for (i = 0; i < at; i++) sum = sum << 8 | p[i];
-        while (at < length) {
-            uint32_t words = length - at < 64 ? (length - at) >> 3 : 8;
-            sum = (unsigned __int128)folded(sum) * weights[words];
-            for (i = 1; i <= words; i++, at += 8) sum += (unsigned __int128)load64(p + at) * weights[words - i];
+        sum = (unsigned __int128)folded(sum) * weights[words];
+        for (i = 1; i <= words; i++, at += 8) sum += (unsigned __int128)load64(p + at) * weights[words - i];
+        for (; at < length; at += 64) {  /* a count that is known lets the compiler unroll it */
+            sum = (unsigned __int128)folded(sum) * weights[8];
+            for (i = 0; i < 8; i++) sum += (unsigned __int128)load64(p + at + 8 * i) * weights[7 - i];
         }
         return mixed(sum);
     }

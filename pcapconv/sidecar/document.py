@@ -222,7 +222,7 @@ def _parts(data: bytes) -> int:
 
 
 def _json(data: bytes, what: str) -> Value:
-    parts = _parts(data)
+    parts = _parts(data) if len(data) > _MOST_PARTS else 0
     if parts > _MOST_PARTS:
         parts -= sum(_parts(match[0]) for match in _STRING.finditer(data))
     if parts > _MOST_PARTS:
