@@ -234,6 +234,10 @@ def test_a_batch_finds_packets_again(tmp_path: Path) -> None:
     kept.rename(tmp_path / "pcap" / "web.pcap.meta.json")
     report = pcapconv.batch(tmp_path / "pcap", tmp_path / "later", **there)
     assert (report.up_to_date, report.converted, report.sidecars_read) == (1, 1, 1)
+    assert pcapconv.batch(tmp_path / "pcap", tmp_path / "later", **there).up_to_date == 2
+    os.utime(tmp_path / "pcap" / "web.pcap.meta.json", ns=(1, 1))  # as if it had been written anew
+    report = pcapconv.batch(tmp_path / "pcap", tmp_path / "later", **there, force=True)
+    assert (report.up_to_date, report.converted, report.sidecars_read) == (1, 1, 1)
     pcap = tmp_path / "pcap" / "web.pcap"
     pcapconv.convert(pcap, pcap, packets="1-16", force=True)
     pcap.write_bytes(pcap.read_bytes() + wire.pcap_record(5, 5, b"new"))

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from pcapconv import formats
 from pcapconv.batching import manifest
-from pcapconv.batching.local import make_folder, state_of_open
+from pcapconv.batching.local import LOCAL, make_folder, state_of_open
 from pcapconv.batching.stores import State, store_of
 from pcapconv.convert import OnLoss, converted
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError
@@ -158,6 +158,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
             _check_unchanged(job, state)
         with reading(source.name):
             known = formats.recognise(source.peek(0, 16), source.name)
+        beside = None if settings.sidecars is None else LOCAL.state(job.source + SIDECAR_SUFFIX)
         sidecars = _sidecars(settings, job, source, known, stack)
         with converted(
             source,
@@ -174,7 +175,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
             line = line_of(job._replace(state=state), settings, "converted")
             line |= _told(report)
             if settings.sidecars is not None:
-                line |= _sidecars_told(report)
+                line |= _sidecars_told(report, beside)
             line["source_size"], line["source_sha256"] = _digest_of_source(source)
             line["target_size"], line["target_sha256"] = _digest_of_target(place)
             line["target_time"] = state_of_open(place.file.fileno()).time if store.local else None
@@ -229,11 +230,13 @@ def _told(report: Report) -> dict[str, Any]:
     }
 
 
-def _sidecars_told(report: Report) -> dict[str, Any]:
+def _sidecars_told(report: Report, beside: State | None) -> dict[str, Any]:
     found = report.found_in_sidecar or {}
     return {
         "sidecar_written": report.sidecar_written,
         "sidecar_read": report.sidecar_read,
+        "sidecar_size": None if beside is None else beside.size,
+        "sidecar_time": None if beside is None else beside.time,
         "kept_in_sidecar": report.kept_in_sidecar,
         "missing_in_sidecar": report.missing_in_sidecar,
         "found_in_sidecar": {kind: count for kind, count in found.items() if isinstance(count, int)},

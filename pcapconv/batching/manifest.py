@@ -37,7 +37,7 @@ _PATIENCE = 5.0  # seconds until a manifest that cannot be added to is written a
 
 class Done(NamedTuple):
     """What a line says of a file that was converted: the states of source and target, with which options, out of which
-    tree, whether there are a key log and a sidecar beside the target, and whether one beside the source was read."""
+    tree, whether there are a key log and a sidecar beside the target, and the state of the one beside the source."""
 
     source: str
     source_state: State
@@ -47,7 +47,7 @@ class Done(NamedTuple):
     status: str
     key_log: bool
     sidecar: bool
-    sidecar_read: bool
+    sidecar_state: State | None
 
 
 def add(place: str, lines: Iterable[dict[str, Any]]) -> None:
@@ -77,8 +77,9 @@ def read(place: str) -> dict[str, list[Done]]:
             if told["status"] in DONE:
                 source_state = State(told["source_size"], told["source_time"])
                 target_state = State(told["target_size"], told["target_time"])
-                sidecars = (told.get(name) is not None for name in ("sidecar_written", "sidecar_read"))
-                beside = told.get("key_log", False), *sidecars
+                sidecar_size = told.get("sidecar_size")
+                sidecar_state = None if sidecar_size is None else State(sidecar_size, told["sidecar_time"])
+                beside = told.get("key_log", False), told.get("sidecar_written") is not None, sidecar_state
                 how = told["options"], told.get("root"), told["status"], *beside
                 done = Done(told["source"], source_state, target_state, *how)
                 known.setdefault(told["target"], []).append(done)

@@ -162,7 +162,7 @@ def _up_to_date(done: Done, job: Job, settings: Settings) -> bool:
         return False
     if job.in_place:
         return True
-    if settings.sidecars is not None and done.sidecar_read != (LOCAL.state(job.source + SIDECAR_SUFFIX) is not None):
+    if settings.sidecars is not None and done.sidecar_state != LOCAL.state(job.source + SIDECAR_SUFFIX):
         return False
     return done.source_state == job.state
 

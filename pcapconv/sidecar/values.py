@@ -7,7 +7,6 @@ those that were there (other padding, no end mark, an odd order), they stand bes
 
 from __future__ import annotations
 
-import ipaddress
 import sys
 import zlib
 from array import array
@@ -311,13 +310,15 @@ def _no_body(_: Value, __: ByteOrder) -> bytes:
 
 
 def _names_value(block: Block) -> dict[str, Value]:
+    from ipaddress import ip_address  # not for captures without names
+
     records = []
     for kind, value in layout.name_records(block):
         size = layout.ADDRESS_SIZES.get(kind)
         if size is None or len(value) < size:
             records.append({f"type {kind}": [value.hex()]})
             continue
-        address = str(ipaddress.ip_address(value[:size])) if kind < 3 else value[:size].hex(":")
+        address = str(ip_address(value[:size])) if kind < 3 else value[:size].hex(":")
         names = [options.text(name) for name in value[size:].split(b"\0")[:-1]]
         records.append({address: names})
     at = layout.options_at(block)
@@ -343,8 +344,10 @@ def _names_body(value: Value, order: ByteOrder) -> bytes:
 
 def _address(text: str) -> tuple[int, bytes]:
     """The type of a name record, and the address's bytes."""
+    from ipaddress import ip_address
+
     try:
-        found = ipaddress.ip_address(text)
+        found = ip_address(text)
         return (1 if found.version == 4 else 2), found.packed
     except ValueError:
         pass
