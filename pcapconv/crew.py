@@ -21,7 +21,7 @@ class Crew:
     def __init__(self, kinds: Sequence[Callable[[], bool]] = (), *, beside: Callable[[], bool] | None = None) -> None:
         self._beside = beside
         kinds = kinds if beside is None else (self._piece_beside, *kinds)
-        self._kinds = [(threading.Lock(), kind) for kind in kinds]
+        self._kinds = [_Kind(piece) for piece in kinds]
         self._news: SimpleQueue[bool] = SimpleQueue()  # there may be work, or False: there will be no more
         self._over = False
         self._threads = [
@@ -36,15 +36,9 @@ class Crew:
         self._news.put(True)
 
     def help(self) -> bool:
-        """Do a piece that nobody is at; whether there was one."""
-        for lock, kind in self._kinds:
-            if lock.acquire(blocking=False):
-                try:
-                    if kind():
-                        return True
-                finally:
-                    lock.release()
-        return False
+        """Do a piece that nobody is at; whether there was one. False also means that whoever is at the others has been
+        told of all that is there."""
+        return any(kind.help() for kind in self._kinds)
 
     def end(self, patience: float | None = None) -> None:
         """Have all done that is there, and let the threads go. With `patience`, wait for so many seconds at most, and
@@ -70,6 +64,24 @@ class Crew:
 
     def _piece_beside(self) -> bool:
         return not self._over and self._beside is not None and self._beside()
+
+
+class _Kind:
+    def __init__(self, piece: Callable[[], bool]) -> None:
+        self._piece = piece
+        self._lock = threading.Lock()
+        self._wanted = False  # by one that knows of work, and finds somebody else at it
+
+    def help(self) -> bool:
+        self._wanted = True  # before the lock: whoever has it either looks for work after this, or sees it afterwards
+        while self._wanted and self._lock.acquire(blocking=False):
+            try:
+                self._wanted = False
+                if self._piece():
+                    return True
+            finally:
+                self._lock.release()
+        return False
 
 
 def cores() -> int:

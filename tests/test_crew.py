@@ -110,6 +110,26 @@ def test_work_beside_begins_by_itself_and_is_left_at_the_end() -> None:
     assert calls[0] == done
 
 
+def test_work_that_comes_while_somebody_looks_in_vain_is_seen() -> None:
+    """Who finds another one there goes away, and relies on that one."""
+    looks, again, new = threading.Event(), threading.Event(), threading.Event()
+
+    def look() -> bool:
+        if looks.is_set():
+            again.set()
+            return False
+        looks.set()
+        new.wait(10)
+        return False  # of what was there before
+
+    workers = Crew([look])
+    assert looks.wait(10)
+    assert not workers.help()
+    new.set()
+    assert again.wait(10)
+    workers.end()
+
+
 def test_a_thread_that_is_stuck_is_not_waited_for() -> None:
     go_on, stuck = threading.Event(), threading.Event()
 
