@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -13,6 +12,7 @@ from pcapconv.kernels import MORE, choose
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.normalizing.form import Entries, Form, names_body, pack
 from pcapconv.scales import Units
+from pcapconv.steps.rows import distinct
 
 _MOST = 32 * 2**20  # bytes of names, secrets and comments together
 _NEVER = 2**200  # later than any time
@@ -107,7 +107,7 @@ class Survey:
         if self._lengths:
             self.longest = max(self.longest, max(batch.columns.captured_length[: batch.rows]))
         numbers = batch.columns.interface[: batch.rows]
-        used = _distinct(numbers)
+        used = distinct(numbers)
         times, rising = self._times(batch) if self._sort else (None, True)
         earliest = None if times is None or rising else _earliest(times, numbers)
         for number in used:
@@ -187,13 +187,6 @@ class Survey:
                 "--strip names,secrets,comments leaves them out"
             )
         return entries
-
-
-def _distinct(numbers: array[int]) -> Iterable[int]:
-    """The numbers, each once; most often it is one."""
-    if numbers.tobytes() == numbers[:1].tobytes() * len(numbers):
-        return numbers[:1]
-    return dict.fromkeys(numbers)
 
 
 def _earliest(times: Sequence[int], numbers: Sequence[int]) -> dict[int, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack
 from types import TracebackType
@@ -82,9 +83,11 @@ class Draft:
         self._content.clear()
         self._entries = 0
 
-    def add(self, entry: Value) -> None:
-        """Add an entry. Raises FileError."""
+    def add(self, entry: Value, fingerprints: bytes | bytearray = b"") -> None:
+        """Add an entry; one of packets with their fingerprints. Raises FileError."""
         line = json.dumps(entry, ensure_ascii=False).encode()
+        if fingerprints:  # beside what json would look through for something to escape, which takes longest
+            line = line[:-2] + b', "fingerprints": "' + b64encode(fingerprints) + b'"}}'
         self._content.write(b",\n" + line if self._entries else line)
         self._entries += 1
 

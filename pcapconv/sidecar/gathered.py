@@ -10,6 +10,7 @@ from pcapconv.formats import pcapng_layout as layout
 from pcapconv.model import ByteOrder
 from pcapconv.options import COMMENT, Options
 from pcapconv.sidecar import values
+from pcapconv.steps.rows import distinct
 
 _MANY = 2**14  # packets: what an entry says for itself is little for each then
 _MUCH = 2**18  # bytes of options
@@ -17,14 +18,15 @@ _MOST_LISTS = 2**16 - 1  # that 16 bits can tell apart
 
 
 class Gathered:
-    """They follow each other, `before` come before them. `ticks` tells whether their ticks are kept."""
+    """They follow each other, `before` come before them. `ticks` tells whether their ticks are kept; `prints` are their
+    fingerprints, where there are any."""
 
     def __init__(self, order: ByteOrder, before: int, *, ticks: bool) -> None:
         self.ticks = ticks
         self._order = order
         self._before = before
         self._interfaces, self._ticks, self._digits = array("I"), array("Q"), array("H")
-        self._prints = bytearray()
+        self.prints = bytearray()
         self._stated: list[tuple[int, bytes]] = []  # rows with options, raw
         self._blocks: dict[str, Any] = {}
         self._bytes = 0
@@ -46,7 +48,7 @@ class Gathered:
         self._stated += ((first + row, raw) for row, raw in stated)
         self._bytes += sum(len(raw) for _, raw in stated)
         self._blocks |= {str(self._before + first + row + 1): block for row, block in blocks.items()}
-        self._prints += prints
+        self.prints += prints
         self._digits.extend(digits)
 
     @property
@@ -55,18 +57,16 @@ class Gathered:
         return len(self._interfaces) >= _MANY or self._bytes >= _MUCH
 
     def entry(self) -> dict[str, Any]:
-        """What a sidecar says of them."""
+        """What a sidecar says of them, but for the fingerprints."""
         numbers = self._interfaces
-        alone = numbers.count(numbers[0]) == len(numbers)
-        entry: dict[str, Any] = {"count": len(numbers), "interface": numbers[0] if alone else values.packed(numbers)}
+        interface = numbers[0] if len(distinct(numbers)) == 1 else values.packed(numbers)
+        entry: dict[str, Any] = {"count": len(numbers), "interface": interface}
         if self.ticks:
             entry["ticks"] = values.packed(self._ticks)
         entry |= self._options()
         if self._blocks:
             entry["blocks"] = self._blocks
-        if self._prints:
-            entry["fingerprints"] = values.encoded(bytes(self._prints))
-        if any(self._digits):
+        if any(distinct(self._digits)):
             entry["digits"] = values.packed(self._digits)
         return entry
 

@@ -20,7 +20,7 @@ from pcapconv.scales import Units
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Draft
 from pcapconv.sidecar.gathered import Gathered
-from pcapconv.steps.rows import options_of
+from pcapconv.steps.rows import distinct, options_of
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 
 LATEST = (NANOSECONDS << 32) - 1  # that pcap can hold
@@ -104,7 +104,7 @@ class Record:
             self._draft.add({"packets": {"count": self._plain, "interface": self._interface}})
             self._plain = 0
         if self._gathered is not None:
-            self._draft.add({"packets": self._gathered.entry()})
+            self._draft.add({"packets": self._gathered.entry()}, self._gathered.prints)
             self._gathered = None
 
     def _in_range(self, interface: Interface) -> Interface:
@@ -118,8 +118,8 @@ class Record:
             self._mask = bytearray(2 * rows)
         odd = self._kernels.odd_rows(batch.buffer, columns, rows, self._mask)
         numbers = columns.interface[:rows]
-        alone = numbers.tobytes() == numbers[:1].tobytes() * rows
-        used = numbers[:1] if alone else set(numbers)
+        used = distinct(numbers)
+        alone = len(used) == 1
         comes_back = not self._clamp and all(_comes_back(batch.interfaces[number]) for number in used)
         times = self._in_nanoseconds(batch) if self._fingerprints or self._clamp else batch.columns
         if not odd and alone and comes_back and not self._fingerprints:

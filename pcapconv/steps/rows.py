@@ -1,8 +1,9 @@
-"""Rows of a batch: some of them, or with other options."""
+"""Rows of a batch: some of them, what they have in common, or with other options."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Collection, Mapping
 
 from pcapconv.kernels import choose
 from pcapconv.model import Columns, PacketBatch
@@ -23,6 +24,13 @@ def take(batch: PacketBatch, mask: bytearray, into: Columns) -> PacketBatch | No
         return batch.part(first, last + 1)
     choose().take(batch.columns, batch.rows, mask, into)
     return batch.taken(into, kept, mask[: batch.rows])
+
+
+def distinct(column: array[int]) -> Collection[int]:
+    """The numbers of a column, each once in the order of their first rows; most often it is one."""
+    if column.tobytes() == column[:1].tobytes() * len(column):
+        return column[:1]
+    return dict.fromkeys(column)
 
 
 def options_of(batch: PacketBatch, row: int) -> bytes:
