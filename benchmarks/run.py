@@ -58,13 +58,13 @@ def launch(
 ) -> tuple[float, int]:
     """Run a command to its end, which has to have that exit status; return its wall time in seconds and peak memory in
     bytes."""
-    everything = {**os.environ, **environment}
-    everything.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has its byte code
+    surroundings = {**os.environ, **environment}
+    surroundings.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has its byte code
     done = subprocess.run(
         [*LAUNCHER, *command],
         capture_output=True,
         text=True,
-        env=everything,
+        env=surroundings,
         cwd=directory,
         check=True,
     )

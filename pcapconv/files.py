@@ -100,8 +100,8 @@ class Source:
         return data
 
     def read_at(self, offset: int, room: memoryview) -> int:
-        """Read the bytes at an offset from where a plain file of the system was opened, which another thread may be
-        reading; 0 at the end. Raises FileError."""
+        """Read the bytes at an offset from where a plain file of the system was opened, as it was then, also while
+        another thread reads it; 0 at the end. Raises FileError."""
         assert self._start is not None
         assert self.size is not None
         with reading(self.name):

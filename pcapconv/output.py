@@ -132,7 +132,7 @@ class Output:
         return data
 
     def send(self) -> None:
-        """Have everything so far written soon, without waiting, where there is a crew to do it."""
+        """Have everything so far written soon, where there is a crew to do it; without waiting, if a buffer is free."""
         if self._crew is not None and self.at:
             self._hand_over()
 
@@ -170,6 +170,7 @@ class Output:
         if self._crew is None:
             kinds = [self._write_one] if self._hash is None else [self._write_one, self._hash_one]
             self._crew = Crew(kinds, beside=self._beside)
+            self._crew.start()
             while self._missing:
                 self._missing -= 1
                 self._empty.put(self._new_buffer())
@@ -178,7 +179,8 @@ class Output:
         self._written += self.at
         while self._empty.empty() and self._crew.help():
             pass
-        self.buffer, self.at = self._empty.get(), 0
+        buffer, self.at = self._empty.get(), 0
+        self.buffer = buffer if len(buffer) == BUFFER_SIZE else bytearray(BUFFER_SIZE)
         self._raise()
 
     def _settle(self) -> None:
@@ -204,29 +206,29 @@ class Output:
         if self._full.empty():
             return False
         buffer, length = self._full.get()
-        if self._error is None:
-            try:
+        try:
+            if self._error is None:
                 self._put(memoryview(buffer)[:length])
-            except BaseException as error:  # carried to the thread that encodes
-                self._error = error
-        crew = self._crew
-        if self._hash is None or crew is None or self._error is not None:
-            self._take_back(buffer)
+        except BaseException as error:  # carried to where it is looked for
+            self._error = error
+        if self._hash is None or self._error is not None:
+            self._empty.put(buffer)
         else:
             self._to_hash.put((buffer, length))
-            crew.tell()
+            if self._crew is not None:
+                self._crew.tell()
         return True
 
     def _hash_one(self) -> bool:
         if self._hash is None or self._to_hash.empty():
             return False
         buffer, length = self._to_hash.get()
-        self._hash.update(memoryview(buffer)[:length])
-        self._take_back(buffer)
+        try:
+            self._hash.update(memoryview(buffer)[:length])
+        except BaseException as error:
+            self._error = error
+        self._empty.put(buffer)
         return True
-
-    def _take_back(self, buffer: bytearray) -> None:
-        self._empty.put(buffer if len(buffer) == BUFFER_SIZE else bytearray(BUFFER_SIZE))
 
     def _raise(self) -> None:
         if self._error is not None:

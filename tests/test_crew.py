@@ -1,5 +1,6 @@
 """Work that threads share: what order it comes in, who does it, and how it ends."""
 
+import errno
 import hashlib
 import io
 import threading
@@ -15,6 +16,10 @@ import wire
 import pcapconv
 from pcapconv import crew, output
 from pcapconv.crew import Crew
+from pcapconv.errors import FileError
+from pcapconv.files import Source, Target, open_source, open_target
+from pcapconv.output import BUFFER_SIZE, Output
+from pcapconv.sidecar.digest import Digest
 
 PACKETS = 4000
 MANY = b"".join(
@@ -45,13 +50,13 @@ class Kind:
 
     def __init__(self, next_one: Callable[[int], object]) -> None:
         self.waiting: SimpleQueue[int] = SimpleQueue()
-        self.at_once = 0
         self.taken: list[int] = []
+        self.at_once = self.most_at_once = 0
         self._next = next_one
 
     def __call__(self) -> bool:
         self.at_once += 1
-        assert self.at_once == 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
         found = not self.waiting.empty()
         if found:
             number = self.waiting.get()
@@ -74,6 +79,7 @@ def test_work_is_done_in_its_order_and_all_of_it(monkeypatch: pytest.MonkeyPatch
 
     first = Kind(hand_on)
     workers = Crew([first, last])
+    workers.start()
     for number in range(500):
         first.waiting.put(number)
         workers.tell()
@@ -81,6 +87,7 @@ def test_work_is_done_in_its_order_and_all_of_it(monkeypatch: pytest.MonkeyPatch
             workers.help()
     workers.end()
     assert first.taken == last.taken == list(range(500))
+    assert first.most_at_once == last.most_at_once == 1
     assert not workers.help()
 
 
@@ -90,6 +97,7 @@ def test_there_are_threads_for_idle_cores(monkeypatch: pytest.MonkeyPatch, cores
     on(monkeypatch, cores)
     before = threading.active_count()
     workers = Crew([lambda: False] * 2, beside=lambda: False)
+    workers.start()
     assert threading.active_count() - before == threads
     workers.end()
 
@@ -103,6 +111,7 @@ def test_work_beside_begins_by_itself_and_is_left_at_the_end() -> None:
         return True
 
     workers = Crew(beside=endless)
+    workers.start()
     assert begun.wait(10)
     workers.end()
     done = calls[0]
@@ -123,6 +132,7 @@ def test_work_that_comes_while_somebody_looks_in_vain_is_seen() -> None:
         return False  # of what was there before
 
     workers = Crew([look])
+    workers.start()
     assert looks.wait(10)
     assert not workers.help()
     new.set()
@@ -130,19 +140,121 @@ def test_work_that_comes_while_somebody_looks_in_vain_is_seen() -> None:
     workers.end()
 
 
+def test_work_that_is_left_by_one_who_helps_is_done() -> None:
+    """Though the thread of the crew found the other one at it, and went away."""
+    waiting: SimpleQueue[threading.Event] = SimpleQueue()
+    helping, came = threading.Event(), threading.Event()
+
+    def piece() -> bool:
+        if waiting.empty():
+            return False
+        event = waiting.get()
+        if event is helping:
+            second = threading.Event()
+            waiting.put(second)
+            seconds.append(second)
+            workers.tell()
+            came.wait(0.2)  # time for the crew to come and go
+        event.set()
+        return True
+
+    seconds: list[threading.Event] = []
+    workers = Crew([piece])
+    workers.start()
+    time.sleep(0.05)  # it looks, and finds nothing
+    waiting.put(helping)
+    assert workers.help()
+    assert seconds[0].wait(10)
+    workers.end()
+
+
+def test_what_a_piece_raises_reaches_who_helps() -> None:
+    def piece() -> bool:
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        return False
+
+    workers = Crew([piece])
+    with pytest.raises(KeyboardInterrupt):
+        workers.help()
+    with pytest.raises(KeyboardInterrupt):  # it is not locked
+        workers.help()
+
+
 def test_a_thread_that_is_stuck_is_not_waited_for() -> None:
     go_on, stuck = threading.Event(), threading.Event()
 
     def wait() -> bool:
         stuck.set()
-        return not go_on.wait(10)
+        go_on.wait(10)
+        return False
 
     workers = Crew([wait])
+    workers.start()
     assert stuck.wait(10)
     workers.end(0)
     (thread,) = [each for each in threading.enumerate() if each.name == "pcapconv-crew"]
     go_on.set()
     thread.join(10)
+
+
+# ---------------------------------------------------------------- outputs
+
+
+class Failing:
+    """A file object whose n-th write raises something."""
+
+    def __init__(self, good: int, error: BaseException) -> None:
+        self.good = good
+        self.error = error
+
+    def write(self, data: memoryview) -> int:
+        if not self.good:
+            raise self.error
+        self.good -= 1
+        return len(data)
+
+
+def test_an_output_with_a_digest_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "BUFFER_SIZE", 4096)
+    for good in range(8):
+        full = Failing(good, OSError(errno.ENOSPC, "No space left"))
+        out = Output(Target(full, "full", seekable=False), hashed=True)
+        with pytest.raises(FileError, match="full: cannot write: no space left"):
+            out.write(bytes(100_000))
+        out.close()
+
+
+def test_an_output_that_rests_has_as_many_buffers_afterwards(tmp_path: Path) -> None:
+    data = bytes(range(256)) * 2**13
+    with open_target(tmp_path / "out", force=False) as target:
+        out = Output(target, spares=[], hashed=True)
+        for _ in range(2):
+            out.write(data)
+            assert out.held == 5 * BUFFER_SIZE
+            out.rest()
+            assert out.held == 0
+        out.finish()
+        assert out.sha256 == hashlib.sha256(data * 2).hexdigest()
+
+
+def test_work_beside_an_output_is_done_before_it_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the thread that encodes, at the latest when all buffers are full."""
+    pieces = [0]
+
+    def piece() -> bool:
+        pieces[0] += 1
+        return pieces[0] < 3
+
+    monkeypatch.setattr(Crew, "start", lambda _: None)
+    monkeypatch.setattr(output, "BUFFER_SIZE", 4096)
+    with open_target(tmp_path / "out", force=False) as target:
+        out = Output(target, beside=piece)
+        for _ in range(5):
+            out.write(bytes(4096))
+            out.turn()
+        assert pieces[0] >= 3
+        out.finish()
 
 
 # ---------------------------------------------------------------- conversions
@@ -165,20 +277,6 @@ def test_a_conversion_is_the_same_on_every_machine(
     assert back.read_bytes() == MANY
 
 
-class Failing:
-    """A file object whose n-th write raises something."""
-
-    def __init__(self, good: int, error: BaseException) -> None:
-        self.good = good
-        self.error = error
-
-    def write(self, data: memoryview) -> int:
-        if not self.good:
-            raise self.error
-        self.good -= 1
-        return len(data)
-
-
 @each_machine
 @pytest.mark.parametrize("good", [0, 1, 7, 50])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
@@ -189,3 +287,59 @@ def test_what_goes_wrong_in_any_thread_reaches_the_caller(
     monkeypatch.setattr(output, "BUFFER_SIZE", 4096)
     with pytest.raises(error):
         pcapconv.convert(io.BytesIO(MANY), cast(Any, Failing(good, error())), to="pcap")
+
+
+def test_a_digest_is_worked_out_while_the_capture_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only when it is asked for; also that of each part, for `join`."""
+    source, pcap, back = tmp_path / "in.pcapng", tmp_path / "out.pcap", tmp_path / "back.pcapng"
+    source.write_bytes(MANY)
+    pcapconv.convert(source, pcap, sidecar=True)
+    monkeypatch.setattr(output, "BUFFER_SIZE", 4096)
+    monkeypatch.setattr(Crew, "start", lambda _: None)
+    left: list[int] = []
+
+    def hexdigest(self: Digest) -> str:
+        left.append(0)
+        while self.piece():
+            left[-1] += 1
+        return whole(self)
+
+    whole = Digest.hexdigest
+    monkeypatch.setattr(Digest, "hexdigest", hexdigest)
+    pcapconv.convert(pcap, back, sidecar=True)
+    pcapconv.join(f"{pcap}.meta.json", tmp_path / "joined.pcapng")
+    assert left == [0, 0]
+    assert back.read_bytes() == (tmp_path / "joined.pcapng").read_bytes() == MANY
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_an_interrupt_while_a_digest_is_worked_out_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edited: bool
+) -> None:
+    source, pcap, back = tmp_path / "in.pcapng", tmp_path / "out.pcap", tmp_path / "back.pcapng"
+    source.write_bytes(MANY)
+    pcapconv.convert(source, pcap, sidecar=True, sidecar_fingerprints=True)
+
+    def read_at(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(output, "BUFFER_SIZE", 4096)
+    monkeypatch.setattr(Crew, "start", lambda _: None)
+    monkeypatch.setattr(Source, "read_at", read_at)
+    if edited:
+        pcap.write_bytes(pcap.read_bytes()[:-116])
+        report = pcapconv.convert(pcap, back, sidecar=True)
+        assert report.found_in_sidecar is not None  # by its fingerprints: nobody asks for its digest
+        return
+    with pytest.raises(KeyboardInterrupt):
+        pcapconv.convert(pcap, back, sidecar=True)
+    assert not back.exists()
+
+
+def test_a_digest_is_of_the_file_as_it_was_opened(tmp_path: Path) -> None:
+    path = tmp_path / "in.pcap"
+    path.write_bytes(b"a" * 300_000)
+    with open_source(path) as source:
+        with path.open("ab") as file:
+            file.write(b"later")
+        assert Digest(source).hexdigest() == hashlib.sha256(b"a" * 300_000).hexdigest()

@@ -27,7 +27,7 @@ class Digest:
         try:
             count = self._source.read_at(self._at, self._room)
             self._hash.update(self._room[:count])
-        except BaseException as error:  # carried to where the digest is asked for
+        except Exception as error:  # carried to where the digest is asked for
             self._error = error
             return False
         self._at += count

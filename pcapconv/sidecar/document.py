@@ -84,9 +84,9 @@ class Draft:
         self._entries = 0
 
     def add(self, entry: Value, fingerprints: bytes | bytearray = b"") -> None:
-        """Add an entry; one of packets with their fingerprints. Raises FileError."""
+        """Add an entry, one of packets with their fingerprints. Raises FileError."""
         line = json.dumps(entry, ensure_ascii=False).encode()
-        if fingerprints:  # beside what json would look through for something to escape, which takes longest
+        if fingerprints:  # json would look for something to escape, in a fifth of the time that all takes
             line = line[:-2] + b', "fingerprints": "' + b64encode(fingerprints) + b'"}}'
         self._content.write(b",\n" + line if self._entries else line)
         self._entries += 1
@@ -225,7 +225,7 @@ def _parts(data: bytes) -> int:
 
 
 def _json(data: bytes, what: str) -> Value:
-    parts = _parts(data) if len(data) > _MOST_PARTS else 0
+    parts = _parts(data) if len(data) > _MOST_PARTS else 0  # each is a byte at least
     if parts > _MOST_PARTS:
         parts -= sum(_parts(match[0]) for match in _STRING.finditer(data))
     if parts > _MOST_PARTS:

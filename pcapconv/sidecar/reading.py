@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -49,9 +49,9 @@ class ReadSidecar:
         return self._document.head
 
     @property
-    def digest(self) -> Digest:
-        """That of the capture."""
-        return self._digest
+    def beside(self) -> Callable[[], bool] | None:
+        """What can be done beside reading the capture, see `Crew`: a piece of its digest, where that is wanted."""
+        return self._digest.piece if self._known is None else None
 
     def items(self, items: Iterator[Item]) -> Iterator[Item]:
         """The capture as it was."""
@@ -143,6 +143,7 @@ def restored(source: Source, name: str) -> Iterator[tuple[Document, Iterator[Ite
         digest = Digest(source)
         crew = Crew(beside=digest.piece)
         stack.callback(crew.end)
+        crew.start()
         items = formats.open_reader(source).items()
         yield document, Restore(document, Counter())(items) if document.head.says_more else items
         crew.end()
