@@ -273,13 +273,42 @@ def test_fingerprints_of_large_packets_take_little(trip: Trip) -> None:
     assert [entry["packets"]["count"] for entry in content if "packets" in entry] == [200]
 
 
+@pytest.mark.parametrize("order", [wire.LITTLE, wire.BIG])
+def test_filters_and_times_can_be_read(trip: Trip, order: wire.ByteOrder) -> None:
+    filters = wire.options((11, b"\0tcp port 443"), (11, b"\1code"), (11, b"\0\xff"), (11, b""), byte_order=order)
+    times = wire.options((2, wire.halves(2**40 + 5, byte_order=order)), (3, b"short"), byte_order=order)
+    whole = (
+        wire.section_header(byte_order=order)
+        + wire.interface(options=filters, byte_order=order)
+        + wire.statistics(0, 7, options=times, byte_order=order)
+    )
+    trip.there(whole)
+    content = json.loads(trip.pcap.with_name("a.pcap.meta.json").read_bytes())["content"]
+    assert content[1]["interface"]["options"] == [
+        {"if_filter": "tcp port 443"},
+        {"if_filter": {"hex": "01636f6465"}},
+        {"if_filter": {"hex": "00ff"}},
+        {"if_filter": {"hex": ""}},
+    ]
+    assert "raw" not in content[1]["interface"]
+    assert content[2]["statistics"]["options"] == [
+        {"isb_starttime": 2**40 + 5},
+        {"isb_endtime": {"hex": "73686f7274"}},
+    ]
+    assert "raw" not in content[2]["statistics"]
+    assert trip.returned() == whole
+
+
 def test_a_sidecar_of_a_damaged_capture_says_so(trip: Trip) -> None:
     trip.there(wire.section_header() + wire.interface() + wire.enhanced_packet(0, 5, b"one") + b"\6\0\0\0")
     back = trip.pcap.with_name("b.pcapng")
     done = subprocess.run(
         [COMMAND, "convert", "a.pcap", back, "--sidecar"], cwd=trip.pcap.parent, capture_output=True, text=True
     )
-    says = f"pcapconv: warning: {back}: when a.pcap.meta.json was written, the capture was damaged in 1 place\n"
+    says = (
+        f"pcapconv: warning: {back}: when a.pcap.meta.json was written, the capture was damaged in 1 place; what could "
+        "be read then is all there is\n"
+    )
     assert (done.returncode, done.stderr) == (0, says)
     assert pcapconv.convert(trip.pcap, back, sidecar=True, force=True).damage_in_sidecar == 1
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pcapconv.cli import DAMAGED
-from pcapconv.cli.messages import MOST, complain
+from pcapconv.cli.messages import MOST, complain, places_of
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.formats.interpret import value_text
 from pcapconv.info import info as take_census
@@ -105,7 +105,7 @@ def _sidecar_facts(sidecar: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if sidecar["missing"]:
         yield "without", describe(sidecar["missing"])
     if sidecar["damage_before"]:
-        yield "damage", f"{sidecar['damage_before']} places of the capture that it was made from"
+        yield "damage", f"in {places_of(sidecar['damage_before'])} of the capture that it was made from"
     yield from _sections(sidecar)
 
 

@@ -55,8 +55,10 @@ def say_what_happened(
             "--sidecar-secrets would have kept them"
         )
     if report.damage_in_sidecar:
-        places = "1 place" if report.damage_in_sidecar == 1 else f"{report.damage_in_sidecar} places"
-        complain(f"warning: {target}: when {report.sidecar_read} was written, the capture was damaged in {places}")
+        complain(
+            f"warning: {target}: when {report.sidecar_read} was written, the capture was damaged in "
+            f"{places_of(report.damage_in_sidecar)}; what could be read then is all there is"
+        )
     if report.found_in_sidecar is not None:
         _say_what_was_found(report.found_in_sidecar, target, quiet=quiet)
     if report.losses and losses:
@@ -109,6 +111,11 @@ def _runs(numbers: Sequence[int], total: int) -> str:
         listed += 1
     said = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
     return f"{said} and {total - listed} more" if total > listed else said
+
+
+def places_of(count: int) -> str:
+    """`1 place`, `2 places`."""
+    return f"{count} place{'s' * (count != 1)}"
 
 
 def _list(prefix: str, places: Sequence[Damage | Notice], total: int) -> None:

@@ -66,10 +66,15 @@ def is_text(block_type: int, code: int) -> bool:
     return schema is not None and schema.ftype == "string"
 
 
+def is_ticks(block_type: int, code: int) -> bool:
+    """Whether an option holds a time: two halves of 32 bits, the high one first."""
+    return (block_type, code) in _TICKS
+
+
 def number_form(block_type: int, code: int) -> tuple[int, bool] | None:
     """Of an option that holds a number and nothing else, its bytes and whether it has a sign."""
     schema = _schemas(block_type).get(code)
-    if schema is None or (block_type, code) in _TICKS:
+    if schema is None or is_ticks(block_type, code):
         return None
     return (1, False) if schema.name == "if_tsresol" else _NUMBERS.get(schema.ftype)
 

@@ -14,7 +14,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pcapconv import options
 from pcapconv.errors import SidecarError
@@ -22,8 +22,14 @@ from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.model import Block, ByteOrder, Interface, Section
 
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
 _LONGEST = 64 * 1024  # bytes of options that are shown, not only kept
 _LONGEST_KNOWN = 256
+
+_FILTER = (layout.INTERFACE_DESCRIPTION, 11)  # if_filter
+_FILTER_TEXT = b"\0"  # what it begins with where it is a text
 
 _OTHER_ENTRIES = (layout.SECTION_HEADER, layout.INTERFACE_DESCRIPTION, *layout.PACKET_BLOCKS)
 
@@ -112,11 +118,14 @@ def _options(raw: bytes, order: ByteOrder, block_type: int) -> Value:
 
 def _option_value(value: bytes, code: int, order: ByteOrder, block_type: int) -> Value:
     """As text or a number, where it is one, else in hex."""
-    from pcapconv.formats.interpret import is_text, number_form
+    from pcapconv.formats.interpret import is_text, is_ticks, number_form
 
-    if is_text(block_type, code):
+    is_filter = (block_type, code) == _FILTER and value[:1] == _FILTER_TEXT
+    if is_filter or is_text(block_type, code):
         with suppress(UnicodeDecodeError):
-            return value.decode()
+            return value[is_filter:].decode()
+    if is_ticks(block_type, code) and len(value) == 8:
+        return int.from_bytes(value[:4], order) << 32 | int.from_bytes(value[4:], order)
     form = number_form(block_type, code)
     if form is not None and len(value) == form[0]:
         return int.from_bytes(value, order, signed=form[1])
@@ -147,7 +156,7 @@ def options_raw(value: Value, order: ByteOrder, block_type: int, what: str) -> b
 
 def _option_bytes(said: Value, code: int, order: ByteOrder, block_type: int, what: str) -> bytes:
     if isinstance(said, str):
-        data = _utf8(said, what)
+        data = _FILTER_TEXT * ((block_type, code) == _FILTER) + _utf8(said, what)
     elif isinstance(said, int):
         data = _number_bytes(said, code, order, block_type, what)
     else:
@@ -161,8 +170,11 @@ def _option_bytes(said: Value, code: int, order: ByteOrder, block_type: int, wha
 
 
 def _number_bytes(said: int, code: int, order: ByteOrder, block_type: int, what: str) -> bytes:
-    from pcapconv.formats.interpret import number_form
+    from pcapconv.formats.interpret import is_ticks, number_form
 
+    if is_ticks(block_type, code):
+        ticks = number(said, what)
+        return (ticks >> 32).to_bytes(4, order) + (ticks & 0xFFFFFFFF).to_bytes(4, order)
     form = number_form(block_type, code)
     if form is None or isinstance(said, bool):
         raise SidecarError(f"{what} is not a number")
@@ -310,15 +322,13 @@ def _no_body(_: Value, __: ByteOrder) -> bytes:
 
 
 def _names_value(block: Block) -> dict[str, Value]:
-    from ipaddress import ip_address  # not for captures without names
-
     records = []
     for kind, value in layout.name_records(block):
         size = layout.ADDRESS_SIZES.get(kind)
         if size is None or len(value) < size:
             records.append({f"type {kind}": [value.hex()]})
             continue
-        address = str(ip_address(value[:size])) if kind < 3 else value[:size].hex(":")
+        address = str(_ip_address(value[:size])) if kind < 3 else value[:size].hex(":")
         names = [options.text(name) for name in value[size:].split(b"\0")[:-1]]
         records.append({address: names})
     at = layout.options_at(block)
@@ -342,12 +352,16 @@ def _names_body(value: Value, order: ByteOrder) -> bytes:
     return bytes(records) + bytes(4) + stated
 
 
+def _ip_address(value: str | bytes) -> IPv4Address | IPv6Address:
+    from ipaddress import ip_address  # not for captures without names
+
+    return ip_address(value)
+
+
 def _address(text: str) -> tuple[int, bytes]:
     """The type of a name record, and the address's bytes."""
-    from ipaddress import ip_address
-
     try:
-        found = ip_address(text)
+        found = _ip_address(text)
         return (1 if found.version == 4 else 2), found.packed
     except ValueError:
         pass
