@@ -36,7 +36,7 @@ CUT = PCAP + b"cut"
 TEXT = b"Dear reader, this is text\n"
 LOG = b"CLIENT_RANDOM 00 01\n"
 SECRET = wire.section_header() + wire.secrets(wire.TLS_KEY_LOG, LOG) + wire.interface()
-TAKEN = "exists already; --resume goes on with an earlier run, --force replaces what is there"
+TAKEN = "exists already; --resume replaces only what an earlier run wrote, --force whatever is there"
 NO_CAPTURE = "not a pcap or pcapng capture, it begins with 44 65 61 72 20 72 65 61"
 
 Files = Mapping[str, bytes]
@@ -167,8 +167,10 @@ def test_the_report_has_the_sums(tmp_path: Path, out: Path) -> None:
         "left_out": {"comments": 2},
         "sidecars_written": 0,
         "sidecars_read": 0,
+        "sidecars_unused": 0,
         "kept_in_sidecar": {},
         "missing_in_sidecar": {},
+        "damage_in_sidecar": 0,
         "found_in_sidecar": {},
         "seconds": report.seconds,
         "manifest": str(out / MANIFEST),

@@ -144,7 +144,9 @@ def test_status_1_when_some_fail_and_the_others_are_done(tmp_path: Path, out: Pa
     source = made(tmp_path / "in", {"a.pcap": PCAP, "b.pcap": PCAP, "cut.pcap": CUT})
     made(out, {"b.pcap": TEXT})
     done = run(source, out)
-    sentence = f"{out}/b.pcap: exists already; --resume goes on with an earlier run, --force replaces what is there"
+    sentence = (
+        f"{out}/b.pcap: exists already; --resume replaces only what an earlier run wrote, --force whatever is there"
+    )
     assert (done.status, done.out) == (1, "")
     assert said(sentence) in done.err
     assert done.err.count("pcapconv: ") == 2
@@ -330,8 +332,10 @@ def test_reports_for_programs(mixed: Path, tmp_path: Path, out: Path) -> None:
         "left_out": {},
         "sidecars_written": 0,
         "sidecars_read": 0,
+        "sidecars_unused": 0,
         "kept_in_sidecar": {},
         "missing_in_sidecar": {},
+        "damage_in_sidecar": 0,
         "found_in_sidecar": {},
         "seconds": 0,
         "manifest": str(out / MANIFEST),

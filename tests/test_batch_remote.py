@@ -29,7 +29,7 @@ COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 MANIFEST = "pcapconv-manifest.jsonl"
 PATIENCE = 60  # seconds until a test fails that would hang
 OLD = b"what was there before"
-TAKEN = "exists already; --resume goes on with an earlier run, --force replaces what is there"
+TAKEN = "exists already; --resume replaces only what an earlier run wrote, --force whatever is there"
 
 
 def pcap(number: int) -> bytes:

@@ -223,21 +223,6 @@ def test_a_batch_finds_packets_again(tmp_path: Path) -> None:
     assert done.stderr.rstrip().partition("--sidecar-secrets keeps them")[1]
     again = run("in", "pcap", "--to", "pcap", "--sidecar", "--sidecar-fingerprints", "--resume")
     assert "up to date" in again.stderr
-    (tmp_path / "pcap" / "web.pcap.meta.json").unlink()
-    report = pcapconv.batch(
-        tmp_path / "in", tmp_path / "pcap", to="pcap", sidecar=True, sidecar_fingerprints=True, resume=True, jobs=1
-    )
-    assert (report.up_to_date, report.converted, report.sidecars_written) == (1, 1, 1)
-    kept = (tmp_path / "pcap" / "web.pcap.meta.json").rename(tmp_path / "kept")
-    there: dict[str, Any] = {"to": "pcapng", "sidecar": True, "jobs": 1, "resume": True}
-    assert pcapconv.batch(tmp_path / "pcap", tmp_path / "later", **there).sidecars_read == 1
-    kept.rename(tmp_path / "pcap" / "web.pcap.meta.json")
-    report = pcapconv.batch(tmp_path / "pcap", tmp_path / "later", **there)
-    assert (report.up_to_date, report.converted, report.sidecars_read) == (1, 1, 1)
-    assert pcapconv.batch(tmp_path / "pcap", tmp_path / "later", **there).up_to_date == 2
-    os.utime(tmp_path / "pcap" / "web.pcap.meta.json", ns=(1, 1))  # as if it had been written anew
-    report = pcapconv.batch(tmp_path / "pcap", tmp_path / "later", **there, force=True)
-    assert (report.up_to_date, report.converted, report.sidecars_read) == (1, 1, 1)
     pcap = tmp_path / "pcap" / "web.pcap"
     pcapconv.convert(pcap, pcap, packets="1-16", force=True)
     pcap.write_bytes(pcap.read_bytes() + wire.pcap_record(5, 5, b"new"))
@@ -258,6 +243,54 @@ def test_a_batch_finds_packets_again(tmp_path: Path) -> None:
     }
     with pcapconv.open(tmp_path / "back" / "web.pcapng") as capture:
         assert [packet.number for packet in capture if packet.comments] == [15, 16]
+
+
+def test_a_batch_goes_on_by_sidecars_too(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copy(WEB, tmp_path / "in")
+    pcap, back = tmp_path / "pcap", tmp_path / "back" / "web.pcapng"
+    sidecar = pcap / "web.pcap.meta.json"
+
+    def go_on(source: str, target: str, to: str) -> Any:
+        return pcapconv.batch(tmp_path / source, tmp_path / target, to=to, sidecar=True, resume=True, jobs=1)
+
+    assert go_on("in", "pcap", "pcap").sidecars_written == 1
+    whole = sidecar.read_bytes()
+    assert go_on("in", "pcap", "pcap").up_to_date == 1
+    sidecar.write_bytes(whole[:-1])
+    assert go_on("in", "pcap", "pcap").sidecars_written == 1
+    assert sidecar.read_bytes() == whole
+    sidecar.unlink()
+    assert go_on("pcap", "back", "pcapng").sidecars_read == 0
+    sidecar.write_bytes(whole)
+    assert go_on("pcap", "back", "pcapng").sidecars_read == 1
+    assert back.read_bytes() == WEB.read_bytes()
+    assert go_on("pcap", "back", "pcapng").up_to_date == 1
+    os.utime(sidecar, ns=(1, 1))  # as if it had been written anew
+    assert go_on("pcap", "back", "pcapng").sidecars_read == 1
+    sidecar.unlink()
+    assert go_on("pcap", "back", "pcapng").up_to_date == 1  # without it, less would come back
+    assert back.read_bytes() == WEB.read_bytes()
+
+
+def test_a_batch_tells_of_damage_before_and_of_sidecars_that_nobody_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "web.pcapng").write_bytes(WEB.read_bytes()[:-5])
+    pcapconv.batch(tmp_path / "in", tmp_path / "pcap", to="pcap", sidecar=True, jobs=1)
+
+    def told(*words: str) -> list[str]:
+        command = [str(COMMAND), "batch", "pcap", *words, "--to", "pcapng", "--jobs", "1"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0
+        return [line for line in done.stderr.splitlines() if line.startswith("pcapconv: ")]
+
+    assert told("back", "--sidecar") == [
+        "pcapconv: warning: when the sidecars were written, the captures were damaged in 1 place; what could be read "
+        "then is all there is, back/pcapconv-manifest.jsonl has the counts of each file",
+    ]
+    unused = "pcapconv: sidecars lie beside 1 of the pcap files, and are not used; --sidecar uses them"
+    assert told("plain") == [unused]
+    assert told("quiet", "-q") == []
 
 
 def test_sidecars_are_no_captures(tmp_path: Path) -> None:

@@ -134,6 +134,14 @@ def test_from_pcap_to_pcap_the_named_one_is_read(lab: Path) -> None:
         pcapconv.convert(lab / "a.pcap", io.BytesIO(), to="pcap", sidecar_file=named)
 
 
+@pytest.mark.parametrize("fingerprints", [False, True])
+def test_fingerprints_are_handed_on(lab: Path, fingerprints: bool) -> None:
+    """Whoever wanted packets to be known again wants it still."""
+    pcapconv.convert(TLS, lab / "a.pcap", sidecar=True, sidecar_fingerprints=fingerprints, force=True)
+    pcapconv.convert(lab / "a.pcap", lab / "a.pcap", sidecar=True, snaplen=60, force=True)
+    assert json.loads((lab / "a.pcap.meta.json").read_bytes())["fingerprints"] is fingerprints
+
+
 def test_from_pcap_without_one_there_is_nothing_to_keep(lab: Path) -> None:
     (lab / "a.pcap.meta.json").unlink()
     done = run(lab, "convert", "a.pcap", "b.pcap", "--sidecar")

@@ -174,8 +174,13 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
         ) as (report, place):
             line = line_of(job._replace(state=state), settings, "converted")
             line |= _told(report)
+            if settings.sidecars is None and known == "pcap" and report.target_format == "pcapng":
+                line["sidecar_unused"] = LOCAL.state(job.source + SIDECAR_SUFFIX) is not None
             if settings.sidecars is not None:
-                line |= _sidecars_told(report, beside)
+                line |= _sidecars_told(report)
+                line |= _state_told("source_sidecar", beside)
+                written = None if sidecars is None else sidecars.file_written
+                line |= _state_told("target_sidecar", None if written is None else state_of_open(written.fileno()))
             line["source_size"], line["source_sha256"] = _digest_of_source(source)
             line["target_size"], line["target_sha256"] = _digest_of_target(place)
             line["target_time"] = state_of_open(place.file.fileno()).time if store.local else None
@@ -230,15 +235,19 @@ def _told(report: Report) -> dict[str, Any]:
     }
 
 
-def _sidecars_told(report: Report, beside: State | None) -> dict[str, Any]:
+def _state_told(name: str, state: State | None) -> dict[str, Any]:
+    size, when = (None, None) if state is None else state
+    return {f"{name}_size": size, f"{name}_time": when}
+
+
+def _sidecars_told(report: Report) -> dict[str, Any]:
     found = report.found_in_sidecar or {}
     return {
         "sidecar_written": report.sidecar_written,
         "sidecar_read": report.sidecar_read,
-        "sidecar_size": None if beside is None else beside.size,
-        "sidecar_time": None if beside is None else beside.time,
         "kept_in_sidecar": report.kept_in_sidecar,
         "missing_in_sidecar": report.missing_in_sidecar,
+        "damage_in_sidecar": report.damage_in_sidecar,
         "found_in_sidecar": {kind: count for kind, count in found.items() if isinstance(count, int)},
     }
 

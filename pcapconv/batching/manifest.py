@@ -37,7 +37,8 @@ _PATIENCE = 5.0  # seconds until a manifest that cannot be added to is written a
 
 class Done(NamedTuple):
     """What a line says of a file that was converted: the states of source and target, with which options, out of which
-    tree, whether there are a key log and a sidecar beside the target, and the state of the one beside the source."""
+    tree, whether there is a key log beside the target, and the states of the sidecars beside target and source (None:
+    there are none)."""
 
     source: str
     source_state: State
@@ -46,8 +47,8 @@ class Done(NamedTuple):
     root: str | None
     status: str
     key_log: bool
-    sidecar: bool
-    sidecar_state: State | None
+    target_sidecar: State | None
+    source_sidecar: State | None
 
 
 def add(place: str, lines: Iterable[dict[str, Any]]) -> None:
@@ -77,9 +78,11 @@ def read(place: str) -> dict[str, list[Done]]:
             if told["status"] in DONE:
                 source_state = State(told["source_size"], told["source_time"])
                 target_state = State(told["target_size"], told["target_time"])
-                sidecar_size = told.get("sidecar_size")
-                sidecar_state = None if sidecar_size is None else State(sidecar_size, told["sidecar_time"])
-                beside = told.get("key_log", False), told.get("sidecar_written") is not None, sidecar_state
+                sidecars = (
+                    None if told.get(f"{name}_size") is None else State(told[f"{name}_size"], told[f"{name}_time"])
+                    for name in ("target_sidecar", "source_sidecar")
+                )
+                beside = told.get("key_log", False), *sidecars
                 how = told["options"], told.get("root"), told["status"], *beside
                 done = Done(told["source"], source_state, target_state, *how)
                 known.setdefault(told["target"], []).append(done)

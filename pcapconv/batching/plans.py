@@ -158,13 +158,13 @@ def _up_to_date(done: Done, job: Job, settings: Settings) -> bool:
         log = job.target + settings.keys
         if store_of(log).state(log) is None:
             return False
-    if done.sidecar and settings.sidecars is not None and LOCAL.state(job.target + SIDECAR_SUFFIX) is None:
-        return False
-    if job.in_place:
-        return True
-    if settings.sidecars is not None and done.sidecar_state != LOCAL.state(job.source + SIDECAR_SUFFIX):
-        return False
-    return done.source_state == job.state
+    if settings.sidecars is not None:
+        if done.target_sidecar not in (None, LOCAL.state(job.target + SIDECAR_SUFFIX)):
+            return False
+        now = LOCAL.state(job.source + SIDECAR_SUFFIX)
+        if not job.in_place and now not in (None, done.source_sidecar):  # without it, the target could only lose
+            return False
+    return job.in_place or done.source_state == job.state
 
 
 def check_conflicts(jobs: Sequence[Job], keys: str | None, manifest: str, others: Mapping[str, str]) -> None:

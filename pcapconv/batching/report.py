@@ -17,9 +17,10 @@ class BatchReport:
     Files: `converted`, `damaged` (converted, as far as they could be read), `failed`, `up_to_date` (from an earlier
     run), `skipped` (not captures), `left_alone` (symbolic links and what is no plain file). `damaged_before` says how
     many of those up to date were damaged, `odd` and `empty` how many of the converted ones had warnings, or no packet
-    selected; `sidecars_written` and `sidecars_read` how many there were. `packets_read`, `packets_written`,
-    `bytes_read`, `bytes_written`, `losses`, `left_out`, `kept_in_sidecar`, `missing_in_sidecar` and `found_in_sidecar`
-    are sums over the files of this run, `seconds` is how long it took, `manifest` where that is.
+    selected; `sidecars_written` and `sidecars_read` how many there were, `sidecars_unused` how many lie beside pcap
+    files that became pcapng without them. `packets_read`, `packets_written`, `bytes_read`, `bytes_written`, `losses`,
+    `left_out`, `kept_in_sidecar`, `missing_in_sidecar`, `damage_in_sidecar` and `found_in_sidecar` are sums over the
+    files of this run, `seconds` is how long it took, `manifest` where that is.
     `trouble` lists the first thousand lines of damaged and failed files.
     """
 
@@ -29,9 +30,10 @@ class BatchReport:
         self.packets_read = self.packets_written = self.bytes_read = self.bytes_written = 0
         self.losses: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
-        self.sidecars_written = self.sidecars_read = 0
+        self.sidecars_written = self.sidecars_read = self.sidecars_unused = 0
         self.kept_in_sidecar: Counter[str] = Counter()
         self.missing_in_sidecar: Counter[str] = Counter()
+        self.damage_in_sidecar = 0
         self.found_in_sidecar: Counter[str] = Counter()
         self.seconds = 0.0
         self.manifest = manifest
@@ -54,8 +56,10 @@ class BatchReport:
             self.left_out.update(line["left_out"])
             self.sidecars_written += line.get("sidecar_written") is not None
             self.sidecars_read += line.get("sidecar_read") is not None
+            self.sidecars_unused += line.get("sidecar_unused", False)
             self.kept_in_sidecar.update(line.get("kept_in_sidecar", {}))
             self.missing_in_sidecar.update(line.get("missing_in_sidecar", {}))
+            self.damage_in_sidecar += line.get("damage_in_sidecar", 0)
             self.found_in_sidecar.update(line.get("found_in_sidecar", {}))
 
     def __repr__(self) -> str:

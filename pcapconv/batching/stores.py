@@ -64,7 +64,7 @@ class Store(Protocol):
 
 def taken(place: str) -> str:
     """What is said of a target that is there already."""
-    return f"{place}: exists already; --resume goes on with an earlier run, --force replaces what is there"
+    return f"{place}: exists already; --resume replaces only what an earlier run wrote, --force whatever is there"
 
 
 def scheme_of(place: str) -> str | None:

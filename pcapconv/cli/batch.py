@@ -12,7 +12,7 @@ import pcapconv
 from pcapconv.batching.plans import same_place
 from pcapconv.batching.report import BatchReport, Watcher, damage_of
 from pcapconv.cli import DAMAGED
-from pcapconv.cli.messages import complain
+from pcapconv.cli.messages import complain, places_of
 from pcapconv.cli.progress import Tally
 from pcapconv.cli.results import Results
 from pcapconv.cli.writing import check_names
@@ -145,10 +145,18 @@ def _say_what_happened(done: BatchReport, to: str | None, named: int, *, losses:
         complain(f"warning: left out {describe(done.left_out, LEFT_OUT)}")
     if done.kept_in_sidecar and not quiet:
         complain(f"kept in sidecars: {describe(done.kept_in_sidecar)}")
+    if done.sidecars_unused and not quiet:
+        complain(f"sidecars lie beside {done.sidecars_unused} of the pcap files, and are not used; --sidecar uses them")
     if done.missing_in_sidecar and losses:
         complain(
             f"warning: the sidecars were written without {describe(done.missing_in_sidecar)}; --sidecar-secrets would "
             "have kept them"
+        )
+    if done.damage_in_sidecar:
+        places = places_of(done.damage_in_sidecar)
+        complain(
+            f"warning: when the sidecars were written, the captures were damaged in {places}; what could be read then "
+            f"is all there is, {done.manifest} has the counts of each file"
         )
     found = done.found_in_sidecar
     if found["new"] + found["ambiguous"]:
@@ -158,10 +166,10 @@ def _say_what_happened(done: BatchReport, to: str | None, named: int, *, losses:
         )
     if done.losses and losses:
         option = "--sidecar-secrets" if done.kept_in_sidecar else "--sidecar"
-        keep = f", {option} keeps them" if to == "pcap" else ""
+        keep = "" if to == "pcapng" else f", {option} keeps them"
         complain(
-            f"warning: {to} cannot hold {describe(done.losses)}; {done.manifest} has the counts of each file, "
-            f"--on-loss fail refuses{keep}"
+            f"warning: {to or 'pcap'} cannot hold {describe(done.losses)}; {done.manifest} has the counts of each "
+            f"file, --on-loss fail refuses{keep}"
         )
 
 

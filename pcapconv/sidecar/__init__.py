@@ -11,7 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pcapconv import formats
 from pcapconv.errors import UsageError
@@ -105,14 +105,18 @@ class Sidecars:
             check_apart(name, taken)
             if self._read is not None and leads_to(places[0]) != leads_to(places[1]):
                 check_apart(name, [self._read.name])  # which another capture needs
-            self._written = WrittenSidecar(
-                name, stack, secrets=options.secrets, fingerprints=options.fingerprints, force=force
-            )
+            fingerprints = options.fingerprints or (self._read is not None and self._read.head.fingerprints)
+            self._written = WrittenSidecar(name, stack, secrets=options.secrets, fingerprints=fingerprints, force=force)
 
     def output(self, target: Target) -> Output:
         """A new output for one run, with the digests that are wanted worked out beside."""
-        beside = None if self._read is None else self._read.digest.piece
+        beside = None if self._read is None else self._read.beside
         return Output(target, hashed=self._written is not None, beside=beside)
+
+    @property
+    def file_written(self) -> Any:
+        """The file of the sidecar that is written, None where there is none."""
+        return None if self._written is None else self._written.file
 
     def restored(self, items: Iterator[Item]) -> Iterator[Item]:
         """The capture as it was."""

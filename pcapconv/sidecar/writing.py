@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from contextlib import ExitStack
+from typing import Any
 
 from pcapconv.files import Target, open_target
 from pcapconv.report import Report
@@ -24,6 +25,11 @@ class WrittenSidecar:
         self._fingerprints = fingerprints
         self._clamp = False
         self._record: Record | None = None
+
+    @property
+    def file(self) -> Any:
+        """The file object."""
+        return self._target.file
 
     def clamp(self) -> bool:
         """Have times that pcap cannot hold written as the nearest that it can; whether that is something new."""
