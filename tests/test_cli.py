@@ -166,6 +166,7 @@ REFUSED = {
     "empty": (b"", "the file is empty, not a pcap or pcapng capture"),
     "text": (b"Dear reader,\n\nplease", "not a pcap or pcapng capture, it begins with 44 65 61 72 20 72 65 61"),
     "gzip": (b"\x1f\x8b\x08\0" + bytes(20), "it is a gzip file; decompress it first: gzip -d"),
+    "sidecar": (b'{"pcapconv_sidecar": 1,', "it is a sidecar; name the pcap file that it belongs to"),
     "snoop": (b"snoop\0\0\0" + bytes(20), "it is a snoop capture"),
     "text-mode transfer": (wire.section_header().replace(b"\r\n", b"\n"), "damaged by a text-mode transfer"),
     "one byte": (b"\xd4", "not a pcap or pcapng capture"),
@@ -198,7 +199,8 @@ def test_one_that_is_refused_by_the_installed_command_has_no_traceback(tmp_path:
     assert re.fullmatch(
         r"pcapconv: .*link-types-le\.pcapng: the capture holds packets of 4 link types, and a pcap file holds one "
         r"\(ETHERNET \(1\): 2 packets, .*\); pcapng \(--to pcapng\) holds them all, --interface takes "
-        r"one, and pcapconv split --by link-type writes a file for each\n",
+        r"one, and pcapconv split --by link-type writes a file for each \(with --sidecar, join makes one of them "
+        r"again\)\n",
         done.err,
     )
 

@@ -34,6 +34,7 @@ _OTHERS = (
     (b"RTSS", "a Network Monitor capture; editcap -F pcapng converts it"),
     (b"iptrace ", "an AIX iptrace capture; editcap -F pcapng converts it"),
     (b"\x7fELF", "a program"),
+    (b'{"pcapconv_sidec', "a sidecar; name the pcap file that it belongs to (info shows both)"),
 )
 
 

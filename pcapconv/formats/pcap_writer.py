@@ -224,7 +224,7 @@ class PcapWriter:
         return (
             f"the capture holds packets of {len(self._by_link_type)} link types, and a pcap file holds one "
             f"({counts}); pcapng (--to pcapng) holds them all, --interface takes one, and "
-            "pcapconv split --by link-type writes a file for each"
+            "pcapconv split --by link-type writes a file for each (with --sidecar, join makes one of them again)"
         )
 
     def _write_header(self) -> None:
