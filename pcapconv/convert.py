@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pcapconv import formats
 from pcapconv.errors import (
     DamageError,
+    FileError,
     FormatError,
     LossError,
     NeedsNanosecondsError,
@@ -176,6 +177,8 @@ def _with_sidecars(
             report = attempt(source, run, restart, nanoseconds=nanoseconds, clamp=sidecars.clamp)
             sidecars.check()
             break
+        except FileError:  # of a full disk, say
+            raise
         except PcapconvError:
             if last or not sidecars.edited():
                 raise

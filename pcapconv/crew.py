@@ -37,7 +37,10 @@ class Crew:
         """Have them begin: as many as there are kinds, and cores besides that of the thread that encodes."""
         for _ in range(min(len(self._kinds), max(1, cores() - 1))):
             thread = threading.Thread(target=self._work, name="pcapconv-crew", daemon=True)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # the system has no more; who helps can do it all
+                return
             self._threads.append(thread)
 
     def tell(self) -> None:

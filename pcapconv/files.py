@@ -107,6 +107,11 @@ class Source:
         with reading(self.name):
             return os.preadv(self.file.fileno(), [room[: max(0, self.size - offset)]], self._start + offset)
 
+    def changed(self) -> int:
+        """When a plain file of the system was written to last, in nanoseconds since 1970. Raises FileError."""
+        with reading(self.name):
+            return os.fstat(self.file.fileno()).st_mtime_ns
+
     def rewind(self) -> None:
         """Back to where it was opened."""
         assert self._start is not None

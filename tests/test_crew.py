@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import io
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ import wire
 import pcapconv
 from pcapconv import crew, output
 from pcapconv.crew import Crew
-from pcapconv.errors import FileError
+from pcapconv.errors import FileError, SidecarError
 from pcapconv.files import Source, Target, open_source, open_target
 from pcapconv.output import BUFFER_SIZE, Output
 from pcapconv.sidecar.digest import Digest
@@ -343,3 +344,49 @@ def test_a_digest_is_of_the_file_as_it_was_opened(tmp_path: Path) -> None:
         with path.open("ab") as file:
             file.write(b"later")
         assert Digest(source).hexdigest() == hashlib.sha256(b"a" * 300_000).hexdigest()
+
+
+@pytest.mark.parametrize(("at", "data"), [(-16, b"another packet, "), (0, b"more")])
+def test_a_capture_that_is_written_to_behind_its_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, data: bytes
+) -> None:
+    """What somebody puts in place of its bytes is noticed; what comes behind them does not count."""
+    source, pcap, back = tmp_path / "in.pcapng", tmp_path / "out.pcap", tmp_path / "back.pcapng"
+    source.write_bytes(MANY)
+    pcapconv.convert(source, pcap, sidecar=True)
+    os.utime(pcap, ns=(1, 1))
+    piece, done = Digest.piece, [False]
+
+    def all_pieces(self: Digest) -> bool:
+        while piece(self):
+            pass
+        if not done[0]:
+            done[0] = True
+            with pcap.open("r+b") as file:
+                file.seek(at, os.SEEK_END)
+                file.write(data)
+        return False
+
+    monkeypatch.setattr(output, "BUFFER_SIZE", 4096)
+    monkeypatch.setattr(Digest, "piece", all_pieces)
+    if at:
+        with pytest.raises(SidecarError, match="its SHA-256 is another one"):
+            pcapconv.convert(pcap, back, sidecar=True)
+        assert not back.exists()
+    else:
+        pcapconv.convert(pcap, back, sidecar=True)
+        assert back.read_bytes() == MANY
+
+
+def test_a_system_without_threads_converts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, pcap, back = tmp_path / "in.pcapng", tmp_path / "out.pcap", tmp_path / "back.pcapng"
+    source.write_bytes(MANY)
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(output, "BUFFER_SIZE", 4096)
+    monkeypatch.setattr(threading.Thread, "start", start)
+    pcapconv.convert(source, pcap, sidecar=True)
+    pcapconv.convert(pcap, back, sidecar=True)
+    assert back.read_bytes() == MANY

@@ -14,11 +14,15 @@ class Digest:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._hash = hashlib.sha256()
         self._room = memoryview(bytearray(_PIECE))
+        self._error: BaseException | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._changed = self._source.changed()
+        self._hash = hashlib.sha256()
         self._at = 0
         self._whole = False
-        self._error: BaseException | None = None
 
     def piece(self) -> bool:
         """Take the next piece into it; whether there was one. Not for two threads at once."""
@@ -35,9 +39,14 @@ class Digest:
         return not self._whole
 
     def hexdigest(self) -> str:
-        """It, when all pieces are taken, as they are here. Raises FileError."""
-        while self.piece():
-            pass
-        if self._error is not None:
-            raise self._error
+        """It, when all pieces are taken, as they are here; of the file as it is now, where somebody wrote to it since:
+        it may have been read in between. Raises FileError."""
+        for _ in range(2):
+            while self.piece():
+                pass
+            if self._error is not None:
+                raise self._error
+            if self._changed == self._source.changed():
+                break
+            self._begin()
         return self._hash.hexdigest()
