@@ -19,7 +19,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Protocol, Self
 
 from pcapconv.errors import FileError, PcapconvError, UsageError
 
@@ -37,8 +37,27 @@ SIDECAR_SUFFIX = ".meta.json"  # what a sidecar's name has behind that of its ca
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # what a file system says that has no hard links
 
 
+class Follower(Protocol):
+    """Who wants all the bytes that are read from a source, and may take a while."""
+
+    def take(self, at: int, buffer: bytearray, start: int, stop: int) -> None:
+        """What was read at an offset lies in this part of a buffer, which stays as it is until `free`."""
+        ...
+
+    def holds(self, buffer: bytearray) -> bool:
+        """Whether it still needs something in a buffer."""
+        ...
+
+    def free(self, buffer: bytearray) -> None:
+        """Have that done, so that the buffer can be used again."""
+        ...
+
+
 class Source:
-    """Bytes to read. `name` is for messages; `size` is what a plain file holds from here on, None for anything else."""
+    """Bytes to read. `name` is for messages; `size` is what a plain file holds from here on, None for anything else;
+    `follower` gets what readers read that begin afterwards."""
+
+    follower: Follower | None = None
 
     def __init__(self, file: Any, name: str, *, owned: bool) -> None:
         self.file = file
@@ -100,17 +119,12 @@ class Source:
         return data
 
     def read_at(self, offset: int, room: memoryview) -> int:
-        """Read the bytes at an offset from where a plain file of the system was opened, as it was then, also while
-        another thread reads it; 0 at the end. Raises FileError."""
+        """Read the bytes at an offset from where a plain file of the system was opened, as it was then; 0 at the end.
+        Raises FileError."""
         assert self._start is not None
         assert self.size is not None
         with reading(self.name):
             return os.preadv(self.file.fileno(), [room[: max(0, self.size - offset)]], self._start + offset)
-
-    def changed(self) -> int:
-        """When a plain file of the system was written to last, in nanoseconds since 1970. Raises FileError."""
-        with reading(self.name):
-            return os.fstat(self.file.fileno()).st_mtime_ns
 
     def rewind(self) -> None:
         """Back to where it was opened."""

@@ -18,7 +18,8 @@ import pcapconv
 from pcapconv import crew, output
 from pcapconv.crew import Crew
 from pcapconv.errors import FileError, SidecarError
-from pcapconv.files import Source, Target, open_source, open_target
+from pcapconv.files import Target, open_source, open_target
+from pcapconv.formats.window import WINDOW_SIZE
 from pcapconv.output import BUFFER_SIZE, Output
 from pcapconv.sidecar.digest import Digest
 
@@ -30,6 +31,8 @@ MANY = b"".join(
         *(wire.enhanced_packet(0, number, bytes([number % 251]) * 100) for number in range(PACKETS)),
     )
 )
+
+LARGE = b"".join((wire.section_header(), wire.interface(), wire.enhanced_packet(0, 5, bytes(range(250)) * 8000)))
 
 each_machine = pytest.mark.parametrize("cores", [1, 2, 3, 8])
 
@@ -267,15 +270,16 @@ def test_a_conversion_is_the_same_on_every_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, size: int
 ) -> None:
     source, pcap, back = tmp_path / "in.pcapng", tmp_path / "out.pcap", tmp_path / "back.pcapng"
-    source.write_bytes(MANY)
+    whole = MANY * 3 + LARGE * 2 + MANY * 2
+    source.write_bytes(whole)
     on(monkeypatch, cores)
     monkeypatch.setattr(output, "BUFFER_SIZE", size)
     pcapconv.convert(source, pcap, sidecar=True)
-    assert pcap.stat().st_size == 24 + PACKETS * 116
+    assert pcap.stat().st_size == 24 + 5 * PACKETS * 116 + 2 * 2_000_016
     digest = hashlib.sha256(pcap.read_bytes()).hexdigest()
     assert f'"sha256": "{digest}"'.encode() in Path(f"{pcap}.meta.json").read_bytes()
     pcapconv.convert(pcap, back, sidecar=True)
-    assert back.read_bytes() == MANY
+    assert back.read_bytes() == whole
 
 
 @each_machine
@@ -321,12 +325,12 @@ def test_an_interrupt_while_a_digest_is_worked_out_is_not_lost(
     source.write_bytes(MANY)
     pcapconv.convert(source, pcap, sidecar=True, sidecar_fingerprints=True)
 
-    def read_at(*_: object) -> int:
+    def piece(_: Digest) -> bool:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(output, "BUFFER_SIZE", 4096)
     monkeypatch.setattr(Crew, "start", lambda _: None)
-    monkeypatch.setattr(Source, "read_at", read_at)
+    monkeypatch.setattr(Digest, "piece", piece)
     if edited:
         pcap.write_bytes(pcap.read_bytes()[:-116])
         report = pcapconv.convert(pcap, back, sidecar=True)
@@ -346,36 +350,34 @@ def test_a_digest_is_of_the_file_as_it_was_opened(tmp_path: Path) -> None:
         assert Digest(source).hexdigest() == hashlib.sha256(b"a" * 300_000).hexdigest()
 
 
+@each_machine
 @pytest.mark.parametrize(("at", "data"), [(-16, b"another packet, "), (0, b"more")])
-def test_a_capture_that_is_written_to_behind_its_digest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, data: bytes
+def test_a_capture_that_is_written_to_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, at: int, data: bytes
 ) -> None:
     """What somebody puts in place of its bytes is noticed; what comes behind them does not count."""
     source, pcap, back = tmp_path / "in.pcapng", tmp_path / "out.pcap", tmp_path / "back.pcapng"
-    source.write_bytes(MANY)
+    source.write_bytes(MANY * 4)
     pcapconv.convert(source, pcap, sidecar=True)
-    os.utime(pcap, ns=(1, 1))
-    piece, done = Digest.piece, [False]
+    assert pcap.stat().st_size > 3 * WINDOW_SIZE
 
-    def all_pieces(self: Digest) -> bool:
-        while piece(self):
-            pass
-        if not done[0]:
-            done[0] = True
+    def write(_: int) -> None:
+        if not written:
+            written.append(True)
             with pcap.open("r+b") as file:
                 file.seek(at, os.SEEK_END)
                 file.write(data)
-        return False
 
+    written: list[bool] = []
+    on(monkeypatch, cores)
     monkeypatch.setattr(output, "BUFFER_SIZE", 4096)
-    monkeypatch.setattr(Digest, "piece", all_pieces)
     if at:
         with pytest.raises(SidecarError, match="its SHA-256 is another one"):
-            pcapconv.convert(pcap, back, sidecar=True)
+            pcapconv.convert(pcap, back, sidecar=True, progress=write)
         assert not back.exists()
     else:
-        pcapconv.convert(pcap, back, sidecar=True)
-        assert back.read_bytes() == MANY
+        pcapconv.convert(pcap, back, sidecar=True, progress=write)
+        assert back.read_bytes() == MANY * 4
 
 
 def test_a_system_without_threads_converts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,17 +1,21 @@
 """A window that moves over a source: the only way by which readers take bytes.
 
-Strategy: one reused buffer; what is left of it moves to the front before more is read. It grows only for a single
-record, as far as its bytes really arrive, and shrinks back afterwards; no number from a file allocates anything alone.
+Strategy: one reused buffer, or a few where a follower needs longer; what is left of it moves to the front before more
+is read. It grows only for a single record, as far as its bytes really arrive, and shrinks back afterwards; no number
+from a file allocates anything alone.
 """
 
 from __future__ import annotations
 
-from pcapconv.files import Source
+from collections import deque
+
+from pcapconv.files import Follower, Source
 
 WINDOW_SIZE = 512 * 1024
 LARGEST_RECORD = 129 * 2**20  # libpcap's largest snaplen, 128 MiB (D-Bus, USB), and room for options
 _SMALLEST = 4096
 _STEP = 2**20
+_BEHIND = 3  # buffers that a follower may be behind
 
 
 class Window:
@@ -21,9 +25,11 @@ class Window:
         if source.size is not None:
             size = min(size, max(_SMALLEST, source.size + 1))  # a small capture needs a small window only
         self._source = source
+        self._follower = source.follower
         self._size = size
         self.name = source.name
         self.buffer = bytearray(size)
+        self._held = deque[bytearray]()  # other buffers, that the follower needs or just needed
         self.start = 0
         self.stop = 0
         self.offset = 0
@@ -57,10 +63,13 @@ class Window:
         while self.available < need:
             if self.stop == len(self.buffer):
                 self._grow()
+            at = self._source.position
             with memoryview(self.buffer) as view, view[self.stop :] as room:
                 count = self._source.readinto(room)
             if not count:
                 return False
+            if self._follower is not None:
+                self._follower.take(at, self.buffer, self.stop, self.stop + count)
             self.stop += count
         return True
 
@@ -102,8 +111,20 @@ class Window:
         except BufferError:  # somebody holds a view of it
             self.buffer = self.buffer + bytes(_STEP)
 
+    def _leave_buffer(self, follower: Follower) -> None:
+        """Go on in another buffer of the usual size, or in this one once the follower needs it no longer."""
+        if len(self.buffer) == self._size:
+            self._held.append(self.buffer)
+            if len(self._held) <= _BEHIND and follower.holds(self._held[0]):
+                self.buffer = bytearray(self._size)
+                return
+            self.buffer = self._held.popleft()
+        follower.free(self.buffer)
+
     def _make_room(self, need: int) -> None:
         kept = self.buffer[self.start : self.stop]
+        if self._follower is not None and self._follower.holds(self.buffer):
+            self._leave_buffer(self._follower)
         if len(self.buffer) > self._size and len(kept) < self._size // 2 and need <= self._size:
             self.buffer = bytearray(self._size)
         self.buffer[: len(kept)] = kept

@@ -47,6 +47,8 @@ def join(
             if leads_to(other) in map(leads_to, read) or any(is_open_as(name, other) for name in read):
                 raise UsageError(f"{other}: that is one of the files that OUT would be made of; name another one")
         digests = [(each, Digest(source)) for each, source in parts]
+        for (_, source), (_, digest) in zip(parts, digests, strict=True):
+            source.follower = digest
         _check_link_types(document)
         place = stack.enter_context(open_target(target, force=force, whole=True))
         report = Report(document.name, place.name, "pcapng")

@@ -48,10 +48,14 @@ class ReadSidecar:
         """What it says at its beginning."""
         return self._document.head
 
-    @property
     def beside(self) -> Callable[[], bool] | None:
-        """What can be done beside reading the capture, see `Crew`: a piece of its digest, where that is wanted."""
-        return self._digest.piece if self._known is None else None
+        """What can be done beside reading the capture from its beginning, see `Crew`: a piece of its digest, where that
+        is wanted."""
+        if self._known is not None:
+            self._source.follower = None
+            return None
+        self._digest = self._source.follower = Digest(self._source)
+        return self._digest.piece
 
     def items(self, items: Iterator[Item]) -> Iterator[Item]:
         """The capture as it was."""
@@ -140,7 +144,7 @@ def restored(source: Source, name: str) -> Iterator[tuple[Document, Iterator[Ite
     with ExitStack() as stack:
         document = _opened(name + SIDECAR_SUFFIX, stack)
         _check_size(document, source)
-        digest = Digest(source)
+        digest = source.follower = Digest(source)
         crew = Crew(beside=digest.piece)
         stack.callback(crew.end)
         crew.start()
