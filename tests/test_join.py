@@ -270,7 +270,31 @@ def test_a_batch_goes_on_by_sidecars_too(tmp_path: Path) -> None:
     assert go_on("pcap", "back", "pcapng").sidecars_read == 1
     sidecar.unlink()
     assert go_on("pcap", "back", "pcapng").up_to_date == 1  # without it, less would come back
+    os.utime(pcap / "web.pcap", ns=(1, 1))
+    report = go_on("pcap", "back", "pcapng")
+    assert (report.failed, report.converted) == (1, 0)
+    assert (
+        report.trouble[0]["error"] == f"{back}: was made with {sidecar}, which is gone; --force makes it anew without"
+    )
     assert back.read_bytes() == WEB.read_bytes()
+    again = pcapconv.batch(pcap, back.parent, to="pcapng", sidecar=True, resume=True, force=True, jobs=1)
+    assert (again.converted, again.sidecars_read) == (1, 0)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_what_was_edited_in_place_is_not_edited_again_for_its_sidecar(tmp_path: Path, gone: bool) -> None:
+    tree, sidecar = tmp_path / "tree", tmp_path / "tree" / "web.pcap.meta.json"
+    tree.mkdir()
+    pcapconv.convert(WEB, tree / "web.pcap", sidecar=True)
+    options: dict[str, Any] = {"in_place": True, "sidecar": True, "shift_time": "+1h", "jobs": 1}
+    assert pcapconv.batch(tree, **options).converted == 1
+    edited = (tree / "web.pcap").read_bytes()
+    if gone:
+        sidecar.unlink()
+    else:
+        os.utime(sidecar, ns=(1, 1))
+    assert pcapconv.batch(tree, **options, resume=True).up_to_date == 1
+    assert (tree / "web.pcap").read_bytes() == edited
 
 
 def test_a_batch_tells_of_damage_before_and_of_sidecars_that_nobody_asked_for(tmp_path: Path) -> None:

@@ -124,6 +124,9 @@ def left_to_do(
         keys_there = there is not None and settings.keys is not None and job.target_name + settings.keys in there
         if done is not None and _up_to_date(done, job, settings):
             lines.append(line_of(job, settings, "up_to_date") | {"damaged_before": done.status == "damaged"})
+        elif done is not None and (lost := _lost_sidecar(done, job, settings)) is not None:
+            error = f"{job.target}: was made with {lost}, which is gone; --force makes it anew without"
+            lines.append(line_of(job, settings, "failed", error))
         elif local:
             again = done is not None or (state is None and bool(ours))  # the key log may be there without its target
             free = again or job.force or state is None
@@ -158,13 +161,23 @@ def _up_to_date(done: Done, job: Job, settings: Settings) -> bool:
         log = job.target + settings.keys
         if store_of(log).state(log) is None:
             return False
+    if job.in_place:
+        return True
     if settings.sidecars is not None:
         if done.target_sidecar not in (None, LOCAL.state(job.target + SIDECAR_SUFFIX)):
             return False
         now = LOCAL.state(job.source + SIDECAR_SUFFIX)
-        if not job.in_place and now not in (None, done.source_sidecar):  # without it, the target could only lose
+        if now not in (None, done.source_sidecar):  # without it, the target could only lose
             return False
-    return job.in_place or done.source_state == job.state
+    return done.source_state == job.state
+
+
+def _lost_sidecar(done: Done, job: Job, settings: Settings) -> str | None:
+    """The sidecar by which a target was made, where it is gone since, and the target would lose by being made anew."""
+    sidecar = job.source + SIDECAR_SUFFIX
+    if settings.sidecars is None or job.in_place or job.force or done.source_sidecar is None:
+        return None
+    return sidecar if LOCAL.state(sidecar) is None else None
 
 
 def check_conflicts(jobs: Sequence[Job], keys: str | None, manifest: str, others: Mapping[str, str]) -> None:

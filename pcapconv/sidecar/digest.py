@@ -1,4 +1,4 @@
-"""A capture's SHA-256, of the very bytes that its reader gets."""
+"""A capture's SHA-256, of the very bytes that its reader gets, if there is one that it follows."""
 
 from __future__ import annotations
 

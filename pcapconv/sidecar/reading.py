@@ -148,10 +148,17 @@ def restored(source: Source, name: str) -> Iterator[tuple[Document, Iterator[Ite
         crew = Crew(beside=digest.piece)
         stack.callback(crew.end)
         crew.start()
-        items = formats.open_reader(source).items()
+        items = _telling(crew, formats.open_reader(source).items())
         yield document, Restore(document, Counter())(items) if document.head.says_more else items
         crew.end()
         _check_digest(document, source, digest)
+
+
+def _telling(crew: Crew, items: Iterator[Item]) -> Iterator[Item]:
+    """The items, and to the crew that more was read."""
+    for item in items:
+        crew.tell()
+        yield item
 
 
 def _opened(name: str, stack: ExitStack) -> Document:
