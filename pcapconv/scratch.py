@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
+from tempfile import SpooledTemporaryFile
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 from pcapconv.files import reading, writing
 
@@ -17,7 +17,7 @@ class Scratch:
 
     def __init__(self) -> None:
         self._size = 0
-        self._file: IO[bytes] = io.BytesIO()
+        self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed on exit
 
     def __enter__(self) -> Self:
         return self
@@ -28,8 +28,6 @@ class Scratch:
     def write(self, data: bytes) -> int:
         """Add bytes; returns where they begin."""
         with writing(_NAME):
-            if self._size + len(data) > _IN_MEMORY and isinstance(self._file, io.BytesIO):
-                self._file = _on_disk(self._file)
             self._file.write(data)
         self._size += len(data)
         return self._size - len(data)
@@ -56,11 +54,3 @@ class Scratch:
             self._file.seek(0)
             self._file.truncate()
         self._size = 0
-
-
-def _on_disk(file: io.BytesIO) -> IO[bytes]:
-    from tempfile import TemporaryFile  # slow to import, and rarely needed
-
-    kept = TemporaryFile()  # noqa: SIM115 - closed by Scratch
-    kept.write(file.getbuffer())
-    return kept

@@ -110,7 +110,7 @@ class Sidecars:
 
     def output(self, target: Target) -> Output:
         """A new output for one run, with the digests that are wanted worked out beside."""
-        beside = None if self._read is None else self._read.beside()
+        beside = None if self._read is None else self._read.follow()
         return Output(target, hashed=self._written is not None, beside=beside)
 
     @property

@@ -11,6 +11,12 @@ from pcapconv.files import Source
 _PIECE = 2**18
 
 
+def following(source: Source) -> Digest:
+    """A new one, that follows what is read of a plain file from its beginning on."""
+    source.follower = digest = Digest(source)
+    return digest
+
+
 class Digest:
     """That of a plain file. It follows a source (`files.Follower`): what is read waits in the reader's buffers until a
     crew, or who needs them again, has worked it in; what is never read, until the digest is asked for."""

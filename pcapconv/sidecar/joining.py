@@ -14,7 +14,7 @@ from pcapconv.files import Source, Writable, is_open_as, leads_to, open_source, 
 from pcapconv.model import Item
 from pcapconv.output import Output
 from pcapconv.report import Report
-from pcapconv.sidecar.digest import Digest
+from pcapconv.sidecar.digest import following
 from pcapconv.sidecar.document import Belongs, Document, open_document
 from pcapconv.sidecar.restore import Restore
 
@@ -46,9 +46,7 @@ def join(
         for other in (target, *taken):
             if leads_to(other) in map(leads_to, read) or any(is_open_as(name, other) for name in read):
                 raise UsageError(f"{other}: that is one of the files that OUT would be made of; name another one")
-        digests = [(each, Digest(source)) for each, source in parts]
-        for (_, source), (_, digest) in zip(parts, digests, strict=True):
-            source.follower = digest
+        digests = [(each, following(source)) for each, source in parts]
         _check_link_types(document)
         place = stack.enter_context(open_target(target, force=force, whole=True))
         report = Report(document.name, place.name, "pcapng")

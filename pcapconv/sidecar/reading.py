@@ -13,7 +13,7 @@ from pcapconv.errors import FileError, SidecarError
 from pcapconv.files import SIDECAR_SUFFIX, Source
 from pcapconv.model import Interface, Item
 from pcapconv.report import Report
-from pcapconv.sidecar.digest import Digest
+from pcapconv.sidecar.digest import Digest, following
 from pcapconv.sidecar.document import Document, Head, open_document
 from pcapconv.sidecar.restore import Restore
 from pcapconv.steps import Step
@@ -48,13 +48,13 @@ class ReadSidecar:
         """What it says at its beginning."""
         return self._document.head
 
-    def beside(self) -> Callable[[], bool] | None:
-        """What can be done beside reading the capture from its beginning, see `Crew`: a piece of its digest, where that
-        is wanted."""
+    def follow(self) -> Callable[[], bool] | None:
+        """Have the digest follow a run that reads the capture from its beginning; returns what a crew can do for it
+        beside that. None where nobody wants the digest."""
         if self._known is not None:
             self._source.follower = None
             return None
-        self._digest = self._source.follower = Digest(self._source)
+        self._digest = following(self._source)
         return self._digest.piece
 
     def items(self, items: Iterator[Item]) -> Iterator[Item]:
@@ -144,7 +144,7 @@ def restored(source: Source, name: str) -> Iterator[tuple[Document, Iterator[Ite
     with ExitStack() as stack:
         document = _opened(name + SIDECAR_SUFFIX, stack)
         _check_size(document, source)
-        digest = source.follower = Digest(source)
+        digest = following(source)
         crew = Crew(beside=digest.piece)
         stack.callback(crew.end)
         crew.start()

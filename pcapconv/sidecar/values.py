@@ -7,6 +7,7 @@ those that were there (other padding, no end mark, an odd order), they stand bes
 
 from __future__ import annotations
 
+import ipaddress
 import sys
 import zlib
 from array import array
@@ -14,16 +15,13 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pcapconv import options
 from pcapconv.errors import SidecarError
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.model import Block, ByteOrder, Interface, Section
-
-if TYPE_CHECKING:
-    from ipaddress import IPv4Address, IPv6Address
 
 _LONGEST = 64 * 1024  # bytes of options that are shown, not only kept
 _LONGEST_KNOWN = 256
@@ -328,7 +326,7 @@ def _names_value(block: Block) -> dict[str, Value]:
         if size is None or len(value) < size:
             records.append({f"type {kind}": [value.hex()]})
             continue
-        address = str(_ip_address(value[:size])) if kind < 3 else value[:size].hex(":")
+        address = str(ipaddress.ip_address(value[:size])) if kind < 3 else value[:size].hex(":")
         names = [options.text(name) for name in value[size:].split(b"\0")[:-1]]
         records.append({address: names})
     at = layout.options_at(block)
@@ -352,16 +350,10 @@ def _names_body(value: Value, order: ByteOrder) -> bytes:
     return bytes(records) + bytes(4) + stated
 
 
-def _ip_address(value: str | bytes) -> IPv4Address | IPv6Address:
-    from ipaddress import ip_address  # not for captures without names
-
-    return ip_address(value)
-
-
 def _address(text: str) -> tuple[int, bytes]:
     """The type of a name record, and the address's bytes."""
     try:
-        found = _ip_address(text)
+        found = ipaddress.ip_address(text)
         return (1 if found.version == 4 else 2), found.packed
     except ValueError:
         pass
