@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
+from operator import length_hint
 from typing import Self
 
 from pcapconv import formats
@@ -16,7 +18,8 @@ from pcapconv.model import Damage, Item, Packet, PacketBatch
 class Capture:
     """An open capture: read it once, as items, as batches, or packet by packet. Use it as a context manager.
 
-    `damage` lists what could not be read so far.
+    There is one place at which it is read on: whoever iterates, in whatever way, goes on behind what was given out
+    before. `damage` lists what could not be read so far.
     """
 
     def __init__(
@@ -40,6 +43,9 @@ class Capture:
                 self._reader = formats.open_reader(opened)
                 items = self._reader.items() if found is None else found.items(self._reader.items())
             self._items = self._read(items)
+            self._packets = self._each_packet()
+            self._batch: PacketBatch | None = None  # of which packets are given out
+            self._rows = iter(range(0))  # those of its rows that are still to come
             self._stack = stack.pop_all()
 
     @property
@@ -47,18 +53,33 @@ class Capture:
         """`pcap` or `pcapng`."""
         return self._reader.format
 
-    def items(self) -> Iterator[Item]:
-        """Everything in file order: sections, interfaces, batches, other blocks, damage. A batch is valid until the
-        next item is asked for. Raises FormatError, FileError, and with `strict` DamageError."""
-        return self._items
+    def items(self, *, reuse: bool = False) -> Iterator[Item]:
+        """Everything in file order: sections, interfaces, batches, other blocks, damage. Batches own their bytes; with
+        `reuse`, which is faster, each is valid until the capture is read on. Raises FormatError, FileError, and with
+        `strict` DamageError."""
+        while (item := self._next()) is not None:
+            yield item.keep() if isinstance(item, PacketBatch) and not reuse else item
 
-    def batches(self) -> Iterator[PacketBatch]:
-        """The packets in batches, each valid until the next one is asked for. Raises as `items`."""
-        return (item for item in self._items if isinstance(item, PacketBatch))
+    def batches(self, *, reuse: bool = False) -> Iterator[PacketBatch]:
+        """The packets in batches. `reuse` and errors are as for `items`."""
+        return (item for item in self.items(reuse=reuse) if isinstance(item, PacketBatch))
 
     def __iter__(self) -> Iterator[Packet]:
-        for batch in self.batches():
-            yield from batch
+        return self._packets
+
+    def _each_packet(self) -> Iterator[Packet]:
+        for item in self._items:
+            if isinstance(item, PacketBatch):
+                self._batch, self._rows = item, iter(range(item.rows))
+                yield from map(item.packet, self._rows)
+
+    def _next(self) -> Item | None:
+        """What is left of a batch of which packets were given out, or else the next item."""
+        left = length_hint(self._rows)
+        if self._batch is not None and left:
+            deque(self._rows, maxlen=0)  # these are given out now
+            return self._batch.part(self._batch.rows - left, self._batch.rows)
+        return next(self._items, None)
 
     def close(self) -> None:
         """Close what `open` opened; a file object that was handed in stays open."""

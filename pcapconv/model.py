@@ -305,18 +305,21 @@ class PacketBatch:
         return twin
 
     def keep(self) -> PacketBatch:
-        """The same packets in memory of their own, valid for ever."""
+        """The same packets in memory of their own, valid for ever, with columns as long as there are packets."""
         columns = self.columns.copy(0, self.rows)
-        places = list(zip(columns.data_at, columns.captured_length))
-        places += zip(columns.record_at, columns.record_length)  # also where it no longer holds: its drop count may
-        places += [place for place in zip(columns.options_at, columns.options_length) if place[1]]
-        begin = min((at for at, _ in places), default=0)
-        end = max((at + length for at, length in places), default=0)
-        for name in ("record_at", "data_at", "options_at"):
-            setattr(columns, name, array("q", [at - begin for at in getattr(columns, name)]))
         twin = self._with_columns(columns, self.rows)
         twin._numbers = self.numbers
-        twin.buffer, twin.format_only = bytes(self.buffer[begin:end]), self.format_only
+        twin.format_only = self.format_only
+        begin, end = self.span()
+        if not self.contiguous or (self.layout == "pcap" and self.has_options):  # which stand behind all records there
+            places = list(zip(columns.data_at, columns.captured_length))
+            places += zip(columns.record_at, columns.record_length)  # also where it no longer holds: its drop count may
+            places += [place for place in zip(columns.options_at, columns.options_length) if place[1]]
+            begin = min((at for at, _ in places), default=0)
+            end = max((at + length for at, length in places), default=0)
+        for name in ("record_at", "data_at", "options_at"):
+            setattr(columns, name, array("q", map((-begin).__add__, getattr(columns, name))))
+        twin.buffer = bytes(memoryview(self.buffer)[begin:end])
         return twin
 
     def packet(self, row: int) -> Packet:
