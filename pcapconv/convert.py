@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from pcapconv import formats
+from pcapconv.commit import commit
 from pcapconv.errors import (
     DamageError,
     FileError,
@@ -60,6 +61,7 @@ def convert(
     sidecar_file: str | os.PathLike[str] | None = None,
     sidecar_secrets: bool = False,
     sidecar_fingerprints: bool = False,
+    fsync: bool = True,
     progress: Callable[[int], object] | None = None,
     **options: Unpack[StepOptions],
 ) -> Report:
@@ -72,8 +74,8 @@ def convert(
     `sidecar` writes what pcap cannot hold beside a target that is pcap, and reads it from beside a source that is
     pcap, see `SIDECAR.md`; `sidecar_file` names another file: to read where the source is pcap, else to write.
     `sidecar_secrets` lets secrets into the one that is written, `sidecar_fingerprints` has it know packets again in a
-    capture that was edited since. `progress` is called with the bytes read so far. `options` select and edit: see
-    `pcapconv.steps.plan.StepOptions`.
+    capture that was edited since. With `fsync`, what replaces a file is on the disk before it does. `progress` is
+    called with the bytes read so far. `options` select and edit: see `pcapconv.steps.plan.StepOptions`.
 
     Returns a `Report`. Raises a `PcapconvError`: FormatError, DamageError, TargetError, LossError, SidecarError,
     UsageError or FileError.
@@ -104,6 +106,7 @@ def convert(
                 on_loss=on_loss,
                 nanoseconds=nanoseconds,
                 sidecars=sidecars,
+                fsync=fsync,
                 progress=progress,
             )
         )
@@ -122,6 +125,7 @@ def converted(
     on_loss: OnLoss,
     nanoseconds: bool = False,
     sidecars: Sidecars | None = None,
+    fsync: bool = True,
     progress: Callable[[int], object] | None = None,
 ) -> Iterator[tuple[Report, Target]]:
     """A conversion, complete but for its appearing: that comes when the `with` block ends well. `open_place` and
@@ -150,12 +154,10 @@ def converted(
             refuse_losses(report, source)
         wanted = plan is not None and plan.write_secrets(secrets, report)
         yield report, place
-        if wanted and secrets is not None:
-            secrets.commit()  # first: the capture may take the place of the only one that holds them
-        if sidecars is None:
-            place.commit()
-        else:
-            sidecars.commit_with(place)
+        # the capture last: it may take the place of the only one that holds what the others hold
+        others = [secrets if wanted else None, None if sidecars is None else sidecars.target]
+        read = [source] if sidecars is None else [source, *sidecars.read]
+        commit([*filter(None, others), place], read, fsync=fsync)
 
 
 def _with_sidecars(

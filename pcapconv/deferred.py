@@ -17,10 +17,6 @@ class Signals:
     def __init__(self) -> None:
         self.came: list[int] = []
 
-    def forget(self) -> None:
-        """It is too late for them: all is done."""
-        self.came.clear()
-
 
 @contextlib.contextmanager
 def deferred() -> Iterator[Signals]:

@@ -4,8 +4,8 @@ Strategy: an output file has no name until it is complete (O_TMPFILE), so that n
 It has a temporary name in the same directory for the moment of replacing an existing file, and all the time where the
 system has no nameless files; that name goes away on any error. What is not
 a plain file (a pipe, a device, an object that was handed in) is written as it comes, unless the caller says that
-nothing may appear before all is well: then the bytes wait in an unnamed temporary file. Many files that appear together
-are in `targets`.
+nothing may appear before all is well: then the bytes wait in an unnamed temporary file. How outputs get their names is
+in `commit`; many files that appear together are in `targets`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Protocol, Self
 
 from pcapconv.errors import FileError, PcapconvError, UsageError
+from pcapconv.rights import copy_rights
 
 try:
     import fcntl
@@ -59,8 +60,9 @@ class Source:
 
     follower: Follower | None = None
 
-    def __init__(self, file: Any, name: str, *, owned: bool) -> None:
+    def __init__(self, file: Any, name: str, *, owned: bool, path: str | None = None) -> None:
         self.file = file
+        self.path = path  # of a file that has one, without links
         self._owned = owned
         self._readinto: Any = getattr(file, "readinto", None)
         self.name = name
@@ -74,6 +76,7 @@ class Source:
                     end = file.seek(0, os.SEEK_END)
                     file.seek(self._start)
                     self.size = end - self._start if end > self._start else None  # devices and the like say 0
+        self._opened_as = os.fstat(file.fileno()) if self.plain else None
 
     @property
     def seekable(self) -> bool:
@@ -84,6 +87,24 @@ class Source:
     def plain(self) -> bool:
         """Whether it is a plain file of the system, for which `read_at` works."""
         return self.size is not None and isinstance(getattr(self.file, "raw", self.file), io.FileIO)
+
+    def is_at(self, path: str) -> bool:
+        """Whether a path leads to this plain file, or did when it was opened."""
+        if self._opened_as is None:
+            return False
+        try:
+            return path == self.path or os.path.samestat(os.stat(path), self._opened_as)
+        except OSError:
+            return False
+
+    def check_unchanged(self, path: str) -> None:
+        """Raises FileError where a path, at which this plain file is, leads to another one by now, or to one that
+        somebody wrote to since it was opened."""
+        assert self._opened_as is not None
+        with reading(self.name):
+            now = os.stat(path)
+        if _what_changes(now) != _what_changes(self._opened_as):
+            raise FileError(f"{path}: was changed while it was read, and is left as it is; run the command again")
 
     def readinto(self, room: memoryview) -> int:
         """Read what is there, at most until `room` is full; 0 at the end. Raises FileError.
@@ -155,7 +176,12 @@ def open_source(place: Readable) -> Source:
     if hasattr(os, "posix_fadvise"):
         with contextlib.suppress(OSError):
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
-    return Source(file, name, owned=True)
+    return Source(file, name, owned=True, path=real_path(name))
+
+
+def _what_changes(there: os.stat_result) -> tuple[int, int, int, int]:
+    """What tells that a file is another one, or has other bytes."""
+    return there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns
 
 
 def read_file(path: str, most: int = 16 * 2**20) -> bytes:
@@ -191,18 +217,21 @@ def spool(source: Source) -> Source:
 
 
 class Target:
-    """Where an output goes. Use it as a context manager: left without `commit`, nothing of a plain file remains.
+    """Where an output goes. Use it as a context manager: nothing of a plain file remains that has no name by then.
 
-    `file` takes the bytes, from `start` on. `seekable` tells that it can be gone back in.
+    `file` takes the bytes, from `start` on. `seekable` tells that it can be gone back in. How an output appears is in
+    `commit`, which calls `complete`, `appear`, and then `settle` or `take_back`.
     """
+
+    replaces = False  # whether the bytes appear under the target's name only when they are complete
+    may_wait = True  # whether appearing may take as long as somebody who reads a pipe wants it to
+    path: str | None = None  # of a plain file
 
     def __init__(self, file: Any, name: str, *, seekable: bool = True) -> None:
         self._file = file
         self.name = name
         self.seekable = seekable
         self.start: int = file.tell() if seekable else 0
-
-    replaces = False  # whether the bytes appear under the target's name only when they are complete
 
     @property
     def file(self) -> Any:
@@ -218,16 +247,21 @@ class Target:
     def rest(self) -> None:
         """Nothing more is to be written for a while."""
 
-    def commit(self) -> None:
-        """The output is complete: let it appear."""
+    def complete(self, *, fsync: bool) -> None:
+        """All is written: have the system say what it could not keep, and, with `fsync`, have on the disk what is to
+        replace a file. Raises FileError."""
 
-    def commit_with(self, other: Target) -> None:
-        """Let both appear; where the other cannot, a plain file is what it was before. Raises FileError."""
-        self.commit()
-        other.commit()
+    def appear(self, *, keep_old: bool) -> None:
+        """Let the bytes appear under the name; `keep_old` tells that `take_back` may follow. Raises FileError."""
+
+    def take_back(self) -> None:
+        """Let everything be as it was before `appear`, as far as that went. Raises FileError."""
+
+    def settle(self, *, fsync: bool) -> None:
+        """It stays; with `fsync`, also what name it has is on the disk. Raises FileError where that is not certain."""
 
     def abandon(self) -> None:
-        """The output is not wanted: let it go."""
+        """Let go of what is open, and of bytes that did not appear."""
 
     def __enter__(self) -> Self:
         return self
@@ -245,9 +279,15 @@ class _Stream(Target):
         super().__init__(file, name, seekable=seekable)
         self._owned = owned
 
+    def complete(self, *, fsync: bool) -> None:  # noqa: ARG002 - it replaces nothing
+        if isinstance(self.file, io.FileIO):
+            with writing(self.name):
+                check_written(self.file.fileno())
+
     def abandon(self) -> None:
         if self._owned:
-            self.file.close()
+            with contextlib.suppress(OSError):  # what matters was said before
+                self.file.close()
 
 
 class _Spooled(Target):
@@ -262,12 +302,19 @@ class _Spooled(Target):
             super().__init__(TemporaryFile(buffering=0), stream.name)  # noqa: SIM115 - closed by abandon
         self._stream = stream
 
-    def commit(self) -> None:
-        with writing(self.name):
+    def appear(self, *, keep_old: bool) -> None:
+        with reading("a temporary file"):
             self.file.seek(0)
-            while data := self.file.read(1 << 18):
+        while data := self._read():
+            with writing(self.name):
                 write_all(self._stream.file, memoryview(data))
-        self._stream.commit()
+        self._stream.complete(fsync=False)
+        self._stream.appear(keep_old=keep_old)
+
+    def _read(self) -> bytes:
+        with reading("a temporary file"):
+            data: bytes = self.file.read(1 << 18)
+        return data
 
     def abandon(self) -> None:
         self.file.close()
@@ -275,37 +322,50 @@ class _Spooled(Target):
 
 
 class PlainFile(Target):
-    """A file that gets its name when it is complete."""
+    """A file that gets its name when it is complete.
+
+    `force` allows it to replace the file that has its name, `private` keeps it from all but its owner.
+    """
 
     replaces = True
+    may_wait = False
+    path: str
 
     def __init__(self, path: str, name: str, *, force: bool, private: bool) -> None:
-        self._path = path
-        self._mode = 0o600 if private else 0o666
+        self.path = path
+        self._mode = 0o600 if private or os.path.lexists(path) else 0o666
+        self._private = private
         self._directory = os.path.dirname(path)
         self._force = force
         self._temporary = ""
+        self._old = ""  # what the replaced file is called until all is settled
+        self._replaced = False  # whether there was a file in its place
         try:
             super().__init__(self._create(), name)
         except OSError as error:
             raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
-        with contextlib.suppress(OSError):
-            if not private:
-                keep_permissions(self.file.fileno(), os.stat(path))
 
     def _create(self) -> io.FileIO:
         if hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd"):
             with contextlib.suppress(OSError):
                 return io.FileIO(os.open(self._directory, os.O_TMPFILE | os.O_RDWR, self._mode), "rb+")
-        self._temporary = self._temporary_name()
+        self._temporary = temporary_name(self._directory)
         return io.FileIO(os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, self._mode), "rb+")
 
-    def _temporary_name(self) -> str:
-        return os.path.join(self._directory, f".pcapconv-{os.urandom(8).hex()}.tmp")
+    def complete(self, *, fsync: bool) -> None:
+        """See `Target.complete`."""
+        with writing(self.name):
+            if fsync and os.path.lexists(self.path):
+                os.fsync(self.file.fileno())
+            check_written(self.file.fileno())
 
-    def commit(self) -> None:
-        """Give the file its name. Raises FileError."""
+    def appear(self, *, keep_old: bool) -> None:
+        """See `Target.appear`."""
         try:
+            self._replaced = os.path.lexists(self.path)
+            if self._replaced and self._force:
+                self._take_rights()
+                self._old = put_aside(self.path, temporary_name(self._directory)) if keep_old else ""
             if not self._temporary:
                 self._link()
             if self._temporary:
@@ -315,41 +375,11 @@ class PlainFile(Target):
         except OSError as error:
             raise FileError(f"{self.name}: cannot create: {reason_of(error)}") from error
 
-    def commit_with(self, other: Target) -> None:
-        """See `Target`. Until both are there, what one replaces has a temporary name."""
-        from pcapconv.deferred import deferred  # rarely needed
-
-        with deferred() if isinstance(other, PlainFile) else contextlib.nullcontext():  # a pipe may never end
-            old = self._put_aside() if self._force else ""
-            try:
-                self.commit()
-                other.commit()
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    if old:
-                        os.replace(old, self._path)
-                    elif os.path.samestat(os.fstat(self.file.fileno()), os.stat(self._path)):
-                        os.unlink(self._path)
-                raise
-            finally:
-                with contextlib.suppress(OSError):
-                    os.unlink(old)
-
-    def _put_aside(self) -> str:
-        """What has the file's name gets another one, too; nothing where there is none. Raises FileError."""
-        old = self._temporary_name()
-        try:
-            try:
-                os.link(self._path, old)
-            except OSError as error:
-                if error.errno not in NO_LINKS:
-                    raise
-                os.rename(self._path, old)  # for a moment the name is nobody's
-        except FileNotFoundError:
-            return ""
-        except OSError as error:
-            raise FileError(f"{self.name}: cannot create: {reason_of(error)}") from error
-        return old
+    def _take_rights(self) -> None:
+        """Those of the file that it replaces, as they are now; what cannot be kept is its owner's alone."""
+        if not self._private:
+            with contextlib.suppress(OSError):
+                copy_rights(self.path, self.file.fileno())
 
     def _link(self) -> None:
         """Give the nameless file its name, or, where that one is taken and may be, a temporary one."""
@@ -357,11 +387,11 @@ class PlainFile(Target):
         directory = os.open(self._directory, getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY)
         try:  # dst_dir_fd makes Python call linkat, which follows the link in /proc
             try:
-                os.link(proc, os.path.basename(self._path), dst_dir_fd=directory)
+                os.link(proc, os.path.basename(self.path), dst_dir_fd=directory)
             except FileExistsError:
                 if not self._force:
                     raise
-                temporary = self._temporary_name()
+                temporary = temporary_name(self._directory)
                 self._temporary = temporary
                 os.link(proc, os.path.basename(temporary), dst_dir_fd=directory)
         finally:
@@ -369,28 +399,82 @@ class PlainFile(Target):
 
     def _rename(self) -> None:
         if self._force:
-            os.replace(self._temporary, self._path)
-        elif name_if_free(self._temporary, self._path):
+            os.replace(self._temporary, self.path)
+        elif name_if_free(self._temporary, self.path):
             os.unlink(self._temporary)
         self._temporary = ""
 
+    def take_back(self) -> None:
+        """See `Target.take_back`."""
+        try:
+            if self._old:
+                os.replace(self._old, self.path)
+                self._old = ""
+            elif os.path.samestat(os.fstat(self.file.fileno()), os.stat(self.path)):
+                os.unlink(self.path)
+        except FileNotFoundError:  # it did not appear
+            pass
+        except OSError as error:
+            old = f"; the old file is {self._old}" if self._old else ""
+            raise FileError(f"{self.name}: cannot put back what was there: {reason_of(error)}{old}") from error
+        finally:
+            self._old = ""  # if it could not be put back, it stays where it is
+
+    def settle(self, *, fsync: bool) -> None:
+        """See `Target.settle`."""
+        if self._old:
+            with contextlib.suppress(OSError):
+                os.unlink(self._old)
+            self._old = ""
+        if self._replaced and fsync:
+            sync_directory(self._directory, self.name)
+
     def abandon(self) -> None:
         """Nothing of it remains, unless it has its name."""
-        self.file.close()
+        with contextlib.suppress(OSError):  # what matters was said before
+            self.file.close()
         if self._temporary:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._temporary)
             self._temporary = ""
 
 
-def keep_permissions(file: int | str, old: os.stat_result) -> None:
-    """A file that takes another's place keeps its owner, where that is allowed, and its permissions."""
-    mode = stat.S_IMODE(old.st_mode)
+def check_written(descriptor: int) -> None:
+    """Have the system say now what it says else when a file is closed, over a network or a quota: that bytes which it
+    took could not be kept. Raises OSError."""
+    os.close(os.dup(descriptor))
+
+
+def sync_directory(path: str, name: str) -> None:
+    """Have what names a directory holds on the disk. Raises FileError, which names an output in it."""
     try:
-        os.chown(file, old.st_uid, old.st_gid)
-    except OSError:
-        mode &= ~(stat.S_ISUID | stat.S_ISGID)
-    os.chmod(file, mode)
+        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):  # nobody can, in some file systems
+            raise FileError(f"{name}: is complete, but may not be on the disk yet: {reason_of(error)}") from error
+
+
+def temporary_name(directory: str) -> str:
+    """A new name that goes away again, see `TEMPORARY`."""
+    return os.path.join(directory, f".pcapconv-{os.urandom(8).hex()}.tmp")
+
+
+def put_aside(path: str, aside: str) -> str:
+    """Give the file at a path another name, too; returns that one, or nothing where there is no file. Raises
+    OSError."""
+    try:
+        os.link(path, aside)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        os.rename(path, aside)  # for a moment the name is nobody's
+    return aside
 
 
 def name_if_free(temporary: str, path: str) -> bool:
@@ -413,8 +497,8 @@ def open_target(
 ) -> Target:
     """A path, `-` for stdout, or a binary file object, which stays open.
 
-    `force` allows an existing file to be replaced. `whole` promises that also a stream sees nothing before `commit`.
-    `text` is what a terminal may show. `private` keeps a file from all but its owner. Raises FileError.
+    `force` allows an existing file to be replaced. `whole` promises that also a stream sees nothing before all is
+    complete. `text` is what a terminal may show. `private` keeps a file from all but its owner. Raises FileError.
     """
     if not isinstance(place, str | os.PathLike):
         seekable = _can_go_back(place)
@@ -438,9 +522,8 @@ def open_target(
     if plain:
         if not force:
             raise FileError(exists_already(name))
-        return PlainFile(
-            real_path(name), name, force=force, private=private
-        )  # a symbolic link stays, what it points at goes
+        # a symbolic link stays, what it points at goes
+        return PlainFile(real_path(name), name, force=force, private=private)
     try:
         return _streamed(_Stream(io.FileIO(name, "wb"), name, owned=True), whole)
     except OSError as error:

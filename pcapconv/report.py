@@ -70,7 +70,8 @@ class Report:
     packets. `secrets_extracted` counts key logs, None when nobody asked. `parts` lists the parts of a split: name,
     packets, bytes, first and last time, and with a sidecar SHA-256 and link type; None for a conversion. `damage` lists
     what of the input could not be read, each with offset, packet number, reason and bytes left out. `warnings` are
-    oddities that cost nothing.
+    oddities that cost nothing. `put_back` lists files that an earlier split, killed while its parts appeared, had
+    replaced, and that are again what they were.
     """
 
     def __init__(self, source: str, target: str, target_format: str) -> None:
@@ -94,6 +95,7 @@ class Report:
         self.damage_total = 0
         self.warnings: list[Notice] = []
         self.warnings_total = 0
+        self.put_back: list[str] = []
 
     def add_damage(self, damage: Damage) -> None:
         """Count a place, and list the first thousand."""

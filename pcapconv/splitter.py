@@ -64,6 +64,7 @@ def split(
     nanoseconds: bool = False,
     sidecar: bool = False,
     sidecar_secrets: bool = False,
+    fsync: bool = True,
     progress: Callable[[int], object] | None = None,
     taken: Sequence[str] = (),
     **options: Unpack[StepOptions],
@@ -75,10 +76,10 @@ def split(
     it on the UTC clock; `by`, a part for each interface, link type or section.
     `template` gives the parts' names; `{index}`, `{start:%Y%m%dT%H%M%S}`, `{interface}`, `{link_type}`, `{section}` and
     `{stem}` are filled in; `taken` are names that no part may have. `source`, `to`, `force`, `strict`, `on_loss`,
-    `nanoseconds` and `progress` are as for `convert`. `sidecar` keeps, by link type and in pcap, what pcap cannot hold
-    in a file `STEM.meta.json` beside the parts, by which `join` makes one capture of them again; with `sidecar_secrets`
-    secrets too. `options` select and edit: see
-    `pcapconv.steps.plan.StepOptions`. The parts appear together when all are complete, or none does.
+    `nanoseconds`, `fsync` and `progress` are as for `convert`. `sidecar` keeps, by link type and in pcap, what pcap
+    cannot hold in a file `STEM.meta.json` beside the parts, by which `join` makes one capture of them again; with
+    `sidecar_secrets` secrets too. `options` select and edit: see `pcapconv.steps.plan.StepOptions`. The
+    parts appear together when all are complete, or none does.
 
     Returns a `Report`, whose `parts` list each part's name, packets, bytes, first and last time. Raises a
     `PcapconvError`.
@@ -119,14 +120,9 @@ def split(
         if on_loss == "fail":
             refuse_losses(report, opened)
         wanted = plan.write_secrets(secrets, report)
-        last = [secrets.commit] if wanted and secrets is not None else []
-        last += [] if kept is None else [kept.commit]
-
-        def commit_others() -> None:
-            for commit in last:
-                commit()
-
-        files.commit(report.outputs, commit_others)
+        others = [secrets if wanted else None, None if kept is None else kept.target]
+        files.commit(report.outputs, [*filter(None, others)], [opened], fsync=fsync)
+        report.put_back = files.put_back
     return report
 
 

@@ -2,7 +2,8 @@
 
 Strategy: files that are too many to be open at once have names, in a temporary directory of their own. When all are
 complete they get theirs, one right after the other; a file whose place is taken waits in that directory until it is
-certain that nothing has to be taken back.
+certain that nothing has to be taken back. So that a kill in the middle does not leave old and new files mixed, a
+journal in that directory says meanwhile which is which: whoever writes files there next puts the old ones back.
 """
 
 from __future__ import annotations
@@ -12,44 +13,50 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Self
 
-from pcapconv.deferred import Signals, deferred
+from pcapconv.commit import commit
+from pcapconv.deferred import deferred
 from pcapconv.errors import FileError, UsageError
 from pcapconv.files import (
-    NO_LINKS,
     PlainFile,
+    Source,
     Target,
     exists_already,
-    keep_permissions,
     name_if_free,
+    put_aside,
     real_path,
     reason_of,
+    sync_directory,
+    temporary_name,
     write_all,
     writing,
 )
-
-_OLD = ".old"
+from pcapconv.journal import OLD, Journal, recover, take_back
+from pcapconv.rights import copy_rights
 
 
 class _OneOfMany(Target):
-    """A file that is open only while somebody writes."""
+    """A file that is open only while somebody writes. `path` is where it is to appear, once that is known."""
 
     replaces = True
+    may_wait = False
 
-    def __init__(self, path: str, name: str) -> None:
-        self.path = path
+    def __init__(self, files: Targets, temporary: str, name: str) -> None:
         self.name = name
         self.seekable = True
         self.start = 0
+        self.path: str | None = None
+        self.temporary = temporary
+        self._files = files
         self._file: io.FileIO | None = None
 
     @property
     def file(self) -> io.FileIO:
         """The file object, at its end when it has just been opened."""
         if self._file is None:
-            file = io.FileIO(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o666), "rb+")
+            file = io.FileIO(os.open(self.temporary, os.O_CREAT | os.O_RDWR, 0o666), "rb+")
             file.seek(0, os.SEEK_END)
             self._file = file
         return self._file
@@ -61,33 +68,54 @@ class _OneOfMany(Target):
             with writing(self.name):
                 file.close()
 
+    def complete(self, *, fsync: bool) -> None:
+        self.rest()
+        if fsync and self.path is not None and os.path.lexists(self.path):
+            with writing(self.name), open(self.temporary, "rb+", buffering=0) as file:
+                os.fsync(file.fileno())
+
+    def appear(self, *, keep_old: bool) -> None:  # noqa: ARG002 - it always keeps it
+        self._files.appear(self)
+
+    def take_back(self) -> None:
+        self._files.take_back(self)
+
+    def settle(self, *, fsync: bool) -> None:
+        self._files.settle(fsync=fsync)
+
 
 class Targets:
     """Files that appear together, or none of them. Use it as a context manager, as a `Target`.
 
     They grow in a temporary directory within `directory`. `name` is for messages; `taken` are names that none of them
-    may have.
+    may have. `put_back` lists the files of an earlier run, killed while they appeared, that are again what they were
+    before it.
     """
 
     def __init__(self, directory: str, name: str, *, force: bool = False, taken: Sequence[str] = ()) -> None:
         self._name = name
         self._force = force
         self._taken = {real_path(place) for place in taken}
+        self.put_back: list[str] = []
         self._appeared: set[tuple[int, int]] = set()  # devices and inodes
+        self._replaced: dict[str, str] = {}  # directories in which files were replaced, and a file in each
         self._files: list[_OneOfMany] = []
-        self._folder = os.path.join(directory, f".pcapconv-{os.urandom(8).hex()}.tmp")
+        self._directory = directory
+        self._folder = temporary_name(directory)
         self._there = False
+        self._journal: Journal | None = None
         self._lost = False  # whether an old file could not be put back
 
     def new(self) -> Target:
         """One more file, which has no name so far. Raises FileError."""
         if not self._there:
+            self.put_back = recover(self._directory)
             self._there = True
             try:
                 os.mkdir(self._folder, 0o700)
             except (OSError, ValueError) as error:
                 raise FileError(f"{self._name}: cannot create: {reason_of(error)}") from error
-        self._files.append(_OneOfMany(os.path.join(self._folder, f"{len(self._files):08}"), self._name))
+        self._files.append(_OneOfMany(self, os.path.join(self._folder, f"{len(self._files):08}"), self._name))
         return self._files[-1]
 
     def place(self, name: str) -> str:
@@ -120,53 +148,40 @@ class Targets:
             if (there.st_dev, there.st_ino) in self._appeared:  # where names that differ mean the same file
                 raise UsageError(f"{name}: another part has this name; put {{index}} into the template")
 
-    def commit(self, names: Sequence[str], last: Callable[[], None] | None = None) -> None:
-        """All are complete: let them appear under these names, in the order of `new`, then do what comes `last`. Raises
-        FileError, and what `last` raises, and then everything is as it was before."""
-        with deferred() as signals:
-            if self._appear_all(names, last, signals):
-                self.abandon()
-                signals.forget()  # too late for them
-                return
-        raise FileError(f"{self._name}: interrupted")  # when a signal only asked for an end
+    def commit(
+        self,
+        names: Sequence[str],
+        others: Sequence[Target] = (),
+        read: Sequence[Source] = (),
+        *,
+        fsync: bool = True,
+    ) -> None:
+        """All are complete: let them appear under these names, in the order of `new`, and then the `others`. `read` and
+        `fsync` are as for `commit`. Raises FileError, and then everything is as it was before."""
+        paths = [self.place(name) for name in names]
+        for file, path, name in zip(self._files, paths, names, strict=True):
+            file.name, file.path = name, path
+        if any(map(os.path.lexists, paths)):
+            with writing(self._name):
+                self._journal = Journal(self._folder, {file.temporary: file.path or "" for file in self._files})
+        commit([*self._files, *others], read, fsync=fsync)
+        self.abandon()
 
-    def _appear_all(self, names: Sequence[str], last: Callable[[], None] | None, signals: Signals) -> bool:
-        """Let all appear, or none: False when a signal came meanwhile."""
-        begun: list[tuple[str, str]] = []
+    def appear(self, file: _OneOfMany) -> None:
+        """Give a file its name; one that it takes the place of stays in the temporary directory for now. Raises
+        FileError, and UsageError where another file of the same command has the name."""
+        assert file.path is not None
+        self._check_taken(file.path, file.name)
         try:
-            paths = [self.place(name) for name in names]
-            for file, path, name in zip(self._files, paths, names, strict=True):
-                if signals.came:
-                    break
-                self._check_taken(path, name)
-                begun.append((file.path, path))
-                try:
-                    self._appear(file.path, path, name)
-                    there = os.stat(path)
-                    self._appeared.add((there.st_dev, there.st_ino))
-                except FileExistsError as error:
-                    raise FileError(exists_already(name)) from error
-                except OSError as error:
-                    raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
-            else:
-                if last is not None:
-                    last()
-                return True
-        except BaseException:
-            self._take_all_back(begun)
-            raise
-        self._take_all_back(begun)
-        return False
-
-    def _take_all_back(self, begun: Sequence[tuple[str, str]]) -> None:
-        for temporary, path in reversed(begun):
-            try:
-                _take_back(temporary, path)
-            except OSError:
-                self._lost = True
+            self._appear(file.temporary, file.path, file.name)
+            there = os.stat(file.path)
+        except FileExistsError as error:
+            raise FileError(exists_already(file.name)) from error
+        except OSError as error:
+            raise FileError(f"{file.name}: cannot create: {reason_of(error)}") from error
+        self._appeared.add((there.st_dev, there.st_ino))
 
     def _appear(self, temporary: str, path: str, name: str) -> None:
-        """Give a file its name; one that it takes the place of stays in the temporary directory for now."""
         replaces = self._force and os.path.lexists(path)
         if os.stat(temporary).st_dev != os.stat(os.path.dirname(path)).st_dev:
             if replaces:  # which could not be taken back
@@ -176,14 +191,34 @@ class Targets:
         elif not replaces:
             name_if_free(temporary, path)
         else:
-            keep_permissions(temporary, os.stat(path))
-            try:
-                os.link(path, temporary + _OLD)
-            except OSError as error:
-                if error.errno not in NO_LINKS:
-                    raise
-                os.rename(path, temporary + _OLD)  # for a moment the name is nobody's
+            self._replaced[os.path.dirname(path)] = name
+            with open(temporary, "rb+", buffering=0) as file:
+                os.chmod(temporary, 0o600)
+                with contextlib.suppress(OSError):  # what cannot be kept is its owner's alone
+                    copy_rights(path, file.fileno())
+            put_aside(path, temporary + OLD)
             os.replace(temporary, path)
+
+    def take_back(self, file: _OneOfMany) -> None:
+        """Let everything be as it was before a file appeared, as far as that went. Raises FileError."""
+        assert file.path is not None
+        try:
+            take_back(file.temporary, file.path)
+        except FileNotFoundError:  # it did not appear
+            pass
+        except OSError as error:
+            self._lost = True
+            old = f"the old file is {file.temporary}{OLD}"
+            raise FileError(f"{file.name}: cannot put back what was there: {reason_of(error)}; {old}") from error
+
+    def settle(self, *, fsync: bool) -> None:
+        """All stay: nothing is to be put back any more. Raises FileError where that is not certain."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+        replaced, self._replaced = self._replaced, {}
+        for directory, name in replaced.items() if fsync else ():
+            sync_directory(directory, name)
 
     def _copy(self, temporary: str, path: str, name: str) -> None:
         """To another file system: the template's directories may hold one, or a link lead there."""
@@ -193,14 +228,15 @@ class Targets:
         ):
             while data := file.read(1 << 18):
                 write_all(place.file, memoryview(data))
-            place.commit()
+            place.complete(fsync=False)
+            place.appear(keep_old=False)
 
     def restart(self) -> None:
         """Forget all files. Raises FileError."""
         for file in self._files:
             file.rest()
             with writing(self._name), contextlib.suppress(FileNotFoundError):
-                os.unlink(file.path)
+                os.unlink(file.temporary)
         self._files = []
 
     def abandon(self) -> None:
@@ -210,9 +246,11 @@ class Targets:
                 with contextlib.suppress(FileError):
                     file.rest()
             self._files = []
+            if self._journal is not None:
+                self._journal.close()
             with contextlib.suppress(OSError):
                 for name in os.listdir(self._folder) if self._there else ():
-                    if not (self._lost and name.endswith(_OLD)):
+                    if not (self._lost and name.endswith(OLD)):
                         with contextlib.suppress(OSError):
                             os.unlink(os.path.join(self._folder, name))
                 os.rmdir(self._folder)
@@ -222,11 +260,3 @@ class Targets:
 
     def __exit__(self, *_: object) -> None:
         self.abandon()
-
-
-def _take_back(temporary: str, path: str) -> None:
-    """Undo what `Targets` did to let a file appear, as far as that went."""
-    if os.path.lexists(temporary + _OLD):
-        os.replace(temporary + _OLD, path)
-    elif not os.path.lexists(temporary) or os.path.samefile(temporary, path):
-        os.unlink(path)

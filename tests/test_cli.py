@@ -392,6 +392,7 @@ def test_a_report_has_everything(tmp_path: Path, capfd: pytest.CaptureFixture[st
         "damage_total": 0,
         "warnings": [],
         "warnings_total": 0,
+        "put_back": [],
     }
 
 

@@ -207,13 +207,13 @@ def test_a_capture_that_cannot_appear_leaves_the_old_sidecar(
     if there:
         pcapconv.convert(WEB, pcap, sidecar=True)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    commit = PlainFile.commit
+    appear = PlainFile.appear
 
-    def refuse(self: PlainFile) -> None:
+    def refuse(self: PlainFile, *, keep_old: bool) -> None:
         if self.name == str(pcap):
             assert sidecar.exists()
             raise FileError("no room")
-        commit(self)
+        appear(self, keep_old=keep_old)
 
     link = os.link
 
@@ -223,7 +223,7 @@ def test_a_capture_that_cannot_appear_leaves_the_old_sidecar(
             raise PermissionError(errno.EPERM, "no links here")
         link(source, target, **options)
 
-    monkeypatch.setattr(PlainFile, "commit", refuse)
+    monkeypatch.setattr(PlainFile, "appear", refuse)
     if not links:
         monkeypatch.setattr(os, "link", no_links)
     with pytest.raises(FileError, match="no room"):

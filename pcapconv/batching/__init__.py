@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pcapconv import formats
 from pcapconv.batching import executors, manifest, plans
 from pcapconv.batching.jobs import Job, Settings, line_of
-from pcapconv.batching.local import clear_away
+from pcapconv.batching.local import clear_away, leads_out, lies_in
 from pcapconv.batching.report import BatchReport, Watcher
 from pcapconv.batching.runner import run
 from pcapconv.batching.stores import scheme_of, store_of
@@ -57,6 +57,8 @@ def batch(
     sidecar: bool = False,
     sidecar_secrets: bool = False,
     sidecar_fingerprints: bool = False,
+    follow_links: bool = False,
+    fsync: bool = True,
     watcher: Watcher | None = None,
     others: Mapping[str, str] | None = None,
     **options: Unpack[StepOptions],
@@ -66,9 +68,10 @@ def batch(
     `source` is a directory, a file, or a list of files; `target` the directory in which the tree is mirrored, with the
     suffix of the format `to`; without `to`, files keep format and name. Both may be URLs. `in_place` rewrites each
     file where it is instead. `include` and `exclude` are patterns as in .gitignore. `resume` goes on where an earlier
-    run of the same batch stopped; `force` replaces targets that exist. `strict`, `on_loss`, `nanoseconds` and `options`
-    are as for `convert`, but for `extract_secrets`: the suffix of a file beside each target. `sidecar` writes one
-    beside each pcap file that comes from pcapng, and reads one wherever it lies beside a pcap file.
+    run of the same batch stopped; `force` replaces targets that exist. `strict`, `on_loss`, `nanoseconds`, `fsync` and
+    `options` are as for `convert`, but for `extract_secrets`: the suffix of a file beside each target. `sidecar` writes
+    one beside each pcap file that comes from pcapng, and reads one wherever it lies beside a pcap file. `follow_links`
+    allows to write where a symbolic link in `target` leads out of it.
     Jobs run in `jobs` processes, as many as there are cores by default; on the Dask cluster of `scheduler`; or in an
     `executor` of the caller's. A file that cannot be converted does not stop the others. `watcher` looks on. `others`
     are paths that no file of the batch may have, by what they are, as in `{"--report": "report.json"}`.
@@ -94,7 +97,7 @@ def batch(
         strict=strict,
         on_loss=on_loss,
         nanoseconds=nanoseconds,
-    )
+    )._replace(fsync=fsync)
     keep, drop = plans.wanted(include, exclude)
     report = BatchReport(plans.joined(home, manifest.NAME))
     local = store_of(home).local
@@ -127,8 +130,11 @@ def batch(
     todo, more = plans.left_to_do(all_jobs, home, settings, known, resume=resume)
     if local:
         _make_directory(home)
+        if not follow_links:
+            settings = settings._replace(inside=_inside(home, report.manifest, in_place=in_place))
         if resume:
-            clear_away({os.path.dirname(job.target) or "." for job in all_jobs})
+            folders = {os.path.dirname(job.target) or "." for job in all_jobs}
+            clear_away(each for each in folders if settings.inside is None or lies_in(each, settings.inside))
         settings = settings._replace(manifest=os.path.abspath(report.manifest))
     log = _Log(report, watcher or Watcher(), None if local else manifest.Kept(report.manifest))
     log.add([*lines, *more])
@@ -257,6 +263,15 @@ def _sidecars(options: SidecarOptions, *places: str | None) -> SidecarOptions | 
     if not all(store_of(place).local for place in places if place is not None):
         raise UsageError("--sidecar: sidecars lie on this machine, not behind URLs")
     return options
+
+
+def _inside(home: str, manifest: str, *, in_place: bool) -> str | None:
+    """The real path of the directory that no target may lie out of; None in place, where targets lie where their
+    sources do. Raises FileError where the manifest lies out of it."""
+    folder = os.path.realpath(home)
+    if not lies_in(manifest, folder):
+        raise FileError(leads_out(manifest))
+    return None if in_place else folder
 
 
 def _make_directory(home: str) -> None:

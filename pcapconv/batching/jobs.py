@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from pcapconv import formats
 from pcapconv.batching import manifest
-from pcapconv.batching.local import LOCAL, make_folder, state_of_open
+from pcapconv.batching.local import LOCAL, leads_out, lies_in, make_folder, state_of_open
 from pcapconv.batching.stores import State, store_of
 from pcapconv.convert import OnLoss, converted
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError
@@ -38,7 +38,8 @@ class Stopped(BaseException):
 class Settings(NamedTuple):
     """What all jobs of a batch have in common. `keys` is what the name of a target's extracted secrets ends with,
     `manifest` where lines are added, None where the batch does that, `options` a digest of all this, `root` the real
-    path of the tree, None for a list, and `run` this run. `sidecars` are those that are asked for."""
+    path of the tree, None for a list, and `run` this run. `sidecars` are those that are asked for. `inside` is the real
+    path of the directory that no target may lie out of, None where it may. `fsync` is as for `convert`."""
 
     to: str | None
     plan: Plan | None
@@ -51,6 +52,8 @@ class Settings(NamedTuple):
     root: str | None
     run: str
     sidecars: SidecarOptions | None = None
+    inside: str | None = None
+    fsync: bool = True
 
 
 class Job(NamedTuple):
@@ -156,6 +159,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
         state = state_of_open(source.file.fileno()) if store_of(job.source).local else job.state
         if job.in_place:
             _check_unchanged(job, state)
+        _check_inside(settings, job)
         with reading(source.name):
             known = formats.recognise(source.peek(0, 16), source.name)
         beside = None if settings.sidecars is None else LOCAL.state(job.source + SIDECAR_SUFFIX)
@@ -170,6 +174,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
             on_loss=settings.on_loss,
             nanoseconds=settings.nanoseconds,
             sidecars=sidecars,
+            fsync=settings.fsync,
             progress=_Progress(),
         ) as (report, place):
             line = line_of(job._replace(state=state), settings, "converted")
@@ -179,14 +184,14 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
             if settings.sidecars is not None:
                 line |= _sidecars_told(report)
                 line |= _state_told("source_sidecar", beside)
-                written = None if sidecars is None else sidecars.file_written
-                line |= _state_told("target_sidecar", None if written is None else state_of_open(written.fileno()))
+                written = None if sidecars is None else sidecars.target
+                line |= _state_told("target_sidecar", None if written is None else state_of_open(written.file.fileno()))
             line["source_size"], line["source_sha256"] = _digest_of_source(source)
             line["target_size"], line["target_sha256"] = _digest_of_target(place)
             line["target_time"] = state_of_open(place.file.fileno()).time if store.local else None
             line["seconds"], line["worker"] = _since(begun), _worker()
             if job.in_place:
-                _check_unchanged(job, store.state(job.source))
+                source.check_unchanged(job.target)  # as it is again before the target appears: then there is a line
             if settings.manifest is not None:
                 manifest.add(settings.manifest, [line])
     return line
@@ -212,6 +217,13 @@ def _check_unchanged(job: Job, state: State | None) -> None:
     """Raises FileError where a file is no longer what it was: another batch may edit it too, or a capture go on."""
     if state != job.state:
         raise FileError(f"{job.source}: changed since the batch began, and was left as it is; --resume looks again")
+
+
+def _check_inside(settings: Settings, job: Job) -> None:
+    """Raises FileError where what is written for a job would lie out of the new tree, by way of a symbolic link."""
+    for suffix in ("", SIDECAR_SUFFIX, *([settings.keys] if settings.keys else [])):
+        if settings.inside is not None and not lies_in(job.target + suffix, settings.inside):
+            raise FileError(leads_out(job.target + suffix))
 
 
 def _open_keys(settings: Settings, job: Job) -> Target | None:

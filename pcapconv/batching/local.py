@@ -98,6 +98,16 @@ def make_folder(place: str) -> None:
         raise FileError(f"{place}: cannot create: {reason_of(error)}") from error
 
 
+def lies_in(place: str, folder: str) -> bool:
+    """Whether a path, once its symbolic links are followed, lies in a folder, of which the real path is given."""
+    return os.path.commonpath([os.path.realpath(place), folder]) == folder
+
+
+def leads_out(place: str) -> str:
+    """What is said of a path that lies out of the new tree."""
+    return f"{place}: a symbolic link leads out of DST, to {os.path.realpath(place)}; --follow-links writes there"
+
+
 def clear_away(folders: Iterable[str]) -> None:
     """Remove the temporary files that a kill has left in these directories."""
     for folder in folders:

@@ -16,7 +16,7 @@ from typing import Any
 
 from pcapconv.batching.stores import Found, NothingThereError, State, scheme_of, taken
 from pcapconv.errors import FileError, UsageError
-from pcapconv.files import TEMPORARY, Source, Target, reading, reason_of, spool, writing
+from pcapconv.files import TEMPORARY, Source, Target, reading, reason_of, spool, temporary_name, writing
 
 try:
     import fsspec
@@ -136,14 +136,14 @@ class _Upload(Target):
         self._path = path
         self._whole = whole
 
-    def commit(self) -> None:
-        """Raises FileError."""
+    def appear(self, *, keep_old: bool) -> None:  # noqa: ARG002 - what is gone there is gone
+        """Upload it. Raises FileError."""
         with writing(self.name):
             if self._whole:
                 self._files.put_file(self._local, self._path)
                 return
             folder, name = posixpath.split(self._path)
-            temporary = posixpath.join(folder, f".pcapconv-{os.urandom(8).hex()}.tmp")
+            temporary = temporary_name(folder)
             self._files.makedirs(folder, exist_ok=True)
             try:
                 self._files.put_file(self._local, temporary)

@@ -58,7 +58,7 @@ class Store(Protocol):
         ...
 
     def open_target(self, place: str, *, force: bool, private: bool = False) -> Target:
-        """A file to write, directories included, which can be read back before its `commit`. Raises FileError."""
+        """A file to write, directories included, which can be read back until it appears. Raises FileError."""
         ...
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pcapconv.cli.options import BATCH, CONVERT, NORMALIZE, SPLIT, Option
+from pcapconv.cli.options import BATCH, CONVERT, FSYNC, NORMALIZE, SPLIT, Option
 from pcapconv.cli.version import version
 
 app = typer.Typer(
@@ -132,13 +132,14 @@ def join_command(
         str | None, typer.Option("--report", metavar="FILE", help="Write what happened as JSON; - for stdout.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")] = False,
+    fsync: Annotated[bool, typer.Option("--fsync/--no-fsync", help=FSYNC.help)] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")] = False,
     _debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")] = False,
 ) -> None:
     """Make one capture again of the parts beside a sidecar, byte for byte."""
     from pcapconv.cli.join import join
 
-    raise typer.Exit(join(sidecar, target, report=report, force=force, quiet=quiet))
+    raise typer.Exit(join(sidecar, target, report=report, force=force, fsync=fsync, quiet=quiet))
 
 
 @app.command("batch", epilog="Example: pcapconv batch captures/ converted/ --to pcapng --jobs 8")

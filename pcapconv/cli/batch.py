@@ -16,6 +16,7 @@ from pcapconv.cli.messages import complain, places_of
 from pcapconv.cli.progress import Tally
 from pcapconv.cli.results import Results
 from pcapconv.cli.writing import check_names
+from pcapconv.commit import commit
 from pcapconv.errors import FileError, UsageError
 from pcapconv.files import STDIO, open_target
 from pcapconv.formats import is_suffix
@@ -67,9 +68,7 @@ def batch(
             results.write_json(places[0], done)
         if results is not None and places[1] is not None:
             results.write_junit(places[1], done)
-        for place in places:
-            if place is not None:
-                place.commit()
+        commit([place for place in places if place is not None])
     _say_what_happened(done, options.get("to"), watcher.named, losses=on_loss == "warn", quiet=quiet)
     if not quiet:
         tally.show_table(_table(done))

@@ -7,12 +7,12 @@ from pcapconv.files import STDIO
 from pcapconv.sidecar.joining import join as put_together
 
 
-def join(sidecar: str, target: str, *, report: str | None, force: bool, quiet: bool) -> int:
+def join(sidecar: str, target: str, *, report: str | None, force: bool, fsync: bool, quiet: bool) -> int:
     """Make the capture again, say on stderr what was not perfect, and return the exit status."""
     check_names(report, {}, sidecar, target)
     taken = () if report in (None, STDIO) else (report,)
     return carry_out(
-        lambda progress: put_together(sidecar, target, force=force, progress=progress, taken=taken),
+        lambda progress: put_together(sidecar, target, force=force, fsync=fsync, progress=progress, taken=taken),
         "",  # nobody knows the size of all parts beforehand
         target,
         closing=lambda done: f"{target}: {done.packets_written} packets written",

@@ -41,6 +41,10 @@ def say_what_happened(
     source = report.inputs[0]
     _list(f"warning: {source}", report.damage, report.damage_total)
     _list(f"warning: {source}", report.warnings, report.warnings_total)
+    for name in report.put_back[:MOST]:
+        complain(f"warning: {name}: an earlier split was killed while its parts appeared; the old file was put back")
+    if len(report.put_back) > MOST:
+        complain(f"warning: {len(report.put_back) - MOST} more old files were put back; --report FILE has their names")
     if report.left_out and left_out:
         complain(f"warning: {target}: left out {describe(report.left_out, LEFT_OUT)}")
     if report.packets_read and not report.packets_written:

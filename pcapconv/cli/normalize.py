@@ -9,6 +9,7 @@ import pcapconv
 from pcapconv.cli.config import configured
 from pcapconv.cli.messages import complain, say_what_happened
 from pcapconv.cli.options import NORMALIZE_CONFIGURED
+from pcapconv.cli.signals import begin_another
 from pcapconv.cli.writing import carry_out, check_names
 from pcapconv.errors import DamageError, FileError, NotACaptureError, PcapconvError, UsageError
 from pcapconv.files import STDIO
@@ -28,6 +29,7 @@ def normalize(
     in_place: bool = False,
     report: str | None = None,
     force: bool = False,
+    fsync: bool = True,
     quiet: bool = False,
     debug: bool = False,  # noqa: ARG001 - it is the caller's
     **options: Any,
@@ -39,7 +41,10 @@ def normalize(
             raise UsageError("--check writes nothing, --in-place does; give one of them")
         if report is not None or force:
             raise UsageError(f"{'--report' if report is not None else '--force'} is for IN and OUT")
-        statuses = [_one(found, found.place in paths, check, quiet, options) for found in _expanded(paths)]
+        statuses = []
+        for found in _expanded(paths):
+            begin_another()
+            statuses.append(_one(found, found.place in paths, check, quiet, fsync, options))
         if all(status is None for status in statuses):
             complain(f"warning: there is no capture in {', '.join(paths)}")
         return max([status or 0 for status in statuses], default=0)
@@ -49,7 +54,7 @@ def normalize(
     on_loss: OnLoss = options.get("on_loss", "warn")
     check_names(report, {}, source, target)
     return carry_out(
-        lambda progress: pcapconv.normalize(source, target, force=force, progress=progress, **options),
+        lambda progress: pcapconv.normalize(source, target, force=force, fsync=fsync, progress=progress, **options),
         source,
         target,
         closing=lambda done: f"{target}: {done.packets_written} packets written",
@@ -86,7 +91,7 @@ def _expanded(paths: Sequence[str]) -> Iterator[Found]:
             yield Found(path, path, None, str(error).removeprefix(f"{path}: "), failed=True)
 
 
-def _one(found: Found, named: bool, check: bool, quiet: bool, options: dict[str, Any]) -> int | None:
+def _one(found: Found, named: bool, check: bool, quiet: bool, fsync: bool, options: dict[str, Any]) -> int | None:
     """Check one file, or put it into its normal form; the exit status that it asks for, None for what is no capture."""
     path = found.place
     if found.state is None:
@@ -103,7 +108,7 @@ def _one(found: Found, named: bool, check: bool, quiet: bool, options: dict[str,
             return DIFFERENT
         if path == STDIO:
             raise UsageError("--in-place: stdin has no place; give IN and OUT")
-        report = pcapconv.normalize(path, path, force=True, **{**options, "strict": True})
+        report = pcapconv.normalize(path, path, force=True, fsync=fsync, **{**options, "strict": True})
         say_what_happened(report, path, losses=options.get("on_loss", "warn") == "warn", left_out=False)
         if not quiet:
             complain(f"{path}: rewritten")

@@ -38,6 +38,12 @@ class Option(NamedTuple):
 
 
 FORMATS = ("pcap", "pcapng")
+FSYNC = Option(
+    "fsync",
+    "switch",
+    "Have what replaces a file on the disk before it does: safe if the power fails, but slower.",
+    default="fsync",
+)
 OUTPUT = (
     Option("to", "text", "The format to write; else the output's suffix tells.", choices=FORMATS),
     Option("force", "flag", "Replace what exists; the output may be the input."),
@@ -51,6 +57,7 @@ OUTPUT = (
     ),
     Option("report", "text", "Write what happened as JSON; - for stdout.", "FILE"),
     Option("nanoseconds", "flag", "From pcapng to pcap: write nanoseconds, whatever the interfaces say."),
+    FSYNC,
     Option("quiet", "flag", "No progress bar and no closing line; only warnings and errors.", short="q"),
     Option("debug", "flag", "Show a traceback with an error."),
 )
@@ -125,6 +132,7 @@ TREE = (
     Option("resume", "flag", "Go on where an earlier run stopped: leave out what is up to date."),
     Option("include", "texts", "Only these files: '*.pcap', 'lab/**', as in .gitignore. Repeatable.", "GLOB"),
     Option("exclude", "texts", "Not these files. Repeatable.", "GLOB"),
+    Option("follow_links", "flag", "Write where a symbolic link in DST leads out of it, too; else such files fail."),
     Option("jobs", "number", "How many processes; else as many as there are cores.", "N"),
     Option("scheduler", "text", "Run on a Dask cluster: tcp://host:8786.", "ADDRESS"),
     Option("junit", "text", "Write a JUnit report, for CI systems; - for stdout.", "FILE"),
@@ -150,7 +158,7 @@ BATCH = (
         choices=("warn", "ignore", "fail"),
         default="warn",
     ),
-    *(option for option in OUTPUT if option.name in ("report", "nanoseconds", "quiet", "debug")),
+    *(option for option in OUTPUT if option.name in ("report", "nanoseconds", "fsync", "quiet", "debug")),
     Option(
         "sidecar",
         "flag",
@@ -177,7 +185,7 @@ NORMALIZE = (
     Option("check", "flag", "Write nothing; status 1 and the reasons if a capture is not in its normal form."),
     Option("in_place", "flag", "Rewrite files that are not in their normal form, also those in directories."),
     *NORMALIZE_CONFIGURED,
-    *(option for option in OUTPUT if option.name in ("force", "report", "quiet", "debug")),
+    *(option for option in OUTPUT if option.name in ("force", "report", "fsync", "quiet", "debug")),
 )
 
 

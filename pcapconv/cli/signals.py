@@ -1,4 +1,8 @@
-"""Signals that end the program become exceptions, so that outputs are cleared away on the way out."""
+"""Signals that end the program become exceptions, so that outputs are cleared away on the way out.
+
+Strategy: once the outputs of a command have their names, it is done, but for its last words: a signal that comes then
+is no reason to say anything else. A second one is: those words may go to a pipe that nobody reads.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,11 @@ import contextlib
 import signal
 from collections.abc import Iterator
 from types import FrameType
+
+from pcapconv import commit
+
+_late: list[int] = []  # signals that came when the command was done
+_before = 0  # how often outputs had appeared when it began
 
 
 class Terminated(BaseException):
@@ -20,6 +29,8 @@ class Terminated(BaseException):
 def raised() -> Iterator[None]:
     """Have SIGINT, SIGTERM and SIGHUP raise `Terminated`, unless they are ignored; only the main thread can."""
     before = {}
+    _late.clear()
+    begin_another()
     try:
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
@@ -32,5 +43,17 @@ def raised() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def begin_another() -> None:
+    """A command with several outputs, each complete by itself, begins another one. Raises Terminated if a signal came
+    behind the one before."""
+    global _before
+    _before = commit.commits
+    if _late:
+        raise Terminated(_late.pop())
+
+
 def _raise(number: int, _frame: FrameType | None) -> None:
-    raise Terminated(number)
+    if commit.commits > _before and not _late:
+        _late.append(number)
+    else:
+        raise Terminated(number)

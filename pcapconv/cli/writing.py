@@ -11,6 +11,7 @@ from typing import Any
 from pcapconv.cli import DAMAGED
 from pcapconv.cli.messages import say, say_what_happened
 from pcapconv.cli.progress import Progress, progress_bar
+from pcapconv.commit import commit
 from pcapconv.errors import LossError, UsageError
 from pcapconv.files import SIDECAR_SUFFIX, STDIO, Target, open_target, write_all, writing
 from pcapconv.report import Report
@@ -92,4 +93,4 @@ def _write_report(place: Target | None, report: Report) -> None:
 
     with writing(place.name):
         write_all(place.file, memoryview((json.dumps(report.as_dict(), indent=2) + "\n").encode()))
-    place.commit()
+    commit([place])

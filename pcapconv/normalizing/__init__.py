@@ -53,14 +53,15 @@ def normalize(
     mask_time: bool = False,
     keep: Sequence[str] = (),
     strip: Sequence[str] = (),
+    fsync: bool = True,
     progress: Callable[[int], object] | None = None,
 ) -> Report:
     """Write a capture in its normal form, which is described in `NORMAL_FORM.md`.
 
-    `source`, `target`, `force`, `strict` and `progress` are as for `convert`; `to` is pcapng where neither it nor the
-    target's suffix says pcap. `sort` orders packets by time. `rebase_time` is where the first packet goes, and all
-    others with it; `mask_time` puts each at its number in milliseconds behind that, or behind 1970-01-01. `keep` and
-    `strip` add and take kinds of metadata, as `convert`'s `strip` has them. `on_loss="ignore"` cuts times that
+    `source`, `target`, `force`, `strict`, `fsync` and `progress` are as for `convert`; `to` is pcapng where neither it
+    nor the target's suffix says pcap. `sort` orders packets by time. `rebase_time` is where the first packet goes, and
+    all others with it; `mask_time` puts each at its number in milliseconds behind that, or behind 1970-01-01. `keep`
+    and `strip` add and take kinds of metadata, as `convert`'s `strip` has them. `on_loss="ignore"` cuts times that
     nanoseconds cannot hold, which otherwise are refused.
 
     Returns a `Report`. Raises a `PcapconvError`.
@@ -81,6 +82,7 @@ def normalize(
             strict=strict,
             on_loss=on_loss,
             nanoseconds=True,
+            fsync=fsync,
             progress=progress,
         ) as (report, _),
     ):

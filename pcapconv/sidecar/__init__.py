@@ -11,7 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import formats
 from pcapconv.errors import UsageError
@@ -113,11 +113,6 @@ class Sidecars:
         beside = None if self._read is None else self._read.follow()
         return Output(target, hashed=self._written is not None, beside=beside)
 
-    @property
-    def file_written(self) -> Any:
-        """The file of the sidecar that is written, None where there is none."""
-        return None if self._written is None else self._written.file
-
     def restored(self, items: Iterator[Item]) -> Iterator[Item]:
         """The capture as it was."""
         return items if self._read is None else self._read.items(items)
@@ -151,12 +146,15 @@ class Sidecars:
         if self._read is not None:
             self._read.finish(report)
 
-    def commit_with(self, capture: Target) -> None:
-        """Let the sidecar and the capture appear, or neither. Raises FileError."""
-        if self._written is None:
-            capture.commit()
-        else:
-            self._written.commit_with(capture)
+    @property
+    def target(self) -> Target | None:
+        """Where the sidecar goes that is written, None where there is none."""
+        return None if self._written is None else self._written.target
+
+    @property
+    def read(self) -> list[Source]:
+        """The sidecar that is read, if there is one."""
+        return [] if self._read is None else [self._read.file]
 
 
 def check_apart(name: str, taken: Sequence[object]) -> None:

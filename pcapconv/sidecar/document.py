@@ -131,7 +131,7 @@ class Document:
     """A sidecar that is read. Raises SidecarError for one that is none, is of another version, or was changed."""
 
     def __init__(self, source: Source) -> None:
-        self._source = source
+        self.source = source
         self.name = source.name
         try:
             first = source.peek(0, 64)  # however long its first line may be
@@ -198,12 +198,12 @@ class Document:
 
     def _lines(self) -> Iterator[bytes]:
         """The lines, each with its end. Raises SidecarError for one that is too long."""
-        self._source.rewind()
+        self.source.rewind()
         waiting = bytearray()
         room = bytearray(_PIECE)
         while True:
             with memoryview(room) as view:
-                count = self._source.readinto(view)
+                count = self.source.readinto(view)
             if not count:
                 if waiting:
                     yield bytes(waiting)

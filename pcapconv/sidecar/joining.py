@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 from pcapconv import formats
+from pcapconv.commit import commit
 from pcapconv.convert import name_of
 from pcapconv.errors import FileError, SidecarError, UsageError
 from pcapconv.files import Source, Writable, is_open_as, leads_to, open_source, open_target
@@ -24,13 +25,14 @@ def join(
     target: Writable,
     *,
     force: bool = False,
+    fsync: bool = True,
     progress: Callable[[int], object] | None = None,
     taken: Sequence[str] = (),
 ) -> Report:
     """Make the pcapng capture again that `split` made parts of with a sidecar.
 
-    `sidecar` is the sidecar's path; the parts are looked for beside it, under the names that it has. `target` and
-    `force` are as for `convert`, `progress` is called with the bytes of all parts read so far. `taken`
+    `sidecar` is the sidecar's path; the parts are looked for beside it, under the names that it has. `target`,
+    `force` and `fsync` are as for `convert`, `progress` is called with the bytes of all parts read so far. `taken`
     are names that no file of these may have. Nothing is written unless all parts are as they were.
 
     Returns a `Report`. Raises SidecarError, FileError, UsageError and other `PcapconvError`s.
@@ -70,7 +72,7 @@ def join(
         report.packets_read = report.packets_written = writer.packets
         report.sidecar_read, report.missing_in_sidecar = document.name, dict(document.head.missing)
         report.damage_in_sidecar = document.head.damage
-        place.commit()
+        commit([place], fsync=fsync)
     return report
 
 

@@ -44,6 +44,11 @@ class ReadSidecar:
         return self._document.name
 
     @property
+    def file(self) -> Source:
+        """The open file."""
+        return self._document.source
+
+    @property
     def head(self) -> Head:
         """What it says at its beginning."""
         return self._document.head

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections import Counter
 from contextlib import ExitStack
-from typing import Any
 
-from pcapconv.files import Target, open_target
+from pcapconv.files import open_target
 from pcapconv.report import Report
 from pcapconv.sidecar.document import Belongs, Draft, Head
 from pcapconv.sidecar.record import Record
@@ -19,17 +18,12 @@ class WrittenSidecar:
     """It goes to the file `name`; `stack` closes what is opened. Raises FileError."""
 
     def __init__(self, name: str, stack: ExitStack, *, secrets: bool, fingerprints: bool, force: bool) -> None:
-        self._target = stack.enter_context(open_target(name, force=force, whole=True, text=True, private=secrets))
+        self.target = stack.enter_context(open_target(name, force=force, whole=True, text=True, private=secrets))
         self._draft = stack.enter_context(Draft())
         self._secrets = secrets
         self._fingerprints = fingerprints
         self._clamp = False
         self._record: Record | None = None
-
-    @property
-    def file(self) -> Any:
-        """The file object."""
-        return self._target.file
 
     def clamp(self) -> bool:
         """Have times that pcap cannot hold written as the nearest that it can; whether that is something new."""
@@ -51,20 +45,12 @@ class WrittenSidecar:
         lost = losses & missing
         lost.update({kind: losses[kind] for kind in _ONLY_PCAP if losses[kind]})
         kept = dict(losses + record.kept - lost)
-        report.losses, report.kept_in_sidecar, report.sidecar_written = dict(lost), kept, self._target.name
+        report.losses, report.kept_in_sidecar, report.sidecar_written = dict(lost), kept, self.target.name
         damage = report.damage_total
         if before is not None:
             missing, damage = missing + Counter(before.missing), damage + before.damage
         head = Head(belongs, record.source_format, kept, dict(missing), damage, self._fingerprints)
-        self._draft.write(head, self._target)
-
-    def commit(self) -> None:
-        """Let it appear. Raises FileError."""
-        self._target.commit()
-
-    def commit_with(self, capture: Target) -> None:
-        """Let it and the capture appear, or neither. Raises FileError."""
-        self._target.commit_with(capture)
+        self._draft.write(head, self.target)
 
 
 def parts_of(report: Report) -> list[Belongs]:
