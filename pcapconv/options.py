@@ -113,6 +113,11 @@ def pack(options: Iterable[tuple[int, bytes]], byte_order: Literal["little", "bi
     return edited(b"", byte_order, add=options)
 
 
+def text_bytes(value: bytes) -> bytes:
+    """The bytes of a text from a capture: it ends at its first zero byte (pcapng, section "Options")."""
+    return value.partition(b"\0")[0]
+
+
 def text(value: bytes) -> str:
-    """Text from a capture; what is not UTF-8 is shown as `\\xNN`. Control characters are still in it."""
-    return value.decode("utf-8", "backslashreplace")
+    """A text from a capture; what is not UTF-8 is shown as `\\xNN`. Other control characters are still in it."""
+    return text_bytes(value).decode("utf-8", "backslashreplace")

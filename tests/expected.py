@@ -305,7 +305,7 @@ def _is_named(packet: Packet, asked: Asked) -> bool:
     section, number, name = packet.interface.section, packet.interface.interface, packet.interface.name
     called = {str(number), f"{section}:{number}"}
     if name is not None:
-        called.add(name.decode(errors="backslashreplace").rstrip("\0"))
+        called.add(name.split(b"\0")[0].decode(errors="backslashreplace"))
     return not asked.interface or any(each in called for each in asked.interface)
 
 
@@ -319,7 +319,8 @@ def _says(packet: Packet, order: ByteOrder, asked: Asked) -> bool:
             return False
     if asked.comment_matches is None:
         return True
-    comments = [value.decode(errors="backslashreplace") for code, value, _ in stated if code == wire.OPT_COMMENT]
+    said = [value.split(b"\0")[0] for code, value, _ in stated if code == wire.OPT_COMMENT]
+    comments = [value.decode(errors="backslashreplace") for value in said]
     return any(re.search(asked.comment_matches, comment) for comment in comments)
 
 

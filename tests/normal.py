@@ -38,6 +38,8 @@ OF_INTERFACES = {
     **dict.fromkeys((8, 10, 16, 17, 18), NEVER),  # speeds and time zones
     **dict.fromkeys((9, 13, 14), NEVER),  # what they say is said otherwise
 }
+TEXTS = {"sections": (2, 3, 4), "interfaces": (2, 3, 12, 15)}
+FILTER = 11
 OF_PACKETS = dict.fromkeys(range(2, 9), NEVER)  # flags are said otherwise
 
 Pairs = list[tuple[int, bytes]]
@@ -111,7 +113,8 @@ def listed(raw: bytes, order: ByteOrder) -> Pairs:
     pairs = []
     for code, value, _ in expected.listed(raw, order):
         little = order == LITTLE or code not in CUSTOM_OPTIONS
-        pairs.append((code, value if little else value[:4][::-1] + value[4:]))
+        value = value if little else value[:4][::-1] + value[4:]
+        pairs.append((code, value.split(b"\0")[0] if code == wire.OPT_COMMENT else value))
     return pairs
 
 
@@ -124,6 +127,18 @@ def kept(pairs: Pairs, own: Mapping[int, str], kinds: frozenset[str]) -> Pairs:
         return "custom" if code in CUSTOM_OPTIONS else own.get(code, "unknown")
 
     return [(code, value) for code, value in pairs if kind(code) in {ALWAYS, *kinds}]
+
+
+def ended(pairs: Pairs, block: str) -> Pairs:
+    """The options of a block with its texts up to their first zero byte; of a filter, that behind its first one."""
+    return [
+        (code, value.split(b"\0")[0])
+        if code in TEXTS[block]
+        else (code, b"\0" + value.split(b"\0")[1])
+        if (block, code) == ("interfaces", FILTER) and value.startswith(b"\0")
+        else (code, value)
+        for code, value in pairs
+    ]
 
 
 def comments(pairs: Pairs, kinds: frozenset[str]) -> Pairs:
@@ -199,7 +214,7 @@ def _section_options(found: Sequence[Entry], kinds: frozenset[str]) -> bytes:
     pairs: Pairs = []
     for entry in found:
         if entry.block_type == wire.SECTION_HEADER:
-            pairs += kept(listed(entry.raw[24:-4], entry.byte_order), OF_SECTIONS, kinds)
+            pairs += ended(kept(listed(entry.raw[24:-4], entry.byte_order), OF_SECTIONS, kinds), "sections")
     return in_order(pairs)
 
 
@@ -220,7 +235,7 @@ def _interfaces(
         if entry.block_type == wire.INTERFACE_DESCRIPTION:
             link_type, snaplen = struct.unpack_from(entry.byte_order + "HxxI", entry.raw, 8)
             stated = listed(entry.raw[16:-4], entry.byte_order)
-            pairs = [*kept(stated, OF_INTERFACES, kinds), (wire.IF_TSRESOL, b"\x09")]
+            pairs = [*ended(kept(stated, OF_INTERFACES, kinds), "interfaces"), (wire.IF_TSRESOL, b"\x09")]
             fcs_length = first(stated, wire.IF_FCSLEN, 1)
             pairs += [] if fcs_length is None else [(wire.IF_FCSLEN, fcs_length)]
             each = Interface(link_type, snaplen, in_order(pairs))

@@ -193,7 +193,7 @@ def test_options_that_cannot_be_read_to_their_end(write: In) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 65534, 65535])
 def test_comments_of_every_length(write: In, size: int) -> None:
-    text = (wire.OPT_COMMENT, bytes(size))
+    text = (wire.OPT_COMMENT, b"x" * size)
     capture = (
         write.section_header(options=write.options(text))
         + write.interface(options=write.options(NANO, text))

@@ -50,6 +50,10 @@ SHORTEST = {
 
 ADDRESS_SIZES = {1: 4, 2: 16, 3: 6, 4: 8}  # by type of a name record: IPv4, IPv6, EUI-48, EUI-64
 
+# The options that hold text, by block type, besides comments: names, descriptions, hosts, time zones.
+TEXTS = {SECTION_HEADER: (2, 3, 4), INTERFACE_DESCRIPTION: (2, 3, 12, 15, 18), NAME_RESOLUTION: (2,)}
+IF_FILTER = 11  # text too, behind a byte that says so
+
 SECTION_LENGTH_AT = 16  # in the Section Header Block
 SECTION_OPTIONS_AT = 16  # in its body
 INTERFACE_OPTIONS_AT = 8  # in the Interface Description Block's body

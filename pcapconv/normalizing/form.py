@@ -141,6 +141,7 @@ class Form:
                 kind = _KINDS.get(block_type, {}).get(code, "unknown")
                 if kind == "details" and order == "big" and code in _NUMBERS.get(block_type, ()):
                     value = value[::-1]
+            value = _without_zeros(block_type, code, value)
             if kind is not None and (not kind or self.keeps(kind)):
                 kept.append((code, value))
                 if len(kept) > _MOST_OPTIONS:
@@ -149,6 +150,15 @@ class Form:
                         f"--strip {kind or 'comments'} leaves them out"
                     )
         return kept
+
+
+def _without_zeros(block_type: int, code: int, value: bytes) -> bytes:
+    """An option's value, of a text what stands before its first zero byte."""
+    if code == options.COMMENT or code in layout.TEXTS.get(block_type, ()):
+        return options.text_bytes(value)
+    if block_type == layout.INTERFACE_DESCRIPTION and code == layout.IF_FILTER and value[:1] == b"\0":
+        return value[:1] + options.text_bytes(value[1:])
+    return value
 
 
 def pack(entries: Iterable[tuple[int, bytes]]) -> bytes:

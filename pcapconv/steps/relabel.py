@@ -152,7 +152,8 @@ def names_interface(text: str, interface: Interface) -> bool:
     if place is not None and place[1] == interface.id and place[0] in (None, interface.section):
         return True
     name = interface_name(interface)
-    return name is not None and text in (options.text(name), name.decode("utf-8", "surrogateescape"))
+    called = None if name is None else options.text_bytes(name)
+    return called is not None and text in (options.text(called), called.decode("utf-8", "surrogateescape"))
 
 
 def interface_name(interface: Interface) -> bytes | None:
