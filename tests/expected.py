@@ -356,7 +356,7 @@ def edited(packet: Packet, order: ByteOrder, asked: Asked, *, snaplen: int) -> t
     if data != packet.data:
         options, lost["packet-hashes"] = without(packet.options, order, [wire.EPB_HASH])
         new = new._replace(options=options)
-        read = min(len(data) + -len(data) % 4, packet.original_length, snaplen or 2**32)
+        read = min(packet.original_length, snaplen or 2**32)
         if packet.ticks is None and read != len(data):
             new, lost["original-lengths"] = new._replace(original_length=len(data)), 1
     texts = [text.encode() for number, text in asked.comments if number == packet.number]

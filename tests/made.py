@@ -108,7 +108,11 @@ def made_sections(draw: st.DrawFn, link_types: Sequence[int], *, finest: bool) -
         elif kind == "i":
             blocks.append(draw(made_interfaces(write, link_types, finest=finest)))
         elif kind == "s":
-            blocks.append(write.simple_packet(draw(DATA), original_length=draw(LENGTHS)))
+            snaplen = wire.read_interfaces(write.section_header() + b"".join(blocks))[0].snaplen
+            data, original = draw(DATA), draw(LENGTHS)
+            if original is not None and min(original, snaplen or original) > len(data):
+                original = None  # else it would claim more than it has
+            blocks.append(write.simple_packet(data, original_length=original))
         else:
             there = wire.read_interfaces(write.section_header() + b"".join(blocks))
             interface = draw(st.sampled_from(there))

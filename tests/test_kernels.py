@@ -133,7 +133,7 @@ def test_index_pcapng_finds_packet_blocks(kernels: ModuleType, write: In) -> Non
     comment = write.options((wire.OPT_COMMENT, b"hi"))
     blocks = (
         write.enhanced_packet(1, 2**63 + 5, b"abcde", original_length=60, options=comment)
-        + write.simple_packet(b"simple", original_length=90)
+        + write.simple_packet(b"simple", original_length=6)
         + write.obsolete_packet(2, 7, b"abcd", drops_count=3, options=comment)
     )
     columns = Columns(4)
@@ -143,8 +143,8 @@ def test_index_pcapng_finds_packet_blocks(kernels: ModuleType, write: In) -> Non
         "record_length": [52, 24, 48],
         "record_type": [6, 3, 2],
         "data_at": [28, 64, 104],
-        "captured_length": [5, 8, 4],
-        "original_length": [60, 90, 4],
+        "captured_length": [5, 6, 4],
+        "original_length": [60, 6, 4],
         "ticks": [2**63 + 5, 0, 7],
         "interface": [1, 0, 2],
         "options_at": [36, 52, 108],
@@ -156,14 +156,15 @@ def test_index_pcapng_finds_packet_blocks(kernels: ModuleType, write: In) -> Non
     ("snaplen", "original", "body", "captured"),
     [
         (0, 5, 8, 5),
-        (0, MOST, 8, 8),
+        (0, 8, 8, 8),
+        (8, MOST, 8, 8),
         (4, 5, 8, 4),
         (5, 5, 8, 5),
         (MOST, 0, 8, 0),
-        (1, MOST, 0, 0),
+        (1, MOST, 4, 1),
     ],
 )
-def test_index_pcapng_simple_packet_is_the_least_of_snaplen_original_and_body(
+def test_index_pcapng_simple_packet_is_the_lesser_of_snaplen_and_original(
     kernels: ModuleType, write: In, snaplen: int, original: int, body: int, captured: int
 ) -> None:
     block = write.simple_packet(bytes(body), original_length=original)
@@ -173,6 +174,8 @@ def test_index_pcapng_simple_packet_is_the_least_of_snaplen_original_and_body(
 
 
 REFUSED: list[tuple[str, Callable[[In], bytes]]] = [
+    ("simple, claims one more than there is", lambda write: write.simple_packet(bytes(8), original_length=9)),
+    ("simple, claims 2^32-1", lambda write: write.simple_packet(bytes(8), original_length=MOST)),
     ("another block", lambda write: write.statistics(0, 1)),
     ("a section header", lambda write: write.section_header()),
     ("an unknown block", lambda write: write.block(0xFFFFFFFF)),

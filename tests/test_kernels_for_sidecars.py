@@ -4,9 +4,11 @@ from array import array
 from types import ModuleType
 
 import pytest
+import wire
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_rows import agree, packet_rows, with_rows
+from wire import In
 
 from pcapconv.kernels import FINGERPRINT
 from pcapconv.model import Columns
@@ -32,9 +34,10 @@ MODULUS = 2**64 - 59
     ],
 )
 def test_odd_rows(kernels: ModuleType, kind: int, length: int, captured: int, options: int, odd: bool) -> None:
-    buffer = {1: b"a\0\0\0", 2: b"ab\0\1", 3: b"abc\1"}.get(captured, b"abcd")
+    buffer = bytes(4) + wire.number(length, 4) + {1: b"a\0\0\0", 2: b"ab\0\1", 3: b"abc\1"}.get(captured, b"abcd")
     rows = with_rows(
         2,
+        data_at=[0, 8],
         record_type=[6, kind],
         record_length=[0, length],
         captured_length=[0, captured],
@@ -43,6 +46,17 @@ def test_odd_rows(kernels: ModuleType, kind: int, length: int, captured: int, op
     mask = bytearray(b"\7\7\7")
     assert kernels.odd_rows(buffer, rows, 2, mask) == odd
     assert mask == bytes([0, odd, 7])
+
+
+@pytest.mark.parametrize(("stated", "odd"), [(36, False), (35, True), (33, True), (0, True)])
+def test_odd_rows_are_those_whose_lengths_do_not_count_their_padding(
+    kernels: ModuleType, write: In, stated: int, odd: bool
+) -> None:
+    buffer = write.number(6, 4) + write.number(stated, 4) + b"a\0\0\0"
+    rows = with_rows(1, record_type=[6], record_length=[36], captured_length=[1], data_at=[8])
+    mask = bytearray(1)
+    assert kernels.odd_rows(buffer, rows, 1, mask) == odd
+    assert mask == bytes([odd])
 
 
 def test_odd_rows_refuse_padding_outside_the_buffer(kernels: ModuleType) -> None:

@@ -294,7 +294,7 @@ def test_link_types_that_are_none(number: int) -> None:
 # ---------------------------------------------------------------- Simple Packets, which have their snaplen's length
 
 
-def simple(write: In, snaplen: int, *, original_length: int = 100, room: int = 80, number: int = 1) -> bytes:
+def simple(write: In, snaplen: int, *, original_length: int = 100, room: int = 100, number: int = 1) -> bytes:
     before = write.enhanced_packet(0, T, b"before") * (number - 1)
     packet = write.simple_packet(bytes(room), original_length=original_length)
     return write.section_header() + write.interface(snaplen=snaplen) + before + packet
@@ -303,9 +303,9 @@ def simple(write: In, snaplen: int, *, original_length: int = 100, room: int = 8
 @pytest.mark.parametrize(
     ("old", "new", "lengths"),
     [
-        (80, 96, {}),  # the block holds no more
-        (80, 0, {}),
-        (0, 80, {}),
+        (100, 0, {}),
+        (0, 100, {}),
+        (0, 80, {"original_length": 80}),
         (78, 80, {"original_length": 78}),  # the packet was no longer
         (78, 0, {"original_length": 40}),
         (0, 40, {"original_length": 40}),
@@ -318,7 +318,8 @@ def test_simple_packets_that_keep_their_length(write: In, old: int, new: int, le
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "before", "after"), [(80, 79, 80, 79), (78, 0, 78, 80), (77, 78, 77, 78), (0, 1, 80, 1)]
+    ("old", "new", "before", "after"),
+    [(80, 79, 80, 79), (80, 96, 80, 96), (78, 0, 78, 100), (77, 78, 77, 78), (0, 1, 100, 1)],
 )
 def test_simple_packets_that_would_not(write: In, old: int, new: int, before: int, after: int) -> None:
     with pytest.raises(TargetError) as caught:
@@ -336,26 +337,27 @@ def test_simple_packets_are_of_interface_0(write: In) -> None:
 
 
 def test_simple_packets_of_another_section_stay(write: In) -> None:
-    capture = simple(write, 80) + simple(write, 262144)
+    capture = simple(write, 80) + simple(write, 262144, original_length=80)
     out = relabelled(setting("1:0", "snaplen", "80"), capture)
-    assert out == simple(write, 80) + simple(write, 80)
+    assert out == simple(write, 80) + simple(write, 80, original_length=80)
 
 
 def test_simple_packets_that_were_cut(write: In) -> None:
-    """Such a packet has no block any more, and one that is made has no room to spare but for padding."""
+    """Such a packet has no block any more; its original length says how much is left."""
 
-    def cut(items: Iterator[Item], length: int) -> Iterator[Item]:
+    def cut(items: Iterator[Item], captured: int, original: int) -> Iterator[Item]:
         for item in items:
             if isinstance(item, PacketBatch):
-                item.columns.captured_length[0], item.columns.record_length[0] = length, 0
+                columns = item.columns
+                columns.captured_length[0], columns.original_length[0], columns.record_length[0] = captured, original, 0
                 item.contiguous = False
             yield item
 
     step = setting("0", "snaplen", "0")
-    (batch,) = (item for item in step(cut(read(simple(write, 80)), 40)) if isinstance(item, PacketBatch))
+    (batch,) = (item for item in step(cut(read(simple(write, 80)), 40, 40)) if isinstance(item, PacketBatch))
     assert len(batch.packet(0).data) == 40
     with pytest.raises(TargetError, match="it would be 40 instead of 38 bytes"):
-        list(setting("0", "snaplen", "0")(cut(read(simple(write, 80)), 38)))
+        list(setting("0", "snaplen", "0")(cut(read(simple(write, 80)), 38, 40)))
 
 
 # ---------------------------------------------------------------- pcap

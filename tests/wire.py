@@ -502,5 +502,7 @@ def _timed_packet(section: int, each: Block) -> Packet:
 
 def _simple_packet(section: int, snaplen: int, each: Block) -> Packet:
     (original,) = struct.unpack_from(each.byte_order + "I", each.body)
-    captured = min(snaplen or original, original, len(each.body) - 4)
+    captured = min(snaplen or original, original)
+    if captured > len(each.body) - 4:
+        raise ValueError(f"offset {each.offset}: {len(each.body) - 4} bytes of a packet of {captured}")
     return Packet(section, 0, None, captured, original, b"", each.body[4 : 4 + captured])

@@ -20,6 +20,7 @@ from pcapconv.formats.window import LARGEST_RECORD, WINDOW_SIZE, Window
 from pcapconv.kernels import FULL, OPTION_COUNTS, OTHER, UNREADABLE, choose
 from pcapconv.model import Block, ByteOrder, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
 
+_UNPADDED = "the lengths of packet blocks do not count their padding, as old programs had it; they are read as they are"
 _UNREADABLE = "the options of {where} cannot be read to their end; they are kept as they are"
 
 
@@ -50,6 +51,7 @@ class PcapngReader:
         self._options = array("Q")
         self._skip: _Skip | None = None
         self._unread = ""
+        self._unpadded_before = False
 
     def items(self) -> Iterator[Item]:
         """Everything in file order. See `pcapconv.model` for the items."""
@@ -68,14 +70,7 @@ class PcapngReader:
                     self._interfaces[0].snaplen if self._interfaces else 0,
                 )
                 if rows:
-                    batch = PacketBatch(
-                        window.buffer,
-                        self._columns,
-                        rows,
-                        first_number=self._packets + 1,
-                        section=self._section,
-                        interfaces=self._interfaces,
-                    )
+                    batch = self._batch(window.buffer, self._columns, rows)
                     notices = self._unreadable_options(batch)
                     yield batch
                     yield from notices
@@ -123,7 +118,7 @@ class PcapngReader:
         if length < layout.BLOCK_OVERHEAD:
             yield from self._stop(f"block length {length} is below 12")
         elif length % 4:
-            yield from self._broken(block_type, length, byte_order, f"block length {length} is not a multiple of 4")
+            yield from self._unpadded(block_type, length, byte_order)
         elif length > LARGEST_RECORD:
             reason = f"block length {length} is more than the {LARGEST_RECORD} that pcapconv reads"
             yield from self._broken(block_type, length, byte_order, reason)
@@ -140,6 +135,48 @@ class PcapngReader:
                 yield from self._broken(block_type, length, byte_order, reason)
             else:
                 yield from self._sound(block_type, length, byte_order, refused)
+
+    def _unpadded(self, block_type: int, length: int, byte_order: ByteOrder) -> Iterator[Item]:
+        """A packet block whose length does not count its padding, as old writers had it; any other one is damage. It is
+        read where its length stands again behind the padding and the next block is certain."""
+        padded = length + 3 & ~3
+        there = self._skip is None and block_type in layout.PACKET_BLOCKS and padded <= LARGEST_RECORD
+        again = there and self._window.peek(padded - 4, 4) == length.to_bytes(4, byte_order)
+        batch = None
+        if again and self._certain(padded, byte_order) and self._window.fill(padded):
+            batch = self._one_packet(length, padded)
+        if batch is None:
+            yield from self._broken(block_type, length, byte_order, f"block length {length} is not a multiple of 4")
+            return
+        if not self._unpadded_before:
+            self._unpadded_before = True
+            yield Notice(self._window.offset, _UNPADDED)
+        yield from self._take_packet(batch, padded)
+
+    def _one_packet(self, length: int, padded: int) -> PacketBatch | None:
+        """The packet in the block at the window's start, which states `length` and takes `padded` bytes; None where the
+        kernel would not take it, or where it is not the padding that makes the difference."""
+        window = self._window
+        raw = bytes(window.buffer[window.start : window.start + padded])
+        right = padded.to_bytes(4, self._byte_order)
+        columns = Columns(1)
+        rows, _, _ = self._kernels.index_pcapng(
+            raw[:4] + right + raw[8:-4] + right,
+            0,
+            padded,
+            columns,
+            self._byte_order == "big",
+            len(self._interfaces),
+            self._interfaces[0].snaplen if self._interfaces else 0,
+        )
+        if not rows or -columns.captured_length[0] % 4 != padded - length:
+            return None
+        return self._batch(raw, columns, 1)
+
+    def _take_packet(self, batch: PacketBatch, taken: int) -> Iterator[Item]:
+        self._window.take(taken)
+        self._packets += 1
+        yield batch
 
     def _trailer_agrees(self, length: int, byte_order: ByteOrder) -> bool:
         """Look at a large block's end before its bytes are taken into memory; a pipe cannot, and hopes."""
@@ -164,7 +201,9 @@ class PcapngReader:
             )
             return
         if block_type in layout.PACKET_BLOCKS:
-            if refused:
+            if refused and block_type == layout.SIMPLE_PACKET and self._interfaces:
+                yield from self._short_packet(length)
+            elif refused:
                 yield from self._lost(block_type, length, self._packet_fault(block_type, at, length))
             return
         body = bytes(window.buffer[at + 8 : at + length - 4])
@@ -179,6 +218,31 @@ class PcapngReader:
             yield block
             if layout.option_list(block).overrun:
                 yield Notice(offset, _UNREADABLE.format(where=f"the {layout.BLOCK_NAMES[block_type]} Block"))
+
+    def _short_packet(self, length: int) -> Iterator[Item]:
+        """A Simple Packet whose block holds fewer bytes than it claims: kept as far as it goes."""
+        window, order = self._window, self._byte_order
+        offset, at = window.offset, window.start
+        columns = Columns(1)
+        columns.record_length[0], columns.record_type[0] = length, layout.SIMPLE_PACKET
+        columns.data_at[0], columns.captured_length[0] = layout.DATA_AT[layout.SIMPLE_PACKET], length - 16
+        columns.original_length[0] = original = int.from_bytes(window.buffer[at + 8 : at + 12], order)
+        claimed = min(original, self._interfaces[0].snaplen or original)
+        reason = f"a Simple Packet of {claimed} bytes in a block with room for {length - 16}, which are kept"
+        damage = self._damage(offset, reason, 0)
+        yield from self._take_packet(self._batch(bytes(window.buffer[at : at + length]), columns, 1), length)
+        yield damage
+
+    def _batch(self, buffer: bytearray | bytes, columns: Columns, rows: int) -> PacketBatch:
+        assert self._section is not None
+        return PacketBatch(
+            buffer,
+            columns,
+            rows,
+            first_number=self._packets + 1,
+            section=self._section,
+            interfaces=self._interfaces,
+        )
 
     def _packet_fault(self, block_type: int, at: int, length: int) -> str:
         """Why the index kernel did not take this packet block."""
@@ -273,6 +337,8 @@ class PcapngReader:
         if window.left is not None and distance == window.left:
             return True
         head = window.peek(distance, 12)
+        if head == b"":  # the end of a pipe
+            return True
         if head is None or len(head) < 12:
             return False
         if head[:4] == layout.SECTION_HEADER.to_bytes(4, "big"):
@@ -280,9 +346,9 @@ class PcapngReader:
                 return False
             byte_order = layout.BYTE_ORDERS[head[8:]]
         length = int.from_bytes(head[4:8], byte_order)
-        if length < layout.BLOCK_OVERHEAD or length % 4 or length > LARGEST_RECORD:
+        if not layout.BLOCK_OVERHEAD <= length <= LARGEST_RECORD:
             return False
-        return window.peek(distance + length - 4, 4) == head[4:8]
+        return window.peek(distance + (length + 3 & ~3) - 4, 4) == head[4:8]  # also where it does not count its padding
 
     def _stop(self, reason: str) -> Iterator[Item]:
         """Nothing behind this place is certain: leave out all the rest."""

@@ -223,12 +223,10 @@ def index_pcapng(buffer, Py_ssize_t start, Py_ssize_t stop, columns, bint big, u
                 if block_type == SIMPLE:
                     interface_id = 0
                     original = load32(block + 8, big)
-                    captured = length - 16
-                    if captured > original:
-                        captured = original
+                    captured = original
                     if snaplen and captured > snaplen:
                         captured = snaplen
-                    if not interfaces:
+                    if not interfaces or captured > length - 16:
                         status = OTHER
                         break
                     ticks[rows] = 0
@@ -804,6 +802,7 @@ def pair(array.array ones, array.array others, array.array partner):
 
 def odd_rows(buffer, columns, Py_ssize_t rows, mask):
     cdef const uint8_t *record_type = <const uint8_t *>column(columns, "record_type", "B", rows)
+    cdef const int64_t *record_at = <const int64_t *>column(columns, "record_at", "q", rows)
     cdef const uint32_t *record_length = <const uint32_t *>column(columns, "record_length", "I", rows)
     cdef const int64_t *data_at = <const int64_t *>column(columns, "data_at", "q", rows)
     cdef const uint32_t *captured_length = <const uint32_t *>column(columns, "captured_length", "I", rows)
@@ -812,6 +811,7 @@ def odd_rows(buffer, columns, Py_ssize_t rows, mask):
     cdef uint32_t padding, byte
     cdef bint odd, outside = False
     cdef const unsigned char *end
+    cdef const unsigned char *stated
     cdef unsigned char *chosen
     cdef Py_buffer view, room
     PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
@@ -826,10 +826,12 @@ def odd_rows(buffer, columns, Py_ssize_t rows, mask):
                     odd = (record_type[row] and record_type[row] != ENHANCED) or options_length[row]
                     if not odd and record_type[row] and record_length[row] and captured_length[row] & 3:
                         padding = 4 - (captured_length[row] & 3)
-                        if not inside(data_at[row], captured_length[row], view.len - padding):
+                        if not inside(data_at[row], captured_length[row], view.len - padding) or not inside(record_at[row], 8, view.len):
                             outside = True
                             break
                         end = <const unsigned char *>view.buf + data_at[row] + captured_length[row]
+                        stated = <const unsigned char *>view.buf + record_at[row] + 4
+                        odd = load32(stated, False) != record_length[row] and load32(stated, True) != record_length[row]
                         for byte in range(padding):
                             odd = odd or end[byte] != 0
                     chosen[row] = odd

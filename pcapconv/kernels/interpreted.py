@@ -159,7 +159,8 @@ def index_pcapng(
     """Find the run of packet blocks that begins at `buffer[start]`.
 
     `interfaces` are declared so far in the section; `snaplen` is the first one's, for Simple Packets, 0 for none.
-    Fills all columns. Returns (rows, where the next block begins, MORE, FULL or OTHER).
+    Fills all columns. A packet that claims more than its block holds is OTHER. Returns (rows, where the next block
+    begins, MORE, FULL or OTHER).
     """
     if not 0 <= start <= stop <= len(buffer):
         raise ValueError("the range lies outside the buffer")
@@ -212,13 +213,17 @@ def _index_pcapng(
         at = after
     types, lengths, interface, high, low, captured_length, original_length = _words(buffer, found, 7, big)
     others = [] if only_enhanced else [(row, kind) for row, kind in enumerate(types) if kind != _ENHANCED]
+    short: list[int] = []  # Simple Packets that claim more than their block holds
     for row, kind in others:
         if kind == _OBSOLETE:  # its interface has 16 bits, a drop count beside it
             interface[row] = interface[row] >> 16 if big else interface[row] & 0xFFFF
             continue
         (original,) = word(buffer, found[row] + 8)
         original_length[row] = original
-        captured_length[row] = min(lengths[row] - 16, original, snaplen or original)
+        captured_length[row] = min(original, snaplen or original)
+        if captured_length[row] > lengths[row] - 16:
+            captured_length[row] = 0
+            short.append(row)
         interface[row] = high[row] = low[row] = 0
     rows = len(found)
     places, each = array("q", found), _ones(rows)
@@ -230,7 +235,10 @@ def _index_pcapng(
     for row, kind in others:
         if kind == _SIMPLE:
             data_at[row] = found[row] + 12
-            options_at[row], options_length[row], sound[row] = found[row], 0, 1
+            options_at[row], options_length[row] = found[row], 0
+            sound[row] = 1
+    for row in short:
+        sound[row] = 0
     if rows and (min(sound) < 1 or max(interface) >= interfaces):
         rows = next(row for row in range(rows) if sound[row] < 1 or interface[row] >= interfaces)
         at, status = found[rows], OTHER
@@ -727,14 +735,15 @@ def arrange(columns: Columns, rows: int, places: array[int], into: Columns) -> N
 
 
 def odd_rows(buffer: bytes | bytearray, columns: Columns, rows: int, mask: bytearray) -> int:
-    """Set the `mask` of each row to 1 that says more than an Enhanced Packet Block without options and with padding of
-    zeros, or a pcap record, could; else to 0. Returns how many are 1."""
+    """Set the `mask` of each row to 1 that says more than an Enhanced Packet Block without options, with padding of
+    zeros that its lengths count, or a pcap record, could; else to 0. Returns how many are 1."""
     _check(columns, rows)
     if len(mask) < rows:
         raise ValueError(f"a mask of fewer than {rows} rows")
-    for row, (kind, length, at, captured, options) in enumerate(
+    for row, (kind, begin, length, at, captured, options) in enumerate(
         zip(
             columns.record_type[:rows],
+            columns.record_at,
             columns.record_length,
             columns.data_at,
             columns.captured_length,
@@ -744,9 +753,11 @@ def odd_rows(buffer: bytes | bytearray, columns: Columns, rows: int, mask: bytea
         odd = kind not in (0, _ENHANCED) or options != 0
         if not odd and kind and length and captured & 3:
             padding = -captured & 3
-            if not 0 <= at <= len(buffer) - captured - padding:
+            if not 0 <= at <= len(buffer) - captured - padding or not 0 <= begin <= len(buffer) - 8:
                 raise ValueError(f"row {row} lies outside its buffer")
-            odd = buffer[at + captured : at + captured + padding] != bytes(padding)
+            stated = buffer[begin + 4 : begin + 8]  # in either byte order: no length is another one's mirror image here
+            odd = stated not in (length.to_bytes(4, "little"), length.to_bytes(4, "big"))
+            odd = odd or buffer[at + captured : at + captured + padding] != bytes(padding)
         mask[row] = odd
     return mask[:rows].count(1)
 

@@ -232,4 +232,6 @@ def _block_value(batch: PacketBatch, row: int) -> dict[str, Any]:
     padding = bytes(batch.buffer[at:end])
     if padding != bytes(-captured & 3):
         value["padding"] = padding.hex()
+    if int.from_bytes(batch.buffer[begin + 4 : begin + 8], order) != length:
+        value["unpadded"] = True
     return value

@@ -331,7 +331,10 @@ def _record(batch: PacketBatch, row: int, block: Any) -> bytes:
         padding = bytes.fromhex(block["padding"]) if "padding" in block else bytes(-captured & 3)
     except (TypeError, ValueError):
         raise SidecarError(f"{what}: its padding is not in hex") from None
-    if kind != layout.OBSOLETE_PACKET and "padding" not in block:
+    unpadded = block.get("unpadded", False)
+    if not isinstance(unpadded, bool):
+        raise SidecarError(f"{what}: unpadded is neither true nor false")
+    if kind != layout.OBSOLETE_PACKET and "padding" not in block and not unpadded:
         return b""
     if (captured + len(padding)) % 4 or (kind != SIMPLE_PACKET and len(padding) > 3):
         raise SidecarError(f"{what}: padding of {len(padding)} bytes behind {captured}")
@@ -353,7 +356,7 @@ def _record(batch: PacketBatch, row: int, block: Any) -> bytes:
         else:
             head = interface.to_bytes(4, order)
         body = head + halves + captured.to_bytes(4, order) + original + data + padding + stated
-    length = (layout.BLOCK_OVERHEAD + len(body)).to_bytes(4, order)
+    length = (layout.BLOCK_OVERHEAD + len(body) - unpadded * (-captured & 3)).to_bytes(4, order)
     return kind.to_bytes(4, order) + length + body + length
 
 

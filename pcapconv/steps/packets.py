@@ -112,15 +112,15 @@ class EditPackets:
         return True
 
     def _cut_simple(self, batch: PacketBatch) -> None:
-        """A Simple Packet's captured length is the least of its room, its original length and the interface's
-        snaplen; where that would come out too long, the original length has to say it."""
+        """A Simple Packet's captured length is the lesser of its original length and the interface's snaplen (pcapng,
+        section "Simple Packet Block"); where that would come out too long, the original length has to say it."""
         columns = batch.columns
         snaplen = self._interfaces[0].snaplen
         for row, kind in enumerate(columns.record_type[: batch.rows]):
             captured = columns.captured_length[row]
             if kind != SIMPLE_PACKET or columns.record_length[row]:
                 continue
-            read = min(captured + 3 & ~3, columns.original_length[row], snaplen or _MOST)
+            read = min(columns.original_length[row], snaplen or _MOST)
             if read != captured:
                 columns.original_length[row] = captured
                 self._left_out["original-lengths"] += 1

@@ -127,9 +127,7 @@ class Relabel:
             if record_type != layout.SIMPLE_PACKET:
                 continue
             captured, original = columns.captured_length[row], columns.original_length[row]
-            record = columns.record_length[row]
-            room = record - layout.SHORTEST[layout.SIMPLE_PACKET] if record else captured + 3 & ~3
-            length = min(room, original, snaplen or original)
+            length = min(original, snaplen or original)
             if length != captured:
                 raise TargetError(
                     f"packet {batch.number(row)}: the length of a Simple Packet follows from the snaplen of "
