@@ -218,8 +218,7 @@ def is_stopped(process: "subprocess.Popen[bytes]", end: Any) -> None:
     """The command and all its workers end, and say so."""
     end(process)
     status, stderr = ended(process)
-    expected = stderr if end is kill else GAVE_UP  # Python itself speaks of what the killed one left to it
-    assert (status, stderr) == (STATUS[end], expected)
+    assert (status, stderr) == (STATUS[end], b"" if end is kill else GAVE_UP)
 
 
 @pytest.mark.parametrize(("make", "end"), [(mirrored, terminate), (in_place, interrupt), (in_place, kill)])
@@ -276,7 +275,7 @@ def look(seen, arguments):
         os.killpg(0, signal.SIGKILL)
 
 
-if "--multiprocessing-fork" in sys.orig_argv:  # a worker
+if "pcapconv.batching.worker" in " ".join(sys.orig_argv):
     sys.addaudithook(look)
 """
 
@@ -319,6 +318,85 @@ def test_only_what_kills_its_process_fails(tmp_path: Path, monkeypatch: pytest.M
     assert tree(batch.home) == {name: data for name, data in MIRRORED.items() if name != f"{NAMES[deadly]}ng"}
     monkeypatch.undo()
     batch.resume()
+
+
+def test_what_is_killed_once_is_done_again(tmp_path: Path) -> None:
+    """Also the only file that there is."""
+    batch = mirrored(tmp_path)
+    arguments = [*batch.arguments, "--include", NAMES[7], "--jobs", "1", "-q"]
+    batch.home.mkdir()
+    with started(*arguments) as process:
+        with locked(batch.home / MANIFEST) as inode:
+            (victim,) = waiting(inode, 1)
+            os.kill(victim, signal.SIGKILL)
+        assert ended(process) == (0, b"")
+    assert tree(batch.home) == {f"{NAMES[7]}ng": in_pcapng(7)}
+    assert [line["status"] for line in lines(batch.home)] == ["converted"]
+
+
+KILLER = """
+import os, signal, sys
+import pcapconv
+from pcapconv.batching.report import Watcher
+
+source, target, fifo, jobs = sys.argv[1:]
+
+
+class Killer(Watcher):
+    def line(self, line):
+        if line["source"] != "slow.pcap":
+            os.kill(int(line["worker"].rpartition(":")[2]), signal.SIGKILL)
+            if fifo:
+                open(fifo, "w").close()
+
+
+report = pcapconv.batch(source, target, to="pcapng", jobs=int(jobs), watcher=Killer())
+assert not report.failed, report.trouble
+"""
+
+SLOW = """
+import sys
+
+if "pcapconv.batching.worker" in " ".join(sys.orig_argv):
+    sys.addaudithook(lambda event, arguments: event == "open" and str(arguments[0]).endswith("slow.pcap") and wait())
+
+
+def wait():
+    open({fifo!r}).close()
+"""
+
+
+def kills_who_sends_a_line(folder: Path, names: list[str], fifo: str, jobs: int) -> None:
+    """Each process that has sent a line is killed, and all files are converted."""
+    source, home = folder / "raw", folder / "new"
+    source.mkdir()
+    for number, name in enumerate(names, 1):
+        (source / name).write_bytes(pcap(number))
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", KILLER, str(source), str(home), fifo, str(jobs)],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        assert ended(process) == (0, b"")
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert tree(home) == {f"{name}ng": in_pcapng(number) for number, name in enumerate(names, 1)}
+
+
+def test_an_idle_worker_is_killed_while_another_one_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one waits until that has happened."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/sitecustomize.py").write_text(SLOW.format(fifo=str(tmp_path / "fifo")))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    kills_who_sends_a_line(tmp_path, ["quick.pcap", "slow.pcap"], str(tmp_path / "fifo"), jobs=2)
+
+
+def test_workers_are_killed_after_every_file(tmp_path: Path) -> None:
+    kills_who_sends_a_line(tmp_path, [f"{number}.pcap" for number in range(6)], "", jobs=1)
 
 
 # ---------------------------------------------------------------- one exact moment

@@ -1,29 +1,18 @@
-"""What carries jobs out: processes on this machine, threads, or a Dask cluster.
-
-Strategy: jobs only know `concurrent.futures.Executor`. Processes of the batch's own share two things with it: whether
-to stop, and how many bytes were read. They are started afresh, never forked, since this process may have threads.
-"""
+"""What carries jobs out: processes on this machine, threads, or a Dask cluster. Jobs only know
+`concurrent.futures.Executor`."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import re
-import signal
-import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from multiprocessing.connection import wait
 from typing import Any, Protocol
 
-from pcapconv.batching import jobs
+from pcapconv.batching.pool import Pool
 from pcapconv.deferred import deferred
 from pcapconv.errors import FileError, UsageError
-from pcapconv.files import reason_of
 
-_PATIENCE = 1.0  # seconds that processes have to end by themselves
 _CONNECTING = "10s"
 
 
@@ -35,10 +24,6 @@ class Workers(Protocol):
 
     def read(self) -> int:
         """How many bytes were read so far, as far as that is known."""
-        ...
-
-    def renew(self) -> bool:
-        """Make a broken executor good; whether that was possible."""
         ...
 
 
@@ -53,78 +38,17 @@ class Given:
         """See `Workers.read`."""
         return 0
 
-    def renew(self) -> bool:
-        """See `Workers.renew`."""
-        return False
 
-
-class _Pool(ProcessPoolExecutor):
-    """Starts processes that see no signals, not even before they can ask for that."""
-
-    def submit(self, *arguments: Any, **named: Any) -> Any:
-        """See `Executor.submit`."""
-        with _without_signals():
-            return super().submit(*arguments, **named)
-
-
-@contextmanager
-def _without_signals() -> Iterator[None]:
-    """Processes that are started here do not get the signals that end this one: it ends them."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-    try:
-        yield
-    except OSError as error:
-        raise FileError(f"cannot start processes: {reason_of(error)}") from error
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-class Processes:
+class Processes(Given):
     """Processes on this machine."""
 
     def __init__(self, several: int) -> None:
-        self.several = several
-        self._context = multiprocessing.get_context("spawn")
-        with _without_signals():
-            self._stop = self._context.Event()
-            self._read = self._context.Value("q", 0)
-            self._begun = self._context.SimpleQueue()  # of their process ids
-        self.executor = self._new()
-
-    def _new(self) -> Executor:
-        shared = self._stop, self._read, self._begun
-        return _Pool(self.several, mp_context=self._context, initializer=_begin, initargs=shared)
+        self.pool = Pool(several)
+        super().__init__(self.pool, several)
 
     def read(self) -> int:
         """See `Workers.read`."""
-        return int(self._read.value)
-
-    def renew(self) -> bool:
-        """See `Workers.renew`."""
-        self.executor.shutdown()  # it is broken: there is nothing to wait for but its end
-        self.executor = self._new()
-        return True
-
-    def end(self) -> None:
-        """Stop what runs: at its next look, or else by force."""
-        self._stop.set()
-        ending = {"wait": True, "cancel_futures": True}
-        thread = threading.Thread(target=self.executor.shutdown, kwargs=ending, daemon=True)
-        thread.start()
-        until = time.monotonic() + _PATIENCE
-        begun = set()
-        while not self._begun.empty():
-            begun.add(self._begun.get())
-        mine = [process for process in multiprocessing.active_children() if process.pid in begun]
-        for process in mine:
-            process.join(max(0.0, until - time.monotonic()))
-        for process in mine:
-            if process.is_alive():
-                process.kill()
-        thread.join(_PATIENCE)
+        return self.pool.read()
 
 
 @contextmanager
@@ -133,11 +57,12 @@ def processes(several: int) -> Iterator[Workers]:
     workers = Processes(several)
     try:
         yield workers
+        with deferred():  # all is done
+            workers.pool.shutdown()
     except BaseException:
-        workers.end()
+        with deferred():
+            workers.pool.stop()
         raise
-    with deferred():  # all is done; what a signal would break is of the system's own
-        workers.executor.shutdown()
 
 
 @contextmanager
@@ -173,35 +98,3 @@ def dask(address: str) -> Iterator[Workers]:
         except BaseException:
             executor.shutdown(wait=False)
             raise
-
-
-class _Shared(jobs.Watch):
-    def __init__(self, stop: Any, read: Any) -> None:
-        self._stop = stop
-        self._read = read
-
-    def stopped(self) -> bool:
-        return bool(self._stop.is_set())
-
-    def read(self, count: int) -> None:
-        with self._read.get_lock():
-            self._read.value += count
-
-
-def _begin(stop: Any, read: Any, begun: Any) -> None:
-    """In a new process: leave signals to the one that started it, and end when that one does."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-    begun.put(os.getpid())
-    jobs.watch = _Shared(stop, read)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    threading.Thread(target=_end_with, args=(parent.sentinel, stop.set), daemon=True).start()
-
-
-def _end_with(sentinel: int, stop: Callable[[], None]) -> None:
-    wait([sentinel])
-    stop()
-    time.sleep(_PATIENCE)
-    os._exit(1)

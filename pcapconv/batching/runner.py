@@ -1,8 +1,8 @@
 """The loop of a batch: chunks of jobs go to an executor, lines come back.
 
 Strategy: few chunks are under way at a time, so that neither they nor their results pile up. When a process dies (for
-want of memory, say), those that were under way are suspects, and are done again alone, file by file: only what kills
-its process fails.
+want of memory, say), the jobs of its chunk are suspects, and are done again alone, file by file: only what kills its
+process twice fails.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from pcapconv.batching.executors import Workers
 from pcapconv.batching.jobs import Job, Settings, carry_out, line_of
+from pcapconv.batching.pool import DeadProcessError
 
 _LOOK = 0.2  # seconds between two looks at how far the work is
 
@@ -26,10 +27,11 @@ def run(
     """The lines of all jobs, as they come back. `look` is called now and then with the bytes read so far."""
     waiting, suspects = deque(chunks), deque[list[Job]]()
     under_way: dict[Future[Lines], list[Job]] = {}
+    suspect: Future[Lines] | None = None
     try:
         while waiting or suspects or under_way:
             if suspects and not under_way:
-                _submit(workers, suspects.popleft(), settings, under_way)
+                suspect = _submit(workers, suspects.popleft(), settings, under_way)
             while waiting and not suspects and len(under_way) < 2 * workers.several:
                 _submit(workers, waiting.popleft(), settings, under_way)
             done, _ = wait(under_way, timeout=_LOOK, return_when=FIRST_COMPLETED)
@@ -40,35 +42,31 @@ def run(
                     yield from future.result()
                 except BrokenExecutor:
                     broken.append(jobs)
-                except Exception as error:  # the executor's: a worker lost too often, a result that got lost
-                    if len(jobs) > 1:
+                except Exception as error:  # the executor's: a process that died, a result that got lost
+                    if len(jobs) > 1 or (isinstance(error, DeadProcessError) and future is not suspect):
                         suspects.extend([job] for job in jobs)
-                        continue
-                    yield from _failed(jobs, settings, str(error) or type(error).__name__)
+                    else:
+                        yield from _failed(jobs, settings, str(error) or type(error).__name__)
             if broken:
-                broken += under_way.values()
-                under_way.clear()
-                if not workers.renew():
-                    for jobs in [*broken, *waiting]:
-                        yield from _failed(jobs, settings, "the executor broke")
-                    return
-                if len(broken) == len(broken[0]) == 1:
-                    yield from _failed(broken[0], settings, "the process that converted it died, or was killed")
-                else:
-                    suspects.extend([job] for jobs in broken for job in jobs)
+                for jobs in [*broken, *under_way.values(), *suspects, *waiting]:
+                    yield from _failed(jobs, settings, "the executor broke")
+                return
             look(workers.read())
     finally:
         for future in under_way:
             future.cancel()
 
 
-def _submit(workers: Workers, jobs: list[Job], settings: Settings, under_way: dict[Future[Lines], list[Job]]) -> None:
+def _submit(
+    workers: Workers, jobs: list[Job], settings: Settings, under_way: dict[Future[Lines], list[Job]]
+) -> Future[Lines]:
     try:
         future = workers.executor.submit(carry_out, settings, jobs)
     except RuntimeError as error:  # it broke, or its owner shut it down
         future = Future()
         future.set_exception(error)
     under_way[future] = jobs
+    return future
 
 
 def _failed(jobs: list[Job], settings: Settings, error: str) -> Lines:
