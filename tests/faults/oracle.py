@@ -126,16 +126,22 @@ def _ended(case: Case, injection: Injection, run: Run, states: States) -> Iterat
         if not states.all_new():
             yield f"has status {run.status}, and not everything is there"
         return
-    before_it_began = run.status < 0 and injection.signal == 128 - run.status and not run.points
+    outside = _was_outside(injection, run, states)
     allowed = {1} if injection.signal is None else {injection.signal}
-    if run.status not in allowed and not before_it_began:
+    if run.status not in allowed and not outside:
         yield f"has status {run.status}: {run.stderr.strip()}"
     if injection.expected == "success":
         yield f"fails over what is harmless: {run.stderr.strip()}"
-    if not before_it_began and not any(line.startswith("pcapconv: ") for line in run.stderr.splitlines()):
+    if not outside and not any(line.startswith("pcapconv: ") for line in run.stderr.splitlines()):
         yield "fails without a sentence"
     if injection.expected == "failure" and "append=" not in injection.faults:
         yield from _named(case, run)
+
+
+def _was_outside(injection: Injection, run: Run, states: States) -> bool:
+    """Whether a signal ended the process before it took any up, or when all was done, and the system did as it does."""
+    opened = any(point.kind.startswith("open-") for point in run.points)
+    return run.status < 0 and injection.signal == 128 - run.status and (not opened or states.all_new())
 
 
 def _happened(injection: Injection, run: Run) -> bool:
@@ -227,7 +233,12 @@ def _together(case: Case, injection: Injection, run: Run, states: States) -> Ite
         if there and len(there) < len(names):
             missing = [name for name in names if name not in there]
             yield f"{', '.join(there)} appeared without {', '.join(missing)}"
-    if run.status == case.status or command.each or command.sets == (("stdout",),):
+    if (
+        run.status == case.status
+        or command.each
+        or command.sets == (("stdout",),)
+        or _was_outside(injection, run, states)
+    ):
         return
     if new and NOT_KEPT in run.stderr:
         yield f"says '{NOT_KEPT}', and {', '.join(new)} is there, complete"
