@@ -10,7 +10,7 @@ from faults.running import File, Run, Tree
 TEMPORARY = ".pcapconv-"
 APPENDED = b"appended by another process"
 NOT_KEPT = "not kept"
-REMOVING = ("unlink:", "rmdir:", "listdir:", "vanish=")  # where these are refused, something may have to stay
+REMOVING = ("unlink:", "rmdir:", "vanish=")  # where these are refused, something may have to stay
 
 
 class Case(NamedTuple):

@@ -67,8 +67,10 @@ def replay(name: str, faults: str, line: str | None, place: Path) -> int:
     where = Line(int(at), signal.Signals[number]) if line else None
     with Server(build(place)) as server:
         sweep = Sweep(server, COMMANDS[name], place / name)
-        run, found = sweep.once(Injection(faults, where))
-        finding = sweep.inject(Injection(faults, where))
+        known = (each for group in GROUPS for each in sweep.group(group) if (each.faults, each.line) == (faults, where))
+        injection = next(known, Injection(faults, where))  # which also says how the command may end
+        run, found = sweep.once(injection)
+        finding = sweep.inject(injection)
     for point in run.points:
         print(*point)
     print(f"status {run.status} {run.where}\n{run.stderr}", end="")
