@@ -41,7 +41,18 @@ ERRORS: dict[str, tuple[str, ...]] = {
     "lock": ("ENOLCK", "EIO"),
     "listdir": ("EMFILE", "EACCES", "EIO"),
 }
-LASTING = ("write", "open-write", "link", "rename", "mkdir", "read", "stat", "close", "fsync")  # also from a call on
+LASTING = (
+    "write",
+    "open-write",
+    "link",
+    "rename",
+    "mkdir",
+    "read",
+    "stat",
+    "close",
+    "fsync",
+    "listdir",
+)  # also from a call on
 # After these nothing can be complete: what was written, or its name, did not arrive.
 DECISIVE = ("write", "close", "fsync")
 
