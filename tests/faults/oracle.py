@@ -1,0 +1,255 @@
+"""Judges from outside what a command left behind: files, exit status, messages. Nothing here imports pcapconv."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from faults.commands import Command, is_whole
+from faults.injections import Injection
+from faults.running import File, Run, Tree
+
+TEMPORARY = ".pcapconv-"
+APPENDED = b"appended by another process"
+NOT_KEPT = "not kept"
+REMOVING = ("unlink:", "rmdir:", "vanish=")  # where these are refused, something may have to stay
+
+
+class Case(NamedTuple):
+    """A command, its files before a run and after an undisturbed one, and that one's exit status."""
+
+    command: Command
+    before: Tree
+    after: Tree
+    status: int
+
+
+class States:
+    """Which of the names are as they were, which as they are to be."""
+
+    def __init__(self, case: Case, found: Tree, edited: bytes) -> None:
+        self.case = case
+        self.found = found
+        self._edited = edited  # what was appended to the input
+
+    def data(self, name: str) -> bytes | None:
+        """The bytes under a name."""
+        return self.found[name].data if name in self.found else None
+
+    def is_old(self, name: str) -> bool:
+        """Whether it is what it was."""
+        before = self.case.before.get(name)
+        data = self.data(name)
+        if before is None or data is None:
+            return data is None and before is None
+        return data == before.data or (name == self.case.command.edited and data == before.data + self._edited)
+
+    def is_new(self, name: str) -> bool:
+        """Whether it is complete."""
+        data = self.data(name)
+        if data is None or name not in self.case.after:
+            return False
+        if name in self.case.command.variable:
+            return is_whole(name, data) and not self.is_old(name)
+        return data == self.case.after[name].data
+
+    def all_new(self) -> bool:
+        """Whether everything is there."""
+        names = [name for names in self.case.command.sets for name in names]
+        return all(map(self.is_new, [*names, self.case.command.later] if self.case.command.later else names))
+
+
+def judge(case: Case, injection: Injection, run: Run, found: Tree) -> list[str]:
+    """What is wrong: a sentence each."""
+    found = _at_home(case.command, found)
+    states = States(case, found, APPENDED if "append=" in injection.faults else b"")
+    wrong = [*_ended(case, injection, run, states)]
+    wrong += _contents(states)
+    wrong += _leftovers(injection, found)
+    wrong += _rights(case, injection, found)
+    if (
+        not injection.kills and "vanish=" not in injection.faults
+    ):  # nobody can take back what is in a folder that is gone
+        wrong += _together(case, injection, run, states)
+    return wrong
+
+
+def judge_next(case: Case, left_behind: Tree, run: Run, found: Tree) -> list[str]:
+    """What is wrong after the next run, which followed one that was killed, or a batch that failed."""
+    left, now = States(case, left_behind, b""), States(case, found, b"")
+    wrong = [f"the next run: {each}" for each in _crashed(run)]
+    if run.status == case.status:
+        edited_twice = case.command.edited and not case.command.each and left.is_new(case.command.edited)
+        if not now.all_new() and not edited_twice:
+            wrong.append(f"the next run has status {run.status}, and not everything is there")
+    elif case.command.each or "exists already" not in run.stderr:
+        wrong.append(f"the next run ends with {run.status}: {run.stderr.strip()}")
+    for names in case.command.sets:
+        mixed = any(not left.is_old(name) for name in names) and not all(map(left.is_new, names))
+        if mixed and not case.command.each:
+            wrong += _mixture(case, names, left, run)
+    return wrong
+
+
+def _mixture(case: Case, names: tuple[str, ...], left: States, run: Run) -> Iterator[str]:
+    """Old and new files together, which only a kill may leave: the old ones are somewhere, and the next run says so."""
+    everything = [file.data for file in left.found.values()]
+    lost = [name for name in names if name in case.before and case.before[name].data not in everything]
+    if lost and not all(map(left.is_new, lost)):
+        yield f"killed between names, and what was in {', '.join(lost)} is nowhere"
+    if not any(name in run.stderr for name in (*names, TEMPORARY)):
+        yield "killed between names, old and new are mixed, and the next run does not say so"
+
+
+def _at_home(command: Command, found: Tree) -> Tree:
+    """The files as if their folder had not been moved away."""
+    gone = f"{command.folder}.gone/"
+    moved = {name.replace(gone, f"{command.folder}/"): file for name, file in found.items() if name.startswith(gone)}
+    return moved | {name: file for name, file in found.items() if not name.startswith(gone)}
+
+
+def _crashed(run: Run) -> Iterator[str]:
+    if run.hung:
+        yield "hangs"
+    for word in ("Traceback", "Exception ignored", "Fatal Python error"):
+        if word in run.stderr:
+            yield f"{word}: {run.stderr.strip().splitlines()[-1]}"
+            return
+
+
+def _ended(case: Case, injection: Injection, run: Run, states: States) -> Iterator[str]:
+    """The exit status, and whether there is a sentence with it."""
+    yield from _crashed(run)
+    if injection.kills and run.status < 0:
+        return
+    if run.status == case.status:
+        if injection.expected == "failure" and injection.point is not None and _happened(injection, run):
+            yield f"has status {run.status}"
+        if not states.all_new():
+            yield f"has status {run.status}, and not everything is there"
+        return
+    outside = _was_outside(injection, run, states)
+    allowed = {1} if injection.signal is None else {injection.signal}
+    if run.status not in allowed and not outside:
+        yield f"has status {run.status}: {run.stderr.strip()}"
+    if injection.expected == "success":
+        yield f"fails over what is harmless: {run.stderr.strip()}"
+    if not outside and not any(line.startswith("pcapconv: ") for line in run.stderr.splitlines()):
+        yield "fails without a sentence"
+    if injection.expected == "failure" and "append=" not in injection.faults:
+        yield from _named(case, run)
+
+
+def _was_outside(injection: Injection, run: Run, states: States) -> bool:
+    """Whether a signal ended the process before it took any up, or when all was done, and the system did as it does."""
+    opened = any(point.kind.startswith("open-") for point in run.points)
+    return run.status < 0 and injection.signal == 128 - run.status and (not opened or states.all_new())
+
+
+def _happened(injection: Injection, run: Run) -> bool:
+    """Whether the call that was to fail was made."""
+    point = injection.point
+    return point is None or any((each.kind, each.number) == (point.kind, point.number) for each in run.points)
+
+
+def _named(case: Case, run: Run) -> Iterator[str]:
+    """An output that cannot be written is named, and never called stdout if it is not."""
+    command = case.command
+    names = [*(name for names in command.sets for name in names), command.later]
+    template = command.arguments.split()[2] if command.name.startswith("split") else None
+    words = [word for word in (*names, template, "manifest") if word]
+    if not any(word in run.stderr for word in words):
+        yield f"the message does not name the output: {run.stderr.strip()}"
+    elif "stdout:" in run.stderr and not any(point.path == "stdout" for point in run.points):
+        yield f"the message speaks of stdout: {run.stderr.strip()}"
+
+
+def _contents(states: States) -> Iterator[str]:
+    """Each name holds the old bytes or the new ones, and no name is there that nobody asked for."""
+    case = states.case
+    outputs = {name for names in case.command.sets for name in names} | {case.command.later}
+    for name in {*case.before, *case.after}:
+        if name == "stdout" or name.endswith(".jsonl"):
+            continue
+        data = states.data(name)
+        fine = states.is_old(name) or (name in outputs and states.is_new(name))
+        edited_later = name == case.command.edited and data == case.after[name].data + APPENDED
+        if not fine and not edited_later:
+            yield f"{name} is neither the old nor the new file: {'gone' if data is None else f'{len(data)} bytes'}"
+    for name in states.found:
+        known = name in case.before or name in case.after or name.startswith("tmp/") or name.endswith(".jsonl")
+        if not known and TEMPORARY not in name and name != "stdout":
+            yield f"{name} is there, which nobody asked for"
+
+
+def _leftovers(injection: Injection, found: Tree) -> Iterator[str]:
+    """Nothing temporary stays, but after a kill, and where the system does not let it go."""
+    if injection.kills or any(word in injection.faults for word in REMOVING):
+        return
+    for name in found:
+        if TEMPORARY in name or name.startswith("tmp/"):
+            yield f"{name} is left"
+
+
+def _is_wider(file: File, than: File) -> bool:
+    """Whether others may do more with a file than they could with another one. The group's bits of a file with an ACL
+    are its mask, so that one without an ACL may let the group do nothing there."""
+    acl = "system.posix_acl_access"
+    ours, theirs = dict(file.attributes).get(acl), dict(than.attributes).get(acl)
+    mode = than.mode & ~0o070 if theirs is not None and ours is None else than.mode
+    return bool(file.mode & 0o077 & ~mode) or ours not in (None, theirs)
+
+
+def _rights(case: Case, injection: Injection, found: Tree) -> Iterator[str]:
+    """A file that took another's place, complete or still under a temporary name, is open to nobody else."""
+    for name, old in case.before.items():
+        file = found.get(name)
+        if file is not None and name != "stdout" and _is_wider(file, old):
+            yield f"{name} is open to more people: {file.mode:o} after {old.mode:o}, ACL {bool(old.attributes)}"
+        elif (
+            file is not None
+            and name in case.after
+            and not _may_lose_rights(injection)
+            and file.attributes != old.attributes
+        ):
+            yield f"{name} has other extended attributes than before"
+    strictest = [file for name, file in case.before.items() if file.mode & 0o077 == 0o040]
+    for name, file in found.items():
+        if strictest and name.endswith(".tmp") and len(strictest) == len(case.before) and _is_wider(file, strictest[0]):
+            yield f"{name} is open to more people than any file that was there: {file.mode:o}"
+    if "out/keys" in found and found["out/keys"].mode & 0o077 and "out/keys" not in case.before:
+        yield f"out/keys is open to others: {found['out/keys'].mode:o}"
+
+
+def _may_lose_rights(injection: Injection) -> bool:
+    return any(word in injection.faults for word in ("setxattr:", "getxattr:", "chmod:", "chown:"))
+
+
+def _together(case: Case, injection: Injection, run: Run, states: States) -> Iterator[str]:
+    """What belongs together is all old or all new, and what is said of it is true."""
+    command = case.command
+    new = []
+    for names in command.sets:
+        there = [name for name in names if states.is_new(name) and not states.is_old(name)]
+        new += there
+        if there and len(there) < len(names):
+            missing = [name for name in names if name not in there]
+            yield f"{', '.join(there)} appeared without {', '.join(missing)}"
+    if (
+        run.status == case.status
+        or command.each
+        or command.sets == (("stdout",),)
+        or _was_outside(injection, run, states)
+    ):
+        return
+    if new and NOT_KEPT in run.stderr:
+        yield f"says '{NOT_KEPT}', and {', '.join(new)} is there, complete"
+    elif new and injection.signal is None and not _only_later_failed(command, run, states):
+        folder = "fsync-folder" in injection.faults
+        if not folder:
+            yield f"fails with {run.status}, and {', '.join(new)} is there, complete: {run.stderr.strip()}"
+    elif new and injection.signal is not None and not all(name in run.stderr for name in new[:1]):
+        yield f"has status {run.status}, and {', '.join(new)} is there, complete, which nothing says"
+
+
+def _only_later_failed(command: Command, run: Run, states: States) -> bool:
+    """Whether only the report, which comes when all else is there, could not be written, and the message says so."""
+    return bool(command.later) and states.is_old(command.later) and f"{command.later}: " in run.stderr
