@@ -101,7 +101,12 @@ STEPS = (
         "as in 0.name=eth0. Repeatable.",
         "ID.KEY=VALUE",
     ),
-    Option("link_type", "text", "Relabel the link type, by name or number; bytes stay as they are.", "TYPE"),
+    Option(
+        "link_type",
+        "text",
+        "Relabel the link type, by name (ETHERNET, ether) or number; bytes stay as they are.",
+        "TYPE",
+    ),
     Option(
         "strip",
         "texts",
