@@ -81,8 +81,14 @@ STEPS = (
         "TIME",
     ),
     Option("before", "text", "Packets before TIME, which itself is left out.", "TIME"),
-    Option("packets", "text", "Packets by number, from 1: 1-100,250,900-.", "LIST"),
-    Option("drop_packets", "text", "All packets but these.", "LIST"),
+    Option(
+        "packets",
+        "text",
+        "Packets by number, from 1: 1-100,250,900-. Packets alone are counted; Wireshark also numbers journal and "
+        "custom blocks.",
+        "LIST",
+    ),
+    Option("drop_packets", "text", "All packets but these, by the same numbers.", "LIST"),
     Option("first", "number", "The first N of the packets selected otherwise.", "N"),
     Option("last", "number", "The last N of the packets selected otherwise.", "N"),
     Option("interface", "texts", "Packets of an interface: its name, its id, or SECTION:ID from 0. Repeatable.", "X"),
@@ -93,7 +99,12 @@ STEPS = (
     Option("snaplen", "number", "Then cut packets to N bytes.", "N"),
     Option("shift_time", "text", "Move all packets in time: +1h30m, -0.25s.", "DURATION"),
     Option("capture_comment", "texts", "Add a comment to the capture. Repeatable.", "TEXT"),
-    Option("packet_comment", "texts", "Add a comment to packet N of the input. Repeatable.", "N:TEXT"),
+    Option(
+        "packet_comment",
+        "texts",
+        "Add a comment to packet N of the input, counted as for --packets. Repeatable.",
+        "N:TEXT",
+    ),
     Option(
         "set_interface",
         "texts",
