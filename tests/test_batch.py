@@ -37,7 +37,7 @@ TEXT = b"Dear reader, this is text\n"
 LOG = b"CLIENT_RANDOM 00 01\n"
 SECRET = wire.section_header() + wire.secrets(wire.TLS_KEY_LOG, LOG) + wire.interface()
 TAKEN = "exists already; --resume replaces only what an earlier run wrote, --force whatever is there"
-NO_CAPTURE = "not a pcap or pcapng capture, it begins with 44 65 61 72 20 72 65 61"
+NO_CAPTURE = "not a pcap or pcapng capture, it begins with 'Dear reader"
 
 Files = Mapping[str, bytes]
 

@@ -157,7 +157,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
         if job.in_place:
             _check_unchanged(job, state)
         with reading(source.name):
-            known = formats.recognise(source.peek(0, 16), source.name)
+            known = formats.format_at(source)
         beside = None if settings.sidecars is None else LOCAL.state(job.source + SIDECAR_SUFFIX)
         sidecars = _sidecars(settings, job, source, known, stack)
         with converted(

@@ -157,6 +157,7 @@ class PcapReader:
 
     def _damage(self, reason: str) -> Damage:
         offset = self._window.offset
+        reason += self._window.text_here()
         passed = self._window.leave_rest()
         return Damage(offset, self._packets + 1, reason, passed, 0)
 

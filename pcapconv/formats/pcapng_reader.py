@@ -261,7 +261,9 @@ class PcapngReader:
             self._byte_order = byte_order
         if self._skip is not None:
             self._skip.bytes += window.skip(padded)
-        elif block_type in (layout.INTERFACE_DESCRIPTION, layout.SECTION_HEADER):
+            return
+        reason += window.text_here()
+        if block_type in (layout.INTERFACE_DESCRIPTION, layout.SECTION_HEADER):
             self._pass_over(block_type, window.offset, reason, window.skip(padded))
         else:
             offset = window.offset
@@ -288,6 +290,7 @@ class PcapngReader:
         """Nothing behind this place is certain: leave out all the rest."""
         window = self._window
         offset = window.offset
+        reason += window.text_here()
         left = window.leave_rest()
         if self._skip is not None:
             self._skip.bytes += left
