@@ -128,7 +128,8 @@ def _line(settings: Settings, job: Job) -> dict[str, Any]:
     try:
         line = _done_before(settings, job) or _convert(settings, job, begun)
     except NotACaptureError as error:
-        line = line_of(job, settings, "failed" if settings.strict else "skipped", str(error))
+        meant = settings.strict or formats.format_of(job.source) is not None
+        line = line_of(job, settings, "failed" if meant else "skipped", str(error))
     except (PcapconvError, MemoryError, OSError) as error:
         line = line_of(job, settings, "failed", str(error) or "out of memory")
     if line["status"] not in manifest.DONE:

@@ -12,6 +12,7 @@ from pcapconv.cli.options import NORMALIZE_CONFIGURED
 from pcapconv.cli.writing import carry_out, check_names
 from pcapconv.errors import DamageError, FileError, NotACaptureError, PcapconvError, UsageError
 from pcapconv.files import STDIO
+from pcapconv.formats import format_of
 from pcapconv.normalizing import check as why_not
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def normalize(
     *,
     check: bool = False,
     in_place: bool = False,
+    allow_empty: bool = False,
     report: str | None = None,
     force: bool = False,
     quiet: bool = False,
@@ -39,10 +41,9 @@ def normalize(
             raise UsageError("--check writes nothing, --in-place does; give one of them")
         if report is not None or force:
             raise UsageError(f"{'--report' if report is not None else '--force'} is for IN and OUT")
-        statuses = [_one(found, found.place in paths, check, quiet, options) for found in _expanded(paths)]
-        if all(status is None for status in statuses):
-            complain(f"warning: there is no capture in {', '.join(paths)}")
-        return max([status or 0 for status in statuses], default=0)
+        return max(_all_below(path, paths, check, allow_empty, quiet, options) for path in paths)
+    if allow_empty:
+        raise UsageError("--allow-empty is for directories, with --check or --in-place")
     if len(paths) != 2:
         raise UsageError("give IN and OUT; or files and directories, with --check or --in-place")
     source, target = paths
@@ -71,23 +72,37 @@ def _without_opposites(configured: dict[str, Any], given: dict[str, Any]) -> dic
     return kept
 
 
-def _expanded(paths: Sequence[str]) -> Iterator[Found]:
+def _all_below(
+    path: str, paths: Sequence[str], check: bool, allow_empty: bool, quiet: bool, options: dict[str, Any]
+) -> int:
+    """Check a file, or all in a directory, or put them into their normal form; the exit status that they ask for."""
+    statuses = [_one(found, found.place in paths, check, quiet, options) for found in _expanded(path)]
+    if any(status is not None for status in statuses):
+        return max(status or 0 for status in statuses)
+    if allow_empty:
+        complain(f"warning: {path}: no capture was found")
+        return 0
+    complain(f"{path}: no capture was found; --allow-empty lets that pass")
+    return DIFFERENT
+
+
+def _expanded(path: str) -> Iterator[Found]:
     """The files, and what else is in the way."""
     from pcapconv.batching.local import LOCAL  # with all that batches need, which a single file does without
     from pcapconv.batching.stores import Found, State
 
-    for path in paths:
-        if path == STDIO:
-            yield Found(path, path, State(None, None))
-            continue
-        try:
-            yield from LOCAL.find(path, None, links=False)
-        except FileError as error:
-            yield Found(path, path, None, str(error).removeprefix(f"{path}: "), failed=True)
+    if path == STDIO:
+        yield Found(path, path, State(None, None))
+        return
+    try:
+        yield from LOCAL.find(path, None, links=False)
+    except FileError as error:
+        yield Found(path, path, None, str(error).removeprefix(f"{path}: "), failed=True)
 
 
 def _one(found: Found, named: bool, check: bool, quiet: bool, options: dict[str, Any]) -> int | None:
-    """Check one file, or put it into its normal form; the exit status that it asks for, None for what is no capture."""
+    """Check one file, or put it into its normal form; the exit status that it asks for, None for what is no capture, is
+    not named as one, and is not among the `named` paths."""
     path = found.place
     if found.state is None:
         if not (found.failed or named):
@@ -108,7 +123,7 @@ def _one(found: Found, named: bool, check: bool, quiet: bool, options: dict[str,
         if not quiet:
             complain(f"{path}: rewritten")
     except NotACaptureError as error:
-        if not named:
+        if not named and format_of(path) is None:
             return None
         complain(str(error))
         return DIFFERENT

@@ -136,11 +136,14 @@ PARTS = (
     Option("by", "text", "One part for each.", choices=("interface", "link-type", "section")),
 )
 
+ALLOW_EMPTY = Option("allow_empty", "flag", "Let a directory pass that holds no capture at all.")
+
 TREE = (
     Option("in_place", "flag", "Rewrite each file where it is, and leave DST out."),
     Option("resume", "flag", "Go on where an earlier run stopped: leave out what is up to date."),
     Option("include", "texts", "Only these files: '*.pcap', 'lab/**', as in .gitignore. Repeatable.", "GLOB"),
     Option("exclude", "texts", "Not these files. Repeatable.", "GLOB"),
+    ALLOW_EMPTY,
     Option("jobs", "number", "How many processes; else as many as there are cores.", "N"),
     Option("scheduler", "text", "Run on a Dask cluster: tcp://host:8786.", "ADDRESS"),
     Option("junit", "text", "Write a JUnit report, for CI systems; - for stdout.", "FILE"),
@@ -192,6 +195,7 @@ NORMALIZE_CONFIGURED = (
 NORMALIZE = (
     Option("check", "flag", "Write nothing; status 1 and the reasons if a capture is not in its normal form."),
     Option("in_place", "flag", "Rewrite files that are not in their normal form, also those in directories."),
+    ALLOW_EMPTY,
     *NORMALIZE_CONFIGURED,
     *(option for option in OUTPUT if option.name in ("force", "report", "quiet", "debug")),
 )
