@@ -285,6 +285,38 @@ def test_a_pipe_that_gives_few_bytes_at_a_time(pipe: tuple[int, int]) -> None:
     assert "a tar archive" in str(caught.value)
 
 
+def through(pipe: tuple[int, int], data: bytes, size: int) -> str:
+    """Why the bytes are refused that come out of a pipe, in pieces."""
+
+    def write() -> None:
+        for at in range(0, len(data), size):
+            os.write(pipe[1], data[at : at + size])
+        os.dup2(os.open(os.devnull, os.O_WRONLY), pipe[1])  # the end
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with os.fdopen(os.dup(pipe[0]), "rb", buffering=0) as file, pytest.raises(FormatError) as caught:
+        for _ in formats.open_reader(open_source(file)).items():
+            pass
+    writer.join()
+    return str(caught.value).removeprefix("input: ")
+
+
+@pytest.mark.parametrize("size", [16, 23, 4096])
+def test_a_changed_capture_is_told_however_a_pipe_delivers_it(write: In, size: int) -> None:
+    for changed in (
+        crlf(records(write, b"a\nb", 3)),
+        crlf(records(write, bytes(9) + b"\n" + bytes(90), 1000)),
+        (write.section_header() + write.interface()).decode("utf-8", "replace").encode(),
+    ):
+        reading, writing = os.pipe()
+        try:
+            assert through((reading, writing), changed, size) == told(changed)
+        finally:
+            os.close(reading)
+            os.close(writing)
+
+
 def test_all_samples_are_still_captures() -> None:
     for path in SAMPLES:
         with open_source(path) as source:

@@ -13,7 +13,7 @@ from pcapconv.formats.pcap_reader import PcapReader
 from pcapconv.formats.pcap_writer import PcapWriter
 from pcapconv.formats.pcapng_reader import PcapngReader
 from pcapconv.formats.pcapng_writer import PcapngWriter
-from pcapconv.formats.window import WINDOW_SIZE, Window
+from pcapconv.formats.window import FIRST, WINDOW_SIZE, Window
 from pcapconv.model import Item
 from pcapconv.output import Output
 from pcapconv.text import quoted
@@ -23,11 +23,6 @@ FORMATS = ("pcap", "pcapng")
 _SUFFIXES = {".pcap": "pcap", ".cap": "pcap", ".pcapng": "pcapng", ".ntar": "pcapng"}
 
 HEAD = 4096  # bytes that are enough to name what is no capture
-_LINE_ENDS = 65536  # bytes that are looked at for changed line ends, where they are there
-_TEXT_MODE = (
-    "{name}: a {format} capture damaged by a text-mode transfer (FTP or HTTP), which changed its line ends: {how}; "
-    "transfer it again in binary mode"
-)
 
 
 class Reader(Protocol):
@@ -73,14 +68,13 @@ def open_reader(source: Source, window_size: int = WINDOW_SIZE) -> Reader:
     """The reader for what the source holds. Raises FormatError when that is not a capture."""
     window = Window(source, window_size)
     window.fill(16)
-    head = window.head(_LINE_ENDS)
+    head = window.head(FIRST)
     if not _has_magic(head):
         head = window.gather(HEAD)
     whole = window.left == len(head)
     if recognise(head, source.name, whole=whole) == "pcapng":
         return PcapngReader(window)
-    if transfers.has_other_line_ends(head, whole=whole):
-        raise FormatError(_TEXT_MODE.format(name=source.name, format="pcap", how="every 0a in it has a 0d before it"))
+    transfers.refuse_line_ends(head, source.name, whole=whole)
     return PcapReader(window, head[:4])
 
 
@@ -88,12 +82,7 @@ def recognise(head: bytes, name: str, *, whole: bool = False) -> str:
     """The format of what begins with these bytes: 16 of them tell a capture, `HEAD` what else it is, if there are as
     many; `whole` tells that these are all. `name` is for messages. Raises NotACaptureError, and FormatError for what
     was a capture once."""
-    replaced = transfers.with_replacements(head)
-    if replaced:
-        raise FormatError(
-            f"{name}: a {replaced} capture that some program took for UTF-8 text: it has replacement characters "
-            "(ef bf bd) where other bytes were; it is beyond repair, take it anew from where it came"
-        )
+    transfers.refuse_replacements(head, name)
     if head[:4] in pcap_layout.MAGICS:
         return "pcap"
     if head[:4] == pcapng_layout.SECTION_HEADER.to_bytes(4, "big"):
@@ -101,7 +90,8 @@ def recognise(head: bytes, name: str, *, whole: bool = False) -> str:
     if not head:
         raise NotACaptureError(f"{name}: the file is empty, not a pcap or pcapng capture")
     if pcapng_layout.from_text_transfer(head):
-        raise FormatError(_TEXT_MODE.format(name=name, format="pcapng", how=f"it begins with {head[:4].hex(' ')}"))
+        how = f"it begins with {head[:4].hex(' ')}"
+        raise FormatError(transfers.TEXT_MODE.format(name=name, format="pcapng", how=how))
     what = others.what_it_is(head, whole=whole)
     begins = quoted(head, least=16) or head[:16].hex(" ")
     raise NotACaptureError(

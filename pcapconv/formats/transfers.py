@@ -11,10 +11,15 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple
 
+from pcapconv.errors import FormatError
 from pcapconv.formats import pcap_layout, pcapng_layout
 
+TEXT_MODE = (
+    "{name}: a {format} capture damaged by a text-mode transfer (FTP or HTTP), which changed its line ends: {how}; "
+    "transfer it again in binary mode"
+)
 _REPLACEMENT = "\ufffd".encode()
-_FIXED = 28  # bytes of a Section Header Block before its options
+FIXED = 28  # bytes of a Section Header Block before its options
 _LARGEST = 2**18  # captured bytes of a usual packet
 _YEAR = 366 * 86400
 
@@ -23,16 +28,32 @@ _REPLACED = {
 }
 
 
-def with_replacements(head: bytes) -> str | None:
-    """The format of a capture whose header has UTF-8 replacement characters in it, None without."""
+def refuse_replacements(head: bytes, name: str) -> None:
+    """Raises FormatError for a capture whose header has UTF-8 replacement characters in it; `name` is for messages."""
+    replaced = _with_replacements(head)
+    if replaced:
+        raise FormatError(
+            f"{name}: a {replaced} capture that some program took for UTF-8 text: it has replacement characters "
+            "(ef bf bd) where other bytes were; it is beyond repair, take it anew from where it came"
+        )
+
+
+def refuse_line_ends(head: bytes, name: str, *, whole: bool) -> None:
+    """Raises FormatError for a pcap file that a text-mode transfer changed, by its first bytes, which
+    are `whole` if these are all."""
+    if _has_other_line_ends(head, whole=whole):
+        raise FormatError(TEXT_MODE.format(name=name, format="pcap", how="every 0a in it has a 0d before it"))
+
+
+def _with_replacements(head: bytes) -> str | None:
+    """The format of the capture, None without any."""
     if head[:4] == pcapng_layout.SECTION_HEADER.to_bytes(4, "big"):
-        return "pcapng" if head[:_FIXED].count(_REPLACEMENT) > 1 else None
+        return "pcapng" if head[:FIXED].count(_REPLACEMENT) > 1 else None
     return "pcap" if any(head.startswith(each) for each in _REPLACED) else None
 
 
-def has_other_line_ends(head: bytes, *, whole: bool) -> bool:
-    """Whether a text-mode transfer changed a pcap file that begins with these bytes, which are `whole` if these are
-    all; never true of one that was not changed."""
+def _has_other_line_ends(head: bytes, *, whole: bool) -> bool:
+    """Whether all 0d before an 0a are too many; never true of a capture that was not changed."""
     if not 0 < head.count(b"\n") == head.count(b"\r\n"):
         return False
     given, mended = _walk(head), _walk(head.replace(b"\r\n", b"\n"))

@@ -14,6 +14,7 @@ from pcapconv.text import quoted
 
 WINDOW_SIZE = 512 * 1024
 LARGEST_RECORD = 129 * 2**20  # libpcap's largest snaplen, 128 MiB (D-Bus, USB), and room for options
+FIRST = 65536  # bytes of a capture's beginning that are looked at again where it turns out to be damaged
 _SMALLEST = 4096
 _STEP = 2**20
 _BEHIND = 3  # buffers that a follower may be behind
@@ -36,6 +37,7 @@ class Window:
         self.start = 0
         self.stop = 0
         self.offset = 0
+        self.first = bytearray()  # of a pipe, the bytes that it began with, since nobody can look at them again
         self._over = False
 
     @property
@@ -73,6 +75,8 @@ class Window:
                 return False
             if self._follower is not None:
                 self._follower.take(at, self.buffer, self.stop, self.stop + count)
+            if self._source.size is None and at < FIRST:
+                self.first += self.buffer[self.stop : self.stop + min(count, FIRST - at)]
             self.stop += count
         return True
 
