@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pcapconv.batching.report import BatchReport
     from pcapconv.report import Report
 
 
@@ -23,6 +24,17 @@ class FormatError(PcapconvError):
 
 class NotACaptureError(FormatError):
     """The input is something else."""
+
+
+class NothingFoundError(FormatError):
+    """There is no capture in a whole tree. `report` says what there was."""
+
+    def __init__(self, message: str, report: BatchReport) -> None:
+        super().__init__(message, report)
+        self.report = report
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class SidecarError(FormatError):

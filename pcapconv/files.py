@@ -129,6 +129,16 @@ class Source:
             _wait(self.file, writing=False)
         return int(count)
 
+    def ready(self, seconds: float) -> bool:
+        """Whether reading needs no wait, or none longer than this; False where nobody can tell."""
+        from select import select  # rarely needed
+
+        if self.size is not None:
+            return True
+        with contextlib.suppress(OSError, ValueError, TypeError):  # no descriptor
+            return bool(select([self.file], [], [], seconds)[0])
+        return False
+
     def peek(self, offset: int, count: int) -> bytes:
         """The bytes at an offset from where it was opened, without moving. Only where `seekable`. Raises FileError."""
         assert self._start is not None

@@ -27,6 +27,9 @@ from pcapconv.output import Output
 from pcapconv.report import MOST_LISTED
 
 _NEVER = 2**64 - 1  # the lowest ticks of no packet at all
+_WIRESHARK = 32622  # its private enterprise number
+_PROCESS_ENTRY = b"\3\0\0\0"
+_SYSDIG_EVENTS = (0x204, 0x216, 0x221)
 
 
 def info(source: Readable) -> dict[str, Any]:
@@ -133,6 +136,39 @@ class _Listed(list[Any]):
             self.append(entry)
 
 
+class _Frames:
+    """What Wireshark numbers besides packets, which shifts its numbers of the packets behind."""
+
+    def __init__(self) -> None:
+        self._blocks: Counter[str] = Counter()
+        self._from_packet: int | None = None
+
+    def add_block(self, block: Block) -> None:
+        if kind := _frame_kind(block):
+            self._blocks[kind] += 1
+
+    def add_batch(self, batch: PacketBatch) -> None:
+        if self._blocks and self._from_packet is None:
+            self._from_packet = batch.number(0)
+
+    def result(self) -> dict[str, Any] | None:
+        """The first packet with another number there, and the blocks that it counts; None where none has."""
+        if self._from_packet is None:
+            return None
+        return {"from_packet": self._from_packet, "blocks": dict(self._blocks)}
+
+
+def _frame_kind(block: Block) -> str | None:
+    """Of a block that Wireshark takes for a frame, else None. Its own notes about processes are no frames to it."""
+    if block.type == layout.JOURNAL:
+        return "journal"
+    if block.type in (layout.CUSTOM, layout.CUSTOM_DO_NOT_COPY):
+        pen = int.from_bytes(block.body[:4], block.byte_order)
+        notes = pen == _WIRESHARK and block.body[4:8] == _PROCESS_ENTRY
+        return None if notes else "custom"
+    return "sysdig event" if block.type in _SYSDIG_EVENTS else None
+
+
 class _Census:
     """Takes the items of a capture; `result` says what they were. Blocks without `places` are in no file."""
 
@@ -150,6 +186,7 @@ class _Census:
         self._statistics, self._custom = _Listed(), _Listed()
         self._damage, self._warnings = _Listed(), _Listed()
         self._span: tuple[Fraction, Fraction] | None = None
+        self._frames = _Frames()
         self._places = 0
         self._captured = self._original = 0
         self._layout = ""
@@ -193,6 +230,7 @@ class _Census:
             "captured_bytes": self._captured,
             "original_bytes": self._original,
             "packets_without_time": self._types[layout.SIMPLE_PACKET],
+            "wireshark_numbers": self._frames.result(),
             **times,
             **{name: list(found) for name, found in lists.items()},
             "totals": {name: found.total for name, found in lists.items()},
@@ -239,6 +277,7 @@ class _Census:
         )
 
     def _add_batch(self, batch: PacketBatch) -> None:
+        self._frames.add_batch(batch)
         self._kernels.count_packets(batch.columns, batch.rows, self._totals, self._types)
         known = self._options[option_lists.COMMENT]
         order = batch.section.byte_order
@@ -257,6 +296,7 @@ class _Census:
 
     def _add_block(self, block: Block) -> None:
         self._blocks[block.type] += 1
+        self._frames.add_block(block)
         order = block.byte_order
         kind = layout.BLOCK_NAMES.get(block.type, "")
         where = f" at offset {block.offset}" if self._with_offsets else ""

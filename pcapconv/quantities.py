@@ -200,27 +200,22 @@ def interface_place(option: str, text: str) -> tuple[int | None, int] | None:
 
 
 def link_type(option: str, text: str) -> int:
-    """The number of a link type, given as such (0 to 65535) or by its name at tcpdump.org, in any case and with or
-    without `LINKTYPE_`.
+    """The number of a link type, given as such (0 to 65535) or by its name at tcpdump.org, in libpcap or Wireshark, in
+    any case and with or without `LINKTYPE_` or `DLT_`.
 
     Raises UsageError, which shows the names that come close.
     """
-    from pcapconv.formats.link_types import names
+    from pcapconv.formats.link_types import close_to, number_of
 
     forms = f"ETHERNET, RAW or a number from 0 to {_LAST_LINK_TYPE}"
     if text.isascii() and text.isdecimal():
         if not _is_number(text) or int(text) > _LAST_LINK_TYPE:
             raise _refusal(option, text, f"link types go up to {_LAST_LINK_TYPE}", forms)
         return int(text)
-    numbers = {name: number for number, name in names().items()}
-    name = text.upper().removeprefix("LINKTYPE_")
-    if text.isascii() and name in numbers:
-        return numbers[name]
-
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, numbers)
-    if close:
+    number = number_of(text)
+    if number is not None:
+        return number
+    if close := close_to(text):
         forms = f"{', '.join(close)} or a number from 0 to {_LAST_LINK_TYPE}"
     raise _refusal(option, text, "no link type has this name", forms)
 

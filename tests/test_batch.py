@@ -18,7 +18,7 @@ import pytest
 import wire
 from through import DAMAGED, SAMPLES, converted, packets, stem
 
-from pcapconv import FileError, UsageError, batch
+from pcapconv import FileError, NothingFoundError, UsageError, batch
 from pcapconv.batching import executors, manifest
 from pcapconv.batching.pool import DeadProcessError
 from pcapconv.batching.report import BatchReport, Watcher
@@ -38,7 +38,7 @@ TEXT = b"Dear reader, this is text\n"
 LOG = b"CLIENT_RANDOM 00 01\n"
 SECRET = wire.section_header() + wire.secrets(wire.TLS_KEY_LOG, LOG) + wire.interface()
 TAKEN = "exists already; --resume replaces only what an earlier run wrote, --force whatever is there"
-NO_CAPTURE = "not a pcap or pcapng capture, it begins with 44 65 61 72 20 72 65 61"
+NO_CAPTURE = "not a pcap or pcapng capture, it begins with 'Dear reader"
 
 Files = Mapping[str, bytes]
 
@@ -258,16 +258,29 @@ def test_to_nanoseconds(tmp_path: Path, out: Path) -> None:
 
 def test_an_empty_tree_is_done_at_once(tmp_path: Path, out: Path) -> None:
     seen = Seen()
-    report = run(made(tmp_path / "in", {}), out, to="pcap", watcher=seen)
+    report = run(made(tmp_path / "in", {}), out, to="pcap", allow_empty=True, watcher=seen)
     assert (counts(report), seen.begun, seen.lines) == ({}, [(0, 0)], [])
     assert list(out.iterdir()) == []
 
 
+@pytest.mark.parametrize("captures", [{}, {"a.txt": TEXT, "lab/b": b""}], ids=["no file", "no capture"])
+def test_a_tree_without_captures_is_an_error(tmp_path: Path, out: Path, captures: dict[str, bytes]) -> None:
+    source = made(tmp_path / "in", captures)
+    with pytest.raises(NothingFoundError) as caught:
+        run(source, out)
+    assert str(caught.value) == f"{source}: no capture was found; --allow-empty lets that pass"
+    skipped = {"skipped": len(captures)} if captures else {}
+    assert counts(caught.value.report) == skipped
+    assert counts(run(source, out, allow_empty=True)) == skipped
+    listed = [str(path) for path in source.rglob("*") if path.is_file()]
+    assert counts(run(listed, out)) == skipped  # a list is no directory
+
+
 def test_a_tree_of_empty_files(tmp_path: Path, out: Path) -> None:
     source = made(tmp_path / "in", {"a.pcap": b"", "b.pcap": b""})
-    assert counts(run(source, out)) == {"skipped": 2}
+    assert counts(run(source, out)) == {"failed": 2}
     assert told(out)["a.pcap"] == (
-        "skipped",
+        "failed",
         f"{source}/a.pcap: the file is empty, not a pcap or pcapng capture",
     )
 
@@ -399,9 +412,9 @@ def test_what_is_no_capture_has_no_target(tmp_path: Path, out: Path, larger: str
     """It neither stands in a capture's way nor passes for it, whichever is looked at first."""
     text = TEXT * (1 if larger == "a.pcap" else 100)
     source = made(tmp_path / "in", {"a.cap": text, "a.pcap": PCAP, "a.ntar": b""})
-    assert counts(run(source, out, to="pcapng")) == {"converted": 1, "skipped": 2}
+    assert counts(run(source, out, to="pcapng")) == {"converted": 1, "failed": 2}
     assert tree(out) == {"a.pcapng": ng(PCAP)}
-    assert counts(run(source, out, to="pcapng", resume=True)) == {"up_to_date": 1, "skipped": 2}
+    assert counts(run(source, out, to="pcapng", resume=True)) == {"up_to_date": 1, "failed": 2}
     assert tree(out) == {"a.pcapng": ng(PCAP)}
 
 
@@ -500,7 +513,7 @@ CHOICES = {
 def test_include_and_exclude(
     tmp_path: Path, out: Path, include: list[str], exclude: list[str], chosen: list[str]
 ) -> None:
-    report = run(made(tmp_path / "in", SOME), out, include=include, exclude=exclude)
+    report = run(made(tmp_path / "in", SOME), out, include=include, exclude=exclude, allow_empty=True)
     assert sorted(tree(out)) == chosen
     assert counts(report) == ({"converted": len(chosen)} if chosen else {})
 

@@ -175,9 +175,9 @@ def test_what_is_no_capture(
     tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str], strict: bool, status: int
 ) -> None:
     source = made(tmp_path / "in", {"notes.txt": TEXT})
-    done = call(capfd, source, out, "--quiet", *["--strict"] * strict)
+    done = call(capfd, source, out, "--quiet", "--allow-empty", *["--strict"] * strict)
     assert (done.status, done.out) == (status, "")
-    first = f"{source}/notes.txt: not a pcap or pcapng capture, it begins with 44 65 61 72 20 72 65 61"
+    first = f"{source}/notes.txt: not a pcap or pcapng capture, it begins with 'Dear reader"
     assert done.err.startswith(said(first if strict else "warning: no capture was found")[:-1])
 
 
@@ -220,13 +220,24 @@ def test_what_was_meant_to_be_a_capture_is_not_skipped_in_silence(
 ) -> None:
     source = made(tmp_path / "in", {"a.pcap.gz": b"\x1f\x8b\x08\x00", "b.pcap": b"", "c.txt": b"text"})
     done = call(capfd, source, out, "-q")
-    assert done.status == 0
+    assert done.status == 1
     assert sorted(done.err.splitlines()) == [
-        "pcapconv: warning: no capture was found",
+        f"pcapconv: {source}/b.pcap: the file is empty, not a pcap or pcapng capture",
         f"pcapconv: warning: skipped: {source}/a.pcap.gz: not a pcap or pcapng capture, it begins with 1f 8b 08 00: "
         "it is a gzip file; decompress it first: gzip -d",
-        f"pcapconv: warning: skipped: {source}/b.pcap: the file is empty, not a pcap or pcapng capture",
     ]
+
+
+@in_threads
+def test_status_1_where_a_directory_holds_no_capture(
+    tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = made(tmp_path / "in", {"c.txt": b"text"})
+    done = call(capfd, source, out, "-q", "--report", tmp_path / "r.json")
+    assert done == Done(1, "", said(f"{source}: no capture was found; --allow-empty lets that pass"))
+    assert json.loads((tmp_path / "r.json").read_text())["skipped"] == 1
+    allowed = call(capfd, source, out, "-q", "--allow-empty")
+    assert allowed == Done(0, "", said("warning: no capture was found"))
 
 
 @in_threads
@@ -377,7 +388,7 @@ def test_junit_of_a_run_that_went_on(mixed: Path, out: Path, capfd: pytest.Captu
 @in_threads
 def test_a_report_on_stdout(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
     source = made(tmp_path / "in", {})
-    done = call(capfd, source, out, "--report", "-", "--quiet")
+    done = call(capfd, source, out, "--report", "-", "--quiet", "--allow-empty")
     report = json.loads(done.out)
     assert (done.status, report["converted"], report["files"]) == (0, 0, [])
     made(tmp_path / "more", {"a": PCAP})
@@ -550,6 +561,6 @@ def test_other_commands_import_nothing_of_a_batch(tmp_path: Path, commands: list
 
 def test_a_local_batch_imports_neither_dask_nor_fsspec(tmp_path: Path) -> None:
     made(tmp_path / "in", {})
-    modules: list[Any] = imported(["batch", "in", "out", "-q"], folder=tmp_path)
+    modules: list[Any] = imported(["batch", "in", "out", "-q", "--allow-empty"], folder=tmp_path)
     assert "pcapconv.batching.runner" in modules
     assert [name for name in ("aiohttp", "dask", "distributed", "fsspec", "rich", "s3fs") if name in modules] == []

@@ -164,7 +164,7 @@ def test_memory_that_runs_out_is_said(monkeypatch: pytest.MonkeyPatch, capfd: py
 
 REFUSED = {
     "empty": (b"", "the file is empty, not a pcap or pcapng capture"),
-    "text": (b"Dear reader,\n\nplease", "not a pcap or pcapng capture, it begins with 44 65 61 72 20 72 65 61"),
+    "text": (b"Dear reader,\n\nplease", "not a pcap or pcapng capture, it begins with 'Dear reader,'\n"),
     "gzip": (b"\x1f\x8b\x08\0" + bytes(20), "it is a gzip file; decompress it first: gzip -d"),
     "sidecar": (b'{"pcapconv_sidecar": 1,', "it is a sidecar; name the pcap file that it belongs to"),
     "snoop": (b"snoop\0\0\0" + bytes(20), "it is a snoop capture"),

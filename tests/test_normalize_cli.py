@@ -289,11 +289,25 @@ def test_check_of_several_says_all(here: Here) -> None:
     assert len(lines) == 4
 
 
-def test_a_directory_without_captures_is_fine(here: Here) -> None:
+def test_a_directory_without_captures_is_one_only_where_that_is_allowed(here: Here) -> None:
     here.file("d/readme.md", TEXT)
     here.file("d/empty", b"")
-    warned = Done(0, "", said("warning: there is no capture in d"))
-    assert here("--check", "d") == here("--in-place", "d") == warned
+    here.file("e/a", NORMAL)
+    failed = Done(1, "", said("d: no capture was found; --allow-empty lets that pass"))
+    assert here("--check", "d") == here("--check", "e", "d") == here("--in-place", "d") == failed
+    allowed = Done(0, "", said("warning: d: no capture was found"))
+    assert here("--check", "d", "--allow-empty") == here("--in-place", "d", "--allow-empty") == allowed
+    assert here("e/a", "out.pcapng", "--allow-empty").status == 2
+
+
+@pytest.mark.parametrize("suffix", [".pcap", ".CAP", ".pcapng", ".ntar"])
+def test_a_file_in_a_directory_that_is_named_like_a_capture_and_is_none_fails(here: Here, suffix: str) -> None:
+    here.file(f"d/a{suffix}", TEXT)
+    here.file("d/b", NORMAL)
+    done = here("--check", "d")
+    assert (done.status, done.err.count("\n")) == (1, 1)
+    assert done.err.startswith(said(f"d/a{suffix}: not a pcap or pcapng capture, it begins with '")[:-1])
+    assert here("--in-place", "d") == done
 
 
 # ---------------------------------------------------------------- --in-place

@@ -531,7 +531,7 @@ def test_a_link_type_is_a_number_or_a_name(text: str, number: int) -> None:
     [
         ("ethernt", "--link-type ethernt: no link type has this name; write ETHERNET, "),
         ("LINKTYPE_ETHERNT", "--link-type LINKTYPE_ETHERNT: no link type has this name; write ETHERNET, "),
-        ("linux-sll", "--link-type linux-sll: no link type has this name; write LINUX_SLL"),
+        ("linux.sll", "--link-type linux.sll: no link type has this name; write LINUX_SLL"),
         (
             "zzzz",
             "--link-type zzzz: no link type has this name; write ETHERNET, RAW or a number from 0 to 65535",

@@ -24,7 +24,7 @@ from pcapconv.batching.runner import run
 from pcapconv.batching.stores import scheme_of, store_of
 from pcapconv.convert import OnLoss, check_on_loss, make_plan
 from pcapconv.crew import cores
-from pcapconv.errors import FileError, PcapconvError, UsageError
+from pcapconv.errors import FileError, NothingFoundError, PcapconvError, UsageError
 from pcapconv.files import SIDECAR_SUFFIX, read_file, reason_of
 from pcapconv.sidecar import SidecarOptions
 from pcapconv.steps.plan import REPEATABLE
@@ -59,6 +59,7 @@ def batch(
     sidecar_fingerprints: bool = False,
     follow_links: bool = False,
     fsync: bool = True,
+    allow_empty: bool = False,
     watcher: Watcher | None = None,
     others: Mapping[str, str] | None = None,
     **options: Unpack[StepOptions],
@@ -73,10 +74,12 @@ def batch(
     one beside each pcap file that comes from pcapng, and reads one wherever it lies beside a pcap file. `follow_links`
     allows to write where a symbolic link in `target` leads out of it.
     Jobs run in `jobs` processes, as many as there are cores by default; on the Dask cluster of `scheduler`; or in an
-    `executor` of the caller's. A file that cannot be converted does not stop the others. `watcher` looks on. `others`
-    are paths that no file of the batch may have, by what they are, as in `{"--report": "report.json"}`.
+    `executor` of the caller's. A file that cannot be converted does not stop the others; one that is no capture is left
+    out, unless its name is that of one, then it failed. `watcher` looks on. `others` are paths that no file of the
+    batch may have, by what they are, as in `{"--report": "report.json"}`.
 
-    Returns a `BatchReport`. Raises a `PcapconvError` when the batch as a whole makes no sense or cannot be done.
+    Returns a `BatchReport`. Raises a `PcapconvError` when the batch as a whole makes no sense or cannot be done, and a
+    NothingFoundError, with the report, when there is no capture in the directory `source`, unless with `allow_empty`.
     """
     begun = time.monotonic()
     check_on_loss(on_loss)
@@ -149,6 +152,9 @@ def batch(
     else:
         log.write()
     report.seconds = round(time.monotonic() - begun, 3)
+    tree = root is not None and (scheme_of(root) is not None or os.path.isdir(root))
+    if tree and not (report.captures or allow_empty):
+        raise NothingFoundError(f"{root}: no capture was found; --allow-empty lets that pass", report)
     return report
 
 

@@ -131,7 +131,8 @@ def _line(settings: Settings, job: Job) -> dict[str, Any]:
     try:
         line = _done_before(settings, job) or _convert(settings, job, begun)
     except NotACaptureError as error:
-        line = line_of(job, settings, "failed" if settings.strict else "skipped", str(error))
+        meant = settings.strict or formats.format_of(job.source) is not None
+        line = line_of(job, settings, "failed" if meant else "skipped", str(error))
     except (PcapconvError, MemoryError, OSError) as error:
         line = line_of(job, settings, "failed", str(error) or "out of memory")
     if line["status"] not in manifest.DONE:
@@ -161,7 +162,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
             _check_unchanged(job, state)
         _check_inside(settings, job)
         with reading(source.name):
-            known = formats.recognise(source.peek(0, 16), source.name)
+            known = formats.format_at(source)
         beside = None if settings.sidecars is None else LOCAL.state(job.source + SIDECAR_SUFFIX)
         sidecars = _sidecars(settings, job, source, known, stack)
         with converted(

@@ -261,7 +261,7 @@ def _is_capture(place: str) -> bool:
     """Also when nobody can tell."""
     try:
         with store_of(place).open_source(place) as source:
-            formats.recognise(source.peek(0, 16), source.name)
+            formats.format_at(source)
     except FormatError:
         return False
     except PcapconvError:

@@ -62,6 +62,11 @@ class BatchReport:
             self.damage_in_sidecar += line.get("damage_in_sidecar", 0)
             self.found_in_sidecar.update(line.get("found_in_sidecar", {}))
 
+    @property
+    def captures(self) -> int:
+        """How many captures there were, with those that failed and those that were up to date."""
+        return self.converted + self.damaged + self.failed + self.up_to_date
+
     def __repr__(self) -> str:
         return f"BatchReport({', '.join(f'{name}={value!r}' for name, value in self.as_dict().items())})"
 

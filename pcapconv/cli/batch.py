@@ -17,9 +17,8 @@ from pcapconv.cli.progress import Tally
 from pcapconv.cli.results import Results
 from pcapconv.cli.writing import check_names
 from pcapconv.commit import commit
-from pcapconv.errors import FileError, UsageError
+from pcapconv.errors import FileError, NothingFoundError, UsageError
 from pcapconv.files import STDIO, open_target
-from pcapconv.formats import is_suffix
 from pcapconv.report import LEFT_OUT, describe
 
 if TYPE_CHECKING:
@@ -55,23 +54,31 @@ def batch(
         results = stack.enter_context(Results()) if any(places) else None
         with Tally(show=not quiet) as tally:
             watcher = _Watcher(tally, results)
-            done = pcapconv.batch(
-                _listed() if source == STDIO else source,
-                target,
-                on_loss=on_loss,
-                force=force,
-                watcher=watcher,
-                others=others,
-                **options,
-            )
+            nothing: NothingFoundError | None = None
+            try:
+                done = pcapconv.batch(
+                    _listed() if source == STDIO else source,
+                    target,
+                    on_loss=on_loss,
+                    force=force,
+                    watcher=watcher,
+                    others=others,
+                    **options,
+                )
+            except NothingFoundError as error:
+                done, nothing = error.report, error
         if results is not None and places[0] is not None:
             results.write_json(places[0], done)
         if results is not None and places[1] is not None:
             results.write_junit(places[1], done)
         commit([place for place in places if place is not None])
+    if not done.captures and nothing is None:
+        complain("warning: no capture was found")
     _say_what_happened(done, options.get("to"), watcher.named, losses=on_loss == "warn", quiet=quiet)
     if not quiet:
         tally.show_table(_table(done))
+    if nothing is not None:
+        raise nothing
     if done.failed:
         return FAILED
     return DAMAGED if done.damaged or done.damaged_before else 0
@@ -113,10 +120,8 @@ class _Watcher(Watcher):
 
 
 def _is_suspicious(line: dict[str, Any]) -> bool:
-    """Whether a file that is not a capture was meant to be one: by its name, or compressed."""
-    return line["status"] == "skipped" and (
-        is_suffix(os.path.splitext(line["source"])[1]) or "compress" in line["error"]
-    )
+    """Whether a file that is not a capture was meant to be one: compressed."""
+    return line["status"] == "skipped" and "compress" in line["error"]
 
 
 def _name_trouble(line: dict[str, Any]) -> None:
@@ -134,8 +139,6 @@ def _name_trouble(line: dict[str, Any]) -> None:
 def _say_what_happened(done: BatchReport, to: str | None, named: int, *, losses: bool, quiet: bool) -> None:
     if named > _MOST:
         complain(f"{named - _MOST} more files failed, were damaged or suspicious; {done.manifest} has them all")
-    if not done.converted + done.damaged + done.failed + done.up_to_date:
-        complain("warning: no capture was found")
     if done.odd:
         complain(f"warning: oddities in {done.odd} files, which cost nothing; {done.manifest} names them")
     if done.empty:

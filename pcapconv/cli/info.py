@@ -125,8 +125,17 @@ def _facts(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "time", f"{census['first_time']} to {census['last_time']} ({census['duration']})"
     if census["packets_without_time"]:
         yield "", f"{census['packets_without_time']:,} packets have no time"
+    if census["wireshark_numbers"] is not None:
+        yield "numbers", _numbers(**census["wireshark_numbers"])
     if census["format"] == "pcapng":
         yield from _sections(census)
+
+
+def _numbers(from_packet: int, blocks: dict[str, int]) -> str:
+    """How Wireshark's numbers differ."""
+    total = sum(blocks.values())
+    which = f"{total:,} {' and '.join(blocks)} block{'s' * (total != 1)}"
+    return f"from packet {from_packet:,} on, Wireshark's frame numbers are larger: it counts the {which}"
 
 
 def _sections(census: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from pcapconv.cli.signals import begin_another
 from pcapconv.cli.writing import carry_out, check_names
 from pcapconv.errors import DamageError, FileError, NotACaptureError, PcapconvError, UsageError
 from pcapconv.files import STDIO
+from pcapconv.formats import format_of
 from pcapconv.normalizing import check as why_not
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def normalize(
     *,
     check: bool = False,
     in_place: bool = False,
+    allow_empty: bool = False,
     report: str | None = None,
     force: bool = False,
     fsync: bool = True,
@@ -41,13 +43,10 @@ def normalize(
             raise UsageError("--check writes nothing, --in-place does; give one of them")
         if report is not None or force:
             raise UsageError(f"{'--report' if report is not None else '--force'} is for IN and OUT")
-        statuses = []
-        for found in _expanded(paths):
-            begin_another()
-            statuses.append(_one(found, found.place in paths, check, quiet, fsync, options))
-        if all(status is None for status in statuses):
-            complain(f"warning: there is no capture in {', '.join(paths)}")
-        return max([status or 0 for status in statuses], default=0)
+        each = _EachFile(paths, check=check, allow_empty=allow_empty, fsync=fsync, quiet=quiet, options=options)
+        return max(map(each.below, paths))
+    if allow_empty:
+        raise UsageError("--allow-empty is for directories, with --check or --in-place")
     if len(paths) != 2:
         raise UsageError("give IN and OUT; or files and directories, with --check or --in-place")
     source, target = paths
@@ -76,53 +75,90 @@ def _without_opposites(configured: dict[str, Any], given: dict[str, Any]) -> dic
     return kept
 
 
-def _expanded(paths: Sequence[str]) -> Iterator[Found]:
+def _expanded(path: str) -> Iterator[Found]:
     """The files, and what else is in the way."""
     from pcapconv.batching.local import LOCAL  # with all that batches need, which a single file does without
     from pcapconv.batching.stores import Found, State
 
-    for path in paths:
-        if path == STDIO:
-            yield Found(path, path, State(None, None))
-            continue
-        try:
-            yield from LOCAL.find(path, None, links=False)
-        except FileError as error:
-            yield Found(path, path, None, str(error).removeprefix(f"{path}: "), failed=True)
-
-
-def _one(found: Found, named: bool, check: bool, quiet: bool, fsync: bool, options: dict[str, Any]) -> int | None:
-    """Check one file, or put it into its normal form; the exit status that it asks for, None for what is no capture."""
-    path = found.place
-    if found.state is None:
-        if not (found.failed or named):
-            return None
-        complain(f"{path}: {found.reason}")
-        return DIFFERENT
+    if path == STDIO:
+        yield Found(path, path, State(None, None))
+        return
     try:
-        reasons = why_not(path, **{**options, "strict": True})
-        if not reasons:
+        yield from LOCAL.find(path, None, links=False)
+    except FileError as error:
+        yield Found(path, path, None, str(error).removeprefix(f"{path}: "), failed=True)
+
+
+class _EachFile:
+    """Checks files one by one, or puts them into their normal form; `paths` are those that the command line names."""
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        *,
+        check: bool,
+        allow_empty: bool,
+        fsync: bool,
+        quiet: bool,
+        options: dict[str, Any],
+    ) -> None:
+        self._paths = paths
+        self._check = check
+        self._allow_empty = allow_empty
+        self._fsync = fsync
+        self._quiet = quiet
+        self._losses = options.get("on_loss", "warn") == "warn"
+        self._options = {**options, "strict": True}
+
+    def below(self, path: str) -> int:
+        """The exit status that a file asks for, or all in a directory."""
+        statuses = []
+        for found in _expanded(path):
+            begin_another()
+            statuses.append(self._one(found))
+        if any(status is not None for status in statuses):
+            return max(status or 0 for status in statuses)
+        if self._allow_empty:
+            complain(f"warning: {path}: no capture was found")
             return 0
-        if check:
-            complain(f"{path}: not in its normal form: {'; '.join(reasons)}")
+        complain(f"{path}: no capture was found; --allow-empty lets that pass")
+        return DIFFERENT
+
+    def _one(self, found: Found) -> int | None:
+        """The exit status that a file asks for; None for what is no capture, is not named like one, and is not among
+        the paths of the command line."""
+        path, named = found.place, found.place in self._paths
+        if found.state is None:
+            if not (found.failed or named):
+                return None
+            complain(f"{path}: {found.reason}")
             return DIFFERENT
+        try:
+            reasons = why_not(path, **self._options)
+            if reasons and self._check:
+                complain(f"{path}: not in its normal form: {'; '.join(reasons)}")
+                return DIFFERENT
+            if reasons:
+                self._rewrite(path)
+        except NotACaptureError as error:
+            if not named and format_of(path) is None:
+                return None
+            complain(str(error))
+            return DIFFERENT
+        except UsageError:
+            raise
+        except DamageError as error:
+            complain(f"{path}: damaged, and left as it is: {str(error).removeprefix(f'{path}: ')}")
+            return DIFFERENT
+        except PcapconvError as error:
+            complain(str(error))
+            return DIFFERENT
+        return 0
+
+    def _rewrite(self, path: str) -> None:
         if path == STDIO:
             raise UsageError("--in-place: stdin has no place; give IN and OUT")
-        report = pcapconv.normalize(path, path, force=True, fsync=fsync, **{**options, "strict": True})
-        say_what_happened(report, path, losses=options.get("on_loss", "warn") == "warn", left_out=False)
-        if not quiet:
+        report = pcapconv.normalize(path, path, force=True, fsync=self._fsync, **self._options)
+        say_what_happened(report, path, losses=self._losses, left_out=False)
+        if not self._quiet:
             complain(f"{path}: rewritten")
-    except NotACaptureError as error:
-        if not named:
-            return None
-        complain(str(error))
-        return DIFFERENT
-    except UsageError:
-        raise
-    except DamageError as error:
-        complain(f"{path}: damaged, and left as it is: {str(error).removeprefix(f'{path}: ')}")
-        return DIFFERENT
-    except PcapconvError as error:
-        complain(str(error))
-        return DIFFERENT
-    return 0

@@ -88,8 +88,14 @@ STEPS = (
         "TIME",
     ),
     Option("before", "text", "Packets before TIME, which itself is left out.", "TIME"),
-    Option("packets", "text", "Packets by number, from 1: 1-100,250,900-.", "LIST"),
-    Option("drop_packets", "text", "All packets but these.", "LIST"),
+    Option(
+        "packets",
+        "text",
+        "Packets by number, from 1: 1-100,250,900-. Packets alone are counted; Wireshark also numbers journal and "
+        "custom blocks.",
+        "LIST",
+    ),
+    Option("drop_packets", "text", "All packets but these, by the same numbers.", "LIST"),
     Option("first", "number", "The first N of the packets selected otherwise.", "N"),
     Option("last", "number", "The last N of the packets selected otherwise.", "N"),
     Option("interface", "texts", "Packets of an interface: its name, its id, or SECTION:ID from 0. Repeatable.", "X"),
@@ -100,7 +106,12 @@ STEPS = (
     Option("snaplen", "number", "Then cut packets to N bytes.", "N"),
     Option("shift_time", "text", "Move all packets in time: +1h30m, -0.25s.", "DURATION"),
     Option("capture_comment", "texts", "Add a comment to the capture. Repeatable.", "TEXT"),
-    Option("packet_comment", "texts", "Add a comment to packet N of the input. Repeatable.", "N:TEXT"),
+    Option(
+        "packet_comment",
+        "texts",
+        "Add a comment to packet N of the input, counted as for --packets. Repeatable.",
+        "N:TEXT",
+    ),
     Option(
         "set_interface",
         "texts",
@@ -108,7 +119,12 @@ STEPS = (
         "as in 0.name=eth0. Repeatable.",
         "ID.KEY=VALUE",
     ),
-    Option("link_type", "text", "Relabel the link type, by name or number; bytes stay as they are.", "TYPE"),
+    Option(
+        "link_type",
+        "text",
+        "Relabel the link type, by name (ETHERNET, ether) or number; bytes stay as they are.",
+        "TYPE",
+    ),
     Option(
         "strip",
         "texts",
@@ -127,12 +143,15 @@ PARTS = (
     Option("by", "text", "One part for each.", choices=("interface", "link-type", "section")),
 )
 
+ALLOW_EMPTY = Option("allow_empty", "flag", "Let a directory pass that holds no capture at all.")
+
 TREE = (
     Option("in_place", "flag", "Rewrite each file where it is, and leave DST out."),
     Option("resume", "flag", "Go on where an earlier run stopped: leave out what is up to date."),
     Option("include", "texts", "Only these files: '*.pcap', 'lab/**', as in .gitignore. Repeatable.", "GLOB"),
     Option("exclude", "texts", "Not these files. Repeatable.", "GLOB"),
     Option("follow_links", "flag", "Write where a symbolic link in DST leads out of it, too; else such files fail."),
+    ALLOW_EMPTY,
     Option("jobs", "number", "How many processes; else as many as there are cores.", "N"),
     Option("scheduler", "text", "Run on a Dask cluster: tcp://host:8786.", "ADDRESS"),
     Option("junit", "text", "Write a JUnit report, for CI systems; - for stdout.", "FILE"),
@@ -184,6 +203,7 @@ NORMALIZE_CONFIGURED = (
 NORMALIZE = (
     Option("check", "flag", "Write nothing; status 1 and the reasons if a capture is not in its normal form."),
     Option("in_place", "flag", "Rewrite files that are not in their normal form, also those in directories."),
+    ALLOW_EMPTY,
     *NORMALIZE_CONFIGURED,
     *(option for option in OUTPUT if option.name in ("force", "report", "fsync", "quiet", "debug")),
 )

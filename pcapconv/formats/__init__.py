@@ -8,34 +8,21 @@ from typing import Protocol
 
 from pcapconv.errors import FormatError, NotACaptureError, UsageError
 from pcapconv.files import Source
-from pcapconv.formats import pcap_layout, pcapng_layout
+from pcapconv.formats import others, pcap_layout, pcapng_layout, transfers
 from pcapconv.formats.pcap_reader import PcapReader
 from pcapconv.formats.pcap_writer import PcapWriter
 from pcapconv.formats.pcapng_reader import PcapngReader
 from pcapconv.formats.pcapng_writer import PcapngWriter
-from pcapconv.formats.window import WINDOW_SIZE, Window
+from pcapconv.formats.window import FIRST, WINDOW_SIZE, Window
 from pcapconv.model import Item
 from pcapconv.output import Output
+from pcapconv.text import quoted
 
 FORMATS = ("pcap", "pcapng")
 
 _SUFFIXES = {".pcap": "pcap", ".cap": "pcap", ".pcapng": "pcapng", ".ntar": "pcapng"}
 
-# How the files begin that people take for captures.
-_OTHERS = (
-    (b"\x1f\x8b", "a gzip file; decompress it first: gzip -d"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard file; decompress it first: zstd -d"),
-    (b"\xfd7zXZ\x00", "an xz file; decompress it first: xz -d"),
-    (b"BZh", "a bzip2 file; decompress it first: bzip2 -d"),
-    (b"\x04\x22\x4d\x18", "an LZ4 file; decompress it first: lz4 -d"),
-    (b"PK\x03\x04", "a zip file; unpack it first"),
-    (b"snoop\x00\x00\x00", "a snoop capture; editcap -F pcapng converts it"),
-    (b"GMBU", "a Network Monitor capture; editcap -F pcapng converts it"),
-    (b"RTSS", "a Network Monitor capture; editcap -F pcapng converts it"),
-    (b"iptrace ", "an AIX iptrace capture; editcap -F pcapng converts it"),
-    (b"\x7fELF", "a program"),
-    (b'{"pcapconv_sidec', "a sidecar; name the pcap file that it belongs to (info shows both)"),
-)
+HEAD = 4096  # bytes that are enough to name what is no capture
 
 
 class Reader(Protocol):
@@ -81,28 +68,46 @@ def open_reader(source: Source, window_size: int = WINDOW_SIZE) -> Reader:
     """The reader for what the source holds. Raises FormatError when that is not a capture."""
     window = Window(source, window_size)
     window.fill(16)
-    first = bytes(window.buffer[window.start : min(window.stop, window.start + 16)])
-    if recognise(first, source.name) == "pcap":
-        return PcapReader(window, first[:4])
-    return PcapngReader(window)
+    head = window.head(FIRST)
+    if not _has_magic(head):
+        head = window.gather(HEAD)
+    whole = window.left == len(head)
+    if recognise(head, source.name, whole=whole) == "pcapng":
+        return PcapngReader(window)
+    transfers.refuse_line_ends(head, source.name, whole=whole)
+    return PcapReader(window, head[:4])
 
 
-def recognise(first: bytes, name: str) -> str:
-    """The format of what begins with these bytes, 16 of them if there are as many; `name` is for messages. Raises
-    NotACaptureError, and FormatError for what was a capture once."""
-    if first[:4] in pcap_layout.MAGICS:
+def recognise(head: bytes, name: str, *, whole: bool = False) -> str:
+    """The format of what begins with these bytes: 16 of them tell a capture, `HEAD` what else it is, if there are as
+    many; `whole` tells that these are all. `name` is for messages. Raises NotACaptureError, and FormatError for what
+    was a capture once."""
+    transfers.refuse_replacements(head, name)
+    if head[:4] in pcap_layout.MAGICS:
         return "pcap"
-    if first[:4] == pcapng_layout.SECTION_HEADER.to_bytes(4, "big"):
+    if head[:4] == pcapng_layout.SECTION_HEADER.to_bytes(4, "big"):
         return "pcapng"
-    if not first:
+    if not head:
         raise NotACaptureError(f"{name}: the file is empty, not a pcap or pcapng capture")
-    if pcapng_layout.from_text_transfer(first):
-        raise FormatError(
-            f"{name}: a pcapng capture damaged by a text-mode transfer (FTP or HTTP), which changed its line "
-            f"ends: it begins with {first[:4].hex(' ')}; transfer it again in binary mode"
-        )
-    what = next((f": it is {what}" for start, what in _OTHERS if first.startswith(start)), "")
-    raise NotACaptureError(f"{name}: not a pcap or pcapng capture, it begins with {first.hex(' ')}{what}")
+    if pcapng_layout.from_text_transfer(head):
+        how = f"it begins with {head[:4].hex(' ')}"
+        raise FormatError(transfers.TEXT_MODE.format(name=name, format="pcapng", how=how))
+    what = others.what_it_is(head, whole=whole)
+    begins = quoted(head, least=16) or head[:16].hex(" ")
+    raise NotACaptureError(
+        f"{name}: not a pcap or pcapng capture, it begins with {begins}{f': it is {what}' if what else ''}"
+    )
+
+
+def format_at(source: Source) -> str:
+    """The format of what a source holds that can go back, which stays where it is. Raises as `recognise`, and
+    FileError."""
+    head = source.peek(0, HEAD)
+    return recognise(head, source.name, whole=source.size == len(head))
+
+
+def _has_magic(head: bytes) -> bool:
+    return head[:4] in pcap_layout.MAGICS or head[:4] == pcapng_layout.SECTION_HEADER.to_bytes(4, "big")
 
 
 def target_format(name: str | None, to: str | None) -> str:

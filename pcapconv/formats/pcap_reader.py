@@ -12,6 +12,7 @@ from struct import Struct
 from pcapconv import options
 from pcapconv.errors import FormatError
 from pcapconv.formats import pcap_layout as layout
+from pcapconv.formats import transfers
 from pcapconv.formats.window import LARGEST_RECORD, Window
 from pcapconv.kernels import FULL, choose
 from pcapconv.model import NOTHING, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
@@ -157,7 +158,10 @@ class PcapReader:
 
     def _damage(self, reason: str) -> Damage:
         offset = self._window.offset
+        reason += self._window.text_here()
         passed = self._window.leave_rest()
+        if first := bytes(self._window.first):  # of a plain file this is known from the start
+            transfers.refuse_line_ends(first, self._window.name, whole=self._window.offset == len(first))
         return Damage(offset, self._packets + 1, reason, passed, 0)
 
     def _modified(self, batch: PacketBatch, plain: Interface) -> Iterator[Item]:

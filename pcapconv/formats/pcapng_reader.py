@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pcapconv import options
 from pcapconv.errors import FormatError
 from pcapconv.formats import pcapng_layout as layout
+from pcapconv.formats import transfers
 from pcapconv.formats.pcapng_items import interface_of, section_of
 from pcapconv.formats.window import LARGEST_RECORD, WINDOW_SIZE, Window
 from pcapconv.kernels import FULL, OPTION_COUNTS, OTHER, UNREADABLE, choose
@@ -86,8 +87,9 @@ class PcapngReader:
 
     def _check_start(self) -> None:
         window = self._window
-        window.fill(layout.BLOCK_OVERHEAD)
-        first = bytes(window.buffer[window.start : window.start + 12])
+        window.fill(transfers.FIXED)
+        transfers.refuse_replacements(window.head(transfers.FIXED), window.name)
+        first = window.head(layout.BLOCK_OVERHEAD)
         if window.available < 12:
             raise FormatError(f"{window.name}: the capture ends after {window.available} bytes, in its first block")
         if first[8:] not in layout.BYTE_ORDERS:
@@ -325,7 +327,9 @@ class PcapngReader:
             self._byte_order = byte_order
         if self._skip is not None:
             self._skip.bytes += window.skip(padded)
-        elif block_type in (layout.INTERFACE_DESCRIPTION, layout.SECTION_HEADER):
+            return
+        reason += window.text_here()
+        if block_type in (layout.INTERFACE_DESCRIPTION, layout.SECTION_HEADER):
             self._pass_over(block_type, window.offset, reason, window.skip(padded))
         else:
             offset = window.offset
@@ -354,6 +358,7 @@ class PcapngReader:
         """Nothing behind this place is certain: leave out all the rest."""
         window = self._window
         offset = window.offset
+        reason += window.text_here()
         left = window.leave_rest()
         if self._skip is not None:
             self._skip.bytes += left

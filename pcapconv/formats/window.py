@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections import deque
 
 from pcapconv.files import Follower, Source
+from pcapconv.text import quoted
 
 WINDOW_SIZE = 512 * 1024
 LARGEST_RECORD = 129 * 2**20  # libpcap's largest snaplen, 128 MiB (D-Bus, USB), and room for options
+FIRST = 65536  # bytes of a capture's beginning that are looked at again where it turns out to be damaged
 _SMALLEST = 4096
 _STEP = 2**20
 _BEHIND = 3  # buffers that a follower may be behind
+_PATIENCE = 1.0  # seconds to wait for more of what is no capture anyway
+_SHOWN = 80  # bytes in which text is looked for
 
 
 class Window:
@@ -33,6 +37,7 @@ class Window:
         self.start = 0
         self.stop = 0
         self.offset = 0
+        self.first = bytearray()  # of a pipe, the bytes that it began with, since nobody can look at them again
         self._over = False
 
     @property
@@ -70,8 +75,25 @@ class Window:
                 return False
             if self._follower is not None:
                 self._follower.take(at, self.buffer, self.stop, self.stop + count)
+            if self._source.size is None and at < FIRST:
+                self.first += self.buffer[self.stop : self.stop + min(count, FIRST - at)]
             self.stop += count
         return True
+
+    def head(self, most: int) -> bytes:
+        """The first bytes of those available, at most so many."""
+        return bytes(self.buffer[self.start : min(self.stop, self.start + most)])
+
+    def gather(self, most: int) -> bytes:
+        """The next bytes, at most so many: all that are there, and of a pipe those that come without a long wait."""
+        while self.available < most and self._source.ready(_PATIENCE) and self.fill(self.available + 1):
+            pass
+        return self.head(most)
+
+    def text_here(self) -> str:
+        """For messages: `; the text '…' stands there`, nothing where there is none."""
+        text = quoted(self.head(_SHOWN))
+        return f"; the text {text} stands there" if text else ""
 
     def peek(self, distance: int, count: int) -> bytes | None:
         """The `count` bytes that begin `distance` ahead, or as many as there are; None where a pipe cannot tell.

@@ -1,0 +1,158 @@
+"""What people take for a capture: named by its bytes, with what to do about it.
+
+Strategy: one table of places, bytes and sentences; then the formats that have no magic bytes, which are named only
+where their first records follow each other without a gap. File names tell nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from functools import partial
+from struct import unpack_from
+
+from pcapconv.formats import pcap_layout, pcapng_layout
+from pcapconv.text import quoted
+
+_EDITCAP = "editcap -F pcapng converts it"
+_UTF_16 = (
+    "UTF-16 text, which PowerShell's > makes of all that programs write, and no capture survives; let the program "
+    "write the file itself (tcpdump -w FILE)"
+)
+
+_KNOWN = (
+    (0, b"\x1f\x8b", "a gzip file; decompress it first: gzip -d"),
+    (0, b"\x28\xb5\x2f\xfd", "a Zstandard file; decompress it first: zstd -d"),
+    (0, b"\xfd7zXZ\x00", "an xz file; decompress it first: xz -d"),
+    (0, b"BZh", "a bzip2 file; decompress it first: bzip2 -d"),
+    (0, b"\x04\x22\x4d\x18", "an LZ4 file; decompress it first: lz4 -d"),
+    (0, b"PK\x03\x04", "a zip file; unpack it first"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it first: 7z x"),
+    (257, b"ustar", "a tar archive; unpack it first: tar -xf"),
+    (
+        0,
+        b"version https://git-lfs.github.com/spec/",
+        "a Git LFS pointer, not the file itself; fetch that: git lfs pull",
+    ),
+    (0, b"snoop\x00\x00\x00", f"a snoop capture; {_EDITCAP}"),
+    (0, b"btsnoop\x00", f"a btsnoop capture (Bluetooth); {_EDITCAP}"),
+    (0, b"GMBU", f"a Network Monitor capture; {_EDITCAP}"),
+    (0, b"RTSS", f"a Network Monitor capture; {_EDITCAP}"),
+    (0, b"TRSNIFF data    \x1a", f"a Sniffer capture; {_EDITCAP}"),
+    (0, b"XCP\x00", f"a NetXRay or Windows Sniffer capture; {_EDITCAP}"),
+    (0, b"iptrace ", f"an AIX iptrace capture; {_EDITCAP}"),
+    (0, b"LOGG", f"a BLF file (Vector); {_EDITCAP}"),
+    (0, b"SQLite format 3\x00", "an SQLite database"),
+    (0, b"\x7fELF", "a program"),
+    (0, b'{"pcapconv_sidec', "a sidecar; name the pcap file that it belongs to (info shows both)"),
+    (0, b"\xff\xfe", _UTF_16),
+    (0, b"\xfe\xff", _UTF_16),
+)
+_ETL = "an ETL file (Windows event trace); etl2pcapng, or pktmon etl2pcap on Windows, converts it"
+_ERF = f"an ERF capture (Endace); {_EDITCAP}"
+_PACKET_LOGGER = (
+    "a PacketLogger file (Apple, Bluetooth); Wireshark reads it, and what PacketLogger exports as btsnoop, editcap "
+    "-F pcapng converts"
+)
+
+_PACKET_LOGGER_TYPES = {0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0A, 0x0B, *range(0xF7, 0xFF)}
+_ERF_TYPES = range(1, 51)
+_ENOUGH = 3  # records in a row that are no accident
+_DAY = 86400
+
+# The first eight bytes of a pcap file: its magic and version 2.4.
+_PCAP_STARTS = [
+    magic + b"".join(n.to_bytes(2, order) for n in (2, 4)) for magic, (_, order) in pcap_layout.MAGICS.items()
+]
+
+
+def what_it_is(head: bytes, *, whole: bool) -> str | None:
+    """What a file is that begins with these bytes, and is no capture: a noun, and what to do; None for what nobody
+    knows. `whole` tells that these are all its bytes."""
+    for at, known, what in _KNOWN:
+        if head.startswith(known, at):
+            return what
+    without_magic: tuple[tuple[Callable[[bytes, bool], bool], str], ...] = (
+        (_is_etl, _ETL),
+        (_is_packet_logger, _PACKET_LOGGER),
+        (_is_erf, _ERF),
+    )
+    for is_it, what in without_magic:
+        if is_it(head, whole):
+            return what
+    return _base64(head) or _behind_text(head)
+
+
+def _behind_text(head: bytes) -> str | None:
+    """Programs that write to the same stdout say things before the capture begins: kubectl exec, ssh, docker run."""
+    found = _first_header(head)
+    if found is None or quoted(head[: found[0]], least=1) is None:
+        return None
+    at, name = found
+    return f"text, and a {name} capture begins behind it, at offset {at}; cut the text off: tail -c +{at + 1}"
+
+
+def _first_header(head: bytes) -> tuple[int, str] | None:
+    """Where the first file header stands, and of which format it is."""
+    found = [(at, "pcap") for start in _PCAP_STARTS if (at := head.find(start)) >= 0]
+    at = head.find(pcapng_layout.SECTION_HEADER.to_bytes(4, "big"))
+    if at >= 0 and head[at + 8 : at + 12] in pcapng_layout.BYTE_ORDERS:
+        found.append((at, "pcapng"))
+    return min(found, default=None)
+
+
+def _base64(head: bytes) -> str | None:
+    """Base64 of a capture, in lines of any length."""
+    letters = b"".join(head[:200].split())
+    try:
+        data = base64.b64decode(letters[: len(letters) // 4 * 4], validate=True)
+    except binascii.Error:
+        return None
+    found = _first_header(data)
+    return f"the base64 form of a {found[1]} capture; decode it first: base64 -d" if found and not found[0] else None
+
+
+def _is_etl(head: bytes, _: bool) -> bool:
+    """A buffer header of 72 bytes, then a system trace header of 32, then a log file header, which repeats the buffer's
+    size."""
+    return len(head) >= 108 and head[74] in (1, 2) and head[75] == 0xC0 and head[:4] == head[104:108] != bytes(4)
+
+
+def _is_packet_logger(head: bytes, whole: bool) -> bool:
+    """Records of a length (which counts what follows it), seconds, microseconds, and a byte that tells the kind."""
+    return any(_chain(head, whole, partial(_packet_logger_record, head, order)) for order in "><")
+
+
+def _packet_logger_record(head: bytes, order: str, at: int) -> int:
+    length, _, microseconds, kind = unpack_from(f"{order}IIIB", head, at)
+    sound = 9 <= length < 65536 and microseconds < 1_000_000 and kind in _PACKET_LOGGER_TYPES
+    return 4 + length if sound else 0
+
+
+def _is_erf(head: bytes, whole: bool) -> bool:
+    """Records of a time (32 bits of fraction, then seconds), type, flags, length, loss counter, length on the wire."""
+    if len(head) < 16:
+        return False
+    first = int.from_bytes(head[4:8], "little")
+    return first > 0 and _chain(head, whole, partial(_erf_record, head, first))
+
+
+def _erf_record(head: bytes, first: int, at: int) -> int:
+    (seconds,) = unpack_from("<I", head, at + 4)
+    kind, _, length, _, on_wire = unpack_from(">BBHHH", head, at + 8)
+    sound = (kind & 0x7F) in _ERF_TYPES and length > 16 and on_wire and abs(seconds - first) < _DAY
+    return length if sound else 0
+
+
+def _chain(head: bytes, whole: bool, length_of: Callable[[int], int]) -> bool:
+    """Whether records follow each other from the beginning on: some that are sound, and none that is not; two are
+    enough that end where the file does. `length_of` gives a record's length, 0 for one that cannot be."""
+    at = count = 0
+    while at + 16 <= len(head):
+        length = length_of(at)
+        if not length:
+            return False
+        at += length
+        count += 1
+    return count >= _ENOUGH or (whole and count >= 2 and at == len(head))
