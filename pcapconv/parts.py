@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from pcapconv import formats, timestamps
 from pcapconv.errors import UsageError
 from pcapconv.kernels import MOST_TICKS, TOTALS, choose
-from pcapconv.model import Item, PacketBatch
+from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.output import Output
 from pcapconv.targets import Targets
 from pcapconv.template import Facts, Template
@@ -32,7 +32,8 @@ class OpenPart:
 
     `key` is what it is for, None while nobody knows. `facts` are what its name tells, None before its first packet,
     which is number `first_number`. `section` is the number of the section that was written last, `shared` counts those
-    blocks of it that every part gets, and `bare` tells that there are no others in the part, nor packets.
+    blocks of it that every part gets, and `own` its interfaces where a part declares its own only. `bare` tells that
+    there are no other blocks in the part, nor packets.
     """
 
     __slots__ = (
@@ -43,6 +44,7 @@ class OpenPart:
         "key",
         "name",
         "output",
+        "own",
         "packets",
         "section",
         "shared",
@@ -62,18 +64,28 @@ class OpenPart:
         self.bare = True
         self.section = -1
         self.shared = 0
+        self.own = 0
         self.times: dict[tuple[int, int], tuple[int, int]] = {}  # by unit, the lowest and the highest ticks
 
 
 class OpenParts:
     """All parts of a run: makes them, writes into them, names them, and closes them one by one or all at once.
 
-    With `hashed`, reports have each part's SHA-256 and link type. `names` and `reports` are in the parts' order, and
-    complete once all are finished; `losses` and `packets` are sums.
+    With
+    `hashed`, reports have each part's SHA-256 and link type. `names` and `reports` are in the parts' order, and
+    complete once all are finished; `losses` and `packets` are sums, and `repeated_losses` counts those among the losses
+    that another part has, too.
     """
 
     def __init__(
-        self, files: Targets, template: Template, stem: str, format_name: str, *, nanoseconds: bool, hashed: bool
+        self,
+        files: Targets,
+        template: Template,
+        stem: str,
+        format_name: str,
+        *,
+        nanoseconds: bool,
+        hashed: bool,
     ) -> None:
         self._hashed = hashed
         self._files = files
@@ -92,6 +104,7 @@ class OpenParts:
         self.names: list[str] = []
         self.reports: list[dict[str, Any]] = []
         self.losses: Counter[str] = Counter()
+        self.repeated_losses: Counter[str] = Counter()
         self.packets = 0
 
     def new(self) -> OpenPart:
@@ -116,6 +129,16 @@ class OpenParts:
             oldest, held = self._awake.popitem(last=False)
             self._held -= held
             oldest.output.rest()
+
+    def write_header(self, part: OpenPart, items: Sequence[Section | Interface | Block], *, repeated: bool) -> None:
+        """Write what parts begin with. With `repeated`, another part has it: then its losses count once. Raises as
+        `write`."""
+        before: Counter[str] = Counter()
+        if repeated:
+            before.update(part.writer.losses)
+        self.write(part, *items)
+        if repeated:
+            self.repeated_losses.update(Counter(part.writer.losses) - before)
 
     def write_packets(self, part: OpenPart, batch: PacketBatch) -> None:
         """Write packets, and note how many and when. Raises as `write`."""

@@ -53,6 +53,7 @@ LEFT_OUT = {
     "statistics": ("statistics block", "statistics blocks"),
     "secrets": ("secrets block", "secrets blocks"),
     "custom": ("custom block or option", "custom blocks and options"),
+    "interfaces": ("interface without packets", "interfaces without packets"),
     "unknown": ("unknown block or option", "unknown blocks and options"),
     "host": ("option about the host", "options about the host"),
     "addresses": ("interface address", "interface addresses"),

@@ -24,7 +24,8 @@ from pcapconv.convert import (
     watched,
 )
 from pcapconv.division import Splitter
-from pcapconv.division.picking import KEYS, ByInterval, ByKind
+from pcapconv.division.kinds import KEYS, by_kind
+from pcapconv.division.picking import ByInterval
 from pcapconv.division.runs import ByCount, BySize
 from pcapconv.errors import UsageError
 from pcapconv.files import SIDECAR_SUFFIX, Readable, Source, open_source, read_file, spool
@@ -111,7 +112,14 @@ def split(
         files = stack.enter_context(Targets(names.directory, names.text, force=force, taken=taken))
 
         def run(nanoseconds: bool) -> Report:
-            parts = OpenParts(files, names, _stem(opened.name), format_name, nanoseconds=nanoseconds, hashed=sidecar)
+            parts = OpenParts(
+                files,
+                names,
+                _stem(opened.name),
+                format_name,
+                nanoseconds=nanoseconds,
+                hashed=sidecar,
+            )
             return _run(opened, parts, way(parts), strict, progress, plan, kept)
 
         clamp = None if kept is None else kept.clamp
@@ -162,6 +170,7 @@ def _run(
     report.outputs = parts.names
     report.packets_written = parts.packets
     report.losses = splitter.losses()
+    report.left_out.update(splitter.left_out)
     report.parts = parts.reports
     if sidecar is not None:
         from pcapconv.sidecar.writing import parts_of
@@ -197,5 +206,4 @@ def _way(
         return lambda parts: ByInterval(parts, length, align=align)
     if by not in KEYS:
         raise UsageError(f"--by {by}: it is one of {', '.join(KEYS)}")
-    key = KEYS[by]
-    return lambda parts: ByKind(parts, key)
+    return lambda parts: by_kind(parts, by)

@@ -10,7 +10,7 @@ from itertools import accumulate
 from pcapconv.division import Splitter, rows_of
 from pcapconv.formats import pcap_layout
 from pcapconv.formats import pcapng_layout as layout
-from pcapconv.formats.pcapng_writer import interface_body, section_body
+from pcapconv.formats.pcapng_writer import block_size
 from pcapconv.model import SIMPLE_PACKET, Block, Interface, PacketBatch, Section
 from pcapconv.parts import OpenPart, OpenParts
 
@@ -103,20 +103,14 @@ class BySize(Splitter):
 
     def _ahead(self, part: OpenPart) -> int:
         """Bytes that the file has before anything else goes into it."""
-        size = part.output.position + sum(map(self._size, self._missing(part)))
+        size = part.output.position + sum(self._size(item) for item, _ in self._missing(part))
         return size or pcap_layout.HEADER_SIZE
 
     def _size(self, item: Section | Interface | Block) -> int:
         """Bytes that a block takes in the file; in pcap only the file header does."""
         if self._pcap:
             return len(item.raw or b"") if isinstance(item, Section) and item.layout == "pcap" else 0
-        if isinstance(item, Block):
-            body = item.body
-        elif item.raw is not None and item.layout == "pcapng":
-            body = item.raw
-        else:
-            body = section_body(item) if isinstance(item, Section) else interface_body(item)
-        return layout.BLOCK_OVERHEAD + len(body)
+        return block_size(item)
 
 
 def _block_lengths(batch: PacketBatch) -> Iterable[int]:
