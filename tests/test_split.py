@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import wire
+from nonsense import PARTS
 from splitting import micro, names, parts, split_up
 from through import Pipe
 from wire import BIG, LITTLE, In
@@ -705,6 +706,7 @@ def test_nanoseconds_that_come_late_begin_anew(write: In, tmp_path: Path) -> Non
         ({"max_packets": 1, "align": True}, "--align: only intervals"),
         ({"max_packets": 1, "on_loss": "maybe"}, "maybe"),
         ({"max_packets": 1, "to": "zip"}, "zip"),
+        *(({"max_packets": 1, **options}, says) for options, says in PARTS),
     ],
 )
 def test_nonsense_is_refused_before_anything_is_opened(options: dict[str, Any], says: str, tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ Shared = Section | Interface | Block
 class Splitter(ABC):
     """Takes a capture's items and gives each to its part; then `finish`. This base is what all ways have in common.
 
-    `left_out` counts by kind what no part has.
+    `left_out` counts by kind what no part has. `oversized` tells how many parts are larger than asked for because of
+    their headers, and how large these are at the most; None where there is none.
     """
 
     def __init__(self, parts: OpenParts, key_of: Callable[[Interface], Hashable] = lambda _: None) -> None:
@@ -62,6 +63,7 @@ class Splitter(ABC):
         self._fcs_lengths: set[int | None] = {None}
         self._unwritten: Counter[str] = Counter()  # losses of what was written to no part
         self.left_out: Counter[str] = Counter()
+        self.oversized: dict[str, int] | None = None
 
     def write(self, item: Item) -> None:
         """Take one item. Raises PcapconvError."""

@@ -97,9 +97,23 @@ class BySize(Splitter):
         fits = self._pcap or part.bare or self._ahead(part) + size <= self._most
         return part if fits else self._next(part)
 
+    def finish(self) -> None:
+        """All items were there. Raises PcapconvError."""
+        super().finish()
+        if self._current is not None:
+            self._compare(self._current)
+
     def _next(self, part: OpenPart) -> OpenPart:
+        self._compare(part)
         self._parts.retire(part)
         return self._parts.new()
+
+    def _compare(self, part: OpenPart) -> None:
+        """Note a part that is larger than asked for, unless what is in it would be without headers, too."""
+        size, headers = part.output.position, part.header_bytes or pcap_layout.HEADER_SIZE
+        if size > self._most and (headers > self._most or size - headers <= self._most):
+            before = self.oversized or {"parts": 0, "header_bytes": 0}
+            self.oversized = {"parts": before["parts"] + 1, "header_bytes": max(before["header_bytes"], headers)}
 
     def _ahead(self, part: OpenPart) -> int:
         """Bytes that the file has before anything else goes into it."""
