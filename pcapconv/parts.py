@@ -1,24 +1,29 @@
 """The parts of a split, and the outputs behind them.
 
 Strategy: there may be thousands of parts, of which few get much at a time: all begin with small buffers, and once these
-take more than `_BUDGET` together, those that got nothing for longest rest, without buffer, thread or open file.
+take more than `_BUDGET` together, those that got nothing for longest rest, without buffer, thread or open file. What
+many parts repeat, and how many there are, has limits, since a small capture can ask for much of both.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections import Counter, OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from pcapconv import formats, timestamps
 from pcapconv.errors import UsageError
+from pcapconv.formats.pcapng_writer import block_size
 from pcapconv.kernels import MOST_TICKS, TOTALS, choose
-from pcapconv.model import Item, PacketBatch
+from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.output import Output
 from pcapconv.targets import Targets
 from pcapconv.template import Facts, Template
 
+MOST_PARTS = 10_000  # unless more are asked for
+_MOST_REPEATED = 64 * 2**20  # bytes that parts may repeat in any case
+_MOST_TIMES = 10  # and so many times the input
 _BUDGET = 16 * 2**20
 _COST = 2000  # bytes that a part takes besides
 _MOST_TABLES = 16  # parts whose writers may keep tables of half a megabyte
@@ -32,17 +37,20 @@ class OpenPart:
 
     `key` is what it is for, None while nobody knows. `facts` are what its name tells, None before its first packet,
     which is number `first_number`. `section` is the number of the section that was written last, `shared` counts those
-    blocks of it that every part gets, and `bare` tells that there are no others in the part, nor packets.
+    blocks of it that every part gets, and `own` its interfaces where a part declares its own only. `bare` tells that
+    there are no other blocks in the part, nor packets; `header_bytes` is what those take that are.
     """
 
     __slots__ = (
         "bare",
         "facts",
         "first_number",
+        "header_bytes",
         "index",
         "key",
         "name",
         "output",
+        "own",
         "packets",
         "section",
         "shared",
@@ -62,19 +70,35 @@ class OpenPart:
         self.bare = True
         self.section = -1
         self.shared = 0
+        self.own = 0
+        self.header_bytes = 0
         self.times: dict[tuple[int, int], tuple[int, int]] = {}  # by unit, the lowest and the highest ticks
 
 
 class OpenParts:
     """All parts of a run: makes them, writes into them, names them, and closes them one by one or all at once.
 
-    With `hashed`, reports have each part's SHA-256 and link type. `names` and `reports` are in the parts' order, and
-    complete once all are finished; `losses` and `packets` are sums.
+    There are `most` parts at the most. `input_size` is asked how many bytes the input has, as far as is known. With
+    `hashed`, reports have each part's SHA-256 and link type. `names` and `reports` are in the parts' order, and
+    complete once all are finished; `losses` and `packets` are sums, and `repeated_losses` counts those among the losses
+    that another part has, too.
     """
 
     def __init__(
-        self, files: Targets, template: Template, stem: str, format_name: str, *, nanoseconds: bool, hashed: bool
+        self,
+        files: Targets,
+        template: Template,
+        stem: str,
+        format_name: str,
+        *,
+        most: int,
+        input_size: Callable[[], int],
+        nanoseconds: bool,
+        hashed: bool,
     ) -> None:
+        self._most = most
+        self._input_size = input_size
+        self._repeated = 0  # bytes of blocks that another part has, too
         self._hashed = hashed
         self._files = files
         self._template = template
@@ -92,10 +116,17 @@ class OpenParts:
         self.names: list[str] = []
         self.reports: list[dict[str, Any]] = []
         self.losses: Counter[str] = Counter()
+        self.repeated_losses: Counter[str] = Counter()
         self.packets = 0
 
     def new(self) -> OpenPart:
-        """Begin a part. Raises FileError."""
+        """Begin a part. Raises UsageError where there would be too many, and FileError."""
+        if len(self.names) == self._most:
+            enough = 10 * self._most
+            raise UsageError(
+                f"{self._template.text}: the capture makes more than {self._most} parts; write --max-parts {enough} "
+                f"(max_parts={enough}) to have up to {enough}, or make larger parts"
+            )
         output = Output(self._files.new(), spares=self._spares, hashed=self._hashed)
         writer = formats.open_writer(self.format, output, nanoseconds=self._nanoseconds)
         self.names.append("")
@@ -116,6 +147,32 @@ class OpenParts:
             oldest, held = self._awake.popitem(last=False)
             self._held -= held
             oldest.output.rest()
+
+    def write_header(self, part: OpenPart, items: Sequence[Section | Interface | Block], *, repeated: bool) -> None:
+        """Write what parts begin with. With `repeated`, another part has it: then its losses count once, and UsageError
+        is raised where parts repeat too much. Else raises as `write`."""
+        before: Counter[str] = Counter()
+        if repeated:
+            self._check_repeated(part, items)
+            before.update(part.writer.losses)
+        begin = part.output.position
+        self.write(part, *items)
+        part.header_bytes += part.output.position - begin
+        if repeated:
+            self.repeated_losses.update(Counter(part.writer.losses) - before)
+
+    def _check_repeated(self, part: OpenPart, items: Sequence[Section | Interface | Block]) -> None:
+        """In pcap, only interfaces count: they are not written, but take memory."""
+        pcap = self.format == "pcap"
+        self._repeated += sum(block_size(item) for item in items if isinstance(item, Interface) or not pcap)
+        size = self._input_size()
+        if self._repeated > max(_MOST_REPEATED, _MOST_TIMES * size):
+            what = "interfaces" if pcap else "headers"
+            raise UsageError(
+                f"{self._template.text}: the {what} that parts repeat come to {self._repeated} bytes with part "
+                f"{part.index}, more than 64 MiB and {_MOST_TIMES} times the input's {size}; make larger parts, or "
+                "leave out what they repeat: split --by interface first, --strip names,secrets"
+            )
 
     def write_packets(self, part: OpenPart, batch: PacketBatch) -> None:
         """Write packets, and note how many and when. Raises as `write`."""

@@ -118,11 +118,12 @@ def duration(option: str, text: str, *, signed: bool = False, positive: bool = F
     return length
 
 
-def size(option: str, text: str) -> int:
+def size(option: str, text: str, *, least_bare: int = 1) -> int:
     """The size in bytes, more than 0.
 
-    It is a number, alone or with a unit in any case: kB, MB, GB and TB, also without the B, are powers of 1000; KiB,
-    MiB, GiB and TiB are powers of 1024. A decimal fraction is fine where whole bytes come out (`1.5MiB`).
+    It is a number, alone or with a unit in any case: B is bytes; kB, MB, GB and TB, also without the B, are powers of
+    1000; KiB, MiB, GiB and TiB are powers of 1024. A decimal fraction is fine where whole bytes come out (`1.5MiB`).
+    A number alone is `least_bare` or more.
 
     Raises UsageError.
     """
@@ -140,6 +141,9 @@ def size(option: str, text: str) -> int:
         raise _refusal(option, text, "not a whole number of bytes", _SIZE_FORMS)
     if not exact:
         raise _refusal(option, text, "a size is more than 0", _SIZE_FORMS)
+    if text == number and exact < least_bare:
+        meant = f"{exact.numerator} bytes; did you mean {text}MB? tcpdump -C counts millions of bytes"
+        raise _refusal(option, text, meant, f"{text}MB or {text}B")
     return exact.numerator
 
 

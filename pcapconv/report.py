@@ -53,6 +53,7 @@ LEFT_OUT = {
     "statistics": ("statistics block", "statistics blocks"),
     "secrets": ("secrets block", "secrets blocks"),
     "custom": ("custom block or option", "custom blocks and options"),
+    "interfaces": ("interface without packets", "interfaces without packets"),
     "unknown": ("unknown block or option", "unknown blocks and options"),
     "host": ("option about the host", "options about the host"),
     "addresses": ("interface address", "interface addresses"),
@@ -68,10 +69,11 @@ class Report:
     was damaged that was read when that one was written; `found_in_sidecar` tells, of a capture that was edited
     since, how many packets were found again, None of others. `left_out` is what selecting and editing left out beside
     packets. `secrets_extracted` counts key logs, None when nobody asked. `parts` lists the parts of a split: name,
-    packets, bytes, first and last time, and with a sidecar SHA-256 and link type; None for a conversion. `damage` lists
-    what of the input could not be read, each with offset, packet number, reason and bytes left out. `warnings` are
-    oddities that cost nothing. `put_back` lists files that an earlier split, killed while its parts appeared, had
-    replaced, and that are again what they were.
+    packets, bytes, first and last time, and with a sidecar SHA-256 and link type; None for a conversion. `oversized`
+    tells how many of these `parts` are larger than `max_bytes` because of their headers, and the `header_bytes` that a
+    part has at the most; None where there are none. `damage` lists what of the input could not be read, each with
+    offset, packet number, reason and bytes left out. `warnings` are oddities that cost nothing. `put_back` lists files
+    that an earlier split, killed while its parts appeared, had replaced, and that are again what they were.
     """
 
     def __init__(self, source: str, target: str, target_format: str) -> None:
@@ -91,6 +93,7 @@ class Report:
         self.left_out: Counter[str] = Counter()
         self.secrets_extracted: int | None = None
         self.parts: list[dict[str, Any]] | None = None
+        self.oversized: dict[str, int] | None = None
         self.damage: list[Damage] = []
         self.damage_total = 0
         self.warnings: list[Notice] = []

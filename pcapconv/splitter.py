@@ -24,11 +24,12 @@ from pcapconv.convert import (
     watched,
 )
 from pcapconv.division import Splitter
-from pcapconv.division.picking import KEYS, ByInterval, ByKind
+from pcapconv.division.kinds import KEYS, by_kind
+from pcapconv.division.picking import ByInterval
 from pcapconv.division.runs import ByCount, BySize
 from pcapconv.errors import UsageError
 from pcapconv.files import SIDECAR_SUFFIX, Readable, Source, open_source, read_file, spool
-from pcapconv.parts import OpenParts
+from pcapconv.parts import MOST_PARTS, OpenParts
 from pcapconv.report import Report
 from pcapconv.steps.plan import Plan
 from pcapconv.targets import Targets
@@ -57,6 +58,7 @@ def split(
     interval: str | None = None,
     align: bool = False,
     by: By | None = None,
+    max_parts: int | None = None,
     to: str | None = None,
     force: bool = False,
     strict: bool = False,
@@ -74,6 +76,7 @@ def split(
     One of these says where a new part begins: `max_packets` packets; `max_bytes`, a size that no part exceeds unless a
     single packet does; `interval`, a length of time, from the first packet's time on, or, to `align`, at multiples of
     it on the UTC clock; `by`, a part for each interface, link type or section.
+    `max_parts` is how many parts there may be, 10,000 where it is not given.
     `template` gives the parts' names; `{index}`, `{start:%Y%m%dT%H%M%S}`, `{interface}`, `{link_type}`, `{section}` and
     `{stem}` are filled in; `taken` are names that no part may have. `source`, `to`, `force`, `strict`, `on_loss`,
     `nanoseconds`, `fsync` and `progress` are as for `convert`. `sidecar` keeps, by link type and in pcap, what pcap
@@ -88,6 +91,7 @@ def split(
     names = Template(os.fspath(template))
     format_name = formats.target_format(names.text, to)
     way = _way(max_packets, max_bytes, interval, align, by)
+    most = MOST_PARTS if max_parts is None else quantities.count("--max-parts", max_parts)
     _check_sidecar(sidecar, sidecar_secrets, by, format_name)
     plan = make_plan(options) or Plan({}, read_file)
     with ExitStack() as stack:
@@ -112,7 +116,16 @@ def split(
         files = stack.enter_context(Targets(names.directory, names.text, force=force, taken=taken))
 
         def run(nanoseconds: bool) -> Report:
-            parts = OpenParts(files, names, _stem(opened.name), format_name, nanoseconds=nanoseconds, hashed=sidecar)
+            parts = OpenParts(
+                files,
+                names,
+                _stem(opened.name),
+                format_name,
+                most=most,
+                input_size=lambda: opened.size or opened.position,
+                nanoseconds=nanoseconds,
+                hashed=sidecar,
+            )
             return _run(opened, parts, way(parts), strict, progress, plan, kept)
 
         clamp = None if kept is None else kept.clamp
@@ -158,6 +171,8 @@ def _run(
     report.outputs = parts.names
     report.packets_written = parts.packets
     report.losses = splitter.losses()
+    report.left_out.update(splitter.left_out)
+    report.oversized = splitter.oversized
     report.parts = parts.reports
     if sidecar is not None:
         from pcapconv.sidecar.writing import parts_of
@@ -193,5 +208,4 @@ def _way(
         return lambda parts: ByInterval(parts, length, align=align)
     if by not in KEYS:
         raise UsageError(f"--by {by}: it is one of {', '.join(KEYS)}")
-    key = KEYS[by]
-    return lambda parts: ByKind(parts, key)
+    return lambda parts: by_kind(parts, by)

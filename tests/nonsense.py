@@ -14,6 +14,14 @@ NOTHING_TO_INVERT = "--invert: there is nothing to invert; give a selection too,
 THERE = "there is no such interface; there are 0:0 lo"
 COMMENT_FORM = "write NUMBER:TEXT, as in 17:retry; packets count from 1"
 
+PARTS: list[tuple[dict[str, Any], str]] = [  # of a split
+    ({"max_parts": 0}, f"--max-parts 0: {FROM_1}"),
+    ({"max_parts": -1}, f"--max-parts -1: {FROM_1}"),
+    ({"max_parts": 1.5}, "--max-parts 1.5: not a whole number; write a whole number from 1"),
+    ({"max_parts": True}, "--max-parts True: not a whole number; write a whole number from 1"),
+    ({"max_parts": "many"}, "--max-parts many: not a whole number; write a whole number from 1"),
+    ({"max_parts": 10**60}, "--max-parts: a number of more than 60 digits; write a whole number from 1"),
+]
 REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"after": "2024-05-02", "before": "2024-05-01"},

@@ -389,6 +389,7 @@ def test_a_report_has_everything(tmp_path: Path, capfd: pytest.CaptureFixture[st
         "left_out": {},
         "secrets_extracted": None,
         "parts": None,
+        "oversized": None,
         "damage_total": 0,
         "warnings": [],
         "warnings_total": 0,

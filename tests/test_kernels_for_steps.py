@@ -560,6 +560,86 @@ def test_encode_pcapng_does_not_look_at_a_record_that_is_no_more(kernels: Module
     assert out == write.enhanced_packet(0, 0, b"\0\1", original_length=0)
 
 
+# ---------------------------------------------------------------- facts: renumber
+
+
+@pytest.mark.parametrize(("old", "new"), [(1, 0), (0, 0x01020304), (2, 2**32 - 1), (1, 0x0102)])
+def test_renumber_changes_the_id_in_an_enhanced_packet_block(
+    kernels: ModuleType, write: In, old: int, new: int
+) -> None:
+    before, block, after = (write.enhanced_packet(number, MOST_TICKS, b"data") for number in (7, old, 9))
+    buffer = bytearray(before + block + after)
+    columns = with_rows(
+        1, record_at=[len(before)], record_length=[len(block)], record_type=[6], interface=[old], ticks=[5]
+    )
+    ids = table(*[77] * old, new, 77)
+    kernels.renumber(buffer, columns, 1, ids, is_big(write))
+    assert buffer == before + write.enhanced_packet(new, MOST_TICKS, b"data") + after
+    assert (list(columns.interface), list(columns.ticks), list(columns.record_length)) == ([new], [5], [len(block)])
+    assert list(ids) == [*[77] * old, new, 77]
+
+
+@pytest.mark.parametrize("new", [0, 0x0102, 0xFFFF])
+def test_renumber_leaves_the_drop_count_of_an_obsolete_packet_block(kernels: ModuleType, write: In, new: int) -> None:
+    buffer = bytearray(write.obsolete_packet(1, 5, b"data", drops_count=0x0304))
+    columns = with_rows(1, record_length=[len(buffer)], record_type=[2], interface=[1])
+    kernels.renumber(buffer, columns, 1, table(9, new), is_big(write))
+    assert buffer == write.obsolete_packet(new, 5, b"data", drops_count=0x0304)
+    assert list(columns.interface) == [new]
+
+
+@pytest.mark.parametrize(("record_type", "length"), [(0, 64), (3, 64), (255, 64), (6, 0), (2, 0)])
+def test_renumber_leaves_what_states_no_interface(kernels: ModuleType, record_type: int, length: int) -> None:
+    """Pcap records, Simple Packets, and rows that have no record any more, wherever they say that it was."""
+    buffer = bytearray(BUFFER)
+    columns = with_rows(2, record_at=[-5, 99], record_length=[length] * 2, record_type=[record_type] * 2)
+    kernels.renumber(buffer, columns, 2, table(0x00010000), False)
+    assert buffer == BUFFER
+    assert list(columns.interface) == [0x00010000] * 2
+
+
+def test_renumber_changes_nothing_else(kernels: ModuleType) -> None:
+    columns = unlike_rows(4)
+    columns.record_length = array("I", [0] * 4)
+    columns.interface = array("I", [2, 0, 1, MOST])
+    before = all_columns(columns, 4)
+    kernels.renumber(bytearray(), columns, 3, table(5, 6, MOST), False)
+    assert all_columns(columns, 4) == before | {"interface": [MOST, 5, 6, MOST]}
+    kernels.renumber(bytearray(), Columns(1), 0, table(), False)
+
+
+@pytest.mark.parametrize(
+    ("place", "record_type", "interface", "new", "match"),
+    [
+        (-1, 6, 0, 0, "row 1 lies outside its buffer"),
+        (53, 6, 0, 0, "row 1 lies outside its buffer"),
+        (53, 2, 0, 0, "row 1 lies outside its buffer"),
+        (LAST_PLACE, 6, 0, 0, "row 1 lies outside its buffer"),
+        (0, 6, 1, 0, "row 1 names an interface that is not there"),
+        (0, 3, MOST, 0, "row 1 names an interface that is not there"),
+        (0, 2, 0, 0x10000, "row 1 has no room for interface 65536"),
+        (0, 6, 0, 2**32, "row 1 has no room for interface 4294967296"),
+        (0, 0, 0, 2**32, "row 1 has no room for interface 4294967296"),
+    ],
+)
+def test_renumber_has_changed_the_rows_before_the_one_it_refuses(
+    kernels: ModuleType, place: int, record_type: int, interface: int, new: int, match: str
+) -> None:
+    buffer = bytearray(BUFFER)
+    columns = with_rows(
+        2, record_at=[52, place], record_length=[12, 12], record_type=[2, record_type], interface=[0, interface]
+    )
+    if new > 0xFFFF:
+        columns.record_length[0] = columns.interface[0] = 0
+        columns.interface[1], ids = 1, table(0, new)
+    else:
+        ids = table(new)
+    with pytest.raises(ValueError, match=match):
+        kernels.renumber(buffer, columns, 2, ids, True)
+    assert buffer == (BUFFER if new > 0xFFFF else BUFFER[:60] + bytes(2) + BUFFER[62:])
+    assert columns.interface[1] == (1 if new > 0xFFFF else interface)
+
+
 # ---------------------------------------------------------------- refusals of columns and tables
 
 
@@ -568,6 +648,7 @@ CALLS: dict[str, Callable[[ModuleType, Columns, int], object]] = {
     "take": lambda kernels, columns, rows: kernels.take(columns, rows, bytearray(9), Columns(2)),
     "cut_packets": lambda kernels, columns, rows: kernels.cut_packets(columns, rows, 1, 1, 1),
     "shift_times": lambda kernels, columns, rows: kernels.shift_times(columns, rows, table(1, 0)),
+    "renumber": lambda kernels, columns, rows: kernels.renumber(bytearray(), columns, rows, table(0), False),
     "copy_records": lambda kernels, columns, rows: kernels.copy_records(b"", columns, 0, rows, bytearray(), 0),
     "encode_pcapng": lambda kernels, columns, rows: kernels.encode_pcapng(
         b"", columns, 0, rows, bytearray(99), 0, False, True
@@ -587,6 +668,7 @@ USED = {
     "take": list(Columns.TYPECODES),
     "cut_packets": ["record_length", "data_at", "captured_length"],
     "shift_times": ["record_length", "record_type", "ticks", "interface"],
+    "renumber": ["record_at", "record_length", "record_type", "interface"],
     "copy_records": ["record_at", "record_length"],
     "encode_pcapng": ["record_at", "record_length"],
 }
@@ -630,6 +712,8 @@ def test_a_table_of_another_type_is_refused(kernels: ModuleType, typecode: str) 
         kernels.match(columns, 1, bad(RANGE), bytearray(1))
     with pytest.raises(ValueError, match=refusal):
         kernels.shift_times(columns, 1, bad(SHIFT))
+    with pytest.raises(ValueError, match=refusal):
+        kernels.renumber(bytearray(), columns, 1, bad(1), False)
     with pytest.raises(ValueError, match=refusal):
         kernels.encode_pcap(b"", columns, 0, 1, bytearray(16), 0, False, bad(SCALE), counts())
     with pytest.raises(ValueError, match=refusal):
@@ -707,6 +791,19 @@ def test_parity_of_shift_times(compiled: ModuleType, data: st.DataObject, shifts
     columns, rows = data.draw(rows_near(marks))
     entries = [value for shift in shifts for value in shift]
     agree(compiled, "shift_times", columns, rows, table(*entries[: data.draw(st.integers(0, len(entries)))] or entries))
+
+
+@given(
+    data=st.data(),
+    columns=packet_rows(len(BUFFER), 6),
+    ids=st.lists(st.one_of(st.integers(0, 2), WORDS, TICKS), max_size=4),
+    big=st.booleans(),
+)
+def test_parity_of_renumber(
+    compiled: ModuleType, data: st.DataObject, columns: Columns, ids: list[int], big: bool
+) -> None:
+    rows = data.draw(st.one_of(st.just(columns.capacity), st.integers(-1, columns.capacity + 1)))
+    agree(compiled, "renumber", bytearray(BUFFER), columns, rows, table(*ids), big)
 
 
 @given(data=st.data(), columns=packet_rows(len(BUFFER), 6), big=st.booleans(), scales=scale_tables())

@@ -6,7 +6,7 @@ what each part needs to stand alone, and that nothing is lost.
 
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -39,41 +39,96 @@ class Told(NamedTuple):
     section: int
     interface: int
     link_type: int
-    before: tuple[bytes, ...]  # the section's header without its length, interfaces, names and secrets
+    before: tuple[tuple[int | None, bytes], ...]  # see `alone`; with an interface its id
 
     @property
     def stated(self) -> tuple[object, ...]:
         """Everything but the section's number, which is another one in a part."""
-        return self.raw, self.time, self.interface, self.link_type, self.before
+        return self.raw, self.time, self.interface, self.link_type, tuple(raw for _, raw in self.before)
+
+    @property
+    def alone(self) -> tuple[object, ...]:
+        """The same in a part by interface. What stands before: the section's header without its length, the interfaces
+        (there, only its own), names and secrets."""
+        before = tuple(raw for number, raw in self.before if number in (None, self.interface))
+        return as_interface_0(self.raw), self.time, 0, self.link_type, before
 
 
-def told(capture: bytes) -> tuple[list[Told], Counter[bytes], list[bytes]]:
-    """The packets; all blocks that are neither packets nor repeated in every part; and all that are."""
+def as_interface_0(raw: bytes) -> bytes:
+    """A block with 0 as the id of its interface, if it has one."""
+    kind = max(raw[0], raw[3])
+    if kind not in (wire.ENHANCED_PACKET, wire.OBSOLETE_PACKET, wire.INTERFACE_STATISTICS):
+        return raw
+    size = 2 if kind == wire.OBSOLETE_PACKET else 4
+    return raw[:8] + bytes(size) + raw[8 + size :]
+
+
+class Other(NamedTuple):
+    """A block that is neither a packet nor repeated in every part; of statistics, `interface` is what they name."""
+
+    raw: bytes
+    section: int
+    interface: int | None
+
+
+class Content(NamedTuple):
+    """What a capture holds; `interfaces` by section and id."""
+
+    packets: list[Told]
+    others: list[Other]
+    shared: list[bytes]
+    interfaces: dict[tuple[int, int], bytes]
+
+
+def told(capture: bytes) -> Content:
     read = ((packet.interface, packet.ticks) for packet in wire.read_pcapng(capture))
-    packets: list[Told] = []
-    others: Counter[bytes] = Counter()
-    shared: list[bytes] = []
+    content = Content([], [], [], {})
     interfaces: list[tuple[int, int, int]] = []
-    before: list[bytes] = []
+    before: list[tuple[int | None, bytes]] = []
     section = -1
     for block in wire.read_blocks(capture):
         if block.block_type == wire.SECTION_HEADER:
             section += 1
-            interfaces, before = [], [block.body[:8] + block.body[16:]]
-            shared.append(before[0])
+            interfaces, before = [], [(None, block.body[:8] + block.body[16:])]
+            content.shared.append(before[0][1])
         elif block.block_type in PACKET_BLOCKS:
             number, ticks = next(read)
             link_type, per_second, offset = interfaces[number]
             time = None if ticks is None else Fraction(ticks, per_second) + offset
-            packets.append(Told(block.raw, time, section, number, link_type, tuple(before)))
-        elif block.block_type in (wire.INTERFACE_DESCRIPTION, *SHARED):
-            before.append(block.raw)
-            shared.append(block.raw)
-            if block.block_type == wire.INTERFACE_DESCRIPTION:
-                interfaces.append(unit_of(block))
+            content.packets.append(Told(block.raw, time, section, number, link_type, tuple(before)))
+        elif block.block_type == wire.INTERFACE_DESCRIPTION:
+            content.interfaces[section, len(interfaces)] = block.raw
+            before.append((len(interfaces), block.raw))
+            interfaces.append(unit_of(block))
+        elif block.block_type in SHARED:
+            before.append((None, block.raw))
+            content.shared.append(block.raw)
         else:
+            named = None
+            if block.block_type == wire.INTERFACE_STATISTICS:
+                named = int.from_bytes(block.body[:4], "little" if block.byte_order == LITTLE else "big")
+            content.others.append(Other(block.raw, section, named))
+    return content
+
+
+def kept_by_interface(content: Content) -> tuple[Counter[bytes], set[bytes], dict[str, int]]:
+    """The other blocks and the interfaces that parts by interface have, and what is left out: interfaces without
+    packets in a section that has some, and their statistics."""
+    used = {(packet.section, packet.interface) for packet in content.packets}
+    full = {section for section, _ in used}
+    left_out: Counter[str] = Counter()
+    others: Counter[bytes] = Counter()
+    for block in content.others:
+        place = (block.section, block.interface)
+        if place not in content.interfaces or block.section not in full:
             others[block.raw] += 1
-    return packets, others, shared
+        elif place in used:
+            others[as_interface_0(block.raw)] += 1
+        else:
+            left_out["statistics"] += 1
+    kept = {raw for place, raw in content.interfaces.items() if place in used or place[0] not in full}
+    left_out["interfaces"] = sum(place[0] in full for place in content.interfaces.keys() - used)
+    return others, kept, dict(+left_out)
 
 
 def unit_of(block: wire.Block) -> tuple[int, int, int]:
@@ -112,19 +167,27 @@ def grouped(packets: Sequence[Told], way: dict[str, Any]) -> list[list[Told]]:
     return list(groups.values())
 
 
-def agrees(capture: bytes, written: Sequence[bytes], way: dict[str, Any]) -> None:
-    """Parts of pcapng are what they must be."""
-    packets, others, shared = told(capture)
+def agrees(capture: bytes, written: Sequence[bytes], way: dict[str, Any], left_out: Mapping[str, int]) -> None:
+    """Parts of pcapng, and what is left out, are what they must be."""
+    content = told(capture)
+    packets = content.packets
     found = [told(part) for part in written]
+    others, interfaces = Counter(other.raw for other in content.others), set(content.interfaces.values())
+    gone: Mapping[str, int] = {}
     if "max_bytes" in way:
-        assert [packet.stated for part in found for packet in part[0]] == [packet.stated for packet in packets]
-        for part, (inside, besides, _) in zip(written, found):
-            assert len(part) <= way["max_bytes"] or len(inside) + besides.total() <= 1
+        assert [packet.stated for part in found for packet in part.packets] == [packet.stated for packet in packets]
+        for part, inside in zip(written, found):
+            assert len(part) <= way["max_bytes"] or len(inside.packets) + len(inside.others) <= 1
     else:
-        expected = [[packet.stated for packet in group] for group in grouped(packets, way)]
-        assert [[packet.stated for packet in part[0]] for part in found] == (expected or [[]])
-    assert sum((part[1] for part in found), Counter()) == others
-    assert {block for part in found for block in part[2]} == set(shared)
+        by_interface = way == {"by": "interface"}
+        expected = [[each.alone if by_interface else each.stated for each in group] for group in grouped(packets, way)]
+        assert [[packet.stated for packet in part.packets] for part in found] == (expected or [[]])
+        if by_interface:
+            others, interfaces, gone = kept_by_interface(content)
+    assert Counter(other.raw for part in found for other in part.others) == others
+    assert {block for part in found for block in part.interfaces.values()} == interfaces
+    assert {block for part in found for block in part.shared} == set(content.shared)
+    assert left_out == gone
     for part in written:
         with pcapconv.open(io.BytesIO(part)) as opened:
             number = sum(len(batch) for batch in opened.batches())
@@ -208,7 +271,7 @@ WAYS = st.one_of(
 @given(CAPTURES, WAYS)
 def test_the_parts_are_the_capture(capture: bytes, way: dict[str, Any]) -> None:
     written, report = split_up(capture, **way)
-    agrees(capture, written, way)
+    agrees(capture, written, way, report.left_out)
     assert (report.losses, report.damage) == ({}, [])
     pieces = Pipe(capture[at : at + 50] for at in range(0, len(capture), 50))
     assert parts(pieces, **way) == written  # type: ignore[arg-type]
@@ -310,7 +373,7 @@ def without(losses: dict[str, int]) -> dict[str, int]:
 @given(CAPTURES, st.sampled_from(["interface", "link-type"]))
 def test_parts_in_pcap_by_kind_have_their_packets(capture: bytes, by: str) -> None:
     written, losses = either(capture, {"by": by}, nanoseconds=True)
-    packets, _, _ = told(capture)
+    packets = told(capture).packets
     groups = grouped(packets, {"by": by})
     if losses is None:
         assert any(packet.time is not None and not 0 <= packet.time < 2**32 for packet in packets)
@@ -340,7 +403,7 @@ def test_sizes_are_exact_for_packets_that_were_picked_and_cut(
     read = wire.read_pcap if to == "pcap" else wire.read_pcapng
     assert [packet[2:] for part in written for packet in read(part)] == [packet[2:] for packet in read(whole)]
     for part, after in pairwise([*written, b""]):
-        blocks = len(read(part)) if to == "pcap" else len(told(part)[0]) + told(part)[1].total()
+        blocks = len(read(part)) if to == "pcap" else len(told(part).packets) + len(told(part).others)
         assert len(part) <= size or blocks <= 1
         if to == "pcap" and after:
             assert len(part) + 16 + read(after)[0].captured_length > size  # no part ends early
@@ -369,8 +432,9 @@ def test_every_sample_comes_together_again(path: Path, way: dict[str, Any]) -> N
         return
     written, report = split_up(capture, f"x{path.suffix}", **way)
     assert content(written) == content([capture])
-    if path.suffix == ".pcapng" and not report.damage and not report.left_out and "malformed" not in path.name:
-        agrees(capture, written, way)
+    as_it_was = not report.damage and report.left_out.keys() <= {"interfaces", "statistics"}
+    if path.suffix == ".pcapng" and as_it_was and "malformed" not in path.name:
+        agrees(capture, written, way, report.left_out)
     if path.suffix == ".pcap" and not report.damage and way == {"max_packets": 2}:
         size = wire.read_pcap_header(capture).size
         assert all(part[:size] == capture[:size] for part in written)

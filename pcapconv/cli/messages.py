@@ -47,6 +47,12 @@ def say_what_happened(
         complain(f"warning: {len(report.put_back) - MOST} more old files were put back; --report FILE has their names")
     if report.left_out and left_out:
         complain(f"warning: {target}: left out {describe(report.left_out, LEFT_OUT)}")
+    if report.oversized is not None:
+        many, size = report.oversized["parts"], report.oversized["header_bytes"]
+        complain(
+            f"warning: {target}: {many} part{'s are' if many != 1 else ' is'} larger than --max-bytes, as the headers "
+            f"that a part begins with take up to {size} bytes"
+        )
     if report.packets_read and not report.packets_written:
         complain(f"warning: {target}: no packet was selected, it holds none")
     if report.secrets_extracted == 0:

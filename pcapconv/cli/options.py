@@ -141,6 +141,7 @@ PARTS = (
     Option("interval", "text", "A new part every DURATION from the first packet's time: 90s, 1h.", "DURATION"),
     Option("align", "flag", "With --interval: at multiples of it on the UTC clock."),
     Option("by", "text", "One part for each.", choices=("interface", "link-type", "section")),
+    Option("max_parts", "number", "Allow N parts; else 10,000 are the most.", "N"),
 )
 
 ALLOW_EMPTY = Option("allow_empty", "flag", "Let a directory pass that holds no capture at all.")

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pcapconv
+from pcapconv import quantities
 from pcapconv.cli.writing import carry_out, check_names
 from pcapconv.files import STDIO
 
 if TYPE_CHECKING:
     from pcapconv.convert import OnLoss
+
+_LEAST_BARE = 4096  # bytes; whoever writes less without a unit most likely thinks of another one
 
 
 def split(
@@ -25,6 +28,8 @@ def split(
 ) -> int:
     """Split, say on stderr what was not perfect, and return the exit status."""
     check_names(report, options, source)
+    if "max_bytes" in options:
+        quantities.size("--max-bytes", options["max_bytes"], least_bare=_LEAST_BARE)
     taken = () if report in (None, STDIO) else (report,)
     return carry_out(
         lambda progress: pcapconv.split(

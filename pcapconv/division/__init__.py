@@ -5,7 +5,8 @@ splitter for each way to split. Packets go to parts in runs, as far as they foll
 otherwise as the rows that a kernel picks.
 
 A part begins with its section's header, the interfaces, and the names and secrets so far; those that come later are
-written to the part that is current, and to every other one before its next packet. They are kept in memory. Each other
+written to the part that is current, and to every other one before its next packet. They are kept in memory. (Parts by
+kind may declare their own interfaces only: see `kinds`.) Each other
 block goes to one part: the one that is current where it stands, which is that of the packet before it, or, of
 statistics, that of their interface. Those before a section's first packet wait for it, and go to its part, unless they
 are too many to wait. A section without packets goes, whole, to the part that is current. What stands before all packets
@@ -17,6 +18,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from pcapconv import timestamps
@@ -32,19 +35,25 @@ from pcapconv.template import Facts
 if TYPE_CHECKING:
     from fractions import Fraction
 
-_MOST_WAITING = 2**20  # bytes of blocks that wait for their section's first packet
-_COST = 200  # bytes of memory that each takes besides its own
+MOST_WAITING = 2**20  # bytes of blocks that wait for their section's first packet
+COST = 200  # bytes of memory that each takes besides its own
+
+Shared = Section | Interface | Block
 
 
 class Splitter(ABC):
-    """Takes a capture's items and gives each to its part; then `finish`. This base is what all ways have in common."""
+    """Takes a capture's items and gives each to its part; then `finish`. This base is what all ways have in common.
+
+    `left_out` counts by kind what no part has. `oversized` tells how many parts are larger than asked for because of
+    their headers, and how large these are at the most; None where there is none.
+    """
 
     def __init__(self, parts: OpenParts, key_of: Callable[[Interface], Hashable] = lambda _: None) -> None:
         self._parts = parts
         self._key_of = key_of  # what the part is for that an interface's packets go to
         self._current: OpenPart | None = None
         self._section: Section | None = None
-        self._shared: list[Section | Interface | Block] = []  # the section's header, and what every part gets of it
+        self._shared: list[Shared] = []  # the section's header, and what every part gets of it
         self._known = 0  # how many of these some part has
         self._begun = False  # whether the current part has the section
         self._waiting: list[Block] = []  # the section's other blocks before its first packet
@@ -52,7 +61,9 @@ class Splitter(ABC):
         self._sections = 0
         self._interfaces: Counter[Hashable] = Counter()  # by the key of the part that is theirs
         self._fcs_lengths: set[int | None] = {None}
-        self._again: Counter[str] = Counter()  # losses that were counted before, in another part
+        self._unwritten: Counter[str] = Counter()  # losses of what was written to no part
+        self.left_out: Counter[str] = Counter()
+        self.oversized: dict[str, int] | None = None
 
     def write(self, item: Item) -> None:
         """Take one item. Raises PcapconvError."""
@@ -64,9 +75,7 @@ class Splitter(ABC):
                     self._write_packets(part, rows)
             case Section():
                 self._end_section()
-                self._section = item._replace(changed=True)
-                self._shared, self._known, self._begun = [self._section], 0, False
-                self._sections += 1
+                self._open_section(item._replace(changed=True))
             case Interface():
                 self._interfaces[self._key_of(item)] += 1
                 self._fcs_lengths.add(item.fcs_length)
@@ -82,10 +91,15 @@ class Splitter(ABC):
         self._end_section()
         self._parts.finish_all()
 
+    def _open_section(self, section: Section) -> None:
+        self._section = section
+        self._shared, self._known, self._begun = [section], 0, False
+        self._sections += 1
+
     def losses(self) -> dict[str, int]:
         """What the parts cannot hold, by kind; what is in several of them counts once."""
-        counted = self._parts.losses
-        losses = counted - self._again
+        counted = self._parts.losses + self._unwritten
+        losses = counted - self._parts.repeated_losses
         losses["sections"] = min(counted["sections"], self._sections - 1)
         losses["fcs-lengths"] = min(counted["fcs-lengths"], len(self._fcs_lengths) - 1)
         losses["interfaces"] = self._interfaces_lost() if counted["interfaces"] else 0
@@ -132,8 +146,8 @@ class Splitter(ABC):
             part.bare = False
             return
         self._waiting.append(block)
-        self._waiting_bytes += len(block.body) + _COST
-        if self._waiting_bytes > _MOST_WAITING:
+        self._waiting_bytes += len(block.body) + COST
+        if self._waiting_bytes > MOST_WAITING:
             self._begin(self._room(*self._waiting[:1]))
 
     def _begin(self, part: OpenPart) -> None:
@@ -150,33 +164,25 @@ class Splitter(ABC):
         if self._current is not None:
             self._current.bare = False  # what it has of this section, the next one's parts do not
 
-    def _missing(self, part: OpenPart) -> list[Section | Interface | Block]:
-        """What the part lacks of the section's blocks that every part gets."""
+    def _missing(self, part: OpenPart) -> list[tuple[Shared, bool]]:
+        """What the part lacks of the section's blocks that it is to have; with each, whether another part has it."""
         assert self._section is not None
-        return self._shared[part.shared if part.section == self._section.number else 0 :]
+        since = part.shared if part.section == self._section.number else 0
+        return [(item, place < self._known) for place, item in enumerate(self._shared[since:], since)]
 
     def _catch_up(self, part: OpenPart) -> None:
         missing = self._missing(part)
         if not missing:
             return
         assert self._section is not None
-        seen = [self._as_seen_by(part, item) for item in missing]
-        again = max(0, len(missing) - (len(self._shared) - self._known))
-        if again:
-            before = Counter(part.writer.losses)
-            self._parts.write(part, *seen[:again])
-            self._again.update(Counter(part.writer.losses) - before)
-        self._parts.write(part, *seen[again:])
+        for repeated, run in groupby(missing, itemgetter(1)):
+            self._parts.write_header(part, [item for item, _ in run], repeated=repeated)
         part.section, part.shared, self._known = self._section.number, len(self._shared), len(self._shared)
-
-    def _as_seen_by(self, _part: OpenPart, item: Section | Interface | Block) -> Section | Interface | Block:
-        """An item as it is written to this part."""
-        return item
 
     def _write_packets(self, part: OpenPart, rows: PacketBatch) -> None:
         self._catch_up(part)
-        if part.facts is None:
-            part.facts = self._facts(part, rows)
+        if not part.packets:
+            part.facts = self._facts(part, rows.interfaces[rows.columns.interface[0]], rows)
             part.first_number = rows.number(0)
         if not part.name:
             self._give_name(part)
@@ -188,13 +194,12 @@ class Splitter(ABC):
         """Name a part that has packets."""
         self._parts.give_name(part)
 
-    def _facts(self, part: OpenPart, rows: PacketBatch) -> Facts:
-        """What a part's name can tell: of its first packet."""
-        interface = rows.interfaces[rows.columns.interface[0]]
+    def _facts(self, part: OpenPart, interface: Interface, rows: PacketBatch | None) -> Facts:
+        """What a part's name can tell: of its first packet, or of its interface where there is none."""
         name = interface_name(interface)
         return Facts(
             number=part.index,
-            start=self._start(part, rows) if self._parts.needs_start else None,
+            start=self._start(part, rows) if rows is not None and self._parts.needs_start else None,
             interface=f"{interface.section}-{interface.id}" if name is None else text(name),
             link_type=_link_type(interface.link_type),
             section=interface.section,

@@ -1,4 +1,4 @@
-"""Dividing by time, and by interface, link type or section: a part's packets may stand anywhere."""
+"""Dividing by time: a part's packets may stand anywhere, as they may where a capture is divided by kind."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from pcapconv.division import Splitter, instant_of, rows_of
 from pcapconv.formats import pcapng_layout as layout
-from pcapconv.kernels import ALWAYS, MOST_TICKS, NEVER, RANGE, choose
-from pcapconv.model import SIMPLE_PACKET, Block, Columns, Interface, PacketBatch, Section
+from pcapconv.kernels import MOST_TICKS, NEVER, RANGE, choose
+from pcapconv.model import SIMPLE_PACKET, Columns, Interface, PacketBatch
 from pcapconv.parts import OpenPart, OpenParts
 from pcapconv.steps.rows import take
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
-_WIDEST = 2**20  # rows that a kernel call looks at, at the most
+WIDEST = 2**20  # rows that a kernel call looks at, at the most
 _MOST_TABLES = 16
 _TIMELESS = bytes([SIMPLE_PACKET])
 
@@ -25,14 +25,14 @@ _TIMELESS = bytes([SIMPLE_PACKET])
 class Picking(Splitter):
     """Parts that each batch may hold packets for in any order: for each part a kernel picks the rows."""
 
-    _narrowest = 64  # rows that a kernel call looks at, at the least
+    narrowest = 64  # rows that a kernel call looks at, at the least
 
     def __init__(self, parts: OpenParts, key_of: Callable[[Interface], Hashable] = lambda _: None) -> None:
         super().__init__(parts, key_of)
         self._kernels = choose()
         self._by_key: dict[Hashable, OpenPart] = {}
         self._picked = Columns(0)
-        self._width = _WIDEST
+        self._width = WIDEST
 
     def _pick(self, batch: PacketBatch, columns: Columns, first: int) -> Iterator[tuple[OpenPart, PacketBatch]]:
         """The rows from `first` on, by what stands in these columns. Where few of many rows are one part's, the next
@@ -54,9 +54,9 @@ class Picking(Splitter):
                 last = part
             left[row:stop] = _difference(left[row:stop], mask)
             if count == stop - row:
-                self._width = min(4 * self._width, _WIDEST)
+                self._width = min(4 * self._width, WIDEST)
             elif 16 * count < stop - row:
-                self._width = max(self._narrowest, (stop - row) // 4)
+                self._width = max(self.narrowest, (stop - row) // 4)
             row = left.find(1, row)
         self._current = last
 
@@ -152,79 +152,6 @@ class ByInterval(Picking):
         assert isinstance(part.key, int)
         part.facts = part.facts._replace(start=self._origin + part.key * self._length)
         super()._give_name(part)
-
-
-class ByKind(Picking):
-    """A part for each interface, link type, or section."""
-
-    _narrowest = _WIDEST  # which interfaces come next says nothing about those that follow
-
-    def __init__(self, parts: OpenParts, key_of: Callable[[Interface], Hashable]) -> None:
-        super().__init__(parts, key_of)
-        self._keys: dict[tuple[int, int], Hashable] = {}  # by section and id
-        self._own: dict[Hashable, Interface] = {}  # the first interface of each key
-        self._section_number = -1
-        self._alike: dict[Hashable, list[int]] = {}  # the section's interfaces by key
-        self._table = array("Q")
-        self._chosen: list[int] = []  # those that the table finds
-
-    def _first(self, batch: PacketBatch) -> OpenPart:
-        return self._part(self._key_of(batch.interfaces[batch.columns.interface[0]]))
-
-    def _divide(self, batch: PacketBatch) -> Iterator[tuple[OpenPart, PacketBatch]]:
-        return self._pick(batch, batch.columns, 0)
-
-    def _for_row(self, batch: PacketBatch, columns: Columns, row: int) -> tuple[OpenPart, array[int]]:
-        if batch.section.number != self._section_number:
-            self._section_number = batch.section.number
-            self._alike, self._table, self._chosen = {}, array("Q"), []
-        for interface in batch.interfaces[len(self._table) // RANGE :]:
-            self._alike.setdefault(self._key_of(interface), []).append(interface.id)
-            self._table.extend(NEVER)
-        key = self._key_of(batch.interfaces[columns.interface[row]])
-        self._set(self._chosen, NEVER)
-        self._chosen = self._alike[key]
-        self._set(self._chosen, ALWAYS)
-        return self._part(key), self._table
-
-    def _owner(self, block: Block) -> OpenPart | None:
-        """Statistics go to the part of their interface, if it has one."""
-        if block.type != layout.INTERFACE_STATISTICS or len(block.body) < 4:
-            return None
-        interface = block.section, int.from_bytes(block.body[:4], block.byte_order)
-        return self._by_key.get(self._keys.get(interface))
-
-    def _set(self, interfaces: list[int], entry: tuple[int, int, int]) -> None:
-        for number in interfaces:
-            self._table[number * RANGE : (number + 1) * RANGE] = array("Q", entry)
-
-    def _share(self, item: Interface | Block) -> None:
-        if isinstance(item, Interface):
-            key = self._keys[item.section, item.id] = self._key_of(item)
-            self._own.setdefault(key, item)
-        super()._share(item)
-
-    def _as_seen_by(self, part: OpenPart, item: Section | Interface | Block) -> Section | Interface | Block:
-        """In pcap, another part's interface must not tell what this part's header says of units, lengths and types: it
-        counts as one like the part's own."""
-        if self._parts.format != "pcap" or not isinstance(item, Interface) or part.key in (None, self._key_of(item)):
-            return item
-        own = self._own[part.key]
-        return item._replace(
-            link_type=own.link_type,
-            snaplen=own.snaplen,
-            ticks_per_second=own.ticks_per_second,
-            time_offset=own.time_offset,
-            time_error=own.time_error,
-            fcs_length=own.fcs_length,
-        )
-
-
-KEYS: dict[str, Callable[[Interface], Hashable]] = {
-    "interface": lambda interface: (interface.section, interface.id),
-    "link-type": lambda interface: interface.link_type,
-    "section": lambda interface: interface.section,
-}
 
 
 def _difference(mask: bytearray, without: bytearray) -> bytes:

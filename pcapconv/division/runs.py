@@ -10,7 +10,7 @@ from itertools import accumulate
 from pcapconv.division import Splitter, rows_of
 from pcapconv.formats import pcap_layout
 from pcapconv.formats import pcapng_layout as layout
-from pcapconv.formats.pcapng_writer import interface_body, section_body
+from pcapconv.formats.pcapng_writer import block_size
 from pcapconv.model import SIMPLE_PACKET, Block, Interface, PacketBatch, Section
 from pcapconv.parts import OpenPart, OpenParts
 
@@ -97,26 +97,34 @@ class BySize(Splitter):
         fits = self._pcap or part.bare or self._ahead(part) + size <= self._most
         return part if fits else self._next(part)
 
+    def finish(self) -> None:
+        """All items were there. Raises PcapconvError."""
+        super().finish()
+        if self._current is not None:
+            self._compare(self._current)
+
     def _next(self, part: OpenPart) -> OpenPart:
+        self._compare(part)
         self._parts.retire(part)
         return self._parts.new()
 
+    def _compare(self, part: OpenPart) -> None:
+        """Note a part that is larger than asked for, unless what is in it would be without headers, too."""
+        size, headers = part.output.position, part.header_bytes or pcap_layout.HEADER_SIZE
+        if size > self._most and (headers > self._most or size - headers <= self._most):
+            before = self.oversized or {"parts": 0, "header_bytes": 0}
+            self.oversized = {"parts": before["parts"] + 1, "header_bytes": max(before["header_bytes"], headers)}
+
     def _ahead(self, part: OpenPart) -> int:
         """Bytes that the file has before anything else goes into it."""
-        size = part.output.position + sum(map(self._size, self._missing(part)))
+        size = part.output.position + sum(self._size(item) for item, _ in self._missing(part))
         return size or pcap_layout.HEADER_SIZE
 
     def _size(self, item: Section | Interface | Block) -> int:
         """Bytes that a block takes in the file; in pcap only the file header does."""
         if self._pcap:
             return len(item.raw or b"") if isinstance(item, Section) and item.layout == "pcap" else 0
-        if isinstance(item, Block):
-            body = item.body
-        elif item.raw is not None and item.layout == "pcapng":
-            body = item.raw
-        else:
-            body = section_body(item) if isinstance(item, Section) else interface_body(item)
-        return layout.BLOCK_OVERHEAD + len(body)
+        return block_size(item)
 
 
 def _block_lengths(batch: PacketBatch) -> Iterable[int]:

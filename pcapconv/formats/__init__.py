@@ -40,6 +40,7 @@ class Writer(Protocol):
 
     format: str
     packets: int
+    others: bool  # whether the capture has interfaces that are not written here
 
     @property
     def losses(self) -> dict[str, int]:

@@ -68,6 +68,7 @@ class PcapWriter:
         self._counts = array("Q", [0, 0, 0])
         self._losses = PcapLosses()
         self.packets = 0
+        self.others = False
 
     @property
     def losses(self) -> Counter[str]:
@@ -204,8 +205,8 @@ class PcapWriter:
         totals = array("Q", bytes(8 * TOTALS * len(self._in_section)))
         self._kernels.count_packets(batch.columns, batch.rows, totals, array("Q", bytes(8 * 256)))
         here: Counter[int] = Counter()
-        for interface in self._in_section:
-            here[interface.link_type] += totals[interface.id * TOTALS]
+        for interface, count in zip(self._in_section, totals[::TOTALS]):
+            here[interface.link_type] += count
         here = +here
         if self._link_type is None:
             self._link_type = next(iter(here))
@@ -258,7 +259,8 @@ class PcapWriter:
         The one statement of a capture that is pcap, or says no more than a pcap file can, stays as it is.
         """
         lowest, highest = self._snaplens
-        if lowest == highest and (self._was_pcap or (self._interfaces == 1 and not self.losses)):
+        alone = self._interfaces == 1 and not self.others
+        if lowest == highest and (self._was_pcap or (alone and not self.losses)):
             return highest
         return max(highest if lowest else layout.NO_LIMIT_SNAPLEN, self._counts[_LONGEST])
 

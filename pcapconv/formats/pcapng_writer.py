@@ -34,6 +34,7 @@ class PcapngWriter:
         self._unsure = array("Q")  # where a section length stands that no longer holds
         self.losses: Counter[str] = Counter()
         self.packets = 0
+        self.others = False
 
     def write(self, item: Item) -> None:
         """Write one item. Raises TargetError for a packet whose block would be too large, FileError when the system
@@ -115,6 +116,17 @@ class PcapngWriter:
                         f"{LARGEST_RECORD} that pcapconv reads"
                     )
                 output.turn(max(made, columns.record_length[row]))  # a Simple Packet that is copied may be longer
+
+
+def block_size(item: Section | Interface | Block) -> int:
+    """How many bytes the block takes that is written for it."""
+    if isinstance(item, Block):
+        body = item.body
+    elif item.raw is not None and item.layout == "pcapng":
+        body = item.raw
+    else:
+        body = section_body(item) if isinstance(item, Section) else interface_body(item)
+    return layout.BLOCK_OVERHEAD + len(body)
 
 
 def section_body(section: Section) -> bytes:

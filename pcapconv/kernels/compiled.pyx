@@ -24,6 +24,9 @@ cdef extern from *:
         if (big) { p[0] = v >> 24; p[1] = v >> 16; p[2] = v >> 8; p[3] = v; }
         else     { p[3] = v >> 24; p[2] = v >> 16; p[1] = v >> 8; p[0] = v; }
     }
+    static inline void store16(unsigned char *p, uint16_t v, int big) {
+        p[!big] = v >> 8; p[big != 0] = (unsigned char)v;
+    }
     enum { STOP_MORE = 0, STOP_UNKNOWN = 5, STOP_FINER = 6, STOP_BEYOND = 7 };
     static inline int in_nanoseconds(uint64_t ticks, const uint64_t *unit, int cut, uint64_t *time, uint64_t *inexact) {
         unsigned __int128 whole = (unsigned __int128)ticks * unit[0];
@@ -85,6 +88,7 @@ cdef extern from *:
     int in_nanoseconds(uint64_t ticks, const uint64_t *unit, int cut, uint64_t *time, uint64_t *inexact) nogil
     uint16_t load16(const unsigned char *p, int big) nogil
     uint32_t load32(const unsigned char *p, int big) nogil
+    void store16(unsigned char *p, uint16_t v, int big) nogil
     void store32(unsigned char *p, uint32_t v, int big) nogil
 
 
@@ -584,6 +588,51 @@ def arrange(columns, Py_ssize_t rows, array.array places, into):
     with nogil:
         for at in range(size):
             copy_row(&these, place[at], &there, at)
+
+
+def renumber(buffer, columns, Py_ssize_t rows, array.array ids, bint big):
+    cdef const int64_t *record_at = <const int64_t *>column(columns, "record_at", "q", rows)
+    cdef const uint32_t *record_length = <const uint32_t *>column(columns, "record_length", "I", rows)
+    cdef const uint8_t *record_type = <const uint8_t *>column(columns, "record_type", "B", rows)
+    cdef uint32_t *interface = <uint32_t *>column(columns, "interface", "I", rows)
+    cdef uint64_t interfaces = len(ids), number = 0
+    cdef const uint64_t *id_of = table(ids, 0)
+    cdef bint obsolete, unknown = False, outside = False
+    cdef unsigned char *block
+    cdef Py_ssize_t row = 0
+    cdef Py_buffer view
+    PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE)
+    try:
+        with nogil:
+            while row < rows:
+                if interface[row] >= interfaces:
+                    unknown = True
+                    break
+                number = id_of[interface[row]]
+                if record_length[row] and (record_type[row] == ENHANCED or record_type[row] == OBSOLETE):
+                    obsolete = record_type[row] == OBSOLETE
+                    if number > (<uint64_t>0xFFFFu if obsolete else <uint64_t>0xFFFFFFFFu):
+                        break
+                    if not inside(record_at[row], 12, view.len):
+                        outside = True
+                        break
+                    block = <unsigned char *>view.buf + record_at[row]
+                    if obsolete:
+                        store16(block + 8, <uint16_t>number, big)
+                    else:
+                        store32(block + 8, <uint32_t>number, big)
+                elif number > 0xFFFFFFFFu:
+                    break
+                interface[row] = <uint32_t>number
+                row += 1
+    finally:
+        PyBuffer_Release(&view)
+    if unknown:
+        raise ValueError(f"row {row} names an interface that is not there")
+    if outside:
+        raise ValueError(f"row {row} lies outside its buffer")
+    if row < rows:
+        raise ValueError(f"row {row} has no room for interface {number}")
 
 
 def cut_packets(columns, Py_ssize_t rows, uint32_t front, uint32_t end, uint32_t snaplen):

@@ -564,6 +564,33 @@ def take(columns: Columns, rows: int, mask: bytearray, into: Columns) -> int:
     return taken
 
 
+def renumber(buffer: bytearray, columns: Columns, rows: int, table: array[int], big: bool) -> None:
+    """Give the rows' interfaces the ids that `table` has for them, in the column and in each block that states one.
+
+    Rows that have no record any more (`record_length` is 0), pcap records and Simple Packets state none.
+    """
+    _check(columns, rows)
+    _check_table(table, 0)
+    interfaces, last = len(table), len(buffer) - 12
+    for row, (at, length, record_type, interface) in enumerate(
+        zip(
+            columns.record_at[:rows], columns.record_length[:rows], columns.record_type[:rows], columns.interface[:rows]
+        )
+    ):
+        if interface >= interfaces:
+            raise ValueError(f"row {row} names an interface that is not there")
+        number = table[interface]
+        stated = length and record_type in (_OBSOLETE, _ENHANCED)
+        if number > (0xFFFF if stated and record_type == _OBSOLETE else _LONGEST):
+            raise ValueError(f"row {row} has no room for interface {number}")
+        if stated:
+            if not 0 <= at <= last:
+                raise ValueError(f"row {row} lies outside its buffer")
+            width = 2 if record_type == _OBSOLETE else 4
+            buffer[at + 8 : at + 8 + width] = number.to_bytes(width, "big" if big else "little")
+        columns.interface[row] = number
+
+
 def cut_packets(columns: Columns, rows: int, front: int, end: int, snaplen: int) -> int:
     """Take `front` bytes off each packet's beginning and `end` bytes off its end, as far as it has them, and leave at
     most `snaplen` of them. A row that changes has no record any more (`record_length` 0). Returns how many changed."""
