@@ -304,8 +304,8 @@ class PacketBatch:
             twin.format_only = self.count_format_only(twin)
         return twin
 
-    def keep(self) -> PacketBatch:
-        """The same packets in memory of their own, valid for ever."""
+    def keep(self, behind: bytes = b"") -> PacketBatch:
+        """The same packets in memory of their own, valid for ever, with these bytes behind all others."""
         columns = self.columns.copy(0, self.rows)
         places = list(zip(columns.data_at, columns.captured_length))
         places += zip(columns.record_at, columns.record_length)  # also where it no longer holds: its drop count may
@@ -316,7 +316,7 @@ class PacketBatch:
             setattr(columns, name, array("q", [at - begin for at in getattr(columns, name)]))
         twin = self._with_columns(columns, self.rows)
         twin._numbers = self.numbers
-        twin.buffer, twin.format_only = bytes(self.buffer[begin:end]), self.format_only
+        twin.buffer, twin.format_only = b"".join((memoryview(self.buffer)[begin:end], behind)), self.format_only
         return twin
 
     def packet(self, row: int) -> Packet:
@@ -327,7 +327,7 @@ class PacketBatch:
         data_at, options_at = columns.data_at[row], columns.options_at[row]
         return Packet(
             number=self.number(row),
-            data=bytes(self.buffer[data_at : data_at + columns.captured_length[row]]),
+            data=memoryview(self.buffer)[data_at : data_at + columns.captured_length[row]].tobytes(),
             original_length=columns.original_length[row],
             ticks=None if columns.record_type[row] == SIMPLE_PACKET else columns.ticks[row],
             interface=self.interfaces[columns.interface[row]],

@@ -28,8 +28,8 @@ _PATIENCE = 2.0  # seconds
 class Output:
     """A buffer to encode into, and the file behind it.
 
-    Encode into `buffer` from `at` on and move `at`; call `turn` for an empty buffer. Or `write` bytes. `finish` writes
-    the rest. `name` is for messages. All raise FileError when the system refuses.
+    Encode into `buffer` from `at` on and move `at`; call `turn` for an empty buffer. Or `write` bytes, as many as there
+    are. `finish` writes the rest. `name` is for messages. All raise FileError when the system refuses.
     """
 
     def __init__(
@@ -70,16 +70,18 @@ class Output:
         """Bytes of memory that its buffers take."""
         return len(self.buffer) + (0 if self._crew is None else self._turning * BUFFER_SIZE)
 
-    def turn(self, least: int = 0) -> None:
-        """Hand the buffer over and go on in an empty one, with room for `least` bytes or more; a small one grows."""
+    def turn(self, least: int = 0) -> bool:
+        """Hand the buffer over and go on in an empty one, with room for `least` bytes or more; a small one grows.
+        False, and nothing is done, where that is more than a buffer holds: `write` takes any number of bytes."""
+        if least > BUFFER_SIZE:
+            return False
         if len(self.buffer) < BUFFER_SIZE:
             self._grow(max(_SMALLEST, 2 * len(self.buffer), self.at + least))
             if self.at + least <= len(self.buffer):
-                return
+                return True
         if self.at:
             self._hand_over()
-        if least > len(self.buffer):
-            self.buffer = bytearray(least)
+        return True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Put out these bytes, which are not needed afterwards."""
@@ -179,8 +181,7 @@ class Output:
         self._written += self.at
         while self._empty.empty() and self._crew.help():
             pass
-        buffer, self.at = self._empty.get(), 0
-        self.buffer = buffer if len(buffer) == BUFFER_SIZE else bytearray(BUFFER_SIZE)
+        self.buffer, self.at = self._empty.get(), 0
         self._raise()
 
     def _settle(self) -> None:
