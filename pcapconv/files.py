@@ -35,6 +35,7 @@ Writable = str | os.PathLike[str] | BinaryIO
 STDIO = "-"
 TEMPORARY = re.compile(r"\.pcapconv-[0-9a-f]{16}\.tmp")  # what a name looks like that goes away again
 SIDECAR_SUFFIX = ".meta.json"  # what a sidecar's name has behind that of its capture
+_MOMENT = 0.01  # seconds
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # what a file system says that has no hard links
 
 
@@ -109,12 +110,14 @@ class Source:
     def readinto(self, room: memoryview) -> int:
         """Read what is there, at most until `room` is full; 0 at the end. Raises FileError.
 
-        A plain file is read as it was when it was opened, also when somebody adds to it meanwhile.
+        A plain file is read as it was when it was opened, also when somebody adds to it meanwhile, and fills the room.
         """
         if self.size is not None:
             room = room[: self.size - self.position]
         with reading(self.name):
             count = self._read(room)
+            while self.size is not None and count < len(room) and (more := self._read(room[count:])):
+                count += more
         if not count and len(room) and self.size is not None:
             raise FileError(f"{self.name}: became shorter while it was read: {self.position} of {self.size} bytes")
         self.position += count
@@ -122,11 +125,12 @@ class Source:
 
     def _read(self, room: memoryview) -> int:
         if self._readinto is None:
-            data = self.file.read(len(room)) or b""
+            while (data := self.file.read(len(room))) is None:
+                wait_for(self.file, writing=False)
             room[: len(data)] = data
             return len(data)
         while (count := self._readinto(room)) is None:
-            _wait(self.file, writing=False)
+            wait_for(self.file, writing=False)
         return int(count)
 
     def ready(self, seconds: float) -> bool:
@@ -145,7 +149,7 @@ class Source:
         with reading(self.name):
             here = self.file.tell()
             self.file.seek(self._start + offset)
-            data: bytes = self.file.read(count)
+            data = read_all(self.file, count)
             self.file.seek(here)
         return data
 
@@ -248,9 +252,14 @@ class Target:
         """The file object."""
         return self._file
 
+    @property
+    def place(self) -> str:
+        """What takes the bytes until they appear, for messages."""
+        return self.name
+
     def restart(self) -> None:
         """Forget what was written. Only where `seekable`. Raises FileError."""
-        with writing(self.name):
+        with writing(self.place):
             self.file.seek(self.start)
             self.file.truncate()
 
@@ -304,11 +313,12 @@ class _Spooled(Target):
     """Bytes for a stream that must not see any before all is well."""
 
     replaces = True
+    place = "a temporary file"
 
     def __init__(self, stream: Target) -> None:
         from tempfile import TemporaryFile  # rarely needed, slow to import
 
-        with writing("a temporary file"):
+        with writing(self.place):
             super().__init__(TemporaryFile(buffering=0), stream.name)  # noqa: SIM115 - closed by abandon
         self._stream = stream
 
@@ -588,23 +598,46 @@ def _doing(name: str, what: str) -> Iterator[None]:
         raise FileError(f"{name}: cannot {what}: {reason_of(error)}") from error
 
 
+def read_all(file: Any, count: int) -> bytes:
+    """The next bytes of a file object, so many or as many as there are, however few it gives at a time."""
+    pieces = []
+    while count and (piece := file.read(count)) != b"":
+        if piece is None:
+            wait_for(file, writing=False)
+        else:
+            pieces.append(piece)
+            count -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
 def write_all(file: Any, view: memoryview) -> None:
-    """Write the bytes to a file object, however many it takes at a time."""
+    """Write the bytes to a file object, however few it takes at a time."""
     while view:
-        written = file.write(view)
-        if written is not None:
+        try:
+            written = file.write(view)
+        except BlockingIOError as error:  # of a buffer in front of a descriptor in non-blocking mode
+            written = error.characters_written
+        if written:
             view = view[written:]
-        elif isinstance(file, io.RawIOBase):  # it would have to wait
-            _wait(file, writing=True)
+        elif written is not None or isinstance(file, io.RawIOBase):  # it would have to wait
+            wait_for(file, writing=True)
         else:  # an object that does not say
             return
 
 
-def _wait(file: Any, *, writing: bool) -> None:
-    """Wait until a descriptor in non-blocking mode is ready."""
-    from select import select  # rarely needed
+def wait_for(file: Any, *, writing: bool) -> None:
+    """Wait until a file object in non-blocking mode is ready; one without a descriptor, for a moment."""
+    import select  # rarely needed
+    import time
 
-    select([] if writing else [file], [file] if writing else [], [])
+    try:
+        descriptor = file.fileno()
+    except (AttributeError, OSError):
+        time.sleep(_MOMENT)
+        return
+    poll = select.poll()  # unlike select, it takes any descriptor, and unlike epoll, it needs none
+    poll.register(descriptor, select.POLLOUT if writing else select.POLLIN)
+    poll.poll()
 
 
 def _name_of(file: Any, otherwise: str, mode: str) -> str:

@@ -304,8 +304,9 @@ class PacketBatch:
             twin.format_only = self.count_format_only(twin)
         return twin
 
-    def keep(self) -> PacketBatch:
-        """The same packets in memory of their own, valid for ever, with columns as long as there are packets."""
+    def keep(self, behind: bytes = b"") -> PacketBatch:
+        """The same packets in memory of their own, valid for ever, with these bytes behind all others. Columns are as
+        long as there are packets."""
         columns = self.columns.copy(0, self.rows)
         twin = self._with_columns(columns, self.rows)
         twin._numbers = self.numbers
@@ -319,7 +320,7 @@ class PacketBatch:
             end = max((at + length for at, length in places), default=0)
         for name in ("record_at", "data_at", "options_at"):
             setattr(columns, name, array("q", map((-begin).__add__, getattr(columns, name))))
-        twin.buffer = bytes(memoryview(self.buffer)[begin:end])
+        twin.buffer = b"".join((memoryview(self.buffer)[begin:end], behind))
         return twin
 
     def packet(self, row: int) -> Packet:
@@ -330,7 +331,7 @@ class PacketBatch:
         data_at, options_at = columns.data_at[row], columns.options_at[row]
         return Packet(
             number=self.number(row),
-            data=bytes(self.buffer[data_at : data_at + columns.captured_length[row]]),
+            data=memoryview(self.buffer)[data_at : data_at + columns.captured_length[row]].tobytes(),
             original_length=columns.original_length[row],
             ticks=None if columns.record_type[row] == SIMPLE_PACKET else columns.ticks[row],
             interface=self.interfaces[columns.interface[row]],

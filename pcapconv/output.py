@@ -17,7 +17,7 @@ from typing import Any
 
 from pcapconv.crew import Crew
 from pcapconv.errors import FileError
-from pcapconv.files import Target, reading, write_all, writing
+from pcapconv.files import Target, read_all, reading, write_all, writing
 
 BUFFER_SIZE = 512 * 1024
 _BUFFERS = 3
@@ -28,8 +28,8 @@ _PATIENCE = 2.0  # seconds
 class Output:
     """A buffer to encode into, and the file behind it.
 
-    Encode into `buffer` from `at` on and move `at`; call `turn` for an empty buffer. Or `write` bytes. `finish` writes
-    the rest. `name` is for messages. All raise FileError when the system refuses.
+    Encode into `buffer` from `at` on and move `at`; call `turn` for an empty buffer. Or `write` bytes, as many as there
+    are. `finish` writes the rest. `name` is for messages. All raise FileError when the system refuses.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Output:
         """`spares` are buffers that nobody uses, which several outputs share. With `hashed` there is a `sha256`.
         `beside` is other work that the crew does as long as it is there, see `Crew`."""
         self._target = target
-        self.name = target.name
+        self.name = target.place
         self.seekable = target.seekable
         self._spares = spares
         self.buffer = bytearray(BUFFER_SIZE if spares is None else 0)
@@ -70,16 +70,18 @@ class Output:
         """Bytes of memory that its buffers take."""
         return len(self.buffer) + (0 if self._crew is None else self._turning * BUFFER_SIZE)
 
-    def turn(self, least: int = 0) -> None:
-        """Hand the buffer over and go on in an empty one, with room for `least` bytes or more; a small one grows."""
+    def turn(self, least: int = 0) -> bool:
+        """Hand the buffer over and go on in an empty one, with room for `least` bytes or more; a small one grows.
+        False, and nothing is done, where that is more than a buffer holds: `write` takes any number of bytes."""
+        if least > BUFFER_SIZE:
+            return False
         if len(self.buffer) < BUFFER_SIZE:
             self._grow(max(_SMALLEST, 2 * len(self.buffer), self.at + least))
             if self.at + least <= len(self.buffer):
-                return
+                return True
         if self.at:
             self._hand_over()
-        if least > len(self.buffer):
-            self.buffer = bytearray(least)
+        return True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Put out these bytes, which are not needed afterwards."""
@@ -127,7 +129,7 @@ class Output:
     def _read_back(self, position: int, count: int) -> bytes:
         with reading(self.name):
             self._target.file.seek(self._target.start + position)
-            data: bytes = self._target.file.read(count)
+            data = read_all(self._target.file, count)
             self._target.file.seek(0, os.SEEK_END)
         return data
 
@@ -179,8 +181,7 @@ class Output:
         self._written += self.at
         while self._empty.empty() and self._crew.help():
             pass
-        buffer, self.at = self._empty.get(), 0
-        self.buffer = buffer if len(buffer) == BUFFER_SIZE else bytearray(BUFFER_SIZE)
+        self.buffer, self.at = self._empty.get(), 0
         self._raise()
 
     def _settle(self) -> None:

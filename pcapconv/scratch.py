@@ -28,6 +28,8 @@ class Scratch:
     def write(self, data: bytes) -> int:
         """Add bytes; returns where they begin."""
         with writing(_NAME):
+            if self._size + len(data) > _IN_MEMORY:  # before they are in memory twice
+                self._file.rollover()
             self._file.write(data)
         self._size += len(data)
         return self._size - len(data)

@@ -41,6 +41,7 @@ def write_text(source: Readable, write: Callable[[str], object]) -> bool:
                             _write_packet_options(packet.options, packet.section.byte_order, write)
                         write(":")
                         _write_data(packet.data, write)
+                        del packet  # which may be large, before there is another one
                 case Section():
                     interfaces = []
                     _write_lines(_section(item), write)

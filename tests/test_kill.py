@@ -263,7 +263,7 @@ def test_bytes_that_wait_for_all_to_be_well_may_not_grow_either(tmp_path: Path) 
     command = [COMMAND, "convert", str(capture), "-", "--to", "pcapng", "--strict"]
     done = subprocess.run(command, capture_output=True, preexec_fn=small_files, timeout=PATIENCE)
     assert (done.returncode, done.stdout) == (1, b"")
-    assert done.stderr == b"pcapconv: stdout: cannot write: file too large\n"
+    assert done.stderr == b"pcapconv: a temporary file: cannot write: file too large\n"
 
 
 @pytest.fixture

@@ -307,6 +307,59 @@ def test_content_that_is_refused(content: list[bytes], says: str, one: Path, tmp
     assert not (tmp_path / "b.pcapng").exists()
 
 
+def signed_anew(lines: list[bytes]) -> bytes:
+    """Lines of a sidecar, with the SHA-256 that they have now."""
+    whole = b"".join(lines)
+    return whole + b'"sha256": "' + hashlib.sha256(whole).hexdigest().encode() + b'"}\n'
+
+
+@pytest.mark.parametrize("records", [b"", wire.pcap_record(1, 2, b"one")], ids=["no-packet", "one-packet"])
+@pytest.mark.parametrize("head", [{}, {"source_format": "pcap"}, {"fingerprints": True}], ids=str)
+@pytest.mark.parametrize("left", [0, 1], ids=["no-member", "no-entry"])
+def test_empty_content_is_refused(left: int, head: dict[str, Any], records: bytes, tmp_path: Path) -> None:
+    pcap, out = tmp_path / "a", tmp_path / "b.pcapng"
+    pcap.write_bytes(wire.pcap_header() + records)
+    lines = signed(pcap, [SECTION], head | {"damage": 0}).splitlines(keepends=True)
+    begin = lines.index(b'"content": [\n')
+    lines[begin : begin + 2] = lines[begin : begin + left]
+    sidecar = tmp_path / "a.meta.json"
+    sidecar.write_bytes(signed_anew(lines[:-1]))
+    says = "a.meta.json: its content has no section; make it again from the capture"
+    with pytest.raises(SidecarError, match=says):
+        pcapconv.convert(pcap, out, sidecar=True)
+    with pytest.raises(SidecarError, match=says):
+        pcapconv.join(sidecar, out)
+    with pytest.raises(SidecarError, match=says):
+        pcapconv.open(pcap, sidecar=True)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("content", [[SECTION], [SECTION, INTERFACE]], ids=["section", "interface"])
+def test_a_part_that_is_said_to_be_empty(content: list[bytes], one: Path, tmp_path: Path) -> None:
+    data = one.read_bytes()
+    belongs = {"name": "a.pcap", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "packets": 0}
+    (tmp_path / "s").write_bytes(signed(one, content, {"captures": [belongs | {"link_type": 1}]}))
+    with pytest.raises(SidecarError, match=r"s: it says that a\.pcap has no packets, which is not so"):
+        pcapconv.join(tmp_path / "s", tmp_path / "b.pcapng")
+    assert not (tmp_path / "b.pcapng").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "gives"),
+    [
+        ([SECTION], wire.section_header()),
+        ([SECTION, INTERFACE], wire.section_header() + wire.interface(snaplen=0)),
+    ],
+    ids=["section", "interface"],
+)
+def test_a_capture_without_packets_comes_back(content: list[bytes], gives: bytes, tmp_path: Path) -> None:
+    pcap = tmp_path / "a.pcap"
+    pcap.write_bytes(wire.pcap_header())
+    (tmp_path / "a.pcap.meta.json").write_bytes(signed(pcap, content))
+    pcapconv.convert(pcap, tmp_path / "b.pcapng", sidecar=True)
+    assert (tmp_path / "b.pcapng").read_bytes() == gives
+
+
 def test_a_part_of_each_link_type(one: Path, tmp_path: Path) -> None:
     data = one.read_bytes()
     belongs = {"name": "a.pcap", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}

@@ -123,12 +123,13 @@ class _Upload(Target):
     """A file that is uploaded when it is complete."""
 
     replaces = True
+    place = "a temporary file"
 
     def __init__(self, files: Any, path: str, place: str, *, whole: bool) -> None:
         from tempfile import NamedTemporaryFile, TemporaryFile
 
         nameless = os.path.isdir("/proc/self/fd")
-        with writing("a temporary file"):
+        with writing(self.place):
             file: Any = TemporaryFile(buffering=0) if nameless else NamedTemporaryFile(buffering=0)  # noqa: SIM115
             super().__init__(file, place)
         self._local = f"/proc/self/fd/{file.fileno()}" if nameless else file.name

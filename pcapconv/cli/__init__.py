@@ -1,76 +1,100 @@
 """The command line: a thin layer over the library, built by Typer.
 
 Strategy: a plain command line goes to its work directly, anything else by way of Typer (see `options`). Errors become
-exit statuses in one place, here.
+exit statuses in one place, here. What that place needs is imported before anything can go wrong.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
 
+from pcapconv.cli import messages, signals
+from pcapconv.cli.streams import Streams
+from pcapconv.errors import PcapconvError
+from pcapconv.files import reason_of
+
+TROUBLE = 2  # of diff, whose 1 means "different"
 DAMAGED = 3
 INTERRUPTED = 130
 
 
 def main() -> None:
-    """The installed `pcapconv` command."""
+    """Run the command line in `sys.argv`, and exit with its status."""
     sys.exit(run(sys.argv[1:]))
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: list[str]) -> int:
     """Run one command line; returns its exit status, prints errors in one sentence."""
-    from pcapconv.cli import signals
-    from pcapconv.cli.messages import complain, complain_of_stdout, say
-    from pcapconv.errors import PcapconvError
+    with Streams() as streams:
+        try:
+            work = _work(arguments)
+            with signals.raised():
+                status = work()
+                if sys.stdout is not None:
+                    sys.stdout.flush()
+        except (signals.Terminated, KeyboardInterrupt) as signal:
+            messages.complain("interrupted before it was done: an unfinished output file was not kept")
+            streams.drop()
+            return getattr(signal, "status", INTERRUPTED)
+        except Exception as error:
+            if "--debug" in arguments:
+                import traceback
 
-    try:
-        with signals.raised():
-            status = _dispatch(list(arguments))
-            if sys.stdout is not None:
-                sys.stdout.flush()
-    except (signals.Terminated, KeyboardInterrupt) as signal:
-        complain("interrupted before it was done: an unfinished output file was not kept")
-        return getattr(signal, "status", INTERRUPTED)
-    except (PcapconvError, MemoryError, OSError) as error:
-        if "--debug" in arguments:
-            import traceback
-
-            for line in traceback.format_exc().splitlines():
-                say(line)
-        if isinstance(error, OSError):
-            complain_of_stdout(error)
-        elif "--debug" not in arguments:
-            complain(str(error) or "out of memory")
-        return getattr(error, "exit_code", 1)
+                for line in traceback.format_exc().splitlines():
+                    messages.say(line)
+            else:
+                messages.complain(_sentence(error))
+            return TROUBLE if arguments[:1] == ["diff"] else getattr(error, "exit_code", 1)
     return status
 
 
-def _dispatch(arguments: list[str]) -> int:
-    if arguments == ["--version"]:
-        from pcapconv.cli.version import version
+def _sentence(error: Exception) -> str:
+    """pcapconv's own errors say it all; what the system refused has a place where it says so."""
+    match error:
+        case PcapconvError() | ImportError():
+            return str(error)
+        case MemoryError():
+            return "out of memory"
+        case OSError():
+            return f"{error.filename}: {reason_of(error)}" if error.filename else reason_of(error)
+        case _:
+            return f"unexpected {type(error).__name__}: {error}; --debug shows where it comes from"
 
-        sys.stdout.write(version() + "\n")
-        return 0
+
+def _work(arguments: list[str]) -> Callable[[], int]:
+    """What there is to do. What it needs is imported here, where a signal still ends the program at once."""
+    if arguments == ["--version"]:
+        return _show_version
     from pcapconv.cli.options import CONVERT, NORMALIZE, SPLIT, parse
 
     command = arguments[0] if arguments else ""
     known = {"convert": CONVERT, "split": SPLIT, "normalize": NORMALIZE}.get(command)
     plain = None if known is None else parse(arguments[1:], known, places=2)
     if plain is None:
-        return _with_typer(arguments)
+        import pcapconv.cli.app  # noqa: F401 - `_with_typer` needs it
+
+        return partial(_with_typer, arguments)
     words, given = plain
     if command == "convert":
         from pcapconv.cli.convert import convert
 
-        return convert(*words, **given)
+        return partial(convert, *words, **given)
     if command == "split":
         from pcapconv.cli.split import split
 
-        return split(*words, **given)
+        return partial(split, *words, **given)
     from pcapconv.cli.normalize import normalize
 
-    return normalize(words, **given)
+    return partial(normalize, words, **given)
+
+
+def _show_version() -> int:
+    from pcapconv.cli.version import version
+
+    sys.stdout.write(version() + "\n")
+    return 0
 
 
 def _with_typer(arguments: list[str]) -> int:

@@ -199,7 +199,7 @@ def diff_command(
     ] = False,
     most: Annotated[int, typer.Option("--show", metavar="N", help="Show the first N packets that differ.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="JSON.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")] = False,
+    _debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")] = False,
 ) -> None:
     """Compare what two captures say, whatever format, byte order or resolution they are in.
 
@@ -215,7 +215,6 @@ def diff_command(
         everything=everything,
         most=most,
         as_json=as_json,
-        debug=debug,
     )
     raise typer.Exit(status)
 

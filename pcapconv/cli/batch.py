@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -17,14 +16,15 @@ from pcapconv.cli.progress import Tally
 from pcapconv.cli.results import Results
 from pcapconv.cli.writing import check_names
 from pcapconv.commit import commit
-from pcapconv.errors import FileError, NothingFoundError, UsageError
-from pcapconv.files import STDIO, open_target
+from pcapconv.errors import NothingFoundError, UsageError
+from pcapconv.files import STDIO, open_source, open_target
 from pcapconv.report import LEFT_OUT, describe
 
 if TYPE_CHECKING:
     from pcapconv.convert import OnLoss
 
 FAILED = 1
+_PIECE = 2**16
 _MOST = 20  # files with trouble that are named, before the rest is only counted
 
 
@@ -86,9 +86,10 @@ def batch(
 
 def _listed() -> Iterator[str]:
     """The names on stdin: one on each line, or as `find -print0` has them. Raises FileError."""
-    if sys.stdin is None:
-        raise FileError("stdin is closed")
-    data = sys.stdin.buffer.read()
+    data = b""
+    with open_source(STDIO) as stdin, memoryview(bytearray(_PIECE)) as room:
+        while count := stdin.readinto(room):
+            data += room[:count]
     for name in data.split(b"\0" if b"\0" in data else b"\n"):
         if name:
             yield os.fsdecode(name)

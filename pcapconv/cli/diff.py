@@ -8,47 +8,38 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from pcapconv.cli.messages import MOST, complain, complain_of_stdout
+from pcapconv.cli import TROUBLE
+from pcapconv.cli.messages import MOST, complain
 from pcapconv.comparing import Comparison, Shown, diff
-from pcapconv.errors import PcapconvError
+from pcapconv.errors import FileError
 from pcapconv.model import Packet
 from pcapconv.text import shown
 from pcapconv.timestamps import format_time
 
-SAME, DIFFERENT, TROUBLE = 0, 1, 2
+SAME, DIFFERENT = 0, 1
 
 _WIDTH = 16  # bytes of a line
 _MOST_LINES = 8  # of a packet's bytes
 
 
-def compare(a: str, b: str, *, as_json: bool = False, debug: bool = False, **options: Any) -> int:
+def compare(a: str, b: str, *, as_json: bool = False, **options: Any) -> int:
     """Compare, print what differs on stdout, and return the exit status."""
-    try:
-        found = diff(a, b, **options)
-    except PcapconvError as error:
-        if debug:
-            raise
-        complain(str(error))
-        return TROUBLE
+    found = diff(a, b, **options)
     for name, places, total in zip((a, b), found.damage, found.damage_total):
         for place in places[:MOST]:
             complain(f"warning: {name}: {place}")
         if total > MOST:
             complain(f"warning: {name}: and {total - MOST} more like these")
-    try:
-        _write(found, as_json=as_json)
-    except OSError as error:
-        complain_of_stdout(error)
-        return TROUBLE
+    _write(found, as_json=as_json)
     if any(found.damage):
         return TROUBLE
     return SAME if found.same else DIFFERENT
 
 
 def _write(found: Comparison, *, as_json: bool) -> None:
-    """Raises OSError where nobody takes it."""
+    """Raises FileError where nobody takes it."""
     if sys.stdout is None:
-        raise OSError("it is closed")
+        raise FileError("stdout: cannot write: it is closed")
     lines = [json.dumps(found.as_dict(), indent=2)] if as_json else map(shown, page(found))
     for line in lines:
         sys.stdout.write(line.encode(errors="backslashreplace").decode() + "\n")

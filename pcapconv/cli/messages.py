@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from pcapconv.files import reason_of
+from pcapconv.errors import FileError
 from pcapconv.model import Damage, Notice
 from pcapconv.report import LEFT_OUT, Report, describe
 from pcapconv.text import shown
@@ -21,16 +21,11 @@ def complain(message: str) -> None:
     say(f"pcapconv: {message}")
 
 
-def complain_of_stdout(error: OSError) -> None:
-    """What the system refused; pcapconv's own files have errors of their own."""
-    complain(f"stdout: cannot write: {reason_of(error)}")
-    sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - else Python complains again when it ends
-
-
 def say(message: str) -> None:
-    """A line on stderr, if there is one."""
-    if sys.stderr is not None:
-        sys.stderr.write(f"{shown(message)}\n")
+    """A line on stderr, if there is one and somebody reads it."""
+    with suppress(FileError, OSError):
+        if sys.stderr is not None:
+            sys.stderr.write(f"{shown(message)}\n")
 
 
 def say_what_happened(

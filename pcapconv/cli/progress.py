@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
 from pcapconv.cli.messages import say
@@ -50,12 +50,17 @@ class _Bar:
             self._progress = _draw()
             total = os.path.getsize(self._source) if os.path.isfile(self._source) else None
             self._task = self._progress.add_task("", total=total)
-            self._progress.start()
+            _start(self._progress)
         self._progress.update(self._task, completed=done)
 
     def close(self) -> None:
         if self._progress is not None:
             self._progress.stop()
+
+
+def _start(progress: RichProgress) -> None:
+    with suppress(RuntimeError):  # the system has no thread to spare; the work goes on without a bar
+        progress.start()
 
 
 def _draw() -> RichProgress:
@@ -99,7 +104,7 @@ class Tally:
         if self._progress is None or self._task is None:
             self._progress = _draw_tally()
             self._task = self._progress.add_task("", total=self._size or None, done=done, rate="")
-            self._progress.start()
+            _start(self._progress)
         self._progress.update(self._task, completed=read, done=done, rate=f"{rate:,.0f} packets/s")
 
     def show_table(self, rows: Sequence[tuple[str, str]]) -> None:

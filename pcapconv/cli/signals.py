@@ -34,7 +34,7 @@ def raised() -> Iterator[None]:
     try:
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            if number is not None and signal.getsignal(number) not in (signal.SIG_IGN, None):
                 with contextlib.suppress(ValueError):
                     before[number] = signal.signal(number, _raise)
         yield

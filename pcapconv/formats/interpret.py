@@ -179,9 +179,9 @@ def secrets_digest(block: Block) -> str:
     return hashlib.sha256(_secrets(block)).hexdigest()
 
 
-def _secrets(block: Block) -> bytes:
+def _secrets(block: Block) -> memoryview:
     size = int.from_bytes(block.body[4:8], block.byte_order)
-    return block.body[_SECRETS_AT : _SECRETS_AT + size]
+    return memoryview(block.body)[_SECRETS_AT : _SECRETS_AT + size]
 
 
 def value_text(option: dict[str, Any]) -> str:

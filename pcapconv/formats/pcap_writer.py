@@ -177,11 +177,31 @@ class PcapWriter:
             )
             if status == MORE:
                 break
-            if status != FULL:
+            if status == FULL and not output.turn(layout.RECORD_SIZE + columns.captured_length[row]):
+                status = self._write_long(batch, columns, row, scale)
+                row += status == MORE
+            if status not in (FULL, MORE):
                 interface = self._in_section[columns.interface[row]]
                 raise TimeRangeError(_out_of_range(batch, row, interface, before=status == BEFORE_1970))
-            output.turn(layout.RECORD_SIZE + columns.captured_length[row])
         self.packets += batch.rows
+
+    def _write_long(self, batch: PacketBatch, columns: Columns, row: int, scale: array[int]) -> int:
+        """A packet that no buffer holds: its record's header, and bytes that are taken from where they are. Returns the
+        kernel's status, MORE when it is written."""
+        order, captured = self._byte_order, columns.captured_length[row]
+        empty, header = columns.copy(row, row + 1), bytearray(layout.RECORD_SIZE)
+        empty.captured_length[0] = 0
+        status: int
+        _, _, status = self._kernels.encode_pcap(
+            batch.buffer, empty, 0, 1, header, 0, order == "big", scale, self._counts
+        )
+        if status == MORE:
+            header[layout.CAPTURED_LENGTH_AT : layout.CAPTURED_LENGTH_AT + 4] = captured.to_bytes(4, order)
+            self._counts[_LONGEST] = max(self._counts[_LONGEST], captured)
+            self._output.write(header)
+            with memoryview(batch.buffer) as buffer:
+                self._output.write(buffer[columns.data_at[row] : columns.data_at[row] + captured])
+        return status
 
     def _copy_batch(self, batch: PacketBatch) -> None:
         self.packets += batch.rows
@@ -195,8 +215,11 @@ class PcapWriter:
             row, output.at, status = self._kernels.copy_records(
                 batch.buffer, batch.columns, row, batch.rows, output.buffer, output.at
             )
-            if status == FULL:
-                output.turn(batch.columns.record_length[row])
+            if status == FULL and not output.turn(length := batch.columns.record_length[row]):
+                with memoryview(batch.buffer) as buffer:
+                    at = batch.columns.record_at[row]
+                    output.write(buffer[at : at + length])
+                row += 1
 
     def _one_link_type(self, batch: PacketBatch) -> bool:
         """Whether the packets may be written: not once there were several link types; from then on they only count."""

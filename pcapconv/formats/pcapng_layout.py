@@ -58,6 +58,7 @@ SECTION_LENGTH_AT = 16  # in the Section Header Block
 SECTION_OPTIONS_AT = 16  # in its body
 INTERFACE_OPTIONS_AT = 8  # in the Interface Description Block's body
 DATA_AT = {SIMPLE_PACKET: 12, OBSOLETE_PACKET: 28, ENHANCED_PACKET: 28}  # in the block
+CAPTURED_LENGTH_AT = 20  # in the Enhanced Packet Block
 DROPS_AT = 10  # in the Packet Block (obsolete), 16 bits
 UNKNOWN_LENGTH = bytes(8 * [0xFF])
 

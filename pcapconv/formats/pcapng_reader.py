@@ -208,7 +208,7 @@ class PcapngReader:
             elif refused:
                 yield from self._lost(block_type, length, self._packet_fault(block_type, at, length))
             return
-        body = bytes(window.buffer[at + 8 : at + length - 4])
+        body = memoryview(window.buffer)[at + 8 : at + length - 4].tobytes()
         window.take(length)
         if block_type == layout.SECTION_HEADER:
             yield from self._open_section(body, offset)

@@ -14,7 +14,7 @@ from pcapconv.errors import TargetError
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.kernels import FULL, choose
-from pcapconv.model import Block, ByteOrder, Damage, Interface, Item, Notice, PacketBatch, Section
+from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.output import Output
 from pcapconv.timestamps import MICROSECONDS, tsresol_byte
 
@@ -69,7 +69,8 @@ class PcapngWriter:
     def _write_block(self, block_type: int, body: bytes, byte_order: ByteOrder) -> None:
         """Its type, its length, a body that is padded already, its length again."""
         length = (layout.BLOCK_OVERHEAD + len(body)).to_bytes(4, byte_order)
-        self._output.write(b"".join((block_type.to_bytes(4, byte_order), length, body, length)))
+        for part in (block_type.to_bytes(4, byte_order) + length, body, length):
+            self._output.write(part)
 
     def _close_section(self) -> None:
         """Note the section's length if it may have changed and is another one than it states."""
@@ -115,7 +116,34 @@ class PcapngWriter:
                         f"packet {batch.number(row)}: its block would have {made} bytes or so, more than the "
                         f"{LARGEST_RECORD} that pcapconv reads"
                     )
-                output.turn(max(made, columns.record_length[row]))  # a Simple Packet that is copied may be longer
+                if not output.turn(
+                    max(made, columns.record_length[row])
+                ):  # a Simple Packet that is copied may be longer
+                    self._write_long(batch, row, copy=copy)
+                    row += 1
+
+    def _write_long(self, batch: PacketBatch, row: int, *, copy: bool) -> None:
+        """A packet that no buffer holds: its block, around bytes that are taken from where they are."""
+        columns, order = batch.columns, batch.section.byte_order
+        captured = columns.captured_length[row]
+        with memoryview(batch.buffer) as buffer:
+            if copy and columns.record_length[row]:
+                at = columns.record_at[row]
+                self._output.write(buffer[at : at + columns.record_length[row]])
+                return
+            empty = columns.copy(row, row + 1)
+            empty.captured_length[0] = 0
+            block = bytearray(36 + columns.options_length[row])
+            _, end, _ = self._kernels.encode_pcapng(batch.buffer, empty, 0, 1, block, 0, order == "big", False)
+            simple = columns.record_type[row] == SIMPLE_PACKET
+            at = layout.DATA_AT[layout.SIMPLE_PACKET if simple else layout.ENHANCED_PACKET]
+            padding = bytes(-captured & 3)
+            block[4:8] = block[end - 4 : end] = (end + captured + len(padding)).to_bytes(4, order)
+            if not simple:
+                block[layout.CAPTURED_LENGTH_AT : layout.CAPTURED_LENGTH_AT + 4] = captured.to_bytes(4, order)
+            self._output.write(block[:at])
+            self._output.write(buffer[columns.data_at[row] : columns.data_at[row] + captured])
+            self._output.write(padding + block[at:end])
 
 
 def block_size(item: Section | Interface | Block) -> int:

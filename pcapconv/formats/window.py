@@ -51,9 +51,11 @@ class Window:
         return None if self._source.size is None else max(0, self._source.size - self.offset)
 
     def take(self, count: int) -> None:
-        """Move on by so many bytes of those that are available."""
+        """Move on by so many bytes of those that are available. Invalidates what a batch saw in the buffer."""
         self.start += count
         self.offset += count
+        if len(self.buffer) > self._size and self.available < self._size // 2:
+            self._shrink()
 
     def fill(self, need: int) -> bool:
         """Have at least `need` bytes available, or as many as there are; True if that is enough.
@@ -64,7 +66,7 @@ class Window:
             return True
         if self._over or need > LARGEST_RECORD or (need > self._size and self.left is not None and need > self.left):
             return False
-        self._make_room(need)
+        self._make_room()
         while self.available < need:
             if self.stop == len(self.buffer):
                 self._grow()
@@ -143,11 +145,17 @@ class Window:
             self.buffer = self._held.popleft()
         follower.free(self.buffer)
 
-    def _make_room(self, need: int) -> None:
+    def _shrink(self) -> None:
+        """Go on in a buffer of the usual size, once the large record that made it grow is taken."""
+        larger, kept = self.buffer, self.available
+        self.buffer = bytearray(self._size)
+        with memoryview(larger) as view:
+            self.buffer[:kept] = view[self.start : self.stop]
+        self.start, self.stop = 0, kept
+
+    def _make_room(self) -> None:
         kept = self.buffer[self.start : self.stop]
         if self._follower is not None and self._follower.holds(self.buffer):
             self._leave_buffer(self._follower)
-        if len(self.buffer) > self._size and len(kept) < self._size // 2 and need <= self._size:
-            self.buffer = bytearray(self._size)
         self.buffer[: len(kept)] = kept
         self.start, self.stop = 0, len(kept)

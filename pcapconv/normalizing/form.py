@@ -119,7 +119,7 @@ class Form:
             return None
         kept = self._kept(body[layout.options_at(block) :], order, block.type)
         head = kind.to_bytes(4, "little") + size.to_bytes(4, "little")
-        return head + body[8 : 8 + size] + bytes(-size % 4) + pack(kept)
+        return b"".join((head, memoryview(body)[8 : 8 + size], bytes(-size % 4), pack(kept)))
 
     def other(self, block: Block) -> Block | None:
         """A custom or unknown block, None where it is not kept. Nobody knows the byte order of its contents."""

@@ -16,7 +16,8 @@ class Later(Scratch):
 
     def add(self, block: Block) -> None:
         """Keep a block."""
-        self.write(_HEAD.pack(block.type, block.offset, len(block.body)) + block.body)
+        self.write(_HEAD.pack(block.type, block.offset, len(block.body)))
+        self.write(block.body)
 
     def blocks(self) -> Iterator[Block]:
         """All of them."""

@@ -8,14 +8,13 @@ in it. Custom and unknown blocks and statistics come behind all packets.
 
 from __future__ import annotations
 
-import os
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
-from pcapconv.files import reading, write_all, writing
+from pcapconv.files import read_all, reading, write_all, writing
 from pcapconv.formats.pcapng_layout import DECRYPTION_SECRETS, NAME_RESOLUTION
 from pcapconv.kernels import FULL, choose
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
@@ -193,7 +192,8 @@ class _Run:
         size = self._size
         while self.row == self.rows and self._at < self._end:
             with reading(_NAME):
-                self._buffer = os.pread(self._file.fileno(), min(size, self._end - self._at), self._at)
+                self._file.seek(self._at)
+                self._buffer = read_all(self._file, min(size, self._end - self._at))
             length = len(self._buffer)
             capacity = min(length // _SHORTEST, _ROWS_OF_PIECE)
             if self._columns.capacity < capacity:

@@ -12,7 +12,7 @@ from pcapconv.commit import commit
 from pcapconv.convert import name_of
 from pcapconv.errors import FileError, SidecarError, UsageError
 from pcapconv.files import Source, Writable, is_open_as, leads_to, open_source, open_target
-from pcapconv.model import Item
+from pcapconv.model import Item, PacketBatch
 from pcapconv.output import Output
 from pcapconv.report import Report
 from pcapconv.sidecar.digest import following
@@ -63,6 +63,9 @@ def join(
         for item in restore.join(captures):
             writer.write(item)
         writer.finish()
+        for each, source in parts:
+            if not each.packets and any(isinstance(item, PacketBatch) for item in _items(source, tell)):
+                raise SidecarError(f"{document.name}: it says that {each.name} has no packets, which is not so")
         for each, digest in digests:
             if digest.hexdigest() != each.sha256:
                 raise SidecarError(

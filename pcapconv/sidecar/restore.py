@@ -23,7 +23,7 @@ from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
 from pcapconv.steps.rows import with_options
 
-_FEW = 256  # packets of a batch
+_FEW = 16  # parts of a buffer: less than one of them is little of it
 _MOST_IN_ENTRY = 2**17  # packets of an entry that says something of each
 
 
@@ -236,7 +236,8 @@ class _Packets:
             part.columns = self._batch.columns.twin(stop, "ticks", "record_at", "options_at")
         else:
             part = self._batch.part(self._row, stop)
-            if stop - self._row < _FEW:  # options are put behind the buffer, which may be much larger than these
+            begin, end = part.span()
+            if end - begin < len(part.buffer) // _FEW:  # options are put behind the buffer, which is much larger
                 part = part.keep()
         self._row = stop
         return part

@@ -44,15 +44,14 @@ def with_options(batch: PacketBatch, changed: Mapping[int, bytes]) -> None:
     more. Only what the rows stand in is copied: the buffer may be much larger."""
     if not changed:
         return
-    own = batch.keep()
-    batch.buffer, batch.columns = own.buffer, own.columns
-    columns, at = batch.columns, len(batch.buffer)
-    places = dict[bytes, int]()  # many rows may have the same
-    for row, raw in changed.items():
+    places, size = dict[bytes, int](), 0  # many rows may have the same
+    for raw in changed.values():
         if raw not in places:
-            places[raw] = at
-            at += len(raw)
-        columns.options_at[row], columns.options_length[row] = places[raw], len(raw)
+            places[raw] = size
+            size += len(raw)
+    own = batch.keep(b"".join(places))
+    batch.buffer, batch.columns, batch.contiguous = own.buffer, own.columns, False
+    columns, begin = batch.columns, len(batch.buffer) - size
+    for row, raw in changed.items():
+        columns.options_at[row], columns.options_length[row] = begin + places[raw], len(raw)
         columns.record_length[row] = 0
-    batch.buffer = b"".join([batch.buffer, *places])
-    batch.contiguous = False
