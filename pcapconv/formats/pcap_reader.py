@@ -125,8 +125,7 @@ class PcapReader:
         columns, order, units = batch.columns, self._byte_order, self._flavour.units
         odd = sum(
             int.from_bytes(batch.buffer[at + 4 : at + 8], order) >= units
-            for at, length in zip(columns.record_at[: batch.rows], columns.record_length)
-            if length
+            for at in columns.record_at[: batch.rows]  # where it was read, also once the packet was changed
         )
         modified = batch.rows if self._flavour.record_size == layout.MODIFIED_RECORD_SIZE else 0
         return {kind: count for kind, count in (("time-notation", odd), ("record-fields", modified)) if count}
