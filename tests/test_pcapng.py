@@ -2,10 +2,11 @@
 
 import io
 from collections.abc import Callable
+from typing import BinaryIO, cast
 
 import pytest
 import wire
-from through import converted, damage_of, identical, packets, refused
+from through import Pipe, converted, damage_of, identical, packets, refused
 from wire import BIG, LITTLE, In, ipv4_name
 
 import pcapconv
@@ -714,3 +715,24 @@ def test_a_loss_is_refused_with_on_loss_fail(write: In) -> None:
     assert caught.value.exit_code == 4
     assert caught.value.report.losses == {"packets-without-time": 1}
     assert target.getvalue() == b""
+
+
+# ---------------------------------------------------------------- what pcap refuses
+
+
+@pytest.mark.parametrize("piece", [1, 10_000])
+def test_what_pcap_refuses_first_is_what_comes_first(write: In, piece: int) -> None:
+    """A time beyond 2106, then another link type, or the other way round; however the capture comes."""
+    start = write.section_header() + write.interface(link_type=113) + write.interface(link_type=1)
+    early, late = 10**15, 2**33 * 10**6
+    other, beyond = write.enhanced_packet(1, early, b"other"), write.enhanced_packet(0, late, b"late")
+    first = write.enhanced_packet(0, early, b"first")
+    for blocks, says in (
+        ((first, beyond, other), r"packet 2: its time, 2242-03-16T12:56:32\.000000Z, is 2\^32 seconds or more after"),
+        ((first, other, beyond), r"2 link types, .* \(ETHERNET \(1\): 1 packet, LINUX_SLL \(113\): 2 packets\)"),
+        ((other, first, first), r"2 link types, .* \(ETHERNET \(1\): 1 packet, LINUX_SLL \(113\): 2 packets\)"),
+    ):
+        capture = start + b"".join(blocks)
+        pieces = [capture[at : at + piece] for at in range(0, len(capture), piece)]
+        with pytest.raises(TargetError, match=says):
+            converted(cast(BinaryIO, Pipe(pieces)), "pcap")
