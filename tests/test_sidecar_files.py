@@ -261,7 +261,12 @@ def signed(pcap: Path, content: list[bytes], head: dict[str, Any] | None = None)
     }  # fmt: skip
     lines = [b'{"pcapconv_sidecar": 1,\n']
     lines += [f'"{name}": {json.dumps(value)},\n'.encode() for name, value in (says | (head or {})).items()]
-    lines += [b'"content": [\n', *(line + b",\n" for line in content[:-1]), content[-1] + b"\n", b"],\n"]
+    lines += [
+        b'"content": [\n',
+        *(line + b",\n" for line in content[:-1]),
+        *(line + b"\n" for line in content[-1:]),
+        b"],\n",
+    ]
     whole = b"".join(lines)
     return whole + b'"sha256": "' + hashlib.sha256(whole).hexdigest().encode() + b'"}\n'
 
@@ -298,12 +303,30 @@ def one(tmp_path: Path) -> Path:
             [SECTION, INTERFACE.replace(b"[]", b'[{"if_tsresol": 199}]'), PACKET],
             "packet 1: its interface cannot count its time",
         ),
+        ([], "its content has no section; make it again from the capture"),
     ],
 )
 def test_content_that_is_refused(content: list[bytes], says: str, one: Path, tmp_path: Path) -> None:
     (tmp_path / "a.pcap.meta.json").write_bytes(signed(one, content))
     with pytest.raises(SidecarError, match=says):
         pcapconv.convert(one, tmp_path / "b.pcapng", sidecar=True)
+    assert not (tmp_path / "b.pcapng").exists()
+
+
+def test_no_content_for_no_packets(tmp_path: Path) -> None:
+    """Nothing would be written, which is no capture; joining says the same."""
+    pcap, sidecar = tmp_path / "a", tmp_path / "a.meta.json"
+    pcap.write_bytes(wire.pcap_header())
+    sidecar.write_bytes(signed(pcap, []))
+    with pytest.raises(SidecarError, match=r"a\.meta\.json: its content has no section"):
+        pcapconv.convert(pcap, tmp_path / "b.pcapng", sidecar=True)
+    with pytest.raises(SidecarError, match=r"a\.meta\.json: its content has no section"):
+        pcapconv.join(sidecar, tmp_path / "b.pcapng")
+    with (
+        pytest.raises(SidecarError, match=r"a\.meta\.json: its content has no section"),
+        pcapconv.open(pcap, sidecar=True) as capture,
+    ):
+        list(capture)
     assert not (tmp_path / "b.pcapng").exists()
 
 

@@ -153,8 +153,10 @@ class Document:
         for line in lines:
             if line == _CONTENT:
                 break
-        for line in lines:
+        for number_of_line, line in enumerate(lines):
             if line == _END:
+                if not number_of_line:  # which every capture has
+                    raise SidecarError(f"{self.name}: its content has no section; make it again from the capture")
                 return
             entry = _json(line.removesuffix(b"\n").removesuffix(b","), "an entry")
             if not isinstance(entry, dict) or len(entry) != 1 or not isinstance(next(iter(entry.values())), dict):
