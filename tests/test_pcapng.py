@@ -10,7 +10,7 @@ from through import Pipe, converted, damage_of, identical, packets, refused
 from wire import BIG, LITTLE, In, ipv4_name
 
 import pcapconv
-from pcapconv import Block, Interface, TargetError
+from pcapconv import Block, Damage, Interface, TargetError
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -715,6 +715,22 @@ def test_a_loss_is_refused_with_on_loss_fail(write: In) -> None:
     assert caught.value.exit_code == 4
     assert caught.value.report.losses == {"packets-without-time": 1}
     assert target.getvalue() == b""
+
+
+@pytest.mark.parametrize("piece", [1, 60, 10_000])
+def test_a_pipe_says_of_its_last_block_what_a_file_says(write: In, piece: int) -> None:
+    """In a section that is passed over, a block whose lengths differ is one more, also as the last one."""
+    capture = start(write) + write.section_header(version=(1, 1)) + write.block(6, bytes(20), trailer=3)
+    reason = "a section of pcapng version 1.1, pcapconv reads 1.0"
+    expected = [Damage(48, 1, reason, 60, None)]
+    pieces = [capture[at : at + piece] for at in range(0, len(capture), piece)]
+    assert converted(capture, "pcapng")[1].damage == expected
+    assert converted(cast(BinaryIO, Pipe(pieces)), "pcapng")[1].damage == expected
+    cut = capture[:-4]
+    expected = [Damage(48, 1, f"{reason}; then at offset 76 a block of 32 bytes, but 28 are left: the capture is cut "
+                       "off or corrupt", 56, None)]  # fmt: skip
+    assert converted(cut, "pcapng")[1].damage == expected
+    assert converted(cast(BinaryIO, Pipe([cut])), "pcapng")[1].damage == expected
 
 
 # ---------------------------------------------------------------- what pcap refuses
