@@ -330,6 +330,17 @@ def test_no_content_for_no_packets(tmp_path: Path) -> None:
     assert not (tmp_path / "b.pcapng").exists()
 
 
+def test_content_that_does_not_begin(one: Path, tmp_path: Path) -> None:
+    """Its lines are there, but nothing says that they are content."""
+    whole = signed(one, [SECTION, INTERFACE, PACKET]).replace(b'"content": [\n', b"")
+    lines = whole.splitlines(keepends=True)[:-1]
+    digest = b'"sha256": "' + hashlib.sha256(b"".join(lines)).hexdigest().encode() + b'"}\n'
+    (tmp_path / "a.pcap.meta.json").write_bytes(b"".join([*lines, digest]))
+    with pytest.raises(SidecarError, match="it was changed or cut off after pcapconv wrote it"):
+        pcapconv.convert(one, tmp_path / "b.pcapng", sidecar=True)
+    assert not (tmp_path / "b.pcapng").exists()
+
+
 def test_a_part_of_each_link_type(one: Path, tmp_path: Path) -> None:
     data = one.read_bytes()
     belongs = {"name": "a.pcap", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}

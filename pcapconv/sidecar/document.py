@@ -178,7 +178,7 @@ class Document:
             elif line == _CONTENT:
                 before = False
             elif line == _END:
-                ended = True
+                ended = not before
             elif before:
                 name, _, rest = line.partition(b": ")
                 if name in _MEMBERS:
