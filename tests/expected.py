@@ -550,13 +550,16 @@ def _pcapng_of(header: wire.PcapHeader, found: Sequence[Entry], out: list[Packet
     fcs = fcs_bits(header)
     stated = [(wire.IF_TSRESOL, b"\t")] if header.units == 10**9 else []
     stated += [] if fcs is None else [(wire.IF_FCSLEN, bytes([fcs]))]
-    interfaces = {entry.packet.interface.interface for entry in found if entry.packet is not None} or {0}
     described = write.interface(header.link_type_word & 0xFFFF, snaplen, options=write.options(*stated))
-    return (
-        write.section_header()
-        + described * len(interfaces)
-        + b"".join(_packet_block(packet, header.byte_order) for packet in out)
-    )
+    written, interfaces = {packet.number: packet for packet in out}, set[int]()
+    blocks = [] if any(entry.packet for entry in found) else [described]
+    for packet in (entry.packet for entry in found if entry.packet is not None):
+        if packet.interface.interface not in interfaces:  # right before its first packet, which need not stay
+            interfaces.add(packet.interface.interface)
+            blocks.append(described)
+        if packet.number in written:
+            blocks.append(_packet_block(written[packet.number], header.byte_order))
+    return write.section_header() + b"".join(blocks)
 
 
 def _pcap_of(header: wire.PcapHeader, out: list[Packet], snaplen: int) -> bytes:

@@ -3,10 +3,11 @@
 import io
 from collections.abc import Callable
 from fractions import Fraction
+from typing import BinaryIO, cast
 
 import pytest
 import wire
-from through import converted, damage_of, identical, packets, refused
+from through import Pipe, converted, damage_of, identical, packets, refused
 from wire import In
 
 import pcapconv
@@ -258,6 +259,19 @@ def test_magic_modified_interface_indices_become_interfaces(write: In) -> None:
         (3, b"4"),
     ]
     assert [(each.link_type, each.snaplen) for each in wire.read_interfaces(pcapng)] == [(1, 65535)] * 4
+    assert report.losses == {"record-fields": 5}
+
+
+@pytest.mark.parametrize("piece", [1, 3, 100, 10_000])
+def test_magic_modified_interfaces_stand_before_their_first_packets(write: In, piece: int) -> None:
+    """However the capture comes: a pipe's pieces do not show in what is written."""
+    indices = [7, 7, 2, 7, 0]
+    records = [write.pcap_record(T + i, 0, b"%d" % i, extra=write.modified_extra(n)) for i, n in enumerate(indices)]
+    capture = write.pcap_header(wire.MODIFIED) + b"".join(records)
+    pieces = [capture[at : at + piece] for at in range(0, len(capture), piece)]
+    pcapng, report = converted(cast(BinaryIO, Pipe(pieces)), "pcapng")
+    kinds = [each.block_type for each in wire.read_blocks(pcapng)]
+    assert kinds == [wire.SECTION_HEADER, 1, 6, 6, 1, 6, 6, 1, 6]
     assert report.losses == {"record-fields": 5}
 
 

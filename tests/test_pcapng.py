@@ -2,14 +2,15 @@
 
 import io
 from collections.abc import Callable
+from typing import BinaryIO, cast
 
 import pytest
 import wire
-from through import converted, damage_of, identical, packets, refused
+from through import Pipe, converted, damage_of, identical, packets, refused
 from wire import BIG, LITTLE, In, ipv4_name
 
 import pcapconv
-from pcapconv import Block, Interface, TargetError
+from pcapconv import Block, Damage, Interface, TargetError
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -713,3 +714,40 @@ def test_a_loss_is_refused_with_on_loss_fail(write: In) -> None:
     assert caught.value.exit_code == 4
     assert caught.value.report.losses == {"packets-without-time": 1}
     assert target.getvalue() == b""
+
+
+@pytest.mark.parametrize("piece", [1, 60, 10_000])
+def test_a_pipe_says_of_its_last_block_what_a_file_says(write: In, piece: int) -> None:
+    """In a section that is passed over, a block whose lengths differ is one more, also as the last one."""
+    capture = start(write) + write.section_header(version=(1, 1)) + write.block(6, bytes(20), trailer=3)
+    reason = "a section of pcapng version 1.1, pcapconv reads 1.0"
+    expected = [Damage(48, 1, reason, 60, None)]
+    pieces = [capture[at : at + piece] for at in range(0, len(capture), piece)]
+    assert converted(capture, "pcapng")[1].damage == expected
+    assert converted(cast(BinaryIO, Pipe(pieces)), "pcapng")[1].damage == expected
+    cut = capture[:-4]
+    expected = [Damage(48, 1, f"{reason}; then at offset 76 a block of 32 bytes, but 28 are left: the capture is cut "
+                       "off or corrupt", 56, None)]  # fmt: skip
+    assert converted(cut, "pcapng")[1].damage == expected
+    assert converted(cast(BinaryIO, Pipe([cut])), "pcapng")[1].damage == expected
+
+
+# ---------------------------------------------------------------- what pcap refuses
+
+
+@pytest.mark.parametrize("piece", [1, 10_000])
+def test_what_pcap_refuses_first_is_what_comes_first(write: In, piece: int) -> None:
+    """A time beyond 2106, then another link type, or the other way round; however the capture comes."""
+    start = write.section_header() + write.interface(link_type=113) + write.interface(link_type=1)
+    early, late = 10**15, 2**33 * 10**6
+    other, beyond = write.enhanced_packet(1, early, b"other"), write.enhanced_packet(0, late, b"late")
+    first = write.enhanced_packet(0, early, b"first")
+    for blocks, says in (
+        ((first, beyond, other), r"packet 2: its time, 2242-03-16T12:56:32\.000000Z, is 2\^32 seconds or more after"),
+        ((first, other, beyond), r"2 link types, .* \(ETHERNET \(1\): 1 packet, LINUX_SLL \(113\): 2 packets\)"),
+        ((other, first, first), r"2 link types, .* \(ETHERNET \(1\): 1 packet, LINUX_SLL \(113\): 2 packets\)"),
+    ):
+        capture = start + b"".join(blocks)
+        pieces = [capture[at : at + piece] for at in range(0, len(capture), piece)]
+        with pytest.raises(TargetError, match=says):
+            converted(cast(BinaryIO, Pipe(pieces)), "pcap")

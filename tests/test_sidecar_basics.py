@@ -263,6 +263,20 @@ def test_what_the_pcap_file_says_of_times_is_counted(write: In, trip: Trip) -> N
     assert kept((wire.IF_TSRESOL, b"\x0c\x0c")) == {"comments": 1, "packets-without-time": 1}
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_digits_of_a_time_that_is_too_late_are_counted(write: In, order: tuple[int, int], trip: Trip) -> None:
+    """Also behind a packet whose time is too early."""
+    early = write.options((wire.IF_TSOFFSET, write.number(-(10**9), 8)))
+    late = write.options((wire.IF_TSRESOL, b"\x0a"), (wire.IF_TSOFFSET, write.number(2**33, 8)))
+    packets = write.enhanced_packet(0, 1, b"early"), write.enhanced_packet(1, 1, b"late")
+    start = write.section_header() + write.interface(options=early) + write.interface(options=late)
+    capture = start + b"".join(packets[place] for place in order)
+    report = trip.there(capture)
+    assert report.kept_in_sidecar["times-out-of-range"] == 2
+    assert report.kept_in_sidecar["time-digits"] == 1
+    assert trip.returned() == capture
+
+
 def test_fingerprints_of_large_packets_take_little(trip: Trip) -> None:
     """However few there are in each batch that is read."""
     stated = wire.options((wire.IF_TSRESOL, b"\x09"))

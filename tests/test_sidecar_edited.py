@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tracemalloc
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from through import packets
 from wire import BIG, LITTLE, In
 
 import pcapconv
-from pcapconv import Packet, Report
+from pcapconv import Packet, Report, formats
 
 COMMAND = Path(sys.executable).with_name("pcapconv")
 START = 1_714_564_800
@@ -226,6 +227,20 @@ def test_packets_that_are_alike(trip: Trip) -> None:
             "pcapconv: warning: x.pcapng: ambiguous, and kept plain: packet 1, 6",
         ],
     )
+
+
+@pytest.mark.parametrize("window", [64, 2**19])
+def test_the_interface_of_new_packets_stands_before_the_first(
+    window: int, trip: Trip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many packets are read at once."""
+    there = trip.there(capture_of(commented(1), commented(2)))
+    trip.edit([there[0], there[0]._replace(ticks=5, data=b"new"), there[1]])
+    monkeypatch.setattr(formats, "open_reader", partial(formats.open_reader, window_size=window))
+    numbers, _, _ = trip.returned()
+    assert numbers == {"in_sidecar": 2, "same": 2, "new": 1, "new_packets": [2]}
+    kinds = [each.block_type for each in wire.read_blocks(trip.back.read_bytes())]
+    assert kinds == [wire.SECTION_HEADER, 1, 6, 1, 6, 6]
 
 
 def test_what_no_longer_holds_goes(write: In, trip: Trip) -> None:

@@ -261,7 +261,12 @@ def signed(pcap: Path, content: list[bytes], head: dict[str, Any] | None = None)
     }  # fmt: skip
     lines = [b'{"pcapconv_sidecar": 1,\n']
     lines += [f'"{name}": {json.dumps(value)},\n'.encode() for name, value in (says | (head or {})).items()]
-    lines += [b'"content": [\n', *(line + b",\n" for line in content[:-1]), content[-1] + b"\n", b"],\n"]
+    lines += [
+        b'"content": [\n',
+        *(line + b",\n" for line in content[:-1]),
+        *(line + b"\n" for line in content[-1:]),
+        b"],\n",
+    ]
     whole = b"".join(lines)
     return whole + b'"sha256": "' + hashlib.sha256(whole).hexdigest().encode() + b'"}\n'
 
@@ -298,6 +303,7 @@ def one(tmp_path: Path) -> Path:
             [SECTION, INTERFACE.replace(b"[]", b'[{"if_tsresol": 199}]'), PACKET],
             "packet 1: its interface cannot count its time",
         ),
+        ([], "its content has no section; make it again from the capture"),
     ],
 )
 def test_content_that_is_refused(content: list[bytes], says: str, one: Path, tmp_path: Path) -> None:
@@ -358,6 +364,17 @@ def test_a_capture_without_packets_comes_back(content: list[bytes], gives: bytes
     (tmp_path / "a.pcap.meta.json").write_bytes(signed(pcap, content))
     pcapconv.convert(pcap, tmp_path / "b.pcapng", sidecar=True)
     assert (tmp_path / "b.pcapng").read_bytes() == gives
+
+
+def test_content_that_does_not_begin(one: Path, tmp_path: Path) -> None:
+    """Its lines are there, but nothing says that they are content."""
+    whole = signed(one, [SECTION, INTERFACE, PACKET]).replace(b'"content": [\n', b"")
+    lines = whole.splitlines(keepends=True)[:-1]
+    digest = b'"sha256": "' + hashlib.sha256(b"".join(lines)).hexdigest().encode() + b'"}\n'
+    (tmp_path / "a.pcap.meta.json").write_bytes(b"".join([*lines, digest]))
+    with pytest.raises(SidecarError, match="its content has no section"):
+        pcapconv.convert(one, tmp_path / "b.pcapng", sidecar=True)
+    assert not (tmp_path / "b.pcapng").exists()
 
 
 def test_a_part_of_each_link_type(one: Path, tmp_path: Path) -> None:

@@ -37,6 +37,13 @@ def test_a_new_part_after_so_many_packets(write: In) -> None:
     assert parts(capture, "x.pcap", max_packets=10**30) == [capture]
 
 
+@pytest.mark.parametrize("max_packets", [1, 2, 3])
+def test_what_edited_records_said_is_counted_however_they_are_split(write: In, max_packets: int) -> None:
+    records = [write.pcap_record(1, 10**6, b"%d." % number) for number in range(3)]
+    _, report = split_up(write.pcap_header() + b"".join(records), max_packets=max_packets, chop=[1])
+    assert report.losses == {"time-notation": 3}
+
+
 @both_forms
 def test_each_part_stands_alone(write: In) -> None:
     section = write.section_header(options=write.options((wire.SHB_OS, b"Linux")))

@@ -126,8 +126,7 @@ class PcapReader:
         columns, order, units = batch.columns, self._byte_order, self._flavour.units
         odd = sum(
             int.from_bytes(batch.buffer[at + 4 : at + 8], order) >= units
-            for at, length in zip(columns.record_at[: batch.rows], columns.record_length)
-            if length
+            for at in columns.record_at[: batch.rows]  # where it was read, also once the packet was changed
         )
         modified = batch.rows if self._flavour.record_size == layout.MODIFIED_RECORD_SIZE else 0
         return {kind: count for kind, count in (("time-notation", odd), ("record-fields", modified)) if count}
@@ -165,8 +164,9 @@ class PcapReader:
         return Damage(offset, self._packets + 1, reason, passed, 0)
 
     def _modified(self, batch: PacketBatch, plain: Interface) -> Iterator[Item]:
-        """The batch, after the interfaces that are new in it. The packet type becomes an epb_flags option, which has to
-        stand in the batch's buffer: a copy of its records with the few option lists after them."""
+        """The batch, with each interface that is new in it right before its first packet, wherever a batch begins. The
+        packet type becomes an epb_flags option, which has to stand in the batch's buffer: a copy of its records with
+        the few option lists after them."""
         columns, (begin, end) = batch.columns, batch.span()
         buffer = bytearray(batch.buffer[begin:end])
         lists = {}
@@ -175,17 +175,21 @@ class PcapReader:
             lists[packet_type] = len(buffer), len(option_list)
             buffer += option_list
         fields = Struct("<IHB" if self._byte_order == "little" else ">IHB")
+        batch.buffer = buffer
+        batch.format_only = {**batch.format_only, "record-fields": batch.rows}
+        first = 0
         for row in range(batch.rows):
             columns.record_at[row] -= begin
             columns.data_at[row] -= begin
             index, _, packet_type = fields.unpack_from(buffer, columns.record_at[row] + layout.RECORD_SIZE)
             if index not in self._ids:
+                if first < row:
+                    yield batch.part(first, row)
+                first = row
                 yield self._declare(plain, index)
             columns.interface[row] = self._ids[index]
             columns.options_at[row], columns.options_length[row] = lists.get(packet_type, (0, 0))
-        batch.buffer = buffer
-        batch.format_only = {**batch.format_only, "record-fields": batch.rows}
-        yield batch
+        yield batch.part(first, batch.rows) if first else batch
 
     def _declare(self, plain: Interface, index: int) -> Interface:
         interface = plain._replace(id=len(self._interfaces))

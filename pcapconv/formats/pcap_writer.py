@@ -152,7 +152,8 @@ class PcapWriter:
         self._fcs_lengths.add(interface.fcs_length)
         self._needs_nanoseconds = self._needs_nanoseconds or _needs_nanoseconds(interface)
         self._losses.add_interface(interface)
-        if self._header_written and not self._nanoseconds and _needs_nanoseconds(interface):
+        too_late = self._header_written and not self._refused
+        if too_late and not self._nanoseconds and _needs_nanoseconds(interface):
             raise NeedsNanosecondsError(
                 f"interface {interface.id} of section {interface.section} comes after packets and needs nanoseconds"
             )
@@ -163,8 +164,10 @@ class PcapWriter:
         if self._verbatim:
             self._copy_batch(batch)
             return
-        if not self._one_link_type(batch):
-            return
+        if self._one_link_type(batch):
+            self._encode(batch)
+
+    def _encode(self, batch: PacketBatch) -> None:
         self._write_header()
         self._losses.add_batch(batch)
         columns, scale = batch.columns, self._scale
@@ -222,28 +225,34 @@ class PcapWriter:
                 row += 1
 
     def _one_link_type(self, batch: PacketBatch) -> bool:
-        """Whether the packets may be written: not once there were several link types; from then on they only count."""
+        """Whether the packets may be written: not once there were several link types; from then on they only count.
+        Those before the first of another link type are written, so that what is wrong with one of them is said first,
+        however many come at once."""
         if self._link_types_here == {self._link_type} and not self._refused:
             return True
         totals = array("Q", bytes(8 * TOTALS * len(self._in_section)))
-        self._kernels.count_packets(batch.columns, batch.rows, totals, array("Q", bytes(8 * 256)))
+        columns = batch.columns
+        self._kernels.count_packets(columns, batch.rows, totals, array("Q", bytes(8 * 256)))
         here: Counter[int] = Counter()
         for interface, count in zip(self._in_section, totals[::TOTALS]):
             here[interface.link_type] += count
         here = +here
         if self._link_type is None:
-            self._link_type = next(iter(here))
+            self._link_type = self._in_section[columns.interface[0]].link_type
         if not self._refused and here.keys() == {self._link_type}:
             return True
         if not self._refused:
             self._refused = True
             self._by_link_type[self._link_type] += self.packets
+            kinds = (self._in_section[number].link_type for number in columns.interface[: batch.rows])
+            self._encode(batch.part(0, next(row for row, kind in enumerate(kinds) if kind != self._link_type)))
         self._by_link_type.update(here)
         return False
 
     def _several_link_types(self) -> str:
         counts = ", ".join(
-            f"{link_type_name(kind)}: {count} packet{'s' * (count != 1)}" for kind, count in self._by_link_type.items()
+            f"{link_type_name(kind)}: {count} packet{'s' * (count != 1)}"
+            for kind, count in sorted(self._by_link_type.items())
         )
         return (
             f"the capture holds packets of {len(self._by_link_type)} link types, and a pcap file holds one "

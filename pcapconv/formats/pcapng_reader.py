@@ -341,8 +341,8 @@ class PcapngReader:
         if window.left is not None and distance == window.left:
             return True
         head = window.peek(distance, 12)
-        if head == b"":  # the end of a pipe
-            return True
+        if head == b"" and window.left is None:  # a pipe, which is in the window to its end now
+            return distance == window.available
         if head is None or len(head) < 12:
             return False
         if head[:4] == layout.SECTION_HEADER.to_bytes(4, "big"):

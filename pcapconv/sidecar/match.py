@@ -372,7 +372,7 @@ class Match:
         self._packets += batch.rows
 
     def _some(self, batch: PacketBatch, begin: int, end: int) -> Iterator[Item]:
-        """Some packets, all of one section; before them, the interface of those that nobody knows."""
+        """Some packets, all of one section; before the first that nobody knows, the interface of such."""
         if begin == end:
             return
         known, first = self._known, self._packets + begin
@@ -384,6 +384,11 @@ class Match:
         if len(known.sections) > 1 or known.has_ticks:
             self._doubt(packets, times, first)
         if _NONE in packets and self._plain < 0:
+            unknown = begin + packets.index(_NONE)
+            if unknown > begin:
+                yield from self._some(batch, begin, unknown)
+                yield from self._some(batch, unknown, end)
+                return
             yield self._declare_plain()
         ids, interfaces = self._ids, known.interfaces
         now = array("I", (self._plain if packet < 0 else ids[interfaces[packet]] for packet in packets))

@@ -1,0 +1,120 @@
+"""Which options a target is called with: sound ones for the most part, taken at random."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from pcapconv.normalizing.form import KEPT
+from pcapconv.steps.strip import KINDS
+
+Options = dict[str, Any]
+FORMATS = ("pcap", "pcapng")
+TIMES = ["1714564800", "+0.5s", "+1s", "+1500ms", "2024-05-01T12:00:01Z", "0", "4294967296.5", "+100h", "1e3", "-5"]
+SHIFTS = ["1s", "-1s", "0.000000001s", "-0.0000001s", "1h", "-60000d", "100000d", "1us"]
+COUNTS = [1, 1, 2, 3, 10, 1000]
+
+_STEPS: dict[str, list[Any]] = {
+    "after": TIMES,
+    "before": TIMES,
+    "packets": ["1", "2-", "1-2,4-", "3,1", "2-2", "1000-"],
+    "drop_packets": ["1", "2-", "1-2,4-"],
+    "first": COUNTS,
+    "last": COUNTS,
+    "interface": [["0"], ["0:0"], ["1"], ["eth0"], ["1:0"], ["0", "1"]],
+    "comment_matches": ["", "retry", "^.*$", "\\\\x"],
+    "direction": ["in", "out"],
+    "invert": [True],
+    "snaplen": [1, 4, 16, 60, 65535],
+    "chop": [[1], [4], [-4], [4, -4], [1000]],
+    "shift_time": SHIFTS,
+    "capture_comment": [["seen"], ["", "twice"], ["caf\u00e9"]],
+    "packet_comment": [["1:seen"], ["1:a", "2:b"], ["2:"]],
+    "set_interface": [["0.name=eth7"], ["0:0.description=uplink"], ["eth0.name=wan"], ["0.snaplen=64"]],
+    "link_type": ["1", "raw", "276", "65535"],
+    "strip": [[kind] for kind in KINDS] + [list(KINDS)],
+}
+
+
+def _steps(random: Random, most: int = 3) -> Options:
+    names = random.sample(sorted(_STEPS), random.randint(0, most))
+    return {name: random.choice(_STEPS[name]) for name in names}
+
+
+def _some(random: Random, **values: Any) -> Options:
+    """Each with one chance in three; a list stands for one of its values."""
+    return {
+        name: random.choice(value) if isinstance(value, list) else value
+        for name, value in values.items()
+        if not random.randrange(3)
+    }
+
+
+def _read(random: Random) -> Options:
+    return _some(random, strict=True)
+
+
+def _convert(random: Random) -> Options:
+    more = _steps(random) if random.randrange(2) else {}
+    some = _some(random, strict=True, on_loss=["ignore", "fail"], nanoseconds=True)
+    return {"to": random.choice(FORMATS), **some, **more}
+
+
+def _normalize(random: Random) -> Options:
+    return {"to": random.choice(FORMATS)} | _some(
+        random,
+        strict=True,
+        on_loss=["ignore", "ignore", "fail"],
+        sort=True,
+        rebase_time=TIMES,
+        mask_time=True,
+        keep=[[kind] for kind in KINDS] + [list(KINDS)],
+        strip=[[kind] for kind in sorted(KEPT)],
+    )
+
+
+def _diff(random: Random) -> Options:
+    ignorable = ["time", "lengths", "interfaces", "comments", "direction", "names", "secrets"]
+    ignore = random.sample(ignorable, random.randint(1, 3))
+    return _some(random, ignore=[ignore], time_tolerance=["1ms", "1s", "1ns"], everything=True, most=[0, 1, 1000])
+
+
+def _split(random: Random) -> Options:
+    ways: list[Options] = [
+        {"max_packets": random.choice([1, 2, 5])},
+        {"max_bytes": random.choice(["1000", "4000", "1MB"])},
+        {"interval": random.choice(["250ms", "1s", "1h", "1000000d"]), "align": bool(random.randrange(2))},
+        {"by": random.choice(["interface", "link-type", "section"])},
+        {"by": "link-type", "sidecar": True, "sidecar_secrets": bool(random.randrange(2))},
+    ]
+    way = random.choice(ways)
+    to = "pcap" if "sidecar" in way else random.choice(FORMATS)
+    more = _steps(random, 2) if not random.randrange(3) else {}
+    return {"to": to, **way, **_some(random, strict=True, on_loss=["ignore", "fail"]), **more}
+
+
+def _sidecar(random: Random) -> Options:
+    more = _steps(random, 2) if not random.randrange(3) else {}
+    some = _some(random, sidecar_fingerprints=True, strict=True, nanoseconds=True)
+    return {"sidecar_secrets": bool(random.randrange(4)), **some, **more}
+
+
+def _restore(random: Random) -> Options:
+    return _steps(random, 2) if not random.randrange(4) else {}
+
+
+def _batch(random: Random) -> Options:
+    return _convert(random)
+
+
+CHOICES: dict[str, Callable[[Random], Options]] = {
+    "read": _read,
+    "convert": _convert,
+    "normalize": _normalize,
+    "diff": _diff,
+    "split": _split,
+    "sidecar": _sidecar,
+    "restore": _restore,
+    "batch": _batch,
+}

@@ -1,0 +1,258 @@
+"""What must hold of outcomes: on all routes the same, and by itself what each target promises."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pcapconv
+from fuzz.case import Case
+from fuzz.routes import Route, other_routes
+from fuzz.targets import Outcome, run, suffix
+from pcapconv import PcapconvError
+from pcapconv.normalizing import check as reasons_against
+
+Runner = Callable[[Case, Route], Outcome]
+SELECTING = {"after", "before", "packets", "drop_packets", "first", "last", "interface", "comment_matches", "direction"}
+EDITING = {"snaplen", "chop", "shift_time", "capture_comment", "packet_comment", "set_interface", "link_type", "strip"}
+STEPS = SELECTING | EDITING | {"invert"}
+_PACKET = re.compile(r"\bpacket \d+: ")
+
+
+class BrokenError(AssertionError):
+    """Something does not hold: `what`, and how that shows."""
+
+    def __init__(self, what: str, shown: str) -> None:
+        super().__init__(f"{what}: {shown}")
+        self.what = what
+
+
+def hold(what: str, one: object, other: object, where: object = "") -> None:
+    """Raises BrokenError where two things that must be the same are not."""
+    if one != other:
+        raise BrokenError(what, f"{where}\n  {_shown(one, other)}\n  {_shown(other, one)}")
+
+
+def _shown(value: object, other: object) -> str:
+    """A value, from shortly before it differs from another one."""
+    text, against = repr(value), repr(other)
+    at = next((at for at, (one, two) in enumerate(zip(text, against)) if one != two), min(len(text), len(against)))
+    return ("…" if at > 200 else "") + text[max(0, at - 200) : at + 300]
+
+
+# ---------------------------------------------------------------- routes
+
+
+def same_on_routes(case: Case, outcome: Outcome, random: Random, count: int, runner: Runner) -> None:
+    """The outcome of the plainest route is that of some other routes."""
+    for route in other_routes(random, count):
+        other = runner(case, route)
+        if _may_differ(outcome, other, route):
+            continue
+        hold("same error on all routes", outcome.error, other.error, route)
+        hold("same report on all routes", outcome.report, other.report, route)
+        files, others = (_comparable(each, route) for each in (outcome, other))
+        hold("same files on all routes", files, others, route)
+
+
+def _may_differ(outcome: Outcome, other: Outcome, route: Route) -> bool:
+    """A pipe cannot begin again for nanoseconds, and says so. Of several packets that different steps refuse, the one
+    is named that is met first, which depends on how many come at once."""
+    if "start again with --nanoseconds" in other.error:
+        return route.pipes or route.target.startswith("sink")
+    return all(_PACKET.search(_errors(each)) for each in (outcome, other))
+
+
+def _errors(outcome: Outcome) -> str:
+    """The error, or those in the lines of a batch."""
+    return outcome.error or " ".join(str(line["error"]) for line in outcome.report.get("lines", ()))
+
+
+def _comparable(outcome: Outcome, route: Route) -> dict[str, object]:
+    """Files as far as a route decides nothing: without sidecars where packets come in other batches, whose entries
+    follow these; only their sizes where nobody can go back in the output, since section lengths may be left open."""
+    batches = route.window or route.source == "short"
+    kept = {name: each for name, each in outcome.files.items() if not (batches and "sidecar" in name)}
+    if route.target.startswith("sink"):
+        return {name: len(each) for name, each in kept.items()}
+    return dict(kept)
+
+
+# ---------------------------------------------------------------- each by itself
+
+
+def _again(capture: bytes, **options: Any) -> tuple[bytes, pcapconv.Report]:
+    target = io.BytesIO()
+    report = pcapconv.convert(io.BytesIO(capture), target, to=suffix(capture), **options)
+    return target.getvalue(), report
+
+
+def _reads_back(capture: bytes, packets: int, what: str) -> None:
+    """What was written is a sound capture of so many packets, and a fixed point."""
+    try:
+        again, report = _again(capture, strict=True)
+    except PcapconvError as error:
+        raise BrokenError(f"{what} can be read back", str(error)) from error
+    hold(f"{what}: packets that are read back", report.packets_read, packets)
+    if not report.losses:
+        hold(f"{what}: copied again", again, capture)
+
+
+def _strict_agrees(case: Case, outcome: Outcome, runner: Runner) -> None:
+    """Undamaged input is the same when strict; damaged input is refused by name."""
+    strict = runner(case._replace(options={**case.options, "strict": True}), Route())
+    damage = outcome.report.get("damage")
+    if damage:
+        hold("strict refuses damage", strict.error.partition(":")[0], "DamageError")
+    elif not outcome.error:
+        hold("strict of what is not damaged", outcome, strict)
+
+
+def _of_read(case: Case, outcome: Outcome, runner: Runner) -> None:
+    if "damage" not in outcome.report or case.options.get("strict"):
+        return
+    _strict_agrees(case, outcome, runner)
+    packets = sum("data" in item for item in outcome.report["items"] if isinstance(item, dict))
+    numbers = [item["number"] for item in outcome.report["items"] if isinstance(item, dict)]
+    hold("packets count from 1", numbers, list(range(1, packets + 1)))
+    if not outcome.error:
+        converted = runner(Case("convert", {"to": suffix(case.captures[0])}, case.captures), Route())
+        hold("packets of open and of convert", packets, converted.report["packets_read"])
+
+
+def _of_convert(case: Case, outcome: Outcome, runner: Runner) -> None:
+    if not case.options.get("strict"):
+        _strict_agrees(case, outcome, runner)
+    if outcome.error:
+        return
+    report, (out,) = outcome.report, outcome.files.values()
+    _reads_back(out, report["packets_written"], "the output")
+    if not case.options.keys() & SELECTING:
+        hold("packets are all written", report["packets_written"], report["packets_read"])
+    if case.options.keys() & STEPS or report["damage"] or report["losses"]:
+        return
+    if report["source_format"] == report["target_format"]:
+        hold("same format, no edit", out, case.captures[0])
+    compared = runner(Case("diff", {}, (case.captures[0], out)), Route())
+    if not compared.error:  # of times that nobody can tell, say
+        hold("no difference to what was converted without loss", compared.report["same"], True)
+    before, after = (runner(Case("normalize", {"to": "pcapng"}, (each,)), Route()) for each in (case.captures[0], out))
+    hold("one normal form of what was converted without loss", before.files, after.files)
+
+
+def _of_normalize(case: Case, outcome: Outcome, runner: Runner) -> None:
+    if not case.options.get("strict"):
+        _strict_agrees(case, outcome, runner)
+    if outcome.error:
+        return
+    (out,) = outcome.files.values()
+    _reads_back(out, outcome.report["packets_written"], "the normal form")
+    hold("packets are all written", outcome.report["packets_written"], outcome.report["packets_read"])
+    options = {**case.options, "on_loss": "warn"}
+    again = runner(Case("normalize", options, (out,)), Route())
+    hold("normal form of a normal form", again.files.get("out", again.error), out)
+    hold("check of a normal form", reasons_against(io.BytesIO(out), **options), [])
+
+
+def _of_diff(case: Case, outcome: Outcome, runner: Runner) -> None:
+    a, b = case.captures
+    if outcome.error:
+        return
+    report = outcome.report
+    hold("same both ways", runner(case._replace(captures=(b, a)), Route()).report["same"], report["same"])
+    hold("more packets in one", report["packets"][1] - report["packets"][0], report["inserted"] - report["removed"])
+    for each in (a, b):
+        itself = runner(case._replace(captures=(each, each)), Route()).report
+        hold("a capture and itself", (itself["same"], itself["headers"]), (True, []))
+
+
+def _of_split(case: Case, outcome: Outcome, runner: Runner) -> None:
+    if not case.options.get("strict"):
+        _strict_agrees(case, outcome, runner)
+    if outcome.error:
+        return
+    report = outcome.report
+    sizes = [(part["packets"], part["bytes"]) for part in report["parts"]]
+    hold("packets of all parts", sum(packets for packets, _ in sizes), report["packets_written"])
+    parts = [content for name, content in outcome.files.items() if name[:1].isdigit()]
+    hold("sizes of the parts", sorted(size for _, size in sizes), sorted(map(len, parts)))
+    for part, content in zip(report["parts"], parts):
+        _reads_back(content, part["packets"], "a part")
+    if not case.options.keys() & SELECTING:
+        hold("packets are all written", report["packets_written"], report["packets_read"])
+    undamaged = not (report["damage"] or report["losses"] or case.options.keys() & STEPS)
+    if "joined" in outcome.files and undamaged and report["source_format"] == "pcapng":
+        hold("joined again", outcome.files["joined"], case.captures[0])
+
+
+def _of_sidecar(case: Case, outcome: Outcome, runner: Runner) -> None:
+    if outcome.error:
+        return
+    there, back = outcome.report["there"], outcome.report["back"]
+    hold("packets there and back", back["packets_written"], there["packets_written"])
+    _reads_back(outcome.files["out"], there["packets_written"], "the pcap file")
+    _reads_back(outcome.files["back"], there["packets_written"], "what came back")
+    if there["source_format"] == "pcapng" and not case.options.keys() & STEPS:
+        hold("what is lost", there["losses"], back["missing_in_sidecar"])
+        if not (there["damage"] or there["losses"]):
+            hold("there and back", outcome.files["back"], case.captures[0])
+
+
+def _of_restore(case: Case, outcome: Outcome, runner: Runner) -> None:
+    if not outcome.error:
+        _reads_back(outcome.files["out"], outcome.report["packets_written"], "the capture by its sidecar")
+
+
+def _of_batch(case: Case, outcome: Outcome, runner: Runner) -> None:
+    if outcome.error:
+        return
+    lines = {line["source"]: line for line in outcome.report["lines"]}
+    for alone in outcome.report["alone"]:
+        line = lines[alone["source"]]
+        hold("errors of batch and convert", line["error"], alone.get("error"))
+        if "written" in alone:
+            hold("files of batch and convert", outcome.files[Path(line["target"]).name], alone["written"])
+            for name in ("packets_read", "packets_written", "losses", "left_out"):
+                hold(f"{name} of batch and convert", line[name], alone[name])
+
+
+INVARIANTS: dict[str, Callable[[Case, Outcome, Runner], None]] = {
+    "read": _of_read,
+    "convert": _of_convert,
+    "normalize": _of_normalize,
+    "diff": _of_diff,
+    "split": _of_split,
+    "sidecar": _of_sidecar,
+    "restore": _of_restore,
+    "batch": _of_batch,
+}
+
+
+def check(
+    case: Case,
+    folder: Path,
+    random: Random,
+    routes: int,
+    around: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Outcome:
+    """Run a case on the plainest route, `around` which something may watch, and on some others. Returns the first
+    outcome. Raises BrokenError, and whatever escapes pcapconv."""
+    made = 0
+
+    def runner(case: Case, route: Route) -> Outcome:
+        nonlocal made
+        made += 1
+        place = folder / str(made)
+        place.mkdir()
+        return run(case, route, place)
+
+    with around():
+        outcome = runner(case, Route())
+    same_on_routes(case, outcome, random, routes, runner)
+    INVARIANTS[case.target](case, outcome, runner)
+    return outcome

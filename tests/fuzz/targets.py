@@ -1,0 +1,237 @@
+"""What can be done to captures: a function for each target, and what came of it as an `Outcome`.
+
+To add a target: write a function with the arguments of the others, add it to `TARGETS`, say in `choices` which options
+it takes, and in `invariants` what must hold of its outcomes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pcapconv
+from fuzz.case import Case
+from fuzz.routes import Place, Route, on, open_source, open_target, written
+from pcapconv import Damage, Interface, Notice, PacketBatch, PcapconvError, Report
+
+SIDECAR = "out.pcap.meta.json"
+
+
+class Outcome(NamedTuple):
+    """The error, as `FormatError: its text`; the files that were written, by name; what was reported."""
+
+    error: str = ""
+    files: dict[str, bytes] = {}  # noqa: RUF012 - never changed
+    report: dict[str, Any] = {}  # noqa: RUF012
+
+
+def run(case: Case, route: Route, folder: Path) -> Outcome:
+    """What comes of a case on a route, with all files in a folder, whose name is left out of every text. Lets through
+    whatever is no PcapconvError."""
+    with on(route):
+        try:
+            outcome = TARGETS[case.target](case, route, folder)
+        except PcapconvError as error:
+            outcome = Outcome(f"{type(error).__name__}: {error}")
+    return Outcome(_without(outcome.error, folder), outcome.files, _without(outcome.report, folder))
+
+
+def _without(value: Any, folder: Path) -> Any:
+    """The value with a folder's name left out of all text."""
+    if isinstance(value, str):
+        return value.replace(f"{folder}{os.sep}", "")
+    if isinstance(value, dict):
+        return {_without(key, folder): _without(each, folder) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without(each, folder) for each in value]
+    return value
+
+
+def suffix(capture: bytes) -> str:
+    """The format by the first byte, which is all that its name should tell."""
+    return "pcapng" if capture[:1] == b"\n" else "pcap"
+
+
+def _in(case: Case, route: Route, folder: Path, index: int = 0) -> Place:
+    return open_source(route, folder / f"in{index}", case.captures[index])
+
+
+def _reported(report: Report) -> dict[str, Any]:
+    return {name: value for name, value in report.as_dict().items() if name != "outputs"}
+
+
+# ---------------------------------------------------------------- reading
+
+
+def read(case: Case, route: Route, folder: Path) -> Outcome:
+    """Every item, and all that a packet says of itself."""
+    found: dict[str, Any] = {"items": [], "notices": [], "interfaces": [], "error": ""}
+    with pcapconv.open(_in(case, route, folder), **case.options) as capture:
+        try:
+            for item in capture.items():
+                _note(item, found)
+        except PcapconvError as error:  # what was read before it counts as well
+            found["error"] = f"{type(error).__name__}: {error}"
+        found["damage"] = list(capture.damage)
+        found["format"] = capture.format
+    return Outcome(found["error"], {}, found)
+
+
+def _note(item: Any, found: dict[str, Any]) -> None:
+    """Items in their order; notices and interfaces apart, whose place among packets depends on the pieces."""
+    if isinstance(item, PacketBatch):
+        found["items"] += [_packet(each) for each in item]
+    elif isinstance(item, Notice):
+        found["notices"].append(str(item))
+    elif isinstance(item, Interface):
+        found["interfaces"].append(repr(item))
+    else:
+        found["items"].append(str(item) if isinstance(item, Damage) else repr(item))
+
+
+def _packet(packet: Any) -> dict[str, Any]:
+    """Everything that a packet offers, or why it cannot."""
+    said: dict[str, Any] = {"section": packet.section.number, "interface": packet.interface.id}
+    for name in dir(packet):
+        if name.startswith("_") or name in said:
+            continue
+        try:
+            value = getattr(packet, name)
+        except PcapconvError as error:
+            value = str(error)
+        if not callable(value):
+            said[name] = value
+    return said
+
+
+# ---------------------------------------------------------------- writing
+
+
+def convert(case: Case, route: Route, folder: Path) -> Outcome:
+    """`pcapconv.convert`."""
+    return _one_file(pcapconv.convert, case, route, folder)
+
+
+def normalize(case: Case, route: Route, folder: Path) -> Outcome:
+    """`pcapconv.normalize`."""
+    return _one_file(pcapconv.normalize, case, route, folder)
+
+
+def _one_file(call: Callable[..., Report], case: Case, route: Route, folder: Path) -> Outcome:
+    target = open_target(route, folder / "out")
+    report = call(_in(case, route, folder), target, **case.options)
+    return Outcome("", {"out": written(target)}, _reported(report))
+
+
+def diff(case: Case, route: Route, folder: Path) -> Outcome:
+    """`pcapconv.diff` of two captures."""
+    places = _in(case, route, folder), _in(case, route, folder, 1)
+    comparison = pcapconv.diff(*places, **case.options)
+    json.dumps(comparison.as_dict())
+    return Outcome("", {}, comparison.as_dict())
+
+
+def split(case: Case, route: Route, folder: Path) -> Outcome:
+    """`pcapconv.split`, and `pcapconv.join` where there is a sidecar."""
+    parts = folder / "parts"
+    parts.mkdir()
+    options = dict(case.options)
+    template = str(parts / f"{{index}}.{options.get('to', 'pcapng')}")
+    report = pcapconv.split(_in(case, route, folder), template, **options)
+    files = {path.name: path.read_bytes() for path in sorted(parts.iterdir())}
+    if "in0.meta.json" in files:
+        files["sidecar"] = files.pop("in0.meta.json")
+    if options.get("sidecar"):
+        target = open_target(route, folder / "joined")
+        again = pcapconv.join(parts / "in0.meta.json", target)
+        assert again.packets_written == report.packets_written
+        files["joined"] = written(target)
+    return Outcome("", files, _reported(report))
+
+
+# ---------------------------------------------------------------- sidecars
+
+
+def sidecar(case: Case, route: Route, folder: Path) -> Outcome:
+    """To pcap with a sidecar, and back."""
+    pcap = folder / "out.pcap"
+    report = pcapconv.convert(_in(case, route, folder), pcap, sidecar=True, **case.options)
+    back = open_target(route, folder / "back")
+    again = pcapconv.convert(pcap, back, to="pcapng", sidecar=True)
+    files = {"out": pcap.read_bytes(), "sidecar": (folder / SIDECAR).read_bytes(), "back": written(back)}
+    return Outcome("", files, {"there": _reported(report), "back": _reported(again)})
+
+
+def restore(case: Case, route: Route, folder: Path) -> Outcome:
+    """A pcap file by a sidecar that may be anybody's: the captures are both of them."""
+    (folder / SIDECAR).write_bytes(case.captures[1])
+    target = open_target(route, folder / "out")
+    options: dict[str, Any] = {"to": "pcapng", **case.options}
+    report = pcapconv.convert(_in(case, route, folder), target, sidecar_file=folder / SIDECAR, **options)
+    with pcapconv.open(_in(case, route, folder), sidecar=folder / SIDECAR) as capture:
+        count = sum(1 for _ in capture)
+    return Outcome("", {"out": written(target)}, {**_reported(report), "opened": count})
+
+
+# ---------------------------------------------------------------- batches
+
+
+class _Here(Executor):
+    """Does what it is given at once, and lets nothing but results of jobs be caught."""
+
+    def submit(self, call: Any, /, *arguments: Any, **named: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(call(*arguments, **named))
+        return future
+
+
+def batch(case: Case, route: Route, folder: Path) -> Outcome:
+    """`pcapconv.batch`: each file's line must say what `convert` says."""
+    source, target = folder / "source", folder / "target"
+    source.mkdir()
+    names = [f"{index}.{suffix(capture)}" for index, capture in enumerate(case.captures)]
+    for name, capture in zip(names, case.captures):
+        (source / name).write_bytes(capture)
+    report = pcapconv.batch(source, target, executor=_Here(), **case.options)
+    with open(report.manifest, encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file]
+    alone = [_alone(source / name, folder / f"alone-{name}", case.options) for name in names]
+    found = {path.name: path.read_bytes() for path in _captures(target)}
+    return Outcome("", found, {"lines": [_told(line, source) for line in lines if "source" in line], "alone": alone})
+
+
+def _captures(target: Path) -> Sequence[Path]:
+    return sorted(path for path in target.iterdir() if path.suffix in (".pcap", ".pcapng"))
+
+
+def _told(line: dict[str, Any], place: Path) -> dict[str, Any]:
+    kept = ("source", "target", "status", "error", "packets_read", "packets_written", "losses", "left_out", "damage")
+    return {name: line[name] for name in kept} | {"error": line["error"] and _without(line["error"], place)}
+
+
+def _alone(source: Path, target: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """What `convert` makes of the same file."""
+    format_of = "pcap"
+    try:
+        with pcapconv.open(source) as capture:
+            format_of = capture.format
+        report = pcapconv.convert(source, target, **{"to": format_of, **options})
+    except PcapconvError as error:
+        return {"source": source.name, "error": str(error).replace(f"{source.parent}{os.sep}", "")}
+    return {"source": source.name, "written": target.read_bytes(), **_reported(report)}
+
+
+TARGETS: dict[str, Callable[[Case, Route, Path], Outcome]] = {
+    "read": read,
+    "convert": convert,
+    "normalize": normalize,
+    "diff": diff,
+    "split": split,
+    "sidecar": sidecar,
+    "restore": restore,
+    "batch": batch,
+}
