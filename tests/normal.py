@@ -171,7 +171,8 @@ def normal(capture: bytes, asked: Asked | None = None) -> Normal:
     if asked.mask:
         start = asked.rebase or 0
         packets = [packet._replace(time=start + n * MILLISECOND) for n, packet in enumerate(packets, 1)]
-    ids = {each: place for place, each in enumerate(dict.fromkeys(packet.interface for packet in packets))}
+    in_use = dict.fromkeys([packet.interface for packet in packets] or [each for each, _ in interfaces.values()][:1])
+    ids = {each: place for place, each in enumerate(in_use)}
     body = [
         wire.enhanced_packet(
             ids[packet.interface],
@@ -213,7 +214,7 @@ def _interfaces(
         fcs = expected.fcs_bits(header)
         pairs = [(wire.IF_TSRESOL, b"\x09")] + ([] if fcs is None else [(wire.IF_FCSLEN, bytes([fcs]))])
         only = Interface(header.link_type_word & 0xFFFF, header.snaplen, in_order(pairs))
-        numbers = {entry.packet.interface.interface for entry in found if entry.packet is not None}
+        numbers = {entry.packet.interface.interface for entry in found if entry.packet is not None} or {0}
         return {(0, number): (only, _Time(Fraction(1, header.units), 0)) for number in numbers}
     ids: Counter[int] = Counter()
     for entry in found:

@@ -9,7 +9,7 @@ from through import converted, damage_of, identical, packets, refused
 from wire import BIG, LITTLE, In, ipv4_name
 
 import pcapconv
-from pcapconv import Block, Interface, TargetError
+from pcapconv import Block, Interface, Notice, TargetError
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -714,3 +714,16 @@ def test_a_loss_is_refused_with_on_loss_fail(write: In) -> None:
     assert caught.value.exit_code == 4
     assert caught.value.report.losses == {"packets-without-time": 1}
     assert target.getvalue() == b""
+
+
+NO_INTERFACE = "the capture has no interface; the pcap file states Ethernet, since it has to state a link type"
+
+
+def test_a_capture_without_an_interface_becomes_pcap_with_a_warning(write: In) -> None:
+    bare = write.section_header() + write.custom(wire.CUSTOM_COPY, ENTERPRISE, b"abc")
+    pcap, report = converted(bare, "pcap")
+    assert pcap == write.pcap_header(snaplen=262144)
+    assert report.warnings == [Notice(0, NO_INTERFACE)]
+    assert converted(bare, "pcapng")[1].warnings == []
+    for capture in (bare + write.interface(113), write.pcap_header(), write.pcap_header(wire.MODIFIED)):
+        assert converted(capture, "pcap")[1].warnings == []
