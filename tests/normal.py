@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import expected
 import wire
 from expected import Entry
+from host_order import little
 from wire import BIG, LITTLE, ByteOrder
 
 KINDS = ("comments", "names", "statistics", "secrets", "custom", "unknown", "host", "addresses")
@@ -270,7 +271,8 @@ def _packets(
             direction = struct.unpack(entry.byte_order + "I", flags)[0] & 3
             pairs += [(wire.EPB_FLAGS, wire.number(direction, 4))] if direction else []
         interface = interfaces[stated.interface.section, stated.interface.interface]
-        packets.append(Packet(interface, time, stated.original_length, in_order(pairs), stated.data))
+        data = little(interface.link_type, stated.data, stated.original_length, entry.byte_order)
+        packets.append(Packet(interface, time, stated.original_length, in_order(pairs), data))
     return packets
 
 
