@@ -101,6 +101,18 @@ def test_the_normal_form_has_headers_in_little_endian(link_type: int, build: Bui
     )
 
 
+@pytest.mark.parametrize("count", [1, 100, 1000, 30_000])
+def test_few_and_many_packets_at_once(count: int) -> None:
+    """Of all of which the numbers, options and bytes stay together."""
+    write = wire.In(BIG)
+    packets = [null(BIG) + struct.pack(">I", n) for n in range(count)]
+    stated = [write.options((1, b"%d" % n)) for n in range(count)]
+    blocks = [write.enhanced_packet(0, n, packets[n], options=stated[n]) for n in range(count)]
+    out = wire.read_pcapng(normalized(write.section_header() + write.interface(NULL) + b"".join(blocks)))
+    assert [packet.data for packet in out] == [null(LITTLE) + struct.pack(">I", n) for n in range(count)]
+    assert [packet.options for packet in out] == [wire.options((1, b"%d" % n)) for n in range(count)]
+
+
 def test_packets_out_of_order_are_sorted_with_their_headers() -> None:
     first, second = (section(NULL, null(BIG) + b"%d" % n, order=BIG, first=9 - n) for n in (1, 2))
     assert data_of(normalized(first + second, sort=True)) == [null(LITTLE) + b"2", null(LITTLE) + b"1"]
