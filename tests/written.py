@@ -1,7 +1,7 @@
 """Packets, and the many ways in which programs write them: any section, byte order, resolution, host and interface.
 
 Strategy: `Said` is what a packet means. `written` draws a pcapng capture that says just that and nothing else that a
-comparison or a normal form looks at; without packets, they look at the first interface, which is number 0 then.
+comparison or a normal form looks at; without packets, a normal form has the first interface, which is number 0 then.
 `plainly_written` has all captures of both formats.
 """
 

@@ -66,6 +66,11 @@ class Side:
         for item in formats.open_reader(self.source).items():
             yield with_headers_in("little", item) if isinstance(item, PacketBatch) else item
 
+    @property
+    def interfaces(self) -> list[Interface]:
+        """The interfaces in use: none without packets, where a normal form has one all the same."""
+        return self.header.interfaces if self.header.packets else []
+
     def options(self, batch: PacketBatch, row: int) -> bytes:
         """A packet's options in the normal form, as far as they are compared."""
         if not batch.columns.options_length[row]:
