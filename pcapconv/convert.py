@@ -34,7 +34,7 @@ from pcapconv.files import (
     same_file,
     spool,
 )
-from pcapconv.model import Damage, Item, Notice, PacketBatch
+from pcapconv.model import Damage, Interface, Item, Notice, PacketBatch
 from pcapconv.output import Output
 from pcapconv.report import Report, describe
 
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from pcapconv.steps.plan import Plan, StepOptions
 
 OnLoss = Literal["warn", "ignore", "fail"]
+
+_NO_INTERFACE = "the capture has no interface; the pcap file states Ethernet, since it has to state a link type"
 
 
 def convert(
@@ -315,7 +317,9 @@ def watched(
     strict: bool,
     progress: Callable[[int], object] | None,
 ) -> Iterator[Item]:
-    """The items, noted in the report as they come by. Raises DamageError for damage when `strict`."""
+    """The items, noted in the report as they come by; so is it where pcap is written of a capture without an interface.
+    Raises DamageError for damage when `strict`."""
+    described = False
     for item in items:
         if isinstance(item, PacketBatch):
             report.packets_read += item.rows
@@ -327,7 +331,11 @@ def watched(
             report.add_damage(item)
         elif isinstance(item, Notice):
             report.add_warning(item)
+        elif isinstance(item, Interface):
+            described = True
         yield item
+    if not described and report.target_format == "pcap":
+        report.add_warning(Notice(0, _NO_INTERFACE))
 
 
 def through(steps: list[Step], items: Iterator[Item]) -> Iterator[Item]:

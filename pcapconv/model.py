@@ -199,7 +199,9 @@ class PacketBatch:
     `interfaces` are the section's, by id. Packets are numbered from `first_number` on, or by `numbers` where some are
     left out. `contiguous` says that the rows' records follow each other in the buffer and that no row was changed; one
     that was has no record any more (`record_length` 0). `format_only` counts, by kind, what the records say that no
-    other format can hold, and `count_format_only` does so anew for some of the rows.
+    other format can hold, and `count_format_only` does so anew for some of the rows. `header_order` is the byte order
+    of those headers of packets that follow the file's (see `formats.pseudo_headers`): the section's, or None where an
+    edit cut the packets' front, and with it such a header.
     """
 
     __slots__ = (
@@ -211,6 +213,7 @@ class PacketBatch:
         "count_format_only",
         "first_number",
         "format_only",
+        "header_order",
         "interfaces",
         "layout",
         "rows",
@@ -239,6 +242,7 @@ class PacketBatch:
         self.interfaces = interfaces
         self.layout: Layout = section.layout
         self.contiguous = True
+        self.header_order: ByteOrder | None = section.byte_order
         self.format_only = format_only
         self.count_format_only = count_format_only
 
@@ -299,7 +303,7 @@ class PacketBatch:
             interfaces=self.interfaces,
             count_format_only=self.count_format_only,
         )
-        twin.contiguous = self.contiguous
+        twin.contiguous, twin.header_order = self.contiguous, self.header_order
         if self.format_only and self.count_format_only is not None:
             twin.format_only = self.count_format_only(twin)
         return twin

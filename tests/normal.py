@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import expected
 import wire
 from expected import Entry
+from host_order import little
 from wire import BIG, LITTLE, ByteOrder
 
 KINDS = ("comments", "names", "statistics", "secrets", "custom", "unknown", "host", "addresses")
@@ -186,7 +187,8 @@ def normal(capture: bytes, asked: Asked | None = None) -> Normal:
     if asked.mask:
         start = asked.rebase or 0
         packets = [packet._replace(time=start + n * MILLISECOND) for n, packet in enumerate(packets, 1)]
-    ids = {each: place for place, each in enumerate(dict.fromkeys(packet.interface for packet in packets))}
+    in_use = dict.fromkeys([packet.interface for packet in packets] or [each for each, _ in interfaces.values()][:1])
+    ids = {each: place for place, each in enumerate(in_use)}
     body = [
         wire.enhanced_packet(
             ids[packet.interface],
@@ -228,7 +230,7 @@ def _interfaces(
         fcs = expected.fcs_bits(header)
         pairs = [(wire.IF_TSRESOL, b"\x09")] + ([] if fcs is None else [(wire.IF_FCSLEN, bytes([fcs]))])
         only = Interface(header.link_type_word & 0xFFFF, header.snaplen, in_order(pairs))
-        numbers = {entry.packet.interface.interface for entry in found if entry.packet is not None}
+        numbers = {entry.packet.interface.interface for entry in found if entry.packet is not None} or {0}
         return {(0, number): (only, _Time(Fraction(1, header.units), 0)) for number in numbers}
     ids: Counter[int] = Counter()
     for entry in found:
@@ -284,7 +286,8 @@ def _packets(
             direction = struct.unpack(entry.byte_order + "I", flags)[0] & 3
             pairs += [(wire.EPB_FLAGS, wire.number(direction, 4))] if direction else []
         interface = interfaces[stated.interface.section, stated.interface.interface]
-        packets.append(Packet(interface, time, stated.original_length, in_order(pairs), stated.data))
+        data = little(interface.link_type, stated.data, stated.original_length, entry.byte_order)
+        packets.append(Packet(interface, time, stated.original_length, in_order(pairs), data))
     return packets
 
 

@@ -1481,6 +1481,14 @@ def test_oddities_and_empty_selections_are_counted(tmp_path: Path, out: Path) ->
     assert line["warnings"][0]["reason"].startswith("the options of packet 1 ")
 
 
+def test_captures_without_an_interface_are_odd_in_pcap(tmp_path: Path, out: Path) -> None:
+    source = made(tmp_path / "in", {"bare.pcapng": wire.section_header()})
+    report = run(source, out, to="pcap")
+    assert (counts(report), report.odd) == ({"converted": 1}, 1)
+    (line,) = lines(out)
+    assert line["warnings"][0]["reason"].startswith("the capture has no interface; the pcap file states Ethernet")
+
+
 def test_a_report_may_lie_in_the_tree(source: Path, out: Path) -> None:
     (source / "report.json").write_bytes(b"{}")
     others = {"--report": str(source / "report.json")}

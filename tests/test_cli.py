@@ -939,3 +939,13 @@ def test_convert_and_open_stay_functions_whatever_is_imported() -> None:
 
 def test_every_public_name_is_there() -> None:
     assert [name for name in pcapconv.__all__ if not hasattr(pcapconv, name)] == []
+
+
+@pytest.mark.parametrize("command", ["convert", "normalize"])
+def test_a_capture_without_an_interface_and_pcap(command: str, tmp_path: Path) -> None:
+    source, out = tmp_path / "bare.pcapng", tmp_path / "out.pcap"
+    source.write_bytes(wire.section_header())
+    done = run(command, source, out)
+    sentence = "the capture has no interface; the pcap file states Ethernet, since it has to state a link type"
+    assert (done.status, done.err) == (0, f"pcapconv: warning: {source}: offset 0: {sentence}\n")
+    assert run(command, source, tmp_path / "out.pcapng").err == ""

@@ -249,6 +249,12 @@ def test_interfaces_in_use_are_compared() -> None:
     assert compared(a, d, ignore=["interfaces"]).same
 
 
+def test_without_packets_no_interface_is_in_use() -> None:
+    lan, wan, none = (wire.section_header() + two(*names) for names in ((b"lan", b"x"), (b"wan",), ()))
+    assert compared(lan, wan).same
+    assert compared(lan, none).same
+
+
 def test_names_comments_and_secrets_are_compared() -> None:
     more = wire.names(wire.ipv4_name("10.0.0.1", "gate")) + wire.secrets(0x544C534B, b"CLIENT_RANDOM 1 2\n")
     a = wire.section_header(options=wire.options((1, b"lab"))) + wire.interface() + more + packet(1)

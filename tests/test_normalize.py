@@ -83,11 +83,29 @@ def idb(*pairs: Option, link_type: int = 1, snaplen: int = 262144) -> bytes:
 # ---------------------------------------------------------------- the file
 
 
-def test_no_packets_are_a_section_header(write: In) -> None:
-    capture = write.section_header() + write.interface() * 2 + write.statistics(0, T)
-    assert normalized(capture) == SHB
+def test_without_packets_the_first_interface_stays(write: In) -> None:
+    """In the order of the file; what reads captures by libpcap needs one."""
+    name, others = write.options((wire.IF_NAME, b"first")), write.interface(7) * 2 + write.statistics(0, T)
+    capture = write.section_header() * 2 + write.interface(113, 99, options=name) + others
+    more = In(BIG).section_header() + In(BIG).interface(8)
+    for options in ({}, {"sort": True}, {"mask_time": True}, {"keep": ["statistics"]}):
+        out, report = reported(capture + more, **options)
+        assert out == SHB + idb((wire.IF_NAME, b"first"), link_type=113, snaplen=99)
+        assert report.left_out["interfaces"] == 3
+    assert normalized(capture, to="pcap") == wire.pcap_header(wire.NANOSECONDS, snaplen=99, link_type_word=113)
+    assert normalized(write.pcap_header(link_type_word=12)) == SHB + idb(link_type=12, snaplen=65535)
+    assert normalized(write.pcap_header(wire.MODIFIED)) == SHB + idb(snaplen=65535)
+    assert "interfaces" not in reported(write.section_header() + write.interface())[1].left_out
+
+
+def test_without_packets_and_interfaces_there_is_a_section_header(write: In) -> None:
     assert normalized(write.section_header()) == SHB
-    assert normalized(write.pcap_header()) == SHB
+    assert checked(SHB) == []
+    out, report = reported(write.section_header(), to="pcap")
+    assert out == wire.pcap_header(wire.NANOSECONDS, snaplen=262144)
+    assert [str(notice) for notice in report.warnings] == [
+        "offset 0: the capture has no interface; the pcap file states Ethernet, since it has to state a link type"
+    ]
 
 
 def test_the_order_of_the_blocks(write: In) -> None:
@@ -740,7 +758,7 @@ def test_rebase_brings_times_into_range(write: In, sort: bool) -> None:
 
 
 def test_rebase_without_packets(write: In) -> None:
-    assert normalized(write.section_header() + write.interface(), rebase_time="12", sort=True) == SHB
+    assert normalized(write.section_header() + write.interface(), rebase_time="12", sort=True) == SHB + IDB
 
 
 @pytest.mark.parametrize(("options", "start"), [({}, 0), ({"rebase_time": "12.000000005"}, 12_000_000_005)])
@@ -858,7 +876,7 @@ def test_packets_of_the_same_time_stay_in_their_order(times: list[int], rows: in
         patch.setattr("pcapconv.normalizing.sort._PIECES", 0)
         patch.setattr("pcapconv.normalizing.sort._SMALLEST", piece)
         out = normalized(head + b"".join(packets), sort=True)
-    assert out == SHB + (IDB if times else b"") + b"".join(ordered)
+    assert out == SHB + IDB + b"".join(ordered)
 
 
 @pytest.mark.parametrize("count", [2, 3, 7, 40])
@@ -1261,9 +1279,9 @@ def test_files_as_convert_has_them(tmp_path: Path) -> None:
         pcapconv.normalize(source, out)
     assert out.read_bytes() == b"old"
     pcapconv.normalize(source, out, force=True)
-    assert out.read_bytes() == SHB
+    assert out.read_bytes() == SHB + IDB
     pcapconv.normalize(source, source, force=True)
-    assert source.read_bytes() == SHB
+    assert source.read_bytes() == SHB + IDB
     with pytest.raises(FileError):
         pcapconv.normalize(tmp_path / "none", out, force=True)
     with pytest.raises(FileError):
@@ -1528,7 +1546,7 @@ def test_twice_is_once_for_captures_rich_in_metadata(capture: bytes, options: di
 
 
 def normal_of(packets: list[Said]) -> bytes:
-    order = list(dict.fromkeys(packet.interface for packet in packets))
+    order = list(dict.fromkeys(packet.interface for packet in packets)) or [0]
     out = SHB + b"".join(idb((wire.IF_NAME, b"if%d" % n), link_type=1 + n, snaplen=64 * n) for n in order)
     for packet in packets:
         own: list[Option] = [comment(text) for text in packet.comments]
@@ -1656,7 +1674,7 @@ def test_pipes_carry_the_same_bytes(write: In, options: dict[str, Any], to: str)
 
 
 def test_check_of_a_pipe() -> None:
-    for capture, reasons in ((SHB + IDB + ONE, []), (SHB + IDB, ["it has 1 interface without packets"])):
+    for capture, reasons in ((SHB + IDB + ONE, []), (SHB + IDB * 2, ["it has 1 interface without packets"])):
         pieces = Pipe(capture[at : at + 7] for at in range(0, len(capture), 7))
         assert check(cast(BinaryIO, pieces)) == reasons
 
@@ -1689,7 +1707,7 @@ BIG_SHB = wire.section_header(byte_order=BIG)
         (wire.section_header(section_length=0), {}, ["it states a section length"]),
         (SHB * 3, {}, ["it has 3 sections"]),
         (
-            SHB + wire.interface(),
+            SHB + wire.interface() * 2,
             {},
             ["times count in 10^-6 s, not in nanoseconds", "it has 1 interface without packets"],
         ),

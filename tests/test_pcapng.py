@@ -10,7 +10,7 @@ from through import Pipe, converted, damage_of, identical, packets, refused
 from wire import BIG, LITTLE, In, ipv4_name
 
 import pcapconv
-from pcapconv import Block, Damage, Interface, TargetError
+from pcapconv import Block, Damage, Interface, Notice, TargetError
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -751,3 +751,16 @@ def test_what_pcap_refuses_first_is_what_comes_first(write: In, piece: int) -> N
         pieces = [capture[at : at + piece] for at in range(0, len(capture), piece)]
         with pytest.raises(TargetError, match=says):
             converted(cast(BinaryIO, Pipe(pieces)), "pcap")
+
+
+NO_INTERFACE = "the capture has no interface; the pcap file states Ethernet, since it has to state a link type"
+
+
+def test_a_capture_without_an_interface_becomes_pcap_with_a_warning(write: In) -> None:
+    bare = write.section_header() + write.custom(wire.CUSTOM_COPY, ENTERPRISE, b"abc")
+    pcap, report = converted(bare, "pcap")
+    assert pcap == write.pcap_header(snaplen=262144)
+    assert report.warnings == [Notice(0, NO_INTERFACE)]
+    assert converted(bare, "pcapng")[1].warnings == []
+    for capture in (bare + write.interface(113), write.pcap_header(), write.pcap_header(wire.MODIFIED)):
+        assert converted(capture, "pcap")[1].warnings == []

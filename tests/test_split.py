@@ -729,3 +729,12 @@ def test_nonsense_is_refused_before_anything_is_opened(options: dict[str, Any], 
 def test_a_template_that_is_none_is_refused(template: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         split("not there", template, max_packets=1)
+
+
+def test_a_capture_without_an_interface_is_split_into_pcap_with_a_warning(write: In) -> None:
+    (part,), report = split_up(write.section_header(), "x.pcap", max_packets=1)
+    assert part == write.pcap_header(snaplen=262144)
+    assert [str(notice) for notice in report.warnings] == [
+        "offset 0: the capture has no interface; the pcap file states Ethernet, since it has to state a link type"
+    ]
+    assert split_up(write.section_header(), "x.pcapng", max_packets=1)[1].warnings == []

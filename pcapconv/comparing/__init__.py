@@ -173,17 +173,17 @@ def _collect(found: Comparison, a: Side, b: Side, differences: Iterator[Differen
 
 def _partners(a: Side, b: Side) -> dict[int, int]:
     """For B's interfaces in use, which of A's each is: the one that says the same, else the next that has no other."""
-    there = {interface._replace(id=0): place for place, interface in enumerate(a.header.interfaces)}
+    there = {interface._replace(id=0): place for place, interface in enumerate(a.interfaces)}
     partner = {
         place: there[interface._replace(id=0)]
-        for place, interface in enumerate(b.header.interfaces)
+        for place, interface in enumerate(b.interfaces)
         if interface._replace(id=0) in there
     }
     taken = set(partner.values())
-    free = [place for place in range(len(a.header.interfaces)) if place not in taken]
-    others = [place for place in range(len(b.header.interfaces)) if place not in partner]
+    free = [place for place in range(len(a.interfaces)) if place not in taken]
+    others = [place for place in range(len(b.interfaces)) if place not in partner]
     partner |= dict(zip(others, free))
-    beyond = len(a.header.interfaces)
+    beyond = len(a.interfaces)
     return partner | {place: beyond + place for place in others[len(free) :]}
 
 
@@ -273,8 +273,8 @@ def _headers(a: Side, b: Side, partner: dict[int, int], ignored: frozenset[str])
 
 
 def _interfaces(a: Side, b: Side, partner: dict[int, int]) -> Iterator[str]:
-    of_a = {place: interface_said(each) for place, each in enumerate(a.header.interfaces)}
-    for place, interface in enumerate(b.header.interfaces):
+    of_a = {place: interface_said(each) for place, each in enumerate(a.interfaces)}
+    for place, interface in enumerate(b.interfaces):
         said = interface_said(interface)
         if partner[place] not in of_a:
             yield f"interface only in B: {_listed(said)}"

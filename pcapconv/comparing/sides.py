@@ -19,6 +19,7 @@ from pcapconv.errors import TargetError
 from pcapconv.files import Source
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.interpret import each_option, option_names, read_secrets, secrets_digest, value_text
+from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.model import Block, Damage, Interface, Item, Packet, PacketBatch, Section
 from pcapconv.normalizing.form import Form
 from pcapconv.normalizing.survey import Survey
@@ -60,9 +61,15 @@ class Side:
             self.said_besides[sentence] += times
 
     def items(self) -> Iterator[Item]:
-        """The capture's items, from its beginning."""
+        """The capture's items, from its beginning; packets' own headers in little endian, whatever the file's order."""
         self.source.rewind()
-        return formats.open_reader(self.source).items()
+        for item in formats.open_reader(self.source).items():
+            yield with_headers_in("little", item) if isinstance(item, PacketBatch) else item
+
+    @property
+    def interfaces(self) -> list[Interface]:
+        """The interfaces in use: none without packets, where a normal form has one all the same."""
+        return self.header.interfaces if self.header.packets else []
 
     def options(self, batch: PacketBatch, row: int) -> bytes:
         """A packet's options in the normal form, as far as they are compared."""

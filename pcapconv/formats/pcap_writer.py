@@ -15,6 +15,7 @@ from pcapconv.errors import NeedsNanosecondsError, TargetError, TimeRangeError
 from pcapconv.formats import pcap_layout as layout
 from pcapconv.formats.link_types import ETHERNET, link_type_name
 from pcapconv.formats.losses import PcapLosses
+from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import BEFORE_1970, FULL, MORE, SCALE, TOTALS, choose
 from pcapconv.model import (
     SIMPLE_PACKET,
@@ -170,6 +171,7 @@ class PcapWriter:
     def _encode(self, batch: PacketBatch) -> None:
         self._write_header()
         self._losses.add_batch(batch)
+        batch = with_headers_in(self._byte_order, batch)
         columns, scale = batch.columns, self._scale
         if not self._all_fit:
             columns, scale = self._with_times(batch)

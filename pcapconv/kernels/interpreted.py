@@ -22,6 +22,8 @@ from sys import byteorder
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pcapconv.model import Columns
 
 NAME = "interpreted"
@@ -61,6 +63,29 @@ _ALIGNED = 2**64 - 4
 _GROUP = 128
 _MODULUS = 2**64 - 59  # the largest prime that 64 bits hold
 _FINGERPRINT = Struct(">HII")
+_SHORT = Struct(">H")
+
+# Link types whose packets begin with a header in the byte order of the machine that captured: see `swap_headers`.
+_NULL, _ENC, _LINUX_SLL, _PFLOG = 0, 109, 113, 117
+_USB_LINUX, _USB_LINUX_MMAPPED, _NFLOG, _LINUX_SLL2 = 189, 220, 239, 276
+HEADERS_IN_HOST_ORDER = frozenset(
+    (_NULL, _ENC, _LINUX_SLL, _PFLOG, _USB_LINUX, _USB_LINUX_MMAPPED, _NFLOG, _LINUX_SLL2)
+)
+
+# Where the fields stand, and their sizes.
+_ENC_FIELDS = (0, 4), (8, 4)  # address family, flags; between them the SPI, which is big-endian
+_PFLOG_FIELDS = (44, 4), (48, 4), (52, 4), (56, 4)  # uid, pid, rule_uid, rule_pid
+_CAN_FIELDS = {
+    0x000C: ((0, 4),),  # CAN: the id
+    0x000D: ((0, 4),),  # CAN FD: the id
+    0x000E: ((0, 4), (6, 2), (8, 4)),  # CAN XL: priority and VCID, payload length, acceptance field
+}
+_USB_FIELDS = (0, 8), (12, 2), (16, 8), (24, 4), (28, 4), (32, 4), (36, 4)  # URB id, bus, time, status, lengths
+_USB_COUNTS = (40, 4), (44, 4)  # of isochronous transfers: errors, descriptors
+_USB_MORE = (48, 4), (52, 4), (56, 4), (60, 4)  # interval, start frame, flags, captured descriptors
+_USB_TRANSFER_TYPE_AT, _ISOCHRONOUS = 9, 0
+_USB_DESCRIPTORS_AT, _USB_DESCRIPTOR_SIZE = 64, 16
+_USB_DESCRIPTOR = (0, 4), (4, 4), (8, 4)  # status, offset, length
 
 
 def index_pcap(
@@ -840,6 +865,79 @@ def same_data(
         if data[0] != data[1]:
             return at
     return rows
+
+
+def swap_headers(buffer: bytearray, columns: Columns, rows: int, link_types: array[int], big: bool) -> None:
+    """Put the packets' own headers into the other byte order, in the buffer itself.
+
+    Link types of HEADERS_IN_HOST_ORDER have a header, or fields of it, in the byte order of the machine that captured;
+    they are in big endian now if `big`. `link_types` has that of each interface. Only fields that the packet holds
+    whole are swapped, so that the same again gives the same bytes back. Which fields, and how lengths are checked, is
+    what libpcap does when it reads a file of the other byte order (`swap_pseudo_headers`); NULL and ENC it leaves, but
+    its filters expect them in the order of the file.
+    """
+    _check(columns, rows)
+    _check_table(link_types, 0)
+    for row, (number, at, captured, original) in enumerate(
+        zip(columns.interface[:rows], columns.data_at, columns.captured_length, columns.original_length)
+    ):
+        if number >= len(link_types) or not 0 <= at <= len(buffer) - captured:
+            raise ValueError(f"row {row} lies outside its buffer or names an interface that is not there")
+        link_type, whole = link_types[number], min(captured, original)
+        if link_type == _NULL:
+            _swap(buffer, at, captured, ((0, 4),))
+        elif link_type == _ENC:
+            _swap(buffer, at, captured, _ENC_FIELDS)
+        elif link_type == _PFLOG and whole >= 48:
+            _swap(buffer, at, min(whole, buffer[at]), _PFLOG_FIELDS)  # the header states its own length
+        elif link_type == _LINUX_SLL and whole >= 16:
+            _swap_can(buffer, at + 16, whole - 16, at + 14)
+        elif link_type == _LINUX_SLL2 and whole >= 20:
+            _swap_can(buffer, at + 20, whole - 20, at)
+        elif link_type in (_USB_LINUX, _USB_LINUX_MMAPPED):
+            _swap_usb(buffer, at, captured, big, mapped=link_type == _USB_LINUX_MMAPPED)
+        elif link_type == _NFLOG and whole >= 4 and not buffer[at + 1]:  # version 0
+            _swap_nflog(buffer, at + 4, captured - 4, original - 4, big)
+
+
+def _swap(buffer: bytearray, at: int, length: int, fields: Iterable[tuple[int, int]]) -> None:
+    """Swap the fields, each by place and size, as far as they lie within so many bytes."""
+    for place, size in fields:
+        if place + size > length:
+            return
+        begin = at + place
+        buffer[begin : begin + size] = buffer[begin : begin + size][::-1]
+
+
+def _swap_can(buffer: bytearray, at: int, length: int, protocol_at: int) -> None:
+    """The CAN header behind a Linux cooked one, whose protocol is big-endian always."""
+    (protocol,) = _SHORT.unpack_from(buffer, protocol_at)
+    _swap(buffer, at, length, _CAN_FIELDS.get(protocol, ()))
+
+
+def _swap_usb(buffer: bytearray, at: int, captured: int, big: bool, *, mapped: bool) -> None:
+    """A Linux USB header: of 48 bytes, or, as it is `mapped` into memory, of 64 and isochronous descriptors."""
+    isochronous = captured > _USB_TRANSFER_TYPE_AT and buffer[at + _USB_TRANSFER_TYPE_AT] == _ISOCHRONOUS
+    described = mapped and isochronous and captured >= _USB_DESCRIPTORS_AT
+    count = _WORD[big].unpack_from(buffer, at + _USB_DESCRIPTORS_AT - 4)[0] if described else 0
+    _swap(buffer, at, captured, _USB_FIELDS)
+    if isochronous:  # else the setup packet stands there, which is as it was on the bus
+        _swap(buffer, at, captured, _USB_COUNTS)
+    if mapped:
+        _swap(buffer, at, captured, _USB_MORE)
+    left = captured - _USB_DESCRIPTORS_AT
+    for place in range(0, min(left, count * _USB_DESCRIPTOR_SIZE), _USB_DESCRIPTOR_SIZE):
+        _swap(buffer, at + _USB_DESCRIPTORS_AT + place, left - place, _USB_DESCRIPTOR)
+
+
+def _swap_nflog(buffer: bytearray, at: int, captured: int, original: int, big: bool) -> None:
+    """NFLOG's entries of length, type and value; the values are big-endian, or mere bytes."""
+    while captured >= 4:
+        size = _ENTRY[big].unpack_from(buffer, at)[0] + 3 & ~3
+        _swap(buffer, at, captured, ((0, 2), (2, 2)))
+        if size < 4 or size > captured or size > original:
+            return
+        at, captured, original = at + size, captured - size, original - size
 
 
 def count_packets(columns: Columns, rows: int, totals: array[int], types: array[int]) -> None:

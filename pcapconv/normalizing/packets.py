@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pcapconv import options
 from pcapconv.errors import TargetError
 from pcapconv.formats import pcapng_layout as layout
+from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import MORE
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.normalizing.form import Form, pack
@@ -48,7 +49,7 @@ class Normalize:
         for item in items:
             match item:
                 case PacketBatch():
-                    yield self._packets(item)
+                    yield self._packets(with_headers_in("little", item))
                 case Section():
                     self._units.begin()
                 case Interface():

@@ -25,10 +25,11 @@ class Survey:
     """What a capture says apart from its packets, in the normal form. Made by looking at its items.
 
     `interfaces` are those with packets, in the order of their first one, in the file or, to `sort`, by time; `ids`
-    tells which of them one that says the same is. `packets` counts them; `longest` is the most bytes that one has, if
-    `lengths` are asked for; `first` is the time in nanoseconds of the first packet in that order, None without any; all
-    are 0 where times do not matter (`timeless`). `rising` tells, to `sort`, that packets are in the order of their
-    times already. `names` are as (type, address, name), `name_options` those of all names blocks.
+    tells which of them one that says the same is. Without packets, the first one is there. `packets` counts them;
+    `longest` is the most bytes that one has, if `lengths` are asked for; `first` is the time in nanoseconds of the
+    first packet in that order, None without any; all are 0 where times do not matter (`timeless`). `rising` tells, to
+    `sort`, that packets are in the order of their times already. `names` are as (type, address, name), `name_options`
+    those of all names blocks.
     """
 
     def __init__(self, form: Form, *, sort: bool = False, timeless: bool = False, lengths: bool = False) -> None:
@@ -41,6 +42,8 @@ class Survey:
         self._secrets: dict[bytes, None] = {}
         self._room = _MOST
         self._there: list[Interface] = []  # of the section that is read
+        self._first_there: Interface | None = None  # of the capture
+        self._unused = 0  # interfaces without packets
         self._here: dict[int, int] = {}  # and which of those that are known each with packets is, by its id
         self._units = Units(timeless=timeless)
         self._known: dict[Interface, int] = {}
@@ -67,6 +70,7 @@ class Survey:
                     self._comments += self._take("", form.section(item))
                 case Interface():
                     self._there.append(item)
+                    self._first_there = self._first_there or item
                     self._units.add(item, item.id)
                 case Block(type=layout.NAME_RESOLUTION) if form.keeps("names"):
                     self._add_names(item)
@@ -155,11 +159,14 @@ class Survey:
         self.interfaces = [there[known]._replace(id=place) for place, known in enumerate(order)]
         if order:
             self.first = self._firsts[order[0]][0]
+        elif self._first_there is not None:  # libpcap reads no capture without an interface
+            self.interfaces = [self._form.interface(self._first_there)]
+            self._unused -= 1
+        if self._unused:
+            self._form.left_out["interfaces"] += self._unused
 
     def _end_section(self) -> None:
-        unused = len(self._there) - len(self._here)
-        if unused:
-            self._form.left_out["interfaces"] += unused
+        self._unused += len(self._there) - len(self._here)
         self._there, self._here = [], {}
         self._units.begin()
 

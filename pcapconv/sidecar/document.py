@@ -30,7 +30,6 @@ _DIGEST = b'"sha256": "'
 _LONGEST_LINE = 2 * LARGEST_RECORD  # of a line that holds the largest block in base64
 _MOST_PARTS = 2**19  # commas and brackets in a line: what JSON makes of each takes a hundred bytes or more
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
-_MEMBERS = (b'"captures"', b'"source_format"', b'"kept"', b'"missing"', b'"damage"', b'"fingerprints"')
 _MOST_CAPTURES = 2**16  # one for each link type
 _PIECE = 2**18
 
@@ -48,8 +47,9 @@ class Belongs(NamedTuple):
 
 class Head(NamedTuple):
     """What a sidecar says at its beginning: whose it is, the format of the capture that was converted, what of that
-    (kind → count) is kept in it and what is missing, in how many places it was damaged, and whether packets have
-    fingerprints."""
+    (kind → count) is kept in it and what is missing, in how many places it was damaged, whether packets have
+    fingerprints, and whether an edit cut their front, so that no header of theirs follows a byte order (`headers_cut`).
+    """
 
     captures: list[Belongs]
     source_format: str
@@ -57,11 +57,15 @@ class Head(NamedTuple):
     missing: dict[str, int]
     damage: int
     fingerprints: bool
+    headers_cut: bool = False
 
     @property
     def says_more(self) -> bool:
         """Whether it says more than the pcap file: not where that was pcap before, and nothing was added."""
         return self.source_format == "pcapng" or bool(self.kept or self.missing)
+
+
+_MEMBERS = tuple(f'"{name}"'.encode() for name in Head._fields)
 
 
 class Draft:
@@ -109,6 +113,7 @@ class Draft:
             "missing": head.missing,
             "damage": head.damage,
             "fingerprints": head.fingerprints,
+            **({"headers_cut": True} if head.headers_cut else {}),
         }
         put(_FIRST + f"{VERSION},\n".encode())
         for name, value in says.items():
@@ -258,7 +263,8 @@ def _head(says: dict[str, Any]) -> Head:
         raise SidecarError("it does not say whether it was made from pcap or pcapng")
     damage = number(member(says, "damage", "it"), "damage")
     fingerprints = says.get("fingerprints") is True
-    return Head([_belongs(each) for each in captures], source_format, kept, missing, damage, fingerprints)
+    belongs, headers_cut = [_belongs(each) for each in captures], says.get("headers_cut") is True
+    return Head(belongs, source_format, kept, missing, damage, fingerprints, headers_cut)
 
 
 def _belongs(value: Value) -> Belongs:

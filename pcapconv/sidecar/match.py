@@ -301,7 +301,7 @@ class Match:
         self._found = found
         self._left_out = left_out
         self._lost = lost
-        self._metadata = Metadata()
+        self._metadata = Metadata(document.head)
         self._entries = document.entries()
         self._next: tuple[str, Any] | None = None  # the entry that is not about packets
         self._before = 0  # packets of the sidecar before it
@@ -392,7 +392,7 @@ class Match:
             yield self._declare_plain()
         ids, interfaces = self._ids, known.interfaces
         now = array("I", (self._plain if packet < 0 else ids[interfaces[packet]] for packet in packets))
-        yield self._restored(batch.part(begin, end), packets, times, now, first)
+        yield self._restored(self._metadata.in_own_order(batch.part(begin, end)), packets, times, now, first)
 
     def _doubt(self, packets: array[int], times: array[int], first: int) -> None:
         """Let packets go that cannot be what they are taken for."""

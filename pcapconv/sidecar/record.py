@@ -14,8 +14,9 @@ from typing import Any
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.losses import PcapLosses
 from pcapconv.formats.pcapng_writer import interface_body, section_body
+from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import FINGERPRINT, MORE, MOST_TICKS, choose
-from pcapconv.model import SIMPLE_PACKET, Block, Columns, Interface, Item, PacketBatch, Section
+from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.scales import Units
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Draft
@@ -32,7 +33,7 @@ class Record:
     nobody can tell become 0.
 
     `missing` counts by kind what is not kept, `kept` what is and the pcap writer does not see; `source_format` is that
-    of the capture.
+    of the capture; `headers_cut` is as in `Head`.
     """
 
     def __init__(self, draft: Draft, *, secrets: bool, fingerprints: bool, clamp: bool) -> None:
@@ -49,6 +50,8 @@ class Record:
         self._gathered: Gathered | None = None  # packets of which more is said; never both
         self._interface = 0
         self._packets = 0
+        self._order: ByteOrder | None = None  # of the pcap file: the first section's
+        self.headers_cut = False
         self.source_format = "pcapng"
         self.missing: Counter[str] = Counter()
         self.kept: Counter[str] = Counter()
@@ -64,6 +67,7 @@ class Record:
                     self._interfaces, self._finer = [], False
                     self._units.begin()
                     self.source_format = item.layout
+                    self._order = self._order or item.byte_order
                     self._add("section", self._section(item))
                 case Interface():
                     self._units.add(item, item.id)
@@ -113,6 +117,9 @@ class Record:
         return interface._replace(ticks_per_second=NANOSECONDS, time_offset=0, time_error="")
 
     def _note(self, batch: PacketBatch) -> PacketBatch:
+        self.headers_cut = self.headers_cut or batch.header_order is None
+        if self._fingerprints and self._order is not None:  # which are of the pcap file's bytes
+            batch = with_headers_in(self._order, batch)
         columns, rows = batch.columns, batch.rows
         if len(self._mask) < rows:
             self._mask = bytearray(2 * rows)

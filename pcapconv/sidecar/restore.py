@@ -16,11 +16,12 @@ from typing import Any
 from pcapconv.errors import SidecarError
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.pcapng_items import interface_of, section_of
+from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import MORE, UNIT, choose
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Columns, Damage, Interface, Item, PacketBatch, Section
 from pcapconv.scales import Scale, row_of, ticks_scale
 from pcapconv.sidecar import values
-from pcapconv.sidecar.document import Document
+from pcapconv.sidecar.document import Document, Head
 from pcapconv.steps.rows import with_options
 
 _FEW = 16  # parts of a buffer: less than one of them is little of it
@@ -30,7 +31,8 @@ _MOST_IN_ENTRY = 2**17  # packets of an entry that says something of each
 class Metadata:
     """What a sidecar says besides packets, as items."""
 
-    def __init__(self) -> None:
+    def __init__(self, head: Head) -> None:
+        self._headers_cut = head.headers_cut
         self.sections = 0
         self.section: Section | None = None
         self.interfaces: list[Interface] = []  # of the section
@@ -77,6 +79,12 @@ class Metadata:
         if status != MORE:
             raise SidecarError(f"packet {batch.number(row_of_fault)}: its interface cannot count its time")
 
+    def in_own_order(self, batch: PacketBatch) -> PacketBatch:
+        """Packets of a pcap file with their own headers in the byte order that the section has."""
+        if self._headers_cut:
+            batch.header_order = None
+        return with_headers_in(self.open_section().byte_order, batch)
+
     def open_section(self) -> Section:
         """The section that is open. Raises SidecarError."""
         if self.section is None:
@@ -91,7 +99,7 @@ class Restore:
         self._document = document
         self._lost = lost
         self._captures: dict[int, _Packets] = {}  # where there are several, by link type
-        self._metadata = Metadata()
+        self._metadata = Metadata(document.head)
         self._packets = 0
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
@@ -132,7 +140,7 @@ class Restore:
                 raise SidecarError(f"packet {self._packets + 1} is of link type {first}, and no capture has that")
             if not here.more():
                 raise SidecarError(f"it has more packets than the capture, which has {self._packets}")
-            batch = here.take(rows)
+            batch = self._metadata.in_own_order(here.take(rows))
             yield self._batch(batch, entry, done, here.units)
             done += batch.rows
             self._packets += batch.rows
@@ -195,6 +203,7 @@ def as_pcapng(batch: PacketBatch, metadata: Metadata, interfaces: array[int], fi
         batch.buffer, columns, rows, first_number=first, section=section, interfaces=metadata.interfaces
     )
     normal.contiguous = False
+    normal.header_order = None if batch.header_order is None else section.byte_order
     return normal
 
 

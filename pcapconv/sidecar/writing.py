@@ -49,7 +49,7 @@ class WrittenSidecar:
         damage = report.damage_total
         if before is not None:
             missing, damage = missing + Counter(before.missing), damage + before.damage
-        head = Head(belongs, record.source_format, kept, dict(missing), damage, self._fingerprints)
+        head = Head(belongs, record.source_format, kept, dict(missing), damage, self._fingerprints, record.headers_cut)
         self._draft.write(head, self.target)
 
 

@@ -107,6 +107,8 @@ class EditPackets:
         if not self._kernels.cut_packets(columns, batch.rows, min(edits.front, _MOST), min(edits.end, _MOST), snaplen):
             return False
         batch.contiguous = False
+        if edits.front:
+            batch.header_order = None
         if SIMPLE_PACKET in columns.record_type[: batch.rows].tobytes():
             self._cut_simple(batch)
         return True
