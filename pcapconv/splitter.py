@@ -6,6 +6,7 @@ How each packet and block finds its part is in `division`, the files are in `par
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal
@@ -62,6 +63,7 @@ def split(
     strict: bool = False,
     on_loss: OnLoss = "warn",
     nanoseconds: bool = False,
+    fractions: str | None = None,
     sidecar: bool = False,
     sidecar_secrets: bool = False,
     progress: Callable[[int], object] | None = None,
@@ -75,10 +77,10 @@ def split(
     it on the UTC clock; `by`, a part for each interface, link type or section.
     `template` gives the parts' names; `{index}`, `{start:%Y%m%dT%H%M%S}`, `{interface}`, `{link_type}`, `{section}` and
     `{stem}` are filled in; `taken` are names that no part may have. `source`, `to`, `force`, `strict`, `on_loss`,
-    `nanoseconds` and `progress` are as for `convert`. `sidecar` keeps, by link type and in pcap, what pcap cannot hold
-    in a file `STEM.meta.json` beside the parts, by which `join` makes one capture of them again; with `sidecar_secrets`
-    secrets too. `options` select and edit: see
-    `pcapconv.steps.plan.StepOptions`. The parts appear together when all are complete, or none does.
+    `nanoseconds`, `fractions` and `progress` are as for `convert`. `sidecar` keeps, by link type and in pcap, what pcap
+    cannot hold in a file `STEM.meta.json` beside the parts, by which `join` makes one capture of them again; with
+    `sidecar_secrets` secrets too. `options` select and edit: see `pcapconv.steps.plan.StepOptions`.
+    The parts appear together when all are complete, or none does.
 
     Returns a `Report`, whose `parts` list each part's name, packets, bytes, first and last time. Raises a
     `PcapconvError`.
@@ -90,7 +92,7 @@ def split(
     _check_sidecar(sidecar, sidecar_secrets, by, format_name)
     plan = make_plan(options) or Plan({}, read_file)
     with ExitStack() as stack:
-        opened = stack.enter_context(open_source(source))
+        opened = stack.enter_context(open_source(source, fractions=fractions))
         if plan.needs_survey:
             opened = survey(plan, opened, stack)
         secrets = open_secrets(plan, source, force=force)
@@ -167,6 +169,7 @@ def _run(
         from pcapconv.sidecar.writing import parts_of
 
         sidecar.finish(report, parts_of(report))
+    report.losses = dict(Counter(report.losses) + reader.losses)
     return report
 
 

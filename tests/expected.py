@@ -549,13 +549,19 @@ def _pcapng_of(header: wire.PcapHeader, found: Sequence[Entry], out: list[Packet
     fcs = fcs_bits(header)
     stated = [(wire.IF_TSRESOL, b"\t")] if header.units == 10**9 else []
     stated += [] if fcs is None else [(wire.IF_FCSLEN, bytes([fcs]))]
-    interfaces = {entry.packet.interface.interface for entry in found if entry.packet is not None} or {0}
     described = write.interface(header.link_type_word & 0xFFFF, snaplen, options=write.options(*stated))
-    return (
-        write.section_header()
-        + described * len(interfaces)
-        + b"".join(_packet_block(packet, header.byte_order) for packet in out)
-    )
+    several = header.magic == wire.MODIFIED and any(entry.packet is not None for entry in found)
+    blocks = [] if several else [described]
+    kept, known = {packet.number: packet for packet in out}, set()
+    for entry in found:
+        if entry.packet is None:
+            continue
+        if several and entry.packet.interface.interface not in known:  # right before its first packet
+            known.add(entry.packet.interface.interface)
+            blocks.append(described)
+        if entry.packet.number in kept:
+            blocks.append(_packet_block(kept[entry.packet.number], header.byte_order))
+    return write.section_header() + b"".join(blocks)
 
 
 def _pcap_of(header: wire.PcapHeader, out: list[Packet], snaplen: int) -> bytes:

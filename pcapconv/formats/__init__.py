@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -39,9 +40,11 @@ _OTHERS = (
 
 
 class Reader(Protocol):
-    """Reads one format: `items` gives a capture in file order."""
+    """Reads one format: `items` gives a capture in file order. `losses` counts by kind what is in no item, complete at
+    the end."""
 
     format: str
+    losses: Counter[str]
 
     def items(self) -> Iterator[Item]:
         """The capture's items. Raises FormatError, and FileError when the system refuses."""
@@ -83,7 +86,8 @@ def open_reader(source: Source, window_size: int = WINDOW_SIZE) -> Reader:
     window.fill(16)
     first = bytes(window.buffer[window.start : min(window.stop, window.start + 16)])
     if recognise(first, source.name) == "pcap":
-        return PcapReader(window, first[:4])
+        nanoseconds = source.fractions == "nanoseconds"
+        return PcapReader(window, first[:4], nanoseconds=nanoseconds, complete=source.complete)
     return PcapngReader(window)
 
 

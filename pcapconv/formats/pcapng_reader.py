@@ -10,6 +10,7 @@ section is passed over.
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 
 from pcapconv import options
@@ -50,6 +51,7 @@ class PcapngReader:
         self._options = array("Q")
         self._skip: _Skip | None = None
         self._unread = ""
+        self.losses: Counter[str] = Counter()
 
     def items(self) -> Iterator[Item]:
         """Everything in file order. See `pcapconv.model` for the items."""
@@ -76,9 +78,7 @@ class PcapngReader:
                         section=self._section,
                         interfaces=self._interfaces,
                     )
-                    notices = self._unreadable_options(batch)
-                    yield batch
-                    yield from notices
+                    yield from self._with_notices(batch)
                     self._packets += rows
                     window.take(end - window.start)
             if status != FULL:
@@ -221,8 +221,18 @@ class PcapngReader:
         if options.Options(raw, self._byte_order).overrun:
             yield Notice(offset, _UNREADABLE.format(where=where))
 
-    def _unreadable_options(self, batch: PacketBatch) -> list[Notice]:
-        """A notice for each packet with options that cannot be read to their end."""
+    def _with_notices(self, batch: PacketBatch) -> Iterator[Item]:
+        """The batch, with a notice behind each packet whose options cannot be read to their end."""
+        first = 0
+        for row, notice in self._unreadable_options(batch):
+            yield batch.part(first, row + 1)
+            yield notice
+            first = row + 1
+        if first < batch.rows:
+            yield batch.part(first, batch.rows) if first else batch
+
+    def _unreadable_options(self, batch: PacketBatch) -> list[tuple[int, Notice]]:
+        """A notice, with its row, for each packet with options that cannot be read to their end."""
         if not batch.has_options:
             return []
         if not self._options:
@@ -238,7 +248,7 @@ class PcapngReader:
             at = columns.options_at[row]
             if length and options.Options(batch.buffer[at : at + length], self._byte_order).overrun:
                 where = f"packet {batch.number(row)}"
-                notices.append(Notice(columns.record_at[row] + shift, _UNREADABLE.format(where=where)))
+                notices.append((row, Notice(columns.record_at[row] + shift, _UNREADABLE.format(where=where))))
         return notices
 
     def _lost(self, block_type: int, length: int, reason: str) -> Iterator[Item]:
