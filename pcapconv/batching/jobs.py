@@ -51,6 +51,7 @@ class Settings(NamedTuple):
     root: str | None
     run: str
     sidecars: SidecarOptions | None = None
+    fractions: str | None = None
 
 
 class Job(NamedTuple):
@@ -154,6 +155,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
     store = store_of(job.target)
     with ExitStack() as stack, store_of(job.source).open_source(job.source) as source:
         state = state_of_open(source.file.fileno()) if store_of(job.source).local else job.state
+        source.fractions = settings.fractions
         if job.in_place:
             _check_unchanged(job, state)
         with reading(source.name):

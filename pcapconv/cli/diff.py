@@ -30,11 +30,12 @@ def compare(a: str, b: str, *, as_json: bool = False, debug: bool = False, **opt
             raise
         complain(str(error))
         return TROUBLE
-    for name, places, total in zip((a, b), found.damage, found.damage_total):
-        for place in places[:MOST]:
-            complain(f"warning: {name}: {place}")
-        if total > MOST:
-            complain(f"warning: {name}: and {total - MOST} more like these")
+    for listed, totals in ((found.damage, found.damage_total), (found.warnings, found.warnings_total)):
+        for name, places, total in zip((a, b), listed, totals):
+            for place in places[:MOST]:
+                complain(f"warning: {name}: {place}")
+            if total > MOST:
+                complain(f"warning: {name}: and {total - MOST} more like these")
     try:
         _write(found, as_json=as_json)
     except OSError as error:

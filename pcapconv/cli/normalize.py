@@ -95,7 +95,8 @@ def _one(found: Found, named: bool, check: bool, quiet: bool, options: dict[str,
         complain(f"{path}: {found.reason}")
         return DIFFERENT
     try:
-        reasons = why_not(path, **{**options, "strict": True})
+        say = (lambda notice: complain(f"warning: {path}: {notice}")) if check else (lambda _: None)
+        reasons = why_not(path, warn=say, **{**options, "strict": True})
         if not reasons:
             return 0
         if check:

@@ -38,6 +38,14 @@ class Option(NamedTuple):
 
 
 FORMATS = ("pcap", "pcapng")
+INPUT = (
+    Option(
+        "fractions",
+        "text",
+        "From pcap: read the fractions of a second as nanoseconds, whatever the magic number says.",
+        choices=("nanoseconds",),
+    ),
+)
 OUTPUT = (
     Option("to", "text", "The format to write; else the output's suffix tells.", choices=FORMATS),
     Option("force", "flag", "Replace what exists; the output may be the input."),
@@ -130,10 +138,11 @@ TREE = (
     Option("junit", "text", "Write a JUnit report, for CI systems; - for stdout.", "FILE"),
 )
 
-CONVERT = OUTPUT + SIDECAR + STEPS
+CONVERT = OUTPUT + INPUT + SIDECAR + STEPS
 SPLIT = (
     *PARTS,
     *OUTPUT,
+    *INPUT,
     Option("sidecar", "flag", "By link type: keep what pcap cannot hold in STEM.meta.json, for pcapconv join."),
     *(option for option in SIDECAR if option.name == "sidecar_secrets"),
     *STEPS,
@@ -151,6 +160,7 @@ BATCH = (
         default="warn",
     ),
     *(option for option in OUTPUT if option.name in ("report", "nanoseconds", "quiet", "debug")),
+    *INPUT,
     Option(
         "sidecar",
         "flag",
@@ -177,6 +187,7 @@ NORMALIZE = (
     Option("check", "flag", "Write nothing; status 1 and the reasons if a capture is not in its normal form."),
     Option("in_place", "flag", "Rewrite files that are not in their normal form, also those in directories."),
     *NORMALIZE_CONFIGURED,
+    *INPUT,
     *(option for option in OUTPUT if option.name in ("force", "report", "quiet", "debug")),
 )
 
