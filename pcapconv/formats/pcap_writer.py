@@ -208,18 +208,27 @@ class PcapWriter:
             here[interface.link_type] += totals[interface.id * TOTALS]
         here = +here
         if self._link_type is None:
-            self._link_type = next(iter(here))
+            self._link_type = self._in_section[batch.columns.interface[0]].link_type
         if not self._refused and here.keys() == {self._link_type}:
             return True
         if not self._refused:
-            self._refused = True
             self._by_link_type[self._link_type] += self.packets
+            self._write_beginning(batch)
+            self._refused = True
         self._by_link_type.update(here)
         return False
 
+    def _write_beginning(self, batch: PacketBatch) -> None:
+        """Write the packets before the first of another link type: what is wrong with them comes first."""
+        others = (self._in_section[number].link_type != self._link_type for number in batch.columns.interface)
+        first = next(row for row, other in enumerate(others) if other)
+        if first:
+            self._write_batch(batch.part(0, first))
+
     def _several_link_types(self) -> str:
         counts = ", ".join(
-            f"{link_type_name(kind)}: {count} packet{'s' * (count != 1)}" for kind, count in self._by_link_type.items()
+            f"{link_type_name(kind)}: {count} packet{'s' * (count != 1)}"
+            for kind, count in sorted(self._by_link_type.items())
         )
         return (
             f"the capture holds packets of {len(self._by_link_type)} link types, and a pcap file holds one "
