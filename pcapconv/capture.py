@@ -12,23 +12,29 @@ from typing import Self
 from pcapconv import formats
 from pcapconv.errors import DamageError
 from pcapconv.files import Readable, open_source, spool
-from pcapconv.model import Damage, Item, Packet, PacketBatch
+from pcapconv.model import Damage, Item, Notice, Packet, PacketBatch
 
 
 class Capture:
     """An open capture: read it once, as items, as batches, or packet by packet. Use it as a context manager.
 
     There is one place at which it is read on: whoever iterates, in whatever way, goes on behind what was given out
-    before. `damage` lists what could not be read so far.
+    before. `damage` lists what could not be read so far, `warnings` oddities that cost nothing.
     """
 
     def __init__(
-        self, source: Readable, *, strict: bool = False, sidecar: bool | str | os.PathLike[str] | None = None
+        self,
+        source: Readable,
+        *,
+        strict: bool = False,
+        fractions: str | None = None,
+        sidecar: bool | str | os.PathLike[str] | None = None,
     ) -> None:
         self._strict = strict
         self.damage: list[Damage] = []
+        self.warnings: list[Notice] = []
         with ExitStack() as stack:
-            opened = stack.enter_context(open_source(source))
+            opened = stack.enter_context(open_source(source, fractions=fractions))
             self.name = opened.name
             if sidecar is None or sidecar is False:
                 self._reader = formats.open_reader(opened)
@@ -97,17 +103,24 @@ class Capture:
                 if self._strict:
                     raise DamageError(f"{self.name}: {item}")
                 self.damage.append(item)
+            elif isinstance(item, Notice):
+                self.warnings.append(item)
             yield item
 
 
 def open(  # noqa: A001 - the front door's name
-    source: Readable, *, strict: bool = False, sidecar: bool | str | os.PathLike[str] | None = None
+    source: Readable,
+    *,
+    strict: bool = False,
+    fractions: str | None = None,
+    sidecar: bool | str | os.PathLike[str] | None = None,
 ) -> Capture:
     """Open a capture for reading: a path, `-` for stdin, or a binary file object, which stays open.
 
-    With `strict`, damage raises a DamageError when it is reached; else it is listed in `Capture.damage`. With
+    With `strict`, damage raises a DamageError when it is reached; else it is listed in `Capture.damage`.
+    `fractions="nanoseconds"` reads a pcap file's fractions of a second as such, whatever its magic number says. With
     `sidecar`, a pcap file is read as the pcapng capture that it was made from, by the sidecar beside it or the one that
     is named, see `SIDECAR.md`; a pcapng capture needs none. Raises FormatError when it is not a capture, FileError when
     it cannot be opened, SidecarError where the sidecar does not fit.
     """
-    return Capture(source, strict=strict, sidecar=sidecar)
+    return Capture(source, strict=strict, fractions=fractions, sidecar=sidecar)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Literal
@@ -59,6 +60,7 @@ def convert(
     strict: bool = False,
     on_loss: OnLoss = "warn",
     nanoseconds: bool = False,
+    fractions: str | None = None,
     sidecar: bool = False,
     sidecar_file: str | os.PathLike[str] | None = None,
     sidecar_secrets: bool = False,
@@ -72,7 +74,8 @@ def convert(
     `source` and `target` are paths, `-` for stdin and stdout, or binary file objects, which stay open. The format to
     write is `to`, or follows the target's suffix. `force` replaces an existing target, which may be the source itself.
     `strict` refuses damaged input. `on_loss` says what to do when the target cannot hold everything: `fail` writes
-    nothing; the report tells in any case. `nanoseconds` asks for a pcap file with nanoseconds from the start.
+    nothing; the report tells in any case. `nanoseconds` asks for a pcap file with nanoseconds from the start;
+    `fractions="nanoseconds"` reads a pcap file's fractions of a second as such, whatever its magic number says.
     `sidecar` writes what pcap cannot hold beside a target that is pcap, and reads it from beside a source that is
     pcap, see `SIDECAR.md`; `sidecar_file` names another file: to read where the source is pcap, else to write.
     `sidecar_secrets` lets secrets into the one that is written, `sidecar_fingerprints` has it know packets again in a
@@ -87,7 +90,7 @@ def convert(
     plan = make_plan(options)
     whole = strict or on_loss == "fail"
     with ExitStack() as stack:
-        opened = stack.enter_context(open_source(source))
+        opened = stack.enter_context(open_source(source, fractions=fractions))
         sidecars = None
         if sidecar or sidecar_file is not None or sidecar_secrets or sidecar_fingerprints:
             from pcapconv.sidecar import Sidecars, understood  # not for a plain conversion, which starts faster without
@@ -293,6 +296,7 @@ def _run(
     report.losses = dict(writer.losses) | ({} if plan is None else dict(plan.losses))
     if sidecars is not None:
         sidecars.finish(report, output, writer.link_type)
+    report.losses = dict(Counter(report.losses) + reader.losses)
     return report
 
 

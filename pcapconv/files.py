@@ -34,6 +34,7 @@ Writable = str | os.PathLike[str] | BinaryIO
 
 STDIO = "-"
 TEMPORARY = re.compile(r"\.pcapconv-[0-9a-f]{16}\.tmp")  # what a name looks like that goes away again
+FRACTIONS = ("nanoseconds",)  # what fractions of a second in pcap files can be read as, whatever these say
 SIDECAR_SUFFIX = ".meta.json"  # what a sidecar's name has behind that of its capture
 _MOMENT = 0.01  # seconds
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # what a file system says that has no hard links
@@ -57,9 +58,13 @@ class Follower(Protocol):
 
 class Source:
     """Bytes to read. `name` is for messages; `size` is what a plain file holds from here on, None for anything else;
-    `follower` gets what readers read that begin afterwards."""
+    `follower` gets what readers read that begin afterwards. `fractions` is what readers take the fractions of a second
+    in a pcap file for, None for what its magic number says; `complete` tells that the capture is known to hold packets
+    to its end, also where zeros look as if nothing had been written there."""
 
     follower: Follower | None = None
+    fractions: str | None = None
+    complete = False
 
     def __init__(self, file: Any, name: str, *, owned: bool, path: str | None = None) -> None:
         self.file = file
@@ -176,8 +181,22 @@ class Source:
             self.file.close()
 
 
-def open_source(place: Readable) -> Source:
-    """A path, `-` for stdin, or a binary file object, which stays open. Raises FileError."""
+def check_fractions(fractions: str | None) -> None:
+    """Raises UsageError for a word that means nothing."""
+    if fractions is not None and fractions not in FRACTIONS:
+        raise UsageError(f"--fractions {fractions}: it is {' or '.join(FRACTIONS)}")
+
+
+def open_source(place: Readable, *, fractions: str | None = None) -> Source:
+    """A path, `-` for stdin, or a binary file object, which stays open. `fractions` is for readers: see `Source`.
+    Raises FileError, and UsageError for `fractions` that mean nothing."""
+    check_fractions(fractions)
+    source = _opened(place)
+    source.fractions = fractions
+    return source
+
+
+def _opened(place: Readable) -> Source:
     if not isinstance(place, str | os.PathLike):
         return Source(place, _name_of(place, "input", "rb"), owned=False)
     if place == STDIO:
@@ -227,7 +246,9 @@ def spool(source: Source) -> Source:
     except BaseException:
         kept.close()
         raise
-    return Source(kept, source.name, owned=True)
+    spooled = Source(kept, source.name, owned=True)
+    spooled.fractions = source.fractions
+    return spooled
 
 
 class Target:

@@ -32,10 +32,10 @@ _PROCESS_ENTRY = b"\3\0\0\0"
 _SYSDIG_EVENTS = (0x204, 0x216, 0x221)
 
 
-def info(source: Readable) -> dict[str, Any]:
-    """What the capture holds, as described in the README, and what a sidecar beside it keeps. Raises FormatError when
-    it is not a capture, FileError."""
-    with open_source(source) as opened:
+def info(source: Readable, *, fractions: str | None = None) -> dict[str, Any]:
+    """What the capture holds, as described in the README, and what a sidecar beside it keeps. `fractions` as for
+    `convert`. Raises FormatError when it is not a capture, FileError."""
+    with open_source(source, fractions=fractions) as opened:
         try:
             found = _pass(opened, nanoseconds=False)
         except NeedsNanosecondsError:
@@ -73,7 +73,7 @@ def _pass(source: Source, *, nanoseconds: bool) -> dict[str, Any]:
         for item in reader.items():
             census.add(item)
             rehearsal.add(item)
-        to_pcap = rehearsal.result()
+        to_pcap = rehearsal.result(reader.losses)
     head = {
         "file": source.name,
         "format": reader.format,
@@ -101,13 +101,13 @@ class _Rehearsal:
         if not self._refusal:
             self._try(lambda: self._writer.write(item))
 
-    def result(self) -> dict[str, Any]:
-        """What would be lost, by kind, or why the conversion would be refused."""
+    def result(self, besides: Counter[str]) -> dict[str, Any]:
+        """What would be lost, by kind, `besides` what no item has; or why the conversion would be refused."""
         if not self._refusal:
             self._try(self._writer.finish)
         if self._refusal:
             return {"possible": False, "reason": self._refusal}
-        return {"possible": True, "losses": dict(self._writer.losses)}
+        return {"possible": True, "losses": dict(Counter(self._writer.losses) + besides)}
 
     def _try(self, step: Callable[[], None]) -> None:
         try:

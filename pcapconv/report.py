@@ -38,7 +38,7 @@ KINDS = {
     ),
     "time-notation": ("time with a fraction of a second or more", "times with a fraction of a second or more"),
     "header-fields": ("pcap header field", "pcap header fields"),
-    "record-fields": ("modified pcap record's extra fields", "modified pcap records' extra fields"),
+    "record-fields": ("pcap record's extra fields", "pcap records' extra fields"),
 }
 
 

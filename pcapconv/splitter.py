@@ -6,6 +6,7 @@ How each packet and block finds its part is in `division`, the files are in `par
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal
@@ -64,6 +65,7 @@ def split(
     strict: bool = False,
     on_loss: OnLoss = "warn",
     nanoseconds: bool = False,
+    fractions: str | None = None,
     sidecar: bool = False,
     sidecar_secrets: bool = False,
     fsync: bool = True,
@@ -79,10 +81,10 @@ def split(
     `max_parts` is how many parts there may be, 10,000 where it is not given.
     `template` gives the parts' names; `{index}`, `{start:%Y%m%dT%H%M%S}`, `{interface}`, `{link_type}`, `{section}` and
     `{stem}` are filled in; `taken` are names that no part may have. `source`, `to`, `force`, `strict`, `on_loss`,
-    `nanoseconds`, `fsync` and `progress` are as for `convert`. `sidecar` keeps, by link type and in pcap, what pcap
-    cannot hold in a file `STEM.meta.json` beside the parts, by which `join` makes one capture of them again; with
-    `sidecar_secrets` secrets too. `options` select and edit: see `pcapconv.steps.plan.StepOptions`. The
-    parts appear together when all are complete, or none does.
+    `nanoseconds`, `fractions`, `fsync` and `progress` are as for `convert`. `sidecar` keeps, by link type and in pcap,
+    what pcap cannot hold in a file `STEM.meta.json` beside the parts, by which `join` makes one capture of them again;
+    with `sidecar_secrets` secrets too. `options` select and edit: see `pcapconv.steps.plan.StepOptions`. The parts
+    appear together when all are complete, or none does.
 
     Returns a `Report`, whose `parts` list each part's name, packets, bytes, first and last time. Raises a
     `PcapconvError`.
@@ -95,7 +97,7 @@ def split(
     _check_sidecar(sidecar, sidecar_secrets, by, format_name)
     plan = make_plan(options) or Plan({}, read_file)
     with ExitStack() as stack:
-        opened = stack.enter_context(open_source(source))
+        opened = stack.enter_context(open_source(source, fractions=fractions))
         if plan.needs_survey:
             opened = survey(plan, opened, stack)
         secrets = open_secrets(plan, source, force=force)
@@ -178,6 +180,7 @@ def _run(
         from pcapconv.sidecar.writing import parts_of
 
         sidecar.finish(report, parts_of(report))
+    report.losses = dict(Counter(report.losses) + reader.losses)
     return report
 
 

@@ -25,10 +25,10 @@ _GROUP = 4  # bytes between two blanks
 _LONGEST_KNOWN = 256  # bytes of options that are remembered
 
 
-def write_text(source: Readable, write: Callable[[str], object]) -> bool:
-    """Write a capture's text form, and tell whether it is damaged. Raises FormatError, FileError, and what `write`
-    raises."""
-    with open_source(source) as opened:
+def write_text(source: Readable, write: Callable[[str], object], *, fractions: str | None = None) -> bool:
+    """Write a capture's text form, and tell whether it is damaged. `fractions` as for `convert`. Raises FormatError,
+    FileError, and what `write` raises."""
+    with open_source(source, fractions=fractions) as opened:
         reader = formats.open_reader(opened)
         interfaces: list[Interface] = []
         damaged = False

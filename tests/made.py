@@ -138,7 +138,7 @@ def made_pcap(draw: st.DrawFn) -> bytes:
     magics = [wire.MICROSECONDS, wire.NANOSECONDS, wire.MODIFIED, wire.IXIA_HARDWARE, wire.IXIA_SOFTWARE]
     magic = draw(st.sampled_from(magics))
     version = draw(st.sampled_from([(2, 4), (2, 4), (2, 3), (2, 2), (543, 0)]))
-    units = 10**6 if magic in (wire.MICROSECONDS, wire.MODIFIED) else 10**9
+    units = 10**9 if magic in (wire.NANOSECONDS, wire.IXIA_HARDWARE) else 10**6
     records = []
     for _ in range(draw(st.integers(0, 8))):
         seconds, rest = divmod(int((START + draw(MOMENTS)) * units // 1), units)

@@ -445,6 +445,8 @@ def test_json_says_the_same(pair: tuple[Path, Path]) -> None:
         "differences": [{"a": 3, "b": None, "fields": []}, {"a": 8, "b": 7, "fields": ["bytes"]}],
         "damage": [[], []],
         "damage_total": [0, 0],
+        "warnings": [[], []],
+        "warnings_total": [0, 0],
     }
 
 

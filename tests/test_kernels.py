@@ -89,7 +89,7 @@ def test_index_pcap_swaps_lengths(
 @pytest.mark.parametrize(
     ("seconds", "fraction", "units", "ticks", "odd"),
     [
-        (0, 0, 10**6, 0, 0),
+        (0, 1, 10**6, 1, 0),
         (1, 999_999, 10**6, 1_999_999, 0),
         (1, 1_000_000, 10**6, 2_000_000, 1),
         (MOST, MOST, 10**6, 4_294_967_295_000_000 + 4_294_967_295, 1),
@@ -124,6 +124,43 @@ def test_index_pcap_stops_when_columns_are_full(
 ) -> None:
     records = write.pcap_record(0, 0, b"x") * 2
     assert kernels.index_pcap(records, 0, 34, Columns(capacity), is_big(write), 16, NEVER, 10**6) == expected
+
+
+MAGICS = [wire.MICROSECONDS, wire.NANOSECONDS, wire.MODIFIED, wire.IXIA_HARDWARE, wire.IXIA_SOFTWARE]
+VERSIONS = [(2, 0), (2, 1), (2, 2), (2, 3), (2, 4), (543, 0)]
+
+
+@pytest.mark.parametrize("header_order", [LITTLE, BIG])
+@pytest.mark.parametrize("magic", MAGICS)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_index_pcap_stops_at_the_header_of_a_file(
+    kernels: ModuleType, write: In, magic: int, version: tuple[int, int], header_order: Any
+) -> None:
+    header = wire.pcap_header(magic, byte_order=header_order, version=version, thiszone=-3600, sigfigs=6)
+    capture = write.pcap_record(1, 2, b"one") + header + bytes(40)
+    found = kernels.index_pcap(capture, 0, len(capture), Columns(4), is_big(write), 16, NEVER, 10**6)
+    assert found == (1, 19, OTHER, 0)
+
+
+@pytest.mark.parametrize("version", [(0, 0), (1, 4), (2, 5), (2, 0x200), (3, 0), (543, 1), (4, 2), (0x200, 0x400)])
+def test_index_pcap_takes_what_has_another_version_for_a_record(
+    kernels: ModuleType, write: In, version: tuple[int, int]
+) -> None:
+    header = write.pcap_header(version=version)[:16]
+    found = kernels.index_pcap(header, 0, 16, Columns(4), is_big(write), 16, NEVER, 2**32)
+    assert found == (1, 16, MORE, 0)
+
+
+@pytest.mark.parametrize("size", [16, 20, 24, 28])
+def test_index_pcap_stops_at_zeros_only_where_a_whole_header_has_them(
+    kernels: ModuleType, write: In, size: int
+) -> None:
+    arguments = Columns(9), is_big(write), size, NEVER, 10**6
+    assert kernels.index_pcap(bytes(size), 0, size, *arguments) == (0, 0, OTHER, 0)
+    assert kernels.index_pcap(bytes(size - 1), 0, size - 1, *arguments) == (0, 0, MORE, 0)
+    for place in [*range(8), *range(12, size)]:
+        capture = bytes(place) + b"\x01" + bytes(size - place - 1)
+        assert kernels.index_pcap(capture, 0, size, *arguments)[:3] == (1, size, MORE)
 
 
 # ---------------------------------------------------------------- facts: index_pcapng
@@ -610,17 +647,23 @@ def pcap_records(draw: st.DrawFn) -> tuple[bytes, bool, int]:
     write = In(draw(BYTE_ORDERS))
     size = draw(st.sampled_from([16, 16, 24]))
     captured = st.one_of(st.none(), st.none(), st.none(), WORDS)
-    records = [
-        write.pcap_record(
-            draw(WORDS),
-            draw(WORDS),
-            draw(DATA),
-            original_length=draw(MAYBE_WORD),
-            captured_length=draw(captured),
-            extra=bytes(size - 16),
-        )
-        for _ in range(draw(st.integers(0, 5)))
-    ]
+    record = st.builds(
+        write.pcap_record,
+        WORDS,
+        WORDS,
+        DATA,
+        original_length=MAYBE_WORD,
+        captured_length=captured,
+        extra=st.just(bytes(size - 16)),
+    )
+    header = st.builds(
+        wire.pcap_header,
+        st.sampled_from(MAGICS),
+        byte_order=BYTE_ORDERS,
+        version=st.one_of(st.sampled_from(VERSIONS), st.tuples(HALF_WORDS, HALF_WORDS)),
+    )
+    zeros = st.integers(1, 2 * size).map(bytes)
+    records = draw(st.lists(st.one_of(record, record, record, header, zeros), max_size=5))
     return b"".join(records), is_big(write), size
 
 

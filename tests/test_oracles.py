@@ -143,7 +143,7 @@ Limits: TypeAlias = dict[tuple[str, str, str], str]
 _ONE_LINK_TYPE = "all that it reads must have one link type, interfaces without packets included"
 _NO_PCAP = "what it reads cannot be written as one pcap file"
 _CUSTOM = "it counts custom and journal blocks as packets, and cannot write them"
-_IXIA = "it takes the fractions of Ixia's captures for microseconds"
+_IXIA = "it takes the fractions of Ixia's hardware captures for microseconds"
 _OVERFLOW = "its arithmetic overflows at 2^32 nanoseconds"
 _BEYOND_PCAP = "the nanosecond pcap that it writes holds no time before 1970 or after 2106"
 _SNAPLEN = "it cuts or refuses a packet that is longer than the snaplen"
@@ -156,7 +156,7 @@ EDITCAP_CANNOT: Limits = {
         for stem in ("before-interface", "link-types", "obsolete", "sections", "simple", "two-interfaces")
     },
     **{(stem, "pcapng", "pcapng"): _BEYOND_PCAP for stem in ("time-after-2106", "time-before-1970")},
-    **{(stem, "pcap", "pcap"): _IXIA for stem in ("ixia-hardware", "ixia-software")},
+    ("ixia-hardware", "pcap", "pcap"): _IXIA,
     ("fraction-overflow", "pcap", "pcap"): _OVERFLOW,
     ("options-overrun", "pcapng", "pcapng"): "it refuses options that claim more bytes than their block has",
     ("reserved-bits", "pcap", "pcap"): "it refuses reserved bits in the link-type word",

@@ -290,10 +290,9 @@ def test_magic_modified_cut_anywhere_keeps_what_is_whole(write: In) -> None:
         assert damage_of(report) == [(len(header + record), 2, cut)]
 
 
-@pytest.mark.parametrize("magic", [wire.IXIA_HARDWARE, wire.IXIA_SOFTWARE])
-def test_ixia_magics_read_as_nanosecond_pcap(write: In, magic: int) -> None:
+def test_ixia_magic_of_hardware_is_nanoseconds(write: In) -> None:
     records = write.pcap_record(T, 123_456_789, b"one") + write.pcap_record(T + 1, 5, b"two")
-    capture = write.pcap_header(magic, records_length=len(records)) + records
+    capture = write.pcap_header(wire.IXIA_HARDWARE, records_length=len(records)) + records
     identical(capture)
     pcapng, report = converted(capture, "pcapng")
     assert pcapng == (
@@ -304,6 +303,21 @@ def test_ixia_magics_read_as_nanosecond_pcap(write: In, magic: int) -> None:
     )
     assert report.damage == []
     assert converted(pcapng, "pcap")[0] == write.pcap_header(wire.NANOSECONDS) + records
+
+
+def test_ixia_magic_of_software_is_microseconds(write: In) -> None:
+    records = write.pcap_record(T, 250_000, b"one") + write.pcap_record(T + 1, 5, b"two")
+    capture = write.pcap_header(wire.IXIA_SOFTWARE, records_length=len(records)) + records
+    identical(capture)
+    pcapng, report = converted(capture, "pcapng")
+    assert pcapng == (
+        write.section_header()
+        + write.interface(snaplen=65535)
+        + write.enhanced_packet(0, T * 10**6 + 250_000, b"one")
+        + write.enhanced_packet(0, (T + 1) * 10**6 + 5, b"two")
+    )
+    assert (report.damage, report.losses) == ([], {"header-fields": 1})
+    assert converted(pcapng, "pcap")[0] == write.pcap_header() + records
 
 
 @pytest.mark.parametrize("stated", [0, 1, MOST])

@@ -358,7 +358,7 @@ class PcapHeader(NamedTuple):
     units: int
 
 
-_UNITS = {MICROSECONDS: 10**6, NANOSECONDS: 10**9, MODIFIED: 10**6, IXIA_HARDWARE: 10**9, IXIA_SOFTWARE: 10**9}
+_UNITS = {MICROSECONDS: 10**6, NANOSECONDS: 10**9, MODIFIED: 10**6, IXIA_HARDWARE: 10**9, IXIA_SOFTWARE: 10**6}
 
 
 def read_pcap_header(capture: bytes) -> PcapHeader:

@@ -25,7 +25,7 @@ from pcapconv.batching.stores import scheme_of, store_of
 from pcapconv.convert import OnLoss, check_on_loss, make_plan
 from pcapconv.crew import cores
 from pcapconv.errors import FileError, NothingFoundError, PcapconvError, UsageError
-from pcapconv.files import SIDECAR_SUFFIX, read_file, reason_of
+from pcapconv.files import SIDECAR_SUFFIX, check_fractions, read_file, reason_of
 from pcapconv.sidecar import SidecarOptions
 from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.secrets import parse_secrets
@@ -54,6 +54,7 @@ def batch(
     strict: bool = False,
     on_loss: OnLoss = "warn",
     nanoseconds: bool = False,
+    fractions: str | None = None,
     sidecar: bool = False,
     sidecar_secrets: bool = False,
     sidecar_fingerprints: bool = False,
@@ -69,10 +70,10 @@ def batch(
     `source` is a directory, a file, or a list of files; `target` the directory in which the tree is mirrored, with the
     suffix of the format `to`; without `to`, files keep format and name. Both may be URLs. `in_place` rewrites each
     file where it is instead. `include` and `exclude` are patterns as in .gitignore. `resume` goes on where an earlier
-    run of the same batch stopped; `force` replaces targets that exist. `strict`, `on_loss`, `nanoseconds`, `fsync` and
-    `options` are as for `convert`, but for `extract_secrets`: the suffix of a file beside each target. `sidecar` writes
-    one beside each pcap file that comes from pcapng, and reads one wherever it lies beside a pcap file. `follow_links`
-    allows to write where a symbolic link in `target` leads out of it.
+    run of the same batch stopped; `force` replaces targets that exist. `strict`, `on_loss`, `nanoseconds`, `fractions`,
+    `fsync` and `options` are as for `convert`, but for `extract_secrets`: the suffix of a file beside each target.
+    `sidecar` writes one beside each pcap file that comes from pcapng, and reads one wherever it lies beside a pcap file.
+    `follow_links` allows to write where a symbolic link in `target` leads out of it.
     Jobs run in `jobs` processes, as many as there are cores by default; on the Dask cluster of `scheduler`; or in an
     `executor` of the caller's. A file that cannot be converted does not stop the others; one that is no capture is left
     out, unless its name is that of one, then it failed. `watcher` looks on. `others` are paths that no file of the
@@ -83,6 +84,7 @@ def batch(
     """
     begun = time.monotonic()
     check_on_loss(on_loss)
+    check_fractions(fractions)
     if to is not None:
         formats.target_format(None, to)
     if [jobs, scheduler, executor].count(None) < 2:
@@ -100,6 +102,7 @@ def batch(
         strict=strict,
         on_loss=on_loss,
         nanoseconds=nanoseconds,
+        fractions=fractions,
     )._replace(fsync=fsync)
     keep, drop = plans.wanted(include, exclude)
     report = BatchReport(plans.joined(home, manifest.NAME))
@@ -236,6 +239,7 @@ def _settings(
     strict: bool,
     on_loss: OnLoss,
     nanoseconds: bool,
+    fractions: str | None,
 ) -> Settings:
     """Raises UsageError for options that make no sense, and FileError for a key log that cannot be read."""
     plan = make_plan(options)
@@ -248,6 +252,8 @@ def _settings(
     for name in REPEATABLE & said.keys():
         said[name] = list(said[name]) if isinstance(said[name], list | tuple) else [said[name]]
     said |= {"to": to, "strict": strict, "fail": on_loss == "fail", "nanoseconds": nanoseconds, "in_place": in_place}
+    if fractions is not None:
+        said["fractions"] = fractions
     if sidecars is not None:
         said["sidecars"] = list(sidecars)
     injected = options.get("inject_secrets") or ()
@@ -257,7 +263,8 @@ def _settings(
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
     if root is not None:
         root = plans.real_place(root)
-    return Settings(to, plan, strict, on_loss, nanoseconds, keys, None, digest, root, os.urandom(8).hex(), sidecars)
+    run = os.urandom(8).hex()
+    return Settings(to, plan, strict, on_loss, nanoseconds, keys, None, digest, root, run, sidecars, fractions)
 
 
 def _sidecars(options: SidecarOptions, *places: str | None) -> SidecarOptions | None:

@@ -54,6 +54,7 @@ class Settings(NamedTuple):
     sidecars: SidecarOptions | None = None
     inside: str | None = None
     fsync: bool = True
+    fractions: str | None = None
 
 
 class Job(NamedTuple):
@@ -158,6 +159,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
     store = store_of(job.target)
     with ExitStack() as stack, store_of(job.source).open_source(job.source) as source:
         state = state_of_open(source.file.fileno()) if store_of(job.source).local else job.state
+        source.fractions = settings.fractions
         if job.in_place:
             _check_unchanged(job, state)
         _check_inside(settings, job)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pcapconv.cli.options import BATCH, CONVERT, FSYNC, NORMALIZE, SPLIT, Option
+from pcapconv.cli.options import BATCH, CONVERT, FSYNC, INPUT, NORMALIZE, SPLIT, Option
 from pcapconv.cli.version import version
 
 app = typer.Typer(
@@ -180,6 +180,7 @@ def normalize_command(
 
 
 @app.command("diff", epilog="Example: pcapconv diff expected.pcapng actual.pcapng --ignore time,comments")
+@_with(INPUT)
 def diff_command(
     a: Annotated[str, typer.Argument(metavar="A", help="A pcap or pcapng capture; - for stdin.")],
     b: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
@@ -200,6 +201,7 @@ def diff_command(
     most: Annotated[int, typer.Option("--show", metavar="N", help="Show the first N packets that differ.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="JSON.")] = False,
     _debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")] = False,
+    **options: Any,
 ) -> None:
     """Compare what two captures say, whatever format, byte order or resolution they are in.
 
@@ -215,11 +217,13 @@ def diff_command(
         everything=everything,
         most=most,
         as_json=as_json,
+        **_given(options),
     )
     raise typer.Exit(status)
 
 
 @app.command("info", epilog="Example: pcapconv info capture.pcapng --json")
+@_with(INPUT)
 def info_command(
     sources: Annotated[list[str], typer.Argument(metavar="IN...", help="pcap or pcapng captures; - for stdin.")],
     as_json: Annotated[bool, typer.Option("--json", help="JSON: an object for one IN, a list for several.")] = False,
@@ -227,8 +231,9 @@ def info_command(
         bool, typer.Option("--text", help="All that a capture says, a line for each packet: for git diff.")
     ] = False,
     _debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")] = False,
+    **options: Any,
 ) -> None:
     """Show what captures hold: interfaces, packets, times, comments, names, damage."""
     from pcapconv.cli.info import info
 
-    raise typer.Exit(info(sources, as_json=as_json, as_text=as_text))
+    raise typer.Exit(info(sources, as_json=as_json, as_text=as_text, **_given(options)))

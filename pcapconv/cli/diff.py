@@ -25,11 +25,12 @@ _MOST_LINES = 8  # of a packet's bytes
 def compare(a: str, b: str, *, as_json: bool = False, **options: Any) -> int:
     """Compare, print what differs on stdout, and return the exit status."""
     found = diff(a, b, **options)
-    for name, places, total in zip((a, b), found.damage, found.damage_total):
-        for place in places[:MOST]:
-            complain(f"warning: {name}: {place}")
-        if total > MOST:
-            complain(f"warning: {name}: and {total - MOST} more like these")
+    for listed, totals in ((found.damage, found.damage_total), (found.warnings, found.warnings_total)):
+        for name, places, total in zip((a, b), listed, totals):
+            for place in places[:MOST]:
+                complain(f"warning: {name}: {place}")
+            if total > MOST:
+                complain(f"warning: {name}: and {total - MOST} more like these")
     _write(found, as_json=as_json)
     if any(found.damage):
         return TROUBLE

@@ -26,8 +26,9 @@ _MOST_INTERFACES = 50
 _PIPE_WIDTH = 10_000  # no line breaks where a program reads
 
 
-def info(sources: list[str], *, as_json: bool, as_text: bool = False) -> int:
-    """Show each capture; one that cannot be read is named, and the others go on. Returns the exit status."""
+def info(sources: list[str], *, as_json: bool, as_text: bool = False, fractions: str | None = None) -> int:
+    """Show each capture; one that cannot be read is named, and the others go on. `fractions` as for `convert`. Returns
+    the exit status."""
     if as_json and as_text:
         raise UsageError("--json and --text are two forms; give one of them")
     found: list[dict[str, Any]] = []
@@ -39,11 +40,11 @@ def info(sources: list[str], *, as_json: bool, as_text: bool = False) -> int:
         if as_text:  # the same on every machine
             sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     if as_text:
-        return _print_text(sources)
+        return _print_text(sources, fractions)
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
     for source in sources:
         try:
-            census = take_census(source)
+            census = take_census(source, fractions=fractions)
         except PcapconvError as error:
             complain(str(error))
             failed = True
@@ -61,14 +62,14 @@ def info(sources: list[str], *, as_json: bool, as_text: bool = False) -> int:
     return DAMAGED if any(census["damage"] for census in found) else 0
 
 
-def _print_text(sources: list[str]) -> int:
+def _print_text(sources: list[str], fractions: str | None) -> int:
     """Each capture's text form."""
     statuses = []
     for source in sources:
         if len(sources) > 1:
             sys.stdout.write(f"capture {shown(source)}\n")
         try:
-            statuses.append(DAMAGED if write_text(source, sys.stdout.write) else 0)
+            statuses.append(DAMAGED if write_text(source, sys.stdout.write, fractions=fractions) else 0)
         except PcapconvError as error:
             complain(str(error))
             statuses.append(1)

@@ -68,7 +68,8 @@ def say_what_happened(
         _say_what_was_found(report.found_in_sidecar, target, quiet=quiet)
     if report.losses and losses:
         option = "--sidecar-secrets" if report.kept_in_sidecar else "--sidecar"
-        keep = f", {option} keeps them" if sidecar and report.target_format == "pcap" else ""
+        helps = sidecar and report.target_format == "pcap" and report.source_format != "pcap"
+        keep = f", {option} keeps them" if helps else ""
         complain(
             f"warning: {target}: {report.target_format} cannot hold {describe(report.losses)}; "
             f"--report FILE has the counts, --on-loss fail refuses{keep}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pcapconv
@@ -19,6 +20,7 @@ from pcapconv.normalizing import check as why_not
 if TYPE_CHECKING:
     from pcapconv.batching.stores import Found
     from pcapconv.convert import OnLoss
+    from pcapconv.model import Notice
 
 DIFFERENT = 1
 
@@ -134,7 +136,7 @@ class _EachFile:
             complain(f"{path}: {found.reason}")
             return DIFFERENT
         try:
-            reasons = why_not(path, **self._options)
+            reasons = why_not(path, warn=partial(self._warn, path), **self._options)
             if reasons and self._check:
                 complain(f"{path}: not in its normal form: {'; '.join(reasons)}")
                 return DIFFERENT
@@ -154,6 +156,11 @@ class _EachFile:
             complain(str(error))
             return DIFFERENT
         return 0
+
+    def _warn(self, path: str, notice: Notice) -> None:
+        """An oddity; a file that is rewritten says it then."""
+        if self._check:
+            complain(f"warning: {path}: {notice}")
 
     def _rewrite(self, path: str) -> None:
         if path == STDIO:

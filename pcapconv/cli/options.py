@@ -44,6 +44,14 @@ FSYNC = Option(
     "Have what replaces a file on the disk before it does: safe if the power fails, but slower.",
     default="fsync",
 )
+INPUT = (
+    Option(
+        "fractions",
+        "text",
+        "From pcap: read the fractions of a second as nanoseconds, whatever the magic number says.",
+        choices=("nanoseconds",),
+    ),
+)
 OUTPUT = (
     Option("to", "text", "The format to write; else the output's suffix tells.", choices=FORMATS),
     Option("force", "flag", "Replace what exists; the output may be the input."),
@@ -158,10 +166,11 @@ TREE = (
     Option("junit", "text", "Write a JUnit report, for CI systems; - for stdout.", "FILE"),
 )
 
-CONVERT = OUTPUT + SIDECAR + STEPS
+CONVERT = OUTPUT + INPUT + SIDECAR + STEPS
 SPLIT = (
     *PARTS,
     *OUTPUT,
+    *INPUT,
     Option("sidecar", "flag", "By link type: keep what pcap cannot hold in STEM.meta.json, for pcapconv join."),
     *(option for option in SIDECAR if option.name == "sidecar_secrets"),
     *STEPS,
@@ -179,6 +188,7 @@ BATCH = (
         default="warn",
     ),
     *(option for option in OUTPUT if option.name in ("report", "nanoseconds", "fsync", "quiet", "debug")),
+    *INPUT,
     Option(
         "sidecar",
         "flag",
@@ -206,6 +216,7 @@ NORMALIZE = (
     Option("in_place", "flag", "Rewrite files that are not in their normal form, also those in directories."),
     ALLOW_EMPTY,
     *NORMALIZE_CONFIGURED,
+    *INPUT,
     *(option for option in OUTPUT if option.name in ("force", "report", "fsync", "quiet", "debug")),
 )
 

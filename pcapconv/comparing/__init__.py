@@ -55,7 +55,7 @@ class Comparison:
     `headers` are sentences about interfaces, names, secrets and comments; `counts` are of packets: only in A
     (`removed`), only in B (`inserted`), in both but `changed`; `fields` says in what. `shown` are the first
     differences, `packets` how many each has, `damage` what of each could not be read: a thousand
-    places at most, `damage_total` in all.
+    places at most, `damage_total` in all; `warnings` and `warnings_total` are oddities that cost nothing.
     """
 
     def __init__(self, names: tuple[str, str]) -> None:
@@ -67,6 +67,8 @@ class Comparison:
         self.shown: list[Shown] = []
         self.damage: tuple[list[str], list[str]] = ([], [])
         self.damage_total = (0, 0)
+        self.warnings: tuple[list[str], list[str]] = ([], [])
+        self.warnings_total = (0, 0)
 
     @property
     def same(self) -> bool:
@@ -87,6 +89,8 @@ class Comparison:
             ],
             "damage": [list(each) for each in self.damage],
             "damage_total": list(self.damage_total),
+            "warnings": [list(each) for each in self.warnings],
+            "warnings_total": list(self.warnings_total),
         }
 
 
@@ -98,13 +102,15 @@ def diff(
     time_tolerance: str | None = None,
     everything: bool = False,
     most: int = 10,
+    fractions: str | None = None,
 ) -> Comparison:
     """Compare what two captures say, across formats, byte orders and resolutions.
 
     Packets are compared by number, bytes, lengths, time, interface, comments and direction; further the interfaces in
     use, names, secrets and comments; with `everything` also where a capture was made: hosts, applications, addresses,
     statistics, packet ids, custom and unknown blocks. `ignore` leaves out kinds of `IGNORABLE`; times may differ by
-    `time_tolerance`, such as 1ms. The first `most` differences are `shown`, a thousand at most.
+    `time_tolerance`, such as 1ms. `fractions` is as for `convert`, and for both captures. The first `most` differences
+    are `shown`, a thousand at most.
 
     Raises a `PcapconvError` for what cannot be read or makes no sense.
     """
@@ -117,16 +123,16 @@ def diff(
     kinds = (frozenset((*KINDS, "details")) if everything else KEPT) - ignored
     with ExitStack() as stack:
         one, other = (
-            Side(_seekable(each, stack), kinds, direction="direction" not in ignored, timed="time" not in ignored)
-            for each in (a, b)
+            Side(source, kinds, direction="direction" not in ignored, timed="time" not in ignored)
+            for source in [_seekable(each, fractions, stack) for each in (a, b)]
         )
         if one.source.file is other.source.file:
             raise UsageError("both captures are the same open file, which can be read only once")
         return _compare(one, other, ignored, 0 if tolerance is None else tolerance * NANOSECONDS, most)
 
 
-def _seekable(place: Readable, stack: ExitStack) -> Source:
-    source = stack.enter_context(open_source(place))
+def _seekable(place: Readable, fractions: str | None, stack: ExitStack) -> Source:
+    source = stack.enter_context(open_source(place, fractions=fractions))
     return source if source.seekable else stack.enter_context(spool(source))
 
 
@@ -145,6 +151,8 @@ def _compare(a: Side, b: Side, ignored: frozenset[str], tolerance: Any, most: in
     found.packets = a.header.packets, b.header.packets
     found.damage = [str(each) for each in a.damage], [str(each) for each in b.damage]
     found.damage_total = a.damage_total, b.damage_total
+    found.warnings = [str(each) for each in a.warnings], [str(each) for each in b.warnings]
+    found.warnings_total = a.warnings_total, b.warnings_total
     partner = _partners(a, b)
     found.headers = list(_headers(a, b, partner, ignored))
     if found.packets != (same, same):

@@ -20,7 +20,7 @@ from pcapconv.files import Source
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.interpret import each_option, option_names, read_secrets, secrets_digest, value_text
 from pcapconv.formats.pseudo_headers import with_headers_in
-from pcapconv.model import Block, Damage, Interface, Item, Packet, PacketBatch, Section
+from pcapconv.model import Block, Damage, Interface, Item, Notice, Packet, PacketBatch, Section
 from pcapconv.normalizing.form import Form
 from pcapconv.normalizing.survey import Survey
 from pcapconv.report import MOST_LISTED
@@ -46,6 +46,8 @@ class Side:
         self.header = Survey(self.form, timeless=not timed)
         self.damage: list[Damage] = []
         self.damage_total = 0
+        self.warnings: list[Notice] = []
+        self.warnings_total = 0
         self.ordered: list[str] = []  # sentences whose order counts
         self.said_besides: Counter[str] = Counter()
         self._blocks: Counter[tuple[Interface | None, str]] = Counter()  # sentences, with the interface in question
@@ -87,6 +89,10 @@ class Side:
                     self.damage_total += 1
                     if len(self.damage) < MOST_LISTED:
                         self.damage.append(item)
+                case Notice():
+                    self.warnings_total += 1
+                    if len(self.warnings) < MOST_LISTED:
+                        self.warnings.append(item)
                 case Section():
                     interfaces = []
                 case Interface():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -26,9 +27,11 @@ HEAD = 4096  # bytes that are enough to name what is no capture
 
 
 class Reader(Protocol):
-    """Reads one format: `items` gives a capture in file order."""
+    """Reads one format: `items` gives a capture in file order. `losses` counts by kind what is in no item, complete at
+    the end."""
 
     format: str
+    losses: Counter[str]
 
     def items(self) -> Iterator[Item]:
         """The capture's items. Raises FormatError, and FileError when the system refuses."""
@@ -76,7 +79,8 @@ def open_reader(source: Source, window_size: int = WINDOW_SIZE) -> Reader:
     if recognise(head, source.name, whole=whole) == "pcapng":
         return PcapngReader(window)
     transfers.refuse_line_ends(head, source.name, whole=whole)
-    return PcapReader(window, head[:4])
+    nanoseconds = source.fractions == "nanoseconds"
+    return PcapReader(window, head[:4], nanoseconds=nanoseconds, complete=source.complete)
 
 
 def recognise(head: bytes, name: str, *, whole: bool = False) -> str:

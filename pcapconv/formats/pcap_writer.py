@@ -244,8 +244,8 @@ class PcapWriter:
         if not self._refused and here.keys() == {self._link_type}:
             return True
         if not self._refused:
-            self._refused = True
             self._by_link_type[self._link_type] += self.packets
+            self._refused = True
             kinds = (self._in_section[number].link_type for number in columns.interface[: batch.rows])
             self._encode(batch.part(0, next(row for row, kind in enumerate(kinds) if kind != self._link_type)))
         self._by_link_type.update(here)

@@ -10,6 +10,7 @@ section is passed over.
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 
 from pcapconv import options
@@ -53,6 +54,7 @@ class PcapngReader:
         self._skip: _Skip | None = None
         self._unread = ""
         self._unpadded_before = False
+        self.losses: Counter[str] = Counter()
 
     def items(self) -> Iterator[Item]:
         """Everything in file order. See `pcapconv.model` for the items."""
@@ -71,10 +73,7 @@ class PcapngReader:
                     self._interfaces[0].snaplen if self._interfaces else 0,
                 )
                 if rows:
-                    batch = self._batch(window.buffer, self._columns, rows)
-                    notices = self._unreadable_options(batch)
-                    yield batch
-                    yield from notices
+                    yield from self._with_notices(self._batch(window.buffer, self._columns, rows))
                     self._packets += rows
                     window.take(end - window.start)
             if status != FULL:
@@ -176,9 +175,12 @@ class PcapngReader:
         return self._batch(raw, columns, 1)
 
     def _take_packet(self, batch: PacketBatch, taken: int) -> Iterator[Item]:
+        offset, columns = self._window.offset, batch.columns
         self._window.take(taken)
         self._packets += 1
         yield batch
+        stated = batch.buffer[columns.options_at[0] : columns.options_at[0] + columns.options_length[0]]
+        yield from self._check_options(bytes(stated), offset, f"packet {batch.number(0)}")
 
     def _trailer_agrees(self, length: int, byte_order: ByteOrder) -> bool:
         """Look at a large block's end before its bytes are taken into memory; a pipe cannot, and hopes."""
@@ -287,8 +289,18 @@ class PcapngReader:
         if options.Options(raw, self._byte_order).overrun:
             yield Notice(offset, _UNREADABLE.format(where=where))
 
-    def _unreadable_options(self, batch: PacketBatch) -> list[Notice]:
-        """A notice for each packet with options that cannot be read to their end."""
+    def _with_notices(self, batch: PacketBatch) -> Iterator[Item]:
+        """The batch, with a notice behind each packet whose options cannot be read to their end."""
+        first = 0
+        for row, notice in self._unreadable_options(batch):
+            yield batch.part(first, row + 1)
+            yield notice
+            first = row + 1
+        if first < batch.rows:
+            yield batch.part(first, batch.rows) if first else batch
+
+    def _unreadable_options(self, batch: PacketBatch) -> list[tuple[int, Notice]]:
+        """A notice, with its row, for each packet with options that cannot be read to their end."""
         if not batch.has_options:
             return []
         if not self._options:
@@ -304,7 +316,7 @@ class PcapngReader:
             at = columns.options_at[row]
             if length and options.Options(batch.buffer[at : at + length], self._byte_order).overrun:
                 where = f"packet {batch.number(row)}"
-                notices.append(Notice(columns.record_at[row] + shift, _UNREADABLE.format(where=where)))
+                notices.append((row, Notice(columns.record_at[row] + shift, _UNREADABLE.format(where=where))))
         return notices
 
     def _lost(self, block_type: int, length: int, reason: str) -> Iterator[Item]:

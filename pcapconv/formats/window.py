@@ -110,6 +110,18 @@ class Window:
         at = self.start + distance
         return bytes(self.buffer[at : min(at + count, self.stop)])
 
+    def zeros(self) -> int:
+        """How many of the available bytes, from here on, are zero."""
+        at, step = self.start, _SMALLEST // 64
+        while at < self.stop:
+            piece = self.buffer[at : min(at + step, self.stop)]
+            left = len(piece.lstrip(b"\0"))
+            at += len(piece) - left
+            if left:
+                break
+            step = min(2 * step, _SMALLEST * 16)
+        return at - self.start
+
     def skip(self, count: int) -> int:
         """Pass over so many bytes, or all that are left; returns how many that were."""
         passed = 0

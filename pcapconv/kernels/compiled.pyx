@@ -27,6 +27,23 @@ cdef extern from *:
     static inline void store16(unsigned char *p, uint16_t v, int big) {
         p[!big] = v >> 8; p[big != 0] = (unsigned char)v;
     }
+    static int no_record(const unsigned char *p, Py_ssize_t header_size) {
+        /* zeros, or the magic number and version of a pcap file, which have no byte above 0x1f behind the magic */
+        int big = 0;
+        uint16_t major, minor;
+        switch (load32(p, 1)) {
+        case 0xA1B2C3D4u: case 0xA1B23C4Du: case 0xA1B2CD34u: case 0x1C0001ACu: case 0x1C0001ABu:
+            big = 1;
+        case 0xD4C3B2A1u: case 0x4D3CB2A1u: case 0x34CDB2A1u: case 0xAC01001Cu: case 0xAB01001Cu:
+            major = load16(p + 4, big);
+            minor = load16(p + 6, big);
+            return (major == 2 && minor <= 4) || (major == 543 && !minor);
+        case 0:
+            while (header_size--) if (p[header_size]) return 0;
+            return 1;
+        }
+        return 0;
+    }
     enum { STOP_MORE = 0, STOP_UNKNOWN = 5, STOP_FINER = 6, STOP_BEYOND = 7 };
     static inline int in_nanoseconds(uint64_t ticks, const uint64_t *unit, int cut, uint64_t *time, uint64_t *inexact) {
         unsigned __int128 whole = (unsigned __int128)ticks * unit[0];
@@ -90,6 +107,7 @@ cdef extern from *:
     uint32_t load32(const unsigned char *p, int big) nogil
     void store16(unsigned char *p, uint16_t v, int big) nogil
     void store32(unsigned char *p, uint32_t v, int big) nogil
+    bint no_record(const unsigned char *p, Py_ssize_t header_size) nogil
 
 
 NAME = "compiled"
@@ -143,7 +161,7 @@ def index_pcap(buffer, Py_ssize_t start, Py_ssize_t stop, columns, bint big, Py_
     cdef uint32_t *captured_length = <uint32_t *>column(columns, "captured_length", "I", capacity)
     cdef uint32_t *original_length = <uint32_t *>column(columns, "original_length", "I", capacity)
     cdef uint64_t *ticks = <uint64_t *>column(columns, "ticks", "Q", capacity)
-    cdef uint32_t captured, original, fraction, held
+    cdef uint32_t seconds, captured, original, fraction, held
     cdef Py_ssize_t odd = 0
     cdef int status = MORE
     cdef const unsigned char *data
@@ -160,22 +178,26 @@ def index_pcap(buffer, Py_ssize_t start, Py_ssize_t stop, columns, bint big, Py_
                 if rows == capacity:
                     status = FULL
                     break
+                seconds = load32(data + at, big)
+                fraction = load32(data + at + 4, big)
                 captured = load32(data + at + 8, big)
                 original = load32(data + at + 12, big)
+                if not fraction & 0xE0E0E0E0u and no_record(data + at, header_size):
+                    status = OTHER
+                    break
                 if swap == 2 or (swap == 1 and captured > original):
                     held = captured
                     captured = original
                     original = held
                 if <int64_t>captured > stop - at - header_size or captured > 0xFFFFFFFFu - header_size:
                     break
-                fraction = load32(data + at + 4, big)
                 odd += fraction >= units
                 record_at[rows] = at
                 record_length[rows] = <uint32_t>(header_size + captured)
                 data_at[rows] = at + header_size
                 captured_length[rows] = captured
                 original_length[rows] = original
-                ticks[rows] = <uint64_t>load32(data + at, big) * units + fraction
+                ticks[rows] = <uint64_t>seconds * units + fraction
                 at += header_size + captured
                 rows += 1
     finally:

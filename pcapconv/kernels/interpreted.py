@@ -31,7 +31,7 @@ NAME = "interpreted"
 # Why a kernel stopped.
 MORE = 0  # index: the buffer ends before the next packet does; encode: all rows are done
 FULL = 1  # no room in the columns, or in the output
-OTHER = 2  # index_pcapng: the next block is not a sound packet block
+OTHER = 2  # index_pcap: zeros, or the header of a pcap file; index_pcapng: the next block is not a sound packet block
 BEFORE_1970 = 3  # encode_pcap: the row's time is before 1970
 TOO_LATE = 4  # encode_pcap: the row's time is 2^32 seconds or more
 UNKNOWN = 5  # unify: nobody can tell what the row's ticks mean
@@ -56,6 +56,7 @@ _TRIPLE = {True: Struct(">III"), False: Struct("<III")}
 _PAIR = {True: Struct(">II"), False: Struct("<II")}
 _WORD = {True: Struct(">I"), False: Struct("<I")}
 _ENTRY = {True: Struct(">HH"), False: Struct("<HH")}
+_STAMP = {True: Struct(">I4xI"), False: Struct("<I4xI")}
 _LONGEST = 2**32 - 1
 _MOST_TICKS = 2**64 - 1
 _LAST_PLACE = 2**63 - 1
@@ -87,6 +88,15 @@ _USB_TRANSFER_TYPE_AT, _ISOCHRONOUS = 9, 0
 _USB_DESCRIPTORS_AT, _USB_DESCRIPTOR_SIZE = 64, 16
 _USB_DESCRIPTOR = (0, 4), (4, 4), (8, 4)  # status, offset, length
 
+_MAGICS = (0xA1B2C3D4, 0xA1B23C4D, 0xA1B2CD34, 0x1C0001AC, 0x1C0001AB)  # of pcap
+_BEGINNINGS = {
+    magic.to_bytes(4, order) + major.to_bytes(2, order) + minor.to_bytes(2, order)
+    for order in ("little", "big")
+    for magic in _MAGICS
+    for major, minor in ((2, 0), (2, 1), (2, 2), (2, 3), (2, 4), (543, 0))
+}
+_ODD_SECONDS = {int.from_bytes(magic.to_bytes(4, "big"), order) for magic in _MAGICS for order in ("little", "big")}
+
 
 def index_pcap(
     buffer: bytes | bytearray,
@@ -102,8 +112,9 @@ def index_pcap(
 
     `header_size` is 16 or 24 bytes. `swap` tells where the two lengths are exchanged: 0 never, 1 where captured is
     above original, 2 always. `units` are the fractions in a second. Fills the record, data, length and ticks columns;
-    the others stay as they are. Returns (rows, where the next record begins, MORE or FULL, how many fractions were a
-    second or longer).
+    the others stay as they are. Stops at what may be no record: a header of zeros, and what a pcap file begins with, a
+    magic number and a version. Returns (rows, where the next record begins, MORE, FULL or OTHER, how many fractions
+    were a second or longer).
     """
     if header_size < 16 or not 0 <= start <= stop <= len(buffer):
         raise ValueError("the range lies outside the buffer")
@@ -136,12 +147,19 @@ def _index_pcap(
     status = MORE
     last = stop - header_size
     longest = _LONGEST - header_size
-    unpack, pair = _WORD[big].unpack_from, _PAIR[big].unpack_from
+    zeros = bytes(header_size)
+    unpack, pair = _STAMP[big].unpack_from, _PAIR[big].unpack_from
     while at <= last:
         if len(record_at) == capacity:
             status = FULL
             break
-        (captured,) = unpack(buffer, at + 8)
+        seconds, captured = unpack(buffer, at)
+        if not seconds and not captured and buffer[at : at + header_size] == zeros:
+            status = OTHER
+            break
+        if seconds in _ODD_SECONDS and bytes(buffer[at : at + 8]) in _BEGINNINGS:
+            status = OTHER
+            break
         if swap:
             stated, other = pair(buffer, at + 8)
             captured = _captured(stated, other, swap)

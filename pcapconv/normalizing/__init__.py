@@ -17,7 +17,7 @@ from pcapconv import formats, quantities
 from pcapconv.convert import OnLoss, check_on_loss, converted, name_of
 from pcapconv.errors import UsageError
 from pcapconv.files import Readable, Source, Target, Writable, open_source, open_target, spool, writing
-from pcapconv.model import Item
+from pcapconv.model import Item, Notice
 from pcapconv.normalizing.check import first_difference, reasons
 from pcapconv.normalizing.form import KEPT, Form
 from pcapconv.normalizing.packets import MaskTimes, Normalize
@@ -54,15 +54,16 @@ def normalize(
     keep: Sequence[str] = (),
     strip: Sequence[str] = (),
     fsync: bool = True,
+    fractions: str | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Report:
     """Write a capture in its normal form, which is described in `NORMAL_FORM.md`.
 
-    `source`, `target`, `force`, `strict`, `fsync` and `progress` are as for `convert`; `to` is pcapng where neither it
-    nor the target's suffix says pcap. `sort` orders packets by time. `rebase_time` is where the first packet goes, and
-    all others with it; `mask_time` puts each at its number in milliseconds behind that, or behind 1970-01-01. `keep`
-    and `strip` add and take kinds of metadata, as `convert`'s `strip` has them. `on_loss="ignore"` cuts times that
-    nanoseconds cannot hold, which otherwise are refused.
+    `source`, `target`, `force`, `strict`, `fractions`, `fsync` and `progress` are as for `convert`; `to` is pcapng
+    where neither it nor the target's suffix says pcap. `sort` orders packets by time. `rebase_time` is where the first
+    packet goes, and all others with it; `mask_time` puts each at its number in milliseconds behind that, or behind
+    1970-01-01. `keep` and `strip` add and take kinds of metadata, as `convert`'s `strip` has them. `on_loss="ignore"`
+    cuts times that nanoseconds cannot hold, which otherwise are refused.
 
     Returns a `Report`. Raises a `PcapconvError`.
     """
@@ -72,7 +73,7 @@ def normalize(
     wanted = target_format(name_of(target), to)
     whole = strict or on_loss == "fail" or wanted == "pcap"  # whose header is known when all is
     with (
-        open_source(source) as opened,
+        open_source(source, fractions=fractions) as opened,
         converted(
             opened,
             wanted,
@@ -100,14 +101,16 @@ def check(
     mask_time: bool = False,
     keep: Sequence[str] = (),
     strip: Sequence[str] = (),
+    fractions: str | None = None,
+    warn: Callable[[Notice], object] = lambda _: None,
 ) -> list[str]:
-    """Why a capture is not in the normal form that `normalize` would give it, in words; nothing when it is. Raises a
-    `PcapconvError`."""
+    """Why a capture is not in the normal form that `normalize` would give it, in words; nothing when it is. `warn` is
+    told of oddities. Raises a `PcapconvError`."""
     options = understood(
         sort=sort, rebase_time=rebase_time, mask_time=mask_time, keep=keep, strip=strip, on_loss=on_loss
     )
     with ExitStack() as stack:
-        opened = stack.enter_context(open_source(source))
+        opened = stack.enter_context(open_source(source, fractions=fractions))
         if not opened.seekable:
             opened = stack.enter_context(spool(opened))
         name = source if isinstance(source, str | os.PathLike) else None
@@ -125,7 +128,8 @@ def check(
             on_loss=on_loss,
             nanoseconds=True,
         ) as (report, _):
-            pass
+            for notice in report.warnings:
+                warn(notice)
         file.seek(0)
         opened.rewind()
         same, position = first_difference(opened, Source(file, opened.name, owned=False))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 from pcapconv.formats import pcapng_layout as layout
+from pcapconv.kernels import FINGERPRINT
 from pcapconv.model import ByteOrder
 from pcapconv.options import COMMENT, Options
 from pcapconv.sidecar import values
@@ -18,11 +20,9 @@ _MOST_LISTS = 2**16 - 1  # that 16 bits can tell apart
 
 
 class Gathered:
-    """They follow each other, `before` come before them. `ticks` tells whether their ticks are kept; `prints` are their
-    fingerprints, where there are any."""
+    """They follow each other, `before` come before them. `prints` are their fingerprints, where there are any."""
 
-    def __init__(self, order: ByteOrder, before: int, *, ticks: bool) -> None:
-        self.ticks = ticks
+    def __init__(self, order: ByteOrder, before: int) -> None:
         self._order = order
         self._before = before
         self._interfaces, self._ticks, self._digits = array("I"), array("Q"), array("H")
@@ -39,29 +39,51 @@ class Gathered:
         blocks: dict[int, Any],
         prints: bytearray,
         digits: array[int],
-    ) -> None:
-        """More of them: their columns, and by row their options and in what their blocks are others than usual."""
-        first = len(self._interfaces)
-        self._interfaces.extend(interfaces)
-        if self.ticks:
-            self._ticks.extend(ticks)
-        self._stated += ((first + row, raw) for row, raw in stated)
-        self._bytes += sum(len(raw) for _, raw in stated)
-        self._blocks |= {str(self._before + first + row + 1): block for row, block in blocks.items()}
-        self.prints += prints
-        self._digits.extend(digits)
+    ) -> int:
+        """More of them, not above `room`: their columns, and by row their options and in what their blocks are others
+        than usual. Returns how many were taken, those up to where their options are enough for an entry."""
+        first, taken = self.count, len(interfaces)
+        for row, raw in stated:
+            if row >= taken:
+                break
+            self._stated.append((first + row, raw))
+            self._bytes += len(raw)
+            if self._bytes >= _MUCH:
+                taken = row + 1
+        self._interfaces.extend(interfaces[:taken])
+        self._ticks.extend(ticks[:taken])
+        self._blocks |= {str(self._before + first + row + 1): block for row, block in blocks.items() if row < taken}
+        self.prints += prints[: FINGERPRINT * taken]
+        self._digits.extend(digits[:taken])
+        return taken
 
     @property
-    def enough(self) -> bool:
-        """Whether it is time for another entry."""
-        return len(self._interfaces) >= _MANY or self._bytes >= _MUCH
+    def count(self) -> int:
+        """How many they are."""
+        return len(self._interfaces)
 
-    def entry(self) -> dict[str, Any]:
-        """What a sidecar says of them, but for the fingerprints."""
+    @property
+    def room(self) -> int:
+        """How many more an entry has room for."""
+        return 0 if self._bytes >= _MUCH else _MANY - self.count
+
+    @property
+    def used(self) -> Collection[int]:
+        """Their interfaces."""
+        return distinct(self._interfaces)
+
+    @property
+    def plain_interface(self) -> int | None:
+        """The one interface of packets of which there is nothing else to say; None for others."""
+        said = self._stated or self._blocks or self.prints or len(self.used) > 1
+        return None if said else self._interfaces[0]
+
+    def entry(self, *, ticks: bool) -> dict[str, Any]:
+        """What a sidecar says of them, with their ticks or without, but for the fingerprints."""
         numbers = self._interfaces
-        interface = numbers[0] if len(distinct(numbers)) == 1 else values.packed(numbers)
+        interface = numbers[0] if len(self.used) == 1 else values.packed(numbers)
         entry: dict[str, Any] = {"count": len(numbers), "interface": interface}
-        if self.ticks:
+        if ticks:
             entry["ticks"] = values.packed(self._ticks)
         entry |= self._options()
         if self._blocks:

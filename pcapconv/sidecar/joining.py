@@ -98,6 +98,7 @@ def _open(document: Document, folder: str, part: Belongs) -> Source:
             f"{document.name}: {part.name} was edited since, and join takes parts as they were: it has {source.size} "
             f"bytes instead of {part.bytes}"
         )
+    source.complete = True
     return source
 
 

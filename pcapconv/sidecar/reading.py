@@ -180,10 +180,11 @@ def _opened(name: str, stack: ExitStack) -> Document:
 
 
 def _check_size(document: Document, source: Source) -> None:
-    """Raises SidecarError where the capture has another size."""
+    """Raises SidecarError where the capture has another size. One of this size holds packets to its end."""
     size = document.head.captures[0].bytes
     if source.size != size:
         raise _another(document, source, f"it has {source.size} bytes instead of {size}; {_advice(document)}")
+    source.complete = True
 
 
 def _check_digest(document: Document, source: Source, digest: Digest) -> None:

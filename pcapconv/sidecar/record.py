@@ -1,7 +1,8 @@
 """The step that notes, for the way back, all that a pcap file does not hold.
 
 Strategy: packets that a pcap record says in full, but for their interface, are only counted. A kernel finds the others.
-Times that come back from the pcap file's exactly are not noted.
+Times that come back from the pcap file's exactly are not noted. Packets are gathered up to a number, whatever batches
+they come in, so that the same capture has the same sidecar.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pcapconv.scales import Units
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Draft
 from pcapconv.sidecar.gathered import Gathered
-from pcapconv.steps.rows import distinct, options_of
+from pcapconv.steps.rows import options_of
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 
 LATEST = (NANOSECONDS << 32) - 1  # that pcap can hold
@@ -47,8 +48,8 @@ class Record:
         self._finer = False  # whether microseconds cannot hold the times of any
         self._mask = bytearray()
         self._plain = 0  # packets that are counted only, of one interface
-        self._gathered: Gathered | None = None  # packets of which more is said; never both
         self._interface = 0
+        self._gathered: Gathered | None = None  # those behind them
         self._packets = 0
         self._order: ByteOrder | None = None  # of the pcap file: the first section's
         self.headers_cut = False
@@ -64,6 +65,7 @@ class Record:
                     yield self._note(item)
                     continue
                 case Section():
+                    self._flush()
                     self._interfaces, self._finer = [], False
                     self._units.begin()
                     self.source_format = item.layout
@@ -104,12 +106,26 @@ class Record:
         self._draft.add({kind: value})
 
     def _flush(self) -> None:
+        self._put_down()
         if self._plain:
             self._draft.add({"packets": {"count": self._plain, "interface": self._interface}})
             self._plain = 0
-        if self._gathered is not None:
-            self._draft.add({"packets": self._gathered.entry()}, self._gathered.prints)
-            self._gathered = None
+
+    def _put_down(self) -> None:
+        """Note the packets that are gathered: more of the plain ones, or an entry of their own."""
+        gathered, self._gathered = self._gathered, None
+        if gathered is None:
+            return
+        exact = not self._clamp and all(_comes_back(self._interfaces[number]) for number in gathered.used)
+        interface = gathered.plain_interface if exact else None
+        if self._plain and interface != self._interface:
+            self._draft.add({"packets": {"count": self._plain, "interface": self._interface}})
+            self._plain = 0
+        if interface is None:
+            self._draft.add({"packets": gathered.entry(ticks=not exact)}, gathered.prints)
+        else:
+            self._interface = interface
+            self._plain += gathered.count
 
     def _in_range(self, interface: Interface) -> Interface:
         if not self._clamp:
@@ -124,54 +140,49 @@ class Record:
         if len(self._mask) < rows:
             self._mask = bytearray(2 * rows)
         odd = self._kernels.odd_rows(batch.buffer, columns, rows, self._mask)
-        numbers = columns.interface[:rows]
-        used = distinct(numbers)
-        alone = len(used) == 1
-        comes_back = not self._clamp and all(_comes_back(batch.interfaces[number]) for number in used)
-        times = self._in_nanoseconds(batch) if self._fingerprints or self._clamp else batch.columns
-        if not odd and alone and comes_back and not self._fingerprints:
-            if self._gathered is not None or self._interface != numbers[0]:
-                self._flush()
-            self._interface = numbers[0]
-            self._plain += rows
-        else:
-            self._gather(batch, numbers, times, comes_back=comes_back, odd=odd > 0)
-        self._packets += rows
+        times = self._in_nanoseconds(batch) if self._fingerprints or self._clamp else columns
+        row = 0
+        while row < rows:
+            if self._gathered is None:
+                self._gathered = Gathered(batch.section.byte_order, self._packets)
+            stop = min(rows, row + self._gathered.room)
+            stated, blocks = self._odd(batch, row, stop) if odd else ([], {})
+            taken = self._gathered.add(
+                columns.interface[row:stop],
+                columns.ticks[row:stop],
+                stated,
+                blocks,
+                *self._fingerprint(batch, times, row, stop),
+            )
+            row += taken
+            self._packets += taken
+            if not self._gathered.room:
+                self._put_down()
         return self._with_times(batch, times) if self._clamp else batch
 
-    def _gather(
-        self, batch: PacketBatch, interfaces: array[int], times: Columns, *, comes_back: bool, odd: bool
-    ) -> None:
-        """Packets of which more is said than how many there are."""
-        if self._gathered is None or self._gathered.ticks == comes_back:
-            self._flush()
-            self._gathered = Gathered(batch.section.byte_order, self._packets, ticks=not comes_back)
-        ticks = batch.columns.ticks[: batch.rows]
-        stated, blocks = self._odd(batch) if odd else ([], {})
-        self._gathered.add(interfaces, ticks, stated, blocks, *self._fingerprint(batch, times))
-        if self._gathered.enough:
-            self._flush()
-
-    def _odd(self, batch: PacketBatch) -> tuple[list[tuple[int, bytes]], dict[int, Any]]:
-        """What packets say beyond a pcap record, by row: their options, and in what their blocks are others."""
-        columns, row = batch.columns, -1
-        plain = columns.record_type[: batch.rows].tobytes() == bytes([layout.ENHANCED_PACKET]) * batch.rows
+    def _odd(self, batch: PacketBatch, first: int, stop: int) -> tuple[list[tuple[int, bytes]], dict[int, Any]]:
+        """What packets say beyond a pcap record, by their place behind `first`: their options, and in what their blocks
+        are others."""
+        columns, row = batch.columns, first - 1
+        kinds = columns.record_type[first:stop].tobytes()
+        plain = kinds == bytes([layout.ENHANCED_PACKET]) * (stop - first)
         stated, blocks = [], {}
-        while (row := self._mask.find(1, row + 1, batch.rows)) >= 0:
-            stated.append((row, options_of(batch, row)))
+        while (row := self._mask.find(1, row + 1, stop)) >= 0:
+            stated.append((row - first, options_of(batch, row)))
             if not (plain and columns.captured_length[row] & 3 == 0) and (block := _block_value(batch, row)):
-                blocks[row] = block
+                blocks[row - first] = block
         return stated, blocks
 
-    def _fingerprint(self, batch: PacketBatch, times: Columns) -> tuple[bytearray, array[int]]:
+    def _fingerprint(self, batch: PacketBatch, times: Columns, first: int, stop: int) -> tuple[bytearray, array[int]]:
         """By what packets are known again, and the digits of their times that tools without nanoseconds cut."""
         if not self._fingerprints:
             return bytearray(), array("H")
-        out = bytearray(FINGERPRINT * batch.rows)
-        self._kernels.fingerprints(batch.buffer, times, 0, batch.rows, out, 0)
+        rows = stop - first
+        out = bytearray(FINGERPRINT * rows)
+        self._kernels.fingerprints(batch.buffer, times, first, stop, out, 0)
         if self._finer:
-            return out, array("H", [tick % 1000 for tick in times.ticks])
-        return out, array("H", bytes(2 * batch.rows))
+            return out, array("H", [tick % 1000 for tick in times.ticks[first:stop]])
+        return out, array("H", bytes(2 * rows))
 
     def _in_nanoseconds(self, batch: PacketBatch) -> Columns:
         """Columns whose ticks are those of the pcap file, in nanoseconds."""
@@ -201,7 +212,7 @@ class Record:
         if whole < 0:
             kept["times-out-of-range"] += 1
             return 0
-        kept["time-digits"] += whole != time  # also of one that is too late, as the kernel counts
+        kept["time-digits"] += whole <= MOST_TICKS and whole != time  # as the kernel counts them
         return min(whole, MOST_TICKS)
 
     def _with_times(self, batch: PacketBatch, times: Columns) -> PacketBatch:

@@ -44,12 +44,13 @@ class WrittenSidecar:
         losses, missing = Counter(report.losses), Counter(record.missing)
         lost = losses & missing
         lost.update({kind: losses[kind] for kind in _ONLY_PCAP if losses[kind]})
-        kept = dict(losses + record.kept - lost)
+        kept = dict(sorted((losses + record.kept - lost).items()))  # in an order that no batch decides
         report.losses, report.kept_in_sidecar, report.sidecar_written = dict(lost), kept, self.target.name
         damage = report.damage_total
         if before is not None:
             missing, damage = missing + Counter(before.missing), damage + before.damage
-        head = Head(belongs, record.source_format, kept, dict(missing), damage, self._fingerprints, record.headers_cut)
+        lacks = dict(sorted(missing.items()))
+        head = Head(belongs, record.source_format, kept, lacks, damage, self._fingerprints, record.headers_cut)
         self._draft.write(head, self.target)
 
 
