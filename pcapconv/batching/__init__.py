@@ -72,8 +72,8 @@ def batch(
     file where it is instead. `include` and `exclude` are patterns as in .gitignore. `resume` goes on where an earlier
     run of the same batch stopped; `force` replaces targets that exist. `strict`, `on_loss`, `nanoseconds`, `fractions`,
     `fsync` and `options` are as for `convert`, but for `extract_secrets`: the suffix of a file beside each target.
-    `sidecar` writes one beside each pcap file that comes from pcapng, and reads one wherever it lies beside a pcap file.
-    `follow_links` allows to write where a symbolic link in `target` leads out of it.
+    `sidecar` writes one beside each pcap file that comes from pcapng, and reads one wherever it lies beside a pcap
+    file. `follow_links` allows to write where a symbolic link in `target` leads out of it.
     Jobs run in `jobs` processes, as many as there are cores by default; on the Dask cluster of `scheduler`; or in an
     `executor` of the caller's. A file that cannot be converted does not stop the others; one that is no capture is left
     out, unless its name is that of one, then it failed. `watcher` looks on. `others` are paths that no file of the
