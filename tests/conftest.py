@@ -1,6 +1,7 @@
 """What the tests share: the pcapconv they test, its kernels in both forms, both byte orders, the corpus."""
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -90,6 +91,16 @@ def kernels(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
 def write(request: pytest.FixtureRequest) -> In:
     """The builders of `wire`, in each byte order."""
     return In(request.param)
+
+
+@pytest.fixture
+def signals_are_heeded() -> Iterator[None]:
+    """A suite in the background has some signals ignored."""
+    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before):
+        signal.signal(number, handler)
 
 
 @pytest.fixture

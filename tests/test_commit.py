@@ -6,7 +6,7 @@ Strategy: functions of the system are replaced by ones that note the call, fail,
 import errno
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from pcapconv.cli import run
 from pcapconv.cli.signals import Terminated, raised
 from pcapconv.files import PlainFile
 
+pytestmark = pytest.mark.usefixtures("signals_are_heeded")
+
 HEADER = wire.pcap_header()
 CAPTURE = HEADER + wire.pcap_record(1, 2, b"four")
 MORE = wire.pcap_record(2, 0, b"came later")
@@ -26,16 +28,6 @@ AS_PCAPNG = wire.section_header() + wire.interface(snaplen=65535) + wire.enhance
 COMMENTED = wire.section_header(options=wire.options((wire.OPT_COMMENT, b"kept"))) + AS_PCAPNG[28:]
 KEYS = b"CLIENT_RANDOM 00 11\n"
 OLD = b"what was there before"
-
-
-@pytest.fixture(autouse=True)
-def heeded() -> Iterator[None]:
-    """A suite in the background has some signals ignored."""
-    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
-    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
-    yield
-    for number, handler in zip(numbers, before):
-        signal.signal(number, handler)
 
 
 @pytest.fixture(params=["nameless", "named"])

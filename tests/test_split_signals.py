@@ -7,7 +7,7 @@ turn it into an exception.
 import io
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from pcapconv.cli.signals import Terminated, raised
 from pcapconv.deferred import deferred
 from pcapconv.splitter import split
 
+pytestmark = pytest.mark.usefixtures("signals_are_heeded")
+
 OLD = b"what was there before"
 HEADER = wire.pcap_header()
 FOUR = HEADER + b"".join(wire.pcap_record(number, 0, bytes([number])) for number in range(4))
@@ -31,16 +33,6 @@ WITH_KEYS = (
     + wire.secrets(0x544C534B, KEYS)
     + b"".join(wire.enhanced_packet(0, number, b"four") for number in range(3))
 )
-
-
-@pytest.fixture(autouse=True)
-def heeded() -> Iterator[None]:
-    """A suite in the background has some signals ignored."""
-    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
-    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
-    yield
-    for number, handler in zip(numbers, before):
-        signal.signal(number, handler)
 
 
 @pytest.fixture
