@@ -8,10 +8,13 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import wire
+
+from pcapconv.cli import progress
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 COMMENTED = (
@@ -148,3 +151,19 @@ def test_too_few_file_handles_are_one_sentence(command: list[str], most: int, ca
         assert line.lower().endswith("too many open files") or "Too many open files: " in line
         assert "stdout" not in line
         assert sorted(path.name for path in tmp_path.iterdir()) == ["in.pcapng"]
+
+
+def test_a_progress_bar_that_there_is_no_thread_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(progress, "_PATIENCE", 0.0)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with progress.progress_bar("in.pcap", show=True) as tell:
+        assert tell is not None
+        tell(1)
+        tell(2)
+    with progress.Tally(show=True) as tally:
+        monkeypatch.setattr(tally, "_terminal", True)
+        monkeypatch.setattr(tally, "_due", 0.0)
+        tally.look(1, 2, 3)
