@@ -364,7 +364,7 @@ def test_parts_are_joined_again(tmp_path: Path) -> None:
     )
     (tmp_path / "in.pcapng").write_bytes(source)
     pcapconv.split(tmp_path / "in.pcapng", tmp_path / "{link_type}.pcap", by="link-type", sidecar=True)
-    assert data_of((tmp_path / "239.pcap").read_bytes()) == [nflog(LITTLE)] * 3
+    assert data_of((tmp_path / "NFLOG.pcap").read_bytes()) == [nflog(LITTLE)] * 3
     assert data_of((tmp_path / "NULL.pcap").read_bytes()) == [null(BIG)] * 3
     pcapconv.join(tmp_path / "in.meta.json", tmp_path / "out.pcapng")
     assert (tmp_path / "out.pcapng").read_bytes() == source

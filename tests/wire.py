@@ -407,8 +407,8 @@ def read_blocks(capture: bytes) -> list[Block]:
         if capture[position : position + 4] == b"\n\r\r\n":
             byte_order = _section_byte_order(capture[position + 8 : position + 12])
         block_type, length = struct.unpack_from(byte_order + "II", capture, position)
-        end = position + length
-        if length < 12 or length % 4 or end > len(capture):
+        end = position + length + -length % 4  # old programs do not count the padding
+        if length < 12 or end > len(capture):
             raise ValueError(f"offset {position}: block length {length}")
         (trailer,) = struct.unpack_from(byte_order + "I", capture, end - 4)
         if trailer != length:

@@ -264,7 +264,9 @@ def _settings(
     if root is not None:
         root = plans.real_place(root)
     run = os.urandom(8).hex()
-    return Settings(to, plan, strict, on_loss, nanoseconds, keys, None, digest, root, run, sidecars, fractions)
+    return Settings(
+        to, plan, strict, on_loss, nanoseconds, keys, None, digest, root, run, sidecars=sidecars, fractions=fractions
+    )
 
 
 def _sidecars(options: SidecarOptions, *places: str | None) -> SidecarOptions | None:

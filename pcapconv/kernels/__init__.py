@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from types import ModuleType
 
-from pcapconv.errors import UsageError
+from pcapconv.errors import FileError, UsageError
 from pcapconv.kernels import interpreted
 from pcapconv.kernels.interpreted import (
     BEFORE_1970,
@@ -65,7 +65,8 @@ __all__ = [
 def load(form: str) -> ModuleType:
     """The kernels in that form, `compiled` or `interpreted`.
 
-    Raises UsageError for another word, or when the compiled form was not built here.
+    Raises UsageError for another word, or when the compiled form was not built here, FileError when it is there and
+    cannot be loaded.
     """
     if form == "interpreted":
         return interpreted
@@ -73,11 +74,13 @@ def load(form: str) -> ModuleType:
         raise UsageError(f"PCAPCONV_KERNELS={form!r}: the kernels are either 'compiled' or 'interpreted'")
     try:
         from pcapconv.kernels import compiled
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise UsageError(
             "the compiled kernels were not built here: install a C compiler and pcapconv again, "
             "or set PCAPCONV_KERNELS=interpreted"
         ) from error
+    except ImportError as error:  # for want of file handles, say
+        raise FileError(f"cannot load the compiled kernels: {error}") from error
     return compiled
 
 
@@ -88,5 +91,5 @@ def choose() -> ModuleType:
         return load(demanded)
     try:
         return load("compiled")
-    except UsageError:
+    except (UsageError, FileError):
         return interpreted
