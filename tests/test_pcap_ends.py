@@ -61,6 +61,13 @@ def test_second_capture_is_read_on(write: In) -> None:
     assert [packet.number for packet in packets(capture)] == [1, 2, 3]
 
 
+def test_second_capture_without_packets_is_passed_over(write: In) -> None:
+    good = write.pcap_header() + write.pcap_record(T, 1, b"one")
+    out, report = by_file_and_pipe(good + write.pcap_header() * 2, "pcap")
+    assert out == good
+    assert (report.damage, report.losses) == ([], {"header-fields": 2})
+
+
 def test_second_capture_counts_as_a_loss_wherever_it_is_written(write: In) -> None:
     header = write.pcap_header()
     capture = header + write.pcap_record(T, 1, b"one") + header + write.pcap_record(T, 2, b"two")

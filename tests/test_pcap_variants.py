@@ -146,6 +146,14 @@ def test_an_odd_record_makes_no_other_variant(write: In, name: str, at: int) -> 
     identical(capture)
 
 
+@pytest.mark.parametrize("original", [0, 1])
+def test_zeros_make_no_other_variant(write: In, original: int) -> None:
+    capture = write.pcap_header() + write.pcap_record(0, 0, b"", original_length=original)
+    capture += write.pcap_record(0, 0, b"", original_length=0x90000000)
+    assert variant_in(capture) == "microsecond"
+    identical(capture)
+
+
 @pytest.mark.parametrize("version", [(2, 2), (2, 3), (3, 0)])
 def test_other_versions_have_no_variants(write: In, version: tuple[int, int]) -> None:
     assert variant_in(write.pcap_header(version=version) + records(write, RED_HAT)) == "microsecond"
@@ -195,6 +203,27 @@ def test_other_versions_and_numbers_are_not_aix(write: In, version: tuple[int, i
     capture = write.pcap_header(magic, version=version, link_type_word=number) + write.pcap_record(T, 5, b"same")
     assert variant_in(capture) == "microsecond"
     assert packets(capture)[0].interface.link_type == number
+
+
+@pytest.mark.parametrize("variant", MAGIC)
+def test_second_capture_of_the_same_variant_is_read_on(write: In, variant: str) -> None:
+    header, body = write.pcap_header(MAGIC[variant]), records(write, variant)
+    out, report = converted(header + body + header + body, "pcap")
+    assert out == header + body * 2
+    assert (report.damage, report.losses) == ([], {"header-fields": 1})
+
+
+@pytest.mark.parametrize("variant", MAGIC)
+@pytest.mark.parametrize("first", [True, False])
+def test_second_capture_of_another_variant_is_damage(write: In, variant: str, first: bool) -> None:
+    header, body = write.pcap_header(MAGIC[variant]), records(write, variant)
+    more = write.modified_extra(1) if variant == SUSE else b""
+    plain = b"".join(write.pcap_record(T + at, at, each, extra=more) for at, each in enumerate(DATA))
+    good, rest = (header + body, header + plain) if first else (header + plain, header + body)
+    out, report = converted(good + rest, "pcap")
+    assert out == good
+    assert damage_of(report) == [(len(good), 4, len(rest))]
+    assert "another layout" in report.damage[0].reason
 
 
 def test_info_names_the_variant(write: In) -> None:

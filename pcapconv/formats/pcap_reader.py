@@ -183,8 +183,11 @@ class PcapReader:
             left = window.available
             yield self._damage(f"a second capture begins here, and ends after {left} bytes, in its file header")
             return True
-        header = read_header(bytes(window.buffer[window.start : window.start + size]))
-        difference = self._stated.difference(header.in_nanoseconds() if self._nanoseconds else header)
+        mine, header = self._stated, read_header(bytes(window.buffer[window.start : window.start + size]))
+        if window.peek(size, 1):  # records, which may be in another layout
+            flavour = variant_of(header, lambda distance, count: window.peek(size + distance, count) or b"")
+            mine, header = self._header, header._replace(flavour=flavour)
+        difference = mine.difference(header.in_nanoseconds() if self._nanoseconds else header)
         if difference:
             yield self._damage(
                 f"a second capture begins here, and {difference}; tail -c +{window.offset + 1} makes a file of it"

@@ -43,7 +43,8 @@ def variant_of(header: FileHeader, peek: Peek) -> layout.Flavour:
 
 
 def _makes_sense(header: FileHeader, flavour: layout.Flavour, peek: Peek, *, near: bool = False) -> bool:
-    """Whether the first records do in this flavour; where they have to be `near`, in time, too."""
+    """Whether the first records do in this flavour; where they have to be `near`, they follow each other in time, and
+    zeros make no sense."""
     at, first = 0, 0
     for record in range(_RECORDS):
         head = peek(at, flavour.record_size)
@@ -53,9 +54,9 @@ def _makes_sense(header: FileHeader, flavour: layout.Flavour, peek: Peek, *, nea
         first = first if record else seconds
         is_near = abs(seconds - first) <= _NEAR
         if len(head) < flavour.record_size:  # cut off, if it is one
-            return record > 0 and len(head) >= 4 and is_near
+            return record > 0 and len(head) >= 4 and is_near and not (near and first < _LONG_AGO)
         captured = int.from_bytes(head[8:12], header.byte_order)
-        if (near and not is_near) or not _header_makes_sense(header.byte_order, flavour, head):
+        if (near and not (is_near and any(head))) or not _header_makes_sense(header.byte_order, flavour, head):
             return False
         if record and first >= _LONG_AGO:
             return True
