@@ -17,7 +17,7 @@ from typing import Any
 
 from pcapconv.crew import Crew
 from pcapconv.errors import FileError
-from pcapconv.files import Target, reading, write_all, writing
+from pcapconv.files import Target, read_fully, reading, write_all, writing
 
 BUFFER_SIZE = 512 * 1024
 _BUFFERS = 3
@@ -127,7 +127,7 @@ class Output:
     def _read_back(self, position: int, count: int) -> bytes:
         with reading(self.name):
             self._target.file.seek(self._target.start + position)
-            data: bytes = self._target.file.read(count)
+            data = read_fully(self._target.file, count)
             self._target.file.seek(0, os.SEEK_END)
         return data
 

@@ -24,12 +24,15 @@ def run(arguments: Sequence[str]) -> int:
     from pcapconv.cli.messages import complain, complain_of_stdout, say
     from pcapconv.errors import PcapconvError
 
+    status = None
     try:
         with signals.raised():
             status = _dispatch(list(arguments))
             if sys.stdout is not None:
                 sys.stdout.flush()
     except (signals.Terminated, KeyboardInterrupt) as signal:
+        if status is not None and isinstance(signal, KeyboardInterrupt):  # behind the last word
+            return status
         complain("interrupted before it was done: an unfinished output file was not kept")
         return getattr(signal, "status", INTERRUPTED)
     except (PcapconvError, MemoryError, OSError) as error:

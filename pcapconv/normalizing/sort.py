@@ -8,14 +8,12 @@ in it. Custom and unknown blocks and statistics come behind all packets.
 
 from __future__ import annotations
 
-import os
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
-from pcapconv.files import reading, write_all, writing
+from pcapconv.files import read_fully, reading, temporary_file, write_all, writing
 from pcapconv.formats.pcapng_layout import DECRYPTION_SECRETS, NAME_RESOLUTION
 from pcapconv.kernels import FULL, choose
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
@@ -50,9 +48,7 @@ class Sort:
         """The items, packets in order. Raises FileError."""
         section: Section | None = None
         interfaces: list[Interface] = []
-        with writing(_NAME):
-            file = TemporaryFile(buffering=0)  # noqa: SIM115 - closed below
-        with file, Later() as behind:
+        with temporary_file() as file, Later() as behind:
             for item in items:
                 if isinstance(item, PacketBatch) and self._rising:
                     yield item
@@ -193,7 +189,8 @@ class _Run:
         size = self._size
         while self.row == self.rows and self._at < self._end:
             with reading(_NAME):
-                self._buffer = os.pread(self._file.fileno(), min(size, self._end - self._at), self._at)
+                self._file.seek(self._at)
+                self._buffer = read_fully(self._file, min(size, self._end - self._at))
             length = len(self._buffer)
             capacity = min(length // _SHORTEST, _ROWS_OF_PIECE)
             if self._columns.capacity < capacity:
