@@ -29,17 +29,31 @@ def commit(targets: Sequence[Target], read: Sequence[Source] = (), *, fsync: boo
         begun: list[Target] = []
         try:
             for target in targets:
-                if signals.came:
+                if signals.came and len(targets) > 1:  # one alone is there before anybody could take it back
                     raise FileError(f"{targets[0].name}: interrupted")  # for a handler that raises nothing
                 _check_unchanged(target, read)
                 begun.append(target)
-                target.appear(keep_old=len(targets) > 1)
+                with deferred() if waiting and not target.may_wait else contextlib.nullcontext():
+                    # behind the last one nothing fails any more
+                    target.appear(keep_old=waiting or target is not targets[-1])
+            commits += 1
         except BaseException as error:
-            _take_back(begun, error)
+            with deferred():
+                _take_back(begun, error)
             raise
-        commits += 1
-        for target in targets:
+        _settle(targets, fsync=fsync)
+
+
+def _settle(targets: Sequence[Target], *, fsync: bool) -> None:
+    """All of them stay. Raises FileError, once all are settled."""
+    said = []
+    for target in targets:
+        try:
             target.settle(fsync=fsync)
+        except FileError as error:
+            said.append(str(error))
+    if said:
+        raise FileError("; ".join(said))
 
 
 def _check_unchanged(target: Target, read: Sequence[Source]) -> None:

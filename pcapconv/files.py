@@ -5,7 +5,7 @@ It has a temporary name in the same directory for the moment of replacing an exi
 system has no nameless files; that name goes away on any error. What is not
 a plain file (a pipe, a device, an object that was handed in) is written as it comes, unless the caller says that
 nothing may appear before all is well: then the bytes wait in an unnamed temporary file. How outputs get their names is
-in `commit`; many files that appear together are in `targets`.
+in `commit`, by what steps in `names`; many files that appear together are in `targets`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ import contextlib
 import errno
 import io
 import os
-import re
 import stat
 import sys
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, BinaryIO, Protocol, Self
 
+from pcapconv.deferred import deferred
 from pcapconv.errors import FileError, PcapconvError, UsageError
+from pcapconv.names import Appearance, exists, name_if_free, put_aside, temporary_name, unlink
 from pcapconv.rights import copy_rights
 
 try:
@@ -33,11 +34,9 @@ Readable = str | os.PathLike[str] | BinaryIO
 Writable = str | os.PathLike[str] | BinaryIO
 
 STDIO = "-"
-TEMPORARY = re.compile(r"\.pcapconv-[0-9a-f]{16}\.tmp")  # what a name looks like that goes away again
 FRACTIONS = ("nanoseconds",)  # what fractions of a second in pcap files can be read as, whatever these say
 SIDECAR_SUFFIX = ".meta.json"  # what a sidecar's name has behind that of its capture
 _MOMENT = 0.01  # seconds
-NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # what a file system says that has no hard links
 
 
 class Follower(Protocol):
@@ -95,13 +94,14 @@ class Source:
         return self.size is not None and isinstance(getattr(self.file, "raw", self.file), io.FileIO)
 
     def is_at(self, path: str) -> bool:
-        """Whether a path leads to this plain file, or did when it was opened."""
+        """Whether a path leads to this plain file, or did when it was opened. Raises FileError."""
         if self._opened_as is None:
             return False
-        try:
-            return path == self.path or os.path.samestat(os.stat(path), self._opened_as)
-        except OSError:
-            return False
+        if path == self.path:
+            return True
+        with reading(path), contextlib.suppress(FileNotFoundError):
+            return os.path.samestat(os.stat(path), self._opened_as)
+        return False
 
     def check_unchanged(self, path: str) -> None:
         """Raises FileError where a path, at which this plain file is, leads to another one by now, or to one that
@@ -178,7 +178,8 @@ class Source:
 
     def __exit__(self, *_: object) -> None:
         if self._owned:
-            self.file.close()
+            with contextlib.suppress(OSError):  # all that was needed of it has been read
+                self.file.close()
 
 
 def check_fractions(fractions: str | None) -> None:
@@ -232,10 +233,7 @@ def read_file(path: str, most: int = 16 * 2**20) -> bytes:
 
 def spool(source: Source) -> Source:
     """All that the source holds, in an unnamed temporary file that can be read again. Raises FileError."""
-    from tempfile import TemporaryFile
-
-    with writing("a temporary file"):
-        kept = TemporaryFile(buffering=0)  # noqa: SIM115 - closed by the source
+    kept = temporary_file()
     room = bytearray(2**18)
     try:
         with memoryview(room) as view:
@@ -249,6 +247,23 @@ def spool(source: Source) -> Source:
     spooled = Source(kept, source.name, owned=True)
     spooled.fractions = source.fractions
     return spooled
+
+
+class _Unnamed(io.FileIO):
+    """A file that nobody can open any more: what the system says when it is closed is of no use to anybody."""
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            super().close()
+
+
+def temporary_file() -> io.FileIO:
+    """A new file without a name, for bytes that are needed again. Raises FileError."""
+    from tempfile import TemporaryFile  # rarely needed, slow to import
+
+    # for a moment it may have a name
+    with writing("a temporary file"), deferred(), contextlib.closing(TemporaryFile(buffering=0)) as file:
+        return _Unnamed(os.dup(file.fileno()), "rb+")
 
 
 class Target:
@@ -337,10 +352,7 @@ class _Spooled(Target):
     place = "a temporary file"
 
     def __init__(self, stream: Target) -> None:
-        from tempfile import TemporaryFile  # rarely needed, slow to import
-
-        with writing(self.place):
-            super().__init__(TemporaryFile(buffering=0), stream.name)  # noqa: SIM115 - closed by abandon
+        super().__init__(temporary_file(), stream.name)
         self._stream = stream
 
     def appear(self, *, keep_old: bool) -> None:
@@ -374,53 +386,61 @@ class PlainFile(Target):
 
     def __init__(self, path: str, name: str, *, force: bool, private: bool) -> None:
         self.path = path
-        self._mode = 0o600 if private or os.path.lexists(path) else 0o666
         self._private = private
         self._directory = os.path.dirname(path)
         self._force = force
         self._temporary = ""
+        self._remove: Any = None  # what removes the temporary name, also where nobody calls `abandon`
         self._old = ""  # what the replaced file is called until all is settled
         self._replaced = False  # whether there was a file in its place
+        self._appearance = Appearance()
+        self._synced: int | None = None  # the open directory, where its names are to be on the disk
         try:
-            super().__init__(self._create(), name)
+            # what is to replace a file is its owner's alone until it has the rights of that one
+            super().__init__(self._create(0o600 if private or exists(path) else 0o666), name)
         except OSError as error:
             raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
 
-    def _create(self) -> io.FileIO:
+    def _create(self, mode: int) -> io.FileIO:
         if hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd"):
             with contextlib.suppress(OSError):
-                return io.FileIO(os.open(self._directory, os.O_TMPFILE | os.O_RDWR, self._mode), "rb+")
+                return io.FileIO(os.open(self._directory, os.O_TMPFILE | os.O_RDWR, mode), "rb+")
+        self._have_temporary()
+        return io.FileIO(os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode), "rb+")
+
+    def _have_temporary(self) -> None:
+        """Choose a temporary name, which goes away also where a signal comes before anybody knows of this object."""
+        from weakref import finalize  # rarely needed
+
         self._temporary = temporary_name(self._directory)
-        return io.FileIO(os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, self._mode), "rb+")
+        self._remove = finalize(self, unlink, self._temporary)
+        self._remove.atexit = False  # a process that was forked has no business here
 
     def complete(self, *, fsync: bool) -> None:
         """See `Target.complete`."""
         with writing(self.name):
-            if fsync and os.path.lexists(self.path):
+            if fsync and exists(self.path):
                 os.fsync(self.file.fileno())
+                self._synced = open_directory(self._directory)
             check_written(self.file.fileno())
 
     def appear(self, *, keep_old: bool) -> None:
         """See `Target.appear`."""
         try:
-            self._replaced = os.path.lexists(self.path)
+            self._replaced = exists(self.path)
             if self._replaced and self._force:
-                self._take_rights()
+                if not self._private:
+                    copy_rights(self.path, self.file.fileno())
                 self._old = put_aside(self.path, temporary_name(self._directory)) if keep_old else ""
-            if not self._temporary:
-                self._link()
-            if self._temporary:
-                self._rename()
+            with self._appearance.of(os.fstat(self.file.fileno())):
+                if not self._temporary:
+                    self._link()
+                if self._temporary:
+                    self._rename()
         except FileExistsError as error:
             raise FileError(exists_already(self.name)) from error
         except OSError as error:
             raise FileError(f"{self.name}: cannot create: {reason_of(error)}") from error
-
-    def _take_rights(self) -> None:
-        """Those of the file that it replaces, as they are now; what cannot be kept is its owner's alone."""
-        if not self._private:
-            with contextlib.suppress(OSError):
-                copy_rights(self.path, self.file.fileno())
 
     def _link(self) -> None:
         """Give the nameless file its name, or, where that one is taken and may be, a temporary one."""
@@ -432,52 +452,44 @@ class PlainFile(Target):
             except FileExistsError:
                 if not self._force:
                     raise
-                temporary = temporary_name(self._directory)
-                self._temporary = temporary
-                os.link(proc, os.path.basename(temporary), dst_dir_fd=directory)
+                self._have_temporary()
+                os.link(proc, os.path.basename(self._temporary), dst_dir_fd=directory)
         finally:
-            os.close(directory)
+            close_directory(directory)
 
     def _rename(self) -> None:
         if self._force:
             os.replace(self._temporary, self.path)
-        elif name_if_free(self._temporary, self.path):
-            os.unlink(self._temporary)
-        self._temporary = ""
+            self._remove.detach()
+        else:
+            name_if_free(self._temporary, self.path)
 
     def take_back(self) -> None:
         """See `Target.take_back`."""
+        old, self._old = self._old, ""  # if it cannot be put back, it stays where it is
         try:
-            if self._old:
-                os.replace(self._old, self.path)
-                self._old = ""
-            elif os.path.samestat(os.fstat(self.file.fileno()), os.stat(self.path)):
-                os.unlink(self.path)
-        except FileNotFoundError:  # it did not appear
-            pass
+            if old or not self._replaced:
+                self._appearance.take_back(self.path, old)
         except OSError as error:
-            old = f"; the old file is {self._old}" if self._old else ""
-            raise FileError(f"{self.name}: cannot put back what was there: {reason_of(error)}{old}") from error
-        finally:
-            self._old = ""  # if it could not be put back, it stays where it is
+            where = f"; the old file is {old}" if old else ""
+            raise FileError(f"{self.name}: cannot put back what was there: {reason_of(error)}{where}") from error
 
     def settle(self, *, fsync: bool) -> None:
         """See `Target.settle`."""
         if self._old:
-            with contextlib.suppress(OSError):
-                os.unlink(self._old)
+            unlink(self._old)
             self._old = ""
         if self._replaced and fsync:
-            sync_directory(self._directory, self.name)
+            sync_directory(self._synced, self.name)
 
     def abandon(self) -> None:
         """Nothing of it remains, unless it has its name."""
         with contextlib.suppress(OSError):  # what matters was said before
             self.file.close()
-        if self._temporary:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._temporary)
-            self._temporary = ""
+        close_directory(self._synced)
+        self._synced = None
+        if self._remove is not None:
+            self._remove()
 
 
 def check_written(descriptor: int) -> None:
@@ -486,51 +498,35 @@ def check_written(descriptor: int) -> None:
     os.close(os.dup(descriptor))
 
 
-def sync_directory(path: str, name: str) -> None:
-    """Have what names a directory holds on the disk. Raises FileError, which names an output in it."""
-    try:
-        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
+def there_is(name: str) -> bool:
+    """Whether there is such an input. Raises FileError where nobody can tell."""
+    with reading(name):
+        return exists(name)
+
+
+def open_directory(path: str) -> int | None:
+    """A directory for `sync_directory`, opened while nothing has been replaced yet; None for one that this user may not
+    read. Raises OSError."""
+    with contextlib.suppress(PermissionError):
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    return None
+
+
+def close_directory(directory: int | None) -> None:
+    """Let go of it; nothing was written to it that an error could be about."""
+    if directory is not None:
+        with contextlib.suppress(OSError):
             os.close(directory)
+
+
+def sync_directory(directory: int | None, name: str) -> None:
+    """Have what names an open directory holds on the disk. Raises FileError, which names an output in it."""
+    try:
+        if directory is not None:
+            os.fsync(directory)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):  # nobody can, in some file systems
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # nobody can, in some file systems
             raise FileError(f"{name}: is complete, but may not be on the disk yet: {reason_of(error)}") from error
-
-
-def temporary_name(directory: str) -> str:
-    """A new name that goes away again, see `TEMPORARY`."""
-    return os.path.join(directory, f".pcapconv-{os.urandom(8).hex()}.tmp")
-
-
-def put_aside(path: str, aside: str) -> str:
-    """Give the file at a path another name, too; returns that one, or nothing where there is no file. Raises
-    OSError."""
-    try:
-        os.link(path, aside)
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        if error.errno not in NO_LINKS:
-            raise
-        os.rename(path, aside)  # for a moment the name is nobody's
-    return aside
-
-
-def name_if_free(temporary: str, path: str) -> bool:
-    """Give a file this name, unless it has been taken meanwhile; whether it still has its temporary one, too. A link
-    refuses a name that is taken, a rename would not. Raises FileExistsError, OSError."""
-    try:
-        os.link(temporary, path)
-    except OSError as error:
-        if error.errno not in NO_LINKS:
-            raise
-        if os.path.lexists(path):
-            raise FileExistsError(path) from error
-        os.rename(temporary, path)
-        return False
-    return True
 
 
 def open_target(

@@ -13,7 +13,7 @@ import os
 import stat
 from collections.abc import Mapping
 
-from pcapconv.files import TEMPORARY
+from pcapconv.names import TEMPORARY, exists, unlink
 
 try:
     import fcntl
@@ -29,7 +29,8 @@ class Journal:
 
     def __init__(self, folder: str, files: Mapping[str, str]) -> None:
         self._path = os.path.join(folder, _NAME)
-        self._file = os.open(self._path + ".new", os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        unfinished = self._path + ".new"
+        self._file = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         try:
             if fcntl is not None:
                 with contextlib.suppress(OSError):  # some file systems have no locks: then nobody puts anything back
@@ -37,18 +38,22 @@ class Journal:
             written = {os.path.basename(name): [path, *_state(name)] for name, path in files.items()}
             with open(self._file, "wb", closefd=False) as file:
                 file.write(json.dumps({"folder": os.stat(folder).st_ino, "files": written}).encode())
-            os.rename(self._path + ".new", self._path)
+            os.rename(unfinished, self._path)
         except BaseException:
-            os.close(self._file)
+            with contextlib.suppress(OSError):
+                os.close(self._file)
+            unlink(unfinished)
             raise
 
     def close(self) -> None:
         """Nothing is to be put back any more."""
-        if self._file >= 0:
+        file, self._file = self._file, -1
+        if file >= 0:
             with contextlib.suppress(OSError):
-                os.unlink(self._path)
-            os.close(self._file)
-            self._file = -1
+                os.ftruncate(file, 0)  # should it stay, it must not say anything any more
+            unlink(self._path)
+            with contextlib.suppress(OSError):
+                os.close(file)
 
 
 def recover(directory: str) -> list[str]:
@@ -60,13 +65,13 @@ def recover(directory: str) -> list[str]:
         return found
     for name in names if fcntl is not None else ():
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # no journal, or no sense
-            found += _recover(os.path.join(directory, name), os.path.realpath(directory))
-    return found
+            _recover(os.path.join(directory, name), os.path.realpath(directory), found)
+    return sorted(found)
 
 
-def _recover(folder: str, directory: str) -> list[str]:
-    """Put back the files of one folder. A journal counts only where its writer made it: in a folder of this user that
-    was not copied here from elsewhere, for files below `directory`."""
+def _recover(folder: str, directory: str, found: list[str]) -> None:
+    """Put back the files of one folder, and add them to those that were `found`. A journal counts only where its
+    writer made it: in a folder of this user that was not copied here from elsewhere, for files below `directory`."""
     there = os.lstat(folder)
     with open(os.path.join(folder, _NAME), "rb+") as journal:
         fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -75,16 +80,17 @@ def _recover(folder: str, directory: str) -> list[str]:
             raise ValueError("somebody else's")
         if any(os.path.commonpath([directory, path]) != directory for path, *_ in told["files"].values()):
             raise ValueError("elsewhere")
-        back, kept = [], {_NAME}
+        kept = {_NAME}
         for name, (path, *state) in reversed(told["files"].items()):
             temporary = os.path.join(folder, os.path.basename(name))
-            if os.path.lexists(temporary + OLD):
-                if _is(path, state):
+            now = _state(path)
+            if exists(temporary + OLD):
+                if now in ([], state):
                     os.replace(temporary + OLD, path)
-                    back.append(path)
-                elif not os.path.samefile(temporary + OLD, path):  # somebody wrote another one since
+                    found.append(path)
+                elif now[1:] != _state(temporary + OLD)[1:]:  # somebody wrote another one since
                     kept.add(os.path.basename(temporary + OLD))
-            elif os.path.lexists(temporary) and os.path.lexists(path) and os.path.samefile(temporary, path):
+            elif now == state:
                 os.unlink(path)
         for name in os.listdir(folder):
             if name not in kept:
@@ -92,25 +98,12 @@ def _recover(folder: str, directory: str) -> list[str]:
         os.unlink(journal.name)
     with contextlib.suppress(OSError):  # an old file is kept there
         os.rmdir(folder)
-    return sorted(back)
-
-
-def _is(path: str, state: list[int]) -> bool:
-    """Whether the file that appeared at a path is still there, or nothing is."""
-    try:
-        return _state(path) == state
-    except FileNotFoundError:
-        return True
 
 
 def _state(path: str) -> list[int]:
-    there = os.stat(path)
+    """What tells files apart, whatever their names; nothing where there is none. Raises OSError."""
+    try:
+        there = os.stat(path)
+    except FileNotFoundError:
+        return []
     return [there.st_ino, there.st_size, there.st_mtime_ns]
-
-
-def take_back(temporary: str, path: str) -> None:
-    """Undo what was done to let a file appear, as far as that went. Raises OSError."""
-    if os.path.lexists(temporary + OLD):
-        os.replace(temporary + OLD, path)
-    elif not os.path.lexists(temporary) or os.path.samefile(temporary, path):
-        os.unlink(path)

@@ -21,31 +21,44 @@ _GROUP_OBJECT, _MASK = 0x04, 0x10  # tags of an ACL's entries
 
 
 def copy_rights(path: str, file: int) -> None:
-    """Give an open file, which only its owner may open so far, the rights of the file at this path. Raises OSError
-    where these cannot be read, or the permissions cannot be set."""
-    old = os.stat(path)
+    """Give an open file the rights of the file at this path, if there still is one. Raises OSError where these cannot
+    be read, and where the file would be open to more people."""
+    try:
+        old = os.stat(path)
+    except FileNotFoundError:
+        return
+    _set_mode(file, stat.S_IRUSR | stat.S_IWUSR)
     mode = stat.S_IMODE(old.st_mode)
+    acl = _acl(path) if hasattr(os, "listxattr") else None
     try:
         os.chown(file, old.st_uid, old.st_gid)
     except OSError:
-        mode = _without_the_owner(file, old.st_gid, mode & ~(stat.S_ISUID | stat.S_ISGID))
+        mode &= ~(stat.S_ISUID | stat.S_ISGID)
+        if not _set_group(file, old.st_gid):  # group and others may do only what both could before
+            group = mode if acl is None else _without_the_acl(mode, acl)
+            both = group >> 3 & mode & 0o007
+            mode, acl = mode & ~0o077 | both << 3 | both, None
     if hasattr(os, "listxattr"):
-        acl = _acl(path)
         if not _set_acl(file, acl) and acl is not None:
             mode = _without_the_acl(mode, acl)
         _copy_attributes(path, file)
-    os.chmod(file, mode)
+    _set_mode(file, mode)
+    if os.fstat(file).st_mode & 0o077 & ~mode:
+        raise PermissionError(errno.EPERM, "its permissions cannot be as narrow as those of the file that is there")
 
 
-def _without_the_owner(file: int, group: int, mode: int) -> int:
-    """The mode for a file whose owner cannot be kept. If its group cannot either, group and others may do only what
-    both could before."""
+def _set_mode(file: int, mode: int) -> None:
+    """Where the system refuses, it stays as it is."""
+    with contextlib.suppress(OSError):
+        os.chmod(file, mode)
+
+
+def _set_group(file: int, group: int) -> bool:
     try:
         os.chown(file, -1, group)
     except OSError:
-        both = mode >> 3 & mode & 0o007
-        return mode & ~0o077 | both << 3 | both
-    return mode
+        return False
+    return True
 
 
 def _acl(path: str) -> bytes | None:

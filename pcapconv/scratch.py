@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tempfile import SpooledTemporaryFile
+import contextlib
+import io
 from types import TracebackType
 from typing import Self
 
-from pcapconv.files import reading, writing
+from pcapconv.files import reading, temporary_file, writing
 
 _IN_MEMORY = 2**20  # bytes
 _NAME = "a temporary file"
@@ -17,19 +18,21 @@ class Scratch:
 
     def __init__(self) -> None:
         self._size = 0
-        self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed on exit
+        self._file: io.BytesIO | io.BufferedRandom = io.BytesIO()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # nobody needs it any more
+            self._file.close()
 
     def write(self, data: bytes) -> int:
         """Add bytes; returns where they begin."""
         with writing(_NAME):
-            if self._size + len(data) > _IN_MEMORY:  # before they are in memory twice
-                self._file.rollover()
+            if isinstance(self._file, io.BytesIO) and self._size + len(data) > _IN_MEMORY:
+                few, self._file = self._file, io.BufferedRandom(temporary_file())
+                self._file.write(few.getbuffer())
             self._file.write(data)
         self._size += len(data)
         return self._size - len(data)

@@ -23,17 +23,17 @@ from pcapconv.files import (
     PlainFile,
     Source,
     Target,
+    close_directory,
     exists_already,
-    name_if_free,
-    put_aside,
+    open_directory,
     real_path,
     reason_of,
     sync_directory,
-    temporary_name,
     write_all,
     writing,
 )
-from pcapconv.journal import OLD, Journal, recover, take_back
+from pcapconv.journal import OLD, Journal, recover
+from pcapconv.names import Appearance, exists, name_if_free, put_aside, temporary_name, unlink
 from pcapconv.rights import copy_rights
 
 
@@ -49,6 +49,9 @@ class _OneOfMany(Target):
         self.start = 0
         self.path: str | None = None
         self.temporary = temporary
+        self.begun = False  # whether there may be something under its temporary name
+        self.old = ""  # where the file is kept that it replaces
+        self.appearance = Appearance()
         self._files = files
         self._file: io.FileIO | None = None
 
@@ -56,6 +59,7 @@ class _OneOfMany(Target):
     def file(self) -> io.FileIO:
         """The file object, at its end when it has just been opened."""
         if self._file is None:
+            self.begun = True
             file = io.FileIO(os.open(self.temporary, os.O_CREAT | os.O_RDWR, 0o666), "rb+")
             file.seek(0, os.SEEK_END)
             self._file = file
@@ -70,9 +74,11 @@ class _OneOfMany(Target):
 
     def complete(self, *, fsync: bool) -> None:
         self.rest()
-        if fsync and self.path is not None and os.path.lexists(self.path):
-            with writing(self.name), open(self.temporary, "rb+", buffering=0) as file:
-                os.fsync(file.fileno())
+        with writing(self.name):
+            if fsync and self.path is not None and exists(self.path):
+                with open(self.temporary, "rb+", buffering=0) as file:
+                    os.fsync(file.fileno())
+                self._files.will_sync(os.path.dirname(self.path), self.name)
 
     def appear(self, *, keep_old: bool) -> None:  # noqa: ARG002 - it always keeps it
         self._files.appear(self)
@@ -98,13 +104,13 @@ class Targets:
         self._taken = {real_path(place) for place in taken}
         self.put_back: list[str] = []
         self._appeared: set[tuple[int, int]] = set()  # devices and inodes
-        self._replaced: dict[str, str] = {}  # directories in which files were replaced, and a file in each
+        self._synced: dict[str, tuple[int | None, str]] = {}  # open directories with files to replace, and one of them
         self._files: list[_OneOfMany] = []
         self._directory = directory
         self._folder = temporary_name(directory)
         self._there = False
         self._journal: Journal | None = None
-        self._lost = False  # whether an old file could not be put back
+        self._kept = set[str]()  # old files that could not be put back
 
     def new(self) -> Target:
         """One more file, which has no name so far. Raises FileError."""
@@ -143,7 +149,7 @@ class Targets:
         """Raises UsageError for a name that another file of the same command has."""
         if path in self._taken:
             raise UsageError(f"{name}: that is another file of this command; give it a name of its own")
-        with contextlib.suppress(FileNotFoundError):
+        with writing(name), contextlib.suppress(FileNotFoundError):
             there = os.stat(path)
             if (there.st_dev, there.st_ino) in self._appeared:  # where names that differ mean the same file
                 raise UsageError(f"{name}: another part has this name; put {{index}} into the template")
@@ -161,8 +167,8 @@ class Targets:
         paths = [self.place(name) for name in names]
         for file, path, name in zip(self._files, paths, names, strict=True):
             file.name, file.path = name, path
-        if any(map(os.path.lexists, paths)):
-            with writing(self._name):
+        with writing(self._name), deferred():
+            if any(map(exists, paths)):
                 self._journal = Journal(self._folder, {file.temporary: file.path or "" for file in self._files})
         commit([*self._files, *others], read, fsync=fsync)
         self.abandon()
@@ -171,65 +177,76 @@ class Targets:
         """Give a file its name; one that it takes the place of stays in the temporary directory for now. Raises
         FileError, and UsageError where another file of the same command has the name."""
         assert file.path is not None
-        self._check_taken(file.path, file.name)
         try:
-            self._appear(file.temporary, file.path, file.name)
-            there = os.stat(file.path)
+            self._check_taken(file.path, file.name)
+            there = self._appear(file, file.path)
         except FileExistsError as error:
             raise FileError(exists_already(file.name)) from error
         except OSError as error:
             raise FileError(f"{file.name}: cannot create: {reason_of(error)}") from error
         self._appeared.add((there.st_dev, there.st_ino))
 
-    def _appear(self, temporary: str, path: str, name: str) -> None:
-        replaces = self._force and os.path.lexists(path)
-        if os.stat(temporary).st_dev != os.stat(os.path.dirname(path)).st_dev:
+    def _appear(self, file: _OneOfMany, path: str) -> os.stat_result:
+        """What it is then. Raises OSError, and then it did not appear."""
+        replaces = self._force and exists(path)
+        there = os.stat(file.temporary)
+        if there.st_dev != os.stat(os.path.dirname(path)).st_dev:
             if replaces:  # which could not be taken back
                 raise OSError(errno.EXDEV, f"it is on another file system than {self._folder}")
-            self._copy(temporary, path, name)
-            os.unlink(temporary)
-        elif not replaces:
-            name_if_free(temporary, path)
-        else:
-            self._replaced[os.path.dirname(path)] = name
-            with open(temporary, "rb+", buffering=0) as file:
-                os.chmod(temporary, 0o600)
-                with contextlib.suppress(OSError):  # what cannot be kept is its owner's alone
-                    copy_rights(path, file.fileno())
-            put_aside(path, temporary + OLD)
-            os.replace(temporary, path)
+            return self._copy(file, path)
+        if not replaces:
+            with file.appearance.of(there):
+                name_if_free(file.temporary, path)
+            return there
+        with open(file.temporary, "rb+", buffering=0) as opened:
+            copy_rights(path, opened.fileno())
+        file.old = file.temporary + OLD
+        put_aside(path, file.old)
+        with file.appearance.of(there):
+            os.replace(file.temporary, path)
+        return there
 
     def take_back(self, file: _OneOfMany) -> None:
-        """Let everything be as it was before a file appeared, as far as that went. Raises FileError."""
+        """Let everything be as it was before a file appeared, if it did. Raises FileError."""
         assert file.path is not None
         try:
-            take_back(file.temporary, file.path)
-        except FileNotFoundError:  # it did not appear
-            pass
+            file.appearance.take_back(file.path, file.old)
         except OSError as error:
-            self._lost = True
-            old = f"the old file is {file.temporary}{OLD}"
-            raise FileError(f"{file.name}: cannot put back what was there: {reason_of(error)}; {old}") from error
+            self._kept.add(file.old)
+            where = f"; the old file is {file.old}" if file.old else ""
+            raise FileError(f"{file.name}: cannot put back what was there: {reason_of(error)}{where}") from error
 
     def settle(self, *, fsync: bool) -> None:
         """All stay: nothing is to be put back any more. Raises FileError where that is not certain."""
         if self._journal is not None:
             self._journal.close()
             self._journal = None
-        replaced, self._replaced = self._replaced, {}
-        for directory, name in replaced.items() if fsync else ():
-            sync_directory(directory, name)
+        synced, self._synced = self._synced, {}
+        try:
+            for directory, name in synced.values() if fsync else ():
+                sync_directory(directory, name)
+        finally:
+            for directory, _ in synced.values():
+                close_directory(directory)
 
-    def _copy(self, temporary: str, path: str, name: str) -> None:
+    def will_sync(self, directory: str, name: str) -> None:
+        """A file in this directory is going to be replaced. Raises OSError."""
+        if directory not in self._synced:
+            self._synced[directory] = open_directory(directory), name
+
+    def _copy(self, file: _OneOfMany, path: str) -> os.stat_result:
         """To another file system: the template's directories may hold one, or a link lead there."""
         with (
-            open(temporary, "rb", buffering=0) as file,
-            PlainFile(path, name, force=self._force, private=False) as place,
+            open(file.temporary, "rb", buffering=0) as original,
+            PlainFile(path, file.name, force=self._force, private=False) as place,
         ):
-            while data := file.read(1 << 18):
+            while data := original.read(1 << 18):
                 write_all(place.file, memoryview(data))
             place.complete(fsync=False)
-            place.appear(keep_old=False)
+            there = os.fstat(place.file.fileno())
+            with file.appearance.of(there):
+                place.appear(keep_old=False)
+        return there
 
     def restart(self) -> None:
         """Forget all files. Raises FileError."""
@@ -245,15 +262,20 @@ class Targets:
             for file in self._files:
                 with contextlib.suppress(FileError):
                     file.rest()
+                if file.begun:
+                    unlink(file.temporary)
+                if file.old and file.old not in self._kept:
+                    unlink(file.old)
             self._files = []
             if self._journal is not None:
                 self._journal.close()
-            with contextlib.suppress(OSError):
-                for name in os.listdir(self._folder) if self._there else ():
-                    if not (self._lost and name.endswith(OLD)):
-                        with contextlib.suppress(OSError):
-                            os.unlink(os.path.join(self._folder, name))
-                os.rmdir(self._folder)
+            for directory, _ in self._synced.values():
+                close_directory(directory)
+            self._synced = {}
+            if self._there:
+                self._there = False
+                with contextlib.suppress(OSError):
+                    os.rmdir(self._folder)
 
     def __enter__(self) -> Self:
         return self

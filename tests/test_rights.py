@@ -12,6 +12,7 @@ import pytest
 import wire
 
 import pcapconv
+from pcapconv import FileError
 from pcapconv.cli import run
 
 CAPTURE = wire.pcap_header() + wire.pcap_record(1, 2, b"four")
@@ -119,6 +120,56 @@ def test_where_the_group_cannot_be_kept_another_group_gets_no_more_than_all(
     monkeypatch.setattr(os, "chown", refuse)
     converted(folder, old.name)
     assert mode_of(old) == after
+
+
+def test_where_the_group_cannot_be_kept_no_acl_speaks_for_another_one(
+    folder: Path, old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old.chmod(0o600)
+    os.setxattr(old, ACL, READER)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chown", refuse)
+    converted(folder, old.name)
+    assert ACL not in os.listxattr(old)
+    assert mode_of(old) == 0o600
+
+
+@pytest.mark.parametrize("way", WAYS[:3])
+def test_where_the_mode_cannot_be_set_the_file_is_its_owners_or_not_replaced(
+    folder: Path, old: Path, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old.chmod(0o640)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chmod", refuse)
+    if way is split:  # parts are not private while nobody knows their names; their folder is
+        with pytest.raises(FileError, match="its permissions cannot be as narrow"):
+            way(folder, old.name)
+        assert old.read_bytes() == b"old"
+    else:
+        way(folder, old.name)
+        assert old.read_bytes() != b"old"
+        assert mode_of(old) == 0o600
+
+
+@pytest.mark.parametrize("way", WAYS[:3])
+def test_rights_that_cannot_be_read_are_not_replaced(
+    folder: Path, old: Path, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old.chmod(0o640)
+
+    def refuse(*_: Any, **__: Any) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "getxattr", refuse)
+    with pytest.raises(FileError, match="cannot create: input/output error"):
+        way(folder, old.name)
+    assert (old.read_bytes(), mode_of(old)) == (b"old", 0o640)
 
 
 def test_where_only_the_owner_cannot_be_kept_the_group_is(

@@ -21,7 +21,7 @@ from pcapconv.batching.local import LOCAL, leads_out, lies_in, make_folder, stat
 from pcapconv.batching.stores import State, store_of
 from pcapconv.convert import OnLoss, converted
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError
-from pcapconv.files import SIDECAR_SUFFIX, Source, Target, reading
+from pcapconv.files import SIDECAR_SUFFIX, Source, Target, reading, there_is
 from pcapconv.report import Report
 from pcapconv.sidecar import SidecarOptions, Sidecars
 from pcapconv.steps.plan import Plan
@@ -205,7 +205,7 @@ def _sidecars(settings: Settings, job: Job, source: Source, known: str, stack: E
     if settings.sidecars is None:
         return None
     to_pcap = (settings.to or known) == "pcap"
-    there = known == "pcap" and os.path.lexists(job.source + SIDECAR_SUFFIX)
+    there = known == "pcap" and there_is(job.source + SIDECAR_SUFFIX)
     adds = known == "pcapng" or settings.plan is not None  # what pcap cannot hold
     if not (there or (to_pcap and adds)):
         return None

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from pcapconv.batching.stores import Found, State, taken
 from pcapconv.errors import FileError
-from pcapconv.files import STDIO, TEMPORARY, Source, Target, open_source, open_target, reason_of
+from pcapconv.files import STDIO, Source, Target, open_source, open_target, reason_of
+from pcapconv.names import TEMPORARY, exists
 
 _OUTSIDE = "a symbolic link that leads out of the tree"
 _DIRECTORY = "a symbolic link to a directory"
@@ -75,7 +76,7 @@ class Local:
         """See `Store.open_target`."""
         try:
             make_folder(place)
-            if os.path.lexists(place):
+            if exists(place):
                 if not os.path.isfile(place):
                     raise FileError(f"{place}: exists already, and is not a plain file")
                 if not force:

@@ -15,8 +15,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from pcapconv.batching.stores import Found, NothingThereError, State, scheme_of, taken
+from pcapconv.deferred import deferred
 from pcapconv.errors import FileError, UsageError
-from pcapconv.files import TEMPORARY, Source, Target, reading, reason_of, spool, temporary_name, writing
+from pcapconv.files import Source, Target, reading, reason_of, spool, temporary_file, writing
+from pcapconv.names import TEMPORARY, temporary_name
 
 try:
     import fsspec
@@ -126,11 +128,11 @@ class _Upload(Target):
     place = "a temporary file"
 
     def __init__(self, files: Any, path: str, place: str, *, whole: bool) -> None:
-        from tempfile import NamedTemporaryFile, TemporaryFile
+        from tempfile import NamedTemporaryFile
 
         nameless = os.path.isdir("/proc/self/fd")
-        with writing(self.place):
-            file: Any = TemporaryFile(buffering=0) if nameless else NamedTemporaryFile(buffering=0)  # noqa: SIM115
+        with writing(self.place), deferred():
+            file: Any = temporary_file() if nameless else NamedTemporaryFile(buffering=0)  # noqa: SIM115
             super().__init__(file, place)
         self._local = f"/proc/self/fd/{file.fileno()}" if nameless else file.name
         self._files = files
@@ -156,7 +158,8 @@ class _Upload(Target):
 
     def abandon(self) -> None:
         """Nothing of it remains here."""
-        self.file.close()
+        with contextlib.suppress(OSError):  # what matters was said before
+            self.file.close()
 
 
 def _open(place: str) -> tuple[Any, str]:

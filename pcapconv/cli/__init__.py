@@ -27,6 +27,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line; returns its exit status, prints errors in one sentence."""
+    status: int | None = None
     with Streams() as streams:
         try:
             work = _work(arguments)
@@ -35,6 +36,8 @@ def run(arguments: list[str]) -> int:
                 if sys.stdout is not None:
                     sys.stdout.flush()
         except (signals.Terminated, KeyboardInterrupt) as signal:
+            if status is not None and isinstance(signal, KeyboardInterrupt):  # behind the last word
+                return status
             messages.complain("interrupted before it was done: an unfinished output file was not kept")
             streams.drop()
             return getattr(signal, "status", INTERRUPTED)

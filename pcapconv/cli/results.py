@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from collections.abc import Iterator
-from tempfile import TemporaryFile
 from typing import Any, Self
 from xml.etree import ElementTree
 
 from pcapconv.batching.report import BatchReport, damage_of
-from pcapconv.files import Target, write_all, writing
+from pcapconv.files import Target, temporary_file, write_all, writing
 from pcapconv.text import shown
 
 
@@ -17,8 +18,7 @@ class Results:
     """The lines of a batch, kept in an unnamed temporary file until all are there."""
 
     def __init__(self) -> None:
-        with writing("a temporary file"):
-            self._file = TemporaryFile()  # noqa: SIM115 - closed on exit
+        self._file = io.BufferedRandom(temporary_file())
 
     def add(self, line: dict[str, Any]) -> None:
         """One file's. Raises FileError."""
@@ -51,14 +51,16 @@ class Results:
         _put(place, "</testsuite>\n")
 
     def _lines(self) -> Iterator[bytes]:
-        self._file.seek(0)
+        with writing("a temporary file"):
+            self._file.seek(0)
         yield from self._file
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # nobody needs it any more
+            self._file.close()
 
 
 def _case(line: dict[str, Any]) -> ElementTree.Element:

@@ -10,13 +10,12 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from tempfile import TemporaryFile
 from typing import NamedTuple
 
 from pcapconv import formats, quantities
 from pcapconv.convert import OnLoss, check_on_loss, converted, name_of
 from pcapconv.errors import UsageError
-from pcapconv.files import Readable, Source, Target, Writable, open_source, open_target, spool, writing
+from pcapconv.files import Readable, Source, Target, Writable, open_source, open_target, spool, temporary_file
 from pcapconv.model import Item, Notice
 from pcapconv.normalizing.check import first_difference, reasons
 from pcapconv.normalizing.form import KEPT, Form
@@ -116,8 +115,7 @@ def check(
         name = source if isinstance(source, str | os.PathLike) else None
         wanted = target_format(None if name is None else os.fspath(name), to)
         plan = _Plan(options, wanted)
-        with writing("a temporary file"):
-            file = stack.enter_context(TemporaryFile(buffering=0))
+        file = stack.enter_context(temporary_file())
         with converted(
             opened,
             wanted,

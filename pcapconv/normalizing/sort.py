@@ -11,10 +11,9 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
-from pcapconv.files import read_all, reading, write_all, writing
+from pcapconv.files import read_all, reading, temporary_file, write_all, writing
 from pcapconv.formats.pcapng_layout import DECRYPTION_SECRETS, NAME_RESOLUTION
 from pcapconv.kernels import FULL, choose
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
@@ -49,9 +48,7 @@ class Sort:
         """The items, packets in order. Raises FileError."""
         section: Section | None = None
         interfaces: list[Interface] = []
-        with writing(_NAME):
-            file = TemporaryFile(buffering=0)  # noqa: SIM115 - closed below
-        with file, Later() as behind:
+        with temporary_file() as file, Later() as behind:
             for item in items:
                 if isinstance(item, PacketBatch) and self._rising:
                     yield item

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import formats
 from pcapconv.errors import UsageError
-from pcapconv.files import SIDECAR_SUFFIX, STDIO, Readable, Source, Target, Writable, is_open_as, leads_to
+from pcapconv.files import SIDECAR_SUFFIX, STDIO, Readable, Source, Target, Writable, is_open_as, leads_to, there_is
 from pcapconv.model import Item
 from pcapconv.output import Output
 from pcapconv.report import Report
@@ -180,4 +180,4 @@ def _name_beside(capture: Readable | Writable) -> str:
 
 
 def _has_one(capture: Readable) -> bool:
-    return isinstance(capture, str | os.PathLike) and os.path.lexists(os.fspath(capture) + SIDECAR_SUFFIX)
+    return isinstance(capture, str | os.PathLike) and there_is(os.fspath(capture) + SIDECAR_SUFFIX)

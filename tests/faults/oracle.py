@@ -1,5 +1,6 @@
 """Judges from outside what a command left behind: files, exit status, messages. Nothing here imports pcapconv."""
 
+import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ TEMPORARY = ".pcapconv-"
 APPENDED = b"appended by another process"
 NOT_KEPT = "not kept"
 REMOVING = ("unlink:", "rmdir:", "vanish=")  # where these are refused, something may have to stay
+NOT_PUT_BACK = "cannot put back what was there"
 
 
 class Case(NamedTuple):
@@ -49,7 +51,16 @@ class States:
             return False
         if name in self.case.command.variable:
             return is_whole(name, data) and not self.is_old(name)
-        return data == self.case.after[name].data
+        return data == self.case.after[name].data or (name == self.case.command.later and self._puts_back(name, data))
+
+    def _puts_back(self, name: str, data: bytes) -> bool:
+        """Whether a report is complete, and says besides that old files were put back."""
+        try:
+            told: dict[str, object] = json.loads(data)
+            expected: dict[str, object] = json.loads(self.case.after[name].data)
+            return told | {"put_back": []} == expected
+        except ValueError:
+            return False
 
     def all_new(self) -> bool:
         """Whether everything is there."""
@@ -63,11 +74,12 @@ def judge(case: Case, injection: Injection, run: Run, found: Tree) -> list[str]:
     states = States(case, found, APPENDED if "append=" in injection.faults else b"")
     wrong = [*_ended(case, injection, run, states)]
     wrong += _contents(states)
+    if _could_not_put_back(injection, run, found, case):
+        return wrong
     wrong += _leftovers(injection, found)
     wrong += _rights(case, injection, found)
-    if (
-        not injection.kills and "vanish=" not in injection.faults
-    ):  # nobody can take back what is in a folder that is gone
+    # nobody can take back what is in a folder that is gone
+    if not injection.kills and "vanish=" not in injection.faults:
         wrong += _together(case, injection, run, states)
     return wrong
 
@@ -90,12 +102,14 @@ def judge_next(case: Case, left_behind: Tree, run: Run, found: Tree) -> list[str
 
 
 def _mixture(case: Case, names: tuple[str, ...], left: States, run: Run) -> Iterator[str]:
-    """Old and new files together, which only a kill may leave: the old ones are somewhere, and the next run says so."""
+    """Old and new files together, which only a kill may leave: the old ones are somewhere, and the next run says so. It
+    need not where only names appeared that were not there before: that is cleared away like all else unfinished."""
     everything = [file.data for file in left.found.values()]
     lost = [name for name in names if name in case.before and case.before[name].data not in everything]
     if lost and not all(map(left.is_new, lost)):
         yield f"killed between names, and what was in {', '.join(lost)} is nowhere"
-    if not any(name in run.stderr for name in (*names, TEMPORARY)):
+    replaced = [name for name in names if name in case.before and not left.is_old(name)]
+    if replaced and not any(name in run.stderr for name in (*names, TEMPORARY)):
         yield "killed between names, old and new are mixed, and the next run does not say so"
 
 
@@ -180,6 +194,15 @@ def _contents(states: States) -> Iterator[str]:
             yield f"{name} is there, which nobody asked for"
 
 
+def _could_not_put_back(injection: Injection, run: Run, found: Tree, case: Case) -> bool:
+    """Whether the system let nothing be renamed from some call on, and the message says truly where the old bytes are:
+    all that is left to do then."""
+    lasting = "rename:" in injection.faults and "+:" in injection.faults.rpartition("rename:")[2]
+    old = {file.data for file in case.before.values()}
+    kept = [name for name, file in found.items() if TEMPORARY in name and file.data in old]
+    return lasting and NOT_PUT_BACK in run.stderr and bool(kept) and all(name in run.stderr for name in kept)
+
+
 def _leftovers(injection: Injection, found: Tree) -> Iterator[str]:
     """Nothing temporary stays, but after a kill, and where the system does not let it go."""
     if injection.kills or any(word in injection.faults for word in REMOVING):
@@ -199,17 +222,17 @@ def _is_wider(file: File, than: File) -> bool:
 
 
 def _rights(case: Case, injection: Injection, found: Tree) -> Iterator[str]:
-    """A file that took another's place, complete or still under a temporary name, is open to nobody else."""
+    """A file that took another's place, complete or still under a temporary name, is open to nobody else. Where the
+    system says that there are no ACLs, the mode is all there is to go by."""
+    says_none = "getxattr:" in injection.faults and injection.faults.endswith(":EOPNOTSUPP")
     for name, old in case.before.items():
         file = found.get(name)
-        if file is not None and name != "stdout" and _is_wider(file, old):
+        if file is None or name == "stdout":
+            continue
+        alike = [old, old._replace(attributes=())] if says_none else [old]
+        if all(_is_wider(file, each) for each in alike):
             yield f"{name} is open to more people: {file.mode:o} after {old.mode:o}, ACL {bool(old.attributes)}"
-        elif (
-            file is not None
-            and name in case.after
-            and not _may_lose_rights(injection)
-            and file.attributes != old.attributes
-        ):
+        elif name in case.after and not _may_lose_rights(injection) and file.attributes != old.attributes:
             yield f"{name} has other extended attributes than before"
     strictest = [file for name, file in case.before.items() if file.mode & 0o077 == 0o040]
     for name, file in found.items():
