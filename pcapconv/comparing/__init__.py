@@ -165,10 +165,9 @@ def _collect(found: Comparison, a: Side, b: Side, differences: Iterator[Differen
     ones = a.packets([each.a - 1 for each in first if each.a is not None])
     others = b.packets([each.b - 1 for each in first if each.b is not None])
     for each in first:
-        one = None if each.a is None else ones[each.a - 1]
-        other = None if each.b is None else others[each.b - 1]
-        said = [[] if packet is None else side.said(packet) for side, packet in ((a, one), (b, other))]
-        found.shown.append(Shown(each, one, other, *said))
+        one, a_said = (None, []) if each.a is None else ones[each.a - 1]
+        other, b_said = (None, []) if each.b is None else others[each.b - 1]
+        found.shown.append(Shown(each, one, other, a_said, b_said))
 
 
 def _partners(a: Side, b: Side) -> dict[int, int]:

@@ -216,7 +216,7 @@ class _Plan:
         shift = 0 if options.start is None or first is None or options.mask else options.start - first
         self._normalize = Normalize(
             self._survey,
-            Form(options.kinds, left_out),
+            Form(options.kinds, left_out, complete=bool(self._survey.processes)),
             shift=shift,
             cut=options.on_loss == "ignore",
             timeless=options.mask and not options.sort,
