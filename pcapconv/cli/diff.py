@@ -35,6 +35,8 @@ def compare(a: str, b: str, *, as_json: bool = False, debug: bool = False, **opt
             complain(f"warning: {name}: {place}")
         if total > MOST:
             complain(f"warning: {name}: and {total - MOST} more like these")
+    for said in found.passed_over():
+        complain(f"warning: {said}; --all compares them")
     try:
         _write(found, as_json=as_json)
     except OSError as error:
