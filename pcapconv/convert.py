@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from pcapconv import formats
 from pcapconv.commit import commit
@@ -35,7 +35,8 @@ from pcapconv.files import (
     same_file,
     spool,
 )
-from pcapconv.model import Damage, Interface, Item, Notice, PacketBatch
+from pcapconv.formats import pcapng_layout as layout
+from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch
 from pcapconv.output import Output
 from pcapconv.report import Report, describe
 
@@ -229,8 +230,12 @@ def refuse_losses(report: Report, source: Source) -> None:
     what = f"{report.target_format} cannot hold {describe(report.losses)}" if report.losses else ""
     if report.missing_in_sidecar:
         what = f"{report.sidecar_read} was written without {describe(report.missing_in_sidecar)}"
-    if not what:
-        return
+    if what:
+        refuse(report, source, what)
+
+
+def refuse(report: Report, source: Source, what: str) -> NoReturn:
+    """Raises LossError, which says `what` would be lost."""
     report.packets_written, report.outputs, report.sidecar_written = 0, [], None
     report.parts = None if report.parts is None else []
     raise LossError(f"{source.name}: {what}; nothing was written", report)
@@ -293,6 +298,8 @@ def _run(
     finally:
         output.close()
     report.packets_written = writer.packets
+    if plan is not None and plan.wants_packets:
+        report.note_no_packets()
     report.losses = dict(writer.losses) | ({} if plan is None else dict(plan.losses))
     if sidecars is not None:
         sidecars.finish(report, output, writer.link_type)
@@ -329,6 +336,10 @@ def watched(
             report.packets_read += item.rows
             if progress is not None:
                 progress(source.position)
+        elif isinstance(item, Block):
+            kind = layout.kind_of_other(item)
+            if kind != "statistics" and not layout.explains_packets(item):
+                report.other_blocks[kind] += 1
         elif isinstance(item, Damage):
             if strict:
                 raise DamageError(f"{source.name}: {item}")

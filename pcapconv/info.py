@@ -27,8 +27,6 @@ from pcapconv.output import Output
 from pcapconv.report import MOST_LISTED
 
 _NEVER = 2**64 - 1  # the lowest ticks of no packet at all
-_WIRESHARK = 32622  # its private enterprise number
-_PROCESS_ENTRY = b"\3\0\0\0"
 _SYSDIG_EVENTS = (0x204, 0x216, 0x221)
 
 
@@ -163,9 +161,7 @@ def _frame_kind(block: Block) -> str | None:
     if block.type == layout.JOURNAL:
         return "journal"
     if block.type in (layout.CUSTOM, layout.CUSTOM_DO_NOT_COPY):
-        pen = int.from_bytes(block.body[:4], block.byte_order)
-        notes = pen == _WIRESHARK and block.body[4:8] == _PROCESS_ENTRY
-        return None if notes else "custom"
+        return None if layout.is_process(block) else "custom"
     return "sysdig event" if block.type in _SYSDIG_EVENTS else None
 
 

@@ -106,13 +106,14 @@ class Damage(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """Something odd that costs nothing: everything was read and is kept. `offset` as in `Damage`."""
+    """Something odd that costs nothing: everything was read and is kept. `offset` as in `Damage`; None for the whole
+    capture."""
 
-    offset: int
+    offset: int | None
     reason: str
 
     def __str__(self) -> str:
-        return f"offset {self.offset}: {self.reason}"
+        return self.reason if self.offset is None else f"offset {self.offset}: {self.reason}"
 
 
 class Columns:

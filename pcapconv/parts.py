@@ -14,6 +14,7 @@ from typing import Any
 
 from pcapconv import formats, timestamps
 from pcapconv.errors import UsageError
+from pcapconv.formats.pcapng_layout import is_process
 from pcapconv.formats.pcapng_writer import block_size
 from pcapconv.kernels import MOST_TICKS, TOTALS, choose
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
@@ -168,10 +169,12 @@ class OpenParts:
         size = self._input_size()
         if self._repeated > max(_MOST_REPEATED, _MOST_TIMES * size):
             what = "interfaces" if pcap else "headers"
+            processes = any(isinstance(item, Block) and is_process(item) for item in items)
+            kinds = "names,secrets,custom,unknown" if processes else "names,secrets"
             raise UsageError(
                 f"{self._template.text}: the {what} that parts repeat come to {self._repeated} bytes with part "
                 f"{part.index}, more than 64 MiB and {_MOST_TIMES} times the input's {size}; make larger parts, or "
-                "leave out what they repeat: split --by interface first, --strip names,secrets"
+                f"leave out what they repeat: split --by interface first, --strip {kinds}"
             )
 
     def write_packets(self, part: OpenPart, batch: PacketBatch) -> None:

@@ -63,7 +63,8 @@ LEFT_OUT = {
 class Report:
     """What a conversion did.
 
-    `inputs` and `outputs` are names. `losses` counts by kind what the target could not hold, `kept_in_sidecar` what a
+    `inputs` and `outputs` are names. `other_blocks` counts by kind the custom and unknown blocks of the input, but for
+    those about processes. `losses` counts by kind what the target could not hold, `kept_in_sidecar` what a
     sidecar holds instead (it is no loss then), `missing_in_sidecar` what one that was read lacks; `sidecar_written` and
     `sidecar_read` are their names, None where there was none; `damage_in_sidecar` counts places in which the capture
     was damaged that was read when that one was written; `found_in_sidecar` tells, of a capture that was edited
@@ -83,6 +84,7 @@ class Report:
         self.target_format = target_format
         self.packets_read = 0
         self.packets_written = 0
+        self.other_blocks: Counter[str] = Counter()
         self.losses: dict[str, int] = {}
         self.kept_in_sidecar: dict[str, int] = {}
         self.missing_in_sidecar: dict[str, int] = {}
@@ -112,6 +114,12 @@ class Report:
         if len(self.warnings) < MOST_LISTED:
             self.warnings.append(notice)
 
+    def note_no_packets(self) -> None:
+        """Warn of a capture that has other blocks, but nothing for what works on packets."""
+        if self.other_blocks and not self.packets_read:
+            what = blocks_said(self.other_blocks)
+            self.add_warning(Notice(None, f"it holds no packets to select, edit or split, but {what}"))
+
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values, ready for JSON."""
         return {
@@ -122,6 +130,11 @@ class Report:
 
     def __repr__(self) -> str:
         return f"Report({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+
+
+def blocks_said(counts: Mapping[str, int]) -> str:
+    """Blocks by kind, in words: `4,321 unknown blocks`."""
+    return " and ".join(f"{count:,} {kind} block{'s' * (count != 1)}" for kind, count in counts.items())
 
 
 def describe(counts: Mapping[str, int], kinds: Mapping[str, tuple[str, str]] = KINDS) -> str:

@@ -172,6 +172,7 @@ def _run(
         parts.close()
     report.outputs = parts.names
     report.packets_written = parts.packets
+    report.note_no_packets()
     report.losses = splitter.losses()
     report.left_out.update(splitter.left_out)
     report.oversized = splitter.oversized

@@ -25,6 +25,7 @@ KINDS = ("comments", "names", "statistics", "secrets", "custom", "unknown", "hos
 KEPT = frozenset({"comments", "names", "secrets"})
 CUSTOM_OPTIONS = (2988, 2989, 19372, 19373)
 CUSTOM_BLOCKS = (wire.CUSTOM_COPY, wire.CUSTOM_DO_NOT_COPY)
+PROCESS = 0x80000001
 SECOND = 10**9
 MILLISECOND = 10**6
 ADDRESS_SIZES = {1: 4, 2: 16, 3: 6, 4: 8}
@@ -180,7 +181,7 @@ def normal(capture: bytes, asked: Asked | None = None) -> Normal:
     packets = [packet._replace(time=packet.time + shift) for packet in packets]
     if any(not 0 <= packet.time < 2**64 for packet in packets):
         raise ValueError("a time that nanoseconds do not hold")
-    others = _others(found, asked.kinds)
+    others, processes = _others(found, asked.kinds), b"".join(_processes(found, asked.kinds))
     if asked.sort:
         packets.sort(key=lambda packet: packet.time)
         others = [(len(packets), block) for _, block in others]
@@ -206,6 +207,7 @@ def normal(capture: bytes, asked: Asked | None = None) -> Normal:
         + b"".join(wire.interface(each.link_type, each.snaplen, options=each.options) for each in ids)
         + _names(found, asked.kinds)
         + b"".join(_secrets(found, asked.kinds))
+        + processes
         + b"".join(body)
         + b"".join(_statistics(found, interfaces, ids, asked, shift))
     )
@@ -271,7 +273,13 @@ def _packets(
 ) -> list[Packet]:
     """In the order of the input; times are not moved yet."""
     packets = []
+    known = [block for block in _processes(found, asked.kinds) if block[:4] == wire.number(PROCESS, 4)]
+    here: list[int] = []  # the section's processes so far, as numbers among those known
     for entry in found:
+        if entry.block_type == wire.SECTION_HEADER:
+            here = []
+        if entry.block_type == PROCESS and known:
+            here.append(known.index(_process(entry, asked.kinds)))
         if entry.packet is None:
             continue
         stated, time = entry.packet, 0
@@ -282,6 +290,8 @@ def _packets(
         pairs = listed(stated.options, entry.byte_order)
         flags = first(pairs, wire.EPB_FLAGS, 4)
         pairs = kept(pairs, OF_PACKETS, asked.kinds)
+        if known:
+            pairs = _renumbered(pairs, here, entry.byte_order)
         if flags is not None:
             direction = struct.unpack(entry.byte_order + "I", flags)[0] & 3
             pairs += [(wire.EPB_FLAGS, wire.number(direction, 4))] if direction else []
@@ -289,6 +299,49 @@ def _packets(
         data = little(interface.link_type, stated.data, stated.original_length, entry.byte_order)
         packets.append(Packet(interface, time, stated.original_length, in_order(pairs), data))
     return packets
+
+
+def _renumbered(pairs: Pairs, here: Sequence[int], order: ByteOrder) -> Pairs:
+    """Options in which references to processes are those of the normal form; those to none are gone."""
+    new: Pairs = []
+    for code, value in pairs:
+        if code not in (32769, 32771) or len(value) != 4:
+            new.append((code, value))
+            continue
+        (number,) = struct.unpack(order + "I", value)
+        if number < len(here):
+            new.append((code, wire.number(here[number], 4)))
+    return new
+
+
+def _is_wireshark(entry: Entry) -> bool:
+    body = entry.raw[8:-4]
+    number = struct.pack(entry.byte_order + "I", 32622)
+    return entry.block_type in CUSTOM_BLOCKS and body[:8] == number + b"\3\0\0\0"
+
+
+def _process(entry: Entry, kinds: frozenset[str]) -> bytes:
+    """A process block in the normal form."""
+    body, order = entry.raw[8:-4], entry.byte_order
+    own = {2: ALWAYS, 3: ALWAYS, 4: ALWAYS} if entry.block_type == PROCESS else {}
+    at = 4
+    if entry.block_type != PROCESS:
+        entry_size = int.from_bytes(body[8:12], "little")
+        at = 12 + entry_size + -entry_size % 4
+    number, head, stated = struct.unpack(order + "I", body[:4])[0] if body else None, body[4:at], body[at:]
+    whole = sum(len(raw) for _, _, raw in expected.listed(stated, order))
+    if whole == len(stated) or stated[whole : whole + 2] == bytes(2):
+        pairs = kept(listed(stated, order), own, kinds)
+        text = (2, 3) if own else ()
+        stated = in_order((code, value.split(b"\0")[0] if code in text else value) for code, value in pairs)
+    return wire.block(entry.block_type, (b"" if number is None else wire.number(number, 4)) + head + stated)
+
+
+def _processes(found: Sequence[Entry], kinds: frozenset[str]) -> list[bytes]:
+    """macOS's, each where it stands first, then Wireshark's, each where it stands last."""
+    macos = [_process(entry, kinds) for entry in found if entry.block_type == PROCESS and "unknown" in kinds]
+    noted = [_process(entry, kinds) for entry in found if _is_wireshark(entry) and "custom" in kinds]
+    return [*dict.fromkeys(macos), *reversed(dict.fromkeys(reversed(noted)))]
 
 
 def _names(found: Sequence[Entry], kinds: frozenset[str]) -> bytes:
@@ -336,11 +389,12 @@ def _others(found: Sequence[Entry], kinds: frozenset[str]) -> list[tuple[int, by
         wire.NAME_RESOLUTION,
         wire.INTERFACE_STATISTICS,
         wire.DECRYPTION_SECRETS,
+        PROCESS,
     }
     blocks, packets = [], 0
     for entry in found:
         packets += entry.packet is not None
-        if entry.packet is not None or entry.block_type in known:
+        if entry.packet is not None or entry.block_type in known or _is_wireshark(entry):
             continue
         body, custom = entry.raw[8:-4], entry.block_type in CUSTOM_BLOCKS
         if custom and entry.byte_order == BIG:

@@ -378,6 +378,7 @@ def test_a_report_has_everything(tmp_path: Path, capfd: pytest.CaptureFixture[st
         "target_format": "pcap",
         "packets_read": packets,
         "packets_written": packets,
+        "other_blocks": {},
         "losses": {"comments": 4, "names": 1, "interface-options": 4, "section-options": 3, "statistics": 1},
         "damage": [],
         "kept_in_sidecar": {},

@@ -98,7 +98,7 @@ def test_sections_without_packets_go_to_the_part_that_is_current(write: In) -> N
         return write.section_header(options=write.options((wire.OPT_COMMENT, name))) + b"".join(blocks)
 
     packet, interface = write.enhanced_packet(0, 1, b"four"), write.interface()
-    own = write.block(0x80000001, b"none")
+    own = write.block(0xB0B, b"none")
     a, b = section(b"a", own, interface), section(b"b", interface, own)
     c, d = section(b"c"), section(b"d", interface)
     assert parts(a + b + c, max_packets=1) == [section(b"a", interface, own) + b + c]
@@ -116,7 +116,7 @@ def test_sections_without_packets_go_to_the_part_that_is_current(write: In) -> N
 @pytest.mark.parametrize("way", [{"max_packets": 1}, {"max_bytes": 1}, {"interval": "1s"}, {"by": "interface"}])
 @pytest.mark.parametrize("template", ["x.pcapng", "{start}-{interface}-{link_type}-{section}-{stem}-{index:1}.pcapng"])
 def test_a_capture_without_packets_is_one_part(write: In, way: dict[str, Any], template: str) -> None:
-    interface, own = write.interface(), write.block(0x80000001, b"none")
+    interface, own = write.interface(), write.block(0xB0B, b"none")
     for capture in (
         write.section_header(),
         write.section_header() + interface + write.names(),
@@ -195,7 +195,7 @@ def test_what_every_part_repeats_counts(write: In) -> None:
     assert parts(bare + packet + bare + packet, max_bytes=2 * len(bare + packet)) == [(bare + packet) * 2]
     assert parts(bare + packet + bare + packet, max_bytes=2 * len(bare + packet) - 1) == [bare + packet] * 2
     assert parts(bare + bare + packet, max_bytes=len(bare) + size) == [bare, bare + packet]
-    own = write.block(0x80000001, bytes(80))
+    own = write.block(0xB0B, bytes(80))
     assert parts(bare + packet + bare + own + packet, max_bytes=len(bare + own)) == [
         bare + packet, bare + own, bare + packet
     ]  # fmt: skip
@@ -338,7 +338,7 @@ def test_packets_without_a_time_go_with_the_one_before(write: In) -> None:
 def test_other_blocks_go_with_the_packet_before_them(write: In) -> None:
     """Also where a part got its packets before the others of a batch did."""
     section, one, two = write.section_header(), write.interface(1), write.interface(113)
-    head, own = section + one + two, write.block(0x80000001, b"own!")
+    head, own = section + one + two, write.block(0xB0B, b"own!")
     early, late = micro(write, 0), micro(write, 5, interface=1)
     capture = head + early + late + early + own + late + early + late + own
     expected = [head + early * 2 + own + early, head + late * 3 + own]
@@ -479,7 +479,7 @@ def test_by_interface_names_and_secrets_are_in_every_part(write: In) -> None:
     """In their place before or behind the interface, wherever it is declared."""
     section, one, two = write.section_header(), write.interface(1), write.interface(113)
     called, late = (write.names(wire.ipv4_name("192.0.2.1", name)) for name in ("a", "b"))
-    keys, own = write.secrets(wire.TLS_KEY_LOG, b"key"), write.block(0x80000001, b"own!")
+    keys, own = write.secrets(wire.TLS_KEY_LOG, b"key"), write.block(0xB0B, b"own!")
     capture = (
         section + called + one + keys + micro(write, 0) + own + two + late + micro(write, 1, interface=1)
         + micro(write, 2)
@@ -586,7 +586,7 @@ def test_one_part_for_each_section(write: In) -> None:
         write.section_header() + interfaces,
         write.section_header(options=write.options((wire.SHB_OS, b"x"))),
     )
-    second += interfaces + write.block(0x80000001, b"none")
+    second += interfaces + write.block(0xB0B, b"none")
     capture = first + b"".join(packets) + second + packets[0] + write.statistics(0, 1)
     written, report = split_up(capture, "{section}.pcapng", by="section")
     assert written == [first + b"".join(packets), second + packets[0] + write.statistics(0, 1)]

@@ -93,7 +93,7 @@ def test_headers_may_be_ten_times_the_input(folder: Path, monkeypatch: pytest.Mo
 def test_of_a_pipe_the_bytes_read_so_far_count(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pcapconv.parts._MOST_REPEATED", 0)
     head, packet = SECTION + INTERFACE + WRITE.secrets(wire.TLS_KEY_LOG, bytes(952)), micro(WRITE, 0)
-    pieces = [head, *[packet] * 20, *[WRITE.block(0x80000001, bytes(10_000))] * 3]
+    pieces = [head, *[packet] * 20, *[WRITE.block(0xB0B, bytes(10_000))] * 3]
     assert (len(head), len(packet)) == (1020, 36)
     assert len(split_up(b"".join(pieces), max_packets=1)[0]) == 20
     with pytest.raises(UsageError, match=r"come to 17340 bytes with part 18, more than .* the input's 1668;"):
@@ -223,7 +223,7 @@ def test_from_python_any_size_is_taken(size: int | str) -> None:
 @pytest.mark.usefixtures("kernels")
 def test_parts_that_headers_make_too_large_are_counted() -> None:
     """A single packet or other block may be larger than asked for; that says nothing of headers."""
-    small, large, own = micro(WRITE, 0), micro(WRITE, 0, bytes(200)), WRITE.block(0x80000001, bytes(80))
+    small, large, own = micro(WRITE, 0), micro(WRITE, 0, bytes(200)), WRITE.block(0xB0B, bytes(80))
     keys = WRITE.secrets(wire.TLS_KEY_LOG, bytes(40))
     head = SECTION + INTERFACE + keys
     assert (len(head), len(small), len(large), len(own)) == (108, 36, 232, 92)

@@ -28,7 +28,8 @@ from pcapconv.targets import Targets
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 both_forms = pytest.mark.usefixtures("kernels")
 PACKET_BLOCKS = (wire.ENHANCED_PACKET, wire.OBSOLETE_PACKET, wire.SIMPLE_PACKET)
-SHARED = (wire.NAME_RESOLUTION, wire.DECRYPTION_SECRETS)
+PROCESS = 0x80000001
+SHARED = (wire.NAME_RESOLUTION, wire.DECRYPTION_SECRETS, PROCESS)
 
 
 class Told(NamedTuple):
@@ -49,7 +50,7 @@ class Told(NamedTuple):
     @property
     def alone(self) -> tuple[object, ...]:
         """The same in a part by interface. What stands before: the section's header without its length, the interfaces
-        (there, only its own), names and secrets."""
+        (there, only its own), names, secrets and processes."""
         before = tuple(raw for number, raw in self.before if number in (None, self.interface))
         return as_interface_0(self.raw), self.time, 0, self.link_type, before
 
@@ -245,7 +246,7 @@ def sections_of(draw: st.DrawFn) -> bytes:
         elif kind == "s":
             blocks.append(write.statistics(draw(st.integers(0, 3)), 5))
         elif kind == "u":
-            blocks.append(write.block(0x80000001, data[: len(data) & ~3]))
+            blocks.append(write.block(draw(st.sampled_from([PROCESS, 0xB0B])), data[: len(data) & ~3]))
         elif kind == "c":
             blocks.append(write.custom(wire.CUSTOM_COPY, 32473, data))
     body = b"".join(blocks)

@@ -31,6 +31,8 @@ def compare(a: str, b: str, *, as_json: bool = False, **options: Any) -> int:
                 complain(f"warning: {name}: {place}")
             if total > MOST:
                 complain(f"warning: {name}: and {total - MOST} more like these")
+    for said in found.passed_over():
+        complain(f"warning: {said}; --all compares them")
     _write(found, as_json=as_json)
     if any(found.damage):
         return TROUBLE

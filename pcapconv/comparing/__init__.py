@@ -8,7 +8,7 @@ field by field. Only packets that are shown are read again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from pcapconv.errors import UsageError
 from pcapconv.files import STDIO, Readable, Source, open_source, spool
 from pcapconv.model import Packet
 from pcapconv.normalizing.form import KEPT
+from pcapconv.report import blocks_said
 from pcapconv.steps.strip import KINDS
 from pcapconv.timestamps import NANOSECONDS
 
@@ -56,6 +57,7 @@ class Comparison:
     (`removed`), only in B (`inserted`), in both but `changed`; `fields` says in what. `shown` are the first
     differences, `packets` how many each has, `damage` what of each could not be read: a thousand
     places at most, `damage_total` in all; `warnings` and `warnings_total` are oddities that cost nothing.
+    `not_compared` counts by kind the statistics, custom and unknown blocks of each that were not looked at.
     """
 
     def __init__(self, names: tuple[str, str]) -> None:
@@ -69,11 +71,20 @@ class Comparison:
         self.damage_total = (0, 0)
         self.warnings: tuple[list[str], list[str]] = ([], [])
         self.warnings_total = (0, 0)
+        self.not_compared: tuple[Mapping[str, int], Mapping[str, int]] = ({}, {})
 
     @property
     def same(self) -> bool:
         """Whether nothing differs."""
         return not (self.headers or self.counts)
+
+    def passed_over(self) -> Iterator[str]:
+        """A sentence for each capture of which more custom and unknown blocks were not compared than it has packets."""
+        for name, counts, packets in zip(self.names, self.not_compared, self.packets):
+            blocks = {kind: counts[kind] for kind in ("custom", "unknown") if counts.get(kind)}
+            total = sum(blocks.values())
+            if total > packets:
+                yield f"{name}: none of its {blocks_said(blocks)} {'was' if total == 1 else 'were'} compared"
 
     def as_dict(self) -> dict[str, Any]:
         """The comparison as plain values, ready for JSON."""
@@ -91,6 +102,7 @@ class Comparison:
             "damage_total": list(self.damage_total),
             "warnings": [list(each) for each in self.warnings],
             "warnings_total": list(self.warnings_total),
+            "not_compared": [dict(each) for each in self.not_compared],
         }
 
 
@@ -153,6 +165,7 @@ def _compare(a: Side, b: Side, ignored: frozenset[str], tolerance: Any, most: in
     found.damage_total = a.damage_total, b.damage_total
     found.warnings = [str(each) for each in a.warnings], [str(each) for each in b.warnings]
     found.warnings_total = a.warnings_total, b.warnings_total
+    found.not_compared = a.not_compared, b.not_compared
     partner = _partners(a, b)
     found.headers = list(_headers(a, b, partner, ignored))
     if found.packets != (same, same):
@@ -173,10 +186,9 @@ def _collect(found: Comparison, a: Side, b: Side, differences: Iterator[Differen
     ones = a.packets([each.a - 1 for each in first if each.a is not None])
     others = b.packets([each.b - 1 for each in first if each.b is not None])
     for each in first:
-        one = None if each.a is None else ones[each.a - 1]
-        other = None if each.b is None else others[each.b - 1]
-        said = [[] if packet is None else side.said(packet) for side, packet in ((a, one), (b, other))]
-        found.shown.append(Shown(each, one, other, *said))
+        one, a_said = (None, []) if each.a is None else ones[each.a - 1]
+        other, b_said = (None, []) if each.b is None else others[each.b - 1]
+        found.shown.append(Shown(each, one, other, a_said, b_said))
 
 
 def _partners(a: Side, b: Side) -> dict[int, int]:

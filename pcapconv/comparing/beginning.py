@@ -107,6 +107,7 @@ def _alike(one: _Cursor, other: _Cursor, rows: int, ignored: Collection[str]) ->
     rows = choose().same_data(a.buffer, a.columns, one.row, b.buffer, b.columns, other.row, rows)
     if a.has_options or b.has_options:
         alike = a.section.byte_order == b.section.byte_order and not (one.obsolete or other.obsolete)
+        alike = alike and one.side.processes == other.side.processes
         differ = (
             row
             for row in range(rows)

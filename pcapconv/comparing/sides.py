@@ -30,6 +30,8 @@ from pcapconv.timestamps import format_time
 _MOST = 32 * 2**20  # bytes of sentences about blocks
 _COST = 300  # of memory that each takes besides
 _SHORTEST_HASHED = 64
+_LONGEST_PROCESS = 4096
+_REFERENCES = dict(zip((f"option {code}" for code in layout.PROCESS_REFERENCES), ("", "effective ")))
 
 
 class Side:
@@ -37,6 +39,7 @@ class Side:
 
     `header` is what it says apart from its packets, `said_besides` counts sentences about all that is no packet and no
     interface. `kinds` of metadata are looked at, and the packets' `direction`; times only if it is `timed`.
+    `not_compared` counts by kind the statistics, custom and unknown blocks that are not looked at.
     """
 
     def __init__(self, source: Source, kinds: Collection[str], *, direction: bool, timed: bool) -> None:
@@ -50,7 +53,10 @@ class Side:
         self.warnings_total = 0
         self.ordered: list[str] = []  # sentences whose order counts
         self.said_besides: Counter[str] = Counter()
+        self.not_compared: Counter[str] = Counter()
         self._blocks: Counter[tuple[Interface | None, str]] = Counter()  # sentences, with the interface in question
+        self._identity = Form(kinds, Counter())  # for processes, which are counted otherwise
+        self.processes: list[str] = []  # what is said of those of the section so far, if they are looked at
         self._room = _MOST
         self._direction = direction
 
@@ -63,9 +69,18 @@ class Side:
             self.said_besides[sentence] += times
 
     def items(self) -> Iterator[Item]:
-        """The capture's items, from its beginning; packets' own headers in little endian, whatever the file's order."""
+        """The capture's items, from its beginning; packets' own headers in little endian, whatever the file's order.
+        Packets' options are those of the last item that was given."""
         self.source.rewind()
         for item in formats.open_reader(self.source).items():
+            if isinstance(item, Section):
+                self.processes = []
+                self.form.begin_section()
+            elif isinstance(item, Block) and item.type == layout.PROCESS:
+                process = self._identity.process(item)
+                if process is not None:
+                    self.processes.append(_process_said(process))
+                    self.form.refer_to(self.processes[-1].encode())
             yield with_headers_in("little", item) if isinstance(item, PacketBatch) else item
 
     @property
@@ -97,7 +112,7 @@ class Side:
                     interfaces = []
                 case Interface():
                     interfaces.append(item)
-                case Block() if item.type not in (layout.NAME_RESOLUTION, layout.DECRYPTION_SECRETS):
+                case Block() if layout.is_process(item) or not layout.explains_packets(item):
                     self._add_other(item, interfaces)
             yield item
 
@@ -126,12 +141,20 @@ class Side:
 
     def _add_other(self, block: Block, interfaces: list[Interface]) -> None:
         """Statistics, custom and unknown blocks, where they are looked at."""
-        if block.type != layout.INTERFACE_STATISTICS:
+        kind = layout.kind_of_other(block)
+        if not self.form.keeps(kind):
+            self.not_compared[kind] += 1
+        elif layout.is_process(block):
+            process = self._identity.process(block)
+            if process is not None:
+                said = _process_said(process) if block.type == layout.PROCESS else _bytes_said(process)
+                if not self._blocks[None, said]:  # however often it is said, in several sections perhaps
+                    self._note(None, said)
+        elif kind != "statistics":
             other = self.form.other(block)
             if other is not None:
-                name = layout.BLOCK_NAMES.get(block.type, f"block 0x{block.type:08x}")
-                self._note(None, f"{name}: {_short(other.body)}")
-        elif self.form.keeps("statistics") and len(block.body) >= 12:
+                self._note(None, _bytes_said(other))
+        elif len(block.body) >= 12:
             order = block.byte_order
             number = int.from_bytes(block.body[:4], order)
             interface = interfaces[number] if number < len(interfaces) else None
@@ -158,26 +181,32 @@ class Side:
             elif interface in self.header.ids:
                 yield f"statistics of interface {self.header.ids[interface]} {sentence}", count
 
-    def packets(self, rows: Collection[int]) -> dict[int, Packet]:
-        """Some packets, read again, by row."""
-        found: dict[int, Packet] = {}
+    def packets(self, rows: Collection[int]) -> dict[int, tuple[Packet, list[str]]]:
+        """Some packets, read again, by row; with each, what its options say in words."""
+        found: dict[int, tuple[Packet, list[str]]] = {}
         wanted, first = sorted(rows), 0
         for item in self.items() if wanted else ():
             if not isinstance(item, PacketBatch):
                 continue
             while wanted and wanted[0] < first + item.rows:
-                found[wanted[0]] = item.packet(wanted[0] - first)
+                packet = item.packet(wanted[0] - first)
+                found[wanted[0]] = packet, self._said(packet)
                 del wanted[0]
             first += item.rows
             if not wanted:
                 break
         return found
 
-    def said(self, packet: Packet) -> list[str]:
-        """What a packet's options say, in words."""
+    def _said(self, packet: Packet) -> list[str]:
         order = packet.section.byte_order
         raw = self.form.packet(packet.options, order, obsolete=False, direction=self._direction)
-        return [_one(each) for each in each_option(raw, "little", layout.ENHANCED_PACKET)]
+        return [self._option_said(each) for each in each_option(raw, "little", layout.ENHANCED_PACKET)]
+
+    def _option_said(self, option: dict[str, Any]) -> str:
+        """An option in words; where it refers to a process, what is said of that."""
+        words = _REFERENCES.get(option["name"])
+        process = "" if words is None else options.text(bytes.fromhex(option["raw"]))
+        return f"{words}{process}" if process in self.processes else _one(option)
 
 
 def interface_said(interface: Interface) -> dict[str, str]:
@@ -194,6 +223,21 @@ def interface_said(interface: Interface) -> dict[str, str]:
 
 def _one(option: dict[str, Any]) -> str:
     return f"{option['name']} {value_text(option)}"
+
+
+def _process_said(process: Block) -> str:
+    """What a process block in the normal form says; as an option's value, it is longer than a number."""
+    at = layout.process_options_at(process)
+    stated = options.Options(process.body[at:], "little")
+    if at < 4 or stated.overrun or len(process.body) > _LONGEST_PROCESS:
+        return _bytes_said(process)
+    said = [f"process {int.from_bytes(process.body[:4], 'little')}"]
+    return ", ".join([*said, *map(_one, each_option(process.body[at:], "little", process.type))])
+
+
+def _bytes_said(block: Block) -> str:
+    name = layout.BLOCK_NAMES.get(block.type, f"block 0x{block.type:08x}")
+    return f"{name}: {_short(block.body)}"
 
 
 def _plainly(option: dict[str, Any]) -> dict[str, Any]:

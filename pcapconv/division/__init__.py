@@ -4,8 +4,9 @@ Strategy: a splitter takes the items that a reader and steps give, and finds the
 splitter for each way to split. Packets go to parts in runs, as far as they follow each other in the capture, and
 otherwise as the rows that a kernel picks.
 
-A part begins with its section's header, the interfaces, and the names and secrets so far; those that come later are
-written to the part that is current, and to every other one before its next packet. They are kept in memory. (Parts by
+A part begins with its section's header, the interfaces, and the names, secrets and processes so far; those that come
+later are written to the part that is current, and to every other one before its next packet. So processes, which
+packets name by their number in the section, have that number in every part. All of these are kept in memory. (Parts by
 kind may declare their own interfaces only: see `kinds`.) Each other
 block goes to one part: the one that is current where it stands, which is that of the packet before it, or, of
 statistics, that of their interface. Those before a section's first packet wait for it, and go to its part, unless they
@@ -81,7 +82,7 @@ class Splitter(ABC):
                 self._fcs_lengths.add(item.fcs_length)
                 self._share(item)
             case Block():
-                if item.type in (layout.NAME_RESOLUTION, layout.DECRYPTION_SECRETS):
+                if layout.explains_packets(item):
                     self._share(item)
                 else:
                     self._keep(item)

@@ -33,10 +33,15 @@ SECRETS = {
     0x55414B4C: "OPC UA key log",
 }
 
-# Newer than the schemas of python-pcapng 2.1.
+_PROCESS_AND_THREAD = 8
+
+# What the schemas of python-pcapng 2.1 lack: it is newer, or of macOS.
 _NEWER = {
     (layout.INTERFACE_DESCRIPTION, 18): Schema(18, "if_iana_tzname", "string"),
-    (layout.ENHANCED_PACKET, 8): Schema(8, "epb_processid_threadid", "bytes"),
+    (layout.ENHANCED_PACKET, _PROCESS_AND_THREAD): Schema(_PROCESS_AND_THREAD, "epb_processid_threadid", "bytes"),
+    (layout.PROCESS, 2): Schema(2, "pib_name", "string"),
+    (layout.PROCESS, 3): Schema(3, "pib_path", "string"),
+    (layout.PROCESS, 4): Schema(4, "pib_uuid", "bytes"),
 }
 _NUMBERS = {"u8": (1, False), "u32": (4, False), "u64": (8, False), "i64": (8, True), "epb_flags": (4, False)}
 _TICKS = {(layout.INTERFACE_STATISTICS, 2), (layout.INTERFACE_STATISTICS, 3)}  # isb_starttime, isb_endtime
@@ -123,6 +128,9 @@ def _value(
             return None
         high, low = int.from_bytes(raw[:4], byte_order), int.from_bytes(raw[4:], byte_order)
         return format_time(high << 32 | low, interface.ticks_per_second, interface.time_offset)
+    if schema.name == "epb_processid_threadid":
+        halves = (int.from_bytes(raw[at : at + 4], byte_order) for at in (0, 4))
+        return dict(zip(("process", "thread"), halves)) if len(raw) == 8 else None
     if schema.name == "opt_custom":
         number = int.from_bytes(raw[:4], byte_order)
         return (

@@ -16,6 +16,7 @@ JOURNAL = 9
 DECRYPTION_SECRETS = 10
 CUSTOM = 0x00000BAD
 CUSTOM_DO_NOT_COPY = 0x40000BAD
+PROCESS = 0x80000001  # macOS's, of the types for local use: in no specification
 
 PACKET_BLOCKS = (ENHANCED_PACKET, SIMPLE_PACKET, OBSOLETE_PACKET)
 
@@ -51,7 +52,7 @@ SHORTEST = {
 ADDRESS_SIZES = {1: 4, 2: 16, 3: 6, 4: 8}  # by type of a name record: IPv4, IPv6, EUI-48, EUI-64
 
 # The options that hold text, by block type, besides comments: names, descriptions, hosts, time zones.
-TEXTS = {SECTION_HEADER: (2, 3, 4), INTERFACE_DESCRIPTION: (2, 3, 12, 15, 18), NAME_RESOLUTION: (2,)}
+TEXTS = {SECTION_HEADER: (2, 3, 4), INTERFACE_DESCRIPTION: (2, 3, 12, 15, 18), NAME_RESOLUTION: (2,), PROCESS: (2, 3)}
 IF_FILTER = 11  # text too, behind a byte that says so
 
 SECTION_LENGTH_AT = 16  # in the Section Header Block
@@ -65,6 +66,13 @@ UNKNOWN_LENGTH = bytes(8 * [0xFF])
 IF_TSRESOL = 9
 IF_FCSLEN = 13
 IF_TSOFFSET = 14
+
+# Options of packets that name a process of macOS, and the one for which it acts: by the number, from 0, that its block
+# has among those of the section (libpcap of macOS: pcap-ng.h).
+PROCESS_REFERENCES = (32769, 32771)
+WIRESHARK = 32622  # the private enterprise number under which Wireshark notes processes, by their ids
+_PROCESS_ENTRY = b"\3\0\0\0"  # little-endian in every section
+_ENTRY_AT = 12  # in the body of such a block
 
 
 def option_list(stated: Block) -> options.Options:
@@ -87,6 +95,35 @@ def options_at(stated: Block) -> int:
 def name_records(stated: Block) -> options.Options:
     """The records of a names block, which have the form of options: type, length, value."""
     return options.Options(stated.body, stated.byte_order)
+
+
+def is_process(stated: Block) -> bool:
+    """Whether a block says of a process what packets refer to: macOS's, or Wireshark's."""
+    return stated.type == PROCESS or (
+        stated.type in (CUSTOM, CUSTOM_DO_NOT_COPY)
+        and int.from_bytes(stated.body[:4], stated.byte_order) == WIRESHARK
+        and stated.body[4:8] == _PROCESS_ENTRY
+    )
+
+
+def process_options_at(stated: Block) -> int:
+    """Where the options of a process block begin in its body; at its end where there are none."""
+    if stated.type == PROCESS:
+        return min(4, len(stated.body))
+    entry = int.from_bytes(stated.body[8:_ENTRY_AT], "little")
+    return min(_ENTRY_AT + (entry + 3 & ~3), len(stated.body))
+
+
+def kind_of_other(stated: Block) -> str:
+    """The kind of metadata that statistics are, or a custom or unknown block."""
+    if stated.type in (CUSTOM, CUSTOM_DO_NOT_COPY):
+        return "custom"
+    return "statistics" if stated.type == INTERFACE_STATISTICS else "unknown"
+
+
+def explains_packets(stated: Block) -> bool:
+    """Whether packets behind a block cannot be understood without it: names, secrets, processes."""
+    return stated.type in (NAME_RESOLUTION, DECRYPTION_SECRETS) or is_process(stated)
 
 
 def from_text_transfer(first: bytes) -> bool:

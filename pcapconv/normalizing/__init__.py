@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from pcapconv import formats, quantities
-from pcapconv.convert import OnLoss, check_on_loss, converted, name_of
+from pcapconv.convert import OnLoss, check_on_loss, converted, name_of, refuse
 from pcapconv.errors import UsageError
 from pcapconv.files import Readable, Source, Target, Writable, open_source, open_target, spool, temporary_file
 from pcapconv.model import Item, Notice
@@ -22,7 +22,7 @@ from pcapconv.normalizing.form import KEPT, Form
 from pcapconv.normalizing.packets import MaskTimes, Normalize
 from pcapconv.normalizing.sort import Sort
 from pcapconv.normalizing.survey import Survey
-from pcapconv.report import Report
+from pcapconv.report import Report, blocks_said
 from pcapconv.steps import Step
 from pcapconv.steps.strip import KINDS
 from pcapconv.timestamps import NANOSECONDS, format_time
@@ -86,6 +86,7 @@ def normalize(
             progress=progress,
         ) as (report, _),
     ):
+        _judge(report, opened, options)
         return report
 
 
@@ -126,6 +127,7 @@ def check(
             on_loss=on_loss,
             nanoseconds=True,
         ) as (report, _):
+            _judge(report, opened, options)
             for notice in report.warnings:
                 warn(notice)
         file.seek(0)
@@ -138,6 +140,21 @@ def check(
         if reader.format != wanted:
             return [f"it is {reader.format}, not {wanted}"]
         return reasons(reader.items(), report.left_out, plan.reasons(), position)
+
+
+def _judge(report: Report, source: Source, options: Options) -> None:
+    """Warn where more custom and unknown blocks are left out than there are packets, or raise LossError: of such a
+    capture, the normal form would not have what counts."""
+    gone = {kind: count for kind, count in report.other_blocks.items() if kind not in options.kinds}
+    if sum(gone.values()) <= report.packets_read:
+        return
+    said = f"{report.packets_read:,} packet{'s' * (report.packets_read != 1)}, but {blocks_said(gone)}"
+    advice = "" if report.target_format == "pcap" else f"; --keep {','.join(sorted(gone))} keeps them"
+    left = f"it holds {said}, which the normal form leaves out{advice}"
+    if options.on_loss == "fail":
+        refuse(report, source, left)
+    if options.on_loss == "warn":
+        report.add_warning(Notice(None, left))
 
 
 def target_format(name: str | None, to: str | None) -> str:
@@ -189,6 +206,7 @@ class _Plan:
     """What `converted` asks of a plan."""
 
     needs_survey = True
+    wants_packets = False
     extract_to: str | None = None
 
     def __init__(self, options: Options, target_format: str) -> None:
@@ -218,7 +236,7 @@ class _Plan:
         shift = 0 if options.start is None or first is None or options.mask else options.start - first
         self._normalize = Normalize(
             self._survey,
-            Form(options.kinds, left_out),
+            Form(options.kinds, left_out, complete=bool(self._survey.processes)),
             shift=shift,
             cut=options.on_loss == "ignore",
             timeless=options.mask and not options.sort,

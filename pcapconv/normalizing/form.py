@@ -19,6 +19,7 @@ KEPT = frozenset({"comments", "names", "secrets"})  # without --keep
 
 _EPB_FLAGS = 2  # pack_flags of the obsolete block, too
 _DIRECTION = 0b11
+_PROCESS_AND_THREAD = 8  # two numbers of 32 bits
 _KINDS: dict[int, dict[int, str | None]] = {
     layout.SECTION_HEADER: dict.fromkeys((2, 3, 4), "host"),  # shb_hardware, shb_os, shb_userappl
     layout.INTERFACE_DESCRIPTION: {
@@ -29,6 +30,7 @@ _KINDS: dict[int, dict[int, str | None]] = {
         **dict.fromkeys((8, 10, 16, 17, 18), "details"),  # if_speed, if_tzone, if_txspeed, if_rxspeed, if_iana_tzname
     },
     layout.NAME_RESOLUTION: dict.fromkeys((2, 3, 4), "details"),  # ns_dnsname, ns_dnsIP4addr, ns_dnsIP6addr
+    layout.PROCESS: dict.fromkeys((2, 3, 4), ""),  # pib_name, pib_path, pib_uuid
     layout.ENHANCED_PACKET: {_EPB_FLAGS: None, **dict.fromkeys(range(3, 9), "details")},
     layout.OBSOLETE_PACKET: {_EPB_FLAGS: None, **dict.fromkeys(range(3, 9), "details")},  # in an Enhanced one they are
 }
@@ -42,11 +44,17 @@ Entries = list[tuple[int, bytes]]
 
 
 class Form:
-    """The normal form with these kinds of metadata. Counts by kind into `left_out` what it does not keep."""
+    """The normal form with these kinds of metadata. Counts by kind into `left_out` what it does not keep.
 
-    def __init__(self, kinds: Collection[str], left_out: Counter[str]) -> None:
+    Packets name processes by numbers; what each number becomes is told by `refer_to` as the section's process blocks
+    come by. One that names none stays as it is, unless `complete` tells that only processes are meant.
+    """
+
+    def __init__(self, kinds: Collection[str], left_out: Counter[str], *, complete: bool = False) -> None:
         self.kinds = kinds
         self.left_out = left_out
+        self._complete = complete
+        self._processes: list[bytes] = []  # what references to them become, by their number in the section
         self._known: dict[tuple[bytes, ByteOrder, bool, bool], tuple[bytes, Counter[str]]] = {}
 
     def keeps(self, kind: str) -> bool:
@@ -55,6 +63,16 @@ class Form:
             return True
         self.left_out[kind] += 1
         return False
+
+    def begin_section(self) -> None:
+        """Forget the processes of another section."""
+        self._processes = []
+        self._known.clear()
+
+    def refer_to(self, process: bytes) -> None:
+        """What a reference to the section's next process becomes."""
+        self._processes.append(process)
+        self._known.clear()
 
     def section(self, section: Section) -> Entries:
         """The options that are kept of a section's header."""
@@ -98,11 +116,24 @@ class Form:
 
     def _packet(self, raw: bytes, order: ByteOrder, *, obsolete: bool, direction: bool) -> bytes:
         kept = self._kept(raw, order, layout.OBSOLETE_PACKET if obsolete else layout.ENHANCED_PACKET)
+        kept = list(self._referring(kept, order))
         flags = options.Options(raw, order).first(_EPB_FLAGS)
         told = (_DIRECTION if direction else 0) | (~_DIRECTION if "details" in self.kinds else 0)
         if flags is not None and len(flags) == 4 and (bits := int.from_bytes(flags, order) & told):
             kept.append((_EPB_FLAGS, bits.to_bytes(4, "little")))
         return pack(kept)
+
+    def _referring(self, kept: Entries, order: ByteOrder) -> Iterator[tuple[int, bytes]]:
+        """The options with references to processes as they are to be."""
+        for code, value in kept:
+            if code in layout.PROCESS_REFERENCES and len(value) == 4:
+                number = int.from_bytes(value, order)
+                if number < len(self._processes):
+                    value = self._processes[number]
+                elif self._complete:
+                    self.left_out["unknown"] += 1
+                    continue
+            yield code, value
 
     def names(self, block: Block) -> tuple[Iterator[tuple[int, bytes, bytes]], Entries]:
         """The names of a block, each as (type, address, name), and its options that are kept."""
@@ -121,11 +152,23 @@ class Form:
         head = kind.to_bytes(4, "little") + size.to_bytes(4, "little")
         return b"".join((head, memoryview(body)[8 : 8 + size], bytes(-size % 4), pack(kept)))
 
+    def process(self, block: Block) -> Block | None:
+        """A process block, None where it is not kept. One whose options cannot be read to their end stays as it is."""
+        if not self.keeps(layout.kind_of_other(block)):
+            return None
+        order, at = block.byte_order, layout.process_options_at(block)
+        head, stated = block.body[:at], block.body[at:]
+        head = head[3::-1] + head[4:] if order == "big" else head  # the process id, or the enterprise number
+        if not options.Options(stated, order).overrun:
+            stated = pack(self._kept(stated, order, block.type))
+        return Block(block.type, head + stated, "little", 0, 0)
+
     def other(self, block: Block) -> Block | None:
         """A custom or unknown block, None where it is not kept. Nobody knows the byte order of its contents."""
-        custom = block.type in (layout.CUSTOM, layout.CUSTOM_DO_NOT_COPY)
-        if not self.keeps("custom" if custom else "unknown"):
+        kind = layout.kind_of_other(block)
+        if not self.keeps(kind):
             return None
+        custom = kind == "custom"
         body = block.body[3::-1] + block.body[4:] if custom and block.byte_order == "big" else block.body
         return block._replace(body=body, byte_order="little", section=0)
 
@@ -139,8 +182,8 @@ class Form:
                 value = value[3::-1] + value[4:] if order == "big" else value
             else:
                 kind = _KINDS.get(block_type, {}).get(code, "unknown")
-                if kind == "details" and order == "big" and code in _NUMBERS.get(block_type, ()):
-                    value = value[::-1]
+                if kind == "details" and order == "big":
+                    value = _little(block_type, code, value)
             value = _without_zeros(block_type, code, value)
             if kind is not None and (not kind or self.keeps(kind)):
                 kept.append((code, value))
@@ -150,6 +193,15 @@ class Form:
                         f"--strip {kind or 'comments'} leaves them out"
                     )
         return kept
+
+
+def _little(block_type: int, code: int, value: bytes) -> bytes:
+    """The value of a big-endian section's option as that of a little-endian one."""
+    if code in _NUMBERS.get(block_type, ()):
+        return value[::-1]
+    if block_type == layout.ENHANCED_PACKET and code == _PROCESS_AND_THREAD:
+        return value[3::-1] + value[:3:-1]
+    return value
 
 
 def _without_zeros(block_type: int, code: int, value: bytes) -> bytes:

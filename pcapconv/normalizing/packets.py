@@ -19,7 +19,6 @@ from pcapconv.scales import Scale, Units, scale_of
 from pcapconv.steps.rows import options_of, with_options
 from pcapconv.timestamps import NANOSECONDS
 
-_SURVEYED = (layout.NAME_RESOLUTION, layout.DECRYPTION_SECRETS)
 _MILLISECOND = NANOSECONDS // 1000
 
 
@@ -52,17 +51,22 @@ class Normalize:
                     yield self._packets(with_headers_in("little", item))
                 case Section():
                     self._units.begin()
+                    self._form.begin_section()
                 case Interface():
                     self._units.add(item, self._place(item))
                 case Block(type=layout.INTERFACE_STATISTICS):
                     kept = self._normal_statistics(item) if self._form.keeps("statistics") else None
                     if kept is not None:
                         statistics.add(kept)
-                case Block():
-                    other = None if item.type in _SURVEYED else self._form.other(item)
+                case Block(type=layout.PROCESS) if self._survey.processes:
+                    process = self._identity.process(item)
+                    assert process is not None  # they are kept
+                    self._form.refer_to(self._survey.processes[process])
+                case Block() if not layout.explains_packets(item):
+                    other = self._form.other(item)
                     if other is not None:
                         yield other
-                case Damage() | Notice():
+                case Block() | Damage() | Notice():
                     pass
 
     def _place(self, interface: Interface) -> int:

@@ -3,7 +3,7 @@
 Strategy: packets become blocks in a buffer; a full one is put in order and goes to an unnamed temporary file as a run.
 The runs are merged by pieces: of each run, the packets up to a time that no packet which is still in the file can
 precede, put in order together. Packets with the same time stay in their order, since runs and what they hold are taken
-in it. Custom and unknown blocks and statistics come behind all packets.
+in it. Custom and unknown blocks and statistics, but for processes, come behind all packets.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pcapconv.files import read_all, reading, temporary_file, write_all, writing
-from pcapconv.formats.pcapng_layout import DECRYPTION_SECRETS, NAME_RESOLUTION
+from pcapconv.formats.pcapng_layout import explains_packets
 from pcapconv.kernels import FULL, choose
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.normalizing.later import Later
@@ -26,7 +26,6 @@ _MOST_RUNS = 64  # that are merged at once: each piece takes a look at all
 _ROWS = 2**17
 _ROWS_OF_PIECE = 2**15
 _SHORTEST = 32  # bytes of a packet's block
-_HEADERS = (NAME_RESOLUTION, DECRYPTION_SECRETS)
 _NAME = "a temporary file"
 
 
@@ -55,7 +54,7 @@ class Sort:
                 elif isinstance(item, PacketBatch):
                     section, interfaces = item.section, item.interfaces
                     self._take(item, file)
-                elif isinstance(item, Block) and item.type not in _HEADERS:
+                elif isinstance(item, Block) and not explains_packets(item):
                     behind.add(item)
                 else:
                     yield item

@@ -17,6 +17,7 @@ from pcapconv.steps.rows import distinct
 _MOST = 32 * 2**20  # bytes of names, secrets and comments together
 _NEVER = 2**200  # later than any time
 _COST = 300  # of memory that each takes besides
+_STRIP = "--strip names,secrets,comments leaves them out"
 
 _Some = TypeVar("_Some", bound=Iterable[tuple[Any, ...]])
 
@@ -29,7 +30,8 @@ class Survey:
     `longest` is the most bytes that one has, if `lengths` are asked for; `first` is the time in nanoseconds of the
     first packet in that order, None without any; all are 0 where times do not matter (`timeless`). `rising` tells, to
     `sort`, that packets are in the order of their times already. `names` are as (type, address, name), `name_options`
-    those of all names blocks.
+    those of all names blocks. `processes` are macOS's process blocks, each with its number, by which packets refer to
+    it.
     """
 
     def __init__(self, form: Form, *, sort: bool = False, timeless: bool = False, lengths: bool = False) -> None:
@@ -40,6 +42,8 @@ class Survey:
         self.names: set[tuple[int, bytes, bytes]] = set()
         self.name_options: Entries = []
         self._secrets: dict[bytes, None] = {}
+        self._noted: dict[Block, None] = {}  # what Wireshark says of processes
+        self.processes: dict[Block, bytes] = {}
         self._room = _MOST
         self._there: list[Interface] = []  # of the section that is read
         self._first_there: Interface | None = None  # of the capture
@@ -76,6 +80,8 @@ class Survey:
                     self._add_names(item)
                 case Block(type=layout.DECRYPTION_SECRETS) if form.keeps("secrets"):
                     self._add_secrets(item)
+                case Block() if layout.is_process(item):
+                    self._add_process(item)
             yield item
         self._end_section()
         self._put_in_order()
@@ -89,6 +95,8 @@ class Survey:
             yield Block(layout.NAME_RESOLUTION, body, "little", 0, 0)
         for body in self._secrets:
             yield Block(layout.DECRYPTION_SECRETS, body, "little", 0, 0)
+        yield from self.processes
+        yield from self._noted
 
     def state_limits(self) -> None:
         """Have all interfaces state the snaplen of a pcap file that holds their packets."""
@@ -185,13 +193,25 @@ class Survey:
             self._take(f"offset {block.offset}: ", [(0, body)])
             self._secrets[body] = None
 
-    def _take(self, where: str, entries: _Some) -> _Some:
-        """The entries, for which there is room in memory."""
+    def _add_process(self, block: Block) -> None:
+        process = self._form.process(block)
+        if process is None:
+            return
+        advice = f"do not --keep {layout.kind_of_other(process)}"
+        self._take(f"offset {block.offset}: ", [(0, process.body)], advice)  # each takes memory while it is referred to
+        if process.type == layout.PROCESS:
+            self.processes.setdefault(process, len(self.processes).to_bytes(4, "little"))
+        else:
+            self._noted.pop(process, None)  # of two with the same id, the last one counts
+            self._noted[process] = None
+
+    def _take(self, where: str, entries: _Some, advice: str = _STRIP) -> _Some:
+        """The entries, for which there is room in memory; else `advice` says what to type."""
         self._room -= sum(_COST + sum(len(each) for each in entry if isinstance(each, bytes)) for entry in entries)
         if self._room < 0:
             raise TargetError(
-                f"{where}more names, secrets and comments than pcapconv normalises, {_MOST >> 20} MiB; "
-                "--strip names,secrets,comments leaves them out"
+                f"{where}more names, secrets, processes and comments than pcapconv normalises, {_MOST >> 20} MiB; "
+                f"{advice}"
             )
         return entries
 

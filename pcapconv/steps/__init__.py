@@ -24,12 +24,16 @@ class Step(Protocol):
 class Planned(Protocol):
     """What is to be done between reader and writer, for one capture after the other.
 
-    `needs_survey` tells that `survey` has to see the whole capture first, `extract_to` names the file for extracted
-    secrets. `losses` are those of the last run's steps, apart from the writer's.
+    `needs_survey` tells that `survey` has to see the whole capture first, `wants_packets` that packets are selected or
+    edited. `extract_to` names the file for extracted secrets. `losses` are those of the last run's steps, apart from
+    the writer's.
     """
 
     @property
     def needs_survey(self) -> bool: ...  # noqa: D102
+
+    @property
+    def wants_packets(self) -> bool: ...  # noqa: D102
 
     @property
     def extract_to(self) -> str | None: ...  # noqa: D102

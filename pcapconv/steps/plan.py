@@ -114,6 +114,11 @@ class Plan:
         return self._packets != PacketEdits()
 
     @property
+    def wants_packets(self) -> bool:
+        """Whether packets are selected or edited."""
+        return self.selects or self.edits_packets
+
+    @property
     def needs_survey(self) -> bool:
         """Whether `survey` has to see the whole capture first."""
         return self._criteria.last is not None or bool(self._criteria.interfaces or self._settings)
@@ -150,7 +155,7 @@ class Plan:
             )
         if self._injected:
             steps.append(InjectSecrets(self._injected))
-        if self.selects or self.edits_packets or splits:
+        if self.wants_packets or splits:
             steps.append(DoNotCopy(left_out))
         return steps
 
