@@ -31,7 +31,9 @@ def main() -> None:
 
 
 def _end(number: int, _frame: object = None) -> None:
-    _end_with(128 + number, "interrupted")
+    signals = sys.modules.get("pcapconv.cli.signals")
+    if not (signals and signals.all_is_done()):  # else it came between the work and the end of `main`
+        _end_with(128 + number, "interrupted")
 
 
 def _end_with(status: int, reason: str) -> None:

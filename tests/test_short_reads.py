@@ -5,7 +5,6 @@ same.
 import io
 import os
 import resource
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -188,12 +187,6 @@ def test_a_pipe_that_is_empty_is_waited_for(number: int | None, buffering: int, 
 # ---------------------------------------------------------------- files
 
 
-def temporary_file(**_: object) -> Any:
-    descriptor, name = tempfile.mkstemp()
-    os.unlink(name)
-    return io.FileIO(descriptor, "rb+")
-
-
 def work(folder: Path) -> dict[str, bytes]:
     """What commands of all kinds write, by name."""
     folder.mkdir()
@@ -218,6 +211,5 @@ def test_files_that_give_and_take_little_at_a_time(most: int, tmp_path: Path, mo
     assert plain["b.pcapng"] == FALLING
     monkeypatch.setattr(Short, "most", most)
     monkeypatch.setattr(io, "FileIO", Short)
-    for module in (tempfile, sort):
-        monkeypatch.setattr(module, "TemporaryFile", temporary_file)
+    monkeypatch.setattr(files, "_Unnamed", Short)
     assert work(tmp_path / "short") == plain

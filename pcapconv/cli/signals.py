@@ -43,6 +43,11 @@ def raised() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def all_is_done() -> bool:
+    """Whether the outputs of the command that runs, or ran last, have their names."""
+    return commit.commits > _before
+
+
 def begin_another() -> None:
     """A command with several outputs, each complete by itself, begins another one. Raises Terminated if a signal came
     behind the one before."""
@@ -53,7 +58,7 @@ def begin_another() -> None:
 
 
 def _raise(number: int, _frame: FrameType | None) -> None:
-    if commit.commits > _before and not _late:
+    if all_is_done() and not _late:
         _late.append(number)
     else:
         raise Terminated(number)
