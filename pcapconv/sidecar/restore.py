@@ -28,9 +28,10 @@ _MOST_IN_ENTRY = 2**17  # packets of an entry that says something of each
 
 
 class Metadata:
-    """What a sidecar says besides packets, as items."""
+    """What a sidecar says besides packets, as items. Interfaces of what was a pcap file have no block of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, document: Document) -> None:
+        self._from_pcap = document.head.source_format == "pcap"
         self.sections = 0
         self.section: Section | None = None
         self.interfaces: list[Interface] = []  # of the section
@@ -58,6 +59,8 @@ class Metadata:
             if len(body) < layout.INTERFACE_OPTIONS_AT or len(body) % 4:
                 raise SidecarError("an interface's raw bytes are none of an interface")
             interface = interface_of(body, order, section.number, len(self.interfaces))
+            if self._from_pcap:
+                interface = interface._replace(raw=None)
             self.interfaces.append(interface)
             yield interface
         elif kind == "secrets" and "raw" not in value:
@@ -91,7 +94,7 @@ class Restore:
         self._document = document
         self._lost = lost
         self._captures: dict[int, _Packets] = {}  # where there are several, by link type
-        self._metadata = Metadata()
+        self._metadata = Metadata(document)
         self._packets = 0
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
