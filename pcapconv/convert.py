@@ -16,6 +16,7 @@ from pcapconv.errors import (
     FormatError,
     LossError,
     NeedsNanosecondsError,
+    NeedsSnaplenError,
     PcapconvError,
     SidecarError,
     TargetError,
@@ -39,6 +40,7 @@ from pcapconv.formats import pcapng_layout as layout
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch
 from pcapconv.output import Output
 from pcapconv.report import Report, describe
+from pcapconv.steps.snaplens import Snaplens
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -62,6 +64,7 @@ def convert(
     on_loss: OnLoss = "warn",
     nanoseconds: bool = False,
     fractions: str | None = None,
+    keep_snaplen: bool = False,
     sidecar: bool = False,
     sidecar_file: str | os.PathLike[str] | None = None,
     sidecar_secrets: bool = False,
@@ -75,7 +78,8 @@ def convert(
     `source` and `target` are paths, `-` for stdin and stdout, or binary file objects, which stay open. The format to
     write is `to`, or follows the target's suffix. `force` replaces an existing target, which may be the source itself.
     `strict` refuses damaged input. `on_loss` says what to do when the target cannot hold everything: `fail` writes
-    nothing; the report tells in any case. `nanoseconds` asks for a pcap file with nanoseconds from the start;
+    nothing; the report tells in any case. `nanoseconds` asks for a pcap file with nanoseconds from the start,
+    `keep_snaplen` for a pcapng capture that states snaplens as they are, also where packets are longer;
     `fractions="nanoseconds"` reads a pcap file's fractions of a second as such, whatever its magic number says.
     `sidecar` writes what pcap cannot hold beside a target that is pcap, and reads it from beside a source that is
     pcap, see `SIDECAR.md`; `sidecar_file` names another file: to read where the source is pcap, else to write.
@@ -111,6 +115,7 @@ def convert(
                 strict=strict,
                 on_loss=on_loss,
                 nanoseconds=nanoseconds,
+                keep_snaplen=keep_snaplen,
                 sidecars=sidecars,
                 fsync=fsync,
                 progress=progress,
@@ -130,6 +135,7 @@ def converted(
     strict: bool,
     on_loss: OnLoss,
     nanoseconds: bool = False,
+    keep_snaplen: bool = False,
     sidecars: Sidecars | None = None,
     fsync: bool = True,
     progress: Callable[[int], object] | None = None,
@@ -147,10 +153,13 @@ def converted(
         if secrets is not None:
             stack.enter_context(secrets)
 
-        def run(nanoseconds: bool) -> Report:
-            return _run(source, place, format_name, strict, nanoseconds, progress, plan, sidecars)
-
         restart = place.restart if place.seekable else None
+        stays = keep_snaplen or format_name == "pcap"
+        snaplens = None if stays else Snaplens(again=source.seekable and restart is not None)
+
+        def run(nanoseconds: bool) -> Report:
+            return _run(source, place, format_name, strict, nanoseconds, progress, plan, sidecars, snaplens)
+
         if sidecars is None:
             report = attempt(source, run, restart, nanoseconds=nanoseconds)
         else:
@@ -209,20 +218,25 @@ def attempt(
     nanoseconds: bool,
     clamp: Callable[[], bool] | None = None,
 ) -> Report:
-    """A run, and where an interface that comes late needs nanoseconds, or a time is none that pcap can hold and there
-    is something to `clamp` it, another one with them. `restart` forgets what was written; None where nobody can. Raises
-    TargetError where one cannot go back, and what `run` raises."""
+    """A run, and where an interface that comes late needs nanoseconds, a time is none that pcap can hold and there is
+    something to `clamp` it, or a packet is longer than was stated, another one with them. `restart` forgets what was
+    written; None where nobody can. Raises TargetError where one cannot go back, and what `run` raises."""
     try:
         return run(nanoseconds)
     except NeedsNanosecondsError as error:
         if not source.seekable or restart is None:
             raise TargetError(f"{source.name}: {error}: start again with --nanoseconds (nanoseconds=True)") from None
+        nanoseconds = True
     except TimeRangeError:
         if not source.seekable or restart is None or clamp is None or not clamp():
             raise
+        nanoseconds = True
+    except NeedsSnaplenError:  # which comes only where one can go back
+        if restart is None:
+            raise
     source.rewind()
     restart()
-    return attempt(source, run, restart, nanoseconds=True, clamp=clamp)
+    return attempt(source, run, restart, nanoseconds=nanoseconds, clamp=clamp)
 
 
 def refuse_losses(report: Report, source: Source) -> None:
@@ -282,6 +296,7 @@ def _run(
     progress: Callable[[int], object] | None,
     plan: Planned | None,
     sidecars: Sidecars | None,
+    snaplens: Snaplens | None,
 ) -> Report:
     report = Report(source.name, target.name, format_name)
     output = Output(target) if sidecars is None else sidecars.output(target)
@@ -292,6 +307,7 @@ def _run(
             report.source_format = reader.format
             steps = [] if plan is None else plan.steps(report.left_out)
             steps = steps if sidecars is None else sidecars.around(steps, report.left_out)
+            steps = steps if snaplens is None else [*steps, snaplens.step(report)]
             for item in through(steps, watched(reader.items(), source, report, strict=strict, progress=progress)):
                 writer.write(item)
             writer.finish()
@@ -301,6 +317,8 @@ def _run(
     if plan is not None and plan.wants_packets:
         report.note_no_packets()
     report.losses = dict(writer.losses) | ({} if plan is None else dict(plan.losses))
+    if snaplens is not None:
+        snaplens.count(report)
     if sidecars is not None:
         sidecars.finish(report, output, writer.link_type)
     report.losses = dict(Counter(report.losses) + reader.losses)
@@ -312,7 +330,7 @@ def about(source: Source) -> Iterator[None]:
     """Puts the source's name before what steps and writers say of its packets; readers and sidecars say theirs."""
     try:
         yield
-    except (NeedsNanosecondsError, SidecarError):
+    except (NeedsNanosecondsError, NeedsSnaplenError, SidecarError):
         raise
     except (FormatError, TargetError) as error:
         if str(error).startswith(f"{source.name}: "):

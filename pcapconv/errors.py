@@ -76,5 +76,9 @@ class TimeRangeError(TargetError):
     """A packet's time is not one that pcap can hold."""
 
 
+class NeedsSnaplenError(TargetError):
+    """A packet came that is longer than an interface states that is written already; start again."""
+
+
 class NeedsNanosecondsError(TargetError):
     """Packets went out in microseconds before an interface came that needs nanoseconds; start again with them."""

@@ -25,6 +25,7 @@ from pcapconv.kernels import OPTION_COUNTS, TOTALS, UNREADABLE, choose
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.output import Output
 from pcapconv.report import MOST_LISTED
+from pcapconv.steps.snaplens import Limits, notice_of
 
 _NEVER = 2**64 - 1  # the lowest ticks of no packet at all
 _SYSDIG_EVENTS = (0x204, 0x216, 0x221)
@@ -183,6 +184,7 @@ class _Census:
         self._damage, self._warnings = _Listed(), _Listed()
         self._span: tuple[Fraction, Fraction] | None = None
         self._frames = _Frames()
+        self._limits = Limits()
         self._places = 0
         self._captured = self._original = 0
         self._layout = ""
@@ -267,6 +269,7 @@ class _Census:
         }
         self._interfaces.add(shown)
         self._here.append((interface, shown))
+        self._limits.add(interface.snaplen)
         self._totals.extend([0, 0, 0, _NEVER, 0])
         self._add_comments(
             option_lists.Options(interface.options, order), f"interface {interface.section}:{interface.id}"
@@ -274,6 +277,10 @@ class _Census:
 
     def _add_batch(self, batch: PacketBatch) -> None:
         self._frames.add_batch(batch)
+        for row in self._limits.above(batch) if self._with_offsets else ():
+            number = batch.columns.interface[row]
+            self._warnings.add(notice_of(batch, row, self._here[number][0], batch.layout)._asdict())
+            self._limits.lift(number)
         self._kernels.count_packets(batch.columns, batch.rows, self._totals, self._types)
         known = self._options[option_lists.COMMENT]
         order = batch.section.byte_order
@@ -335,6 +342,7 @@ class _Census:
             self._span = min(earliest, first), max(latest, last)
             self._places = max(self._places, timestamps.digits(unit[0]))
         self._here = []
+        self._limits.begin()
         self._totals = array("Q")
 
     def _packet_options(self) -> dict[str, int]:

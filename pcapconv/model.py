@@ -55,7 +55,7 @@ class Interface(NamedTuple):
     `ticks_per_second` and `time_offset` (seconds) say what its packets' ticks mean; `time_error` is a sentence when
     the capture states them in a way that nobody can understand. `options` are the Interface Description Block's, raw;
     `reserved` are the block's two reserved bytes; `raw` is its body, None when the capture has no such block, or when
-    it no longer holds.
+    it no longer holds. `offset` is where the block begins in the capture, 0 when it has none.
     """
 
     id: int
@@ -71,6 +71,7 @@ class Interface(NamedTuple):
     options: bytes = b""
     reserved: bytes = bytes(2)
     raw: bytes | None = None
+    offset: int = 0
 
 
 class Block(NamedTuple):

@@ -37,7 +37,7 @@ KINDS = {
         "times that pcap cannot hold, written as the nearest that it can",
     ),
     "time-notation": ("time with a fraction of a second or more", "times with a fraction of a second or more"),
-    "header-fields": ("pcap header field", "pcap header fields"),
+    "header-fields": ("header field", "header fields"),
     "record-fields": ("pcap record's extra fields", "pcap records' extra fields"),
 }
 

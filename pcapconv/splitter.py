@@ -33,6 +33,7 @@ from pcapconv.files import SIDECAR_SUFFIX, Readable, Source, open_source, read_f
 from pcapconv.parts import MOST_PARTS, OpenParts
 from pcapconv.report import Report
 from pcapconv.steps.plan import Plan
+from pcapconv.steps.snaplens import Snaplens
 from pcapconv.targets import Targets
 from pcapconv.template import Template
 
@@ -66,6 +67,7 @@ def split(
     on_loss: OnLoss = "warn",
     nanoseconds: bool = False,
     fractions: str | None = None,
+    keep_snaplen: bool = False,
     sidecar: bool = False,
     sidecar_secrets: bool = False,
     fsync: bool = True,
@@ -81,10 +83,10 @@ def split(
     `max_parts` is how many parts there may be, 10,000 where it is not given.
     `template` gives the parts' names; `{index}`, `{start:%Y%m%dT%H%M%S}`, `{interface}`, `{link_type}`, `{section}` and
     `{stem}` are filled in; `taken` are names that no part may have. `source`, `to`, `force`, `strict`, `on_loss`,
-    `nanoseconds`, `fractions`, `fsync` and `progress` are as for `convert`. `sidecar` keeps, by link type and in pcap,
-    what pcap cannot hold in a file `STEM.meta.json` beside the parts, by which `join` makes one capture of them again;
-    with `sidecar_secrets` secrets too. `options` select and edit: see `pcapconv.steps.plan.StepOptions`. The parts
-    appear together when all are complete, or none does.
+    `nanoseconds`, `fractions`, `keep_snaplen`, `fsync` and `progress` are as for `convert`. `sidecar` keeps, by link
+    type and in pcap, what pcap cannot hold in a file `STEM.meta.json` beside the parts, by which `join` makes one
+    capture of them again; with `sidecar_secrets` secrets too. `options` select and edit: see
+    `pcapconv.steps.plan.StepOptions`. The parts appear together when all are complete, or none does.
 
     Returns a `Report`, whose `parts` list each part's name, packets, bytes, first and last time. Raises a
     `PcapconvError`.
@@ -116,6 +118,7 @@ def split(
             taken = [*taken, name]
         taken = [*taken, *plan.injected_from, *([] if plan.extract_to is None else [plan.extract_to])]
         files = stack.enter_context(Targets(names.directory, names.text, force=force, taken=taken))
+        snaplens = None if keep_snaplen or format_name == "pcap" else Snaplens(again=opened.seekable)
 
         def run(nanoseconds: bool) -> Report:
             parts = OpenParts(
@@ -128,7 +131,7 @@ def split(
                 nanoseconds=nanoseconds,
                 hashed=sidecar,
             )
-            return _run(opened, parts, way(parts), strict, progress, plan, kept)
+            return _run(opened, parts, way(parts), strict, progress, plan, kept, snaplens)
 
         clamp = None if kept is None else kept.clamp
         report = attempt(opened, run, files.restart, nanoseconds=nanoseconds, clamp=clamp)
@@ -157,6 +160,7 @@ def _run(
     progress: Callable[[int], object] | None,
     plan: Plan,
     sidecar: WrittenSidecar | None,
+    snaplens: Snaplens | None,
 ) -> Report:
     report = Report(source.name, "", parts.format)
     try:
@@ -165,7 +169,9 @@ def _run(
             report.source_format = reader.format
             items = watched(reader.items(), source, report, strict=strict, progress=progress)
             steps = plan.steps(report.left_out, splits=sidecar is None)  # with one, everything comes back
-            for item in through(steps if sidecar is None else [*steps, sidecar.step()], items):
+            steps = steps if sidecar is None else [*steps, sidecar.step()]
+            steps = steps if snaplens is None else [*steps, snaplens.step(report)]
+            for item in through(steps, items):
                 splitter.write(item)
             splitter.finish()
     finally:
@@ -174,6 +180,8 @@ def _run(
     report.packets_written = parts.packets
     report.note_no_packets()
     report.losses = splitter.losses()
+    if snaplens is not None:
+        snaplens.count(report)
     report.left_out.update(splitter.left_out)
     report.oversized = splitter.oversized
     report.parts = parts.reports

@@ -535,6 +535,9 @@ def _written_from_pcap(
         out.append(new)
         lost.update(lacks)
     if to == "pcapng":
+        longest = max((len(packet.data) for packet in out), default=0)
+        if 0 < snaplen < longest and not pipe:
+            snaplen = max(262144, longest)
         return Written(_pcapng_of(header, found, out, snaplen), out, +lost)
     if not asked.edits:
         records = b"".join(entry.raw for entry in found if entry.packet and entry.packet.number in numbers)

@@ -174,6 +174,11 @@ def normal(capture: bytes, asked: Asked | None = None) -> Normal:
     lost: Counter[str] = Counter()
     interfaces = _interfaces(capture, found, asked.kinds)
     packets = _packets(found, {place: each for place, (each, _) in interfaces.items()}, asked, lost)
+    lost = Counter() if asked.mask else lost
+    instead = _snaplens(packets)
+    lost["header-fields"] = len(instead)
+    interfaces = {place: (_with_snaplen(each, instead), time) for place, (each, time) in interfaces.items()}
+    packets = [packet._replace(interface=_with_snaplen(packet.interface, instead)) for packet in packets]
     shift = 0
     if asked.rebase is not None and packets and not asked.mask:
         earliest = min(packet.time for packet in packets) if asked.sort else packets[0].time
@@ -211,7 +216,21 @@ def normal(capture: bytes, asked: Asked | None = None) -> Normal:
         + b"".join(body)
         + b"".join(_statistics(found, interfaces, ids, asked, shift))
     )
-    return Normal(out, packets, {} if asked.mask else +lost)
+    return Normal(out, packets, +lost)
+
+
+def _snaplens(packets: Sequence[Packet]) -> Mapping[int, int]:
+    """What is stated instead of the snaplens that packets exceed."""
+    longest: dict[int, int] = {}
+    for packet in packets:
+        stated, length = packet.interface.snaplen, len(packet.data)
+        if 0 < stated < length:
+            longest[stated] = max(length, longest.get(stated, 262144))
+    return longest
+
+
+def _with_snaplen(interface: Interface, instead: Mapping[int, int]) -> Interface:
+    return interface._replace(snaplen=instead.get(interface.snaplen, interface.snaplen))
 
 
 def _section_options(found: Sequence[Entry], kinds: frozenset[str]) -> bytes:

@@ -119,7 +119,7 @@ def test_losses_are_counted_of_the_pcap_records_that_are_written_anew(path: Path
         asked = Asked(packets=[(first, last)], front=1)
         kept = range(first, 1 + min(count, last or count))
         losses = expected.losses_of_pcap(capture, kept)
-        assert converted(capture, "pcapng", **asked.options())[1].losses == losses
+        assert converted(capture, "pcapng", keep_snaplen=True, **asked.options())[1].losses == losses
         indices = {packet.interface for packet in wire.read_pcap(capture)}
         lost = {"interfaces": len(indices)} if len(indices) > 1 else {}
         assert converted(capture, "pcap", **asked.options())[1].losses == {**losses, **lost}
@@ -176,7 +176,8 @@ def test_the_snaplen_is_stated(write: In, stated: int, now: int) -> None:
     out, _ = converted(write.section_header() + described + packet, "pcap", snaplen=64)
     assert wire.read_pcap_header(out).snaplen == now
     for to in ("pcap", "pcapng"):
-        out, _ = converted(write.pcap_header(snaplen=stated) + write.pcap_record(1, 2, bytes(99)), to, snaplen=64)
+        capture = write.pcap_header(snaplen=stated) + write.pcap_record(1, 2, bytes(99))
+        out, _ = converted(capture, to, snaplen=64, keep_snaplen=True)
         told = wire.read_pcap_header(out).snaplen if to == "pcap" else wire.read_interfaces(out)[0].snaplen
         assert told == now
 

@@ -151,7 +151,7 @@ def plain_pcap(draw: st.DrawFn) -> bytes:
 
 @given(plain_pcap())
 def test_pcap_to_pcapng_to_pcap_is_byte_identical(capture: bytes) -> None:
-    pcapng, there = converted(capture, "pcapng")
+    pcapng, there = converted(capture, "pcapng", keep_snaplen=True)
     back, report = converted(pcapng, "pcap")
     assert back == capture
     assert (there.losses, report.losses, there.damage, report.damage) == ({}, {}, [], [])
@@ -166,7 +166,7 @@ def test_pcap_is_byte_identical(capture: bytes) -> None:
 @every_pcap_sample
 def test_pcap_sample_to_pcapng_to_pcap_is_byte_identical_or_its_loss_is_counted(path: Path) -> None:
     capture = path.read_bytes()
-    pcapng, report = converted(capture, "pcapng")
+    pcapng, report = converted(capture, "pcapng", keep_snaplen=True)
     assert report.losses == PCAP_ALONE.get(stem(path), {})
     assert (converted(pcapng, "pcap")[0] == capture) == (stem(path) not in PCAP_ALONE)
 

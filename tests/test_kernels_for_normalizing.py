@@ -180,6 +180,43 @@ def test_parity_of_rising(compiled: ModuleType, ticks: list[int], row: int, rows
     agree(compiled, "rising", with_rows(len(ticks), ticks=ticks), row, rows)
 
 
+# ---------------------------------------------------------------- longer
+
+
+@pytest.mark.parametrize(
+    ("lengths", "interfaces", "limits", "row", "stops"),
+    [
+        ([], [], [], 0, 0),
+        ([5], [0], [5], 0, 1),
+        ([5], [0], [4], 0, 0),
+        ([5, 9, 5], [0, 1, 0], [5, 9], 0, 3),
+        ([5, 9, 5], [0, 0, 0], [5, 9], 0, 1),
+        ([9, 5, 6], [0, 0, 0], [5], 1, 2),
+        ([9, 5, 5], [0, 0, 0], [5], 3, 3),
+        ([MOST, MOST], [0, 1], [2**32, MOST - 1], 0, 1),
+        ([6, 0], [0, MOST], [5], 0, 0),  # of an interface that is not there, but behind
+    ],
+)
+def test_longer(
+    kernels: ModuleType, lengths: list[int], interfaces: list[int], limits: list[int], row: int, stops: int
+) -> None:
+    columns = with_rows(len(lengths), captured_length=lengths, interface=interfaces)
+    assert kernels.longer(columns, row, len(lengths), array("Q", limits)) == stops
+
+
+def test_longer_refuses_an_interface_outside_the_table(kernels: ModuleType) -> None:
+    for limits in ([], [9]):
+        with pytest.raises(ValueError, match=f"row {len(limits)} names an interface that is not there"):
+            kernels.longer(with_rows(2, interface=[0, 1]), 0, 2, array("Q", limits))
+
+
+@given(data=st.data(), limits=st.lists(st.integers(0, 5), max_size=3), row=st.integers(-1, 9), rows=st.integers(0, 9))
+def test_parity_of_longer(compiled: ModuleType, data: st.DataObject, limits: list[int], row: int, rows: int) -> None:
+    numbers = st.lists(st.integers(0, 3), min_size=8, max_size=8)
+    columns = with_rows(8, captured_length=data.draw(numbers), interface=data.draw(numbers))
+    agree(compiled, "longer", columns, row, rows, array("Q", limits))
+
+
 # ---------------------------------------------------------------- same_data
 
 A, B = b"..one.two.three", b"onetwothree"

@@ -502,7 +502,7 @@ def test_check_and_in_place_go_by_it_too(here: Here) -> None:
     assert here("--check", path) == Done(0, "", "")
 
 
-KEYS = "keep, mask-time, on-loss, rebase-time, sort, strict, strip, to"
+KEYS = "keep, keep-snaplen, mask-time, on-loss, rebase-time, sort, strict, strip, to"
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ def batch(
     on_loss: OnLoss = "warn",
     nanoseconds: bool = False,
     fractions: str | None = None,
+    keep_snaplen: bool = False,
     sidecar: bool = False,
     sidecar_secrets: bool = False,
     sidecar_fingerprints: bool = False,
@@ -71,9 +72,9 @@ def batch(
     suffix of the format `to`; without `to`, files keep format and name. Both may be URLs. `in_place` rewrites each
     file where it is instead. `include` and `exclude` are patterns as in .gitignore. `resume` goes on where an earlier
     run of the same batch stopped; `force` replaces targets that exist. `strict`, `on_loss`, `nanoseconds`, `fractions`,
-    `fsync` and `options` are as for `convert`, but for `extract_secrets`: the suffix of a file beside each target.
-    `sidecar` writes one beside each pcap file that comes from pcapng, and reads one wherever it lies beside a pcap
-    file. `follow_links` allows to write where a symbolic link in `target` leads out of it.
+    `keep_snaplen`, `fsync` and `options` are as for `convert`, but for `extract_secrets`: the suffix of a file beside
+    each target. `sidecar` writes one beside each pcap file that comes from pcapng, and reads one wherever it lies
+    beside a pcap file. `follow_links` allows to write where a symbolic link in `target` leads out of it.
     Jobs run in `jobs` processes, as many as there are cores by default; on the Dask cluster of `scheduler`; or in an
     `executor` of the caller's. A file that cannot be converted does not stop the others; one that is no capture is left
     out, unless its name is that of one, then it failed. `watcher` looks on. `others` are paths that no file of the
@@ -103,6 +104,7 @@ def batch(
         on_loss=on_loss,
         nanoseconds=nanoseconds,
         fractions=fractions,
+        keep_snaplen=keep_snaplen,
     )._replace(fsync=fsync)
     keep, drop = plans.wanted(include, exclude)
     report = BatchReport(plans.joined(home, manifest.NAME))
@@ -240,6 +242,7 @@ def _settings(
     on_loss: OnLoss,
     nanoseconds: bool,
     fractions: str | None,
+    keep_snaplen: bool,
 ) -> Settings:
     """Raises UsageError for options that make no sense, and FileError for a key log that cannot be read."""
     plan = make_plan(options)
@@ -254,6 +257,8 @@ def _settings(
     said |= {"to": to, "strict": strict, "fail": on_loss == "fail", "nanoseconds": nanoseconds, "in_place": in_place}
     if fractions is not None:
         said["fractions"] = fractions
+    if keep_snaplen:
+        said["keep_snaplen"] = True
     if sidecars is not None:
         said["sidecars"] = list(sidecars)
     injected = options.get("inject_secrets") or ()
@@ -264,9 +269,8 @@ def _settings(
     if root is not None:
         root = plans.real_place(root)
     run = os.urandom(8).hex()
-    return Settings(
-        to, plan, strict, on_loss, nanoseconds, keys, None, digest, root, run, sidecars=sidecars, fractions=fractions
-    )
+    settings = Settings(to, plan, strict, on_loss, nanoseconds, keys, None, digest, root, run, sidecars)
+    return settings._replace(fractions=fractions, keep_snaplen=keep_snaplen)
 
 
 def _sidecars(options: SidecarOptions, *places: str | None) -> SidecarOptions | None:

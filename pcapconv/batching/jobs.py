@@ -39,7 +39,8 @@ class Settings(NamedTuple):
     """What all jobs of a batch have in common. `keys` is what the name of a target's extracted secrets ends with,
     `manifest` where lines are added, None where the batch does that, `options` a digest of all this, `root` the real
     path of the tree, None for a list, and `run` this run. `sidecars` are those that are asked for. `inside` is the real
-    path of the directory that no target may lie out of, None where it may. `fsync` is as for `convert`."""
+    path of the directory that no target may lie out of, None where it may. `fsync` and `keep_snaplen` are as for
+    `convert`."""
 
     to: str | None
     plan: Plan | None
@@ -55,6 +56,7 @@ class Settings(NamedTuple):
     inside: str | None = None
     fsync: bool = True
     fractions: str | None = None
+    keep_snaplen: bool = False
 
 
 class Job(NamedTuple):
@@ -176,6 +178,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
             strict=settings.strict,
             on_loss=settings.on_loss,
             nanoseconds=settings.nanoseconds,
+            keep_snaplen=settings.keep_snaplen,
             sidecars=sidecars,
             fsync=settings.fsync,
             progress=_Progress(),

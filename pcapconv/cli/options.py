@@ -38,6 +38,11 @@ class Option(NamedTuple):
 
 
 FORMATS = ("pcap", "pcapng")
+KEEP_SNAPLEN = Option(
+    "keep_snaplen",
+    "flag",
+    "To pcapng: state the snaplen as it is, also where packets are longer, which libpcap refuses; else 262144.",
+)
 FSYNC = Option(
     "fsync",
     "switch",
@@ -65,6 +70,7 @@ OUTPUT = (
     ),
     Option("report", "text", "Write what happened as JSON; - for stdout.", "FILE"),
     Option("nanoseconds", "flag", "From pcapng to pcap: write nanoseconds, whatever the interfaces say."),
+    KEEP_SNAPLEN,
     FSYNC,
     Option("quiet", "flag", "No progress bar and no closing line; only warnings and errors.", short="q"),
     Option("debug", "flag", "Show a traceback with an error."),
@@ -187,7 +193,11 @@ BATCH = (
         choices=("warn", "ignore", "fail"),
         default="warn",
     ),
-    *(option for option in OUTPUT if option.name in ("report", "nanoseconds", "fsync", "quiet", "debug")),
+    *(
+        option
+        for option in OUTPUT
+        if option.name in ("report", "nanoseconds", "keep_snaplen", "fsync", "quiet", "debug")
+    ),
     *INPUT,
     Option(
         "sidecar",
@@ -208,7 +218,7 @@ NORMALIZE_CONFIGURED = (
     *(
         option._replace(kind="switch" if option.kind == "flag" else option.kind)
         for option in OUTPUT
-        if option.name in ("to", "strict", "on_loss")
+        if option.name in ("to", "strict", "on_loss", "keep_snaplen")
     ),
 )
 NORMALIZE = (

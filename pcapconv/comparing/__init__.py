@@ -300,7 +300,8 @@ def _interfaces(a: Side, b: Side, partner: dict[int, int]) -> Iterator[str]:
             yield f"interface only in B: {_listed(said)}"
             continue
         before = of_a.pop(partner[place])
-        for name in sorted(said.keys() | before.keys()):
+        raised = place in b.header.raised or partner[place] in a.header.raised  # what was stated did not hold
+        for name in sorted((said.keys() | before.keys()) - ({"snaplen"} if raised else set())):
             if said.get(name) != before.get(name):
                 yield (
                     f"interface {partner[place]}: {name} is {before.get(name, 'not stated')} in A, "

@@ -277,7 +277,7 @@ class PcapngReader:
         assert self._section is not None
         number = len(self._interfaces)
         where = f"interface {number} of section {self._section.number}"
-        interface = interface_of(body, self._byte_order, self._section.number, number)
+        interface = interface_of(body, self._byte_order, self._section.number, number)._replace(offset=offset)
         self._interfaces.append(interface)
         yield interface
         yield from self._check_options(interface.options, offset, where)

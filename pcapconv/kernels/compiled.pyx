@@ -777,6 +777,21 @@ def rising(columns, Py_ssize_t row, Py_ssize_t rows):
     return row
 
 
+def longer(columns, Py_ssize_t row, Py_ssize_t rows, array.array limits):
+    cdef const uint32_t *captured_length = <const uint32_t *>column(columns, "captured_length", "I", rows)
+    cdef const uint32_t *interface = <const uint32_t *>column(columns, "interface", "I", rows)
+    cdef const uint64_t *limit = table(limits, 0)
+    cdef Py_ssize_t known = len(limits)
+    if not 0 <= row <= rows:
+        raise ValueError("a row that is not there")
+    with nogil:
+        while row < rows and interface[row] < known and captured_length[row] <= limit[interface[row]]:
+            row += 1
+    if row < rows and interface[row] >= known:
+        raise ValueError(f"row {row} names an interface that is not there")
+    return row
+
+
 cdef void sort_few(const uint64_t *key, int64_t *places, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Py_ssize_t at, to
     cdef int64_t place

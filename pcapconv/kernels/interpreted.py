@@ -758,6 +758,23 @@ def rising(columns: Columns, row: int, rows: int) -> int:
     return next(at for at in range(row + 1, rows) if columns.ticks[at] < columns.ticks[at - 1])
 
 
+def longer(columns: Columns, row: int, rows: int, limits: array[int]) -> int:
+    """The first row from `row` on whose packet has more bytes than the limit of its interface; `rows` for none."""
+    _check(columns, rows)
+    _check_table(limits, 0)
+    if not 0 <= row <= rows:
+        raise ValueError("a row that is not there")
+    lengths, numbers = columns.captured_length[row:rows], columns.interface[row:rows]
+    if not lengths or (max(numbers) < len(limits) and max(lengths) <= min(limits)):
+        return rows
+    for at, (length, number) in enumerate(zip(lengths, numbers), row):
+        if number >= len(limits):
+            raise ValueError(f"row {at} names an interface that is not there")
+        if length > limits[number]:
+            return at
+    return rows
+
+
 def order(keys: array[int]) -> array[int]:
     """The places of the keys in ascending order; those of the same key stay in theirs."""
     _check_table(keys, 0)

@@ -37,6 +37,7 @@ class Options(NamedTuple):
     start: int | None
     mask: bool
     on_loss: OnLoss
+    keep_snaplen: bool
 
 
 def normalize(
@@ -52,6 +53,7 @@ def normalize(
     mask_time: bool = False,
     keep: Sequence[str] = (),
     strip: Sequence[str] = (),
+    keep_snaplen: bool = False,
     fsync: bool = True,
     fractions: str | None = None,
     progress: Callable[[int], object] | None = None,
@@ -61,13 +63,20 @@ def normalize(
     `source`, `target`, `force`, `strict`, `fractions`, `fsync` and `progress` are as for `convert`; `to` is pcapng
     where neither it nor the target's suffix says pcap. `sort` orders packets by time. `rebase_time` is where the first
     packet goes, and all others with it; `mask_time` puts each at its number in milliseconds behind that, or behind
-    1970-01-01. `keep` and `strip` add and take kinds of metadata, as `convert`'s `strip` has them. `on_loss="ignore"`
-    cuts times that nanoseconds cannot hold, which otherwise are refused.
+    1970-01-01. `keep` and `strip` add and take kinds of metadata, as `convert`'s `strip` has them. `keep_snaplen` has
+    interfaces state what they stated, also where packets are longer. `on_loss="ignore"` cuts times that nanoseconds
+    cannot hold, which otherwise are refused.
 
     Returns a `Report`. Raises a `PcapconvError`.
     """
     options = understood(
-        sort=sort, rebase_time=rebase_time, mask_time=mask_time, keep=keep, strip=strip, on_loss=on_loss
+        sort=sort,
+        rebase_time=rebase_time,
+        mask_time=mask_time,
+        keep=keep,
+        strip=strip,
+        on_loss=on_loss,
+        keep_snaplen=keep_snaplen,
     )
     wanted = target_format(name_of(target), to)
     whole = strict or on_loss == "fail" or wanted == "pcap"  # whose header is known when all is
@@ -82,6 +91,7 @@ def normalize(
             strict=strict,
             on_loss=on_loss,
             nanoseconds=True,
+            keep_snaplen=keep_snaplen,
             fsync=fsync,
             progress=progress,
         ) as (report, _),
@@ -101,13 +111,20 @@ def check(
     mask_time: bool = False,
     keep: Sequence[str] = (),
     strip: Sequence[str] = (),
+    keep_snaplen: bool = False,
     fractions: str | None = None,
     warn: Callable[[Notice], object] = lambda _: None,
 ) -> list[str]:
     """Why a capture is not in the normal form that `normalize` would give it, in words; nothing when it is. `warn` is
     told of oddities. Raises a `PcapconvError`."""
     options = understood(
-        sort=sort, rebase_time=rebase_time, mask_time=mask_time, keep=keep, strip=strip, on_loss=on_loss
+        sort=sort,
+        rebase_time=rebase_time,
+        mask_time=mask_time,
+        keep=keep,
+        strip=strip,
+        on_loss=on_loss,
+        keep_snaplen=keep_snaplen,
     )
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, fractions=fractions))
@@ -126,6 +143,7 @@ def check(
             strict=strict,
             on_loss=on_loss,
             nanoseconds=True,
+            keep_snaplen=keep_snaplen,
         ) as (report, _):
             _judge(report, opened, options)
             for notice in report.warnings:
@@ -172,6 +190,7 @@ def understood(
     keep: Sequence[str],
     strip: Sequence[str],
     on_loss: OnLoss,
+    keep_snaplen: bool,
 ) -> Options:
     """The options. Raises UsageError for those that make no sense."""
     check_on_loss(on_loss)
@@ -179,7 +198,7 @@ def understood(
     both = sorted(kept & stripped)
     if both:
         raise UsageError(f"--keep and --strip {both[0]}: it can be only one of them")
-    return Options((KEPT | kept) - stripped, sort, _start(rebase_time), mask_time, on_loss)
+    return Options((KEPT | kept) - stripped, sort, _start(rebase_time), mask_time, on_loss, keep_snaplen)
 
 
 def _kinds(option: str, texts: Sequence[str]) -> frozenset[str]:
@@ -221,7 +240,9 @@ class _Plan:
         options = self._options
         timeless = options.mask and not options.sort
         form = Form(options.kinds, self._surveyed)
-        self._survey = Survey(form, sort=options.sort, timeless=timeless, lengths=self._to_pcap)
+        self._survey = Survey(
+            form, sort=options.sort, timeless=timeless, lengths=self._to_pcap, keep_snaplen=options.keep_snaplen
+        )
         for _ in self._survey.look(items):
             pass
         if self._to_pcap:  # whose header states a snaplen that holds for all
@@ -251,15 +272,21 @@ class _Plan:
     @property
     def losses(self) -> dict[str, int]:
         """Of the last run."""
-        if self._normalize is None or self._options.mask:
+        if self._normalize is None or self._survey is None:
             return {}
-        found = {"time-digits": self._normalize.inexact, "packets-without-time": self._normalize.without_time}
+        found = {"header-fields": 0 if self._to_pcap else len(self._survey.instead)}
+        if not self._options.mask:
+            found["time-digits"] = self._normalize.inexact
+            found["packets-without-time"] = self._normalize.without_time
         return {kind: count for kind, count in found.items() if count}
 
     def reasons(self) -> list[str]:
-        """Why the times that the last survey saw are not normal, as far as that is known."""
+        """Why the times and lengths that the last survey saw are not normal, as far as that is known."""
         options, survey = self._options, self._survey
-        found = []
+        found = [
+            f"it has packets longer than the snaplen of {stated} that their interface states"
+            for stated in ([] if survey is None else sorted(survey.instead))
+        ]
         if survey is not None and options.sort and not survey.rising:
             found.append("its packets are not in the order of their times")
         first = None if survey is None or options.mask else survey.first

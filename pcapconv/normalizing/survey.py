@@ -13,6 +13,7 @@ from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.normalizing.form import Entries, Form, names_body, pack
 from pcapconv.scales import Units
 from pcapconv.steps.rows import distinct
+from pcapconv.steps.snaplens import Limits, Replacements
 
 _MOST = 32 * 2**20  # bytes of names, secrets and comments together
 _NEVER = 2**200  # later than any time
@@ -26,15 +27,24 @@ class Survey:
     """What a capture says apart from its packets, in the normal form. Made by looking at its items.
 
     `interfaces` are those with packets, in the order of their first one, in the file or, to `sort`, by time; `ids`
-    tells which of them one that says the same is. Without packets, the first one is there. `packets` counts them;
-    `longest` is the most bytes that one has, if `lengths` are asked for; `first` is the time in nanoseconds of the
-    first packet in that order, None without any; all are 0 where times do not matter (`timeless`). `rising` tells, to
-    `sort`, that packets are in the order of their times already. `names` are as (type, address, name), `name_options`
-    those of all names blocks. `processes` are macOS's process blocks, each with its number, by which packets refer to
-    it.
+    tells which of them one that says the same is. Without packets, the first one is there. `instead` has the snaplens
+    that they state instead of those that are too low for packets, none to `keep_snaplen`; `raised` are the places of
+    interfaces that state such a one. `packets` counts packets; `longest` is the most bytes that one has, if `lengths`
+    are asked for; `first` is the time in nanoseconds of the first packet in that order, None without any; all are 0
+    where times do not matter (`timeless`). `rising` tells, to `sort`, that packets are in the order of their times
+    already. `names` are as (type, address, name), `name_options` those of all names blocks. `processes` are macOS's
+    process blocks, each with its number, by which packets refer to it.
     """
 
-    def __init__(self, form: Form, *, sort: bool = False, timeless: bool = False, lengths: bool = False) -> None:
+    def __init__(
+        self,
+        form: Form,
+        *,
+        sort: bool = False,
+        timeless: bool = False,
+        lengths: bool = False,
+        keep_snaplen: bool = False,
+    ) -> None:
         self._form = form
         self._sort = sort
         self._lengths = lengths
@@ -50,6 +60,10 @@ class Survey:
         self._unused = 0  # interfaces without packets
         self._here: dict[int, int] = {}  # and which of those that are known each with packets is, by its id
         self._units = Units(timeless=timeless)
+        self._limits = Limits()
+        self._keep_snaplen = keep_snaplen
+        self.instead = Replacements()
+        self.raised: set[int] = set()
         self._known: dict[Interface, int] = {}
         self._firsts: list[tuple[int, int]] = []  # of each that is known: the time and number of its first packet
         self._last = 0  # time of the last packet, to `sort`
@@ -76,6 +90,7 @@ class Survey:
                     self._there.append(item)
                     self._first_there = self._first_there or item
                     self._units.add(item, item.id)
+                    self._limits.add(item.snaplen, self.instead.get(item.snaplen))
                 case Block(type=layout.NAME_RESOLUTION) if form.keeps("names"):
                     self._add_names(item)
                 case Block(type=layout.DECRYPTION_SECRETS) if form.keeps("secrets"):
@@ -118,6 +133,8 @@ class Survey:
         self.packets += batch.rows
         if self._lengths:
             self.longest = max(self.longest, max(batch.columns.captured_length[: batch.rows]))
+        for row in () if self._keep_snaplen else self._limits.above(batch):
+            self.instead.meet(self._limits, batch, row)
         numbers = batch.columns.interface[: batch.rows]
         used = distinct(numbers)
         times, rising = self._times(batch) if self._sort else (None, True)
@@ -158,13 +175,18 @@ class Survey:
         return columns.ticks, rising
 
     def _put_in_order(self) -> None:
-        """Interfaces became known in the order of the file; give them their ids."""
+        """Interfaces became known in the order of the file; give them their ids, those that say the same now one."""
         by_first = (lambda known: self._firsts[known]) if self._sort else None
         order = sorted(range(len(self._firsts)), key=by_first)
-        ids = {known: place for place, known in enumerate(order)}
-        self.ids = {interface: ids[known] for interface, known in self._known.items()}
         there = list(self._known)
-        self.interfaces = [there[known]._replace(id=place) for place, known in enumerate(order)]
+        places: dict[Interface, int] = {}
+        for known in order:
+            stated = there[known].snaplen
+            normal = there[known]._replace(snaplen=self.instead.get(stated, stated))
+            place = self.ids[there[known]] = places.setdefault(normal, len(places))
+            if stated in self.instead:
+                self.raised.add(place)
+        self.interfaces = [interface._replace(id=place) for interface, place in places.items()]
         if order:
             self.first = self._firsts[order[0]][0]
         elif self._first_there is not None:  # libpcap reads no capture without an interface
@@ -177,6 +199,7 @@ class Survey:
         self._unused += len(self._there) - len(self._here)
         self._there, self._here = [], {}
         self._units.begin()
+        self._limits.begin()
 
     def _add_names(self, block: Block) -> None:
         where = f"offset {block.offset}: "

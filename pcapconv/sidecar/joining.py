@@ -9,15 +9,16 @@ from contextlib import ExitStack
 
 from pcapconv import formats
 from pcapconv.commit import commit
-from pcapconv.convert import name_of
+from pcapconv.convert import attempt, name_of, through
 from pcapconv.errors import FileError, SidecarError, UsageError
-from pcapconv.files import Source, Writable, is_open_as, leads_to, open_source, open_target
+from pcapconv.files import Source, Target, Writable, is_open_as, leads_to, open_source, open_target
 from pcapconv.model import Item, PacketBatch
 from pcapconv.output import Output
 from pcapconv.report import Report
-from pcapconv.sidecar.digest import following
+from pcapconv.sidecar.digest import Digest, following
 from pcapconv.sidecar.document import Belongs, Document, open_document
 from pcapconv.sidecar.restore import Restore
+from pcapconv.steps.snaplens import Snaplens
 
 
 def join(
@@ -51,31 +52,55 @@ def join(
         digests = [(each, following(source)) for each, source in parts]
         _check_link_types(document)
         place = stack.enter_context(open_target(target, force=force, whole=True))
-        report = Report(document.name, place.name, "pcapng")
-        report.inputs = [document.name, *(source.name for _, source in parts)]
-        report.source_format = "pcap"
-        output = Output(place, beside=lambda: any(digest.piece() for _, digest in digests))
-        stack.callback(output.close)
-        writer = formats.open_writer("pcapng", output)
-        restore = Restore(document, Counter())
-        tell = _Progress(progress)
-        captures = {each.link_type: _items(source, tell) for each, source in parts if each.packets}
-        for item in restore.join(captures):
-            writer.write(item)
-        writer.finish()
-        for each, source in parts:
-            if not each.packets and any(isinstance(item, PacketBatch) for item in _items(source, tell)):
-                raise SidecarError(f"{document.name}: it says that {each.name} has no packets, which is not so")
+        snaplens = Snaplens(again=True)
+
+        def restart() -> None:
+            place.restart()
+            for _, source in parts:
+                source.rewind()
+
+        def run(_: bool) -> Report:
+            return _run(document, parts, digests, place, snaplens, _Progress(progress))
+
+        report = attempt(parts[0][1], run, restart, nanoseconds=False)
         for each, digest in digests:
             if digest.hexdigest() != each.sha256:
                 raise SidecarError(
                     f"{document.name}: {each.name} was edited since, and join takes parts as they were: its SHA-256 is "
                     "another one"
                 )
-        report.packets_read = report.packets_written = writer.packets
-        report.sidecar_read, report.missing_in_sidecar = document.name, dict(document.head.missing)
-        report.damage_in_sidecar = document.head.damage
         commit([place], fsync=fsync)
+    return report
+
+
+def _run(
+    document: Document,
+    parts: list[tuple[Belongs, Source]],
+    digests: list[tuple[Belongs, Digest]],
+    place: Target,
+    snaplens: Snaplens,
+    progress: _Progress,
+) -> Report:
+    report = Report(document.name, place.name, "pcapng")
+    report.inputs = [document.name, *(source.name for _, source in parts)]
+    report.source_format = "pcap"
+    output = Output(place, beside=lambda: any(digest.piece() for _, digest in digests))
+    try:
+        writer = formats.open_writer("pcapng", output)
+        captures = {each.link_type: _items(source, progress) for each, source in parts if each.packets}
+        for item in through([snaplens.step(report)], Restore(document, Counter()).join(captures)):
+            writer.write(item)
+        writer.finish()
+    finally:
+        output.close()
+    for each, source in parts:
+        if not each.packets and any(isinstance(item, PacketBatch) for item in _items(source, progress)):
+            raise SidecarError(f"{document.name}: it says that {each.name} has no packets, which is not so")
+    report.losses = dict(writer.losses)
+    snaplens.count(report)
+    report.packets_read = report.packets_written = writer.packets
+    report.sidecar_read, report.missing_in_sidecar = document.name, dict(document.head.missing)
+    report.damage_in_sidecar = document.head.damage
     return report
 
 

@@ -301,7 +301,7 @@ class Match:
         self._found = found
         self._left_out = left_out
         self._lost = lost
-        self._metadata = Metadata(document.head)
+        self._metadata = Metadata(document)
         self._entries = document.entries()
         self._next: tuple[str, Any] | None = None  # the entry that is not about packets
         self._before = 0  # packets of the sidecar before it

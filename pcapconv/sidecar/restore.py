@@ -21,7 +21,7 @@ from pcapconv.kernels import MORE, UNIT, choose
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Columns, Damage, Interface, Item, PacketBatch, Section
 from pcapconv.scales import Scale, row_of, ticks_scale
 from pcapconv.sidecar import values
-from pcapconv.sidecar.document import Document, Head
+from pcapconv.sidecar.document import Document
 from pcapconv.steps.rows import with_options
 
 _FEW = 16  # parts of a buffer: less than one of them is little of it
@@ -29,10 +29,11 @@ _MOST_IN_ENTRY = 2**17  # packets of an entry that says something of each
 
 
 class Metadata:
-    """What a sidecar says besides packets, as items."""
+    """What a sidecar says besides packets, as items. Interfaces of what was a pcap file have no block of their own."""
 
-    def __init__(self, head: Head) -> None:
-        self._headers_cut = head.headers_cut
+    def __init__(self, document: Document) -> None:
+        self._from_pcap = document.head.source_format == "pcap"
+        self._headers_cut = document.head.headers_cut
         self.sections = 0
         self.section: Section | None = None
         self.interfaces: list[Interface] = []  # of the section
@@ -60,6 +61,8 @@ class Metadata:
             if len(body) < layout.INTERFACE_OPTIONS_AT or len(body) % 4:
                 raise SidecarError("an interface's raw bytes are none of an interface")
             interface = interface_of(body, order, section.number, len(self.interfaces))
+            if self._from_pcap:
+                interface = interface._replace(raw=None)
             self.interfaces.append(interface)
             yield interface
         elif kind == "secrets" and "raw" not in value:
@@ -99,7 +102,7 @@ class Restore:
         self._document = document
         self._lost = lost
         self._captures: dict[int, _Packets] = {}  # where there are several, by link type
-        self._metadata = Metadata(document.head)
+        self._metadata = Metadata(document)
         self._packets = 0
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:

@@ -38,7 +38,7 @@ class WrittenSidecar:
 
     def finish(self, report: Report, belongs: list[Belongs], before: Head | None = None) -> None:
         """Write the sidecar of a run that is done, all but its name; what it keeps is no loss in the report. What one
-        that was read `before` lacked, this one lacks too. Raises FileError."""
+        that was read `before` lacked, this one lacks too, and both are of the same capture. Raises FileError."""
         record = self._record
         assert record is not None
         losses, missing = Counter(report.losses), Counter(record.missing)
@@ -46,11 +46,12 @@ class WrittenSidecar:
         lost.update({kind: losses[kind] for kind in _ONLY_PCAP if losses[kind]})
         kept = dict(sorted((losses + record.kept - lost).items()))  # in an order that no batch decides
         report.losses, report.kept_in_sidecar, report.sidecar_written = dict(lost), kept, self.target.name
-        damage = report.damage_total
+        damage, source_format = report.damage_total, record.source_format
         if before is not None:
             missing, damage = missing + Counter(before.missing), damage + before.damage
+            source_format = before.source_format
         lacks = dict(sorted(missing.items()))
-        head = Head(belongs, record.source_format, kept, lacks, damage, self._fingerprints, record.headers_cut)
+        head = Head(belongs, source_format, kept, lacks, damage, self._fingerprints, record.headers_cut)
         self._draft.write(head, self.target)
 
 
