@@ -23,10 +23,14 @@ class FormatError(PcapconvError):
 
 
 class NotACaptureError(FormatError):
-    """The input is something else."""
+    """The input is something else; `known` tells that the message says what."""
+
+    def __init__(self, message: str, *, known: bool = False) -> None:
+        super().__init__(message)
+        self.known = known
 
 
-class NothingFoundError(FormatError):
+class NothingFoundError(PcapconvError):
     """There is no capture in a whole tree. `report` says what there was."""
 
     def __init__(self, message: str, report: BatchReport) -> None:

@@ -135,7 +135,7 @@ def _line(settings: Settings, job: Job) -> dict[str, Any]:
         line = _done_before(settings, job) or _convert(settings, job, begun)
     except NotACaptureError as error:
         meant = settings.strict or formats.format_of(job.source) is not None
-        line = line_of(job, settings, "failed" if meant else "skipped", str(error))
+        line = line_of(job, settings, "failed" if meant else "skipped", str(error)) | {"known": error.known}
     except (PcapconvError, MemoryError, OSError) as error:
         line = line_of(job, settings, "failed", str(error) or "out of memory")
     if line["status"] not in manifest.DONE:

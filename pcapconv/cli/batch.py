@@ -121,8 +121,8 @@ class _Watcher(Watcher):
 
 
 def _is_suspicious(line: dict[str, Any]) -> bool:
-    """Whether a file that is not a capture was meant to be one: compressed."""
-    return line["status"] == "skipped" and "compress" in line["error"]
+    """Whether a file that is not a capture may hold one: compressed, packed, behind text, or another program's."""
+    return line["status"] == "skipped" and bool(line.get("known"))
 
 
 def _name_trouble(line: dict[str, Any]) -> None:

@@ -144,6 +144,8 @@ class _EachFile:
                 self._rewrite(path)
         except NotACaptureError as error:
             if not named and format_of(path) is None:
+                if error.known:
+                    complain(f"warning: skipped: {error}")
                 return None
             complain(str(error))
             return DIFFERENT

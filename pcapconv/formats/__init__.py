@@ -100,7 +100,8 @@ def recognise(head: bytes, name: str, *, whole: bool = False) -> str:
     what = others.what_it_is(head, whole=whole)
     begins = quoted(head, least=16) or head[:16].hex(" ")
     raise NotACaptureError(
-        f"{name}: not a pcap or pcapng capture, it begins with {begins}{f': it is {what}' if what else ''}"
+        f"{name}: not a pcap or pcapng capture, it begins with {begins}{f': it is {what}' if what else ''}",
+        known=what is not None,
     )
 
 

@@ -93,7 +93,9 @@ class Window:
         return self.head(most)
 
     def text_here(self) -> str:
-        """For messages: `; the text '…' stands there`, nothing where there is none."""
+        """For messages: `; the text '…' stands there`, nothing where there is none. Reads on for it: what is said must
+        not depend on the pieces in which a pipe delivers."""
+        self.fill(_SHOWN)
         text = quoted(self.head(_SHOWN))
         return f"; the text {text} stands there" if text else ""
 
