@@ -1415,7 +1415,7 @@ def rich(draw: st.DrawFn) -> bytes:
                 log = draw(st.sampled_from([b"key", b"keys"]))
                 capture += write.secrets(wire.TLS_KEY_LOG, log, options=options())
             elif kind == "s":
-                capture += write.simple_packet(b"simple", original_length=draw(st.sampled_from([6, 60])))
+                capture += write.simple_packet(b"simple")
             elif kind == "t":
                 capture += write.statistics(place, ticks, options=options())
             elif kind == "c":

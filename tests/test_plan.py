@@ -205,7 +205,7 @@ def test_the_report_counts_what_was_selected_and_left_out() -> None:
     assert report.left_out == {"packets-without-time": 1, "do-not-copy": 1, "packet-hashes": 1}
     assert json.loads(json.dumps(report.as_dict()))["left_out"] == report.left_out
     _, report = converted(capture, "pcapng", chop=[1])
-    assert report.left_out == {"do-not-copy": 1, "packet-hashes": 2}
+    assert report.left_out == {"do-not-copy": 1, "packet-hashes": 2, "original-lengths": 1}
     _, report = converted(capture, "pcapng", chop=[-2])
     assert report.left_out == {"original-lengths": 1, "do-not-copy": 1, "packet-hashes": 2}
     _, report = converted(capture, "pcapng", packets="1-3")

@@ -50,7 +50,7 @@ def test_one_that_claims_more_than_its_block_holds_is_damage_and_kept_as_far_as_
     short = write.simple_packet(DATA[:80], original_length=original)
     capture = start(write, snaplen) + write.simple_packet(b"one") + short + write.simple_packet(b"two")
     out, report = converted(capture)
-    assert out == capture
+    assert out == capture.replace(short, write.simple_packet(DATA[:80]))  # of which every reader takes 80 bytes
     assert report.packets_written == 3
     assert [(each.offset, each.packet_number, each.reason, each.bytes_left_out) for each in report.damage] == [
         (
@@ -62,7 +62,7 @@ def test_one_that_claims_more_than_its_block_holds_is_damage_and_kept_as_far_as_
     ]
     packets = list(pcapconv.open(io.BytesIO(capture)))
     assert [(packet.number, packet.data) for packet in packets] == [(1, b"one"), (2, DATA[:80]), (3, b"two")]
-    assert packets[1].original_length == original
+    assert packets[1].original_length == 80
     with pytest.raises(DamageError, match=f"a Simple Packet of {claimed} bytes"):
         converted(capture, strict=True)
 

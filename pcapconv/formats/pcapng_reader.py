@@ -224,17 +224,19 @@ class PcapngReader:
                 yield Notice(offset, _UNREADABLE.format(where=f"the {layout.BLOCK_NAMES[block_type]} Block"))
 
     def _short_packet(self, length: int) -> Iterator[Item]:
-        """A Simple Packet whose block holds fewer bytes than it claims: kept as far as it goes."""
+        """A Simple Packet whose block holds fewer bytes than it claims: kept as far as it goes, and its original length
+        with it, so that no reader of a copy expects more."""
         window, order = self._window, self._byte_order
-        offset, at = window.offset, window.start
+        offset, at, room = window.offset, window.start, length - layout.SHORTEST[layout.SIMPLE_PACKET]
         columns = Columns(1)
-        columns.record_length[0], columns.record_type[0] = length, layout.SIMPLE_PACKET
-        columns.data_at[0], columns.captured_length[0] = layout.DATA_AT[layout.SIMPLE_PACKET], length - 16
-        columns.original_length[0] = original = int.from_bytes(window.buffer[at + 8 : at + 12], order)
-        claimed = min(original, self._interfaces[0].snaplen or original)
-        reason = f"a Simple Packet of {claimed} bytes in a block with room for {length - 16}, which are kept"
+        columns.record_type[0], columns.data_at[0] = layout.SIMPLE_PACKET, layout.DATA_AT[layout.SIMPLE_PACKET]
+        columns.captured_length[0] = columns.original_length[0] = room
+        claimed = min(int.from_bytes(window.buffer[at + 8 : at + 12], order), self._interfaces[0].snaplen or 2**32)
+        reason = f"a Simple Packet of {claimed} bytes in a block with room for {room}, which are kept"
         damage = self._damage(offset, reason, 0)
-        yield from self._take_packet(self._batch(bytes(window.buffer[at : at + length]), columns, 1), length)
+        batch = self._batch(bytes(window.buffer[at : at + length]), columns, 1)
+        batch.contiguous = False
+        yield from self._take_packet(batch, length)
         yield damage
 
     def _batch(self, buffer: bytearray | bytes, columns: Columns, rows: int) -> PacketBatch:
