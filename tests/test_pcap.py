@@ -21,7 +21,7 @@ MOST = 2**32 - 1
 
 def there_and_back(capture: bytes) -> None:
     """By way of pcapng the capture is the same, and nothing is lost on either way."""
-    pcapng, there = converted(capture, "pcapng")
+    pcapng, there = converted(capture, "pcapng", keep_snaplen=True)
     back, report = converted(pcapng, "pcap")
     assert back == capture
     assert (there.losses, report.losses) == ({}, {})
@@ -143,7 +143,7 @@ def test_link_type_number_nobody_knows_is_passed_through(write: In, link_type: i
 def test_packet_longer_than_the_snaplen_is_kept_whole(write: In, snaplen: int) -> None:
     capture = write.pcap_header(snaplen=snaplen) + write.pcap_record(T, 0, b"four")
     identical(capture)
-    pcapng, _ = converted(capture, "pcapng")
+    pcapng, _ = converted(capture, "pcapng", keep_snaplen=True)
     assert pcapng == write.section_header() + write.interface(snaplen=snaplen) + write.enhanced_packet(
         0, T * 10**6, b"four"
     )
@@ -154,7 +154,7 @@ def test_packet_of_17_mib_is_kept_whole(write: In) -> None:
     data = bytes(range(256)) * (17 * 4096) + b"!"
     capture = write.pcap_header(snaplen=64) + write.pcap_record(T, 0, data) + write.pcap_record(T, 1, b"after")
     identical(capture)
-    pcapng, _ = converted(capture, "pcapng")
+    pcapng, _ = converted(capture, "pcapng", keep_snaplen=True)
     assert pcapng == (
         write.section_header()
         + write.interface(snaplen=64)
@@ -447,7 +447,7 @@ def test_link_type_word_with_reserved_bits_is_a_warning(write: In, word: int) ->
 def test_snaplen_is_kept(write: In, snaplen: int) -> None:
     capture = write.pcap_header(snaplen=snaplen) + write.pcap_record(T, 0, b"longer than one")
     identical(capture)
-    pcapng, _ = converted(capture, "pcapng")
+    pcapng, _ = converted(capture, "pcapng", keep_snaplen=True)
     assert wire.read_interfaces(pcapng)[0].snaplen == snaplen
     assert packets(capture)[0].interface.snaplen == snaplen
     there_and_back(capture)

@@ -71,7 +71,7 @@ def test_second_capture_without_packets_is_passed_over(write: In) -> None:
 def test_second_capture_counts_as_a_loss_wherever_it_is_written(write: In) -> None:
     header = write.pcap_header()
     capture = header + write.pcap_record(T, 1, b"one") + header + write.pcap_record(T, 2, b"two")
-    with pytest.raises(pcapconv.LossError, match="1 pcap header field"):
+    with pytest.raises(pcapconv.LossError, match="1 header field"):
         converted(capture, "pcap", on_loss="fail")
     assert info(io.BytesIO(capture))["to_pcap"]["losses"] == {"header-fields": 1}
 
@@ -214,6 +214,6 @@ def test_convert_says_what_it_met_and_what_it_left_out(tmp_path: Path, capfd: py
     assert met == (
         f"pcapconv: warning: {path}: offset 43: the file header of a second capture; its packets are read on"
     )
-    assert lost.endswith("pcap cannot hold 1 pcap header field; --report FILE has the counts, --on-loss fail refuses")
+    assert lost.endswith("pcap cannot hold 1 header field; --report FILE has the counts, --on-loss fail refuses")
     assert run(["convert", str(path), str(tmp_path / "no.pcap"), "--on-loss", "fail"]) == 4
     assert not (tmp_path / "no.pcap").exists()

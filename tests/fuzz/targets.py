@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -111,9 +112,13 @@ def _packet(packet: Any) -> dict[str, Any]:
 # ---------------------------------------------------------------- writing
 
 
+# A snaplen that packets exceed is replaced only on routes where one can go back: so it stays on all.
+_AS_STATED = {"keep_snaplen": True}
+
+
 def convert(case: Case, route: Route, folder: Path) -> Outcome:
     """`pcapconv.convert`."""
-    return _one_file(pcapconv.convert, case, route, folder)
+    return _one_file(partial(pcapconv.convert, **_AS_STATED), case, route, folder)
 
 
 def normalize(case: Case, route: Route, folder: Path) -> Outcome:
@@ -141,7 +146,7 @@ def split(case: Case, route: Route, folder: Path) -> Outcome:
     parts.mkdir()
     options = dict(case.options)
     template = str(parts / f"{{index}}.{options.get('to', 'pcapng')}")
-    report = pcapconv.split(_in(case, route, folder), template, **options)
+    report = pcapconv.split(_in(case, route, folder), template, **_AS_STATED, **options)
     files = {path.name: path.read_bytes() for path in sorted(parts.iterdir())}
     if "in0.meta.json" in files:
         files["sidecar"] = files.pop("in0.meta.json")
@@ -170,7 +175,7 @@ def restore(case: Case, route: Route, folder: Path) -> Outcome:
     """A pcap file by a sidecar that may be anybody's: the captures are both of them."""
     (folder / SIDECAR).write_bytes(case.captures[1])
     target = open_target(route, folder / "out")
-    options: dict[str, Any] = {"to": "pcapng", **case.options}
+    options: dict[str, Any] = {"to": "pcapng", **_AS_STATED, **case.options}
     report = pcapconv.convert(_in(case, route, folder), target, sidecar_file=folder / SIDECAR, **options)
     with pcapconv.open(_in(case, route, folder), sidecar=folder / SIDECAR) as capture:
         count = sum(1 for _ in capture)
