@@ -71,7 +71,7 @@ class Writer(Protocol):
 def open_reader(source: Source, window_size: int = WINDOW_SIZE) -> Reader:
     """The reader for what the source holds. Raises FormatError when that is not a capture."""
     window = Window(source, window_size)
-    window.fill(16)
+    window.fill(16 if window.left is None else min(FIRST, window.left))
     head = window.head(FIRST)
     if not _has_magic(head):
         head = window.gather(HEAD)

@@ -113,7 +113,7 @@ def _packet(packet: Any) -> dict[str, Any]:
 
 
 # A snaplen that packets exceed is replaced only on routes where one can go back: so it stays on all.
-_AS_STATED = {"keep_snaplen": True}
+_AS_STATED: Any = {"keep_snaplen": True}
 
 
 def convert(case: Case, route: Route, folder: Path) -> Outcome:
