@@ -467,7 +467,7 @@ def test_by_interface_only_the_id_in_a_packet_s_block_changes(write: In, high: i
         return [padded, overrun, write.obsolete_packet(number, 5, data, options=flags, drops_count=0x0304)]
 
     section, plain, named = write.section_header(), write.interface(1), write.interface(1, options=named_any(write))
-    simple = write.simple_packet(data, original_length=70)
+    simple = write.simple_packet(data)
     capture = section + plain * high + named + b"".join(blocks(high)) + simple
     written, report = split_up(capture, by="interface")
     assert written == [section + named + b"".join(blocks(0)), section + plain + simple]
