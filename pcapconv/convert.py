@@ -314,6 +314,7 @@ def _run(
     finally:
         output.close()
     report.packets_written = writer.packets
+    report.note_zeros(target.name, writer.zeros_at_end)
     if plan is not None and plan.wants_packets:
         report.note_no_packets()
     report.losses = dict(writer.losses) | ({} if plan is None else dict(plan.losses))

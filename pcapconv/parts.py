@@ -82,7 +82,7 @@ class OpenParts:
     There are `most` parts at the most. `input_size` is asked how many bytes the input has, as far as is known. With
     `hashed`, reports have each part's SHA-256 and link type. `names` and `reports` are in the parts' order, and
     complete once all are finished; `losses` and `packets` are sums, and `repeated_losses` counts those among the losses
-    that another part has, too.
+    that another part has, too. `zeros_at_end` has for each name how many packets at its end are nothing but zeros.
     """
 
     def __init__(
@@ -119,6 +119,7 @@ class OpenParts:
         self.losses: Counter[str] = Counter()
         self.repeated_losses: Counter[str] = Counter()
         self.packets = 0
+        self.zeros_at_end: dict[str, int] = {}
 
     def new(self) -> OpenPart:
         """Begin a part. Raises UsageError where there would be too many, and FileError."""
@@ -227,6 +228,7 @@ class OpenParts:
         del self._open[part]
         self.losses.update(part.writer.losses)
         self.packets += part.packets
+        self.zeros_at_end[part.name] = part.writer.zeros_at_end
         first, last = _span(part)
         self.reports[part.index - 1] = {
             "name": part.name,

@@ -114,6 +114,12 @@ class Report:
         if len(self.warnings) < MOST_LISTED:
             self.warnings.append(notice)
 
+    def note_zeros(self, name: str, count: int) -> None:
+        """Warn of an output whose last packets, so many, are nothing but zeros: two or more read as damage."""
+        if count > 1:
+            said = f"{name} ends in {count:,} empty packets at time 0, which read as zeros that a damaged file ends in"
+            self.add_warning(Notice(None, f"{said}; pcapng holds them"))
+
     def note_no_packets(self) -> None:
         """Warn of a capture that has other blocks, but nothing for what works on packets."""
         if self.other_blocks and not self.packets_read:

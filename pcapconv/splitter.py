@@ -178,6 +178,8 @@ def _run(
         parts.close()
     report.outputs = parts.names
     report.packets_written = parts.packets
+    for name, count in parts.zeros_at_end.items():
+        report.note_zeros(name, count)
     report.note_no_packets()
     report.losses = splitter.losses()
     if snaplens is not None:

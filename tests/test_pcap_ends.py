@@ -217,3 +217,31 @@ def test_convert_says_what_it_met_and_what_it_left_out(tmp_path: Path, capfd: py
     assert lost.endswith("pcap cannot hold 1 header field; --report FILE has the counts, --on-loss fail refuses")
     assert run(["convert", str(path), str(tmp_path / "no.pcap"), "--on-loss", "fail"]) == 4
     assert not (tmp_path / "no.pcap").exists()
+
+
+# ---------------------------------------------------------------- what is written
+
+
+ZEROS = "{} ends in {} empty packets at time 0, which read as zeros that a damaged file ends in; pcapng holds them"
+
+
+def test_a_pcap_file_that_would_read_as_damaged_is_warned_of(write: In) -> None:
+    head = write.section_header() + write.interface() + write.enhanced_packet(0, T * 10**6, b"data")
+    for number in range(4):
+        for empty in (write.enhanced_packet(0, 0, b""), write.simple_packet(b"")):
+            pcap, report = converted(head + empty * number, "pcap")
+            assert pcap.endswith(bytes(16 * number))
+            expected = [(None, ZEROS.format("output", number))] if number > 1 else []
+            assert [tuple(notice) for notice in report.warnings] == expected
+    for other in (write.enhanced_packet(0, 1, b""), write.enhanced_packet(0, 0, b"", original_length=1)):
+        assert converted(head + write.enhanced_packet(0, 0, b"") * 3 + other, "pcap")[1].warnings == []
+    assert converted(head + write.enhanced_packet(0, 0, b"") * 3, "pcapng")[1].warnings == []
+
+
+def test_a_part_that_would_read_as_damaged_is_warned_of(write: In, tmp_path: Path) -> None:
+    first, last = write.pcap_record(T, 0, b"first"), write.pcap_record(T, 0, b"last")
+    (tmp_path / "in.pcap").write_bytes(write.pcap_header() + first + bytes(64) + last)
+    report = pcapconv.split(tmp_path / "in.pcap", tmp_path / "{index:1}.pcap", max_packets=3)
+    assert [notice.reason for notice in report.warnings] == [ZEROS.format(tmp_path / "1.pcap", 2)]
+    report = pcapconv.convert(tmp_path / "in.pcap", tmp_path / "out.pcap", packets="2-4")
+    assert [notice.reason for notice in report.warnings] == [ZEROS.format(tmp_path / "out.pcap", 3)]

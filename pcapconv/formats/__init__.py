@@ -39,10 +39,12 @@ class Reader(Protocol):
 
 
 class Writer(Protocol):
-    """Writes one format: takes items in file order, then `finish`. `losses` counts what the format cannot hold."""
+    """Writes one format: takes items in file order, then `finish`. `losses` counts what the format cannot hold,
+    `zeros_at_end` the last packets that are nothing but zeros: two or more read as damage."""
 
     format: str
     packets: int
+    zeros_at_end: int
     others: bool  # whether the capture has interfaces that are not written here
 
     @property

@@ -30,7 +30,7 @@ from pcapconv.model import (
     Section,
 )
 from pcapconv.output import Output
-from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
+from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, to_units
 
 _CUT, _TIMELESS, _LONGEST = 0, 1, 2  # in the kernel's counts
 
@@ -50,6 +50,7 @@ class PcapWriter:
         self._nanoseconds = nanoseconds
         self._header_written = False
         self._verbatim = False
+        self.zeros_at_end = 0
         self._byte_order: ByteOrder = "little"
         self._sections = 0
         self._length_at = 0
@@ -117,6 +118,19 @@ class PcapWriter:
         if not self._verbatim and self._output.seekable:
             self._output.patch(layout.SNAPLEN_AT, self._snaplen_and_link_type())
 
+    def _note_end(self, batch: PacketBatch) -> None:
+        """Count the packets behind the last one whose record is not zeros from end to end."""
+        columns, row = batch.columns, batch.rows - 1
+        units = NANOSECONDS if self._nanoseconds or self._verbatim else MICROSECONDS
+        while row >= 0 and not (columns.captured_length[row] or columns.original_length[row]):
+            interface = batch.interfaces[columns.interface[row]]
+            unit = interface.ticks_per_second, interface.time_offset
+            timeless = columns.record_type[row] == SIMPLE_PACKET or bool(interface.time_error)
+            if not timeless and to_units(columns.ticks[row], *unit, units)[0]:
+                break
+            row -= 1
+        self.zeros_at_end = batch.rows - 1 - row + (self.zeros_at_end if row < 0 else 0)
+
     def rest(self) -> None:
         """Let the table of losses go; more packets may come."""
         self._losses.rest()
@@ -162,6 +176,7 @@ class PcapWriter:
             self._add_scale(interface)
 
     def _write_batch(self, batch: PacketBatch) -> None:
+        self._note_end(batch)
         if self._verbatim:
             self._copy_batch(batch)
             return

@@ -24,6 +24,7 @@ class PcapngWriter:
 
     format = "pcapng"
     link_type = None
+    zeros_at_end = 0
 
     def __init__(self, output: Output) -> None:
         self._output = output
