@@ -1509,6 +1509,13 @@ def test_what_is_no_path_is_refused(arguments: tuple[Any, Any], fact: str) -> No
         run(*arguments)
 
 
+def test_stdout_is_no_directory(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="DST is a directory, and - is stdout, which holds one file"):
+        batch(source, "-")
+    assert not (tmp_path / "-").exists()
+
+
 def test_other_nonsense_of_a_program_is_refused(source: Path, out: Path) -> None:
     for options in ({"include": [5]}, {"extract_secrets": 5}):
         with pytest.raises(UsageError):

@@ -25,7 +25,7 @@ from pcapconv.batching.stores import scheme_of, store_of
 from pcapconv.convert import OnLoss, check_on_loss, make_plan
 from pcapconv.crew import cores
 from pcapconv.errors import FileError, NothingFoundError, PcapconvError, UsageError
-from pcapconv.files import SIDECAR_SUFFIX, check_fractions, read_file, reason_of
+from pcapconv.files import SIDECAR_SUFFIX, STDIO, check_fractions, read_file, reason_of
 from pcapconv.sidecar import SidecarOptions
 from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.secrets import parse_secrets
@@ -225,6 +225,8 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
         raise UsageError("there is no DST; name a directory for the new files, or rewrite them with --in-place")
     if not isinstance(target, str | os.PathLike):
         raise UsageError(f"{target!r:.80} is not a path")
+    if os.fspath(target) == STDIO:
+        raise UsageError("DST is a directory, and - is stdout, which holds one file; name a directory")
     home = plans.local_path(os.fspath(target))
     if root is not None and plans.same_place(root, home):
         raise UsageError(f"{home}: source and target are the same directory; name another one, or give --in-place")
