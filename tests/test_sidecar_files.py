@@ -541,3 +541,14 @@ def test_a_split_from_a_pipe_can_go_back(tmp_path: Path) -> None:
     target = io.BytesIO()
     pcapconv.join(sidecar, target)
     assert target.getvalue() == capture
+
+
+def test_a_simple_packet_that_would_be_read_with_another_length(tmp_path: Path) -> None:
+    """Of what pcapconv has written there is none; the capture would be read with bytes that it does not have."""
+    pcap = tmp_path / "a.pcap"
+    pcap.write_bytes(wire.pcap_header() + wire.pcap_record(0, 0, bytes(64), original_length=142))
+    packet = b'{"packets": {"count": 1, "interface": 0, "blocks": {"1": {"type": "simple"}}}}'
+    (tmp_path / "a.pcap.meta.json").write_bytes(signed(pcap, [SECTION, INTERFACE, packet]))
+    with pytest.raises(SidecarError, match="packet 1: a Simple Packet of 64 bytes, which would be read as one of 142"):
+        pcapconv.convert(pcap, tmp_path / "b.pcapng", sidecar=True)
+    assert not (tmp_path / "b.pcapng").exists()

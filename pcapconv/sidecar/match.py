@@ -30,7 +30,7 @@ from pcapconv.scratch import Scratch
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.record import LATEST
-from pcapconv.sidecar.restore import Entry, Metadata, about, as_pcapng, type_of
+from pcapconv.sidecar.restore import Entry, Metadata, about, as_pcapng, simple_length, type_of
 from pcapconv.steps.packets import HASH
 from pcapconv.steps.rows import with_options
 from pcapconv.steps.strip import dropcount
@@ -441,7 +441,11 @@ class Match:
         normal = as_pcapng(batch, self._metadata, interfaces, first + 1)
         exact = {row: ticks for row, packet in partners if (ticks := known.ticks(packet)) is not None}
         was_simple = [row for row, packet in partners if known.is_simple(packet)] if known.blocks else []
-        simple = [row for row in was_simple if self._found.known[first + row] == EXACT]
+        simple = [
+            row
+            for row in was_simple
+            if self._found.known[first + row] == EXACT and columns.captured_length[row] == simple_length(normal, row)
+        ]
         for row in (*exact, *was_simple):
             columns.record_type[row] = SIMPLE_PACKET  # whose time is not worked out
         self._metadata.count_times(normal, NANOSECONDS)

@@ -347,6 +347,8 @@ def _record(batch: PacketBatch, row: int, block: Any) -> bytes:
     unpadded = block.get("unpadded", False)
     if not isinstance(unpadded, bool):
         raise SidecarError(f"{what}: unpadded is neither true nor false")
+    if kind == SIMPLE_PACKET and captured != (read := simple_length(batch, row)):
+        raise SidecarError(f"{what}: a Simple Packet of {captured} bytes, which would be read as one of {read}")
     if kind != layout.OBSOLETE_PACKET and "padding" not in block and not unpadded:
         return b""
     if (captured + len(padding)) % 4 or (kind != SIMPLE_PACKET and len(padding) > 3):
@@ -371,6 +373,12 @@ def _record(batch: PacketBatch, row: int, block: Any) -> bytes:
         body = head + halves + captured.to_bytes(4, order) + original + data + padding + stated
     length = (layout.BLOCK_OVERHEAD + len(body) - unpadded * (-captured & 3)).to_bytes(4, order)
     return kind.to_bytes(4, order) + length + body + length
+
+
+def simple_length(batch: PacketBatch, row: int) -> int:
+    """The captured length with which a packet would be read if it stood in a Simple Packet Block."""
+    original = batch.columns.original_length[row]
+    return min(original, batch.interfaces[0].snaplen or original)
 
 
 def _with_lists(batch: PacketBatch, lists: list[bytes], which: array[int]) -> None:
