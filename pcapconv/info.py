@@ -15,7 +15,6 @@ from fractions import Fraction
 from typing import Any, Self
 
 from pcapconv import formats, timestamps
-from pcapconv import options as option_lists
 from pcapconv.errors import NeedsNanosecondsError, PcapconvError, TargetError
 from pcapconv.files import SIDECAR_SUFFIX, Readable, Source, Target, open_source
 from pcapconv.formats import interpret
@@ -25,6 +24,7 @@ from pcapconv.kernels import OPTION_COUNTS, TOTALS, UNREADABLE, choose
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.output import Output
 from pcapconv.report import MOST_LISTED
+from pcapconv.spec import options as option_lists
 from pcapconv.steps.snaplens import Limits, notice_of
 
 _NEVER = 2**64 - 1  # the lowest ticks of no packet at all

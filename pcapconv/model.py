@@ -14,9 +14,9 @@ from itertools import compress, count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
-from pcapconv import options as option_lists
 from pcapconv import timestamps
 from pcapconv.errors import FormatError
+from pcapconv.spec import options as option_lists
 
 if TYPE_CHECKING:
     from fractions import Fraction

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from pcapconv import formats, options
+from pcapconv import formats
 from pcapconv.convert import about
 from pcapconv.errors import TargetError
 from pcapconv.files import Source
@@ -24,6 +24,7 @@ from pcapconv.model import Block, Damage, Interface, Item, Notice, Packet, Packe
 from pcapconv.normalizing.form import Form
 from pcapconv.normalizing.survey import Survey
 from pcapconv.report import MOST_LISTED
+from pcapconv.spec import options
 from pcapconv.steps.rows import options_of
 from pcapconv.timestamps import format_time
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pcapconv import options
 from pcapconv.model import SIMPLE_PACKET as SIMPLE_PACKET
 from pcapconv.model import Block, ByteOrder
+from pcapconv.spec import options
 
 SECTION_HEADER = 0x0A0D0D0A
 INTERFACE_DESCRIPTION = 1

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
-from pcapconv import options
 from pcapconv.errors import TargetError
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.model import Block, ByteOrder, Interface, Section
+from pcapconv.spec import options
 from pcapconv.timestamps import NANOSECONDS, tsresol_byte
 
 KEPT = frozenset({"comments", "names", "secrets"})  # without --keep

@@ -6,7 +6,6 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator
 
-from pcapconv import options
 from pcapconv.errors import TargetError
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.pseudo_headers import with_headers_in
@@ -16,6 +15,7 @@ from pcapconv.normalizing.form import Form, pack
 from pcapconv.normalizing.later import Later
 from pcapconv.normalizing.survey import Survey
 from pcapconv.scales import Scale, Units, scale_of
+from pcapconv.spec import options
 from pcapconv.steps.rows import options_of, with_options
 from pcapconv.timestamps import NANOSECONDS
 

@@ -10,8 +10,8 @@ from typing import Any
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.kernels import FINGERPRINT
 from pcapconv.model import ByteOrder
-from pcapconv.options import COMMENT, Options
 from pcapconv.sidecar import values
+from pcapconv.spec.options import COMMENT, Options
 from pcapconv.steps.rows import distinct
 
 _MANY = 2**14  # packets: what an entry says for itself is little for each then

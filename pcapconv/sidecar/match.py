@@ -19,7 +19,6 @@ from functools import lru_cache
 from itertools import compress, count
 from typing import Any, NamedTuple
 
-from pcapconv import options
 from pcapconv.errors import SidecarError
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.kernels import FINGERPRINT, MORE, choose
@@ -31,6 +30,7 @@ from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.record import LATEST
 from pcapconv.sidecar.restore import Entry, Metadata, about, as_pcapng, simple_length, type_of
+from pcapconv.spec import options
 from pcapconv.steps.packets import HASH
 from pcapconv.steps.rows import with_options
 from pcapconv.steps.strip import dropcount

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from pcapconv import options
 from pcapconv.errors import TargetError, UsageError
 from pcapconv.formats import pcapng_layout as layout
 from pcapconv.model import Interface, Item, PacketBatch, Section
 from pcapconv.quantities import interface_place
+from pcapconv.spec import options
 
 KEYS = ("name", "description", "filter", "os", "hardware", "speed", "snaplen", "fcs-length", "comment")
 

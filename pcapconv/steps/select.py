@@ -14,11 +14,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from pcapconv import options as option_lists
 from pcapconv import timestamps
 from pcapconv.errors import FormatError
 from pcapconv.kernels import ALWAYS, MOST_TICKS, NEVER, RANGE, choose
 from pcapconv.model import SIMPLE_PACKET, ByteOrder, Columns, Interface, Item, PacketBatch, Section
+from pcapconv.spec import options as option_lists
 from pcapconv.steps.relabel import names_interface
 from pcapconv.steps.rows import take
 
