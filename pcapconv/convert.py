@@ -36,10 +36,10 @@ from pcapconv.files import (
     same_file,
     spool,
 )
-from pcapconv.formats import pcapng_layout as layout
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch
 from pcapconv.output import Output
 from pcapconv.report import Report, describe
+from pcapconv.spec import pcapng as layout
 from pcapconv.steps.snaplens import Snaplens
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from array import array
 from collections.abc import Collection
 
 from pcapconv.comparing.sides import Side
-from pcapconv.formats.pcapng_layout import OBSOLETE_PACKET
 from pcapconv.kernels import MORE, choose
 from pcapconv.model import SIMPLE_PACKET, Interface, PacketBatch, Section
 from pcapconv.scales import Units
+from pcapconv.spec.pcapng import OBSOLETE_PACKET
 from pcapconv.steps.rows import options_of
 
 _IS_SIMPLE = bytes(kind == SIMPLE_PACKET for kind in range(256))

@@ -16,11 +16,11 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 
 from pcapconv.division import COST, MOST_WAITING, Shared, Splitter
 from pcapconv.division.picking import WIDEST, Picking
-from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.losses import PcapLosses
 from pcapconv.kernels import ALWAYS, NEVER, RANGE
 from pcapconv.model import Block, Columns, Interface, PacketBatch, Section
 from pcapconv.parts import OpenPart, OpenParts
+from pcapconv.spec import pcapng as layout
 
 _ID = 4  # bytes at the beginning of a statistics block's body: its interface's id
 

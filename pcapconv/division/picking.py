@@ -8,10 +8,10 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import TYPE_CHECKING
 
 from pcapconv.division import Splitter, instant_of, rows_of
-from pcapconv.formats import pcapng_layout as layout
 from pcapconv.kernels import MOST_TICKS, NEVER, RANGE, choose
 from pcapconv.model import SIMPLE_PACKET, Columns, Interface, PacketBatch
 from pcapconv.parts import OpenPart, OpenParts
+from pcapconv.spec import pcapng as layout
 from pcapconv.steps.rows import take
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from itertools import accumulate
 
 from pcapconv.division import Splitter, rows_of
 from pcapconv.formats import pcap_layout
-from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.pcapng_writer import block_size
 from pcapconv.model import SIMPLE_PACKET, Block, Interface, PacketBatch, Section
 from pcapconv.parts import OpenPart, OpenParts
+from pcapconv.spec import pcapng as layout
 
 
 class ByCount(Splitter):

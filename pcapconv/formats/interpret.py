@@ -16,10 +16,10 @@ from pcapng.blocks import KNOWN_BLOCKS
 from pcapng.structs import Option as Schema
 from pcapng.structs import Options as PcapngOptions
 
-from pcapconv.formats import pcapng_layout as layout
 from pcapconv.model import Block, ByteOrder, Interface
 from pcapconv.report import MOST_LISTED
 from pcapconv.spec import options
+from pcapconv.spec import pcapng as layout
 from pcapconv.timestamps import format_time
 
 _SECRETS_AT = 8

@@ -9,10 +9,10 @@ from array import array
 from collections import Counter
 from collections.abc import Mapping
 
-from pcapconv.formats import pcapng_layout as layout
 from pcapconv.kernels import DROPS, OPTION_COUNTS, UNREADABLE, choose
 from pcapconv.model import Block, Interface, PacketBatch, Section
 from pcapconv.spec import options
+from pcapconv.spec import pcapng as layout
 
 _BLOCK_KINDS = {
     layout.INTERFACE_STATISTICS: "statistics",

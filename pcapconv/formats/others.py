@@ -12,7 +12,8 @@ from collections.abc import Callable
 from functools import partial
 from struct import unpack_from
 
-from pcapconv.formats import pcap_layout, pcapng_layout
+from pcapconv.formats import pcap_layout
+from pcapconv.spec import pcapng as pcapng_layout
 from pcapconv.text import quoted
 
 _EDITCAP = "editcap -F pcapng converts it"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pcapconv.formats import pcapng_layout as layout
 from pcapconv.model import ByteOrder, Interface, Section
 from pcapconv.spec import options
+from pcapconv.spec import pcapng as layout
 from pcapconv.timestamps import MICROSECONDS, ticks_per_second
 
 

@@ -14,13 +14,13 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pcapconv.errors import FormatError
-from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats import transfers
 from pcapconv.formats.pcapng_items import interface_of, section_of
 from pcapconv.formats.window import LARGEST_RECORD, WINDOW_SIZE, Window
 from pcapconv.kernels import FULL, OPTION_COUNTS, OTHER, UNREADABLE, choose
 from pcapconv.model import Block, ByteOrder, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.spec import options
+from pcapconv.spec import pcapng as layout
 
 _UNPADDED = "the lengths of packet blocks do not count their padding, as old programs had it; they are read as they are"
 _UNREADABLE = "the options of {where} cannot be read to their end; they are kept as they are"

@@ -10,12 +10,12 @@ from array import array
 from collections import Counter
 
 from pcapconv.errors import TargetError
-from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.kernels import FULL, choose
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.output import Output
 from pcapconv.spec import options
+from pcapconv.spec import pcapng as layout
 from pcapconv.timestamps import MICROSECONDS, tsresol_byte
 
 

@@ -12,7 +12,8 @@ from struct import Struct
 from typing import NamedTuple
 
 from pcapconv.errors import FormatError
-from pcapconv.formats import pcap_layout, pcapng_layout
+from pcapconv.formats import pcap_layout
+from pcapconv.spec import pcapng as pcapng_layout
 
 TEXT_MODE = (
     "{name}: a {format} capture damaged by a text-mode transfer (FTP or HTTP), which changed its line ends: {how}; "

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from pcapconv.files import Source
-from pcapconv.formats import pcapng_layout as layout
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.report import describe
+from pcapconv.spec import pcapng as layout
 from pcapconv.timestamps import NANOSECONDS, format_resolution
 
 NOT_NORMAL = {

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
 from pcapconv.errors import TargetError
-from pcapconv.formats import pcapng_layout as layout
 from pcapconv.model import Block, ByteOrder, Interface, Section
 from pcapconv.spec import options
+from pcapconv.spec import pcapng as layout
 from pcapconv.timestamps import NANOSECONDS, tsresol_byte
 
 KEPT = frozenset({"comments", "names", "secrets"})  # without --keep

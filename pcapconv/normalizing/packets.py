@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pcapconv.errors import TargetError
-from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import MORE
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Damage, Interface, Item, Notice, PacketBatch, Section
@@ -16,6 +15,7 @@ from pcapconv.normalizing.later import Later
 from pcapconv.normalizing.survey import Survey
 from pcapconv.scales import Scale, Units, scale_of
 from pcapconv.spec import options
+from pcapconv.spec import pcapng as layout
 from pcapconv.steps.rows import options_of, with_options
 from pcapconv.timestamps import NANOSECONDS
 

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pcapconv.files import read_all, reading, temporary_file, write_all, writing
-from pcapconv.formats.pcapng_layout import explains_packets
 from pcapconv.kernels import FULL, choose
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.normalizing.later import Later
+from pcapconv.spec.pcapng import explains_packets
 
 _RUN = 16 * 2**20  # bytes of packets that are put in order in memory
 _PIECES = 8 * 2**20  # bytes of all runs that are in memory while they are merged

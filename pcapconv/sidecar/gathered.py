@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
-from pcapconv.formats import pcapng_layout as layout
 from pcapconv.kernels import FINGERPRINT
 from pcapconv.model import ByteOrder
 from pcapconv.sidecar import values
+from pcapconv.spec import pcapng as layout
 from pcapconv.spec.options import COMMENT, Options
 from pcapconv.steps.rows import distinct
 

@@ -20,7 +20,6 @@ from itertools import compress, count
 from typing import Any, NamedTuple
 
 from pcapconv.errors import SidecarError
-from pcapconv.formats import pcapng_layout as layout
 from pcapconv.kernels import FINGERPRINT, MORE, choose
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Interface, Item, PacketBatch, Section
 from pcapconv.report import MOST_LISTED
@@ -31,6 +30,7 @@ from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.record import LATEST
 from pcapconv.sidecar.restore import Entry, Metadata, about, as_pcapng, simple_length, type_of
 from pcapconv.spec import options
+from pcapconv.spec import pcapng as layout
 from pcapconv.steps.packets import HASH
 from pcapconv.steps.rows import with_options
 from pcapconv.steps.strip import dropcount

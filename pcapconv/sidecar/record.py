@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.losses import PcapLosses
 from pcapconv.formats.pcapng_writer import interface_body, section_body
 from pcapconv.formats.pseudo_headers import with_headers_in
@@ -22,6 +21,7 @@ from pcapconv.scales import Units
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Draft
 from pcapconv.sidecar.gathered import Gathered
+from pcapconv.spec import pcapng as layout
 from pcapconv.steps.rows import options_of
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 

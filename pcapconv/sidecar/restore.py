@@ -14,7 +14,6 @@ from copy import copy
 from typing import Any
 
 from pcapconv.errors import SidecarError
-from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.pcapng_items import interface_of, section_of
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import MORE, UNIT, choose
@@ -22,6 +21,7 @@ from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Columns, Damage, Int
 from pcapconv.scales import Scale, row_of, ticks_scale
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
+from pcapconv.spec import pcapng as layout
 from pcapconv.steps.rows import with_options
 
 _FEW = 16  # parts of a buffer: less than one of them is little of it

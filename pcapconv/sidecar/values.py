@@ -18,10 +18,10 @@ from functools import lru_cache
 from typing import Any
 
 from pcapconv.errors import SidecarError
-from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.model import Block, ByteOrder, Interface, Section
 from pcapconv.spec import options
+from pcapconv.spec import pcapng as layout
 
 _LONGEST = 64 * 1024  # bytes of options that are shown, not only kept
 _LONGEST_KNOWN = 256

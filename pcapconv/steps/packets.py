@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv.errors import FormatError, PcapconvError, TargetError, UsageError
-from pcapconv.formats.pcapng_layout import OBSOLETE_PACKET
 from pcapconv.kernels import MOST_TICKS, OPTION_COUNTS, SHIFT, choose
 from pcapconv.model import SIMPLE_PACKET, Interface, Item, PacketBatch, Section
 from pcapconv.spec import options as option_lists
+from pcapconv.spec.pcapng import OBSOLETE_PACKET
 from pcapconv.steps.rows import options_of, with_options
 from pcapconv.steps.strip import as_enhanced
 

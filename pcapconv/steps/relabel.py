@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from pcapconv.errors import TargetError, UsageError
-from pcapconv.formats import pcapng_layout as layout
 from pcapconv.model import Interface, Item, PacketBatch, Section
 from pcapconv.quantities import interface_place
 from pcapconv.spec import options
+from pcapconv.spec import pcapng as layout
 
 KEYS = ("name", "description", "filter", "os", "hardware", "speed", "snaplen", "fcs-length", "comment")
 

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from pcapconv.errors import TargetError, UsageError
-from pcapconv.formats import pcapng_layout as layout
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.model import Block, Item, Section
 from pcapconv.report import MOST_LISTED
+from pcapconv.spec import pcapng as layout
 
 TYPES = {"tls": 0x544C534B, "ssh": 0x5353484B, "wireguard": 0x57474B4C}  # key logs, which are text
 

@@ -14,10 +14,10 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from pcapconv.errors import UsageError
-from pcapconv.formats import pcapng_layout as layout
 from pcapconv.kernels import OPTION_COUNTS, UNREADABLE, choose
 from pcapconv.model import Block, ByteOrder, Interface, Item, PacketBatch, Section
 from pcapconv.spec import options
+from pcapconv.spec import pcapng as layout
 from pcapconv.steps.rows import options_of, with_options
 
 KINDS = ("comments", "names", "statistics", "secrets", "custom", "unknown", "host", "addresses")
