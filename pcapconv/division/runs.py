@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from pcapconv.division import Splitter, rows_of
-from pcapconv.formats import pcap_layout
 from pcapconv.formats.pcapng_writer import block_size
 from pcapconv.model import SIMPLE_PACKET, Block, Interface, PacketBatch, Section
 from pcapconv.parts import OpenPart, OpenParts
+from pcapconv.spec import pcap as pcap_layout
 from pcapconv.spec import pcapng as layout
 
 

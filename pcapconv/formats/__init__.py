@@ -9,7 +9,7 @@ from typing import Protocol
 
 from pcapconv.errors import FormatError, NotACaptureError, UsageError
 from pcapconv.files import Source
-from pcapconv.formats import others, pcap_layout, transfers
+from pcapconv.formats import others, transfers
 from pcapconv.formats.pcap_reader import PcapReader
 from pcapconv.formats.pcap_writer import PcapWriter
 from pcapconv.formats.pcapng_reader import PcapngReader
@@ -17,6 +17,7 @@ from pcapconv.formats.pcapng_writer import PcapngWriter
 from pcapconv.formats.window import FIRST, WINDOW_SIZE, Window
 from pcapconv.model import Item
 from pcapconv.output import Output
+from pcapconv.spec import pcap as pcap_layout
 from pcapconv.spec import pcapng as pcapng_layout
 from pcapconv.text import quoted
 

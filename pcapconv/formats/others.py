@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from struct import unpack_from
 
-from pcapconv.formats import pcap_layout
+from pcapconv.spec import pcap as pcap_layout
 from pcapconv.spec import pcapng as pcapng_layout
 from pcapconv.text import quoted
 

@@ -13,7 +13,6 @@ from collections.abc import Generator, Iterator
 from struct import Struct
 
 from pcapconv.errors import FormatError
-from pcapconv.formats import pcap_layout as layout
 from pcapconv.formats import transfers
 from pcapconv.formats.pcap_header import ALWAYS, WHERE_LARGER, read_header, size_of_header
 from pcapconv.formats.pcap_variants import variant_of
@@ -21,6 +20,7 @@ from pcapconv.formats.window import LARGEST_RECORD, Window
 from pcapconv.kernels import FULL, OTHER, choose
 from pcapconv.model import NOTHING, Columns, Damage, Interface, Item, Notice, PacketBatch
 from pcapconv.spec import options
+from pcapconv.spec import pcap as layout
 from pcapconv.timestamps import MICROSECONDS
 
 EPB_FLAGS = 2

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from struct import Struct
 
-from pcapconv.formats import pcap_layout as layout
 from pcapconv.formats.pcap_header import FileHeader
 from pcapconv.model import ByteOrder
+from pcapconv.spec import pcap as layout
 from pcapconv.timestamps import MICROSECONDS
 
 Peek = Callable[[int, int], bytes]

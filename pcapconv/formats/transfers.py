@@ -12,7 +12,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from pcapconv.errors import FormatError
-from pcapconv.formats import pcap_layout
+from pcapconv.spec import pcap as pcap_layout
 from pcapconv.spec import pcapng as pcapng_layout
 
 TEXT_MODE = (

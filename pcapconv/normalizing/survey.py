@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from pcapconv.errors import TargetError
-from pcapconv.formats.pcap_layout import NO_LIMIT_SNAPLEN
 from pcapconv.kernels import MORE, choose
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.normalizing.form import Entries, Form, names_body, pack
 from pcapconv.scales import Units
 from pcapconv.spec import pcapng as layout
+from pcapconv.spec.pcap import NO_LIMIT_SNAPLEN
 from pcapconv.steps.rows import distinct
 from pcapconv.steps.snaplens import Limits, Replacements
 

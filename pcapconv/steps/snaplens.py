@@ -12,10 +12,10 @@ from array import array
 from collections.abc import Iterator
 
 from pcapconv.errors import NeedsSnaplenError
-from pcapconv.formats.pcap_layout import NO_LIMIT_SNAPLEN
 from pcapconv.kernels import choose
 from pcapconv.model import SIMPLE_PACKET, Interface, Item, Layout, Notice, PacketBatch, Section
 from pcapconv.report import Report
+from pcapconv.spec.pcap import NO_LIMIT_SNAPLEN
 
 _NO_LIMIT = 2**32  # more than any packet has
 
