@@ -209,7 +209,7 @@ def link_type(option: str, text: str) -> int:
 
     Raises UsageError, which shows the names that come close.
     """
-    from pcapconv.formats.link_types import close_to, number_of
+    from pcapconv.spec.link_types import close_to, number_of
 
     forms = f"ETHERNET, RAW or a number from 0 to {_LAST_LINK_TYPE}"
     if text.isascii() and text.isdecimal():

@@ -14,9 +14,9 @@ from typing import Any
 from pcapconv import formats
 from pcapconv.files import Readable, open_source
 from pcapconv.formats import interpret
-from pcapconv.formats.link_types import link_type_name
 from pcapconv.model import Block, ByteOrder, Damage, Interface, Notice, Packet, PacketBatch, Section
 from pcapconv.spec import pcapng as layout
+from pcapconv.spec.link_types import link_type_name
 from pcapconv.text import shown
 from pcapconv.timestamps import format_resolution, format_time
 

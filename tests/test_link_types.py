@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import wire
 
-from pcapconv.formats.link_types import link_type_name, names, number_of, numbers
+from pcapconv.spec.link_types import link_type_name, names, number_of, numbers
 
 
 @pytest.mark.parametrize(

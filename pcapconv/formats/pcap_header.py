@@ -5,9 +5,9 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple
 
-from pcapconv.formats.link_types import link_type_name
 from pcapconv.model import NOTHING, ByteOrder, Interface, Section
 from pcapconv.spec import pcap as layout
+from pcapconv.spec.link_types import link_type_name
 from pcapconv.timestamps import NANOSECONDS, format_resolution
 
 NEVER, WHERE_LARGER, ALWAYS = 0, 1, 2  # where a record's two lengths are exchanged

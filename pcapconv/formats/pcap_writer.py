@@ -12,7 +12,6 @@ from collections import Counter
 
 from pcapconv import timestamps
 from pcapconv.errors import NeedsNanosecondsError, TargetError, TimeRangeError
-from pcapconv.formats.link_types import ETHERNET, link_type_name
 from pcapconv.formats.losses import PcapLosses
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import BEFORE_1970, FULL, MORE, SCALE, TOTALS, choose
@@ -30,6 +29,7 @@ from pcapconv.model import (
 )
 from pcapconv.output import Output
 from pcapconv.spec import pcap as layout
+from pcapconv.spec.link_types import ETHERNET, link_type_name
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, to_units
 
 _CUT, _TIMELESS, _LONGEST = 0, 1, 2  # in the kernel's counts
