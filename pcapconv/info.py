@@ -17,11 +17,11 @@ from typing import Any, Self
 from pcapconv import formats, timestamps
 from pcapconv.errors import NeedsNanosecondsError, PcapconvError, TargetError
 from pcapconv.files import SIDECAR_SUFFIX, Readable, Source, Target, open_source
-from pcapconv.formats import interpret
 from pcapconv.kernels import OPTION_COUNTS, TOTALS, UNREADABLE, choose
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.output import Output
 from pcapconv.report import MOST_LISTED
+from pcapconv.spec import interpret
 from pcapconv.spec import options as option_lists
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.link_types import link_type_name

@@ -13,8 +13,8 @@ from typing import Any
 
 from pcapconv import formats
 from pcapconv.files import Readable, open_source
-from pcapconv.formats import interpret
 from pcapconv.model import Block, ByteOrder, Damage, Interface, Notice, Packet, PacketBatch, Section
+from pcapconv.spec import interpret
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.link_types import link_type_name
 from pcapconv.text import shown

@@ -15,10 +15,10 @@ from rich.text import Text
 from pcapconv.cli import DAMAGED
 from pcapconv.cli.messages import MOST, complain, places_of
 from pcapconv.errors import FileError, PcapconvError, UsageError
-from pcapconv.formats.interpret import value_text
 from pcapconv.info import info as take_census
 from pcapconv.model import Damage
 from pcapconv.report import describe
+from pcapconv.spec.interpret import value_text
 from pcapconv.text import shown
 from pcapconv.text_form import write_text
 

@@ -17,7 +17,6 @@ from pcapconv import formats
 from pcapconv.convert import about
 from pcapconv.errors import TargetError
 from pcapconv.files import Source
-from pcapconv.formats.interpret import each_option, option_names, read_secrets, secrets_digest, value_text
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.model import Block, Damage, Interface, Item, Notice, Packet, PacketBatch, Section
 from pcapconv.normalizing.form import Form
@@ -25,6 +24,7 @@ from pcapconv.normalizing.survey import Survey
 from pcapconv.report import MOST_LISTED
 from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout
+from pcapconv.spec.interpret import each_option, option_names, read_secrets, secrets_digest, value_text
 from pcapconv.steps.rows import options_of
 from pcapconv.timestamps import format_time
 

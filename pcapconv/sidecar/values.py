@@ -100,7 +100,7 @@ def options_value(raw: bytes, order: ByteOrder, block_type: int) -> Value:
 def _options(raw: bytes, order: ByteOrder, block_type: int) -> Value:
     if not raw:
         return []
-    from pcapconv.formats.interpret import option_names  # slow to import, and not for captures without any
+    from pcapconv.spec.interpret import option_names  # slow to import, and not for captures without any
 
     if len(raw) > _LONGEST:
         return {"raw": encoded(raw)}
@@ -116,7 +116,7 @@ def _options(raw: bytes, order: ByteOrder, block_type: int) -> Value:
 
 def _option_value(value: bytes, code: int, order: ByteOrder, block_type: int) -> Value:
     """As text or a number, where it is one, else in hex."""
-    from pcapconv.formats.interpret import is_text, is_ticks, number_form
+    from pcapconv.spec.interpret import is_text, is_ticks, number_form
 
     is_filter = (block_type, code) == _FILTER and value[:1] == _FILTER_TEXT
     if is_filter or is_text(block_type, code):
@@ -168,7 +168,7 @@ def _option_bytes(said: Value, code: int, order: ByteOrder, block_type: int, wha
 
 
 def _number_bytes(said: int, code: int, order: ByteOrder, block_type: int, what: str) -> bytes:
-    from pcapconv.formats.interpret import is_ticks, number_form
+    from pcapconv.spec.interpret import is_ticks, number_form
 
     if is_ticks(block_type, code):
         ticks = number(said, what)
@@ -185,7 +185,7 @@ def _number_bytes(said: int, code: int, order: ByteOrder, block_type: int, what:
 @lru_cache
 def _codes(block_type: int) -> dict[str, int]:
     """Name → code, of names that are those of one option only."""
-    from pcapconv.formats.interpret import option_names
+    from pcapconv.spec.interpret import option_names
 
     names = option_names(block_type)
     several = {name for name in names.values() if sum(name == other for other in names.values()) > 1}
@@ -280,7 +280,7 @@ def block_value(block: Block) -> tuple[str, Value]:
 
 def secrets_said(block: Block) -> dict[str, Value]:
     """What is said of secrets: their type and size."""
-    from pcapconv.formats.interpret import SECRETS
+    from pcapconv.spec.interpret import SECRETS
 
     kind = int.from_bytes(block.body[:4], block.byte_order)
     return {"type": SECRETS.get(kind, f"0x{kind:08x}"), "bytes": int.from_bytes(block.body[4:8], block.byte_order)}

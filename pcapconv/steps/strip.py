@@ -264,7 +264,7 @@ def _among(kinds: Collection[str], table: Mapping[int, str]) -> dict[int, str]:
 
 def _known_options(block_type: int) -> Collection[int]:
     """The options that the specification names, in a block type's list."""
-    from pcapconv.formats.interpret import option_names  # slow to import
+    from pcapconv.spec.interpret import option_names  # slow to import
 
     return option_names(block_type).keys()
 
