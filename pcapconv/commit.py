@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from pcapconv.deferred import Signals, deferred
 from pcapconv.errors import FileError
-from pcapconv.files import Source, Target
+from pcapconv.io.files import Source, Target
 
 commits = 0  # how often outputs appeared in this process, for who has to say what a signal cut short
 

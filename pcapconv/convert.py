@@ -23,7 +23,7 @@ from pcapconv.errors import (
     TimeRangeError,
     UsageError,
 )
-from pcapconv.files import (
+from pcapconv.io.files import (
     STDIO,
     Readable,
     Source,

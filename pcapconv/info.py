@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from pcapconv import formats, timestamps
 from pcapconv.errors import NeedsNanosecondsError, PcapconvError, TargetError
-from pcapconv.files import SIDECAR_SUFFIX, Readable, Source, Target, open_source
+from pcapconv.io.files import SIDECAR_SUFFIX, Readable, Source, Target, open_source
 from pcapconv.kernels import OPTION_COUNTS, TOTALS, UNREADABLE, choose
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.output import Output

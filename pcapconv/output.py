@@ -17,7 +17,7 @@ from typing import Any
 
 from pcapconv.crew import Crew
 from pcapconv.errors import FileError
-from pcapconv.files import Target, read_all, reading, write_all, writing
+from pcapconv.io.files import Target, read_all, reading, write_all, writing
 
 BUFFER_SIZE = 512 * 1024
 _BUFFERS = 3

@@ -7,7 +7,7 @@ import io
 from types import TracebackType
 from typing import Self
 
-from pcapconv.files import reading, temporary_file, writing
+from pcapconv.io.files import reading, temporary_file, writing
 
 _IN_MEMORY = 2**20  # bytes
 _NAME = "a temporary file"

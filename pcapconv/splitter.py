@@ -29,7 +29,7 @@ from pcapconv.division.kinds import KEYS, by_kind
 from pcapconv.division.picking import ByInterval
 from pcapconv.division.runs import ByCount, BySize
 from pcapconv.errors import UsageError
-from pcapconv.files import SIDECAR_SUFFIX, Readable, Source, open_source, read_file, spool
+from pcapconv.io.files import SIDECAR_SUFFIX, Readable, Source, open_source, read_file, spool
 from pcapconv.parts import MOST_PARTS, OpenParts
 from pcapconv.report import Report
 from pcapconv.steps.plan import Plan

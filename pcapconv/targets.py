@@ -19,7 +19,7 @@ from typing import Self
 from pcapconv.commit import commit
 from pcapconv.deferred import deferred
 from pcapconv.errors import FileError, UsageError
-from pcapconv.files import (
+from pcapconv.io.files import (
     PlainFile,
     Source,
     Target,

@@ -16,7 +16,7 @@ from pcapconv.cli.diff import page
 from pcapconv.cli.messages import complain
 from pcapconv.cli.options import NORMALIZE_CONFIGURED
 from pcapconv.comparing import diff
-from pcapconv.files import Readable
+from pcapconv.io.files import Readable
 from pcapconv.normalizing import normalize
 from pcapconv.text import shown
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from pcapconv import formats
-from pcapconv.files import Readable, open_source
+from pcapconv.io.files import Readable, open_source
 from pcapconv.model import Block, ByteOrder, Damage, Interface, Notice, Packet, PacketBatch, Section
 from pcapconv.spec import interpret
 from pcapconv.spec import pcapng as layout

@@ -18,8 +18,8 @@ import pcapconv
 from pcapconv import crew, output
 from pcapconv.crew import Crew
 from pcapconv.errors import FileError, SidecarError
-from pcapconv.files import Target, open_source, open_target
 from pcapconv.formats.window import WINDOW_SIZE
+from pcapconv.io.files import Target, open_source, open_target
 from pcapconv.output import BUFFER_SIZE, Output
 from pcapconv.sidecar.digest import Digest
 

@@ -13,8 +13,8 @@ from wire import BIG, LITTLE, In
 
 import pcapconv
 from pcapconv import PacketBatch, PcapconvError, TargetError, formats
-from pcapconv.files import open_source
 from pcapconv.formats.window import WINDOW_SIZE
+from pcapconv.io.files import open_source
 
 pytestmark = pytest.mark.usefixtures("kernels")
 

@@ -23,7 +23,7 @@ from pcapconv import FileError
 from pcapconv.cli import run
 from pcapconv.cli.signals import Terminated, raised
 from pcapconv.deferred import Signals, deferred
-from pcapconv.files import open_source, open_target, temporary_file
+from pcapconv.io.files import open_source, open_target, temporary_file
 from pcapconv.journal import Journal
 
 HEADER = wire.pcap_header()

@@ -23,7 +23,7 @@ from wire import BIG, LITTLE, In
 
 import pcapconv
 from pcapconv import PcapconvError
-from pcapconv.files import Source
+from pcapconv.io.files import Source
 from pcapconv.text_form import write_text
 
 T = 1_714_564_800

@@ -17,7 +17,7 @@ from wire import BIG, LITTLE, In
 
 import pcapconv
 from pcapconv import Damage, FormatError, PacketBatch, PcapconvError, Report, formats, output
-from pcapconv.files import open_source
+from pcapconv.io.files import open_source
 
 both_forms = pytest.mark.usefixtures("kernels")
 

@@ -14,7 +14,7 @@ import pytest
 import wire
 
 import pcapconv
-from pcapconv import files
+from pcapconv.io import files
 from pcapconv.normalizing import sort
 
 PLAIN = wire.pcap_header() + wire.pcap_record(1, 2, bytes(984)) * 300

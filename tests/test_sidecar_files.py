@@ -20,8 +20,8 @@ from through import Pipe
 
 import pcapconv
 from pcapconv import DamageError, FileError, LossError, SidecarError, UsageError
-from pcapconv.files import PlainFile
 from pcapconv.info import info
+from pcapconv.io.files import PlainFile
 
 COMMAND = Path(sys.executable).with_name("pcapconv")
 FOLDER = Path(__file__).parent / "samples"

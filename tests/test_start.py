@@ -126,7 +126,7 @@ def test_what_cannot_be_imported_is_a_sentence(
     assert (done.returncode, done.stderr) == (1, f"pcapconv: {sentence}\n")
 
 
-@pytest.mark.parametrize("module", ["pcapconv.files", "pcapconv.cli.diff"])
+@pytest.mark.parametrize("module", ["pcapconv.io.files", "pcapconv.cli.diff"])
 def test_what_cannot_be_imported_is_trouble_for_diff(module: str, capture: Path) -> None:
     done = hooked(module, "raise MemoryError", "diff", capture, capture)
     assert (done.returncode, done.stdout) == (2, "")

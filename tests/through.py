@@ -9,8 +9,8 @@ import pytest
 
 import pcapconv
 from pcapconv import FormatError, Packet, Report, formats
-from pcapconv.files import open_source, open_target
 from pcapconv.formats.window import WINDOW_SIZE
+from pcapconv.io.files import open_source, open_target
 from pcapconv.model import Item
 from pcapconv.output import Output
 from pcapconv.steps import Step

@@ -25,7 +25,7 @@ from pcapconv.batching.stores import scheme_of, store_of
 from pcapconv.convert import OnLoss, check_on_loss, make_plan
 from pcapconv.crew import cores
 from pcapconv.errors import FileError, NothingFoundError, PcapconvError, UsageError
-from pcapconv.files import SIDECAR_SUFFIX, STDIO, check_fractions, read_file, reason_of
+from pcapconv.io.files import SIDECAR_SUFFIX, STDIO, check_fractions, read_file, reason_of
 from pcapconv.sidecar import SidecarOptions
 from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.secrets import parse_secrets

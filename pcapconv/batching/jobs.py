@@ -21,7 +21,7 @@ from pcapconv.batching.local import LOCAL, leads_out, lies_in, make_folder, stat
 from pcapconv.batching.stores import State, store_of
 from pcapconv.convert import OnLoss, converted
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError
-from pcapconv.files import SIDECAR_SUFFIX, Source, Target, reading, there_is
+from pcapconv.io.files import SIDECAR_SUFFIX, Source, Target, reading, there_is
 from pcapconv.report import Report
 from pcapconv.sidecar import SidecarOptions, Sidecars
 from pcapconv.steps.plan import Plan

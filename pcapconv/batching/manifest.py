@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pcapconv.batching.local import LOCAL
 from pcapconv.batching.stores import State, scheme_of
-from pcapconv.files import writing
+from pcapconv.io.files import writing
 
 if TYPE_CHECKING:
     from pcapconv.batching.remote import Remote

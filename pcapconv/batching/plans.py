@@ -15,7 +15,7 @@ from pcapconv.batching.local import LOCAL
 from pcapconv.batching.manifest import Done
 from pcapconv.batching.stores import Found, NothingThereError, State, scheme_of, store_of, taken
 from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError
-from pcapconv.files import SIDECAR_SUFFIX
+from pcapconv.io.files import SIDECAR_SUFFIX
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec

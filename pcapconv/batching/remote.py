@@ -17,7 +17,7 @@ from typing import Any
 from pcapconv.batching.stores import Found, NothingThereError, State, scheme_of, taken
 from pcapconv.deferred import deferred
 from pcapconv.errors import FileError, UsageError
-from pcapconv.files import Source, Target, reading, reason_of, spool, temporary_file, writing
+from pcapconv.io.files import Source, Target, reading, reason_of, spool, temporary_file, writing
 from pcapconv.names import TEMPORARY, temporary_name
 
 try:

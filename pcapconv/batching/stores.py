@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from pcapconv.errors import FileError
-from pcapconv.files import Source, Target
+from pcapconv.io.files import Source, Target
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 

@@ -13,7 +13,7 @@ from functools import partial
 from pcapconv.cli import messages, signals
 from pcapconv.cli.streams import Streams
 from pcapconv.errors import PcapconvError
-from pcapconv.files import reason_of
+from pcapconv.io.files import reason_of
 
 TROUBLE = 2  # of diff, whose 1 means "different"
 DAMAGED = 3

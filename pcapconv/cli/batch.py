@@ -17,7 +17,7 @@ from pcapconv.cli.results import Results
 from pcapconv.cli.writing import check_names
 from pcapconv.commit import commit
 from pcapconv.errors import NothingFoundError, UsageError
-from pcapconv.files import STDIO, open_source, open_target
+from pcapconv.io.files import STDIO, open_source, open_target
 from pcapconv.report import LEFT_OUT, describe
 
 if TYPE_CHECKING:

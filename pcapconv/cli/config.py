@@ -9,7 +9,7 @@ from typing import Any
 
 from pcapconv.cli.options import Option
 from pcapconv.errors import FileError, UsageError
-from pcapconv.files import reason_of
+from pcapconv.io.files import reason_of
 
 _TYPES: dict[str, tuple[type, str]] = {
     "switch": (bool, "true or false"),

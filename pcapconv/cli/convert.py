@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pcapconv
 from pcapconv.cli.messages import complain
 from pcapconv.cli.writing import carry_out, check_names
-from pcapconv.files import SIDECAR_SUFFIX
 from pcapconv.formats import format_of
+from pcapconv.io.files import SIDECAR_SUFFIX
 
 if TYPE_CHECKING:
     from pcapconv.convert import OnLoss

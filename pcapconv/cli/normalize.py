@@ -13,8 +13,8 @@ from pcapconv.cli.options import NORMALIZE_CONFIGURED
 from pcapconv.cli.signals import begin_another
 from pcapconv.cli.writing import carry_out, check_names
 from pcapconv.errors import DamageError, FileError, NotACaptureError, PcapconvError, UsageError
-from pcapconv.files import STDIO
 from pcapconv.formats import format_of
+from pcapconv.io.files import STDIO
 from pcapconv.normalizing import check as why_not
 
 if TYPE_CHECKING:

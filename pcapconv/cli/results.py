@@ -10,7 +10,7 @@ from typing import Any, Self
 from xml.etree import ElementTree
 
 from pcapconv.batching.report import BatchReport, damage_of
-from pcapconv.files import Target, temporary_file, write_all, writing
+from pcapconv.io.files import Target, temporary_file, write_all, writing
 from pcapconv.text import shown
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pcapconv
 from pcapconv import quantities
 from pcapconv.cli.writing import carry_out, check_names
-from pcapconv.files import STDIO
+from pcapconv.io.files import STDIO
 
 if TYPE_CHECKING:
     from pcapconv.convert import OnLoss

@@ -16,8 +16,8 @@ from typing import Any
 from pcapconv import formats
 from pcapconv.convert import about
 from pcapconv.errors import TargetError
-from pcapconv.files import Source
 from pcapconv.formats.pseudo_headers import with_headers_in
+from pcapconv.io.files import Source
 from pcapconv.model import Block, Damage, Interface, Item, Notice, Packet, PacketBatch, Section
 from pcapconv.normalizing.form import Form
 from pcapconv.normalizing.survey import Survey

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from pcapconv.errors import FormatError, NotACaptureError, UsageError
-from pcapconv.files import Source
 from pcapconv.formats import others, transfers
 from pcapconv.formats.pcap_reader import PcapReader
 from pcapconv.formats.pcap_writer import PcapWriter
 from pcapconv.formats.pcapng_reader import PcapngReader
 from pcapconv.formats.pcapng_writer import PcapngWriter
 from pcapconv.formats.window import FIRST, WINDOW_SIZE, Window
+from pcapconv.io.files import Source
 from pcapconv.model import Item
 from pcapconv.output import Output
 from pcapconv.spec import pcap as pcap_layout

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from pcapconv.files import Follower, Source
+from pcapconv.io.files import Follower, Source
 from pcapconv.text import quoted
 
 WINDOW_SIZE = 512 * 1024

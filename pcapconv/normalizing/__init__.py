@@ -15,7 +15,7 @@ from typing import NamedTuple
 from pcapconv import formats, quantities
 from pcapconv.convert import OnLoss, check_on_loss, converted, name_of, refuse
 from pcapconv.errors import UsageError
-from pcapconv.files import Readable, Source, Target, Writable, open_source, open_target, spool, temporary_file
+from pcapconv.io.files import Readable, Source, Target, Writable, open_source, open_target, spool, temporary_file
 from pcapconv.model import Item, Notice
 from pcapconv.normalizing.check import first_difference, reasons
 from pcapconv.normalizing.form import KEPT, Form

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections import deque
 
-from pcapconv.files import Source
+from pcapconv.io.files import Source
 
 _PIECE = 2**18
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pcapconv import formats
 from pcapconv.crew import Crew
 from pcapconv.errors import FileError, SidecarError
-from pcapconv.files import SIDECAR_SUFFIX, Source
+from pcapconv.io.files import SIDECAR_SUFFIX, Source
 from pcapconv.model import Interface, Item
 from pcapconv.report import Report
 from pcapconv.sidecar.digest import Digest, following

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from contextlib import ExitStack
 
-from pcapconv.files import open_target
+from pcapconv.io.files import open_target
 from pcapconv.report import Report
 from pcapconv.sidecar.document import Belongs, Draft, Head
 from pcapconv.sidecar.record import Record

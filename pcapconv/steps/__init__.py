@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from pcapconv.model import Item
 
 if TYPE_CHECKING:
-    from pcapconv.files import Target
+    from pcapconv.io.files import Target
     from pcapconv.report import Report
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from pcapconv import quantities
 from pcapconv.errors import UsageError
-from pcapconv.files import STDIO, Target, write_all, writing
+from pcapconv.io.files import STDIO, Target, write_all, writing
 from pcapconv.model import Interface, Item
 from pcapconv.steps.packets import EditPackets, PacketEdits
 from pcapconv.steps.relabel import KEYS, Relabel, encoded, names_interface, place_and_name
