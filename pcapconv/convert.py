@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 from pcapconv import formats
-from pcapconv.commit import commit
 from pcapconv.errors import (
     DamageError,
     FileError,
@@ -23,6 +22,7 @@ from pcapconv.errors import (
     TimeRangeError,
     UsageError,
 )
+from pcapconv.io.commit import commit
 from pcapconv.io.files import (
     STDIO,
     Readable,

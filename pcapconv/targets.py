@@ -16,9 +16,9 @@ import stat
 from collections.abc import Sequence
 from typing import Self
 
-from pcapconv.commit import commit
 from pcapconv.deferred import deferred
 from pcapconv.errors import FileError, UsageError
+from pcapconv.io.commit import commit
 from pcapconv.io.files import (
     PlainFile,
     Source,

@@ -15,8 +15,8 @@ from pcapconv.cli.messages import complain, places_of
 from pcapconv.cli.progress import Tally
 from pcapconv.cli.results import Results
 from pcapconv.cli.writing import check_names
-from pcapconv.commit import commit
 from pcapconv.errors import NothingFoundError, UsageError
+from pcapconv.io.commit import commit
 from pcapconv.io.files import STDIO, open_source, open_target
 from pcapconv.report import LEFT_OUT, describe
 

@@ -11,7 +11,7 @@ import signal
 from collections.abc import Iterator
 from types import FrameType
 
-from pcapconv import commit
+from pcapconv.io import commit
 
 _late: list[int] = []  # signals that came when the command was done
 _before = 0  # how often outputs had appeared when it began
