@@ -13,7 +13,7 @@ import os
 import stat
 from collections.abc import Mapping
 
-from pcapconv.names import TEMPORARY, exists, unlink
+from pcapconv.io.names import TEMPORARY, exists, unlink
 
 try:
     import fcntl

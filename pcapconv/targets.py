@@ -32,8 +32,8 @@ from pcapconv.io.files import (
     write_all,
     writing,
 )
+from pcapconv.io.names import Appearance, exists, name_if_free, put_aside, temporary_name, unlink
 from pcapconv.journal import OLD, Journal, recover
-from pcapconv.names import Appearance, exists, name_if_free, put_aside, temporary_name, unlink
 from pcapconv.rights import copy_rights
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pcapconv.batching.stores import Found, State, taken
 from pcapconv.errors import FileError
 from pcapconv.io.files import STDIO, Source, Target, open_source, open_target, reason_of
-from pcapconv.names import TEMPORARY, exists
+from pcapconv.io.names import TEMPORARY, exists
 
 _OUTSIDE = "a symbolic link that leads out of the tree"
 _DIRECTORY = "a symbolic link to a directory"

@@ -18,7 +18,7 @@ from pcapconv.batching.stores import Found, NothingThereError, State, scheme_of,
 from pcapconv.deferred import deferred
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.files import Source, Target, reading, reason_of, spool, temporary_file, writing
-from pcapconv.names import TEMPORARY, temporary_name
+from pcapconv.io.names import TEMPORARY, temporary_name
 
 try:
     import fsspec

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, Protocol, Self
 
 from pcapconv.deferred import deferred
 from pcapconv.errors import FileError, PcapconvError, UsageError
-from pcapconv.names import Appearance, exists, name_if_free, put_aside, temporary_name, unlink
+from pcapconv.io.names import Appearance, exists, name_if_free, put_aside, temporary_name, unlink
 from pcapconv.rights import copy_rights
 
 try:
