@@ -33,8 +33,8 @@ from pcapconv.io.files import (
     writing,
 )
 from pcapconv.io.names import Appearance, exists, name_if_free, put_aside, temporary_name, unlink
+from pcapconv.io.rights import copy_rights
 from pcapconv.journal import OLD, Journal, recover
-from pcapconv.rights import copy_rights
 
 
 class _OneOfMany(Target):

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, Protocol, Self
 from pcapconv.deferred import deferred
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.io.names import Appearance, exists, name_if_free, put_aside, temporary_name, unlink
-from pcapconv.rights import copy_rights
+from pcapconv.io.rights import copy_rights
 
 try:
     import fcntl
