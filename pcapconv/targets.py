@@ -32,9 +32,9 @@ from pcapconv.io.files import (
     write_all,
     writing,
 )
+from pcapconv.io.journal import OLD, Journal, recover
 from pcapconv.io.names import Appearance, exists, name_if_free, put_aside, temporary_name, unlink
 from pcapconv.io.rights import copy_rights
-from pcapconv.journal import OLD, Journal, recover
 
 
 class _OneOfMany(Target):

@@ -24,7 +24,7 @@ from pcapconv.cli import run
 from pcapconv.cli.signals import Terminated, raised
 from pcapconv.deferred import Signals, deferred
 from pcapconv.io.files import open_source, open_target, temporary_file
-from pcapconv.journal import Journal
+from pcapconv.io.journal import Journal
 
 HEADER = wire.pcap_header()
 RECORDS = [wire.pcap_record(number, 0, bytes([number])) for number in range(3)]
