@@ -15,11 +15,11 @@ from typing import Any
 from pcapconv import formats, timestamps
 from pcapconv.errors import UsageError
 from pcapconv.formats.pcapng_writer import block_size
+from pcapconv.io.file_set import Targets
 from pcapconv.kernels import MOST_TICKS, TOTALS, choose
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.output import Output
 from pcapconv.spec.pcapng import is_process
-from pcapconv.targets import Targets
 from pcapconv.template import Facts, Template
 
 MOST_PARTS = 10_000  # unless more are asked for

@@ -29,12 +29,12 @@ from pcapconv.division.kinds import KEYS, by_kind
 from pcapconv.division.picking import ByInterval
 from pcapconv.division.runs import ByCount, BySize
 from pcapconv.errors import UsageError
+from pcapconv.io.file_set import Targets
 from pcapconv.io.files import SIDECAR_SUFFIX, Readable, Source, open_source, read_file, spool
 from pcapconv.parts import MOST_PARTS, OpenParts
 from pcapconv.report import Report
 from pcapconv.steps.plan import Plan
 from pcapconv.steps.snaplens import Snaplens
-from pcapconv.targets import Targets
 from pcapconv.template import Template
 
 if TYPE_CHECKING:
