@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from pcapconv.batching.pool import Pool
-from pcapconv.deferred import deferred
 from pcapconv.errors import FileError, UsageError
+from pcapconv.io.signals import deferred
 
 _CONNECTING = "10s"
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
-from pcapconv.deferred import Signals, deferred
 from pcapconv.errors import FileError
 from pcapconv.io.files import Source, Target
+from pcapconv.io.signals import Signals, deferred
 
 commits = 0  # how often outputs appeared in this process, for who has to say what a signal cut short
 

@@ -16,7 +16,6 @@ import stat
 from collections.abc import Sequence
 from typing import Self
 
-from pcapconv.deferred import deferred
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.commit import commit
 from pcapconv.io.files import (
@@ -35,6 +34,7 @@ from pcapconv.io.files import (
 from pcapconv.io.journal import OLD, Journal, recover
 from pcapconv.io.names import Appearance, exists, name_if_free, put_aside, temporary_name, unlink
 from pcapconv.io.rights import copy_rights
+from pcapconv.io.signals import deferred
 
 
 class _OneOfMany(Target):

@@ -20,10 +20,10 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, BinaryIO, Protocol, Self
 
-from pcapconv.deferred import deferred
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.io.names import Appearance, exists, name_if_free, put_aside, temporary_name, unlink
 from pcapconv.io.rights import copy_rights
+from pcapconv.io.signals import deferred
 
 try:
     import fcntl
