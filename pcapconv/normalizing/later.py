@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from struct import Struct
 
+from pcapconv.io.scratch import Scratch
 from pcapconv.model import Block
-from pcapconv.scratch import Scratch
 
 _HEAD = Struct("<IQI")
 

@@ -20,11 +20,11 @@ from itertools import compress, count
 from typing import Any, NamedTuple
 
 from pcapconv.errors import SidecarError
+from pcapconv.io.scratch import Scratch
 from pcapconv.kernels import FINGERPRINT, MORE, choose
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Interface, Item, PacketBatch, Section
 from pcapconv.report import MOST_LISTED
 from pcapconv.scales import Scale, Units, scale_of
-from pcapconv.scratch import Scratch
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.record import LATEST
