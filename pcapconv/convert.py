@@ -36,8 +36,8 @@ from pcapconv.io.files import (
     same_file,
     spool,
 )
+from pcapconv.io.output import Output
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch
-from pcapconv.output import Output
 from pcapconv.report import Report, describe
 from pcapconv.spec import pcapng as layout
 from pcapconv.steps.snaplens import Snaplens

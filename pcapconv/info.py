@@ -17,9 +17,9 @@ from typing import Any, Self
 from pcapconv import formats, timestamps
 from pcapconv.errors import NeedsNanosecondsError, PcapconvError, TargetError
 from pcapconv.io.files import SIDECAR_SUFFIX, Readable, Source, Target, open_source
+from pcapconv.io.output import Output
 from pcapconv.kernels import OPTION_COUNTS, TOTALS, UNREADABLE, choose
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
-from pcapconv.output import Output
 from pcapconv.report import MOST_LISTED
 from pcapconv.spec import interpret
 from pcapconv.spec import options as option_lists

@@ -16,9 +16,9 @@ from pcapconv import formats, timestamps
 from pcapconv.errors import UsageError
 from pcapconv.formats.pcapng_writer import block_size
 from pcapconv.io.file_set import Targets
+from pcapconv.io.output import Output
 from pcapconv.kernels import MOST_TICKS, TOTALS, choose
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
-from pcapconv.output import Output
 from pcapconv.spec.pcapng import is_process
 from pcapconv.template import Facts, Template
 

@@ -17,8 +17,8 @@ import pytest
 import wire
 
 import pcapconv
-from pcapconv import FileError, LossError, PcapconvError, UsageError, output
-from pcapconv.io import files
+from pcapconv import FileError, LossError, PcapconvError, UsageError
+from pcapconv.io import files, output
 
 HEADER = wire.pcap_header()
 RECORD = wire.pcap_record(1, 2, b"four")

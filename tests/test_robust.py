@@ -16,7 +16,8 @@ from through import SAMPLES, Pipe, converted, every_sample
 from wire import BIG, LITTLE, In
 
 import pcapconv
-from pcapconv import Damage, FormatError, PacketBatch, PcapconvError, Report, formats, output
+from pcapconv import Damage, FormatError, PacketBatch, PcapconvError, Report, formats
+from pcapconv.io import output
 from pcapconv.io.files import open_source
 
 both_forms = pytest.mark.usefixtures("kernels")

@@ -11,8 +11,8 @@ import pcapconv
 from pcapconv import FormatError, Packet, Report, formats
 from pcapconv.formats.window import WINDOW_SIZE
 from pcapconv.io.files import open_source, open_target
+from pcapconv.io.output import Output
 from pcapconv.model import Item
-from pcapconv.output import Output
 from pcapconv.steps import Step
 
 DAMAGED = {"undeclared-interface", "version-unknown"}  # samples, by stem

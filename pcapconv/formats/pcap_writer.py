@@ -14,6 +14,7 @@ from pcapconv import timestamps
 from pcapconv.errors import NeedsNanosecondsError, TargetError, TimeRangeError
 from pcapconv.formats.losses import PcapLosses
 from pcapconv.formats.pseudo_headers import with_headers_in
+from pcapconv.io.output import Output
 from pcapconv.kernels import BEFORE_1970, FULL, MORE, SCALE, TOTALS, choose
 from pcapconv.model import (
     SIMPLE_PACKET,
@@ -27,7 +28,6 @@ from pcapconv.model import (
     PacketBatch,
     Section,
 )
-from pcapconv.output import Output
 from pcapconv.spec import pcap as layout
 from pcapconv.spec.link_types import ETHERNET, link_type_name
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, to_units

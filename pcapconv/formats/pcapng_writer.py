@@ -11,9 +11,9 @@ from collections import Counter
 
 from pcapconv.errors import TargetError
 from pcapconv.formats.window import LARGEST_RECORD
+from pcapconv.io.output import Output
 from pcapconv.kernels import FULL, choose
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Damage, Interface, Item, Notice, PacketBatch, Section
-from pcapconv.output import Output
 from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout
 from pcapconv.timestamps import MICROSECONDS, tsresol_byte

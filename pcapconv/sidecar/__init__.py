@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from pcapconv import formats
 from pcapconv.errors import UsageError
 from pcapconv.io.files import SIDECAR_SUFFIX, STDIO, Readable, Source, Target, Writable, is_open_as, leads_to, there_is
+from pcapconv.io.output import Output
 from pcapconv.model import Item
-from pcapconv.output import Output
 from pcapconv.report import Report
 from pcapconv.sidecar.document import Belongs
 from pcapconv.steps import Step

@@ -12,8 +12,8 @@ from pcapconv.convert import attempt, name_of, through
 from pcapconv.errors import FileError, SidecarError, UsageError
 from pcapconv.io.commit import commit
 from pcapconv.io.files import Source, Target, Writable, is_open_as, leads_to, open_source, open_target
+from pcapconv.io.output import Output
 from pcapconv.model import Item, PacketBatch
-from pcapconv.output import Output
 from pcapconv.report import Report
 from pcapconv.sidecar.digest import Digest, following
 from pcapconv.sidecar.document import Belongs, Document, open_document

@@ -17,8 +17,9 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 import pytest
 
-from pcapconv import formats, kernels, output
+from pcapconv import formats, kernels
 from pcapconv.errors import UsageError
+from pcapconv.io import output
 
 Place = str | BinaryIO
 
