@@ -15,11 +15,10 @@ import pytest
 import wire
 
 import pcapconv
-from pcapconv import crew
-from pcapconv.crew import Crew
 from pcapconv.errors import FileError, SidecarError
 from pcapconv.formats.window import WINDOW_SIZE
-from pcapconv.io import output
+from pcapconv.io import crew, output
+from pcapconv.io.crew import Crew
 from pcapconv.io.files import Target, open_source, open_target
 from pcapconv.io.output import BUFFER_SIZE, Output
 from pcapconv.sidecar.digest import Digest

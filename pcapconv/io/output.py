@@ -15,8 +15,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
-from pcapconv.crew import Crew
 from pcapconv.errors import FileError
+from pcapconv.io.crew import Crew
 from pcapconv.io.files import Target, read_all, reading, write_all, writing
 
 BUFFER_SIZE = 512 * 1024

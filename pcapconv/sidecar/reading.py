@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from pcapconv import formats
-from pcapconv.crew import Crew
 from pcapconv.errors import FileError, SidecarError
+from pcapconv.io.crew import Crew
 from pcapconv.io.files import SIDECAR_SUFFIX, Source
 from pcapconv.model import Interface, Item
 from pcapconv.report import Report
