@@ -13,9 +13,9 @@ from collections.abc import Collection
 from pcapconv.comparing.sides import Side
 from pcapconv.kernels import MORE, choose
 from pcapconv.model import SIMPLE_PACKET, Interface, PacketBatch, Section
-from pcapconv.scales import Units
 from pcapconv.spec.pcapng import OBSOLETE_PACKET
 from pcapconv.steps.rows import options_of
+from pcapconv.steps.scales import Units
 
 _IS_SIMPLE = bytes(kind == SIMPLE_PACKET for kind in range(256))
 

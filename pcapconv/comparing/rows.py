@@ -15,7 +15,7 @@ from pcapconv.comparing.sides import Side
 from pcapconv.convert import about
 from pcapconv.kernels import BEYOND, MORE, MOST_TICKS
 from pcapconv.model import SIMPLE_PACKET, Interface, PacketBatch, Section
-from pcapconv.scales import Scale, Units, scale_of
+from pcapconv.steps.scales import Scale, Units, scale_of
 
 if TYPE_CHECKING:
     from fractions import Fraction

@@ -13,10 +13,10 @@ from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Damage, Interface, I
 from pcapconv.normalizing.form import Form, pack
 from pcapconv.normalizing.later import Later
 from pcapconv.normalizing.survey import Survey
-from pcapconv.scales import Scale, Units, scale_of
 from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout
 from pcapconv.steps.rows import options_of, with_options
+from pcapconv.steps.scales import Scale, Units, scale_of
 from pcapconv.timestamps import NANOSECONDS
 
 _MILLISECOND = NANOSECONDS // 1000

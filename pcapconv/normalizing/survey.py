@@ -9,10 +9,10 @@ from pcapconv.errors import TargetError
 from pcapconv.kernels import MORE, choose
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.normalizing.form import Entries, Form, names_body, pack
-from pcapconv.scales import Units
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.pcap import NO_LIMIT_SNAPLEN
 from pcapconv.steps.rows import distinct
+from pcapconv.steps.scales import Units
 from pcapconv.steps.snaplens import Limits, Replacements
 
 _MOST = 32 * 2**20  # bytes of names, secrets and comments together

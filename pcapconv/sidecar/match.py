@@ -24,7 +24,6 @@ from pcapconv.io.scratch import Scratch
 from pcapconv.kernels import FINGERPRINT, MORE, choose
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Interface, Item, PacketBatch, Section
 from pcapconv.report import MOST_LISTED
-from pcapconv.scales import Scale, Units, scale_of
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.record import LATEST
@@ -33,6 +32,7 @@ from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout
 from pcapconv.steps.packets import HASH
 from pcapconv.steps.rows import with_options
+from pcapconv.steps.scales import Scale, Units, scale_of
 from pcapconv.steps.strip import dropcount
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 

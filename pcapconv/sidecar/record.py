@@ -17,12 +17,12 @@ from pcapconv.formats.pcapng_writer import interface_body, section_body
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import FINGERPRINT, MORE, MOST_TICKS, choose
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Columns, Interface, Item, PacketBatch, Section
-from pcapconv.scales import Units
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Draft
 from pcapconv.sidecar.gathered import Gathered
 from pcapconv.spec import pcapng as layout
 from pcapconv.steps.rows import options_of
+from pcapconv.steps.scales import Units
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 
 LATEST = (NANOSECONDS << 32) - 1  # that pcap can hold

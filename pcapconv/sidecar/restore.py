@@ -18,11 +18,11 @@ from pcapconv.formats.pcapng_items import interface_of, section_of
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import MORE, UNIT, choose
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Columns, Damage, Interface, Item, PacketBatch, Section
-from pcapconv.scales import Scale, row_of, ticks_scale
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
 from pcapconv.spec import pcapng as layout
 from pcapconv.steps.rows import with_options
+from pcapconv.steps.scales import Scale, row_of, ticks_scale
 
 _FEW = 16  # parts of a buffer: less than one of them is little of it
 _MOST_IN_ENTRY = 2**17  # packets of an entry that says something of each
