@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal
 
-from pcapconv import formats, quantities
+from pcapconv import formats
 from pcapconv.convert import (
     OnLoss,
     about,
@@ -33,6 +33,7 @@ from pcapconv.io.file_set import Targets
 from pcapconv.io.files import SIDECAR_SUFFIX, Readable, Source, open_source, read_file, spool
 from pcapconv.parts import MOST_PARTS, OpenParts
 from pcapconv.report import Report
+from pcapconv.steps import quantities
 from pcapconv.steps.plan import Plan
 from pcapconv.steps.snaplens import Snaplens
 from pcapconv.template import Template

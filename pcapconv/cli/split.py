@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pcapconv
-from pcapconv import quantities
 from pcapconv.cli.writing import carry_out, check_names
 from pcapconv.io.files import STDIO
+from pcapconv.steps import quantities
 
 if TYPE_CHECKING:
     from pcapconv.convert import OnLoss

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
-from pcapconv import quantities
 from pcapconv.comparing.align import Gap, Run, align
 from pcapconv.comparing.beginning import same_from_the_beginning
 from pcapconv.comparing.rows import Rows
@@ -22,6 +21,7 @@ from pcapconv.io.files import STDIO, Readable, Source, open_source, spool
 from pcapconv.model import Packet
 from pcapconv.normalizing.form import KEPT
 from pcapconv.report import blocks_said
+from pcapconv.steps import quantities
 from pcapconv.steps.strip import KINDS
 from pcapconv.timestamps import NANOSECONDS
 

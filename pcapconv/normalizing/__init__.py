@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from pcapconv import formats, quantities
+from pcapconv import formats
 from pcapconv.convert import OnLoss, check_on_loss, converted, name_of, refuse
 from pcapconv.errors import UsageError
 from pcapconv.io.files import Readable, Source, Target, Writable, open_source, open_target, spool, temporary_file
@@ -23,7 +23,7 @@ from pcapconv.normalizing.packets import MaskTimes, Normalize
 from pcapconv.normalizing.sort import Sort
 from pcapconv.normalizing.survey import Survey
 from pcapconv.report import Report, blocks_said
-from pcapconv.steps import Step
+from pcapconv.steps import Step, quantities
 from pcapconv.steps.strip import KINDS
 from pcapconv.timestamps import NANOSECONDS, format_time
 

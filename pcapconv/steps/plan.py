@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from pcapconv import quantities
 from pcapconv.errors import UsageError
 from pcapconv.io.files import STDIO, Target, write_all, writing
 from pcapconv.model import Interface, Item
+from pcapconv.steps import quantities
 from pcapconv.steps.packets import EditPackets, PacketEdits
 from pcapconv.steps.relabel import KEYS, Relabel, encoded, names_interface, place_and_name
 from pcapconv.steps.secrets import ExtractSecrets, InjectSecrets, parse_secrets
@@ -26,9 +26,9 @@ from pcapconv.steps.strip import DoNotCopy, Strip
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from pcapconv.quantities import Moment
     from pcapconv.report import Report
     from pcapconv.steps import Step
+    from pcapconv.steps.quantities import Moment
 
 _MOST_SHOWN = 20
 _MOST_BYTES = 2**32 - 1

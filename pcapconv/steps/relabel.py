@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from pcapconv.errors import TargetError, UsageError
 from pcapconv.model import Interface, Item, PacketBatch, Section
-from pcapconv.quantities import interface_place
 from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout
+from pcapconv.steps.quantities import interface_place
 
 KEYS = ("name", "description", "filter", "os", "hardware", "speed", "snaplen", "fcs-length", "comment")
 

@@ -25,7 +25,7 @@ from pcapconv.steps.rows import take
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from pcapconv.quantities import Moment
+    from pcapconv.steps.quantities import Moment
 
 FLAGS = 2  # epb_flags and pack_flags
 DIRECTIONS = {"in": 1, "out": 2}
