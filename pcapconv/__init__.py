@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from pcapconv.capture import Capture, open
-from pcapconv.convert import convert
+from pcapconv.conversion import convert
 from pcapconv.errors import (
     DamageError,
     FileError,

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal
 
 from pcapconv import formats
-from pcapconv.convert import (
+from pcapconv.conversion import (
     OnLoss,
     about,
     attempt,

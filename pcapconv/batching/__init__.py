@@ -22,7 +22,7 @@ from pcapconv.batching.local import clear_away, leads_out, lies_in
 from pcapconv.batching.report import BatchReport, Watcher
 from pcapconv.batching.runner import run
 from pcapconv.batching.stores import scheme_of, store_of
-from pcapconv.convert import OnLoss, check_on_loss, make_plan
+from pcapconv.conversion import OnLoss, check_on_loss, make_plan
 from pcapconv.errors import FileError, NothingFoundError, PcapconvError, UsageError
 from pcapconv.io.crew import cores
 from pcapconv.io.files import SIDECAR_SUFFIX, STDIO, check_fractions, read_file, reason_of

@@ -19,7 +19,7 @@ from pcapconv import formats
 from pcapconv.batching import manifest
 from pcapconv.batching.local import LOCAL, leads_out, lies_in, make_folder, state_of_open
 from pcapconv.batching.stores import State, store_of
-from pcapconv.convert import OnLoss, converted
+from pcapconv.conversion import OnLoss, converted
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError
 from pcapconv.io.files import SIDECAR_SUFFIX, Source, Target, reading, there_is
 from pcapconv.report import Report

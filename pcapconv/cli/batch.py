@@ -21,7 +21,7 @@ from pcapconv.io.files import STDIO, open_source, open_target
 from pcapconv.report import LEFT_OUT, describe
 
 if TYPE_CHECKING:
-    from pcapconv.convert import OnLoss
+    from pcapconv.conversion import OnLoss
 
 FAILED = 1
 _PIECE = 2**16

@@ -13,7 +13,7 @@ from pcapconv.formats import format_of
 from pcapconv.io.files import SIDECAR_SUFFIX
 
 if TYPE_CHECKING:
-    from pcapconv.convert import OnLoss
+    from pcapconv.conversion import OnLoss
 
 
 def _point_to_a_sidecar(source: str, target: str, options: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from pcapconv.normalizing import check as why_not
 
 if TYPE_CHECKING:
     from pcapconv.batching.stores import Found
-    from pcapconv.convert import OnLoss
+    from pcapconv.conversion import OnLoss
     from pcapconv.model import Notice
 
 DIFFERENT = 1

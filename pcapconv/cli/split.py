@@ -10,7 +10,7 @@ from pcapconv.io.files import STDIO
 from pcapconv.steps import quantities
 
 if TYPE_CHECKING:
-    from pcapconv.convert import OnLoss
+    from pcapconv.conversion import OnLoss
 
 _LEAST_BARE = 4096  # bytes; whoever writes less without a unit most likely thinks of another one
 

@@ -12,7 +12,7 @@ from array import array
 from typing import TYPE_CHECKING
 
 from pcapconv.comparing.sides import Side
-from pcapconv.convert import about
+from pcapconv.conversion import about
 from pcapconv.kernels import BEYOND, MORE, MOST_TICKS
 from pcapconv.model import SIMPLE_PACKET, Interface, PacketBatch, Section
 from pcapconv.steps.scales import Scale, Units, scale_of

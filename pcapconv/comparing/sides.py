@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from pcapconv import formats
-from pcapconv.convert import about
+from pcapconv.conversion import about
 from pcapconv.errors import TargetError
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.io.files import Source

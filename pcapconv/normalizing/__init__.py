@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from pcapconv import formats
-from pcapconv.convert import OnLoss, check_on_loss, converted, name_of, refuse
+from pcapconv.conversion import OnLoss, check_on_loss, converted, name_of, refuse
 from pcapconv.errors import UsageError
 from pcapconv.io.files import Readable, Source, Target, Writable, open_source, open_target, spool, temporary_file
 from pcapconv.model import Item, Notice

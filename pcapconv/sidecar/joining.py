@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 from pcapconv import formats
-from pcapconv.convert import attempt, name_of, through
+from pcapconv.conversion import attempt, name_of, through
 from pcapconv.errors import FileError, SidecarError, UsageError
 from pcapconv.io.commit import commit
 from pcapconv.io.files import Source, Target, Writable, is_open_as, leads_to, open_source, open_target
