@@ -23,7 +23,7 @@ import wire
 import pcapconv
 from pcapconv import TargetError, cli
 from pcapconv.cli import progress
-from pcapconv.info import info as take_census
+from pcapconv.describing import info as take_census
 
 COMMAND = Path(sys.executable).with_name("pcapconv")
 FOLDER = Path(__file__).parent / "samples"

@@ -13,7 +13,7 @@ from wire import In
 
 import pcapconv
 from pcapconv.cli import run
-from pcapconv.info import info
+from pcapconv.describing import info
 
 T = 1_600_000_987
 FRACTIONS = [987_650_000, 5, 999_999_999]

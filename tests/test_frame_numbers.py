@@ -16,7 +16,7 @@ from wire import In
 
 from pcapconv import cli
 from pcapconv.cli.app import app
-from pcapconv.info import info
+from pcapconv.describing import info
 
 ENTRY = b"__CURSOR=1\n__REALTIME_TIMESTAMP=1600000000000000\n"
 SYSDIG_EVENTS = (0x204, 0x216, 0x221)

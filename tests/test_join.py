@@ -19,7 +19,7 @@ from wire import In
 
 import pcapconv
 from pcapconv import PcapconvError, SidecarError, UsageError
-from pcapconv.info import info
+from pcapconv.describing import info
 
 COMMAND = Path(sys.executable).with_name("pcapconv")
 WEB = Path(__file__).parent / "samples" / "web.pcapng"

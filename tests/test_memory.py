@@ -11,7 +11,7 @@ import wire
 from through import Pipe
 
 import pcapconv
-from pcapconv.info import info
+from pcapconv.describing import info
 from pcapconv.text_form import write_text
 
 SIZE = 2**24

@@ -14,7 +14,7 @@ from wire import BIG, LITTLE, In
 
 import pcapconv
 from pcapconv.cli import run
-from pcapconv.info import info
+from pcapconv.describing import info
 
 pytestmark = pytest.mark.usefixtures("kernels")
 

@@ -10,7 +10,7 @@ from wire import In
 
 import pcapconv
 from pcapconv import Section
-from pcapconv.info import info
+from pcapconv.describing import info
 
 pytestmark = pytest.mark.usefixtures("kernels")
 

@@ -141,7 +141,7 @@ def test_more_oddities_than_are_listed_are_counted() -> None:
 def test_the_bytes_of_a_damaged_capture_are_all_counted(tmp_path: Path) -> None:
     path = tmp_path / "cut.pcap"
     path.write_bytes(wire.pcap_header() + wire.pcap_record(1, 0, b"", captured_length=2**31) + bytes(3_000_000))
-    from pcapconv.info import info
+    from pcapconv.describing import info
 
     census = info(path)
     assert census["bytes"] == 24 + 16 + 3_000_000

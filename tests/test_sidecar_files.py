@@ -20,7 +20,7 @@ from through import Pipe
 
 import pcapconv
 from pcapconv import DamageError, FileError, LossError, SidecarError, UsageError
-from pcapconv.info import info
+from pcapconv.describing import info
 from pcapconv.io.files import PlainFile
 
 COMMAND = Path(sys.executable).with_name("pcapconv")

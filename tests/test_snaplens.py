@@ -15,7 +15,7 @@ from wire import In
 
 import pcapconv
 from pcapconv import LossError
-from pcapconv.info import info
+from pcapconv.describing import info
 
 COMMAND = Path(sys.executable).with_name("pcapconv")
 LOST = {"header-fields": 1}

@@ -8,7 +8,7 @@ import wire
 
 import pcapconv
 from pcapconv.cli import run
-from pcapconv.info import info
+from pcapconv.describing import info
 
 FILTER = b"\0port 53\0\0"
 BYTES = b"\0\0not a text"  # of an option that holds bytes, and of a packet

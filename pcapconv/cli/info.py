@@ -14,8 +14,8 @@ from rich.text import Text
 
 from pcapconv.cli import DAMAGED
 from pcapconv.cli.messages import MOST, complain, places_of
+from pcapconv.describing import info as take_census
 from pcapconv.errors import FileError, PcapconvError, UsageError
-from pcapconv.info import info as take_census
 from pcapconv.model import Damage
 from pcapconv.report import describe
 from pcapconv.spec.interpret import value_text
