@@ -12,7 +12,7 @@ from through import Pipe
 
 import pcapconv
 from pcapconv.describing import info
-from pcapconv.text_form import write_text
+from pcapconv.describing.text_form import write_text
 
 SIZE = 2**24
 LIMIT = 3 * SIZE

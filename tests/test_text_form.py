@@ -13,7 +13,7 @@ import wire
 from wire import BIG, In
 
 from pcapconv import PcapconvError
-from pcapconv.text_form import write_text
+from pcapconv.describing.text_form import write_text
 
 COMMAND = Path(sys.executable).with_name("pcapconv")
 README = Path(__file__).resolve().parents[1] / "README.md"

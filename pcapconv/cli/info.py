@@ -15,12 +15,12 @@ from rich.text import Text
 from pcapconv.cli import DAMAGED
 from pcapconv.cli.messages import MOST, complain, places_of
 from pcapconv.describing import info as take_census
+from pcapconv.describing.text_form import write_text
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.model import Damage
 from pcapconv.report import describe
 from pcapconv.spec.interpret import value_text
 from pcapconv.text import shown
-from pcapconv.text_form import write_text
 
 _MOST_INTERFACES = 50
 _PIPE_WIDTH = 10_000  # no line breaks where a program reads
