@@ -21,8 +21,8 @@ from pcapconv.report import Report
 if TYPE_CHECKING:
     from pcapconv.batching import batch
     from pcapconv.comparing import diff
+    from pcapconv.joining import join
     from pcapconv.normalizing import normalize
-    from pcapconv.sidecar.joining import join
     from pcapconv.splitter import split
 
 __all__ = [
@@ -71,7 +71,7 @@ def __getattr__(name: str) -> Any:
 
         return diff
     if name == "join":
-        from pcapconv.sidecar.joining import join
+        from pcapconv.joining import join
 
         return join
     if name == "normalize":

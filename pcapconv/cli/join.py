@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pcapconv.cli.writing import carry_out, check_names
 from pcapconv.io.files import STDIO
-from pcapconv.sidecar.joining import join as put_together
+from pcapconv.joining import join as put_together
 
 
 def join(sidecar: str, target: str, *, report: str | None, force: bool, fsync: bool, quiet: bool) -> int:

@@ -38,8 +38,8 @@ def _fuzz(into: Path, arguments: list[str]) -> None:
         import pcapconv
         import pcapconv.batching
         import pcapconv.comparing
+        import pcapconv.joining
         import pcapconv.normalizing
-        import pcapconv.sidecar.joining
         import pcapconv.sidecar.match
         import pcapconv.splitter  # noqa: F401 - instrumented by being imported here
     from fuzz.case import read_case
