@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pcapconv.comparing import diff
     from pcapconv.joining import join
     from pcapconv.normalizing import normalize
-    from pcapconv.splitter import split
+    from pcapconv.splitting import split
 
 __all__ = [
     "Block",
@@ -59,7 +59,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     """What a plain conversion does without is imported when it is asked for."""
     if name == "split":
-        from pcapconv.splitter import split
+        from pcapconv.splitting import split
 
         return split
     if name == "batch":

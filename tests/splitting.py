@@ -9,7 +9,7 @@ from typing import Any
 from wire import In
 
 from pcapconv.report import Report
-from pcapconv.splitter import split
+from pcapconv.splitting import split
 
 
 def names(folder: Path) -> list[str]:

@@ -13,7 +13,7 @@ from through import Pipe
 from wire import BIG, LITTLE, In
 
 from pcapconv import FormatError, TargetError, UsageError
-from pcapconv.splitter import split
+from pcapconv.splitting import split
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 both_forms = pytest.mark.usefixtures("kernels")

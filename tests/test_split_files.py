@@ -16,7 +16,7 @@ import wire
 from splitting import names, split_up
 
 from pcapconv import DamageError, FileError, FormatError, LossError, TargetError, UsageError
-from pcapconv.splitter import split
+from pcapconv.splitting import split
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 both_forms = pytest.mark.usefixtures("kernels")
