@@ -104,7 +104,7 @@ def test_parts_have_what_wireshark_notes(write: In) -> None:
 def test_what_many_parts_repeat_names_what_to_leave_out(
     write: In, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pcapconv.parts._MOST_REPEATED", 0)
+    monkeypatch.setattr("pcapconv.splitting.parts._MOST_REPEATED", 0)
     head = write.section_header() + write.interface() + process(write, 77, (NAME, bytes(4000)))
     capture = io.BytesIO(head + packet(write, 1, 0) * 40)
     with pytest.raises(pcapconv.UsageError, match=r"--strip names,secrets,custom,unknown$"):

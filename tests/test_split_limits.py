@@ -81,7 +81,7 @@ def test_the_command_refuses_with_status_2(tmp_path: Path, folder: Path) -> None
 
 
 def test_headers_may_be_ten_times_the_input(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pcapconv.parts._MOST_REPEATED", 0)
+    monkeypatch.setattr("pcapconv.splitting.parts._MOST_REPEATED", 0)
     head, packet = SECTION + INTERFACE + WRITE.secrets(wire.TLS_KEY_LOG, bytes(952)), micro(WRITE, 0)
     assert (len(head), len(packet)) == (1020, 36)
     assert len(split_up(head + packet * 11, max_packets=1)[0]) == 11
@@ -91,7 +91,7 @@ def test_headers_may_be_ten_times_the_input(folder: Path, monkeypatch: pytest.Mo
 
 
 def test_of_a_pipe_the_bytes_read_so_far_count(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pcapconv.parts._MOST_REPEATED", 0)
+    monkeypatch.setattr("pcapconv.splitting.parts._MOST_REPEATED", 0)
     head, packet = SECTION + INTERFACE + WRITE.secrets(wire.TLS_KEY_LOG, bytes(952)), micro(WRITE, 0)
     pieces = [head, *[packet] * 20, *[WRITE.block(0xB0B, bytes(10_000))] * 3]
     assert (len(head), len(packet)) == (1020, 36)

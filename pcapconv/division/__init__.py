@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING
 from pcapconv import timestamps
 from pcapconv.errors import FormatError
 from pcapconv.model import SIMPLE_PACKET, Block, Columns, Interface, Item, PacketBatch, Section
-from pcapconv.parts import OpenPart, OpenParts
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.link_types import link_type_name
 from pcapconv.spec.options import text
+from pcapconv.splitting.parts import OpenPart, OpenParts
 from pcapconv.steps.relabel import interface_name
 from pcapconv.template import Facts
 

@@ -19,8 +19,8 @@ from pcapconv.division.picking import WIDEST, Picking
 from pcapconv.formats.losses import PcapLosses
 from pcapconv.kernels import ALWAYS, NEVER, RANGE
 from pcapconv.model import Block, Columns, Interface, PacketBatch, Section
-from pcapconv.parts import OpenPart, OpenParts
 from pcapconv.spec import pcapng as layout
+from pcapconv.splitting.parts import OpenPart, OpenParts
 
 _ID = 4  # bytes at the beginning of a statistics block's body: its interface's id
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from pcapconv.division import Splitter, instant_of, rows_of
 from pcapconv.kernels import MOST_TICKS, NEVER, RANGE, choose
 from pcapconv.model import SIMPLE_PACKET, Columns, Interface, PacketBatch
-from pcapconv.parts import OpenPart, OpenParts
 from pcapconv.spec import pcapng as layout
+from pcapconv.splitting.parts import OpenPart, OpenParts
 from pcapconv.steps.rows import take
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from itertools import accumulate
 from pcapconv.division import Splitter, rows_of
 from pcapconv.formats.pcapng_writer import block_size
 from pcapconv.model import SIMPLE_PACKET, Block, Interface, PacketBatch, Section
-from pcapconv.parts import OpenPart, OpenParts
 from pcapconv.spec import pcap as pcap_layout
 from pcapconv.spec import pcapng as layout
+from pcapconv.splitting.parts import OpenPart, OpenParts
 
 
 class ByCount(Splitter):

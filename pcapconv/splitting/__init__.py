@@ -31,8 +31,8 @@ from pcapconv.division.runs import ByCount, BySize
 from pcapconv.errors import UsageError
 from pcapconv.io.file_set import Targets
 from pcapconv.io.files import SIDECAR_SUFFIX, Readable, Source, open_source, read_file, spool
-from pcapconv.parts import MOST_PARTS, OpenParts
 from pcapconv.report import Report
+from pcapconv.splitting.parts import MOST_PARTS, OpenParts
 from pcapconv.steps import quantities
 from pcapconv.steps.plan import Plan
 from pcapconv.steps.snaplens import Snaplens
