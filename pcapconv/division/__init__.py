@@ -30,8 +30,8 @@ from pcapconv.spec import pcapng as layout
 from pcapconv.spec.link_types import link_type_name
 from pcapconv.spec.options import text
 from pcapconv.splitting.parts import OpenPart, OpenParts
+from pcapconv.splitting.template import Facts
 from pcapconv.steps.relabel import interface_name
-from pcapconv.template import Facts
 
 if TYPE_CHECKING:
     from fractions import Fraction

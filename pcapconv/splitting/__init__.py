@@ -33,10 +33,10 @@ from pcapconv.io.file_set import Targets
 from pcapconv.io.files import SIDECAR_SUFFIX, Readable, Source, open_source, read_file, spool
 from pcapconv.report import Report
 from pcapconv.splitting.parts import MOST_PARTS, OpenParts
+from pcapconv.splitting.template import Template
 from pcapconv.steps import quantities
 from pcapconv.steps.plan import Plan
 from pcapconv.steps.snaplens import Snaplens
-from pcapconv.template import Template
 
 if TYPE_CHECKING:
     from typing import Unpack

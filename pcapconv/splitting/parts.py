@@ -20,7 +20,7 @@ from pcapconv.io.output import Output
 from pcapconv.kernels import MOST_TICKS, TOTALS, choose
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.spec.pcapng import is_process
-from pcapconv.template import Facts, Template
+from pcapconv.splitting.template import Facts, Template
 
 MOST_PARTS = 10_000  # unless more are asked for
 _MOST_REPEATED = 64 * 2**20  # bytes that parts may repeat in any case
