@@ -7,10 +7,10 @@ from array import array
 from collections.abc import Callable, Hashable, Iterator
 from typing import TYPE_CHECKING
 
-from pcapconv.division import Splitter, instant_of, rows_of
 from pcapconv.kernels import MOST_TICKS, NEVER, RANGE, choose
 from pcapconv.model import SIMPLE_PACKET, Columns, Interface, PacketBatch
 from pcapconv.spec import pcapng as layout
+from pcapconv.splitting.division import Splitter, instant_of, rows_of
 from pcapconv.splitting.parts import OpenPart, OpenParts
 from pcapconv.steps.rows import take
 

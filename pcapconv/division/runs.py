@@ -7,11 +7,11 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
-from pcapconv.division import Splitter, rows_of
 from pcapconv.formats.pcapng_writer import block_size
 from pcapconv.model import SIMPLE_PACKET, Block, Interface, PacketBatch, Section
 from pcapconv.spec import pcap as pcap_layout
 from pcapconv.spec import pcapng as layout
+from pcapconv.splitting.division import Splitter, rows_of
 from pcapconv.splitting.parts import OpenPart, OpenParts
 
 
