@@ -2,27 +2,25 @@
 
 from typing import TYPE_CHECKING, Any
 
-from pcapconv.capture import Capture, open
-from pcapconv.conversion import convert
-from pcapconv.errors import (
-    DamageError,
-    FileError,
-    FormatError,
-    LossError,
-    NothingFoundError,
-    PcapconvError,
-    SidecarError,
-    TargetError,
-    UsageError,
-)
-from pcapconv.model import Block, Damage, Interface, Notice, Packet, PacketBatch, Section
-from pcapconv.report import Report
-
 if TYPE_CHECKING:
     from pcapconv.batching import batch
+    from pcapconv.batching.report import NothingFoundError
+    from pcapconv.capture import Capture, open
     from pcapconv.comparing import diff
+    from pcapconv.conversion import convert
+    from pcapconv.errors import (
+        DamageError,
+        FileError,
+        FormatError,
+        PcapconvError,
+        SidecarError,
+        TargetError,
+        UsageError,
+    )
     from pcapconv.joining import join
+    from pcapconv.model import Block, Damage, Interface, Notice, Packet, PacketBatch, Section
     from pcapconv.normalizing import normalize
+    from pcapconv.report import LossError, Report
     from pcapconv.splitting import split
 
 __all__ = [
@@ -55,27 +53,45 @@ __all__ = [
 
 __version__ = "0.1.0"
 
+# Public name → the module that has it, which is imported when the name is used first.
+_MODULES = {
+    name: module
+    for module, names in {
+        "batching": ("batch",),
+        "batching.report": ("NothingFoundError",),
+        "capture": ("Capture", "open"),
+        "comparing": ("diff",),
+        "conversion": ("convert",),
+        "errors": (
+            "DamageError",
+            "FileError",
+            "FormatError",
+            "PcapconvError",
+            "SidecarError",
+            "TargetError",
+            "UsageError",
+        ),
+        "joining": ("join",),
+        "model": ("Block", "Damage", "Interface", "Notice", "Packet", "PacketBatch", "Section"),
+        "normalizing": ("normalize",),
+        "report": ("LossError", "Report"),
+        "splitting": ("split",),
+    }.items()
+    for name in names
+}
+
 
 def __getattr__(name: str) -> Any:
-    """What a plain conversion does without is imported when it is asked for."""
-    if name == "split":
-        from pcapconv.splitting import split
+    """A public name, from its module."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'pcapconv' has no attribute {name!r}")
+    from importlib import import_module
 
-        return split
-    if name == "batch":
-        from pcapconv.batching import batch
+    value = getattr(import_module(f"pcapconv.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
 
-        return batch
-    if name == "diff":
-        from pcapconv.comparing import diff
 
-        return diff
-    if name == "join":
-        from pcapconv.joining import join
-
-        return join
-    if name == "normalize":
-        from pcapconv.normalizing import normalize
-
-        return normalize
-    raise AttributeError(f"module 'pcapconv' has no attribute {name!r}")
+def __dir__() -> list[str]:
+    """The public names, and those of every module."""
+    return sorted({*globals(), *__all__})

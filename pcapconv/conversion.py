@@ -13,7 +13,6 @@ from pcapconv.errors import (
     DamageError,
     FileError,
     FormatError,
-    LossError,
     NeedsNanosecondsError,
     NeedsSnaplenError,
     PcapconvError,
@@ -38,7 +37,7 @@ from pcapconv.io.files import (
 )
 from pcapconv.io.output import Output
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch
-from pcapconv.report import Report, describe
+from pcapconv.report import LossError, Report, describe
 from pcapconv.spec import pcapng as layout
 from pcapconv.steps.snaplens import Snaplens
 

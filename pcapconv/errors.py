@@ -5,12 +5,6 @@ All derive from `PcapconvError`; nothing else escapes the library, on any input.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pcapconv.batching.report import BatchReport
-    from pcapconv.report import Report
-
 
 class PcapconvError(Exception):
     """Base of all: pcapconv refuses, or cannot read or write."""
@@ -30,17 +24,6 @@ class NotACaptureError(FormatError):
         self.known = known
 
 
-class NothingFoundError(PcapconvError):
-    """There is no capture in a whole tree. `report` says what there was."""
-
-    def __init__(self, message: str, report: BatchReport) -> None:
-        super().__init__(message, report)
-        self.report = report
-
-    def __str__(self) -> str:
-        return str(self.args[0])
-
-
 class SidecarError(FormatError):
     """A sidecar that cannot be used: not one, changed, or another capture's."""
 
@@ -51,19 +34,6 @@ class DamageError(FormatError):
 
 class TargetError(PcapconvError):
     """The target format cannot hold what the capture says."""
-
-
-class LossError(PcapconvError):
-    """Something would be lost, and `on_loss="fail"` forbids it. `report` says what."""
-
-    exit_code = 4
-
-    def __init__(self, message: str, report: Report) -> None:
-        super().__init__(message, report)
-        self.report = report
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class UsageError(PcapconvError):

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from pcapconv.errors import PcapconvError
 from pcapconv.model import Damage, Notice
 
 MOST_LISTED = 1000  # places; all are counted
@@ -136,6 +137,19 @@ class Report:
 
     def __repr__(self) -> str:
         return f"Report({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+
+
+class LossError(PcapconvError):
+    """Something would be lost, and `on_loss="fail"` forbids it. `report` says what."""
+
+    exit_code = 4
+
+    def __init__(self, message: str, report: Report) -> None:
+        super().__init__(message, report)
+        self.report = report
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 def blocks_said(counts: Mapping[str, int]) -> str:

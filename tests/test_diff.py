@@ -15,8 +15,7 @@ import wire
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pcapconv import PcapconvError, UsageError, diff
-from pcapconv import conversion as convert
+from pcapconv import PcapconvError, UsageError, convert, diff
 from pcapconv.comparing import Comparison
 from pcapconv.comparing.align import Gap, Run, align, longest_rise
 from pcapconv.testing import assert_same_capture

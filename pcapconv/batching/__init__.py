@@ -19,11 +19,11 @@ from pcapconv import formats
 from pcapconv.batching import executors, manifest, plans
 from pcapconv.batching.jobs import Job, Settings, line_of
 from pcapconv.batching.local import clear_away, leads_out, lies_in
-from pcapconv.batching.report import BatchReport, Watcher
+from pcapconv.batching.report import BatchReport, NothingFoundError, Watcher
 from pcapconv.batching.runner import run
 from pcapconv.batching.stores import scheme_of, store_of
 from pcapconv.conversion import OnLoss, check_on_loss, make_plan
-from pcapconv.errors import FileError, NothingFoundError, PcapconvError, UsageError
+from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.io.crew import cores
 from pcapconv.io.files import SIDECAR_SUFFIX, STDIO, check_fractions, read_file, reason_of
 from pcapconv.sidecar import SidecarOptions

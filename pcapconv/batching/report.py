@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from pcapconv.batching.manifest import DONE
+from pcapconv.errors import PcapconvError
 from pcapconv.model import Damage
 
 MOST_LISTED = 1000  # files with trouble; all are counted
@@ -73,6 +74,17 @@ class BatchReport:
     def as_dict(self) -> dict[str, Any]:
         """The numbers as plain values, ready for JSON."""
         return {key: value for key, value in vars(self).items() if key != "trouble"}
+
+
+class NothingFoundError(PcapconvError):
+    """There is no capture in a whole tree. `report` says what there was."""
+
+    def __init__(self, message: str, report: BatchReport) -> None:
+        super().__init__(message, report)
+        self.report = report
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class Watcher:

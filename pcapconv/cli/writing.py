@@ -11,10 +11,10 @@ from typing import Any
 from pcapconv.cli import DAMAGED
 from pcapconv.cli.messages import say, say_what_happened
 from pcapconv.cli.progress import Progress, progress_bar
-from pcapconv.errors import LossError, UsageError
+from pcapconv.errors import UsageError
 from pcapconv.io.commit import commit
 from pcapconv.io.files import SIDECAR_SUFFIX, STDIO, Target, open_target, write_all, writing
-from pcapconv.report import Report
+from pcapconv.report import LossError, Report
 
 
 def carry_out(

@@ -28,10 +28,10 @@ from pcapconv.errors import UsageError
 from pcapconv.io.file_set import Targets
 from pcapconv.io.files import SIDECAR_SUFFIX, Readable, Source, open_source, read_file, spool
 from pcapconv.report import Report
+from pcapconv.splitting.by_key import ByInterval
+from pcapconv.splitting.by_kind import KEYS, by_kind
+from pcapconv.splitting.by_size import ByCount, BySize
 from pcapconv.splitting.division import Splitter
-from pcapconv.splitting.division.kinds import KEYS, by_kind
-from pcapconv.splitting.division.picking import ByInterval
-from pcapconv.splitting.division.runs import ByCount, BySize
 from pcapconv.splitting.parts import MOST_PARTS, OpenParts
 from pcapconv.splitting.template import Template
 from pcapconv.steps import quantities

@@ -18,8 +18,8 @@ from pcapconv.formats.losses import PcapLosses
 from pcapconv.kernels import ALWAYS, NEVER, RANGE
 from pcapconv.model import Block, Columns, Interface, PacketBatch, Section
 from pcapconv.spec import pcapng as layout
+from pcapconv.splitting.by_key import WIDEST, Picking
 from pcapconv.splitting.division import COST, MOST_WAITING, Shared, Splitter
-from pcapconv.splitting.division.picking import WIDEST, Picking
 from pcapconv.splitting.parts import OpenPart, OpenParts
 
 _ID = 4  # bytes at the beginning of a statistics block's body: its interface's id
