@@ -231,7 +231,7 @@ def test_an_address_that_is_none(raw: Path, tmp_path: Path) -> None:
 
 
 def test_without_dask_the_option_names_the_extra(raw: Path, tmp_path: Path) -> None:
-    without = "import sys; sys.modules['distributed'] = None; from pcapconv.cli import main; main()"
+    without = "import sys; sys.modules['distributed'] = None; from pcapconv.__main__ import main; main()"
     command = [sys.executable, "-P", "-c", without, "batch", str(raw), str(tmp_path / "new")]
     done = subprocess.run([*command, "--scheduler", "tcp://127.0.0.1:1"], capture_output=True, timeout=PATIENCE)
     message = "--scheduler tcp://127.0.0.1:1: needs Dask; install it: pip install 'pcapconv[cluster]'"

@@ -539,7 +539,7 @@ def test_a_scheme_that_nobody_knows(tmp_path: Path) -> None:
 
 def without(*modules: str) -> list[str]:
     """The command, where these are not installed."""
-    missing = f"import sys; sys.modules.update(dict.fromkeys({modules!r})); from pcapconv.cli import main; main()"
+    missing = f"import sys; sys.modules.update(dict.fromkeys({modules!r})); from pcapconv.__main__ import main; main()"
     return [sys.executable, "-P", "-c", missing, "batch"]
 
 

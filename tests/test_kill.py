@@ -22,7 +22,7 @@ WITHOUT_NAMELESS_FILES = [
     sys.executable,
     "-P",
     "-c",
-    "import os, sys; vars(os).pop('O_TMPFILE', None); from pcapconv.cli import main; main()",
+    "import os, sys; vars(os).pop('O_TMPFILE', None); from pcapconv.__main__ import main; main()",
 ]
 HEADER = wire.pcap_header()
 RECORD = wire.pcap_record(1, 2, bytes(984))

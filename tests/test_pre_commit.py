@@ -48,7 +48,7 @@ def tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """pcapconv as a git repository, as pre-commit wants to have it."""
     folder = tmp_path_factory.mktemp("tool")
     shutil.copytree(ROOT / "pcapconv", folder / "pcapconv", ignore=shutil.ignore_patterns("__pycache__", "*.so", "*.c"))
-    for name in ("pcapconv_command.py", "pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml"):
         shutil.copy(ROOT / name, folder)
     committed(folder)
     git(folder, "tag", "v0.1.0")

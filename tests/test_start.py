@@ -34,7 +34,7 @@ sys.meta_path.insert(0, Hook())
 sys.argv = {arguments!r}
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
-MODULES = ["pcapconv", "pcapconv.formats", "pcapconv.cli", "pcapconv.cli.streams", "pcapconv.cli.convert"]
+MODULES = ["pcapconv.errors", "pcapconv.formats", "pcapconv.cli", "pcapconv.cli.streams", "pcapconv.cli.convert"]
 STATUSES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 every_signal = pytest.mark.parametrize("number", STATUSES, ids=lambda number: number.name)
 
@@ -72,7 +72,7 @@ def test_a_signal_while_it_is_imported(module: str, number: signal.Signals, capt
 
 def test_an_interrupt_before_signals_are_looked_at(capture: Path, tmp_path: Path) -> None:
     happens = "signal.signal(2, lambda *_: None); raise KeyboardInterrupt"
-    done = hooked("pcapconv", happens, "convert", capture, tmp_path / "out.pcapng")
+    done = hooked("pcapconv.cli", happens, "convert", capture, tmp_path / "out.pcapng")
     assert (done.returncode, done.stderr) == (130, "pcapconv: interrupted\n")
 
 
@@ -105,8 +105,8 @@ TOO_MANY = "OSError(24, 'Too many open files', '/lib/some.py')"
 @pytest.mark.parametrize(
     ("module", "error", "sentence"),
     [
-        ("pcapconv", TOO_MANY, "cannot start: [Errno 24] Too many open files: '/lib/some.py'"),
-        ("pcapconv.formats", "MemoryError", "cannot start: out of memory"),
+        ("pcapconv.cli", TOO_MANY, "cannot start: [Errno 24] Too many open files: '/lib/some.py'"),
+        ("pcapconv.io.files", "MemoryError", "cannot start: out of memory"),
         ("pcapconv.cli.messages", "ImportError('no room to map it')", "cannot start: no room to map it"),
         ("pcapconv.cli.convert", TOO_MANY, "/lib/some.py: too many open files"),
         ("pcapconv.cli.convert", "OSError(23, 'Too many open files in system')", "too many open files in system"),

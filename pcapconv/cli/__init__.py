@@ -20,11 +20,6 @@ DAMAGED = 3
 INTERRUPTED = 130
 
 
-def main() -> None:
-    """Run the command line in `sys.argv`, and exit with its status."""
-    sys.exit(run(sys.argv[1:]))
-
-
 def run(arguments: list[str]) -> int:
     """Run one command line; returns its exit status, prints errors in one sentence."""
     status: int | None = None

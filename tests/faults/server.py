@@ -85,7 +85,7 @@ def run(job: dict[str, Any], package: str) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["pcapconv", *job["arguments"]]
     os.environ |= job["environment"] | {"FAULTS_FIRST": str(os.getpid())}
-    from pcapconv_command import main
+    from pcapconv.__main__ import main
 
     lines = Lines(package, job["line"], job["signal"])
     ctypes.CDLL(None).faults_arm()

@@ -1,8 +1,8 @@
 """The installed `pcapconv` command: from its first line on, a signal or a want of files and memory ends it well.
 
-Strategy: this module lies beside the package, since whatever is imported from there loads the library first, which
-takes the longest part of a short run. Until the work begins there is nothing to clear away, and a signal ends the
-program at once; then `pcapconv.cli.signals` takes over.
+Strategy: the library, whose import takes the longest part of a short run, is imported with signals handled. Until the
+work begins there is nothing to clear away, and a signal ends the program at once; then `pcapconv.cli.signals` takes
+over.
 """
 
 import os
@@ -41,3 +41,7 @@ def _end_with(status: int, reason: str) -> None:
         os.write(2, f"pcapconv: {reason}\n".encode(errors="backslashreplace"))
     finally:  # also where nobody wants to know
         os._exit(status)
+
+
+if __name__ == "__main__":
+    main()
