@@ -29,7 +29,8 @@ from kernel_rows import (
 from through import SAMPLES
 from wire import BIG, LITTLE, In
 
-from pcapconv.kernels import BEFORE_1970, FULL, MORE, OTHER, SCALE, TOO_LATE, TOTALS, interpreted
+from pcapconv.kernels import interpreted
+from pcapconv.kernels.contract import BEFORE_1970, FULL, MORE, OTHER, SCALE, TOO_LATE, TOTALS
 from pcapconv.model import Columns
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, ticks_per_second
 

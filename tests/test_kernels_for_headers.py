@@ -31,7 +31,7 @@ from hypothesis import strategies as st
 from kernel_rows import MOST, agree, packet_rows, with_rows
 from wire import BIG, LITTLE, ByteOrder
 
-from pcapconv.kernels import HEADERS_IN_HOST_ORDER
+from pcapconv.kernels.contract import HEADERS_IN_HOST_ORDER
 
 ORDERS = pytest.mark.parametrize("order", [LITTLE, BIG], ids=["little", "big"])
 every_header = pytest.mark.parametrize("name", BUILDERS)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kernel_rows import MOST, MOST_TICKS, agree, all_columns, column, packet_rows, unlike_rows, with_rows
 
-from pcapconv.kernels import BEYOND, FINER, MORE, UNIT, UNKNOWN
+from pcapconv.kernels.contract import BEYOND, FINER, MORE, UNIT, UNKNOWN
 from pcapconv.model import Columns
 
 HALF = 2**64

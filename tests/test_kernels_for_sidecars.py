@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kernel_rows import agree, packet_rows, with_rows
 from wire import In
 
-from pcapconv.kernels import FINGERPRINT
+from pcapconv.kernels.contract import FINGERPRINT
 from pcapconv.model import Columns
 
 MODULUS = 2**64 - 59

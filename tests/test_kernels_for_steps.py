@@ -28,7 +28,8 @@ from kernel_rows import (
 )
 from wire import LITTLE, In
 
-from pcapconv.kernels import BEFORE_1970, FULL, MORE, RANGE, SCALE, SHIFT, TOO_LATE, interpreted
+from pcapconv.kernels import interpreted
+from pcapconv.kernels.contract import BEFORE_1970, FULL, MORE, RANGE, SCALE, SHIFT, TOO_LATE
 from pcapconv.model import Columns
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, ticks_per_second
 

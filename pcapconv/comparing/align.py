@@ -13,7 +13,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
-from pcapconv.kernels import MOST_TICKS, choose
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import MOST_TICKS
 
 _NEAR = 32  # rows that are looked ahead
 _SURE = 4  # rows that are the same before two sides are believed to go on together

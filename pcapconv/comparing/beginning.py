@@ -11,7 +11,8 @@ from array import array
 from collections.abc import Collection
 
 from pcapconv.comparing.sides import Side
-from pcapconv.kernels import MORE, choose
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import MORE
 from pcapconv.model import SIMPLE_PACKET, Interface, PacketBatch, Section
 from pcapconv.spec.pcapng import OBSOLETE_PACKET
 from pcapconv.steps.rows import options_of

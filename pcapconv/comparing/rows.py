@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pcapconv.comparing.sides import Side
 from pcapconv.conversion import about
-from pcapconv.kernels import BEYOND, MORE, MOST_TICKS
+from pcapconv.kernels.contract import BEYOND, MORE, MOST_TICKS
 from pcapconv.model import SIMPLE_PACKET, Interface, PacketBatch, Section
 from pcapconv.steps.scales import Scale, Units, scale_of
 

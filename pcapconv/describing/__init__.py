@@ -18,7 +18,8 @@ from pcapconv import formats, timestamps
 from pcapconv.errors import NeedsNanosecondsError, PcapconvError, TargetError
 from pcapconv.io.files import SIDECAR_SUFFIX, Readable, Source, Target, open_source
 from pcapconv.io.output import Output
-from pcapconv.kernels import OPTION_COUNTS, TOTALS, UNREADABLE, choose
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import OPTION_COUNTS, TOTALS, UNREADABLE
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.report import MOST_LISTED
 from pcapconv.spec import interpret

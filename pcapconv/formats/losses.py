@@ -9,7 +9,8 @@ from array import array
 from collections import Counter
 from collections.abc import Mapping
 
-from pcapconv.kernels import DROPS, OPTION_COUNTS, UNREADABLE, choose
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import DROPS, OPTION_COUNTS, UNREADABLE
 from pcapconv.model import Block, Interface, PacketBatch, Section
 from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout

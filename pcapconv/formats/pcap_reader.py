@@ -17,7 +17,8 @@ from pcapconv.formats import transfers
 from pcapconv.formats.pcap_header import ALWAYS, WHERE_LARGER, read_header, size_of_header
 from pcapconv.formats.pcap_variants import variant_of
 from pcapconv.formats.window import LARGEST_RECORD, Window
-from pcapconv.kernels import FULL, OTHER, choose
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import FULL, OTHER
 from pcapconv.model import NOTHING, Columns, Damage, Interface, Item, Notice, PacketBatch
 from pcapconv.spec import options
 from pcapconv.spec import pcap as layout

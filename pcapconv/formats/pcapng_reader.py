@@ -17,7 +17,8 @@ from pcapconv.errors import FormatError
 from pcapconv.formats import transfers
 from pcapconv.formats.pcapng_items import interface_of, section_of
 from pcapconv.formats.window import LARGEST_RECORD, WINDOW_SIZE, Window
-from pcapconv.kernels import FULL, OPTION_COUNTS, OTHER, UNREADABLE, choose
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import FULL, OPTION_COUNTS, OTHER, UNREADABLE
 from pcapconv.model import Block, ByteOrder, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout

@@ -12,7 +12,8 @@ from collections import Counter
 from pcapconv.errors import TargetError
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.io.output import Output
-from pcapconv.kernels import FULL, choose
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import FULL
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout

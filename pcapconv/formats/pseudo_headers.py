@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from array import array
 
-from pcapconv.kernels import HEADERS_IN_HOST_ORDER, choose
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import HEADERS_IN_HOST_ORDER
 from pcapconv.model import ByteOrder, PacketBatch
 
 _CROWDED = 4096  # bytes of a buffer for each packet

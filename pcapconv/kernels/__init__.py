@@ -1,7 +1,7 @@
 """The hot loops, in two forms behind one interface, and the choice between them.
 
 `PCAPCONV_KERNELS=compiled` or `=interpreted` demands a form; without it the compiled one runs where it was built.
-The interface, the status codes and the tables are described in `interpreted`.
+The status codes and the tables are in `contract`; what each kernel does is described in `interpreted`.
 """
 
 from __future__ import annotations
@@ -11,55 +11,6 @@ from types import ModuleType
 
 from pcapconv.errors import FileError, UsageError
 from pcapconv.kernels import interpreted
-from pcapconv.kernels.interpreted import (
-    BEFORE_1970,
-    BEYOND,
-    DROPS,
-    FINER,
-    FINGERPRINT,
-    FULL,
-    HEADERS_IN_HOST_ORDER,
-    MORE,
-    OPTION_COUNTS,
-    OTHER,
-    RANGE,
-    SCALE,
-    SHIFT,
-    TOO_LATE,
-    TOTALS,
-    UNIT,
-    UNKNOWN,
-    UNREADABLE,
-)
-
-MOST_TICKS = 2**64 - 1
-ALWAYS, NEVER = (0, MOST_TICKS, 1), (1, 0, 0)  # rows of a table for `match`
-
-__all__ = [
-    "ALWAYS",
-    "BEFORE_1970",
-    "BEYOND",
-    "DROPS",
-    "FINER",
-    "FINGERPRINT",
-    "FULL",
-    "HEADERS_IN_HOST_ORDER",
-    "MORE",
-    "MOST_TICKS",
-    "NEVER",
-    "OPTION_COUNTS",
-    "OTHER",
-    "RANGE",
-    "SCALE",
-    "SHIFT",
-    "TOO_LATE",
-    "TOTALS",
-    "UNIT",
-    "UNKNOWN",
-    "UNREADABLE",
-    "choose",
-    "load",
-]
 
 
 def load(form: str) -> ModuleType:

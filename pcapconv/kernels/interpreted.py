@@ -21,32 +21,41 @@ from struct import Struct, unpack
 from sys import byteorder
 from typing import TYPE_CHECKING
 
+from pcapconv.kernels.contract import (
+    BEFORE_1970,
+    BEYOND,
+    DROPS,
+    ENC,
+    FINER,
+    FINGERPRINT,
+    FULL,
+    LINUX_SLL,
+    LINUX_SLL2,
+    MORE,
+    MOST_TICKS,
+    NFLOG,
+    NULL,
+    OPTION_COUNTS,
+    OTHER,
+    PFLOG,
+    RANGE,
+    SCALE,
+    SHIFT,
+    TOO_LATE,
+    TOTALS,
+    UNIT,
+    UNKNOWN,
+    UNREADABLE,
+    USB_LINUX,
+    USB_LINUX_MMAPPED,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pcapconv.model import Columns
 
 NAME = "interpreted"
-
-# Why a kernel stopped.
-MORE = 0  # index: the buffer ends before the next packet does; encode: all rows are done
-FULL = 1  # no room in the columns, or in the output
-OTHER = 2  # index_pcap: zeros, or the header of a pcap file; index_pcapng: the next block is not a sound packet block
-BEFORE_1970 = 3  # encode_pcap: the row's time is before 1970
-TOO_LATE = 4  # encode_pcap: the row's time is 2^32 seconds or more
-UNKNOWN = 5  # unify: nobody can tell what the row's ticks mean
-FINER = 6  # unify: the row's time has digits finer than a nanosecond
-BEYOND = 7  # unify: the row's time is not one that 64 bits of nanoseconds since 1970 can hold
-
-SCALE = 6  # values for each interface in a scale table: see `encode_pcap`
-UNREADABLE = 65536  # in `count_options`: option lists that cannot be read to their end
-DROPS = 65537  # in `count_options`: obsolete Packet Blocks that state a drop count
-OPTION_COUNTS = 65538  # values in `count_options`
-RANGE = 3  # values for each interface in a table for `match`
-SHIFT = 2  # values for each interface in a table for `shift_times`
-TOTALS = 5  # values for each interface in `count_packets`
-UNIT = 6  # values for each interface in a table for `unify`
-FINGERPRINT = 10  # bytes for each row in `fingerprints`
 
 _SIMPLE, _OBSOLETE, _ENHANCED = 3, 2, 6
 _SHORTEST = {_SIMPLE: 16, _OBSOLETE: 32}
@@ -58,20 +67,12 @@ _WORD = {True: Struct(">I"), False: Struct("<I")}
 _ENTRY = {True: Struct(">HH"), False: Struct("<HH")}
 _STAMP = {True: Struct(">I4xI"), False: Struct("<I4xI")}
 _LONGEST = 2**32 - 1
-_MOST_TICKS = 2**64 - 1
 _LAST_PLACE = 2**63 - 1
 _ALIGNED = 2**64 - 4
 _GROUP = 128
 _MODULUS = 2**64 - 59  # the largest prime that 64 bits hold
 _FINGERPRINT = Struct(">HII")
 _SHORT = Struct(">H")
-
-# Link types whose packets begin with a header in the byte order of the machine that captured: see `swap_headers`.
-_NULL, _ENC, _LINUX_SLL, _PFLOG = 0, 109, 113, 117
-_USB_LINUX, _USB_LINUX_MMAPPED, _NFLOG, _LINUX_SLL2 = 189, 220, 239, 276
-HEADERS_IN_HOST_ORDER = frozenset(
-    (_NULL, _ENC, _LINUX_SLL, _PFLOG, _USB_LINUX, _USB_LINUX_MMAPPED, _NFLOG, _LINUX_SLL2)
-)
 
 # Where the fields stand, and their sizes.
 _ENC_FIELDS = (0, 4), (8, 4)  # address family, flags; between them the SPI, which is big-endian
@@ -704,7 +705,7 @@ def unify(columns: Columns, row: int, rows: int, table: array[int], cut: bool) -
         time, rest = divmod(columns.ticks[at] * multiply, divide)
         if rest and not cut:
             return at, inexact, FINER
-        if not 0 <= time + add <= _MOST_TICKS:
+        if not 0 <= time + add <= MOST_TICKS:
             return at, inexact, BEYOND
         inexact += rest != 0
         columns.ticks[at], columns.interface[at] = time + add, units[number][3]
@@ -738,9 +739,9 @@ def _unify_plainly(columns: Columns, row: int, rows: int, units: _Units) -> bool
     multiply, divide, add, number = units[numbers[0]]
     ticks = columns.ticks[row:rows]
     lowest, highest = min(ticks) * multiply + add, max(ticks) * multiply + add
-    if divide != 1 or not 0 <= lowest <= highest <= _MOST_TICKS or _SIMPLE in columns.record_type[row:rows].tobytes():
+    if divide != 1 or not 0 <= lowest <= highest <= MOST_TICKS or _SIMPLE in columns.record_type[row:rows].tobytes():
         return False
-    if max(ticks) * multiply > _MOST_TICKS:
+    if max(ticks) * multiply > MOST_TICKS:
         return False
     columns.ticks[row:rows] = _column(_digits(ticks) * multiply + add * _ones(len(ticks)), len(ticks))
     columns.interface[row:rows] = array("I", [number]) * len(numbers)
@@ -872,7 +873,7 @@ def fingerprints(buffer: bytes | bytearray, columns: Columns, row: int, rows: in
 
 
 def _mixed(number: int) -> int:
-    return number % _MODULUS * 0x9E3779B97F4A7C15 & _MOST_TICKS
+    return number % _MODULUS * 0x9E3779B97F4A7C15 & MOST_TICKS
 
 
 def same_data(
@@ -919,19 +920,19 @@ def swap_headers(buffer: bytearray, columns: Columns, rows: int, link_types: arr
         if number >= len(link_types) or not 0 <= at <= len(buffer) - captured:
             raise ValueError(f"row {row} lies outside its buffer or names an interface that is not there")
         link_type, whole = link_types[number], min(captured, original)
-        if link_type == _NULL:
+        if link_type == NULL:
             _swap(buffer, at, captured, ((0, 4),))
-        elif link_type == _ENC:
+        elif link_type == ENC:
             _swap(buffer, at, captured, _ENC_FIELDS)
-        elif link_type == _PFLOG and whole >= 48:
+        elif link_type == PFLOG and whole >= 48:
             _swap(buffer, at, min(whole, buffer[at]), _PFLOG_FIELDS)  # the header states its own length
-        elif link_type == _LINUX_SLL and whole >= 16:
+        elif link_type == LINUX_SLL and whole >= 16:
             _swap_can(buffer, at + 16, whole - 16, at + 14)
-        elif link_type == _LINUX_SLL2 and whole >= 20:
+        elif link_type == LINUX_SLL2 and whole >= 20:
             _swap_can(buffer, at + 20, whole - 20, at)
-        elif link_type in (_USB_LINUX, _USB_LINUX_MMAPPED):
-            _swap_usb(buffer, at, captured, big, mapped=link_type == _USB_LINUX_MMAPPED)
-        elif link_type == _NFLOG and whole >= 4 and not buffer[at + 1]:  # version 0
+        elif link_type in (USB_LINUX, USB_LINUX_MMAPPED):
+            _swap_usb(buffer, at, captured, big, mapped=link_type == USB_LINUX_MMAPPED)
+        elif link_type == NFLOG and whole >= 4 and not buffer[at + 1]:  # version 0
             _swap_nflog(buffer, at + 4, captured - 4, original - 4, big)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from pcapconv.errors import TargetError
 from pcapconv.formats.pseudo_headers import with_headers_in
-from pcapconv.kernels import MORE
+from pcapconv.kernels.contract import MORE
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.normalizing.form import Form, pack
 from pcapconv.normalizing.later import Later

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pcapconv.io.files import read_all, reading, temporary_file, write_all, writing
-from pcapconv.kernels import FULL, choose
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import FULL
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.normalizing.later import Later
 from pcapconv.spec.pcapng import explains_packets

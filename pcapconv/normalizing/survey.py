@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from pcapconv.errors import TargetError
-from pcapconv.kernels import MORE, choose
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import MORE
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.normalizing.form import Entries, Form, names_body, pack
 from pcapconv.spec import pcapng as layout

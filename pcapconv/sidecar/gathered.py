@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
-from pcapconv.kernels import FINGERPRINT
+from pcapconv.kernels.contract import FINGERPRINT
 from pcapconv.model import ByteOrder
 from pcapconv.sidecar import values
 from pcapconv.spec import pcapng as layout

@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 
 from pcapconv.errors import SidecarError
 from pcapconv.io.scratch import Scratch
-from pcapconv.kernels import FINGERPRINT, MORE, choose
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import FINGERPRINT, MORE
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Interface, Item, PacketBatch, Section
 from pcapconv.report import MOST_LISTED
 from pcapconv.sidecar import values

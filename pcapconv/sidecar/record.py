@@ -15,7 +15,8 @@ from typing import Any
 from pcapconv.formats.losses import PcapLosses
 from pcapconv.formats.pcapng_writer import interface_body, section_body
 from pcapconv.formats.pseudo_headers import with_headers_in
-from pcapconv.kernels import FINGERPRINT, MORE, MOST_TICKS, choose
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import FINGERPRINT, MORE, MOST_TICKS
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Draft

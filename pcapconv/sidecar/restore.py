@@ -16,7 +16,8 @@ from typing import Any
 from pcapconv.errors import SidecarError
 from pcapconv.formats.pcapng_items import interface_of, section_of
 from pcapconv.formats.pseudo_headers import with_headers_in
-from pcapconv.kernels import MORE, UNIT, choose
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import MORE, UNIT
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Columns, Damage, Interface, Item, PacketBatch, Section
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document

@@ -7,7 +7,8 @@ from array import array
 from collections.abc import Callable, Hashable, Iterator
 from typing import TYPE_CHECKING
 
-from pcapconv.kernels import MOST_TICKS, NEVER, RANGE, choose
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import MOST_TICKS, NEVER, RANGE
 from pcapconv.model import SIMPLE_PACKET, Columns, Interface, PacketBatch
 from pcapconv.spec import pcapng as layout
 from pcapconv.splitting.division import Splitter, instant_of, rows_of

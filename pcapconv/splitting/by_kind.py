@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Callable, Hashable, Iterator, Sequence
 
 from pcapconv.formats.losses import PcapLosses
-from pcapconv.kernels import ALWAYS, NEVER, RANGE
+from pcapconv.kernels.contract import ALWAYS, NEVER, RANGE
 from pcapconv.model import Block, Columns, Interface, PacketBatch, Section
 from pcapconv.spec import pcapng as layout
 from pcapconv.splitting.by_key import WIDEST, Picking

@@ -17,7 +17,8 @@ from pcapconv.errors import UsageError
 from pcapconv.formats.pcapng_writer import block_size
 from pcapconv.io.file_set import Targets
 from pcapconv.io.output import Output
-from pcapconv.kernels import MOST_TICKS, TOTALS, choose
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import MOST_TICKS, TOTALS
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.spec.pcapng import is_process
 from pcapconv.splitting.template import Facts, Template

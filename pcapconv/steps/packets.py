@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv.errors import FormatError, PcapconvError, TargetError, UsageError
-from pcapconv.kernels import MOST_TICKS, OPTION_COUNTS, SHIFT, choose
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import MOST_TICKS, OPTION_COUNTS, SHIFT
 from pcapconv.model import SIMPLE_PACKET, Interface, Item, PacketBatch, Section
 from pcapconv.spec import options as option_lists
 from pcapconv.spec.pcapng import OBSOLETE_PACKET

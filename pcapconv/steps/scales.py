@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv.errors import FormatError, PcapconvError, TargetError
-from pcapconv.kernels import BEYOND, FINER, MOST_TICKS, UNIT, UNKNOWN, choose
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import BEYOND, FINER, MOST_TICKS, UNIT, UNKNOWN
 from pcapconv.model import SIMPLE_PACKET, Columns, Interface, PacketBatch
 from pcapconv.timestamps import NANOSECONDS, ratio
 

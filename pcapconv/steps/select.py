@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import timestamps
 from pcapconv.errors import FormatError
-from pcapconv.kernels import ALWAYS, MOST_TICKS, NEVER, RANGE, choose
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import ALWAYS, MOST_TICKS, NEVER, RANGE
 from pcapconv.model import SIMPLE_PACKET, ByteOrder, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.spec import options as option_lists
 from pcapconv.steps.relabel import names_interface

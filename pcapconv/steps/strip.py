@@ -14,7 +14,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from pcapconv.errors import UsageError
-from pcapconv.kernels import OPTION_COUNTS, UNREADABLE, choose
+from pcapconv.kernels import choose
+from pcapconv.kernels.contract import OPTION_COUNTS, UNREADABLE
 from pcapconv.model import Block, ByteOrder, Interface, Item, PacketBatch, Section
 from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout
