@@ -5,6 +5,9 @@ All derive from `PcapconvError`; nothing else escapes the library, on any input.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class PcapconvError(Exception):
     """Base of all: pcapconv refuses, or cannot read or write."""
@@ -56,3 +59,16 @@ class NeedsSnaplenError(TargetError):
 
 class NeedsNanosecondsError(TargetError):
     """Packets went out in microseconds before an interface came that needs nanoseconds; start again with them."""
+
+
+@contextmanager
+def about(name: str) -> Iterator[None]:
+    """Puts the name of a capture before what steps and writers say of its packets; readers and sidecars say theirs."""
+    try:
+        yield
+    except (NeedsNanosecondsError, NeedsSnaplenError, SidecarError):
+        raise
+    except (FormatError, TargetError) as error:
+        if str(error).startswith(f"{name}: "):
+            raise
+        raise type(error)(f"{name}: {error}") from error

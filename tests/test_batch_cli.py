@@ -555,7 +555,7 @@ def imported(*commands: list[str], folder: Path) -> list[str]:
 def test_other_commands_import_nothing_of_a_batch(tmp_path: Path, commands: list[list[str]]) -> None:
     (tmp_path / "in.pcap").write_bytes(PCAP)
     modules = imported(*commands, folder=tmp_path)
-    assert "pcapconv.convert" in modules
+    assert "pcapconv.cli" in modules
     assert [name for name in modules if name in HEAVY or name.startswith("pcapconv.batching")] == []
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import pcapconv
 from pcapconv import FormatError, Packet, Report, formats
+from pcapconv.formats.settings import WriterSettings
 from pcapconv.formats.window import WINDOW_SIZE
 from pcapconv.io.files import open_source, open_target
 from pcapconv.io.output import Output
@@ -105,7 +106,7 @@ def written(items: Iterator[Item], target: BinaryIO, to: str) -> dict[str, int]:
     """Write the items; what the format lost of them."""
     with open_target(target) as place:
         output = Output(place)
-        writer = formats.open_writer(to, output)
+        writer = formats.open_writer(WriterSettings(to), output)
         try:
             for item in items:
                 writer.write(item)

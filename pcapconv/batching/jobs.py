@@ -19,11 +19,13 @@ from pcapconv import formats
 from pcapconv.batching import manifest
 from pcapconv.batching.local import LOCAL, leads_out, lies_in, make_folder, state_of_open
 from pcapconv.batching.stores import State, store_of
-from pcapconv.conversion import OnLoss, converted
+from pcapconv.conversion import Conversion, FileSink, OnLoss, base_name
+from pcapconv.conversion import Settings as HowToConvert
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError
+from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.files import SIDECAR_SUFFIX, Source, Target, reading, there_is
 from pcapconv.report import Report
-from pcapconv.sidecar import SidecarOptions, Sidecars
+from pcapconv.sidecar import SidecarOptions, Sidecars, open_sidecars
 from pcapconv.steps.plan import Plan
 
 _MOST_DAMAGE = 10  # places of either kind that a line lists; all are counted
@@ -169,20 +171,15 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
             known = formats.format_at(source)
         beside = None if settings.sidecars is None else LOCAL.state(job.source + SIDECAR_SUFFIX)
         sidecars = _sidecars(settings, job, source, known, stack)
-        with converted(
-            source,
-            settings.to or known,
-            lambda: store.open_target(job.target, force=job.force),
-            lambda: _open_keys(settings, job),
-            plan=copy.copy(settings.plan),  # which remembers what it saw of a capture
-            strict=settings.strict,
-            on_loss=settings.on_loss,
-            nanoseconds=settings.nanoseconds,
-            keep_snaplen=settings.keep_snaplen,
-            sidecars=sidecars,
-            fsync=settings.fsync,
-            progress=_Progress(),
-        ) as (report, place):
+        writer = WriterSettings(settings.to or known, settings.nanoseconds, settings.keep_snaplen)
+        said = HowToConvert(writer, settings.strict, settings.on_loss, settings.fsync, _Progress())
+        plan = copy.copy(settings.plan)  # which remembers what it saw of a capture
+        with Conversion(source, said, plan, sidecars) as converted:
+            converted.survey()
+            place = store.open_target(job.target, force=job.force)
+            converted.write_to(FileSink(place, base_name(job.target)))
+            converted.extract_to(_open_keys(settings, job))
+            report = converted.run()
             line = line_of(job._replace(state=state), settings, "converted")
             line |= _told(report)
             if settings.sidecars is None and known == "pcap" and report.target_format == "pcapng":
@@ -200,6 +197,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
                 source.check_unchanged(job.target)  # as it is again before the target appears: then there is a line
             if settings.manifest is not None:
                 manifest.add(settings.manifest, [line])
+            converted.commit()
     return line
 
 
@@ -216,7 +214,7 @@ def _sidecars(settings: Settings, job: Job, source: Source, known: str, stack: E
     places = job.source, job.target
     make_folder(job.target)
     taken = [] if settings.keys is None else [job.target + settings.keys]
-    return Sidecars(settings.sidecars, source, settings.to or known, places, stack, force=force, taken=taken)
+    return open_sidecars(settings.sidecars, source, settings.to or known, places, stack, force=force, taken=taken)
 
 
 def _check_unchanged(job: Job, state: State | None) -> None:

@@ -12,7 +12,7 @@ from array import array
 from typing import TYPE_CHECKING
 
 from pcapconv.comparing.sides import Side
-from pcapconv.conversion import about
+from pcapconv.errors import about
 from pcapconv.kernels.contract import BEYOND, MORE, MOST_TICKS
 from pcapconv.model import SIMPLE_PACKET, Interface, PacketBatch, Section
 from pcapconv.steps.scales import Scale, Units, scale_of
@@ -63,7 +63,7 @@ class Rows:
         self._ticks, self._scale_ids = array("Q"), array("I")
         self._scales: dict[Scale | None, int] = {None: 0}
         self._units = Units(timeless=not side.timed, no_time=Scale(0, 1, _NO_TIME))
-        with about(side.source):
+        with about(side.source.name):
             self._read(side, first)
         self._known = list(self._scales)
 

@@ -14,8 +14,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from pcapconv import formats
-from pcapconv.conversion import about
-from pcapconv.errors import TargetError
+from pcapconv.errors import TargetError, about
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.io.files import Source
 from pcapconv.model import Block, Damage, Interface, Item, Notice, Packet, PacketBatch, Section
@@ -63,7 +62,7 @@ class Side:
 
     def survey(self) -> Iterator[Item]:
         """The capture's items, noted as they go by. Raises FormatError, FileError, TargetError."""
-        with about(self.source):
+        with about(self.source.name):
             yield from self.header.look(self._noted(self.items()))
         self._add_header()
         for sentence, times in self._said_of_blocks():

@@ -10,22 +10,25 @@ from __future__ import annotations
 import os
 from array import array
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any, Self
 
 from pcapconv import formats, timestamps
+from pcapconv.conversion import Conversion, Settings, Sink
 from pcapconv.errors import NeedsNanosecondsError, PcapconvError, TargetError
+from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.files import SIDECAR_SUFFIX, Readable, Source, Target, open_source
 from pcapconv.io.output import Output
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import OPTION_COUNTS, TOTALS, UNREADABLE
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
-from pcapconv.report import MOST_LISTED
+from pcapconv.report import MOST_LISTED, Report
 from pcapconv.spec import interpret
 from pcapconv.spec import options as option_lists
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.link_types import link_type_name
+from pcapconv.steps import Planned, Step
 from pcapconv.steps.snaplens import Limits, notice_of
 
 _NEVER = 2**64 - 1  # the lowest ticks of no packet at all
@@ -36,11 +39,7 @@ def info(source: Readable, *, fractions: str | None = None) -> dict[str, Any]:
     """What the capture holds, as described in the README, and what a sidecar beside it keeps. `fractions` as for
     `convert`. Raises FormatError when it is not a capture, FileError."""
     with open_source(source, fractions=fractions) as opened:
-        try:
-            found = _pass(opened, nanoseconds=False)
-        except NeedsNanosecondsError:
-            opened.rewind()
-            found = _pass(opened, nanoseconds=True)
+        found = _pass(opened)
         if found["format"] == "pcap" and opened.seekable and isinstance(source, str | os.PathLike):
             found["sidecar"] = _sidecar(opened, os.fspath(source))
     return found
@@ -66,48 +65,61 @@ def _sidecar(source: Source, name: str) -> dict[str, Any] | None:
     return {"file": document.name, "matches": True, **kept, **says}
 
 
-def _pass(source: Source, *, nanoseconds: bool) -> dict[str, Any]:
-    reader = formats.open_reader(source)
-    census = _Census()
-    with _Rehearsal(nanoseconds=nanoseconds, again=source.seekable) as rehearsal:
-        for item in reader.items():
-            census.add(item)
-            rehearsal.add(item)
-        to_pcap = rehearsal.result(reader.losses)
+def _pass(source: Source) -> dict[str, Any]:
+    plan, rehearsal = _Look(), _Rehearsal(again=source.seekable)
+    with Conversion(source, Settings(WriterSettings("pcap")), plan) as conversion:
+        conversion.write_to(rehearsal)
+        report = conversion.run()
     head = {
         "file": source.name,
-        "format": reader.format,
+        "format": report.source_format,
         "bytes": source.position if source.size is None else source.size,
     }
-    return {**head, **census.result(), "to_pcap": to_pcap}
+    return {**head, **plan.census.result(), "to_pcap": rehearsal.result(report)}
 
 
-class _Rehearsal:
-    """A conversion to pcap that writes to nowhere; NeedsNanosecondsError where one would start `again`."""
+class _Look(Planned):
+    """Has a new census of each run."""
 
-    def __init__(self, *, nanoseconds: bool, again: bool) -> None:
+    def steps(self, left_out: Counter[str]) -> list[Step]:  # noqa: ARG002
+        self.census = _Census()
+        return [self.census]
+
+
+class _Rehearsal(Sink):
+    """The sink of a conversion to pcap that goes to nowhere, see `conversion.Sink`. What would refuse the capture is a
+    result, but for what the conversion would start `again` for."""
+
+    name = "nowhere"
+
+    def __init__(self, *, again: bool) -> None:
         self._again = again
-        self._refusal = ""
-        self._output = Output(Target(_Nowhere(), "nowhere", seekable=False))
-        self._writer = formats.open_writer("pcap", self._output, nanoseconds=nanoseconds)
 
-    def __enter__(self) -> Self:
+    def begin(self, settings: WriterSettings, *, hashed: bool, beside: Callable[[], bool] | None) -> Self:  # noqa: ARG002
+        self._refusal = ""
+        self._output = Output(Target(_Nowhere(), self.name, seekable=False))
+        self._writer = formats.open_writer(settings, self._output)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._output.close()
-
-    def add(self, item: Item) -> None:
+    def write(self, item: Item) -> None:
         if not self._refusal:
             self._try(lambda: self._writer.write(item))
 
-    def result(self, besides: Counter[str]) -> dict[str, Any]:
-        """What would be lost, by kind, `besides` what no item has; or why the conversion would be refused."""
+    def finish(self) -> None:
         if not self._refusal:
             self._try(self._writer.finish)
+
+    def close(self) -> None:
+        self._output.close()
+
+    def tell(self, report: Report) -> None:
+        report.losses = dict(self._writer.losses)
+
+    def result(self, report: Report) -> dict[str, Any]:
+        """What would be lost, by kind; or why the conversion would be refused."""
         if self._refusal:
             return {"possible": False, "reason": self._refusal}
-        return {"possible": True, "losses": dict(Counter(self._writer.losses) + besides)}
+        return {"possible": True, "losses": report.losses}
 
     def _try(self, step: Callable[[], None]) -> None:
         try:
@@ -189,6 +201,11 @@ class _Census:
         self._places = 0
         self._captured = self._original = 0
         self._layout = ""
+
+    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
+        for item in items:
+            self.add(item)
+            yield item
 
     def add(self, item: Item) -> None:
         match item:

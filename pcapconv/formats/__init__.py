@@ -13,6 +13,7 @@ from pcapconv.formats.pcap_reader import PcapReader
 from pcapconv.formats.pcap_writer import PcapWriter
 from pcapconv.formats.pcapng_reader import PcapngReader
 from pcapconv.formats.pcapng_writer import PcapngWriter
+from pcapconv.formats.settings import WriterSettings
 from pcapconv.formats.window import FIRST, WINDOW_SIZE, Window
 from pcapconv.io.files import Source
 from pcapconv.io.output import Output
@@ -144,8 +145,8 @@ def is_suffix(suffix: str) -> bool:
     return suffix.lower() in _SUFFIXES
 
 
-def open_writer(name: str, output: Output, *, nanoseconds: bool = False) -> Writer:
-    """The writer for a format of `FORMATS`."""
-    if name == "pcap":
-        return PcapWriter(output, nanoseconds=nanoseconds)
+def open_writer(settings: WriterSettings, output: Output) -> Writer:
+    """The writer for what it is told."""
+    if settings.format == "pcap":
+        return PcapWriter(output, settings)
     return PcapngWriter(output)

@@ -14,6 +14,7 @@ from pcapconv import timestamps
 from pcapconv.errors import NeedsNanosecondsError, TargetError, TimeRangeError
 from pcapconv.formats.losses import PcapLosses
 from pcapconv.formats.pseudo_headers import with_headers_in
+from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.output import Output
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import BEFORE_1970, FULL, MORE, SCALE, TOTALS
@@ -39,16 +40,16 @@ _CUT, _TIMELESS, _LONGEST = 0, 1, 2  # in the kernel's counts
 class PcapWriter:
     """Takes items in file order, then `finish`. `losses` counts by kind what pcap cannot hold.
 
-    `nanoseconds` demands the nanosecond magic; else it is chosen by the interfaces there are before the first packet.
-    Raises TargetError for what pcap cannot hold at all, NeedsNanosecondsError where that choice proves wrong too late.
+    The nanosecond magic is demanded, or chosen by the interfaces that there are before the first packet. Raises
+    TargetError for what pcap cannot hold at all, NeedsNanosecondsError where that choice proves wrong too late.
     """
 
     format = "pcap"
 
-    def __init__(self, output: Output, *, nanoseconds: bool = False) -> None:
+    def __init__(self, output: Output, settings: WriterSettings) -> None:
         self._output = output
         self._kernels = choose()
-        self._nanoseconds = nanoseconds
+        self._nanoseconds = settings.nanoseconds
         self._header_written = False
         self._verbatim = False
         self.zeros_at_end = 0

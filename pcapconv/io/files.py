@@ -683,6 +683,15 @@ def _appends(file: Any) -> bool:
     return fcntl is not None and bool(fcntl.fcntl(file.fileno(), fcntl.F_GETFL) & os.O_APPEND)
 
 
+def name_of(target: Writable) -> str | None:
+    """A target's path or name, None for stdout and what has none."""
+    if isinstance(target, str | os.PathLike):
+        path = os.fspath(target)
+        return None if path == STDIO else path
+    name = getattr(target, "name", None)
+    return name if isinstance(name, str) else None
+
+
 def same_file(source: Source, target: Target) -> bool:
     """Whether a target that is written as it comes would overwrite the plain file that the source reads."""
     if target.replaces:

@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 from pcapconv import formats
-from pcapconv.conversion import attempt, name_of, through
+from pcapconv.conversion import Conversion, FileSink, Settings
 from pcapconv.errors import FileError, SidecarError, UsageError
-from pcapconv.io.commit import commit
-from pcapconv.io.files import Source, Target, Writable, is_open_as, leads_to, open_source, open_target
-from pcapconv.io.output import Output
+from pcapconv.formats import Reader
+from pcapconv.formats.settings import WriterSettings
+from pcapconv.io.files import Source, Writable, is_open_as, leads_to, name_of, open_source, open_target
 from pcapconv.model import Item, PacketBatch
 from pcapconv.report import Report
-from pcapconv.sidecar.digest import Digest, following
+from pcapconv.sidecar import Sidecars
+from pcapconv.sidecar.digest import following
 from pcapconv.sidecar.document import Belongs, Document, open_document
 from pcapconv.sidecar.restore import Restore
-from pcapconv.steps.snaplens import Snaplens
 
 
 def join(
@@ -49,58 +49,12 @@ def join(
         for other in (target, *taken):
             if leads_to(other) in map(leads_to, read) or any(is_open_as(name, other) for name in read):
                 raise UsageError(f"{other}: that is one of the files that OUT would be made of; name another one")
-        digests = [(each, following(source)) for each, source in parts]
         _check_link_types(document)
-        place = stack.enter_context(open_target(target, force=force, whole=True))
-        snaplens = Snaplens(again=True)
-
-        def restart() -> None:
-            place.restart()
-            for _, source in parts:
-                source.rewind()
-
-        def run(_: bool) -> Report:
-            return _run(document, parts, digests, place, snaplens, _Progress(progress))
-
-        report = attempt(parts[0][1], run, restart, nanoseconds=False)
-        for each, digest in digests:
-            if digest.hexdigest() != each.sha256:
-                raise SidecarError(
-                    f"{document.name}: {each.name} was edited since, and join takes parts as they were: its SHA-256 is "
-                    "another one"
-                )
-        commit([place], fsync=fsync)
-    return report
-
-
-def _run(
-    document: Document,
-    parts: list[tuple[Belongs, Source]],
-    digests: list[tuple[Belongs, Digest]],
-    place: Target,
-    snaplens: Snaplens,
-    progress: _Progress,
-) -> Report:
-    report = Report(document.name, place.name, "pcapng")
-    report.inputs = [document.name, *(source.name for _, source in parts)]
-    report.source_format = "pcap"
-    output = Output(place, beside=lambda: any(digest.piece() for _, digest in digests))
-    try:
-        writer = formats.open_writer("pcapng", output)
-        captures = {each.link_type: _items(source, progress) for each, source in parts if each.packets}
-        for item in through([snaplens.step(report)], Restore(document, Counter()).join(captures)):
-            writer.write(item)
-        writer.finish()
-    finally:
-        output.close()
-    for each, source in parts:
-        if not each.packets and any(isinstance(item, PacketBatch) for item in _items(source, progress)):
-            raise SidecarError(f"{document.name}: it says that {each.name} has no packets, which is not so")
-    report.losses = dict(writer.losses)
-    snaplens.count(report)
-    report.packets_read = report.packets_written = writer.packets
-    report.sidecar_read, report.missing_in_sidecar = document.name, dict(document.head.missing)
-    report.damage_in_sidecar = document.head.damage
+        settings = Settings(WriterSettings("pcapng"), fsync=fsync, progress=progress)
+        conversion = stack.enter_context(_Joining(document, parts, settings))
+        conversion.write_to(FileSink(open_target(target, force=force, whole=True)))
+        report = conversion.run()
+        conversion.commit()
     return report
 
 
@@ -127,21 +81,86 @@ def _open(document: Document, folder: str, part: Belongs) -> Source:
     return source
 
 
-class _Progress:
-    """Tells how far all parts were read together."""
+class _Parts(Source):
+    """A sidecar and its parts, to be read as one capture."""
 
-    def __init__(self, progress: Callable[[int], object] | None) -> None:
-        self._progress = progress
-        self._read: dict[str, int] = {}
+    def __init__(self, document: Document, parts: Sequence[tuple[Belongs, Source]]) -> None:
+        super().__init__(document.source.file, document.name, owned=False)
+        self.document = document
+        self.parts = parts
 
-    def look(self, source: Source) -> None:
-        """This one was read further."""
-        self._read[source.name] = source.position
-        if self._progress is not None:
-            self._progress(sum(self._read.values()))
+    def rewind(self) -> None:
+        """Back to the beginning of every part."""
+        for _, source in self.parts:
+            source.rewind()
 
 
-def _items(source: Source, progress: _Progress) -> Iterator[Item]:
-    for item in formats.open_reader(source).items():
-        progress.look(source)
-        yield item
+class _PartsReader:
+    """Reads the parts of a capture as what it was; see `formats.Reader`."""
+
+    format = "pcap"
+
+    def __init__(self, parts: _Parts) -> None:
+        self._parts = parts
+        self.losses: Counter[str] = Counter()
+
+    def items(self) -> Iterator[Item]:
+        """The capture's items."""
+        parts = self._parts.parts
+        captures = {each.link_type: formats.open_reader(source).items() for each, source in parts if each.packets}
+        return Restore(self._parts.document, Counter()).join(captures)
+
+
+class _PartsSidecar(Sidecars):
+    """The sidecar of the parts, which have to be as they were."""
+
+    def __init__(self, parts: _Parts) -> None:
+        super().__init__(None, None)
+        self._parts = parts
+        self._digests = [(each, following(source)) for each, source in parts.parts]
+
+    def follow(self) -> Callable[[], bool]:
+        """Work out all digests."""
+        return lambda: any(digest.piece() for _, digest in self._digests)
+
+    def check(self) -> None:
+        """Raises SidecarError for a part that was edited."""
+        document = self._parts.document
+        for each, source in self._parts.parts:
+            items = () if each.packets else formats.open_reader(source).items()
+            if any(isinstance(item, PacketBatch) for item in items):
+                raise SidecarError(f"{document.name}: it says that {each.name} has no packets, which is not so")
+        for each, digest in self._digests:
+            if digest.hexdigest() != each.sha256:
+                raise SidecarError(
+                    f"{document.name}: {each.name} was edited since, and join takes parts as they were: its SHA-256 is "
+                    "another one"
+                )
+
+    def finish(self, report: Report, files: list[Belongs]) -> None:  # noqa: ARG002 - none is written
+        """Say in the report what was read."""
+        head = self._parts.document.head
+        report.inputs = [self._parts.name, *(source.name for _, source in self._parts.parts)]
+        report.sidecar_read, report.missing_in_sidecar = self._parts.name, dict(head.missing)
+        report.damage_in_sidecar = head.damage
+
+
+class _Joining(Conversion):
+    """The conversion of parts."""
+
+    def __init__(self, document: Document, parts: Sequence[tuple[Belongs, Source]], settings: Settings) -> None:
+        self._parts = _Parts(document, parts)
+        super().__init__(self._parts, settings, sidecars=_PartsSidecar(self._parts))
+
+    def open_reader(self) -> Reader:
+        """See `Conversion.open_reader`."""
+        return _PartsReader(self._parts)
+
+    def watched(self, items: Iterator[Item], report: Report) -> Iterator[Item]:
+        """The items, of which packets are counted. The parts have no damage: they are what they were."""
+        for item in items:
+            if isinstance(item, PacketBatch):
+                report.packets_read += item.rows
+            if self._settings.progress is not None:
+                self._settings.progress(sum(source.position for _, source in self._parts.parts))
+            yield item

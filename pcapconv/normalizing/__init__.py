@@ -13,9 +13,10 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from pcapconv import formats
-from pcapconv.conversion import OnLoss, check_on_loss, converted, name_of, refuse
+from pcapconv.conversion import Conversion, FileSink, OnLoss, Settings, check_on_loss, refuse
 from pcapconv.errors import UsageError
-from pcapconv.io.files import Readable, Source, Target, Writable, open_source, open_target, spool, temporary_file
+from pcapconv.formats.settings import WriterSettings
+from pcapconv.io.files import Readable, Source, Writable, name_of, open_source, open_target, spool, temporary_file
 from pcapconv.model import Item, Notice
 from pcapconv.normalizing.check import first_difference, reasons
 from pcapconv.normalizing.form import KEPT, Form
@@ -23,7 +24,7 @@ from pcapconv.normalizing.packets import MaskTimes, Normalize
 from pcapconv.normalizing.sort import Sort
 from pcapconv.normalizing.survey import Survey
 from pcapconv.report import Report, blocks_said
-from pcapconv.steps import Step, quantities
+from pcapconv.steps import Planned, Step, quantities
 from pcapconv.steps.strip import KINDS
 from pcapconv.timestamps import NANOSECONDS, format_time
 
@@ -82,21 +83,15 @@ def normalize(
     whole = strict or on_loss == "fail" or wanted == "pcap"  # whose header is known when all is
     with (
         open_source(source, fractions=fractions) as opened,
-        converted(
-            opened,
-            wanted,
-            lambda: open_target(target, force=force, whole=whole),
-            lambda: None,
-            plan=_Plan(options, wanted),
-            strict=strict,
-            on_loss=on_loss,
-            nanoseconds=True,
-            keep_snaplen=keep_snaplen,
-            fsync=fsync,
-            progress=progress,
-        ) as (report, _),
+        _conversion(
+            opened, wanted, _Plan(options, wanted), strict=strict, fsync=fsync, progress=progress
+        ) as conversion,
     ):
-        _judge(report, opened, options)
+        conversion.survey()
+        conversion.write_to(FileSink(open_target(target, force=force, whole=whole)))
+        report = conversion.run()
+        _judge(report, options)
+        conversion.commit()
         return report
 
 
@@ -134,20 +129,14 @@ def check(
         wanted = target_format(None if name is None else os.fspath(name), to)
         plan = _Plan(options, wanted)
         file = stack.enter_context(temporary_file())
-        with converted(
-            opened,
-            wanted,
-            lambda: open_target(file),
-            lambda: None,
-            plan=plan,
-            strict=strict,
-            on_loss=on_loss,
-            nanoseconds=True,
-            keep_snaplen=keep_snaplen,
-        ) as (report, _):
-            _judge(report, opened, options)
+        with _conversion(opened, wanted, plan, strict=strict) as conversion:
+            conversion.survey()
+            conversion.write_to(FileSink(open_target(file)))
+            report = conversion.run()
+            _judge(report, options)
             for notice in report.warnings:
                 warn(notice)
+            conversion.commit()
         file.seek(0)
         opened.rewind()
         same, position = first_difference(opened, Source(file, opened.name, owned=False))
@@ -160,7 +149,21 @@ def check(
         return reasons(reader.items(), report.left_out, plan.reasons(), position)
 
 
-def _judge(report: Report, source: Source, options: Options) -> None:
+def _conversion(
+    source: Source,
+    target_format: str,
+    plan: _Plan,
+    *,
+    strict: bool,
+    fsync: bool = True,
+    progress: Callable[[int], object] | None = None,
+) -> Conversion:
+    options = plan.options
+    writer = WriterSettings(target_format, nanoseconds=True, keep_snaplen=options.keep_snaplen)
+    return Conversion(source, Settings(writer, strict, options.on_loss, fsync, progress), plan)
+
+
+def _judge(report: Report, options: Options) -> None:
     """Warn where more custom and unknown blocks are left out than there are packets, or raise LossError: of such a
     capture, the normal form would not have what counts."""
     gone = {kind: count for kind, count in report.other_blocks.items() if kind not in options.kinds}
@@ -170,7 +173,7 @@ def _judge(report: Report, source: Source, options: Options) -> None:
     advice = "" if report.target_format == "pcap" else f"; --keep {','.join(sorted(gone))} keeps them"
     left = f"it holds {said}, which the normal form leaves out{advice}"
     if options.on_loss == "fail":
-        refuse(report, source, left)
+        refuse(report, left)
     if options.on_loss == "warn":
         report.add_warning(Notice(None, left))
 
@@ -221,15 +224,13 @@ def _start(text: str | None) -> int | None:
     return int(exact)
 
 
-class _Plan:
-    """What `converted` asks of a plan."""
+class _Plan(Planned):
+    """The two passes over one capture."""
 
     needs_survey = True
-    wants_packets = False
-    extract_to: str | None = None
 
     def __init__(self, options: Options, target_format: str) -> None:
-        self._options = options
+        self.options = options
         self._to_pcap = target_format == "pcap"
         self._surveyed: Counter[str] = Counter()
         self._survey: Survey | None = None
@@ -237,7 +238,7 @@ class _Plan:
 
     def survey(self, items: Iterator[Item]) -> None:
         """Look at the whole capture."""
-        options = self._options
+        options = self.options
         timeless = options.mask and not options.sort
         form = Form(options.kinds, self._surveyed)
         self._survey = Survey(
@@ -251,7 +252,7 @@ class _Plan:
     def steps(self, left_out: Counter[str]) -> list[Step]:
         """New steps for one run."""
         assert self._survey is not None
-        options = self._options
+        options = self.options
         left_out.update(self._surveyed)
         first = self._survey.first
         shift = 0 if options.start is None or first is None or options.mask else options.start - first
@@ -275,14 +276,14 @@ class _Plan:
         if self._normalize is None or self._survey is None:
             return {}
         found = {"header-fields": 0 if self._to_pcap else len(self._survey.instead)}
-        if not self._options.mask:
+        if not self.options.mask:
             found["time-digits"] = self._normalize.inexact
             found["packets-without-time"] = self._normalize.without_time
         return {kind: count for kind, count in found.items() if count}
 
     def reasons(self) -> list[str]:
         """Why the times and lengths that the last survey saw are not normal, as far as that is known."""
-        options, survey = self._options, self._survey
+        options, survey = self.options, self._survey
         found = [
             f"it has packets longer than the snaplen of {stated} that their interface states"
             for stated in ([] if survey is None else sorted(survey.instead))
@@ -294,7 +295,3 @@ class _Plan:
             at, wanted = (format_time(time, NANOSECONDS, 0) for time in (first, options.start))
             found.append(f"its first packet is at {at}, not at {wanted}")
         return found
-
-    def write_secrets(self, target: Target | None, report: Report) -> bool:  # noqa: ARG002 - none are extracted
-        """Whether there are secrets to write."""
-        return False

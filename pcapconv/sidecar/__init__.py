@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import formats
 from pcapconv.errors import UsageError
 from pcapconv.io.files import SIDECAR_SUFFIX, STDIO, Readable, Source, Target, Writable, is_open_as, leads_to, there_is
-from pcapconv.io.output import Output
 from pcapconv.model import Item
 from pcapconv.report import Report
 from pcapconv.sidecar.document import Belongs
@@ -64,54 +63,20 @@ def sidecar_of(place: Readable, source: Source, options: SidecarOptions, stack: 
 
 
 class Sidecars:
-    """Those of one conversion: the one that is read, where the source is pcap, and the one that is written, where the
-    target is.
+    """Those of one conversion: the one that is `read`, and the one that is `written`."""
 
-    `places` are the source and the target as they were given; `taken` are other files of the command, which no sidecar
-    may be. `stack` closes what is opened. Raises SidecarError, FileError and UsageError.
-    """
+    def __init__(self, read: ReadSidecar | None, written: WrittenSidecar | None) -> None:
+        self._read = read
+        self._written = written
 
-    def __init__(
-        self,
-        options: SidecarOptions,
-        source: Source,
-        target_format: str,
-        places: tuple[Readable, Writable],
-        stack: ExitStack,
-        *,
-        force: bool,
-        taken: Sequence[object] = (),
-    ) -> None:
-        from_pcap = _is_pcap(source)
-        if not from_pcap and target_format != "pcap":
-            raise UsageError(
-                f"{source.name}: it is pcapng, as is the target, and holds all itself; a sidecar goes with a pcap file "
-                "(editcap and mergecap write one with -F pcap)"
-            )
-        taken = [*places, source.file, *taken]
-        self._read: ReadSidecar | None = None
-        self._written: WrittenSidecar | None = None
-        if from_pcap and (options.file is not None or target_format != "pcap" or _has_one(places[0])):
-            from pcapconv.sidecar.reading import ReadSidecar
+    @property
+    def writes(self) -> bool:
+        """Whether one is written, which needs the digests of what is written."""
+        return self._written is not None
 
-            name = options.file or _name_beside(places[0])
-            check_apart(name, taken)
-            self._read = ReadSidecar(name, source, stack)
-        if target_format == "pcap":
-            self._name = "" if places[1] == STDIO or not isinstance(places[1], str | os.PathLike) else places[1]
-            from pcapconv.sidecar.writing import WrittenSidecar
-
-            name = options.file if options.file is not None and not from_pcap else _name_beside(places[1])
-            check_apart(name, taken)
-            if self._read is not None and leads_to(places[0]) != leads_to(places[1]):
-                check_apart(name, [self._read.name])  # which another capture needs
-            fingerprints = options.fingerprints or (self._read is not None and self._read.head.fingerprints)
-            self._written = WrittenSidecar(name, stack, secrets=options.secrets, fingerprints=fingerprints, force=force)
-
-    def output(self, target: Target) -> Output:
-        """A new output for one run, with the digests that are wanted worked out beside."""
-        beside = None if self._read is None else self._read.follow()
-        return Output(target, hashed=self._written is not None, beside=beside)
+    def follow(self) -> Callable[[], bool] | None:
+        """See `ReadSidecar.follow`."""
+        return None if self._read is None else self._read.follow()
 
     def restored(self, items: Iterator[Item]) -> Iterator[Item]:
         """The capture as it was."""
@@ -136,13 +101,11 @@ class Sidecars:
         """See `ReadSidecar.edited`. Raises SidecarError."""
         return self._read is not None and self._read.edited()
 
-    def finish(self, report: Report, output: Output, link_type: int | None) -> None:
-        """Write the sidecar of a run that is done, all but its name, and say in the report what came of both. Raises
-        FileError."""
+    def finish(self, report: Report, files: list[Belongs]) -> None:
+        """Write the sidecar of a run that is done and wrote these files, all but its name, and say in the report what
+        came of both. Raises FileError."""
         if self._written is not None:
-            name = os.path.basename(os.fspath(self._name))
-            belongs = Belongs(name, output.position, output.sha256, report.packets_written, link_type or 0)
-            self._written.finish(report, [belongs], None if self._read is None else self._read.head)
+            self._written.finish(report, files, None if self._read is None else self._read.head)
         if self._read is not None:
             self._read.finish(report)
 
@@ -155,6 +118,48 @@ class Sidecars:
     def read(self) -> list[Source]:
         """The sidecar that is read, if there is one."""
         return [] if self._read is None else [self._read.file]
+
+
+def open_sidecars(
+    options: SidecarOptions,
+    source: Source,
+    target_format: str,
+    places: tuple[Readable, Writable],
+    stack: ExitStack,
+    *,
+    force: bool,
+    taken: Sequence[object] = (),
+) -> Sidecars:
+    """The sidecars of a conversion: one is read, where the source is pcap, and one is written, where the target is.
+
+    `places` are the source and the target as they were given; `taken` are other files of the command, which no sidecar
+    may be. `stack` closes what is opened. Raises SidecarError, FileError and UsageError.
+    """
+    from_pcap = _is_pcap(source)
+    if not from_pcap and target_format != "pcap":
+        raise UsageError(
+            f"{source.name}: it is pcapng, as is the target, and holds all itself; a sidecar goes with a pcap file "
+            "(editcap and mergecap write one with -F pcap)"
+        )
+    taken = [*places, source.file, *taken]
+    read: ReadSidecar | None = None
+    written: WrittenSidecar | None = None
+    if from_pcap and (options.file is not None or target_format != "pcap" or _has_one(places[0])):
+        from pcapconv.sidecar.reading import ReadSidecar
+
+        name = options.file or _name_beside(places[0])
+        check_apart(name, taken)
+        read = ReadSidecar(name, source, stack)
+    if target_format == "pcap":
+        from pcapconv.sidecar.writing import WrittenSidecar
+
+        name = options.file if options.file is not None and not from_pcap else _name_beside(places[1])
+        check_apart(name, taken)
+        if read is not None and leads_to(places[0]) != leads_to(places[1]):
+            check_apart(name, [read.name])  # which another capture needs
+        fingerprints = options.fingerprints or (read is not None and read.head.fingerprints)
+        written = WrittenSidecar(name, stack, secrets=options.secrets, fingerprints=fingerprints, force=force)
+    return Sidecars(read, written)
 
 
 def check_apart(name: str, taken: Sequence[object]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from contextlib import ExitStack
 
@@ -53,11 +52,3 @@ class WrittenSidecar:
         lacks = dict(sorted(missing.items()))
         head = Head(belongs, source_format, kept, lacks, damage, self._fingerprints, record.headers_cut)
         self._draft.write(head, self.target)
-
-
-def parts_of(report: Report) -> list[Belongs]:
-    """The parts of a split, as a sidecar has them."""
-    return [
-        Belongs(os.path.basename(part["name"]), part["bytes"], part["sha256"], part["packets"], part["link_type"])
-        for part in report.parts or ()
-    ]

@@ -15,6 +15,7 @@ from typing import Any
 from pcapconv import formats, timestamps
 from pcapconv.errors import UsageError
 from pcapconv.formats.pcapng_writer import block_size
+from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.file_set import Targets
 from pcapconv.io.output import Output
 from pcapconv.kernels import choose
@@ -91,11 +92,10 @@ class OpenParts:
         files: Targets,
         template: Template,
         stem: str,
-        format_name: str,
+        settings: WriterSettings,
         *,
         most: int,
         input_size: Callable[[], int],
-        nanoseconds: bool,
         hashed: bool,
     ) -> None:
         self._most = most
@@ -105,7 +105,7 @@ class OpenParts:
         self._files = files
         self._template = template
         self._stem = stem
-        self._nanoseconds = nanoseconds
+        self._settings = settings
         self._open: dict[OpenPart, None] = {}
         self._awake: OrderedDict[OpenPart, int] = OrderedDict()  # and the memory it holds; the last used at the end
         self._held = 0
@@ -113,7 +113,7 @@ class OpenParts:
         self._retired: OpenPart | None = None
         self._taken: dict[str, tuple[int, int]] = {}  # path → a part's index and first packet
         self._kernels = choose()
-        self.format = format_name
+        self.format = settings.format
         self.needs_start = template.needs_start
         self.names: list[str] = []
         self.reports: list[dict[str, Any]] = []
@@ -131,7 +131,7 @@ class OpenParts:
                 f"(max_parts={enough}) to have up to {enough}, or make larger parts"
             )
         output = Output(self._files.new(), spares=self._spares, hashed=self._hashed)
-        writer = formats.open_writer(self.format, output, nanoseconds=self._nanoseconds)
+        writer = formats.open_writer(self._settings, output)
         self.names.append("")
         self.reports.append({})
         part = OpenPart(len(self.names), output, writer)

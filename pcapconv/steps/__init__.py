@@ -21,34 +21,35 @@ class Step(Protocol):
         ...
 
 
-class Planned(Protocol):
-    """What is to be done between reader and writer, for one capture after the other.
+class Planned:
+    """What is to be done between reader and writer, for one capture after the other: here, nothing.
 
     `needs_survey` tells that `survey` has to see the whole capture first, `wants_packets` that packets are selected or
     edited. `extract_to` names the file for extracted secrets. `losses` are those of the last run's steps, apart from
     the writer's.
     """
 
-    @property
-    def needs_survey(self) -> bool: ...  # noqa: D102
+    extract_to: str | None = None
 
     @property
-    def wants_packets(self) -> bool: ...  # noqa: D102
+    def needs_survey(self) -> bool:  # noqa: D102
+        return False
 
     @property
-    def extract_to(self) -> str | None: ...  # noqa: D102
+    def wants_packets(self) -> bool:  # noqa: D102
+        return False
 
     @property
-    def losses(self) -> Mapping[str, int]: ...  # noqa: D102
+    def losses(self) -> Mapping[str, int]:  # noqa: D102
+        return {}
 
     def survey(self, items: Iterator[Item]) -> None:
         """Look at the whole capture. Raises PcapconvError."""
-        ...
 
-    def steps(self, left_out: Counter[str]) -> list[Step]:
+    def steps(self, left_out: Counter[str]) -> list[Step]:  # noqa: ARG002
         """New steps for one run. `left_out` counts by kind what they leave out."""
-        ...
+        return []
 
-    def write_secrets(self, target: Target | None, report: Report) -> bool:
+    def write_secrets(self, target: Target | None, report: Report) -> bool:  # noqa: ARG002
         """Write what the last run extracted; whether there is any. Raises FileError."""
-        ...
+        return False

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 from pcapconv.errors import UsageError
 from pcapconv.io.files import STDIO, Target, write_all, writing
 from pcapconv.model import Interface, Item
-from pcapconv.steps import quantities
+from pcapconv.steps import Planned, quantities
 from pcapconv.steps.packets import EditPackets, PacketEdits
 from pcapconv.steps.relabel import KEYS, Relabel, encoded, names_interface, place_and_name
 from pcapconv.steps.secrets import ExtractSecrets, InjectSecrets, parse_secrets
@@ -73,13 +73,15 @@ class StepOptions(TypedDict, total=False):
     extract_secrets: str | None
 
 
-class Plan:
+class Plan(Planned):
     """The options, understood. Raises UsageError for those that make no sense.
 
-    `read_secrets` reads a key log's file for `inject_secrets`.
+    `read_secrets` reads a key log's file for `inject_secrets`. `divided` tells that the packets go to several files, of
+    which nothing makes one again.
     """
 
-    def __init__(self, options: StepOptions, read_secrets: Callable[[str], bytes]) -> None:
+    def __init__(self, options: StepOptions, read_secrets: Callable[[str], bytes], *, divided: bool = False) -> None:
+        self._divided = divided
         _check_types(options)
         self._criteria = _criteria(options)
         self._packets = _packet_edits(options)
@@ -98,7 +100,6 @@ class Plan:
         self.injected_from = [path for _, path in injected]
         self._injected = [(kind, read_secrets(path)) for kind, path in injected]
         self.extract_to = options.get("extract_secrets")
-        self.losses: dict[str, int] = {}  # steps lose nothing that they do not count as left out
         self._selected_in_all: int | None = None
         self._extract = ExtractSecrets()
         self.steps(Counter())  # what only they can refuse, they refuse now
@@ -136,9 +137,8 @@ class Plan:
                 pass
         seen.check()
 
-    def steps(self, left_out: Counter[str], *, splits: bool = False) -> list[Step]:
-        """New steps for one run. `left_out` counts by kind what they leave out; `splits` tells that the packets go to
-        several files."""
+    def steps(self, left_out: Counter[str]) -> list[Step]:
+        """New steps for one run. `left_out` counts by kind what they leave out."""
         steps: list[Step] = []
         if self.selects:
             steps.append(Select(self._criteria, left_out, self._selected_in_all))
@@ -155,7 +155,7 @@ class Plan:
             )
         if self._injected:
             steps.append(InjectSecrets(self._injected))
-        if self.wants_packets or splits:
+        if self.wants_packets or self._divided:
             steps.append(DoNotCopy(left_out))
         return steps
 
