@@ -7,17 +7,16 @@ options that `[tool.pcapconv.normalize]` of the nearest `pyproject.toml` has.
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from pcapconv.cli.config import configured as configured_options
-from pcapconv.cli.diff import page
-from pcapconv.cli.messages import complain
-from pcapconv.cli.options import NORMALIZE_CONFIGURED
 from pcapconv.comparing import diff
+from pcapconv.comparing.page import page
 from pcapconv.io.files import Readable
 from pcapconv.normalizing import normalize
+from pcapconv.normalizing.config import configured
 from pcapconv.text import shown
 
 _ADVICE = "PCAPCONV_UPDATE=1 in the environment takes the actual one as expected from now on"
@@ -46,10 +45,11 @@ def assert_same_capture(
         return
     if update:
         os.makedirs(os.path.dirname(os.path.abspath(expected)), exist_ok=True)
-        configured = configured_options("normalize", NORMALIZE_CONFIGURED)
+        chosen = configured()
         _rewound(actual)
-        normalize(actual, expected, force=True, **{**configured, "strict": True, "on_loss": "fail"})
-        complain(f"{os.fspath(expected)}: written anew")
+        normalize(actual, expected, force=True, **{**chosen, "strict": True, "on_loss": "fail"})
+        if sys.stderr is not None:
+            sys.stderr.write(f"pcapconv: {shown(os.fspath(expected))}: written anew\n")
         return
     assert found is not None
     damage = [f"{name}: {place}" for name, places in zip(found.names, found.damage) for place in places]

@@ -7,15 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pcapconv
-from pcapconv.cli.config import configured
 from pcapconv.cli.messages import complain, say_what_happened
-from pcapconv.cli.options import NORMALIZE_CONFIGURED
 from pcapconv.cli.signals import begin_another
 from pcapconv.cli.writing import carry_out, check_names
 from pcapconv.errors import DamageError, FileError, NotACaptureError, PcapconvError, UsageError
 from pcapconv.formats import format_of
 from pcapconv.io.files import STDIO
 from pcapconv.normalizing import check as why_not
+from pcapconv.normalizing.config import configured
 
 if TYPE_CHECKING:
     from pcapconv.batching.stores import Found
@@ -39,7 +38,7 @@ def normalize(
     **options: Any,
 ) -> int:
     """Do it, say what was not perfect, and return the exit status."""
-    options = _without_opposites(configured("normalize", NORMALIZE_CONFIGURED), options) | options
+    options = _without_opposites(configured(), options) | options
     if check or in_place:
         if check and in_place:
             raise UsageError("--check writes nothing, --in-place does; give one of them")

@@ -209,7 +209,7 @@ BATCH = (
     Option("extract_secrets", "text", "Write key logs beside each target, under its name with SUFFIX added.", "SUFFIX"),
 )
 
-NORMALIZE_CONFIGURED = (
+_NORMAL_FORM = (
     Option("sort", "switch", "Order packets by time; those of the same time stay in their order."),
     Option("rebase_time", "text", "Move the first packet to TIME, and all others with it.", "TIME"),
     Option("mask_time", "switch", "Put each packet at its number in milliseconds after --rebase-time, or 1970."),
@@ -225,7 +225,7 @@ NORMALIZE = (
     Option("check", "flag", "Write nothing; status 1 and the reasons if a capture is not in its normal form."),
     Option("in_place", "flag", "Rewrite files that are not in their normal form, also those in directories."),
     ALLOW_EMPTY,
-    *NORMALIZE_CONFIGURED,
+    *_NORMAL_FORM,
     *INPUT,
     *(option for option in OUTPUT if option.name in ("force", "report", "fsync", "quiet", "debug")),
 )

@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import formats
 from pcapconv.conversion import Conversion, FileSink, OnLoss, Settings, check_on_loss, refuse
@@ -28,15 +28,22 @@ from pcapconv.steps import Planned, Step, quantities
 from pcapconv.steps.strip import KINDS
 from pcapconv.timestamps import NANOSECONDS, format_time
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from pcapconv.normalizing.config import NormalizeOptions
+
 
 class Options(NamedTuple):
     """What to make of a capture, understood: which `kinds` of metadata are kept, and what becomes of times, in
     nanoseconds."""
 
+    format: str
     kinds: frozenset[str]
     sort: bool
     start: int | None
     mask: bool
+    strict: bool
     on_loss: OnLoss
     keep_snaplen: bool
 
@@ -45,52 +52,33 @@ def normalize(
     source: Readable,
     target: Writable,
     *,
-    to: str | None = None,
     force: bool = False,
-    strict: bool = False,
-    on_loss: OnLoss = "warn",
-    sort: bool = False,
-    rebase_time: str | None = None,
-    mask_time: bool = False,
-    keep: Sequence[str] = (),
-    strip: Sequence[str] = (),
-    keep_snaplen: bool = False,
     fsync: bool = True,
     fractions: str | None = None,
     progress: Callable[[int], object] | None = None,
+    **options: Unpack[NormalizeOptions],
 ) -> Report:
     """Write a capture in its normal form, which is described in `NORMAL_FORM.md`.
 
-    `source`, `target`, `force`, `strict`, `fractions`, `fsync` and `progress` are as for `convert`; `to` is pcapng
-    where neither it nor the target's suffix says pcap. `sort` orders packets by time. `rebase_time` is where the first
-    packet goes, and all others with it; `mask_time` puts each at its number in milliseconds behind that, or behind
-    1970-01-01. `keep` and `strip` add and take kinds of metadata, as `convert`'s `strip` has them. `keep_snaplen` has
-    interfaces state what they stated, also where packets are longer. `on_loss="ignore"` cuts times that nanoseconds
-    cannot hold, which otherwise are refused.
+    `source`, `target`, `force`, `strict`, `on_loss`, `fractions`, `fsync` and `progress` are as for `convert`; `to` is
+    pcapng where neither it nor the target's suffix says pcap. `sort` orders packets by time. `rebase_time` is where the
+    first packet goes, and all others with it; `mask_time` puts each at its number in milliseconds behind that, or
+    behind 1970-01-01. `keep` and `strip` add and take kinds of metadata, as `convert`'s `strip` has them.
+    `keep_snaplen` has interfaces state what they stated, also where packets are longer. `on_loss="ignore"` cuts times
+    that nanoseconds cannot hold, which otherwise are refused.
 
     Returns a `Report`. Raises a `PcapconvError`.
     """
-    options = understood(
-        sort=sort,
-        rebase_time=rebase_time,
-        mask_time=mask_time,
-        keep=keep,
-        strip=strip,
-        on_loss=on_loss,
-        keep_snaplen=keep_snaplen,
-    )
-    wanted = target_format(name_of(target), to)
-    whole = strict or on_loss == "fail" or wanted == "pcap"  # whose header is known when all is
+    wanted = understood(name_of(target), **options)
+    whole = wanted.strict or wanted.on_loss == "fail" or wanted.format == "pcap"  # whose header is known when all is
     with (
         open_source(source, fractions=fractions) as opened,
-        _conversion(
-            opened, wanted, _Plan(options, wanted), strict=strict, fsync=fsync, progress=progress
-        ) as conversion,
+        _conversion(opened, _Plan(wanted), fsync=fsync, progress=progress) as conversion,
     ):
         conversion.survey()
         conversion.write_to(FileSink(open_target(target, force=force, whole=whole)))
         report = conversion.run()
-        _judge(report, options)
+        _judge(report, wanted)
         conversion.commit()
         return report
 
@@ -98,42 +86,24 @@ def normalize(
 def check(
     source: Readable,
     *,
-    to: str | None = None,
-    strict: bool = False,
-    on_loss: OnLoss = "warn",
-    sort: bool = False,
-    rebase_time: str | None = None,
-    mask_time: bool = False,
-    keep: Sequence[str] = (),
-    strip: Sequence[str] = (),
-    keep_snaplen: bool = False,
     fractions: str | None = None,
     warn: Callable[[Notice], object] = lambda _: None,
+    **options: Unpack[NormalizeOptions],
 ) -> list[str]:
     """Why a capture is not in the normal form that `normalize` would give it, in words; nothing when it is. `warn` is
     told of oddities. Raises a `PcapconvError`."""
-    options = understood(
-        sort=sort,
-        rebase_time=rebase_time,
-        mask_time=mask_time,
-        keep=keep,
-        strip=strip,
-        on_loss=on_loss,
-        keep_snaplen=keep_snaplen,
-    )
+    wanted = understood(name_of(source) if isinstance(source, str | os.PathLike) else None, **options)
+    plan = _Plan(wanted)
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, fractions=fractions))
         if not opened.seekable:
             opened = stack.enter_context(spool(opened))
-        name = source if isinstance(source, str | os.PathLike) else None
-        wanted = target_format(None if name is None else os.fspath(name), to)
-        plan = _Plan(options, wanted)
         file = stack.enter_context(temporary_file())
-        with _conversion(opened, wanted, plan, strict=strict) as conversion:
+        with _conversion(opened, plan) as conversion:
             conversion.survey()
             conversion.write_to(FileSink(open_target(file)))
             report = conversion.run()
-            _judge(report, options)
+            _judge(report, wanted)
             for notice in report.warnings:
                 warn(notice)
             conversion.commit()
@@ -144,23 +114,17 @@ def check(
             return []
         opened.rewind()
         reader = formats.open_reader(opened)
-        if reader.format != wanted:
-            return [f"it is {reader.format}, not {wanted}"]
+        if reader.format != wanted.format:
+            return [f"it is {reader.format}, not {wanted.format}"]
         return reasons(reader.items(), report.left_out, plan.reasons(), position)
 
 
 def _conversion(
-    source: Source,
-    target_format: str,
-    plan: _Plan,
-    *,
-    strict: bool,
-    fsync: bool = True,
-    progress: Callable[[int], object] | None = None,
+    source: Source, plan: _Plan, *, fsync: bool = True, progress: Callable[[int], object] | None = None
 ) -> Conversion:
     options = plan.options
-    writer = WriterSettings(target_format, nanoseconds=True, keep_snaplen=options.keep_snaplen)
-    return Conversion(source, Settings(writer, strict, options.on_loss, fsync, progress), plan)
+    writer = WriterSettings(options.format, nanoseconds=True, keep_snaplen=options.keep_snaplen)
+    return Conversion(source, Settings(writer, options.strict, options.on_loss, fsync, progress), plan)
 
 
 def _judge(report: Report, options: Options) -> None:
@@ -186,22 +150,26 @@ def target_format(name: str | None, to: str | None) -> str:
 
 
 def understood(
+    name: str | None,
     *,
-    sort: bool,
-    rebase_time: str | None,
-    mask_time: bool,
-    keep: Sequence[str],
-    strip: Sequence[str],
-    on_loss: OnLoss,
-    keep_snaplen: bool,
+    to: str | None = None,
+    strict: bool = False,
+    on_loss: OnLoss = "warn",
+    sort: bool = False,
+    rebase_time: str | None = None,
+    mask_time: bool = False,
+    keep: Sequence[str] = (),
+    strip: Sequence[str] = (),
+    keep_snaplen: bool = False,
 ) -> Options:
-    """The options. Raises UsageError for those that make no sense."""
+    """The options, for a target of this name. Raises UsageError for those that make no sense."""
     check_on_loss(on_loss)
     kept, stripped = _kinds("--keep", keep), _kinds("--strip", strip)
     both = sorted(kept & stripped)
     if both:
         raise UsageError(f"--keep and --strip {both[0]}: it can be only one of them")
-    return Options((KEPT | kept) - stripped, sort, _start(rebase_time), mask_time, on_loss, keep_snaplen)
+    kinds, start = (KEPT | kept) - stripped, _start(rebase_time)
+    return Options(target_format(name, to), kinds, sort, start, mask_time, strict, on_loss, keep_snaplen)
 
 
 def _kinds(option: str, texts: Sequence[str]) -> frozenset[str]:
@@ -229,9 +197,9 @@ class _Plan(Planned):
 
     needs_survey = True
 
-    def __init__(self, options: Options, target_format: str) -> None:
+    def __init__(self, options: Options) -> None:
         self.options = options
-        self._to_pcap = target_format == "pcap"
+        self._to_pcap = options.format == "pcap"
         self._surveyed: Counter[str] = Counter()
         self._survey: Survey | None = None
         self._normalize: Normalize | None = None
