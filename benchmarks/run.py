@@ -74,6 +74,18 @@ def launch(
     return float(seconds), int(peak)
 
 
+def launch_into(
+    outputs: Path, command: list[str], environment: dict[str, str], *, directory: Path | None = None
+) -> tuple[float, int, int]:
+    """Run a command that writes into `outputs`, a directory that exists meanwhile; return its wall time in seconds,
+    its peak memory in bytes, and how many bytes it wrote."""
+    outputs.mkdir()
+    seconds, peak = launch(command, environment, directory=directory)
+    written = sum(path.stat().st_size for path in outputs.iterdir())
+    shutil.rmtree(outputs)
+    return seconds, peak, written
+
+
 def capture_path(directory: Path, case: Case, file_format: str) -> Path:
     """Where the capture of a case in a format is."""
     return directory / f"{case.traffic}-{case.packets}.{file_format}"
@@ -83,13 +95,11 @@ def run_once(tool: Tool, case: Case, directory: Path, expected_bytes: int) -> tu
     """Let a tool do a case, with no output from before; return its wall time and peak memory."""
     source = capture_path(directory, case, case.source)
     outputs = directory / "outputs"
-    outputs.mkdir()
-    measured = launch(tool.command(case, source, outputs / f"output.{case.target}"), tool.environment)
-    written = sum(path.stat().st_size for path in outputs.iterdir())
+    command = tool.command(case, source, outputs / f"output.{case.target}")
+    seconds, peak, written = launch_into(outputs, command, tool.environment)
     if tool.name != "cp" and abs(written - expected_bytes) > SIZE_SLACK:
         raise SystemExit(f"{tool.name} wrote {written} bytes, not about {expected_bytes}: {case}")
-    shutil.rmtree(outputs)
-    return measured
+    return seconds, peak
 
 
 def expected_size(case: Case, sizes: dict[str, int], directory: Path) -> int:
