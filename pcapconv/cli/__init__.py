@@ -11,13 +11,10 @@ from collections.abc import Callable
 from functools import partial
 
 from pcapconv.cli import messages, signals
+from pcapconv.cli.statuses import INTERRUPTED, TROUBLE
 from pcapconv.cli.streams import Streams
 from pcapconv.errors import PcapconvError
 from pcapconv.io.files import reason_of
-
-TROUBLE = 2  # of diff, whose 1 means "different"
-DAMAGED = 3
-INTERRUPTED = 130
 
 
 def run(arguments: list[str]) -> int:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pcapconv
 from pcapconv.batching.plans import same_place
 from pcapconv.batching.report import BatchReport, NothingFoundError, Watcher, damage_of
-from pcapconv.cli import DAMAGED
 from pcapconv.cli.messages import complain, places_of
 from pcapconv.cli.progress import Tally
 from pcapconv.cli.results import Results
+from pcapconv.cli.statuses import DAMAGED
 from pcapconv.cli.writing import check_names
 from pcapconv.errors import UsageError
 from pcapconv.io.commit import commit

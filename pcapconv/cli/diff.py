@@ -6,14 +6,12 @@ import json
 import sys
 from typing import Any
 
-from pcapconv.cli import TROUBLE
 from pcapconv.cli.messages import MOST, complain
+from pcapconv.cli.statuses import DIFFERENT, SAME, TROUBLE
 from pcapconv.comparing import Comparison, diff
 from pcapconv.comparing.page import page
 from pcapconv.errors import FileError
 from pcapconv.text import shown
-
-SAME, DIFFERENT = 0, 1
 
 
 def compare(a: str, b: str, *, as_json: bool = False, **options: Any) -> int:

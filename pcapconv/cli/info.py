@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pcapconv.cli import DAMAGED
 from pcapconv.cli.messages import MOST, complain, places_of
+from pcapconv.cli.statuses import DAMAGED
 from pcapconv.describing import info as take_census
 from pcapconv.describing.text_form import write_text
 from pcapconv.errors import FileError, PcapconvError, UsageError

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pcapconv
 from pcapconv.cli.messages import complain, say_what_happened
 from pcapconv.cli.signals import begin_another
+from pcapconv.cli.statuses import DIFFERENT
 from pcapconv.cli.writing import carry_out, check_names
 from pcapconv.errors import DamageError, FileError, NotACaptureError, PcapconvError, UsageError
 from pcapconv.formats import format_of
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from pcapconv.batching.stores import Found
     from pcapconv.conversion import OnLoss
     from pcapconv.model import Notice
-
-DIFFERENT = 1
 
 
 def normalize(
