@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from pcapconv.batching.report import NothingFoundError
     from pcapconv.capture import Capture, open
     from pcapconv.comparing import diff
-    from pcapconv.conversion import convert
+    from pcapconv.converting import convert
     from pcapconv.errors import (
         DamageError,
         FileError,
@@ -61,7 +61,7 @@ _MODULES = {
         "batching.report": ("NothingFoundError",),
         "capture": ("Capture", "open"),
         "comparing": ("diff",),
-        "conversion": ("convert",),
+        "converting": ("convert",),
         "errors": (
             "DamageError",
             "FileError",

@@ -9,11 +9,10 @@ late needs nanoseconds, a packet is longer than was stated, a capture was edited
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Self, TypeVar
 
 from pcapconv import formats
 from pcapconv.errors import (
@@ -29,22 +28,16 @@ from pcapconv.errors import (
 )
 from pcapconv.formats import Reader
 from pcapconv.formats.settings import WRITER_OPTIONS, WriterSettings
-from pcapconv.io.commit import commit
+from pcapconv.formats.sinks import Sink
 from pcapconv.io.files import (
     STDIO,
-    Readable,
     Source,
     Target,
-    Writable,
     leads_to,
-    name_of,
-    open_source,
     open_target,
     read_file,
-    same_file,
     spool,
 )
-from pcapconv.io.output import Output
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch
 from pcapconv.report import LossError, Report, describe
 from pcapconv.spec import pcapng as layout
@@ -52,11 +45,8 @@ from pcapconv.steps import Planned, Step
 from pcapconv.steps.snaplens import Snaplens
 
 if TYPE_CHECKING:
-    from typing import Unpack
-
     from pcapconv.formats.settings import WriterOptions
     from pcapconv.sidecar import Sidecars
-    from pcapconv.sidecar.document import Belongs
     from pcapconv.steps.plan import Plan, StepOptions
 
     class ConvertOptions(StepOptions, WriterOptions, total=False):
@@ -78,119 +68,6 @@ class Settings(NamedTuple):
     on_loss: OnLoss = "warn"
     fsync: bool = True
     progress: Callable[[int], object] | None = None
-
-
-class ItemWriter(Protocol):
-    """Takes the items of one run, in file order, then `finish`."""
-
-    def write(self, item: Item) -> None:
-        """Take one item. Raises PcapconvError."""
-        ...
-
-    def finish(self) -> None:
-        """All items were there. Raises PcapconvError."""
-        ...
-
-
-class Sink:
-    """Where the items of a conversion go. Use it as a context manager: nothing remains that did not appear.
-
-    `name` is what a report calls it, `seekable` tells that `restart` works, `divides` that it makes several files.
-    """
-
-    name = ""
-    seekable = True
-    divides = False
-
-    def check(self, source: Source) -> None:
-        """Raises UsageError where writing would overwrite what is read."""
-
-    def begin(self, settings: WriterSettings, *, hashed: bool, beside: Callable[[], bool] | None) -> ItemWriter:
-        """Begin a run. With `hashed`, `files` have digests; `beside` is other work for a thread."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """A run is over, well or not: let threads go."""
-
-    def tell(self, report: Report) -> None:
-        """Say in a report what was written in a run that is done."""
-        raise NotImplementedError
-
-    def files(self, report: Report) -> list[Belongs]:  # noqa: ARG002
-        """The files of a run that is done, for a sidecar. Raises FileError."""
-        return []
-
-    def restart(self) -> None:
-        """Forget what was written. Raises FileError."""
-
-    def commit(self, others: Sequence[Target], read: Sequence[Source], report: Report, *, fsync: bool) -> None:
-        """Let all appear, with `others`, or nothing, as `io.commit` does. Raises FileError."""
-
-    def abandon(self) -> None:
-        """Let go of what did not appear."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.abandon()
-
-
-class FileSink(Sink):
-    """One file. `called` is the name that a sidecar has for it."""
-
-    def __init__(self, target: Target, called: str = "") -> None:
-        self.target = target
-        self.name = target.name
-        self.seekable = target.seekable
-        self._called = called
-        self._output: Output | None = None
-        self._writer: formats.Writer | None = None
-
-    def check(self, source: Source) -> None:
-        """See `Sink.check`."""
-        if same_file(source, self.target):
-            raise UsageError(f"{self.name}: input and output are the same open file; give their path instead")
-
-    def begin(self, settings: WriterSettings, *, hashed: bool, beside: Callable[[], bool] | None) -> formats.Writer:
-        """See `Sink.begin`."""
-        self._output = Output(self.target, hashed=hashed, beside=beside)
-        self._writer = formats.open_writer(settings, self._output)
-        return self._writer
-
-    def close(self) -> None:
-        """See `Sink.close`."""
-        if self._output is not None:
-            self._output.close()
-
-    def tell(self, report: Report) -> None:
-        """See `Sink.tell`."""
-        assert self._writer is not None
-        report.packets_written = self._writer.packets
-        report.note_zeros(self.name, self._writer.zeros_at_end)
-        report.losses = dict(self._writer.losses)
-
-    def files(self, report: Report) -> list[Belongs]:
-        """See `Sink.files`."""
-        from pcapconv.sidecar.document import Belongs
-
-        assert self._output is not None
-        assert self._writer is not None
-        size, link_type = self._output.position, self._writer.link_type or 0
-        return [Belongs(self._called, size, self._output.sha256, report.packets_written, link_type)]
-
-    def restart(self) -> None:
-        """See `Sink.restart`."""
-        self.target.restart()
-
-    def commit(self, others: Sequence[Target], read: Sequence[Source], report: Report, *, fsync: bool) -> None:  # noqa: ARG002
-        """See `Sink.commit`. The capture comes last: it may take the place of the only one that holds what the others
-        hold."""
-        commit([*others, self.target], read, fsync=fsync)
-
-    def abandon(self) -> None:
-        """See `Sink.abandon`."""
-        self.target.abandon()
 
 
 class Conversion:
@@ -376,74 +253,6 @@ class Conversion:
         if self._sidecars is not None:
             steps = self._sidecars.around(steps, report.left_out)
         return steps if self._snaplens is None else [*steps, self._snaplens.step(report)]
-
-
-def convert(
-    source: Readable,
-    target: Writable,
-    *,
-    to: str | None = None,
-    force: bool = False,
-    strict: bool = False,
-    on_loss: OnLoss = "warn",
-    fractions: str | None = None,
-    sidecar: bool = False,
-    sidecar_file: str | os.PathLike[str] | None = None,
-    sidecar_secrets: bool = False,
-    sidecar_fingerprints: bool = False,
-    fsync: bool = True,
-    progress: Callable[[int], object] | None = None,
-    **options: Unpack[ConvertOptions],
-) -> Report:
-    """Select from, edit and convert one capture.
-
-    `source` and `target` are paths, `-` for stdin and stdout, or binary file objects, which stay open. The format to
-    write is `to`, or follows the target's suffix. `force` replaces an existing target, which may be the source itself.
-    `strict` refuses damaged input. `on_loss` says what to do when the target cannot hold everything: `fail` writes
-    nothing; the report tells in any case. `fractions="nanoseconds"` reads a pcap file's fractions of a second as such,
-    whatever its magic number says.
-    `sidecar` writes what pcap cannot hold beside a target that is pcap, and reads it from beside a source that is
-    pcap, see `SIDECAR.md`; `sidecar_file` names another file: to read where the source is pcap, else to write.
-    `sidecar_secrets` lets secrets into the one that is written, `sidecar_fingerprints` has it know packets again in a
-    capture that was edited since. With `fsync`, what replaces a file is on the disk before it does. `progress` is
-    called with the bytes read so far. `options` are what the writer is told, see
-    `pcapconv.formats.settings.WriterOptions`, and what selects and edits, see `pcapconv.steps.plan.StepOptions`.
-
-    Returns a `Report`. Raises a `PcapconvError`: FormatError, DamageError, TargetError, LossError, SidecarError,
-    UsageError or FileError.
-    """
-    check_on_loss(on_loss)
-    format_name = formats.target_format(name_of(target), to)
-    writer, steps = divided(format_name, options)
-    plan = make_plan(steps)
-    whole = strict or on_loss == "fail"
-    with ExitStack() as stack:
-        opened = stack.enter_context(open_source(source, fractions=fractions))
-        sidecars = None
-        if sidecar or sidecar_file is not None or sidecar_secrets or sidecar_fingerprints:
-            from pcapconv.sidecar import (  # not for a plain conversion, which starts faster without
-                open_sidecars,
-                understood,
-            )
-
-            wanted = understood(sidecar, sidecar_file, sidecar_secrets, sidecar_fingerprints)
-            whole = True  # what was read belongs to its sidecar only if it does to its end
-            opened = opened if opened.plain else stack.enter_context(spool(opened))
-            taken = [] if plan is None else [plan.extract_to, *plan.injected_from]
-            sidecars = open_sidecars(wanted, opened, format_name, (source, target), stack, force=force, taken=taken)
-        settings = Settings(writer, strict, on_loss, fsync, progress)
-        conversion = stack.enter_context(Conversion(opened, settings, plan, sidecars))
-        conversion.survey()
-        conversion.write_to(FileSink(open_target(target, force=force, whole=whole), base_name(target)))
-        conversion.extract_to(open_secrets(plan, source, target, force=force))
-        report = conversion.run()
-        conversion.commit()
-    return report
-
-
-def base_name(target: Writable) -> str:
-    """What a path is called in its directory; nothing for stdout and what is no path."""
-    return os.path.basename(target) if isinstance(target, str | os.PathLike) and target != STDIO else ""
 
 
 def divided(format_name: str, options: Mapping[str, Any]) -> tuple[WriterSettings, StepOptions]:

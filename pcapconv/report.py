@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pcapconv.errors import PcapconvError
 from pcapconv.model import Damage, Notice
@@ -59,6 +59,17 @@ LEFT_OUT = {
     "host": ("option about the host", "options about the host"),
     "addresses": ("interface address", "interface addresses"),
 }
+
+
+class CaptureFile(NamedTuple):
+    """A file that packets were written to: its name without a directory, size, SHA-256 in hex, packets, and their link
+    type."""
+
+    name: str
+    bytes: int
+    sha256: str
+    packets: int
+    link_type: int
 
 
 class Report:

@@ -19,11 +19,12 @@ from pcapconv import formats
 from pcapconv.batching import manifest
 from pcapconv.batching.local import LOCAL, leads_out, lies_in, make_folder, state_of_open
 from pcapconv.batching.stores import State, store_of
-from pcapconv.conversion import Conversion, FileSink, OnLoss, base_name
+from pcapconv.conversion import Conversion, OnLoss
 from pcapconv.conversion import Settings as HowToConvert
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.io.files import SIDECAR_SUFFIX, Source, Target, reading, there_is
+from pcapconv.formats.sinks import FileSink
+from pcapconv.io.files import SIDECAR_SUFFIX, Source, Target, base_name, reading, there_is
 from pcapconv.report import Report
 from pcapconv.sidecar import SidecarOptions, Sidecars, open_sidecars
 from pcapconv.steps.plan import Plan

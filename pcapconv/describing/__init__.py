@@ -15,9 +15,10 @@ from fractions import Fraction
 from typing import Any, Self
 
 from pcapconv import formats, timestamps
-from pcapconv.conversion import Conversion, Settings, Sink
+from pcapconv.conversion import Conversion, Settings
 from pcapconv.errors import NeedsNanosecondsError, PcapconvError, TargetError
 from pcapconv.formats.settings import WriterSettings
+from pcapconv.formats.sinks import Sink
 from pcapconv.io.files import SIDECAR_SUFFIX, Readable, Source, Target, open_source
 from pcapconv.io.output import Output
 from pcapconv.kernels import choose
@@ -87,8 +88,8 @@ class _Look(Planned):
 
 
 class _Rehearsal(Sink):
-    """The sink of a conversion to pcap that goes to nowhere, see `conversion.Sink`. What would refuse the capture is a
-    result, but for what the conversion would start `again` for."""
+    """The sink of a conversion to pcap that goes to nowhere. What would refuse the capture is a result, but for what the
+    conversion would start `again` for."""
 
     name = "nowhere"
 

@@ -692,6 +692,11 @@ def name_of(target: Writable) -> str | None:
     return name if isinstance(name, str) else None
 
 
+def base_name(target: Writable) -> str:
+    """What a path is called in its directory; nothing for stdout and what is no path."""
+    return os.path.basename(target) if isinstance(target, str | os.PathLike) and target != STDIO else ""
+
+
 def same_file(source: Source, target: Target) -> bool:
     """Whether a target that is written as it comes would overwrite the plain file that the source reads."""
     if target.replaces:

@@ -8,16 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 from pcapconv import formats
-from pcapconv.conversion import Conversion, FileSink, Settings
+from pcapconv.conversion import Conversion, Settings
 from pcapconv.errors import FileError, SidecarError, UsageError
 from pcapconv.formats import Reader
 from pcapconv.formats.settings import WriterSettings
+from pcapconv.formats.sinks import FileSink
 from pcapconv.io.files import Source, Writable, is_open_as, leads_to, name_of, open_source, open_target
 from pcapconv.model import Item, PacketBatch
-from pcapconv.report import Report
+from pcapconv.report import CaptureFile, Report
 from pcapconv.sidecar import Sidecars
 from pcapconv.sidecar.digest import following
-from pcapconv.sidecar.document import Belongs, Document, open_document
+from pcapconv.sidecar.document import Document, open_document
 from pcapconv.sidecar.restore import Restore
 
 
@@ -64,7 +65,7 @@ def _check_link_types(document: Document) -> None:
         raise SidecarError(f"{document.name}: two of its captures have packets of one link type")
 
 
-def _open(document: Document, folder: str, part: Belongs) -> Source:
+def _open(document: Document, folder: str, part: CaptureFile) -> Source:
     if part.name != os.path.basename(part.name) or part.name in ("", ".", ".."):
         raise SidecarError(f"{document.name}: it belongs to {part.name!r:.80}, which is no name of a file beside it")
     try:
@@ -84,7 +85,7 @@ def _open(document: Document, folder: str, part: Belongs) -> Source:
 class _Parts(Source):
     """A sidecar and its parts, to be read as one capture."""
 
-    def __init__(self, document: Document, parts: Sequence[tuple[Belongs, Source]]) -> None:
+    def __init__(self, document: Document, parts: Sequence[tuple[CaptureFile, Source]]) -> None:
         super().__init__(document.source.file, document.name, owned=False)
         self.document = document
         self.parts = parts
@@ -137,7 +138,7 @@ class _PartsSidecar(Sidecars):
                     "another one"
                 )
 
-    def finish(self, report: Report, files: list[Belongs]) -> None:  # noqa: ARG002 - none is written
+    def finish(self, report: Report, files: list[CaptureFile]) -> None:  # noqa: ARG002 - none is written
         """Say in the report what was read."""
         head = self._parts.document.head
         report.inputs = [self._parts.name, *(source.name for _, source in self._parts.parts)]
@@ -148,7 +149,7 @@ class _PartsSidecar(Sidecars):
 class _Joining(Conversion):
     """The conversion of parts."""
 
-    def __init__(self, document: Document, parts: Sequence[tuple[Belongs, Source]], settings: Settings) -> None:
+    def __init__(self, document: Document, parts: Sequence[tuple[CaptureFile, Source]], settings: Settings) -> None:
         self._parts = _Parts(document, parts)
         super().__init__(self._parts, settings, sidecars=_PartsSidecar(self._parts))
 

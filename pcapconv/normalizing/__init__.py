@@ -13,9 +13,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import formats
-from pcapconv.conversion import Conversion, FileSink, OnLoss, Settings, check_on_loss, refuse
+from pcapconv.conversion import Conversion, OnLoss, Settings, check_on_loss, refuse
 from pcapconv.errors import UsageError
 from pcapconv.formats.settings import WriterSettings
+from pcapconv.formats.sinks import FileSink
 from pcapconv.io.files import Readable, Source, Writable, name_of, open_source, open_target, spool, temporary_file
 from pcapconv.model import Item, Notice
 from pcapconv.normalizing.check import first_difference, reasons

@@ -17,8 +17,7 @@ from pcapconv import formats
 from pcapconv.errors import UsageError
 from pcapconv.io.files import SIDECAR_SUFFIX, STDIO, Readable, Source, Target, Writable, is_open_as, leads_to, there_is
 from pcapconv.model import Item
-from pcapconv.report import Report
-from pcapconv.sidecar.document import Belongs
+from pcapconv.report import CaptureFile, Report
 from pcapconv.steps import Step
 
 if TYPE_CHECKING:  # a conversion starts faster without the one that it does not need
@@ -101,7 +100,7 @@ class Sidecars:
         """See `ReadSidecar.edited`. Raises SidecarError."""
         return self._read is not None and self._read.edited()
 
-    def finish(self, report: Report, files: list[Belongs]) -> None:
+    def finish(self, report: Report, files: list[CaptureFile]) -> None:
         """Write the sidecar of a run that is done and wrote these files, all but its name, and say in the report what
         came of both. Raises FileError."""
         if self._written is not None:

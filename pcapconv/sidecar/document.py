@@ -19,6 +19,7 @@ from pcapconv.errors import SidecarError
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.io.files import Source, Target, open_source, spool, write_all, writing
 from pcapconv.io.scratch import Scratch
+from pcapconv.report import CaptureFile
 from pcapconv.sidecar.values import Value, member, number
 
 VERSION = 1
@@ -34,24 +35,13 @@ _MOST_CAPTURES = 2**16  # one for each link type
 _PIECE = 2**18
 
 
-class Belongs(NamedTuple):
-    """A capture that a sidecar belongs to: its name without a directory, size, SHA-256 in hex, packets, and their link
-    type."""
-
-    name: str
-    bytes: int
-    sha256: str
-    packets: int
-    link_type: int
-
-
 class Head(NamedTuple):
     """What a sidecar says at its beginning: whose it is, the format of the capture that was converted, what of that
     (kind → count) is kept in it and what is missing, in how many places it was damaged, whether packets have
     fingerprints, and whether an edit cut their front, so that no header of theirs follows a byte order (`headers_cut`).
     """
 
-    captures: list[Belongs]
+    captures: list[CaptureFile]
     source_format: str
     kept: dict[str, int]
     missing: dict[str, int]
@@ -267,12 +257,12 @@ def _head(says: dict[str, Any]) -> Head:
     return Head(belongs, source_format, kept, missing, damage, fingerprints, headers_cut)
 
 
-def _belongs(value: Value) -> Belongs:
+def _belongs(value: Value) -> CaptureFile:
     what = "a capture"
     name, digest = member(value, "name", what), member(value, "sha256", what)
     if not isinstance(name, str) or not isinstance(digest, str):
         raise SidecarError("a capture's name and SHA-256 are not text")
-    return Belongs(
+    return CaptureFile(
         name,
         number(member(value, "bytes", what), "a capture's size"),
         digest,

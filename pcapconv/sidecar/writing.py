@@ -6,8 +6,8 @@ from collections import Counter
 from contextlib import ExitStack
 
 from pcapconv.io.files import open_target
-from pcapconv.report import Report
-from pcapconv.sidecar.document import Belongs, Draft, Head
+from pcapconv.report import CaptureFile, Report
+from pcapconv.sidecar.document import Draft, Head
 from pcapconv.sidecar.record import Record
 
 _ONLY_PCAP = ("header-fields", "record-fields", "time-notation")  # what pcapng, and so a sidecar, cannot say
@@ -35,7 +35,7 @@ class WrittenSidecar:
         self._record = Record(self._draft, secrets=self._secrets, fingerprints=self._fingerprints, clamp=self._clamp)
         return self._record
 
-    def finish(self, report: Report, belongs: list[Belongs], before: Head | None = None) -> None:
+    def finish(self, report: Report, belongs: list[CaptureFile], before: Head | None = None) -> None:
         """Write the sidecar of a run that is done, all but its name; what it keeps is no loss in the report. What one
         that was read `before` lacked, this one lacks too, and both are of the same capture. Raises FileError."""
         record = self._record

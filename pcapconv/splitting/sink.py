@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
-from pcapconv.conversion import Sink
 from pcapconv.formats.settings import WriterSettings
+from pcapconv.formats.sinks import Sink
 from pcapconv.io.file_set import Targets
 from pcapconv.io.files import Source, Target
-from pcapconv.report import Report
+from pcapconv.report import CaptureFile, Report
 from pcapconv.splitting.division import Splitter
 from pcapconv.splitting.parts import OpenParts
 from pcapconv.splitting.template import Template
 
-if TYPE_CHECKING:
-    from pcapconv.sidecar.document import Belongs
-
 
 class PartsSink(Sink):
-    """Parts among `files`, named by a template and the input's `stem`; see `conversion.Sink`.
+    """Parts among `files`, named by a template and the input's `stem`; see `formats.sinks.Sink`.
 
     `way` makes what divides a capture among parts, of which there are `most` at the most. `input_size` is asked how
     many bytes the input has, as far as is known.
@@ -80,12 +76,12 @@ class PartsSink(Sink):
         report.oversized = splitter.oversized
         report.parts = parts.reports
 
-    def files(self, report: Report) -> list[Belongs]:
+    def files(self, report: Report) -> list[CaptureFile]:
         """See `Sink.files`."""
-        from pcapconv.sidecar.document import Belongs
-
         return [
-            Belongs(os.path.basename(part["name"]), part["bytes"], part["sha256"], part["packets"], part["link_type"])
+            CaptureFile(
+                os.path.basename(part["name"]), part["bytes"], part["sha256"], part["packets"], part["link_type"]
+            )
             for part in report.parts or ()
         ]
 

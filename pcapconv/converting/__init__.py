@@ -1,0 +1,82 @@
+"""One capture into one file: `pcapconv.convert`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from pcapconv import formats
+from pcapconv.conversion import Conversion, OnLoss, Settings, check_on_loss, divided, make_plan, open_secrets
+from pcapconv.formats.sinks import FileSink
+from pcapconv.io.files import Readable, Writable, base_name, name_of, open_source, open_target, spool
+from pcapconv.report import Report
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from pcapconv.conversion import ConvertOptions
+
+
+def convert(
+    source: Readable,
+    target: Writable,
+    *,
+    to: str | None = None,
+    force: bool = False,
+    strict: bool = False,
+    on_loss: OnLoss = "warn",
+    fractions: str | None = None,
+    sidecar: bool = False,
+    sidecar_file: str | os.PathLike[str] | None = None,
+    sidecar_secrets: bool = False,
+    sidecar_fingerprints: bool = False,
+    fsync: bool = True,
+    progress: Callable[[int], object] | None = None,
+    **options: Unpack[ConvertOptions],
+) -> Report:
+    """Select from, edit and convert one capture.
+
+    `source` and `target` are paths, `-` for stdin and stdout, or binary file objects, which stay open. The format to
+    write is `to`, or follows the target's suffix. `force` replaces an existing target, which may be the source itself.
+    `strict` refuses damaged input. `on_loss` says what to do when the target cannot hold everything: `fail` writes
+    nothing; the report tells in any case. `fractions="nanoseconds"` reads a pcap file's fractions of a second as such,
+    whatever its magic number says.
+    `sidecar` writes what pcap cannot hold beside a target that is pcap, and reads it from beside a source that is
+    pcap, see `SIDECAR.md`; `sidecar_file` names another file: to read where the source is pcap, else to write.
+    `sidecar_secrets` lets secrets into the one that is written, `sidecar_fingerprints` has it know packets again in a
+    capture that was edited since. With `fsync`, what replaces a file is on the disk before it does. `progress` is
+    called with the bytes read so far. `options` are what the writer is told, see
+    `pcapconv.formats.settings.WriterOptions`, and what selects and edits, see `pcapconv.steps.plan.StepOptions`.
+
+    Returns a `Report`. Raises a `PcapconvError`: FormatError, DamageError, TargetError, LossError, SidecarError,
+    UsageError or FileError.
+    """
+    check_on_loss(on_loss)
+    format_name = formats.target_format(name_of(target), to)
+    writer, steps = divided(format_name, options)
+    plan = make_plan(steps)
+    whole = strict or on_loss == "fail"
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_source(source, fractions=fractions))
+        sidecars = None
+        if sidecar or sidecar_file is not None or sidecar_secrets or sidecar_fingerprints:
+            from pcapconv.sidecar import (  # not for a plain conversion, which starts faster without
+                open_sidecars,
+                understood,
+            )
+
+            wanted = understood(sidecar, sidecar_file, sidecar_secrets, sidecar_fingerprints)
+            whole = True  # what was read belongs to its sidecar only if it does to its end
+            opened = opened if opened.plain else stack.enter_context(spool(opened))
+            taken = [] if plan is None else [plan.extract_to, *plan.injected_from]
+            sidecars = open_sidecars(wanted, opened, format_name, (source, target), stack, force=force, taken=taken)
+        settings = Settings(writer, strict, on_loss, fsync, progress)
+        conversion = stack.enter_context(Conversion(opened, settings, plan, sidecars))
+        conversion.survey()
+        conversion.write_to(FileSink(open_target(target, force=force, whole=whole), base_name(target)))
+        conversion.extract_to(open_secrets(plan, source, target, force=force))
+        report = conversion.run()
+        conversion.commit()
+    return report
