@@ -88,8 +88,8 @@ class _Look(Planned):
 
 
 class _Rehearsal(Sink):
-    """The sink of a conversion to pcap that goes to nowhere. What would refuse the capture is a result, but for what the
-    conversion would start `again` for."""
+    """The sink of a conversion to pcap that goes to nowhere. What would refuse the capture is a result, but for what
+    the conversion would start `again` for."""
 
     name = "nowhere"
 

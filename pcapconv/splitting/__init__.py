@@ -17,9 +17,9 @@ from pcapconv.io.file_set import Targets
 from pcapconv.io.files import SIDECAR_SUFFIX, Readable, open_source, read_file, spool
 from pcapconv.report import Report
 from pcapconv.splitting.by_key import ByInterval
-from pcapconv.splitting.by_kind import KEYS, by_kind
 from pcapconv.splitting.by_size import ByCount, BySize
 from pcapconv.splitting.division import Splitter
+from pcapconv.splitting.kinds import KEYS, by_kind
 from pcapconv.splitting.parts import MOST_PARTS, OpenParts
 from pcapconv.splitting.sink import PartsSink
 from pcapconv.splitting.template import Template
