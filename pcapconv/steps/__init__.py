@@ -1,24 +1,81 @@
-"""Steps between a reader and a writer: each takes items in file order and gives items in file order."""
+"""Steps between a reader and a writer: each takes items in file order and gives items in file order.
+
+Strategy: steps are generators around each other, so that one item at a time goes through all of them. Nothing here is
+done for each packet.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from pcapconv.model import Item
+from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 
 if TYPE_CHECKING:
     from pcapconv.io.files import Target
     from pcapconv.report import Report
 
 
-class Step(Protocol):
-    """Selects or edits. A batch that it gives is valid until the next item is asked for. It is used for one run."""
+class Step:
+    """The base of all steps: follows the section and its interfaces, and passes on what a step does not handle.
+
+    A step overrides the methods for the kinds of items that it handles; each gives the items that come out, none, one
+    or several. `_interfaces` are the section's by id, as they came out; in `_section`, those of the section before.
+    A step is used for one run.
+
+    A step owns a batch that it is given until it asks for the next item. It may change the batch, its columns too, and
+    pass it on; what is to stay longer is a copy (`PacketBatch.keep`). Bytes in `buffer` are never changed: other
+    batches, and readers, use the same ones; a batch whose bytes change gets another buffer. Whoever gave a batch away
+    does not look at it again, and makes the next one only when asked for it. A row that changed has `record_length` 0,
+    and its batch is not `contiguous`. A step that changes interfaces gives its batches `_interfaces`.
+    """
+
+    def __init__(self) -> None:
+        self._interfaces: list[Interface] = []
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """The items that come out, for those that go in. Raises PcapconvError."""
-        ...
+        for item in items:
+            match item:
+                case PacketBatch():
+                    yield from self._batch(item)
+                case Section():
+                    yield from self._section(item)
+                    self._interfaces = []
+                case Interface():
+                    for interface in self._interface(item):
+                        self._interfaces.append(interface)
+                        yield interface
+                case Block():
+                    yield from self._block(item)
+                case _:
+                    yield from self._notice(item)
+        yield from self._end()
+
+    def _section(self, section: Section) -> Iterable[Item]:
+        """What comes out for a section's header."""
+        return (section,)
+
+    def _interface(self, interface: Interface) -> Iterable[Interface]:
+        """What comes out for an interface."""
+        return (interface,)
+
+    def _batch(self, batch: PacketBatch) -> Iterable[Item]:
+        """What comes out for packets."""
+        return (batch,)
+
+    def _block(self, block: Block) -> Iterable[Item]:
+        """What comes out for any other block."""
+        return (block,)
+
+    def _notice(self, notice: Damage | Notice) -> Iterable[Item]:
+        """What comes out for damage, or something odd."""
+        return (notice,)
+
+    def _end(self) -> Iterable[Item]:
+        """What comes behind all items."""
+        return ()
 
 
 class Planned(Protocol):
