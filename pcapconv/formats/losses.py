@@ -34,7 +34,6 @@ class PcapLosses:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self._kernels = choose()
-        self._options = array("Q", bytes(8 * OPTION_SUMS))  # those of packets, as `sum_options` counts them
         self._stated = True  # False where a reader made them of what `format_only` counts: the modified pcap
 
     def add_section(self, section: Section, *, further: bool) -> None:
@@ -66,15 +65,16 @@ class PcapLosses:
         types = bytes(memoryview(batch.columns.record_type)[: batch.rows])
         if batch.has_options or layout.OBSOLETE_PACKET in types:
             big = batch.section.byte_order == "big"
-            self._kernels.sum_options(batch.buffer, batch.columns, batch.rows, big, self._options)
+            sums = array("Q", bytes(8 * OPTION_SUMS))
+            self._kernels.sum_options(batch.buffer, batch.columns, batch.rows, big, sums)
+            self.counts["comments"] += sums[COMMENTS]
+            self.counts["packet-options"] += sums[OTHER_OPTIONS]
+            self.counts["unreadable-options"] += sums[OVERRUNS]
+            self.counts["drop-counts"] += sums[DROP_COUNTS]
 
     def total(self) -> Counter[str]:
         """Everything so far, with only the kinds that there are."""
         counts = self.counts.copy()
-        counts["comments"] += self._options[COMMENTS]
-        counts["packet-options"] += self._options[OTHER_OPTIONS]
-        counts["unreadable-options"] += self._options[OVERRUNS]
-        counts["drop-counts"] += self._options[DROP_COUNTS]
         if not self._stated:
             del counts["packet-options"]
         return +counts
