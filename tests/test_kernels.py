@@ -451,6 +451,37 @@ def test_count_options_counts_stated_drop_counts(kernels: ModuleType, write: In,
     assert (found[65537], sum(found)) == (stated, stated)
 
 
+@pytest.mark.parametrize(
+    ("build", "expected"),
+    [
+        (lambda write: write.options((1, b"a"), (1, b""), (2, b"b"), (0xFFFF, b"xyz")), [2, 2, 0, 0]),
+        (lambda write: write.options((1, b"a"), end=False), [1, 0, 0, 0]),
+        (lambda write: write.options((2, b"a")) + b"after the end", [0, 1, 0, 0]),
+        (lambda write: write.option(0, b"long"), [0, 0, 0, 0]),
+        (lambda write: write.option(1, b"a") + write.option(2, b"b", length=5), [1, 0, 1, 0]),
+        (lambda write: write.option(2, b"abcd") + b"\0\0", [0, 1, 1, 0]),
+        (lambda write: write.option(0x0101, b""), [0, 1, 0, 0]),
+        (lambda _: b"", [0, 0, 0, 0]),
+    ],
+)
+def test_sum_options_counts_comments_and_others(
+    kernels: ModuleType, write: In, build: Callable[[In], bytes], expected: list[int]
+) -> None:
+    raw = build(write)
+    sums = array("Q", [10, 20, 30, 40])
+    columns = with_rows(2, record_type=[6, 0], options_at=[3, 0], options_length=[len(raw), 0])
+    kernels.sum_options(b"..." + raw, columns, 2, is_big(write), sums)
+    assert [after - before for after, before in zip(sums, (10, 20, 30, 40))] == expected
+
+
+@pytest.mark.parametrize(("drops", "stated"), [(0, 0), (1, 1), (0xFFFE, 1), (0xFFFF, 0)])
+def test_sum_options_counts_stated_drop_counts(kernels: ModuleType, write: In, drops: int, stated: int) -> None:
+    block = write.obsolete_packet(0x1234, 0, b"", drops_count=drops)
+    sums = array("Q", [0, 0, 0, 0])
+    kernels.sum_options(block, with_rows(1, record_type=[2]), 1, is_big(write), sums)
+    assert list(sums) == [0, 0, 0, stated]
+
+
 # ---------------------------------------------------------------- refusals: ValueError, never a crash
 
 
@@ -535,9 +566,11 @@ def test_count_packets_refuses_an_interface_that_is_not_there(kernels: ModuleTyp
         {"options_at": [0], "options_length": [MOST]},
     ],
 )
-def test_count_options_refuses_rows_outside_their_buffer(kernels: ModuleType, values: dict[str, list[int]]) -> None:
+def test_counting_options_refuses_rows_outside_their_buffer(kernels: ModuleType, values: dict[str, list[int]]) -> None:
     with pytest.raises(ValueError, match="row 0 lies outside"):
         kernels.count_options(bytes(16), with_rows(1, **values), 1, False, array("Q", bytes(8 * 65538)))
+    with pytest.raises(ValueError, match="row 0 lies outside"):
+        kernels.sum_options(bytes(16), with_rows(1, **values), 1, False, array("Q", bytes(8 * 4)))
 
 
 CALLS: dict[str, Callable[[ModuleType, Columns], object]] = {
@@ -555,6 +588,7 @@ CALLS: dict[str, Callable[[ModuleType, Columns], object]] = {
     "count_options": lambda kernels, columns: kernels.count_options(
         b"", columns, 2, False, array("Q", bytes(8 * 65538))
     ),
+    "sum_options": lambda kernels, columns: kernels.sum_options(b"", columns, 2, False, array("Q", bytes(8 * 4))),
 }
 USED = {
     "index_pcap": ["record_at", "record_length", "data_at", "captured_length", "original_length"],
@@ -563,6 +597,7 @@ USED = {
     "encode_pcapng": list(Columns.TYPECODES),
     "count_packets": ["record_type", "captured_length", "original_length", "ticks", "interface"],
     "count_options": ["record_at", "record_type", "options_at", "options_length"],
+    "sum_options": ["record_at", "record_type", "options_at", "options_length"],
 }
 BAD_COLUMNS = [(kernel, name) for kernel, names in USED.items() for name in names]
 
@@ -624,7 +659,7 @@ def agree_on_encoding(
 
 
 def agree_on_counting(compiled: ModuleType, buffer: bytes, columns: Columns, interfaces: int, big: bool) -> None:
-    packets, options = [], []
+    packets, options, sums = [], [], []
     for module in (compiled, interpreted):
         totals, types = array("Q", [0, 0, 0, MOST_TICKS, 0] * interfaces), array("Q", bytes(8 * 256))
         packets.append(outcome(module.count_packets, columns, columns.capacity, totals, types, written=(totals, types)))
@@ -632,8 +667,11 @@ def agree_on_counting(compiled: ModuleType, buffer: bytes, columns: Columns, int
         options.append(
             outcome(module.count_options, buffer, columns, columns.capacity, big, found, written=(found.tobytes(),))
         )
+        four = array("Q", bytes(8 * 4))
+        sums.append(outcome(module.sum_options, buffer, columns, columns.capacity, big, four, written=(four,)))
     assert packets[0] == packets[1]
     assert options[0] == options[1]
+    assert sums[0] == sums[1]
 
 
 BYTE_ORDERS = st.sampled_from([LITTLE, BIG])

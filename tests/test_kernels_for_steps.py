@@ -663,6 +663,7 @@ CALLS: dict[str, Callable[[ModuleType, Columns, int], object]] = {
     "count_options": lambda kernels, columns, rows: kernels.count_options(
         b"", columns, rows, False, table(*[0] * 65538)
     ),
+    "sum_options": lambda kernels, columns, rows: kernels.sum_options(b"", columns, rows, False, table(0, 0, 0, 0)),
 }
 USED = {
     "match": ["record_type", "ticks", "interface"],
@@ -725,6 +726,8 @@ def test_a_table_of_another_type_is_refused(kernels: ModuleType, typecode: str) 
         kernels.count_packets(columns, 1, table(*[0] * 5), bad(256))
     with pytest.raises(ValueError, match=refusal):
         kernels.count_options(b"", columns, 1, False, bad(65538))
+    with pytest.raises(ValueError, match=refusal):
+        kernels.sum_options(b"", columns, 1, False, bad(4))
 
 
 def test_a_table_that_is_too_short_is_refused(kernels: ModuleType) -> None:
@@ -735,6 +738,8 @@ def test_a_table_that_is_too_short_is_refused(kernels: ModuleType) -> None:
         kernels.count_packets(columns, 1, table(*[0] * 5), table(*[0] * 255))
     with pytest.raises(ValueError, match="a table of fewer than 65538 64-bit values"):
         kernels.count_options(b"", columns, 1, False, table(*[0] * 65537))
+    with pytest.raises(ValueError, match="a table of fewer than 4 64-bit values"):
+        kernels.sum_options(b"", columns, 1, False, table(0, 0, 0))
 
 
 # ---------------------------------------------------------------- parity on any rows

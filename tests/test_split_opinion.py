@@ -289,13 +289,10 @@ def test_parts_that_rest_are_the_same(monkeypatch: pytest.MonkeyPatch, capture: 
     expected = parts(capture, **way)
     with monkeypatch.context() as patch:
         patch.setattr("pcapconv.splitting.parts._BUDGET", 1)
-        patch.setattr("pcapconv.splitting.parts._MOST_TABLES", 0)
         assert parts(capture, **way) == expected
     in_pcap = either(capture, way)
     with monkeypatch.context() as patch:
         patch.setattr("pcapconv.splitting.parts._BUDGET", 1)
-        patch.setattr("pcapconv.splitting.parts._MOST_TABLES", 0)
-        patch.setattr("pcapconv.formats.losses._FEW", 0)
         assert either(capture, way) == in_pcap
 
 

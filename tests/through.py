@@ -1,7 +1,7 @@
 """Captures put through pcapconv: what several test modules ask of it."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,7 +14,6 @@ from pcapconv.formats.window import WINDOW_SIZE
 from pcapconv.io.files import open_source, open_target
 from pcapconv.io.output import Output
 from pcapconv.model import Item
-from pcapconv.steps import Step
 
 DAMAGED = {"undeclared-interface", "version-unknown"}  # samples, by stem
 SAMPLES = sorted(path for path in (Path(__file__).parent / "samples").iterdir() if path.suffix in (".pcap", ".pcapng"))
@@ -117,7 +116,7 @@ def written(items: Iterator[Item], target: BinaryIO, to: str) -> dict[str, int]:
 
 
 def stepped(
-    step: Step, capture: bytes, to: str = "pcapng", window_size: int = WINDOW_SIZE
+    step: Callable[[Iterator[Item]], Iterator[Item]], capture: bytes, to: str = "pcapng", window_size: int = WINDOW_SIZE
 ) -> tuple[bytes, dict[str, int]]:
     """What is written of a capture after a step, and what the format lost of it."""
     target = io.BytesIO()

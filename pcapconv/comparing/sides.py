@@ -63,7 +63,7 @@ class Side:
     def survey(self) -> Iterator[Item]:
         """The capture's items, noted as they go by. Raises FormatError, FileError, TargetError."""
         with about(self.source.name):
-            yield from self.header.look(self._noted(self.items()))
+            yield from self.header(self._noted(self.items()))
         self._add_header()
         for sentence, times in self._said_of_blocks():
             self.said_besides[sentence] += times

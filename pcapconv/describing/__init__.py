@@ -180,7 +180,7 @@ def _frame_kind(block: Block) -> str | None:
     return "sysdig event" if block.type in _SYSDIG_EVENTS else None
 
 
-class _Census:
+class _Census(Step):
     """Takes the items of a capture; `result` says what they were. Blocks without `places` are in no file."""
 
     def __init__(self, *, places: bool = True) -> None:

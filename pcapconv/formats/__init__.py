@@ -68,10 +68,6 @@ class Writer(Protocol):
         """Write what is left."""
         ...
 
-    def rest(self) -> None:
-        """Let tables go that take much memory; more may come."""
-        ...
-
 
 def open_reader(source: Source, window_size: int = WINDOW_SIZE) -> Reader:
     """The reader for what the source holds. Raises FormatError when that is not a capture."""

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from pcapconv.kernels import choose
-from pcapconv.kernels.contract import DROPS, OPTION_COUNTS, UNREADABLE
+from pcapconv.kernels.contract import COMMENTS, DROP_COUNTS, OPTION_SUMS, OTHER_OPTIONS, OVERRUNS
 from pcapconv.model import Block, Interface, PacketBatch, Section
 from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout
@@ -27,8 +27,6 @@ _BLOCK_KINDS = {
 # Interface options that pcap has a place for, and their lengths.
 _KEPT = {layout.IF_TSRESOL: 1, layout.IF_TSOFFSET: 8, layout.IF_FCSLEN: 1}
 
-_FEW = 256  # packets whose options are counted without the kernel, which needs a table of 512 KiB
-
 
 class PcapLosses:
     """Counts into `counts`, by kind, what of a pcapng capture has no place in a pcap file."""
@@ -36,7 +34,6 @@ class PcapLosses:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self._kernels = choose()
-        self._options = array("Q")  # made when there are any
         self._stated = True  # False where a reader made them of what `format_only` counts: the modified pcap
 
     def add_section(self, section: Section, *, further: bool) -> None:
@@ -65,41 +62,19 @@ class PcapLosses:
         """Packets: their options, the drop counts of obsolete Packet Blocks, and what only their own format can say."""
         self.counts.update(batch.format_only)
         self._stated = batch.layout == "pcapng"
-        if not self._options:
-            types = bytes(memoryview(batch.columns.record_type)[: batch.rows])
-            if not batch.has_options and layout.OBSOLETE_PACKET not in types:
-                return
-            if batch.rows < _FEW:
-                self._add_packets(batch)
-                return
-            self._options = array("Q", bytes(8 * OPTION_COUNTS))
-        big = batch.section.byte_order == "big"
-        self._kernels.count_options(batch.buffer, batch.columns, batch.rows, big, self._options)
-
-    def _add_packets(self, batch: PacketBatch) -> None:
-        """What the kernel does, without its table."""
-        columns, buffer, order = batch.columns, batch.buffer, batch.section.byte_order
-        for row, length in enumerate(columns.options_length[: batch.rows]):
-            if length:
-                at = columns.options_at[row]
-                self._add_options(options.Options(buffer[at : at + length], order), "packet-options")
-            if columns.record_type[row] == layout.OBSOLETE_PACKET:
-                at = columns.record_at[row] + layout.DROPS_AT
-                self.counts["drop-counts"] += buffer[at : at + 2] not in (b"\0\0", b"\xff\xff")
-
-    def rest(self) -> None:
-        """Let the table of options go until more packets come; it takes 512 KiB."""
-        if self._options:
-            self.counts, self._options = self.total(), array("Q")
+        types = bytes(memoryview(batch.columns.record_type)[: batch.rows])
+        if batch.has_options or layout.OBSOLETE_PACKET in types:
+            big = batch.section.byte_order == "big"
+            sums = array("Q", bytes(8 * OPTION_SUMS))
+            self._kernels.sum_options(batch.buffer, batch.columns, batch.rows, big, sums)
+            self.counts["comments"] += sums[COMMENTS]
+            self.counts["packet-options"] += sums[OTHER_OPTIONS]
+            self.counts["unreadable-options"] += sums[OVERRUNS]
+            self.counts["drop-counts"] += sums[DROP_COUNTS]
 
     def total(self) -> Counter[str]:
         """Everything so far, with only the kinds that there are."""
         counts = self.counts.copy()
-        if self._options:
-            counts["comments"] += self._options[options.COMMENT]
-            counts["packet-options"] += sum(self._options[:UNREADABLE]) - self._options[options.COMMENT]
-            counts["unreadable-options"] += self._options[UNREADABLE]
-            counts["drop-counts"] += self._options[DROPS]
         if not self._stated:
             del counts["packet-options"]
         return +counts

@@ -133,10 +133,6 @@ class PcapWriter:
             row -= 1
         self.zeros_at_end = batch.rows - 1 - row + (self.zeros_at_end if row < 0 else 0)
 
-    def rest(self) -> None:
-        """Let the table of losses go; more packets may come."""
-        self._losses.rest()
-
     def _open_section(self, section: Section) -> None:
         if not self._sections:
             self._byte_order = section.byte_order

@@ -18,7 +18,7 @@ from pcapconv.formats import transfers
 from pcapconv.formats.pcapng_items import interface_of, section_of
 from pcapconv.formats.window import LARGEST_RECORD, WINDOW_SIZE, Window
 from pcapconv.kernels import choose
-from pcapconv.kernels.contract import FULL, OPTION_COUNTS, OTHER, UNREADABLE
+from pcapconv.kernels.contract import FULL, OPTION_SUMS, OTHER, OVERRUNS
 from pcapconv.model import Block, ByteOrder, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout
@@ -51,7 +51,6 @@ class PcapngReader:
         self._section: Section | None = None
         self._interfaces: list[Interface] = []
         self._byte_order: ByteOrder = "little"
-        self._options = array("Q")
         self._skip: _Skip | None = None
         self._unread = ""
         self._unpadded_before = False
@@ -306,12 +305,9 @@ class PcapngReader:
         """A notice, with its row, for each packet with options that cannot be read to their end."""
         if not batch.has_options:
             return []
-        if not self._options:
-            self._options = array("Q", bytes(8 * OPTION_COUNTS))
-        known = self._options[UNREADABLE]
-        big = self._byte_order == "big"
-        self._kernels.count_options(batch.buffer, batch.columns, batch.rows, big, self._options)
-        if self._options[UNREADABLE] == known:
+        sums = array("Q", bytes(8 * OPTION_SUMS))
+        self._kernels.sum_options(batch.buffer, batch.columns, batch.rows, self._byte_order == "big", sums)
+        if not sums[OVERRUNS]:
             return []
         columns, shift = batch.columns, self._window.offset - self._window.start
         notices = []

@@ -65,9 +65,6 @@ class PcapngWriter:
             for position in self._unsure:
                 self._output.patch(position, layout.UNKNOWN_LENGTH)
 
-    def rest(self) -> None:
-        """It keeps no tables."""
-
     def _write_block(self, block_type: int, body: bytes, byte_order: ByteOrder) -> None:
         """Its type, its length, a body that is padded already, its length again."""
         length = (layout.BLOCK_OVERHEAD + len(body)).to_bytes(4, byte_order)

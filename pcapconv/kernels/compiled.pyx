@@ -1163,11 +1163,20 @@ def count_packets(columns, Py_ssize_t rows, array.array totals, array.array type
 
 
 def count_options(buffer, columns, Py_ssize_t rows, bint big, array.array counts):
+    tally_options(buffer, columns, rows, big, table(counts, 65538), 65536, True)
+
+
+def sum_options(buffer, columns, Py_ssize_t rows, bint big, array.array sums):
+    tally_options(buffer, columns, rows, big, table(sums, 4), 2, False)
+
+
+cdef tally_options(
+    buffer, columns, Py_ssize_t rows, bint big, uint64_t *tally, Py_ssize_t unreadable, bint by_code
+):
     cdef const int64_t *record_at = <const int64_t *>column(columns, "record_at", "q", rows)
     cdef const uint8_t *record_type = <const uint8_t *>column(columns, "record_type", "B", rows)
     cdef const int64_t *options_at = <const int64_t *>column(columns, "options_at", "q", rows)
     cdef const uint32_t *options_length = <const uint32_t *>column(columns, "options_length", "I", rows)
-    cdef uint64_t *tally = table(counts, 65538)
     cdef const unsigned char *data
     cdef Py_ssize_t row = 0
     cdef int64_t left, size
@@ -1184,7 +1193,7 @@ def count_options(buffer, columns, Py_ssize_t rows, bint big, array.array counts
                         break
                     data = <const unsigned char *>view.buf + record_at[row]
                     code = load16(data + 10, big)
-                    tally[65537] += code != 0 and code != 0xFFFF
+                    tally[unreadable + 1] += code != 0 and code != 0xFFFF
                 left = options_length[row]
                 if left:
                     if not inside(options_at[row], options_length[row], view.len):
@@ -1199,11 +1208,11 @@ def count_options(buffer, columns, Py_ssize_t rows, bint big, array.array counts
                             break
                         if size + 4 > left:
                             break
-                        tally[code] += 1
+                        tally[code if by_code else code != 1] += 1
                         size = (size + 7) & ~<int64_t>3
                         data += size
                         left -= size
-                    tally[65536] += left > 0
+                    tally[unreadable] += left > 0
                 row += 1
     finally:
         PyBuffer_Release(&view)

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING
 from pcapconv.kernels.contract import (
     BEFORE_1970,
     BEYOND,
-    DROPS,
     ENC,
     FINER,
     FINGERPRINT,
@@ -36,7 +35,9 @@ from pcapconv.kernels.contract import (
     NFLOG,
     NULL,
     OPTION_COUNTS,
+    OPTION_SUMS,
     OTHER,
+    OVERRUNS,
     PFLOG,
     RANGE,
     SCALE,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 NAME = "interpreted"
 
 _SIMPLE, _OBSOLETE, _ENHANCED = 3, 2, 6
+_COMMENT = 1
 _SHORTEST = {_SIMPLE: 16, _OBSOLETE: 32}
 _RECORD = {True: Struct(">IIII"), False: Struct("<IIII")}
 _PACKET = {True: Struct(">IIIIIII"), False: Struct("<IIIIIII")}
@@ -1010,6 +1012,29 @@ def count_options(buffer: bytes | bytearray, columns: Columns, rows: int, big: b
     """Add the rows' options to `counts`, by code, and to its UNREADABLE and DROPS."""
     _check(columns, rows)
     _check_table(counts, OPTION_COUNTS)
+    _tally_options(buffer, columns, rows, big, counts, UNREADABLE, by_code=True)
+
+
+def sum_options(buffer: bytes | bytearray, columns: Columns, rows: int, big: bool, sums: array[int]) -> None:
+    """Add the rows' options to `sums`: how many are COMMENTS, how many OTHER_OPTIONS; how many lists cannot be read to
+    their end (OVERRUNS); how many obsolete Packet Blocks state a drop count (DROP_COUNTS)."""
+    _check(columns, rows)
+    _check_table(sums, OPTION_SUMS)
+    _tally_options(buffer, columns, rows, big, sums, OVERRUNS, by_code=False)
+
+
+def _tally_options(
+    buffer: bytes | bytearray,
+    columns: Columns,
+    rows: int,
+    big: bool,
+    counts: array[int],
+    unreadable: int,
+    *,
+    by_code: bool,
+) -> None:
+    """Count options at their codes, or comments at 0 and others at 1; unreadable lists at `unreadable`, drop counts
+    behind them."""
     size, entry = len(buffer), _ENTRY[big].unpack_from
     for row, (record_at, record_type, options_at, options) in enumerate(
         zip(
@@ -1022,7 +1047,7 @@ def count_options(buffer: bytes | bytearray, columns: Columns, rows: int, big: b
         if record_type == _OBSOLETE:
             if not 0 <= record_at <= size - 12:
                 raise ValueError(f"row {row} lies outside its buffer")
-            counts[DROPS] += entry(buffer, record_at + 8)[1] not in (0, 0xFFFF)
+            counts[unreadable + 1] += entry(buffer, record_at + 8)[1] not in (0, 0xFFFF)
         if not options:
             continue
         if not 0 <= options_at <= size - options:
@@ -1035,9 +1060,9 @@ def count_options(buffer: bytes | bytearray, columns: Columns, rows: int, big: b
                 break
             if length + 4 > end - at:
                 break
-            counts[code] += 1
+            counts[code if by_code else code != _COMMENT] += 1
             at += length + 7 & ~3
-        counts[UNREADABLE] += at < end
+        counts[unreadable] += at < end
 
 
 def _check(columns: Columns, rows: int) -> None:

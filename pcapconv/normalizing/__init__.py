@@ -213,7 +213,7 @@ class _Plan(Planned):
         self._survey = Survey(
             form, sort=options.sort, timeless=timeless, lengths=self._to_pcap, keep_snaplen=options.keep_snaplen
         )
-        for _ in self._survey.look(items):
+        for _ in self._survey(items):
             pass
         if self._to_pcap:  # whose header states a snaplen that holds for all
             self._survey.state_limits()

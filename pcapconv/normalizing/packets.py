@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pcapconv.errors import TargetError
 from pcapconv.formats.pseudo_headers import with_headers_in
@@ -15,6 +15,7 @@ from pcapconv.normalizing.later import Later
 from pcapconv.normalizing.survey import Survey
 from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout
+from pcapconv.steps import Step
 from pcapconv.steps.rows import options_of, with_options
 from pcapconv.steps.scales import Scale, Units, scale_of
 from pcapconv.timestamps import NANOSECONDS
@@ -22,52 +23,60 @@ from pcapconv.timestamps import NANOSECONDS
 _MILLISECOND = NANOSECONDS // 1000
 
 
-class Normalize:
-    """The step. Used for one run. `shift` nanoseconds are added to each time, unless `timeless`; `cut` allows to lose
-    digits, which are counted in `inexact`, as packets without a time are in `without_time`."""
+class Normalize(Step):
+    """The step. `shift` nanoseconds are added to each time, unless `timeless`; `cut` allows to lose digits, which are
+    counted in `inexact`, as packets without a time are in `without_time`."""
 
     def __init__(self, survey: Survey, form: Form, *, shift: int, cut: bool, timeless: bool) -> None:
+        super().__init__()
         self._survey = survey
         self._form = form
         self._shift = shift
         self._cut = cut
         self._units = Units(shift, timeless=timeless)
         self._identity = Form(form.kinds, Counter())  # for interfaces, which are counted already
-        self._section = survey.section
+        self._one_section = survey.section
         self.inexact = 0
         self.without_time = 0
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """The normal form's items. Raises TargetError for a time that it cannot hold."""
         yield from self._survey.items()
-        with Later() as statistics:
-            yield from self._normal(items, statistics)
-            yield from statistics.blocks()
+        with Later() as self._statistics:
+            yield from super().__call__(items)
 
-    def _normal(self, items: Iterator[Item], statistics: Later) -> Iterator[Item]:
-        for item in items:
-            match item:
-                case PacketBatch():
-                    yield self._packets(with_headers_in("little", item))
-                case Section():
-                    self._units.begin()
-                    self._form.begin_section()
-                case Interface():
-                    self._units.add(item, self._place(item))
-                case Block(type=layout.INTERFACE_STATISTICS):
-                    kept = self._normal_statistics(item) if self._form.keeps("statistics") else None
-                    if kept is not None:
-                        statistics.add(kept)
-                case Block(type=layout.PROCESS) if self._survey.processes:
-                    process = self._identity.process(item)
-                    assert process is not None  # they are kept
-                    self._form.refer_to(self._survey.processes[process])
-                case Block() if not layout.explains_packets(item):
-                    other = self._form.other(item)
-                    if other is not None:
-                        yield other
-                case Block() | Damage() | Notice():
-                    pass
+    def _section(self, _section: Section) -> Iterable[Item]:
+        self._units.begin()
+        self._form.begin_section()
+        return ()
+
+    def _interface(self, interface: Interface) -> Iterable[Interface]:
+        self._units.add(interface, self._place(interface))
+        return ()
+
+    def _batch(self, batch: PacketBatch) -> Iterable[Item]:
+        return (self._packets(with_headers_in("little", batch)),)
+
+    def _block(self, block: Block) -> Iterable[Item]:
+        if block.type == layout.INTERFACE_STATISTICS:
+            kept = self._normal_statistics(block) if self._form.keeps("statistics") else None
+            if kept is not None:
+                self._statistics.add(kept)
+        elif block.type == layout.PROCESS and self._survey.processes:
+            process = self._identity.process(block)
+            assert process is not None  # they are kept
+            self._form.refer_to(self._survey.processes[process])
+        elif not layout.explains_packets(block):
+            other = self._form.other(block)
+            if other is not None:
+                return (other,)
+        return ()
+
+    def _notice(self, _notice: Damage | Notice) -> Iterable[Item]:
+        return ()
+
+    def _end(self) -> Iterable[Item]:
+        return self._statistics.blocks()
 
     def _place(self, interface: Interface) -> int:
         """Which of those in the normal form an interface is; any where it has no packets."""
@@ -89,7 +98,7 @@ class Normalize:
             columns,
             rows,
             first_number=batch.first_number,
-            section=self._section,
+            section=self._one_section,
             interfaces=self._survey.interfaces,
         )
         normal.contiguous = False
@@ -143,19 +152,19 @@ def _halves(time: int) -> bytes:
     return (time >> 32).to_bytes(4, "little") + (time & 0xFFFFFFFF).to_bytes(4, "little")
 
 
-class MaskTimes:
-    """The step that puts every packet at its number in milliseconds after `start`, in nanoseconds since 1970."""
+class MaskTimes(Step):
+    """The step that puts every packet at its number in milliseconds after `start`, in nanoseconds since 1970. Raises
+    TargetError where there are more packets than times."""
 
     def __init__(self, start: int) -> None:
+        super().__init__()
         self._next = start + _MILLISECOND
 
-    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items. Raises TargetError where there are more packets than times."""
-        for item in items:
-            if isinstance(item, PacketBatch):
-                stop = self._next + item.rows * _MILLISECOND
-                if stop - _MILLISECOND >= 2**64:
-                    raise TargetError(f"packet {item.first_number}: --mask-time leads beyond what nanoseconds can hold")
-                item.columns.ticks = array("Q", range(self._next, stop, _MILLISECOND))
-                self._next = stop
-            yield item
+    def _batch(self, batch: PacketBatch) -> Iterable[Item]:
+        stop = self._next + batch.rows * _MILLISECOND
+        if stop - _MILLISECOND >= 2**64:
+            raise TargetError(f"packet {batch.first_number}: --mask-time leads beyond what nanoseconds can hold")
+        batch.columns = batch.columns.twin(0)
+        batch.columns.ticks = array("Q", range(self._next, stop, _MILLISECOND))
+        self._next = stop
+        return (batch,)

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pcapconv.io.files import read_all, reading, temporary_file, write_all, writing
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL
-from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
+from pcapconv.model import Block, Columns, Item, PacketBatch, Section
 from pcapconv.normalizing.later import Later
 from pcapconv.spec.pcapng import explains_packets
+from pcapconv.steps import Step
 
 _RUN = 16 * 2**20  # bytes of packets that are put in order in memory
 _PIECES = 8 * 2**20  # bytes of all runs that are in memory while they are merged
@@ -30,47 +31,51 @@ _SHORTEST = 32  # bytes of a packet's block
 _NAME = "a temporary file"
 
 
-class Sort:
-    """The step. Used for one run, on packets of one section whose interfaces count alike. Packets that are `rising`
-    are in order already."""
+class Sort(Step):
+    """The step, for packets of one section whose interfaces count alike. Packets that are `rising` are in order
+    already."""
 
     def __init__(self, *, rising: bool) -> None:
+        super().__init__()
         self._rising = rising
+        self._of_packets: Section | None = None
         self._kernels = choose()
         self._buffer = bytearray()
         self._columns = Columns(0)  # of what is in it when it is put in order
         self._size = 0  # of what is in the buffer
         self._rows = 0
         self._runs: list[_Place] = []
-        self._end = 0  # of the file
+        self._file_end = 0
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """The items, packets in order. Raises FileError."""
-        section: Section | None = None
-        interfaces: list[Interface] = []
-        with temporary_file() as file, Later() as behind:
-            for item in items:
-                if isinstance(item, PacketBatch) and self._rising:
-                    yield item
-                elif isinstance(item, PacketBatch):
-                    section, interfaces = item.section, item.interfaces
-                    self._take(item, file)
-                elif isinstance(item, Block) and not explains_packets(item):
-                    behind.add(item)
-                else:
-                    yield item
-            if section is not None:
-                number = 1
-                for buffer, columns, rows in self._in_order(file, len(interfaces)):
-                    batch = PacketBatch(
-                        buffer, columns, rows, first_number=number, section=section, interfaces=interfaces
-                    )
-                    batch.contiguous = False
-                    yield batch
-                    number += rows
-            yield from behind.blocks()
+        with temporary_file() as self._file, Later() as self._behind:
+            yield from super().__call__(items)
 
-    def _take(self, batch: PacketBatch, file: Any) -> None:
+    def _block(self, block: Block) -> Iterable[Item]:
+        if explains_packets(block):
+            return (block,)
+        self._behind.add(block)
+        return ()
+
+    def _end(self) -> Iterator[Item]:
+        if self._of_packets is not None:
+            yield from self._sorted(self._of_packets)
+        yield from self._behind.blocks()
+
+    def _sorted(self, section: Section) -> Iterator[PacketBatch]:
+        """All packets, in order."""
+        interfaces, number = self._interfaces, 1
+        for buffer, columns, rows in self._in_order(self._file, len(interfaces)):
+            batch = PacketBatch(buffer, columns, rows, first_number=number, section=section, interfaces=interfaces)
+            batch.contiguous = False
+            yield batch
+            number += rows
+
+    def _batch(self, batch: PacketBatch) -> Iterable[Item]:
+        if self._rising:
+            return (batch,)
+        self._of_packets = batch.section
         row = 0
         while row < batch.rows:
             rows = min(batch.rows, row + _ROWS - self._rows)
@@ -80,16 +85,17 @@ class Sort:
             self._rows += stopped - row
             row = stopped
             if self._rows == _ROWS or (status == FULL and self._rows):
-                self._put_away(file, len(batch.interfaces))
+                self._put_away(self._file, len(batch.interfaces))
             elif status == FULL:
                 columns = batch.columns
                 needed = 36 + columns.captured_length[row] + columns.options_length[row]
                 self._buffer = bytearray(max(_RUN, needed))
+        return ()
 
     def _put_away(self, file: Any, interfaces: int) -> None:
         """A run that is complete, to the file."""
         columns, rows = self._ordered(self._buffer, self._size, self._rows, interfaces)
-        self._runs.append(_Place(self._end, self._end + self._size, max(columns.record_length[:rows])))
+        self._runs.append(_Place(self._file_end, self._file_end + self._size, max(columns.record_length[:rows])))
         self._write(file, self._buffer, columns, rows)
         self._size = self._rows = 0
         if len(self._buffer) > _RUN:  # it was for a packet of unusual size
@@ -99,12 +105,12 @@ class Sort:
         """Packets to the end of the file."""
         room, row = bytearray(max(_SMALLEST, max(columns.record_length[:rows]))), 0
         with writing(_NAME):
-            file.seek(self._end)
+            file.seek(self._file_end)
         while row < rows:
             row, size, _ = self._kernels.copy_records(buffer, columns, row, rows, room, 0)
             with writing(_NAME), memoryview(room) as view:
                 write_all(file, view[:size])
-            self._end += size
+            self._file_end += size
 
     def _in_order(self, file: Any, interfaces: int) -> Iterator[tuple[bytes | bytearray, Columns, int]]:
         """All packets, as buffers and columns."""
@@ -132,10 +138,10 @@ class Sort:
                 longest += runs[taken].longest
                 taken += 1
             some, runs = runs[:taken], runs[taken:]
-            begin = self._end
+            begin = self._file_end
             for buffer, columns, rows in self._merged(file, some, interfaces):
                 self._write(file, buffer, columns, rows)
-            self._runs.append(_Place(begin, self._end, max(run.longest for run in some)))
+            self._runs.append(_Place(begin, self._file_end, max(run.longest for run in some)))
 
     def _merged(
         self, file: Any, places: Sequence[_Place], interfaces: int

@@ -12,6 +12,7 @@ from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.normalizing.form import Entries, Form, names_body, pack
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.pcap import NO_LIMIT_SNAPLEN
+from pcapconv.steps import Step
 from pcapconv.steps.rows import distinct
 from pcapconv.steps.scales import Units
 from pcapconv.steps.snaplens import Limits, Replacements
@@ -24,8 +25,10 @@ _STRIP = "--strip names,secrets,comments leaves them out"
 _Some = TypeVar("_Some", bound=Iterable[tuple[Any, ...]])
 
 
-class Survey:
-    """What a capture says apart from its packets, in the normal form. Made by looking at its items.
+class Survey(Step):
+    """What a capture says apart from its packets, in the normal form. A step that passes everything on, and is complete
+    behind the last item. Raises FormatError for a time that nobody can tell, TargetError for more metadata than can be
+    kept in memory.
 
     `interfaces` are those with packets, in the order of their first one, in the file or, to `sort`, by time; `ids`
     tells which of them one that says the same is. Without packets, the first one is there. `instead` has the snaplens
@@ -46,6 +49,7 @@ class Survey:
         lengths: bool = False,
         keep_snaplen: bool = False,
     ) -> None:
+        super().__init__()
         self._form = form
         self._sort = sort
         self._lengths = lengths
@@ -56,10 +60,9 @@ class Survey:
         self._noted: dict[Block, None] = {}  # what Wireshark says of processes
         self.processes: dict[Block, bytes] = {}
         self._room = _MOST
-        self._there: list[Interface] = []  # of the section that is read
         self._first_there: Interface | None = None  # of the capture
         self._unused = 0  # interfaces without packets
-        self._here: dict[int, int] = {}  # and which of those that are known each with packets is, by its id
+        self._here: dict[int, int] = {}  # which of those that are known each of the section with packets is, by its id
         self._units = Units(timeless=timeless)
         self._limits = Limits()
         self._keep_snaplen = keep_snaplen
@@ -76,31 +79,36 @@ class Survey:
         self.first: int | None = None
         self.rising = sort
 
-    def look(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items, noted as they go by. Raises FormatError for a time that nobody can tell, TargetError for more
-        metadata than can be kept in memory."""
-        form = self._form
-        for item in items:
-            match item:
-                case PacketBatch():
-                    self._look(item)
-                case Section():
-                    self._end_section()
-                    self._comments += self._take("", form.section(item))
-                case Interface():
-                    self._there.append(item)
-                    self._first_there = self._first_there or item
-                    self._units.add(item, item.id)
-                    self._limits.add(item.snaplen, self.instead.get(item.snaplen))
-                case Block(type=layout.NAME_RESOLUTION) if form.keeps("names"):
-                    self._add_names(item)
-                case Block(type=layout.DECRYPTION_SECRETS) if form.keeps("secrets"):
-                    self._add_secrets(item)
-                case Block() if layout.is_process(item):
-                    self._add_process(item)
-            yield item
+    def _section(self, section: Section) -> Iterable[Item]:
+        self._end_section()
+        self._comments += self._take("", self._form.section(section))
+        return (section,)
+
+    def _interface(self, interface: Interface) -> Iterable[Interface]:
+        self._first_there = self._first_there or interface
+        self._units.add(interface, interface.id)
+        self._limits.add(interface.snaplen, self.instead.get(interface.snaplen))
+        return (interface,)
+
+    def _batch(self, batch: PacketBatch) -> Iterable[Item]:
+        self._look(batch)
+        return (batch,)
+
+    def _block(self, block: Block) -> Iterable[Item]:
+        if block.type == layout.NAME_RESOLUTION:
+            if self._form.keeps("names"):
+                self._add_names(block)
+        elif block.type == layout.DECRYPTION_SECRETS:
+            if self._form.keeps("secrets"):
+                self._add_secrets(block)
+        elif layout.is_process(block):
+            self._add_process(block)
+        return (block,)
+
+    def _end(self) -> Iterable[Item]:
         self._end_section()
         self._put_in_order()
+        return ()
 
     def items(self) -> Iterator[Item]:
         """What stands before the packets."""
@@ -197,8 +205,8 @@ class Survey:
             self._form.left_out["interfaces"] += self._unused
 
     def _end_section(self) -> None:
-        self._unused += len(self._there) - len(self._here)
-        self._there, self._here = [], {}
+        self._unused += len(self._interfaces) - len(self._here)
+        self._here = {}
         self._units.begin()
         self._limits.begin()
 

@@ -31,6 +31,7 @@ from pcapconv.sidecar.record import LATEST
 from pcapconv.sidecar.restore import Entry, Metadata, about, as_pcapng, simple_length, type_of
 from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout
+from pcapconv.steps import Step
 from pcapconv.steps.packets import HASH
 from pcapconv.steps.rows import with_options
 from pcapconv.steps.scales import Scale, Units, scale_of
@@ -291,12 +292,13 @@ def summary(found: Matches, known: int) -> dict[str, Any]:
     }
 
 
-class Match:
-    """The step. Used for one run. `left_out` counts hashes that no longer hold, `lost` what only pcap can say."""
+class Match(Step):
+    """The step. `left_out` counts hashes that no longer hold, `lost` what only pcap can say."""
 
     def __init__(
         self, document: Document, known: Known, found: Matches, left_out: Counter[str], lost: Counter[str]
     ) -> None:
+        super().__init__()
         self._document = document
         self._known = known
         self._found = found

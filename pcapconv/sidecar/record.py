@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from pcapconv.formats.losses import PcapLosses
@@ -22,6 +22,7 @@ from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Draft
 from pcapconv.sidecar.gathered import Gathered
 from pcapconv.spec import pcapng as layout
+from pcapconv.steps import Step
 from pcapconv.steps.rows import options_of
 from pcapconv.steps.scales import Units
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
@@ -29,8 +30,8 @@ from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 LATEST = (NANOSECONDS << 32) - 1  # that pcap can hold
 
 
-class Record:
-    """The step. Used for one run, before a pcap writer. Secrets are only counted, unless they are `secrets` to keep;
+class Record(Step):
+    """The step, before a pcap writer. Secrets are only counted, unless they are `secrets` to keep;
     packets get `fingerprints`. With `clamp`, times that pcap cannot hold become the nearest that it can, and those that
     nobody can tell become 0.
 
@@ -39,17 +40,17 @@ class Record:
     """
 
     def __init__(self, draft: Draft, *, secrets: bool, fingerprints: bool, clamp: bool) -> None:
+        super().__init__()
         self._draft = draft
         self._secrets = secrets
         self._fingerprints = fingerprints
         self._clamp = clamp
         self._kernels = choose()
         self._units = Units()
-        self._interfaces: list[Interface] = []
         self._finer = False  # whether microseconds cannot hold the times of any
         self._mask = bytearray()
         self._plain = 0  # packets that are counted only, of one interface
-        self._interface = 0
+        self._plain_interface = 0
         self._gathered: Gathered | None = None  # those behind them
         self._packets = 0
         self._order: ByteOrder | None = None  # of the pcap file: the first section's
@@ -58,41 +59,40 @@ class Record:
         self.missing: Counter[str] = Counter()
         self.kept: Counter[str] = Counter()
 
-    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items, with times that pcap holds."""
-        for item in items:
-            match item:
-                case PacketBatch():
-                    yield self._note(item)
-                    continue
-                case Section():
-                    self._flush()
-                    self._interfaces, self._finer = [], False
-                    self._units.begin()
-                    self.source_format = item.layout
-                    self._order = self._order or item.byte_order
-                    self._add("section", self._section(item))
-                case Interface():
-                    self._units.add(item, item.id)
-                    body = item.raw if item.raw is not None and item.layout == "pcapng" else interface_body(item)
-                    value = values.interface_value(item, body)
-                    self._add("interface", self._exact(value, values.interface_body(value, item.byte_order), body))
-                    item = self._in_range(item)
-                    self._interfaces.append(item)
-                    self._finer = self._finer or MICROSECONDS % item.ticks_per_second != 0
-                case Block(type=layout.DECRYPTION_SECRETS) if not self._secrets:
-                    losses = PcapLosses()
-                    losses.add_block(item)
-                    self.missing += losses.total()
-                    self._add("secrets", values.secrets_said(item))
-                case Block():
-                    self._add(*values.block_value(item))
-                case _:
-                    pass
-            yield item
+    def _section(self, section: Section) -> Iterable[Item]:
         self._flush()
+        self._finer = False
+        self._units.begin()
+        self.source_format = section.layout
+        self._order = self._order or section.byte_order
+        self._add("section", self._section_value(section))
+        return (section,)
 
-    def _section(self, section: Section) -> Any:
+    def _interface(self, interface: Interface) -> Iterable[Interface]:
+        self._units.add(interface, interface.id)
+        raw = interface.raw if interface.layout == "pcapng" else None
+        body = interface_body(interface) if raw is None else raw
+        value = values.interface_value(interface, body)
+        self._add("interface", self._exact(value, values.interface_body(value, interface.byte_order), body))
+        interface = self._in_range(interface)
+        self._finer = self._finer or MICROSECONDS % interface.ticks_per_second != 0
+        return (interface,)
+
+    def _block(self, block: Block) -> Iterable[Item]:
+        if block.type == layout.DECRYPTION_SECRETS and not self._secrets:
+            losses = PcapLosses()
+            losses.add_block(block)
+            self.missing += losses.total()
+            self._add("secrets", values.secrets_said(block))
+        else:
+            self._add(*values.block_value(block))
+        return (block,)
+
+    def _end(self) -> Iterable[Item]:
+        self._flush()
+        return ()
+
+    def _section_value(self, section: Section) -> Any:
         body = section.raw if section.raw is not None and section.layout == "pcapng" else section_body(section)
         if section.changed:  # its length may not hold
             body = body[:8] + layout.UNKNOWN_LENGTH + body[layout.SECTION_OPTIONS_AT :]
@@ -109,7 +109,7 @@ class Record:
     def _flush(self) -> None:
         self._put_down()
         if self._plain:
-            self._draft.add({"packets": {"count": self._plain, "interface": self._interface}})
+            self._draft.add({"packets": {"count": self._plain, "interface": self._plain_interface}})
             self._plain = 0
 
     def _put_down(self) -> None:
@@ -119,13 +119,13 @@ class Record:
             return
         exact = not self._clamp and all(_comes_back(self._interfaces[number]) for number in gathered.used)
         interface = gathered.plain_interface if exact else None
-        if self._plain and interface != self._interface:
-            self._draft.add({"packets": {"count": self._plain, "interface": self._interface}})
+        if self._plain and interface != self._plain_interface:
+            self._draft.add({"packets": {"count": self._plain, "interface": self._plain_interface}})
             self._plain = 0
         if interface is None:
             self._draft.add({"packets": gathered.entry(ticks=not exact)}, gathered.prints)
         else:
-            self._interface = interface
+            self._plain_interface = interface
             self._plain += gathered.count
 
     def _in_range(self, interface: Interface) -> Interface:
@@ -133,7 +133,7 @@ class Record:
             return interface
         return interface._replace(ticks_per_second=NANOSECONDS, time_offset=0, time_error="")
 
-    def _note(self, batch: PacketBatch) -> PacketBatch:
+    def _batch(self, batch: PacketBatch) -> Iterable[Item]:
         self.headers_cut = self.headers_cut or batch.header_order is None
         if self._fingerprints and self._order is not None:  # which are of the pcap file's bytes
             batch = with_headers_in(self._order, batch)
@@ -159,7 +159,7 @@ class Record:
             self._packets += taken
             if not self._gathered.room:
                 self._put_down()
-        return self._with_times(batch, times) if self._clamp else batch
+        return (self._with_times(batch, times) if self._clamp else batch,)
 
     def _odd(self, batch: PacketBatch, first: int, stop: int) -> tuple[list[tuple[int, bytes]], dict[int, Any]]:
         """What packets say beyond a pcap record, by their place behind `first`: their options, and in what their blocks

@@ -22,6 +22,7 @@ from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Columns, Damage, Int
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
 from pcapconv.spec import pcapng as layout
+from pcapconv.steps import Step
 from pcapconv.steps.rows import with_options
 from pcapconv.steps.scales import Scale, row_of, ticks_scale
 
@@ -96,10 +97,12 @@ class Metadata:
         return self.section
 
 
-class Restore:
-    """The step, for packets of pcap files. Used for one run. `lost` counts what only pcap can say."""
+class Restore(Step):
+    """The step, for packets of pcap files. It follows the sidecar's entries, and takes only packets from the items.
+    `lost` counts what only pcap can say."""
 
     def __init__(self, document: Document, lost: Counter[str]) -> None:
+        super().__init__()
         self._document = document
         self._lost = lost
         self._captures: dict[int, _Packets] = {}  # where there are several, by link type
@@ -145,11 +148,11 @@ class Restore:
             if not here.more():
                 raise SidecarError(f"it has more packets than the capture, which has {self._packets}")
             batch = self._metadata.in_own_order(here.take(rows))
-            yield self._batch(batch, entry, done, here.units)
+            yield self._restored(batch, entry, done, here.units)
             done += batch.rows
             self._packets += batch.rows
 
-    def _batch(self, batch: PacketBatch, entry: Entry, done: int, units: int) -> PacketBatch:
+    def _restored(self, batch: PacketBatch, entry: Entry, done: int, units: int) -> PacketBatch:
         rows, first = batch.rows, self._packets + 1
         normal = as_pcapng(batch, self._metadata, entry.interfaces(done, rows), first)
         blocks = _of_rows(entry.blocks, first, rows)

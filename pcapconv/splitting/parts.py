@@ -29,7 +29,6 @@ _MOST_REPEATED = 64 * 2**20  # bytes that parts may repeat in any case
 _MOST_TIMES = 10  # and so many times the input
 _BUDGET = 16 * 2**20
 _COST = 2000  # bytes that a part takes besides
-_MOST_TABLES = 16  # parts whose writers may keep tables of half a megabyte
 _NONE = "none"
 _NO_TOTALS = array("Q", [0, 0, 0, MOST_TICKS, 0])  # of an interface, as `count_packets` has them
 _NO_TYPES = array("Q", bytes(8 * 256))
@@ -184,8 +183,6 @@ class OpenParts:
         part.packets += batch.rows
         self._note_times(part, batch)
         self.write(part, batch)
-        if len(self._open) > _MOST_TABLES:
-            part.writer.rest()
 
     def _note_times(self, part: OpenPart, batch: PacketBatch) -> None:
         interfaces = batch.interfaces

@@ -1,24 +1,84 @@
-"""Steps between a reader and a writer: each takes items in file order and gives items in file order."""
+"""Steps between a reader and a writer: each takes items in file order and gives items in file order.
+
+Strategy: steps are generators around each other, so that one item at a time goes through all of them. Nothing here is
+done for each packet.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from pcapconv.model import Item
+from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 
 if TYPE_CHECKING:
     from pcapconv.io.files import Target
     from pcapconv.report import Report
 
 
-class Step(Protocol):
-    """Selects or edits. A batch that it gives is valid until the next item is asked for. It is used for one run."""
+class Step:
+    """The base of all steps: follows the section and its interfaces, and passes on what a step does not handle.
+
+    A step overrides the methods for the kinds of items that it handles. Each method gives the items that come out:
+    none, one or several. `_interfaces` are the section's by id, as they came out; in `_section`, those of the section before.
+    A step is used for one run.
+
+    A step owns the batch that it is given, up to the moment at which it asks for the next item; whoever gave the batch
+    does not look at it again. Until then the step may change what the batch says and the values in its columns, and
+    pass it on. What it keeps longer is a copy (`PacketBatch.keep`).
+
+    * Bytes in `buffer` never change, since other batches have the same buffer: the batch gets another one.
+    * A column as a whole is replaced in other `columns` (`Columns.twin`), since a reader uses its own again.
+    * A row that changed has `record_length` 0, and its batch is not `contiguous`.
+    * A step that changes interfaces gives its batches `_interfaces`.
+    """
+
+    def __init__(self) -> None:
+        self._interfaces: list[Interface] = []
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """The items that come out, for those that go in. Raises PcapconvError."""
-        ...
+        for item in items:
+            match item:
+                case PacketBatch():
+                    yield from self._batch(item)
+                case Section():
+                    yield from self._section(item)
+                    self._interfaces = []
+                case Interface():
+                    for interface in self._interface(item):
+                        self._interfaces.append(interface)
+                        yield interface
+                case Block():
+                    yield from self._block(item)
+                case _:
+                    yield from self._notice(item)
+        yield from self._end()
+
+    def _section(self, section: Section) -> Iterable[Item]:
+        """What comes out for a section's header."""
+        return (section,)
+
+    def _interface(self, interface: Interface) -> Iterable[Interface]:
+        """What comes out for an interface."""
+        return (interface,)
+
+    def _batch(self, batch: PacketBatch) -> Iterable[Item]:
+        """What comes out for packets."""
+        return (batch,)
+
+    def _block(self, block: Block) -> Iterable[Item]:
+        """What comes out for any other block."""
+        return (block,)
+
+    def _notice(self, notice: Damage | Notice) -> Iterable[Item]:
+        """What comes out for damage, or something odd."""
+        return (notice,)
+
+    def _end(self) -> Iterable[Item]:
+        """What comes behind all items."""
+        return ()
 
 
 class Planned:

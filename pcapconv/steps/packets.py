@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv.errors import FormatError, PcapconvError, TargetError, UsageError
@@ -18,6 +18,7 @@ from pcapconv.kernels.contract import MOST_TICKS, OPTION_COUNTS, SHIFT
 from pcapconv.model import SIMPLE_PACKET, Interface, Item, PacketBatch, Section
 from pcapconv.spec import options as option_lists
 from pcapconv.spec.pcapng import OBSOLETE_PACKET
+from pcapconv.steps import Step
 from pcapconv.steps.rows import options_of, with_options
 from pcapconv.steps.strip import as_enhanced
 
@@ -45,54 +46,45 @@ class PacketEdits(NamedTuple):
         return bool(self.front or self.end or self.snaplen is not None)
 
 
-class EditPackets:
-    """Does the edits. Used for one run. `left_out` counts hashes that no longer hold, and original lengths of Simple
-    Packets, which have no other place to say how much was captured."""
+class EditPackets(Step):
+    """Does the edits. `left_out` counts hashes that no longer hold, and original lengths of Simple Packets, which have
+    no other place to say how much was captured.
+
+    Raises TargetError where a time would leave what the file can hold, FormatError where nobody can tell it,
+    UsageError where its interface counts in steps too large for the shift, and, after the last item, for a comment on a
+    packet that is not there.
+    """
 
     def __init__(self, edits: PacketEdits, left_out: Counter[str]) -> None:
+        super().__init__()
         self._edits = edits
         self._left_out = left_out
         self._comments = dict(edits.comments)
-        self._interfaces: list[Interface] = []
         self._shifts = array("Q")
         self._options = array("Q")  # made when packets have some
         self._not_shifted: dict[int, tuple[type[PcapconvError], str]] = {}  # interface id → why it cannot be done
         self._kernels = choose()
 
-    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items with the edits done.
+    def _section(self, section: Section) -> Iterable[Item]:
+        self._shifts, self._not_shifted = array("Q"), {}
+        return (section._replace(changed=True, raw=None if section.layout == "pcap" else section.raw),)
 
-        Raises TargetError where a time would leave what the file can hold, FormatError where nobody can tell it,
-        UsageError where its interface counts in steps too large for the shift, and for a comment on a packet that is
-        not there.
-        """
-        for item in items:
-            match item:
-                case Section():
-                    self._interfaces, self._shifts, self._not_shifted = [], array("Q"), {}
-                    yield item._replace(changed=True, raw=None if item.layout == "pcap" else item.raw)
-                case Interface():
-                    self._interfaces.append(self._state_snaplen(item))
-                    yield self._interfaces[-1]
-                case PacketBatch():
-                    self._edit(item)
-                    yield item
-                case _:
-                    yield item
+    def _end(self) -> Iterable[Item]:
         if self._comments:
             numbers = ", ".join(map(str, sorted(self._comments)[:20]))
             raise UsageError(
                 f"--packet-comment: packet {numbers} of the input is not among those written; "
                 "write NUMBER:TEXT with the packet's number in the input, from 1"
             )
+        return ()
 
-    def _state_snaplen(self, interface: Interface) -> Interface:
+    def _interface(self, interface: Interface) -> Iterable[Interface]:
         snaplen = self._edits.snaplen
         if snaplen is None or 0 < interface.snaplen <= snaplen:
-            return interface
-        return interface._replace(snaplen=snaplen, raw=None)
+            return (interface,)
+        return (interface._replace(snaplen=snaplen, raw=None),)
 
-    def _edit(self, batch: PacketBatch) -> None:
+    def _batch(self, batch: PacketBatch) -> Iterable[Item]:
         batch.interfaces = self._interfaces
         whole = batch.columns.captured_length[: batch.rows]
         cut = self._edits.cuts and self._cut(batch)
@@ -101,6 +93,7 @@ class EditPackets:
             self._edit_options(batch, comments, whole)
         if self._edits.shift:
             self._shift(batch)
+        return (batch,)
 
     def _cut(self, batch: PacketBatch) -> bool:
         edits, columns = self._edits, batch.columns

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from pcapconv.errors import UsageError
 from pcapconv.io.files import STDIO, Target, write_all, writing
 from pcapconv.model import Interface, Item
-from pcapconv.steps import Planned, quantities
+from pcapconv.steps import Planned, Step, quantities
 from pcapconv.steps.packets import EditPackets, PacketEdits
 from pcapconv.steps.relabel import KEYS, Relabel, encoded, names_interface, place_and_name
 from pcapconv.steps.secrets import ExtractSecrets, InjectSecrets, parse_secrets
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from pcapconv.report import Report
-    from pcapconv.steps import Step
     from pcapconv.steps.quantities import Moment
 
 _MOST_SHOWN = 20
@@ -128,12 +127,12 @@ class Plan(Planned):
         """Look at the whole capture. Raises UsageError for an interface that is not there."""
         named = [(f"--interface {text}", text) for text in self._criteria.interfaces]
         named += [(f"--set-interface {identity}.{key}", identity) for identity, key, _ in self._settings]
-        seen = _Seen(items, named)
+        seen = _Seen(named)
         if self._criteria.last is not None:
             counted = self._criteria._replace(first=None, last=None, invert=False)
-            self._selected_in_all = Select(counted, Counter()).count(iter(seen))
+            self._selected_in_all = Select(counted, Counter()).count(seen(items))
         else:
-            for _ in seen:
+            for _ in seen(items):
                 pass
         seen.check()
 
@@ -172,24 +171,22 @@ class Plan(Planned):
         return bool(logs)
 
 
-class _Seen:
-    """The items, while it is noted which interfaces there are."""
+class _Seen(Step):
+    """Passes everything on, and notes which interfaces there are."""
 
-    def __init__(self, items: Iterator[Item], wanted: Sequence[tuple[str, str]]) -> None:
-        self._items = items
+    def __init__(self, wanted: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
         self._missing = list(wanted)
         self._there: list[Interface] = []
         self._more = 0
 
-    def __iter__(self) -> Iterator[Item]:
-        for item in self._items:
-            if isinstance(item, Interface):
-                self._missing = [named for named in self._missing if not names_interface(named[1], item)]
-                if len(self._there) < _MOST_SHOWN:
-                    self._there.append(item)
-                else:
-                    self._more += 1
-            yield item
+    def _interface(self, interface: Interface) -> Iterable[Interface]:
+        self._missing = [named for named in self._missing if not names_interface(named[1], interface)]
+        if len(self._there) < _MOST_SHOWN:
+            self._there.append(interface)
+        else:
+            self._more += 1
+        return (interface,)
 
     def check(self) -> None:
         """Refuse what was asked for and is not there."""

@@ -6,13 +6,14 @@ The bytes of packets stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from pcapconv.errors import TargetError, UsageError
 from pcapconv.model import Interface, Item, PacketBatch, Section
 from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout
+from pcapconv.steps import Step
 from pcapconv.steps.quantities import interface_place
 
 KEYS = ("name", "description", "filter", "os", "hardware", "speed", "snaplen", "fcs-length", "comment")
@@ -47,65 +48,53 @@ class _Setting(NamedTuple):
     shown: str
 
 
-class Relabel:
-    """Adds comments to the first section, and changes what interfaces state. Used for one run.
+class Relabel(Step):
+    """Adds comments to the first section, and changes what interfaces state.
 
     `settings` are (ID, KEY, VALUE) with a KEY of `KEYS`; an ID is what `names_interface` takes. A value replaces those
     that are there, a comment comes after them, and of two for the same the last one holds. `link_type` is for all
     interfaces.
 
-    Raises UsageError for values that cannot be stated.
+    Raises UsageError for values that cannot be stated, and, after the last item, for an ID that no interface has;
+    TargetError where a Simple Packet would have another length under its interface's new snaplen.
     """
 
     def __init__(
         self, *, capture_comments: Sequence[str], settings: Sequence[tuple[str, str, str]], link_type: int | None
     ) -> None:
+        super().__init__()
         self._comments = [(options.COMMENT, encoded("--capture-comment", text)) for text in capture_comments]
         self._settings = [_setting(*each) for each in settings]
         self._link_type = link_type
         if link_type is not None and not 0 <= link_type <= _LAST_LINK_TYPE:
             raise UsageError(f"--link-type {link_type}: link types are numbers from 0 to {_LAST_LINK_TYPE}")
-        self._interfaces: list[Interface] = []  # the section's
         self._there: list[str] = []  # the first ones, for a message
         self._total = 0
         self._used: set[int] = set()  # places of settings
 
-    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items with the changes.
+    def _batch(self, batch: PacketBatch) -> Iterable[Item]:
+        self._check_simple_packets(batch)
+        batch.interfaces = self._interfaces
+        return (batch,)
 
-        Raises TargetError where a Simple Packet would have another length under its interface's new snaplen, and
-        UsageError, after the last item, for an ID that no interface has.
-        """
-        comments = self._comments
-        for item in items:
-            match item:
-                case PacketBatch():
-                    self._check_simple_packets(item)
-                    item.interfaces = self._interfaces
-                    yield item
-                case Section():
-                    self._interfaces = []
-                    yield self._section(item, comments)
-                    comments = []
-                case Interface():
-                    self._interfaces.append(self._interface(item))
-                    yield self._interfaces[-1]
-                case _:
-                    yield item
+    def _end(self) -> Iterable[Item]:
         for place, setting in enumerate(self._settings):
             if place not in self._used:
                 raise UsageError(f"--set-interface {setting.shown}: there is no such interface; {self._those()}")
 
-    def _section(self, section: Section, comments: Sequence[tuple[int, bytes]]) -> Section:
+        return ()
+
+    def _section(self, section: Section) -> Iterable[Item]:
+        comments, self._comments = self._comments, []  # for the first one alone
         section = section._replace(changed=section.changed or bool(self._settings))
         if comments:
             stated = options.edited(section.options, section.byte_order, add=comments)
-            return section._replace(raw=None, options=stated)
+            return (section._replace(raw=None, options=stated),)
         if section.layout == "pcap" and (self._settings or self._link_type is not None):
-            return section._replace(raw=None)  # its header holds what its interface states
-        return section
+            return (section._replace(raw=None),)  # its header holds what its interface states
+        return (section,)
 
-    def _interface(self, interface: Interface) -> Interface:
+    def _interface(self, interface: Interface) -> Iterable[Interface]:
         self._total += 1
         if self._settings and len(self._there) < _MOST_NAMED:
             self._there.append(place_and_name(interface))
@@ -114,7 +103,7 @@ class Relabel:
             if names_interface(setting.identity, interface):
                 self._used.add(place)
                 changed = _changed(changed, setting)
-        return interface if changed == interface else changed._replace(raw=None)
+        return (interface if changed == interface else changed._replace(raw=None),)
 
     def _check_simple_packets(self, batch: PacketBatch) -> None:
         """Raise TargetError for a Simple Packet that would be read with another length than it has."""

@@ -6,13 +6,14 @@ Format: draft-ietf-opsawg-pcapng, "Decryption Secrets Block": type, length, data
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pcapconv.errors import TargetError, UsageError
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.model import Block, Item, Section
 from pcapconv.report import MOST_LISTED
 from pcapconv.spec import pcapng as layout
+from pcapconv.steps import Step
 
 TYPES = {"tls": 0x544C534B, "ssh": 0x5353484B, "wireguard": 0x57474B4C}  # key logs, which are text
 
@@ -24,13 +25,14 @@ _LARGEST_TYPE = 2**32 - 1
 _MOST_DIGITS = 60
 
 
-class InjectSecrets:
-    """Puts secrets, as (type, data), right behind the first section's header. Used for one run.
+class InjectSecrets(Step):
+    """Puts secrets, as (type, data), right behind the first section's header, as Decryption Secrets Blocks.
 
     Raises UsageError for a type or a size that no block has.
     """
 
     def __init__(self, entries: Sequence[tuple[int, bytes]]) -> None:
+        super().__init__()
         self._entries = entries
         for kind, data in entries:
             if not 0 <= kind <= _LARGEST_TYPE:
@@ -38,40 +40,37 @@ class InjectSecrets:
             if len(data) > _LARGEST_DATA:
                 raise UsageError(f"--inject-secrets: secrets of {len(data)} bytes; a block holds {_LARGEST_DATA}")
 
-    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items, with the secrets as Decryption Secrets Blocks."""
-        waiting = self._entries
-        for item in items:
-            if not waiting or not isinstance(item, Section):
-                yield item
-                continue
-            # Of a pcap header that is copied, a writer of pcap concludes that nothing is lost.
-            yield item._replace(changed=True, raw=None if item.layout == "pcap" else item.raw)
-            order = item.byte_order
-            for kind, data in waiting:
-                body = kind.to_bytes(4, order) + len(data).to_bytes(4, order) + data + bytes(-len(data) % 4)
-                yield Block(type=layout.DECRYPTION_SECRETS, body=body, byte_order=order, section=item.number, offset=0)
-            waiting = ()
+    def _section(self, section: Section) -> Iterator[Item]:
+        entries, self._entries = self._entries, ()
+        if not entries:
+            yield section
+            return
+        # Of a pcap header that is copied, a writer of pcap concludes that nothing is lost.
+        yield section._replace(changed=True, raw=None if section.layout == "pcap" else section.raw)
+        order = section.byte_order
+        for kind, data in entries:
+            body = kind.to_bytes(4, order) + len(data).to_bytes(4, order) + data + bytes(-len(data) % 4)
+            yield Block(type=layout.DECRYPTION_SECRETS, body=body, byte_order=order, section=section.number, offset=0)
 
 
-class ExtractSecrets:
-    """Passes everything on, and collects the key logs that go by. Used for one run.
+class ExtractSecrets(Step):
+    """Passes everything on, and collects the key logs that go by. Raises TargetError for more secrets than memory
+    should hold.
 
     `found` holds the logs of the types in `TYPES`, by type, in file order; `others` counts the blocks of other types,
     the first thousand of these types.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.found: dict[int, list[bytes]] = {}
         self.others: Counter[int] = Counter()
         self._left = _MOST_FOUND
 
-    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items as they are. Raises TargetError for more secrets than memory should hold."""
-        for item in items:
-            if isinstance(item, Block) and item.type == layout.DECRYPTION_SECRETS:
-                self._collect(item)
-            yield item
+    def _block(self, block: Block) -> Iterable[Item]:
+        if block.type == layout.DECRYPTION_SECRETS:
+            self._collect(block)
+        return (block,)
 
     def _collect(self, block: Block) -> None:
         body, order = block.body, block.byte_order

@@ -11,7 +11,7 @@ import re
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import timestamps
@@ -20,6 +20,7 @@ from pcapconv.kernels import choose
 from pcapconv.kernels.contract import ALWAYS, MOST_TICKS, NEVER, RANGE
 from pcapconv.model import SIMPLE_PACKET, ByteOrder, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.spec import options as option_lists
+from pcapconv.steps import Step
 from pcapconv.steps.relabel import names_interface
 from pcapconv.steps.rows import take
 
@@ -53,14 +54,15 @@ class Criteria(NamedTuple):
     invert: bool = False
 
 
-class Select:
-    """Passes the packets that the criteria select. Used for one run.
+class Select(Step):
+    """Passes the packets that the criteria select. Raises FormatError where a packet's time cannot be told.
 
     `selected_in_all` is how many packets the criteria but for `first`, `last` and `invert` select in the whole capture;
     needed for `last`. `left_out` counts the packets that have no time where one would be needed.
     """
 
     def __init__(self, criteria: Criteria, left_out: Counter[str], selected_in_all: int | None = None) -> None:
+        super().__init__()
         self._criteria = criteria
         self._left_out = left_out
         lowest = 0 if criteria.last is None or selected_in_all is None else max(0, selected_in_all - criteria.last)
@@ -75,27 +77,17 @@ class Select:
         self._places = array("Q")
         self._unclear: set[int] = set()  # ids of interfaces whose times nobody can tell
 
-    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items with only the selected packets. Raises FormatError where a packet's time cannot be told."""
-        for item in items:
-            match item:
-                case PacketBatch():
-                    chosen = self._select(item)
-                    if chosen is not None:
-                        yield chosen
-                case Section():
-                    self._times, self._places, self._unclear = array("Q"), array("Q"), set()
-                    yield item._replace(changed=True)
-                case _:
-                    yield item
-
     def count(self, items: Iterator[Item]) -> int:
         """How many packets all but `first`, `last` and `invert` select."""
         for _ in self(items):
             pass
         return self.selected
 
-    def _select(self, batch: PacketBatch) -> PacketBatch | None:
+    def _section(self, section: Section) -> Iterable[Item]:
+        self._times, self._places, self._unclear = array("Q"), array("Q"), set()
+        return (section._replace(changed=True),)
+
+    def _batch(self, batch: PacketBatch) -> Iterable[Item]:
         criteria, rows = self._criteria, batch.rows
         mask = bytearray(b"\1") * rows
         if criteria.packets is not None:
@@ -114,7 +106,8 @@ class Select:
             mask = mask.translate(_EXCHANGED)
         if self._columns.capacity < rows:
             self._columns = Columns(batch.columns.capacity)
-        return take(batch, mask, self._columns)
+        chosen = take(batch, mask, self._columns)
+        return () if chosen is None else (chosen,)
 
     def _extend_places(self, interfaces: Sequence[Interface]) -> None:
         for interface in interfaces[len(self._places) // RANGE :]:

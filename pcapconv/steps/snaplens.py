@@ -9,13 +9,14 @@ that is copied stays as it is.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pcapconv.errors import NeedsSnaplenError
 from pcapconv.kernels import choose
 from pcapconv.model import SIMPLE_PACKET, Interface, Item, Layout, Notice, PacketBatch, Section
 from pcapconv.report import Report
 from pcapconv.spec.pcap import NO_LIMIT_SNAPLEN
+from pcapconv.steps import Step
 
 _NO_LIMIT = 2**32  # more than any packet has
 
@@ -80,46 +81,39 @@ class Snaplens:
             report.losses["header-fields"] = report.losses.get("header-fields", 0) + len(self.replaced)
 
 
-class StateSnaplens:
+class StateSnaplens(Step):
     """The step. At a packet that is longer than an interface states that is written, it reads on to find the longest
     one, and raises NeedsSnaplenError. Where there can be no other run, and where an interface is copied, the report
     gets a warning."""
 
     def __init__(self, snaplens: Snaplens, report: Report) -> None:
+        super().__init__()
         self._snaplens = snaplens
         self._report = report
         self._limits = Limits()
-        self._interfaces: list[Interface] = []  # the section's, as they are written
         self._reads_on = False
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """The items, with interfaces that state snaplens that hold. Raises NeedsSnaplenError."""
-        for item in items:
-            match item:
-                case PacketBatch():
-                    self._look(item)
-                case Section():
-                    self._limits.begin()
-                    self._interfaces = []
-                case Interface():
-                    item = self._add(item)
-                case _:
-                    pass
+        for item in super().__call__(items):
             if not self._reads_on:
                 yield item
         if self._reads_on:
             raise NeedsSnaplenError("packets are longer than the snaplen that their interface states")
 
-    def _add(self, interface: Interface) -> Interface:
+    def _section(self, section: Section) -> Iterable[Item]:
+        self._limits.begin()
+        return (section,)
+
+    def _interface(self, interface: Interface) -> Iterable[Interface]:
         known, stated = self._snaplens, interface.snaplen
         if _is_written(interface) and stated in known.instead and stated not in known.needed:
             known.replaced.add(stated)
             interface = interface._replace(snaplen=known.instead[stated])
         self._limits.add(stated, interface.snaplen)
-        self._interfaces.append(interface)
-        return interface
+        return (interface,)
 
-    def _look(self, batch: PacketBatch) -> None:
+    def _batch(self, batch: PacketBatch) -> Iterable[Item]:
         if self._snaplens.replaced:
             batch.interfaces = self._interfaces
         if batch.layout == "pcapng" and self._interfaces and _is_written(self._interfaces[0]):
@@ -137,6 +131,7 @@ class StateSnaplens:
                 simple = stated in self._snaplens.needed
                 self._warn(batch, row, "Simple Packets are cut to it" if simple else "one cannot go back in a pipe")
                 self._limits.lift(number)
+        return (batch,)
 
     def _look_for_cut_simple_packets(self, batch: PacketBatch) -> None:
         columns, rows = batch.columns, batch.rows

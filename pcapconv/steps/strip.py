@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from pcapconv.kernels.contract import OPTION_COUNTS, UNREADABLE
 from pcapconv.model import Block, ByteOrder, Interface, Item, PacketBatch, Section
 from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout
+from pcapconv.steps import Step
 from pcapconv.steps.rows import options_of, with_options
 
 KINDS = ("comments", "names", "statistics", "secrets", "custom", "unknown", "host", "addresses")
@@ -62,8 +63,8 @@ class _Rules(NamedTuple):
         return bool(self.kinds) or self.known is not None
 
 
-class _LeaveOut:
-    """The step that both kinds of leaving out are. Used for one run.
+class _LeaveOut(Step):
+    """The step that both kinds of leaving out are.
 
     `blocks` has the kind of each block type that goes; `codes` that of each option, `codes_of` that of a block type's
     own. `unknown` tells that blocks and options go which the specification does not name.
@@ -78,40 +79,22 @@ class _LeaveOut:
         *,
         unknown: bool = False,
     ) -> None:
+        super().__init__()
         self._left_out = left_out
         self._blocks = blocks
         self._codes = codes
         self._codes_of = codes_of
         self._unknown = unknown
         self._kernels = choose()
-        self._interfaces: list[Interface] = []
         self._rules: dict[int, _Rules] = {}
         self._counts = array("Q")  # made when there are packets with options
         self._zeros = array("Q")
 
-    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items without what is left out."""
-        for item in items:
-            match item:
-                case PacketBatch():
-                    item.interfaces = self._interfaces
-                    if item.has_options and self._holds_some(item):
-                        self._edit_packets(item)
-                    yield item
-                case Section():
-                    self._interfaces = []
-                    yield self._section(item)
-                case Interface():
-                    self._interfaces.append(self._interface(item))
-                    yield self._interfaces[-1]
-                case Block():
-                    kind = self._block_kind(item.type)
-                    if kind is None:
-                        yield self._block(item)
-                    else:
-                        self._left_out[kind] += _entries(item)
-                case _:
-                    yield item
+    def _batch(self, batch: PacketBatch) -> Iterable[Item]:
+        batch.interfaces = self._interfaces
+        if batch.has_options and self._holds_some(batch):
+            self._edit_packets(batch)
+        return (batch,)
 
     def _block_kind(self, block_type: int) -> str | None:
         """The kind under which a whole block is left out; None for one that stays."""
@@ -127,22 +110,26 @@ class _LeaveOut:
             self._rules[block_type] = rules
         return rules
 
-    def _section(self, section: Section) -> Section:
+    def _section(self, section: Section) -> Iterable[Item]:
         stays = self._edited(section.options, section.byte_order, layout.SECTION_HEADER)
         raw = section.raw if stays == section.options else None
-        return section._replace(raw=raw, options=stays, changed=True)
+        return (section._replace(raw=raw, options=stays, changed=True),)
 
-    def _interface(self, interface: Interface) -> Interface:
+    def _interface(self, interface: Interface) -> Iterable[Interface]:
         stays = self._edited(interface.options, interface.byte_order, layout.INTERFACE_DESCRIPTION)
-        return interface if stays == interface.options else interface._replace(raw=None, options=stays)
+        return (interface if stays == interface.options else interface._replace(raw=None, options=stays),)
 
-    def _block(self, block: Block) -> Block:
+    def _block(self, block: Block) -> Iterable[Item]:
+        kind = self._block_kind(block.type)
+        if kind is not None:
+            self._left_out[kind] += _entries(block)
+            return ()
         at = layout.options_at(block)
         stated = block.body[at:]
         if not stated:
-            return block
+            return (block,)
         stays = self._edited(stated, block.byte_order, block.type)
-        return block if stays == stated else block._replace(body=block.body[:at] + stays)
+        return (block if stays == stated else block._replace(body=block.body[:at] + stays),)
 
     def _holds_some(self, batch: PacketBatch) -> bool:
         """Whether an option of the packets may have to be left out."""
