@@ -19,7 +19,7 @@ from pcapconv.sidecar.restore import Restore
 from pcapconv.steps import Step
 
 if TYPE_CHECKING:
-    from pcapconv.sidecar.match import Known, Match, Matches
+    from pcapconv.sidecar.edited.restoring import Known, Match, Matches
 
 
 class ReadSidecar:
@@ -101,7 +101,7 @@ class ReadSidecar:
         report.missing_in_sidecar = dict(self._document.head.missing)
         report.damage_in_sidecar = self._document.head.damage
         if self._found is not None and self._known is not None:
-            from pcapconv.sidecar.match import summary
+            from pcapconv.sidecar.edited.restoring import summary
 
             report.found_in_sidecar = summary(self._found, len(self._known.prints))
         report.losses = dict(Counter(report.losses) + self._lost)
@@ -111,13 +111,13 @@ class ReadSidecar:
         self._lost = Counter()
         if self._known is None or self._found is None:
             return Restore(self._document, self._lost) if self._document.head.says_more else None
-        from pcapconv.sidecar.match import Match
+        from pcapconv.sidecar.edited.restoring import Match
 
         return Match(self._document, self._known, self._found, left_out, self._lost)
 
     def _find_again(self) -> None:
         """Look which packets of an edited capture the sidecar knows."""
-        from pcapconv.sidecar.match import Known, fingerprints_of, matches
+        from pcapconv.sidecar.edited.restoring import Known, fingerprints_of, matches
 
         document, source = self._document, self._source
         known = Known(document, self._stack)

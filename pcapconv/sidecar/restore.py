@@ -1,7 +1,7 @@
 """The step that gives the packets of a pcap file back all that its sidecar keeps.
 
 Strategy: the sidecar's entries are followed in order; packets are taken from the pcap file by count, so that this is
-only for the very file that the sidecar belongs to. The other way, for files that were edited since, is `match`.
+only for the very file that the sidecar belongs to. The other way, for files that were edited since, is `edited`.
 """
 
 from __future__ import annotations
