@@ -27,8 +27,9 @@ from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Interface, Item, Pac
 from pcapconv.report import MOST_LISTED
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
+from pcapconv.sidecar.packet_entry import Entry, simple_length, type_of
 from pcapconv.sidecar.record import LATEST
-from pcapconv.sidecar.restore import Entry, Metadata, about, as_pcapng, simple_length, type_of
+from pcapconv.sidecar.restore import Metadata, about, as_pcapng
 from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout
 from pcapconv.steps.packets import HASH
