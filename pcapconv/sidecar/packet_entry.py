@@ -9,6 +9,7 @@ from pcapconv.errors import SidecarError
 from pcapconv.model import SIMPLE_PACKET, ByteOrder, PacketBatch
 from pcapconv.sidecar import values
 from pcapconv.spec import pcapng as layout
+from pcapconv.steps.rows import options_of
 
 _MOST_IN_ENTRY = 2**17  # packets of an entry that says something of each
 
@@ -92,12 +93,34 @@ def type_of(block: Any) -> int:
     return types[kind]
 
 
+def drops_of(block: Any, what: str) -> int:
+    """The drop count of a packet's obsolete block. Raises SidecarError."""
+    return values.number(values.member(block, "drops", what), f"{what}: drops", 0xFFFF)
+
+
 def record(batch: PacketBatch, row: int, block: Any) -> bytes:
     """The bytes of a packet's block; none where the writer makes the same."""
     columns, order = batch.columns, batch.section.byte_order
     kind = type_of(block)
     what = f"packet {batch.number(row)}"
     captured = columns.captured_length[row]
+    padding, unpadded = _padding(block, captured, what)
+    if kind == SIMPLE_PACKET and captured != (read := simple_length(batch, row)):
+        raise SidecarError(f"{what}: a Simple Packet of {captured} bytes, which would be read as one of {read}")
+    if kind != layout.OBSOLETE_PACKET and "padding" not in block and not unpadded:
+        return b""
+    if (captured + len(padding)) % 4 or (kind != SIMPLE_PACKET and len(padding) > 3):
+        raise SidecarError(f"{what}: padding of {len(padding)} bytes behind {captured}")
+    at = columns.data_at[row]
+    body = columns.original_length[row].to_bytes(4, order) + bytes(batch.buffer[at : at + captured]) + padding
+    if kind != SIMPLE_PACKET:
+        body = _fields(batch, row, kind, block, what) + body + options_of(batch, row)
+    length = (layout.BLOCK_OVERHEAD + len(body) - unpadded * (-captured & 3)).to_bytes(4, order)
+    return kind.to_bytes(4, order) + length + body + length
+
+
+def _padding(block: Any, captured: int, what: str) -> tuple[bytes, bool]:
+    """The bytes behind a packet's data, and whether the block's lengths leave them out."""
     try:
         padding = bytes.fromhex(block["padding"]) if "padding" in block else bytes(-captured & 3)
     except (TypeError, ValueError):
@@ -105,32 +128,22 @@ def record(batch: PacketBatch, row: int, block: Any) -> bytes:
     unpadded = block.get("unpadded", False)
     if not isinstance(unpadded, bool):
         raise SidecarError(f"{what}: unpadded is neither true nor false")
-    if kind == SIMPLE_PACKET and captured != (read := simple_length(batch, row)):
-        raise SidecarError(f"{what}: a Simple Packet of {captured} bytes, which would be read as one of {read}")
-    if kind != layout.OBSOLETE_PACKET and "padding" not in block and not unpadded:
-        return b""
-    if (captured + len(padding)) % 4 or (kind != SIMPLE_PACKET and len(padding) > 3):
-        raise SidecarError(f"{what}: padding of {len(padding)} bytes behind {captured}")
-    at, options_at = columns.data_at[row], columns.options_at[row]
-    data = bytes(batch.buffer[at : at + captured])
-    stated = bytes(batch.buffer[options_at : options_at + columns.options_length[row]])
-    original = columns.original_length[row].to_bytes(4, order)
-    if kind == SIMPLE_PACKET:
-        body = original + data + padding
+    return padding, unpadded
+
+
+def _fields(batch: PacketBatch, row: int, kind: int, block: Any, what: str) -> bytes:
+    """The fields of an Enhanced or an obsolete block that stand before the original length."""
+    columns, order = batch.columns, batch.section.byte_order
+    ticks, interface = columns.ticks[row], columns.interface[row]
+    if kind == layout.OBSOLETE_PACKET:
+        drops = drops_of(block, what)
+        if interface > 0xFFFF:
+            raise SidecarError(f"{what}: an obsolete block of interface {interface}")
+        head = interface.to_bytes(2, order) + drops.to_bytes(2, order)
     else:
-        ticks = columns.ticks[row]
-        halves = (ticks >> 32).to_bytes(4, order) + (ticks & 0xFFFFFFFF).to_bytes(4, order)
-        interface = columns.interface[row]
-        if kind == layout.OBSOLETE_PACKET:
-            drops = values.number(values.member(block, "drops", what), f"{what}: drops", 0xFFFF)
-            if interface > 0xFFFF:
-                raise SidecarError(f"{what}: an obsolete block of interface {interface}")
-            head = interface.to_bytes(2, order) + drops.to_bytes(2, order)
-        else:
-            head = interface.to_bytes(4, order)
-        body = head + halves + captured.to_bytes(4, order) + original + data + padding + stated
-    length = (layout.BLOCK_OVERHEAD + len(body) - unpadded * (-captured & 3)).to_bytes(4, order)
-    return kind.to_bytes(4, order) + length + body + length
+        head = interface.to_bytes(4, order)
+    halves = (ticks >> 32).to_bytes(4, order) + (ticks & 0xFFFFFFFF).to_bytes(4, order)
+    return head + halves + columns.captured_length[row].to_bytes(4, order)
 
 
 def simple_length(batch: PacketBatch, row: int) -> int:

@@ -27,7 +27,7 @@ from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Interface, Item, Pac
 from pcapconv.report import MOST_LISTED
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
-from pcapconv.sidecar.packet_entry import Entry, simple_length, type_of
+from pcapconv.sidecar.packet_entry import Entry, drops_of, simple_length, type_of
 from pcapconv.sidecar.record import LATEST
 from pcapconv.sidecar.restore import Metadata, about, as_pcapng
 from pcapconv.spec import options
@@ -472,8 +472,7 @@ class Match:
         raw = _raw(text, order) if text else b""
         add = []
         if type_of(block) == layout.OBSOLETE_PACKET:
-            drops = values.number(values.member(block, "drops", what), f"{what}: drops", 0xFFFF)
-            add = dropcount(drops, order)
+            add = dropcount(drops_of(block, what), order)
         if self._found.known[place] == EXACT:
             return options.edited(raw, order, add=add) if add else raw
         if hashes := sum(option.code == HASH for option in options.Options(raw, order)):
