@@ -22,11 +22,10 @@ from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Draft
 from pcapconv.sidecar.gathered import Gathered
 from pcapconv.spec import pcapng as layout
+from pcapconv.spec.pcap import LATEST
 from pcapconv.steps.rows import options_of
 from pcapconv.steps.scales import Units
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
-
-LATEST = (NANOSECONDS << 32) - 1  # that pcap can hold
 
 
 class Record:

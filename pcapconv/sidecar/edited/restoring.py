@@ -28,10 +28,10 @@ from pcapconv.report import MOST_LISTED
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.packet_entry import Entry, drops_of, simple_length, type_of
-from pcapconv.sidecar.record import LATEST
 from pcapconv.sidecar.restore import Metadata, about, as_pcapng
 from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout
+from pcapconv.spec.pcap import LATEST
 from pcapconv.steps.packets import HASH
 from pcapconv.steps.rows import with_options
 from pcapconv.steps.scales import Scale, Units, scale_of
