@@ -11,7 +11,7 @@ from pcapconv import formats
 from pcapconv.errors import FileError, SidecarError
 from pcapconv.io.crew import Crew
 from pcapconv.io.files import SIDECAR_SUFFIX, Source
-from pcapconv.model import Interface, Item
+from pcapconv.model import Item
 from pcapconv.report import Report
 from pcapconv.sidecar.digest import Digest, following
 from pcapconv.sidecar.document import Document, Head, open_document
@@ -117,14 +117,15 @@ class ReadSidecar:
 
     def _find_again(self) -> None:
         """Look which packets of an edited capture the sidecar knows."""
-        from pcapconv.sidecar.edited.restoring import Known, fingerprints_of, matches
+        from pcapconv.sidecar.edited.prints import EditedPrints
+        from pcapconv.sidecar.edited.restoring import Known, matches
 
         document, source = self._document, self._source
         known = Known(document, self._stack)
-        prints = fingerprints_of(formats.open_reader(source).items())
+        prints = EditedPrints(formats.open_reader(source).items())
         source.rewind()
         found = matches(known, prints)
-        link_type, wanted = self._link_type(), document.head.captures[0].link_type
+        link_type, wanted = prints.link_type, document.head.captures[0].link_type
         if link_type != wanted:
             raise _another(document, source, f"its link type is {link_type} instead of {wanted}")
         if len(prints) and not any(found.known):
@@ -133,13 +134,6 @@ class ReadSidecar:
                 "belongs to another capture, or all times or lengths were changed since (--shift-time moves times back)"
             )
         self._known, self._found = known, found
-
-    def _link_type(self) -> int:
-        """That of the capture that is read."""
-        items = formats.open_reader(self._source).items()
-        found = next(item.link_type for item in items if isinstance(item, Interface))
-        self._source.rewind()
-        return found
 
 
 @contextmanager

@@ -141,6 +141,7 @@ class Record:
             self._mask = bytearray(2 * rows)
         odd = self._kernels.odd_rows(batch.buffer, columns, rows, self._mask)
         times = self._in_nanoseconds(batch) if self._fingerprints or self._clamp else columns
+        prints, digits = self._prints(batch, times)
         row = 0
         while row < rows:
             if self._gathered is None:
@@ -152,7 +153,8 @@ class Record:
                 columns.ticks[row:stop],
                 stated,
                 blocks,
-                *self._fingerprint(batch, times, row, stop),
+                prints[FINGERPRINT * row : FINGERPRINT * stop],
+                digits[row:stop],
             )
             row += taken
             self._packets += taken
@@ -173,16 +175,14 @@ class Record:
                 blocks[row - first] = block
         return stated, blocks
 
-    def _fingerprint(self, batch: PacketBatch, times: Columns, first: int, stop: int) -> tuple[bytearray, array[int]]:
-        """By what packets are known again, and the digits of their times that tools without nanoseconds cut."""
+    def _prints(self, batch: PacketBatch, times: Columns) -> tuple[bytearray, array[int]]:
+        """By what packets are known again, and the digits of their times that tools without nanoseconds cut; nothing
+        where that is not asked for."""
         if not self._fingerprints:
             return bytearray(), array("H")
-        rows = stop - first
-        out = bytearray(FINGERPRINT * rows)
-        self._kernels.fingerprints(batch.buffer, times, first, stop, out, 0)
-        if self._finer:
-            return out, array("H", [tick % 1000 for tick in times.ticks[first:stop]])
-        return out, array("H", bytes(2 * rows))
+        from pcapconv.sidecar.edited import fingerprint
+
+        return fingerprint(batch, times, finer=self._finer)
 
     def _in_nanoseconds(self, batch: PacketBatch) -> Columns:
         """Columns whose ticks are those of the pcap file, in nanoseconds."""

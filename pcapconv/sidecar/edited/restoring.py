@@ -9,7 +9,6 @@ entries come where their packets were.
 from __future__ import annotations
 
 import json
-import sys
 from array import array
 from bisect import bisect_right
 from collections import Counter
@@ -22,11 +21,12 @@ from typing import Any, NamedTuple
 from pcapconv.errors import SidecarError
 from pcapconv.io.scratch import Scratch
 from pcapconv.kernels import choose
-from pcapconv.kernels.contract import FINGERPRINT, MORE
+from pcapconv.kernels.contract import FINGERPRINT
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Interface, Item, PacketBatch, Section
 from pcapconv.report import MOST_LISTED
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
+from pcapconv.sidecar.edited.prints import EditedPrints, Prints
 from pcapconv.sidecar.packet_entry import Entry, drops_of, simple_length, type_of
 from pcapconv.sidecar.restore import Metadata, about, as_pcapng
 from pcapconv.spec import options
@@ -34,43 +34,13 @@ from pcapconv.spec import pcapng as layout
 from pcapconv.spec.pcap import LATEST
 from pcapconv.steps.packets import HASH
 from pcapconv.steps.rows import with_options
-from pcapconv.steps.scales import Scale, Units, scale_of
+from pcapconv.steps.scales import Scale, scale_of
 from pcapconv.steps.strip import dropcount
-from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
+from pcapconv.timestamps import NANOSECONDS
 
 NEW, EXACT, CUT, CHANGED, AMBIGUOUS = range(5)
 
 _NONE = -1
-
-
-class Prints:
-    """The fingerprints of packets, as columns of keys: `when`, of time and length; `exact`, of both and all bytes.
-    `cut` tells of an edited capture's which have fewer bytes than they had on the wire; `digits` are the nanoseconds of
-    their times beyond microseconds, if its file has such."""
-
-    def __init__(self) -> None:
-        self.when, self.exact = array("Q"), array("Q")
-        self.cut = bytearray()
-        self.digits = array("H")
-
-    def __len__(self) -> int:
-        return len(self.when)
-
-    def add(self, data: bytes | bytearray) -> None:
-        """Fingerprints, one behind the other."""
-        self.when.extend(_big_numbers(data, range(6)))
-        self.exact.extend(_big_numbers(data, range(2, FINGERPRINT)))
-
-
-def _big_numbers(data: bytes | bytearray, places: range) -> array[int]:
-    """These bytes of each fingerprint as a number in big endian."""
-    room = bytearray(len(data) // FINGERPRINT * 8)
-    for at, place in enumerate(places, 8 - len(places)):
-        room[at::8] = data[place::FINGERPRINT]
-    numbers = array("Q", bytes(room))
-    if sys.byteorder == "little":
-        numbers.byteswap()
-    return numbers
 
 
 class _Said:
@@ -187,29 +157,7 @@ class Matches(NamedTuple):
     known: bytearray
 
 
-def fingerprints_of(items: Iterator[Item]) -> Prints:
-    """Those of a pcap file's packets."""
-    prints, units, kernels, finer = Prints(), Units(), choose(), False
-    for item in items:
-        if isinstance(item, Interface):
-            units.add(item, item.id)
-            finer = finer or MICROSECONDS % item.ticks_per_second != 0
-        elif isinstance(item, PacketBatch):
-            columns = item.columns.twin(item.rows, "ticks", "interface")
-            row, _, status = units.unify(columns, 0, item.rows, cut=True)
-            if status != MORE:
-                raise units.refusal(item, row, status)
-            out = bytearray(FINGERPRINT * item.rows)
-            kernels.fingerprints(item.buffer, columns, 0, item.rows, out, 0)
-            prints.add(out)
-            if finer:
-                prints.digits.extend(tick % 1000 for tick in columns.ticks)
-            lengths = zip(columns.captured_length[: item.rows], columns.original_length)
-            prints.cut += bytes(captured < original for captured, original in lengths)
-    return prints
-
-
-def matches(known: Known, edited: Prints) -> Matches:
+def matches(known: Known, edited: EditedPrints) -> Matches:
     """Which packets are which."""
     partner = array("i", [_NONE]) * len(edited)
     ambiguous = _pair(known, known.prints.exact, edited.exact, partner, exact=True)
