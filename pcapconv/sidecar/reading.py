@@ -19,7 +19,9 @@ from pcapconv.sidecar.restore import Restore
 from pcapconv.steps import Step
 
 if TYPE_CHECKING:
-    from pcapconv.sidecar.edited.restoring import Known, Match, Matches
+    from pcapconv.sidecar.edited.alignment import Matches
+    from pcapconv.sidecar.edited.known import Known
+    from pcapconv.sidecar.edited.restoring import Match
 
 
 class ReadSidecar:
@@ -101,7 +103,7 @@ class ReadSidecar:
         report.missing_in_sidecar = dict(self._document.head.missing)
         report.damage_in_sidecar = self._document.head.damage
         if self._found is not None and self._known is not None:
-            from pcapconv.sidecar.edited.restoring import summary
+            from pcapconv.sidecar.edited.alignment import summary
 
             report.found_in_sidecar = summary(self._found, len(self._known.prints))
         report.losses = dict(Counter(report.losses) + self._lost)
@@ -117,8 +119,9 @@ class ReadSidecar:
 
     def _find_again(self) -> None:
         """Look which packets of an edited capture the sidecar knows."""
+        from pcapconv.sidecar.edited.alignment import matches
+        from pcapconv.sidecar.edited.known import Known
         from pcapconv.sidecar.edited.prints import EditedPrints
-        from pcapconv.sidecar.edited.restoring import Known, matches
 
         document, source = self._document, self._source
         known = Known(document, self._stack)

@@ -1,33 +1,24 @@
 """The step that gives the packets of an edited pcap file back what a sidecar keeps of those that are still known.
 
-Strategy: packets are known by two numbers (see the kernel `fingerprints`). First all whose time, length and bytes are
-the same find each other; then those that were cut or changed, by time and length. Where several could be meant, they
-are taken in order if there are as many on both sides or if all say the same; else nobody can tell. The sidecar's other
-entries come where their packets were.
+Strategy: packets come in the edited file's order; the sidecar's other entries come where their packets were. What
+nobody knows gets an interface of its own. What no longer holds of a packet that was cut or changed is left out.
 """
 
 from __future__ import annotations
 
 import json
 from array import array
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator
 from functools import lru_cache
-from itertools import compress, count
-from typing import Any, NamedTuple
+from typing import Any
 
-from pcapconv.errors import SidecarError
-from pcapconv.io.scratch import Scratch
-from pcapconv.kernels import choose
-from pcapconv.kernels.contract import FINGERPRINT
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Interface, Item, PacketBatch, Section
-from pcapconv.report import MOST_LISTED
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
-from pcapconv.sidecar.edited.prints import EditedPrints, Prints
-from pcapconv.sidecar.packet_entry import Entry, drops_of, simple_length, type_of
+from pcapconv.sidecar.edited.alignment import AMBIGUOUS, EXACT, NEW, NONE, Matches
+from pcapconv.sidecar.edited.known import Known
+from pcapconv.sidecar.packet_entry import drops_of, simple_length, type_of
 from pcapconv.sidecar.restore import Metadata, about, as_pcapng
 from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout
@@ -37,207 +28,6 @@ from pcapconv.steps.rows import with_options
 from pcapconv.steps.scales import Scale, scale_of
 from pcapconv.steps.strip import dropcount
 from pcapconv.timestamps import NANOSECONDS
-
-NEW, EXACT, CUT, CHANGED, AMBIGUOUS = range(5)
-
-_NONE = -1
-
-
-class _Said:
-    """What is said of some packets, by their number from 0, kept in a temporary file. All raise FileError."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self._file = stack.enter_context(Scratch())
-        self._places = array("Q")  # of each packet, 0 for none
-
-    def add(self, value: Any, packets: Iterable[int]) -> None:
-        """Of these packets, which come in order, all this."""
-        place = 1 + self._file.write(json.dumps(value).encode() + b"\n")
-        for packet in packets:
-            if packet >= len(self._places):
-                self._places.extend(array("Q", bytes(8 * (packet + 1 - len(self._places)))))
-            self._places[packet] = place
-
-    def __bool__(self) -> bool:
-        return bool(self._places)
-
-    def text(self, packet: int) -> bytes:
-        """As JSON; nothing where nothing is said."""
-        place = self._places[packet] if packet < len(self._places) else 0
-        return self._file.line(place - 1) if place else b""
-
-    def get(self, packet: int) -> Any:
-        """What is said, None for nothing."""
-        text = self.text(packet)
-        return json.loads(text) if text else None
-
-
-class Known:
-    """What a sidecar says of its packets, which count from 0. Raises SidecarError."""
-
-    def __init__(self, document: Document, stack: ExitStack) -> None:
-        self.prints = Prints()
-        self.interfaces, self.digits = array("I"), array("H")
-        self.options, self.blocks = _Said(stack), _Said(stack)
-        self.sections = array("Q")  # the first packet of each
-        self._ticks: list[tuple[int, array[int]]] = []  # where some are kept: of the first packet, and those behind it
-        interfaces = 0
-        for kind, value in document.entries():
-            if kind == "section":
-                self.sections.append(len(self.prints))
-                interfaces = 0
-            elif kind == "interface":
-                interfaces += 1
-            elif kind == "packets":
-                self._add(value, interfaces)
-
-    def _add(self, value: Any, interfaces: int) -> None:
-        before = len(self.prints)
-        entry = Entry(value, before, interfaces)
-        prints = values.decoded(values.member(value, "fingerprints", "packets"), "packets: fingerprints")
-        if len(prints) != FINGERPRINT * entry.count:
-            raise SidecarError(f"{len(prints)} bytes of fingerprints for {entry.count} packets")
-        self.prints.add(prints)
-        self.interfaces.extend(entry.interfaces(0, entry.count))
-        ticks = entry.ticks(0, entry.count)
-        if ticks is not None:
-            self._ticks.append((before, ticks))
-        if "digits" in value:
-            self.digits.extend(array("H", bytes(2 * (before - len(self.digits)))))
-            self.digits.extend(values.unpacked(value["digits"], "H", entry.count, "packets: digits"))
-        rows: dict[int, list[int]] = {}
-        for row, place in enumerate(entry.which(0, entry.count)):
-            if place:
-                rows.setdefault(place, []).append(before + row)
-        for place, packets in rows.items():
-            self.options.add(entry.lists[place - 1], packets)
-        for number, said in entry.options.items():
-            self.options.add(said, [number - 1])
-        for number, said in entry.blocks.items():
-            self.blocks.add(said, [number - 1])
-
-    @property
-    def has_ticks(self) -> bool:
-        """Whether times are kept."""
-        return bool(self._ticks)
-
-    def ticks(self, packet: int) -> int | None:
-        """The packet's ticks, None where its time gives them."""
-        place = bisect_right(self._ticks, packet, key=lambda each: each[0]) - 1
-        if place < 0 or packet - self._ticks[place][0] >= len(self._ticks[place][1]):
-            return None
-        return self._ticks[place][1][packet - self._ticks[place][0]]
-
-    def digit(self, packet: int) -> int:
-        """The nanoseconds of its time beyond microseconds."""
-        return self.digits[packet] if packet < len(self.digits) else 0
-
-    def is_simple(self, packet: int) -> bool:
-        """Whether it was in a Simple Packet Block, which has no time."""
-        return bool(self.blocks) and type_of(self.blocks.get(packet) or {}) == SIMPLE_PACKET
-
-    def may_have(self, digits: int, packet: int) -> bool:
-        """Whether its time may have these nanoseconds beyond microseconds, as far as is known here."""
-        return digits == self.digit(packet) or self.ticks(packet) is not None or self.is_simple(packet)
-
-    def says(self, packet: int) -> tuple[Any, ...]:
-        """All that comes back with it."""
-        stated = self.options.text(packet), self.blocks.text(packet)
-        return self.section(packet), self.interfaces[packet], self.ticks(packet), self.digit(packet), *stated
-
-    def section(self, packet: int) -> int:
-        """The section that it was in."""
-        return bisect_right(self.sections, packet) - 1
-
-
-class Matches(NamedTuple):
-    """For each packet of an edited capture, its `partner` in the sidecar or -1, and how it is `known`."""
-
-    partner: array[int]
-    known: bytearray
-
-
-def matches(known: Known, edited: EditedPrints) -> Matches:
-    """Which packets are which."""
-    partner = array("i", [_NONE]) * len(edited)
-    ambiguous = _pair(known, known.prints.exact, edited.exact, partner, exact=True)
-    how = bytearray(NEW if packet < 0 else EXACT for packet in partner)
-    used = bytearray(len(known.prints))
-    for packet in partner:
-        if packet >= 0:
-            used[packet] = 1
-    for row in ambiguous:
-        how[row] = AMBIGUOUS
-    ones = array("I", compress(count(), (not taken for taken in used)))
-    others = array("I", (row for row, taken in enumerate(how) if not taken))
-    again = array("i", [_NONE]) * len(others)
-    keys = array("Q", map(known.prints.when.__getitem__, ones)), array("Q", map(edited.when.__getitem__, others))
-    for place in _pair(known, *keys, again, exact=False, ones=ones):
-        how[others[place]] = AMBIGUOUS
-    for row, place in zip(others, again):
-        if place >= 0:
-            partner[row], how[row] = ones[place], CUT if edited.cut[row] else CHANGED
-    for row, digits in enumerate(edited.digits):
-        packet = partner[row]
-        if digits and packet >= 0 and not known.may_have(digits, packet):
-            partner[row], how[row] = _NONE, NEW
-    return Matches(partner, how)
-
-
-def _pair(
-    known: Known,
-    one_keys: array[int],
-    other_keys: array[int],
-    partner: array[int],
-    *,
-    exact: bool,
-    ones: array[int] | None = None,
-) -> Iterator[int]:
-    """Put into `partner` which of the keys of the sidecar's packets, all or `ones`, belong to those of an edited
-    capture. Gives the places of those of which nobody can tell."""
-    one_order, other_order, uneven = choose().pair(one_keys, other_keys, partner)
-    ambiguous = array("q")
-    for at in range(0, len(uneven), 4):
-        one, one_end, other, other_end = uneven[at : at + 4]
-        mine, theirs = one_order[one:one_end], other_order[other:other_end]
-        packets = mine if ones is None else array("q", map(ones.__getitem__, mine))
-        if not _certain(known, packets, len(theirs), exact=exact):
-            ambiguous.extend(theirs)
-            continue
-        for place, row in zip(mine, theirs):
-            partner[row] = place
-    return iter(ambiguous)
-
-
-def _certain(known: Known, packets: Sequence[int], theirs: int, *, exact: bool) -> bool:
-    """Whether packets of the sidecar are those of an edited capture, another number, as far as it matters which is
-    which."""
-    if len(packets) < theirs and not exact:  # not all of them can be what was cut or changed
-        return False
-    return len({known.says(packet) for packet in packets}) == 1
-
-
-def summary(found: Matches, known: int) -> dict[str, Any]:
-    """The numbers for a report, and the numbers of packets that are new or ambiguous, a thousand at most."""
-    counts = Counter(found.known)
-
-    def numbers(level: int) -> list[int]:
-        listed: list[int] = []
-        at = -1
-        while len(listed) < MOST_LISTED and (at := found.known.find(level, at + 1)) >= 0:
-            listed.append(at + 1)
-        return listed
-
-    return {
-        "in_sidecar": known,
-        "same": counts[EXACT],
-        "cut": counts[CUT],
-        "changed": counts[CHANGED],
-        "new": counts[NEW],
-        "ambiguous": counts[AMBIGUOUS],
-        "new_packets": numbers(NEW),
-        "ambiguous_packets": numbers(AMBIGUOUS),
-    }
 
 
 class Match:
@@ -257,7 +47,7 @@ class Match:
         self._before = 0  # packets of the sidecar before it
         self._ids: list[int] = []  # of the section's interfaces, by those in the sidecar
         self._scales: dict[int, Scale] = {}  # of the same
-        self._plain = _NONE  # the interface of packets that nobody knows
+        self._plain = NONE  # the interface of packets that nobody knows
         self._of_file: Interface | None = None
         self._packets = 0
 
@@ -293,7 +83,7 @@ class Match:
         while self._next is not None and self._before <= packet:
             for item in self._metadata.items(*self._next):
                 if isinstance(item, Section):
-                    self._plain, self._ids, self._scales = _NONE, [], {}
+                    self._plain, self._ids, self._scales = NONE, [], {}
                     yield item._replace(changed=True)
                     continue
                 if isinstance(item, Interface):
@@ -333,8 +123,8 @@ class Match:
         times = ticks if scale == 1 else array("Q", (tick * scale for tick in ticks))
         if len(known.sections) > 1 or known.has_ticks:
             self._doubt(packets, times, first)
-        if _NONE in packets and self._plain < 0:
-            unknown = begin + packets.index(_NONE)
+        if NONE in packets and self._plain < 0:
+            unknown = begin + packets.index(NONE)
             if unknown > begin:
                 yield from self._some(batch, begin, unknown)
                 yield from self._some(batch, unknown, end)
@@ -351,9 +141,9 @@ class Match:
             if packet < 0:
                 continue
             if known.section(packet) != here:  # it has moved to where its interface is not
-                self._found.known[first + row], packets[row] = AMBIGUOUS, _NONE
+                self._found.known[first + row], packets[row] = AMBIGUOUS, NONE
             elif not self._has_time(packet, times[row]):
-                self._found.known[first + row], packets[row] = NEW, _NONE
+                self._found.known[first + row], packets[row] = NEW, NONE
 
     def _has_time(self, packet: int, time: int) -> bool:
         """Whether this can be the packet's time in nanoseconds, of which less than a microsecond may have been cut:
