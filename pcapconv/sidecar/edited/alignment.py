@@ -34,13 +34,21 @@ def matches(known: Known, edited: EditedPrints) -> Matches:
     """Which packets are which."""
     partner = array("i", [NONE]) * len(edited)
     ambiguous = _pair(known, known.prints.exact, edited.exact, partner, exact=True)
-    how = bytearray(NEW if packet < 0 else EXACT for packet in partner)
+    found = Matches(partner, bytearray(NEW if packet < 0 else EXACT for packet in partner))
+    for row in ambiguous:
+        found.known[row] = AMBIGUOUS
+    _match_changed(known, edited, found)
+    _drop_other_times(known, edited, found)
+    return found
+
+
+def _match_changed(known: Known, edited: EditedPrints, found: Matches) -> None:
+    """Match packets that nobody knows yet with those that the sidecar has left, by time and length."""
+    partner, how = found
     used = bytearray(len(known.prints))
     for packet in partner:
         if packet >= 0:
             used[packet] = 1
-    for row in ambiguous:
-        how[row] = AMBIGUOUS
     ones = array("I", compress(count(), (not taken for taken in used)))
     others = array("I", (row for row, taken in enumerate(how) if not taken))
     again = array("i", [NONE]) * len(others)
@@ -50,11 +58,14 @@ def matches(known: Known, edited: EditedPrints) -> Matches:
     for row, place in zip(others, again):
         if place >= 0:
             partner[row], how[row] = ones[place], CUT if edited.cut[row] else CHANGED
+
+
+def _drop_other_times(known: Known, edited: EditedPrints, found: Matches) -> None:
+    """Let packets go whose times are others beyond microseconds, of which fingerprints know nothing."""
     for row, digits in enumerate(edited.digits):
-        packet = partner[row]
+        packet = found.partner[row]
         if digits and packet >= 0 and not known.may_have(digits, packet):
-            partner[row], how[row] = NONE, NEW
-    return Matches(partner, how)
+            found.partner[row], found.known[row] = NONE, NEW
 
 
 def _pair(

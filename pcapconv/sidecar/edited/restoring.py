@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import compress, count
 from typing import Any
 
-from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Interface, Item, PacketBatch, Section
+from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.edited.alignment import AMBIGUOUS, EXACT, NEW, NONE, Matches
@@ -24,7 +25,7 @@ from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.pcap import LATEST
 from pcapconv.steps.packets import HASH
-from pcapconv.steps.rows import with_options
+from pcapconv.steps.rows import take, with_options
 from pcapconv.steps.scales import Scale, scale_of
 from pcapconv.steps.strip import dropcount
 from pcapconv.timestamps import NANOSECONDS
@@ -179,27 +180,42 @@ class Match:
                 times[row] += known.digit(packet) - times[row] % 1000
         columns.ticks = times
         normal = as_pcapng(batch, self._metadata, interfaces, first + 1)
-        exact = {row: ticks for row, packet in partners if (ticks := known.ticks(packet)) is not None}
-        was_simple = [row for row, packet in partners if known.is_simple(packet)] if known.blocks else []
-        simple = [
-            row
-            for row in was_simple
-            if self._found.known[first + row] == EXACT and columns.captured_length[row] == simple_length(normal, row)
-        ]
-        for row in (*exact, *was_simple):
-            columns.record_type[row] = SIMPLE_PACKET  # whose time is not worked out
-        self._metadata.count_times(normal, NANOSECONDS)
-        for row in set(was_simple).difference(simple):  # Enhanced ones have a time
-            columns.record_type[row], columns.ticks[row] = layout.ENHANCED_PACKET, 0
-            self._lost["packets-without-time"] += 1
-        for row, ticks in exact.items():
-            columns.record_type[row], columns.ticks[row] = layout.ENHANCED_PACKET, ticks
-        for row in simple:
-            columns.record_type[row] = SIMPLE_PACKET
+        simple = [row for row, packet in partners if known.is_simple(packet)] if known.blocks else []
+        stated = dict.fromkeys(simple, 0)  # which have no time
+        if known.has_ticks:
+            stated |= {row: ticks for row, packet in partners if (ticks := known.ticks(packet)) is not None}
+        self._count_times(normal, stated)
+        self._make_simple(normal, simple, first)
         if known.options or known.blocks:
-            stated = {row: self._options(normal, packet, first + row) for row, packet in partners}
-            with_options(normal, {row: raw for row, raw in stated.items() if raw})
+            raw = {row: self._options(normal, packet, first + row) for row, packet in partners}
+            with_options(normal, {row: each for row, each in raw.items() if each})
         return normal
+
+    def _count_times(self, batch: PacketBatch, stated: Mapping[int, int]) -> None:
+        """Make times in nanoseconds ticks of the packets' interfaces, but for rows whose ticks are `stated`."""
+        if not stated:
+            self._metadata.count_times(batch, NANOSECONDS)
+            return
+        ticks, mask = batch.columns.ticks, bytearray(b"\1") * batch.rows
+        for row in stated:
+            mask[row] = 0
+        others = take(batch, mask, Columns(batch.rows))
+        if others is not None:
+            self._metadata.count_times(others, NANOSECONDS)
+            for row, time in zip(compress(count(), mask), others.columns.ticks):
+                ticks[row] = time
+        for row, time in stated.items():
+            ticks[row] = time
+
+    def _make_simple(self, batch: PacketBatch, rows: list[int], first: int) -> None:
+        """Put packets back into Simple Packet Blocks, where those can still say all of them; others have a time now."""
+        columns = batch.columns
+        for row in rows:
+            length = columns.captured_length[row]
+            if self._found.known[first + row] == EXACT and length == simple_length(batch, row):
+                columns.record_type[row] = SIMPLE_PACKET
+            else:
+                self._lost["packets-without-time"] += 1
 
     def _options(self, batch: PacketBatch, packet: int, place: int) -> bytes:
         known, order = self._known, batch.section.byte_order
