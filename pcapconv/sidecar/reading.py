@@ -19,9 +19,7 @@ from pcapconv.sidecar.restore import Restore
 from pcapconv.steps import Step
 
 if TYPE_CHECKING:
-    from pcapconv.sidecar.edited.alignment import Matches
-    from pcapconv.sidecar.edited.known import Known
-    from pcapconv.sidecar.edited.restoring import Match
+    from pcapconv.sidecar.edited import EditedCapture
 
 
 class ReadSidecar:
@@ -32,9 +30,8 @@ class ReadSidecar:
         self._stack = stack
         self._document = document = _opened(name, stack)
         self._digest = Digest(source)
-        self._known: Known | None = None  # of an edited capture
-        self._found: Matches | None = None
-        self._lost: Counter[str] = Counter()  # of it, what only pcap can say
+        self._edited: EditedCapture | None = None
+        self._lost: Counter[str] = Counter()  # of the capture, what only pcap can say
         if document.head.fingerprints and source.size != document.head.captures[0].bytes:
             self._find_again()
         else:
@@ -58,7 +55,7 @@ class ReadSidecar:
     def follow(self) -> Callable[[], bool] | None:
         """Have the digest follow a run that reads the capture from its beginning; returns what a crew can do for it
         beside that. None where nobody wants the digest."""
-        if self._known is not None:
+        if self._edited is not None:
             self._source.follower = None
             return None
         self._digest = following(self._source)
@@ -72,22 +69,20 @@ class ReadSidecar:
 
     def steps(self, left_out: Counter[str]) -> list[Step]:
         """New steps for one run, before all others. `left_out` counts what no longer holds of edited captures."""
-        first = self._restoring(left_out)
-        if first is None or self._found is None:
-            return [] if first is None else [first]
-        from pcapconv.steps.strip import DoNotCopy
-
-        return [first, DoNotCopy(left_out)]
+        self._lost = Counter()
+        if self._edited is not None:
+            return self._edited.steps(left_out, self._lost)
+        return [Restore(self._document, self._lost)] if self._document.head.says_more else []
 
     def check(self) -> None:
         """See that the capture that was read is the one that the sidecar belongs to, or known to be edited. Raises
         SidecarError."""
-        if self._known is None:
+        if self._edited is None:
             _check_digest(self._document, self._source, self._digest)
 
     def edited(self) -> bool:
         """Whether a run has failed since the capture was edited, and another one will find its packets again."""
-        if self._known is not None or not self._document.head.fingerprints:
+        if self._edited is not None or not self._document.head.fingerprints:
             return False
         try:
             self.check()
@@ -102,41 +97,27 @@ class ReadSidecar:
         report.sidecar_read = self._document.name
         report.missing_in_sidecar = dict(self._document.head.missing)
         report.damage_in_sidecar = self._document.head.damage
-        if self._found is not None and self._known is not None:
-            from pcapconv.sidecar.edited.alignment import summary
-
-            report.found_in_sidecar = summary(self._found, len(self._known.prints))
+        if self._edited is not None:
+            report.found_in_sidecar = self._edited.summary()
         report.losses = dict(Counter(report.losses) + self._lost)
-
-    def _restoring(self, left_out: Counter[str]) -> Restore | Match | None:
-        """A new step; None where the capture says all itself."""
-        self._lost = Counter()
-        if self._known is None or self._found is None:
-            return Restore(self._document, self._lost) if self._document.head.says_more else None
-        from pcapconv.sidecar.edited.restoring import Match
-
-        return Match(self._document, self._known, self._found, left_out, self._lost)
 
     def _find_again(self) -> None:
         """Look which packets of an edited capture the sidecar knows."""
-        from pcapconv.sidecar.edited.alignment import matches
-        from pcapconv.sidecar.edited.known import Known
-        from pcapconv.sidecar.edited.prints import EditedPrints
+        from pcapconv.sidecar.edited import match  # only where a sidecar has fingerprints
 
         document, source = self._document, self._source
-        known = Known(document, self._stack)
-        prints = EditedPrints(formats.open_reader(source).items())
+        found = match(document, formats.open_reader(source).items(), self._stack)
         source.rewind()
-        found = matches(known, prints)
-        link_type, wanted = prints.link_type, document.head.captures[0].link_type
-        if link_type != wanted:
-            raise _another(document, source, f"its link type is {link_type} instead of {wanted}")
-        if len(prints) and not any(found.known):
+        wanted = document.head.captures[0].link_type
+        if found.link_type != wanted:
+            raise _another(document, source, f"its link type is {found.link_type} instead of {wanted}")
+        if found.packets and found.all_new:
             raise SidecarError(
-                f"{document.name}: it knows none of the {len(prints)} packets of {source.name} by time and length: it "
-                "belongs to another capture, or all times or lengths were changed since (--shift-time moves times back)"
+                f"{document.name}: it knows none of the {found.packets} packets of {source.name} by time and length: "
+                "it belongs to another capture, or all times or lengths were changed since (--shift-time moves times "
+                "back)"
             )
-        self._known, self._found = known, found
+        self._edited = found
 
 
 @contextmanager

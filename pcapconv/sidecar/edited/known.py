@@ -97,6 +97,11 @@ class Known:
         """Whether times are kept."""
         return bool(self._ticks)
 
+    @property
+    def says_more(self) -> bool:
+        """Whether it says more of any packet than its interface."""
+        return bool(self.has_ticks or self.digits or self.options or self.blocks)
+
     def ticks(self, packet: int) -> int | None:
         """The packet's ticks, None where its time gives them."""
         place = bisect_right(self._ticks, packet, key=lambda each: each[0]) - 1

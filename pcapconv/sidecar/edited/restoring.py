@@ -172,24 +172,23 @@ class Match:
     def _restored(
         self, batch: PacketBatch, packets: array[int], times: array[int], interfaces: array[int], first: int
     ) -> PacketBatch:
-        known, columns = self._known, batch.columns
-        told = known.has_ticks or known.digits or known.options or known.blocks
-        partners = [(row, packet) for row, packet in enumerate(packets) if packet >= 0] if told else []
-        if known.digits:
-            for row, packet in partners:
-                times[row] += known.digit(packet) - times[row] % 1000
-        columns.ticks = times
+        known = self._known
+        partners = [(row, packet) for row, packet in enumerate(packets) if packet >= 0] if known.says_more else []
+        for row, packet in partners if known.digits else ():
+            times[row] += known.digit(packet) - times[row] % 1000
+        batch.columns.ticks = times
         normal = as_pcapng(batch, self._metadata, interfaces, first + 1)
         simple = [row for row, packet in partners if known.is_simple(packet)] if known.blocks else []
-        stated = dict.fromkeys(simple, 0)  # which have no time
-        if known.has_ticks:
-            stated |= {row: ticks for row, packet in partners if (ticks := known.ticks(packet)) is not None}
-        self._count_times(normal, stated)
+        self._count_times(normal, dict.fromkeys(simple, 0) | self._ticks(partners))
         self._make_simple(normal, simple, first)
-        if known.options or known.blocks:
-            raw = {row: self._options(normal, packet, first + row) for row, packet in partners}
-            with_options(normal, {row: each for row, each in raw.items() if each})
+        self._add_options(normal, partners, first)
         return normal
+
+    def _ticks(self, partners: list[tuple[int, int]]) -> dict[int, int]:
+        """By row, the ticks that the sidecar states."""
+        if not self._known.has_ticks:
+            return {}
+        return {row: ticks for row, packet in partners if (ticks := self._known.ticks(packet)) is not None}
 
     def _count_times(self, batch: PacketBatch, stated: Mapping[int, int]) -> None:
         """Make times in nanoseconds ticks of the packets' interfaces, but for rows whose ticks are `stated`."""
@@ -216,6 +215,11 @@ class Match:
                 columns.record_type[row] = SIMPLE_PACKET
             else:
                 self._lost["packets-without-time"] += 1
+
+    def _add_options(self, batch: PacketBatch, partners: list[tuple[int, int]], first: int) -> None:
+        if self._known.options or self._known.blocks:
+            stated = {row: self._options(batch, packet, first + row) for row, packet in partners}
+            with_options(batch, {row: raw for row, raw in stated.items() if raw})
 
     def _options(self, batch: PacketBatch, packet: int, place: int) -> bytes:
         known, order = self._known, batch.section.byte_order
