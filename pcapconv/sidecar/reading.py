@@ -8,13 +8,14 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from pcapconv import formats
-from pcapconv.errors import FileError, SidecarError
+from pcapconv.errors import SidecarError
 from pcapconv.io.crew import Crew
 from pcapconv.io.files import SIDECAR_SUFFIX, Source
 from pcapconv.model import Item
 from pcapconv.report import Report
+from pcapconv.sidecar.belonging import another, check_digest, check_size, open_sidecar
 from pcapconv.sidecar.digest import Digest, following
-from pcapconv.sidecar.document import Document, Head, open_document
+from pcapconv.sidecar.document import Document, Head
 from pcapconv.sidecar.restore import Restore
 from pcapconv.steps import Step
 
@@ -28,14 +29,14 @@ class ReadSidecar:
     def __init__(self, name: str, source: Source, stack: ExitStack) -> None:
         self._source = source
         self._stack = stack
-        self._document = document = _opened(name, stack)
+        self._document = document = open_sidecar(name, stack)
         self._digest = Digest(source)
         self._edited: EditedCapture | None = None
         self._lost: Counter[str] = Counter()  # of the capture, what only pcap can say
         if document.head.fingerprints and source.size != document.head.captures[0].bytes:
             self._find_again()
         else:
-            _check_size(document, source)
+            check_size(document, source)
 
     @property
     def name(self) -> str:
@@ -78,7 +79,7 @@ class ReadSidecar:
         """See that the capture that was read is the one that the sidecar belongs to, or known to be edited. Raises
         SidecarError."""
         if self._edited is None:
-            _check_digest(self._document, self._source, self._digest)
+            check_digest(self._document, self._source, self._digest)
 
     def edited(self) -> bool:
         """Whether a run has failed since the capture was edited, and another one will find its packets again."""
@@ -110,7 +111,7 @@ class ReadSidecar:
         source.rewind()
         wanted = document.head.captures[0].link_type
         if found.link_type != wanted:
-            raise _another(document, source, f"its link type is {found.link_type} instead of {wanted}")
+            raise another(document, source, f"its link type is {found.link_type} instead of {wanted}")
         if found.packets and found.all_new:
             raise SidecarError(
                 f"{document.name}: it knows none of the {found.packets} packets of {source.name} by time and length: "
@@ -125,8 +126,8 @@ def restored(source: Source, name: str) -> Iterator[tuple[Document, Iterator[Ite
     """The sidecar beside a pcap file of this name, and the capture as it was. Raises FileError, and SidecarError where
     it does not fit, at the end too."""
     with ExitStack() as stack:
-        document = _opened(name + SIDECAR_SUFFIX, stack)
-        _check_size(document, source)
+        document = open_sidecar(name + SIDECAR_SUFFIX, stack)
+        check_size(document, source)
         digest = following(source)
         crew = Crew(beside=digest.piece)
         stack.callback(crew.end)
@@ -134,7 +135,7 @@ def restored(source: Source, name: str) -> Iterator[tuple[Document, Iterator[Ite
         items = _telling(crew, formats.open_reader(source).items())
         yield document, Restore(document, Counter())(items) if document.head.says_more else items
         crew.end()
-        _check_digest(document, source, digest)
+        check_digest(document, source, digest)
 
 
 def _telling(crew: Crew, items: Iterator[Item]) -> Iterator[Item]:
@@ -142,43 +143,3 @@ def _telling(crew: Crew, items: Iterator[Item]) -> Iterator[Item]:
     for item in items:
         crew.tell()
         yield item
-
-
-def _opened(name: str, stack: ExitStack) -> Document:
-    """A sidecar of one capture. Raises FileError and SidecarError."""
-    try:
-        document = open_document(name, stack)
-    except FileError as error:
-        raise FileError(f"{error}; convert --sidecar to pcap writes one, --sidecar-file names another one") from None
-    if len(document.head.captures) > 1:
-        raise SidecarError(
-            f"{name}: it belongs to {len(document.head.captures)} captures; pcapconv join puts them together"
-        )
-    return document
-
-
-def _check_size(document: Document, source: Source) -> None:
-    """Raises SidecarError where the capture has another size. One of this size holds packets to its end."""
-    size = document.head.captures[0].bytes
-    if source.size != size:
-        raise _another(document, source, f"it has {source.size} bytes instead of {size}; {_advice(document)}")
-    source.complete = True
-
-
-def _check_digest(document: Document, source: Source, digest: Digest) -> None:
-    """Raises SidecarError where the capture that was read is another one."""
-    if digest.hexdigest() != document.head.captures[0].sha256:
-        raise _another(document, source, f"its SHA-256 is another one; {_advice(document)}")
-
-
-def _another(document: Document, source: Source, fact: str) -> SidecarError:
-    return SidecarError(
-        f"{document.name}: {source.name} is not the capture that it belongs to, or was edited since: {fact}"
-    )
-
-
-def _advice(document: Document) -> str:
-    """What to do with a capture that was edited."""
-    if document.head.fingerprints:
-        return "convert --sidecar finds its packets again"
-    return "only a sidecar made with --sidecar-fingerprints knows packets again"
