@@ -18,7 +18,7 @@ from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FINGERPRINT, MORE, MOST_TICKS
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Columns, Interface, Item, PacketBatch, Section
-from pcapconv.sidecar import values
+from pcapconv.sidecar import fields, values
 from pcapconv.sidecar.document import Draft
 from pcapconv.sidecar.gathered import Gathered
 from pcapconv.spec import pcapng as layout
@@ -99,7 +99,7 @@ class Record:
         return self._exact(value, values.section_body(value)[1], body)
 
     def _exact(self, value: Any, gives: bytes, body: bytes) -> Any:
-        return value if gives == body else {**value, "raw": values.encoded(body)}
+        return value if gives == body else {**value, "raw": fields.encoded(body)}
 
     def _add(self, kind: str, value: Any) -> None:
         self._flush()

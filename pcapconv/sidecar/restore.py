@@ -19,7 +19,7 @@ from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MORE, UNIT
 from pcapconv.model import SIMPLE_PACKET, Block, Columns, Damage, Interface, Item, PacketBatch, Section
-from pcapconv.sidecar import values
+from pcapconv.sidecar import fields, values
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.packet_entry import Entry, record, type_of
 from pcapconv.spec import pcapng as layout
@@ -44,7 +44,7 @@ class Metadata:
         """The item of an entry that is not about packets. Raises SidecarError."""
         if kind == "section":
             order, body = values.section_body(value)
-            body = values.decoded(value["raw"], "a section") if "raw" in value else body
+            body = fields.decoded(value["raw"], "a section") if "raw" in value else body
             if len(body) < layout.SECTION_OPTIONS_AT or len(body) % 4 or layout.BYTE_ORDERS.get(body[:4]) != order:
                 raise SidecarError("a section's raw bytes are none of a section")
             self.section = section_of(body, order, self.sections)
@@ -58,7 +58,7 @@ class Metadata:
         order = section.byte_order
         if kind == "interface":
             body = values.interface_body(value, order)
-            body = values.decoded(value["raw"], "an interface") if "raw" in value else body
+            body = fields.decoded(value["raw"], "an interface") if "raw" in value else body
             if len(body) < layout.INTERFACE_OPTIONS_AT or len(body) % 4:
                 raise SidecarError("an interface's raw bytes are none of an interface")
             interface = interface_of(body, order, section.number, len(self.interfaces))
