@@ -43,36 +43,41 @@ class Metadata:
     def items(self, kind: str, value: Any) -> Iterator[Item]:
         """The item of an entry that is not about packets. Raises SidecarError."""
         if kind == "section":
-            order, body = values.section_body(value)
-            body = fields.decoded(value["raw"], "a section") if "raw" in value else body
-            if len(body) < layout.SECTION_OPTIONS_AT or len(body) % 4 or layout.BYTE_ORDERS.get(body[:4]) != order:
-                raise SidecarError("a section's raw bytes are none of a section")
-            self.section = section_of(body, order, self.sections)
-            if self.section.version not in layout.VERSIONS:
-                raise SidecarError("a section's version is not one that pcapconv reads")
-            self.sections += 1
-            self.interfaces, self._tables = [], {}
-            yield self.section
+            yield self._begin_section(value)
             return
         section = self.open_section()
-        order = section.byte_order
         if kind == "interface":
-            body = values.interface_body(value, order)
-            body = fields.decoded(value["raw"], "an interface") if "raw" in value else body
-            if len(body) < layout.INTERFACE_OPTIONS_AT or len(body) % 4:
-                raise SidecarError("an interface's raw bytes are none of an interface")
-            interface = interface_of(body, order, section.number, len(self.interfaces))
-            if self._from_pcap:
-                interface = interface._replace(raw=None)
-            self.interfaces.append(interface)
-            yield interface
+            yield self._add_interface(value, section)
         elif kind == "secrets" and "raw" not in value:
             return  # it was written without them
         elif kind in values.BLOCKS:
-            block_type, body = values.block_of(kind, value, order)
-            yield Block(block_type, body, order, section.number, 0)
+            block_type, body = values.block_of(kind, value, section.byte_order)
+            yield Block(block_type, body, section.byte_order, section.number, 0)
         else:
             raise SidecarError(f"an entry of a kind that is not known: {kind:.40}")
+
+    def _begin_section(self, value: Any) -> Section:
+        order, body = values.section_body(value)
+        body = fields.decoded(value["raw"], "a section") if "raw" in value else body
+        if len(body) < layout.SECTION_OPTIONS_AT or len(body) % 4 or layout.BYTE_ORDERS.get(body[:4]) != order:
+            raise SidecarError("a section's raw bytes are none of a section")
+        self.section = section_of(body, order, self.sections)
+        if self.section.version not in layout.VERSIONS:
+            raise SidecarError("a section's version is not one that pcapconv reads")
+        self.sections += 1
+        self.interfaces, self._tables = [], {}
+        return self.section
+
+    def _add_interface(self, value: Any, section: Section) -> Interface:
+        body = values.interface_body(value, section.byte_order)
+        body = fields.decoded(value["raw"], "an interface") if "raw" in value else body
+        if len(body) < layout.INTERFACE_OPTIONS_AT or len(body) % 4:
+            raise SidecarError("an interface's raw bytes are none of an interface")
+        interface = interface_of(body, section.byte_order, section.number, len(self.interfaces))
+        if self._from_pcap:
+            interface = interface._replace(raw=None)
+        self.interfaces.append(interface)
+        return interface
 
     def count_times(self, batch: PacketBatch, units: int) -> None:
         """Make ticks of `units` per second those of the packets' interfaces. Raises SidecarError."""
