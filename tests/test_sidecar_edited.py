@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import json
 import shutil
 import subprocess
 import sys
@@ -458,6 +459,26 @@ def lab(count: int) -> bytes:
             capture += wire.enhanced_packet(number % 2, ticks, dns_or_web(number), options=stated)
         capture += wire.names(wire.ipv4_name("192.0.2.1", "client")) + wire.statistics(1, 5)
     return capture
+
+
+@pytest.mark.parametrize(
+    ("fingerprints", "imported"),
+    [(False, []), (True, ["pcapconv.sidecar.edited", "pcapconv.sidecar.edited.prints"])],
+)
+def test_captures_that_were_not_edited_need_nothing_of_this(
+    fingerprints: bool, imported: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.pcapng").write_bytes(lab(20))
+    code = (
+        "import json, pcapconv, sys\n"
+        f"pcapconv.convert('a.pcapng', 'a.pcap', sidecar=True, sidecar_fingerprints={fingerprints})\n"
+        "pcapconv.convert('a.pcap', 'b.pcapng', sidecar=True)\n"
+        "print(json.dumps(sorted(name for name in sys.modules if name.startswith('pcapconv.sidecar.edited'))))\n"
+    )
+    line = [sys.executable, "-P", "-c", code]
+    done = subprocess.run(line, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=60)
+    assert json.loads(done.stdout) == imported
+    assert (tmp_path / "b.pcapng").read_bytes() == lab(20)
 
 
 EVERY, DNS = list(range(20)), [number for number in range(20) if number % 3]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, Self
 
@@ -29,7 +29,6 @@ from pcapconv.spec import interpret
 from pcapconv.spec import options as option_lists
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.link_types import link_type_name
-from pcapconv.steps import Planned, Step
 from pcapconv.steps.snaplens import Limits, notice_of
 
 _NEVER = 2**64 - 1  # the lowest ticks of no packet at all
@@ -67,8 +66,8 @@ def _sidecar(source: Source, name: str) -> dict[str, Any] | None:
 
 
 def _pass(source: Source) -> dict[str, Any]:
-    plan, rehearsal = _Look(), _Rehearsal(again=source.seekable)
-    with Conversion(source, Settings(WriterSettings("pcap")), plan) as conversion:
+    rehearsal = _Rehearsal(again=source.seekable)
+    with Conversion(source, Settings(WriterSettings("pcap"))) as conversion:
         conversion.write_to(rehearsal)
         report = conversion.run()
     head = {
@@ -76,20 +75,12 @@ def _pass(source: Source) -> dict[str, Any]:
         "format": report.source_format,
         "bytes": source.position if source.size is None else source.size,
     }
-    return {**head, **plan.census.result(), "to_pcap": rehearsal.result(report)}
-
-
-class _Look(Planned):
-    """Has a new census of each run."""
-
-    def steps(self, left_out: Counter[str]) -> list[Step]:  # noqa: ARG002
-        self.census = _Census()
-        return [self.census]
+    return {**head, **rehearsal.census.result(), "to_pcap": rehearsal.result(report)}
 
 
 class _Rehearsal(Sink):
-    """The sink of a conversion to pcap that goes to nowhere. What would refuse the capture is a result, but for what
-    the conversion would start `again` for."""
+    """The sink of a conversion to pcap that goes to nowhere, and has a `census` of what it was given. What would refuse
+    the capture is a result, but for what the conversion would start `again` for."""
 
     name = "nowhere"
 
@@ -97,12 +88,14 @@ class _Rehearsal(Sink):
         self._again = again
 
     def begin(self, settings: WriterSettings, *, hashed: bool, beside: Callable[[], bool] | None) -> Self:  # noqa: ARG002
+        self.census = _Census()
         self._refusal = ""
         self._output = Output(Target(_Nowhere(), self.name, seekable=False))
         self._writer = formats.open_writer(settings, self._output)
         return self
 
     def write(self, item: Item) -> None:
+        self.census.add(item)
         if not self._refusal:
             self._try(lambda: self._writer.write(item))
 
@@ -180,7 +173,7 @@ def _frame_kind(block: Block) -> str | None:
     return "sysdig event" if block.type in _SYSDIG_EVENTS else None
 
 
-class _Census(Step):
+class _Census:
     """Takes the items of a capture; `result` says what they were. Blocks without `places` are in no file."""
 
     def __init__(self, *, places: bool = True) -> None:
@@ -202,11 +195,6 @@ class _Census(Step):
         self._places = 0
         self._captured = self._original = 0
         self._layout = ""
-
-    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
-        for item in items:
-            self.add(item)
-            yield item
 
     def add(self, item: Item) -> None:
         match item:

@@ -20,7 +20,7 @@ from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.io.files import Source, Target, open_source, spool, write_all, writing
 from pcapconv.io.scratch import Scratch
 from pcapconv.report import CaptureFile
-from pcapconv.sidecar.values import Value, member, number
+from pcapconv.sidecar.fields import Value, member, number
 
 VERSION = 1
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pcapconv.kernels.contract import FINGERPRINT
 from pcapconv.model import ByteOrder
-from pcapconv.sidecar import values
+from pcapconv.sidecar import fields, values
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.options import COMMENT, Options
 from pcapconv.steps.rows import distinct
@@ -81,15 +81,15 @@ class Gathered:
     def entry(self, *, ticks: bool) -> dict[str, Any]:
         """What a sidecar says of them, with their ticks or without, but for the fingerprints."""
         numbers = self._interfaces
-        interface = numbers[0] if len(self.used) == 1 else values.packed(numbers)
+        interface = numbers[0] if len(self.used) == 1 else fields.packed(numbers)
         entry: dict[str, Any] = {"count": len(numbers), "interface": interface}
         if ticks:
-            entry["ticks"] = values.packed(self._ticks)
+            entry["ticks"] = fields.packed(self._ticks)
         entry |= self._options()
         if self._blocks:
             entry["blocks"] = self._blocks
         if any(distinct(self._digits)):
-            entry["digits"] = values.packed(self._digits)
+            entry["digits"] = fields.packed(self._digits)
         return entry
 
     def _options(self) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class Gathered:
                 options[str(self._before + row + 1)] = self._value(raw)
         found: dict[str, Any] = {"options": options} if options else {}
         if shared:
-            found |= {"lists": [self._value(raw) for raw in shared], "list": values.packed(which)}
+            found |= {"lists": [self._value(raw) for raw in shared], "list": fields.packed(which)}
         return found
 
     def _value(self, raw: bytes) -> Any:

@@ -8,18 +8,19 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from pcapconv import formats
-from pcapconv.errors import FileError, SidecarError
+from pcapconv.errors import SidecarError
 from pcapconv.io.crew import Crew
 from pcapconv.io.files import SIDECAR_SUFFIX, Source
-from pcapconv.model import Interface, Item
+from pcapconv.model import Item
 from pcapconv.report import Report
+from pcapconv.sidecar.belonging import another, check_digest, check_size, open_sidecar
 from pcapconv.sidecar.digest import Digest, following
-from pcapconv.sidecar.document import Document, Head, open_document
+from pcapconv.sidecar.document import Document, Head
 from pcapconv.sidecar.restore import Restore
 from pcapconv.steps import Step
 
 if TYPE_CHECKING:
-    from pcapconv.sidecar.match import Known, Match, Matches
+    from pcapconv.sidecar.edited import EditedCapture
 
 
 class ReadSidecar:
@@ -28,15 +29,14 @@ class ReadSidecar:
     def __init__(self, name: str, source: Source, stack: ExitStack) -> None:
         self._source = source
         self._stack = stack
-        self._document = document = _opened(name, stack)
+        self._document = document = open_sidecar(name, stack)
         self._digest = Digest(source)
-        self._known: Known | None = None  # of an edited capture
-        self._found: Matches | None = None
-        self._lost: Counter[str] = Counter()  # of it, what only pcap can say
+        self._edited: EditedCapture | None = None
+        self._lost: Counter[str] = Counter()  # of the capture, what only pcap can say
         if document.head.fingerprints and source.size != document.head.captures[0].bytes:
             self._find_again()
         else:
-            _check_size(document, source)
+            check_size(document, source)
 
     @property
     def name(self) -> str:
@@ -56,7 +56,7 @@ class ReadSidecar:
     def follow(self) -> Callable[[], bool] | None:
         """Have the digest follow a run that reads the capture from its beginning; returns what a crew can do for it
         beside that. None where nobody wants the digest."""
-        if self._known is not None:
+        if self._edited is not None:
             self._source.follower = None
             return None
         self._digest = following(self._source)
@@ -70,22 +70,20 @@ class ReadSidecar:
 
     def steps(self, left_out: Counter[str]) -> list[Step]:
         """New steps for one run, before all others. `left_out` counts what no longer holds of edited captures."""
-        first = self._restoring(left_out)
-        if first is None or self._found is None:
-            return [] if first is None else [first]
-        from pcapconv.steps.strip import DoNotCopy
-
-        return [first, DoNotCopy(left_out)]
+        self._lost = Counter()
+        if self._edited is not None:
+            return self._edited.steps(left_out, self._lost)
+        return [Restore(self._document, self._lost)] if self._document.head.says_more else []
 
     def check(self) -> None:
         """See that the capture that was read is the one that the sidecar belongs to, or known to be edited. Raises
         SidecarError."""
-        if self._known is None:
-            _check_digest(self._document, self._source, self._digest)
+        if self._edited is None:
+            check_digest(self._document, self._source, self._digest)
 
     def edited(self) -> bool:
         """Whether a run has failed since the capture was edited, and another one will find its packets again."""
-        if self._known is not None or not self._document.head.fingerprints:
+        if self._edited is not None or not self._document.head.fingerprints:
             return False
         try:
             self.check()
@@ -100,46 +98,27 @@ class ReadSidecar:
         report.sidecar_read = self._document.name
         report.missing_in_sidecar = dict(self._document.head.missing)
         report.damage_in_sidecar = self._document.head.damage
-        if self._found is not None and self._known is not None:
-            from pcapconv.sidecar.match import summary
-
-            report.found_in_sidecar = summary(self._found, len(self._known.prints))
+        if self._edited is not None:
+            report.found_in_sidecar = self._edited.summary()
         report.losses = dict(Counter(report.losses) + self._lost)
-
-    def _restoring(self, left_out: Counter[str]) -> Restore | Match | None:
-        """A new step; None where the capture says all itself."""
-        self._lost = Counter()
-        if self._known is None or self._found is None:
-            return Restore(self._document, self._lost) if self._document.head.says_more else None
-        from pcapconv.sidecar.match import Match
-
-        return Match(self._document, self._known, self._found, left_out, self._lost)
 
     def _find_again(self) -> None:
         """Look which packets of an edited capture the sidecar knows."""
-        from pcapconv.sidecar.match import Known, fingerprints_of, matches
+        from pcapconv.sidecar.edited import match  # only where a sidecar has fingerprints
 
         document, source = self._document, self._source
-        known = Known(document, self._stack)
-        prints = fingerprints_of(formats.open_reader(source).items())
+        found = match(document, formats.open_reader(source).items(), self._stack)
         source.rewind()
-        found = matches(known, prints)
-        link_type, wanted = self._link_type(), document.head.captures[0].link_type
-        if link_type != wanted:
-            raise _another(document, source, f"its link type is {link_type} instead of {wanted}")
-        if len(prints) and not any(found.known):
+        wanted = document.head.captures[0].link_type
+        if found.link_type != wanted:
+            raise another(document, source, f"its link type is {found.link_type} instead of {wanted}")
+        if found.packets and found.all_new:
             raise SidecarError(
-                f"{document.name}: it knows none of the {len(prints)} packets of {source.name} by time and length: it "
-                "belongs to another capture, or all times or lengths were changed since (--shift-time moves times back)"
+                f"{document.name}: it knows none of the {found.packets} packets of {source.name} by time and length: "
+                "it belongs to another capture, or all times or lengths were changed since (--shift-time moves times "
+                "back)"
             )
-        self._known, self._found = known, found
-
-    def _link_type(self) -> int:
-        """That of the capture that is read."""
-        items = formats.open_reader(self._source).items()
-        found = next(item.link_type for item in items if isinstance(item, Interface))
-        self._source.rewind()
-        return found
+        self._edited = found
 
 
 @contextmanager
@@ -147,8 +126,8 @@ def restored(source: Source, name: str) -> Iterator[tuple[Document, Iterator[Ite
     """The sidecar beside a pcap file of this name, and the capture as it was. Raises FileError, and SidecarError where
     it does not fit, at the end too."""
     with ExitStack() as stack:
-        document = _opened(name + SIDECAR_SUFFIX, stack)
-        _check_size(document, source)
+        document = open_sidecar(name + SIDECAR_SUFFIX, stack)
+        check_size(document, source)
         digest = following(source)
         crew = Crew(beside=digest.piece)
         stack.callback(crew.end)
@@ -156,7 +135,7 @@ def restored(source: Source, name: str) -> Iterator[tuple[Document, Iterator[Ite
         items = _telling(crew, formats.open_reader(source).items())
         yield document, Restore(document, Counter())(items) if document.head.says_more else items
         crew.end()
-        _check_digest(document, source, digest)
+        check_digest(document, source, digest)
 
 
 def _telling(crew: Crew, items: Iterator[Item]) -> Iterator[Item]:
@@ -164,43 +143,3 @@ def _telling(crew: Crew, items: Iterator[Item]) -> Iterator[Item]:
     for item in items:
         crew.tell()
         yield item
-
-
-def _opened(name: str, stack: ExitStack) -> Document:
-    """A sidecar of one capture. Raises FileError and SidecarError."""
-    try:
-        document = open_document(name, stack)
-    except FileError as error:
-        raise FileError(f"{error}; convert --sidecar to pcap writes one, --sidecar-file names another one") from None
-    if len(document.head.captures) > 1:
-        raise SidecarError(
-            f"{name}: it belongs to {len(document.head.captures)} captures; pcapconv join puts them together"
-        )
-    return document
-
-
-def _check_size(document: Document, source: Source) -> None:
-    """Raises SidecarError where the capture has another size. One of this size holds packets to its end."""
-    size = document.head.captures[0].bytes
-    if source.size != size:
-        raise _another(document, source, f"it has {source.size} bytes instead of {size}; {_advice(document)}")
-    source.complete = True
-
-
-def _check_digest(document: Document, source: Source, digest: Digest) -> None:
-    """Raises SidecarError where the capture that was read is another one."""
-    if digest.hexdigest() != document.head.captures[0].sha256:
-        raise _another(document, source, f"its SHA-256 is another one; {_advice(document)}")
-
-
-def _another(document: Document, source: Source, fact: str) -> SidecarError:
-    return SidecarError(
-        f"{document.name}: {source.name} is not the capture that it belongs to, or was edited since: {fact}"
-    )
-
-
-def _advice(document: Document) -> str:
-    """What to do with a capture that was edited."""
-    if document.head.fingerprints:
-        return "convert --sidecar finds its packets again"
-    return "only a sidecar made with --sidecar-fingerprints knows packets again"

@@ -18,16 +18,15 @@ from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FINGERPRINT, MORE, MOST_TICKS
 from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Columns, Interface, Item, PacketBatch, Section
-from pcapconv.sidecar import values
+from pcapconv.sidecar import fields, values
 from pcapconv.sidecar.document import Draft
 from pcapconv.sidecar.gathered import Gathered
 from pcapconv.spec import pcapng as layout
+from pcapconv.spec.pcap import LATEST
 from pcapconv.steps import Step
 from pcapconv.steps.rows import options_of
 from pcapconv.steps.scales import Units
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
-
-LATEST = (NANOSECONDS << 32) - 1  # that pcap can hold
 
 
 class Record(Step):
@@ -100,7 +99,7 @@ class Record(Step):
         return self._exact(value, values.section_body(value)[1], body)
 
     def _exact(self, value: Any, gives: bytes, body: bytes) -> Any:
-        return value if gives == body else {**value, "raw": values.encoded(body)}
+        return value if gives == body else {**value, "raw": fields.encoded(body)}
 
     def _add(self, kind: str, value: Any) -> None:
         self._flush()
@@ -142,6 +141,7 @@ class Record(Step):
             self._mask = bytearray(2 * rows)
         odd = self._kernels.odd_rows(batch.buffer, columns, rows, self._mask)
         times = self._in_nanoseconds(batch) if self._fingerprints or self._clamp else columns
+        prints, digits = self._prints(batch, times)
         row = 0
         while row < rows:
             if self._gathered is None:
@@ -153,7 +153,8 @@ class Record(Step):
                 columns.ticks[row:stop],
                 stated,
                 blocks,
-                *self._fingerprint(batch, times, row, stop),
+                prints[FINGERPRINT * row : FINGERPRINT * stop],
+                digits[row:stop],
             )
             row += taken
             self._packets += taken
@@ -174,16 +175,14 @@ class Record(Step):
                 blocks[row - first] = block
         return stated, blocks
 
-    def _fingerprint(self, batch: PacketBatch, times: Columns, first: int, stop: int) -> tuple[bytearray, array[int]]:
-        """By what packets are known again, and the digits of their times that tools without nanoseconds cut."""
+    def _prints(self, batch: PacketBatch, times: Columns) -> tuple[bytearray, array[int]]:
+        """By what packets are known again, and the digits of their times that tools without nanoseconds cut; nothing
+        where that is not asked for."""
         if not self._fingerprints:
             return bytearray(), array("H")
-        rows = stop - first
-        out = bytearray(FINGERPRINT * rows)
-        self._kernels.fingerprints(batch.buffer, times, first, stop, out, 0)
-        if self._finer:
-            return out, array("H", [tick % 1000 for tick in times.ticks[first:stop]])
-        return out, array("H", bytes(2 * rows))
+        from pcapconv.sidecar.edited import fingerprint
+
+        return fingerprint(batch, times, finer=self._finer)
 
     def _in_nanoseconds(self, batch: PacketBatch) -> Columns:
         """Columns whose ticks are those of the pcap file, in nanoseconds."""

@@ -1,7 +1,7 @@
 """The step that gives the packets of a pcap file back all that its sidecar keeps.
 
 Strategy: the sidecar's entries are followed in order; packets are taken from the pcap file by count, so that this is
-only for the very file that the sidecar belongs to. The other way, for files that were edited since, is `match`.
+only for the very file that the sidecar belongs to. The other way, for files that were edited since, is `edited`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from pcapconv.formats.pcapng_items import interface_of, section_of
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MORE, UNIT
-from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Columns, Damage, Interface, Item, PacketBatch, Section
-from pcapconv.sidecar import values
+from pcapconv.model import SIMPLE_PACKET, Block, Columns, Damage, Interface, Item, PacketBatch, Section
+from pcapconv.sidecar import fields, values
 from pcapconv.sidecar.document import Document
+from pcapconv.sidecar.packet_entry import Entry, record, type_of
 from pcapconv.spec import pcapng as layout
 from pcapconv.steps import Step
 from pcapconv.steps.rows import with_options
 from pcapconv.steps.scales import Scale, row_of, ticks_scale
 
 _FEW = 16  # parts of a buffer: less than one of them is little of it
-_MOST_IN_ENTRY = 2**17  # packets of an entry that says something of each
 
 
 class Metadata:
@@ -44,36 +44,41 @@ class Metadata:
     def items(self, kind: str, value: Any) -> Iterator[Item]:
         """The item of an entry that is not about packets. Raises SidecarError."""
         if kind == "section":
-            order, body = values.section_body(value)
-            body = values.decoded(value["raw"], "a section") if "raw" in value else body
-            if len(body) < layout.SECTION_OPTIONS_AT or len(body) % 4 or layout.BYTE_ORDERS.get(body[:4]) != order:
-                raise SidecarError("a section's raw bytes are none of a section")
-            self.section = section_of(body, order, self.sections)
-            if self.section.version not in layout.VERSIONS:
-                raise SidecarError("a section's version is not one that pcapconv reads")
-            self.sections += 1
-            self.interfaces, self._tables = [], {}
-            yield self.section
+            yield self._begin_section(value)
             return
         section = self.open_section()
-        order = section.byte_order
         if kind == "interface":
-            body = values.interface_body(value, order)
-            body = values.decoded(value["raw"], "an interface") if "raw" in value else body
-            if len(body) < layout.INTERFACE_OPTIONS_AT or len(body) % 4:
-                raise SidecarError("an interface's raw bytes are none of an interface")
-            interface = interface_of(body, order, section.number, len(self.interfaces))
-            if self._from_pcap:
-                interface = interface._replace(raw=None)
-            self.interfaces.append(interface)
-            yield interface
+            yield self._add_interface(value, section)
         elif kind == "secrets" and "raw" not in value:
             return  # it was written without them
         elif kind in values.BLOCKS:
-            block_type, body = values.block_of(kind, value, order)
-            yield Block(block_type, body, order, section.number, 0)
+            block_type, body = values.block_of(kind, value, section.byte_order)
+            yield Block(block_type, body, section.byte_order, section.number, 0)
         else:
             raise SidecarError(f"an entry of a kind that is not known: {kind:.40}")
+
+    def _begin_section(self, value: Any) -> Section:
+        order, body = values.section_body(value)
+        body = fields.decoded(value["raw"], "a section") if "raw" in value else body
+        if len(body) < layout.SECTION_OPTIONS_AT or len(body) % 4 or layout.BYTE_ORDERS.get(body[:4]) != order:
+            raise SidecarError("a section's raw bytes are none of a section")
+        self.section = section_of(body, order, self.sections)
+        if self.section.version not in layout.VERSIONS:
+            raise SidecarError("a section's version is not one that pcapconv reads")
+        self.sections += 1
+        self.interfaces, self._tables = [], {}
+        return self.section
+
+    def _add_interface(self, value: Any, section: Section) -> Interface:
+        body = values.interface_body(value, section.byte_order)
+        body = fields.decoded(value["raw"], "an interface") if "raw" in value else body
+        if len(body) < layout.INTERFACE_OPTIONS_AT or len(body) % 4:
+            raise SidecarError("an interface's raw bytes are none of an interface")
+        interface = interface_of(body, section.byte_order, section.number, len(self.interfaces))
+        if self._from_pcap:
+            interface = interface._replace(raw=None)
+        self.interfaces.append(interface)
+        return interface
 
     def count_times(self, batch: PacketBatch, units: int) -> None:
         """Make ticks of `units` per second those of the packets' interfaces. Raises SidecarError."""
@@ -174,7 +179,7 @@ class Restore(Step):
                 for row, said in _of_rows(entry.options, first, rows).items()
             },
         )
-        _with_records(normal, {row: raw for row, block in blocks.items() if (raw := _record(normal, row, block))})
+        _with_records(normal, {row: raw for row, block in blocks.items() if (raw := record(normal, row, block))})
         return normal
 
 
@@ -257,132 +262,6 @@ class _Packets:
                 part = part.keep()
         self._row = stop
         return part
-
-
-class Entry:
-    """What the sidecar says of some packets, of which `before` come before these. Raises SidecarError."""
-
-    def __init__(self, value: Any, before: int, interfaces: int) -> None:
-        what = "packets"
-        self.count = values.number(values.member(value, "count", what), "packets: count", 2**63 - 1, 1)
-        interface, ticks = values.member(value, "interface", what), value.get("ticks")
-        if self.count > _MOST_IN_ENTRY and set(value) != {"count", "interface"}:
-            raise SidecarError(f"an entry about more than {_MOST_IN_ENTRY} packets")
-        self._ticks = None if ticks is None else values.unpacked(ticks, "Q", self.count, "packets: ticks")
-        self._interfaces: array[int] | None = None
-        if isinstance(interface, int):
-            self._interface = values.number(interface, "packets: interface", interfaces - 1)
-        elif self.count > _MOST_IN_ENTRY:
-            raise SidecarError(f"an entry about more than {_MOST_IN_ENTRY} packets")
-        else:
-            self._interfaces = values.unpacked(interface, "I", self.count, "packets: interface")
-            if max(self._interfaces) >= interfaces:
-                raise SidecarError(f"packets of interface {max(self._interfaces)}, but {interfaces} are there")
-        self.lists = value.get("lists", [])
-        if not isinstance(self.lists, list):
-            raise SidecarError("packets: lists of options are not a list")
-        self._which = values.unpacked(value.get("list"), "H", self.count, "packets: list") if self.lists else array("H")
-        if self.lists and max(self._which) > len(self.lists):
-            raise SidecarError(f"packets with option list {max(self._which)}, but {len(self.lists)} are there")
-        self._raw: list[bytes] | None = None  # the lists
-        self.options = self._by_number(value.get("options", {}), before)
-        self.blocks = self._by_number(value.get("blocks", {}), before)
-
-    def _by_number(self, value: Any, before: int) -> dict[int, Any]:
-        if not isinstance(value, dict):
-            raise SidecarError("packets: something of a packet is not under its number")
-        found = {}
-        for name, said in value.items():
-            digits = name.isascii() and name.isdecimal() and len(name) < 20
-            if not digits or not before < int(name) <= before + self.count:
-                raise SidecarError(f"packets {before + 1} to {before + self.count}: {name:.40} is none of them")
-            found[int(name)] = said
-        return found
-
-    @property
-    def used(self) -> set[int]:
-        """The ids of the packets' interfaces."""
-        return {self._interface} if self._interfaces is None else set(self._interfaces)
-
-    def interface(self, done: int) -> int:
-        """The interface id of one packet."""
-        return self._interface if self._interfaces is None else self._interfaces[done]
-
-    def interfaces(self, done: int, rows: int) -> array[int]:
-        """The interface ids of some packets."""
-        if self._interfaces is None:
-            return array("I", [self._interface]) * rows
-        return self._interfaces[done : done + rows]
-
-    def lists_raw(self, order: ByteOrder) -> list[bytes]:
-        """The option lists that several packets have. Raises SidecarError."""
-        if self._raw is None:
-            self._raw = [values.options_raw(said, order, layout.ENHANCED_PACKET, "packets") for said in self.lists]
-        return self._raw
-
-    def which(self, done: int, rows: int) -> array[int]:
-        """Which of the lists packets have, from 1; 0 for none."""
-        return self._which[done : done + rows]
-
-    def ticks(self, done: int, rows: int) -> array[int] | None:
-        """Their ticks, None where the pcap file has them."""
-        return None if self._ticks is None else self._ticks[done : done + rows]
-
-
-def type_of(block: Any) -> int:
-    """The type of a packet's block. Raises SidecarError."""
-    kind = block.get("type", "enhanced") if isinstance(block, dict) else None
-    types = {"enhanced": layout.ENHANCED_PACKET, "simple": SIMPLE_PACKET, "obsolete": layout.OBSOLETE_PACKET}
-    if not isinstance(kind, str) or kind not in types:
-        raise SidecarError("a packet's block is neither simple nor obsolete")
-    return types[kind]
-
-
-def _record(batch: PacketBatch, row: int, block: Any) -> bytes:
-    """The bytes of a packet's block; none where the writer makes the same."""
-    columns, order = batch.columns, batch.section.byte_order
-    kind = type_of(block)
-    what = f"packet {batch.number(row)}"
-    captured = columns.captured_length[row]
-    try:
-        padding = bytes.fromhex(block["padding"]) if "padding" in block else bytes(-captured & 3)
-    except (TypeError, ValueError):
-        raise SidecarError(f"{what}: its padding is not in hex") from None
-    unpadded = block.get("unpadded", False)
-    if not isinstance(unpadded, bool):
-        raise SidecarError(f"{what}: unpadded is neither true nor false")
-    if kind == SIMPLE_PACKET and captured != (read := simple_length(batch, row)):
-        raise SidecarError(f"{what}: a Simple Packet of {captured} bytes, which would be read as one of {read}")
-    if kind != layout.OBSOLETE_PACKET and "padding" not in block and not unpadded:
-        return b""
-    if (captured + len(padding)) % 4 or (kind != SIMPLE_PACKET and len(padding) > 3):
-        raise SidecarError(f"{what}: padding of {len(padding)} bytes behind {captured}")
-    at, options_at = columns.data_at[row], columns.options_at[row]
-    data = bytes(batch.buffer[at : at + captured])
-    stated = bytes(batch.buffer[options_at : options_at + columns.options_length[row]])
-    original = columns.original_length[row].to_bytes(4, order)
-    if kind == SIMPLE_PACKET:
-        body = original + data + padding
-    else:
-        ticks = columns.ticks[row]
-        halves = (ticks >> 32).to_bytes(4, order) + (ticks & 0xFFFFFFFF).to_bytes(4, order)
-        interface = columns.interface[row]
-        if kind == layout.OBSOLETE_PACKET:
-            drops = values.number(values.member(block, "drops", what), f"{what}: drops", 0xFFFF)
-            if interface > 0xFFFF:
-                raise SidecarError(f"{what}: an obsolete block of interface {interface}")
-            head = interface.to_bytes(2, order) + drops.to_bytes(2, order)
-        else:
-            head = interface.to_bytes(4, order)
-        body = head + halves + captured.to_bytes(4, order) + original + data + padding + stated
-    length = (layout.BLOCK_OVERHEAD + len(body) - unpadded * (-captured & 3)).to_bytes(4, order)
-    return kind.to_bytes(4, order) + length + body + length
-
-
-def simple_length(batch: PacketBatch, row: int) -> int:
-    """The captured length with which a packet would be read if it stood in a Simple Packet Block."""
-    original = batch.columns.original_length[row]
-    return min(original, batch.interfaces[0].snaplen or original)
 
 
 def _with_lists(batch: PacketBatch, lists: list[bytes], which: array[int]) -> None:

@@ -18,6 +18,7 @@ _IXIA_HARDWARE = 0x1C0001AC
 
 VERSION = (2, 4)
 NO_LIMIT_SNAPLEN = 262144
+LATEST = (NANOSECONDS << 32) - 1  # the last nanosecond since 1970 that a record can state
 
 # The word of the link type: FCS length in 16-bit words, a reserved bit, whether there is an FCS, reserved bits.
 FCS_PRESENT = 0x0400_0000
