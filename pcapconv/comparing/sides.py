@@ -113,7 +113,7 @@ class Side:
                     interfaces = []
                 case Interface():
                     interfaces.append(item)
-                case Block() if layout.is_process(item) or not layout.explains_packets(item):
+                case Block() if item.is_process or not item.explains_packets:
                     self._add_other(item, interfaces)
             yield item
 
@@ -130,11 +130,11 @@ class Side:
         self.ordered += [f"names: comment {options.text(value)}" for _, value in self.header.name_options]
         for body in self.header.secrets:
             block = Block(layout.DECRYPTION_SECRETS, body, "little", 0, 0)
-            secrets = read_secrets(block)
-            stated = each_option(body[layout.options_at(block) :], "little", block.type)
+            secrets = read_secrets(body, "little")
+            stated = each_option(body[block.options_at :], "little", block.type)
             says = [
                 f"{secrets['type']} of {secrets['bytes']} bytes",
-                f"SHA-256 {secrets_digest(block)}",
+                f"SHA-256 {secrets_digest(body, 'little')}",
                 *map(_one, stated),
             ]
             self.ordered.append(", ".join(says))
@@ -142,10 +142,10 @@ class Side:
 
     def _add_other(self, block: Block, interfaces: list[Interface]) -> None:
         """Statistics, custom and unknown blocks, where they are looked at."""
-        kind = layout.kind_of_other(block)
+        kind = block.kind
         if not self.form.keeps(kind):
             self.not_compared[kind] += 1
-        elif layout.is_process(block):
+        elif block.is_process:
             process = self._identity.process(block)
             if process is not None:
                 said = _process_said(process) if block.type == layout.PROCESS else _bytes_said(process)
@@ -159,10 +159,11 @@ class Side:
             order = block.byte_order
             number = int.from_bytes(block.body[:4], order)
             interface = interfaces[number] if number < len(interfaces) else None
-            stated = ", ".join(map(_one, map(_plainly, each_option(block.body[12:], order, block.type, interface))))
-            if interface is not None and not interface.time_error:
+            unit = None if interface is None else interface.unit
+            stated = ", ".join(map(_one, map(_plainly, each_option(block.body[12:], order, block.type, unit))))
+            if interface is not None and unit is not None:
                 tick = int.from_bytes(block.body[4:8], order) << 32 | int.from_bytes(block.body[8:12], order)
-                time = format_time(tick, interface.ticks_per_second, interface.time_offset)
+                time = format_time(tick, *unit)
                 self._note(self.form.interface(interface), f"at {_short_time(time)}: {stated}")
 
     def _note(self, interface: Interface | None, sentence: str) -> None:
@@ -228,7 +229,7 @@ def _one(option: dict[str, Any]) -> str:
 
 def _process_said(process: Block) -> str:
     """What a process block in the normal form says; as an option's value, it is longer than a number."""
-    at = layout.process_options_at(process)
+    at = process.process_options_at
     stated = options.Options(process.body[at:], "little")
     if at < 4 or stated.overrun or len(process.body) > _LONGEST_PROCESS:
         return _bytes_said(process)

@@ -12,6 +12,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import islice
 from typing import Any, Self
 
 from pcapconv import formats, timestamps
@@ -22,7 +23,7 @@ from pcapconv.kernels import choose
 from pcapconv.kernels.contract import OPTION_COUNTS, TOTALS, UNREADABLE
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.report import MOST_LISTED
-from pcapconv.spec import interpret
+from pcapconv.spec import ByteOrder, interpret
 from pcapconv.spec import options as option_lists
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.link_types import link_type_name
@@ -163,8 +164,13 @@ def _frame_kind(block: Block) -> str | None:
     if block.type == layout.JOURNAL:
         return "journal"
     if block.type in (layout.CUSTOM, layout.CUSTOM_DO_NOT_COPY):
-        return None if layout.is_process(block) else "custom"
+        return None if block.is_process else "custom"
     return "sysdig event" if block.type in _SYSDIG_EVENTS else None
+
+
+def _options(raw: bytes, order: ByteOrder, block_type: int, unit: interpret.Unit | None = None) -> list[dict[str, Any]]:
+    """The first thousand options of a list."""
+    return list(islice(interpret.each_option(raw, order, block_type, unit), MOST_LISTED))
 
 
 class _Census:
@@ -248,7 +254,7 @@ class _Census:
                 "byte_order": order,
                 "version": ".".join(map(str, section.version)),
                 "variant": section.variant,
-                "options": interpret.read_options(section.options, order, layout.SECTION_HEADER),
+                "options": _options(section.options, order, layout.SECTION_HEADER),
             }
         )
         self._add_comments(option_lists.Options(section.options, order), f"section {section.number}")
@@ -266,7 +272,7 @@ class _Census:
             "time_offset": interface.time_offset,
             "time_error": interface.time_error,
             "fcs_length": interface.fcs_length,
-            "options": interpret.read_options(interface.options, order, layout.INTERFACE_DESCRIPTION),
+            "options": _options(interface.options, order, layout.INTERFACE_DESCRIPTION),
         }
         self._interfaces.add(shown)
         self._here.append((interface, shown))
@@ -304,17 +310,17 @@ class _Census:
         order = block.byte_order
         kind = layout.BLOCK_NAMES.get(block.type, "")
         where = f" at offset {block.offset}" if self._with_offsets else ""
-        self._add_comments(layout.option_list(block), f"{kind} Block{where}")
+        self._add_comments(block.option_list, f"{kind} Block{where}")
         if block.type == layout.NAME_RESOLUTION:
-            for record in interpret.read_names(block):
+            for record in islice(interpret.each_name(block.body, order), MOST_LISTED):
                 self._names.add(record)
-            self._names.total += max(0, sum(1 for _ in layout.name_records(block)) - MOST_LISTED)
+            self._names.total += max(0, sum(1 for _ in layout.name_records(block.body, order)) - MOST_LISTED)
         elif block.type == layout.DECRYPTION_SECRETS:
-            self._secrets.add({"section": block.section, **interpret.read_secrets(block)})
+            self._secrets.add({"section": block.section, **interpret.read_secrets(block.body, order)})
         elif block.type == layout.INTERFACE_STATISTICS:
             number = int.from_bytes(block.body[:4], order) if len(block.body) >= 4 else None
-            interface = self._here[number][0] if number is not None and number < len(self._here) else None
-            decoded = interpret.read_options(block.body[12:], order, layout.INTERFACE_STATISTICS, interface)
+            unit = self._here[number][0].unit if number is not None and number < len(self._here) else None
+            decoded = _options(block.body[12:], order, block.type, unit)
             self._statistics.add({"section": block.section, "interface": number, "options": decoded})
         elif block.type in (layout.CUSTOM, layout.CUSTOM_DO_NOT_COPY):
             pen = int.from_bytes(block.body[:4], order)

@@ -13,8 +13,8 @@ from typing import Any
 
 from pcapconv import formats
 from pcapconv.io.files import Readable, open_source
-from pcapconv.model import Block, ByteOrder, Damage, Interface, Notice, Packet, PacketBatch, Section
-from pcapconv.spec import interpret
+from pcapconv.model import Block, Damage, Interface, Notice, Packet, PacketBatch, Section
+from pcapconv.spec import ByteOrder, interpret
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.link_types import link_type_name
 from pcapconv.text import shown
@@ -130,29 +130,29 @@ def _write_block(block: Block, interfaces: list[Interface], write: Callable[[str
     if block.type == layout.NAME_RESOLUTION:
         _write_lines([name, *_names(block)], write)
     elif block.type == layout.DECRYPTION_SECRETS:
-        secrets = interpret.read_secrets(block)
-        digest = interpret.secrets_digest(block)
+        secrets = interpret.read_secrets(block.body, order)
+        digest = interpret.secrets_digest(block.body, order)
         _write_lines([f"{name}: {secrets['type']}, {secrets['bytes']} bytes, SHA-256 {digest}"], write)
     elif block.type == layout.INTERFACE_STATISTICS and len(block.body) >= 12:
         number = int.from_bytes(block.body[:4], order)
-        interface = interfaces[number] if number < len(interfaces) else None
-        read = interpret.each_option(block.body[layout.options_at(block) :], order, block.type, interface)
+        unit = interfaces[number].unit if number < len(interfaces) else None
+        read = interpret.each_option(block.body[block.options_at :], order, block.type, unit)
         tick = int.from_bytes(block.body[4:8], order) << 32 | int.from_bytes(block.body[8:12], order)
         time = f"{tick} ticks"
-        if interface is not None and not interface.time_error:
-            time = format_time(tick, interface.ticks_per_second, interface.time_offset)
+        if unit is not None:
+            time = format_time(tick, *unit)
         _write_lines([f"{name}: interface {number} at {time}", *_options(read)], write)
     else:
         write(f"{name}:")
         _write_data(block.body, write)
         return
     if block.type != layout.INTERFACE_STATISTICS:
-        read = interpret.each_option(block.body[layout.options_at(block) :], order, block.type)
+        read = interpret.each_option(block.body[block.options_at :], order, block.type)
         _write_lines(_options(read), write)
 
 
 def _names(block: Block) -> Iterator[str]:
-    for record in interpret.each_name(block):
+    for record in interpret.each_name(block.body, block.byte_order):
         if "address" in record:
             yield f"  {record['address']} {' '.join(record['names'])}"
         else:

@@ -52,9 +52,9 @@ class PcapLosses:
 
     def add_block(self, block: Block) -> None:
         """Any other block."""
-        stated = layout.option_list(block)
+        stated = block.option_list
         if block.type == layout.NAME_RESOLUTION:
-            self.counts["names"] += max(1, sum(1 for _ in layout.name_records(block)))
+            self.counts["names"] += max(1, sum(1 for _ in layout.name_records(block.body, block.byte_order)))
             self._add_options(stated, "names")
             return
         self.counts[_BLOCK_KINDS.get(block.type, "unknown-blocks")] += 1

@@ -19,8 +19,8 @@ from pcapconv.formats.pcapng_items import interface_of, section_of
 from pcapconv.formats.window import LARGEST_RECORD, WINDOW_SIZE, Window
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL, OPTION_COUNTS, OTHER, UNREADABLE
-from pcapconv.model import Block, ByteOrder, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
-from pcapconv.spec import options
+from pcapconv.model import Block, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
+from pcapconv.spec import ByteOrder, options
 from pcapconv.spec import pcapng as layout
 
 _UNPADDED = "the lengths of packet blocks do not count their padding, as old programs had it; they are read as they are"
@@ -221,7 +221,7 @@ class PcapngReader:
             assert self._section is not None
             block = Block(block_type, body, byte_order, self._section.number, offset)
             yield block
-            if layout.option_list(block).overrun:
+            if block.option_list.overrun:
                 yield Notice(offset, _UNREADABLE.format(where=f"the {layout.BLOCK_NAMES[block_type]} Block"))
 
     def _short_packet(self, length: int) -> Iterator[Item]:

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
 from pcapconv.errors import TargetError
-from pcapconv.model import Block, ByteOrder, Interface, Section
-from pcapconv.spec import options
+from pcapconv.model import Block, Interface, Section
+from pcapconv.spec import ByteOrder, options
 from pcapconv.spec import pcapng as layout
 from pcapconv.timestamps import NANOSECONDS, tsresol_byte
 
@@ -137,7 +137,7 @@ class Form:
 
     def names(self, block: Block) -> tuple[Iterator[tuple[int, bytes, bytes]], Entries]:
         """The names of a block, each as (type, address, name), and its options that are kept."""
-        at = layout.options_at(block)
+        at = block.options_at
         kept = self._kept(block.body[at:], block.byte_order, block.type)
         return _names(block), [entry for entry in kept if entry[0] == options.COMMENT]
 
@@ -148,15 +148,15 @@ class Form:
         if len(body) < 8 + size:
             self.left_out["secrets"] += 1
             return None
-        kept = self._kept(body[layout.options_at(block) :], order, block.type)
+        kept = self._kept(body[block.options_at :], order, block.type)
         head = kind.to_bytes(4, "little") + size.to_bytes(4, "little")
         return b"".join((head, memoryview(body)[8 : 8 + size], bytes(-size % 4), pack(kept)))
 
     def process(self, block: Block) -> Block | None:
         """A process block, None where it is not kept. One whose options cannot be read to their end stays as it is."""
-        if not self.keeps(layout.kind_of_other(block)):
+        if not self.keeps(block.kind):
             return None
-        order, at = block.byte_order, layout.process_options_at(block)
+        order, at = block.byte_order, block.process_options_at
         head, stated = block.body[:at], block.body[at:]
         head = head[3::-1] + head[4:] if order == "big" else head  # the process id, or the enterprise number
         if not options.Options(stated, order).overrun:
@@ -165,7 +165,7 @@ class Form:
 
     def other(self, block: Block) -> Block | None:
         """A custom or unknown block, None where it is not kept. Nobody knows the byte order of its contents."""
-        kind = layout.kind_of_other(block)
+        kind = block.kind
         if not self.keeps(kind):
             return None
         custom = kind == "custom"
@@ -224,7 +224,7 @@ def pack(entries: Iterable[tuple[int, bytes]]) -> bytes:
 
 
 def _names(block: Block) -> Iterator[tuple[int, bytes, bytes]]:
-    for kind, value in layout.name_records(block):
+    for kind, value in layout.name_records(block.body, block.byte_order):
         size = layout.ADDRESS_SIZES.get(kind)
         if size is None or len(value) < size:
             yield kind, value, b""

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from pcapconv.errors import TargetError
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels.contract import MORE
-from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Damage, Interface, Item, Notice, PacketBatch, Section
+from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.normalizing.form import Form, pack
 from pcapconv.normalizing.later import Later
 from pcapconv.normalizing.survey import Survey
-from pcapconv.spec import options
+from pcapconv.spec import ByteOrder, options
 from pcapconv.spec import pcapng as layout
+from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps.rows import options_of, with_options
 from pcapconv.steps.scales import Scale, Units, scale_of
 from pcapconv.timestamps import NANOSECONDS
@@ -62,7 +63,7 @@ class Normalize:
                     process = self._identity.process(item)
                     assert process is not None  # they are kept
                     self._form.refer_to(self._survey.processes[process])
-                case Block() if not layout.explains_packets(item):
+                case Block() if not item.explains_packets:
                     other = self._form.other(item)
                     if other is not None:
                         yield other

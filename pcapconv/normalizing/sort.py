@@ -18,7 +18,6 @@ from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.normalizing.later import Later
-from pcapconv.spec.pcapng import explains_packets
 
 _RUN = 16 * 2**20  # bytes of packets that are put in order in memory
 _PIECES = 8 * 2**20  # bytes of all runs that are in memory while they are merged
@@ -55,7 +54,7 @@ class Sort:
                 elif isinstance(item, PacketBatch):
                     section, interfaces = item.section, item.interfaces
                     self._take(item, file)
-                elif isinstance(item, Block) and not explains_packets(item):
+                elif isinstance(item, Block) and not item.explains_packets:
                     behind.add(item)
                 else:
                     yield item

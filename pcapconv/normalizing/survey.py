@@ -96,7 +96,7 @@ class Survey:
                     self._add_names(item)
                 case Block(type=layout.DECRYPTION_SECRETS) if form.keeps("secrets"):
                     self._add_secrets(item)
-                case Block() if layout.is_process(item):
+                case Block() if item.is_process:
                     self._add_process(item)
             yield item
         self._end_section()
@@ -221,7 +221,7 @@ class Survey:
         process = self._form.process(block)
         if process is None:
             return
-        advice = f"do not --keep {layout.kind_of_other(process)}"
+        advice = f"do not --keep {process.kind}"
         self._take(f"offset {block.offset}: ", [(0, process.body)], advice)  # each takes memory while it is referred to
         if process.type == layout.PROCESS:
             self.processes.setdefault(process, len(self.processes).to_bytes(4, "little"))

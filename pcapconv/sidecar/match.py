@@ -23,14 +23,15 @@ from pcapconv.errors import SidecarError
 from pcapconv.io.scratch import Scratch
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FINGERPRINT, MORE
-from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Interface, Item, PacketBatch, Section
+from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.report import MOST_LISTED
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.record import LATEST
 from pcapconv.sidecar.restore import Entry, Metadata, about, as_pcapng, simple_length, type_of
-from pcapconv.spec import options
+from pcapconv.spec import ByteOrder, options
 from pcapconv.spec import pcapng as layout
+from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps.packets import HASH
 from pcapconv.steps.rows import with_options
 from pcapconv.steps.scales import Scale, Units, scale_of

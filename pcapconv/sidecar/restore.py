@@ -18,10 +18,12 @@ from pcapconv.formats.pcapng_items import interface_of, section_of
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MORE, UNIT
-from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Columns, Damage, Interface, Item, PacketBatch, Section
+from pcapconv.model import Block, Columns, Damage, Interface, Item, PacketBatch, Section
 from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
+from pcapconv.spec import ByteOrder
 from pcapconv.spec import pcapng as layout
+from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps.rows import with_options
 from pcapconv.steps.scales import Scale, row_of, ticks_scale
 

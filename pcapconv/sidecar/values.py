@@ -19,8 +19,8 @@ from typing import Any
 
 from pcapconv.errors import SidecarError
 from pcapconv.formats.window import LARGEST_RECORD
-from pcapconv.model import Block, ByteOrder, Interface, Section
-from pcapconv.spec import options
+from pcapconv.model import Block, Interface, Section
+from pcapconv.spec import ByteOrder, options
 from pcapconv.spec import pcapng as layout
 
 _LONGEST = 64 * 1024  # bytes of options that are shown, not only kept
@@ -321,7 +321,7 @@ def _no_body(_: Value, __: ByteOrder) -> bytes:
 
 def _names_value(block: Block) -> dict[str, Value]:
     records = []
-    for kind, value in layout.name_records(block):
+    for kind, value in layout.name_records(block.body, block.byte_order):
         size = layout.ADDRESS_SIZES.get(kind)
         if size is None or len(value) < size:
             records.append({f"type {kind}": [value.hex()]})
@@ -329,7 +329,7 @@ def _names_value(block: Block) -> dict[str, Value]:
         address = str(ipaddress.ip_address(value[:size])) if kind < 3 else value[:size].hex(":")
         names = [options.text(name) for name in value[size:].split(b"\0")[:-1]]
         records.append({address: names})
-    at = layout.options_at(block)
+    at = block.options_at
     return {"records": records, "options": options_value(block.body[at:], block.byte_order, block.type)}
 
 

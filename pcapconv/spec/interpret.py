@@ -9,18 +9,17 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from functools import cache
-from itertools import islice
 from typing import Any
 
 from pcapng.blocks import KNOWN_BLOCKS
 from pcapng.structs import Option as Schema
 from pcapng.structs import Options as PcapngOptions
 
-from pcapconv.model import Block, ByteOrder, Interface
-from pcapconv.report import MOST_LISTED
-from pcapconv.spec import options
+from pcapconv.spec import ByteOrder, options
 from pcapconv.spec import pcapng as layout
 from pcapconv.timestamps import format_time
+
+Unit = tuple[int, int]  # the ticks in a second, and an offset in seconds
 
 _SECRETS_AT = 8
 
@@ -84,34 +83,24 @@ def number_form(block_type: int, code: int) -> tuple[int, bool] | None:
     return (1, False) if schema.name == "if_tsresol" else _NUMBERS.get(schema.ftype)
 
 
-def read_options(
-    raw: bytes, byte_order: ByteOrder, block_type: int, interface: Interface | None = None
-) -> list[dict[str, Any]]:
-    """The first thousand of an option list as `{"name": …, "value": …}`, in order.
-
-    A value that nobody can decode is under `"raw"`, in hex. `interface` gives the unit of times in statistics. Never
-    raises.
-    """
-    return list(islice(each_option(raw, byte_order, block_type, interface), MOST_LISTED))
-
-
 def each_option(
-    raw: bytes, byte_order: ByteOrder, block_type: int, interface: Interface | None = None
+    raw: bytes, byte_order: ByteOrder, block_type: int, unit: Unit | None = None
 ) -> Iterator[dict[str, Any]]:
-    """The same for all of them."""
+    """The options of a list as `{"name": …, "value": …}`, in order.
+
+    A value that nobody can decode is under `"raw"`, in hex. `unit` is that of times in statistics. Never raises.
+    """
     for option in options.Options(raw, byte_order):
         schema = _schemas(block_type).get(option.code)
         name = schema.name if schema else f"option {option.code}"
         try:
-            value = _value(option, schema, byte_order, block_type, interface)
+            value = _value(option, schema, byte_order, block_type, unit)
         except Exception:
             value = None
         yield {"name": name, "raw": option.value.hex()} if value is None else {"name": name, "value": value}
 
 
-def _value(
-    option: options.Option, schema: Any, byte_order: ByteOrder, block_type: int, interface: Interface | None
-) -> Any:
+def _value(option: options.Option, schema: Any, byte_order: ByteOrder, block_type: int, unit: Unit | None) -> Any:
     code, raw = option
     if schema is None:
         return None
@@ -124,10 +113,10 @@ def _value(
     if schema.name == "if_filter":
         return options.text(raw[1:]) if raw[:1] == b"\0" else None
     if (block_type, code) in _TICKS:
-        if len(raw) != 8 or interface is None or interface.time_error:
+        if len(raw) != 8 or unit is None:
             return None
         high, low = int.from_bytes(raw[:4], byte_order), int.from_bytes(raw[4:], byte_order)
-        return format_time(high << 32 | low, interface.ticks_per_second, interface.time_offset)
+        return format_time(high << 32 | low, *unit)
     if schema.name == "epb_processid_threadid":
         halves = (int.from_bytes(raw[at : at + 4], byte_order) for at in (0, 4))
         return dict(zip(("process", "thread"), halves)) if len(raw) == 8 else None
@@ -157,14 +146,9 @@ def _plain(value: Any) -> Any:
     return int(value)
 
 
-def read_names(block: Block) -> list[dict[str, Any]]:
-    """The first thousand records of a Name Resolution Block: `{"address": …, "names": […]}`; an unknown one is raw."""
-    return list(islice(each_name(block), MOST_LISTED))
-
-
-def each_name(block: Block) -> Iterator[dict[str, Any]]:
-    """The same for all of them."""
-    for kind, value in layout.name_records(block):
+def each_name(body: bytes, byte_order: ByteOrder) -> Iterator[dict[str, Any]]:
+    """The records of a Name Resolution Block: `{"address": …, "names": […]}`; an unknown one is raw."""
+    for kind, value in layout.name_records(body, byte_order):
         size = layout.ADDRESS_SIZES.get(kind)
         if size is None or len(value) < size:
             yield {"type": kind, "raw": value.hex()}
@@ -174,22 +158,22 @@ def each_name(block: Block) -> Iterator[dict[str, Any]]:
         yield {"address": address, "names": names}
 
 
-def read_secrets(block: Block) -> dict[str, Any]:
+def read_secrets(body: bytes, byte_order: ByteOrder) -> dict[str, Any]:
     """Type and size of a Decryption Secrets Block; its content is nobody's business."""
-    kind = int.from_bytes(block.body[:4], block.byte_order)
-    return {"type": SECRETS.get(kind, f"0x{kind:08x}"), "bytes": len(_secrets(block))}
+    kind = int.from_bytes(body[:4], byte_order)
+    return {"type": SECRETS.get(kind, f"0x{kind:08x}"), "bytes": len(_secrets(body, byte_order))}
 
 
-def secrets_digest(block: Block) -> str:
-    """Its content's SHA-256 in hex, by which two blocks can be told apart."""
+def secrets_digest(body: bytes, byte_order: ByteOrder) -> str:
+    """The SHA-256, in hex, of a Decryption Secrets Block's content, by which two blocks can be told apart."""
     import hashlib
 
-    return hashlib.sha256(_secrets(block)).hexdigest()
+    return hashlib.sha256(_secrets(body, byte_order)).hexdigest()
 
 
-def _secrets(block: Block) -> memoryview:
-    size = int.from_bytes(block.body[4:8], block.byte_order)
-    return memoryview(block.body)[_SECRETS_AT : _SECRETS_AT + size]
+def _secrets(body: bytes, byte_order: ByteOrder) -> memoryview:
+    size = int.from_bytes(body[4:8], byte_order)
+    return memoryview(body)[_SECRETS_AT : _SECRETS_AT + size]
 
 
 def value_text(option: dict[str, Any]) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal, NamedTuple
+from typing import NamedTuple
+
+from pcapconv.spec import ByteOrder
 
 END_OF_OPTIONS = 0
 COMMENT = 1
@@ -28,7 +30,7 @@ class Options:
 
     __slots__ = ("_byte_order", "_end", "_overrun", "_raw")
 
-    def __init__(self, raw: bytes | bytearray | memoryview, byte_order: Literal["little", "big"]) -> None:
+    def __init__(self, raw: bytes | bytearray | memoryview, byte_order: ByteOrder) -> None:
         self._raw = raw
         self._byte_order = byte_order
         self._end: int | None = None
@@ -76,7 +78,7 @@ class Options:
 
 def edited(
     raw: bytes,
-    byte_order: Literal["little", "big"],
+    byte_order: ByteOrder,
     *,
     keep: Callable[[Option], bool] | None = None,
     add: Iterable[tuple[int, bytes]] = (),
@@ -108,7 +110,7 @@ def edited(
     return b"".join((kept, new, rest or bytes(4)))
 
 
-def pack(options: Iterable[tuple[int, bytes]], byte_order: Literal["little", "big"]) -> bytes:
+def pack(options: Iterable[tuple[int, bytes]], byte_order: ByteOrder) -> bytes:
     """An option list with its end mark; nothing at all for no options."""
     return edited(b"", byte_order, add=options)
 

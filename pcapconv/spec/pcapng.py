@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pcapconv.model import SIMPLE_PACKET as SIMPLE_PACKET
-from pcapconv.model import Block, ByteOrder
-from pcapconv.spec import options
+from pcapconv.spec import ByteOrder, options
 
 SECTION_HEADER = 0x0A0D0D0A
 INTERFACE_DESCRIPTION = 1
 OBSOLETE_PACKET = 2
+SIMPLE_PACKET = 3  # whose packets have no time
 NAME_RESOLUTION = 4
 INTERFACE_STATISTICS = 5
 ENHANCED_PACKET = 6
@@ -75,55 +74,50 @@ _PROCESS_ENTRY = b"\3\0\0\0"  # little-endian in every section
 _ENTRY_AT = 12  # in the body of such a block
 
 
-def option_list(stated: Block) -> options.Options:
-    """The options of a names, statistics or secrets block, after what comes before them; none for other blocks."""
-    return options.Options(memoryview(stated.body)[options_at(stated) :], stated.byte_order)
-
-
-def options_at(stated: Block) -> int:
-    """Where they begin in the block's body; at its end where there are none."""
-    at = len(stated.body)
-    if stated.type == NAME_RESOLUTION:
-        return name_records(stated).length  # an unreadable record ends them, and is an unreadable option
-    if stated.type == INTERFACE_STATISTICS:
+def options_at(block_type: int, body: bytes, byte_order: ByteOrder) -> int:
+    """Where the options of a names, statistics or secrets block begin in its body; at the end in other blocks."""
+    at = len(body)
+    if block_type == NAME_RESOLUTION:
+        return name_records(body, byte_order).length  # an unreadable record ends them, and is an unreadable option
+    if block_type == INTERFACE_STATISTICS:
         return min(12, at)
-    if stated.type == DECRYPTION_SECRETS:
-        return min(8 + (int.from_bytes(stated.body[4:8], stated.byte_order) + 3 & ~3), at)
+    if block_type == DECRYPTION_SECRETS:
+        return min(8 + (int.from_bytes(body[4:8], byte_order) + 3 & ~3), at)
     return at
 
 
-def name_records(stated: Block) -> options.Options:
+def name_records(body: bytes, byte_order: ByteOrder) -> options.Options:
     """The records of a names block, which have the form of options: type, length, value."""
-    return options.Options(stated.body, stated.byte_order)
+    return options.Options(body, byte_order)
 
 
-def is_process(stated: Block) -> bool:
+def is_process(block_type: int, body: bytes, byte_order: ByteOrder) -> bool:
     """Whether a block says of a process what packets refer to: macOS's, or Wireshark's."""
-    return stated.type == PROCESS or (
-        stated.type in (CUSTOM, CUSTOM_DO_NOT_COPY)
-        and int.from_bytes(stated.body[:4], stated.byte_order) == WIRESHARK
-        and stated.body[4:8] == _PROCESS_ENTRY
+    return block_type == PROCESS or (
+        block_type in (CUSTOM, CUSTOM_DO_NOT_COPY)
+        and int.from_bytes(body[:4], byte_order) == WIRESHARK
+        and body[4:8] == _PROCESS_ENTRY
     )
 
 
-def process_options_at(stated: Block) -> int:
+def process_options_at(block_type: int, body: bytes) -> int:
     """Where the options of a process block begin in its body; at its end where there are none."""
-    if stated.type == PROCESS:
-        return min(4, len(stated.body))
-    entry = int.from_bytes(stated.body[8:_ENTRY_AT], "little")
-    return min(_ENTRY_AT + (entry + 3 & ~3), len(stated.body))
+    if block_type == PROCESS:
+        return min(4, len(body))
+    entry = int.from_bytes(body[8:_ENTRY_AT], "little")
+    return min(_ENTRY_AT + (entry + 3 & ~3), len(body))
 
 
-def kind_of_other(stated: Block) -> str:
+def kind_of_other(block_type: int) -> str:
     """The kind of metadata that statistics are, or a custom or unknown block."""
-    if stated.type in (CUSTOM, CUSTOM_DO_NOT_COPY):
+    if block_type in (CUSTOM, CUSTOM_DO_NOT_COPY):
         return "custom"
-    return "statistics" if stated.type == INTERFACE_STATISTICS else "unknown"
+    return "statistics" if block_type == INTERFACE_STATISTICS else "unknown"
 
 
-def explains_packets(stated: Block) -> bool:
+def explains_packets(block_type: int, body: bytes, byte_order: ByteOrder) -> bool:
     """Whether packets behind a block cannot be understood without it: names, secrets, processes."""
-    return stated.type in (NAME_RESOLUTION, DECRYPTION_SECRETS) or is_process(stated)
+    return block_type in (NAME_RESOLUTION, DECRYPTION_SECRETS) or is_process(block_type, body, byte_order)
 
 
 def from_text_transfer(first: bytes) -> bool:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from pcapconv.errors import FormatError, PcapconvError, TargetError, UsageError
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MOST_TICKS, OPTION_COUNTS, SHIFT
-from pcapconv.model import SIMPLE_PACKET, Interface, Item, PacketBatch, Section
+from pcapconv.model import Interface, Item, PacketBatch, Section
 from pcapconv.spec import options as option_lists
-from pcapconv.spec.pcapng import OBSOLETE_PACKET
+from pcapconv.spec.pcapng import OBSOLETE_PACKET, SIMPLE_PACKET
 from pcapconv.steps.rows import options_of, with_options
 from pcapconv.steps.strip import as_enhanced
 

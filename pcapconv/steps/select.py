@@ -18,8 +18,10 @@ from pcapconv import timestamps
 from pcapconv.errors import FormatError
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import ALWAYS, MOST_TICKS, NEVER, RANGE
-from pcapconv.model import SIMPLE_PACKET, ByteOrder, Columns, Interface, Item, PacketBatch, Section
+from pcapconv.model import Columns, Interface, Item, PacketBatch, Section
+from pcapconv.spec import ByteOrder
 from pcapconv.spec import options as option_lists
+from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps.relabel import names_interface
 from pcapconv.steps.rows import take
 

@@ -16,8 +16,8 @@ from typing import NamedTuple
 from pcapconv.errors import UsageError
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import OPTION_COUNTS, UNREADABLE
-from pcapconv.model import Block, ByteOrder, Interface, Item, PacketBatch, Section
-from pcapconv.spec import options
+from pcapconv.model import Block, Interface, Item, PacketBatch, Section
+from pcapconv.spec import ByteOrder, options
 from pcapconv.spec import pcapng as layout
 from pcapconv.steps.rows import options_of, with_options
 
@@ -137,7 +137,7 @@ class _LeaveOut:
         return interface if stays == interface.options else interface._replace(raw=None, options=stays)
 
     def _block(self, block: Block) -> Block:
-        at = layout.options_at(block)
+        at = block.options_at
         stated = block.body[at:]
         if not stated:
             return block
@@ -272,4 +272,6 @@ def _known_options(block_type: int) -> Collection[int]:
 
 def _entries(block: Block) -> int:
     """How many a block counts for: the records of a name block, at least one; else one."""
-    return max(1, sum(1 for _ in layout.name_records(block))) if block.type == layout.NAME_RESOLUTION else 1
+    if block.type != layout.NAME_RESOLUTION:
+        return 1
+    return max(1, sum(1 for _ in layout.name_records(block.body, block.byte_order)))
