@@ -93,8 +93,23 @@ class Block(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """The kind of metadata that statistics are, or a custom or unknown block."""
-        return layout.kind_of_other(self.type)
+        """The kind of metadata that it is: `names`, `statistics`, `secrets`, `custom` or `unknown`."""
+        return layout.block_type(self.type).kind
+
+    @property
+    def name(self) -> str:
+        """What it is called; `block` and its type in hex where it has no name."""
+        return layout.block_type(self.type).name or f"block 0x{self.type:08x}"
+
+    @property
+    def entries(self) -> int:
+        """How many it counts for: the records of a names block, at least one; else one."""
+        return max(1, sum(1 for _ in self.name_records)) if self.type == layout.NAME_RESOLUTION else 1
+
+    @property
+    def name_records(self) -> option_lists.Options:
+        """The records of a names block, which have the form of options: type, length, value."""
+        return option_lists.Options(self.body, self.byte_order)
 
     @property
     def options_at(self) -> int:

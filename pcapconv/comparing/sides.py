@@ -22,9 +22,9 @@ from pcapconv.model import Block, Damage, Interface, Item, Notice, Packet, Packe
 from pcapconv.normalizing.form import Form
 from pcapconv.normalizing.survey import Survey
 from pcapconv.report import MOST_LISTED
-from pcapconv.spec import options
+from pcapconv.spec import bodies, options
 from pcapconv.spec import pcapng as layout
-from pcapconv.spec.interpret import each_option, option_names, read_secrets, secrets_digest, value_text
+from pcapconv.spec.interpret import each_option, secrets_digest, value_text
 from pcapconv.steps.rows import options_of
 from pcapconv.timestamps import format_time
 
@@ -32,6 +32,7 @@ _MOST = 32 * 2**20  # bytes of sentences about blocks
 _COST = 300  # of memory that each takes besides
 _SHORTEST_HASHED = 64
 _LONGEST_PROCESS = 4096
+_TIMES = [row.name for row in layout.option_types(layout.INTERFACE_STATISTICS).values() if row.holds == options.TIME]
 _REFERENCES = dict(zip((f"option {code}" for code in layout.PROCESS_REFERENCES), ("", "effective ")))
 
 
@@ -119,10 +120,10 @@ class Side:
 
     def _add_header(self) -> None:
         """Lists in full: what is only shown of a capture may end after a thousand, what is compared may not."""
-        labels = {**option_names(layout.SECTION_HEADER), options.COMMENT: "comment"}
         for code, value in options.Options(self.header.section.options, "little"):
-            label = labels.get(code, f"option {code}")
-            self.ordered.append(f"{label} {options.text(value) if code < 5 else value.hex()}")
+            row = layout.option_type(layout.SECTION_HEADER, code)
+            label = "comment" if code == options.COMMENT else layout.option_name(layout.SECTION_HEADER, code)
+            self.ordered.append(f"{label} {options.text(value) if row.holds == options.TEXT else value.hex()}")
         for kind, address, name in self.header.names:
             known = kind in (1, 2) and len(address) in (4, 16)
             shown = str(ipaddress.ip_address(address)) if known else address.hex(":")
@@ -130,10 +131,10 @@ class Side:
         self.ordered += [f"names: comment {options.text(value)}" for _, value in self.header.name_options]
         for body in self.header.secrets:
             block = Block(layout.DECRYPTION_SECRETS, body, "little", 0, 0)
-            secrets = read_secrets(body, "little")
+            secrets = bodies.secrets(body, "little")
             stated = each_option(body[block.options_at :], "little", block.type)
             says = [
-                f"{secrets['type']} of {secrets['bytes']} bytes",
+                f"{secrets.type_name} of {len(secrets.data)} bytes",
                 f"SHA-256 {secrets_digest(body, 'little')}",
                 *map(_one, stated),
             ]
@@ -155,15 +156,14 @@ class Side:
             other = self.form.other(block)
             if other is not None:
                 self._note(None, _bytes_said(other))
-        elif len(block.body) >= 12:
-            order = block.byte_order
-            number = int.from_bytes(block.body[:4], order)
+        elif (statistics := bodies.statistics(block.body, block.byte_order)).has_ticks:
+            number = statistics.interface
             interface = interfaces[number] if number < len(interfaces) else None
             unit = None if interface is None else interface.unit
-            stated = ", ".join(map(_one, map(_plainly, each_option(block.body[12:], order, block.type, unit))))
+            read = each_option(block.body[block.options_at :], block.byte_order, block.type, unit)
+            stated = ", ".join(map(_one, map(_plainly, read)))
             if interface is not None and unit is not None:
-                tick = int.from_bytes(block.body[4:8], order) << 32 | int.from_bytes(block.body[8:12], order)
-                time = format_time(tick, *unit)
+                time = format_time(statistics.ticks, *unit)
                 self._note(self.form.interface(interface), f"at {_short_time(time)}: {stated}")
 
     def _note(self, interface: Interface | None, sentence: str) -> None:
@@ -238,13 +238,12 @@ def _process_said(process: Block) -> str:
 
 
 def _bytes_said(block: Block) -> str:
-    name = layout.BLOCK_NAMES.get(block.type, f"block 0x{block.type:08x}")
-    return f"{name}: {_short(block.body)}"
+    return f"{block.name}: {_short(block.body)}"
 
 
 def _plainly(option: dict[str, Any]) -> dict[str, Any]:
     """A time without the digits that only its resolution gives it."""
-    if option["name"] in ("isb_starttime", "isb_endtime") and "value" in option:
+    if option["name"] in _TIMES and "value" in option:
         return {**option, "value": _short_time(option["value"])}
     return option
 

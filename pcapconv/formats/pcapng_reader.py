@@ -200,7 +200,7 @@ class PcapngReader:
             window.take(length)
             return
         if length < layout.SHORTEST.get(block_type, layout.BLOCK_OVERHEAD):
-            name, shortest = layout.BLOCK_NAMES[block_type], layout.SHORTEST[block_type]
+            name, shortest = layout.block_name(block_type), layout.SHORTEST[block_type]
             yield from self._lost(
                 block_type, length, f"a block of {length} bytes; {name} Blocks have at least {shortest}"
             )
@@ -222,7 +222,7 @@ class PcapngReader:
             block = Block(block_type, body, byte_order, self._section.number, offset)
             yield block
             if block.option_list.overrun:
-                yield Notice(offset, _UNREADABLE.format(where=f"the {layout.BLOCK_NAMES[block_type]} Block"))
+                yield Notice(offset, _UNREADABLE.format(where=f"the {layout.block_name(block_type)} Block"))
 
     def _short_packet(self, length: int) -> Iterator[Item]:
         """A Simple Packet whose block holds fewer bytes than it claims: kept as far as it goes, and its original length
