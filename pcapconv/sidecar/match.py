@@ -29,10 +29,9 @@ from pcapconv.sidecar import values
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.record import LATEST
 from pcapconv.sidecar.restore import Entry, Metadata, about, as_pcapng, simple_length, type_of
-from pcapconv.spec import ByteOrder, options
+from pcapconv.spec import ByteOrder, bodies, options
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.pcapng import SIMPLE_PACKET
-from pcapconv.steps.packets import HASH
 from pcapconv.steps.rows import with_options
 from pcapconv.steps.scales import Scale, Units, scale_of
 from pcapconv.steps.strip import dropcount
@@ -355,11 +354,11 @@ class Match:
 
     def _renumbered(self, block: Block) -> Block:
         """Statistics of an interface that has another id now, since one was declared before it."""
-        if block.type != layout.INTERFACE_STATISTICS:
+        if block.kind != "statistics":
             return block
-        number = int.from_bytes(block.body[:4], block.byte_order)
+        number = bodies.statistics(block.body, block.byte_order).interface
         place = self._ids[number] if number < len(self._ids) else number
-        return block._replace(body=place.to_bytes(4, block.byte_order) + block.body[4:])
+        return block._replace(body=bodies.statistics_of(place, block.body, block.byte_order))
 
     def _split(self, batch: PacketBatch) -> Iterator[Item]:
         """A batch, with the entries that come between its packets."""
@@ -476,7 +475,7 @@ class Match:
             add = dropcount(drops, order)
         if self._found.known[place] == EXACT:
             return options.edited(raw, order, add=add) if add else raw
-        if hashes := sum(option.code == HASH for option in options.Options(raw, order)):
+        if hashes := sum(option.code == layout.PACKET_HASH for option in options.Options(raw, order)):
             self._left_out["packet-hashes"] += hashes
         return options.edited(raw, order, keep=_no_hash, add=add)
 
@@ -488,4 +487,4 @@ def _raw(text: bytes, order: ByteOrder) -> bytes:
 
 
 def _no_hash(option: options.Option) -> bool:
-    return option.code != HASH
+    return option.code != layout.PACKET_HASH

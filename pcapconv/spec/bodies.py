@@ -101,6 +101,11 @@ def statistics_body(interface: int, ticks: int, byte_order: ByteOrder, stated: b
     return interface.to_bytes(4, byte_order) + ticks_bytes(ticks, byte_order) + stated
 
 
+def statistics_of(interface: int, body: bytes, byte_order: ByteOrder) -> bytes:
+    """The body of an Interface Statistics Block as one of the interface with this id."""
+    return interface.to_bytes(4, byte_order) + body[4:]
+
+
 def secrets(body: bytes, byte_order: ByteOrder) -> Secrets:
     """The fields of a Decryption Secrets Block."""
     kind, size = int.from_bytes(body[:4], byte_order), int.from_bytes(body[4:8], byte_order)
