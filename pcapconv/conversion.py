@@ -40,7 +40,6 @@ from pcapconv.io.files import (
 )
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch
 from pcapconv.report import LossError, Report, describe
-from pcapconv.spec import pcapng as layout
 from pcapconv.steps import Planned, Step
 from pcapconv.steps.snaplens import Snaplens
 
@@ -145,8 +144,8 @@ class Conversion:
                 if progress is not None:
                     progress(self.source.position)
             elif isinstance(item, Block):
-                kind = layout.kind_of_other(item)
-                if kind != "statistics" and not layout.explains_packets(item):
+                kind = item.kind
+                if kind != "statistics" and not item.explains_packets:
                     report.other_blocks[kind] += 1
             elif isinstance(item, Damage):
                 if strict:

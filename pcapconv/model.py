@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from pcapconv import timestamps
 from pcapconv.errors import FormatError
+from pcapconv.spec import ByteOrder
 from pcapconv.spec import options as option_lists
+from pcapconv.spec import pcapng as layout
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
-ByteOrder = Literal["little", "big"]
 Layout = Literal["pcap", "pcapng"]
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
-SIMPLE_PACKET = 3  # the record type whose packets have no time
 
 
 class Section(NamedTuple):
@@ -73,6 +73,11 @@ class Interface(NamedTuple):
     raw: bytes | None = None
     offset: int = 0
 
+    @property
+    def unit(self) -> tuple[int, int] | None:
+        """The ticks in a second and the offset in seconds; None where nobody can tell the times."""
+        return None if self.time_error else (self.ticks_per_second, self.time_offset)
+
 
 class Block(NamedTuple):
     """Any other pcapng block: names, statistics, secrets, custom, unknown.
@@ -85,6 +90,51 @@ class Block(NamedTuple):
     byte_order: ByteOrder
     section: int
     offset: int
+
+    @property
+    def kind(self) -> str:
+        """The kind of metadata that it is: `names`, `statistics`, `secrets`, `custom` or `unknown`."""
+        return layout.block_type(self.type).kind
+
+    @property
+    def name(self) -> str:
+        """What it is called; `block` and its type in hex where it has no name."""
+        return layout.block_type(self.type).name or f"block 0x{self.type:08x}"
+
+    @property
+    def entries(self) -> int:
+        """How many it counts for: the records of a names block, at least one; else one."""
+        return max(1, sum(1 for _ in self.name_records)) if self.type == layout.NAME_RESOLUTION else 1
+
+    @property
+    def name_records(self) -> option_lists.Options:
+        """The records of a names block, which have the form of options: type, length, value."""
+        return option_lists.Options(self.body, self.byte_order)
+
+    @property
+    def options_at(self) -> int:
+        """Where the options of a names, statistics or secrets block begin in its body; at the end in other blocks."""
+        return layout.options_at(self.type, self.body, self.byte_order)
+
+    @property
+    def option_list(self) -> option_lists.Options:
+        """The options of a names, statistics or secrets block; none for other blocks."""
+        return option_lists.Options(memoryview(self.body)[self.options_at :], self.byte_order)
+
+    @property
+    def process_options_at(self) -> int:
+        """Where the options of a process block begin in its body; at its end where there are none."""
+        return layout.process_options_at(self.type, self.body)
+
+    @property
+    def is_process(self) -> bool:
+        """Whether it says of a process what packets refer to."""
+        return layout.is_process(self.type, self.body, self.byte_order)
+
+    @property
+    def explains_packets(self) -> bool:
+        """Whether packets behind it cannot be understood without it: names, secrets, processes."""
+        return layout.explains_packets(self.type, self.body, self.byte_order)
 
 
 class Damage(NamedTuple):
@@ -339,7 +389,7 @@ class PacketBatch:
             number=self.number(row),
             data=memoryview(self.buffer)[data_at : data_at + columns.captured_length[row]].tobytes(),
             original_length=columns.original_length[row],
-            ticks=None if columns.record_type[row] == SIMPLE_PACKET else columns.ticks[row],
+            ticks=None if columns.record_type[row] == layout.SIMPLE_PACKET else columns.ticks[row],
             interface=self.interfaces[columns.interface[row]],
             options=bytes(self.buffer[options_at : options_at + columns.options_length[row]]),
             section=self.section,

@@ -15,6 +15,7 @@ from rich.text import Text
 from pcapconv.cli.messages import MOST, complain, places_of
 from pcapconv.cli.statuses import DAMAGED
 from pcapconv.describing import info as take_census
+from pcapconv.describing.blocks import SHOWN, option_texts
 from pcapconv.describing.text_form import write_text
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.model import Damage
@@ -141,7 +142,7 @@ def _numbers(from_packet: int, blocks: dict[str, int]) -> str:
 
 def _sections(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for section in _first(census["sections"]):
-        options = _options(section["options"])
+        options = option_texts(section["options"])
         if options or len(census["sections"]) > 1:
             version = [] if section["version"] == "1.0" and options else [f"version {section['version']}"]
             yield f"section {section['number']}", ", ".join([*version, *options])
@@ -168,7 +169,7 @@ def _interfaces(census: dict[str, Any]) -> Table:
 def _details(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _more(census, "interfaces", _MOST_INTERFACES)
     for interface in _first(census["interfaces"]):
-        if options := _options(interface["options"], leave_out=("if_name", "if_tsresol", "if_tsoffset")):
+        if options := option_texts(interface["options"], leave_out=("if_name", "if_tsresol", "if_tsoffset")):
             yield f"interface {interface['section']}:{interface['id']}", ", ".join(options)
     if census["blocks"]:
         yield "blocks", ", ".join(f"{name} {count:,}" for name, count in census["blocks"].items())
@@ -177,18 +178,11 @@ def _details(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for comment in _first(census["comments"]):
         yield "comment", f"{comment['where']}: {comment['text']}"
     yield from _more(census, "comments")
-    for name in _first(census["names"]):
-        yield (
-            "name",
-            f"{name['address']} {' '.join(name['names'])}" if "address" in name else f"unknown record {name['type']}",
-        )
-    yield from _more(census, "names")
-    for secret in _first(census["secrets"]):
-        yield "secrets", f"{secret['type']}, {secret['bytes']:,} bytes"
-    yield from _more(census, "secrets")
-    for entry in _first(census["statistics"]):
-        yield "statistics", f"{entry['section']}:{entry['interface']}: {', '.join(_options(entry['options']))}"
-    yield from _more(census, "statistics")
+    for row in SHOWN:
+        if row.label:
+            for entry in _first(census[row.name]):
+                yield row.label, row.text(entry)
+            yield from _more(census, row.name)
     for notice in _first(census["warnings"]):
         yield "warning", f"offset {notice['offset']}: {notice['reason']}"
     yield from _more(census, "warnings")
@@ -208,11 +202,6 @@ def _to_pcap(census: dict[str, Any]) -> str:
 
 def _option(interface: dict[str, Any], name: str) -> str:
     return next((value_text(option) for option in interface["options"] if option["name"] == name), "")
-
-
-def _options(options: list[dict[str, Any]], leave_out: tuple[str, ...] = ()) -> list[str]:
-    without = ("opt_comment", *leave_out)
-    return [f"{option['name']} {value_text(option)}" for option in options if option["name"] not in without]
 
 
 def _first(found: list[Any], most: int = MOST) -> list[Any]:

@@ -13,8 +13,8 @@ from collections.abc import Collection
 from pcapconv.comparing.sides import Side
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MORE
-from pcapconv.model import SIMPLE_PACKET, Interface, PacketBatch, Section
-from pcapconv.spec.pcapng import OBSOLETE_PACKET
+from pcapconv.model import Interface, PacketBatch, Section
+from pcapconv.spec.pcapng import OBSOLETE_PACKET, SIMPLE_PACKET
 from pcapconv.steps.rows import options_of
 from pcapconv.steps.scales import Units
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from pcapconv.comparing.sides import Side
 from pcapconv.errors import about
 from pcapconv.kernels.contract import BEYOND, MORE, MOST_TICKS
-from pcapconv.model import SIMPLE_PACKET, Interface, PacketBatch, Section
+from pcapconv.model import Interface, PacketBatch, Section
+from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps.scales import Scale, Units, scale_of
 
 if TYPE_CHECKING:

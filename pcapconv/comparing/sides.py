@@ -21,9 +21,9 @@ from pcapconv.model import Block, Damage, Interface, Item, Notice, Packet, Packe
 from pcapconv.normalizing.form import Form
 from pcapconv.normalizing.survey import Survey
 from pcapconv.report import MOST_LISTED
-from pcapconv.spec import options
+from pcapconv.spec import bodies, options
 from pcapconv.spec import pcapng as layout
-from pcapconv.spec.interpret import each_option, option_names, read_secrets, secrets_digest, value_text
+from pcapconv.spec.interpret import each_option, secrets_digest, value_text
 from pcapconv.steps.rows import options_of
 from pcapconv.timestamps import format_time
 
@@ -31,6 +31,7 @@ _MOST = 32 * 2**20  # bytes of sentences about blocks
 _COST = 300  # of memory that each takes besides
 _SHORTEST_HASHED = 64
 _LONGEST_PROCESS = 4096
+_TIMES = [row.name for row in layout.option_types(layout.INTERFACE_STATISTICS).values() if row.holds == options.TIME]
 _REFERENCES = dict(zip((f"option {code}" for code in layout.PROCESS_REFERENCES), ("", "effective ")))
 
 
@@ -112,16 +113,16 @@ class Side:
                     interfaces = []
                 case Interface():
                     interfaces.append(item)
-                case Block() if layout.is_process(item) or not layout.explains_packets(item):
+                case Block() if item.is_process or not item.explains_packets:
                     self._add_other(item, interfaces)
             yield item
 
     def _add_header(self) -> None:
         """Lists in full: what is only shown of a capture may end after a thousand, what is compared may not."""
-        labels = {**option_names(layout.SECTION_HEADER), options.COMMENT: "comment"}
         for code, value in options.Options(self.header.section.options, "little"):
-            label = labels.get(code, f"option {code}")
-            self.ordered.append(f"{label} {options.text(value) if code < 5 else value.hex()}")
+            row = layout.option_type(layout.SECTION_HEADER, code)
+            label = "comment" if code == options.COMMENT else layout.option_name(layout.SECTION_HEADER, code)
+            self.ordered.append(f"{label} {options.text(value) if row.holds == options.TEXT else value.hex()}")
         for kind, address, name in self.header.names:
             known = kind in (1, 2) and len(address) in (4, 16)
             shown = str(ipaddress.ip_address(address)) if known else address.hex(":")
@@ -129,11 +130,11 @@ class Side:
         self.ordered += [f"names: comment {options.text(value)}" for _, value in self.header.name_options]
         for body in self.header.secrets:
             block = Block(layout.DECRYPTION_SECRETS, body, "little", 0, 0)
-            secrets = read_secrets(block)
-            stated = each_option(body[layout.options_at(block) :], "little", block.type)
+            secrets = bodies.secrets(body, "little")
+            stated = each_option(body[block.options_at :], "little", block.type)
             says = [
-                f"{secrets['type']} of {secrets['bytes']} bytes",
-                f"SHA-256 {secrets_digest(block)}",
+                f"{secrets.type_name} of {len(secrets.data)} bytes",
+                f"SHA-256 {secrets_digest(body, 'little')}",
                 *map(_one, stated),
             ]
             self.ordered.append(", ".join(says))
@@ -141,10 +142,10 @@ class Side:
 
     def _add_other(self, block: Block, interfaces: list[Interface]) -> None:
         """Statistics, custom and unknown blocks, where they are looked at."""
-        kind = layout.kind_of_other(block)
+        kind = block.kind
         if not self.form.keeps(kind):
             self.not_compared[kind] += 1
-        elif layout.is_process(block):
+        elif block.is_process:
             process = self._identity.process(block)
             if process is not None:
                 said = _process_said(process) if block.type == layout.PROCESS else _bytes_said(process)
@@ -154,14 +155,14 @@ class Side:
             other = self.form.other(block)
             if other is not None:
                 self._note(None, _bytes_said(other))
-        elif len(block.body) >= 12:
-            order = block.byte_order
-            number = int.from_bytes(block.body[:4], order)
+        elif (statistics := bodies.statistics(block.body, block.byte_order)).has_ticks:
+            number = statistics.interface
             interface = interfaces[number] if number < len(interfaces) else None
-            stated = ", ".join(map(_one, map(_plainly, each_option(block.body[12:], order, block.type, interface))))
-            if interface is not None and not interface.time_error:
-                tick = int.from_bytes(block.body[4:8], order) << 32 | int.from_bytes(block.body[8:12], order)
-                time = format_time(tick, interface.ticks_per_second, interface.time_offset)
+            unit = None if interface is None else interface.unit
+            read = each_option(block.body[block.options_at :], block.byte_order, block.type, unit)
+            stated = ", ".join(map(_one, map(_plainly, read)))
+            if interface is not None and unit is not None:
+                time = format_time(statistics.ticks, *unit)
                 self._note(self.form.interface(interface), f"at {_short_time(time)}: {stated}")
 
     def _note(self, interface: Interface | None, sentence: str) -> None:
@@ -227,7 +228,7 @@ def _one(option: dict[str, Any]) -> str:
 
 def _process_said(process: Block) -> str:
     """What a process block in the normal form says; as an option's value, it is longer than a number."""
-    at = layout.process_options_at(process)
+    at = process.process_options_at
     stated = options.Options(process.body[at:], "little")
     if at < 4 or stated.overrun or len(process.body) > _LONGEST_PROCESS:
         return _bytes_said(process)
@@ -236,13 +237,12 @@ def _process_said(process: Block) -> str:
 
 
 def _bytes_said(block: Block) -> str:
-    name = layout.BLOCK_NAMES.get(block.type, f"block 0x{block.type:08x}")
-    return f"{name}: {_short(block.body)}"
+    return f"{block.name}: {_short(block.body)}"
 
 
 def _plainly(option: dict[str, Any]) -> dict[str, Any]:
     """A time without the digits that only its resolution gives it."""
-    if option["name"] in ("isb_starttime", "isb_endtime") and "value" in option:
+    if option["name"] in _TIMES and "value" in option:
         return {**option, "value": _short_time(option["value"])}
     return option
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 import os
 from array import array
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import islice
 from typing import Any, Self
 
 from pcapconv import formats, timestamps
 from pcapconv.conversion import Conversion, Settings
+from pcapconv.describing.blocks import BY_TYPE, SHOWN, listed_options
 from pcapconv.errors import NeedsNanosecondsError, PcapconvError, TargetError
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.formats.sinks import Sink
@@ -25,14 +27,12 @@ from pcapconv.kernels import choose
 from pcapconv.kernels.contract import OPTION_COUNTS, TOTALS, UNREADABLE
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.report import MOST_LISTED, Report
-from pcapconv.spec import interpret
 from pcapconv.spec import options as option_lists
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.link_types import link_type_name
 from pcapconv.steps.snaplens import Limits, notice_of
 
 _NEVER = 2**64 - 1  # the lowest ticks of no packet at all
-_SYSDIG_EVENTS = (0x204, 0x216, 0x221)
 
 
 def info(source: Readable, *, fractions: str | None = None) -> dict[str, Any]:
@@ -137,9 +137,11 @@ class _Listed(list[Any]):
     total = 0
 
     def add(self, entry: Any) -> None:
-        self.total += 1
-        if len(self) < MOST_LISTED:
-            self.append(entry)
+        self.add_all(iter((entry,)), 1)
+
+    def add_all(self, entries: Iterator[Any], total: int) -> None:
+        self.total += total
+        self.extend(islice(entries, MOST_LISTED - len(self)))
 
 
 class _Frames:
@@ -150,7 +152,8 @@ class _Frames:
         self._from_packet: int | None = None
 
     def add_block(self, block: Block) -> None:
-        if kind := _frame_kind(block):
+        kind = layout.block_type(block.type).frame
+        if kind and not block.is_process:  # Wireshark's own notes about processes are no frames to it
             self._blocks[kind] += 1
 
     def add_batch(self, batch: PacketBatch) -> None:
@@ -162,15 +165,6 @@ class _Frames:
         if self._from_packet is None:
             return None
         return {"from_packet": self._from_packet, "blocks": dict(self._blocks)}
-
-
-def _frame_kind(block: Block) -> str | None:
-    """Of a block that Wireshark takes for a frame, else None. Its own notes about processes are no frames to it."""
-    if block.type == layout.JOURNAL:
-        return "journal"
-    if block.type in (layout.CUSTOM, layout.CUSTOM_DO_NOT_COPY):
-        return None if layout.is_process(block) else "custom"
-    return "sysdig event" if block.type in _SYSDIG_EVENTS else None
 
 
 class _Census:
@@ -186,8 +180,8 @@ class _Census:
         self._types = array("Q", bytes(8 * 256))
         self._options = array("Q", bytes(8 * OPTION_COUNTS))
         self._blocks: Counter[int] = Counter()
-        self._comments, self._names, self._secrets = _Listed(), _Listed(), _Listed()
-        self._statistics, self._custom = _Listed(), _Listed()
+        self._comments = _Listed()
+        self._shown = {row.name: _Listed() for row in SHOWN}
         self._damage, self._warnings = _Listed(), _Listed()
         self._span: tuple[Fraction, Fraction] | None = None
         self._frames = _Frames()
@@ -223,10 +217,7 @@ class _Census:
             "sections": self._sections,
             "interfaces": self._interfaces,
             "comments": self._comments,
-            "names": self._names,
-            "secrets": self._secrets,
-            "statistics": self._statistics,
-            "custom": self._custom,
+            **self._shown,
             "damage": self._damage,
             "warnings": self._warnings,
         }
@@ -254,7 +245,7 @@ class _Census:
                 "byte_order": order,
                 "version": ".".join(map(str, section.version)),
                 "variant": section.variant,
-                "options": interpret.read_options(section.options, order, layout.SECTION_HEADER),
+                "options": listed_options(section.options, order, layout.SECTION_HEADER),
             }
         )
         self._add_comments(option_lists.Options(section.options, order), f"section {section.number}")
@@ -272,7 +263,7 @@ class _Census:
             "time_offset": interface.time_offset,
             "time_error": interface.time_error,
             "fcs_length": interface.fcs_length,
-            "options": interpret.read_options(interface.options, order, layout.INTERFACE_DESCRIPTION),
+            "options": listed_options(interface.options, order, layout.INTERFACE_DESCRIPTION),
         }
         self._interfaces.add(shown)
         self._here.append((interface, shown))
@@ -307,24 +298,14 @@ class _Census:
     def _add_block(self, block: Block) -> None:
         self._blocks[block.type] += 1
         self._frames.add_block(block)
-        order = block.byte_order
-        kind = layout.BLOCK_NAMES.get(block.type, "")
         where = f" at offset {block.offset}" if self._with_offsets else ""
-        self._add_comments(layout.option_list(block), f"{kind} Block{where}")
-        if block.type == layout.NAME_RESOLUTION:
-            for record in interpret.read_names(block):
-                self._names.add(record)
-            self._names.total += max(0, sum(1 for _ in layout.name_records(block)) - MOST_LISTED)
-        elif block.type == layout.DECRYPTION_SECRETS:
-            self._secrets.add({"section": block.section, **interpret.read_secrets(block)})
-        elif block.type == layout.INTERFACE_STATISTICS:
-            number = int.from_bytes(block.body[:4], order) if len(block.body) >= 4 else None
-            interface = self._here[number][0] if number is not None and number < len(self._here) else None
-            decoded = interpret.read_options(block.body[12:], order, layout.INTERFACE_STATISTICS, interface)
-            self._statistics.add({"section": block.section, "interface": number, "options": decoded})
-        elif block.type in (layout.CUSTOM, layout.CUSTOM_DO_NOT_COPY):
-            pen = int.from_bytes(block.body[:4], order)
-            self._custom.add({"section": block.section, "pen": pen, "bytes": max(0, len(block.body) - 4)})
+        self._add_comments(block.option_list, f"{layout.block_name(block.type)} Block{where}")
+        row = BY_TYPE.get(block.type)
+        if row is not None:
+            self._shown[row.name].add_all(row.entries(block, self._unit_of), row.total(block))
+
+    def _unit_of(self, interface: int) -> tuple[int, int] | None:
+        return self._here[interface][0].unit if interface < len(self._here) else None
 
     def _add_comments(self, stated: option_lists.Options, where: str) -> None:
         for text in stated.comments:
@@ -355,9 +336,10 @@ class _Census:
     def _packet_options(self) -> dict[str, int]:
         if self._layout != "pcapng":
             return {}
-        names = interpret.option_names(layout.ENHANCED_PACKET)
         return {
-            names.get(code, f"option {code}"): count for code, count in enumerate(self._options[:UNREADABLE]) if count
+            layout.option_name(layout.ENHANCED_PACKET, code): count
+            for code, count in enumerate(self._options[:UNREADABLE])
+            if count
         }
 
     def _block_census(self) -> dict[str, int]:
@@ -366,6 +348,6 @@ class _Census:
         for block_type in layout.PACKET_BLOCKS:
             self._blocks[block_type] += self._types[block_type]
         return {
-            layout.BLOCK_NAMES.get(block_type, f"0x{block_type:08x}"): count
+            layout.block_name(block_type): count
             for block_type, count in sorted((+self._blocks).items(), key=lambda pair: -pair[1])
         }

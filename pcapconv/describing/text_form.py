@@ -13,8 +13,8 @@ from typing import Any
 
 from pcapconv import formats
 from pcapconv.io.files import Readable, open_source
-from pcapconv.model import Block, ByteOrder, Damage, Interface, Notice, Packet, PacketBatch, Section
-from pcapconv.spec import interpret
+from pcapconv.model import Block, Damage, Interface, Notice, Packet, PacketBatch, Section
+from pcapconv.spec import ByteOrder, bodies, interpret
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.link_types import link_type_name
 from pcapconv.text import shown
@@ -125,34 +125,27 @@ def _write_data(data: bytes, write: Callable[[str], object]) -> None:
 
 def _write_block(block: Block, interfaces: list[Interface], write: Callable[[str], object]) -> None:
     """A block that is none of the above: decoded where somebody knows how, else its bytes."""
-    name = layout.BLOCK_NAMES.get(block.type, f"block 0x{block.type:08x}")
-    order = block.byte_order
-    if block.type == layout.NAME_RESOLUTION:
-        _write_lines([name, *_names(block)], write)
-    elif block.type == layout.DECRYPTION_SECRETS:
-        secrets = interpret.read_secrets(block)
-        digest = interpret.secrets_digest(block)
-        _write_lines([f"{name}: {secrets['type']}, {secrets['bytes']} bytes, SHA-256 {digest}"], write)
-    elif block.type == layout.INTERFACE_STATISTICS and len(block.body) >= 12:
-        number = int.from_bytes(block.body[:4], order)
-        interface = interfaces[number] if number < len(interfaces) else None
-        read = interpret.each_option(block.body[layout.options_at(block) :], order, block.type, interface)
-        tick = int.from_bytes(block.body[4:8], order) << 32 | int.from_bytes(block.body[8:12], order)
-        time = f"{tick} ticks"
-        if interface is not None and not interface.time_error:
-            time = format_time(tick, interface.ticks_per_second, interface.time_offset)
-        _write_lines([f"{name}: interface {number} at {time}", *_options(read)], write)
+    order, stated = block.byte_order, block.body[block.options_at :]
+    if block.kind == "names":
+        _write_lines([block.name, *_names(block), *_options(interpret.each_option(stated, order, block.type))], write)
+    elif block.kind == "secrets":
+        secrets = bodies.secrets(block.body, order)
+        says = f"{secrets.type_name}, {len(secrets.data)} bytes, SHA-256 {interpret.secrets_digest(block.body, order)}"
+        _write_lines([f"{block.name}: {says}", *_options(interpret.each_option(stated, order, block.type))], write)
+    elif block.kind == "statistics" and (statistics := bodies.statistics(block.body, order)).has_ticks:
+        number, ticks = statistics.interface, statistics.ticks
+        unit = interfaces[number].unit if number < len(interfaces) else None
+        time = f"{ticks} ticks" if unit is None else format_time(ticks, *unit)
+        says = f"interface {number} at {time}"
+        read = interpret.each_option(stated, order, block.type, unit)
+        _write_lines([f"{block.name}: {says}", *_options(read)], write)
     else:
-        write(f"{name}:")
+        write(f"{block.name}:")
         _write_data(block.body, write)
-        return
-    if block.type != layout.INTERFACE_STATISTICS:
-        read = interpret.each_option(block.body[layout.options_at(block) :], order, block.type)
-        _write_lines(_options(read), write)
 
 
 def _names(block: Block) -> Iterator[str]:
-    for record in interpret.each_name(block):
+    for record in interpret.each_name(block.body, block.byte_order):
         if "address" in record:
             yield f"  {record['address']} {' '.join(record['names'])}"
         else:

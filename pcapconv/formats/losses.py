@@ -7,25 +7,12 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Mapping
 
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import COMMENTS, DROP_COUNTS, OPTION_SUMS, OTHER_OPTIONS, OVERRUNS
 from pcapconv.model import Block, Interface, PacketBatch, Section
 from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout
-
-_BLOCK_KINDS = {
-    layout.INTERFACE_STATISTICS: "statistics",
-    layout.DECRYPTION_SECRETS: "secrets",
-    layout.JOURNAL: "journal-entries",
-    layout.CUSTOM: "custom-blocks",
-    layout.CUSTOM_DO_NOT_COPY: "custom-blocks",
-}
-
-
-# Interface options that pcap has a place for, and their lengths.
-_KEPT = {layout.IF_TSRESOL: 1, layout.IF_TSOFFSET: 8, layout.IF_FCSLEN: 1}
 
 
 class PcapLosses:
@@ -45,16 +32,16 @@ class PcapLosses:
     def add_interface(self, interface: Interface) -> None:
         """An Interface Description Block; its time and FCS options have a place in pcap."""
         stated = options.Options(interface.options, interface.byte_order)
-        self._add_options(stated, "interface-options", _KEPT)
+        self._add_options(stated, "interface-options", layout.INTERFACE_DESCRIPTION)
 
     def add_block(self, block: Block) -> None:
         """Any other block."""
-        stated = layout.option_list(block)
+        stated = block.option_list
+        kind = layout.block_type(block.type).loss
+        self.counts[kind] += block.entries
         if block.type == layout.NAME_RESOLUTION:
-            self.counts["names"] += max(1, sum(1 for _ in layout.name_records(block)))
-            self._add_options(stated, "names")
+            self._add_options(stated, kind)
             return
-        self.counts[_BLOCK_KINDS.get(block.type, "unknown-blocks")] += 1
         self.counts["comments"] += sum(1 for _ in stated.comments)
         self.counts["unreadable-options"] += stated.overrun
 
@@ -79,11 +66,11 @@ class PcapLosses:
             del counts["packet-options"]
         return +counts
 
-    def _add_options(self, stated: options.Options, kind: str, kept: Mapping[int, int] | None = None) -> None:
-        """Count a list's entries, but for those `kept` in pcap: code → the length that such a value must have."""
+    def _add_options(self, stated: options.Options, kind: str, block_type: int | None = None) -> None:
+        """Count a list's entries, but for those of a `block_type` that pcap has a place for."""
         for option in stated:
             if option.code == options.COMMENT:
                 self.counts["comments"] += 1
-            elif not kept or kept.get(option.code) != len(option.value):
+            elif block_type is None or layout.option_type(block_type, option.code).pcap_length != len(option.value):
                 self.counts[kind] += 1
         self.counts["unreadable-options"] += stated.overrun

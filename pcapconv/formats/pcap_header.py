@@ -5,7 +5,8 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple
 
-from pcapconv.model import NOTHING, ByteOrder, Interface, Section
+from pcapconv.model import NOTHING, Interface, Section
+from pcapconv.spec import ByteOrder
 from pcapconv.spec import pcap as layout
 from pcapconv.spec.link_types import link_type_name
 from pcapconv.timestamps import NANOSECONDS, format_resolution

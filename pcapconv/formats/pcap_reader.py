@@ -22,9 +22,9 @@ from pcapconv.kernels.contract import FULL, OTHER
 from pcapconv.model import NOTHING, Columns, Damage, Interface, Item, Notice, PacketBatch
 from pcapconv.spec import options
 from pcapconv.spec import pcap as layout
+from pcapconv.spec.pcapng import PACKET_FLAGS
 from pcapconv.timestamps import MICROSECONDS
 
-EPB_FLAGS = 2
 _LARGEST = LARGEST_RECORD - 48  # so that it fits a pcapng block, with its flags
 _AT_ONCE = 4096  # empty packets of a batch
 
@@ -256,7 +256,7 @@ class PcapReader:
         buffer = bytearray(batch.buffer[begin:end])
         lists = {}
         for packet_type, flags in _FLAGS.items():
-            option_list = options.pack([(EPB_FLAGS, flags.to_bytes(4, self._byte_order))], self._byte_order)
+            option_list = options.pack([(PACKET_FLAGS, flags.to_bytes(4, self._byte_order))], self._byte_order)
             lists[packet_type] = len(buffer), len(option_list)
             buffer += option_list
         batch.buffer = buffer

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from struct import Struct
 
 from pcapconv.formats.pcap_header import FileHeader
-from pcapconv.model import ByteOrder
+from pcapconv.spec import ByteOrder
 from pcapconv.spec import pcap as layout
 from pcapconv.timestamps import MICROSECONDS
 

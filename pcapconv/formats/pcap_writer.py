@@ -19,9 +19,7 @@ from pcapconv.io.output import Output
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import BEFORE_1970, FULL, MORE, SCALE, TOTALS
 from pcapconv.model import (
-    SIMPLE_PACKET,
     Block,
-    ByteOrder,
     Columns,
     Damage,
     Interface,
@@ -30,8 +28,10 @@ from pcapconv.model import (
     PacketBatch,
     Section,
 )
+from pcapconv.spec import ByteOrder
 from pcapconv.spec import pcap as layout
 from pcapconv.spec.link_types import ETHERNET, link_type_name
+from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, to_units
 
 _CUT, _TIMELESS, _LONGEST = 0, 1, 2  # in the kernel's counts

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pcapconv.model import ByteOrder, Interface, Section
-from pcapconv.spec import options
+from pcapconv.model import Interface, Section
+from pcapconv.spec import ByteOrder, options
 from pcapconv.spec import pcapng as layout
 from pcapconv.timestamps import MICROSECONDS, ticks_per_second
 

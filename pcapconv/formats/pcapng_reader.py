@@ -19,8 +19,8 @@ from pcapconv.formats.pcapng_items import interface_of, section_of
 from pcapconv.formats.window import LARGEST_RECORD, WINDOW_SIZE, Window
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL, OPTION_SUMS, OTHER, OVERRUNS
-from pcapconv.model import Block, ByteOrder, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
-from pcapconv.spec import options
+from pcapconv.model import Block, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
+from pcapconv.spec import ByteOrder, options
 from pcapconv.spec import pcapng as layout
 
 _UNPADDED = "the lengths of packet blocks do not count their padding, as old programs had it; they are read as they are"
@@ -199,7 +199,7 @@ class PcapngReader:
             window.take(length)
             return
         if length < layout.SHORTEST.get(block_type, layout.BLOCK_OVERHEAD):
-            name, shortest = layout.BLOCK_NAMES[block_type], layout.SHORTEST[block_type]
+            name, shortest = layout.block_name(block_type), layout.SHORTEST[block_type]
             yield from self._lost(
                 block_type, length, f"a block of {length} bytes; {name} Blocks have at least {shortest}"
             )
@@ -220,8 +220,8 @@ class PcapngReader:
             assert self._section is not None
             block = Block(block_type, body, byte_order, self._section.number, offset)
             yield block
-            if layout.option_list(block).overrun:
-                yield Notice(offset, _UNREADABLE.format(where=f"the {layout.BLOCK_NAMES[block_type]} Block"))
+            if block.option_list.overrun:
+                yield Notice(offset, _UNREADABLE.format(where=f"the {layout.block_name(block_type)} Block"))
 
     def _short_packet(self, length: int) -> Iterator[Item]:
         """A Simple Packet whose block holds fewer bytes than it claims: kept as far as it goes, and its original length

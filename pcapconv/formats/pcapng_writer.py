@@ -14,9 +14,10 @@ from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.io.output import Output
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL
-from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Damage, Interface, Item, Notice, PacketBatch, Section
-from pcapconv.spec import options
+from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
+from pcapconv.spec import ByteOrder, options
 from pcapconv.spec import pcapng as layout
+from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.timestamps import MICROSECONDS, tsresol_byte
 
 

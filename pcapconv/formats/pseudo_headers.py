@@ -10,7 +10,8 @@ from array import array
 
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import HEADERS_IN_HOST_ORDER
-from pcapconv.model import ByteOrder, PacketBatch
+from pcapconv.model import PacketBatch
+from pcapconv.spec import ByteOrder
 
 _CROWDED = 4096  # bytes of a buffer for each packet
 

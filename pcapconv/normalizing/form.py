@@ -10,31 +10,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
 from pcapconv.errors import TargetError
-from pcapconv.model import Block, ByteOrder, Interface, Section
-from pcapconv.spec import options
+from pcapconv.model import Block, Interface, Section
+from pcapconv.spec import ByteOrder, bodies, options
 from pcapconv.spec import pcapng as layout
 from pcapconv.timestamps import NANOSECONDS, tsresol_byte
 
 KEPT = frozenset({"comments", "names", "secrets"})  # without --keep
 
-_EPB_FLAGS = 2  # pack_flags of the obsolete block, too
 _DIRECTION = 0b11
-_PROCESS_AND_THREAD = 8  # two numbers of 32 bits
-_KINDS: dict[int, dict[int, str | None]] = {
-    layout.SECTION_HEADER: dict.fromkeys((2, 3, 4), "host"),  # shb_hardware, shb_os, shb_userappl
-    layout.INTERFACE_DESCRIPTION: {
-        **dict.fromkeys((2, 3, 11), ""),  # if_name, if_description, if_filter: kept always
-        **dict.fromkeys((12, 15), "host"),  # if_os, if_hardware
-        **dict.fromkeys((4, 5, 6, 7), "addresses"),  # if_IPv4addr, if_IPv6addr, if_MACaddr, if_EUIaddr
-        **dict.fromkeys((layout.IF_TSRESOL, layout.IF_FCSLEN, 14), None),  # said by fields, if_tsoffset by the times
-        **dict.fromkeys((8, 10, 16, 17, 18), "details"),  # if_speed, if_tzone, if_txspeed, if_rxspeed, if_iana_tzname
-    },
-    layout.NAME_RESOLUTION: dict.fromkeys((2, 3, 4), "details"),  # ns_dnsname, ns_dnsIP4addr, ns_dnsIP6addr
-    layout.PROCESS: dict.fromkeys((2, 3, 4), ""),  # pib_name, pib_path, pib_uuid
-    layout.ENHANCED_PACKET: {_EPB_FLAGS: None, **dict.fromkeys(range(3, 9), "details")},
-    layout.OBSOLETE_PACKET: {_EPB_FLAGS: None, **dict.fromkeys(range(3, 9), "details")},  # in an Enhanced one they are
-}
-_NUMBERS = {layout.INTERFACE_DESCRIPTION: (8, 10, 16, 17), layout.ENHANCED_PACKET: (4, 5, 6)}  # among the details
 _LONGEST_VALUE = 0xFFFF
 _MOST_OPTIONS = 100_000  # of one block
 _MOST_KNOWN = 1024  # option lists, and the bytes of one
@@ -117,10 +100,10 @@ class Form:
     def _packet(self, raw: bytes, order: ByteOrder, *, obsolete: bool, direction: bool) -> bytes:
         kept = self._kept(raw, order, layout.OBSOLETE_PACKET if obsolete else layout.ENHANCED_PACKET)
         kept = list(self._referring(kept, order))
-        flags = options.Options(raw, order).first(_EPB_FLAGS)
+        flags = options.Options(raw, order).first(layout.PACKET_FLAGS)
         told = (_DIRECTION if direction else 0) | (~_DIRECTION if "details" in self.kinds else 0)
         if flags is not None and len(flags) == 4 and (bits := int.from_bytes(flags, order) & told):
-            kept.append((_EPB_FLAGS, bits.to_bytes(4, "little")))
+            kept.append((layout.PACKET_FLAGS, bits.to_bytes(4, "little")))
         return pack(kept)
 
     def _referring(self, kept: Entries, order: ByteOrder) -> Iterator[tuple[int, bytes]]:
@@ -137,26 +120,24 @@ class Form:
 
     def names(self, block: Block) -> tuple[Iterator[tuple[int, bytes, bytes]], Entries]:
         """The names of a block, each as (type, address, name), and its options that are kept."""
-        at = layout.options_at(block)
+        at = block.options_at
         kept = self._kept(block.body[at:], block.byte_order, block.type)
         return _names(block), [entry for entry in kept if entry[0] == options.COMMENT]
 
     def secrets(self, block: Block) -> bytes | None:
         """The body of a block of secrets, None for one that nobody can read."""
-        order, body = block.byte_order, block.body
-        kind, size = int.from_bytes(body[:4], order), int.from_bytes(body[4:8], order)
-        if len(body) < 8 + size:
+        stated = bodies.secrets(block.body, block.byte_order)
+        if not stated.complete:
             self.left_out["secrets"] += 1
             return None
-        kept = self._kept(body[layout.options_at(block) :], order, block.type)
-        head = kind.to_bytes(4, "little") + size.to_bytes(4, "little")
-        return b"".join((head, memoryview(body)[8 : 8 + size], bytes(-size % 4), pack(kept)))
+        kept = self._kept(block.body[block.options_at :], block.byte_order, block.type)
+        return bodies.secrets_body(stated.type, stated.data, "little", pack(kept))
 
     def process(self, block: Block) -> Block | None:
         """A process block, None where it is not kept. One whose options cannot be read to their end stays as it is."""
-        if not self.keeps(layout.kind_of_other(block)):
+        if not self.keeps(block.kind):
             return None
-        order, at = block.byte_order, layout.process_options_at(block)
+        order, at = block.byte_order, block.process_options_at
         head, stated = block.body[:at], block.body[at:]
         head = head[3::-1] + head[4:] if order == "big" else head  # the process id, or the enterprise number
         if not options.Options(stated, order).overrun:
@@ -165,7 +146,7 @@ class Form:
 
     def other(self, block: Block) -> Block | None:
         """A custom or unknown block, None where it is not kept. Nobody knows the byte order of its contents."""
-        kind = layout.kind_of_other(block)
+        kind = block.kind
         if not self.keeps(kind):
             return None
         custom = kind == "custom"
@@ -175,16 +156,9 @@ class Form:
     def _kept(self, raw: bytes, order: ByteOrder, block_type: int) -> Entries:
         kept: Entries = []
         for code, value in options.Options(raw, order):
-            if code == options.COMMENT:
-                kind: str | None = "comments"
-            elif code in options.CUSTOM:
-                kind = "custom"
-                value = value[3::-1] + value[4:] if order == "big" else value
-            else:
-                kind = _KINDS.get(block_type, {}).get(code, "unknown")
-                if kind == "details" and order == "big":
-                    value = _little(block_type, code, value)
-            value = _without_zeros(block_type, code, value)
+            row = layout.option_type(block_type, code)
+            kind = row.kind
+            value = _without_zeros(row.holds, value if order == "little" else _little(row, value))
             if kind is not None and (not kind or self.keeps(kind)):
                 kept.append((code, value))
                 if len(kept) > _MOST_OPTIONS:
@@ -195,20 +169,20 @@ class Form:
         return kept
 
 
-def _little(block_type: int, code: int, value: bytes) -> bytes:
+def _little(row: options.OptionType, value: bytes) -> bytes:
     """The value of a big-endian section's option as that of a little-endian one."""
-    if code in _NUMBERS.get(block_type, ()):
+    if row.kind == "custom":
+        return value[3::-1] + value[4:]
+    if row.kind == "details" and row.holds in options.NUMBERS:
         return value[::-1]
-    if block_type == layout.ENHANCED_PACKET and code == _PROCESS_AND_THREAD:
-        return value[3::-1] + value[:3:-1]
-    return value
+    return value[3::-1] + value[:3:-1] if row.holds == options.TWO_NUMBERS else value
 
 
-def _without_zeros(block_type: int, code: int, value: bytes) -> bytes:
+def _without_zeros(holds: str, value: bytes) -> bytes:
     """An option's value, of a text what stands before its first zero byte."""
-    if code == options.COMMENT or code in layout.TEXTS.get(block_type, ()):
+    if holds == options.TEXT:
         return options.text_bytes(value)
-    if block_type == layout.INTERFACE_DESCRIPTION and code == layout.IF_FILTER and value[:1] == b"\0":
+    if holds == options.FILTER and value[:1] == b"\0":
         return value[:1] + options.text_bytes(value[1:])
     return value
 
@@ -218,20 +192,19 @@ def pack(entries: Iterable[tuple[int, bytes]]) -> bytes:
     ordered: Entries = []
     for code, value in sorted(entries, key=lambda entry: entry[0]):
         again = ordered and ordered[-1][0] == code
-        if not again or code == options.COMMENT or code in options.CUSTOM:
+        if not again or code in layout.OPTIONS_OF_ANY:
             ordered.append((code, value))
     return options.pack(ordered, "little")
 
 
 def _names(block: Block) -> Iterator[tuple[int, bytes, bytes]]:
-    for kind, value in layout.name_records(block):
-        size = layout.ADDRESS_SIZES.get(kind)
-        if size is None or len(value) < size:
-            yield kind, value, b""
+    for kind, address, names in bodies.name_records(block.body, block.byte_order):
+        if address is None:
+            yield kind, names, b""
             continue
-        for name in value[size:].split(b"\0"):
+        for name in names.split(b"\0"):
             if name:
-                yield kind, value[:size], name
+                yield kind, address, name
 
 
 def names_body(names: Iterable[tuple[int, bytes, bytes]], kept: Entries) -> bytes:

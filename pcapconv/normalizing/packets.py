@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator
 from pcapconv.errors import TargetError
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels.contract import MORE
-from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Damage, Interface, Item, Notice, PacketBatch, Section
+from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.normalizing.form import Form, pack
 from pcapconv.normalizing.later import Later
 from pcapconv.normalizing.survey import Survey
-from pcapconv.spec import options
+from pcapconv.spec import bodies, options
 from pcapconv.spec import pcapng as layout
+from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
 from pcapconv.steps.rows import options_of, with_options
 from pcapconv.steps.scales import Scale, Units, scale_of
@@ -66,7 +67,7 @@ class Normalize(Step):
             process = self._identity.process(block)
             assert process is not None  # they are kept
             self._form.refer_to(self._survey.processes[process])
-        elif not layout.explains_packets(block):
+        elif not block.explains_packets:
             other = self._form.other(block)
             if other is not None:
                 return (other,)
@@ -118,27 +119,29 @@ class Normalize(Step):
         with_options(normal, changed)
 
     def _normal_statistics(self, block: Block) -> Block | None:
-        body, order = block.body, block.byte_order
-        number = int.from_bytes(body[:4], order)
-        interface = self._survey.used.get((block.section, number))
-        if interface is None or len(body) < 12:  # of an interface without packets
+        order = block.byte_order
+        stated = bodies.statistics(block.body, order)
+        interface = self._survey.used.get((block.section, stated.interface))
+        if interface is None or not stated.has_ticks:  # of an interface without packets
             return None
         place, scale = self._place(interface), scale_of(interface, self._shift)
         entries = []
-        for code, value in options.Options(body[12:], order):
-            if code in (2, 3) and len(value) == 8:  # isb_starttime, isb_endtime
-                entries.append((code, _halves(self._moved(value, order, scale, block))))
-            elif 4 <= code <= 8 and len(value) == 8:  # counts
+        for code, value in block.option_list:
+            holds = layout.option_type(block.type, code).holds
+            if holds == options.TIME and len(value) == 8:
+                ticks = self._moved(bodies.ticks_of(value, order), scale, block)
+                entries.append((code, bodies.ticks_bytes(ticks, "little")))
+            elif holds == "u64" and len(value) == 8:  # a count
                 entries.append((code, int.from_bytes(value, order).to_bytes(8, "little")))
             elif code == options.COMMENT and self._form.keeps("comments"):
                 entries.append((code, value))
-        time = _halves(self._moved(body[4:12], order, scale, block))
-        return Block(block.type, place.to_bytes(4, "little") + time + pack(entries), "little", 0, block.offset)
+        ticks = self._moved(stated.ticks, scale, block)
+        return Block(
+            block.type, bodies.statistics_body(place, ticks, "little", pack(entries)), "little", 0, block.offset
+        )
 
-    def _moved(self, value: bytes, order: ByteOrder, scale: Scale, block: Block) -> int:
-        high, low = value[:4], value[4:]
-        tick = int.from_bytes(high, order) << 32 | int.from_bytes(low, order)
-        time, rest = divmod(tick * scale.multiply, scale.divide)
+    def _moved(self, ticks: int, scale: Scale, block: Block) -> int:
+        time, rest = divmod(ticks * scale.multiply, scale.divide)
         time += scale.add
         if scale.error or not 0 <= time < 2**64 or (rest and not self._cut):
             raise TargetError(
@@ -146,10 +149,6 @@ class Normalize(Step):
                 "packets are; do not --keep statistics"
             )
         return time
-
-
-def _halves(time: int) -> bytes:
-    return (time >> 32).to_bytes(4, "little") + (time & 0xFFFFFFFF).to_bytes(4, "little")
 
 
 class MaskTimes(Step):

@@ -18,7 +18,6 @@ from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL
 from pcapconv.model import Block, Columns, Item, PacketBatch, Section
 from pcapconv.normalizing.later import Later
-from pcapconv.spec.pcapng import explains_packets
 from pcapconv.steps import Step
 
 _RUN = 16 * 2**20  # bytes of packets that are put in order in memory
@@ -53,7 +52,7 @@ class Sort(Step):
             yield from super().__call__(items)
 
     def _block(self, block: Block) -> Iterable[Item]:
-        if explains_packets(block):
+        if block.explains_packets:
             return (block,)
         self._behind.add(block)
         return ()

@@ -101,7 +101,7 @@ class Survey(Step):
         elif block.type == layout.DECRYPTION_SECRETS:
             if self._form.keeps("secrets"):
                 self._add_secrets(block)
-        elif layout.is_process(block):
+        elif block.is_process:
             self._add_process(block)
         return (block,)
 
@@ -229,7 +229,7 @@ class Survey(Step):
         process = self._form.process(block)
         if process is None:
             return
-        advice = f"do not --keep {layout.kind_of_other(process)}"
+        advice = f"do not --keep {process.kind}"
         self._take(f"offset {block.offset}: ", [(0, process.body)], advice)  # each takes memory while it is referred to
         if process.type == layout.PROCESS:
             self.processes.setdefault(process, len(self.processes).to_bytes(4, "little"))

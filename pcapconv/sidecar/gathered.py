@@ -8,8 +8,8 @@ from collections.abc import Collection
 from typing import Any
 
 from pcapconv.kernels.contract import FINGERPRINT
-from pcapconv.model import ByteOrder
 from pcapconv.sidecar import fields, values
+from pcapconv.spec import ByteOrder
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.options import COMMENT, Options
 from pcapconv.steps.rows import distinct

@@ -6,9 +6,11 @@ from array import array
 from typing import Any
 
 from pcapconv.errors import SidecarError
-from pcapconv.model import SIMPLE_PACKET, ByteOrder, PacketBatch
+from pcapconv.model import PacketBatch
 from pcapconv.sidecar import fields, values
+from pcapconv.spec import ByteOrder
 from pcapconv.spec import pcapng as layout
+from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps.rows import options_of
 
 _MOST_IN_ENTRY = 2**17  # packets of an entry that says something of each

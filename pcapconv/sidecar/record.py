@@ -17,12 +17,14 @@ from pcapconv.formats.pcapng_writer import interface_body, section_body
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FINGERPRINT, MORE, MOST_TICKS
-from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Columns, Interface, Item, PacketBatch, Section
+from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.sidecar import fields, values
 from pcapconv.sidecar.document import Draft
 from pcapconv.sidecar.gathered import Gathered
+from pcapconv.spec import ByteOrder
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.pcap import LATEST
+from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
 from pcapconv.steps.rows import options_of
 from pcapconv.steps.scales import Units

@@ -18,11 +18,12 @@ from pcapconv.formats.pcapng_items import interface_of, section_of
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MORE, UNIT
-from pcapconv.model import SIMPLE_PACKET, Block, Columns, Damage, Interface, Item, PacketBatch, Section
+from pcapconv.model import Block, Columns, Damage, Interface, Item, PacketBatch, Section
 from pcapconv.sidecar import fields, values
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.packet_entry import Entry, record, type_of
 from pcapconv.spec import pcapng as layout
+from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
 from pcapconv.steps.rows import with_options
 from pcapconv.steps.scales import Scale, row_of, ticks_scale

@@ -8,24 +8,24 @@ those that were there (other padding, no end mark, an odd order), they stand bes
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
+from typing import NoReturn
 
 from pcapconv.errors import SidecarError
 from pcapconv.formats.window import LARGEST_RECORD
-from pcapconv.model import Block, ByteOrder, Interface, Section
+from pcapconv.model import Block, Interface, Section
 from pcapconv.sidecar.fields import Value, decoded, encoded, member, number
-from pcapconv.spec import options
+from pcapconv.spec import ByteOrder, bodies, options
 from pcapconv.spec import pcapng as layout
 
 _LONGEST = 64 * 1024  # bytes of options that are shown, not only kept
 _LONGEST_KNOWN = 256
 
-_FILTER = (layout.INTERFACE_DESCRIPTION, 11)  # if_filter
-_FILTER_TEXT = b"\0"  # what it begins with where it is a text
-
-_OTHER_ENTRIES = (layout.SECTION_HEADER, layout.INTERFACE_DESCRIPTION, *layout.PACKET_BLOCKS)
+_FILTER_TEXT = b"\0"  # what a filter begins with where it is a text
+_NO_NUMBER = -1, False  # the size of what holds none
 
 
 # ---------------------------------------------------------------- options
@@ -40,15 +40,12 @@ def options_value(raw: bytes, order: ByteOrder, block_type: int) -> Value:
 def _options(raw: bytes, order: ByteOrder, block_type: int) -> Value:
     if not raw:
         return []
-    from pcapconv.spec.interpret import option_names  # slow to import, and not for captures without any
-
     if len(raw) > _LONGEST:
         return {"raw": encoded(raw)}
-    names = option_names(block_type)
     said: list[Value] = []
     entries = list(options.Options(raw, order))
     for code, value in entries:
-        name = names.get(code, "option")
+        name = layout.option_type(block_type, code).name or "option"
         name = name if _codes(block_type).get(name) == code else f"{name} {code}"
         said.append({name: _option_value(value, code, order, block_type)})
     return said if options.pack(entries, order) == raw else {"said": said, "raw": encoded(raw)}
@@ -56,17 +53,16 @@ def _options(raw: bytes, order: ByteOrder, block_type: int) -> Value:
 
 def _option_value(value: bytes, code: int, order: ByteOrder, block_type: int) -> Value:
     """As text or a number, where it is one, else in hex."""
-    from pcapconv.spec.interpret import is_text, is_ticks, number_form
-
-    is_filter = (block_type, code) == _FILTER and value[:1] == _FILTER_TEXT
-    if is_filter or is_text(block_type, code):
+    holds = layout.option_type(block_type, code).holds
+    is_filter = holds == options.FILTER and value[:1] == _FILTER_TEXT
+    if is_filter or holds == options.TEXT:
         with suppress(UnicodeDecodeError):
             return value[is_filter:].decode()
-    if is_ticks(block_type, code) and len(value) == 8:
-        return int.from_bytes(value[:4], order) << 32 | int.from_bytes(value[4:], order)
-    form = number_form(block_type, code)
-    if form is not None and len(value) == form[0]:
-        return int.from_bytes(value, order, signed=form[1])
+    if holds == options.TIME and len(value) == 8:
+        return bodies.ticks_of(value, order)
+    size, signed = options.NUMBERS.get(holds, _NO_NUMBER)
+    if len(value) == size:
+        return int.from_bytes(value, order, signed=signed)
     return {"hex": value.hex()}
 
 
@@ -94,7 +90,8 @@ def options_raw(value: Value, order: ByteOrder, block_type: int, what: str) -> b
 
 def _option_bytes(said: Value, code: int, order: ByteOrder, block_type: int, what: str) -> bytes:
     if isinstance(said, str):
-        data = _FILTER_TEXT * ((block_type, code) == _FILTER) + _utf8(said, what)
+        is_filter = layout.option_type(block_type, code).holds == options.FILTER
+        data = _FILTER_TEXT * is_filter + _utf8(said, what)
     elif isinstance(said, int):
         data = _number_bytes(said, code, order, block_type, what)
     else:
@@ -108,28 +105,24 @@ def _option_bytes(said: Value, code: int, order: ByteOrder, block_type: int, wha
 
 
 def _number_bytes(said: int, code: int, order: ByteOrder, block_type: int, what: str) -> bytes:
-    from pcapconv.spec.interpret import is_ticks, number_form
-
-    if is_ticks(block_type, code):
-        ticks = number(said, what)
-        return (ticks >> 32).to_bytes(4, order) + (ticks & 0xFFFFFFFF).to_bytes(4, order)
-    form = number_form(block_type, code)
-    if form is None or isinstance(said, bool):
+    holds = layout.option_type(block_type, code).holds
+    if holds == options.TIME:
+        return bodies.ticks_bytes(number(said, what), order)
+    size, signed = options.NUMBERS.get(holds, _NO_NUMBER)
+    if size < 0 or isinstance(said, bool):
         raise SidecarError(f"{what} is not a number")
     try:
-        return said.to_bytes(form[0], order, signed=form[1])
+        return said.to_bytes(size, order, signed=signed)
     except OverflowError:
-        raise SidecarError(f"{what} is a number that has no place in {form[0]} bytes") from None
+        raise SidecarError(f"{what} is a number that has no place in {size} bytes") from None
 
 
 @lru_cache
 def _codes(block_type: int) -> dict[str, int]:
     """Name → code, of names that are those of one option only."""
-    from pcapconv.spec.interpret import option_names
-
-    names = option_names(block_type)
-    several = {name for name in names.values() if sum(name == other for other in names.values()) > 1}
-    return {name: code for code, name in names.items() if name not in several}
+    rows = layout.option_types(block_type).values()
+    times = Counter(row.name for row in rows)
+    return {row.name: row.code for row in rows if row.name and times[row.name] == 1}
 
 
 def _code(name: str, block_type: int, what: str) -> int:
@@ -199,77 +192,57 @@ def interface_body(value: Value, order: ByteOrder) -> bytes:
 
 def block_value(block: Block) -> tuple[str, Value]:
     """Any other block: its kind, and what it says, readable where that is known."""
-    kinds: dict[int, tuple[str, Callable[[Block], Value], Callable[[Value, ByteOrder], bytes]]] = {
-        layout.NAME_RESOLUTION: ("names", _names_value, _names_body),
-        layout.INTERFACE_STATISTICS: ("statistics", _statistics_value, _statistics_body),
-        layout.CUSTOM: ("custom", _custom_value, _custom_body),
-        layout.CUSTOM_DO_NOT_COPY: ("custom", _custom_value, _custom_body),
-    }
-    if block.type == layout.DECRYPTION_SECRETS:
+    if block.kind == "secrets":
         return "secrets", {**secrets_said(block), "raw": encoded(block.body)}
-    if block.type not in kinds or len(block.body) > _LONGEST:
+    if block.kind not in _READABLE or len(block.body) > _LONGEST:
         return "block", {"type": f"0x{block.type:08x}", "raw": encoded(block.body)}
-    name, said, body = kinds[block.type]
+    said, body_of = _READABLE[block.kind]
     value = said(block)
     try:
-        exact = body(value, block.byte_order) == block.body
+        exact = body_of(value, block.byte_order) == block.body
     except SidecarError:
         exact = False
-    return name, value if exact else {**value, "raw": encoded(block.body)}
+    return block.kind, value if exact else {**value, "raw": encoded(block.body)}
 
 
 def secrets_said(block: Block) -> dict[str, Value]:
     """What is said of secrets: their type and size."""
-    from pcapconv.spec.interpret import SECRETS
-
-    kind = int.from_bytes(block.body[:4], block.byte_order)
-    return {"type": SECRETS.get(kind, f"0x{kind:08x}"), "bytes": int.from_bytes(block.body[4:8], block.byte_order)}
-
-
-BLOCKS = ("names", "statistics", "custom", "secrets", "block")
+    stated = bodies.secrets(block.body, block.byte_order)
+    return {"type": stated.type_name, "bytes": stated.size}
 
 
 def block_of(name: str, value: Value, order: ByteOrder) -> tuple[int, bytes]:
     """The block's type and body. Raises SidecarError."""
-    bodies: dict[str, tuple[int, Callable[[Value, ByteOrder], bytes]]] = {
-        "names": (layout.NAME_RESOLUTION, _names_body),
-        "statistics": (layout.INTERFACE_STATISTICS, _statistics_body),
-        "custom": (layout.CUSTOM, _custom_body),
-        "secrets": (layout.DECRYPTION_SECRETS, _no_body),
-        "block": (0, _no_body),
-    }
-    kind, body_of = bodies[name]
     if name == "block":
-        kind = int.from_bytes(
-            _hex(str(member(value, "type", "a block")).removeprefix("0x"), 4, "a block's type"), "big"
-        )
-    if name == "custom" and member(value, "copy", "a custom block") is False:
-        kind = layout.CUSTOM_DO_NOT_COPY
-    body = (
-        decoded(value["raw"], f"{name}: raw") if isinstance(value, dict) and "raw" in value else body_of(value, order)
-    )
-    if kind in _OTHER_ENTRIES:
+        digits = str(member(value, "type", "a block")).removeprefix("0x")
+        kind = int.from_bytes(_hex(digits, 4, "a block's type"), "big")
+    else:
+        copied = name != "custom" or member(value, "copy", "a custom block") is not False
+        kind = next(row.code for row in layout.BLOCKS.values() if row.kind == name and row.copied == copied)
+    if isinstance(value, dict) and "raw" in value:
+        body = decoded(value["raw"], f"{name}: raw")
+    else:
+        body = _READABLE[name][1](value, order) if name in _READABLE else _no_body()
+    if kind in layout.BLOCKS and not layout.BLOCKS[kind].kind:
         raise SidecarError(f"a block of type 0x{kind:08x}, which is none for an entry of this kind")
     if len(body) % 4 or len(body) > LARGEST_RECORD - layout.BLOCK_OVERHEAD:
         raise SidecarError(f"{name}: a block's body of {len(body)} bytes, which no block has")
     return kind, body
 
 
-def _no_body(_: Value, __: ByteOrder) -> bytes:
+def _no_body() -> NoReturn:
     raise SidecarError("a block without raw bytes")
 
 
 def _names_value(block: Block) -> dict[str, Value]:
     records = []
-    for kind, value in layout.name_records(block):
-        size = layout.ADDRESS_SIZES.get(kind)
-        if size is None or len(value) < size:
-            records.append({f"type {kind}": [value.hex()]})
+    for kind, address, rest in bodies.name_records(block.body, block.byte_order):
+        if address is None:
+            records.append({f"type {kind}": [rest.hex()]})
             continue
-        address = str(ipaddress.ip_address(value[:size])) if kind < 3 else value[:size].hex(":")
-        names = [options.text(name) for name in value[size:].split(b"\0")[:-1]]
-        records.append({address: names})
-    at = layout.options_at(block)
+        names = [options.text(name) for name in rest.split(b"\0")[:-1]]
+        records.append({bodies.address_text(kind, address): names})
+    at = block.options_at
     return {"records": records, "options": options_value(block.body[at:], block.byte_order, block.type)}
 
 
@@ -298,17 +271,16 @@ def _address(text: str) -> tuple[int, bytes]:
     except ValueError:
         pass
     data = _hex(text.replace(":", ""), None, "names: an address")
-    kind = next((kind for kind, size in layout.ADDRESS_SIZES.items() if kind > 2 and size == len(data)), None)
+    kind = next((kind for kind, size in bodies.ADDRESS_SIZES.items() if kind > 2 and size == len(data)), None)
     if kind is None:
         raise SidecarError(f"names: {text:.80} is no address")
     return kind, data
 
 
 def _statistics_value(block: Block) -> dict[str, Value]:
-    order, body = block.byte_order, block.body
-    ticks = int.from_bytes(body[4:8], order) << 32 | int.from_bytes(body[8:12], order)
-    stated = options_value(body[12:], order, block.type)
-    return {"interface": int.from_bytes(body[:4], order), "ticks": ticks, "options": stated}
+    fields = bodies.statistics(block.body, block.byte_order)
+    stated = options_value(block.body[block.options_at :], block.byte_order, block.type)
+    return {"interface": fields.interface, "ticks": fields.ticks, "options": stated}
 
 
 def _statistics_body(value: Value, order: ByteOrder) -> bytes:
@@ -316,21 +288,26 @@ def _statistics_body(value: Value, order: ByteOrder) -> bytes:
     interface = number(member(value, "interface", what), "statistics: an interface", 2**32 - 1)
     ticks = number(member(value, "ticks", what), "statistics: ticks")
     stated = options_raw(member(value, "options", what), order, layout.INTERFACE_STATISTICS, what)
-    halves = (ticks >> 32).to_bytes(4, order) + (ticks & 0xFFFFFFFF).to_bytes(4, order)
-    return interface.to_bytes(4, order) + halves + stated
+    return bodies.statistics_body(interface, ticks, order, stated)
 
 
 def _custom_value(block: Block) -> dict[str, Value]:
-    return {
-        "pen": int.from_bytes(block.body[:4], block.byte_order),
-        "copy": block.type == layout.CUSTOM,
-        "data": encoded(block.body[4:]),
-    }
+    pen, data = bodies.custom(block.body, block.byte_order)
+    return {"pen": pen, "copy": layout.block_type(block.type).copied, "data": encoded(data)}
 
 
 def _custom_body(value: Value, order: ByteOrder) -> bytes:
     pen = number(member(value, "pen", "a custom block"), "a custom block's pen", 2**32 - 1)
     return pen.to_bytes(4, order) + decoded(member(value, "data", "a custom block"), "a custom block's data")
+
+
+# Kinds of blocks that people can read here, with what makes a value of them, and a body of that.
+_READABLE: dict[str, tuple[Callable[[Block], Value], Callable[[Value, ByteOrder], bytes]]] = {
+    "names": (_names_value, _names_body),
+    "statistics": (_statistics_value, _statistics_body),
+    "custom": (_custom_value, _custom_body),
+}
+BLOCKS = (*_READABLE, "secrets", "block")
 
 
 def _listed(value: Value, what: str) -> list[Value]:

@@ -1,7 +1,8 @@
 """What a pcapng block's bytes say, for people and programs that ask.
 
-Strategy: names and types of options come from python-pcapng's schemas, one option at a time, so that one that it
-cannot decode costs nobody else. What the schemas lack or have wrong is done here; what nobody can decode is shown raw.
+Strategy: the table in `pcapng` tells names, texts, numbers and times. The types of all other values come from
+python-pcapng's schemas, which are loaded when there is such a value; what they have wrong is done here. One option that
+cannot be decoded costs no other, and what nobody can decode is shown raw.
 """
 
 from __future__ import annotations
@@ -9,187 +10,99 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from functools import cache
-from itertools import islice
 from typing import Any
 
-from pcapng.blocks import KNOWN_BLOCKS
-from pcapng.structs import Option as Schema
-from pcapng.structs import Options as PcapngOptions
-
-from pcapconv.model import Block, ByteOrder, Interface
-from pcapconv.report import MOST_LISTED
-from pcapconv.spec import options
+from pcapconv.spec import ByteOrder, bodies, options
 from pcapconv.spec import pcapng as layout
 from pcapconv.timestamps import format_time
 
-_SECRETS_AT = 8
-
-SECRETS = {
-    0x544C534B: "TLS key log",
-    0x5353484B: "SSH key log",
-    0x57474B4C: "WireGuard key log",
-    0x5A4E574B: "ZigBee NWK key",
-    0x5A415053: "ZigBee APS key",
-    0x55414B4C: "OPC UA key log",
-}
-
-_PROCESS_AND_THREAD = 8
-
-# What the schemas of python-pcapng 2.1 lack: it is newer, or of macOS.
-_NEWER = {
-    (layout.INTERFACE_DESCRIPTION, 18): Schema(18, "if_iana_tzname", "string"),
-    (layout.ENHANCED_PACKET, _PROCESS_AND_THREAD): Schema(_PROCESS_AND_THREAD, "epb_processid_threadid", "bytes"),
-    (layout.PROCESS, 2): Schema(2, "pib_name", "string"),
-    (layout.PROCESS, 3): Schema(3, "pib_path", "string"),
-    (layout.PROCESS, 4): Schema(4, "pib_uuid", "bytes"),
-}
-_NUMBERS = {"u8": (1, False), "u32": (4, False), "u64": (8, False), "i64": (8, True), "epb_flags": (4, False)}
-_TICKS = {(layout.INTERFACE_STATISTICS, 2), (layout.INTERFACE_STATISTICS, 3)}  # isb_starttime, isb_endtime
+Unit = tuple[int, int]  # the ticks in a second, and an offset in seconds
 
 
 @cache
 def _schemas(block_type: int) -> dict[int, Any]:
-    """The schema of each option of a block type, by code."""
-    schemas = {1: Schema(1, "opt_comment", "string", True)}
-    for code, name in ((2988, "str"), (2989, "bytes"), (19372, "str"), (19373, "bytes")):
-        schemas[code] = Schema(code, "opt_custom", f"opt_custom_{name}", True)
+    """The schemas that python-pcapng has of a block type's options, by code."""
+    from pcapng.blocks import KNOWN_BLOCKS  # takes longer to import than all of a small conversion
+
     fields = KNOWN_BLOCKS[block_type].schema if block_type in KNOWN_BLOCKS else []
-    for name, field, *_ in fields:
-        if name == "options":
-            schemas |= {schema.code: schema for schema in field.options_schema}
-    return schemas | {code: schema for (kind, code), schema in _NEWER.items() if kind == block_type}
-
-
-def option_names(block_type: int) -> dict[int, str]:
-    """The names of a block type's options, by code."""
-    return {code: schema.name for code, schema in _schemas(block_type).items()}
-
-
-def is_text(block_type: int, code: int) -> bool:
-    """Whether an option of a block type holds text and nothing else."""
-    schema = _schemas(block_type).get(code)
-    return schema is not None and schema.ftype == "string"
-
-
-def is_ticks(block_type: int, code: int) -> bool:
-    """Whether an option holds a time: two halves of 32 bits, the high one first."""
-    return (block_type, code) in _TICKS
-
-
-def number_form(block_type: int, code: int) -> tuple[int, bool] | None:
-    """Of an option that holds a number and nothing else, its bytes and whether it has a sign."""
-    schema = _schemas(block_type).get(code)
-    if schema is None or is_ticks(block_type, code):
-        return None
-    return (1, False) if schema.name == "if_tsresol" else _NUMBERS.get(schema.ftype)
-
-
-def read_options(
-    raw: bytes, byte_order: ByteOrder, block_type: int, interface: Interface | None = None
-) -> list[dict[str, Any]]:
-    """The first thousand of an option list as `{"name": …, "value": …}`, in order.
-
-    A value that nobody can decode is under `"raw"`, in hex. `interface` gives the unit of times in statistics. Never
-    raises.
-    """
-    return list(islice(each_option(raw, byte_order, block_type, interface), MOST_LISTED))
+    return {schema.code: schema for name, field, *_ in fields if name == "options" for schema in field.options_schema}
 
 
 def each_option(
-    raw: bytes, byte_order: ByteOrder, block_type: int, interface: Interface | None = None
+    raw: bytes, byte_order: ByteOrder, block_type: int, unit: Unit | None = None
 ) -> Iterator[dict[str, Any]]:
-    """The same for all of them."""
+    """The options of a list as `{"name": …, "value": …}`, in order.
+
+    A value that nobody can decode is under `"raw"`, in hex. `unit` is that of times in statistics. Never raises.
+    """
     for option in options.Options(raw, byte_order):
-        schema = _schemas(block_type).get(option.code)
-        name = schema.name if schema else f"option {option.code}"
+        name = layout.option_name(block_type, option.code)
         try:
-            value = _value(option, schema, byte_order, block_type, interface)
+            value = _value(option, byte_order, block_type, unit)
         except Exception:
             value = None
         yield {"name": name, "raw": option.value.hex()} if value is None else {"name": name, "value": value}
 
 
-def _value(
-    option: options.Option, schema: Any, byte_order: ByteOrder, block_type: int, interface: Interface | None
-) -> Any:
+def _value(option: options.Option, byte_order: ByteOrder, block_type: int, unit: Unit | None) -> Any:
+    """None where nobody can decode it."""
     code, raw = option
+    row = layout.option_type(block_type, code)
+    match row.holds:
+        case options.TEXT:
+            return options.text(raw)
+        case options.FILTER:
+            return options.text(raw[1:]) if raw[:1] == b"\0" else None
+        case options.TIME:
+            return None if len(raw) != 8 or unit is None else format_time(bodies.ticks_of(raw, byte_order), *unit)
+        case options.TWO_NUMBERS:
+            halves = (int.from_bytes(raw[at : at + 4], byte_order) for at in (0, 4))
+            return dict(zip(("process", "thread"), halves)) if len(raw) == 8 else None
+        case options.CUSTOM_TEXT:
+            return {"pen": int.from_bytes(raw[:4], byte_order), "text": options.text(raw[4:])}
+        case options.CUSTOM_BYTES:
+            return {"pen": int.from_bytes(raw[:4], byte_order), "hex": raw[4:].hex()}
+    if row.name == "if_tsresol":
+        return f"{'2' if raw[0] & 0x80 else '10'}^-{raw[0] & 0x7F}" if len(raw) == 1 else None
+    if row.holds in options.NUMBERS:
+        size, signed = options.NUMBERS[row.holds]
+        return int.from_bytes(raw, byte_order, signed=signed) if len(raw) == size else None
+    if row.name == "if_IPv6addr":
+        return f"{ipaddress.IPv6Address(raw[:16])}/{raw[16]}" if len(raw) == 17 else None
+    return _decoded(option, byte_order, block_type)
+
+
+def _decoded(option: options.Option, byte_order: ByteOrder, block_type: int) -> Any:
+    """What python-pcapng decodes, in JSON's types; None where it knows no schema. Raises whatever it raises."""
+    from pcapng.structs import Options
+
+    schema = _schemas(block_type).get(option.code)
     if schema is None:
         return None
-    if schema.ftype == "string":
-        return options.text(raw)
-    if schema.name == "if_tsresol":
-        return f"{'2' if raw[0] & 0x80 else '10'}^-{raw[0] & 0x7F}" if len(raw) == 1 else None
-    if schema.name == "if_IPv6addr":
-        return f"{ipaddress.IPv6Address(raw[:16])}/{raw[16]}" if len(raw) == 17 else None
-    if schema.name == "if_filter":
-        return options.text(raw[1:]) if raw[:1] == b"\0" else None
-    if (block_type, code) in _TICKS:
-        if len(raw) != 8 or interface is None or interface.time_error:
-            return None
-        high, low = int.from_bytes(raw[:4], byte_order), int.from_bytes(raw[4:], byte_order)
-        return format_time(high << 32 | low, interface.ticks_per_second, interface.time_offset)
-    if schema.name == "epb_processid_threadid":
-        halves = (int.from_bytes(raw[at : at + 4], byte_order) for at in (0, 4))
-        return dict(zip(("process", "thread"), halves)) if len(raw) == 8 else None
-    if schema.name == "opt_custom":
-        number = int.from_bytes(raw[:4], byte_order)
-        return (
-            {"pen": number, "text": options.text(raw[4:])}
-            if code in (2988, 19372)
-            else {"pen": number, "hex": raw[4:].hex()}
-        )
-    endianness = "<" if byte_order == "little" else ">"
-    decoded = PcapngOptions([schema], [(code, raw)], endianness)[code]
-    return _plain(decoded)
-
-
-def _plain(value: Any) -> Any:
-    """What python-pcapng decodes, in JSON's types."""
-    if isinstance(value, int | str):
+    value = Options([schema], [option], "<" if byte_order == "little" else ">")[option.code]
+    if isinstance(value, str):
         return value
-    if isinstance(value, bytes):
-        return None
     if isinstance(value, tuple) and all(isinstance(part, str) for part in value):
         return "/".join(value)
-    if isinstance(value, tuple):
-        kind, rest = value
-        return {"type": kind, "hex": rest.hex()}
-    return int(value)
+    kind, rest = value
+    return {"type": kind, "hex": rest.hex()}
 
 
-def read_names(block: Block) -> list[dict[str, Any]]:
-    """The first thousand records of a Name Resolution Block: `{"address": …, "names": […]}`; an unknown one is raw."""
-    return list(islice(each_name(block), MOST_LISTED))
+def each_name(body: bytes, byte_order: ByteOrder) -> Iterator[dict[str, Any]]:
+    """The records of a Name Resolution Block: `{"address": …, "names": […]}`; an unknown one is raw."""
+    for kind, address, names in bodies.name_records(body, byte_order):
+        if address is None:
+            yield {"type": kind, "raw": names.hex()}
+        else:
+            texts = [options.text(name) for name in names.split(b"\0") if name]
+            yield {"address": bodies.address_text(kind, address), "names": texts}
 
 
-def each_name(block: Block) -> Iterator[dict[str, Any]]:
-    """The same for all of them."""
-    for kind, value in layout.name_records(block):
-        size = layout.ADDRESS_SIZES.get(kind)
-        if size is None or len(value) < size:
-            yield {"type": kind, "raw": value.hex()}
-            continue
-        names = [options.text(name) for name in value[size:].split(b"\0") if name]
-        address = value[:size].hex(":") if kind > 2 else str(ipaddress.ip_address(value[:size]))
-        yield {"address": address, "names": names}
-
-
-def read_secrets(block: Block) -> dict[str, Any]:
-    """Type and size of a Decryption Secrets Block; its content is nobody's business."""
-    kind = int.from_bytes(block.body[:4], block.byte_order)
-    return {"type": SECRETS.get(kind, f"0x{kind:08x}"), "bytes": len(_secrets(block))}
-
-
-def secrets_digest(block: Block) -> str:
-    """Its content's SHA-256 in hex, by which two blocks can be told apart."""
+def secrets_digest(body: bytes, byte_order: ByteOrder) -> str:
+    """The SHA-256, in hex, of a Decryption Secrets Block's content, by which two blocks can be told apart."""
     import hashlib
 
-    return hashlib.sha256(_secrets(block)).hexdigest()
-
-
-def _secrets(block: Block) -> memoryview:
-    size = int.from_bytes(block.body[4:8], block.byte_order)
-    return memoryview(block.body)[_SECRETS_AT : _SECRETS_AT + size]
+    return hashlib.sha256(bodies.secrets(body, byte_order).data).hexdigest()
 
 
 def value_text(option: dict[str, Any]) -> str:

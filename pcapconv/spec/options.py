@@ -1,4 +1,4 @@
-"""pcapng option lists as raw bytes: walked on request, never rewritten.
+"""pcapng option lists as raw bytes, walked on request and never rewritten; and what can be said of an option.
 
 Strategy: options are type-length-value entries, each padded to 32 bits (pcapng, section "Options"); the records of a
 names block have the same form. A walk reads up to what is certain: it ends at the end mark, at the end of the bytes,
@@ -9,11 +9,41 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal, NamedTuple
+from typing import NamedTuple
+
+from pcapconv.spec import ByteOrder
 
 END_OF_OPTIONS = 0
 COMMENT = 1
-CUSTOM = {2988: "text", 2989: "bytes", 19372: "text, not to be copied", 19373: "bytes, not to be copied"}
+
+# What an option's value holds. Numbers are these, with their bytes and whether they have a sign; anything else that is
+# not named here, python-pcapng may know.
+TEXT = "text"
+FILTER = "filter"  # a text behind a zero byte, or something else behind another
+TIME = "time"  # two halves of 32 bits, the high one first, in the interface's unit
+TWO_NUMBERS = "two numbers"  # of 32 bits: a process and a thread
+CUSTOM_TEXT = "custom text"  # a text behind an enterprise number of 32 bits
+CUSTOM_BYTES = "custom bytes"
+NUMBERS = {"u8": (1, False), "u32": (4, False), "u64": (8, False), "i64": (8, True)}
+
+
+class OptionType(NamedTuple):
+    """What an option is.
+
+    `name` is empty where its code is all that is shown. `kind` is the kind of metadata: one that can be stripped, or
+    `details`, which differ between runs; "" for what belongs to the block itself, None for what the model's fields
+    say. `holds` is one of the words above, "" for anything else. `pcap_length` is the length of a value that pcap has
+    a place for. `specified` tells whether the specification names it, `copied` whether it may be copied by programs
+    that do not know it.
+    """
+
+    code: int
+    name: str
+    kind: str | None
+    holds: str = ""
+    pcap_length: int | None = None
+    specified: bool = True
+    copied: bool = True
 
 
 class Option(NamedTuple):
@@ -28,7 +58,7 @@ class Options:
 
     __slots__ = ("_byte_order", "_end", "_overrun", "_raw")
 
-    def __init__(self, raw: bytes | bytearray | memoryview, byte_order: Literal["little", "big"]) -> None:
+    def __init__(self, raw: bytes | bytearray | memoryview, byte_order: ByteOrder) -> None:
         self._raw = raw
         self._byte_order = byte_order
         self._end: int | None = None
@@ -76,7 +106,7 @@ class Options:
 
 def edited(
     raw: bytes,
-    byte_order: Literal["little", "big"],
+    byte_order: ByteOrder,
     *,
     keep: Callable[[Option], bool] | None = None,
     add: Iterable[tuple[int, bytes]] = (),
@@ -108,7 +138,7 @@ def edited(
     return b"".join((kept, new, rest or bytes(4)))
 
 
-def pack(options: Iterable[tuple[int, bytes]], byte_order: Literal["little", "big"]) -> bytes:
+def pack(options: Iterable[tuple[int, bytes]], byte_order: ByteOrder) -> bytes:
     """An option list with its end mark; nothing at all for no options."""
     return edited(b"", byte_order, add=options)
 

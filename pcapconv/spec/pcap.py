@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pcapconv.model import ByteOrder
+from pcapconv.spec import ByteOrder
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 
 HEADER_SIZE = 24

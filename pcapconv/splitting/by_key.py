@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MOST_TICKS, NEVER, RANGE
-from pcapconv.model import SIMPLE_PACKET, Columns, Interface, PacketBatch
+from pcapconv.model import Columns, Interface, PacketBatch
 from pcapconv.spec import pcapng as layout
+from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.splitting.division import Splitter, instant_of, rows_of
 from pcapconv.splitting.parts import OpenPart, OpenParts
 from pcapconv.steps.rows import take

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from pcapconv.formats.pcapng_writer import block_size
-from pcapconv.model import SIMPLE_PACKET, Block, Interface, PacketBatch, Section
+from pcapconv.model import Block, Interface, PacketBatch, Section
 from pcapconv.spec import pcap as pcap_layout
 from pcapconv.spec import pcapng as layout
+from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.splitting.division import Splitter, rows_of
 from pcapconv.splitting.parts import OpenPart, OpenParts
 

@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING
 
 from pcapconv import timestamps
 from pcapconv.errors import FormatError
-from pcapconv.model import SIMPLE_PACKET, Block, Columns, Interface, Item, PacketBatch, Section
-from pcapconv.spec import pcapng as layout
+from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.spec.link_types import link_type_name
 from pcapconv.spec.options import text
+from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.splitting.parts import OpenPart, OpenParts
 from pcapconv.splitting.template import Facts
 from pcapconv.steps.relabel import interface_name
@@ -82,7 +82,7 @@ class Splitter(ABC):
                 self._fcs_lengths.add(item.fcs_length)
                 self._share(item)
             case Block():
-                if layout.explains_packets(item):
+                if item.explains_packets:
                     self._share(item)
                 else:
                     self._keep(item)

@@ -17,12 +17,10 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from pcapconv.formats.losses import PcapLosses
 from pcapconv.kernels.contract import ALWAYS, NEVER, RANGE
 from pcapconv.model import Block, Columns, Interface, PacketBatch, Section
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import bodies
 from pcapconv.splitting.by_key import WIDEST, Picking
 from pcapconv.splitting.division import COST, MOST_WAITING, Shared, Splitter
 from pcapconv.splitting.parts import OpenPart, OpenParts
-
-_ID = 4  # bytes at the beginning of a statistics block's body: its interface's id
 
 
 class ByKind(Picking):
@@ -182,8 +180,8 @@ class ByOwnInterfaces(ByKind):
 
     def _write_statistics(self, part: OpenPart, block: Block) -> None:
         self._catch_up(part)
-        number = self._ids[int.from_bytes(block.body[:_ID], block.byte_order)].to_bytes(_ID, block.byte_order)
-        self._parts.write(part, block._replace(body=number + block.body[_ID:]))
+        number = self._ids[bodies.statistics(block.body, block.byte_order).interface]
+        self._parts.write(part, block._replace(body=bodies.statistics_of(number, block.body, block.byte_order)))
         part.bare = False
 
     def _end_section(self) -> None:
@@ -219,9 +217,10 @@ class ByOwnInterfaces(ByKind):
 
 def _place_of(block: Block) -> tuple[int, int] | None:
     """The section and id of the interface that statistics are of; None for other blocks, and where they are cut off."""
-    if block.type != layout.INTERFACE_STATISTICS or len(block.body) < _ID:
+    if block.kind != "statistics":
         return None
-    return block.section, int.from_bytes(block.body[:_ID], block.byte_order)
+    stated = bodies.statistics(block.body, block.byte_order)
+    return (block.section, stated.interface) if stated.has_interface else None
 
 
 KEYS: dict[str, Callable[[Interface], Hashable]] = {

@@ -21,7 +21,6 @@ from pcapconv.io.output import Output
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MOST_TICKS, TOTALS
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
-from pcapconv.spec.pcapng import is_process
 from pcapconv.splitting.template import Facts, Template
 
 MOST_PARTS = 10_000  # unless more are asked for
@@ -170,7 +169,7 @@ class OpenParts:
         size = self._input_size()
         if self._repeated > max(_MOST_REPEATED, _MOST_TIMES * size):
             what = "interfaces" if pcap else "headers"
-            processes = any(isinstance(item, Block) and is_process(item) for item in items)
+            processes = any(isinstance(item, Block) and item.is_process for item in items)
             kinds = "names,secrets,custom,unknown" if processes else "names,secrets"
             raise UsageError(
                 f"{self._template.text}: the {what} that parts repeat come to {self._repeated} bytes with part "

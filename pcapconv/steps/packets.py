@@ -15,17 +15,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from pcapconv.errors import FormatError, PcapconvError, TargetError, UsageError
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MOST_TICKS, OPTION_COUNTS, SHIFT
-from pcapconv.model import SIMPLE_PACKET, Interface, Item, PacketBatch, Section
+from pcapconv.model import Interface, Item, PacketBatch, Section
 from pcapconv.spec import options as option_lists
-from pcapconv.spec.pcapng import OBSOLETE_PACKET
+from pcapconv.spec.pcapng import OBSOLETE_PACKET, PACKET_HASH, SIMPLE_PACKET
 from pcapconv.steps import Step
 from pcapconv.steps.rows import options_of, with_options
 from pcapconv.steps.strip import as_enhanced
 
 if TYPE_CHECKING:
     from fractions import Fraction
-
-HASH = 3  # epb_hash and pack_hash
 
 _MOST = 2**32 - 1
 
@@ -189,7 +187,7 @@ class EditPackets(Step):
             if columns.record_type[row] == OBSOLETE_PACKET:
                 add += as_enhanced(batch, row)
             raw = options_of(batch, row)
-            if cut and (hashes := sum(option.code == HASH for option in option_lists.Options(raw, order))):
+            if cut and (hashes := sum(option.code == PACKET_HASH for option in option_lists.Options(raw, order))):
                 self._left_out["packet-hashes"] += hashes
             new = option_lists.edited(raw, order, keep=_not_a_hash if cut else None, add=add)
             if new != raw:
@@ -202,10 +200,10 @@ class EditPackets(Step):
             return False
         if not self._options:
             self._options = array("Q", bytes(8 * OPTION_COUNTS))
-        known = self._options[HASH]
+        known = self._options[PACKET_HASH]
         big = batch.section.byte_order == "big"
         self._kernels.count_options(batch.buffer, batch.columns, batch.rows, big, self._options)
-        return self._options[HASH] != known
+        return self._options[PACKET_HASH] != known
 
 
 def _beyond(interface: Interface) -> str:
@@ -216,7 +214,7 @@ def _beyond(interface: Interface) -> str:
 
 
 def _not_a_hash(option: option_lists.Option) -> bool:
-    return option.code != HASH
+    return option.code != PACKET_HASH
 
 
 def _index(numbers: Sequence[int], number: int) -> int | None:

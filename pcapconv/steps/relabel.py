@@ -18,15 +18,14 @@ from pcapconv.steps.quantities import interface_place
 
 KEYS = ("name", "description", "filter", "os", "hardware", "speed", "snaplen", "fcs-length", "comment")
 
-_IF_NAME = 2
 _CODES = {
-    "name": _IF_NAME,
-    "description": 3,
-    "speed": 8,
-    "filter": 11,
-    "os": 12,
+    "name": layout.IF_NAME,
+    "description": layout.IF_DESCRIPTION,
+    "speed": layout.IF_SPEED,
+    "filter": layout.IF_FILTER,
+    "os": layout.IF_OS,
     "fcs-length": layout.IF_FCSLEN,
-    "hardware": 15,
+    "hardware": layout.IF_HARDWARE,
     "comment": options.COMMENT,
 }
 _SIZES = {"speed": 8, "snaplen": 4, "fcs-length": 1}  # of numbers, in bytes
@@ -145,7 +144,7 @@ def names_interface(text: str, interface: Interface) -> bool:
 
 def interface_name(interface: Interface) -> bytes | None:
     """Its if_name, without the NUL that some writers put behind it."""
-    name = options.Options(interface.options, interface.byte_order).first(_IF_NAME)
+    name = options.Options(interface.options, interface.byte_order).first(layout.IF_NAME)
     return None if name is None else name.rstrip(b"\0")
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from pcapconv.errors import FormatError, PcapconvError, TargetError
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import BEYOND, FINER, MOST_TICKS, UNIT, UNKNOWN
-from pcapconv.model import SIMPLE_PACKET, Columns, Interface, PacketBatch
+from pcapconv.model import Columns, Interface, PacketBatch
+from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.timestamps import NANOSECONDS, ratio
 
 if TYPE_CHECKING:

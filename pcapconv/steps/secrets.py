@@ -12,13 +12,17 @@ from pcapconv.errors import TargetError, UsageError
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.model import Block, Item, Section
 from pcapconv.report import MOST_LISTED
+from pcapconv.spec import bodies
 from pcapconv.spec import pcapng as layout
 from pcapconv.steps import Step
 
-TYPES = {"tls": 0x544C534B, "ssh": 0x5353484B, "wireguard": 0x57474B4C}  # key logs, which are text
+TYPES = {  # key logs, which are text
+    "tls": bodies.TLS_KEY_LOG,
+    "ssh": bodies.SSH_KEY_LOG,
+    "wireguard": bodies.WIREGUARD_KEY_LOG,
+}
 
-_DATA_AT = 8
-_LARGEST_DATA = LARGEST_RECORD - layout.BLOCK_OVERHEAD - _DATA_AT
+_LARGEST_DATA = LARGEST_RECORD - layout.BLOCK_OVERHEAD - layout.SECRETS_DATA_AT
 _MOST_FOUND = 32 * 2**20
 _COST = 64  # bytes of memory that each log takes besides its own
 _LARGEST_TYPE = 2**32 - 1
@@ -49,7 +53,7 @@ class InjectSecrets(Step):
         yield section._replace(changed=True, raw=None if section.layout == "pcap" else section.raw)
         order = section.byte_order
         for kind, data in entries:
-            body = kind.to_bytes(4, order) + len(data).to_bytes(4, order) + data + bytes(-len(data) % 4)
+            body = bodies.secrets_body(kind, data, order)
             yield Block(type=layout.DECRYPTION_SECRETS, body=body, byte_order=order, section=section.number, offset=0)
 
 
@@ -73,22 +77,20 @@ class ExtractSecrets(Step):
         return (block,)
 
     def _collect(self, block: Block) -> None:
-        body, order = block.body, block.byte_order
-        kind = int.from_bytes(body[:4], order)
+        stated = bodies.secrets(block.body, block.byte_order)
+        kind = stated.type
         if kind not in TYPES.values():
             if kind in self.others or len(self.others) < MOST_LISTED:
                 self.others[kind] += 1
             return
-        length = int.from_bytes(body[4:8], order)
-        data = body[_DATA_AT : _DATA_AT + length]
-        if not data or len(data) < length:  # it says nothing, or nobody knows where it ends
+        if not stated.data or not stated.complete:  # it says nothing, or nobody knows where it ends
             return
-        self._left -= len(data) + _COST
+        self._left -= len(stated.data) + _COST
         if self._left < 0:
             raise TargetError(
                 f"offset {block.offset}: the capture holds more secrets than pcapconv extracts, {_MOST_FOUND >> 20} MiB"
             )
-        self.found.setdefault(kind, []).append(data)
+        self.found.setdefault(kind, []).append(bytes(stated.data))
 
 
 def parse_secrets(option: str, text: str) -> tuple[int, str]:

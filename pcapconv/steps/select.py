@@ -18,8 +18,10 @@ from pcapconv import timestamps
 from pcapconv.errors import FormatError
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import ALWAYS, MOST_TICKS, NEVER, RANGE
-from pcapconv.model import SIMPLE_PACKET, ByteOrder, Columns, Interface, Item, PacketBatch, Section
+from pcapconv.model import Columns, Interface, Item, PacketBatch, Section
+from pcapconv.spec import ByteOrder
 from pcapconv.spec import options as option_lists
+from pcapconv.spec.pcapng import PACKET_FLAGS, SIMPLE_PACKET
 from pcapconv.steps import Step
 from pcapconv.steps.relabel import names_interface
 from pcapconv.steps.rows import take
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 
     from pcapconv.steps.quantities import Moment
 
-FLAGS = 2  # epb_flags and pack_flags
 DIRECTIONS = {"in": 1, "out": 2}
 
 _EXCHANGED = bytes([1, *[0] * 255])
@@ -128,7 +129,7 @@ class Select(Step):
         comment, direction = self._criteria.comment, self._criteria.direction
         stated = option_lists.Options(raw, byte_order)
         if direction is not None:
-            flags = stated.first(FLAGS) or b""
+            flags = stated.first(PACKET_FLAGS) or b""
             if len(flags) != 4 or int.from_bytes(flags, byte_order) & 3 != DIRECTIONS[direction]:
                 return False
         return comment is None or any(comment.search(text) for text in stated.comments)

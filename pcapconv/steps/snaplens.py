@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator
 
 from pcapconv.errors import NeedsSnaplenError
 from pcapconv.kernels import choose
-from pcapconv.model import SIMPLE_PACKET, Interface, Item, Layout, Notice, PacketBatch, Section
+from pcapconv.model import Interface, Item, Layout, Notice, PacketBatch, Section
 from pcapconv.report import Report
 from pcapconv.spec.pcap import NO_LIMIT_SNAPLEN
+from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
 
 _NO_LIMIT = 2**32  # more than any packet has

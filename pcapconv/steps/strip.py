@@ -9,42 +9,23 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from pcapconv.errors import UsageError
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import OPTION_COUNTS, UNREADABLE
-from pcapconv.model import Block, ByteOrder, Interface, Item, PacketBatch, Section
-from pcapconv.spec import options
+from pcapconv.model import Block, Interface, Item, PacketBatch, Section
+from pcapconv.spec import ByteOrder, options
 from pcapconv.spec import pcapng as layout
 from pcapconv.steps import Step
 from pcapconv.steps.rows import options_of, with_options
 
 KINDS = ("comments", "names", "statistics", "secrets", "custom", "unknown", "host", "addresses")
 
-_BLOCKS = {
-    layout.NAME_RESOLUTION: "names",
-    layout.INTERFACE_STATISTICS: "statistics",
-    layout.DECRYPTION_SECRETS: "secrets",
-    layout.CUSTOM: "custom",
-    layout.CUSTOM_DO_NOT_COPY: "custom",
-}
-_OPTIONS = {options.COMMENT: "comments", **dict.fromkeys(options.CUSTOM, "custom")}  # of any block
-_OPTIONS_OF = {
-    layout.SECTION_HEADER: dict.fromkeys((2, 3, 4), "host"),  # shb_hardware, shb_os, shb_userappl
-    layout.INTERFACE_DESCRIPTION: {
-        **dict.fromkeys((12, 15), "host"),  # if_os, if_hardware
-        **dict.fromkeys((4, 5, 6, 7), "addresses"),  # if_IPv4addr, if_IPv6addr, if_MACaddr, if_EUIaddr
-    },
-}
 _UNKNOWN = "unknown"
-_BLOCKS_NOT_TO_COPY = {layout.CUSTOM_DO_NOT_COPY: "do-not-copy"}
-_OPTIONS_NOT_TO_COPY = dict.fromkeys((19372, 19373), "do-not-copy")
 
 _DROPS_NOT_KNOWN = 0xFFFF
-_EPB_DROPCOUNT = 4
 
 
 class _Rules(NamedTuple):
@@ -66,24 +47,20 @@ class _Rules(NamedTuple):
 class _LeaveOut(Step):
     """The step that both kinds of leaving out are.
 
-    `blocks` has the kind of each block type that goes; `codes` that of each option, `codes_of` that of a block type's
-    own. `unknown` tells that blocks and options go which the specification does not name.
+    `kind_of` gives the kind under which a block or an option is left out, None for what stays. `unknown` tells that
+    those go which the specification does not name.
     """
 
     def __init__(
         self,
         left_out: Counter[str],
-        blocks: Mapping[int, str],
-        codes: Mapping[int, str],
-        codes_of: Mapping[int, Mapping[int, str]] = MappingProxyType({}),
+        kind_of: Callable[[layout.BlockType | options.OptionType], str | None],
         *,
         unknown: bool = False,
     ) -> None:
         super().__init__()
         self._left_out = left_out
-        self._blocks = blocks
-        self._codes = codes
-        self._codes_of = codes_of
+        self._kind_of = kind_of
         self._unknown = unknown
         self._kernels = choose()
         self._rules: dict[int, _Rules] = {}
@@ -96,17 +73,13 @@ class _LeaveOut(Step):
             self._edit_packets(batch)
         return (batch,)
 
-    def _block_kind(self, block_type: int) -> str | None:
-        """The kind under which a whole block is left out; None for one that stays."""
-        if self._unknown and block_type not in layout.BLOCK_NAMES:
-            return _UNKNOWN
-        return self._blocks.get(block_type)
-
     def _rules_of(self, block_type: int) -> _Rules:
         rules = self._rules.get(block_type)
         if rules is None:
-            known = _known_options(block_type) if self._unknown else None
-            rules = _Rules({**self._codes, **self._codes_of.get(block_type, {})}, known)
+            rows = layout.option_types(block_type).values()
+            kinds = {row.code: kind for row in rows if (kind := self._kind_of(row)) is not None}
+            known = {row.code for row in rows if row.specified} if self._unknown else None
+            rules = _Rules(kinds, known)
             self._rules[block_type] = rules
         return rules
 
@@ -120,11 +93,11 @@ class _LeaveOut(Step):
         return (interface if stays == interface.options else interface._replace(raw=None, options=stays),)
 
     def _block(self, block: Block) -> Iterable[Item]:
-        kind = self._block_kind(block.type)
+        kind = self._kind_of(layout.block_type(block.type))
         if kind is not None:
-            self._left_out[kind] += _entries(block)
+            self._left_out[kind] += block.entries
             return ()
-        at = layout.options_at(block)
+        at = block.options_at
         stated = block.body[at:]
         if not stated:
             return (block,)
@@ -208,13 +181,13 @@ class Strip(_LeaveOut):
         for kind in sorted(kinds):
             if kind not in KINDS:
                 raise UsageError(f"--strip {kind}: the kinds are {', '.join(KINDS)}")
-        super().__init__(
-            left_out,
-            _among(kinds, _BLOCKS),
-            _among(kinds, _OPTIONS),
-            {block_type: _among(kinds, codes) for block_type, codes in _OPTIONS_OF.items()},
-            unknown=_UNKNOWN in kinds,
-        )
+
+        def kind_of(row: layout.BlockType | options.OptionType) -> str | None:
+            kind = row.kind if row.specified else _UNKNOWN
+            stays = kind == _UNKNOWN and row.specified  # nobody can read it, but it is no stranger
+            return kind if kind in kinds and not stays else None
+
+        super().__init__(left_out, kind_of, unknown=_UNKNOWN in kinds)
 
 
 class DoNotCopy(_LeaveOut):
@@ -223,7 +196,7 @@ class DoNotCopy(_LeaveOut):
     `do-not-copy`."""
 
     def __init__(self, left_out: Counter[str]) -> None:
-        super().__init__(left_out, _BLOCKS_NOT_TO_COPY, _OPTIONS_NOT_TO_COPY)
+        super().__init__(left_out, lambda row: None if row.copied else "do-not-copy")
 
 
 def as_enhanced(batch: PacketBatch, row: int) -> list[tuple[int, bytes]]:
@@ -242,21 +215,4 @@ def as_enhanced(batch: PacketBatch, row: int) -> list[tuple[int, bytes]]:
 
 def dropcount(drops: int, order: ByteOrder) -> list[tuple[int, bytes]]:
     """The drop count of an obsolete Packet Block as options of an Enhanced one; none where it is not known."""
-    return [] if drops == _DROPS_NOT_KNOWN else [(_EPB_DROPCOUNT, drops.to_bytes(8, order))]
-
-
-def _among(kinds: Collection[str], table: Mapping[int, str]) -> dict[int, str]:
-    """The entries of these kinds."""
-    return {number: kind for number, kind in table.items() if kind in kinds}
-
-
-def _known_options(block_type: int) -> Collection[int]:
-    """The options that the specification names, in a block type's list."""
-    from pcapconv.spec.interpret import option_names  # slow to import
-
-    return option_names(block_type).keys()
-
-
-def _entries(block: Block) -> int:
-    """How many a block counts for: the records of a name block, at least one; else one."""
-    return max(1, sum(1 for _ in layout.name_records(block))) if block.type == layout.NAME_RESOLUTION else 1
+    return [] if drops == _DROPS_NOT_KNOWN else [(layout.EPB_DROPCOUNT, drops.to_bytes(8, order))]

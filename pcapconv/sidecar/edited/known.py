@@ -12,11 +12,11 @@ from typing import Any
 from pcapconv.errors import SidecarError
 from pcapconv.io.scratch import Scratch
 from pcapconv.kernels.contract import FINGERPRINT
-from pcapconv.model import SIMPLE_PACKET
 from pcapconv.sidecar import fields
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.edited.prints import Prints
 from pcapconv.sidecar.packet_entry import Entry, type_of
+from pcapconv.spec.pcapng import SIMPLE_PACKET
 
 
 class _Said:

@@ -14,18 +14,18 @@ from functools import lru_cache
 from itertools import compress, count
 from typing import Any
 
-from pcapconv.model import SIMPLE_PACKET, Block, ByteOrder, Columns, Interface, Item, PacketBatch, Section
+from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.sidecar import fields, values
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.edited.alignment import AMBIGUOUS, EXACT, NEW, NONE, Matches
 from pcapconv.sidecar.edited.known import Known
 from pcapconv.sidecar.packet_entry import drops_of, simple_length, type_of
 from pcapconv.sidecar.restore import Metadata, about, as_pcapng
-from pcapconv.spec import options
+from pcapconv.spec import ByteOrder, bodies, options
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.pcap import LATEST
+from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
-from pcapconv.steps.packets import HASH
 from pcapconv.steps.rows import take, with_options
 from pcapconv.steps.scales import Scale, scale_of
 from pcapconv.steps.strip import dropcount
@@ -96,11 +96,11 @@ class Match(Step):
 
     def _renumbered(self, block: Block) -> Block:
         """Statistics of an interface that has another id now, since one was declared before it."""
-        if block.type != layout.INTERFACE_STATISTICS:
+        if block.kind != "statistics":
             return block
-        number = int.from_bytes(block.body[:4], block.byte_order)
+        number = bodies.statistics(block.body, block.byte_order).interface
         place = self._ids[number] if number < len(self._ids) else number
-        return block._replace(body=place.to_bytes(4, block.byte_order) + block.body[4:])
+        return block._replace(body=bodies.statistics_of(place, block.body, block.byte_order))
 
     def _split(self, batch: PacketBatch) -> Iterator[Item]:
         """A batch, with the entries that come between its packets."""
@@ -235,7 +235,7 @@ class Match(Step):
             add = dropcount(drops_of(block, what), order)
         if self._found.known[place] == EXACT:
             return options.edited(raw, order, add=add) if add else raw
-        if hashes := sum(option.code == HASH for option in options.Options(raw, order)):
+        if hashes := sum(option.code == layout.PACKET_HASH for option in options.Options(raw, order)):
             self._left_out["packet-hashes"] += hashes
         return options.edited(raw, order, keep=_no_hash, add=add)
 
@@ -247,4 +247,4 @@ def _raw(text: bytes, order: ByteOrder) -> bytes:
 
 
 def _no_hash(option: options.Option) -> bool:
-    return option.code != HASH
+    return option.code != layout.PACKET_HASH

@@ -1,0 +1,139 @@
+"""The bodies of pcapng blocks taken apart, and made: statistics, secrets, names, custom blocks.
+
+Strategy: nothing here raises; a body that ends too early says so. Options, which stand behind all this, are `options`'.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pcapconv.spec import ByteOrder, options
+from pcapconv.spec.pcapng import SECRETS_DATA_AT, STATISTICS_OPTIONS_AT
+
+TLS_KEY_LOG = 0x544C534B
+SSH_KEY_LOG = 0x5353484B
+WIREGUARD_KEY_LOG = 0x57474B4C
+_SECRETS = {
+    TLS_KEY_LOG: "TLS key log",
+    SSH_KEY_LOG: "SSH key log",
+    WIREGUARD_KEY_LOG: "WireGuard key log",
+    0x5A4E574B: "ZigBee NWK key",
+    0x5A415053: "ZigBee APS key",
+    0x55414B4C: "OPC UA key log",
+}
+
+ADDRESS_SIZES = {1: 4, 2: 16, 3: 6, 4: 8}  # by type of a name record: IPv4, IPv6, EUI-48, EUI-64
+_LAST_IP = 2  # of these types
+
+
+class Statistics(NamedTuple):
+    """What an Interface Statistics Block says before its options: the interface's id, and when, in its ticks.
+
+    Of a body that ends before, `length` is how many of the 12 bytes there are; what is missing counts as zero.
+    """
+
+    interface: int
+    ticks: int
+    length: int
+
+    @property
+    def has_interface(self) -> bool:
+        """Whether the interface's id is all there."""
+        return self.length >= 4
+
+    @property
+    def has_ticks(self) -> bool:
+        """Whether the time is all there."""
+        return self.length >= STATISTICS_OPTIONS_AT
+
+
+class Secrets(NamedTuple):
+    """What a Decryption Secrets Block holds: `data`, and its type and size as they are stated. `complete` tells that
+    all the data is there."""
+
+    type: int
+    size: int
+    data: memoryview
+    complete: bool
+
+    @property
+    def type_name(self) -> str:
+        """The name of the type; its number in hex where it has none."""
+        return _SECRETS.get(self.type, f"0x{self.type:08x}")
+
+
+class NameRecord(NamedTuple):
+    """A record of a Name Resolution Block: an address, and its names, each with a zero byte behind it. One that nobody
+    can read has no address, and all its bytes as `names`."""
+
+    type: int
+    address: bytes | None
+    names: bytes
+
+
+class Custom(NamedTuple):
+    """What a Custom Block holds: a private enterprise number, and data of whoever has it."""
+
+    pen: int
+    data: bytes
+
+
+def ticks_of(value: bytes, byte_order: ByteOrder) -> int:
+    """The ticks that two halves of 32 bits give, the high one first."""
+    return int.from_bytes(value[:4], byte_order) << 32 | int.from_bytes(value[4:8], byte_order)
+
+
+def ticks_bytes(ticks: int, byte_order: ByteOrder) -> bytes:
+    """Ticks as two halves of 32 bits, the high one first."""
+    return (ticks >> 32).to_bytes(4, byte_order) + (ticks & 0xFFFFFFFF).to_bytes(4, byte_order)
+
+
+def statistics(body: bytes, byte_order: ByteOrder) -> Statistics:
+    """The fields of an Interface Statistics Block."""
+    length = min(len(body), STATISTICS_OPTIONS_AT)
+    return Statistics(int.from_bytes(body[:4], byte_order), ticks_of(body[4:12], byte_order), length)
+
+
+def statistics_body(interface: int, ticks: int, byte_order: ByteOrder, stated: bytes) -> bytes:
+    """The body of an Interface Statistics Block with these options."""
+    return interface.to_bytes(4, byte_order) + ticks_bytes(ticks, byte_order) + stated
+
+
+def statistics_of(interface: int, body: bytes, byte_order: ByteOrder) -> bytes:
+    """The body of an Interface Statistics Block as one of the interface with this id."""
+    return interface.to_bytes(4, byte_order) + body[4:]
+
+
+def secrets(body: bytes, byte_order: ByteOrder) -> Secrets:
+    """The fields of a Decryption Secrets Block."""
+    kind, size = int.from_bytes(body[:4], byte_order), int.from_bytes(body[4:8], byte_order)
+    end = SECRETS_DATA_AT + size
+    return Secrets(kind, size, memoryview(body)[SECRETS_DATA_AT:end], len(body) >= end)
+
+
+def secrets_body(kind: int, data: bytes | memoryview, byte_order: ByteOrder, stated: bytes = b"") -> bytes:
+    """The body of a Decryption Secrets Block with these options."""
+    head = kind.to_bytes(4, byte_order) + len(data).to_bytes(4, byte_order)
+    return b"".join((head, data, bytes(-len(data) % 4), stated))
+
+
+def name_records(body: bytes, byte_order: ByteOrder) -> Iterator[NameRecord]:
+    """The records of a Name Resolution Block."""
+    for kind, value in options.Options(body, byte_order):
+        size = ADDRESS_SIZES.get(kind)
+        if size is None or len(value) < size:
+            yield NameRecord(kind, None, value)
+        else:
+            yield NameRecord(kind, value[:size], value[size:])
+
+
+def address_text(kind: int, address: bytes) -> str:
+    """The address of a name record of this type as text."""
+    return str(ipaddress.ip_address(address)) if kind <= _LAST_IP else address.hex(":")
+
+
+def custom(body: bytes, byte_order: ByteOrder) -> Custom:
+    """The fields of a Custom Block."""
+    return Custom(int.from_bytes(body[:4], byte_order), body[4:])

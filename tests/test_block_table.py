@@ -1,0 +1,211 @@
+"""What each block and each option is: the same for losses, strip, the normal form, the sidecar and info; and under the
+names and types that python-pcapng gives them."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import wire
+from pcapng.blocks import KNOWN_BLOCKS
+
+import pcapconv
+from pcapconv.describing import info
+from pcapconv.spec import options, pcapng
+from pcapconv.steps.strip import KINDS
+
+T = 1_714_564_800_000_000
+PROCESS = 0x80000001
+# Block type: its body; its name for info; its loss; the kind under which --strip leaves it out, and the one under which
+# the normal form keeps it; its entry in a sidecar.
+BLOCKS: dict[int, tuple[bytes, str, str, str | None, str, str]] = {
+    wire.NAME_RESOLUTION: (
+        wire.names(wire.ipv4_name("192.0.2.1", "a")), "Name Resolution", "names", "names", "names", "names",
+    ),
+    wire.INTERFACE_STATISTICS: (
+        wire.statistics(0, T), "Interface Statistics", "statistics", "statistics", "statistics", "statistics",
+    ),
+    wire.DECRYPTION_SECRETS: (
+        wire.secrets(wire.TLS_KEY_LOG, b"abc"), "Decryption Secrets", "secrets", "secrets", "secrets", "secrets",
+    ),
+    wire.CUSTOM_COPY: (wire.custom(wire.CUSTOM_COPY, 1), "Custom", "custom-blocks", "custom", "custom", "custom"),
+    wire.CUSTOM_DO_NOT_COPY: (
+        wire.custom(wire.CUSTOM_DO_NOT_COPY, 1), "Custom (do not copy)", "custom-blocks", "custom", "custom", "custom",
+    ),
+    wire.SYSTEMD_JOURNAL: (
+        wire.journal(b"A=1\n"), "systemd Journal Export", "journal-entries", None, "unknown", "block",
+    ),
+    **{
+        block_type: (
+            wire.block(block_type, b"abcd"), f"0x{block_type:08x}", "unknown-blocks", "unknown", "unknown", "block",
+        )
+        for block_type in (7, 8, 0x204, 0x216, 0x221, 0x7777, PROCESS, 0x80000002)
+    },
+}  # fmt: skip
+
+ALWAYS, NEVER = "always", "never"
+# Block type: code → the kind under which --strip leaves it out, and the one under which the normal form keeps it.
+Facts = dict[int, tuple[str | None, str]]
+ANY: Facts = {1: ("comments", "comments"), **dict.fromkeys((2988, 2989, 19372, 19373), ("custom", "custom"))}
+UNKNOWN = ("unknown", "unknown")
+SECTION: Facts = {**ANY, **dict.fromkeys((2, 3, 4), ("host", "host")), **dict.fromkeys((5, 21, 40000), UNKNOWN)}
+INTERFACE: Facts = {
+    **ANY,
+    **dict.fromkeys((2, 3, 11), (None, ALWAYS)),
+    **dict.fromkeys((4, 5, 6, 7), ("addresses", "addresses")),
+    **dict.fromkeys((8, 10, 14, 16, 17, 18), (None, NEVER)),
+    **dict.fromkeys((9, 13), (None, ALWAYS)),
+    **dict.fromkeys((12, 15), ("host", "host")),
+    **dict.fromkeys((19, 20, 40000), UNKNOWN),
+}
+PACKET: Facts = {
+    **ANY,
+    2: (None, ALWAYS),
+    **dict.fromkeys(range(3, 9), (None, NEVER)),
+    **dict.fromkeys((21, 32768, 40000), UNKNOWN),
+}
+OBSOLETE: Facts = {**PACKET, **dict.fromkeys(range(4, 9), ("unknown", NEVER))}
+LISTS: dict[int, tuple[str, Facts]] = {
+    wire.SECTION_HEADER: ("section-options", SECTION),
+    wire.INTERFACE_DESCRIPTION: ("interface-options", INTERFACE),
+    wire.ENHANCED_PACKET: ("packet-options", PACKET),
+    wire.OBSOLETE_PACKET: ("packet-options", OBSOLETE),
+}
+EACH_OPTION = [(block, code) for block, (_, facts) in LISTS.items() for code in facts]
+VALUES = {(1, 9): b"\6", (1, 13): b"\x10", (1, 14): bytes(8)}  # which pcap has a place for
+
+
+def capture(extra: bytes = b"", **stated: bytes) -> bytes:
+    """A section, an interface, a packet, one obsolete packet and this block, with these option lists."""
+    return (
+        wire.section_header(options=stated.get("section", b""))
+        + wire.interface(options=stated.get("interface", b""))
+        + wire.enhanced_packet(0, T, b"abcd", options=stated.get("packet", b""))
+        + wire.obsolete_packet(0, T, b"abcd", options=stated.get("obsolete", b""))
+        + extra
+    )
+
+
+def with_option(block: int, code: int) -> bytes:
+    name = dict(zip(LISTS, ("section", "interface", "packet", "obsolete")))[block]
+    value = VALUES.get((block, code), wire.number(1, 4))
+    return capture(**{name: wire.options((code, value))})
+
+
+def stripped(data: bytes, *kinds: str) -> bytes:
+    target = io.BytesIO()
+    pcapconv.convert(io.BytesIO(data), target, to="pcapng", strip=kinds)
+    return target.getvalue()
+
+
+def normal(data: bytes, *kinds: str) -> bytes:
+    """The normal form with these kinds, and no others."""
+    target = io.BytesIO()
+    others = [kind for kind in KINDS if kind not in kinds]
+    pcapconv.normalize(io.BytesIO(data), target, to="pcapng", keep=list(kinds), strip=others, on_loss="ignore")
+    return target.getvalue()
+
+
+def losses(data: bytes) -> dict[str, int]:
+    return dict(pcapconv.convert(io.BytesIO(data), io.BytesIO(), to="pcap").losses)
+
+
+def types(data: bytes) -> list[int]:
+    return [block.block_type for block in wire.read_blocks(data)]
+
+
+def codes(data: bytes) -> list[int]:
+    """The options of the section, the interfaces and the packets."""
+    lists = [block.body[16:] for block in wire.read_blocks(data) if block.block_type == wire.SECTION_HEADER]
+    lists += [interface.options for interface in wire.read_interfaces(data)]
+    lists += [packet.options for packet in wire.read_pcapng(data)]
+    return [code for raw in lists for code, _ in wire.read_options(raw)]
+
+
+@pytest.mark.parametrize("block_type", BLOCKS)
+def test_a_block_is_the_same_for_all(tmp_path: Path, block_type: int) -> None:
+    block, name, loss, strip, kept, entry = BLOCKS[block_type]
+    data = capture(block)
+    assert losses(data) == {loss: 1}
+    assert [kind for kind in KINDS if block_type not in types(stripped(data, kind))] == ([strip] if strip else [])
+    assert [kind for kind in KINDS if block_type in types(normal(data, kind))] == [kept]
+    assert info(io.BytesIO(data))["blocks"][name] == 1
+    pcapconv.convert(io.BytesIO(data), tmp_path / "a.pcap", sidecar=True)
+    content = json.loads((tmp_path / "a.pcap.meta.json").read_bytes())["content"]
+    entries = [name for each in content for name in each]
+    assert [each for each in entries if each not in ("section", "interface", "packets")] == [entry]
+
+
+@pytest.mark.parametrize(("block", "code"), EACH_OPTION)
+def test_an_option_is_the_same_for_all(block: int, code: int) -> None:
+    loss, facts = LISTS[block]
+    strip, kept = facts[code]
+    data = with_option(block, code)
+    expected = {"comments": 1} if code == 1 else {} if (block, code) in VALUES else {loss: 1}
+    assert losses(data) == expected
+    assert [kind for kind in KINDS if code not in codes(stripped(data, kind))] == ([strip] if strip else [])
+    assert [kind for kind in KINDS if code in codes(normal(data, kind))] == {
+        ALWAYS: list(KINDS),
+        NEVER: [],
+    }.get(kept, [kept])
+
+
+def test_a_name_for_info_is_no_place_in_the_specification(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = pcapng.BlockType(PROCESS, "Process", explains=True, specified=False)
+    monkeypatch.setitem(pcapng.BLOCKS, PROCESS, named)
+    data = capture(wire.block(PROCESS, b"abcd"))
+    assert info(io.BytesIO(data))["blocks"]["Process"] == 1
+    assert PROCESS not in types(stripped(data, "unknown"))
+
+
+NEWER = {(1, 18), (6, 8)}  # than python-pcapng's schemas
+SCHEMAS = {
+    (block_type, schema.code): schema
+    for block_type, block in KNOWN_BLOCKS.items()
+    for name, field, *_ in block.schema
+    if name == "options"
+    for schema in field.options_schema
+}
+
+
+def test_names_and_types_are_those_of_python_pcapng() -> None:
+    holds = {"string": options.TEXT, "epb_flags": "u32", **{number: number for number in options.NUMBERS}}
+    times = {(wire.INTERFACE_STATISTICS, 2), (wire.INTERFACE_STATISTICS, 3)}  # where it says u64
+    special = {"if_tsresol": "u8", "if_filter": options.FILTER}
+    own = {
+        (block.code, row.code): (row.name, row.holds)
+        for block in pcapng.BLOCKS.values()
+        for row in block.own_options
+        if row.specified
+    }
+    assert {place: own[place] for place in own.keys() - NEWER} == {
+        place: (
+            schema.name,
+            options.TIME if place in times else special.get(schema.name, holds.get(schema.ftype, "")),
+        )
+        for place, schema in SCHEMAS.items()
+    }
+    assert own.keys() >= NEWER
+
+
+def test_no_code_stands_twice() -> None:
+    for block in pcapng.BLOCKS.values():
+        own = [row.code for row in block.own_options]
+        assert sorted({*own, *pcapng.OPTIONS_OF_ANY}) == sorted([*own, *pcapng.OPTIONS_OF_ANY])
+
+
+def test_python_pcapng_is_imported_where_it_decodes_a_value_and_nowhere_else(tmp_path: Path) -> None:
+    (tmp_path / "a.pcapng").write_bytes(with_option(wire.INTERFACE_DESCRIPTION, wire.IF_NAME))
+    code = (
+        "import sys, pcapconv\n"
+        "from pcapconv.describing import info\n"
+        "pcapconv.convert('a.pcapng', 'a.pcap', sidecar=True)\n"
+        "pcapconv.convert('a.pcapng', 'b.pcapng', strip=['unknown'])\n"
+        "info('a.pcapng')\n"
+        "assert 'pcapng' not in sys.modules\n"
+        "pcapconv.spec.interpret._schemas(1)\n"
+        "assert 'pcapng' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-P", "-c", code], check=True, cwd=tmp_path, timeout=60)
