@@ -19,9 +19,10 @@ from pcapconv import formats
 from pcapconv.batching import executors, manifest, plans
 from pcapconv.batching.jobs import Job, Settings, line_of
 from pcapconv.batching.local import clear_away, leads_out, lies_in
+from pcapconv.batching.places import joined, local_path, real_place, same_place, scheme_of
 from pcapconv.batching.report import BatchReport, NothingFoundError, Watcher
 from pcapconv.batching.runner import run
-from pcapconv.batching.stores import scheme_of, store_of
+from pcapconv.batching.stores import store_of
 from pcapconv.conversion import OnLoss, check_on_loss, make_plan
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.io.crew import cores
@@ -107,7 +108,7 @@ def batch(
         keep_snaplen=keep_snaplen,
     )._replace(fsync=fsync)
     keep, drop = plans.wanted(include, exclude)
-    report = BatchReport(plans.joined(home, manifest.NAME))
+    report = BatchReport(joined(home, manifest.NAME))
     local = store_of(home).local
     known = manifest.read(report.manifest) if resume else {}
     if root is None:
@@ -212,7 +213,7 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
     for place in (source, target):
         if isinstance(place, bytes) or not (place is None or isinstance(place, str | os.PathLike | Iterable)):
             raise UsageError(f"{place!r:.80} is not a path")
-    root = plans.local_path(os.fspath(source)) if isinstance(source, str | os.PathLike) else None
+    root = local_path(os.fspath(source)) if isinstance(source, str | os.PathLike) else None
     if in_place:
         if target is not None:
             raise UsageError("--in-place rewrites the files where they are; leave DST out")
@@ -227,8 +228,8 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
         raise UsageError(f"{target!r:.80} is not a path")
     if os.fspath(target) == STDIO:
         raise UsageError("DST is a directory, and - is stdout, which holds one file; name a directory")
-    home = plans.local_path(os.fspath(target))
-    if root is not None and plans.same_place(root, home):
+    home = local_path(os.fspath(target))
+    if root is not None and same_place(root, home):
         raise UsageError(f"{home}: source and target are the same directory; name another one, or give --in-place")
     return root, home
 
@@ -269,7 +270,7 @@ def _settings(
         said[f"secrets {text}"] = hashlib.sha256(read_file(path)).hexdigest()
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
     if root is not None:
-        root = plans.real_place(root)
+        root = real_place(root)
     run = os.urandom(8).hex()
     settings = Settings(to, plan, strict, on_loss, nanoseconds, keys, None, digest, root, run, sidecars)
     return settings._replace(fractions=fractions, keep_snaplen=keep_snaplen)

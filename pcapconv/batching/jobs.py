@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 from pcapconv import formats
 from pcapconv.batching import manifest
 from pcapconv.batching.local import LOCAL, leads_out, lies_in, make_folder, state_of_open
-from pcapconv.batching.stores import State, store_of
+from pcapconv.batching.places import State
+from pcapconv.batching.stores import store_of
 from pcapconv.conversion import OnLoss, converted
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError
 from pcapconv.io.files import SIDECAR_SUFFIX, Source, Target, reading, there_is

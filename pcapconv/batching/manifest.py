@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pcapconv.batching.local import LOCAL
-from pcapconv.batching.stores import State, scheme_of
+from pcapconv.batching.places import State, scheme_of
 from pcapconv.io.files import writing
 
 if TYPE_CHECKING:

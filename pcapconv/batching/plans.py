@@ -7,20 +7,28 @@ import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from pcapconv import formats
 from pcapconv.batching.jobs import Job, Settings, line_of
 from pcapconv.batching.local import LOCAL
 from pcapconv.batching.manifest import Done
-from pcapconv.batching.stores import Found, NothingThereError, State, scheme_of, store_of, taken
+from pcapconv.batching.places import (
+    Found,
+    NothingThereError,
+    State,
+    joined,
+    local_path,
+    real_place,
+    scheme_of,
+    taken,
+)
+from pcapconv.batching.stores import store_of
 from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError
 from pcapconv.io.files import SIDECAR_SUFFIX
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
-_ALIASES = {"s3a": "s3", "gcs": "gs"}
 _FILES = 32  # of a chunk at most
 _BYTES = 8 * 2**20  # and what they hold, unless it is a single one
 _CHUNKS = 8  # for each worker, at least, so that none waits long for the last one
@@ -79,13 +87,6 @@ def target_name(name: str, to: str | None) -> str:
         return name
     stem, suffix = posixpath.splitext(name)
     return f"{stem if formats.is_suffix(suffix) else name}.{to}"
-
-
-def joined(root: str, name: str) -> str:
-    """The place of a name below a root."""
-    if scheme_of(root) is not None:
-        return f"{root if root.endswith('/') else root + '/'}{name}"
-    return os.path.join(root, name)
 
 
 def jobs_for(found: Iterable[Found], home: str | None, to: str | None, *, force: bool) -> list[Job]:
@@ -230,31 +231,10 @@ def size_of(job: Job) -> int:
     return (job.state and job.state.size) or 0
 
 
-def local_path(place: str) -> str:
-    """A `file://` URL as the path that it is; anything else as it is."""
-    return unquote(place[len("file://") :]) if place.lower().startswith("file:///") else place
-
-
 def absolute(job: Job) -> Job:
     """The same job for a process in another directory."""
     places = [place if scheme_of(place) is not None else os.path.abspath(place) for place in (job.source, job.target)]
     return job._replace(source=places[0], target=places[1])
-
-
-def real_place(place: str) -> str:
-    """A path without links, or a URL without a slash at its end."""
-    try:
-        scheme = scheme_of(place)
-        if scheme is not None:
-            return f"{_ALIASES.get(scheme, scheme)}{place[len(scheme) :].rstrip('/')}"
-        return os.path.realpath(place)
-    except (OSError, ValueError):  # what is wrong with it, opening it will tell
-        return place
-
-
-def same_place(one: str, other: str) -> bool:
-    """Whether two places are the same directory."""
-    return real_place(one) == real_place(other)
 
 
 def _is_capture(place: str) -> bool:

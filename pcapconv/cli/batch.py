@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pcapconv
-from pcapconv.batching.plans import same_place
+from pcapconv.batching.places import same_place
 from pcapconv.batching.report import BatchReport, NothingFoundError, Watcher, damage_of
 from pcapconv.cli import DAMAGED
 from pcapconv.cli.messages import complain, places_of
