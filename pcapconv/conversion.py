@@ -58,7 +58,7 @@ _Result = TypeVar("_Result")
 _NO_INTERFACE = "the capture has no interface; the pcap file states Ethernet, since it has to state a link type"
 
 
-class Settings(NamedTuple):
+class ConversionSettings(NamedTuple):
     """How a conversion goes: what the `writer` is told; `strict`, `on_loss` and `fsync` as for `convert`; `progress` is
     called with the bytes read so far."""
 
@@ -76,7 +76,11 @@ class Conversion:
     """
 
     def __init__(
-        self, source: Source, settings: Settings, plan: Planned | None = None, sidecars: Sidecars | None = None
+        self,
+        source: Source,
+        settings: ConversionSettings,
+        plan: Planned | None = None,
+        sidecars: Sidecars | None = None,
     ) -> None:
         self.source = source
         self._asked = self._settings = settings

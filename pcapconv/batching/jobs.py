@@ -13,73 +13,29 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from pcapconv import formats
 from pcapconv.batching import manifest
+from pcapconv.batching.actions import Job
 from pcapconv.batching.local import LOCAL, leads_out, lies_in, make_folder, state_of_open
-from pcapconv.batching.stores import State, store_of
-from pcapconv.conversion import Conversion, OnLoss
-from pcapconv.conversion import Settings as HowToConvert
+from pcapconv.batching.outcome import Outcome, SidecarOutcome
+from pcapconv.batching.places import State
+from pcapconv.batching.settings import Settings
+from pcapconv.batching.stores import store_of
+from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError
-from pcapconv.formats.settings import WriterSettings
 from pcapconv.formats.sinks import FileSink
 from pcapconv.io.files import SIDECAR_SUFFIX, Source, Target, base_name, reading, there_is
 from pcapconv.report import Report
-from pcapconv.sidecar import SidecarOptions, Sidecars, open_sidecars
-from pcapconv.steps.plan import Plan
+from pcapconv.sidecar import Sidecars, open_sidecars
 
-_MOST_DAMAGE = 10  # places of either kind that a line lists; all are counted
 _ROOM = 2**18
 _rooms: list[bytearray] = []  # of digests; new memory would cost as much as a small file's digest
 
 
 class Stopped(BaseException):
     """Somebody wants the batch to end."""
-
-
-class Settings(NamedTuple):
-    """What all jobs of a batch have in common. `keys` is what the name of a target's extracted secrets ends with,
-    `manifest` where lines are added, None where the batch does that, `options` a digest of all this, `root` the real
-    path of the tree, None for a list, and `run` this run. `sidecars` are those that are asked for. `inside` is the real
-    path of the directory that no target may lie out of, None where it may. `fsync` and `keep_snaplen` are as for
-    `convert`."""
-
-    to: str | None
-    plan: Plan | None
-    strict: bool
-    on_loss: OnLoss
-    nanoseconds: bool
-    keys: str | None
-    manifest: str | None
-    options: str
-    root: str | None
-    run: str
-    sidecars: SidecarOptions | None = None
-    inside: str | None = None
-    fsync: bool = True
-    fractions: str | None = None
-    keep_snaplen: bool = False
-
-
-class Job(NamedTuple):
-    """`source` and `target` are places, `name` and `target_name` what they are called in the tree. `state` is that of
-    the source when the batch began. `force` allows to replace a target that is there, `force_keys` its key log. `taken`
-    tells that there was a target that may not be replaced."""
-
-    source: str
-    name: str
-    state: State | None
-    target: str
-    target_name: str
-    force: bool
-    force_keys: bool = False
-    taken: bool = False
-
-    @property
-    def in_place(self) -> bool:
-        """Whether the target takes the source's place."""
-        return self.source == self.target
 
 
 class Watch:
@@ -96,132 +52,118 @@ class Watch:
 watch = Watch()  # this process's; replaced where the batch has a line to it
 
 
-def carry_out(settings: Settings, jobs: Sequence[Job]) -> list[dict[str, Any]]:
-    """Do some jobs; returns their lines. Raises Stopped."""
-    return [_line(settings, job) for job in jobs]
+def carry_out(settings: Settings, jobs: Sequence[Job]) -> list[Outcome]:
+    """Do some jobs; returns what became of them. Raises Stopped."""
+    return [_outcome(settings, job) for job in jobs]
 
 
-def line_of(job: Job, settings: Settings, status: str, error: str | None = None) -> dict[str, Any]:
-    """A line with all its fields, of a file that was not converted, or not yet."""
-    size, changed = job.state or State(None, None)
-    return {
-        "source": job.name,
-        "source_size": size,
-        "source_time": changed,
-        "source_sha256": None,
-        "target": job.target_name,
-        "target_size": None,
-        "target_time": None,
-        "target_sha256": None,
-        "status": status,
-        "packets_read": 0,
-        "packets_written": 0,
-        "losses": {},
-        "left_out": {},
-        "damage": [],
-        "damage_total": 0,
-        "warnings": [],
-        "warnings_total": 0,
-        "key_log": False,
-        "seconds": 0,
-        "error": error,
-        "options": settings.options,
-        "root": settings.root,
-        "run": settings.run,
-        "worker": None,
-    }
-
-
-def _line(settings: Settings, job: Job) -> dict[str, Any]:
+def _outcome(settings: Settings, job: Job) -> Outcome:
     begun = time.perf_counter()
+    known, status = None, "failed"
     try:
-        line = _done_before(settings, job) or _convert(settings, job, begun)
+        return _done_before(settings, job) or _convert(settings, job, begun)
     except NotACaptureError as error:
         meant = settings.strict or formats.format_of(job.source) is not None
-        line = line_of(job, settings, "failed" if meant else "skipped", str(error)) | {"known": error.known}
+        status, said, known = "failed" if meant else "skipped", str(error), error.known
     except (PcapconvError, MemoryError, OSError) as error:
-        line = line_of(job, settings, "failed", str(error) or "out of memory")
-    if line["status"] not in manifest.DONE:
-        line["seconds"], line["worker"] = _since(begun), _worker()
-        if settings.manifest is not None:
-            with suppress(PcapconvError):  # the line comes back anyway
-                manifest.add(settings.manifest, [line])
-    return line
+        said = str(error) or "out of memory"
+    about: dict[str, Any] = {"known": known, "seconds": _since(begun), "worker": _worker()}
+    outcome = Outcome.without_report(job, settings, status, said, **about)
+    if settings.manifest is not None:
+        with suppress(PcapconvError):  # the line comes back anyway
+            manifest.add(settings.manifest, [outcome.to_json()])
+    return outcome
 
 
-def _done_before(settings: Settings, job: Job) -> dict[str, Any] | None:
-    """The line of a target that another process of this run wrote, before it was lost, and nobody could tell."""
-    if settings.manifest is None or job.taken:
+def _done_before(settings: Settings, job: Job) -> Outcome | None:
+    """What became of a target that another process of this run wrote, before it was lost, and nobody could tell."""
+    if settings.manifest is None or job.action.refuses:
         return None
     store = store_of(job.target)
     state = store.state(job.target)
-    if state is None or (state == job.state if job.in_place else job.force):
+    if state is None or (state == job.state if job.in_place else job.action.replaces_target):
         return None
     return manifest.find(settings.manifest, job.name, job.target_name, state, settings.run)
 
 
-def _convert(settings: Settings, job: Job, begun: float) -> dict[str, Any]:
+def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
     store = store_of(job.target)
     with ExitStack() as stack, store_of(job.source).open_source(job.source) as source:
-        state = state_of_open(source.file.fileno()) if store_of(job.source).local else job.state
-        source.fractions = settings.fractions
-        if job.in_place:
-            _check_unchanged(job, state)
-        _check_inside(settings, job)
-        with reading(source.name):
-            known = formats.format_at(source)
-        beside = None if settings.sidecars is None else LOCAL.state(job.source + SIDECAR_SUFFIX)
+        source.fractions = settings.formats.fractions
+        state, known = _looked_at(settings, job, source)
+        before = None if settings.sidecars is None else LOCAL.state(job.source + SIDECAR_SUFFIX)
         sidecars = _sidecars(settings, job, source, known, stack)
-        writer = WriterSettings(settings.to or known, settings.nanoseconds, settings.keep_snaplen)
-        said = HowToConvert(writer, settings.strict, settings.on_loss, settings.fsync, _Progress())
+        how = ConversionSettings(
+            settings.formats.writer_of(known), settings.strict, settings.on_loss, settings.fsync, _Progress()
+        )
         plan = copy.copy(settings.plan)  # which remembers what it saw of a capture
-        with Conversion(source, said, plan, sidecars) as converted:
-            converted.survey()
-            place = store.open_target(job.target, force=job.force)
-            converted.write_to(FileSink(place, base_name(job.target)))
-            converted.extract_to(_open_keys(settings, job))
-            report = converted.run()
-            line = line_of(job._replace(state=state), settings, "converted")
-            line |= _told(report)
-            if settings.sidecars is None and known == "pcap" and report.target_format == "pcapng":
-                line["sidecar_unused"] = LOCAL.state(job.source + SIDECAR_SUFFIX) is not None
-            if settings.sidecars is not None:
-                line |= _sidecars_told(report)
-                line |= _state_told("source_sidecar", beside)
-                written = None if sidecars is None else sidecars.target
-                line |= _state_told("target_sidecar", None if written is None else state_of_open(written.file.fileno()))
-            line["source_size"], line["source_sha256"] = _digest_of_source(source)
-            line["target_size"], line["target_sha256"] = _digest_of_target(place)
-            line["target_time"] = state_of_open(place.file.fileno()).time if store.local else None
-            line["seconds"], line["worker"] = _since(begun), _worker()
+        with Conversion(source, how, plan, sidecars) as conversion:
+            conversion.survey()
+            place = store.open_target(job.target, force=job.action.replaces_target)
+            conversion.write_to(FileSink(place, base_name(job.target)))
+            conversion.extract_to(_open_keys(settings, job))
+            report = conversion.run()
+            size, sha256 = _digest_of_source(source)
+            target_size, target_sha256 = _digest_of_target(place)
+            outcome = Outcome.of(
+                report,
+                job._replace(state=State(size, state.time)),
+                settings,
+                source_sha256=sha256,
+                target_state=State(target_size, state_of_open(place.file.fileno()).time if store.local else None),
+                target_sha256=target_sha256,
+                seconds=_since(begun),
+                worker=_worker(),
+                **_beside(settings, job, report, sidecars, before),
+            )
             if job.in_place:
                 source.check_unchanged(job.target)  # as it is again before the target appears: then there is a line
             if settings.manifest is not None:
-                manifest.add(settings.manifest, [line])
-            converted.commit()
-    return line
+                manifest.add(settings.manifest, [outcome.to_json()])
+            conversion.commit()
+    return outcome
+
+
+def _looked_at(settings: Settings, job: Job, source: Source) -> tuple[State, str]:
+    """The state and the format of a source that is opened. Raises FileError where it may not be converted, and
+    FormatError where it is no capture."""
+    state = state_of_open(source.file.fileno()) if store_of(job.source).local else job.state
+    if job.in_place and state != job.state:  # another batch may edit it too, or a capture go on
+        raise FileError(f"{job.source}: changed since the batch began, and was left as it is; --resume looks again")
+    _check_inside(settings, job)
+    with reading(source.name):
+        return state or State(None, None), formats.format_at(source)
+
+
+def _beside(
+    settings: Settings, job: Job, report: Report, sidecars: Sidecars | None, before: State | None
+) -> dict[str, Any]:
+    """What an outcome says of sidecars. `before` is the state, before the conversion, of the one beside the source."""
+    if settings.sidecars is not None:
+        written = None if sidecars is None else sidecars.target
+        after = None if written is None else state_of_open(written.file.fileno())
+        return {"sidecars": SidecarOutcome.of(report, before, after)}
+    if (report.source_format, report.target_format) == ("pcap", "pcapng"):
+        return {"sidecar_unused": LOCAL.state(job.source + SIDECAR_SUFFIX) is not None}
+    return {}
 
 
 def _sidecars(settings: Settings, job: Job, source: Source, known: str, stack: ExitStack) -> Sidecars | None:
     """Those of one file: written beside a pcap file that comes from pcapng, read where one lies beside a pcap file."""
     if settings.sidecars is None:
         return None
-    to_pcap = (settings.to or known) == "pcap"
+    to_pcap = (settings.formats.to or known) == "pcap"
     there = known == "pcap" and there_is(job.source + SIDECAR_SUFFIX)
     adds = known == "pcapng" or settings.plan is not None  # what pcap cannot hold
     if not (there or (to_pcap and adds)):
         return None
-    force = job.force or job.force_keys
+    force = job.action.replaces_target or job.action.replaces_keys
     places = job.source, job.target
     make_folder(job.target)
     taken = [] if settings.keys is None else [job.target + settings.keys]
-    return open_sidecars(settings.sidecars, source, settings.to or known, places, stack, force=force, taken=taken)
-
-
-def _check_unchanged(job: Job, state: State | None) -> None:
-    """Raises FileError where a file is no longer what it was: another batch may edit it too, or a capture go on."""
-    if state != job.state:
-        raise FileError(f"{job.source}: changed since the batch began, and was left as it is; --resume looks again")
+    return open_sidecars(
+        settings.sidecars, source, settings.formats.to or known, places, stack, force=force, taken=taken
+    )
 
 
 def _check_inside(settings: Settings, job: Job) -> None:
@@ -234,39 +176,7 @@ def _check_inside(settings: Settings, job: Job) -> None:
 def _open_keys(settings: Settings, job: Job) -> Target | None:
     if settings.keys is None:
         return None
-    return store_of(job.target).open_target(job.target + settings.keys, force=job.force_keys, private=True)
-
-
-def _told(report: Report) -> dict[str, Any]:
-    return {
-        "status": "damaged" if report.damage else "converted",
-        "packets_read": report.packets_read,
-        "packets_written": report.packets_written,
-        "losses": dict(report.losses),
-        "left_out": dict(report.left_out),
-        "damage": [damage._asdict() for damage in report.damage[:_MOST_DAMAGE]],
-        "damage_total": report.damage_total,
-        "warnings": [notice._asdict() for notice in report.warnings[:_MOST_DAMAGE]],
-        "warnings_total": report.warnings_total,
-        "key_log": bool(report.secrets_extracted),
-    }
-
-
-def _state_told(name: str, state: State | None) -> dict[str, Any]:
-    size, when = (None, None) if state is None else state
-    return {f"{name}_size": size, f"{name}_time": when}
-
-
-def _sidecars_told(report: Report) -> dict[str, Any]:
-    found = report.found_in_sidecar or {}
-    return {
-        "sidecar_written": report.sidecar_written,
-        "sidecar_read": report.sidecar_read,
-        "kept_in_sidecar": report.kept_in_sidecar,
-        "missing_in_sidecar": report.missing_in_sidecar,
-        "damage_in_sidecar": report.damage_in_sidecar,
-        "found_in_sidecar": {kind: count for kind, count in found.items() if isinstance(count, int)},
-    }
+    return store_of(job.target).open_target(job.target + settings.keys, force=job.action.replaces_keys, private=True)
 
 
 def _digest_of_source(source: Source) -> tuple[int, str]:

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 
-from pcapconv.batching.stores import Found, State, taken
+from pcapconv.batching.places import Found, State, taken
 from pcapconv.errors import FileError
 from pcapconv.io.files import STDIO, Source, Target, open_source, open_target, reason_of
 from pcapconv.io.names import TEMPORARY, exists

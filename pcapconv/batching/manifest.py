@@ -14,10 +14,11 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from pcapconv.batching.local import LOCAL
-from pcapconv.batching.stores import State, scheme_of
+from pcapconv.batching.outcome import Outcome
+from pcapconv.batching.places import State, scheme_of
 from pcapconv.io.files import writing
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
 NAME = "pcapconv-manifest.jsonl"
-DONE = ("converted", "damaged")  # statuses of lines whose target was written
 
 _one_thread = threading.Lock()
 _PATIENCE = 5.0  # seconds until a manifest that cannot be added to is written anew, and ten times what that took
@@ -49,6 +49,22 @@ class Done(NamedTuple):
     key_log: bool
     target_sidecar: State | None
     source_sidecar: State | None
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Self:
+        """What a line says of it."""
+        beside = outcome.sidecars
+        return cls(
+            outcome.source,
+            outcome.source_state,
+            outcome.target_state,
+            outcome.options,
+            outcome.root,
+            outcome.status,
+            outcome.key_log,
+            None if beside is None else beside.target,
+            None if beside is None else beside.source,
+        )
 
 
 def add(place: str, lines: Iterable[dict[str, Any]]) -> None:
@@ -74,18 +90,9 @@ def read(place: str) -> dict[str, list[Done]]:
     known: dict[str, list[Done]] = {}
     for line in _lines(place):
         try:
-            told = json.loads(line)
-            if told["status"] in DONE:
-                source_state = State(told["source_size"], told["source_time"])
-                target_state = State(told["target_size"], told["target_time"])
-                sidecars = (
-                    None if told.get(f"{name}_size") is None else State(told[f"{name}_size"], told[f"{name}_time"])
-                    for name in ("target_sidecar", "source_sidecar")
-                )
-                beside = told.get("key_log", False), *sidecars
-                how = told["options"], told.get("root"), told["status"], *beside
-                done = Done(told["source"], source_state, target_state, *how)
-                known.setdefault(told["target"], []).append(done)
+            outcome = Outcome.from_json(json.loads(line))
+            if outcome.done:
+                known.setdefault(outcome.target, []).append(Done.of(outcome))
         except (ValueError, KeyError, TypeError, RecursionError):
             continue
     return known
@@ -101,17 +108,17 @@ def _lines(place: str) -> Iterator[bytes]:
         yield from file
 
 
-def find(place: str, source: str, target: str, state: State, run: str) -> dict[str, Any] | None:
+def find(place: str, source: str, target: str, state: State, run: str) -> Outcome | None:
     """A run's line of a source whose target is there now, from a manifest in a file; None where it has none. Raises
     FileError."""
     found = None
     for line in _lines(place):
         try:
-            told = json.loads(line)
-            if (told["run"], told["source"], told["target"]) == (run, source, target):
-                found = told if State(told["target_size"], told["target_time"]) == state else found
+            outcome = Outcome.from_json(json.loads(line))
         except (ValueError, KeyError, TypeError, RecursionError):
             continue
+        if (outcome.run, outcome.source, outcome.target, outcome.target_state) == (run, source, target, state):
+            found = outcome
     return found
 
 

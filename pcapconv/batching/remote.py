@@ -14,7 +14,7 @@ import posixpath
 from collections.abc import Iterator
 from typing import Any
 
-from pcapconv.batching.stores import Found, NothingThereError, State, scheme_of, taken
+from pcapconv.batching.places import Found, NothingThereError, State, scheme_of, taken
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.files import Source, Target, reading, reason_of, spool, temporary_file, writing
 from pcapconv.io.names import TEMPORARY, temporary_name

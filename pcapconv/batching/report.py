@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from pcapconv.batching.manifest import DONE
+from pcapconv.batching.outcome import Outcome
 from pcapconv.errors import PcapconvError
-from pcapconv.model import Damage
 
 MOST_LISTED = 1000  # files with trouble; all are counted
 
@@ -40,28 +39,32 @@ class BatchReport:
         self.manifest = manifest
         self.trouble: list[dict[str, Any]] = []
 
-    def add(self, line: dict[str, Any]) -> None:
+    def add(self, outcome: Outcome) -> None:
         """Count what became of a file."""
-        status = line["status"]
-        setattr(self, status, getattr(self, status) + 1)
-        if status in ("damaged", "failed") and len(self.trouble) < MOST_LISTED:
-            self.trouble.append(line)
-        if status in DONE:
-            self.odd += line["warnings_total"] > 0
-            self.empty += line["packets_read"] > 0 and not line["packets_written"]
-            self.packets_read += line["packets_read"]
-            self.packets_written += line["packets_written"]
-            self.bytes_read += line["source_size"]
-            self.bytes_written += line["target_size"]
-            self.losses.update(line["losses"])
-            self.left_out.update(line["left_out"])
-            self.sidecars_written += line.get("sidecar_written") is not None
-            self.sidecars_read += line.get("sidecar_read") is not None
-            self.sidecars_unused += line.get("sidecar_unused", False)
-            self.kept_in_sidecar.update(line.get("kept_in_sidecar", {}))
-            self.missing_in_sidecar.update(line.get("missing_in_sidecar", {}))
-            self.damage_in_sidecar += line.get("damage_in_sidecar", 0)
-            self.found_in_sidecar.update(line.get("found_in_sidecar", {}))
+        setattr(self, outcome.status, getattr(self, outcome.status) + 1)
+        self.damaged_before += bool(outcome.damaged_before)
+        if outcome.status in ("damaged", "failed") and len(self.trouble) < MOST_LISTED:
+            self.trouble.append(outcome.to_json())
+        if outcome.done:
+            self._sum(outcome)
+
+    def _sum(self, outcome: Outcome) -> None:
+        self.odd += outcome.warnings_total > 0
+        self.empty += outcome.packets_read > 0 and not outcome.packets_written
+        self.packets_read += outcome.packets_read
+        self.packets_written += outcome.packets_written
+        self.bytes_read += outcome.source_state.size or 0
+        self.bytes_written += outcome.target_state.size or 0
+        self.losses.update(outcome.losses)
+        self.left_out.update(outcome.left_out)
+        self.sidecars_unused += bool(outcome.sidecar_unused)
+        if (sidecars := outcome.sidecars) is not None:
+            self.sidecars_written += sidecars.written is not None
+            self.sidecars_read += sidecars.read is not None
+            self.kept_in_sidecar.update(sidecars.kept)
+            self.missing_in_sidecar.update(sidecars.missing)
+            self.damage_in_sidecar += sidecars.damage
+            self.found_in_sidecar.update(sidecars.found)
 
     @property
     def captures(self) -> int:
@@ -99,8 +102,3 @@ class Watcher:
 
     def look(self, report: BatchReport, read: int) -> None:
         """Now and then: what was done so far, and the bytes read."""
-
-
-def damage_of(line: dict[str, Any]) -> list[Damage]:
-    """The places that a line lists."""
-    return [Damage(**place) for place in line["damage"]]

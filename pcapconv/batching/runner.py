@@ -1,4 +1,4 @@
-"""The loop of a batch: chunks of jobs go to an executor, lines come back.
+"""The work of a batch: chunks of jobs go to an executor, outcomes come back.
 
 Strategy: few chunks are under way at a time, so that neither they nor their results pile up. When a process dies (for
 want of memory, say), the jobs of its chunk are suspects, and are done again alone, file by file: only what kills its
@@ -7,27 +7,105 @@ process twice fails.
 
 from __future__ import annotations
 
+import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
 
+from pcapconv.batching import executors, manifest
+from pcapconv.batching.actions import Job
+from pcapconv.batching.arguments import Arguments
 from pcapconv.batching.executors import Workers
-from pcapconv.batching.jobs import Job, Settings, carry_out, line_of
+from pcapconv.batching.jobs import carry_out
+from pcapconv.batching.local import clear_away, leads_out, lies_in
+from pcapconv.batching.log import Log
+from pcapconv.batching.outcome import Outcome
+from pcapconv.batching.places import scheme_of
+from pcapconv.batching.plans import BatchPlan
 from pcapconv.batching.pool import DeadProcessError
+from pcapconv.batching.report import BatchReport, Watcher
+from pcapconv.batching.settings import Settings
+from pcapconv.errors import FileError, UsageError
+from pcapconv.io.crew import cores
+from pcapconv.io.files import reason_of
 
 _LOOK = 0.2  # seconds between two looks at how far the work is
+_FILES = 32  # of a chunk at most
+_BYTES = 8 * 2**20  # and what they hold, unless it is a single one
+_CHUNKS = 8  # for each worker, at least, so that none waits long for the last one
 
-Lines = list[dict[str, Any]]
+
+def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchReport:
+    """Do what is left to do, and say what became of each file. Raises UsageError, FileError."""
+    if arguments.local:
+        _prepare(arguments, planned.jobs)
+    report = BatchReport(arguments.manifest)
+    log = Log(report, watcher, None if arguments.local else manifest.Kept(arguments.manifest))
+    log.add(planned.outcomes)
+    log.begin(planned.left)
+    if not planned.left:
+        log.write()
+        return report
+    left = planned.left if arguments.carriers.scheduler is None else [job.absolute() for job in planned.left]
+    memory = "memory" in {scheme_of(arguments.home), *(scheme_of(job.source) for job in left)}
+    with log, _workers(arguments, memory=memory) as workers:
+        for outcome in _outcomes(workers, _chunks(left, workers.several), arguments.settings, log.look):
+            log.add([outcome])
+    return report
 
 
-def run(
+def _prepare(arguments: Arguments, jobs: Iterable[Job]) -> None:
+    """Have a directory on this machine for the new files, without what an earlier run, killed, has left in it. Raises
+    FileError, also where the manifest lies out of it."""
+    home, flags, inside = arguments.home, arguments.flags, arguments.settings.inside
+    try:
+        os.makedirs(home, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise FileError(f"{home}: cannot create: {reason_of(error)}") from error
+    if not (flags.follow_links or lies_in(arguments.manifest, os.path.realpath(home))):
+        raise FileError(leads_out(arguments.manifest))
+    if flags.resume:
+        folders = {os.path.dirname(job.target) or "." for job in jobs}
+        clear_away(each for each in folders if inside is None or lies_in(each, inside))
+
+
+def _workers(arguments: Arguments, *, memory: bool) -> AbstractContextManager[Workers]:
+    """What carries the jobs out. `memory` tells that only this process has some of the files. Raises UsageError,
+    FileError."""
+    jobs, scheduler, executor = arguments.carriers
+    if executor is not None:
+        if not hasattr(executor, "submit"):
+            raise UsageError(f"{executor!r:.80} is not an executor")
+        return nullcontext(executors.Given(executor, cores()))
+    if scheduler is not None:
+        return executors.dask(scheduler)
+    several = jobs or cores()
+    return executors.threads(several) if memory else executors.processes(several)
+
+
+def _chunks(jobs: Sequence[Job], several: int) -> list[list[Job]]:
+    """The jobs in the order in which they are to be done, large ones first, small ones together."""
+    ordered = sorted(jobs, key=lambda job: -job.size)
+    most = max(1, min(_FILES, -(-len(jobs) // (_CHUNKS * several))))
+    made: list[list[Job]] = []
+    size = 0
+    for job in ordered:
+        if not made or size + job.size > _BYTES or len(made[-1]) >= most:
+            made.append([])
+            size = 0
+        made[-1].append(job)
+        size += job.size
+    return made
+
+
+def _outcomes(
     workers: Workers, chunks: Iterable[list[Job]], settings: Settings, look: Callable[[int], object]
-) -> Iterator[dict[str, Any]]:
-    """The lines of all jobs, as they come back. `look` is called now and then with the bytes read so far."""
+) -> Iterator[Outcome]:
+    """The outcomes of all jobs, as they come back. `look` is called now and then with the bytes read so far."""
     waiting, suspects = deque(chunks), deque[list[Job]]()
-    under_way: dict[Future[Lines], list[Job]] = {}
-    suspect: Future[Lines] | None = None
+    under_way: dict[Future[list[Outcome]], list[Job]] = {}
+    suspect: Future[list[Outcome]] | None = None
     try:
         while waiting or suspects or under_way:
             if suspects and not under_way:
@@ -58,8 +136,8 @@ def run(
 
 
 def _submit(
-    workers: Workers, jobs: list[Job], settings: Settings, under_way: dict[Future[Lines], list[Job]]
-) -> Future[Lines]:
+    workers: Workers, jobs: list[Job], settings: Settings, under_way: dict[Future[list[Outcome]], list[Job]]
+) -> Future[list[Outcome]]:
     try:
         future = workers.executor.submit(carry_out, settings, jobs)
     except RuntimeError as error:  # it broke, or its owner shut it down
@@ -69,5 +147,5 @@ def _submit(
     return future
 
 
-def _failed(jobs: list[Job], settings: Settings, error: str) -> Lines:
-    return [line_of(job, settings, "failed", f"{job.source}: {error}") for job in jobs]
+def _failed(jobs: list[Job], settings: Settings, error: str) -> list[Outcome]:
+    return [Outcome.without_report(job, settings, "failed", f"{job.source}: {error}") for job in jobs]

@@ -8,8 +8,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pcapconv
-from pcapconv.batching.plans import same_place
-from pcapconv.batching.report import BatchReport, NothingFoundError, Watcher, damage_of
+from pcapconv.batching.outcome import Outcome
+from pcapconv.batching.places import same_place
+from pcapconv.batching.report import BatchReport, NothingFoundError, Watcher
 from pcapconv.cli.messages import complain, places_of
 from pcapconv.cli.progress import Tally
 from pcapconv.cli.results import Results
@@ -111,30 +112,30 @@ class _Watcher(Watcher):
         self._done += 1
         if self._results is not None:
             self._results.add(line)
-        if line["status"] in ("failed", "damaged") or _is_suspicious(line):
+        outcome = Outcome.from_json(line)
+        if outcome.status in ("failed", "damaged") or _is_suspicious(outcome):
             self.named += 1
             if self.named <= _MOST:
-                _name_trouble(line)
+                _name_trouble(outcome)
 
     def look(self, report: BatchReport, read: int) -> None:
         self._tally.look(self._done, max(read, report.bytes_read), report.packets_read)
 
 
-def _is_suspicious(line: dict[str, Any]) -> bool:
+def _is_suspicious(outcome: Outcome) -> bool:
     """Whether a file that is not a capture may hold one: compressed, packed, behind text, or another program's."""
-    return line["status"] == "skipped" and bool(line.get("known"))
+    return outcome.status == "skipped" and bool(outcome.known)
 
 
-def _name_trouble(line: dict[str, Any]) -> None:
-    if line["status"] == "skipped":
-        complain(f"warning: skipped: {line['error']}")
+def _name_trouble(outcome: Outcome) -> None:
+    if outcome.status == "skipped":
+        complain(f"warning: skipped: {outcome.error}")
         return
-    if line["error"] is not None:
-        complain(line["error"])
+    if outcome.error is not None:
+        complain(outcome.error)
         return
-    places = damage_of(line)
-    more = f", and {line['damage_total'] - 1} more" if line["damage_total"] > 1 else ""
-    complain(f"warning: {line['source']}: {places[0]}{more}")
+    more = f", and {outcome.damage_total - 1} more" if outcome.damage_total > 1 else ""
+    complain(f"warning: {outcome.source}: {outcome.places[0]}{more}")
 
 
 def _say_what_happened(done: BatchReport, to: str | None, named: int, *, losses: bool, quiet: bool) -> None:

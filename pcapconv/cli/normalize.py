@@ -18,7 +18,7 @@ from pcapconv.normalizing import check as why_not
 from pcapconv.normalizing.config import configured
 
 if TYPE_CHECKING:
-    from pcapconv.batching.stores import Found
+    from pcapconv.batching.places import Found
     from pcapconv.conversion import OnLoss
     from pcapconv.model import Notice
 
@@ -78,7 +78,7 @@ def _without_opposites(configured: dict[str, Any], given: dict[str, Any]) -> dic
 def _expanded(path: str) -> Iterator[Found]:
     """The files, and what else is in the way."""
     from pcapconv.batching.local import LOCAL  # with all that batches need, which a single file does without
-    from pcapconv.batching.stores import Found, State
+    from pcapconv.batching.places import Found, State
 
     if path == STDIO:
         yield Found(path, path, State(None, None))

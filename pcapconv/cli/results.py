@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Any, Self
 from xml.etree import ElementTree
 
-from pcapconv.batching.report import BatchReport, damage_of
+from pcapconv.batching.outcome import Outcome
+from pcapconv.batching.report import BatchReport
 from pcapconv.io.files import Target, temporary_file, write_all, writing
 from pcapconv.text import shown
 
@@ -47,7 +48,7 @@ class Results:
             f'failures="{report.damaged + report.damaged_before}" skipped="{skipped}" time="{report.seconds:.3f}">\n',
         )
         for line in self._lines():
-            _put(place, ElementTree.tostring(_case(json.loads(line)), encoding="unicode") + "\n")
+            _put(place, ElementTree.tostring(_case(Outcome.from_json(json.loads(line))), encoding="unicode") + "\n")
         _put(place, "</testsuite>\n")
 
     def _lines(self) -> Iterator[bytes]:
@@ -63,17 +64,17 @@ class Results:
             self._file.close()
 
 
-def _case(line: dict[str, Any]) -> ElementTree.Element:
+def _case(outcome: Outcome) -> ElementTree.Element:
     case = ElementTree.Element(
-        "testcase", classname="pcapconv.batch", name=shown(line["source"]), time=f"{line['seconds']:.6f}"
+        "testcase", classname="pcapconv.batch", name=shown(outcome.source), time=f"{outcome.seconds:.6f}"
     )
-    status, error = line["status"], shown(line["error"] or "")
+    status, error = outcome.status, shown(outcome.error or "")
     if status == "failed":
         ElementTree.SubElement(case, "error", message=error)
     elif status in ("skipped", "left_alone"):
         ElementTree.SubElement(case, "skipped", message=error)
-    elif status == "damaged" or line.get("damaged_before"):
-        said = "; ".join(str(place) for place in damage_of(line)) or "damaged, as an earlier run found"
+    elif status == "damaged" or outcome.damaged_before:
+        said = "; ".join(map(str, outcome.places)) or "damaged, as an earlier run found"
         ElementTree.SubElement(case, "failure", message=shown(said))
     return case
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from pcapconv import formats
-from pcapconv.conversion import Conversion, OnLoss, Settings, check_on_loss, divided, make_plan, open_secrets
+from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, divided, make_plan, open_secrets
 from pcapconv.formats.sinks import FileSink
 from pcapconv.io.files import Readable, Writable, base_name, name_of, open_source, open_target, spool
 from pcapconv.report import Report
@@ -72,7 +72,7 @@ def convert(
             opened = opened if opened.plain else stack.enter_context(spool(opened))
             taken = [] if plan is None else [plan.extract_to, *plan.injected_from]
             sidecars = open_sidecars(wanted, opened, format_name, (source, target), stack, force=force, taken=taken)
-        settings = Settings(writer, strict, on_loss, fsync, progress)
+        settings = ConversionSettings(writer, strict, on_loss, fsync, progress)
         conversion = stack.enter_context(Conversion(opened, settings, plan, sidecars))
         conversion.survey()
         conversion.write_to(FileSink(open_target(target, force=force, whole=whole), base_name(target)))

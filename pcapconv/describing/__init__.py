@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Any, Self
 
 from pcapconv import formats, timestamps
-from pcapconv.conversion import Conversion, Settings
+from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.describing.blocks import BY_TYPE, SHOWN, listed_options
 from pcapconv.errors import NeedsNanosecondsError, PcapconvError, TargetError
 from pcapconv.formats.settings import WriterSettings
@@ -67,7 +67,7 @@ def _sidecar(source: Source, name: str) -> dict[str, Any] | None:
 
 def _pass(source: Source) -> dict[str, Any]:
     rehearsal = _Rehearsal(again=source.seekable)
-    with Conversion(source, Settings(WriterSettings("pcap"))) as conversion:
+    with Conversion(source, ConversionSettings(WriterSettings("pcap"))) as conversion:
         conversion.write_to(rehearsal)
         report = conversion.run()
     head = {

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 from pcapconv import formats
-from pcapconv.conversion import Conversion, Settings
+from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.errors import FileError, SidecarError, UsageError
 from pcapconv.formats import Reader
 from pcapconv.formats.settings import WriterSettings
@@ -51,7 +51,7 @@ def join(
             if leads_to(other) in map(leads_to, read) or any(is_open_as(name, other) for name in read):
                 raise UsageError(f"{other}: that is one of the files that OUT would be made of; name another one")
         _check_link_types(document)
-        settings = Settings(WriterSettings("pcapng"), fsync=fsync, progress=progress)
+        settings = ConversionSettings(WriterSettings("pcapng"), fsync=fsync, progress=progress)
         conversion = stack.enter_context(_Joining(document, parts, settings))
         conversion.write_to(FileSink(open_target(target, force=force, whole=True)))
         report = conversion.run()
@@ -149,7 +149,9 @@ class _PartsSidecar(Sidecars):
 class _Joining(Conversion):
     """The conversion of parts."""
 
-    def __init__(self, document: Document, parts: Sequence[tuple[CaptureFile, Source]], settings: Settings) -> None:
+    def __init__(
+        self, document: Document, parts: Sequence[tuple[CaptureFile, Source]], settings: ConversionSettings
+    ) -> None:
         self._parts = _Parts(document, parts)
         super().__init__(self._parts, settings, sidecars=_PartsSidecar(self._parts))
 

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import formats
-from pcapconv.conversion import Conversion, OnLoss, Settings, check_on_loss, refuse
+from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, refuse
 from pcapconv.errors import UsageError
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.formats.sinks import FileSink
@@ -125,7 +125,7 @@ def _conversion(
 ) -> Conversion:
     options = plan.options
     writer = WriterSettings(options.format, nanoseconds=True, keep_snaplen=options.keep_snaplen)
-    return Conversion(source, Settings(writer, options.strict, options.on_loss, fsync, progress), plan)
+    return Conversion(source, ConversionSettings(writer, options.strict, options.on_loss, fsync, progress), plan)
 
 
 def _judge(report: Report, options: Options) -> None:

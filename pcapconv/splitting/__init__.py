@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal
 
 from pcapconv import formats
-from pcapconv.conversion import Conversion, OnLoss, Settings, check_on_loss, divided, open_secrets
+from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, divided, open_secrets
 from pcapconv.errors import UsageError
 from pcapconv.io.file_set import Targets
 from pcapconv.io.files import SIDECAR_SUFFIX, Readable, open_source, read_file, spool
@@ -96,7 +96,7 @@ def split(
             sidecars = _sidecar(name, others, stack, secrets=sidecar_secrets, force=force)
             taken = [*taken, name]
         taken = [*taken, *plan.injected_from, *([] if plan.extract_to is None else [plan.extract_to])]
-        settings = Settings(writer, strict, on_loss, fsync, progress)
+        settings = ConversionSettings(writer, strict, on_loss, fsync, progress)
         conversion = stack.enter_context(Conversion(opened, settings, plan, sidecars))
         conversion.survey()
         conversion.extract_to(open_secrets(plan, source, force=force))

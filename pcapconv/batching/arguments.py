@@ -1,0 +1,191 @@
+"""The arguments of a batch, understood: what it reads and writes, and what all its jobs have in common."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pcapconv import formats
+from pcapconv.batching import manifest
+from pcapconv.batching.places import joined, local_path, real_place, same_place, scheme_of
+from pcapconv.batching.settings import FormatOptions, Settings
+from pcapconv.batching.sources import Patterns
+from pcapconv.batching.stores import store_of
+from pcapconv.conversion import OnLoss, check_on_loss, make_plan
+from pcapconv.errors import UsageError
+from pcapconv.io.files import STDIO, check_fractions, read_file
+from pcapconv.sidecar import SidecarOptions
+from pcapconv.steps.plan import REPEATABLE
+from pcapconv.steps.secrets import parse_secrets
+
+if TYPE_CHECKING:
+    from pcapconv.steps.plan import StepOptions
+
+IN_PLACE_REMOTE = "is remote, where files cannot be rewritten safely; name a DST"
+
+
+class Carriers(NamedTuple):
+    """What carries the jobs out: so many processes, the workers of a Dask scheduler, or an executor of the caller's;
+    at most one of them is given."""
+
+    jobs: int | None
+    scheduler: str | None
+    executor: Executor | None
+
+
+class Flags(NamedTuple):
+    """What is on or off in a whole batch, by `batch`'s names."""
+
+    in_place: bool
+    resume: bool
+    force: bool
+    strict: bool
+    follow_links: bool
+    fsync: bool
+
+
+class Arguments(NamedTuple):
+    """A batch as it was asked for. `root` is the tree or file that is read; where it is None, `places` are the files.
+    `home` is the directory of the manifest, and of the new files unless they are rewritten in place; `local` tells that
+    it lies on this machine. `manifest` is the manifest's place."""
+
+    places: Iterable[Any]
+    root: str | None
+    home: str
+    local: bool
+    manifest: str
+    patterns: Patterns
+    carriers: Carriers
+    flags: Flags
+    settings: Settings
+
+
+def understand(
+    source: Any,
+    target: Any,
+    flags: Flags,
+    format_options: FormatOptions,
+    sidecars: SidecarOptions,
+    carriers: Carriers,
+    patterns: tuple[Sequence[str], Sequence[str]],
+    on_loss: OnLoss,
+    options: StepOptions,
+) -> Arguments:
+    """Check the arguments, and understand them. `patterns` are those of files to include and to exclude. Raises
+    UsageError for arguments that make no sense, and FileError for a key log that cannot be read."""
+    check_on_loss(on_loss)
+    check_fractions(format_options.fractions)
+    if format_options.to is not None:
+        formats.target_format(None, format_options.to)
+    _check_carriers(carriers)
+    root, home = _roots(source, target, in_place=flags.in_place)
+    asked = _sidecars(sidecars, root, home)
+    plan = make_plan(options)
+    keys = _suffix_of_keys(options)
+    digest = _digest(options, format_options, asked, flags, on_loss)
+    wanted = Patterns(*patterns)
+    place = joined(home, manifest.NAME)
+    local = store_of(home).local
+    settings = Settings(
+        formats=format_options,
+        plan=plan,
+        strict=flags.strict,
+        on_loss=on_loss,
+        fsync=flags.fsync,
+        keys=keys,
+        sidecars=asked,
+        manifest=_absolute(place) if local else None,
+        inside=real_place(home) if local and not (flags.follow_links or flags.in_place) else None,
+        options=digest,
+        root=None if root is None else real_place(root),
+        run=os.urandom(8).hex(),
+    )
+    places = source if root is None else ()
+    return Arguments(places, root, home, local, place, wanted, carriers, flags, settings)
+
+
+def _check_carriers(carriers: Carriers) -> None:
+    """Raises UsageError."""
+    jobs = carriers.jobs
+    if carriers.count(None) < 2:
+        raise UsageError("--jobs, --scheduler (and executor=) exclude each other")
+    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 1024):
+        raise UsageError(f"--jobs {jobs}: write a whole number from 1 to 1024")
+
+
+def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str]:
+    """The tree's root, None for a list, and where the manifest is. Raises UsageError."""
+    for place in (source, target):
+        if isinstance(place, bytes) or not (place is None or isinstance(place, str | os.PathLike | Iterable)):
+            raise UsageError(f"{place!r:.80} is not a path")
+    root = local_path(os.fspath(source)) if isinstance(source, str | os.PathLike) else None
+    if in_place:
+        if target is not None:
+            raise UsageError("--in-place rewrites the files where they are; leave DST out")
+        if root is not None and scheme_of(root) is not None:
+            raise UsageError(f"--in-place: {root} {IN_PLACE_REMOTE}")
+        if root is not None and not os.path.isdir(root):
+            return root, os.path.dirname(root) or "."
+        return root, root if root is not None else "."
+    if target is None:
+        raise UsageError("there is no DST; name a directory for the new files, or rewrite them with --in-place")
+    if not isinstance(target, str | os.PathLike):
+        raise UsageError(f"{target!r:.80} is not a path")
+    if os.fspath(target) == STDIO:
+        raise UsageError("DST is a directory, and - is stdout, which holds one file; name a directory")
+    home = local_path(os.fspath(target))
+    if root is not None and same_place(root, home):
+        raise UsageError(f"{home}: source and target are the same directory; name another one, or give --in-place")
+    return root, home
+
+
+def _sidecars(options: SidecarOptions, *places: str | None) -> SidecarOptions | None:
+    """None where none are asked for. Raises UsageError for what makes no sense, and for places that are URLs."""
+    if not options.beside:
+        if any(options):
+            raise UsageError(f"--sidecar-{'secrets' if options.secrets else 'fingerprints'} goes with --sidecar")
+        return None
+    if not all(store_of(place).local for place in places if place is not None):
+        raise UsageError("--sidecar: sidecars lie on this machine, not behind URLs")
+    return options
+
+
+def _suffix_of_keys(options: StepOptions) -> str | None:
+    """What the names of key logs end with. Raises UsageError."""
+    keys = options.get("extract_secrets")
+    if keys is not None and (not keys.startswith(".") or "/" in keys):
+        raise UsageError(
+            f"--extract-secrets {keys}: a batch writes key logs beside its targets; give a suffix, as in .keys"
+        )
+    return keys
+
+
+def _digest(
+    options: StepOptions, format_options: FormatOptions, sidecars: SidecarOptions | None, flags: Flags, on_loss: OnLoss
+) -> str:
+    """A digest of what decides on the bytes of targets. It stays the same from version to version, so that --resume
+    believes older manifests: an option that is new counts only where it is used. Raises FileError."""
+    said: dict[str, Any] = {name: value for name, value in options.items() if value}
+    for name in REPEATABLE & said.keys():
+        said[name] = list(said[name]) if isinstance(said[name], list | tuple) else [said[name]]
+    said |= format_options.said()
+    said |= {"strict": flags.strict, "fail": on_loss == "fail", "in_place": flags.in_place}
+    if sidecars is not None:
+        said["sidecars"] = list(sidecars)
+    injected = options.get("inject_secrets") or ()
+    for text in [injected] if isinstance(injected, str) else injected:
+        path = parse_secrets("--inject-secrets", text)[1]
+        said[f"secrets {text}"] = hashlib.sha256(read_file(path)).hexdigest()
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _absolute(path: str) -> str:
+    """A path for processes in other directories."""
+    try:
+        return os.path.abspath(path)
+    except OSError:  # the working directory is gone, as opening the path will tell
+        return path

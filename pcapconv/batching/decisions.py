@@ -1,0 +1,117 @@
+"""What is left to do of a batch: each job's action, by what is there under its target's name and what the manifest says
+of that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pcapconv.batching.actions import Action, Job
+from pcapconv.batching.local import LOCAL
+from pcapconv.batching.manifest import Done
+from pcapconv.batching.outcome import Outcome
+from pcapconv.batching.places import NothingThereError, State, taken
+from pcapconv.batching.settings import Settings
+from pcapconv.batching.stores import store_of
+from pcapconv.io.files import SIDECAR_SUFFIX
+
+
+def left_to_do(
+    jobs: Sequence[Job], home: str, settings: Settings, known: Mapping[str, Sequence[Done]], *, resume: bool
+) -> tuple[list[Job], list[Outcome]]:
+    """The jobs that are to be done, each with its action, and the outcomes of the others: those that are up to date,
+    and those that would replace what is not theirs where only a look beforehand can tell. `known` is what the manifest
+    says."""
+    there = None if store_of(home).local else _all_there(home)
+    left, outcomes = [], []
+    for job in jobs:
+        ours = [each for each in known.get(job.target_name, ()) if each.root == settings.root]
+        state = store_of(job.target).state(job.target) if there is None else there.get(job.target_name)
+        done = next((each for each in reversed(ours) if _is_target_of(each, state)), None)
+        action = _action_of_done(job, settings, done) or (
+            _action_here(job, settings, ours, done, state)
+            if there is None
+            else _action_there(job, settings, there, resume=resume)
+        )
+        if action is Action.SKIP:
+            damaged = done is not None and done.status == "damaged"
+            outcomes.append(Outcome.without_report(job, settings, "up_to_date", damaged_before=damaged))
+        elif action is Action.FAIL_WITHOUT_SIDECAR:
+            lost = job.source + SIDECAR_SUFFIX
+            error = f"{job.target}: was made with {lost}, which is gone; --force makes it anew without"
+            outcomes.append(Outcome.without_report(job, settings, "failed", error))
+        elif action is Action.REFUSE and there is not None:
+            outcomes.append(Outcome.without_report(job, settings, "failed", taken(job.target)))
+        else:
+            left.append(job._replace(action=action))
+    return left, outcomes
+
+
+def _action_of_done(job: Job, settings: Settings, done: Done | None) -> Action | None:
+    """What the line of a target that is there decides, None where it decides nothing."""
+    if done is None:
+        return None
+    if _up_to_date(done, job, settings):
+        return Action.SKIP
+    return Action.FAIL_WITHOUT_SIDECAR if _sidecar_is_lost(done, job, settings) else None
+
+
+def _action_here(job: Job, settings: Settings, ours: Sequence[Done], done: Done | None, state: State | None) -> Action:
+    """On this machine. `ours` are the lines of the target, `done` the one that the target that is there is of, and
+    `state` is what is there."""
+    same = any(each.options == settings.options for each in ours)  # which wrote the key log that is there
+    again = done is not None or (state is None and bool(ours))  # the key log may be there without its target
+    if again or job.action.replaces_target:
+        return Action.REPLACE if same or job.action.replaces_keys else Action.REPLACE_TARGET
+    if state is None:
+        return Action.CREATE
+    return Action.REFUSE_TARGET if same else Action.REFUSE
+
+
+def _action_there(job: Job, settings: Settings, there: Mapping[str, State | None], *, resume: bool) -> Action:
+    """Behind a URL, where nobody can tell a lost worker's upload from another file."""
+    keys_there = settings.keys is not None and job.target_name + settings.keys in there
+    is_there = there.get(job.target_name) is not None or keys_there
+    if is_there and not (job.action.replaces_target or resume):
+        return Action.REFUSE
+    return Action.REPLACE
+
+
+def _all_there(home: str) -> dict[str, State | None]:
+    try:
+        return {each.name: each.state for each in store_of(home).find(home, None, links=False)}
+    except NothingThereError:
+        return {}
+
+
+def _is_target_of(done: Done, there: State | None) -> bool:
+    """Whether the target that is there is the one that a line is about. Of what lies behind a URL only the size is
+    known beforehand."""
+    if there is None or done.target_state.size != there.size:
+        return False
+    return done.target_state.time in (None, there.time)
+
+
+def _up_to_date(done: Done, job: Job, settings: Settings) -> bool:
+    """Whether a target that is there says what its source says now. In place, the target is the source."""
+    if done.options != settings.options or done.source != job.name:
+        return False
+    if done.key_log and settings.keys is not None:
+        log = job.target + settings.keys
+        if store_of(log).state(log) is None:
+            return False
+    if job.in_place:
+        return True
+    if settings.sidecars is not None:
+        if done.target_sidecar not in (None, LOCAL.state(job.target + SIDECAR_SUFFIX)):
+            return False
+        now = LOCAL.state(job.source + SIDECAR_SUFFIX)
+        if now not in (None, done.source_sidecar):  # without it, the target could only lose
+            return False
+    return done.source_state == job.state
+
+
+def _sidecar_is_lost(done: Done, job: Job, settings: Settings) -> bool:
+    """Whether the sidecar by which a target was made is gone since, and the target would lose by being made anew."""
+    if settings.sidecars is None or job.in_place or job.action.replaces_target or done.source_sidecar is None:
+        return False
+    return LOCAL.state(job.source + SIDECAR_SUFFIX) is None

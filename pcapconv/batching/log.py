@@ -1,0 +1,60 @@
+"""Where the outcomes of a batch go: to its report, to whoever looks on, and to the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from pcapconv.batching import manifest
+from pcapconv.batching.actions import Job
+from pcapconv.batching.outcome import Outcome
+from pcapconv.batching.report import BatchReport, Watcher
+from pcapconv.errors import PcapconvError
+
+
+class Log:
+    """Where outcomes go that come back, and those of files that no job is about. `kept` is the manifest of a store that
+    nothing can be added to; None where lines are added to a file."""
+
+    def __init__(self, report: BatchReport, watcher: Watcher, kept: manifest.Kept | None) -> None:
+        self._report = report
+        self._watcher = watcher
+        self._kept = kept
+
+    def begin(self, todo: Sequence[Job]) -> None:
+        """So much is to be done."""
+        self._watcher.begin(len(todo), sum(job.size for job in todo))
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Raises FileError."""
+        new = []
+        for outcome in outcomes:
+            line = outcome.to_json()
+            self._report.add(outcome)
+            self._watcher.line(line)
+            own = self._kept is None and outcome.worker is not None  # jobs add their own
+            if outcome.status != "up_to_date" and not own:
+                new.append(line)
+        if self._kept is not None:
+            self._kept.add(new)
+        elif new:
+            manifest.add(self._report.manifest, new)
+
+    def look(self, read: int) -> None:
+        """Let the watcher look."""
+        self._watcher.look(self._report, read)
+
+    def write(self) -> None:
+        """Raises FileError."""
+        if self._kept is not None:
+            self._kept.write()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.write()
+        else:
+            with suppress(PcapconvError):
+                self.write()

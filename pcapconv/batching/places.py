@@ -1,0 +1,101 @@
+"""What a batch says of the places where its files lie: paths and URLs, the states of files, and what a store can do."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+from urllib.parse import unquote
+
+from pcapconv.errors import FileError
+from pcapconv.io.files import Source, Target
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_ALIASES = {"s3a": "s3", "gcs": "gs"}
+
+
+class NothingThereError(FileError):
+    """There is no such place."""
+
+
+class State(NamedTuple):
+    """What tells whether a file has changed: its size in bytes, None where the store does not say, and its `time`: when
+    it was changed last in nanoseconds since 1970; behind a URL, what the store says to identify the contents."""
+
+    size: int | None
+    time: int | str | None
+
+
+class Found(NamedTuple):
+    """A file below a tree's root: `name` is relative to it, with `/`. `state` is None for what is not to be read, for
+    which `reason` says why, `failed` that somebody should know, and `folder` that it is a directory."""
+
+    place: str
+    name: str
+    state: State | None
+    reason: str = ""
+    failed: bool = False
+    folder: bool = False
+
+
+class Store(Protocol):
+    """What a batch needs of the place where files lie."""
+
+    local: bool
+
+    def find(self, root: str, without: str | None, *, links: bool) -> Iterator[Found]:
+        """All files at or below a place, always in the same order. `without` is a place below that is left out. `links`
+        tells whether symbolic links to files are followed. Raises NothingThereError, FileError."""
+        ...
+
+    def state(self, place: str) -> State | None:
+        """None where there is no file. Raises FileError where nobody may know."""
+        ...
+
+    def open_source(self, place: str) -> Source:
+        """A file to read, which can be rewound. Raises FileError."""
+        ...
+
+    def open_target(self, place: str, *, force: bool, private: bool = False) -> Target:
+        """A file to write, directories included, which can be read back until it appears. Raises FileError."""
+        ...
+
+
+def taken(place: str) -> str:
+    """What is said of a target that is there already."""
+    return f"{place}: exists already; --resume replaces only what an earlier run wrote, --force whatever is there"
+
+
+def scheme_of(place: str) -> str | None:
+    """`s3` of `s3://lab/raw`; None for a path."""
+    match = _URL.match(place)
+    return match[1].lower() if match else None
+
+
+def joined(root: str, name: str) -> str:
+    """The place of a name below a root."""
+    if scheme_of(root) is not None:
+        return f"{root if root.endswith('/') else root + '/'}{name}"
+    return os.path.join(root, name)
+
+
+def local_path(place: str) -> str:
+    """A `file://` URL as the path that it is; anything else as it is."""
+    return unquote(place[len("file://") :]) if place.lower().startswith("file:///") else place
+
+
+def real_place(place: str) -> str:
+    """A path without links, or a URL without a slash at its end."""
+    try:
+        scheme = scheme_of(place)
+        if scheme is not None:
+            return f"{_ALIASES.get(scheme, scheme)}{place[len(scheme) :].rstrip('/')}"
+        return os.path.realpath(place)
+    except (OSError, ValueError):  # what is wrong with it, opening it will tell
+        return place
+
+
+def same_place(one: str, other: str) -> bool:
+    """Whether two places are the same directory."""
+    return real_place(one) == real_place(other)

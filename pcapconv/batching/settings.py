@@ -1,0 +1,51 @@
+"""What all jobs of a batch have in common. It goes with them to whatever process does them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from pcapconv.conversion import OnLoss
+from pcapconv.formats.settings import WriterSettings
+from pcapconv.sidecar import SidecarOptions
+from pcapconv.steps.plan import Plan
+
+
+class FormatOptions(NamedTuple):
+    """What each conversion is told of formats: `to` is None where each file keeps its format, `fractions` is as for
+    `convert`, and `writer` what writers are told, but for the format."""
+
+    to: str | None
+    fractions: str | None
+    writer: WriterSettings
+
+    def writer_of(self, known: str) -> WriterSettings:
+        """What the writer of a file in a known format is told."""
+        return self.writer._replace(format=self.to or known)
+
+    def said(self) -> dict[str, Any]:
+        """What tells one set of these options from another: what is new counts only where it is used."""
+        default = WriterSettings("")
+        told = {name: value for name, value in self.writer._asdict().items() if value != getattr(default, name)}
+        said = {"to": self.to, "nanoseconds": self.writer.nanoseconds} | told
+        return said if self.fractions is None else said | {"fractions": self.fractions}
+
+
+class Settings(NamedTuple):
+    """What all jobs of a batch have in common. `formats`, `plan`, `strict`, `on_loss` and `fsync` are what each
+    conversion is told. `keys` is what the name of a target's extracted secrets ends with. `sidecars` are those that are
+    asked for. `manifest` is where lines are added, None where the batch does that. `inside` is the real path of the
+    directory that no target may lie out of, None where it may. `options` is a digest of what decides on the bytes of
+    targets, `root` the real path of the tree, None for a list, and `run` this run."""
+
+    formats: FormatOptions
+    plan: Plan | None
+    strict: bool
+    on_loss: OnLoss
+    fsync: bool
+    keys: str | None
+    sidecars: SidecarOptions | None
+    manifest: str | None
+    inside: str | None
+    options: str
+    root: str | None
+    run: str

@@ -1,0 +1,96 @@
+"""The files of a batch: those of a tree or of a list, as far as patterns want them."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from pcapconv import formats
+from pcapconv.batching.places import Found, local_path, scheme_of
+from pcapconv.batching.stores import store_of
+from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+
+class Patterns:
+    """Which files are wanted, by patterns as in .gitignore. Raises UsageError."""
+
+    def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
+        self._include = _understood("--include", include)
+        self._all = not include
+        self._exclude = _understood("--exclude", exclude)
+
+    def want(self, found: Found) -> bool:
+        """Whether a file is wanted. Directories are there for what is wrong with them, unless they are left out."""
+        if not (self._all or found.folder or self._include.match_file(found.name)):
+            return False
+        return not self._exclude.match_file(found.name + "/" if found.folder else found.name)
+
+
+def _understood(option: str, patterns: Sequence[str]) -> GitIgnoreSpec:
+    """Raises UsageError."""
+    from pathspec import GitIgnoreSpec
+
+    if isinstance(patterns, str) or not all(isinstance(each, str) for each in patterns or ()):
+        raise UsageError(f"{option} {patterns!r:.80}: a list of patterns is wanted")
+    try:
+        return GitIgnoreSpec.from_lines(patterns or ())
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}; write one like '*.pcap' or 'lab/**'") from None
+
+
+def listed(places: Iterable[str]) -> Iterator[Found]:
+    """The files of a list, each once, under the names that they get in a tree: relative ones stay, others lose their
+    root."""
+    for place in dict.fromkeys(map(_text, places)):
+        scheme = scheme_of(place)
+        if scheme is not None:
+            name = posixpath.normpath(place.partition("://")[2]).lstrip("/")
+        else:
+            name = os.path.normpath(place)
+            if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
+                name = os.path.abspath(name).lstrip("/")
+        if not all(part not in ("", ".", "..") for part in name.split("/")):
+            yield Found(place, name, None, "its name cannot be that of a file", failed=True)
+            continue
+        try:
+            state = store_of(place).state(place)
+        except FileError as error:
+            yield Found(place, name, None, str(error).removeprefix(f"{place}: "), failed=True)
+            continue
+        reason = "" if state else "not a plain file" if os.path.lexists(place) else "there is no such file"
+        yield Found(place, name, state, reason, failed=state is None)
+
+
+def _text(place: object) -> str:
+    """Raises UsageError for what is no path."""
+    path = os.fspath(place) if isinstance(place, str | os.PathLike) else None
+    if not isinstance(path, str):
+        raise UsageError(f"{place!r:.80} is not a path")
+    return local_path(path)
+
+
+def without_companions(found: Sequence[Found], suffix: str) -> list[Found]:
+    """The files without what lies beside another one under its name and `suffix`, and is not a capture."""
+    names = {each.name for each in found}
+    return [
+        each
+        for each in found
+        if not (each.name.endswith(suffix) and each.name.removesuffix(suffix) in names) or is_capture(each.place)
+    ]
+
+
+def is_capture(place: str) -> bool:
+    """Also when nobody can tell."""
+    try:
+        with store_of(place).open_source(place) as source:
+            formats.format_at(source)
+    except FormatError:
+        return False
+    except PcapconvError:
+        pass
+    return True
