@@ -45,12 +45,14 @@ def matches(known: Known, edited: EditedPrints) -> Matches:
 def _match_changed(known: Known, edited: EditedPrints, found: Matches) -> None:
     """Match packets that nobody knows yet with those that the sidecar has left, by time and length."""
     partner, how = found
+    others = array("I", (row for row, taken in enumerate(how) if not taken))
+    if not others:
+        return
     used = bytearray(len(known.prints))
     for packet in partner:
         if packet >= 0:
             used[packet] = 1
     ones = array("I", compress(count(), (not taken for taken in used)))
-    others = array("I", (row for row, taken in enumerate(how) if not taken))
     again = array("i", [NONE]) * len(others)
     keys = array("Q", map(known.prints.when.__getitem__, ones)), array("Q", map(edited.when.__getitem__, others))
     for place in _pair(known, *keys, again, exact=False, ones=ones):
