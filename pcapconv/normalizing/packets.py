@@ -164,6 +164,7 @@ class MaskTimes(Step):
         stop = self._next + batch.rows * _MILLISECOND
         if stop - _MILLISECOND >= 2**64:
             raise TargetError(f"packet {batch.first_number}: --mask-time leads beyond what nanoseconds can hold")
+        batch.columns = batch.columns.twin(0)
         batch.columns.ticks = array("Q", range(self._next, stop, _MILLISECOND))
         self._next = stop
         return (batch,)

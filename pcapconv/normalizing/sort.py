@@ -45,7 +45,7 @@ class Sort(Step):
         self._size = 0  # of what is in the buffer
         self._rows = 0
         self._runs: list[_Place] = []
-        self._file_end = 0  # of the file
+        self._file_end = 0
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """The items, packets in order. Raises FileError."""

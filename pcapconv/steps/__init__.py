@@ -20,15 +20,18 @@ if TYPE_CHECKING:
 class Step:
     """The base of all steps: follows the section and its interfaces, and passes on what a step does not handle.
 
-    A step overrides the methods for the kinds of items that it handles; each gives the items that come out, none, one
-    or several. `_interfaces` are the section's by id, as they came out; in `_section`, those of the section before.
-    A step is used for one run.
+    A step overrides the methods for the kinds of items that it handles. Each method gives the items that come out, none
+    or one or several. `_interfaces` are the section's by id, as they came out; in `_section`, those of the section
+    before. A step is used for one run.
 
-    A step owns a batch that it is given until it asks for the next item. It may change the batch, its columns too, and
-    pass it on; what is to stay longer is a copy (`PacketBatch.keep`). Bytes in `buffer` are never changed: other
-    batches, and readers, use the same ones; a batch whose bytes change gets another buffer. Whoever gave a batch away
-    does not look at it again, and makes the next one only when asked for it. A row that changed has `record_length` 0,
-    and its batch is not `contiguous`. A step that changes interfaces gives its batches `_interfaces`.
+    A step owns the batch that it is given, up to the moment at which it asks for the next item; whoever gave the batch
+    does not look at it again. Until then the step may change what the batch says and the values in its columns, and
+    pass it on. What it keeps longer is a copy (`PacketBatch.keep`).
+
+    * Bytes in `buffer` never change, since other batches have the same buffer: the batch gets another one.
+    * A column as a whole is replaced in other `columns` (`Columns.twin`), since a reader uses its own again.
+    * A row that changed has `record_length` 0, and its batch is not `contiguous`.
+    * A step that changes interfaces gives its batches `_interfaces`.
     """
 
     def __init__(self) -> None:
