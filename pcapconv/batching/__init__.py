@@ -23,7 +23,6 @@ from pcapconv.batching.report import BatchReport, Watcher
 from pcapconv.batching.runner import run
 from pcapconv.batching.stores import scheme_of, store_of
 from pcapconv.convert import OnLoss, check_on_loss, make_plan
-from pcapconv.crew import cores
 from pcapconv.errors import FileError, NothingFoundError, PcapconvError, UsageError
 from pcapconv.files import SIDECAR_SUFFIX, STDIO, check_fractions, read_file, reason_of
 from pcapconv.sidecar import SidecarOptions
@@ -308,8 +307,8 @@ def _workers(
     if executor is not None:
         if not hasattr(executor, "submit"):
             raise UsageError(f"{executor!r:.80} is not an executor")
-        return nullcontext(executors.Given(executor, cores()))
+        return nullcontext(executors.Given(executor, executors.cores()))
     if scheduler is not None:
         return executors.dask(scheduler)
-    several = jobs or cores()
+    several = jobs or executors.cores()
     return executors.threads(several) if memory else executors.processes(several)

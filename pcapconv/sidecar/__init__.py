@@ -109,9 +109,10 @@ class Sidecars:
             self._written = WrittenSidecar(name, stack, secrets=options.secrets, fingerprints=fingerprints, force=force)
 
     def output(self, target: Target) -> Output:
-        """A new output for one run, with the digests that are wanted worked out beside."""
-        beside = None if self._read is None else self._read.follow()
-        return Output(target, hashed=self._written is not None, beside=beside)
+        """A new output for one run, with the digests that are wanted worked out."""
+        if self._read is not None:
+            self._read.follow()
+        return Output(target, hashed=self._written is not None)
 
     def restored(self, items: Iterator[Item]) -> Iterator[Item]:
         """The capture as it was."""

@@ -15,7 +15,7 @@ from pcapconv.files import Source, Target, Writable, is_open_as, leads_to, open_
 from pcapconv.model import Item, PacketBatch
 from pcapconv.output import Output
 from pcapconv.report import Report
-from pcapconv.sidecar.digest import Digest, following
+from pcapconv.sidecar.digest import following
 from pcapconv.sidecar.document import Belongs, Document, open_document
 from pcapconv.sidecar.restore import Restore
 from pcapconv.steps.snaplens import Snaplens
@@ -50,6 +50,8 @@ def join(
             if leads_to(other) in map(leads_to, read) or any(is_open_as(name, other) for name in read):
                 raise UsageError(f"{other}: that is one of the files that OUT would be made of; name another one")
         digests = [(each, following(source)) for each, source in parts]
+        for _, digest in digests:
+            stack.callback(digest.close)
         _check_link_types(document)
         place = stack.enter_context(open_target(target, force=force, whole=True))
         snaplens = Snaplens(again=True)
@@ -60,7 +62,7 @@ def join(
                 source.rewind()
 
         def run(_: bool) -> Report:
-            return _run(document, parts, digests, place, snaplens, _Progress(progress))
+            return _run(document, parts, place, snaplens, _Progress(progress))
 
         report = attempt(parts[0][1], run, restart, nanoseconds=False)
         for each, digest in digests:
@@ -76,7 +78,6 @@ def join(
 def _run(
     document: Document,
     parts: list[tuple[Belongs, Source]],
-    digests: list[tuple[Belongs, Digest]],
     place: Target,
     snaplens: Snaplens,
     progress: _Progress,
@@ -84,7 +85,7 @@ def _run(
     report = Report(document.name, place.name, "pcapng")
     report.inputs = [document.name, *(source.name for _, source in parts)]
     report.source_format = "pcap"
-    output = Output(place, beside=lambda: any(digest.piece() for _, digest in digests))
+    output = Output(place)
     try:
         writer = formats.open_writer("pcapng", output)
         captures = {each.link_type: _items(source, progress) for each, source in parts if each.packets}

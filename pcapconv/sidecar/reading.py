@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from pcapconv import formats
-from pcapconv.crew import Crew
 from pcapconv.errors import FileError, SidecarError
 from pcapconv.files import SIDECAR_SUFFIX, Source
 from pcapconv.model import Interface, Item
@@ -30,6 +29,7 @@ class ReadSidecar:
         self._stack = stack
         self._document = document = _opened(name, stack)
         self._digest = Digest(source)
+        stack.callback(lambda: self._digest.close())
         self._known: Known | None = None  # of an edited capture
         self._found: Matches | None = None
         self._lost: Counter[str] = Counter()  # of it, what only pcap can say
@@ -53,14 +53,13 @@ class ReadSidecar:
         """What it says at its beginning."""
         return self._document.head
 
-    def follow(self) -> Callable[[], bool] | None:
-        """Have the digest follow a run that reads the capture from its beginning; returns what a crew can do for it
-        beside that. None where nobody wants the digest."""
+    def follow(self) -> None:
+        """Have the digest follow a run that reads the capture from its beginning, unless nobody wants it."""
+        self._digest.close()
         if self._known is not None:
             self._source.follower = None
-            return None
-        self._digest = following(self._source)
-        return self._digest.piece
+        else:
+            self._digest = following(self._source)
 
     def items(self, items: Iterator[Item]) -> Iterator[Item]:
         """The capture as it was."""
@@ -150,20 +149,10 @@ def restored(source: Source, name: str) -> Iterator[tuple[Document, Iterator[Ite
         document = _opened(name + SIDECAR_SUFFIX, stack)
         _check_size(document, source)
         digest = following(source)
-        crew = Crew(beside=digest.piece)
-        stack.callback(crew.end)
-        crew.start()
-        items = _telling(crew, formats.open_reader(source).items())
+        stack.callback(digest.close)
+        items = formats.open_reader(source).items()
         yield document, Restore(document, Counter())(items) if document.head.says_more else items
-        crew.end()
         _check_digest(document, source, digest)
-
-
-def _telling(crew: Crew, items: Iterator[Item]) -> Iterator[Item]:
-    """The items, and to the crew that more was read."""
-    for item in items:
-        crew.tell()
-        yield item
 
 
 def _opened(name: str, stack: ExitStack) -> Document:
