@@ -109,7 +109,7 @@ class Sidecars:
             self._written = WrittenSidecar(name, stack, secrets=options.secrets, fingerprints=fingerprints, force=force)
 
     def output(self, target: Target) -> Output:
-        """A new output for one run, with the digests that are wanted worked out."""
+        """A new output for one run, whose digests are worked out where they are wanted."""
         if self._read is not None:
             self._read.follow()
         return Output(target, hashed=self._written is not None)
