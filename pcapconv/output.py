@@ -21,7 +21,7 @@ from pcapconv.threads import BufferThread, Piece
 BUFFER_SIZE = 512 * 1024
 _BUFFERS = 3
 _SMALLEST = 4096
-_PATIENCE = 2.0  # seconds
+_PATIENCE = 0.5  # seconds
 
 
 class Output:
