@@ -226,8 +226,9 @@ class Conversion:
         assert sink is not None
         report = Report(self.source.name, sink.name, settings.writer.format)
         hashed = sidecars is not None and sidecars.writes
-        beside = None if sidecars is None else sidecars.follow()
-        writer = sink.begin(settings.writer, hashed=hashed, beside=beside)
+        if sidecars is not None:
+            sidecars.follow()
+        writer = sink.begin(settings.writer, hashed=hashed)
         try:
             with about(self.source.name):
                 reader = self.open_reader()

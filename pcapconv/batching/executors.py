@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -98,3 +99,8 @@ def dask(address: str) -> Iterator[Workers]:
         except BaseException:
             executor.shutdown(wait=False)
             raise
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -27,7 +27,6 @@ from pcapconv.batching.pool import DeadProcessError
 from pcapconv.batching.report import BatchReport, Watcher
 from pcapconv.batching.settings import Settings
 from pcapconv.errors import FileError, UsageError
-from pcapconv.io.crew import cores
 from pcapconv.io.files import reason_of
 
 _LOOK = 0.2  # seconds between two looks at how far the work is
@@ -77,10 +76,10 @@ def _workers(arguments: Arguments, *, memory: bool) -> AbstractContextManager[Wo
     if executor is not None:
         if not hasattr(executor, "submit"):
             raise UsageError(f"{executor!r:.80} is not an executor")
-        return nullcontext(executors.Given(executor, cores()))
+        return nullcontext(executors.Given(executor, executors.cores()))
     if scheduler is not None:
         return executors.dask(scheduler)
-    several = jobs or cores()
+    several = jobs or executors.cores()
     return executors.threads(several) if memory else executors.processes(several)
 
 

@@ -87,7 +87,7 @@ class _Rehearsal(Sink):
     def __init__(self, *, again: bool) -> None:
         self._again = again
 
-    def begin(self, settings: WriterSettings, *, hashed: bool, beside: Callable[[], bool] | None) -> Self:  # noqa: ARG002
+    def begin(self, settings: WriterSettings, *, hashed: bool) -> Self:  # noqa: ARG002
         self.census = _Census()
         self._refusal = ""
         self._output = Output(Target(_Nowhere(), self.name, seekable=False))

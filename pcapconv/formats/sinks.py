@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol, Self
 
 from pcapconv import formats
@@ -40,8 +40,8 @@ class Sink:
     def check(self, source: Source) -> None:
         """Raises UsageError where writing would overwrite what is read."""
 
-    def begin(self, settings: WriterSettings, *, hashed: bool, beside: Callable[[], bool] | None) -> ItemWriter:
-        """Begin a run. With `hashed`, `files` have digests; `beside` is other work for a thread."""
+    def begin(self, settings: WriterSettings, *, hashed: bool) -> ItemWriter:
+        """Begin a run. With `hashed`, `files` have digests."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -87,9 +87,9 @@ class FileSink(Sink):
         if same_file(source, self.target):
             raise UsageError(f"{self.name}: input and output are the same open file; give their path instead")
 
-    def begin(self, settings: WriterSettings, *, hashed: bool, beside: Callable[[], bool] | None) -> formats.Writer:
+    def begin(self, settings: WriterSettings, *, hashed: bool) -> formats.Writer:
         """See `Sink.begin`."""
-        self._output = Output(self.target, hashed=hashed, beside=beside)
+        self._output = Output(self.target, hashed=hashed)
         self._writer = formats.open_writer(settings, self._output)
         return self._writer
 

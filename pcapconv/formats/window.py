@@ -1,15 +1,13 @@
 """A window that moves over a source: the only way by which readers take bytes.
 
-Strategy: one reused buffer, or a few where a follower needs longer; what is left of it moves to the front before more
-is read. It grows only for a single record, as far as its bytes really arrive, and shrinks back afterwards; no number
-from a file allocates anything alone.
+Strategy: one reused buffer, or, where the source has a follower, one that is exchanged with it before each reading;
+what is left of it moves to the front before more is read. It grows only for a single record, as far as its bytes really
+arrive, and shrinks back afterwards; no number from a file allocates anything alone.
 """
 
 from __future__ import annotations
 
-from collections import deque
-
-from pcapconv.io.files import Follower, Source
+from pcapconv.io.files import Source
 from pcapconv.text import quoted
 
 WINDOW_SIZE = 512 * 1024
@@ -17,7 +15,6 @@ LARGEST_RECORD = 129 * 2**20  # libpcap's largest snaplen, 128 MiB (D-Bus, USB),
 FIRST = 65536  # bytes of a capture's beginning that are looked at again where it turns out to be damaged
 _SMALLEST = 4096
 _STEP = 2**20
-_BEHIND = 3  # buffers that a follower may be behind
 _PATIENCE = 1.0  # seconds to wait for more of what is no capture anyway
 _SHOWN = 80  # bytes in which text is looked for
 
@@ -33,7 +30,7 @@ class Window:
         self._size = size
         self.name = source.name
         self.buffer = bytearray(size)
-        self._held = deque[bytearray]()  # other buffers, that the follower needs or just needed
+        self._fresh = 0  # where in the buffer begins what the follower has not seen
         self.start = 0
         self.stop = 0
         self.offset = 0
@@ -55,7 +52,7 @@ class Window:
         self.start += count
         self.offset += count
         if len(self.buffer) > self._size and self.available < self._size // 2:
-            self._shrink()
+            self._make_room(shrink=True)
 
     def fill(self, need: int) -> bool:
         """Have at least `need` bytes available, or as many as there are; True if that is enough.
@@ -75,8 +72,6 @@ class Window:
                 count = self._source.readinto(room)
             if not count:
                 return False
-            if self._follower is not None:
-                self._follower.take(at, self.buffer, self.stop, self.stop + count)
             if self._source.size is None and at < FIRST:
                 self.first += self.buffer[self.stop : self.stop + min(count, FIRST - at)]
             self.stop += count
@@ -139,7 +134,8 @@ class Window:
         if left is None:
             return self.skip(2**63)
         self.offset += left
-        self.start = self.stop = 0
+        self.start = self.stop
+        self._make_room()
         self._over = True
         return left
 
@@ -149,27 +145,14 @@ class Window:
         except BufferError:  # somebody holds a view of it
             self.buffer = self.buffer + bytes(_STEP)
 
-    def _leave_buffer(self, follower: Follower) -> None:
-        """Go on in another buffer of the usual size, or in this one once the follower needs it no longer."""
-        if len(self.buffer) == self._size:
-            self._held.append(self.buffer)
-            if len(self._held) <= _BEHIND and follower.holds(self._held[0]):
-                self.buffer = bytearray(self._size)
-                return
-            self.buffer = self._held.popleft()
-        follower.free(self.buffer)
-
-    def _shrink(self) -> None:
-        """Go on in a buffer of the usual size, once the large record that made it grow is taken."""
-        larger, kept = self.buffer, self.available
-        self.buffer = bytearray(self._size)
-        with memoryview(larger) as view:
-            self.buffer[:kept] = view[self.start : self.stop]
-        self.start, self.stop = 0, kept
-
-    def _make_room(self) -> None:
+    def _make_room(self, *, shrink: bool = False) -> None:
+        """Have what is left at the buffer's front; with `shrink`, in a buffer of the usual size."""
         kept = self.buffer[self.start : self.stop]
-        if self._follower is not None and self._follower.holds(self.buffer):
-            self._leave_buffer(self._follower)
+        if self._follower is not None:
+            at = self._source.position - (self.stop - self._fresh)
+            self.buffer = self._follower.exchange(self.buffer, self._fresh, self.stop, at)
+        if shrink and len(self.buffer) > self._size:
+            self.buffer = bytearray(self._size)
         self.buffer[: len(kept)] = kept
         self.start, self.stop = 0, len(kept)
+        self._fresh = self.stop

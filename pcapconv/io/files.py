@@ -42,16 +42,9 @@ _MOMENT = 0.01  # seconds
 class Follower(Protocol):
     """Who wants all the bytes that are read from a source, and may take a while."""
 
-    def take(self, at: int, buffer: bytearray, start: int, stop: int) -> None:
-        """What was read at an offset lies in this part of a buffer, which stays as it is until `free`."""
-        ...
-
-    def holds(self, buffer: bytearray) -> bool:
-        """Whether it still needs something in a buffer."""
-        ...
-
-    def free(self, buffer: bytearray) -> None:
-        """Have that done, so that the buffer can be used again."""
+    def exchange(self, buffer: bytearray, start: int, stop: int, at: int) -> bytearray:
+        """Take over a buffer, in which from `start` to `stop` is what was read at the offset `at`, and return one to
+        read on into."""
         ...
 
 

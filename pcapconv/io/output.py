@@ -1,28 +1,27 @@
-"""Writing that overlaps with reading and encoding: full buffers go to a crew, empty ones come back. Where a digest is
-wanted, it is worked out on their way.
+"""Writing beside encoding: full buffers go to a thread that writes them, empty ones come back.
 
-Strategy: kernels and system calls release the GIL, so a second thread hides nearly all the time that writing takes. The
-crew is there when the first buffer is full; what fits into one is written without it. A buffer is handed over, never
+Strategy: kernels and system calls release the GIL, so a second thread hides nearly all the time that writing takes. It
+starts when the first buffer is full; what fits into one is written without it. Where a digest is wanted, another thread
+works it out of the buffers that are written (see `threads` for who owns a buffer when). A buffer is handed over, never
 copied, and there are few of them, so memory stays constant. Where there are many outputs, each begins with a small one
-and can `rest`: then it holds neither buffer nor crew nor file. They give buffers on to each other, since memory that
+and can `rest`: then it holds neither buffer nor thread nor file. They give buffers on to each other, since memory that
 is new costs as much time as writing it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
 from pcapconv.errors import FileError
-from pcapconv.io.crew import Crew
 from pcapconv.io.files import Target, read_all, reading, write_all, writing
+from pcapconv.io.threads import BufferThread, Piece
 
 BUFFER_SIZE = 512 * 1024
 _BUFFERS = 3
 _SMALLEST = 4096
-_PATIENCE = 2.0  # seconds
+_PATIENCE = 0.5  # seconds
 
 
 class Output:
@@ -38,10 +37,8 @@ class Output:
         *,
         spares: list[bytearray] | None = None,
         hashed: bool = False,
-        beside: Callable[[], bool] | None = None,
     ) -> None:
-        """`spares` are buffers that nobody uses, which several outputs share. With `hashed` there is a `sha256`.
-        `beside` is other work that the crew does as long as it is there, see `Crew`."""
+        """`spares` are buffers that nobody uses, which several outputs share. With `hashed` there is a `sha256`."""
         self._target = target
         self.name = target.place
         self.seekable = target.seekable
@@ -49,14 +46,9 @@ class Output:
         self.buffer = bytearray(BUFFER_SIZE if spares is None else 0)
         self.at = 0
         self._written = 0
-        self._full: SimpleQueue[tuple[bytearray, int]] = SimpleQueue()
-        self._to_hash: SimpleQueue[tuple[bytearray, int]] = SimpleQueue()
-        self._empty: SimpleQueue[bytearray] = SimpleQueue()
-        self._crew: Crew | None = None
-        self._beside = beside
-        self._error: BaseException | None = None
+        self._empty: SimpleQueue[Piece] = SimpleQueue()
+        self._threads: list[BufferThread] = []  # what one passes on, the next one takes
         self._turning = _BUFFERS - 1 + 2 * hashed  # buffers besides the one that is filled
-        self._missing = self._turning
         self._hash = _sha256() if hashed else None
         self._patched = False
 
@@ -68,7 +60,7 @@ class Output:
     @property
     def held(self) -> int:
         """Bytes of memory that its buffers take."""
-        return len(self.buffer) + (0 if self._crew is None else self._turning * BUFFER_SIZE)
+        return len(self.buffer) + (self._turning * BUFFER_SIZE if self._threads else 0)
 
     def turn(self, least: int = 0) -> bool:
         """Hand the buffer over and go on in an empty one, with room for `least` bytes or more; a small one grows.
@@ -134,26 +126,25 @@ class Output:
         return data
 
     def send(self) -> None:
-        """Have everything so far written soon, where there is a crew to do it; without waiting, if a buffer is free."""
-        if self._crew is not None and self.at:
+        """Have everything so far written soon, if a thread writes; without waiting, if a buffer is free."""
+        if self._threads and self.at:
             self._hand_over()
 
     def rest(self) -> None:
-        """Write what is left, and let buffers, crew and file go until more comes."""
+        """Write what is left, and let buffers, threads and file go until more comes."""
         self._settle()
         if self._spares is not None:
-            while not self._empty.empty():
-                self._give_away(self._empty.get())
             self._give_away(self.buffer)
-            self.buffer, self._missing = bytearray(), self._turning
+            self.buffer = bytearray()
         self._target.rest()
 
     def close(self) -> None:
-        """Let the crew go. After an error that drops what still waits, and waits not for long: a pipe that nobody reads
-        can hold one of them for ever."""
-        if self._crew is not None:
-            self._error = self._error or FileError(f"{self.name}: writing was given up")
-            self._end_crew(None if self.seekable else _PATIENCE)
+        """End the threads. After an error, drop what still waits, and wait not for long: a pipe that nobody reads can
+        hold a thread for ever."""
+        for thread in self._threads:
+            thread.error = thread.error or FileError(f"{self.name}: writing was given up")
+        for thread in self._threads:
+            thread.end(None if self.seekable else _PATIENCE)
 
     def _new_buffer(self) -> bytearray:
         return self._spares.pop() if self._spares else bytearray(BUFFER_SIZE)
@@ -169,71 +160,42 @@ class Output:
         self.buffer = larger
 
     def _hand_over(self) -> None:
-        if self._crew is None:
-            kinds = [self._write_one] if self._hash is None else [self._write_one, self._hash_one]
-            self._crew = Crew(kinds, beside=self._beside)
-            self._crew.start()
-            while self._missing:
-                self._missing -= 1
-                self._empty.put(self._new_buffer())
-        self._full.put((self.buffer, self.at))
-        self._crew.tell()
+        if not self._threads:
+            self._start_threads()
+        self._threads[0].put((self.buffer, 0, self.at))
         self._written += self.at
-        while self._empty.empty() and self._crew.help():
-            pass
-        self.buffer, self.at = self._empty.get(), 0
+        (self.buffer, _, _), self.at = self._empty.get(), 0
         self._raise()
 
+    def _start_threads(self) -> None:
+        hashing = [] if self._hash is None else [BufferThread(self._hash.update, self._empty.put)]
+        writing_on = hashing[0].put if hashing else self._empty.put
+        self._threads = [BufferThread(self._put, writing_on), *hashing]
+        for _ in range(self._turning):
+            self._empty.put((self._new_buffer(), 0, 0))
+
     def _settle(self) -> None:
-        """Everything so far is in the file."""
-        self._end_crew()
+        """Have everything so far in the file, and end the threads."""
+        for thread in self._threads:
+            thread.end()
         self._raise()
+        self._threads = []
+        while not self._empty.empty():
+            self._give_away(self._empty.get()[0])
         self._put(memoryview(self.buffer)[: self.at])
         if self._hash is not None:
             self._hash.update(memoryview(self.buffer)[: self.at])
         self._written += self.at
         self.at = 0
 
-    def _end_crew(self, patience: float | None = None) -> None:
-        if self._crew is not None:
-            self._crew.end(patience)
-            self._crew = None
-
     def _put(self, view: memoryview) -> None:
         with writing(self.name):
             write_all(self._target.file, view)
 
-    def _write_one(self) -> bool:
-        if self._full.empty():
-            return False
-        buffer, length = self._full.get()
-        try:
-            if self._error is None:
-                self._put(memoryview(buffer)[:length])
-        except BaseException as error:  # carried to where it is looked for
-            self._error = error
-        if self._hash is None or self._error is not None:
-            self._empty.put(buffer)
-        else:
-            self._to_hash.put((buffer, length))
-            if self._crew is not None:
-                self._crew.tell()
-        return True
-
-    def _hash_one(self) -> bool:
-        if self._hash is None or self._to_hash.empty():
-            return False
-        buffer, length = self._to_hash.get()
-        try:
-            self._hash.update(memoryview(buffer)[:length])
-        except BaseException as error:
-            self._error = error
-        self._empty.put(buffer)
-        return True
-
     def _raise(self) -> None:
-        if self._error is not None:
-            raise self._error
+        """Raise the error of a thread."""
+        for thread in self._threads:
+            thread.check()
 
 
 def _sha256() -> Any:

@@ -115,14 +115,12 @@ class _PartsReader:
 class _PartsSidecar(Sidecars):
     """The sidecar of the parts, which have to be as they were."""
 
-    def __init__(self, parts: _Parts) -> None:
+    def __init__(self, parts: _Parts, stack: ExitStack) -> None:
         super().__init__(None, None)
         self._parts = parts
         self._digests = [(each, following(source)) for each, source in parts.parts]
-
-    def follow(self) -> Callable[[], bool]:
-        """Work out all digests."""
-        return lambda: any(digest.piece() for _, digest in self._digests)
+        for _, digest in self._digests:
+            stack.callback(digest.close)
 
     def check(self) -> None:
         """Raises SidecarError for a part that was edited."""
@@ -153,7 +151,8 @@ class _Joining(Conversion):
         self, document: Document, parts: Sequence[tuple[CaptureFile, Source]], settings: ConversionSettings
     ) -> None:
         self._parts = _Parts(document, parts)
-        super().__init__(self._parts, settings, sidecars=_PartsSidecar(self._parts))
+        super().__init__(self._parts, settings)
+        self._sidecars = _PartsSidecar(self._parts, self._stack)
 
     def open_reader(self) -> Reader:
         """See `Conversion.open_reader`."""

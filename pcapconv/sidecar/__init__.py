@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -73,9 +73,10 @@ class Sidecars:
         """Whether one is written, which needs the digests of what is written."""
         return self._written is not None
 
-    def follow(self) -> Callable[[], bool] | None:
+    def follow(self) -> None:
         """See `ReadSidecar.follow`."""
-        return None if self._read is None else self._read.follow()
+        if self._read is not None:
+            self._read.follow()
 
     def restored(self, items: Iterator[Item]) -> Iterator[Item]:
         """The capture as it was."""

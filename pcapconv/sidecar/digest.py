@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import deque
+from queue import SimpleQueue
 
+from pcapconv.formats.window import WINDOW_SIZE
 from pcapconv.io.files import Source
+from pcapconv.io.threads import BufferThread, Piece
 
 _PIECE = 2**18
+_BESIDE = 2  # buffers that may be worked in while the reader fills another one
 
 
 def following(source: Source) -> Digest:
@@ -18,48 +20,53 @@ def following(source: Source) -> Digest:
 
 
 class Digest:
-    """That of a plain file. It follows a source (`files.Follower`): what is read waits in the reader's buffers until a
-    crew, or who needs them again, has worked it in; what is never read, until the digest is asked for."""
+    """That of a plain file. It follows a source (`files.Follower`): a thread works in each buffer that the reader has
+    filled and left, while the reader goes on in another one. The file's last buffer, and so all of a small file, is
+    worked in without a thread; what is never read, when the digest is asked for."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._hash = hashlib.sha256()
-        self._at = 0  # how far it was read, or waits
-        self._waiting = deque[tuple[bytearray, int, int]]()
-        self._lock = threading.Lock()
+        self._at = 0  # how far it was read
+        self._thread: BufferThread | None = None
+        self._free: SimpleQueue[Piece] = SimpleQueue()
+        for _ in range(_BESIDE):
+            self._free.put((bytearray(), 0, 0))  # which get their size when they are needed
 
-    def take(self, at: int, buffer: bytearray, start: int, stop: int) -> None:
-        """What was read at an offset lies in this part of a buffer. What comes again counts no more."""
-        if at == self._at:
-            self._at += stop - start
-            self._waiting.append((buffer, start, stop))
-
-    def holds(self, buffer: bytearray) -> bool:
-        """Whether something in a buffer waits, or is being worked in."""
-        return any(waiting is buffer for waiting, _, _ in tuple(self._waiting))
-
-    def free(self, buffer: bytearray) -> None:
-        """Work in all that lies in a buffer."""
-        while self.holds(buffer):
-            self.piece()
-
-    def piece(self) -> bool:
-        """Work in what waits longest; whether there was any."""
-        with self._lock:
-            if not self._waiting:
-                return False
-            buffer, start, stop = self._waiting[0]
-            with memoryview(buffer) as view, view[start:stop] as part:
-                self._hash.update(part)
-            self._waiting.popleft()  # only now: whoever waits for the buffer looks here
-        return True
+    def exchange(self, buffer: bytearray, start: int, stop: int, at: int) -> bytearray:
+        """See `Follower.exchange`. What comes again counts no more, and one large buffer is enough."""
+        if at != self._at or start == stop:
+            return buffer
+        self._at += stop - start
+        if len(buffer) > WINDOW_SIZE or self._at == self._source.size:
+            self._settle()
+            self._hash.update(memoryview(buffer)[start:stop])
+            return buffer
+        if self._thread is None:
+            self._thread = BufferThread(self._hash.update, self._free.put)
+        self._thread.put((buffer, start, stop))
+        free, _, _ = self._free.get()
+        self._thread.check()
+        return free or bytearray(len(buffer))
 
     def hexdigest(self) -> str:
-        """It, of the whole file. Raises FileError."""
-        while self.piece():
-            pass
+        """The SHA-256 of the whole file, in hex. Raises FileError."""
+        self._settle()
         with memoryview(bytearray(_PIECE)) as room:
             while count := self._source.read_at(self._at, room):
                 self._hash.update(room[:count])
                 self._at += count
         return self._hash.hexdigest()
+
+    def close(self) -> None:
+        """End the thread; nobody asks for the digest any more."""
+        if self._thread is not None:
+            self._thread.end()
+            self._thread = None
+
+    def _settle(self) -> None:
+        """Have all worked in that waits, and end the thread."""
+        if self._thread is not None:
+            self._thread.end()
+            self._thread.check()
+            self._thread = None

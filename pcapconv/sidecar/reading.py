@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from pcapconv import formats
 from pcapconv.errors import SidecarError
-from pcapconv.io.crew import Crew
 from pcapconv.io.files import SIDECAR_SUFFIX, Source
 from pcapconv.model import Item
 from pcapconv.report import Report
@@ -31,6 +30,7 @@ class ReadSidecar:
         self._stack = stack
         self._document = document = open_sidecar(name, stack)
         self._digest = Digest(source)
+        stack.callback(lambda: self._digest.close())
         self._edited: EditedCapture | None = None
         self._lost: Counter[str] = Counter()  # of the capture, what only pcap can say
         if document.head.fingerprints and source.size != document.head.captures[0].bytes:
@@ -53,14 +53,13 @@ class ReadSidecar:
         """What it says at its beginning."""
         return self._document.head
 
-    def follow(self) -> Callable[[], bool] | None:
-        """Have the digest follow a run that reads the capture from its beginning; returns what a crew can do for it
-        beside that. None where nobody wants the digest."""
+    def follow(self) -> None:
+        """Have the digest follow a run that reads the capture from its beginning, unless nobody wants it."""
+        self._digest.close()
         if self._edited is not None:
             self._source.follower = None
-            return None
-        self._digest = following(self._source)
-        return self._digest.piece
+        else:
+            self._digest = following(self._source)
 
     def items(self, items: Iterator[Item]) -> Iterator[Item]:
         """The capture as it was."""
@@ -129,17 +128,7 @@ def restored(source: Source, name: str) -> Iterator[tuple[Document, Iterator[Ite
         document = open_sidecar(name + SIDECAR_SUFFIX, stack)
         check_size(document, source)
         digest = following(source)
-        crew = Crew(beside=digest.piece)
-        stack.callback(crew.end)
-        crew.start()
-        items = _telling(crew, formats.open_reader(source).items())
+        stack.callback(digest.close)
+        items = formats.open_reader(source).items()
         yield document, Restore(document, Counter())(items) if document.head.says_more else items
-        crew.end()
         check_digest(document, source, digest)
-
-
-def _telling(crew: Crew, items: Iterator[Item]) -> Iterator[Item]:
-    """The items, and to the crew that more was read."""
-    for item in items:
-        crew.tell()
-        yield item

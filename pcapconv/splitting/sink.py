@@ -43,7 +43,7 @@ class PartsSink(Sink):
         self._parts: OpenParts | None = None
         self._splitter: Splitter | None = None
 
-    def begin(self, settings: WriterSettings, *, hashed: bool, beside: Callable[[], bool] | None) -> Splitter:  # noqa: ARG002
+    def begin(self, settings: WriterSettings, *, hashed: bool) -> Splitter:
         """See `Sink.begin`."""
         self._parts = OpenParts(
             self._files,
