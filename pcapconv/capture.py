@@ -11,7 +11,8 @@ from typing import Self
 
 from pcapconv import formats
 from pcapconv.errors import DamageError
-from pcapconv.io.files import Readable, open_source, spool
+from pcapconv.io.paths import Readable
+from pcapconv.io.sources import open_source, spool
 from pcapconv.model import Damage, Item, Notice, Packet, PacketBatch
 
 

@@ -29,15 +29,9 @@ from pcapconv.errors import (
 from pcapconv.formats import Reader
 from pcapconv.formats.settings import WRITER_OPTIONS, WriterSettings
 from pcapconv.formats.sinks import Sink
-from pcapconv.io.files import (
-    STDIO,
-    Source,
-    Target,
-    leads_to,
-    open_target,
-    read_file,
-    spool,
-)
+from pcapconv.io.paths import STDIO, leads_to
+from pcapconv.io.sources import Source, read_file, spool
+from pcapconv.io.targets import Target, open_target
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch
 from pcapconv.report import LossError, Report, describe
 from pcapconv.steps import Planned, Step

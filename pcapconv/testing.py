@@ -14,7 +14,7 @@ from typing import Any
 
 from pcapconv.comparing import diff
 from pcapconv.comparing.page import page
-from pcapconv.io.files import Readable
+from pcapconv.io.paths import Readable
 from pcapconv.normalizing import normalize
 from pcapconv.normalizing.config import configured
 from pcapconv.text import shown

@@ -18,7 +18,7 @@ import wire
 
 import pcapconv
 from pcapconv import FileError, LossError, PcapconvError, UsageError
-from pcapconv.io import files, output
+from pcapconv.io import output, targets
 
 HEADER = wire.pcap_header()
 RECORD = wire.pcap_record(1, 2, b"four")
@@ -705,7 +705,7 @@ def test_standard_streams_that_are_replaced_are_used(monkeypatch: pytest.MonkeyP
 
 
 def test_a_target_that_is_left_without_commit_leaves_nothing(folder: Path, each_way: str) -> None:
-    with files.open_target(folder / "out.pcap") as target:
+    with targets.open_target(folder / "out.pcap") as target:
         target.file.write(CAPTURE)
         assert (names(folder) == []) == (each_way == "nameless")
     assert names(folder) == []

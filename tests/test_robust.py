@@ -18,7 +18,7 @@ from wire import BIG, LITTLE, In
 import pcapconv
 from pcapconv import Damage, FormatError, PacketBatch, PcapconvError, Report, formats
 from pcapconv.io import output
-from pcapconv.io.files import open_source
+from pcapconv.io.sources import open_source
 
 both_forms = pytest.mark.usefixtures("kernels")
 

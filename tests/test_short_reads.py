@@ -14,7 +14,7 @@ import pytest
 import wire
 
 import pcapconv
-from pcapconv.io import files
+from pcapconv.io import calls, sources
 from pcapconv.normalizing import sort
 
 PLAIN = wire.pcap_header() + wire.pcap_record(1, 2, bytes(984)) * 300
@@ -110,13 +110,14 @@ def test_an_object_that_takes_nothing_for_now_is_asked_again(kind: Callable[[], 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Set once pcapconv waits for a file object."""
-    event, wait_for = threading.Event(), files.wait_for
+    event, wait_for = threading.Event(), calls.wait_for
 
     def noted(file: Any, *, writing: bool) -> None:
         event.set()
         wait_for(file, writing=writing)
 
-    monkeypatch.setattr(files, "wait_for", noted)
+    for module in (calls, sources):
+        monkeypatch.setattr(module, "wait_for", noted)
     return event
 
 
@@ -211,5 +212,5 @@ def test_files_that_give_and_take_little_at_a_time(most: int, tmp_path: Path, mo
     assert plain["b.pcapng"] == FALLING
     monkeypatch.setattr(Short, "most", most)
     monkeypatch.setattr(io, "FileIO", Short)
-    monkeypatch.setattr(files, "_Unnamed", Short)
+    monkeypatch.setattr(sources, "_Unnamed", Short)
     assert work(tmp_path / "short") == plain

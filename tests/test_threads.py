@@ -19,8 +19,9 @@ from pcapconv.errors import FileError, SidecarError
 from pcapconv.formats import open_reader
 from pcapconv.formats.window import WINDOW_SIZE
 from pcapconv.io import output
-from pcapconv.io.files import Target, open_source, open_target
 from pcapconv.io.output import BUFFER_SIZE, Output
+from pcapconv.io.sources import open_source
+from pcapconv.io.targets import Target, open_target
 from pcapconv.io.threads import BufferThread, Piece
 from pcapconv.model import Damage
 from pcapconv.sidecar import digest as digests

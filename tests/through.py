@@ -11,8 +11,9 @@ import pcapconv
 from pcapconv import FormatError, Packet, Report, formats
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.formats.window import WINDOW_SIZE
-from pcapconv.io.files import open_source, open_target
 from pcapconv.io.output import Output
+from pcapconv.io.sources import open_source
+from pcapconv.io.targets import open_target
 from pcapconv.model import Item
 
 DAMAGED = {"undeclared-interface", "version-unknown"}  # samples, by stem

@@ -17,7 +17,8 @@ from pcapconv.batching.sources import Patterns
 from pcapconv.batching.stores import store_of
 from pcapconv.conversion import OnLoss, check_on_loss, make_plan
 from pcapconv.errors import UsageError
-from pcapconv.io.files import STDIO, check_fractions, read_file
+from pcapconv.io.paths import STDIO
+from pcapconv.io.sources import check_fractions, read_file
 from pcapconv.sidecar import SidecarOptions
 from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.secrets import parse_secrets

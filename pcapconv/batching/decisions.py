@@ -12,7 +12,7 @@ from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import NothingThereError, State, taken
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.stores import store_of
-from pcapconv.io.files import SIDECAR_SUFFIX
+from pcapconv.io.paths import SIDECAR_SUFFIX
 
 
 def left_to_do(

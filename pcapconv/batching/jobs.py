@@ -26,7 +26,10 @@ from pcapconv.batching.stores import store_of
 from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError
 from pcapconv.formats.sinks import FileSink
-from pcapconv.io.files import SIDECAR_SUFFIX, Source, Target, base_name, reading, there_is
+from pcapconv.io.calls import reading
+from pcapconv.io.paths import SIDECAR_SUFFIX, base_name, there_is
+from pcapconv.io.sources import Source
+from pcapconv.io.targets import Target
 from pcapconv.report import Report
 from pcapconv.sidecar import Sidecars, open_sidecars
 

@@ -9,8 +9,11 @@ from collections.abc import Iterable, Iterator
 
 from pcapconv.batching.places import Found, State, taken
 from pcapconv.errors import FileError
-from pcapconv.io.files import STDIO, Source, Target, open_source, open_target, reason_of
+from pcapconv.io.calls import reason_of
 from pcapconv.io.names import TEMPORARY, exists
+from pcapconv.io.paths import STDIO
+from pcapconv.io.sources import Source, open_source
+from pcapconv.io.targets import Target, open_target
 
 _OUTSIDE = "a symbolic link that leads out of the tree"
 _DIRECTORY = "a symbolic link to a directory"

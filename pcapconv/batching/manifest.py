@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from pcapconv.batching.local import LOCAL
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import State, scheme_of
-from pcapconv.io.files import writing
+from pcapconv.io.calls import writing
 
 if TYPE_CHECKING:
     from pcapconv.batching.remote import Remote

@@ -9,7 +9,8 @@ from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
 from pcapconv.errors import FileError
-from pcapconv.io.files import Source, Target
+from pcapconv.io.sources import Source
+from pcapconv.io.targets import Target
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _ALIASES = {"s3a": "s3", "gcs": "gs"}

@@ -17,7 +17,7 @@ from pcapconv.batching.places import Found, joined, scheme_of
 from pcapconv.batching.sources import listed, without_companions
 from pcapconv.batching.stores import store_of
 from pcapconv.errors import UsageError
-from pcapconv.io.files import SIDECAR_SUFFIX
+from pcapconv.io.paths import SIDECAR_SUFFIX
 
 
 class BatchPlan(NamedTuple):

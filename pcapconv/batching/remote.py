@@ -16,9 +16,11 @@ from typing import Any
 
 from pcapconv.batching.places import Found, NothingThereError, State, scheme_of, taken
 from pcapconv.errors import FileError, UsageError
-from pcapconv.io.files import Source, Target, reading, reason_of, spool, temporary_file, writing
+from pcapconv.io.calls import reading, reason_of, writing
 from pcapconv.io.names import TEMPORARY, temporary_name
 from pcapconv.io.signals import deferred
+from pcapconv.io.sources import Source, spool, temporary_file
+from pcapconv.io.targets import Target
 
 try:
     import fsspec

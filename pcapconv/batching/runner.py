@@ -27,7 +27,7 @@ from pcapconv.batching.pool import DeadProcessError
 from pcapconv.batching.report import BatchReport, Watcher
 from pcapconv.batching.settings import Settings
 from pcapconv.errors import FileError, UsageError
-from pcapconv.io.files import reason_of
+from pcapconv.io.calls import reason_of
 
 _LOOK = 0.2  # seconds between two looks at how far the work is
 _FILES = 32  # of a chunk at most

@@ -14,7 +14,7 @@ from pcapconv.cli import messages, signals
 from pcapconv.cli.statuses import INTERRUPTED, TROUBLE
 from pcapconv.cli.streams import Streams
 from pcapconv.errors import PcapconvError
-from pcapconv.io.files import reason_of
+from pcapconv.io.calls import reason_of
 
 
 def run(arguments: list[str]) -> int:

@@ -18,7 +18,9 @@ from pcapconv.cli.statuses import DAMAGED
 from pcapconv.cli.writing import check_names
 from pcapconv.errors import UsageError
 from pcapconv.io.commit import commit
-from pcapconv.io.files import STDIO, open_source, open_target
+from pcapconv.io.paths import STDIO
+from pcapconv.io.sources import open_source
+from pcapconv.io.targets import open_target
 from pcapconv.report import LEFT_OUT, describe
 
 if TYPE_CHECKING:

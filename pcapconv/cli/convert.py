@@ -10,7 +10,7 @@ import pcapconv
 from pcapconv.cli.messages import complain
 from pcapconv.cli.writing import carry_out, check_names
 from pcapconv.formats import format_of
-from pcapconv.io.files import SIDECAR_SUFFIX
+from pcapconv.io.paths import SIDECAR_SUFFIX
 
 if TYPE_CHECKING:
     from pcapconv.conversion import OnLoss

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pcapconv.cli.writing import carry_out, check_names
-from pcapconv.io.files import STDIO
+from pcapconv.io.paths import STDIO
 from pcapconv.joining import join as put_together
 
 

@@ -13,7 +13,7 @@ from pcapconv.cli.statuses import DIFFERENT
 from pcapconv.cli.writing import carry_out, check_names
 from pcapconv.errors import DamageError, FileError, NotACaptureError, PcapconvError, UsageError
 from pcapconv.formats import format_of
-from pcapconv.io.files import STDIO
+from pcapconv.io.paths import STDIO
 from pcapconv.normalizing import check as why_not
 from pcapconv.normalizing.config import configured
 

@@ -11,7 +11,9 @@ from xml.etree import ElementTree
 
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import BatchReport
-from pcapconv.io.files import Target, temporary_file, write_all, writing
+from pcapconv.io.calls import write_all, writing
+from pcapconv.io.sources import temporary_file
+from pcapconv.io.targets import Target
 from pcapconv.text import shown
 
 

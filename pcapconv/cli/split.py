@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pcapconv
 from pcapconv.cli.writing import carry_out, check_names
-from pcapconv.io.files import STDIO
+from pcapconv.io.paths import STDIO
 from pcapconv.steps import quantities
 
 if TYPE_CHECKING:

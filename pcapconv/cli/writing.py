@@ -12,8 +12,10 @@ from pcapconv.cli.messages import say, say_what_happened
 from pcapconv.cli.progress import Progress, progress_bar
 from pcapconv.cli.statuses import DAMAGED
 from pcapconv.errors import UsageError
+from pcapconv.io.calls import write_all, writing
 from pcapconv.io.commit import commit
-from pcapconv.io.files import SIDECAR_SUFFIX, STDIO, Target, open_target, write_all, writing
+from pcapconv.io.paths import SIDECAR_SUFFIX, STDIO
+from pcapconv.io.targets import Target, open_target
 from pcapconv.report import LossError, Report
 
 

@@ -17,7 +17,8 @@ from pcapconv.comparing.beginning import same_from_the_beginning
 from pcapconv.comparing.rows import Rows
 from pcapconv.comparing.sides import Side, interface_said
 from pcapconv.errors import UsageError
-from pcapconv.io.files import STDIO, Readable, Source, open_source, spool
+from pcapconv.io.paths import STDIO, Readable
+from pcapconv.io.sources import Source, open_source, spool
 from pcapconv.model import Packet
 from pcapconv.normalizing.form import KEPT
 from pcapconv.report import blocks_said

@@ -16,7 +16,7 @@ from typing import Any
 from pcapconv import formats
 from pcapconv.errors import TargetError, about
 from pcapconv.formats.pseudo_headers import with_headers_in
-from pcapconv.io.files import Source
+from pcapconv.io.sources import Source
 from pcapconv.model import Block, Damage, Interface, Item, Notice, Packet, PacketBatch, Section
 from pcapconv.normalizing.form import Form
 from pcapconv.normalizing.survey import Survey

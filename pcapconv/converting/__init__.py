@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from pcapconv import formats
 from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, divided, make_plan, open_secrets
 from pcapconv.formats.sinks import FileSink
-from pcapconv.io.files import Readable, Writable, base_name, name_of, open_source, open_target, spool
+from pcapconv.io.paths import Readable, Writable, base_name, name_of
+from pcapconv.io.sources import open_source, spool
+from pcapconv.io.targets import open_target
 from pcapconv.report import Report
 
 if TYPE_CHECKING:

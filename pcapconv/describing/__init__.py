@@ -21,8 +21,10 @@ from pcapconv.describing.blocks import BY_TYPE, SHOWN, listed_options
 from pcapconv.errors import NeedsNanosecondsError, PcapconvError, TargetError
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.formats.sinks import Sink
-from pcapconv.io.files import SIDECAR_SUFFIX, Readable, Source, Target, open_source
 from pcapconv.io.output import Output
+from pcapconv.io.paths import SIDECAR_SUFFIX, Readable
+from pcapconv.io.sources import Source, open_source
+from pcapconv.io.targets import Target
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import OPTION_COUNTS, TOTALS, UNREADABLE
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section

@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import Any
 
 from pcapconv import formats
-from pcapconv.io.files import Readable, open_source
+from pcapconv.io.paths import Readable
+from pcapconv.io.sources import open_source
 from pcapconv.model import Block, Damage, Interface, Notice, Packet, PacketBatch, Section
 from pcapconv.spec import ByteOrder, bodies, interpret
 from pcapconv.spec import pcapng as layout

@@ -15,8 +15,8 @@ from pcapconv.formats.pcapng_reader import PcapngReader
 from pcapconv.formats.pcapng_writer import PcapngWriter
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.formats.window import FIRST, WINDOW_SIZE, Window
-from pcapconv.io.files import Source
 from pcapconv.io.output import Output
+from pcapconv.io.sources import Source
 from pcapconv.model import Item
 from pcapconv.spec import pcap as pcap_layout
 from pcapconv.spec import pcapng as pcapng_layout

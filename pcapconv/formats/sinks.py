@@ -9,8 +9,9 @@ from pcapconv import formats
 from pcapconv.errors import UsageError
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.commit import commit
-from pcapconv.io.files import Source, Target, same_file
 from pcapconv.io.output import Output
+from pcapconv.io.sources import Source
+from pcapconv.io.targets import Target, same_file
 from pcapconv.model import Item
 from pcapconv.report import CaptureFile, Report
 

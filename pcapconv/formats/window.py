@@ -7,7 +7,7 @@ arrive, and shrinks back afterwards; no number from a file allocates anything al
 
 from __future__ import annotations
 
-from pcapconv.io.files import Source
+from pcapconv.io.sources import Source
 from pcapconv.text import quoted
 
 WINDOW_SIZE = 512 * 1024

@@ -15,7 +15,8 @@ from queue import SimpleQueue
 from typing import Any
 
 from pcapconv.errors import FileError
-from pcapconv.io.files import Target, read_all, reading, write_all, writing
+from pcapconv.io.calls import read_all, reading, write_all, writing
+from pcapconv.io.targets import Target
 from pcapconv.io.threads import BufferThread, Piece
 
 BUFFER_SIZE = 512 * 1024

@@ -7,7 +7,8 @@ import io
 from types import TracebackType
 from typing import Self
 
-from pcapconv.io.files import reading, temporary_file, writing
+from pcapconv.io.calls import reading, writing
+from pcapconv.io.sources import temporary_file
 
 _IN_MEMORY = 2**20  # bytes
 _NAME = "a temporary file"

@@ -13,7 +13,9 @@ from pcapconv.errors import FileError, SidecarError, UsageError
 from pcapconv.formats import Reader
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.formats.sinks import FileSink
-from pcapconv.io.files import Source, Writable, is_open_as, leads_to, name_of, open_source, open_target
+from pcapconv.io.paths import Writable, is_open_as, leads_to, name_of
+from pcapconv.io.sources import Source, open_source
+from pcapconv.io.targets import open_target
 from pcapconv.model import Item, PacketBatch
 from pcapconv.report import CaptureFile, Report
 from pcapconv.sidecar import Sidecars

@@ -17,7 +17,9 @@ from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on
 from pcapconv.errors import UsageError
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.formats.sinks import FileSink
-from pcapconv.io.files import Readable, Source, Writable, name_of, open_source, open_target, spool, temporary_file
+from pcapconv.io.paths import Readable, Writable, name_of
+from pcapconv.io.sources import Source, open_source, spool, temporary_file
+from pcapconv.io.targets import open_target
 from pcapconv.model import Item, Notice
 from pcapconv.normalizing.check import first_difference, reasons
 from pcapconv.normalizing.form import KEPT, Form

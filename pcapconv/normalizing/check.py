@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from pcapconv.io.files import Source
+from pcapconv.io.sources import Source
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.report import describe
 from pcapconv.spec import pcapng as layout

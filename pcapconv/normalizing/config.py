@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, TypedDict, get_origin, get_type_hin
 
 from pcapconv.errors import FileError, UsageError
 from pcapconv.formats import FORMATS
-from pcapconv.io.files import reason_of
+from pcapconv.io.calls import reason_of
 
 _CHOICES = {"to": FORMATS, "on_loss": ("warn", "ignore", "fail")}
 _TABLE = ("tool", "pcapconv", "normalize")

@@ -13,7 +13,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from pcapconv.io.files import read_all, reading, temporary_file, write_all, writing
+from pcapconv.io.calls import read_all, reading, write_all, writing
+from pcapconv.io.sources import temporary_file
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL
 from pcapconv.model import Block, Columns, Item, PacketBatch, Section

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import formats
 from pcapconv.errors import UsageError
-from pcapconv.io.files import SIDECAR_SUFFIX, STDIO, Readable, Source, Target, Writable, is_open_as, leads_to, there_is
+from pcapconv.io.paths import SIDECAR_SUFFIX, STDIO, Readable, Writable, is_open_as, leads_to, there_is
+from pcapconv.io.sources import Source
+from pcapconv.io.targets import Target
 from pcapconv.model import Item
 from pcapconv.report import CaptureFile, Report
 from pcapconv.steps import Step

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from pcapconv.errors import FileError, SidecarError
-from pcapconv.io.files import Source
+from pcapconv.io.sources import Source
 from pcapconv.sidecar.digest import Digest
 from pcapconv.sidecar.document import Document, open_document
 

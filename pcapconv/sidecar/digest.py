@@ -6,7 +6,7 @@ import hashlib
 from queue import SimpleQueue
 
 from pcapconv.formats.window import WINDOW_SIZE
-from pcapconv.io.files import Source
+from pcapconv.io.sources import Source
 from pcapconv.io.threads import BufferThread, Piece
 
 _PIECE = 2**18
@@ -20,8 +20,8 @@ def following(source: Source) -> Digest:
 
 
 class Digest:
-    """That of a plain file. It follows a source (`files.Follower`): a thread works in each buffer that the reader has
-    filled and left, while the reader goes on in another one. The file's last buffer, and so all of a small file, is
+    """That of a plain file. It follows a source (`io.sources.Follower`): a thread works in each buffer that the reader
+    has filled and left, while the reader goes on in another one. The file's last buffer, and so all of a small file, is
     worked in without a thread; what is never read, when the digest is asked for."""
 
     def __init__(self, source: Source) -> None:

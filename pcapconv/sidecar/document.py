@@ -17,8 +17,10 @@ from typing import Any, NamedTuple, Self
 
 from pcapconv.errors import SidecarError
 from pcapconv.formats.window import LARGEST_RECORD
-from pcapconv.io.files import Source, Target, open_source, spool, write_all, writing
+from pcapconv.io.calls import write_all, writing
 from pcapconv.io.scratch import Scratch
+from pcapconv.io.sources import Source, open_source, spool
+from pcapconv.io.targets import Target
 from pcapconv.report import CaptureFile
 from pcapconv.sidecar.fields import Value, member, number
 

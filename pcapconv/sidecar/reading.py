@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from pcapconv import formats
 from pcapconv.errors import SidecarError
-from pcapconv.io.files import SIDECAR_SUFFIX, Source
+from pcapconv.io.paths import SIDECAR_SUFFIX
+from pcapconv.io.sources import Source
 from pcapconv.model import Item
 from pcapconv.report import Report
 from pcapconv.sidecar.belonging import another, check_digest, check_size, open_sidecar

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import ExitStack
 
-from pcapconv.io.files import open_target
+from pcapconv.io.targets import open_target
 from pcapconv.report import CaptureFile, Report
 from pcapconv.sidecar.document import Draft, Head
 from pcapconv.sidecar.record import Record

@@ -14,7 +14,8 @@ from pcapconv import formats
 from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, divided, open_secrets
 from pcapconv.errors import UsageError
 from pcapconv.io.file_set import Targets
-from pcapconv.io.files import SIDECAR_SUFFIX, Readable, open_source, read_file, spool
+from pcapconv.io.paths import SIDECAR_SUFFIX, Readable
+from pcapconv.io.sources import open_source, read_file, spool
 from pcapconv.report import Report
 from pcapconv.splitting.by_key import ByInterval
 from pcapconv.splitting.by_size import ByCount, BySize

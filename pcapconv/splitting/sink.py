@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.formats.sinks import Sink
 from pcapconv.io.file_set import Targets
-from pcapconv.io.files import Source, Target
+from pcapconv.io.sources import Source
+from pcapconv.io.targets import Target
 from pcapconv.report import CaptureFile, Report
 from pcapconv.splitting.division import Splitter
 from pcapconv.splitting.parts import OpenParts

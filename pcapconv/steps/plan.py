@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from pcapconv.errors import UsageError
-from pcapconv.io.files import STDIO, Target, write_all, writing
+from pcapconv.io.calls import write_all, writing
+from pcapconv.io.paths import STDIO
+from pcapconv.io.targets import Target
 from pcapconv.model import Interface, Item
 from pcapconv.steps import Planned, Step, quantities
 from pcapconv.steps.packets import EditPackets, PacketEdits

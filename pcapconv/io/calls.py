@@ -1,0 +1,102 @@
+"""Reading and writing whole, however little a file object gives or takes; what the system refuses is a FileError."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from pcapconv.errors import FileError, PcapconvError, UsageError
+
+_MOMENT = 0.01  # seconds
+
+
+def reading(name: str) -> contextlib.AbstractContextManager[None]:
+    """Turns whatever speaks against reading into a FileError."""
+    return _doing(name, "read")
+
+
+def writing(name: str) -> contextlib.AbstractContextManager[None]:
+    """Turns whatever speaks against writing into a FileError."""
+    return _doing(name, "write")
+
+
+@contextlib.contextmanager
+def _doing(name: str, what: str) -> Iterator[None]:
+    """Objects that are handed in raise all kinds of things: closed ones ValueError, gzip's EOFError and zlib.error."""
+    try:
+        yield
+    except (PcapconvError, MemoryError):
+        raise
+    except Exception as error:
+        raise FileError(f"{name}: cannot {what}: {reason_of(error)}") from error
+
+
+def read_all(file: Any, count: int) -> bytes:
+    """The next bytes of a file object, so many or as many as there are, however few it gives at a time."""
+    pieces = []
+    while count and (piece := file.read(count)) != b"":
+        if piece is None:
+            wait_for(file, writing=False)
+        else:
+            pieces.append(piece)
+            count -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def write_all(file: Any, view: memoryview) -> None:
+    """Write the bytes to a file object, however few it takes at a time."""
+    while view:
+        try:
+            written = file.write(view)
+        except BlockingIOError as error:  # of a buffer in front of a descriptor in non-blocking mode
+            written = error.characters_written
+        if written:
+            view = view[written:]
+        elif written is not None or isinstance(file, io.RawIOBase):  # it would have to wait
+            wait_for(file, writing=True)
+        else:  # an object that does not say
+            return
+
+
+def wait_for(file: Any, *, writing: bool) -> None:
+    """Wait until a file object in non-blocking mode is ready; one without a descriptor, for a moment."""
+    import select  # rarely needed
+    import time
+
+    try:
+        descriptor = file.fileno()
+    except (AttributeError, OSError):
+        time.sleep(_MOMENT)
+        return
+    poll = select.poll()  # unlike select, it takes any descriptor, and unlike epoll, it needs none
+    poll.register(descriptor, select.POLLOUT if writing else select.POLLIN)
+    poll.poll()
+
+
+def file_name(file: Any, otherwise: str, mode: str) -> str:
+    """A file object's name for messages. Raises UsageError for one that takes or gives text."""
+    name = getattr(file, "name", otherwise)
+    name = name if isinstance(name, str) else otherwise  # of a descriptor it is a number
+    if not hasattr(file, "read" if mode == "rb" else "write"):
+        raise UsageError(f"{file!r:.80} is neither a path nor a file object")
+    if isinstance(file, io.TextIOBase):
+        raise UsageError(f"{name} is open as text; open it with mode '{mode}'")
+    return name
+
+
+def standard_stream(stream: Any, name: str, mode: str) -> Any:
+    """The bytes under sys.stdin or sys.stdout."""
+    if stream is None:
+        raise FileError(f"{name} is closed")
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return getattr(stream, "buffer", stream)
+    return io.FileIO(descriptor, mode, closefd=False)
+
+
+def reason_of(error: Exception) -> str:
+    """What the system says, in lower case."""
+    return (getattr(error, "strerror", None) or str(error)).lower()
