@@ -49,6 +49,10 @@ FSYNC = Option(
     "Have what replaces a file on the disk before it does: safe if the power fails, but slower.",
     default="fsync",
 )
+WRITER = (
+    Option("nanoseconds", "flag", "From pcapng to pcap: write nanoseconds, whatever the interfaces say."),
+    KEEP_SNAPLEN,
+)
 INPUT = (
     Option(
         "fractions",
@@ -69,8 +73,7 @@ OUTPUT = (
         default="warn",
     ),
     Option("report", "text", "Write what happened as JSON; - for stdout.", "FILE"),
-    Option("nanoseconds", "flag", "From pcapng to pcap: write nanoseconds, whatever the interfaces say."),
-    KEEP_SNAPLEN,
+    *WRITER,
     FSYNC,
     Option("quiet", "flag", "No progress bar and no closing line; only warnings and errors.", short="q"),
     Option("debug", "flag", "Show a traceback with an error."),
@@ -193,11 +196,7 @@ BATCH = (
         choices=("warn", "ignore", "fail"),
         default="warn",
     ),
-    *(
-        option
-        for option in OUTPUT
-        if option.name in ("report", "nanoseconds", "keep_snaplen", "fsync", "quiet", "debug")
-    ),
+    *(option for option in OUTPUT if option in WRITER or option.name in ("report", "fsync", "quiet", "debug")),
     *INPUT,
     Option(
         "sidecar",
