@@ -287,7 +287,7 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a suite in the 
     signal.signal(number, signal.SIG_DFL)
 from pcapconv.cli import signals
 from pcapconv.errors import PcapconvError
-from pcapconv.splitter import split
+from pcapconv.splitting import split
 try:
     with signals.raised():
         split(sys.argv[1], sys.argv[2], **eval(sys.argv[3]))

@@ -1,7 +1,7 @@
 """What two captures say differently: `pcapconv.diff`.
 
 Strategy: both captures are read side by side as long as they are the same (`beginning`). Of what comes then, each
-becomes a few columns (`columns`), packets find their counterparts by content (`align`), and runs of pairs are compared
+becomes a few columns (`rows`), packets find their counterparts by content (`align`), and runs of pairs are compared
 field by field. Only packets that are shown are read again.
 """
 

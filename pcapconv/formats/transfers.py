@@ -1,6 +1,6 @@
 """Captures that a transfer changed: their bytes tell how, and what to do.
 
-Strategy: a text-mode transfer writes 0d 0a for each 0a. The first block type of pcapng shows it (`pcapng_layout`). In
+Strategy: a text-mode transfer writes 0d 0a for each 0a. The first block type of pcapng shows it (`spec.pcapng`). In
 pcap nothing is made for that, so the records are walked as they are, and again without the 0d: it is certain where
 only the second walk finds one record behind the other. A program that takes a capture for UTF-8 text writes ef bf bd
 for each byte that is none.

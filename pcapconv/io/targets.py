@@ -2,10 +2,10 @@
 
 Strategy: an output file has no name until it is complete (O_TMPFILE), so that not even a kill leaves anything behind.
 It has a temporary name in the same directory for the moment of replacing an existing file, and all the time where the
-system has no nameless files; that name goes away on any error. What is not
-a plain file (a pipe, a device, an object that was handed in) is written as it comes, unless the caller says that
-nothing may appear before all is well: then the bytes wait in an unnamed temporary file. How outputs get their names is
-in `commit`, by what steps in `names`; many files that appear together are in `targets`.
+system has no nameless files; that name goes away on any error. What is not a plain file (a pipe, a device, an object
+that was handed in) is written as it comes, unless the caller says that nothing may appear before all is well: then the
+bytes wait in an unnamed temporary file. How outputs get their names is in `commit`, by what steps in `names`; many
+files that appear together are in `file_set`.
 """
 
 from __future__ import annotations

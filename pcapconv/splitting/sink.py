@@ -17,7 +17,7 @@ from pcapconv.splitting.template import Template
 
 
 class PartsSink(Sink):
-    """Parts among `files`, named by a template and the input's `stem`; see `formats.sinks.Sink`.
+    """Parts among `files`, named by a template and the input's `stem`; see `Sink`.
 
     `way` makes what divides a capture among parts, of which there are `most` at the most. `input_size` is asked how
     many bytes the input has, as far as is known.
