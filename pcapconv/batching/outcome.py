@@ -70,7 +70,7 @@ class SidecarOutcome(NamedTuple):
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Self | None:
         """What a line says; None where it says nothing of sidecars. Raises KeyError."""
-        if not any(name in told for name in ("sidecar_written", "source_sidecar_size", "target_sidecar_size")):
+        if told.keys().isdisjoint(("sidecar_written", "source_sidecar_size", "target_sidecar_size")):
             return None
         states = (
             None if told.get(f"{name}_size") is None else State(told[f"{name}_size"], told[f"{name}_time"])
@@ -195,17 +195,18 @@ class Outcome(NamedTuple):
     def from_json(cls, told: Any) -> Self:
         """The outcome that a line tells of, whatever version wrote it. Its values are not checked. Raises KeyError or
         TypeError where that is no line of a file."""
-        source, target = (State(told[f"{name}_size"], told[f"{name}_time"]) for name in ("source", "target"))
-        names = cls._field_defaults.keys() - {"target_state", "sidecars"}
         return cls(
             source=told["source"],
-            source_state=source,
+            source_state=State(told["source_size"], told["source_time"]),
             target=told["target"],
-            target_state=target,
+            target_state=State(told["target_size"], told["target_time"]),
             status=told["status"],
             options=told["options"],
             root=told.get("root"),
             run=told.get("run"),
             sidecars=SidecarOutcome.from_json(told),
-            **{name: told[name] for name in names if name in told},
+            **{name: told[name] for name in _MAY_LACK if name in told},
         )
+
+
+_MAY_LACK = tuple(name for name in Outcome._field_defaults if name not in ("target_state", "sidecars"))
