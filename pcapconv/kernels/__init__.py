@@ -10,7 +10,6 @@ import os
 from types import ModuleType
 
 from pcapconv.errors import FileError, UsageError
-from pcapconv.kernels import interpreted
 
 
 def load(form: str) -> ModuleType:
@@ -20,6 +19,8 @@ def load(form: str) -> ModuleType:
     cannot be loaded.
     """
     if form == "interpreted":
+        from pcapconv.kernels import interpreted  # not where the other form runs, which starts faster without
+
         return interpreted
     if form != "compiled":
         raise UsageError(f"PCAPCONV_KERNELS={form!r}: the kernels are either 'compiled' or 'interpreted'")
@@ -43,4 +44,4 @@ def choose() -> ModuleType:
     try:
         return load("compiled")
     except (UsageError, FileError):
-        return interpreted
+        return load("interpreted")
