@@ -1,8 +1,10 @@
 """pcapconv: packet captures between pcap and pcapng, with nothing lost silently."""
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # `typing`, like all that takes long to import, waits until it is wanted
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from pcapconv.batching import batch
     from pcapconv.batching.report import NothingFoundError
     from pcapconv.capture import Capture, open
@@ -81,7 +83,7 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """A public name, from its module."""
     if name not in _MODULES:
         raise AttributeError(f"module 'pcapconv' has no attribute {name!r}")
@@ -93,5 +95,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The public names, and those of every module."""
+    """The public names, and what every module has."""
     return sorted({*globals(), *__all__})

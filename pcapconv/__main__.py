@@ -1,4 +1,5 @@
-"""The installed `pcapconv` command: from its first line on, a signal or a want of files and memory ends it well.
+"""The installed `pcapconv` command: from the first line of `main` on, a signal or a want of files and memory ends it
+well.
 
 Strategy: the library, whose import takes the longest part of a short run, is imported with signals handled. Until the
 work begins there is nothing to clear away, and a signal ends the program at once; then `pcapconv.cli.signals` takes

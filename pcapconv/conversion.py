@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Self, TypeVar
+from contextlib import AbstractContextManager, ExitStack
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Self
 
 from pcapconv import formats
 from pcapconv.errors import (
@@ -28,12 +28,12 @@ from pcapconv.errors import (
 )
 from pcapconv.formats import Reader
 from pcapconv.formats.settings import WRITER_OPTIONS, WriterSettings
-from pcapconv.formats.sinks import Sink
 from pcapconv.io.paths import STDIO, leads_to
 from pcapconv.io.sources import Source, read_file, spool
 from pcapconv.io.targets import Target, open_target
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch
 from pcapconv.report import LossError, Report, describe
+from pcapconv.sinks import Sink
 from pcapconv.steps import Planned, Step
 from pcapconv.steps.snaplens import Snaplens
 
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 
 OnLoss = Literal["warn", "ignore", "fail"]
-_Result = TypeVar("_Result")
 
 _NO_INTERFACE = "the capture has no interface; the pcap file states Ethernet, since it has to state a link type"
 
@@ -64,22 +63,15 @@ class ConversionSettings(NamedTuple):
 
 
 class Conversion:
-    """One capture through the steps of a plan into a sink. Use it as a context manager.
+    """One capture through the steps of a plan into a sink. Use it as a context manager. Every phase raises a
+    `PcapconvError`."""
 
-    `sidecars` are those that are read and written with it. Every phase raises a `PcapconvError`.
-    """
-
-    def __init__(
-        self,
-        source: Source,
-        settings: ConversionSettings,
-        plan: Planned | None = None,
-        sidecars: Sidecars | None = None,
-    ) -> None:
+    def __init__(self, source: Source, settings: ConversionSettings, plan: Planned | None = None) -> None:
         self.source = source
         self._asked = self._settings = settings
         self._plan = plan or Planned()
-        self._sidecars = sidecars
+        self._survey_is_due = False
+        self._sidecars: Sidecars | None = None
         self._stack = ExitStack()
         self._sink: Sink | None = None
         self._secrets: Target | None = None
@@ -92,12 +84,18 @@ class Conversion:
     def __exit__(self, *error: Any) -> None:
         self._stack.__exit__(*error)
 
+    def use_sidecars(self, sidecars: Sidecars | None) -> None:
+        """The sidecars that are read and written with the capture, if there are any."""
+        self._sidecars = sidecars
+
     def survey(self) -> None:
-        """Let the plan see the whole capture, where it has to. A pipe is kept in an unnamed temporary file for that."""
-        if self._plan.needs_survey:
+        """Let the plan see the whole capture, where it has to. A pipe is kept in an unnamed temporary file for that.
+        With sidecars, the run does it: only there is it known whether the capture was edited."""
+        self._survey_is_due = self._plan.needs_survey
+        if self._survey_is_due and self._sidecars is None:
             if not self.source.seekable:
                 self.source = self._stack.enter_context(spool(self.source))
-            self._repeated(self._survey)
+            self._survey()
 
     def extract_to(self, secrets: Target | None) -> None:
         """The file that extracted secrets go to, if there is one."""
@@ -111,8 +109,15 @@ class Conversion:
             self._snaplens = Snaplens(again=self._can_start_again)
 
     def run(self) -> Report:
-        """Write everything, so that only `commit` is left; raises LossError where something is lost and must not be."""
-        self._report = report = self._repeated(self._run)
+        """Write everything, so that only `commit` is left. Raises LossError where something is lost and must not be."""
+        while True:
+            try:
+                self._report = report = self._run()
+                break
+            except PcapconvError as error:
+                if not self._learn_from(error):
+                    raise
+            self._start_again()
         if self._settings.on_loss == "fail":
             refuse_losses(report)
         if not self._plan.write_secrets(self._secrets, report):
@@ -131,6 +136,10 @@ class Conversion:
     def open_reader(self) -> Reader:
         """A reader for one run."""
         return formats.open_reader(self.source)
+
+    def named(self) -> AbstractContextManager[None]:
+        """Puts the capture's name before what is said of its packets."""
+        return about(self.source.name)
 
     def watched(self, items: Iterator[Item], report: Report) -> Iterator[Item]:
         """The items, noted in the report as they come by; so is it where pcap is written of a capture without an
@@ -159,19 +168,12 @@ class Conversion:
 
     @property
     def _can_start_again(self) -> bool:
-        return self.source.seekable and (self._sink is None or self._sink.seekable)
+        return self.source.seekable and self._sink is not None and self._sink.seekable
 
-    def _repeated(self, act: Callable[[], _Result]) -> _Result:
-        """Do it, as often as more is known than the time before."""
-        while True:
-            try:
-                return act()
-            except PcapconvError as error:
-                if not self._learns_from(error):
-                    raise
-
-    def _learns_from(self, error: PcapconvError) -> bool:
-        """Whether a run that failed is worth another one, for which all is made ready."""
+    def _learn_from(self, error: PcapconvError) -> bool:
+        """Change what the next run is told, so that it does not fail for this reason; False where there is nothing to
+        change, and no next run. Raises TargetError where one cannot go back."""
+        sidecars = self._sidecars
         match error:
             case NeedsNanosecondsError() if self._can_start_again:
                 self._tell_writer(nanoseconds=True)
@@ -181,50 +183,45 @@ class Conversion:
                 ) from None
             case NeedsSnaplenError():  # which comes only where one can go back
                 pass
-            case TimeRangeError() if self._can_start_again and self._sidecars is not None and self._sidecars.clamp():
+            case TimeRangeError() if self._can_start_again and sidecars is not None and sidecars.clamp():
                 self._tell_writer(nanoseconds=True)
             case FileError():  # of a full disk, say
                 return False
-            case _:
-                return self._was_edited()
-        self._start_again()
-        return True
-
-    def _was_edited(self) -> bool:
-        """Whether the run failed since the capture was edited after its sidecar was written: another one knows."""
-        if self._sidecars is None or not self._sidecars.edited():
-            return False
-        self._settings = self._asked
-        self._start_again()
-        if self._sink is not None and self._plan.needs_survey:
-            self._survey()
+            case _:  # the run may have failed since the capture was edited after its sidecar was written
+                if sidecars is None or not sidecars.edited():
+                    return False
+                self._settings = self._asked
+                self._survey_is_due = self._plan.needs_survey
         return True
 
     def _tell_writer(self, **told: Any) -> None:
         self._settings = self._settings._replace(writer=self._settings.writer._replace(**told))
 
     def _start_again(self) -> None:
+        assert self._sink is not None
         self.source.rewind()
-        if self._sink is not None:
-            self._sink.restart()
+        self._sink.restart()
 
     def _survey(self) -> None:
-        with about(self.source.name):
+        with self.named():
             items = self.open_reader().items()
             self._plan.survey(items if self._sidecars is None else self._sidecars.restored(items))
         self.source.rewind()
+        self._survey_is_due = False
 
     def _run(self) -> Report:
         """One run, from the beginning of the capture to its end."""
         sink, sidecars, settings = self._sink, self._sidecars, self._settings
         assert sink is not None
+        if self._survey_is_due:
+            self._survey()
         report = Report(self.source.name, sink.name, settings.writer.format)
         hashed = sidecars is not None and sidecars.writes
         if sidecars is not None:
             sidecars.follow()
         writer = sink.begin(settings.writer, hashed=hashed)
         try:
-            with about(self.source.name):
+            with self.named():
                 reader = self.open_reader()
                 report.source_format = reader.format
                 for item in through(self._steps(report), self.watched(reader.items(), report)):
@@ -253,8 +250,8 @@ class Conversion:
         return steps if self._snaplens is None else [*steps, self._snaplens.step(report)]
 
 
-def divided(format_name: str, options: Mapping[str, Any]) -> tuple[WriterSettings, StepOptions]:
-    """The options: what a writer is told who writes this format, and what selects and edits."""
+def writer_and_steps(format_name: str, options: Mapping[str, Any]) -> tuple[WriterSettings, StepOptions]:
+    """Options of `ConvertOptions`, in two: what the writer of this format is told, and what selects and edits."""
     told = {name: options[name] for name in WRITER_OPTIONS & options.keys()}
     steps: Any = {name: value for name, value in options.items() if name not in WRITER_OPTIONS}
     return WriterSettings(format_name, **told), steps

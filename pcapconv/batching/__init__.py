@@ -19,7 +19,7 @@ from pcapconv.batching.plans import plan
 from pcapconv.batching.report import BatchReport, NothingFoundError, Watcher
 from pcapconv.batching.runner import run
 from pcapconv.batching.settings import FormatOptions
-from pcapconv.conversion import divided
+from pcapconv.conversion import writer_and_steps
 from pcapconv.sidecar import SidecarOptions
 
 if TYPE_CHECKING:
@@ -72,14 +72,14 @@ def batch(
     NothingFoundError, with the report, when there is no capture in the directory `source`, unless with `allow_empty`.
     """
     begun = time.monotonic()
-    writer, steps = divided("", options)
+    writer, steps = writer_and_steps("", options)
     arguments = understand(
         source,
         target,
-        Flags(in_place, resume, force, strict, follow_links, fsync),
+        Flags(in_place=in_place, resume=resume, force=force, strict=strict, follow_links=follow_links, fsync=fsync),
         FormatOptions(to, fractions, writer),
-        SidecarOptions(sidecar, None, sidecar_secrets, sidecar_fingerprints),
-        Carriers(jobs, scheduler, executor),
+        SidecarOptions(beside=sidecar, secrets=sidecar_secrets, fingerprints=sidecar_fingerprints),
+        Carriers(jobs=jobs, scheduler=scheduler, executor=executor),
         (include, exclude),
         on_loss,
         steps,

@@ -25,13 +25,13 @@ from pcapconv.batching.settings import Settings
 from pcapconv.batching.stores import store_of
 from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError
-from pcapconv.formats.sinks import FileSink
 from pcapconv.io.calls import reading
 from pcapconv.io.paths import SIDECAR_SUFFIX, base_name, there_is
 from pcapconv.io.sources import Source
 from pcapconv.io.targets import Target
 from pcapconv.report import Report
 from pcapconv.sidecar import Sidecars, open_sidecars
+from pcapconv.sinks import FileSink
 
 _ROOM = 2**18
 _rooms: list[bytearray] = []  # of digests; new memory would cost as much as a small file's digest
@@ -100,7 +100,8 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
             settings.formats.writer_of(known), settings.strict, settings.on_loss, settings.fsync, _Progress()
         )
         plan = copy.copy(settings.plan)  # which remembers what it saw of a capture
-        with Conversion(source, how, plan, sidecars) as conversion:
+        with Conversion(source, how, plan) as conversion:
+            conversion.use_sidecars(sidecars)
             conversion.survey()
             place = store.open_target(job.target, force=job.action.replaces_target)
             conversion.write_to(FileSink(place, base_name(job.target)))

@@ -8,12 +8,20 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from pcapconv import formats
-from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, divided, make_plan, open_secrets
-from pcapconv.formats.sinks import FileSink
+from pcapconv.conversion import (
+    Conversion,
+    ConversionSettings,
+    OnLoss,
+    check_on_loss,
+    make_plan,
+    open_secrets,
+    writer_and_steps,
+)
 from pcapconv.io.paths import Readable, Writable, base_name, name_of
 from pcapconv.io.sources import open_source, spool
 from pcapconv.io.targets import open_target
 from pcapconv.report import Report
+from pcapconv.sinks import FileSink
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -57,7 +65,7 @@ def convert(
     """
     check_on_loss(on_loss)
     format_name = formats.target_format(name_of(target), to)
-    writer, steps = divided(format_name, options)
+    writer, steps = writer_and_steps(format_name, options)
     plan = make_plan(steps)
     whole = strict or on_loss == "fail"
     with ExitStack() as stack:
@@ -75,7 +83,8 @@ def convert(
             taken = [] if plan is None else [plan.extract_to, *plan.injected_from]
             sidecars = open_sidecars(wanted, opened, format_name, (source, target), stack, force=force, taken=taken)
         settings = ConversionSettings(writer, strict, on_loss, fsync, progress)
-        conversion = stack.enter_context(Conversion(opened, settings, plan, sidecars))
+        conversion = stack.enter_context(Conversion(opened, settings, plan))
+        conversion.use_sidecars(sidecars)
         conversion.survey()
         conversion.write_to(FileSink(open_target(target, force=force, whole=whole), base_name(target)))
         conversion.extract_to(open_secrets(plan, source, target, force=force))

@@ -20,7 +20,6 @@ from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.describing.blocks import BY_TYPE, SHOWN, listed_options
 from pcapconv.errors import NeedsNanosecondsError, PcapconvError, TargetError
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.formats.sinks import Sink
 from pcapconv.io.output import Output
 from pcapconv.io.paths import SIDECAR_SUFFIX, Readable
 from pcapconv.io.sources import Source, open_source
@@ -29,6 +28,7 @@ from pcapconv.kernels import choose
 from pcapconv.kernels.contract import OPTION_COUNTS, TOTALS, UNREADABLE
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.report import MOST_LISTED, Report
+from pcapconv.sinks import Sink
 from pcapconv.spec import options as option_lists
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.link_types import link_type_name
@@ -81,8 +81,8 @@ def _pass(source: Source) -> dict[str, Any]:
 
 
 class _Rehearsal(Sink):
-    """The sink of a conversion to pcap that goes to nowhere, and has a `census` of what it was given. What would refuse
-    the capture is a result, but for what the conversion would start `again` for."""
+    """The sink of a conversion to pcap that writes to nowhere, and takes a `census` of what it is given. Why pcap
+    cannot hold it is part of the `result`; only what a conversion would start `again` for is raised."""
 
     name = "nowhere"
 
@@ -107,6 +107,9 @@ class _Rehearsal(Sink):
 
     def close(self) -> None:
         self._output.close()
+
+    def restart(self) -> None:
+        """Nothing was written."""
 
     def tell(self, report: Report) -> None:
         report.losses = dict(self._writer.losses)

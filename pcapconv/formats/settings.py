@@ -1,4 +1,7 @@
-"""What the writers of captures can be told: one value, from the front door to the writer."""
+"""What can be told of how a capture is written: one value, from the front door to the writer.
+
+A conversion looks at it too: snaplens are stated by a step in front of the writer.
+"""
 
 from __future__ import annotations
 

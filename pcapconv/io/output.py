@@ -169,9 +169,10 @@ class Output:
         self._raise()
 
     def _start_threads(self) -> None:
-        hashing = [] if self._hash is None else [BufferThread(self._hash.update, self._empty.put)]
-        writing_on = hashing[0].put if hashing else self._empty.put
-        self._threads = [BufferThread(self._put, writing_on), *hashing]
+        if self._hash is not None:
+            self._threads.append(BufferThread(self._hash.update, self._empty.put))
+        write_on = self._threads[0].put if self._threads else self._empty.put
+        self._threads.insert(0, BufferThread(self._put, write_on))
         for _ in range(self._turning):
             self._empty.put((self._new_buffer(), 0, 0))
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 
 from pcapconv import formats
 from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.errors import FileError, SidecarError, UsageError
 from pcapconv.formats import Reader
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.formats.sinks import FileSink
 from pcapconv.io.paths import Writable, is_open_as, leads_to, name_of
 from pcapconv.io.sources import Source, open_source
 from pcapconv.io.targets import open_target
@@ -22,6 +21,7 @@ from pcapconv.sidecar import Sidecars
 from pcapconv.sidecar.digest import following
 from pcapconv.sidecar.document import Document, open_document
 from pcapconv.sidecar.restore import Restore
+from pcapconv.sinks import FileSink
 
 
 def join(
@@ -53,8 +53,9 @@ def join(
             if leads_to(other) in map(leads_to, read) or any(is_open_as(name, other) for name in read):
                 raise UsageError(f"{other}: that is one of the files that OUT would be made of; name another one")
         _check_link_types(document)
-        settings = ConversionSettings(WriterSettings("pcapng"), fsync=fsync, progress=progress)
-        conversion = stack.enter_context(_Joining(document, parts, settings))
+        settings = ConversionSettings(WriterSettings("pcapng"), fsync=fsync)
+        conversion = stack.enter_context(_Joining(_Parts(document, parts, progress), settings))
+        conversion.use_sidecars(_PartsSidecar(conversion.parts, stack))
         conversion.write_to(FileSink(open_target(target, force=force, whole=True)))
         report = conversion.run()
         conversion.commit()
@@ -85,12 +86,26 @@ def _open(document: Document, folder: str, part: CaptureFile) -> Source:
 
 
 class _Parts(Source):
-    """A sidecar and its parts, to be read as one capture."""
+    """A sidecar and its parts, to be read as one capture. `progress` is called with the bytes of all parts read so
+    far."""
 
-    def __init__(self, document: Document, parts: Sequence[tuple[CaptureFile, Source]]) -> None:
+    def __init__(
+        self,
+        document: Document,
+        parts: Sequence[tuple[CaptureFile, Source]],
+        progress: Callable[[int], object] | None,
+    ) -> None:
         super().__init__(document.source.file, document.name, owned=False)
         self.document = document
         self.parts = parts
+        self._progress = progress
+
+    def items(self, source: Source) -> Iterator[Item]:
+        """The items of a part."""
+        for item in formats.open_reader(source).items():
+            if self._progress is not None:
+                self._progress(sum(part.position for _, part in self.parts))
+            yield item
 
     def rewind(self) -> None:
         """Back to the beginning of every part."""
@@ -109,13 +124,13 @@ class _PartsReader:
 
     def items(self) -> Iterator[Item]:
         """The capture's items."""
-        parts = self._parts.parts
-        captures = {each.link_type: formats.open_reader(source).items() for each, source in parts if each.packets}
-        return Restore(self._parts.document, Counter()).join(captures)
+        parts = self._parts
+        captures = {each.link_type: parts.items(source) for each, source in parts.parts if each.packets}
+        return Restore(parts.document, Counter()).join(captures)
 
 
 class _PartsSidecar(Sidecars):
-    """The sidecar of the parts, which have to be as they were."""
+    """The sidecar of the parts, which have to be as they were. `stack` ends what works out their digests."""
 
     def __init__(self, parts: _Parts, stack: ExitStack) -> None:
         super().__init__(None, None)
@@ -128,7 +143,7 @@ class _PartsSidecar(Sidecars):
         """Raises SidecarError for a part that was edited."""
         document = self._parts.document
         for each, source in self._parts.parts:
-            items = () if each.packets else formats.open_reader(source).items()
+            items = () if each.packets else self._parts.items(source)
             if any(isinstance(item, PacketBatch) for item in items):
                 raise SidecarError(f"{document.name}: it says that {each.name} has no packets, which is not so")
         for each, digest in self._digests:
@@ -147,24 +162,23 @@ class _PartsSidecar(Sidecars):
 
 
 class _Joining(Conversion):
-    """The conversion of parts."""
+    """The conversion of parts, which have no damage: they are what they were."""
 
-    def __init__(
-        self, document: Document, parts: Sequence[tuple[CaptureFile, Source]], settings: ConversionSettings
-    ) -> None:
-        self._parts = _Parts(document, parts)
-        super().__init__(self._parts, settings)
-        self._sidecars = _PartsSidecar(self._parts, self._stack)
+    def __init__(self, parts: _Parts, settings: ConversionSettings) -> None:
+        super().__init__(parts, settings)
+        self.parts = parts
 
     def open_reader(self) -> Reader:
         """See `Conversion.open_reader`."""
-        return _PartsReader(self._parts)
+        return _PartsReader(self.parts)
+
+    def named(self) -> AbstractContextManager[None]:
+        """See `Conversion.named`: who reads the parts names them."""
+        return nullcontext()
 
     def watched(self, items: Iterator[Item], report: Report) -> Iterator[Item]:
-        """The items, of which packets are counted. The parts have no damage: they are what they were."""
+        """See `Conversion.watched`: packets are counted, and nothing else is noted."""
         for item in items:
             if isinstance(item, PacketBatch):
                 report.packets_read += item.rows
-            if self._settings.progress is not None:
-                self._settings.progress(sum(source.position for _, source in self._parts.parts))
             yield item

@@ -16,7 +16,6 @@ from pcapconv import formats
 from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, refuse
 from pcapconv.errors import UsageError
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.formats.sinks import FileSink
 from pcapconv.io.paths import Readable, Writable, name_of
 from pcapconv.io.sources import Source, open_source, spool, temporary_file
 from pcapconv.io.targets import open_target
@@ -27,6 +26,7 @@ from pcapconv.normalizing.packets import MaskTimes, Normalize
 from pcapconv.normalizing.sort import Sort
 from pcapconv.normalizing.survey import Survey
 from pcapconv.report import Report, blocks_said
+from pcapconv.sinks import FileSink
 from pcapconv.steps import Planned, Step, quantities
 from pcapconv.steps.strip import KINDS
 from pcapconv.timestamps import NANOSECONDS, format_time

@@ -1,4 +1,4 @@
-"""A capture's SHA-256, of the very bytes that its reader gets, if there is one that it follows."""
+"""A capture's SHA-256, of the very bytes that a reader takes, if there is one that it follows."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ def following(source: Source) -> Digest:
 
 
 class Digest:
-    """That of a plain file. It follows a source (`io.sources.Follower`): a thread works in each buffer that the reader
-    has filled and left, while the reader goes on in another one. The file's last buffer, and so all of a small file, is
-    worked in without a thread; what is never read, when the digest is asked for."""
+    """The SHA-256 of a plain file. It follows a source (`io.sources.Follower`): a thread works in each buffer that the
+    reader has filled and left, while the reader goes on in another one. The file's last buffer, and so all of a small
+    file, is worked in without a thread. What is never read, and what a reader leaves in its buffer when it stops before
+    the end, is read when the digest is asked for."""
 
     def __init__(self, source: Source) -> None:
         self._source = source

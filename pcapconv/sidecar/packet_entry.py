@@ -8,7 +8,7 @@ from typing import Any
 from pcapconv.errors import SidecarError
 from pcapconv.model import PacketBatch
 from pcapconv.sidecar import fields, values
-from pcapconv.spec import ByteOrder
+from pcapconv.spec import ByteOrder, bodies
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps.rows import options_of
@@ -144,8 +144,7 @@ def _fields(batch: PacketBatch, row: int, kind: int, block: Any, what: str) -> b
         head = interface.to_bytes(2, order) + drops.to_bytes(2, order)
     else:
         head = interface.to_bytes(4, order)
-    halves = (ticks >> 32).to_bytes(4, order) + (ticks & 0xFFFFFFFF).to_bytes(4, order)
-    return head + halves + columns.captured_length[row].to_bytes(4, order)
+    return head + bodies.ticks_bytes(ticks, order) + columns.captured_length[row].to_bytes(4, order)
 
 
 def simple_length(batch: PacketBatch, row: int) -> int:

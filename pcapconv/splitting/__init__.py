@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal
 
 from pcapconv import formats
-from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, divided, open_secrets
+from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, open_secrets, writer_and_steps
 from pcapconv.errors import UsageError
 from pcapconv.io.file_set import Targets
 from pcapconv.io.paths import SIDECAR_SUFFIX, Readable
@@ -85,22 +85,22 @@ def split(
     way = _way(max_packets, max_bytes, interval, align, by)
     most = MOST_PARTS if max_parts is None else quantities.count("--max-parts", max_parts)
     _check_sidecar(sidecar, sidecar_secrets, by, format_name)
-    writer, steps = divided(format_name, options)
+    writer, steps = writer_and_steps(format_name, options)
     plan = Plan(steps, read_file, divided=not sidecar)  # with a sidecar, everything comes back
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, fractions=fractions))
-        stem, sidecars = os.path.splitext(os.path.basename(opened.name))[0], None
-        if sidecar:
-            opened = opened if opened.seekable else stack.enter_context(spool(opened))
-            name = os.path.join("" if names.directory == "." else names.directory, stem + SIDECAR_SUFFIX)
-            others = [source, *taken, plan.extract_to, *plan.injected_from]
-            sidecars = _sidecar(name, others, stack, secrets=sidecar_secrets, force=force)
-            taken = [*taken, name]
-        taken = [*taken, *plan.injected_from, *([] if plan.extract_to is None else [plan.extract_to])]
+        stem = os.path.splitext(os.path.basename(opened.name))[0]
+        opened = opened if opened.seekable or not sidecar else stack.enter_context(spool(opened))
         settings = ConversionSettings(writer, strict, on_loss, fsync, progress)
-        conversion = stack.enter_context(Conversion(opened, settings, plan, sidecars))
+        conversion = stack.enter_context(Conversion(opened, settings, plan))
         conversion.survey()
         conversion.extract_to(open_secrets(plan, source, force=force))
+        if sidecar:
+            name = os.path.join("" if names.directory == "." else names.directory, stem + SIDECAR_SUFFIX)
+            others = [source, *taken, plan.extract_to, *plan.injected_from]
+            conversion.use_sidecars(_sidecar(name, others, stack, secrets=sidecar_secrets, force=force))
+            taken = [*taken, name]
+        taken = [*taken, *plan.injected_from, *([] if plan.extract_to is None else [plan.extract_to])]
         files = Targets(names.directory, names.text, force=force, taken=taken)
         read = conversion.source
         conversion.write_to(

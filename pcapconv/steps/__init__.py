@@ -21,8 +21,8 @@ class Step:
     """The base of all steps: follows the section and its interfaces, and passes on what a step does not handle.
 
     A step overrides the methods for the kinds of items that it handles. Each method gives the items that come out:
-    none, one or several. `_interfaces` are the section's by id, as they came out; in `_section`, those of the section
-    before. A step is used for one run.
+    none, one or several. `_interfaces` are the section's by id, as they came out; within `_section`, they are still
+    those of the section before. A step is used for one run.
 
     A step owns the batch that it is given, up to the moment at which it asks for the next item; whoever gave the batch
     does not look at it again. Until then the step may change what the batch says and the values in its columns, and

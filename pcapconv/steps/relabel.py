@@ -80,7 +80,6 @@ class Relabel(Step):
         for place, setting in enumerate(self._settings):
             if place not in self._used:
                 raise UsageError(f"--set-interface {setting.shown}: there is no such interface; {self._those()}")
-
         return ()
 
     def _section(self, section: Section) -> Iterable[Item]:

@@ -33,7 +33,8 @@ from pcapconv.timestamps import NANOSECONDS
 
 
 class Match(Step):
-    """The step. `left_out` counts hashes that no longer hold, `lost` what only pcap can say."""
+    """The step, which follows the sidecar's entries. `left_out` counts hashes that no longer hold, `lost` what only
+    pcap can say."""
 
     def __init__(
         self, document: Document, known: Known, found: Matches, left_out: Counter[str], lost: Counter[str]

@@ -58,9 +58,11 @@ class Sink:
 
     def restart(self) -> None:
         """Forget what was written. Raises FileError."""
+        raise NotImplementedError
 
     def commit(self, others: Sequence[Target], read: Sequence[Source], report: Report, *, fsync: bool) -> None:
         """Let all appear, with `others`, or nothing, as `io.commit` does. Raises FileError."""
+        raise NotImplementedError
 
     def abandon(self) -> None:
         """Let go of what did not appear."""
