@@ -2,9 +2,11 @@
 
 Strategy: a `Conversion` has phases, in this order: `survey`, where a plan has to see the whole capture first;
 `write_to` a sink, which is one file or the parts of a split; `run`; and `commit`, with which the outputs appear.
-Between the last two, all is complete and nothing is there yet. What proves wrong on the way (an interface that comes
-late needs nanoseconds, a packet is longer than was stated, a capture was edited since its sidecar was written) has
-`run` start again from the beginning with what was learned: in one loop, and nowhere else.
+Between the last two, all is complete and nothing is there yet, but what a pipe has taken. Sidecars and the file for
+extracted secrets are handed in before `run`. Four things may prove wrong on the way: an interface that comes late needs
+nanoseconds; a time is none that pcap can hold, and the sidecar that is written can keep it; a packet is longer than its
+interface states; the capture was edited since the sidecar that is read was written. Then `run` starts again from the
+beginning with what was learned: in one loop, and nowhere else.
 """
 
 from __future__ import annotations
@@ -85,12 +87,14 @@ class Conversion:
         self._stack.__exit__(*error)
 
     def use_sidecars(self, sidecars: Sidecars | None) -> None:
-        """The sidecars that are read and written with the capture, if there are any."""
+        """The sidecars that are read and written with the capture, if there are any. One that is read comes before the
+        survey."""
         self._sidecars = sidecars
 
     def survey(self) -> None:
         """Let the plan see the whole capture, where it has to. A pipe is kept in an unnamed temporary file for that.
-        With sidecars, the run does it: only there is it known whether the capture was edited."""
+        Where a sidecar is read, and so handed in before, the run does it: only there is it known whether the capture
+        was edited."""
         self._survey_is_due = self._plan.needs_survey
         if self._survey_is_due and self._sidecars is None:
             if not self.source.seekable:
@@ -184,7 +188,7 @@ class Conversion:
             case NeedsSnaplenError():  # which comes only where one can go back
                 pass
             case TimeRangeError() if self._can_start_again and sidecars is not None and sidecars.clamp():
-                self._tell_writer(nanoseconds=True)
+                self._tell_writer(nanoseconds=True)  # of which the nearest times that pcap can hold are
             case FileError():  # of a full disk, say
                 return False
             case _:  # the run may have failed since the capture was edited after its sidecar was written

@@ -113,12 +113,12 @@ class Block(NamedTuple):
 
     @property
     def options_at(self) -> int:
-        """Where the options of a names, statistics or secrets block begin in its body; at the end in other blocks."""
+        """Where the block's options begin in its body, by the table of blocks; at the end where there are none."""
         return layout.options_at(self.type, self.body, self.byte_order)
 
     @property
     def option_list(self) -> option_lists.Options:
-        """The options of a names, statistics or secrets block; none for other blocks."""
+        """The block's options, as far as the table of blocks knows where they are."""
         return option_lists.Options(memoryview(self.body)[self.options_at :], self.byte_order)
 
     @property

@@ -18,8 +18,9 @@ Units = Callable[[int], interpret.Unit | None]  # of the section's interfaces, b
 
 
 class Shown(NamedTuple):
-    """How the blocks of some types are shown: in the list `name` of the JSON form, and where `label` is not empty, on
-    the page as `text`. `entries` are a block's; `total` is how many those are."""
+    """How the blocks of some types are shown: in the JSON form, as entries of the list `name`; on the page, where
+    `label` is not empty, as a line each, with `text` behind the label. The page ends with `name` where there are too
+    many lines. A block gives `entries`, and `total` of them, if that is not one."""
 
     types: tuple[int, ...]
     name: str

@@ -76,12 +76,12 @@ class Sidecars:
         return self._written is not None
 
     def follow(self) -> None:
-        """See `ReadSidecar.follow`."""
+        """Of the one that is read: see `ReadSidecar.follow`."""
         if self._read is not None:
             self._read.follow()
 
     def restored(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The capture as it was."""
+        """The capture as it was when the sidecar that is read was written."""
         return items if self._read is None else self._read.items(items)
 
     def around(self, steps: list[Step], left_out: Counter[str]) -> list[Step]:
@@ -91,16 +91,16 @@ class Sidecars:
         return [*first, *steps, *last]
 
     def clamp(self) -> bool:
-        """See `WrittenSidecar.clamp`."""
+        """Of the one that is written: see `WrittenSidecar.clamp`."""
         return self._written is not None and self._written.clamp()
 
     def check(self) -> None:
-        """See `ReadSidecar.check`. Raises SidecarError."""
+        """Of the one that is read: see `ReadSidecar.check`. Raises SidecarError."""
         if self._read is not None:
             self._read.check()
 
     def edited(self) -> bool:
-        """See `ReadSidecar.edited`. Raises SidecarError."""
+        """Of the one that is read: see `ReadSidecar.edited`. Raises SidecarError."""
         return self._read is not None and self._read.edited()
 
     def finish(self, report: Report, files: list[CaptureFile]) -> None:
