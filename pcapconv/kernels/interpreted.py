@@ -220,7 +220,7 @@ def index_pcapng(
             return rows, at, status
 
 
-def _index_pcapng(
+def _index_pcapng(  # noqa: C901 - one loop, as fast as it can be
     buffer: bytes | bytearray,
     at: int,
     stop: int,

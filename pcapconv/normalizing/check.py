@@ -36,12 +36,7 @@ def reasons(
         match item:
             case Section():
                 sections += 1
-                if item.byte_order == "big":
-                    found["it is big-endian"] = None
-                if item.layout == "pcapng" and item.version != (1, 0):
-                    found[f"its version is {item.version[0]}.{item.version[1]}"] = None
-                if item.layout == "pcapng" and item.raw and item.raw[8:16] != layout.UNKNOWN_LENGTH:
-                    found["it states a section length"] = None
+                found |= dict.fromkeys(_of_section(item))
             case Interface() if item.ticks_per_second != NANOSECONDS or item.time_offset:
                 found[f"times count in {format_resolution(item.ticks_per_second)} s, not in nanoseconds"] = None
             case PacketBatch():
@@ -58,6 +53,15 @@ def reasons(
         where = "at its end" if position is None else f"from offset {position} on"
         found[f"its bytes differ {where}: other times, another order, padding or repetition"] = None
     return list(found)
+
+
+def _of_section(section: Section) -> Iterator[str]:
+    if section.byte_order == "big":
+        yield "it is big-endian"
+    if section.layout == "pcapng" and section.version != (1, 0):
+        yield f"its version is {section.version[0]}.{section.version[1]}"
+    if section.layout == "pcapng" and section.raw and section.raw[8:16] != layout.UNKNOWN_LENGTH:
+        yield "it states a section length"
 
 
 def first_difference(source: Source, other: Source) -> tuple[bool, int | None]:
