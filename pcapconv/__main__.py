@@ -32,8 +32,9 @@ def main() -> None:
 
 
 def _end(number: int, _frame: object = None) -> None:
-    signals = sys.modules.get("pcapconv.cli.signals")
-    if not (signals and signals.all_is_done()):  # else it came between the work and the end of `main`
+    # While it is imported, this module has not all its names.
+    all_is_done = getattr(sys.modules.get("pcapconv.cli.signals"), "all_is_done", None)
+    if all_is_done is None or not all_is_done():  # else it came between the work and the end of `main`
         _end_with(128 + number, "interrupted")
 
 

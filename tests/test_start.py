@@ -34,7 +34,14 @@ sys.meta_path.insert(0, Hook())
 sys.argv = {arguments!r}
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
-MODULES = ["pcapconv.errors", "pcapconv.formats", "pcapconv.cli", "pcapconv.cli.streams", "pcapconv.cli.convert"]
+MODULES = [
+    "pcapconv.errors",
+    "pcapconv.io.commit",
+    "pcapconv.formats",
+    "pcapconv.cli",
+    "pcapconv.cli.streams",
+    "pcapconv.cli.convert",
+]
 STATUSES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 every_signal = pytest.mark.parametrize("number", STATUSES, ids=lambda number: number.name)
 
