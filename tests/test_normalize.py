@@ -1073,6 +1073,15 @@ def test_statistics_of_interfaces_without_packets_go(write: In) -> None:
     assert normalized(capture, keep=["statistics"]) == SHB + IDB + ONE + kept
 
 
+def test_a_comment_of_statistics_ends_before_its_first_zero_byte(write: In) -> None:
+    head = write.section_header() + write.interface(options=write.options(NANO))
+    capture = head + write.enhanced_packet(0, NS, b"one")
+    for stated, kept in ((b"a\0b", b"a"), (b"\0", b""), (b"", b"")):
+        counted = write.statistics(0, NS, options=write.options((wire.OPT_COMMENT, stated)))
+        said = wire.statistics(0, NS, options=wire.options((wire.OPT_COMMENT, kept)))
+        assert normalized(capture + counted, keep=["statistics"]) == SHB + IDB + ONE + said
+
+
 def test_statistics_before_their_interface(write: In) -> None:
     """No sense, but a place in a file that can be."""
     interface = write.interface(options=write.options(NANO))

@@ -134,7 +134,7 @@ class Normalize(Step):
             elif holds == "u64" and len(value) == 8:  # a count
                 entries.append((code, int.from_bytes(value, order).to_bytes(8, "little")))
             elif code == options.COMMENT and self._form.keeps("comments"):
-                entries.append((code, value))
+                entries.append((code, options.text_bytes(value)))
         ticks = self._moved(stated.ticks, scale, block)
         return Block(
             block.type, bodies.statistics_body(place, ticks, "little", pack(entries)), "little", 0, block.offset
