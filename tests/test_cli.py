@@ -908,6 +908,19 @@ def test_version_follows_the_kernels_that_are_demanded() -> None:
     assert done.err.startswith("pcapconv: ")
 
 
+def test_kernels_that_were_not_built_are_named() -> None:
+    code = (
+        "import json; from pcapconv import kernels; kernels.__path__ = []\n"  # where the compiled ones would be
+        "try: kernels.load('compiled')\n"
+        "except Exception as error: print(json.dumps([type(error).__name__, str(error)]))"
+    )
+    said = (
+        "the compiled kernels were not built here: install a C compiler and pcapconv again, or set "
+        "PCAPCONV_KERNELS=interpreted"
+    )
+    assert python(code) == ["UsageError", said]
+
+
 def test_help_names_the_commands_and_options() -> None:
     assert b"convert" in run("--help").out
     page = run("convert", "--help").out.decode()

@@ -324,6 +324,13 @@ def test_what_a_normal_form_tells_apart_is_told_apart(a: bytes, b: bytes, header
     assert compared(a, a).same
 
 
+def test_names_are_told_in_order() -> None:
+    """Not in that of a set, which changes from run to run."""
+    names = [wire.ipv4_name(f"10.0.0.{number}", "gate") for number in range(40)]
+    headers = compared(capture(packet(1)), capture(wire.names(*reversed(names)), packet(1))).headers
+    assert headers == [f"only in B: name 10.0.0.{number} gate" for number in range(40)]
+
+
 def test_comments_of_secrets_are_compared() -> None:
     a, b = (capture(wire.secrets(0x544C534B, b"xx", options=comments(text)), packet(1)) for text in (b"one", b"two"))
     headers = compared(a, b).headers

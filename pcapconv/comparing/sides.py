@@ -123,7 +123,7 @@ class Side:
             row = layout.option_type(layout.SECTION_HEADER, code)
             label = "comment" if code == options.COMMENT else layout.option_name(layout.SECTION_HEADER, code)
             self.ordered.append(f"{label} {options.text(value) if row.holds == options.TEXT else value.hex()}")
-        for kind, address, name in self.header.names:
+        for kind, address, name in sorted(self.header.names):
             known = kind in (1, 2) and len(address) in (4, 16)
             shown = str(ipaddress.ip_address(address)) if known else address.hex(":")
             self.said_besides[f"name {shown} {options.text(name)}" if name else f"name record {kind} {shown}"] += 1

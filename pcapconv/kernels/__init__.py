@@ -7,6 +7,7 @@ The status codes and the tables are in `contract`; what each kernel does is desc
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from types import ModuleType
 
 from pcapconv.errors import FileError, UsageError
@@ -25,7 +26,7 @@ def load(form: str) -> ModuleType:
     if form != "compiled":
         raise UsageError(f"PCAPCONV_KERNELS={form!r}: the kernels are either 'compiled' or 'interpreted'")
     try:
-        from pcapconv.kernels import compiled
+        return import_module("pcapconv.kernels.compiled")
     except ModuleNotFoundError as error:
         raise UsageError(
             "the compiled kernels were not built here: install a C compiler and pcapconv again, "
@@ -33,7 +34,6 @@ def load(form: str) -> ModuleType:
         ) from error
     except ImportError as error:  # for want of file handles, say
         raise FileError(f"cannot load the compiled kernels: {error}") from error
-    return compiled
 
 
 def choose() -> ModuleType:

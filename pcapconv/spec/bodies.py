@@ -102,8 +102,8 @@ def statistics_body(interface: int, ticks: int, byte_order: ByteOrder, stated: b
 
 
 def statistics_of(interface: int, body: bytes, byte_order: ByteOrder) -> bytes:
-    """The body of an Interface Statistics Block as one of the interface with this id."""
-    return interface.to_bytes(4, byte_order) + body[4:]
+    """The body of an Interface Statistics Block as one of the interface with this id; one without an id stays."""
+    return interface.to_bytes(4, byte_order) + body[4:] if len(body) >= 4 else body
 
 
 def secrets(body: bytes, byte_order: ByteOrder) -> Secrets:
