@@ -54,7 +54,8 @@ def warm_typer() -> None:
 
 
 class Lines:
-    """Counts the lines of pcapconv that run in the main thread, and sends a signal at one of them."""
+    """Counts the lines of pcapconv that run in the main thread, and sends a signal at one of them. Those of `__main__`
+    do not count: before they have run, no program can handle a signal."""
 
     def __init__(self, package: str, at: int, number: int) -> None:
         self.count = 0
@@ -63,7 +64,7 @@ class Lines:
 
     def __call__(self, frame: FrameType, event: str, _argument: Any) -> Any:
         name = frame.f_code.co_filename
-        if not name.startswith(self._package):
+        if not name.startswith(self._package) or name.endswith("__main__.py"):
             return None
         if event == "line":
             self.count += 1
