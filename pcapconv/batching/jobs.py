@@ -86,7 +86,7 @@ def _done_before(settings: Settings, job: Job) -> Outcome | None:
     state = store.state(job.target)
     if state is None or (state == job.state if job.in_place else job.action.replaces_target):
         return None
-    return manifest.find(settings.manifest, job.name, job.target_name, state, settings.run)
+    return manifest.find(settings.manifest, settings.begin, job.name, job.target_name, state, settings.run)
 
 
 def _convert(settings: Settings, job: Job, begun: float) -> Outcome:

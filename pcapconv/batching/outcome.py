@@ -17,7 +17,7 @@ from pcapconv.model import Damage
 from pcapconv.report import Report
 
 _MOST_DAMAGE = 10  # places of either kind that a line lists; all are counted
-_DONE = ("converted", "damaged")
+DONE = ("converted", "damaged")
 _UNKNOWN = State(None, None)
 _NO_COUNTS: Mapping[str, int] = {}
 
@@ -127,7 +127,7 @@ class Outcome(NamedTuple):
     @property
     def done(self) -> bool:
         """Whether the target was written."""
-        return self.status in _DONE
+        return self.status in DONE
 
     @property
     def places(self) -> list[Damage]:

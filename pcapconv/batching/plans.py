@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
 from typing import NamedTuple
 
 from pcapconv import formats
@@ -22,29 +25,55 @@ from pcapconv.io.paths import SIDECAR_SUFFIX
 
 class BatchPlan(NamedTuple):
     """The captures of a batch as `jobs`, those of them that are `left` to do, and the outcomes of the others and of
-    files that are no captures to convert."""
+    files that are no captures to convert, made as they are asked for."""
 
     jobs: list[Job]
     left: list[Job]
-    outcomes: list[Outcome]
+    outcomes: Iterator[Outcome]
 
 
 def plan(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
     """Find the files, name their targets, check that none is in another's way, and decide what is left to do. `others`
     are paths that no file of the batch may have, by what they are. Raises UsageError, FileError."""
+    with _without_collection():
+        return _plan(arguments, others)
+
+
+def _plan(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
     settings = arguments.settings
-    known = manifest.read(arguments.manifest) if arguments.flags.resume else {}
-    found = _found(arguments)
-    jobs = [_job(each, arguments) for each in found]
-    outcomes = [
-        Outcome.without_report(job, settings, "failed" if each.failed else "left_alone", f"{each.place}: {each.reason}")
-        for job, each in zip(jobs, found)
-        if each.state is None
-    ]
-    jobs = [job for job in jobs if job.state is not None]
+    jobs, outcomes = _jobs(arguments)
     check_conflicts(jobs, settings.keys, arguments.manifest, others)
+    known = manifest.Known({job.target_name: job.name for job in jobs})
+    if arguments.flags.resume:
+        known.read(arguments.manifest)
     left, more = left_to_do(jobs, arguments.home, settings, known, resume=arguments.flags.resume)
-    return BatchPlan(jobs, left, [*outcomes, *more])
+    return BatchPlan(jobs, left, chain(outcomes, more))
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Without cyclic garbage collection, which would look at each of a hundred thousand jobs many times."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _jobs(arguments: Arguments) -> tuple[list[Job], list[Outcome]]:
+    """The job of each capture, and the outcomes of files that are none to convert. Raises UsageError, FileError."""
+    home = joined(arguments.home, "")
+    jobs, outcomes = [], []
+    for each in _found(arguments):
+        job = _job(each, arguments, home)
+        if each.state is not None:
+            jobs.append(job)
+            continue
+        status, error = "failed" if each.failed else "left_alone", f"{each.place}: {each.reason}"
+        outcomes.append(Outcome.without_report(job, arguments.settings, status, error))
+    return jobs, outcomes
 
 
 def _found(arguments: Arguments) -> list[Found]:
@@ -64,13 +93,13 @@ def _found(arguments: Arguments) -> list[Found]:
     return found
 
 
-def _job(found: Found, arguments: Arguments) -> Job:
-    """A file's job, whose action is what the caller asks for."""
+def _job(found: Found, arguments: Arguments, home: str) -> Job:
+    """A file's job, whose action is what the caller asks for. `home` is what the places of targets begin with."""
     if arguments.flags.in_place:
         place, name = found.place, found.name
     else:
         name = _target_name(found.name, arguments.settings.formats.to)
-        place = joined(arguments.home, name)
+        place = home + name
     action = Action.REPLACE_TARGET if arguments.flags.in_place else Action.CREATE
     return Job(found.place, found.name, found.state, place, name, Action.REPLACE if arguments.flags.force else action)
 

@@ -114,19 +114,16 @@ class _Watcher(Watcher):
         self._done += 1
         if self._results is not None:
             self._results.add(line)
+        if line["status"] not in ("failed", "damaged", "skipped"):
+            return
         outcome = Outcome.from_json(line)
-        if outcome.status in ("failed", "damaged") or _is_suspicious(outcome):
+        if outcome.status != "skipped" or outcome.known:
             self.named += 1
             if self.named <= _MOST:
                 _name_trouble(outcome)
 
     def look(self, report: BatchReport, read: int) -> None:
         self._tally.look(self._done, max(read, report.bytes_read), report.packets_read)
-
-
-def _is_suspicious(outcome: Outcome) -> bool:
-    """Whether a file that is not a capture may hold one: compressed, packed, behind text, or another program's."""
-    return outcome.status == "skipped" and bool(outcome.known)
 
 
 def _name_trouble(outcome: Outcome) -> None:
