@@ -10,7 +10,8 @@ import pytest
 import wire
 
 from pcapconv import batch
-from pcapconv.batching import manifest, plans
+from pcapconv.batching import conflicts, manifest, plans
+from pcapconv.batching.places import State
 from pcapconv.batching.pool import DeadProcessError
 
 MANIFEST = manifest.NAME
@@ -53,7 +54,12 @@ def test_a_lost_process_costs_a_look_at_what_this_run_wrote(tmp_path: Path, monk
     told: list[int] = []
     begin = (out / MANIFEST).stat().st_size
     before = manifest._told
-    monkeypatch.setattr(manifest, "_told", lambda line: told.append(len(line)) or before(line))
+
+    def tell(line: bytes) -> dict[str, Any]:
+        told.append(len(line))
+        return before(line)
+
+    monkeypatch.setattr(manifest, "_told", tell)
     report = run(source, out, resume=True, executor=Forgetful())
     assert (report.converted, report.up_to_date, report.failed) == (3, 40, 0)
     lines = (out / MANIFEST).read_bytes()[begin:].splitlines()
@@ -65,11 +71,12 @@ def test_a_line_of_before_the_run_is_not_looked_at(tmp_path: Path) -> None:
     source, out = made(tmp_path / "in", 2), tmp_path / "out"
     run(source, out)
     place = str(out / MANIFEST)
-    first, second = (json.loads(line) for line in Path(place).read_bytes().splitlines())
-    state = manifest.State(first["target_size"], first["target_time"])
+    first = json.loads(Path(place).read_bytes().splitlines()[0])
+    state = State(first["target_size"], first["target_time"])
     wanted = first["source"], first["target"], state, first["run"]
     found = manifest.find(place, 0, *wanted)
-    assert found is not None and found.to_json() == first
+    assert found is not None
+    assert found.to_json() == first
     assert manifest.find(place, len(json.dumps(first)) + 1, *wanted) is None
 
 
@@ -79,7 +86,7 @@ def test_what_a_resumed_batch_keeps_of_each_file_is_small(tmp_path: Path, monkey
     source, out = made(tmp_path / "in", files), tmp_path / "out"
     run(source, out)
     peaks: list[int] = []
-    before = plans.check_conflicts
+    before = conflicts.check_conflicts
 
     def begin(*arguments: Any) -> None:
         before(*arguments)

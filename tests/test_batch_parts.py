@@ -50,7 +50,7 @@ for number in range(12):
 FAILED = Outcome.without_report(JOB, SETTINGS, "failed", "in/a: no", seconds=0.5, worker="h:1")
 OUTCOMES = {
     "failed": FAILED,
-    "no capture": FAILED._replace(status="skipped", known=False),
+    "no capture": FAILED._replace(status="skipped", known=False, retryable=None),
     "up to date": Outcome.without_report(JOB, SETTINGS, "up_to_date", damaged_before=True),
     "a link": Outcome.without_report(JOB._replace(state=None), SETTINGS, "left_alone", "in/a: a symbolic link"),
     "without its sidecar": Outcome.of(Report("in/a", "out/a.pcap", "pcap"), JOB, SETTINGS, sidecar_unused=True),
@@ -79,7 +79,7 @@ BATCH = '"options": "d", "root": "/r", "run": "n", "worker": '
         (
             "failed",
             f'{SOURCE}null, {NO_TARGET}"status": "failed", {NO_COUNTS}"seconds": 0.5, "error": "in/a: no", '
-            f'{BATCH}"h:1"}}',
+            f'{BATCH}"h:1", "retryable": false}}',
         ),
         (
             "no capture",

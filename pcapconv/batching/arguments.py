@@ -13,6 +13,7 @@ from pcapconv import formats
 from pcapconv.batching import manifest
 from pcapconv.batching.places import joined, local_path, real_place, same_place, scheme_of
 from pcapconv.batching.settings import FormatOptions, Settings
+from pcapconv.batching.shards import Shard
 from pcapconv.batching.sources import Patterns
 from pcapconv.batching.stores import store_of
 from pcapconv.conversion import OnLoss, check_on_loss, make_plan
@@ -52,13 +53,16 @@ class Flags(NamedTuple):
 class Arguments(NamedTuple):
     """A batch as it was asked for. `root` is the tree or file that is read; where it is None, `places` are the files.
     `home` is the directory of the manifest, and of the new files unless they are rewritten in place; `local` tells that
-    it lies on this machine. `manifest` is the manifest's place."""
+    it lies on this machine. `manifest` is the manifest's place, `shard` which part of the files is done, and
+    `retries` how often those that failed are tried again."""
 
     places: Iterable[Any]
     root: str | None
     home: str
     local: bool
     manifest: str
+    shard: Shard | None
+    retries: int
     patterns: Patterns
     carriers: Carriers
     flags: Flags
@@ -75,6 +79,9 @@ def understand(
     patterns: tuple[Sequence[str], Sequence[str]],
     on_loss: OnLoss,
     options: StepOptions,
+    *,
+    shard: str | None = None,
+    retries: int = 0,
 ) -> Arguments:
     """Check the arguments, and understand them. `patterns` are those of files to include and to exclude. Raises
     UsageError for arguments that make no sense, and FileError for a key log that cannot be read."""
@@ -83,13 +90,15 @@ def understand(
     if format_options.to is not None:
         formats.target_format(None, format_options.to)
     _check_carriers(carriers)
+    _check_retries(retries)
     root, home = _roots(source, target, in_place=flags.in_place)
     asked = _sidecars(sidecars, root, home)
     plan = make_plan(options)
     keys = _suffix_of_keys(options)
     digest = _digest(options, format_options, asked, flags, on_loss)
     wanted = Patterns(*patterns)
-    place = joined(home, manifest.NAME)
+    part = None if shard is None else Shard.of(shard)
+    place = joined(home, manifest.name_of(part))
     local = store_of(home).local
     settings = Settings(
         formats=format_options,
@@ -107,7 +116,7 @@ def understand(
         run=os.urandom(8).hex(),
     )
     places = source if root is None else ()
-    return Arguments(places, root, home, local, place, wanted, carriers, flags, settings)
+    return Arguments(places, root, home, local, place, part, retries, wanted, carriers, flags, settings)
 
 
 def _check_carriers(carriers: Carriers) -> None:
@@ -117,6 +126,12 @@ def _check_carriers(carriers: Carriers) -> None:
         raise UsageError("--jobs, --scheduler (and executor=) exclude each other")
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 1024):
         raise UsageError(f"--jobs {jobs}: write a whole number from 1 to 1024")
+
+
+def _check_retries(retries: int) -> None:
+    """Raises UsageError."""
+    if isinstance(retries, bool) or not isinstance(retries, int) or not 0 <= retries <= 100:
+        raise UsageError(f"--retries {retries}: write a whole number from 0 to 100")
 
 
 def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from pcapconv.batching.actions import Job
+from pcapconv.batching.manifest import is_name
 from pcapconv.batching.places import real_place, scheme_of
 from pcapconv.batching.sources import is_capture
 from pcapconv.errors import UsageError
@@ -34,14 +35,19 @@ def check_conflicts(jobs: Sequence[Job], keys: str | None, manifest: str, others
     for target, job in zip(targets, jobs):
         if not job.in_place and (there := sources.get(target)) is not None:
             raise UsageError(f"{job.target}: that is a source too ({there}); name another directory")
-    own = real(manifest)
-    if both := sorted(path for path in logs if path in by_target or path in sources or path == own):
+    home = os.path.dirname(real(manifest))
+    if both := sorted(path for path in logs if path in by_target or path in sources or _is_manifest(path, home)):
         raise UsageError(f"--extract-secrets {keys}: {both[0]} is another file of this batch")
     for what, place in others.items():
         path = real(place)
         captured = path in sources and is_capture(sources[path])
-        if captured or path in by_target or path in logs or path == own:
+        if captured or path in by_target or path in logs or _is_manifest(path, home):
             raise UsageError(f"{what} {place}: that is another file of this batch; give it a name of its own")
+
+
+def _is_manifest(path: str, home: str) -> bool:
+    """Whether that is the manifest of this batch or of a shard of it, in the directory `home`."""
+    return os.path.dirname(path) == home and is_name(os.path.basename(path))
 
 
 class _RealPlaces:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,8 +19,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from pcapconv.batching.local import LOCAL
 from pcapconv.batching.outcome import DONE, Outcome, SidecarOutcome
-from pcapconv.batching.places import State, scheme_of
-from pcapconv.io.calls import writing
+from pcapconv.batching.places import State, joined, scheme_of
+from pcapconv.batching.shards import Shard
+from pcapconv.errors import FileError
+from pcapconv.io.calls import reason_of, writing
 
 if TYPE_CHECKING:
     from pcapconv.batching.remote import Remote
@@ -30,6 +33,7 @@ except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
 NAME = "pcapconv-manifest.jsonl"
+_NAMES = re.compile(r"pcapconv-manifest(\.[0-9]+-of-[0-9]+)?\.jsonl")
 
 _one_thread = threading.Lock()
 _decoder = json.JSONDecoder()
@@ -106,6 +110,31 @@ class Known:
         if isinstance(rows, str):
             return otherwise
         return [Done.of(row) for row in (rows if isinstance(rows, list) else [rows])]
+
+
+def name_of(shard: Shard | None) -> str:
+    """What the manifest of a whole batch, or of one shard, is called."""
+    return NAME if shard is None else f"pcapconv-manifest.{shard.number}-of-{shard.total}.jsonl"
+
+
+def is_name(name: str) -> bool:
+    """Whether a manifest, that of some shard among them, is called so."""
+    return _NAMES.fullmatch(name) is not None
+
+
+def places(home: str) -> list[str]:
+    """The manifests in a directory, those of all shards, the one that was changed last at the end. Raises
+    FileError."""
+    if scheme_of(home) is not None:
+        return [joined(home, name) for name in _remote(home).names(home) if is_name(name)]
+    try:
+        with os.scandir(home) as entries:
+            there = sorted((entry.stat().st_mtime_ns, entry.path) for entry in entries if is_name(entry.name))
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise FileError(f"{home}: cannot open: {reason_of(error)}") from error
+    return [path for _, path in there]
 
 
 def add(place: str, lines: Iterable[dict[str, Any]]) -> None:

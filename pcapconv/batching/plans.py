@@ -25,11 +25,13 @@ from pcapconv.io.paths import SIDECAR_SUFFIX
 
 class BatchPlan(NamedTuple):
     """The captures of a batch as `jobs`, those of them that are `left` to do, and the outcomes of the others and of
-    files that are no captures to convert, made as they are asked for."""
+    files that are no captures to convert, made as they are asked for. `elsewhere` is how many other
+    shards do."""
 
     jobs: list[Job]
     left: list[Job]
     outcomes: Iterator[Outcome]
+    elsewhere: int
 
 
 def plan(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
@@ -43,11 +45,16 @@ def _plan(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
     settings = arguments.settings
     jobs, outcomes = _jobs(arguments)
     check_conflicts(jobs, settings.keys, arguments.manifest, others)
+    everything = len(jobs)
+    if (shard := arguments.shard) is not None:
+        jobs = [job for job in jobs if shard.has(job.name)]
+        outcomes = [outcome for outcome in outcomes if shard.has(outcome.source)]
     known = manifest.Known({job.target_name: job.name for job in jobs})
     if arguments.flags.resume:
-        known.read(arguments.manifest)
+        for place in manifest.places(arguments.home):
+            known.read(place)
     left, more = left_to_do(jobs, arguments.home, settings, known, resume=arguments.flags.resume)
-    return BatchPlan(jobs, left, chain(outcomes, more))
+    return BatchPlan(jobs, left, chain(outcomes, more), everything - len(jobs))
 
 
 @contextmanager
@@ -83,7 +90,7 @@ def _found(arguments: Arguments) -> list[Found]:
         sources = listed(arguments.places)
     else:
         sources = store_of(root).find(root, None if in_place else arguments.home, links=not in_place)
-    found = [each for each in sources if each.name != manifest.NAME and arguments.patterns.want(each)]
+    found = [each for each in sources if not manifest.is_name(each.name) and arguments.patterns.want(each)]
     if in_place and keys is not None:  # key logs of an earlier run are no sources
         found = without_companions(found, keys)
     found = without_companions(found, SIDECAR_SUFFIX)

@@ -172,6 +172,14 @@ TREE = (
     ALLOW_EMPTY,
     Option("jobs", "number", "How many processes; else as many as there are cores.", "N"),
     Option("scheduler", "text", "Run on a Dask cluster: tcp://host:8786.", "ADDRESS"),
+    Option("shard", "text", "Do the I-th of N parts of the files, the same for everybody: 3/16.", "I/N"),
+    Option("retries", "number", "Try files again at the end, up to N times, whose failure may pass.", "N"),
+    Option(
+        "progress",
+        "text",
+        "Say on stderr, every second, how far the batch is, as a line of JSON.",
+        choices=("json",),
+    ),
     Option("junit", "text", "Write a JUnit report, for CI systems; - for stdout.", "FILE"),
 )
 
