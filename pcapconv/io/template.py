@@ -1,4 +1,4 @@
-"""What the parts of a split are called.
+"""What files are called that are named by a template: the parts of a split, the targets of a batch.
 
 Strategy: a template such as `{stem}-{start:%H%M}-{interface}.pcapng` is taken apart once, and refused whole when
 anything in it makes no sense. Names never leave the template's own directories and hold nothing that a shell or a
