@@ -39,6 +39,7 @@ def batch(
     exclude: Sequence[str] = (),
     jobs: int | None = None,
     scheduler: str | None = None,
+    template: str | None = None,
     shard: str | None = None,
     retries: int = 0,
     executor: Executor | None = None,
@@ -67,9 +68,10 @@ def batch(
     beside a pcap file. `follow_links` allows to write where a symbolic link in `target` leads out of it.
     Jobs run in `jobs` processes, as many as there are cores by default; on the Dask cluster of `scheduler`; or in an
     `executor` of the caller's. `shard`, as in `3/16`, does the third of sixteen parts of the files, the same for
-    everybody. What may pass is tried again at the end, up to `retries` times. A file that cannot be converted does not
-    stop the others; one that is no capture is left out, unless its name is that of one, then it failed. `watcher`
-    looks on. `others` are paths that no file of the batch may have, by what they are, as in
+    everybody. `template`, `--target` on the command line, gives the names of targets in `target`, as in
+    `{start:%Y/%m/%d}/{stem}.pcapng`. What may pass is tried again at the end, up to `retries` times. A file that cannot
+    be converted does not stop the others; one that is no capture is left out, unless its name is that of one, then it
+    failed. `watcher` looks on. `others` are paths that no file of the batch may have, by what they are, as in
     `{"--report": "report.json"}`.
 
     Returns a `BatchReport`. Raises a `PcapconvError` when the batch as a whole makes no sense or cannot be done, and a
@@ -87,6 +89,7 @@ def batch(
         (include, exclude),
         on_loss,
         steps,
+        template=template,
         shard=shard,
         retries=retries,
     )

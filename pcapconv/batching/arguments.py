@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pcapconv import formats
 from pcapconv.batching import manifest
+from pcapconv.batching.naming import understood
 from pcapconv.batching.places import joined, local_path, real_place, same_place, scheme_of
 from pcapconv.batching.settings import FormatOptions, Settings
 from pcapconv.batching.shards import Shard
@@ -20,6 +21,7 @@ from pcapconv.conversion import OnLoss, check_on_loss, make_plan
 from pcapconv.errors import UsageError
 from pcapconv.io.paths import STDIO
 from pcapconv.io.sources import check_fractions, read_file
+from pcapconv.io.template import Template
 from pcapconv.sidecar import SidecarOptions
 from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.secrets import parse_secrets
@@ -53,14 +55,15 @@ class Flags(NamedTuple):
 class Arguments(NamedTuple):
     """A batch as it was asked for. `root` is the tree or file that is read; where it is None, `places` are the files.
     `home` is the directory of the manifest, and of the new files unless they are rewritten in place; `local` tells that
-    it lies on this machine. `manifest` is the manifest's place, `shard` which part of the files is done, and
-    `retries` how often those that failed are tried again."""
+    it lies on this machine. `manifest` is the manifest's place, `template` what targets are called if not as their
+    sources, `shard` which part of the files is done, and `retries` how often those that failed are tried again."""
 
     places: Iterable[Any]
     root: str | None
     home: str
     local: bool
     manifest: str
+    template: Template | None
     shard: Shard | None
     retries: int
     patterns: Patterns
@@ -80,6 +83,7 @@ def understand(
     on_loss: OnLoss,
     options: StepOptions,
     *,
+    template: str | None = None,
     shard: str | None = None,
     retries: int = 0,
 ) -> Arguments:
@@ -87,6 +91,11 @@ def understand(
     UsageError for arguments that make no sense, and FileError for a key log that cannot be read."""
     check_on_loss(on_loss)
     check_fractions(format_options.fractions)
+    names = None if template is None else understood(os.fspath(template))
+    if names is not None:
+        if flags.in_place:
+            raise UsageError("--target names files in DST; with --in-place they keep their names")
+        format_options = format_options._replace(to=formats.target_format(names.text, format_options.to))
     if format_options.to is not None:
         formats.target_format(None, format_options.to)
     _check_carriers(carriers)
@@ -116,7 +125,7 @@ def understand(
         run=os.urandom(8).hex(),
     )
     places = source if root is None else ()
-    return Arguments(places, root, home, local, place, part, retries, wanted, carriers, flags, settings)
+    return Arguments(places, root, home, local, place, names, part, retries, wanted, carriers, flags, settings)
 
 
 def _check_carriers(carriers: Carriers) -> None:

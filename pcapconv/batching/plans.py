@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import gc
-import posixpath
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
 from typing import NamedTuple
 
-from pcapconv import formats
 from pcapconv.batching import manifest
 from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.arguments import IN_PLACE_REMOTE, Arguments
 from pcapconv.batching.conflicts import check_conflicts
 from pcapconv.batching.decisions import left_to_do
+from pcapconv.batching.naming import as_source, by_template
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import Found, joined, scheme_of
 from pcapconv.batching.sources import listed, without_companions
@@ -105,16 +104,8 @@ def _job(found: Found, arguments: Arguments, home: str) -> Job:
     if arguments.flags.in_place:
         place, name = found.place, found.name
     else:
-        name = _target_name(found.name, arguments.settings.formats.to)
+        told, template = arguments.settings.formats, arguments.template
+        name = as_source(found.name, told.to) if template is None else by_template(template, found, told.fractions)
         place = home + name
     action = Action.REPLACE_TARGET if arguments.flags.in_place else Action.CREATE
     return Job(found.place, found.name, found.state, place, name, Action.REPLACE if arguments.flags.force else action)
-
-
-def _target_name(name: str, to: str | None) -> str:
-    """What a file is called in the new tree: with the suffix of the format, in the place of another capture's suffix;
-    without a change when each file keeps its format."""
-    if to is None:
-        return name
-    stem, suffix = posixpath.splitext(name)
-    return f"{stem if formats.is_suffix(suffix) else name}.{to}"

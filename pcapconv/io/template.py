@@ -96,6 +96,11 @@ class Template:
         """Whether names tell a time."""
         return any(piece.field == "start" for piece in self._pieces)
 
+    @property
+    def fields(self) -> set[str]:
+        """What names tell."""
+        return {piece.field for piece in self._pieces if piece.field}
+
     def name(self, facts: Facts, stem: str) -> str:
         """The part's name; `stem` is that of the capture."""
         return "".join(_value(piece, facts, stem) for piece in self._pieces)
