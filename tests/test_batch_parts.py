@@ -50,7 +50,7 @@ for number in range(12):
 FAILED = Outcome.without_report(JOB, SETTINGS, "failed", "in/a: no", seconds=0.5, worker="h:1")
 OUTCOMES = {
     "failed": FAILED,
-    "no capture": FAILED._replace(status="skipped", known=False),
+    "no capture": FAILED._replace(status="skipped", known=False, retryable=None),
     "up to date": Outcome.without_report(JOB, SETTINGS, "up_to_date", damaged_before=True),
     "a link": Outcome.without_report(JOB._replace(state=None), SETTINGS, "left_alone", "in/a: a symbolic link"),
     "without its sidecar": Outcome.of(Report("in/a", "out/a.pcap", "pcap"), JOB, SETTINGS, sidecar_unused=True),
@@ -79,7 +79,7 @@ BATCH = '"options": "d", "root": "/r", "run": "n", "worker": '
         (
             "failed",
             f'{SOURCE}null, {NO_TARGET}"status": "failed", {NO_COUNTS}"seconds": 0.5, "error": "in/a: no", '
-            f'{BATCH}"h:1"}}',
+            f'{BATCH}"h:1", "retryable": false}}',
         ),
         (
             "no capture",
@@ -206,7 +206,8 @@ def test_the_action_of_a_job(tmp_path: Path, asked: str, there: bytes | None, ou
         done = done._replace(**changes[change])
     job = JOB._replace(target=str(place), action=ASKED[asked])
     known = {"a.pcap": [done]} if ours else {}
-    left, outcomes = left_to_do([job], str(tmp_path), SETTINGS, known, resume=True)
+    left, others = left_to_do([job], str(tmp_path), SETTINGS, known, resume=True)
+    outcomes = list(others)
     if action is Action.SKIP:
         assert (left, [(each.status, each.damaged_before) for each in outcomes]) == ([], [("up_to_date", True)])
     else:

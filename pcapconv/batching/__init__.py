@@ -39,6 +39,9 @@ def batch(
     exclude: Sequence[str] = (),
     jobs: int | None = None,
     scheduler: str | None = None,
+    template: str | None = None,
+    shard: str | None = None,
+    retries: int = 0,
     executor: Executor | None = None,
     force: bool = False,
     strict: bool = False,
@@ -64,9 +67,12 @@ def batch(
     each target. `sidecar` writes one beside each pcap file that comes from pcapng, and reads one wherever it lies
     beside a pcap file. `follow_links` allows to write where a symbolic link in `target` leads out of it.
     Jobs run in `jobs` processes, as many as there are cores by default; on the Dask cluster of `scheduler`; or in an
-    `executor` of the caller's. A file that cannot be converted does not stop the others; one that is no capture is left
-    out, unless its name is that of one, then it failed. `watcher` looks on. `others` are paths that no file of the
-    batch may have, by what they are, as in `{"--report": "report.json"}`.
+    `executor` of the caller's. `shard`, as in `3/16`, does the third of sixteen parts of the files, the same for
+    everybody. `template`, `--target` on the command line, gives the names of targets in `target`, as in
+    `{start:%Y/%m/%d}/{stem}.pcapng`. What may pass is tried again at the end, up to `retries` times. A file that cannot
+    be converted does not stop the others; one that is no capture is left out, unless its name is that of one, then it
+    failed. `watcher` looks on. `others` are paths that no file of the batch may have, by what they are, as in
+    `{"--report": "report.json"}`.
 
     Returns a `BatchReport`. Raises a `PcapconvError` when the batch as a whole makes no sense or cannot be done, and a
     NothingFoundError, with the report, when there is no capture in the directory `source`, unless with `allow_empty`.
@@ -83,11 +89,15 @@ def batch(
         (include, exclude),
         on_loss,
         steps,
+        template=template,
+        shard=shard,
+        retries=retries,
     )
-    report = run(arguments, plan(arguments, others or {}), watcher or Watcher())
+    planned = plan(arguments, others or {})
+    report = run(arguments, planned, watcher or Watcher())
     report.seconds = round(time.monotonic() - begun, 3)
     root = arguments.root
     tree = root is not None and (scheme_of(root) is not None or os.path.isdir(root))
-    if tree and not (report.captures or allow_empty):
+    if tree and not (report.captures or planned.elsewhere or allow_empty):
         raise NothingFoundError(f"{root}: no capture was found; --allow-empty lets that pass", report)
     return report

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pcapconv import formats
 from pcapconv.batching import manifest
+from pcapconv.batching.naming import understood
 from pcapconv.batching.places import joined, local_path, real_place, same_place, scheme_of
 from pcapconv.batching.settings import FormatOptions, Settings
+from pcapconv.batching.shards import Shard
 from pcapconv.batching.sources import Patterns
 from pcapconv.batching.stores import store_of
 from pcapconv.conversion import OnLoss, check_on_loss, make_plan
 from pcapconv.errors import UsageError
 from pcapconv.io.paths import STDIO
 from pcapconv.io.sources import check_fractions, read_file
+from pcapconv.io.template import Template
 from pcapconv.sidecar import SidecarOptions
 from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.secrets import parse_secrets
@@ -52,13 +55,17 @@ class Flags(NamedTuple):
 class Arguments(NamedTuple):
     """A batch as it was asked for. `root` is the tree or file that is read; where it is None, `places` are the files.
     `home` is the directory of the manifest, and of the new files unless they are rewritten in place; `local` tells that
-    it lies on this machine. `manifest` is the manifest's place."""
+    it lies on this machine. `manifest` is the manifest's place, `template` what targets are called if not as their
+    sources, `shard` which part of the files is done, and `retries` how often those that failed are tried again."""
 
     places: Iterable[Any]
     root: str | None
     home: str
     local: bool
     manifest: str
+    template: Template | None
+    shard: Shard | None
+    retries: int
     patterns: Patterns
     carriers: Carriers
     flags: Flags
@@ -75,21 +82,32 @@ def understand(
     patterns: tuple[Sequence[str], Sequence[str]],
     on_loss: OnLoss,
     options: StepOptions,
+    *,
+    template: str | None = None,
+    shard: str | None = None,
+    retries: int = 0,
 ) -> Arguments:
     """Check the arguments, and understand them. `patterns` are those of files to include and to exclude. Raises
     UsageError for arguments that make no sense, and FileError for a key log that cannot be read."""
     check_on_loss(on_loss)
     check_fractions(format_options.fractions)
+    names = None if template is None else understood(os.fspath(template))
+    if names is not None:
+        if flags.in_place:
+            raise UsageError("--target names files in DST; with --in-place they keep their names")
+        format_options = format_options._replace(to=formats.target_format(names.text, format_options.to))
     if format_options.to is not None:
         formats.target_format(None, format_options.to)
     _check_carriers(carriers)
+    _check_retries(retries)
     root, home = _roots(source, target, in_place=flags.in_place)
     asked = _sidecars(sidecars, root, home)
     plan = make_plan(options)
     keys = _suffix_of_keys(options)
     digest = _digest(options, format_options, asked, flags, on_loss)
     wanted = Patterns(*patterns)
-    place = joined(home, manifest.NAME)
+    part = None if shard is None else Shard.of(shard)
+    place = joined(home, manifest.name_of(part))
     local = store_of(home).local
     settings = Settings(
         formats=format_options,
@@ -100,13 +118,14 @@ def understand(
         keys=keys,
         sidecars=asked,
         manifest=_absolute(place) if local else None,
+        begin=manifest.size_of(place) if local else 0,
         inside=real_place(home) if local and not (flags.follow_links or flags.in_place) else None,
         options=digest,
         root=None if root is None else real_place(root),
         run=os.urandom(8).hex(),
     )
     places = source if root is None else ()
-    return Arguments(places, root, home, local, place, wanted, carriers, flags, settings)
+    return Arguments(places, root, home, local, place, names, part, retries, wanted, carriers, flags, settings)
 
 
 def _check_carriers(carriers: Carriers) -> None:
@@ -116,6 +135,12 @@ def _check_carriers(carriers: Carriers) -> None:
         raise UsageError("--jobs, --scheduler (and executor=) exclude each other")
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 1024):
         raise UsageError(f"--jobs {jobs}: write a whole number from 1 to 1024")
+
+
+def _check_retries(retries: int) -> None:
+    """Raises UsageError."""
+    if isinstance(retries, bool) or not isinstance(retries, int) or not 0 <= retries <= 100:
+        raise UsageError(f"--retries {retries}: write a whole number from 0 to 100")
 
 
 def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str]:

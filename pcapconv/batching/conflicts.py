@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
 
 from pcapconv.batching.actions import Job
+from pcapconv.batching.manifest import is_name
 from pcapconv.batching.places import real_place, scheme_of
 from pcapconv.batching.sources import is_capture
 from pcapconv.errors import UsageError
@@ -16,36 +16,69 @@ def check_conflicts(jobs: Sequence[Job], keys: str | None, manifest: str, others
     """Raises UsageError for two captures that would have one target, for a target that is a source, and for a key log
     (its target's name with `keys` behind it), or one of the `others` (paths, by what they are), that is either, or the
     manifest."""
-    real = cache(os.path.realpath)
-    by_target: dict[str, list[Job]] = {}
-    for job in jobs:
-        by_target.setdefault(_real(job.target, real), []).append(job)
-    for rivals in by_target.values():
-        captures = rivals if len(rivals) == 1 else [job for job in rivals if is_capture(job.source)]
+    real = _RealPlaces().of
+    targets = [real(job.target) for job in jobs]
+    by_target = dict(zip(targets, jobs))
+    rivals: dict[str, list[Job]] = {}
+    if len(by_target) < len(jobs):
+        for target, job in zip(targets, jobs):
+            rivals.setdefault(target, []).append(job)
+    for several in rivals.values():
+        captures = [job for job in several if is_capture(job.source)] if len(several) > 1 else []
         if len(captures) > 1:
             raise UsageError(
                 f"{captures[0].source} and {captures[1].source} would both become {captures[0].target}; rename one, or "
                 "leave it out with --exclude"
             )
-    sources = {_real(job.source, real): job.source for job in jobs}
-    logs = {_real(job.target + keys, real) for job in jobs} if keys is not None else set()
-    for job in jobs:
-        if not job.in_place and (there := sources.get(_real(job.target, real))) is not None:
+    sources = {real(job.source): job.source for job in jobs}
+    logs = {real(job.target + keys) for job in jobs} if keys is not None else set()
+    home = os.path.dirname(real(manifest))
+    for target, job in zip(targets, jobs):
+        if target.endswith(".jsonl") and _is_manifest(target, home):
+            raise UsageError(f"{job.target}: that is a manifest of this batch; name targets otherwise")
+        if not job.in_place and (there := sources.get(target)) is not None:
             raise UsageError(f"{job.target}: that is a source too ({there}); name another directory")
-    taken = {*by_target, *sources, _real(manifest, real)}
-    if both := sorted(logs & taken):
+    if both := sorted(path for path in logs if path in by_target or path in sources or _is_manifest(path, home)):
         raise UsageError(f"--extract-secrets {keys}: {both[0]} is another file of this batch")
     for what, place in others.items():
-        path = _real(place, real)
+        path = real(place)
         captured = path in sources and is_capture(sources[path])
-        if captured or path in by_target or path in logs or path == _real(manifest, real):
+        if captured or path in by_target or path in logs or _is_manifest(path, home):
             raise UsageError(f"{what} {place}: that is another file of this batch; give it a name of its own")
 
 
-def _real(place: str, real_folder: Callable[[str], str]) -> str:
-    if scheme_of(place) is not None:
-        return real_place(place)
-    if os.path.islink(place):
-        return os.path.realpath(place)
-    folder, name = os.path.split(place)
-    return os.path.join(real_folder(folder), name)
+def _is_manifest(path: str, home: str) -> bool:
+    """Whether that is the manifest of this batch or of a shard of it, in the directory `home`."""
+    return os.path.dirname(path) == home and is_name(os.path.basename(path))
+
+
+class _RealPlaces:
+    """Places without links: each directory is looked at once, not each file."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, tuple[str, frozenset[str] | None]] = {}
+
+    def of(self, place: str) -> str:
+        """The real path of a file, there or not, or the URL as it is always written."""
+        if scheme_of(place) is not None:
+            return real_place(place)
+        folder, slash, name = place.rpartition("/")
+        folder += slash
+        known = self._folders.get(folder)
+        if known is None:
+            known = self._folders[folder] = os.path.join(os.path.realpath(folder), ""), _links_in(folder or ".")
+        real, links = known
+        if os.path.islink(place) if links is None else name in links:
+            return os.path.realpath(place)
+        return real + name
+
+
+def _links_in(folder: str) -> frozenset[str] | None:
+    """The names of a directory's symbolic links; None where they cannot be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries if entry.is_symlink())
+    except FileNotFoundError:
+        return frozenset()
+    except (OSError, ValueError):
+        return None

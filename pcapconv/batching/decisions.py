@@ -3,11 +3,11 @@ of that."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.local import LOCAL
-from pcapconv.batching.manifest import Done
+from pcapconv.batching.manifest import Done, Known
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import NothingThereError, State, taken
 from pcapconv.batching.settings import Settings
@@ -16,17 +16,19 @@ from pcapconv.io.paths import SIDECAR_SUFFIX
 
 
 def left_to_do(
-    jobs: Sequence[Job], home: str, settings: Settings, known: Mapping[str, Sequence[Done]], *, resume: bool
-) -> tuple[list[Job], list[Outcome]]:
-    """The jobs that are to be done, each with its action, and the outcomes of the others: those that are up to date,
-    and those that would replace what is not theirs where only a look beforehand can tell. `known` is what the manifest
-    says."""
+    jobs: Sequence[Job], home: str, settings: Settings, known: Mapping[str, Sequence[Done]] | Known, *, resume: bool
+) -> tuple[list[Job], Iterator[Outcome]]:
+    """The jobs that are to be done, each with its action, and the outcomes of the others, made as they are asked for:
+    those that are up to date, and those that would replace what is not theirs where only a look beforehand can tell.
+    `known` is what the manifest says."""
     there = None if store_of(home).local else _all_there(home)
-    left, outcomes = [], []
+    root = settings.root
+    left: list[Job] = []
+    others: list[tuple[Job, str, str | None, bool | None]] = []
     for job in jobs:
-        ours = [each for each in known.get(job.target_name, ()) if each.root == settings.root]
-        state = store_of(job.target).state(job.target) if there is None else there.get(job.target_name)
-        done = next((each for each in reversed(ours) if _is_target_of(each, state)), None)
+        ours = [each for each in known.get(job.target_name, ()) if each.root == root]
+        state = LOCAL.state(job.target) if there is None else there.get(job.target_name)
+        done = _done(ours, state) if ours else None
         action = _action_of_done(job, settings, done) or (
             _action_here(job, settings, ours, done, state)
             if there is None
@@ -34,16 +36,24 @@ def left_to_do(
         )
         if action is Action.SKIP:
             damaged = done is not None and done.status == "damaged"
-            outcomes.append(Outcome.without_report(job, settings, "up_to_date", damaged_before=damaged))
+            others.append((job, "up_to_date", None, damaged))
         elif action is Action.FAIL_WITHOUT_SIDECAR:
             lost = job.source + SIDECAR_SUFFIX
             error = f"{job.target}: was made with {lost}, which is gone; --force makes it anew without"
-            outcomes.append(Outcome.without_report(job, settings, "failed", error))
+            others.append((job, "failed", error, None))
         elif action is Action.REFUSE and there is not None:
-            outcomes.append(Outcome.without_report(job, settings, "failed", taken(job.target)))
+            others.append((job, "failed", taken(job.target), None))
         else:
             left.append(job._replace(action=action))
-    return left, outcomes
+    return left, (
+        Outcome.without_report(job, settings, status, error, damaged_before=damaged)
+        for job, status, error, damaged in others
+    )
+
+
+def _done(ours: Sequence[Done], there: State | None) -> Done | None:
+    """The last line of the target that is there."""
+    return next((each for each in reversed(ours) if _is_target_of(each, there)), None)
 
 
 def _action_of_done(job: Job, settings: Settings, done: Done | None) -> Action | None:

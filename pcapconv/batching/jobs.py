@@ -20,7 +20,8 @@ from pcapconv.batching import manifest
 from pcapconv.batching.actions import Job
 from pcapconv.batching.local import LOCAL, leads_out, lies_in, make_folder, state_of_open
 from pcapconv.batching.outcome import Outcome, SidecarOutcome
-from pcapconv.batching.places import State
+from pcapconv.batching.places import State, scheme_of
+from pcapconv.batching.retrying import may_pass
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.stores import store_of
 from pcapconv.conversion import Conversion, ConversionSettings
@@ -62,7 +63,7 @@ def carry_out(settings: Settings, jobs: Sequence[Job]) -> list[Outcome]:
 
 def _outcome(settings: Settings, job: Job) -> Outcome:
     begun = time.perf_counter()
-    known, status = None, "failed"
+    known, status, passing = None, "failed", None
     try:
         return _done_before(settings, job) or _convert(settings, job, begun)
     except NotACaptureError as error:
@@ -70,7 +71,10 @@ def _outcome(settings: Settings, job: Job) -> Outcome:
         status, said, known = "failed" if meant else "skipped", str(error), error.known
     except (PcapconvError, MemoryError, OSError) as error:
         said = str(error) or "out of memory"
+        passing = may_pass(error, remote=scheme_of(job.source) is not None or scheme_of(job.target) is not None)
     about: dict[str, Any] = {"known": known, "seconds": _since(begun), "worker": _worker()}
+    if passing is not None:
+        about["retryable"] = passing
     outcome = Outcome.without_report(job, settings, status, said, **about)
     if settings.manifest is not None:
         with suppress(PcapconvError):  # the line comes back anyway
@@ -86,7 +90,7 @@ def _done_before(settings: Settings, job: Job) -> Outcome | None:
     state = store.state(job.target)
     if state is None or (state == job.state if job.in_place else job.action.replaces_target):
         return None
-    return manifest.find(settings.manifest, job.name, job.target_name, state, settings.run)
+    return manifest.find(settings.manifest, settings.begin, job.name, job.target_name, state, settings.run)
 
 
 def _convert(settings: Settings, job: Job, begun: float) -> Outcome:

@@ -51,11 +51,11 @@ class Local:
                 reason = f"cannot open: {reason_of(error)}"
                 yield Found(os.path.join(root, folder), folder, None, reason, failed=True, folder=True)
                 continue
-            folders = []
+            folders, prefix = [], folder and os.path.join(folder, "")
             for entry in there:
                 if TEMPORARY.fullmatch(entry.name):
                     continue
-                name = os.path.join(folder, entry.name)
+                name = prefix + entry.name
                 if entry.is_dir(follow_symlinks=False):
                     if os.path.join(real_root, name) != left_out:
                         folders.append(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from pcapconv.batching import manifest
@@ -25,7 +25,7 @@ class Log:
         """So much is to be done."""
         self._watcher.begin(len(todo), sum(job.size for job in todo))
 
-    def add(self, outcomes: Sequence[Outcome]) -> None:
+    def add(self, outcomes: Iterable[Outcome]) -> None:
         """Raises FileError."""
         new = []
         for outcome in outcomes:

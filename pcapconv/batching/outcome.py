@@ -1,8 +1,8 @@
 """What became of one file of a batch: a line of the manifest, and what reports and watchers are told.
 
 Strategy: a line is a JSON object with its fields in a fixed order. Some fields are there only where they say something:
-`known` of what is no capture, `damaged_before` of what is up to date, `sidecar_unused` and those of sidecars. A line of
-an earlier version lacks newer fields, which then have their defaults.
+`known` of what is no capture, `damaged_before` of what is up to date, `retryable` of what failed, `sidecar_unused` and
+those of sidecars. A line of an earlier version lacks newer fields, which then have their defaults.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pcapconv.model import Damage
 from pcapconv.report import Report
 
 _MOST_DAMAGE = 10  # places of either kind that a line lists; all are counted
-_DONE = ("converted", "damaged")
+DONE = ("converted", "damaged")
 _UNKNOWN = State(None, None)
 _NO_COUNTS: Mapping[str, int] = {}
 
@@ -92,10 +92,11 @@ class Outcome(NamedTuple):
 
     `source` and `target` are names in the tree. `status` is a count's name in BatchReport: converted, damaged, failed,
     up_to_date, skipped or left_alone. `options`, `root` and `run` are those of `Settings`. `damage` and `warnings` list
-    the first ten places as JSON objects. `key_log` tells that there is a key log beside the target. Three fields are
+    the first ten places as JSON objects. `key_log` tells that there is a key log beside the target. Four fields are
     None where they say nothing: `known` tells, of a file that is no capture, that `error` says what it is;
     `damaged_before`, of one up to date, that it was damaged; `sidecar_unused`, that a sidecar lies beside the source
-    and nobody asked for sidecars."""
+    and nobody asked for sidecars; `retryable`, of one that failed, whether that may pass: it does where a store, a
+    network or a lost worker was the reason, and not the file."""
 
     source: str
     source_state: State
@@ -122,12 +123,13 @@ class Outcome(NamedTuple):
     known: bool | None = None
     damaged_before: bool | None = None
     sidecar_unused: bool | None = None
+    retryable: bool | None = None
     sidecars: SidecarOutcome | None = None
 
     @property
     def done(self) -> bool:
         """Whether the target was written."""
-        return self.status in _DONE
+        return self.status in DONE
 
     @property
     def places(self) -> list[Damage]:
@@ -138,6 +140,8 @@ class Outcome(NamedTuple):
     def without_report(cls, job: Job, settings: Settings, status: str, error: str | None = None, **more: Any) -> Self:
         """The outcome of a file that was not converted. `more` are further fields."""
         said = settings.options, settings.root, settings.run
+        if status == "failed":
+            more.setdefault("retryable", False)
         return cls(job.name, job.state or _UNKNOWN, job.target_name, status, *said, error=error, **more)
 
     @classmethod
@@ -187,7 +191,7 @@ class Outcome(NamedTuple):
             "run": self.run,
             "worker": self.worker,
         }
-        said = {name: getattr(self, name) for name in ("known", "damaged_before", "sidecar_unused")}
+        said = {name: getattr(self, name) for name in ("known", "damaged_before", "sidecar_unused", "retryable")}
         line |= {name: value for name, value in said.items() if value is not None}
         return line if self.sidecars is None else line | self.sidecars.to_json()
 

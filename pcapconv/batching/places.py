@@ -70,7 +70,7 @@ def taken(place: str) -> str:
 
 def scheme_of(place: str) -> str | None:
     """`s3` of `s3://lab/raw`; None for a path."""
-    match = _URL.match(place)
+    match = _URL.match(place) if "://" in place else None  # which most lack
     return match[1].lower() if match else None
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
 from typing import NamedTuple
 
-from pcapconv import formats
 from pcapconv.batching import manifest
 from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.arguments import IN_PLACE_REMOTE, Arguments
 from pcapconv.batching.conflicts import check_conflicts
 from pcapconv.batching.decisions import left_to_do
+from pcapconv.batching.naming import as_source, by_template
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import Found, joined, scheme_of
 from pcapconv.batching.sources import listed, without_companions
@@ -22,29 +24,62 @@ from pcapconv.io.paths import SIDECAR_SUFFIX
 
 class BatchPlan(NamedTuple):
     """The captures of a batch as `jobs`, those of them that are `left` to do, and the outcomes of the others and of
-    files that are no captures to convert."""
+    files that are no captures to convert, made as they are asked for. `elsewhere` is how many other
+    shards do."""
 
     jobs: list[Job]
     left: list[Job]
-    outcomes: list[Outcome]
+    outcomes: Iterator[Outcome]
+    elsewhere: int
 
 
 def plan(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
     """Find the files, name their targets, check that none is in another's way, and decide what is left to do. `others`
     are paths that no file of the batch may have, by what they are. Raises UsageError, FileError."""
+    with _without_collection():
+        return _plan(arguments, others)
+
+
+def _plan(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
     settings = arguments.settings
-    known = manifest.read(arguments.manifest) if arguments.flags.resume else {}
-    found = _found(arguments)
-    jobs = [_job(each, arguments) for each in found]
-    outcomes = [
-        Outcome.without_report(job, settings, "failed" if each.failed else "left_alone", f"{each.place}: {each.reason}")
-        for job, each in zip(jobs, found)
-        if each.state is None
-    ]
-    jobs = [job for job in jobs if job.state is not None]
+    jobs, outcomes = _jobs(arguments)
     check_conflicts(jobs, settings.keys, arguments.manifest, others)
+    everything = len(jobs)
+    if (shard := arguments.shard) is not None:
+        jobs = [job for job in jobs if shard.has(job.name)]
+        outcomes = [outcome for outcome in outcomes if shard.has(outcome.source)]
+    known = manifest.Known({job.target_name: job.name for job in jobs})
+    if arguments.flags.resume:
+        for place in manifest.places(arguments.home):
+            known.read(place)
     left, more = left_to_do(jobs, arguments.home, settings, known, resume=arguments.flags.resume)
-    return BatchPlan(jobs, left, [*outcomes, *more])
+    return BatchPlan(jobs, left, chain(outcomes, more), everything - len(jobs))
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Without cyclic garbage collection, which would look at each of a hundred thousand jobs many times."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _jobs(arguments: Arguments) -> tuple[list[Job], list[Outcome]]:
+    """The job of each capture, and the outcomes of files that are none to convert. Raises UsageError, FileError."""
+    home = joined(arguments.home, "")
+    jobs, outcomes = [], []
+    for each in _found(arguments):
+        job = _job(each, arguments, home)
+        if each.state is not None:
+            jobs.append(job)
+            continue
+        status, error = "failed" if each.failed else "left_alone", f"{each.place}: {each.reason}"
+        outcomes.append(Outcome.without_report(job, arguments.settings, status, error))
+    return jobs, outcomes
 
 
 def _found(arguments: Arguments) -> list[Found]:
@@ -54,7 +89,7 @@ def _found(arguments: Arguments) -> list[Found]:
         sources = listed(arguments.places)
     else:
         sources = store_of(root).find(root, None if in_place else arguments.home, links=not in_place)
-    found = [each for each in sources if each.name != manifest.NAME and arguments.patterns.want(each)]
+    found = [each for each in sources if not manifest.is_name(each.name) and arguments.patterns.want(each)]
     if in_place and keys is not None:  # key logs of an earlier run are no sources
         found = without_companions(found, keys)
     found = without_companions(found, SIDECAR_SUFFIX)
@@ -64,21 +99,13 @@ def _found(arguments: Arguments) -> list[Found]:
     return found
 
 
-def _job(found: Found, arguments: Arguments) -> Job:
-    """A file's job, whose action is what the caller asks for."""
+def _job(found: Found, arguments: Arguments, home: str) -> Job:
+    """A file's job, whose action is what the caller asks for. `home` is what the places of targets begin with."""
     if arguments.flags.in_place:
         place, name = found.place, found.name
     else:
-        name = _target_name(found.name, arguments.settings.formats.to)
-        place = joined(arguments.home, name)
+        told, template = arguments.settings.formats, arguments.template
+        name = as_source(found.name, told.to) if template is None else by_template(template, found, told.fractions)
+        place = home + name
     action = Action.REPLACE_TARGET if arguments.flags.in_place else Action.CREATE
     return Job(found.place, found.name, found.state, place, name, Action.REPLACE if arguments.flags.force else action)
-
-
-def _target_name(name: str, to: str | None) -> str:
-    """What a file is called in the new tree: with the suffix of the format, in the place of another capture's suffix;
-    without a change when each file keeps its format."""
-    if to is None:
-        return name
-    stem, suffix = posixpath.splitext(name)
-    return f"{stem if formats.is_suffix(suffix) else name}.{to}"

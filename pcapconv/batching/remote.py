@@ -28,6 +28,7 @@ except ImportError:
     fsspec = None
 
 _WHOLE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "r2", "memory"}
+_CHANGED = ("LastModified", "updated", "last_modified", "mtime", "created")  # as stores call it
 _READ_ONLY = {"http", "https"}
 
 
@@ -106,6 +107,18 @@ class Remote:
         return str(_open(place)[1])
 
     # what the manifest needs
+
+    def names(self, folder: str) -> list[str]:
+        """The names of what lies in a folder, what was changed last at the end; nothing where there is none. Raises
+        FileError."""
+        with reading(folder):
+            try:
+                there = self._files.ls(self._path(folder), detail=True)
+            except FileNotFoundError:
+                return []
+        changed = [next((str(each[key]) for key in _CHANGED if each.get(key)), "") for each in there]
+        names = [posixpath.basename(each["name"].rstrip("/")) for each in there]
+        return [name for _, name in sorted(zip(changed, names))]
 
     def read(self, place: str) -> bytes:
         """All of a file; nothing where there is none. Raises FileError."""

@@ -2,7 +2,7 @@
 
 Strategy: few chunks are under way at a time, so that neither they nor their results pile up. When a process dies (for
 want of memory, say), the jobs of its chunk are suspects, and are done again alone, file by file: only what kills its
-process twice fails.
+process twice fails. What failed for a reason that may pass is tried again when all else is done.
 """
 
 from __future__ import annotations
@@ -49,8 +49,16 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
     left = planned.left if arguments.carriers.scheduler is None else [job.absolute() for job in planned.left]
     memory = "memory" in {scheme_of(arguments.home), *(scheme_of(job.source) for job in left)}
     with log, _workers(arguments, memory=memory) as workers:
-        for outcome in _outcomes(workers, _chunks(left, workers.several), arguments.settings, log.look):
-            log.add([outcome])
+        for again in reversed(range(arguments.retries + 1)):
+            failed = set()
+            for outcome in _outcomes(workers, _chunks(left, workers.several), arguments.settings, log.look):
+                if again and outcome.retryable:
+                    failed.add(outcome.source)
+                else:
+                    log.add([outcome])
+            left = [job for job in left if job.name in failed]
+            if not left:
+                break
     return report
 
 
@@ -64,7 +72,7 @@ def _prepare(arguments: Arguments, jobs: Iterable[Job]) -> None:
         raise FileError(f"{home}: cannot create: {reason_of(error)}") from error
     if not (flags.follow_links or lies_in(arguments.manifest, os.path.realpath(home))):
         raise FileError(leads_out(arguments.manifest))
-    if flags.resume:
+    if flags.resume and arguments.shard is None:  # other shards may be writing
         folders = {os.path.dirname(job.target) or "." for job in jobs}
         clear_away(each for each in folders if inside is None or lies_in(each, inside))
 
@@ -147,4 +155,4 @@ def _submit(
 
 
 def _failed(jobs: list[Job], settings: Settings, error: str) -> list[Outcome]:
-    return [Outcome.without_report(job, settings, "failed", f"{job.source}: {error}") for job in jobs]
+    return [Outcome.without_report(job, settings, "failed", f"{job.source}: {error}", retryable=True) for job in jobs]

@@ -21,14 +21,14 @@ class Patterns:
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
         self._include = _understood("--include", include)
-        self._all = not include
+        self._all, self._none = not include, not exclude
         self._exclude = _understood("--exclude", exclude)
 
     def want(self, found: Found) -> bool:
         """Whether a file is wanted. Directories are there for what is wrong with them, unless they are left out."""
         if not (self._all or found.folder or self._include.match_file(found.name)):
             return False
-        return not self._exclude.match_file(found.name + "/" if found.folder else found.name)
+        return self._none or not self._exclude.match_file(found.name + "/" if found.folder else found.name)
 
 
 def _understood(option: str, patterns: Sequence[str]) -> GitIgnoreSpec:

@@ -12,7 +12,7 @@ from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import same_place
 from pcapconv.batching.report import BatchReport, NothingFoundError, Watcher
 from pcapconv.cli.messages import complain, places_of
-from pcapconv.cli.progress import Tally
+from pcapconv.cli.progress import JsonTally, Tally
 from pcapconv.cli.results import Results
 from pcapconv.cli.statuses import DAMAGED
 from pcapconv.cli.writing import check_names
@@ -40,6 +40,7 @@ def batch(
     junit: str | None = None,
     force: bool = False,
     quiet: bool = False,
+    progress: str | None = None,
     debug: bool = False,  # noqa: ARG001 - it is the caller's
     **options: Any,
 ) -> int:
@@ -55,7 +56,7 @@ def batch(
             for name in (report, junit)
         ]
         results = stack.enter_context(Results()) if any(places) else None
-        with Tally(show=not quiet) as tally:
+        with JsonTally() if progress == "json" else Tally(show=not quiet) as tally:
             watcher = _Watcher(tally, results)
             nothing: NothingFoundError | None = None
             try:
@@ -75,7 +76,7 @@ def batch(
         if results is not None and places[1] is not None:
             results.write_junit(places[1], done)
         commit([place for place in places if place is not None])
-    if not done.captures and nothing is None:
+    if not done.captures and nothing is None and "shard" not in options:
         complain("warning: no capture was found")
     _say_what_happened(done, options.get("to"), watcher.named, losses=on_loss == "warn", quiet=quiet)
     if not quiet:
@@ -101,7 +102,7 @@ def _listed() -> Iterator[str]:
 class _Watcher(Watcher):
     """Passes on what it sees: to the progress, and to whoever writes a report."""
 
-    def __init__(self, tally: Tally, results: Results | None) -> None:
+    def __init__(self, tally: Tally | JsonTally, results: Results | None) -> None:
         self._tally = tally
         self._results = results
         self.named = self._done = 0
@@ -114,19 +115,16 @@ class _Watcher(Watcher):
         self._done += 1
         if self._results is not None:
             self._results.add(line)
+        if line["status"] not in ("failed", "damaged", "skipped"):
+            return
         outcome = Outcome.from_json(line)
-        if outcome.status in ("failed", "damaged") or _is_suspicious(outcome):
+        if outcome.status != "skipped" or outcome.known:
             self.named += 1
             if self.named <= _MOST:
                 _name_trouble(outcome)
 
     def look(self, report: BatchReport, read: int) -> None:
-        self._tally.look(self._done, max(read, report.bytes_read), report.packets_read)
-
-
-def _is_suspicious(outcome: Outcome) -> bool:
-    """Whether a file that is not a capture may hold one: compressed, packed, behind text, or another program's."""
-    return outcome.status == "skipped" and bool(outcome.known)
+        self._tally.look(self._done, max(read, report.bytes_read), report.packets_read, report.failed)
 
 
 def _name_trouble(outcome: Outcome) -> None:

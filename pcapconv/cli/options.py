@@ -16,7 +16,7 @@ Kind = Literal["flag", "switch", "text", "number", "texts", "numbers"]
 class Option(NamedTuple):
     """`name` is that of the library's argument. A `switch` is a flag that `--no-…` turns off again, since a file may
     have turned it on. `texts` and `numbers` can be given several times. `choices` are all that a text may be. `short`
-    is a letter."""
+    is a letter, `word` what stands on the command line for a name that is taken there."""
 
     name: str
     kind: Kind
@@ -25,11 +25,12 @@ class Option(NamedTuple):
     choices: tuple[str, ...] = ()
     default: str | None = None
     short: str = ""
+    word: str = ""
 
     @property
     def flag(self) -> str:
         """As on the command line: `--drop-packets`."""
-        return "--" + self.name.replace("_", "-")
+        return "--" + (self.word or self.name.replace("_", "-"))
 
     @property
     def off(self) -> str:
@@ -172,6 +173,21 @@ TREE = (
     ALLOW_EMPTY,
     Option("jobs", "number", "How many processes; else as many as there are cores.", "N"),
     Option("scheduler", "text", "Run on a Dask cluster: tcp://host:8786.", "ADDRESS"),
+    Option(
+        "template",
+        "text",
+        "What targets are called in DST: '{start:%Y/%m/%d}/{stem}.pcapng'; else as their sources.",
+        "TEMPLATE",
+        word="target",
+    ),
+    Option("shard", "text", "Do the I-th of N parts of the files, the same for everybody: 3/16.", "I/N"),
+    Option("retries", "number", "Try files again at the end, up to N times, whose failure may pass.", "N"),
+    Option(
+        "progress",
+        "text",
+        "Say on stderr, every second, how far the batch is, as a line of JSON.",
+        choices=("json",),
+    ),
     Option("junit", "text", "Write a JUnit report, for CI systems; - for stdout.", "FILE"),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 Progress = Callable[[int], object] | None  # takes the bytes read so far; None where nothing is to be shown
 
 _PATIENCE = 1.0  # seconds before a bar appears
+_SECOND = 1.0
+_SCHEMA = {"name": "pcapconv-progress", "version": 1}
 _SELDOM = 30.0  # seconds between lines where there is no terminal
 
 
@@ -87,8 +90,8 @@ class Tally:
         """So much is to be done."""
         self._files, self._size = files, size
 
-    def look(self, files: int, read: int, packets: int) -> None:
-        """So many files, bytes and packets are done."""
+    def look(self, files: int, read: int, packets: int, failed: int = 0) -> None:  # noqa: ARG002 - it is the other's
+        """So many files, bytes and packets are done, and so many of the files failed."""
         now = time.monotonic()
         if not self._show or now < self._due:
             return
@@ -121,6 +124,39 @@ class Tally:
     def __exit__(self, *_: object) -> None:
         if self._progress is not None:
             self._progress.stop()
+
+
+class JsonTally:
+    """How far a batch is, for machines: a line of JSON on stderr every second, and one at the end."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self._due = self._begun + _SECOND
+        self._said = {"files": 0, "bytes": 0, "done": 0, "failed": 0}
+
+    def begin(self, files: int, size: int) -> None:  # noqa: ARG002 - it is the other's
+        """See `Tally.begin`."""
+        self._said["files"] = files
+
+    def look(self, files: int, read: int, packets: int, failed: int = 0) -> None:  # noqa: ARG002 - it is the other's
+        """See `Tally.look`."""
+        self._said |= {"bytes": read, "done": files, "failed": failed}
+        if time.monotonic() >= self._due:
+            self._due = time.monotonic() + _SECOND
+            self._say()
+
+    def show_table(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Nothing: the last line has been said."""
+
+    def _say(self) -> None:
+        seconds = round(time.monotonic() - self._begun, 3)
+        say(json.dumps({"schema": _SCHEMA} | self._said | {"seconds": seconds}))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._say()
 
 
 def _mb(size: int) -> str:

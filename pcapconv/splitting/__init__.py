@@ -1,6 +1,6 @@
 """One capture into many, each of which stands alone: `pcapconv.split`.
 
-How each packet and block finds its part is in `division`, the files are in `parts`, their names in `template`.
+How each packet and block finds its part is in `division`, the files are in `parts`, their names in `io.template`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pcapconv.errors import UsageError
 from pcapconv.io.file_set import Targets
 from pcapconv.io.paths import SIDECAR_SUFFIX, Readable
 from pcapconv.io.sources import open_source, read_file, spool
+from pcapconv.io.template import Template
 from pcapconv.report import Report
 from pcapconv.splitting.by_key import ByInterval
 from pcapconv.splitting.by_size import ByCount, BySize
@@ -23,7 +24,6 @@ from pcapconv.splitting.division import Splitter
 from pcapconv.splitting.kinds import KEYS, by_kind
 from pcapconv.splitting.parts import MOST_PARTS, OpenParts
 from pcapconv.splitting.sink import PartsSink
-from pcapconv.splitting.template import Template
 from pcapconv.steps import quantities
 from pcapconv.steps.plan import Plan
 

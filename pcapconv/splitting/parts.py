@@ -18,10 +18,10 @@ from pcapconv.formats.pcapng_writer import block_size
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.file_set import Targets
 from pcapconv.io.output import Output
+from pcapconv.io.template import Facts, Template
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MOST_TICKS, TOTALS
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
-from pcapconv.splitting.template import Facts, Template
 
 MOST_PARTS = 10_000  # unless more are asked for
 _MOST_REPEATED = 64 * 2**20  # bytes that parts may repeat in any case

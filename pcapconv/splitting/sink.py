@@ -9,11 +9,11 @@ from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.file_set import Targets
 from pcapconv.io.sources import Source
 from pcapconv.io.targets import Target
+from pcapconv.io.template import Template
 from pcapconv.report import CaptureFile, Report
 from pcapconv.sinks import Sink
 from pcapconv.splitting.division import Splitter
 from pcapconv.splitting.parts import OpenParts
-from pcapconv.splitting.template import Template
 
 
 class PartsSink(Sink):

@@ -1,4 +1,4 @@
-"""What the parts of a split are called.
+"""What files are called that are named by a template: the parts of a split, the targets of a batch.
 
 Strategy: a template such as `{stem}-{start:%H%M}-{interface}.pcapng` is taken apart once, and refused whole when
 anything in it makes no sense. Names never leave the template's own directories and hold nothing that a shell or a
@@ -95,6 +95,11 @@ class Template:
     def needs_start(self) -> bool:
         """Whether names tell a time."""
         return any(piece.field == "start" for piece in self._pieces)
+
+    @property
+    def fields(self) -> set[str]:
+        """What names tell."""
+        return {piece.field for piece in self._pieces if piece.field}
 
     def name(self, facts: Facts, stem: str) -> str:
         """The part's name; `stem` is that of the capture."""
