@@ -90,7 +90,10 @@ def understand(
     digest = _digest(options, format_options, asked, flags, on_loss)
     wanted = Patterns(*patterns)
     place = joined(home, manifest.NAME)
-    local = store_of(home).local
+    store = store_of(home)
+    if not store.writable:
+        raise UsageError(f"{home}: {scheme_of(home)}:// is only for reading; name another DST")
+    local = store.local
     settings = Settings(
         formats=format_options,
         plan=plan,

@@ -104,7 +104,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
         with Conversion(source, how, plan) as conversion:
             conversion.use_sidecars(sidecars)
             conversion.survey()
-            place = store.open_target(job.target, force=job.action.replaces_target)
+            place = store.open_target(job.target, job.home, force=job.action.replaces_target)
             conversion.write_to(FileSink(place, base_name(job.target)))
             conversion.extract_to(_open_keys(settings, job))
             report = conversion.run()
@@ -180,7 +180,8 @@ def _check_inside(settings: Settings, job: Job) -> None:
 def _open_keys(settings: Settings, job: Job) -> Target | None:
     if settings.keys is None:
         return None
-    return store_of(job.target).open_target(job.target + settings.keys, force=job.action.replaces_keys, private=True)
+    place, force = job.target + settings.keys, job.action.replaces_keys
+    return store_of(place).open_target(place, job.home, force=force, private=True)
 
 
 class _Progress:
