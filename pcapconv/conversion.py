@@ -34,13 +34,14 @@ from pcapconv.io.paths import STDIO, leads_to
 from pcapconv.io.sources import Source, read_file, spool
 from pcapconv.io.targets import Target, open_target
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch
-from pcapconv.report import LossError, Report, describe
+from pcapconv.report import CaptureFile, LossError, Report, describe
 from pcapconv.sinks import Sink
 from pcapconv.steps import Planned, Step
 from pcapconv.steps.snaplens import Snaplens
 
 if TYPE_CHECKING:
     from pcapconv.formats.settings import WriterOptions
+    from pcapconv.io.digest import Digest
     from pcapconv.sidecar import Sidecars
     from pcapconv.steps.plan import Plan, StepOptions
 
@@ -55,13 +56,14 @@ _NO_INTERFACE = "the capture has no interface; the pcap file states Ethernet, si
 
 class ConversionSettings(NamedTuple):
     """How a conversion goes: what the `writer` is told; `strict`, `on_loss` and `fsync` as for `convert`; `progress` is
-    called with the bytes read so far."""
+    called with the bytes read so far. With `hashed`, a conversion has the digests of what it reads and writes."""
 
     writer: WriterSettings
     strict: bool = False
     on_loss: OnLoss = "warn"
     fsync: bool = True
     progress: Callable[[int], object] | None = None
+    hashed: bool = False
 
 
 class Conversion:
@@ -79,6 +81,8 @@ class Conversion:
         self._secrets: Target | None = None
         self._snaplens: Snaplens | None = None
         self._report: Report | None = None
+        self._digest: Digest | None = None
+        self.files: list[CaptureFile] = []  # what a run that is done wrote, where digests are wanted
 
     def __enter__(self) -> Self:
         return self
@@ -136,6 +140,12 @@ class Conversion:
         read = [self.source] if self._sidecars is None else [self.source, *self._sidecars.read]
         others = [*filter(None, (self._secrets, sidecar))]
         self._sink.commit(others, read, self._report, fsync=self._settings.fsync)
+
+    def digest_of_source(self) -> str:
+        """The SHA-256 of the whole source, which is a plain file, in hex, after `run` and with `hashed`. Raises
+        FileError."""
+        assert self._digest is not None
+        return self._digest.hexdigest(self._settings.progress)
 
     def open_reader(self) -> Reader:
         """A reader for one run."""
@@ -220,9 +230,8 @@ class Conversion:
         if self._survey_is_due:
             self._survey()
         report = Report(self.source.name, sink.name, settings.writer.format)
-        hashed = sidecars is not None and sidecars.writes
-        if sidecars is not None:
-            sidecars.follow()
+        hashed = settings.hashed or (sidecars is not None and sidecars.writes)
+        self._follow()
         writer = sink.begin(settings.writer, hashed=hashed)
         try:
             with self.named():
@@ -239,12 +248,26 @@ class Conversion:
         report.losses |= self._plan.losses
         if self._snaplens is not None:
             self._snaplens.count(report)
+        self.files = sink.files(report) if hashed else []
         if sidecars is not None:
-            sidecars.finish(report, sink.files(report) if hashed else [])
+            sidecars.finish(report, self.files)
         report.losses = dict(Counter(report.losses) + reader.losses)
         if sidecars is not None:
             sidecars.check()
         return report
+
+    def _follow(self) -> None:
+        """Have digests follow what the run that begins reads: the one of a sidecar that is read, and where digests are
+        wanted, the same or another one."""
+        if self._digest is not None:  # of a run before
+            self._digest.close()
+        digest = None if self._sidecars is None else self._sidecars.follow()
+        if self._settings.hashed and digest is None:
+            from pcapconv.io.digest import following  # not for a plain conversion, which starts faster without
+
+            digest = following(self.source)
+            self._stack.callback(digest.close)
+        self._digest = digest
 
     def _steps(self, report: Report) -> list[Step]:
         """New steps for one run, with those of sidecars around the plan's."""

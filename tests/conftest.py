@@ -11,6 +11,7 @@ from types import ModuleType
 
 import hypothesis
 import pytest
+from s3_server import bucket, server  # noqa: F401
 from wire import BIG, LITTLE, In
 
 ROOT = Path(__file__).resolve().parents[1]

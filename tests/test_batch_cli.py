@@ -335,6 +335,7 @@ def test_reports_for_programs(mixed: Path, tmp_path: Path, out: Path) -> None:
         "damaged_before": 0,
         "odd": 0,
         "empty": 0,
+        "undated": 0,
         "packets_read": 4,
         "packets_written": 4,
         "bytes_read": len(PCAP) + len(CUT),

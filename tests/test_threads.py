@@ -17,15 +17,14 @@ import wire
 import pcapconv
 from pcapconv.errors import FileError, SidecarError
 from pcapconv.formats import open_reader
-from pcapconv.formats.window import WINDOW_SIZE
+from pcapconv.io import digest as digests
 from pcapconv.io import output
+from pcapconv.io.digest import Digest, following
 from pcapconv.io.output import BUFFER_SIZE, Output
-from pcapconv.io.sources import open_source
+from pcapconv.io.sources import WINDOW_SIZE, open_source
 from pcapconv.io.targets import Target, open_target
 from pcapconv.io.threads import BufferThread, Piece
 from pcapconv.model import Damage
-from pcapconv.sidecar import digest as digests
-from pcapconv.sidecar.digest import Digest, following
 from pcapconv.sidecar.reading import restored
 
 PACKETS = 4000

@@ -10,9 +10,8 @@ import pytest
 import pcapconv
 from pcapconv import FormatError, Packet, Report, formats
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.formats.window import WINDOW_SIZE
 from pcapconv.io.output import Output
-from pcapconv.io.sources import open_source
+from pcapconv.io.sources import WINDOW_SIZE, open_source
 from pcapconv.io.targets import open_target
 from pcapconv.model import Item
 

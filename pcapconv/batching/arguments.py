@@ -108,7 +108,10 @@ def understand(
     wanted = Patterns(*patterns)
     part = None if shard is None else Shard.of(shard)
     place = joined(home, manifest.name_of(part))
-    local = store_of(home).local
+    store = store_of(home)
+    if not store.writable:
+        raise UsageError(f"{home}: {scheme_of(home)}:// is only for reading; name another DST")
+    local = store.local
     settings = Settings(
         formats=format_options,
         plan=plan,

@@ -117,7 +117,13 @@ def _up_to_date(done: Done, job: Job, settings: Settings) -> bool:
         now = LOCAL.state(job.source + SIDECAR_SUFFIX)
         if now not in (None, done.source_sidecar):  # without it, the target could only lose
             return False
-    return done.source_state == job.state
+    return _says_the_same(done.source_state, job.state)
+
+
+def _says_the_same(before: State, now: State | None) -> bool:
+    """Whether a source says what it said before, also where its store does not say how large it is. One of which its
+    store does not say when it changed may say anything."""
+    return now is not None and now.time is not None and now.time == before.time and now.size in (None, before.size)
 
 
 def _sidecar_is_lost(done: Done, job: Job, settings: Settings) -> bool:

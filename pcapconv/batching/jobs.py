@@ -7,11 +7,10 @@ leaves either nothing or a target with a line. A job may therefore be done again
 from __future__ import annotations
 
 import copy
-import hashlib
 import os
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -33,9 +32,6 @@ from pcapconv.io.targets import Target
 from pcapconv.report import Report
 from pcapconv.sidecar import Sidecars, open_sidecars
 from pcapconv.sinks import FileSink
-
-_ROOM = 2**18
-_rooms: list[bytearray] = []  # of digests; new memory would cost as much as a small file's digest
 
 
 class Stopped(BaseException):
@@ -101,25 +97,29 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
         before = None if settings.sidecars is None else LOCAL.state(job.source + SIDECAR_SUFFIX)
         sidecars = _sidecars(settings, job, source, known, stack)
         how = ConversionSettings(
-            settings.formats.writer_of(known), settings.strict, settings.on_loss, settings.fsync, _Progress()
+            settings.formats.writer_of(known),
+            settings.strict,
+            settings.on_loss,
+            settings.fsync,
+            _Progress(),
+            hashed=True,
         )
         plan = copy.copy(settings.plan)  # which remembers what it saw of a capture
         with Conversion(source, how, plan) as conversion:
             conversion.use_sidecars(sidecars)
             conversion.survey()
-            place = store.open_target(job.target, force=job.action.replaces_target)
+            place = store.open_target(job.target, job.home, force=job.action.replaces_target)
             conversion.write_to(FileSink(place, base_name(job.target)))
             conversion.extract_to(_open_keys(settings, job))
             report = conversion.run()
-            size, sha256 = _digest_of_source(source)
-            target_size, target_sha256 = _digest_of_target(place)
+            (written,) = conversion.files
             outcome = Outcome.of(
                 report,
-                job._replace(state=State(size, state.time)),
+                job._replace(state=State(source.size, state.time)),
                 settings,
-                source_sha256=sha256,
-                target_state=State(target_size, state_of_open(place.file.fileno()).time if store.local else None),
-                target_sha256=target_sha256,
+                source_sha256=conversion.digest_of_source(),
+                target_state=State(written.bytes, state_of_open(place.file.fileno()).time if store.local else None),
+                target_sha256=written.sha256,
                 seconds=_since(begun),
                 worker=_worker(),
                 **_beside(settings, job, report, sidecars, before),
@@ -184,35 +184,8 @@ def _check_inside(settings: Settings, job: Job) -> None:
 def _open_keys(settings: Settings, job: Job) -> Target | None:
     if settings.keys is None:
         return None
-    return store_of(job.target).open_target(job.target + settings.keys, force=job.action.replaces_keys, private=True)
-
-
-def _digest_of_source(source: Source) -> tuple[int, str]:
-    source.rewind()
-    return _digest(source.readinto)
-
-
-def _digest_of_target(place: Target) -> tuple[int, str]:
-    with reading(place.name):
-        place.file.seek(place.start)
-        return _digest(place.file.readinto)
-
-
-def _digest(readinto: Callable[[memoryview], int]) -> tuple[int, str]:
-    """How many bytes there are, and their SHA-256."""
-    size, sha256 = 0, hashlib.sha256()
-    try:
-        buffer = _rooms.pop()
-    except IndexError:
-        buffer = bytearray(_ROOM)
-    with memoryview(buffer) as room:
-        while count := readinto(room):
-            size += count
-            sha256.update(room[:count])
-            if watch.stopped():
-                raise Stopped
-    _rooms.append(buffer)
-    return size, sha256.hexdigest()
+    place, force = job.target + settings.keys, job.action.replaces_keys
+    return store_of(place).open_target(place, job.home, force=force, private=True)
 
 
 class _Progress:

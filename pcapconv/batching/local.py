@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 
-from pcapconv.batching.places import Found, State, taken
+from pcapconv.batching.places import Found, State, is_file_name, taken
 from pcapconv.errors import FileError
 from pcapconv.io.calls import reason_of
 from pcapconv.io.names import TEMPORARY, exists
@@ -27,6 +27,7 @@ class Local:
     """Paths."""
 
     local = True
+    writable = True
 
     def find(self, root: str, without: str | None, *, links: bool) -> Iterator[Found]:
         """See `Store.find`. Directories behind links are not entered: what they lead to in the tree is found anyway."""
@@ -63,6 +64,10 @@ class Local:
                     yield _found(entry, name, (real_root, left_out), links=links)
             waiting += reversed(folders)
 
+    def can_hold(self, name: str) -> bool:
+        """See `Store.can_hold`."""
+        return is_file_name(name)
+
     def state(self, place: str) -> State | None:
         """See `Store.state`."""
         try:
@@ -75,7 +80,7 @@ class Local:
         """See `Store.open_source`."""
         return open_source(_plain(place))
 
-    def open_target(self, place: str, *, force: bool, private: bool = False) -> Target:
+    def open_target(self, place: str, home: str, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
         """See `Store.open_target`."""
         try:
             make_folder(place)

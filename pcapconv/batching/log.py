@@ -44,6 +44,11 @@ class Log:
         """Let the watcher look."""
         self._watcher.look(self._report, read)
 
+    def prove(self) -> None:
+        """See before the first file that a store takes a manifest, if it has none. Raises FileError."""
+        if self._kept is not None:
+            self._kept.prove()
+
     def write(self) -> None:
         """Raises FileError."""
         if self._kept is not None:

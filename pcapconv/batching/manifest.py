@@ -15,17 +15,16 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from contextlib import suppress
+from typing import Any, NamedTuple, Self
 
 from pcapconv.batching.local import LOCAL
 from pcapconv.batching.outcome import DONE, Outcome, SidecarOutcome
 from pcapconv.batching.places import State, joined, scheme_of
 from pcapconv.batching.shards import Shard
+from pcapconv.batching.stores import remote
 from pcapconv.errors import FileError
 from pcapconv.io.calls import reason_of, writing
-
-if TYPE_CHECKING:
-    from pcapconv.batching.remote import Remote
 
 try:
     import fcntl
@@ -38,6 +37,7 @@ _NAMES = re.compile(r"pcapconv-manifest(\.[0-9]+-of-[0-9]+)?\.jsonl")
 _one_thread = threading.Lock()
 _decoder = json.JSONDecoder()
 _PATIENCE = 5.0  # seconds until a manifest that cannot be added to is written anew, and ten times what that took
+_MAY_REPEAT = ("skipped", "failed", "left_alone")  # what becomes again of a file that stays as it is
 
 
 class Done(NamedTuple):
@@ -126,7 +126,7 @@ def places(home: str) -> list[str]:
     """The manifests in a directory, those of all shards, the one that was changed last at the end. Raises
     FileError."""
     if scheme_of(home) is not None:
-        return [joined(home, name) for name in _remote(home).names(home) if is_name(name)]
+        return [joined(home, name) for name in remote(home).names(home) if is_name(name)]
     try:
         with os.scandir(home) as entries:
             there = sorted((entry.stat().st_mtime_ns, entry.path) for entry in entries if is_name(entry.name))
@@ -167,7 +167,7 @@ def _told(line: bytes) -> dict[str, Any]:
 def _lines(place: str, begin: int = 0) -> Iterator[bytes]:
     """A manifest's lines, in a file from an offset on."""
     if scheme_of(place) is not None:
-        yield from _remote(place).read(place).splitlines()
+        yield from remote(place).read(place).splitlines()
         return
     if LOCAL.state(place) is None:
         return
@@ -199,21 +199,48 @@ def find(place: str, begin: int, source: str, target: str, state: State, run: st
     return found
 
 
+def _fact(line: dict[str, Any]) -> int:
+    """A hash of what a line says, whichever run and process wrote it."""
+    return hash(json.dumps({name: value for name, value in line.items() if name not in ("seconds", "run", "worker")}))
+
+
 class Kept:
     """A manifest that is written anew as it grows: that of a store that nothing can be added to."""
 
     def __init__(self, place: str) -> None:
         self._place = place
-        self._store = _remote(place)
+        self._store = remote(place)
         self._lines = [line + b"\n" for line in _lines(place)]
+        self._were_there = len(self._lines)
+        self._said: dict[str, int] | None = None
         self._due = time.monotonic() + _PATIENCE
         self._new = False
 
     def add(self, lines: Iterable[dict[str, Any]]) -> None:
-        """Raises FileError."""
-        self._lines += [json.dumps(line).encode() + b"\n" for line in lines]
-        self._new = True
+        """Add lines, but for those of files that were not converted and of which the last line says the same already.
+        Raises FileError."""
+        for line in lines:
+            if line["status"] in _MAY_REPEAT and self._said_before().get(line["target"]) == _fact(line):
+                continue
+            self._lines.append(json.dumps(line).encode() + b"\n")
+            self._new = True
         if time.monotonic() >= self._due:
+            self.write()
+
+    def _said_before(self) -> dict[str, int]:
+        """Target → what the last line of an earlier run says of it. Read when it is first asked for."""
+        if self._said is None:
+            self._said = {}
+            for data in self._lines[: self._were_there]:
+                with suppress(ValueError, KeyError, TypeError, RecursionError):
+                    line = json.loads(data)
+                    self._said[line["target"]] = _fact(line)
+        return self._said
+
+    def prove(self) -> None:
+        """Write a manifest where there is none, so that a store that cannot be written says so. Raises FileError."""
+        if not self._were_there:
+            self._new = True
             self.write()
 
     def write(self) -> None:
@@ -223,9 +250,3 @@ class Kept:
             self._store.write(self._place, b"".join(self._lines))
             self._new = False
             self._due = time.monotonic() + max(_PATIENCE, 10 * (time.monotonic() - begun))
-
-
-def _remote(place: str) -> Remote:
-    from pcapconv.batching.remote import Remote  # which needs fsspec
-
-    return Remote(place)

@@ -21,8 +21,9 @@ class NothingThereError(FileError):
 
 
 class State(NamedTuple):
-    """What tells whether a file has changed: its size in bytes, None where the store does not say, and its `time`: when
-    it was changed last in nanoseconds since 1970; behind a URL, what the store says to identify the contents."""
+    """What tells whether a file has changed: its size in bytes, and its `time`: when it was changed last in nanoseconds
+    since 1970; behind a URL, what the store says to identify the contents. Either is None where a store keeps it to
+    itself."""
 
     size: int | None
     time: int | str | None
@@ -44,10 +45,15 @@ class Store(Protocol):
     """What a batch needs of the place where files lie."""
 
     local: bool
+    writable: bool
 
     def find(self, root: str, without: str | None, *, links: bool) -> Iterator[Found]:
         """All files at or below a place, always in the same order. `without` is a place below that is left out. `links`
         tells whether symbolic links to files are followed. Raises NothingThereError, FileError."""
+        ...
+
+    def can_hold(self, name: str) -> bool:
+        """Whether a file of this name can lie below a place, and nowhere else. Object stores take any key."""
         ...
 
     def state(self, place: str) -> State | None:
@@ -58,9 +64,14 @@ class Store(Protocol):
         """A file to read, which can be rewound. Raises FileError."""
         ...
 
-    def open_target(self, place: str, *, force: bool, private: bool = False) -> Target:
-        """A file to write, directories included, which can be read back until it appears. Raises FileError."""
+    def open_target(self, place: str, home: str, *, force: bool, private: bool = False) -> Target:
+        """A file to write in the tree of new files `home`, directories included. Raises FileError."""
         ...
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a name, with `/`, leads to a file of its own in a tree of files."""
+    return all(part not in ("", ".", "..") for part in name.split("/")) and "\0" not in name
 
 
 def taken(place: str) -> str:

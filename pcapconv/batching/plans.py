@@ -16,7 +16,7 @@ from pcapconv.batching.decisions import left_to_do
 from pcapconv.batching.naming import as_source, by_template
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import Found, joined, scheme_of
-from pcapconv.batching.sources import listed, without_companions
+from pcapconv.batching.sources import NO_FILE_NAME, listed, without_companions
 from pcapconv.batching.stores import store_of
 from pcapconv.errors import UsageError
 from pcapconv.io.paths import SIDECAR_SUFFIX
@@ -93,6 +93,11 @@ def _found(arguments: Arguments) -> list[Found]:
     if in_place and keys is not None:  # key logs of an earlier run are no sources
         found = without_companions(found, keys)
     found = without_companions(found, SIDECAR_SUFFIX)
+    target = store_of(arguments.home)
+    found = [
+        each if target.can_hold(each.name) else each._replace(state=None, reason=NO_FILE_NAME, failed=True)
+        for each in found
+    ]
     remote = next((each.place for each in found if in_place and scheme_of(each.place) is not None), None)
     if remote is not None:
         raise UsageError(f"--in-place: {remote} {IN_PLACE_REMOTE}")

@@ -1,25 +1,23 @@
 """Files behind URLs, by way of fsspec.
 
 Strategy: a source is fetched into an unnamed temporary file and read from there, once or twice; a target is written to
-one, and uploaded when it is complete. Object stores show an object when all of it has arrived; everywhere else it
-arrives under a temporary name.
+one, and uploaded when it is complete (`uploads`). Neither takes more memory than a few parts of a file.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from pcapconv.batching.places import Found, NothingThereError, State, scheme_of, taken
+from pcapconv.batching.places import Found, NothingThereError, State, is_file_name, scheme_of, taken
+from pcapconv.batching.uploads import PART_SIZE, Upload, abort_noted, remove_temporary
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.calls import reading, reason_of, writing
-from pcapconv.io.names import TEMPORARY, temporary_name
-from pcapconv.io.signals import deferred
-from pcapconv.io.sources import Source, spool, temporary_file
+from pcapconv.io.names import TEMPORARY
+from pcapconv.io.sources import Source, spool
 from pcapconv.io.targets import Target
 
 try:
@@ -29,7 +27,11 @@ except ImportError:
 
 _WHOLE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "r2", "memory"}
 _CHANGED = ("LastModified", "updated", "last_modified", "mtime", "created")  # as stores call it
-_READ_ONLY = {"http", "https"}
+_WEB = {"http", "https"}
+_EXTRA = {"s3", "s3a", "gs", "gcs", "http", "https"}  # what needs no more than the extra `remote`
+_NAMES = {"smbclient": "smbprotocol", "libarchive": "libarchive-c"}  # of packages whose modules are called otherwise
+_SAYS_NOTHING = {"type", "size", "mimetype", "url", "partial"}  # of a file's contents
+_ASKED = 8  # files of which a web server is asked at a time
 
 
 class Remote:
@@ -41,12 +43,11 @@ class Remote:
         if fsspec is None:
             raise UsageError(f"{place}: remote paths need fsspec; install it: pip install 'pcapconv[remote]'")
         self._scheme = scheme_of(place)
+        self.writable = self._scheme not in _WEB
         try:
             self._files: Any = _open(place)[0]
-        except ImportError as error:  # fsspec says which package it wants
-            raise UsageError(
-                f"{place}: {error}; pip install 'pcapconv[remote]' has what s3:// and https:// need"
-            ) from None
+        except ImportError as error:
+            raise UsageError(f"{place}: {_package_of(self._scheme, error)}") from None
         except Exception as error:
             raise UsageError(f"{place}: {reason_of(error)}") from error
 
@@ -63,9 +64,14 @@ class Remote:
             except FileNotFoundError:
                 missing = True
             if missing:
+                bucket = path.partition("/")[0]
+                if self._scheme in _WHOLE and bucket and not self._files.exists(bucket):
+                    raise NothingThereError(f"{root}: {_no_bucket(bucket)}")
                 raise NothingThereError(f"{root}: there is nothing")
+            self._ask_for_states(there)
         for full, details in sorted(there.items()):
-            name = posixpath.basename(full) if full == path else full.removeprefix(path).lstrip("/")
+            name = posixpath.basename(full) if full == path else full.removeprefix(path).removeprefix("/")
+            name = name.lstrip("/") if self._scheme not in _WHOLE else name
             place = self._files.unstrip_protocol(full)
             if details.get("type") == "directory" or (full.endswith("/") and not details.get("size")):
                 continue  # what stands for a folder
@@ -73,10 +79,11 @@ class Remote:
                 continue
             if left_out is not None and (full == left_out or full.startswith(left_out + "/")):
                 continue
-            if not all(part not in ("", ".", "..") for part in name.split("/")) or "\0" in name:
-                yield Found(place, name, None, "its name cannot be that of a file", failed=True)
-                continue
             yield Found(place, name, _state(details))
+
+    def can_hold(self, name: str) -> bool:
+        """See `Store.can_hold`."""
+        return self._scheme in _WHOLE or is_file_name(name)
 
     def state(self, place: str) -> State | None:
         """See `Store.state`."""
@@ -89,22 +96,46 @@ class Remote:
     def open_source(self, place: str) -> Source:
         """See `Store.open_source`."""
         try:
-            file = self._files.open(self._path(place), "rb")
+            file = self._files.open(self._path(place), "rb", block_size=PART_SIZE)
         except Exception as error:
             raise FileError(f"{place}: cannot open: {reason_of(error)}") from error
         with file:
             return spool(Source(file, place, owned=False))
 
-    def open_target(self, place: str, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002 - files only
-        """See `Store.open_target`."""
-        if self._scheme in _READ_ONLY:
-            raise FileError(f"{place}: cannot write: {self._scheme}:// is only for reading")
+    def open_target(self, place: str, home: str, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
+        """See `Store.open_target`; `private` is of files alone."""
         if not force and self.state(place) is not None:
             raise FileError(taken(place))
-        return _Upload(self._files, self._path(place), place, whole=self._scheme in _WHOLE)
+        whole = self._scheme in _WHOLE
+        return Upload(self._files, self._path(place), place, home=self._path(home).rstrip("/"), whole=whole)
+
+    def clear_away(self, home: str, places: Iterable[str]) -> None:
+        """Remove what an earlier run, killed, has left in a tree of new files, of which these are some. Raises
+        FileError."""
+        if self._scheme in _WHOLE:
+            abort_noted(self._files, self._path(home).rstrip("/"), home)
+        else:
+            remove_temporary(self._files, {posixpath.dirname(self._path(place)) for place in places})
 
     def _path(self, place: str) -> str:
         return str(_open(place)[1])
+
+    def _ask_for_states(self, there: dict[str, dict[str, Any]]) -> None:
+        """Have in a listing what its server says of each file when it is asked, where a listing says nothing: that of a
+        web server."""
+        if self._scheme not in _WEB:
+            return
+        silent = [path for path, details in there.items() if _state(details).size is None]
+        with ThreadPoolExecutor(_ASKED) as threads:
+            for path, details in zip(silent, threads.map(self._info, silent)):
+                there[path] = details
+
+    def _info(self, path: str) -> dict[str, Any]:
+        """What is said of a file; nothing where nobody knows it."""
+        try:
+            return dict(self._files.info(path))
+        except FileNotFoundError:
+            return {}  # as opening it will tell
 
     # what the manifest needs
 
@@ -130,51 +161,33 @@ class Remote:
 
     def write(self, place: str, data: bytes) -> None:
         """Replace a file. Raises FileError."""
+        path, whole = self._path(place), self._scheme in _WHOLE
         with writing(place):
-            if self._scheme not in _WHOLE:
-                self._files.makedirs(posixpath.dirname(self._path(place)), exist_ok=True)
-            self._files.pipe_file(self._path(place), data)
-
-
-class _Upload(Target):
-    """A file that is uploaded when it is complete."""
-
-    replaces = True
-    place = "a temporary file"
-
-    def __init__(self, files: Any, path: str, place: str, *, whole: bool) -> None:
-        from tempfile import NamedTemporaryFile
-
-        nameless = os.path.isdir("/proc/self/fd")
-        with writing(self.place), deferred():
-            file: Any = temporary_file() if nameless else NamedTemporaryFile(buffering=0)  # noqa: SIM115
-            super().__init__(file, place)
-        self._local = f"/proc/self/fd/{file.fileno()}" if nameless else file.name
-        self._files = files
-        self._path = path
-        self._whole = whole
-
-    def appear(self, *, keep_old: bool) -> None:  # noqa: ARG002 - what is gone there is gone
-        """Upload it. Raises FileError."""
-        with writing(self.name):
-            if self._whole:
-                self._files.put_file(self._local, self._path)
-                return
-            folder, name = posixpath.split(self._path)
-            temporary = temporary_name(folder)
-            self._files.makedirs(folder, exist_ok=True)
             try:
-                self._files.put_file(self._local, temporary)
-                self._files.mv(temporary, posixpath.join(folder, name))
-            except BaseException:
-                with contextlib.suppress(Exception):
-                    self._files.rm_file(temporary)
-                raise
+                if not whole:
+                    self._files.makedirs(posixpath.dirname(path), exist_ok=True)
+                self._files.pipe_file(path, data)
+            except FileNotFoundError as error:
+                if not whole:
+                    raise
+                raise FileError(f"{place}: cannot write: {_no_bucket(path.partition('/')[0])}") from error
 
-    def abandon(self) -> None:
-        """Nothing of it remains here."""
-        with contextlib.suppress(OSError):  # what matters was said before
-            self.file.close()
+
+def _no_bucket(bucket: str) -> str:
+    """What is said of a store's missing bucket."""
+    return f"there is no bucket {bucket} that these credentials see; make it, or correct the name"
+
+
+def _package_of(scheme: str | None, error: ImportError) -> str:
+    """What is said of a scheme whose package is not installed."""
+    if scheme in _EXTRA:
+        return f"{scheme}:// needs the extra remote; install it: pip install 'pcapconv[remote]'"
+    cause = error.__cause__
+    module = (cause.name if isinstance(cause, ImportError) else None) or ""
+    package = _NAMES.get(module, module.partition(".")[0])
+    if not package:
+        return f"{scheme}:// needs another package: {error}"
+    return f"{scheme}:// needs the package {package}; install it: pip install {package}"
 
 
 def _open(place: str) -> tuple[Any, str]:
@@ -183,8 +196,11 @@ def _open(place: str) -> tuple[Any, str]:
 
 
 def _state(details: dict[str, Any]) -> State:
-    """The stores say all kinds of things of a file, and whatever changes with its contents is among them."""
+    """The stores say all kinds of things of a file, and what changes with its contents is among them: only a web server
+    may keep it to itself."""
     said = {key: value for key, value in details.items() if key not in ("name", "Key", "islink")}
     size = details.get("size")
+    if said.keys() <= _SAYS_NOTHING:
+        return State(size if isinstance(size, int) else None, None)
     text = repr(sorted((key, str(value)) for key, value in said.items()))
     return State(size if isinstance(size, int) else None, hashlib.sha256(text.encode()).hexdigest()[:16])

@@ -17,16 +17,17 @@ class BatchReport:
     Files: `converted`, `damaged` (converted, as far as they could be read), `failed`, `up_to_date` (from an earlier
     run), `skipped` (not captures), `left_alone` (symbolic links and what is no plain file). `damaged_before` says how
     many of those up to date were damaged, `odd` and `empty` how many of the converted ones had warnings, or no packet
-    selected; `sidecars_written` and `sidecars_read` how many there were, `sidecars_unused` how many lie beside pcap
-    files that became pcapng without them. `packets_read`, `packets_written`, `bytes_read`, `bytes_written`, `losses`,
-    `left_out`, `kept_in_sidecar`, `missing_in_sidecar`, `damage_in_sidecar` and `found_in_sidecar` are sums over the
-    files of this run, `seconds` is how long it took, `manifest` where that is.
+    selected, `undated` of how many of them their server says neither date nor ETag, so that nobody can tell whether
+    they changed; `sidecars_written` and `sidecars_read` how many there were, `sidecars_unused` how many lie beside
+    pcap files that became pcapng without them. `packets_read`, `packets_written`, `bytes_read`, `bytes_written`,
+    `losses`, `left_out`, `kept_in_sidecar`, `missing_in_sidecar`, `damage_in_sidecar` and `found_in_sidecar` are sums
+    over the files of this run, `seconds` is how long it took, `manifest` where that is.
     `trouble` lists the first thousand lines of damaged and failed files.
     """
 
     def __init__(self, manifest: str) -> None:
         self.converted = self.damaged = self.failed = self.up_to_date = self.skipped = self.left_alone = 0
-        self.damaged_before = self.odd = self.empty = 0
+        self.damaged_before = self.odd = self.empty = self.undated = 0
         self.packets_read = self.packets_written = self.bytes_read = self.bytes_written = 0
         self.losses: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
@@ -51,6 +52,7 @@ class BatchReport:
     def _sum(self, outcome: Outcome) -> None:
         self.odd += outcome.warnings_total > 0
         self.empty += outcome.packets_read > 0 and not outcome.packets_written
+        self.undated += outcome.source_state.time is None
         self.packets_read += outcome.packets_read
         self.packets_written += outcome.packets_written
         self.bytes_read += outcome.source_state.size or 0

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import AbstractContextManager, nullcontext
 
-from pcapconv.batching import executors, manifest
+from pcapconv.batching import executors, manifest, stores
 from pcapconv.batching.actions import Job
 from pcapconv.batching.arguments import Arguments
 from pcapconv.batching.executors import Workers
@@ -39,6 +39,8 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
     """Do what is left to do, and say what became of each file. Raises UsageError, FileError."""
     if arguments.local:
         _prepare(arguments, planned.jobs)
+    elif arguments.flags.resume:
+        stores.remote(arguments.home).clear_away(arguments.home, [job.target for job in planned.jobs])
     report = BatchReport(arguments.manifest)
     log = Log(report, watcher, None if arguments.local else manifest.Kept(arguments.manifest))
     log.add(planned.outcomes)
@@ -46,6 +48,7 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
     if not planned.left:
         log.write()
         return report
+    log.prove()
     left = planned.left if arguments.carriers.scheduler is None else [job.absolute() for job in planned.left]
     memory = "memory" in {scheme_of(arguments.home), *(scheme_of(job.source) for job in left)}
     with log, _workers(arguments, memory=memory) as workers:

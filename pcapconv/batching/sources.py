@@ -8,12 +8,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pcapconv import formats
-from pcapconv.batching.places import Found, local_path, scheme_of
+from pcapconv.batching.places import Found, is_file_name, local_path, scheme_of
 from pcapconv.batching.stores import store_of
 from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
+
+
+NO_FILE_NAME = "its name cannot be that of a file"
 
 
 class Patterns:
@@ -54,8 +57,8 @@ def listed(places: Iterable[str]) -> Iterator[Found]:
             name = os.path.normpath(place)
             if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
                 name = os.path.abspath(name).lstrip("/")
-        if not all(part not in ("", ".", "..") for part in name.split("/")):
-            yield Found(place, name, None, "its name cannot be that of a file", failed=True)
+        if not is_file_name(name):
+            yield Found(place, name, None, NO_FILE_NAME, failed=True)
             continue
         try:
             state = store_of(place).state(place)

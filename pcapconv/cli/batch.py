@@ -145,6 +145,11 @@ def _say_what_happened(done: BatchReport, to: str | None, named: int, *, losses:
         complain(f"warning: oddities in {done.odd} files, which cost nothing; {done.manifest} names them")
     if done.empty:
         complain(f"warning: of {done.empty} files no packet was selected")
+    if done.undated:
+        complain(
+            f"warning: {done.undated} files come from a server that says neither date nor ETag: --resume cannot tell "
+            "whether they changed, and converts them again"
+        )
     if done.left_out:
         complain(f"warning: left out {describe(done.left_out, LEFT_OUT)}")
     if done.kept_in_sidecar and not quiet:

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from pcapconv.errors import FormatError
 from pcapconv.formats import transfers
 from pcapconv.formats.pcapng_items import interface_of, section_of
-from pcapconv.formats.window import LARGEST_RECORD, WINDOW_SIZE, Window
+from pcapconv.formats.window import LARGEST_RECORD, Window
+from pcapconv.io.sources import WINDOW_SIZE
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL, OPTION_SUMS, OTHER, OVERRUNS
 from pcapconv.model import Block, Columns, Damage, Interface, Item, Notice, PacketBatch, Section

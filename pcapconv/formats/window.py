@@ -7,10 +7,9 @@ arrive, and shrinks back afterwards; no number from a file allocates anything al
 
 from __future__ import annotations
 
-from pcapconv.io.sources import Source
+from pcapconv.io.sources import WINDOW_SIZE, Source
 from pcapconv.text import quoted
 
-WINDOW_SIZE = 512 * 1024
 LARGEST_RECORD = 129 * 2**20  # libpcap's largest snaplen, 128 MiB (D-Bus, USB), and room for options
 FIRST = 65536  # bytes of a capture's beginning that are looked at again where it turns out to be damaged
 _SMALLEST = 4096

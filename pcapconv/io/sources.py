@@ -13,6 +13,7 @@ from pcapconv.io.calls import file_name, read_all, reading, reason_of, standard_
 from pcapconv.io.paths import STDIO, Readable, real_path
 from pcapconv.io.signals import deferred
 
+WINDOW_SIZE = 512 * 1024  # what readers read at a time, unless a single record has more
 FRACTIONS = ("nanoseconds",)  # what fractions of a second in pcap files can be read as, whatever these say
 
 

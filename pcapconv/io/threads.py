@@ -2,7 +2,7 @@
 
 Strategy: the main thread reads and runs the kernels. One thread writes the full buffers of an output, and where its
 digest is wanted, a second one hashes them (`output`); where the digest of a source is wanted, a thread hashes what was
-read (`sidecar.digest`). Files and pipes are treated alike. What fits into one buffer starts no thread. Reading ahead in
+read (`digest`). Files and pipes are treated alike. What fits into one buffer starts no thread. Reading ahead in
 a thread took 7 percent more processor time and won nothing, since two cores are busy without it.
 
 A buffer belongs to one thread at a time: whoever puts it into a thread's queue leaves it alone until `pass_on` gives it

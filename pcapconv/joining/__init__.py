@@ -12,13 +12,13 @@ from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.errors import FileError, SidecarError, UsageError
 from pcapconv.formats import Reader
 from pcapconv.formats.settings import WriterSettings
+from pcapconv.io.digest import following
 from pcapconv.io.paths import Writable, is_open_as, leads_to, name_of
 from pcapconv.io.sources import Source, open_source
 from pcapconv.io.targets import open_target
 from pcapconv.model import Item, PacketBatch
 from pcapconv.report import CaptureFile, Report
 from pcapconv.sidecar import Sidecars
-from pcapconv.sidecar.digest import following
 from pcapconv.sidecar.document import Document, open_document
 from pcapconv.sidecar.restore import Restore
 from pcapconv.sinks import FileSink

@@ -23,6 +23,7 @@ from pcapconv.report import CaptureFile, Report
 from pcapconv.steps import Step
 
 if TYPE_CHECKING:  # a conversion starts faster without the one that it does not need
+    from pcapconv.io.digest import Digest
     from pcapconv.sidecar.reading import ReadSidecar
     from pcapconv.sidecar.writing import WrittenSidecar
 
@@ -75,10 +76,9 @@ class Sidecars:
         """Whether one is written, which needs the digests of what is written."""
         return self._written is not None
 
-    def follow(self) -> None:
+    def follow(self) -> Digest | None:
         """Of the one that is read: see `ReadSidecar.follow`."""
-        if self._read is not None:
-            self._read.follow()
+        return None if self._read is None else self._read.follow()
 
     def restored(self, items: Iterator[Item]) -> Iterator[Item]:
         """The capture as it was when the sidecar that is read was written."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from pcapconv.errors import FileError, SidecarError
+from pcapconv.io.digest import Digest
 from pcapconv.io.sources import Source
-from pcapconv.sidecar.digest import Digest
 from pcapconv.sidecar.document import Document, open_document
 
 

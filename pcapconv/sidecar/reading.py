@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from pcapconv import formats
 from pcapconv.errors import SidecarError
+from pcapconv.io.digest import Digest, following
 from pcapconv.io.paths import SIDECAR_SUFFIX
 from pcapconv.io.sources import Source
 from pcapconv.model import Item
 from pcapconv.report import Report
 from pcapconv.sidecar.belonging import another, check_digest, check_size, open_sidecar
-from pcapconv.sidecar.digest import Digest, following
 from pcapconv.sidecar.document import Document, Head
 from pcapconv.sidecar.restore import Restore
 from pcapconv.steps import Step
@@ -54,13 +54,15 @@ class ReadSidecar:
         """What it says at its beginning."""
         return self._document.head
 
-    def follow(self) -> None:
-        """Have the digest follow a run that reads the capture from its beginning, unless nobody wants it."""
+    def follow(self) -> Digest | None:
+        """Have the digest follow a run that reads the capture from its beginning, and return it; None where nobody
+        wants it."""
         self._digest.close()
         if self._edited is not None:
             self._source.follower = None
-        else:
-            self._digest = following(self._source)
+            return None
+        self._digest = following(self._source)
+        return self._digest
 
     def items(self, items: Iterator[Item]) -> Iterator[Item]:
         """The capture as it was."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from queue import SimpleQueue
 
-from pcapconv.formats.window import WINDOW_SIZE
-from pcapconv.io.sources import Source
+from pcapconv.io.sources import WINDOW_SIZE, Source
 from pcapconv.io.threads import BufferThread, Piece
 
 _PIECE = 2**18
@@ -50,13 +50,17 @@ class Digest:
         self._thread.check()
         return free or bytearray(len(buffer))
 
-    def hexdigest(self) -> str:
-        """The SHA-256 of the whole file, in hex. Raises FileError."""
+    def hexdigest(self, progress: Callable[[int], object] | None = None) -> str:
+        """The SHA-256 of the whole file, in hex. `progress` is called with the offset of what nobody has read, and that
+        is read now. Raises FileError."""
         self._settle()
-        with memoryview(bytearray(_PIECE)) as room:
-            while count := self._source.read_at(self._at, room):
-                self._hash.update(room[:count])
-                self._at += count
+        if self._at != self._source.size:
+            with memoryview(bytearray(_PIECE)) as room:
+                while count := self._source.read_at(self._at, room):
+                    self._hash.update(room[:count])
+                    self._at += count
+                    if progress is not None:
+                        progress(self._at)
         return self._hash.hexdigest()
 
     def close(self) -> None:

@@ -1,0 +1,151 @@
+"""How a complete file gets behind a URL, and what a kill leaves there.
+
+Strategy: object stores show an object when all of it has arrived; everywhere else it arrives under a temporary name.
+S3 keeps the parts of a large object, for money, until somebody completes or aborts their upload. So a note in DST,
+under a temporary name, says which upload is under way: the next run aborts the uploads that such notes name, and no
+others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import json
+import os
+import posixpath
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from pcapconv.io.calls import writing
+from pcapconv.io.names import TEMPORARY, temporary_name
+from pcapconv.io.signals import deferred
+from pcapconv.io.sources import temporary_file
+from pcapconv.io.targets import Target
+
+PART_SIZE = 8 * 2**20  # bytes that are read or sent at a time
+_ABREAST = 3  # parts that are sent at a time
+_MOST_PARTS = 10_000  # of one object, as S3 has it
+_MOST_NOTED = 2**16  # bytes of a note
+
+
+class Upload(Target):
+    """A file that is uploaded to `path` when it is complete. `whole` tells that the store shows nothing before that,
+    `home` is the path below which notes are kept."""
+
+    replaces = True
+    place = "a temporary file"
+
+    def __init__(self, files: Any, path: str, name: str, *, home: str, whole: bool) -> None:
+        from tempfile import NamedTemporaryFile
+
+        nameless = os.path.isdir("/proc/self/fd")
+        with writing(self.place), deferred():
+            file: Any = temporary_file() if nameless else NamedTemporaryFile(buffering=0)  # noqa: SIM115
+            super().__init__(file, name)
+        self._local = f"/proc/self/fd/{file.fileno()}" if nameless else file.name
+        self._files = files
+        self._path = path
+        self._home = home
+        self._whole = whole
+
+    def appear(self, *, keep_old: bool) -> None:  # noqa: ARG002 - what is gone there is gone
+        """Upload it. Raises FileError."""
+        with writing(self.name):
+            size = os.fstat(self.file.fileno()).st_size
+            if not self._whole:
+                self._move_there()
+            elif hasattr(self._files, "call_s3") and size >= 2 * PART_SIZE:
+                self._send_parts(size)
+            else:
+                self._put(self._path)
+
+    def _put(self, path: str) -> None:
+        """Send it as the store does, but with no more memory than for a few parts."""
+        put = getattr(self._files, "_put_file", self._files.put_file)
+        known = inspect.signature(put).parameters
+        wanted = {"chunksize": PART_SIZE, "max_concurrency": _ABREAST}
+        self._files.put_file(self._local, path, **{name: value for name, value in wanted.items() if name in known})
+
+    def _move_there(self) -> None:
+        folder, name = posixpath.split(self._path)
+        temporary = temporary_name(folder)
+        self._files.makedirs(folder, exist_ok=True)
+        try:
+            self._put(temporary)
+            self._files.mv(temporary, posixpath.join(folder, name))
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self._files.rm_file(temporary)
+            raise
+
+    def _send_parts(self, size: int) -> None:
+        """Send the parts of one object to S3."""
+        bucket, key, _ = self._files.split_path(self._path)
+        where = {"Bucket": bucket, "Key": key}
+        where["UploadId"] = self._files.call_s3("create_multipart_upload", **where)["UploadId"]
+        note = temporary_name(self._home)
+        try:
+            self._files.pipe_file(note, json.dumps(where).encode())
+            part_size = max(PART_SIZE, -(-size // _MOST_PARTS))
+            parts = self._parts(where, part_size, -(-size // part_size))
+            self._files.call_s3("complete_multipart_upload", **where, MultipartUpload={"Parts": parts})
+        except Exception:
+            self._files.call_s3("abort_multipart_upload", **where)
+            raise
+        finally:
+            with contextlib.suppress(Exception):  # the next run removes it
+                self._files.rm_file(note)
+
+    def _parts(self, where: dict[str, str], size: int, count: int) -> list[dict[str, Any]]:
+        """Send so many parts of this size; returns what completes the upload."""
+
+        def send(number: int) -> dict[str, Any]:
+            data = os.pread(self.file.fileno(), size, (number - 1) * size)
+            answer = self._files.call_s3("upload_part", **where, PartNumber=number, Body=data)
+            return {"PartNumber": number, "ETag": answer["ETag"]}
+
+        with ThreadPoolExecutor(_ABREAST) as threads:
+            return list(threads.map(send, range(1, count + 1)))
+
+    def abandon(self) -> None:
+        """Nothing of it remains here."""
+        with contextlib.suppress(OSError):  # what matters was said before
+            self.file.close()
+
+
+def abort_noted(files: Any, home: str, name: str) -> None:
+    """Abort the uploads to S3 that notes in `home` name, and remove the notes. `name` is for messages. Raises
+    FileError."""
+    if not hasattr(files, "call_s3"):
+        return
+    with writing(name):
+        there = files.find(home, prefix=".pcapconv-", detail=True)
+        for path in _temporary(there):
+            if posixpath.dirname(path) == home:
+                _abort(files, home, files.cat_file(path) if there[path]["size"] <= _MOST_NOTED else b"")
+                files.rm_file(path)
+
+
+def _abort(files: Any, home: str, note: bytes) -> None:
+    """Abort the upload that a note names, unless it is over, or goes out of `home`."""
+    try:
+        told = json.loads(note)
+        where = {name: str(told[name]) for name in ("Bucket", "Key", "UploadId")}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return
+    if f"{where['Bucket']}/{where['Key']}".startswith(f"{home}/"):
+        with contextlib.suppress(FileNotFoundError):
+            files.call_s3("abort_multipart_upload", **where)
+
+
+def remove_temporary(files: Any, folders: Iterable[str]) -> None:
+    """Remove the temporary files that a kill has left in these folders."""
+    for folder in folders:
+        with contextlib.suppress(Exception):  # there is none, or it may not be listed
+            for path in _temporary(files.ls(folder, detail=False)):
+                files.rm_file(path)
+
+
+def _temporary(paths: Iterable[str]) -> list[str]:
+    return [path for path in paths if TEMPORARY.fullmatch(posixpath.basename(path))]

@@ -1,0 +1,327 @@
+"""What a batch does to the stores behind URLs: what it asks of them and leaves there, and what it needs for that."""
+
+import functools
+import http.server
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import wire
+from s3_server import MANIFEST, Bucket
+
+import pcapconv
+from pcapconv import FileError, UsageError
+from pcapconv.batching.report import BatchReport
+from pcapconv.batching.uploads import PART_SIZE
+
+COMMAND = str(Path(sys.executable).with_name("pcapconv"))
+PATIENCE = 60  # seconds until a test fails that would hang
+DATA = bytes(60000)
+RECORD = wire.pcap_record(1, 5, DATA)
+PARTS = 12
+COUNT = PARTS * PART_SIZE // len(RECORD)
+SMALL = wire.pcap_header() + RECORD
+LARGE = wire.pcap_header() + RECORD * COUNT
+LARGE_AS_PCAPNG = wire.section_header() + wire.interface(snaplen=65535)
+LARGE_AS_PCAPNG += wire.enhanced_packet(0, 10**6 + 5, DATA) * COUNT
+
+
+def run(source: Any, target: Any, **options: Any) -> BatchReport:
+    with ThreadPoolExecutor(1) as executor:
+        return pcapconv.batch(source, target, executor=executor, **options)
+
+
+def raw_tree(tmp_path: Path) -> Path:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/1.pcap").write_bytes(SMALL)
+    return tmp_path / "raw"
+
+
+# ---------------------------------------------------------------- said before the first file
+
+
+def test_a_missing_bucket_is_said_before_the_first_file(server: str, tmp_path: Path) -> None:
+    """By the command, in one sentence."""
+    assert server
+    raw, no_bucket = str(raw_tree(tmp_path)), "s3://no-such-bucket/tree"
+    fact = "there is no bucket no-such-bucket that these credentials see; make it, or correct the name"
+    for source, target, said in (
+        (raw, no_bucket, f"{no_bucket}/{MANIFEST}: cannot write: {fact}"),
+        (no_bucket, str(tmp_path / "new"), f"{no_bucket}: {fact}"),
+    ):
+        done = subprocess.run(
+            [COMMAND, "batch", source, target, "--to", "pcapng"], capture_output=True, timeout=PATIENCE
+        )
+        assert (done.returncode, done.stderr.decode()) == (1, f"pcapconv: {said}\n")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("s3://no-such-bucket/tree", f"/{MANIFEST}: cannot write: there is no bucket "),
+        ("http://127.0.0.1:9/tree", ": http:// is only for reading; name another DST$"),
+    ],
+)
+def test_no_job_begins_where_the_store_cannot_be_written(server: str, target: str, said: str, tmp_path: Path) -> None:
+    assert server
+    begun: list[object] = []
+
+    class Executor(ThreadPoolExecutor):
+        def submit(self, *work: Any, **named: Any) -> Any:
+            begun.append(work)
+            return super().submit(*work, **named)
+
+    with Executor(1) as executor, pytest.raises((FileError, UsageError), match=f"^{target}{said}"):
+        pcapconv.batch(raw_tree(tmp_path), target, to="pcapng", executor=executor)
+    assert begun == []
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("az://lab/raw", "az:// needs the package adlfs; install it: pip install adlfs"),
+        ("smb://lab/raw", "smb:// needs the package smbprotocol; install it: pip install smbprotocol"),
+        ("gs://lab/raw", "gs:// needs the extra remote; install it: pip install 'pcapconv[remote]'"),
+    ],
+)
+def test_a_scheme_names_the_package_that_it_needs(
+    url: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("adlfs", "smbclient", "gcsfs"):
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr(import_module("fsspec.registry"), "_registry", {})
+    for source, target in ((url, tmp_path / "new"), (raw_tree(tmp_path), url)):
+        with pytest.raises(UsageError) as raised:
+            run(source, target, to="pcapng")
+        assert str(raised.value) == f"{url}: {said}"
+
+
+# ---------------------------------------------------------------- web servers
+
+
+class Web:
+    """A web server that shows a directory, and says of its files what it is told to."""
+
+    def __init__(self, shown: Path) -> None:
+        self.shown = shown
+        self.headers: dict[str, str] = {}
+        self.asked: Counter[str] = Counter()  # by method and path
+        self.address = ""
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[Web]:
+    told = Web(raw_tree(tmp_path))
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def send_head(self) -> Any:
+            told.asked[f"{self.command} {self.path}"] += 1
+            return super().send_head()
+
+        def send_header(self, keyword: str, value: str) -> None:
+            if keyword != "Last-Modified":
+                super().send_header(keyword, value)
+
+        def end_headers(self) -> None:
+            for name, value in told.headers.items():
+                super().send_header(name, value)
+            super().end_headers()
+
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Handler, directory=str(told.shown))
+    ) as listening:
+        thread = threading.Thread(target=listening.serve_forever, args=(0.02,))
+        thread.start()
+        told.address = f"http://127.0.0.1:{listening.server_address[1]}"
+        try:
+            yield told
+        finally:
+            listening.shutdown()
+            thread.join()
+
+
+def test_a_web_server_is_asked_once_for_what_its_listing_does_not_say(web: Web, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    web.headers["ETag"] = '"one"'
+    assert run(f"{web.address}/", new, to="pcapng").converted == 1
+    web.asked.clear()
+    again = run(f"{web.address}/", new, to="pcapng", resume=True)
+    assert (again.up_to_date, again.converted, again.undated) == (1, 0, 0)
+    assert web.asked["HEAD /1.pcap"] == 1
+    assert web.asked["GET /1.pcap"] <= 1  # as one of what may be listings
+
+    web.headers["ETag"] = '"other"'  # and of the same size
+    assert run(f"{web.address}/", new, to="pcapng", resume=True).converted == 1
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["list", "tree"])
+def test_what_a_web_server_does_not_date_is_said_to_be_done_again(web: Web, listed: bool, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    source = [f"{web.address}/1.pcap"] if listed else f"{web.address}/"
+    assert run(source, new, to="pcapng").undated == 1
+    again = run(source, new, to="pcapng", resume=True)
+    assert (again.up_to_date, again.converted, again.undated) == (0, 1, 1)
+    done = subprocess.run(
+        [COMMAND, "batch", "-", str(new), "--to", "pcapng", "--resume", "-q"],
+        input=f"{web.address}/1.pcap\n".encode(),
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0
+    assert done.stderr.decode() == (
+        "pcapconv: warning: 1 files come from a server that says neither date nor ETag: --resume cannot tell whether "
+        "they changed, and converts them again\n"
+    )
+
+
+# ---------------------------------------------------------------- memory and uploads
+
+
+def test_memory_does_not_follow_the_size_of_an_object(bucket: Bucket) -> None:
+    """All parts are read and written with a few of them in memory, in a process that does not have the server's."""
+    bucket.put("raw/large.pcap", LARGE)
+    measured = (
+        "import sys, tracemalloc, pcapconv\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "import s3fs\n"
+        "tracemalloc.start()\n"
+        "with ThreadPoolExecutor(1) as executor:\n"
+        "    pcapconv.batch(*sys.argv[1:], to='pcapng', executor=executor)\n"
+        "print(tracemalloc.get_traced_memory()[1])\n"
+    )
+    command = [sys.executable, "-P", "-c", measured, bucket.url("raw"), bucket.url("new")]
+    done = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=True)
+    assert int(done.stdout) < 0.8 * len(LARGE)
+    assert bucket.tree("new") == {"large.pcapng": LARGE_AS_PCAPNG}
+    assert uploads(bucket) == set()
+
+
+KILLED = """
+import os, signal, sys, pcapconv, s3fs
+from concurrent.futures import ThreadPoolExecutor
+
+call = s3fs.S3FileSystem.call_s3
+
+def killed(self, method, **named):
+    if method == "upload_part" and named["PartNumber"] == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return call(self, method, **named)
+
+s3fs.S3FileSystem.call_s3 = killed
+with ThreadPoolExecutor(1) as executor:
+    pcapconv.batch(*sys.argv[1:], to="pcapng", executor=executor)
+"""
+
+
+def uploads(bucket: Bucket) -> set[tuple[str, str]]:
+    """The keys and ids of uploads that are under way."""
+    found = bucket.s3.list_multipart_uploads(Bucket=bucket.name).get("Uploads", ())
+    return {(each["Key"], each["UploadId"]) for each in found}
+
+
+def others_upload(bucket: Bucket, key: str) -> tuple[str, str]:
+    return key, bucket.s3.create_multipart_upload(Bucket=bucket.name, Key=key)["UploadId"]
+
+
+def test_what_a_kill_leaves_of_an_upload_is_aborted_by_the_next_run(bucket: Bucket) -> None:
+    """That one, and no upload of anybody else's, not even to the same key."""
+    bucket.put("raw/large.pcap", LARGE)
+    raw, new = bucket.url("raw"), bucket.url("new")
+    others = {others_upload(bucket, "new/large.pcapng"), others_upload(bucket, "elsewhere")}
+    done = subprocess.run([sys.executable, "-P", "-c", KILLED, raw, new], capture_output=True, timeout=PATIENCE)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    left = uploads(bucket) - others
+    assert {key for key, _ in left} == {"new/large.pcapng"}
+    assert "new/large.pcapng" not in bucket.listed()
+
+    assert run(raw, new, to="pcapng", resume=True).converted == 1
+    assert uploads(bucket) == others
+    assert bucket.tree("new") == {"large.pcapng": LARGE_AS_PCAPNG}
+
+
+def test_an_upload_that_fails_leaves_nothing(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    S3FileSystem = import_module("s3fs").S3FileSystem  # noqa: N806
+    call = S3FileSystem.call_s3
+
+    def failing(self: Any, method: str, **named: Any) -> Any:
+        if method == "upload_part" and named["PartNumber"] == 4:
+            raise OSError(5, "Input/output error")
+        return call(self, method, **named)
+
+    monkeypatch.setattr(S3FileSystem, "call_s3", failing)
+    bucket.put("raw/large.pcap", LARGE)
+    done = run(bucket.url("raw"), bucket.url("new"), to="pcapng")
+    assert [line["error"] for line in done.trouble] == [
+        f"{bucket.url('new/large.pcapng')}: cannot write: input/output error"
+    ]
+    assert uploads(bucket) == set()
+    assert [key for key in bucket.listed() if key.startswith("new/")] == [f"new/{MANIFEST}"]
+
+
+NOTE = ".pcapconv-0123456789abcdef.tmp"
+
+
+@pytest.mark.parametrize(
+    "note",
+    [b"", b"\xff", b"[]", b'{"Bucket": 1}', b"[" * 10**5, None],
+    ids=["empty", "no text", "list", "number", "deep", "elsewhere"],
+)
+def test_a_note_that_somebody_else_wrote_aborts_nothing_out_of_dst(bucket: Bucket, note: bytes | None) -> None:
+    bucket.put("raw/1.pcap", SMALL)
+    key, upload = others_upload(bucket, "elsewhere/1.pcapng")
+    said = json.dumps({"Bucket": bucket.name, "Key": key, "UploadId": upload}).encode() if note is None else note
+    bucket.put(f"new/{NOTE}", said)
+    assert run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True).converted == 1
+    assert uploads(bucket) == {(key, upload)}
+    assert list(bucket.tree("new")) == ["1.pcapng"]
+
+
+def test_what_a_kill_leaves_under_a_temporary_name_is_removed_by_the_next_run(tmp_path: Path) -> None:
+    """In a store that shows what arrives."""
+    raw, new = raw_tree(tmp_path), tmp_path / "new"
+    new.mkdir()
+    for name in (NOTE, "pcapconv.tmp"):
+        (new / name).write_bytes(b"half")
+    assert run(f"local://{raw}", f"local://{new}", to="pcapng", resume=True).converted == 1
+    assert sorted(os.listdir(new)) == ["1.pcapng", MANIFEST, "pcapconv.tmp"]
+
+
+# ---------------------------------------------------------------- the manifest
+
+
+def manifests(bucket: Bucket) -> int:
+    """How often the manifest was written."""
+    found = bucket.s3.list_object_versions(Bucket=bucket.name, Prefix=f"new/{MANIFEST}")["Versions"]
+    return len(found)
+
+
+def test_a_resume_that_has_nothing_to_do_does_not_write_the_manifest(bucket: Bucket) -> None:
+    """Not even where there are files that are no captures, or none that can be read."""
+    files = {"1.pcap": SMALL, "notes.txt": b"no capture", "broken.pcap": b"no capture either"}
+    bucket.fill("raw", files)
+    raw, new = bucket.url("raw"), bucket.url("new")
+    assert run(raw, new, to="pcapng").converted == 1
+    written, lines = manifests(bucket), bucket.manifest("new")
+    for _ in range(2):
+        again = run(raw, new, to="pcapng", resume=True)
+        assert (again.up_to_date, again.skipped, again.failed) == (1, 1, 1)
+    assert (manifests(bucket), bucket.manifest("new")) == (written, lines)
+
+    bucket.put("raw/notes.txt", b"other notes, no capture")
+    run(raw, new, to="pcapng", resume=True)
+    assert manifests(bucket) == written + 1
+    assert len(bucket.manifest("new").splitlines()) == len(files) + 1
