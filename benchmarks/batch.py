@@ -37,6 +37,8 @@ LOOP = 'for file in "$1"/*/*.pcap; do name=${file##*/}; "$3" -F pcapng "$file" "
 RATIO_LIMIT = 0.15
 BUSY_LIMIT = 1.2
 STOP_LIMIT = 2.0
+RESUME_LIMIT = 2.0  # seconds for 100,000 files
+STARTING = 0.3  # seconds that any batch takes
 MEMORY_LIMIT = 64 * 2**20
 
 
@@ -85,6 +87,15 @@ def time_batch(program: str, source: Path, target: Path, jobs: int) -> tuple[flo
     check_count(target, sum(1 for _ in source.rglob("*.pcap")))
     shutil.rmtree(target)
     return float(seconds), max([int(peak), *peaks.values()]), dict(busy)
+
+
+def time_resume(program: str, source: Path, target: Path, rounds: int) -> tuple[list[float], int]:
+    """The wall times, and the highest memory, of `--resume` where nothing is left to do."""
+    command = [program, "batch", str(source), str(target), "--to", "pcapng", "-q"]
+    subprocess.run(command, check=True)
+    ends = [launch([*command, "--resume"], {}) for _ in range(rounds)]
+    shutil.rmtree(target)
+    return [seconds for seconds, _ in ends], max(peak for _, peak in ends)
 
 
 def sample_memory(root: int, peaks: Counter[int], over: threading.Event) -> None:
@@ -153,6 +164,8 @@ def measure(directory: Path, program: str, editcap: str, files: int, rounds: int
             taken, highest, _ = time_batch(program, small, target, jobs)
             seconds.append(taken)
             peak = max(peak, highest)
+    say("resuming")
+    resumes, peak_of_resuming = time_resume(program, small, target, rounds)
     say("two large captures and 500 small ones")
     uneven = directory / "uneven"
     for name in ("one", "other"):
@@ -181,6 +194,12 @@ def measure(directory: Path, program: str, editcap: str, files: int, rounds: int
             f"at most {BUSY_LIMIT}",
             f"{median(busy):.2f}",
             median(busy) <= BUSY_LIMIT,
+        ),
+        report.Target(
+            f"--resume of {files:,} files, nothing to do",
+            f"at most {RESUME_LIMIT * files / 100_000 + STARTING:.2f} s",
+            f"{median(resumes):.2f} s, {report.mebibytes(peak_of_resuming)} MiB",
+            median(resumes) <= RESUME_LIMIT * files / 100_000 + STARTING,
         ),
         report.Target("Ctrl-C, slowest", f"within {STOP_LIMIT:.0f} s", f"{max(stops):.2f} s", max(stops) <= STOP_LIMIT),
         report.Target(
