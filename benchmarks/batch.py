@@ -113,7 +113,8 @@ def sample_memory(root: int, peaks: Counter[int], over: threading.Event) -> None
 def descendants(root: int) -> Iterator[int]:
     """The processes that a process has started, and those that they have."""
     try:
-        children = Path(f"/proc/{root}/task/{root}/children").read_text(encoding="utf-8").split()
+        tasks = [task / "children" for task in Path(f"/proc/{root}/task").iterdir()]  # any thread may have started one
+        children = " ".join(task.read_text(encoding="utf-8") for task in tasks).split()
     except OSError:
         return
     for child in map(int, children):

@@ -300,6 +300,72 @@ def test_what_a_kill_leaves_under_a_temporary_name_is_removed_by_the_next_run(tm
     assert sorted(os.listdir(new)) == ["1.pcapng", MANIFEST, "pcapconv.tmp"]
 
 
+# ---------------------------------------------------------------- sidecars
+
+COMMENT = wire.options((wire.OPT_COMMENT, b"kept"))
+COMMENTED = wire.section_header() + wire.interface() + wire.enhanced_packet(0, 5, b"four", options=COMMENT)
+BESIDE = ".meta.json"
+
+
+def test_sidecars_lie_beside_objects(bucket: Bucket, tmp_path: Path) -> None:
+    """There and back, by way of S3, and by way of this machine."""
+    bucket.fill("raw", {"a.pcapng": COMMENTED, "deep/b.pcapng": COMMENTED})
+    raw, new, back = map(bucket.url, ("raw", "new", "back"))
+    done = run(raw, new, to="pcap", sidecar=True)
+    assert (done.converted, done.sidecars_written, done.kept_in_sidecar) == (2, 2, {"comments": 2})
+    names = {"a.pcap", f"a.pcap{BESIDE}", "deep/b.pcap", f"deep/b.pcap{BESIDE}"}
+    assert bucket.versions("new") == dict.fromkeys(names, 1)
+
+    done = run(new, back, to="pcapng", sidecar=True)
+    assert (done.converted, done.sidecars_read) == (2, 2)
+    assert bucket.tree("back") == {"a.pcapng": COMMENTED, "deep/b.pcapng": COMMENTED}
+
+    run(raw, tmp_path / "local", to="pcap", sidecar=True)
+    assert (tmp_path / f"local/a.pcap{BESIDE}").read_bytes() == bucket.tree("new")[f"a.pcap{BESIDE}"]
+    assert run(tmp_path / "local", bucket.url("again"), to="pcapng", sidecar=True).sidecars_read == 2
+    assert bucket.tree("again") == bucket.tree("back")
+    assert run([bucket.url("new/a.pcap")], tmp_path / "one", to="pcapng", sidecar=True).sidecars_read == 1
+
+
+def test_resuming_looks_at_sidecars_beside_objects(bucket: Bucket) -> None:
+    bucket.fill("raw", {"a.pcapng": COMMENTED})
+    raw, new, back = map(bucket.url, ("raw", "new", "back"))
+    run(raw, new, to="pcap", sidecar=True)
+    run(new, back, to="pcapng", sidecar=True)
+    again: dict[str, Any] = {"sidecar": True, "resume": True}
+    assert run(raw, new, to="pcap", **again).up_to_date == 1
+    assert run(new, back, to="pcapng", **again).up_to_date == 1
+
+    bucket.s3.delete_object(Bucket=bucket.name, Key=f"new/a.pcap{BESIDE}")
+    lost = run(new, back, to="pcapng", **again)
+    assert (lost.up_to_date, lost.failed) == (1, 0)  # the target has all that the sidecar had
+    bucket.put("new/a.pcap", SMALL)
+    (line,) = run(new, back, to="pcapng", **again).trouble
+    assert line["error"] == (
+        f"{back}/a.pcapng: was made with {new}/a.pcap{BESIDE}, which is gone; --force makes it anew without"
+    )
+    assert run(raw, new, to="pcap", **again).converted == 1  # with the target's sidecar
+    assert run(new, back, to="pcapng", **again).converted == 1
+    assert bucket.tree("back") == {"a.pcapng": COMMENTED}
+
+
+def test_a_sidecar_that_is_somebodys_is_left(bucket: Bucket) -> None:
+    bucket.fill("raw", {"a.pcapng": COMMENTED})
+    bucket.put(f"new/a.pcap{BESIDE}", b"somebody's")
+    (line,) = run(bucket.url("raw"), bucket.url("new"), to="pcap", sidecar=True).trouble
+    assert line["error"] == (
+        f"{bucket.url(f'new/a.pcap{BESIDE}')}: exists already; --resume replaces only what an earlier run wrote, "
+        "--force whatever is there"
+    )
+    assert bucket.tree("new") == {f"a.pcap{BESIDE}": b"somebody's"}
+
+
+def test_a_sidecar_that_nobody_asks_for_is_counted(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.fill("raw", {"a.pcapng": COMMENTED})
+    run(bucket.url("raw"), bucket.url("new"), to="pcap", sidecar=True)
+    assert run(bucket.url("new"), tmp_path / "new", to="pcapng").sidecars_unused == 1
+
+
 # ---------------------------------------------------------------- the manifest
 
 

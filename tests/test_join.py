@@ -328,8 +328,6 @@ def test_sidecars_are_no_captures(tmp_path: Path) -> None:
 def test_batches_without_sense(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--sidecar-secrets goes with --sidecar"):
         pcapconv.batch(tmp_path, tmp_path / "out", sidecar_secrets=True)
-    with pytest.raises(UsageError, match="--sidecar: sidecars lie on this machine"):
-        pcapconv.batch("memory://tree", tmp_path / "out", to="pcap", sidecar=True)
 
 
 # ---------------------------------------------------------------- info

@@ -39,7 +39,7 @@ class Action(Enum):
 
 class Job(NamedTuple):
     """`source` and `target` are places, `name` and `target_name` what they are called in the tree. `state` is that of
-    the source when the batch began."""
+    the source when the batch began, `sidecar` that of the sidecar beside a source behind a URL, if there is one."""
 
     source: str
     name: str
@@ -47,6 +47,7 @@ class Job(NamedTuple):
     target: str
     target_name: str
     action: Action
+    sidecar: State | None = None
 
     @property
     def in_place(self) -> bool:

@@ -101,7 +101,7 @@ def understand(
     _check_carriers(carriers)
     _check_retries(retries)
     root, home = _roots(source, target, in_place=flags.in_place)
-    asked = _sidecars(sidecars, root, home)
+    asked = _sidecars(sidecars)
     plan = make_plan(options)
     keys = _suffix_of_keys(options)
     digest = _digest(options, format_options, asked, flags, on_loss)
@@ -172,14 +172,12 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
     return root, home
 
 
-def _sidecars(options: SidecarOptions, *places: str | None) -> SidecarOptions | None:
-    """None where none are asked for. Raises UsageError for what makes no sense, and for places that are URLs."""
+def _sidecars(options: SidecarOptions) -> SidecarOptions | None:
+    """None where none are asked for. Raises UsageError for what makes no sense."""
     if not options.beside:
         if any(options):
             raise UsageError(f"--sidecar-{'secrets' if options.secrets else 'fingerprints'} goes with --sidecar")
         return None
-    if not all(store_of(place).local for place in places if place is not None):
-        raise UsageError("--sidecar: sidecars lie on this machine, not behind URLs")
     return options
 
 

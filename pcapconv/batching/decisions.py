@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from pcapconv.batching.actions import Action, Job
+from pcapconv.batching.companions import state_beside_source
 from pcapconv.batching.local import LOCAL
 from pcapconv.batching.manifest import Done, Known
 from pcapconv.batching.outcome import Outcome
@@ -27,9 +28,9 @@ def left_to_do(
     others: list[tuple[Job, str, str | None, bool | None]] = []
     for job in jobs:
         ours = [each for each in known.get(job.target_name, ()) if each.root == root]
-        state = LOCAL.state(job.target) if there is None else there.get(job.target_name)
+        state = store_of(job.target).state(job.target) if there is None else there.get(job.target_name)
         done = _done(ours, state) if ours else None
-        action = _action_of_done(job, settings, done) or (
+        action = _action_of_done(job, settings, done, there) or (
             _action_here(job, settings, ours, done, state)
             if there is None
             else _action_there(job, settings, there, resume=resume)
@@ -56,11 +57,14 @@ def _done(ours: Sequence[Done], there: State | None) -> Done | None:
     return next((each for each in reversed(ours) if _is_target_of(each, there)), None)
 
 
-def _action_of_done(job: Job, settings: Settings, done: Done | None) -> Action | None:
-    """What the line of a target that is there decides, None where it decides nothing."""
+def _action_of_done(
+    job: Job, settings: Settings, done: Done | None, there: Mapping[str, State | None] | None
+) -> Action | None:
+    """What the line of a target that is there decides, None where it decides nothing. `there` is what is behind a URL
+    beside it."""
     if done is None:
         return None
-    if _up_to_date(done, job, settings):
+    if _up_to_date(done, job, settings, there):
         return Action.SKIP
     return Action.FAIL_WITHOUT_SIDECAR if _sidecar_is_lost(done, job, settings) else None
 
@@ -83,6 +87,8 @@ def _action_there(job: Job, settings: Settings, there: Mapping[str, State | None
     is_there = there.get(job.target_name) is not None or keys_there
     if is_there and not (job.action.replaces_target or resume):
         return Action.REFUSE
+    if settings.sidecars is not None and not resume and job.target_name + SIDECAR_SUFFIX in there:
+        return job.action  # a sidecar that is in the way is found by who writes one
     return Action.REPLACE
 
 
@@ -96,12 +102,15 @@ def _all_there(home: str) -> dict[str, State | None]:
 def _is_target_of(done: Done, there: State | None) -> bool:
     """Whether the target that is there is the one that a line is about. Of what lies behind a URL only the size is
     known beforehand."""
-    if there is None or done.target_state.size != there.size:
-        return False
-    return done.target_state.time in (None, there.time)
+    return _is_there(done.target_state, there)
 
 
-def _up_to_date(done: Done, job: Job, settings: Settings) -> bool:
+def _is_there(written: State, there: State | None) -> bool:
+    """Whether what is there is what was written, as far as a line knows."""
+    return there is not None and written.size == there.size and written.time in (None, there.time)
+
+
+def _up_to_date(done: Done, job: Job, settings: Settings, there: Mapping[str, State | None] | None) -> bool:
     """Whether a target that is there says what its source says now. In place, the target is the source."""
     if done.options != settings.options or done.source != job.name:
         return False
@@ -112,9 +121,11 @@ def _up_to_date(done: Done, job: Job, settings: Settings) -> bool:
     if job.in_place:
         return True
     if settings.sidecars is not None:
-        if done.target_sidecar not in (None, LOCAL.state(job.target + SIDECAR_SUFFIX)):
+        name, place = job.target_name + SIDECAR_SUFFIX, job.target + SIDECAR_SUFFIX
+        state = LOCAL.state(place) if there is None else there.get(name)
+        if done.target_sidecar is not None and not _is_there(done.target_sidecar, state):
             return False
-        now = LOCAL.state(job.source + SIDECAR_SUFFIX)
+        now = state_beside_source(job)
         if now not in (None, done.source_sidecar):  # without it, the target could only lose
             return False
     return _says_the_same(done.source_state, job.state)
@@ -130,4 +141,4 @@ def _sidecar_is_lost(done: Done, job: Job, settings: Settings) -> bool:
     """Whether the sidecar by which a target was made is gone since, and the target would lose by being made anew."""
     if settings.sidecars is None or job.in_place or job.action.replaces_target or done.source_sidecar is None:
         return False
-    return LOCAL.state(job.source + SIDECAR_SUFFIX) is None
+    return state_beside_source(job) is None

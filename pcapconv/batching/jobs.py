@@ -17,7 +17,8 @@ from typing import Any
 from pcapconv import formats
 from pcapconv.batching import manifest
 from pcapconv.batching.actions import Job
-from pcapconv.batching.local import LOCAL, leads_out, lies_in, make_folder, state_of_open
+from pcapconv.batching.companions import CompanionFiles, state_beside_source
+from pcapconv.batching.local import leads_out, lies_in, make_folder, state_of_open
 from pcapconv.batching.outcome import Outcome, SidecarOutcome
 from pcapconv.batching.places import State, scheme_of
 from pcapconv.batching.retrying import may_pass
@@ -26,7 +27,7 @@ from pcapconv.batching.stores import store_of
 from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError
 from pcapconv.io.calls import reading
-from pcapconv.io.paths import SIDECAR_SUFFIX, base_name, there_is
+from pcapconv.io.paths import SIDECAR_SUFFIX, base_name
 from pcapconv.io.sources import Source
 from pcapconv.io.targets import Target
 from pcapconv.report import Report
@@ -94,7 +95,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
     with ExitStack() as stack, store_of(job.source).open_source(job.source) as source:
         source.fractions = settings.formats.fractions
         state, known = _looked_at(settings, job, source)
-        before = None if settings.sidecars is None else LOCAL.state(job.source + SIDECAR_SUFFIX)
+        before = None if settings.sidecars is None else state_beside_source(job)
         sidecars = _sidecars(settings, job, source, known, stack)
         how = ConversionSettings(
             settings.formats.writer_of(known),
@@ -118,7 +119,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
                 job._replace(state=State(source.size, state.time)),
                 settings,
                 source_sha256=conversion.digest_of_source(),
-                target_state=State(written.bytes, state_of_open(place.file.fileno()).time if store.local else None),
+                target_state=_state_of_written(place, job),
                 target_sha256=written.sha256,
                 seconds=_since(begun),
                 worker=_worker(),
@@ -143,16 +144,22 @@ def _looked_at(settings: Settings, job: Job, source: Source) -> tuple[State, str
         return state or State(None, None), formats.format_at(source)
 
 
+def _state_of_written(place: Target, job: Job) -> State:
+    """The state that something beside the target, or the target, will have; behind a URL, only its size is known."""
+    state = state_of_open(place.file.fileno())
+    return state if scheme_of(job.target) is None else State(state.size, None)
+
+
 def _beside(
     settings: Settings, job: Job, report: Report, sidecars: Sidecars | None, before: State | None
 ) -> dict[str, Any]:
     """What an outcome says of sidecars. `before` is the state, before the conversion, of the one beside the source."""
     if settings.sidecars is not None:
         written = None if sidecars is None else sidecars.target
-        after = None if written is None else state_of_open(written.file.fileno())
+        after = None if written is None else _state_of_written(written, job)
         return {"sidecars": SidecarOutcome.of(report, before, after)}
     if (report.source_format, report.target_format) == ("pcap", "pcapng"):
-        return {"sidecar_unused": LOCAL.state(job.source + SIDECAR_SUFFIX) is not None}
+        return {"sidecar_unused": state_beside_source(job) is not None}
     return {}
 
 
@@ -161,16 +168,18 @@ def _sidecars(settings: Settings, job: Job, source: Source, known: str, stack: E
     if settings.sidecars is None:
         return None
     to_pcap = (settings.formats.to or known) == "pcap"
-    there = known == "pcap" and there_is(job.source + SIDECAR_SUFFIX)
+    files = CompanionFiles(job)
+    there = known == "pcap" and files.there_is(job.source + SIDECAR_SUFFIX)
     adds = known == "pcapng" or settings.plan is not None  # what pcap cannot hold
     if not (there or (to_pcap and adds)):
         return None
     force = job.action.replaces_target or job.action.replaces_keys
     places = job.source, job.target
-    make_folder(job.target)
+    if scheme_of(job.target) is None:
+        make_folder(job.target)
     taken = [] if settings.keys is None else [job.target + settings.keys]
     return open_sidecars(
-        settings.sidecars, source, settings.formats.to or known, places, stack, force=force, taken=taken
+        settings.sidecars, source, settings.formats.to or known, places, stack, force=force, taken=taken, files=files
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from pcapconv.batching.conflicts import check_conflicts
 from pcapconv.batching.decisions import left_to_do
 from pcapconv.batching.naming import as_source, by_template
 from pcapconv.batching.outcome import Outcome
-from pcapconv.batching.places import Found, joined, scheme_of
+from pcapconv.batching.places import Found, State, joined, scheme_of
 from pcapconv.batching.sources import NO_FILE_NAME, listed, without_companions
 from pcapconv.batching.stores import store_of
 from pcapconv.errors import UsageError
@@ -72,8 +72,9 @@ def _jobs(arguments: Arguments) -> tuple[list[Job], list[Outcome]]:
     """The job of each capture, and the outcomes of files that are none to convert. Raises UsageError, FileError."""
     home = joined(arguments.home, "")
     jobs, outcomes = [], []
-    for each in _found(arguments):
-        job = _job(each, arguments, home)
+    found, beside = _found(arguments)
+    for each in found:
+        job = _job(each, arguments, home, beside)
         if each.state is not None:
             jobs.append(job)
             continue
@@ -82,13 +83,15 @@ def _jobs(arguments: Arguments) -> tuple[list[Job], list[Outcome]]:
     return jobs, outcomes
 
 
-def _found(arguments: Arguments) -> list[Found]:
-    """The files that the batch is about. Raises UsageError, FileError."""
+def _found(arguments: Arguments) -> tuple[list[Found], dict[str, State | None]]:
+    """The files that the batch is about, and the states of sidecars behind URLs by their places. Raises UsageError,
+    FileError."""
     in_place, root, keys = arguments.flags.in_place, arguments.root, arguments.settings.keys
     if root is None:
-        sources = listed(arguments.places)
+        sources = list(listed(arguments.places))
     else:
-        sources = store_of(root).find(root, None if in_place else arguments.home, links=not in_place)
+        sources = list(store_of(root).find(root, None if in_place else arguments.home, links=not in_place))
+    beside = _sidecars(sources, arguments)
     found = [each for each in sources if not manifest.is_name(each.name) and arguments.patterns.want(each)]
     if in_place and keys is not None:  # key logs of an earlier run are no sources
         found = without_companions(found, keys)
@@ -101,11 +104,24 @@ def _found(arguments: Arguments) -> list[Found]:
     remote = next((each.place for each in found if in_place and scheme_of(each.place) is not None), None)
     if remote is not None:
         raise UsageError(f"--in-place: {remote} {IN_PLACE_REMOTE}")
-    return found
+    return found, beside
 
 
-def _job(found: Found, arguments: Arguments, home: str) -> Job:
-    """A file's job, whose action is what the caller asks for. `home` is what the places of targets begin with."""
+def _sidecars(sources: Iterable[Found], arguments: Arguments) -> dict[str, State | None]:
+    """The states of sidecars behind URLs, by their places: those that are listed, and where nothing is listed, those
+    that stores tell of when they are asked for."""
+    sources = [each for each in sources if scheme_of(each.place) is not None]
+    if arguments.root is not None:
+        return {each.place: each.state for each in sources if each.place.endswith(SIDECAR_SUFFIX)}
+    if arguments.settings.sidecars is None:
+        return {}
+    places = [each.place + SIDECAR_SUFFIX for each in sources]
+    return {place: store_of(place).state(place) for place in places}
+
+
+def _job(found: Found, arguments: Arguments, home: str, beside: Mapping[str, State | None]) -> Job:
+    """A file's job, whose action is what the caller asks for. `home` is what the places of targets begin with, `beside`
+    the states of sidecars behind URLs."""
     if arguments.flags.in_place:
         place, name = found.place, found.name
     else:
@@ -113,4 +129,6 @@ def _job(found: Found, arguments: Arguments, home: str) -> Job:
         name = as_source(found.name, told.to) if template is None else by_template(template, found, told.fractions)
         place = home + name
     action = Action.REPLACE_TARGET if arguments.flags.in_place else Action.CREATE
-    return Job(found.place, found.name, found.state, place, name, Action.REPLACE if arguments.flags.force else action)
+    action = Action.REPLACE if arguments.flags.force else action
+    sidecar = beside.get(found.place + SIDECAR_SUFFIX)
+    return Job(found.place, found.name, found.state, place, name, action, sidecar)

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import formats
 from pcapconv.errors import UsageError
-from pcapconv.io.paths import SIDECAR_SUFFIX, STDIO, Readable, Writable, is_open_as, leads_to, there_is
+from pcapconv.io.paths import SIDECAR_SUFFIX, STDIO, Readable, Writable, is_open_as, leads_to
 from pcapconv.io.sources import Source
 from pcapconv.io.targets import Target
 from pcapconv.model import Item
 from pcapconv.report import CaptureFile, Report
+from pcapconv.sidecar.files import THIS_MACHINE, SidecarFiles
 from pcapconv.steps import Step
 
 if TYPE_CHECKING:  # a conversion starts faster without the one that it does not need
@@ -131,11 +132,12 @@ def open_sidecars(
     *,
     force: bool,
     taken: Sequence[object] = (),
+    files: SidecarFiles = THIS_MACHINE,
 ) -> Sidecars:
     """The sidecars of a conversion: one is read, where the source is pcap, and one is written, where the target is.
 
     `places` are the source and the target as they were given; `taken` are other files of the command, which no sidecar
-    may be. `stack` closes what is opened. Raises SidecarError, FileError and UsageError.
+    may be; `files` has the sidecars. `stack` closes what is opened. Raises SidecarError, FileError and UsageError.
     """
     from_pcap = _is_pcap(source)
     if not from_pcap and target_format != "pcap":
@@ -146,12 +148,12 @@ def open_sidecars(
     taken = [*places, source.file, *taken]
     read: ReadSidecar | None = None
     written: WrittenSidecar | None = None
-    if from_pcap and (options.file is not None or target_format != "pcap" or _has_one(places[0])):
+    if from_pcap and (options.file is not None or target_format != "pcap" or _has_one(places[0], files)):
         from pcapconv.sidecar.reading import ReadSidecar
 
         name = options.file or _name_beside(places[0])
         check_apart(name, taken)
-        read = ReadSidecar(name, source, stack)
+        read = ReadSidecar(name, source, stack, files)
     if target_format == "pcap":
         from pcapconv.sidecar.writing import WrittenSidecar
 
@@ -160,7 +162,7 @@ def open_sidecars(
         if read is not None and leads_to(places[0]) != leads_to(places[1]):
             check_apart(name, [read.name])  # which another capture needs
         fingerprints = options.fingerprints or (read is not None and read.head.fingerprints)
-        written = WrittenSidecar(name, stack, secrets=options.secrets, fingerprints=fingerprints, force=force)
+        written = WrittenSidecar(name, stack, files, secrets=options.secrets, fingerprints=fingerprints, force=force)
     return Sidecars(read, written)
 
 
@@ -186,5 +188,5 @@ def _name_beside(capture: Readable | Writable) -> str:
     return os.fspath(capture) + SIDECAR_SUFFIX
 
 
-def _has_one(capture: Readable) -> bool:
-    return isinstance(capture, str | os.PathLike) and there_is(os.fspath(capture) + SIDECAR_SUFFIX)
+def _has_one(capture: Readable, files: SidecarFiles) -> bool:
+    return isinstance(capture, str | os.PathLike) and files.there_is(os.fspath(capture) + SIDECAR_SUFFIX)

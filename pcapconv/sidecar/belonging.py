@@ -8,12 +8,13 @@ from pcapconv.errors import FileError, SidecarError
 from pcapconv.io.digest import Digest
 from pcapconv.io.sources import Source
 from pcapconv.sidecar.document import Document, open_document
+from pcapconv.sidecar.files import THIS_MACHINE, SidecarFiles
 
 
-def open_sidecar(name: str, stack: ExitStack) -> Document:
+def open_sidecar(name: str, stack: ExitStack, files: SidecarFiles = THIS_MACHINE) -> Document:
     """A sidecar of one capture. Raises FileError and SidecarError."""
     try:
-        document = open_document(name, stack)
+        document = open_document(name, stack, files)
     except FileError as error:
         raise FileError(f"{error}; convert --sidecar to pcap writes one, --sidecar-file names another one") from None
     if len(document.head.captures) > 1:

@@ -19,10 +19,11 @@ from pcapconv.errors import SidecarError
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.io.calls import write_all, writing
 from pcapconv.io.scratch import Scratch
-from pcapconv.io.sources import Source, open_source, spool
+from pcapconv.io.sources import Source, spool
 from pcapconv.io.targets import Target
 from pcapconv.report import CaptureFile
 from pcapconv.sidecar.fields import Value, member, number
+from pcapconv.sidecar.files import THIS_MACHINE, SidecarFiles
 
 VERSION = 1
 
@@ -120,9 +121,9 @@ class Draft:
             write_all(target.file, memoryview(_DIGEST + digest.hexdigest().encode() + b'"}\n'))
 
 
-def open_document(name: str, stack: ExitStack) -> Document:
+def open_document(name: str, stack: ExitStack, files: SidecarFiles = THIS_MACHINE) -> Document:
     """The sidecar in a file, which may be a pipe; `stack` closes it. Raises FileError and SidecarError."""
-    opened = stack.enter_context(open_source(name))
+    opened = stack.enter_context(files.open_source(name))
     return Document(opened if opened.seekable else stack.enter_context(spool(opened)))
 
 

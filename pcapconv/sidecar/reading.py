@@ -16,6 +16,7 @@ from pcapconv.model import Item
 from pcapconv.report import Report
 from pcapconv.sidecar.belonging import another, check_digest, check_size, open_sidecar
 from pcapconv.sidecar.document import Document, Head
+from pcapconv.sidecar.files import THIS_MACHINE, SidecarFiles
 from pcapconv.sidecar.restore import Restore
 from pcapconv.steps import Step
 
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
 class ReadSidecar:
     """The sidecar `name` of the capture `source`; `stack` closes what is opened. Raises FileError and SidecarError."""
 
-    def __init__(self, name: str, source: Source, stack: ExitStack) -> None:
+    def __init__(self, name: str, source: Source, stack: ExitStack, files: SidecarFiles = THIS_MACHINE) -> None:
         self._source = source
         self._stack = stack
-        self._document = document = open_sidecar(name, stack)
+        self._document = document = open_sidecar(name, stack, files)
         self._digest = Digest(source)
         stack.callback(lambda: self._digest.close())
         self._edited: EditedCapture | None = None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import ExitStack
 
-from pcapconv.io.targets import open_target
 from pcapconv.report import CaptureFile, Report
 from pcapconv.sidecar.document import Draft, Head
+from pcapconv.sidecar.files import THIS_MACHINE, SidecarFiles
 from pcapconv.sidecar.record import Record
 
 _ONLY_PCAP = ("header-fields", "record-fields", "time-notation")  # what pcapng, and so a sidecar, cannot say
@@ -16,8 +16,17 @@ _ONLY_PCAP = ("header-fields", "record-fields", "time-notation")  # what pcapng,
 class WrittenSidecar:
     """It goes to the file `name`; `stack` closes what is opened. Raises FileError."""
 
-    def __init__(self, name: str, stack: ExitStack, *, secrets: bool, fingerprints: bool, force: bool) -> None:
-        self.target = stack.enter_context(open_target(name, force=force, whole=True, text=True, private=secrets))
+    def __init__(
+        self,
+        name: str,
+        stack: ExitStack,
+        files: SidecarFiles = THIS_MACHINE,
+        *,
+        secrets: bool,
+        fingerprints: bool,
+        force: bool,
+    ) -> None:
+        self.target = stack.enter_context(files.open_target(name, force=force, private=secrets))
         self._draft = stack.enter_context(Draft())
         self._secrets = secrets
         self._fingerprints = fingerprints

@@ -1,0 +1,40 @@
+"""The sidecars of a batch's files: on this machine or behind URLs, beside sources and targets."""
+
+from __future__ import annotations
+
+from pcapconv.batching.actions import Job
+from pcapconv.batching.local import LOCAL
+from pcapconv.batching.places import State, scheme_of
+from pcapconv.batching.stores import store_of
+from pcapconv.io.paths import SIDECAR_SUFFIX
+from pcapconv.io.sources import Source
+from pcapconv.io.targets import Target
+from pcapconv.sidecar.files import SidecarFiles
+
+
+def state_beside_source(job: Job) -> State | None:
+    """The state of the sidecar beside a source, None where there is none: now; behind a URL, when the batch began."""
+    return LOCAL.state(job.source + SIDECAR_SUFFIX) if scheme_of(job.source) is None else job.sidecar
+
+
+class CompanionFiles(SidecarFiles):
+    """The sidecars beside one job's source and target. All raise FileError."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def there_is(self, name: str) -> bool:
+        """See `SidecarFiles.there_is`."""
+        if scheme_of(name) is None:
+            return super().there_is(name)
+        return name == self._job.source + SIDECAR_SUFFIX and self._job.sidecar is not None
+
+    def open_source(self, name: str) -> Source:
+        """See `SidecarFiles.open_source`."""
+        return super().open_source(name) if scheme_of(name) is None else store_of(name).open_source(name)
+
+    def open_target(self, name: str, *, force: bool, private: bool) -> Target:
+        """See `SidecarFiles.open_target`."""
+        if scheme_of(name) is None:
+            return super().open_target(name, force=force, private=private)
+        return store_of(name).open_target(name, self._job.home, force=force, private=private)
