@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
+from pcapconv.batching import lease
 from pcapconv.batching.arguments import Carriers, Flags, understand
 from pcapconv.batching.places import scheme_of
 from pcapconv.batching.plans import plan
@@ -84,7 +85,10 @@ def batch(
         on_loss,
         steps,
     )
-    report = run(arguments, plan(arguments, others or {}), watcher or Watcher())
+    watcher = watcher or Watcher()
+    if arguments.local:
+        lease.clear(arguments.manifest, watcher.wait)
+    report = run(arguments, plan(arguments, others or {}), watcher)
     report.seconds = round(time.monotonic() - begun, 3)
     root = arguments.root
     tree = root is not None and (scheme_of(root) is not None or os.path.isdir(root))

@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pcapconv import formats
-from pcapconv.batching import manifest
+from pcapconv.batching import lease, manifest
 from pcapconv.batching.places import joined, local_path, real_place, same_place, scheme_of
 from pcapconv.batching.settings import FormatOptions, Settings
 from pcapconv.batching.sources import Patterns
@@ -91,6 +91,7 @@ def understand(
     wanted = Patterns(*patterns)
     place = joined(home, manifest.NAME)
     local = store_of(home).local
+    elsewhere = carriers.scheduler is not None or carriers.executor is not None
     settings = Settings(
         formats=format_options,
         plan=plan,
@@ -100,6 +101,7 @@ def understand(
         keys=keys,
         sidecars=asked,
         manifest=_absolute(place) if local else None,
+        lease=lease.place_of(_absolute(place)) if local and elsewhere else None,
         inside=real_place(home) if local and not (flags.follow_links or flags.in_place) else None,
         options=digest,
         root=None if root is None else real_place(root),

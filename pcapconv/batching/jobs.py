@@ -18,6 +18,7 @@ from typing import Any
 from pcapconv import formats
 from pcapconv.batching import manifest
 from pcapconv.batching.actions import Job
+from pcapconv.batching.lease import sight_of
 from pcapconv.batching.local import LOCAL, leads_out, lies_in, make_folder, state_of_open
 from pcapconv.batching.outcome import Outcome, SidecarOutcome
 from pcapconv.batching.places import State
@@ -70,6 +71,9 @@ def _outcome(settings: Settings, job: Job) -> Outcome:
         status, said, known = "failed" if meant else "skipped", str(error), error.known
     except (PcapconvError, MemoryError, OSError) as error:
         said = str(error) or "out of memory"
+        with suppress(PcapconvError):
+            if (done := _done_before(settings, job)) is not None:  # meanwhile
+                return done
     about: dict[str, Any] = {"known": known, "seconds": _since(begun), "worker": _worker()}
     outcome = Outcome.without_report(job, settings, status, said, **about)
     if settings.manifest is not None:
@@ -79,14 +83,15 @@ def _outcome(settings: Settings, job: Job) -> Outcome:
 
 
 def _done_before(settings: Settings, job: Job) -> Outcome | None:
-    """What became of a target that another process of this run wrote, before it was lost, and nobody could tell."""
+    """What became of a target that another process wrote, of this run before it was lost, or of an earlier one that
+    was still at work, and nobody could tell."""
     if settings.manifest is None or job.action.refuses:
         return None
     store = store_of(job.target)
     state = store.state(job.target)
     if state is None or (state == job.state if job.in_place else job.action.replaces_target):
         return None
-    return manifest.find(settings.manifest, job.name, job.target_name, state, settings.run)
+    return manifest.find(settings.manifest, job, state, settings)
 
 
 def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
@@ -97,7 +102,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
         before = None if settings.sidecars is None else LOCAL.state(job.source + SIDECAR_SUFFIX)
         sidecars = _sidecars(settings, job, source, known, stack)
         how = ConversionSettings(
-            settings.formats.writer_of(known), settings.strict, settings.on_loss, settings.fsync, _Progress()
+            settings.formats.writer_of(known), settings.strict, settings.on_loss, settings.fsync, _Progress(settings)
         )
         plan = copy.copy(settings.plan)  # which remembers what it saw of a capture
         with Conversion(source, how, plan) as conversion:
@@ -107,8 +112,8 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
             conversion.write_to(FileSink(place, base_name(job.target)))
             conversion.extract_to(_open_keys(settings, job))
             report = conversion.run()
-            size, sha256 = _digest_of_source(source)
-            target_size, target_sha256 = _digest_of_target(place)
+            size, sha256 = _digest_of_source(source, settings)
+            target_size, target_sha256 = _digest_of_target(place, settings)
             outcome = Outcome.of(
                 report,
                 job._replace(state=State(size, state.time)),
@@ -122,6 +127,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
             )
             if job.in_place:
                 source.check_unchanged(job.target)  # as it is again before the target appears: then there is a line
+            _check(settings, now=True)
             if settings.manifest is not None:
                 manifest.add(settings.manifest, [outcome.to_json()])
             conversion.commit()
@@ -183,18 +189,26 @@ def _open_keys(settings: Settings, job: Job) -> Target | None:
     return store_of(job.target).open_target(job.target + settings.keys, force=job.action.replaces_keys, private=True)
 
 
-def _digest_of_source(source: Source) -> tuple[int, str]:
+def _check(settings: Settings, *, now: bool = False) -> None:
+    """Raises Stopped where the batch is to end; `now` looks at its lease even if that was looked at a moment ago."""
+    if watch.stopped():
+        raise Stopped
+    if settings.lease is not None and not sight_of(settings.lease, settings.run).held(now=now):
+        raise Stopped(f"stopped, since the batch showed no sign of life in {settings.lease}")
+
+
+def _digest_of_source(source: Source, settings: Settings) -> tuple[int, str]:
     source.rewind()
-    return _digest(source.readinto)
+    return _digest(source.readinto, settings)
 
 
-def _digest_of_target(place: Target) -> tuple[int, str]:
+def _digest_of_target(place: Target, settings: Settings) -> tuple[int, str]:
     with reading(place.name):
         place.file.seek(place.start)
-        return _digest(place.file.readinto)
+        return _digest(place.file.readinto, settings)
 
 
-def _digest(readinto: Callable[[memoryview], int]) -> tuple[int, str]:
+def _digest(readinto: Callable[[memoryview], int], settings: Settings) -> tuple[int, str]:
     """How many bytes there are, and their SHA-256."""
     size, sha256 = 0, hashlib.sha256()
     try:
@@ -205,8 +219,7 @@ def _digest(readinto: Callable[[memoryview], int]) -> tuple[int, str]:
         while count := readinto(room):
             size += count
             sha256.update(room[:count])
-            if watch.stopped():
-                raise Stopped
+            _check(settings)
     _rooms.append(buffer)
     return size, sha256.hexdigest()
 
@@ -214,12 +227,12 @@ def _digest(readinto: Callable[[memoryview], int]) -> tuple[int, str]:
 class _Progress:
     """Tells what is read while it is read, and ends what is to stop."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._told = 0
 
     def __call__(self, position: int) -> None:
-        if watch.stopped():
-            raise Stopped
+        _check(self._settings)
         watch.read(max(0, position - self._told))
         self._told = max(position, self._told)
 

@@ -16,9 +16,11 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from pcapconv.batching.actions import Job
 from pcapconv.batching.local import LOCAL
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import State, scheme_of
+from pcapconv.batching.settings import Settings
 from pcapconv.io.calls import writing
 
 if TYPE_CHECKING:
@@ -108,16 +110,19 @@ def _lines(place: str) -> Iterator[bytes]:
         yield from file
 
 
-def find(place: str, source: str, target: str, state: State, run: str) -> Outcome | None:
-    """A run's line of a source whose target is there now, from a manifest in a file; None where it has none. Raises
-    FileError."""
+def find(place: str, job: Job, state: State, settings: Settings) -> Outcome | None:
+    """The line of a job whose target is there now, with that state, from a manifest in a file; None where it has none.
+    The line is one of this run, or of an earlier one with the same source, root and options. Raises FileError."""
     found = None
     for line in _lines(place):
         try:
             outcome = Outcome.from_json(json.loads(line))
         except (ValueError, KeyError, TypeError, RecursionError):
             continue
-        if (outcome.run, outcome.source, outcome.target, outcome.target_state) == (run, source, target, state):
+        if (outcome.source, outcome.target, outcome.target_state) != (job.name, job.target_name, state):
+            continue
+        same = (outcome.source_state, outcome.root, outcome.options) == (job.state, settings.root, settings.options)
+        if outcome.run == settings.run or (outcome.done and same):
             found = outcome
     return found
 

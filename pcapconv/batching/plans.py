@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from pcapconv import formats
-from pcapconv.batching import manifest
+from pcapconv.batching import lease, manifest
 from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.arguments import IN_PLACE_REMOTE, Arguments
 from pcapconv.batching.conflicts import check_conflicts
@@ -44,6 +44,9 @@ def plan(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
     jobs = [job for job in jobs if job.state is not None]
     check_conflicts(jobs, settings.keys, arguments.manifest, others)
     left, more = left_to_do(jobs, arguments.home, settings, known, resume=arguments.flags.resume)
+    if arguments.flags.resume and any(job.action.refuses for job in left):  # an earlier run's job may have added a line
+        known = manifest.read(arguments.manifest)
+        left, more = left_to_do(jobs, arguments.home, settings, known, resume=True)
     return BatchPlan(jobs, left, [*outcomes, *more])
 
 
@@ -54,7 +57,11 @@ def _found(arguments: Arguments) -> list[Found]:
         sources = listed(arguments.places)
     else:
         sources = store_of(root).find(root, None if in_place else arguments.home, links=not in_place)
-    found = [each for each in sources if each.name != manifest.NAME and arguments.patterns.want(each)]
+    found = [
+        each
+        for each in sources
+        if each.name != manifest.NAME and not lease.is_lease(each.name) and arguments.patterns.want(each)
+    ]
     if in_place and keys is not None:  # key logs of an earlier run are no sources
         found = without_companions(found, keys)
     found = without_companions(found, SIDECAR_SUFFIX)
