@@ -405,6 +405,32 @@ def test_jobs_without_a_lease_stop_and_the_client_says_so(raw: Path, home: Path)
     assert tree(home) == {}
 
 
+def test_a_client_that_stood_still_does_again_what_its_jobs_gave_up(raw: Path, home: Path, address: str) -> None:
+    """Until its lease had lapsed, a single file was under way: the client is stopped in the middle of it."""
+    make_long(raw / "long.pcap")
+    on_each(address, let_lapse(2.0))
+    try:
+        arguments = [str(raw), str(home), "--to", "pcapng", "--include", "long.pcap", "--scheduler", address]
+        with started(*arguments, command=(sys.executable, "-P", "-c", QUICK)) as process:
+            wait_for(lambda: any(on_each(address, reads_long)))
+            process.send_signal(signal.SIGSTOP)
+            wait_for(lambda: not any(on_each(address, reads_long)))
+            (raw / "long.pcap").write_bytes(pcap(0))
+            process.send_signal(signal.SIGCONT)
+            assert ended(process) == (0, [])
+    finally:
+        on_each(address, let_lapse(lease.LAPSE))
+    assert tree(home) == {"long.pcapng": pcapng(0)}
+    assert [line["status"] for line in lines(home)] == ["converted"]
+
+
+def test_what_is_up_to_date_needs_no_lease(raw: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its directory may be one that cannot be written."""
+    pcapconv.batch(raw, home, to="pcapng", jobs=1)
+    monkeypatch.setattr(lease.Lease, "__enter__", None)
+    assert pcapconv.batch(raw, home, to="pcapng", jobs=1, resume=True).up_to_date == FILES
+
+
 def test_a_lease_in_a_tree_is_no_file_of_it(raw: Path) -> None:
     (raw / "pcapconv-manifest.2-of-3.lease").write_bytes(b"another shard's")
     report = pcapconv.batch(raw, in_place=True, shift_time="+1s", jobs=1)

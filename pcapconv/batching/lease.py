@@ -105,6 +105,7 @@ class Lease:
         self._ended = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="pcapconv-lease", daemon=True)
         self._lost = False
+        self._touched = time.time()  # which goes on while the machine sleeps
 
     def __enter__(self) -> Self:
         while not self._make():
@@ -124,7 +125,9 @@ class Lease:
             self._keeper.join(LOOK)  # a file system may stand still
 
     def check(self) -> None:
-        """Raises FileError when the lease is another's."""
+        """Touch it if that should have been done, as when this machine slept. Raises FileError when it is another's."""
+        if abs(time.time() - self._touched) > 2 * TOUCH:
+            self._touch()
         if self._lost:
             raise FileError(
                 f"{self._manifest}: another batch has taken over here, since this one stood still; go on with --resume "
@@ -149,13 +152,17 @@ class Lease:
         return True
 
     def _keep(self) -> None:
-        while not self._ended.wait(TOUCH):
-            with suppress(OSError):  # what cannot be touched lapses
-                lease = _read(self._place)
-                if lease is None or lease.holder.run not in (self._holder.run, ""):
-                    self._lost = not self._ended.is_set()
-                    return
-                os.utime(self._place)
+        while not (self._lost or self._ended.wait(TOUCH)):
+            self._touch()
+
+    def _touch(self) -> None:
+        with suppress(OSError):  # what cannot be touched lapses
+            lease = _read(self._place)
+            if lease is None or lease.holder.run not in (self._holder.run, ""):
+                self._lost = not self._ended.is_set()
+                return
+            os.utime(self._place)
+            self._touched = time.time()
 
 
 def _is_touched(place: str, lease: _Lease) -> bool:
@@ -244,7 +251,7 @@ class Sight:
 
     def held(self, *, now: bool = False) -> bool:
         """Whether the run still has its lease. It is looked at now and then, or `now`."""
-        if now or time.monotonic() >= self._due:
+        if now or not self._held or time.monotonic() >= self._due:
             self._held = self._look()
             self._due = time.monotonic() + LOOK
         return self._held

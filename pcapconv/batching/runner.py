@@ -42,9 +42,10 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
         lease = None
         if arguments.local:
             _make_home(arguments)
-            elsewhere = arguments.settings.lease is not None
-            lease = Lease(arguments.manifest, arguments.settings.run, watcher.wait, elsewhere=elsewhere)
-            stack.enter_context(lease)
+            if planned.left:
+                elsewhere = arguments.settings.lease is not None
+                lease = Lease(arguments.manifest, arguments.settings.run, watcher.wait, elsewhere=elsewhere)
+                stack.enter_context(lease)
             _clear_away(arguments, planned.jobs)
         return _carry_out(arguments, planned, watcher, lease)
 
@@ -152,7 +153,7 @@ def _outcomes(
                 except BrokenExecutor:
                     broken.append(jobs)
                 except (Exception, Stopped) as error:  # the executor's: a process that died, a result that got lost
-                    if len(jobs) > 1 or (isinstance(error, DeadProcessError) and future is not suspect):
+                    if len(jobs) > 1 or (isinstance(error, DeadProcessError | Stopped) and future is not suspect):
                         suspects.extend([job] for job in jobs)
                     else:
                         yield from _failed(jobs, settings, str(error) or type(error).__name__)
