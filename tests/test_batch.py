@@ -1553,16 +1553,20 @@ def test_a_capture_that_goes_on_is_not_rewritten_in_place(source: Path) -> None:
     assert (source / "a.pcap").read_bytes() == PCAP + wire.pcap_record(2_000, 0, b"more")
 
 
-def test_two_batches_at_once_edit_each_file_once(source: Path) -> None:
+def test_two_batches_at_once_edit_each_file_once(source: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each with a manifest of its own."""
+    out.mkdir()
+    monkeypatch.chdir(out)
+    files = [source / "a.pcap", source / "lab" / "b.cap"]
     other: list[BatchReport] = []
     report = run(
         source,
         in_place=True,
         shift_time="+1s",
-        watcher=Changes(lambda: other.append(run(source, in_place=True, shift_time="+1s"))),
+        watcher=Changes(lambda: other.append(run(files, in_place=True, shift_time="+1s"))),
     )
     assert [counts(each) for each in (other[0], report)] == [
-        {"converted": 2, "skipped": 1},
+        {"converted": 2},
         {"failed": 2, "skipped": 1},
     ]
     assert packets((source / "a.pcap").read_bytes())[0].time_ns == 1_001_000_005_000

@@ -4,6 +4,7 @@ import json
 import tracemalloc
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import wire
 
 from pcapconv import batch
 from pcapconv.batching import conflicts, manifest, plans
+from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.places import State
 from pcapconv.batching.pool import DeadProcessError
 
@@ -73,11 +75,12 @@ def test_a_line_of_before_the_run_is_not_looked_at(tmp_path: Path) -> None:
     place = str(out / MANIFEST)
     first = json.loads(Path(place).read_bytes().splitlines()[0])
     state = State(first["target_size"], first["target_time"])
-    wanted = first["source"], first["target"], state, first["run"]
-    found = manifest.find(place, 0, *wanted)
+    job = Job("in", first["source"], State(first["source_size"], None), "out", first["target"], Action.CREATE)
+    settings: Any = SimpleNamespace(run=first["run"], root=first["root"], options=first["options"])
+    found = manifest.find(place, 0, job, state, settings)
     assert found is not None
     assert found.to_json() == first
-    assert manifest.find(place, len(json.dumps(first)) + 1, *wanted) is None
+    assert manifest.find(place, len(json.dumps(first)) + 1, job, state, settings) is None
 
 
 def test_what_a_resumed_batch_keeps_of_each_file_is_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ from pcapconv.cli import batch as cli_batch
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 MANIFEST = "pcapconv-manifest.jsonl"
+LEASE = "pcapconv-manifest.lease"  # which a client that is killed leaves there
 PATIENCE = 20  # seconds until a test fails that would hang
 GAVE_UP = b"pcapconv: interrupted before it was done: an unfinished output file was not kept\n"
 
@@ -129,8 +130,8 @@ def in_place(folder: Path) -> Batch:
 
 
 def tree(home: Path) -> dict[str, bytes]:
-    """All files but the manifest, temporary ones included."""
-    files = [path for path in home.rglob("*") if path.is_file() and path.name != MANIFEST]
+    """All files but the manifest and its lease, temporary ones included."""
+    files = [path for path in home.rglob("*") if path.is_file() and path.name not in (MANIFEST, LEASE)]
     return {path.relative_to(home).as_posix(): path.read_bytes() for path in files}
 
 

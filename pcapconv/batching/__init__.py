@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
+from pcapconv.batching import lease
 from pcapconv.batching.arguments import Carriers, Flags, understand
 from pcapconv.batching.places import scheme_of
 from pcapconv.batching.plans import plan
@@ -93,8 +94,11 @@ def batch(
         shard=shard,
         retries=retries,
     )
+    watcher = watcher or Watcher()
+    if arguments.local:
+        lease.clear(arguments.manifest, watcher.wait)
     planned = plan(arguments, others or {})
-    report = run(arguments, planned, watcher or Watcher())
+    report = run(arguments, planned, watcher)
     report.seconds = round(time.monotonic() - begun, 3)
     root = arguments.root
     tree = root is not None and (scheme_of(root) is not None or os.path.isdir(root))

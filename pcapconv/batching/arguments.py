@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pcapconv import formats
-from pcapconv.batching import manifest
+from pcapconv.batching import lease, manifest
 from pcapconv.batching.naming import understood
 from pcapconv.batching.places import joined, local_path, real_place, same_place, scheme_of
 from pcapconv.batching.settings import FormatOptions, Settings
@@ -112,6 +112,7 @@ def understand(
     if not store.writable:
         raise UsageError(f"{home}: {scheme_of(home)}:// is only for reading; name another DST")
     local = store.local
+    elsewhere = carriers.scheduler is not None or carriers.executor is not None
     settings = Settings(
         formats=format_options,
         plan=plan,
@@ -122,6 +123,7 @@ def understand(
         sidecars=asked,
         manifest=_absolute(place) if local else None,
         begin=manifest.size_of(place) if local else 0,
+        lease=lease.place_of(_absolute(place)) if local and elsewhere else None,
         inside=real_place(home) if local and not (flags.follow_links or flags.in_place) else None,
         options=digest,
         root=None if root is None else real_place(root),

@@ -18,6 +18,7 @@ from pcapconv import formats
 from pcapconv.batching import manifest
 from pcapconv.batching.actions import Job
 from pcapconv.batching.companions import CompanionFiles, state_beside_source
+from pcapconv.batching.lease import sight_of
 from pcapconv.batching.local import leads_out, lies_in, make_folder, state_of_open
 from pcapconv.batching.outcome import Outcome, SidecarOutcome
 from pcapconv.batching.places import State, scheme_of
@@ -69,6 +70,9 @@ def _outcome(settings: Settings, job: Job) -> Outcome:
     except (PcapconvError, MemoryError, OSError) as error:
         said = str(error) or "out of memory"
         passing = may_pass(error, remote=scheme_of(job.source) is not None or scheme_of(job.target) is not None)
+        with suppress(PcapconvError):
+            if (done := _done_before(settings, job)) is not None:  # meanwhile
+                return done
     about: dict[str, Any] = {"known": known, "seconds": _since(begun), "worker": _worker()}
     if passing is not None:
         about["retryable"] = passing
@@ -80,14 +84,15 @@ def _outcome(settings: Settings, job: Job) -> Outcome:
 
 
 def _done_before(settings: Settings, job: Job) -> Outcome | None:
-    """What became of a target that another process of this run wrote, before it was lost, and nobody could tell."""
+    """What became of a target that another process wrote, of this run before it was lost, or of an earlier one that
+    was still at work, and nobody could tell."""
     if settings.manifest is None or job.action.refuses:
         return None
     store = store_of(job.target)
     state = store.state(job.target)
     if state is None or (state == job.state if job.in_place else job.action.replaces_target):
         return None
-    return manifest.find(settings.manifest, settings.begin, job.name, job.target_name, state, settings.run)
+    return manifest.find(settings.manifest, settings.begin, job, state, settings)
 
 
 def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
@@ -102,7 +107,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
             settings.strict,
             settings.on_loss,
             settings.fsync,
-            _Progress(),
+            _Progress(settings),
             hashed=True,
         )
         plan = copy.copy(settings.plan)  # which remembers what it saw of a capture
@@ -127,6 +132,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
             )
             if job.in_place:
                 source.check_unchanged(job.target)  # as it is again before the target appears: then there is a line
+            _check(settings, now=True)
             if settings.manifest is not None:
                 manifest.add(settings.manifest, [outcome.to_json()])
             conversion.commit()
@@ -197,15 +203,23 @@ def _open_keys(settings: Settings, job: Job) -> Target | None:
     return store_of(place).open_target(place, job.home, force=force, private=True)
 
 
+def _check(settings: Settings, *, now: bool = False) -> None:
+    """Raises Stopped where the batch is to end; `now` looks at its lease even if that was looked at a moment ago."""
+    if watch.stopped():
+        raise Stopped
+    if settings.lease is not None and not sight_of(settings.lease, settings.run).held(now=now):
+        raise Stopped(f"stopped, since the batch showed no sign of life in {settings.lease}")
+
+
 class _Progress:
     """Tells what is read while it is read, and ends what is to stop."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._told = 0
 
     def __call__(self, position: int) -> None:
-        if watch.stopped():
-            raise Stopped
+        _check(self._settings)
         watch.read(max(0, position - self._told))
         self._told = max(position, self._told)
 

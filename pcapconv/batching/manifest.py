@@ -18,9 +18,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, Self
 
+from pcapconv.batching.actions import Job
 from pcapconv.batching.local import LOCAL
 from pcapconv.batching.outcome import DONE, Outcome, SidecarOutcome
 from pcapconv.batching.places import State, joined, scheme_of
+from pcapconv.batching.settings import Settings
 from pcapconv.batching.shards import Shard
 from pcapconv.batching.stores import remote
 from pcapconv.errors import FileError
@@ -182,11 +184,12 @@ def size_of(place: str) -> int:
     return (state and state.size) or 0
 
 
-def find(place: str, begin: int, source: str, target: str, state: State, run: str) -> Outcome | None:
-    """A run's line of a source whose target is there now, from a manifest in a file, behind the offset at which the
-    run began; None where it has none. Raises FileError."""
+def find(place: str, begin: int, job: Job, state: State, settings: Settings) -> Outcome | None:
+    """The line of a job whose target is there now, with that state, from a manifest in a file, behind the offset at
+    which the run began; None where it has none. The line is one of this run, or of an earlier one with the same source,
+    root and options, whose jobs were still at work. Raises FileError."""
     found = None
-    name = json.dumps(target).encode()
+    name = json.dumps(job.target_name).encode()
     for line in _lines(place, begin):
         if name not in line:
             continue
@@ -194,7 +197,10 @@ def find(place: str, begin: int, source: str, target: str, state: State, run: st
             outcome = Outcome.from_json(_told(line))
         except (ValueError, KeyError, TypeError, RecursionError):
             continue
-        if (outcome.run, outcome.source, outcome.target, outcome.target_state) == (run, source, target, state):
+        if (outcome.source, outcome.target, outcome.target_state) != (job.name, job.target_name, state):
+            continue
+        same = (outcome.source_state, outcome.root, outcome.options) == (job.state, settings.root, settings.options)
+        if outcome.run == settings.run or (outcome.done and same):
             found = outcome
     return found
 

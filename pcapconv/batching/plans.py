@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import NamedTuple
 
-from pcapconv.batching import manifest
+from pcapconv.batching import lease, manifest
 from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.arguments import IN_PLACE_REMOTE, Arguments
 from pcapconv.batching.conflicts import check_conflicts
@@ -48,12 +48,19 @@ def _plan(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
     if (shard := arguments.shard) is not None:
         jobs = [job for job in jobs if shard.has(job.name)]
         outcomes = [outcome for outcome in outcomes if shard.has(outcome.source)]
+    left, more = left_to_do(jobs, arguments.home, settings, _known(arguments, jobs), resume=arguments.flags.resume)
+    if arguments.flags.resume and any(job.action.refuses for job in left):  # an earlier run's job may have added a line
+        left, more = left_to_do(jobs, arguments.home, settings, _known(arguments, jobs), resume=True)
+    return BatchPlan(jobs, left, chain(outcomes, more), everything - len(jobs))
+
+
+def _known(arguments: Arguments, jobs: Iterable[Job]) -> manifest.Known:
+    """What the manifests say of the jobs' targets; nothing where no earlier run counts. Raises FileError."""
     known = manifest.Known({job.target_name: job.name for job in jobs})
     if arguments.flags.resume:
         for place in manifest.places(arguments.home):
             known.read(place)
-    left, more = left_to_do(jobs, arguments.home, settings, known, resume=arguments.flags.resume)
-    return BatchPlan(jobs, left, chain(outcomes, more), everything - len(jobs))
+    return known
 
 
 @contextmanager
@@ -92,7 +99,11 @@ def _found(arguments: Arguments) -> tuple[list[Found], dict[str, State | None]]:
     else:
         sources = list(store_of(root).find(root, None if in_place else arguments.home, links=not in_place))
     beside = _sidecars(sources, arguments)
-    found = [each for each in sources if not manifest.is_name(each.name) and arguments.patterns.want(each)]
+    found = [
+        each
+        for each in sources
+        if not (manifest.is_name(each.name) or lease.is_lease(each.name)) and arguments.patterns.want(each)
+    ]
     if in_place and keys is not None:  # key logs of an earlier run are no sources
         found = without_companions(found, keys)
     found = without_companions(found, SIDECAR_SUFFIX)

@@ -99,6 +99,9 @@ class Watcher:
     def begin(self, files: int, size: int) -> None:
         """So many files are to be converted, with so many bytes."""
 
+    def wait(self, reason: str) -> None:
+        """The batch waits before it begins, for this reason."""
+
     def line(self, line: dict[str, Any]) -> None:
         """This became of a file; the fields are those of the manifest."""
 

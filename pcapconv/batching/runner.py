@@ -11,13 +11,14 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 from pcapconv.batching import executors, manifest, stores
 from pcapconv.batching.actions import Job
 from pcapconv.batching.arguments import Arguments
 from pcapconv.batching.executors import Workers
-from pcapconv.batching.jobs import carry_out
+from pcapconv.batching.jobs import Stopped, carry_out
+from pcapconv.batching.lease import Lease
 from pcapconv.batching.local import clear_away, leads_out, lies_in
 from pcapconv.batching.log import Log
 from pcapconv.batching.outcome import Outcome
@@ -37,10 +38,21 @@ _CHUNKS = 8  # for each worker, at least, so that none waits long for the last o
 
 def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchReport:
     """Do what is left to do, and say what became of each file. Raises UsageError, FileError."""
-    if arguments.local:
-        _prepare(arguments, planned.jobs)
-    elif arguments.flags.resume:
-        stores.remote(arguments.home).clear_away(arguments.home, [job.target for job in planned.jobs])
+    with ExitStack() as stack:
+        lease = None
+        if arguments.local:
+            _make_home(arguments)
+            if planned.left:
+                elsewhere = arguments.settings.lease is not None
+                lease = Lease(arguments.manifest, arguments.settings.run, watcher.wait, elsewhere=elsewhere)
+                stack.enter_context(lease)
+            _clear_away(arguments, planned.jobs)
+        elif arguments.flags.resume:
+            stores.remote(arguments.home).clear_away(arguments.home, [job.target for job in planned.jobs])
+        return _carry_out(arguments, planned, watcher, lease)
+
+
+def _carry_out(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease: Lease | None) -> BatchReport:
     report = BatchReport(arguments.manifest)
     log = Log(report, watcher, None if arguments.local else manifest.Kept(arguments.manifest))
     log.add(planned.outcomes)
@@ -51,10 +63,16 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
     log.prove()
     left = planned.left if arguments.carriers.scheduler is None else [job.absolute() for job in planned.left]
     memory = "memory" in {scheme_of(arguments.home), *(scheme_of(job.source) for job in left)}
-    with log, _workers(arguments, memory=memory) as workers:
+
+    def look(read: int) -> None:
+        if lease is not None:
+            lease.check()
+        log.look(read)
+
+    with log, _workers(arguments, memory=memory) as workers, _stopping(arguments, lease):
         for again in reversed(range(arguments.retries + 1)):
             failed = set()
-            for outcome in _outcomes(workers, _chunks(left, workers.several), arguments.settings, log.look):
+            for outcome in _outcomes(workers, _chunks(left, workers.several), arguments.settings, look):
                 if again and outcome.retryable:
                     failed.add(outcome.source)
                 else:
@@ -65,17 +83,32 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
     return report
 
 
-def _prepare(arguments: Arguments, jobs: Iterable[Job]) -> None:
-    """Have a directory on this machine for the new files, without what an earlier run, killed, has left in it. Raises
-    FileError, also where the manifest lies out of it."""
-    home, flags, inside = arguments.home, arguments.flags, arguments.settings.inside
+@contextmanager
+def _stopping(arguments: Arguments, lease: Lease | None) -> Iterator[None]:
+    """Jobs elsewhere stop when the `with` block is left in the middle of the work."""
+    try:
+        yield
+    except BaseException:
+        if lease is not None and arguments.settings.lease is not None:
+            lease.release()
+        raise
+
+
+def _make_home(arguments: Arguments) -> None:
+    """Have a directory on this machine for the new files. Raises FileError, also where the manifest lies out of it."""
+    home = arguments.home
     try:
         os.makedirs(home, exist_ok=True)
     except (OSError, ValueError) as error:
         raise FileError(f"{home}: cannot create: {reason_of(error)}") from error
-    if not (flags.follow_links or lies_in(arguments.manifest, os.path.realpath(home))):
+    if not (arguments.flags.follow_links or lies_in(arguments.manifest, os.path.realpath(home))):
         raise FileError(leads_out(arguments.manifest))
-    if flags.resume and arguments.shard is None:  # other shards may be writing
+
+
+def _clear_away(arguments: Arguments, jobs: Iterable[Job]) -> None:
+    """Remove what an earlier run, killed, has left among the new files."""
+    inside = arguments.settings.inside
+    if arguments.flags.resume and arguments.shard is None:  # other shards may be writing
         folders = {os.path.dirname(job.target) or "." for job in jobs}
         clear_away(each for each in folders if inside is None or lies_in(each, inside))
 
@@ -130,8 +163,8 @@ def _outcomes(
                     yield from future.result()
                 except BrokenExecutor:
                     broken.append(jobs)
-                except Exception as error:  # the executor's: a process that died, a result that got lost
-                    if len(jobs) > 1 or (isinstance(error, DeadProcessError) and future is not suspect):
+                except (Exception, Stopped) as error:  # the executor's: a process that died, a result that got lost
+                    if len(jobs) > 1 or (isinstance(error, DeadProcessError | Stopped) and future is not suspect):
                         suspects.extend([job] for job in jobs)
                     else:
                         yield from _failed(jobs, settings, str(error) or type(error).__name__)

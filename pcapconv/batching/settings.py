@@ -36,7 +36,8 @@ class Settings(NamedTuple):
     asked for. `manifest` is where lines are added, None where the batch does that; `inside` is the real path of the
     directory that no target may lie out of, None where it may. `options` is a digest of what decides on the bytes of
     targets, `root` the real path of the tree, None for a list, and `run` this run, which began when the manifest had
-    `begin` bytes."""
+    `begin` bytes. `lease` is the file beside the manifest without which jobs stop, None where they end with the batch
+    anyway."""
 
     formats: FormatOptions
     plan: Plan | None
@@ -51,3 +52,4 @@ class Settings(NamedTuple):
     root: str | None
     run: str
     begin: int = 0
+    lease: str | None = None

@@ -111,6 +111,9 @@ class _Watcher(Watcher):
         self._done = 0
         self._tally.begin(files, size)
 
+    def wait(self, reason: str) -> None:
+        complain(reason)
+
     def line(self, line: dict[str, Any]) -> None:
         self._done += 1
         if self._results is not None:

@@ -1,0 +1,441 @@
+"""Who is at work at a manifest: its lease, which clients hold, and by which jobs on a cluster see whether theirs lives.
+
+Strategy: the real command runs on a real Dask cluster, whose workers are surely in the middle where they wait for the
+lock of the manifest, which the test holds, or read a file that takes long.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import wire
+
+import pcapconv
+from pcapconv import FileError
+from pcapconv.batching import lease
+from pcapconv.batching.report import Watcher
+
+COMMAND = str(Path(sys.executable).with_name("pcapconv"))
+MANIFEST = "pcapconv-manifest.jsonl"
+LEASE = "pcapconv-manifest.lease"
+PATIENCE = 60  # seconds until a test fails that would hang
+FILES = 12
+HERE = socket.gethostname()
+GAVE_UP = b"pcapconv: interrupted before it was done: an unfinished output file was not kept"
+
+
+def pcap(number: int) -> bytes:
+    return wire.pcap_header() + wire.pcap_record(number + 1, 0, bytes([number, *range(100)]))
+
+
+def pcapng(number: int) -> bytes:
+    packet = wire.enhanced_packet(0, (number + 1) * 10**6, bytes([number, *range(100)]))
+    return wire.section_header() + wire.interface(snaplen=65535) + packet
+
+
+EXPECTED = {f"{number:02}.pcapng": pcapng(number) for number in range(FILES)}
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    for number in range(FILES):
+        (folder / f"{number:02}.pcap").write_bytes(pcap(number))
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "new"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """The scheduler's, of two workers."""
+    cluster: Any = import_module("distributed").LocalCluster
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PCAPCONV_KERNELS", "interpreted")
+        running = cluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0")
+    with running:
+        yield running.scheduler_address
+
+
+def tree(home: Path) -> dict[str, bytes]:
+    """All files but the manifest and its lease, temporary ones included."""
+    files = [path for path in home.rglob("*") if path.is_file() and path.name not in (MANIFEST, LEASE)]
+    return {path.relative_to(home).as_posix(): path.read_bytes() for path in files}
+
+
+def lines(home: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (home / MANIFEST).read_bytes().splitlines()]
+
+
+def is_done(home: Path) -> None:
+    """Each target is there once and whole, and has one line, which is true; nobody holds the lease."""
+    assert tree(home) == EXPECTED
+    assert sorted(line["target"] for line in lines(home)) == sorted(EXPECTED)
+    for line in lines(home):
+        there = (home / line["target"]).stat()
+        assert line["status"] == "converted"
+        assert line["target_sha256"] == hashlib.sha256(EXPECTED[line["target"]]).hexdigest()
+        assert (line["target_size"], line["target_time"]) == (there.st_size, there.st_mtime_ns)
+    assert not (home / LEASE).exists()
+
+
+def default_signals() -> None:
+    """In the command's process: whatever the tests were started from, an interrupt ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def started(*arguments: str, command: tuple[str, ...] = (COMMAND,)) -> Iterator["subprocess.Popen[bytes]"]:
+    """The command, which is gone afterwards."""
+    process = subprocess.Popen(
+        [*command, "batch", *arguments], stderr=subprocess.PIPE, start_new_session=True, preexec_fn=default_signals
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def ended(process: "subprocess.Popen[bytes]") -> tuple[int, list[bytes]]:
+    """The status, and what it said itself."""
+    _, stderr = process.communicate(timeout=PATIENCE)
+    return process.returncode, [line for line in stderr.splitlines() if line.startswith(b"pcapconv: ")]
+
+
+@contextlib.contextmanager
+def locked(home: Path) -> Iterator[int]:
+    """Nobody else may add to the manifest; gives its inode."""
+    with (home / MANIFEST).open("ab") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        yield os.fstat(file.fileno()).st_ino
+
+
+def waiting(inode: int) -> int:
+    """How many processes wait for the lock of a file."""
+    locks = [line.split() for line in Path("/proc/locks").read_text().splitlines() if "->" in line]
+    return len([lock for lock in locks if lock[6].endswith(f":{inode}")])
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def on_each(address: str, function: Callable[..., Any]) -> list[Any]:
+    """What a function says on each worker."""
+    client: Any = import_module("distributed").Client
+    with client(address, set_as_default=False) as connected:
+        return list(connected.run(function).values())
+
+
+def at_work(dask_worker: Any) -> int:
+    """How many tasks run on a worker."""
+    return len(dask_worker.active_threads)
+
+
+def reads_long() -> bool:
+    """Whether a worker does."""
+    files = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+    return any(os.path.islink(file) and os.readlink(file).endswith("/long.pcap") for file in files)
+
+
+def make_long(path: Path) -> None:
+    """A capture of eight million packets without a byte, which keep the interpreted kernels busy for long."""
+    with path.open("wb") as file:
+        file.write(wire.pcap_header())
+        for _ in range(2**7):
+            file.write(wire.pcap_record(1, 0, b"") * 2**16)
+
+
+def holder_of(home: Path) -> str:
+    """The run that holds the lease."""
+    try:
+        return str(json.loads((home / LEASE).read_bytes())["run"])
+    except (FileNotFoundError, ValueError):
+        return ""
+
+
+def taken(home: Path, **changes: Any) -> None:
+    """A lease that somebody holds: by default on another machine, with jobs that end with the client."""
+    told = {"run": "0" * 16, "host": "ws-7", "pid": 4321, "machine": "another", "started": "1", "elsewhere": False}
+    (home / LEASE).write_text(json.dumps(told | changes))
+
+
+class Notes(Watcher):
+    """Notes why a batch waits, and does something then."""
+
+    def __init__(self, do: Callable[[], object] = int) -> None:
+        self.told: list[str] = []
+        self._do = do
+
+    def wait(self, reason: str) -> None:
+        self.told.append(reason)
+        self._do()
+
+
+# ---------------------------------------------------------------- the end of a client
+
+
+def wait_two_seconds() -> str:
+    time.sleep(2)
+    return "done"
+
+
+def test_an_interrupt_stops_this_batchs_jobs_and_nobody_elses(raw: Path, home: Path, address: str) -> None:
+    make_long(raw / "long.pcap")
+    pids = on_each(address, os.getpid)
+    client: Any = import_module("distributed").Client
+    with client(address, set_as_default=False) as neighbour:
+        other = neighbour.submit(wait_two_seconds, pure=False)
+        with started(str(raw), str(home), "--to", "pcapng", "--scheduler", address) as process:
+            wait_for(lambda: any(on_each(address, reads_long)))
+            process.send_signal(signal.SIGINT)
+            status, said = ended(process)
+        assert (status, said[-1:]) == (130, [GAVE_UP])
+        wait_for(lambda: sum(on_each(address, at_work)) == 0)
+        assert other.result(timeout=PATIENCE) == "done"
+    assert tree(home).items() <= EXPECTED.items()  # without the long one
+    assert sorted(on_each(address, os.getpid)) == sorted(pids)
+    assert not (home / LEASE).exists()
+
+
+def test_what_jobs_of_a_killed_client_write_is_done(raw: Path, home: Path, address: str) -> None:
+    """Each worker has converted a file, and waits for the manifest; it adds its line when the next run has begun."""
+    arguments = [str(raw), str(home), "--to", "pcapng", "--scheduler", address]
+    with locked(home) as inode:
+        with started(*arguments) as process:
+            wait_for(lambda: waiting(inode) == 2)
+            first = holder_of(home)
+            process.kill()
+        assert tree(home) == {}
+        second = contextlib.ExitStack()
+        process = second.enter_context(started(*arguments, "--resume"))
+        wait_for(lambda: holder_of(home) not in ("", first))
+    with second:
+        status, said = ended(process)
+    assert (status, [line for line in said if b"waiting" not in line]) == (0, [])
+    is_done(home)
+    assert sorted({line["run"] for line in lines(home)} - {first}) != []
+    assert [line["run"] for line in lines(home)].count(first) == 2
+
+
+def test_a_resume_behind_a_killed_client_stops_its_jobs_and_goes_on(raw: Path, home: Path, address: str) -> None:
+    make_long(raw / "long.pcap")
+    arguments = [str(raw), str(home), "--to", "pcapng", "--scheduler", address]
+    with started(*arguments) as process:
+        wait_for(lambda: any(on_each(address, reads_long)))
+        process.kill()
+    with started(*arguments, "--resume", "--exclude", "long.pcap") as again:
+        status, said = ended(again)
+    wait = (
+        f"pcapconv: {home}/{MANIFEST}: waiting until the batch of host {HERE} with pid {process.pid} has surely ended"
+    )
+    assert (status, said) == (0, [f"{wait}, 30 seconds at most".encode()])
+    is_done(home)
+    wait_for(lambda: sum(on_each(address, at_work)) == 0)
+
+
+def let_lapse(seconds: float) -> Callable[[], None]:
+    """Says to a worker how soon leases lapse."""
+    return lambda: setattr(import_module("pcapconv.batching.lease"), "LAPSE", seconds)
+
+
+QUICK = "from pcapconv.batching import lease; lease.TOUCH = 0.1; from pcapconv.__main__ import main; main()"
+
+
+def test_jobs_stop_when_the_lease_of_a_killed_client_has_lapsed(raw: Path, home: Path, address: str) -> None:
+    make_long(raw / "long.pcap")
+    on_each(address, let_lapse(2.0))
+    try:
+        arguments = [str(raw), str(home), "--to", "pcapng", "--scheduler", address]
+        with started(*arguments, command=(sys.executable, "-P", "-c", QUICK)) as process:
+            wait_for(lambda: any(on_each(address, reads_long)))
+            process.kill()
+        wait_for(lambda: sum(on_each(address, at_work)) == 0)
+    finally:
+        on_each(address, let_lapse(lease.LAPSE))
+    assert (home / LEASE).exists()
+    assert tree(home).items() <= EXPECTED.items()
+
+
+# ---------------------------------------------------------------- two clients
+
+
+def test_a_second_client_is_refused_and_the_first_is_not_disturbed(raw: Path, home: Path) -> None:
+    with started(str(raw), str(home), "--to", "pcapng", "-q") as first:
+        with locked(home) as inode:
+            wait_for(lambda: waiting(inode) > 0)
+            for more in ([], ["--resume"], ["--force"]):
+                with started(str(raw), str(home), "--to", "pcapng", *more) as second:
+                    sentence = (
+                        f"pcapconv: {home}/{MANIFEST}: another batch is at work here, on host {HERE} with pid "
+                        f"{first.pid}; wait for it, or stop it and give --resume"
+                    )
+                    assert ended(second) == (1, [sentence.encode()])
+        assert ended(first) == (0, [])
+    is_done(home)
+
+
+def test_a_second_client_of_the_same_process_is_refused(raw: Path, home: Path) -> None:
+    class Second(Watcher):
+        def begin(self, *_: int) -> None:
+            with pytest.raises(
+                FileError, match=f"another batch is at work here, on host {HERE} with pid {os.getpid()};"
+            ):
+                pcapconv.batch(raw, home, to="pcapng", jobs=1)
+
+    assert pcapconv.batch(raw, home, to="pcapng", jobs=1, watcher=Second()).converted == FILES
+    is_done(home)
+
+
+def test_batches_with_manifests_of_their_own_do_not_meet(raw: Path, tmp_path: Path) -> None:
+    class Second(Watcher):
+        def begin(self, *_: int) -> None:
+            pcapconv.batch(raw, tmp_path / "other", to="pcapng", jobs=1)
+
+    pcapconv.batch(raw, tmp_path / "new", to="pcapng", jobs=1, watcher=Second())
+    is_done(tmp_path / "other")
+    is_done(tmp_path / "new")
+
+
+def test_a_client_on_another_machine_that_touches_its_lease_lives(raw: Path, home: Path) -> None:
+    taken(home)
+    watcher = Notes(lambda: os.utime(home / LEASE))
+    with pytest.raises(
+        FileError, match=f"^{home}/{MANIFEST}: another batch is at work here, on host ws-7 with pid 4321;"
+    ):
+        pcapconv.batch(raw, home, to="pcapng", jobs=1, resume=True, watcher=watcher)
+    wait = "waiting until the batch of host ws-7 with pid 4321 has surely ended, 30 seconds at most"
+    assert watcher.told == [f"{home}/{MANIFEST}: {wait}"]
+    assert tree(home) == {}
+    assert holder_of(home) == "0" * 16
+
+
+@pytest.mark.parametrize("ahead", [-3600, 0, 3600])
+def test_a_client_on_another_machine_that_does_not_is_dead(
+    ahead: int, raw: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the clock of its file system said."""
+    monkeypatch.setattr(lease, "LAPSE", 0.2)
+    taken(home)
+    then = time.time() + ahead
+    os.utime(home / LEASE, (then, then))
+    assert pcapconv.batch(raw, home, to="pcapng", jobs=1, resume=True).converted == FILES
+    is_done(home)
+
+
+def test_a_lease_that_lapsed_long_ago_is_not_waited_for(raw: Path, home: Path) -> None:
+    taken(home, elsewhere=True)
+    os.utime(home / LEASE, (0, 0))
+    watcher = Notes()
+    assert pcapconv.batch(raw, home, to="pcapng", jobs=1, resume=True, watcher=watcher).converted == FILES
+    assert watcher.told == []
+    is_done(home)
+
+
+def test_another_process_with_the_pid_of_a_dead_client_is_not_it(raw: Path, home: Path) -> None:
+    own = lease.Lease(str(home / MANIFEST), "1" * 16, print, elsewhere=False)
+    with own:
+        told = json.loads((home / LEASE).read_bytes())
+    assert (told["host"], told["pid"], told["elsewhere"]) == (HERE, os.getpid(), False)
+    taken(home, **told | {"started": "1"})
+    watcher = Notes()
+    assert pcapconv.batch(raw, home, to="pcapng", jobs=1, watcher=watcher).converted == FILES
+    assert watcher.told == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"run": 1}', '{"run": "0"', "[" * 4000])
+def test_a_lease_that_says_nonsense_lapses(text: str, raw: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "LAPSE", 0.2)
+    monkeypatch.setattr(lease, "STOP", 0.0)
+    (home / LEASE).write_text(text)
+    assert pcapconv.batch(raw, home, to="pcapng", jobs=1).converted == FILES
+    is_done(home)
+
+
+def test_a_client_whose_lease_was_taken_over_ends(raw: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "TOUCH", 0.02)
+
+    class Robbed(Watcher):
+        def line(self, _: dict[str, Any]) -> None:
+            taken(home)
+            wait_for(lambda: "pcapconv-lease" not in {thread.name for thread in threading.enumerate()})
+
+    with pytest.raises(FileError, match=f"^{home}/{MANIFEST}: another batch has taken over here, since this one stood"):
+        pcapconv.batch(raw, home, to="pcapng", jobs=1, watcher=Robbed())
+    assert holder_of(home) == "0" * 16
+
+
+def test_jobs_without_a_lease_stop_and_the_client_says_so(raw: Path, home: Path) -> None:
+    """Of somebody's executor, which would do them whether or not the client lives."""
+
+    class Remover(Watcher):
+        def begin(self, *_: int) -> None:
+            (home / LEASE).unlink()
+
+    with ThreadPoolExecutor(1) as executor:
+        report = pcapconv.batch(raw, home, to="pcapng", executor=executor, watcher=Remover())
+    assert (report.converted, report.failed) == (0, FILES)
+    said = f"stopped, since the batch showed no sign of life in {home}/{LEASE}"
+    assert {line["error"] for line in report.trouble} == {f"{raw}/{number:02}.pcap: {said}" for number in range(FILES)}
+    assert tree(home) == {}
+
+
+def test_a_client_that_stood_still_does_again_what_its_jobs_gave_up(raw: Path, home: Path, address: str) -> None:
+    """Until its lease had lapsed, a single file was under way: the client is stopped in the middle of it."""
+    make_long(raw / "long.pcap")
+    on_each(address, let_lapse(2.0))
+    try:
+        arguments = [str(raw), str(home), "--to", "pcapng", "--include", "long.pcap", "--scheduler", address]
+        with started(*arguments, command=(sys.executable, "-P", "-c", QUICK)) as process:
+            wait_for(lambda: any(on_each(address, reads_long)))
+            process.send_signal(signal.SIGSTOP)
+            wait_for(lambda: not any(on_each(address, reads_long)))
+            (raw / "long.pcap").write_bytes(pcap(0))
+            process.send_signal(signal.SIGCONT)
+            assert ended(process) == (0, [])
+    finally:
+        on_each(address, let_lapse(lease.LAPSE))
+    assert tree(home) == {"long.pcapng": pcapng(0)}
+    assert [line["status"] for line in lines(home)] == ["converted"]
+
+
+def test_what_is_up_to_date_needs_no_lease(raw: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its directory may be one that cannot be written."""
+    pcapconv.batch(raw, home, to="pcapng", jobs=1)
+    monkeypatch.setattr(lease.Lease, "__enter__", None)
+    assert pcapconv.batch(raw, home, to="pcapng", jobs=1, resume=True).up_to_date == FILES
+
+
+def test_a_lease_in_a_tree_is_no_file_of_it(raw: Path) -> None:
+    (raw / "pcapconv-manifest.2-of-3.lease").write_bytes(b"another shard's")
+    report = pcapconv.batch(raw, in_place=True, shift_time="+1s", jobs=1)
+    assert (report.converted, report.skipped) == (FILES, 0)
+    assert sorted(path.name for path in raw.iterdir() if path.suffix != ".pcap") == [
+        "pcapconv-manifest.2-of-3.lease",
+        MANIFEST,
+    ]
