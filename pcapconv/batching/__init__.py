@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pcapconv.batching.arguments import Carriers, Flags, understand
 from pcapconv.batching.places import scheme_of
 from pcapconv.batching.plans import plan
-from pcapconv.batching.report import BatchReport, NothingFoundError, Watcher
+from pcapconv.batching.report import BatchReport, NothingFoundError, UnfinishedError, Watcher
 from pcapconv.batching.runner import run
 from pcapconv.batching.settings import FormatOptions
 from pcapconv.conversion import writer_and_steps
@@ -69,7 +69,8 @@ def batch(
     batch may have, by what they are, as in `{"--report": "report.json"}`.
 
     Returns a `BatchReport`. Raises a `PcapconvError` when the batch as a whole makes no sense or cannot be done, and a
-    NothingFoundError, with the report, when there is no capture in the directory `source`, unless with `allow_empty`.
+    NothingFoundError, with the report, when there is no capture in the directory `source`, unless with `allow_empty`;
+    an UnfinishedError, with the report, when what carries the jobs out is lost on the way.
     """
     begun = time.monotonic()
     writer, steps = writer_and_steps("", options)
@@ -84,7 +85,11 @@ def batch(
         on_loss,
         steps,
     )
-    report = run(arguments, plan(arguments, others or {}), watcher or Watcher())
+    try:
+        report = run(arguments, plan(arguments, others or {}), watcher or Watcher())
+    except UnfinishedError as error:
+        error.report.seconds = round(time.monotonic() - begun, 3)
+        raise
     report.seconds = round(time.monotonic() - begun, 3)
     root = arguments.root
     tree = root is not None and (scheme_of(root) is not None or os.path.isdir(root))

@@ -1,30 +1,39 @@
-"""What carries jobs out: processes on this machine, threads, or a Dask cluster. Jobs only know
-`concurrent.futures.Executor`."""
+"""What carries jobs out: processes on this machine, threads, or an executor of the caller's; for a Dask cluster see
+`cluster`. Jobs only know `concurrent.futures.Executor`."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 from pcapconv.batching.pool import Pool
-from pcapconv.errors import FileError, UsageError
+from pcapconv.errors import FileError
 from pcapconv.io.signals import deferred
 
-_CONNECTING = "10s"
+
+class WorkersLostError(FileError):
+    """No more work will come back."""
 
 
 class Workers(Protocol):
-    """An executor, and what a batch needs to know of it. `several` is how many jobs it does at a time."""
+    """An executor, and what a batch needs to know of it."""
 
     executor: Executor
-    several: int
+
+    @property
+    def several(self) -> int:
+        """How many jobs are done at a time; it may change."""
+        ...
 
     def read(self) -> int:
         """How many bytes were read so far, as far as that is known."""
+        ...
+
+    def check(self) -> None:
+        """Called now and then. Raises WorkersLostError when no more work will come back."""
         ...
 
 
@@ -38,6 +47,9 @@ class Given:
     def read(self) -> int:
         """See `Workers.read`."""
         return 0
+
+    def check(self) -> None:
+        """See `Workers.check`."""
 
 
 class Processes(Given):
@@ -71,34 +83,6 @@ def threads(several: int) -> Iterator[Workers]:
     """Threads of this process, for what only this process has, such as `memory://`."""
     with ThreadPoolExecutor(several) as executor:
         yield Given(executor, several)
-
-
-@contextmanager
-def dask(address: str) -> Iterator[Workers]:
-    """The workers of a Dask scheduler. Raises UsageError when Dask is not installed or that is no address, FileError
-    when nobody answers."""
-    try:
-        import distributed
-    except ImportError:
-        raise UsageError(f"--scheduler {address}: needs Dask; install it: pip install 'pcapconv[cluster]'") from None
-    if not re.fullmatch(r"([a-z]+://)?(\[[0-9A-Fa-f:.]+\]|[^:/\s]+):\d{1,5}", address):
-        raise UsageError(f"--scheduler {address}: not an address; write one like tcp://host:8786")
-    dask: Any = distributed  # which has no types
-    try:
-        client = dask.Client(address, timeout=_CONNECTING, set_as_default=False)
-    except Exception as error:  # whatever it may be: assertions, too
-        raise FileError(f"--scheduler {address}: cannot connect: {error or type(error).__name__}") from error
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=_CONNECTING)
-        except Exception as error:  # whatever the version calls it
-            raise FileError(f"--scheduler {address}: the cluster has no workers; start one: dask worker") from error
-        executor = client.get_executor(pure=False)
-        try:
-            yield Given(executor, max(1, sum(client.nthreads().values())))
-        except BaseException:
-            executor.shutdown(wait=False)
-            raise
 
 
 def cores() -> int:

@@ -16,7 +16,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pcapconv.batching import executors, manifest
 from pcapconv.batching.actions import Job
 from pcapconv.batching.arguments import Arguments
-from pcapconv.batching.executors import Workers
+from pcapconv.batching.cluster import cluster
+from pcapconv.batching.executors import Workers, WorkersLostError
 from pcapconv.batching.jobs import carry_out
 from pcapconv.batching.local import clear_away, leads_out, lies_in
 from pcapconv.batching.log import Log
@@ -24,7 +25,7 @@ from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import scheme_of
 from pcapconv.batching.plans import BatchPlan
 from pcapconv.batching.pool import DeadProcessError
-from pcapconv.batching.report import BatchReport, Watcher
+from pcapconv.batching.report import BatchReport, UnfinishedError, Watcher
 from pcapconv.batching.settings import Settings
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.calls import reason_of
@@ -36,7 +37,7 @@ _CHUNKS = 8  # for each worker, at least, so that none waits long for the last o
 
 
 def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchReport:
-    """Do what is left to do, and say what became of each file. Raises UsageError, FileError."""
+    """Do what is left to do, and say what became of each file. Raises UsageError, FileError, UnfinishedError."""
     if arguments.local:
         _prepare(arguments, planned.jobs)
     report = BatchReport(arguments.manifest)
@@ -48,9 +49,15 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
         return report
     left = planned.left if arguments.carriers.scheduler is None else [job.absolute() for job in planned.left]
     memory = "memory" in {scheme_of(arguments.home), *(scheme_of(job.source) for job in left)}
-    with log, _workers(arguments, memory=memory) as workers:
-        for outcome in _outcomes(workers, _chunks(left, workers.several), arguments.settings, log.look):
-            log.add([outcome])
+    with log, _workers(arguments, watcher, memory=memory) as workers:
+        done = 0
+        try:
+            for outcome in _outcomes(workers, _chunks(left, workers.several), arguments.settings, log.look):
+                log.add([outcome])
+                done += 1
+        except WorkersLostError as error:
+            message = f"{error}; {done} of {len(left)} files were done, --resume goes on with the others"
+            raise UnfinishedError(message, report) from error
     return report
 
 
@@ -69,7 +76,7 @@ def _prepare(arguments: Arguments, jobs: Iterable[Job]) -> None:
         clear_away(each for each in folders if inside is None or lies_in(each, inside))
 
 
-def _workers(arguments: Arguments, *, memory: bool) -> AbstractContextManager[Workers]:
+def _workers(arguments: Arguments, watcher: Watcher, *, memory: bool) -> AbstractContextManager[Workers]:
     """What carries the jobs out. `memory` tells that only this process has some of the files. Raises UsageError,
     FileError."""
     jobs, scheduler, executor = arguments.carriers
@@ -78,7 +85,7 @@ def _workers(arguments: Arguments, *, memory: bool) -> AbstractContextManager[Wo
             raise UsageError(f"{executor!r:.80} is not an executor")
         return nullcontext(executors.Given(executor, executors.cores()))
     if scheduler is not None:
-        return executors.dask(scheduler)
+        return cluster(scheduler, [], watcher.warn)
     several = jobs or executors.cores()
     return executors.threads(several) if memory else executors.processes(several)
 
@@ -129,6 +136,7 @@ def _outcomes(
                     yield from _failed(jobs, settings, "the executor broke")
                 return
             look(workers.read())
+            workers.check()
     finally:
         for future in under_way:
             future.cancel()
