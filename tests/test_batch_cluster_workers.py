@@ -3,12 +3,16 @@
 import fcntl
 import json
 import os
+import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import wire
@@ -155,3 +159,138 @@ def test_there_are_no_workers(raw: Path, cluster: Processes, tmp_path: Path) -> 
     status, stderr = run(raw, tmp_path / "new", cluster.address)
     reason = "the cluster has no workers; start one: dask worker"
     assert (status, stderr) == (1, f"pcapconv: --scheduler {cluster.address}: {reason}\n")
+
+
+# ---------------------------------------------------------------- workers that do not see the files
+
+ELSEWHERE = """
+import os
+
+home, there = os.environ["HOME_HERE"], os.environ["HOME_THERE"]
+stat = os.stat
+
+
+def moved(path):
+    return there + path[len(home):] if isinstance(path, str) and path.startswith(home) else path
+
+
+os.stat = lambda path, *more, **named: stat(moved(path), *more, **named)
+"""
+
+
+@pytest.fixture
+def other_disk(tmp_path: Path) -> dict[str, str]:
+    """Variables with which a process finds that DST does not hold what others wrote there."""
+    folder = tmp_path / "disk"
+    (folder / "new").mkdir(parents=True)
+    (folder / "sitecustomize.py").write_text(ELSEWHERE)
+    return {"PYTHONPATH": str(folder), "HOME_HERE": str(tmp_path / "new"), "HOME_THERE": str(folder / "new")}
+
+
+def test_a_worker_with_another_disk_gets_no_work(
+    raw: Path, cluster: Processes, other_disk: dict[str, str], tmp_path: Path
+) -> None:
+    home = tmp_path / "new"
+    cluster.worker()
+    (good,) = cluster.wait_for_workers(1)
+    cluster.worker(**other_disk)
+    (blind,) = set(cluster.wait_for_workers(2)) - {good}
+    status, stderr = run(raw, home, cluster.address)
+    said = re.sub(r"\.pcapconv-[0-9a-f]{16}\.tmp", "TOKEN", stderr)
+    reason = f"it does not see {home}/TOKEN; SRC and DST have to be the same everywhere, under the same paths"
+    assert (status, said) == (0, f"pcapconv: warning: worker {blind} gets no work: {reason}\n")
+    assert {str(line["worker"]).rpartition(":")[2] for line in lines(home)} == {str(cluster.workers[0].pid)}
+    assert sorted(os.listdir(home)) == [*(f"{number:02}.pcapng" for number in range(FILES)), MANIFEST]
+
+
+def test_no_worker_sees_the_sources(raw: Path, cluster: Processes, other_disk: dict[str, str], tmp_path: Path) -> None:
+    cluster.worker(**other_disk | {"HOME_HERE": str(raw)})
+    (blind,) = cluster.wait_for_workers(1)
+    status, stderr = run(raw, tmp_path / "new", cluster.address)
+    reason = f"it does not see {raw}/00.pcap; SRC and DST have to be the same everywhere, under the same paths"
+    assert (status, stderr) == (
+        1,
+        f"pcapconv: --scheduler {cluster.address}: worker {blind} gets no work: {reason}\n",
+    )
+    assert os.listdir(tmp_path / "new") == []
+
+
+# ---------------------------------------------------------------- any executor
+
+
+class Elsewhere(ThreadPoolExecutor):
+    """Has its jobs' targets moved away to another disk, as it were: the batch never sees them."""
+
+    def __init__(self, lost: list[str]) -> None:
+        super().__init__(1)
+        self.lost = lost
+
+    def submit(self, function: Any, /, *arguments: Any, **named: Any) -> Any:
+        def moved() -> Any:
+            outcomes = function(*arguments, **named)
+            for job in arguments[1]:
+                if job.target_name in self.lost:
+                    os.unlink(job.target)
+            return outcomes
+
+        return super().submit(moved)
+
+
+def test_a_target_that_is_not_seen_is_not_done(raw: Path, tmp_path: Path) -> None:
+    home = tmp_path / "new"
+    with Elsewhere(["03.pcapng", "11.pcapng"]) as executor:
+        done = pcapconv.batch(raw, home, to="pcapng", executor=executor)
+    worker = f"{socket.gethostname()}:{os.getpid()}"
+    assert (done.converted, done.failed) == (FILES - 2, 2)
+    assert [line["error"] for line in done.trouble] == [
+        f"{home}/{name}: {worker} wrote it, but here it is not; DST has to be the same directory everywhere"
+        for name in ("03.pcapng", "11.pcapng")
+    ]
+    resumed = pcapconv.batch(raw, home, to="pcapng", resume=True, jobs=1)
+    assert (resumed.converted, resumed.up_to_date) == (2, FILES - 2)
+
+
+def test_a_target_that_is_another_one_is_not_done(raw: Path, tmp_path: Path) -> None:
+    """With force an old file may lie there."""
+    home = tmp_path / "new"
+    pcapconv.batch(raw, home, jobs=1)
+    before = (home / "05.pcap").stat()
+
+    class Stale(Elsewhere):
+        def submit(self, function: Any, /, *arguments: Any, **named: Any) -> Any:
+            future = super().submit(function, *arguments, **named)
+            future.result()
+            os.utime(home / "05.pcap", ns=(before.st_atime_ns, before.st_mtime_ns))
+            return future
+
+    with Stale([]) as executor:
+        done = pcapconv.batch(raw, home, force=True, executor=executor)
+    assert (done.converted, done.failed) == (FILES - 1, 1)
+    assert [line["source"] for line in done.trouble] == ["05.pcap"]
+
+
+class Unmounts(ThreadPoolExecutor):
+    """Moves DST away before the first job."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(1)
+        self.home = home
+
+    def submit(self, function: Any, /, *arguments: Any, **named: Any) -> Any:
+        if self.home.exists():
+            self.home.rename(self.home.with_name("gone"))
+        return super().submit(function, *arguments, **named)
+
+
+def test_a_job_never_makes_the_directory_of_the_batch(raw: Path, tmp_path: Path) -> None:
+    home = tmp_path / "new"
+    (raw / "deep" / "er").mkdir(parents=True)
+    (raw / "deep" / "er" / "x.pcap").write_bytes(pcap(0))
+    with Unmounts(home) as executor:
+        done = pcapconv.batch(raw, home, to="pcapng", executor=executor)
+    assert (done.converted, done.failed) == (0, FILES + 1)
+    assert {line["error"] for line in done.trouble} == {
+        f"{home}/{name}: cannot create: {home} is not there, and a job does not make it"
+        for name in ["deep/er/x.pcapng", *(f"{number:02}.pcapng" for number in range(FILES))]
+    }
+    assert not home.exists()

@@ -21,6 +21,7 @@ from typing import Any
 
 from pcapconv.batching import fitness
 from pcapconv.batching.executors import WorkersLostError
+from pcapconv.batching.tokens import token
 from pcapconv.errors import FileError, UsageError
 
 _CONNECTING = "4s"
@@ -34,16 +35,17 @@ _LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado", "t
 
 
 @contextmanager
-def cluster(address: str, places: Sequence[str], warn: Callable[[str], None]) -> Iterator[Cluster]:
-    """The workers of a Dask scheduler that see certain files, `places`. `warn` is told which others there are, in the
-    caller's thread. Raises UsageError when Dask is not installed or that is no address, FileError when nobody answers
-    or no worker fits."""
+def cluster(address: str, home: str, source: str, warn: Callable[[str], None]) -> Iterator[Cluster]:
+    """The workers of a Dask scheduler that see the directory `home` and a source. `warn` is told which others there
+    are, in the caller's thread. Raises UsageError when Dask is not installed or that is no address, FileError when
+    nobody answers, no worker fits, or nothing can be written in `home`."""
     if not re.fullmatch(r"([a-z]+://)?(\[[0-9A-Fa-f:.]+\]|[^:/\s]+):\d{1,5}", address):
         raise UsageError(f"--scheduler {address}: not an address; write one like tcp://host:8786")
-    workers = Cluster(address, _connect(_import_dask(address), address), places, warn)
+    workers = Cluster(address, _connect(_import_dask(address), address), warn)
     try:
-        workers.begin()
-        yield workers
+        with token(home) as place:
+            workers.begin([place] if fitness.unseen([source]) else [place, source])
+            yield workers
     except BaseException:
         workers.cancel()
         raise
@@ -94,12 +96,12 @@ class Cluster(Executor):
     """An executor, and the workers of a batch, see `executors.Workers`. `several` follows the workers that come and
     go."""
 
-    def __init__(self, address: str, client: Any, places: Sequence[str], warn: Callable[[str], None]) -> None:
+    def __init__(self, address: str, client: Any, warn: Callable[[str], None]) -> None:
         self.executor: Executor = self
         self._address = address
         self._client = client
         self._inner = client.get_executor(pure=False, allow_other_workers=False)
-        self._question = fitness.question(places)
+        self._question: tuple[Any, ...] = ()
         self._warn = warn
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
@@ -114,8 +116,9 @@ class Cluster(Executor):
 
     # in the caller's thread
 
-    def begin(self) -> None:
-        """Wait for workers that fit. Raises FileError."""
+    def begin(self, places: Sequence[str]) -> None:
+        """Wait for workers that fit, and see these files. Raises FileError."""
+        self._question = fitness.question(places)
         self._client.loop.add_callback(self._look_after)
         until = time.monotonic() + _JOINING
         with self._changed:

@@ -103,6 +103,8 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
         with Conversion(source, how, plan) as conversion:
             conversion.use_sidecars(sidecars)
             conversion.survey()
+            if store.local:
+                make_folder(job.target, settings.home)
             place = store.open_target(job.target, force=job.action.replaces_target)
             conversion.write_to(FileSink(place, base_name(job.target)))
             conversion.extract_to(_open_keys(settings, job))
@@ -163,7 +165,7 @@ def _sidecars(settings: Settings, job: Job, source: Source, known: str, stack: E
         return None
     force = job.action.replaces_target or job.action.replaces_keys
     places = job.source, job.target
-    make_folder(job.target)
+    make_folder(job.target, settings.home)
     taken = [] if settings.keys is None else [job.target + settings.keys]
     return open_sidecars(
         settings.sidecars, source, settings.formats.to or known, places, stack, force=force, taken=taken

@@ -105,7 +105,7 @@ class Remote:
     def _path(self, place: str) -> str:
         return str(_open(place)[1])
 
-    # what the manifest needs
+    # what the manifest and tokens need
 
     def read(self, place: str) -> bytes:
         """All of a file; nothing where there is none. Raises FileError."""
@@ -121,6 +121,11 @@ class Remote:
             if self._scheme not in _WHOLE:
                 self._files.makedirs(posixpath.dirname(self._path(place)), exist_ok=True)
             self._files.pipe_file(self._path(place), data)
+
+    def remove(self, place: str) -> None:
+        """Remove a file. Raises FileError."""
+        with writing(place):
+            self._files.rm_file(self._path(place))
 
 
 class _Upload(Target):

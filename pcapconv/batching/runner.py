@@ -19,7 +19,7 @@ from pcapconv.batching.arguments import Arguments
 from pcapconv.batching.cluster import cluster
 from pcapconv.batching.executors import Workers, WorkersLostError
 from pcapconv.batching.jobs import carry_out
-from pcapconv.batching.local import clear_away, leads_out, lies_in
+from pcapconv.batching.local import LOCAL, clear_away, leads_out, lies_in, state_now
 from pcapconv.batching.log import Log
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import scheme_of
@@ -49,7 +49,7 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
         return report
     left = planned.left if arguments.carriers.scheduler is None else [job.absolute() for job in planned.left]
     memory = "memory" in {scheme_of(arguments.home), *(scheme_of(job.source) for job in left)}
-    with log, _workers(arguments, watcher, memory=memory) as workers:
+    with log, _workers(arguments, left[0].source, watcher, memory=memory) as workers:
         done = 0
         try:
             for outcome in _outcomes(workers, _chunks(left, workers.several), arguments.settings, log.look):
@@ -72,20 +72,20 @@ def _prepare(arguments: Arguments, jobs: Iterable[Job]) -> None:
     if not (flags.follow_links or lies_in(arguments.manifest, os.path.realpath(home))):
         raise FileError(leads_out(arguments.manifest))
     if flags.resume:
-        folders = {os.path.dirname(job.target) or "." for job in jobs}
+        folders = {os.path.dirname(job.target) or "." for job in jobs} | (set() if flags.in_place else {home})
         clear_away(each for each in folders if inside is None or lies_in(each, inside))
 
 
-def _workers(arguments: Arguments, watcher: Watcher, *, memory: bool) -> AbstractContextManager[Workers]:
-    """What carries the jobs out. `memory` tells that only this process has some of the files. Raises UsageError,
-    FileError."""
+def _workers(arguments: Arguments, first: str, watcher: Watcher, *, memory: bool) -> AbstractContextManager[Workers]:
+    """What carries the jobs out, `first` being one of their sources. `memory` tells that only this process has some of
+    the files. Raises UsageError, FileError."""
     jobs, scheduler, executor = arguments.carriers
     if executor is not None:
         if not hasattr(executor, "submit"):
             raise UsageError(f"{executor!r:.80} is not an executor")
         return nullcontext(executors.Given(executor, executors.cores()))
     if scheduler is not None:
-        return cluster(scheduler, [], watcher.warn)
+        return cluster(scheduler, arguments.home, first, watcher.warn)
     several = jobs or executors.cores()
     return executors.threads(several) if memory else executors.processes(several)
 
@@ -123,7 +123,7 @@ def _outcomes(
             for future in done:
                 jobs = under_way.pop(future)
                 try:
-                    yield from future.result()
+                    yield from [_seen(outcome, job, settings) for outcome, job in zip(future.result(), jobs)]
                 except BrokenExecutor:
                     broken.append(jobs)
                 except Exception as error:  # the executor's: a process that died, a result that got lost
@@ -152,6 +152,15 @@ def _submit(
         future.set_exception(error)
     under_way[future] = jobs
     return future
+
+
+def _seen(outcome: Outcome, job: Job, settings: Settings) -> Outcome:
+    """What became of a file, as far as it is seen here: a target that is not there was written somewhere else."""
+    there = not outcome.done or scheme_of(job.target) is not None
+    if there or outcome.target_state in (LOCAL.state(job.target), state_now(job.target)):
+        return outcome
+    error = f"{job.target}: {outcome.worker} wrote it, but here it is not; DST has to be the same directory everywhere"
+    return Outcome.without_report(job, settings, "failed", error)
 
 
 def _failed(jobs: list[Job], settings: Settings, error: str) -> list[Outcome]:
