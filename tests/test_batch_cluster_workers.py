@@ -294,3 +294,29 @@ def test_a_job_never_makes_the_directory_of_the_batch(raw: Path, tmp_path: Path)
         for name in ["deep/er/x.pcapng", *(f"{number:02}.pcapng" for number in range(FILES))]
     }
     assert not home.exists()
+
+
+# ---------------------------------------------------------------- a scheduler that goes
+
+
+def test_a_scheduler_that_dies_ends_the_batch(raw: Path, cluster: Processes, tmp_path: Path) -> None:
+    home = tmp_path / "new"
+    cluster.worker()
+    cluster.wait_for_workers(1)
+    with held(home):
+        process = begin(raw, home, cluster.address, "--report", str(tmp_path / "report"))
+        wait_for(lambda: busy(cluster.address) == 1)
+        cluster.scheduler.kill()
+        try:
+            _, stderr = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+        cluster.workers[0].kill()
+        cluster.workers[0].wait()
+    done = f"0 of {FILES} files were done, --resume goes on with the others"
+    ended = f"--scheduler {cluster.address}: the scheduler is gone: it ended, or was started anew; {done}"
+    assert (process.returncode, stderr) == (1, f"pcapconv: {ended}\n")
+    report = json.loads((tmp_path / "report").read_bytes())
+    assert (report["converted"], report["failed"]) == (0, 0)
+    resumed = pcapconv.batch(raw, home, to="pcapng", resume=True, jobs=1)
+    assert (resumed.converted, resumed.failed) == (FILES, 0)
