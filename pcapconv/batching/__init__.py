@@ -40,6 +40,7 @@ def batch(
     jobs: int | None = None,
     scheduler: str | None = None,
     executor: Executor | None = None,
+    stall: str | None = None,
     force: bool = False,
     strict: bool = False,
     on_loss: OnLoss = "warn",
@@ -64,9 +65,10 @@ def batch(
     each target. `sidecar` writes one beside each pcap file that comes from pcapng, and reads one wherever it lies
     beside a pcap file. `follow_links` allows to write where a symbolic link in `target` leads out of it.
     Jobs run in `jobs` processes, as many as there are cores by default; on the Dask cluster of `scheduler`; or in an
-    `executor` of the caller's. A file that cannot be converted does not stop the others; one that is no capture is left
-    out, unless its name is that of one, then it failed. `watcher` looks on. `others` are paths that no file of the
-    batch may have, by what they are, as in `{"--report": "report.json"}`.
+    `executor` of the caller's. `stall` ends the batch when nothing has moved for so long, as in `10m`. A file that
+    cannot be converted does not stop the others; one that is no capture is left out, unless its name is that of one,
+    then it failed. `watcher` looks on. `others` are paths that no file of the batch may have, by what they are, as in
+    `{"--report": "report.json"}`.
 
     Returns a `BatchReport`. Raises a `PcapconvError` when the batch as a whole makes no sense or cannot be done, and a
     NothingFoundError, with the report, when there is no capture in the directory `source`, unless with `allow_empty`;
@@ -80,7 +82,7 @@ def batch(
         Flags(in_place=in_place, resume=resume, force=force, strict=strict, follow_links=follow_links, fsync=fsync),
         FormatOptions(to, fractions, writer),
         SidecarOptions(beside=sidecar, secrets=sidecar_secrets, fingerprints=sidecar_fingerprints),
-        Carriers(jobs=jobs, scheduler=scheduler, executor=executor),
+        Carriers(jobs=jobs, scheduler=scheduler, executor=executor, stall=stall),
         (include, exclude),
         on_loss,
         steps,

@@ -21,6 +21,7 @@ from typing import Any
 
 from pcapconv.batching import fitness
 from pcapconv.batching.executors import WorkersLostError
+from pcapconv.batching.jobs import read_so_far
 from pcapconv.batching.tokens import token
 from pcapconv.errors import FileError, UsageError
 
@@ -35,13 +36,13 @@ _LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado", "t
 
 
 @contextmanager
-def cluster(address: str, home: str, source: str, warn: Callable[[str], None]) -> Iterator[Cluster]:
-    """The workers of a Dask scheduler that see the directory `home` and a source. `warn` is told which others there
-    are, in the caller's thread. Raises UsageError when Dask is not installed or that is no address, FileError when
-    nobody answers, no worker fits, or nothing can be written in `home`."""
+def cluster(address: str, home: str, source: str, run: str, warn: Callable[[str], None]) -> Iterator[Cluster]:
+    """The workers of a Dask scheduler that see the directory `home` and a source, for a `run`. `warn` is told which
+    others there are, in the caller's thread. Raises UsageError when Dask is not installed or that is no address,
+    FileError when nobody answers, no worker fits, or nothing can be written in `home`."""
     if not re.fullmatch(r"([a-z]+://)?(\[[0-9A-Fa-f:.]+\]|[^:/\s]+):\d{1,5}", address):
         raise UsageError(f"--scheduler {address}: not an address; write one like tcp://host:8786")
-    workers = Cluster(address, _connect(_import_dask(address), address), warn)
+    workers = Cluster(address, _connect(_import_dask(address), address), run, warn)
     try:
         with token(home) as place:
             workers.begin([place] if fitness.unseen([source]) else [place, source])
@@ -96,13 +97,15 @@ class Cluster(Executor):
     """An executor, and the workers of a batch, see `executors.Workers`. `several` follows the workers that come and
     go."""
 
-    def __init__(self, address: str, client: Any, warn: Callable[[str], None]) -> None:
+    def __init__(self, address: str, client: Any, run: str, warn: Callable[[str], None]) -> None:
         self.executor: Executor = self
         self._address = address
         self._client = client
         self._inner = client.get_executor(pure=False, allow_other_workers=False)
         self._question: tuple[Any, ...] = ()
+        self._run = run
         self._warn = warn
+        self._read: dict[str, int] = {}  # worker → bytes
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._there: dict[str, int] | None = None  # worker → threads; None until the scheduler has said
@@ -138,7 +141,8 @@ class Cluster(Executor):
 
     def read(self) -> int:
         """See `Workers.read`."""
-        return 0
+        with self._lock:
+            return sum(self._read.values())
 
     def check(self) -> None:
         """See `Workers.check`."""
@@ -237,7 +241,16 @@ class Cluster(Executor):
                 unanswered = 0
                 with self._changed:
                     self._see(dict(there))
+                await asyncio.gather(*map(self._add_up, self._fit()))
             await asyncio.sleep(_INTERVAL)
+
+    async def _add_up(self, worker: str) -> None:
+        """Ask a worker how much it has read."""
+        arguments: Any = {"workers": [worker], "on_error": "ignore", "asynchronous": True}
+        with suppress(Exception):  # the next time will tell
+            told = await asyncio.wait_for(self._client.run(read_so_far, self._run, **arguments), _INTERVAL)
+            with self._lock:
+                self._read |= told
 
     def _see(self, there: dict[str, int]) -> None:
         """These workers are there now."""

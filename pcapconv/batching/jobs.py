@@ -11,6 +11,7 @@ import hashlib
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
@@ -52,7 +53,13 @@ class Watch:
         """So many more bytes were read."""
 
 
+_read: Counter[str] = Counter()  # run → bytes that this process has read for it
 watch = Watch()  # this process's; replaced where the batch has a line to it
+
+
+def read_so_far(run: str) -> int:
+    """How many bytes this process has read for a run."""
+    return _read[run]
 
 
 def carry_out(settings: Settings, jobs: Sequence[Job]) -> list[Outcome]:
@@ -97,7 +104,11 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
         before = None if settings.sidecars is None else LOCAL.state(job.source + SIDECAR_SUFFIX)
         sidecars = _sidecars(settings, job, source, known, stack)
         how = ConversionSettings(
-            settings.formats.writer_of(known), settings.strict, settings.on_loss, settings.fsync, _Progress()
+            settings.formats.writer_of(known),
+            settings.strict,
+            settings.on_loss,
+            settings.fsync,
+            _Progress(settings.run),
         )
         plan = copy.copy(settings.plan)  # which remembers what it saw of a capture
         with Conversion(source, how, plan) as conversion:
@@ -216,13 +227,16 @@ def _digest(readinto: Callable[[memoryview], int]) -> tuple[int, str]:
 class _Progress:
     """Tells what is read while it is read, and ends what is to stop."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: str) -> None:
+        self._run = run
         self._told = 0
 
     def __call__(self, position: int) -> None:
         if watch.stopped():
             raise Stopped
-        watch.read(max(0, position - self._told))
+        new = max(0, position - self._told)
+        _read[self._run] += new
+        watch.read(new)
         self._told = max(position, self._told)
 
 

@@ -27,6 +27,7 @@ from pcapconv.batching.plans import BatchPlan
 from pcapconv.batching.pool import DeadProcessError
 from pcapconv.batching.report import BatchReport, UnfinishedError, Watcher
 from pcapconv.batching.settings import Settings
+from pcapconv.batching.stall import Stall
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.calls import reason_of
 
@@ -49,15 +50,23 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
         return report
     left = planned.left if arguments.carriers.scheduler is None else [job.absolute() for job in planned.left]
     memory = "memory" in {scheme_of(arguments.home), *(scheme_of(job.source) for job in left)}
-    with log, _workers(arguments, left[0].source, watcher, memory=memory) as workers:
-        done = 0
-        try:
-            for outcome in _outcomes(workers, _chunks(left, workers.several), arguments.settings, log.look):
+    done = 0
+    stall = Stall(arguments.carriers)
+    try:
+        with log, _workers(arguments, left[0].source, watcher, memory=memory) as workers:
+
+            def look() -> None:
+                read = workers.read()
+                log.look(read)
+                workers.check()
+                stall.look(done, read)
+
+            for outcome in _outcomes(workers, _chunks(left, workers.several), arguments.settings, look):
                 log.add([outcome])
                 done += 1
-        except WorkersLostError as error:
-            message = f"{error}; {done} of {len(left)} files were done, --resume goes on with the others"
-            raise UnfinishedError(message, report) from error
+    except WorkersLostError as error:
+        message = f"{error}; {done} of {len(left)} files were done, --resume goes on with the others"
+        raise UnfinishedError(message, report) from error
     return report
 
 
@@ -79,15 +88,16 @@ def _prepare(arguments: Arguments, jobs: Iterable[Job]) -> None:
 def _workers(arguments: Arguments, first: str, watcher: Watcher, *, memory: bool) -> AbstractContextManager[Workers]:
     """What carries the jobs out, `first` being one of their sources. `memory` tells that only this process has some of
     the files. Raises UsageError, FileError."""
-    jobs, scheduler, executor = arguments.carriers
+    jobs, scheduler, executor, _ = arguments.carriers
+    run = arguments.settings.run
     if executor is not None:
         if not hasattr(executor, "submit"):
             raise UsageError(f"{executor!r:.80} is not an executor")
-        return nullcontext(executors.Given(executor, executors.cores()))
+        return nullcontext(executors.Given(executor, executors.cores(), run))
     if scheduler is not None:
-        return cluster(scheduler, arguments.home, first, watcher.warn)
+        return cluster(scheduler, arguments.home, first, run, watcher.warn)
     several = jobs or executors.cores()
-    return executors.threads(several) if memory else executors.processes(several)
+    return executors.threads(several, run) if memory else executors.processes(several)
 
 
 def _chunks(jobs: Sequence[Job], several: int) -> list[list[Job]]:
@@ -106,9 +116,9 @@ def _chunks(jobs: Sequence[Job], several: int) -> list[list[Job]]:
 
 
 def _outcomes(
-    workers: Workers, chunks: Iterable[list[Job]], settings: Settings, look: Callable[[int], object]
+    workers: Workers, chunks: Iterable[list[Job]], settings: Settings, look: Callable[[], None]
 ) -> Iterator[Outcome]:
-    """The outcomes of all jobs, as they come back. `look` is called now and then with the bytes read so far."""
+    """The outcomes of all jobs, as they come back. `look` is called now and then, and may raise what ends the batch."""
     waiting, suspects = deque(chunks), deque[list[Job]]()
     under_way: dict[Future[list[Outcome]], list[Job]] = {}
     suspect: Future[list[Outcome]] | None = None
@@ -135,8 +145,7 @@ def _outcomes(
                 for jobs in [*broken, *under_way.values(), *suspects, *waiting]:
                     yield from _failed(jobs, settings, "the executor broke")
                 return
-            look(workers.read())
-            workers.check()
+            look()
     finally:
         for future in under_way:
             future.cancel()

@@ -172,6 +172,7 @@ TREE = (
     ALLOW_EMPTY,
     Option("jobs", "number", "How many processes; else as many as there are cores.", "N"),
     Option("scheduler", "text", "Run on a Dask cluster: tcp://host:8786.", "ADDRESS"),
+    Option("stall", "text", "End, with status 1, when nothing has moved for so long: 10m.", "DURATION"),
     Option("junit", "text", "Write a JUnit report, for CI systems; - for stdout.", "FILE"),
 )
 
