@@ -12,22 +12,20 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from importlib import import_module
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wire
+from clusters import PATIENCE, busy, wait_for
 
 import pcapconv
 from pcapconv import FileError
-from pcapconv.batching import executors
+from pcapconv.batching import cluster
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 MANIFEST = "pcapconv-manifest.jsonl"
-PATIENCE = 60  # seconds until a test fails that would hang
 FILES = 64  # four to a job, for two workers
 DEADLY = 34  # the third one of its job
 
@@ -192,21 +190,6 @@ def default_signals() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def busy(address: str) -> int:
-    """How many workers do something."""
-    client: Any = import_module("distributed").Client
-    with client(address, set_as_default=False) as connected:
-        active: dict[str, int] = connected.run(lambda dask_worker: len(dask_worker.active_threads))
-    return sum(map(bool, active.values()))
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
 # ---------------------------------------------------------------- no cluster
 
 
@@ -219,7 +202,7 @@ def silence() -> Iterator[str]:
 
 
 def test_nobody_listens(raw: Path, silence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executors, "_CONNECTING", "200ms")
+    monkeypatch.setattr(cluster, "_CONNECTING", "200ms")
     with pytest.raises(FileError, match=f"^--scheduler {silence}: cannot connect: "):
         pcapconv.batch(raw, tmp_path / "new", to="pcapng", scheduler=silence)
     assert tree(tmp_path / "new") == {}

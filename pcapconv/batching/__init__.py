@@ -17,7 +17,7 @@ from pcapconv.batching import lease
 from pcapconv.batching.arguments import Carriers, Flags, understand
 from pcapconv.batching.places import scheme_of
 from pcapconv.batching.plans import plan
-from pcapconv.batching.report import BatchReport, NothingFoundError, Watcher
+from pcapconv.batching.report import BatchReport, NothingFoundError, UnfinishedError, Watcher
 from pcapconv.batching.runner import run
 from pcapconv.batching.settings import FormatOptions
 from pcapconv.conversion import writer_and_steps
@@ -44,6 +44,7 @@ def batch(
     shard: str | None = None,
     retries: int = 0,
     executor: Executor | None = None,
+    stall: str | None = None,
     force: bool = False,
     strict: bool = False,
     on_loss: OnLoss = "warn",
@@ -68,15 +69,17 @@ def batch(
     each target. `sidecar` writes one beside each pcap file that comes from pcapng, and reads one wherever it lies
     beside a pcap file. `follow_links` allows to write where a symbolic link in `target` leads out of it.
     Jobs run in `jobs` processes, as many as there are cores by default; on the Dask cluster of `scheduler`; or in an
-    `executor` of the caller's. `shard`, as in `3/16`, does the third of sixteen parts of the files, the same for
-    everybody. `template`, `--target` on the command line, gives the names of targets in `target`, as in
-    `{start:%Y/%m/%d}/{stem}.pcapng`. What may pass is tried again at the end, up to `retries` times. A file that cannot
-    be converted does not stop the others; one that is no capture is left out, unless its name is that of one, then it
-    failed. `watcher` looks on. `others` are paths that no file of the batch may have, by what they are, as in
+    `executor` of the caller's. `stall` ends the batch when nothing has moved for so long, as in `10m`. `shard`, as in
+    `3/16`, does the third of sixteen parts of the files, the same for everybody. `template`, `--target` on the command
+    line, gives the names of targets in `target`, as in `{start:%Y/%m/%d}/{stem}.pcapng`. What may pass is tried again
+    at the end, up to `retries` times. A file that cannot be converted does not stop the others; one that is no capture
+    is left out, unless its name is that of one, then it failed. `watcher` looks on. `others` are paths that no file of
+    the batch may have, by what they are, as in
     `{"--report": "report.json"}`.
 
     Returns a `BatchReport`. Raises a `PcapconvError` when the batch as a whole makes no sense or cannot be done, and a
-    NothingFoundError, with the report, when there is no capture in the directory `source`, unless with `allow_empty`.
+    NothingFoundError, with the report, when there is no capture in the directory `source`, unless with `allow_empty`;
+    an UnfinishedError, with the report, when what carries the jobs out is lost on the way.
     """
     begun = time.monotonic()
     writer, steps = writer_and_steps("", options)
@@ -86,7 +89,7 @@ def batch(
         Flags(in_place=in_place, resume=resume, force=force, strict=strict, follow_links=follow_links, fsync=fsync),
         FormatOptions(to, fractions, writer),
         SidecarOptions(beside=sidecar, secrets=sidecar_secrets, fingerprints=sidecar_fingerprints),
-        Carriers(jobs=jobs, scheduler=scheduler, executor=executor),
+        Carriers(jobs=jobs, scheduler=scheduler, executor=executor, stall=stall),
         (include, exclude),
         on_loss,
         steps,
@@ -98,7 +101,11 @@ def batch(
     if arguments.local:
         lease.clear(arguments.manifest, watcher.wait)
     planned = plan(arguments, others or {})
-    report = run(arguments, planned, watcher)
+    try:
+        report = run(arguments, planned, watcher)
+    except UnfinishedError as error:
+        error.report.seconds = round(time.monotonic() - begun, 3)
+        raise
     report.seconds = round(time.monotonic() - begun, 3)
     root = arguments.root
     tree = root is not None and (scheme_of(root) is not None or os.path.isdir(root))

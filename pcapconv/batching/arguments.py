@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pcapconv import formats
@@ -24,6 +25,7 @@ from pcapconv.io.sources import check_fractions, read_file
 from pcapconv.io.template import Template
 from pcapconv.sidecar import SidecarOptions
 from pcapconv.steps.plan import REPEATABLE
+from pcapconv.steps.quantities import duration
 from pcapconv.steps.secrets import parse_secrets
 
 if TYPE_CHECKING:
@@ -34,11 +36,17 @@ IN_PLACE_REMOTE = "is remote, where files cannot be rewritten safely; name a DST
 
 class Carriers(NamedTuple):
     """What carries the jobs out: so many processes, the workers of a Dask scheduler, or an executor of the caller's;
-    at most one of them is given."""
+    at most one of them is given. `stall` is how long nothing may move."""
 
     jobs: int | None
     scheduler: str | None
     executor: Executor | None
+    stall: str | None
+
+    @property
+    def patience(self) -> float:
+        """How many seconds nothing may move. Raises UsageError."""
+        return inf if self.stall is None else float(duration("--stall", self.stall, positive=True))
 
 
 class Flags(NamedTuple):
@@ -136,10 +144,13 @@ def understand(
 def _check_carriers(carriers: Carriers) -> None:
     """Raises UsageError."""
     jobs = carriers.jobs
-    if carriers.count(None) < 2:
+    if (carriers.jobs, carriers.scheduler, carriers.executor).count(None) < 2:
         raise UsageError("--jobs, --scheduler (and executor=) exclude each other")
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 1024):
         raise UsageError(f"--jobs {jobs}: write a whole number from 1 to 1024")
+    if not isinstance(carriers.stall, str | None):
+        raise UsageError(f"--stall {carriers.stall!r:.80}: write a length of time, as in '10m'")
+    _ = carriers.patience
 
 
 def _check_retries(retries: int) -> None:

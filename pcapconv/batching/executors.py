@@ -1,43 +1,60 @@
-"""What carries jobs out: processes on this machine, threads, or a Dask cluster. Jobs only know
-`concurrent.futures.Executor`."""
+"""What carries jobs out: processes on this machine, threads, or an executor of the caller's; for a Dask cluster see
+`cluster`. Jobs only know `concurrent.futures.Executor`."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
+from functools import partial
+from queue import SimpleQueue
 from typing import Any, Protocol
 
+from pcapconv.batching.jobs import read_so_far
 from pcapconv.batching.pool import Pool
-from pcapconv.errors import FileError, UsageError
+from pcapconv.errors import FileError
 from pcapconv.io.signals import deferred
 
-_CONNECTING = "10s"
+
+class WorkersLostError(FileError):
+    """No more work will come back."""
 
 
 class Workers(Protocol):
-    """An executor, and what a batch needs to know of it. `several` is how many jobs it does at a time."""
+    """An executor, and what a batch needs to know of it."""
 
     executor: Executor
-    several: int
+
+    @property
+    def several(self) -> int:
+        """How many jobs are done at a time; it may change."""
+        ...
 
     def read(self) -> int:
         """How many bytes were read so far, as far as that is known."""
         ...
 
+    def check(self) -> None:
+        """Called now and then. Raises WorkersLostError when no more work will come back."""
+        ...
+
 
 class Given:
-    """An executor that somebody else made."""
+    """An executor that somebody else made. Of a `run`, only what this process reads is known."""
 
-    def __init__(self, executor: Executor, several: int) -> None:
+    def __init__(self, executor: Executor, several: int, run: str = "") -> None:
         self.executor = executor
         self.several = several
+        self._run = run
 
     def read(self) -> int:
         """See `Workers.read`."""
-        return 0
+        return read_so_far(self._run)
+
+    def check(self) -> None:
+        """See `Workers.check`."""
 
 
 class Processes(Given):
@@ -66,39 +83,53 @@ def processes(several: int) -> Iterator[Workers]:
         raise
 
 
+class Threads(Executor):
+    """Threads that the end of the program does not wait for: one may hang in a call that never comes back."""
+
+    def __init__(self, several: int) -> None:
+        self._several = several
+        self._tasks: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        """See `Executor.submit`."""
+        future: Future[Any] = Future()
+        self._tasks.put((future, partial(function, *arguments, **named)))
+        if len(self._threads) < self._several:
+            thread = threading.Thread(target=self._work, name="pcapconv-jobs", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - the batch does
+        """See `Executor.shutdown`."""
+        for _ in self._threads:
+            self._tasks.put(None)
+        if wait:
+            for thread in self._threads:
+                thread.join()
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            future, work = task
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(work())
+                except BaseException as error:  # whatever it may be: it is the work's
+                    future.set_exception(error)
+
+
 @contextmanager
-def threads(several: int) -> Iterator[Workers]:
+def threads(several: int, run: str = "") -> Iterator[Workers]:
     """Threads of this process, for what only this process has, such as `memory://`."""
-    with ThreadPoolExecutor(several) as executor:
-        yield Given(executor, several)
-
-
-@contextmanager
-def dask(address: str) -> Iterator[Workers]:
-    """The workers of a Dask scheduler. Raises UsageError when Dask is not installed or that is no address, FileError
-    when nobody answers."""
+    executor, wait = Threads(several), True
     try:
-        import distributed
-    except ImportError:
-        raise UsageError(f"--scheduler {address}: needs Dask; install it: pip install 'pcapconv[cluster]'") from None
-    if not re.fullmatch(r"([a-z]+://)?(\[[0-9A-Fa-f:.]+\]|[^:/\s]+):\d{1,5}", address):
-        raise UsageError(f"--scheduler {address}: not an address; write one like tcp://host:8786")
-    dask: Any = distributed  # which has no types
-    try:
-        client = dask.Client(address, timeout=_CONNECTING, set_as_default=False)
-    except Exception as error:  # whatever it may be: assertions, too
-        raise FileError(f"--scheduler {address}: cannot connect: {error or type(error).__name__}") from error
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=_CONNECTING)
-        except Exception as error:  # whatever the version calls it
-            raise FileError(f"--scheduler {address}: the cluster has no workers; start one: dask worker") from error
-        executor = client.get_executor(pure=False)
-        try:
-            yield Given(executor, max(1, sum(client.nthreads().values())))
-        except BaseException:
-            executor.shutdown(wait=False)
-            raise
+        yield Given(executor, several, run)
+    except WorkersLostError:
+        wait = False
+        raise
+    finally:
+        executor.shutdown(wait=wait)
 
 
 def cores() -> int:

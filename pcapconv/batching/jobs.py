@@ -10,6 +10,7 @@ import copy
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
@@ -51,7 +52,13 @@ class Watch:
         """So many more bytes were read."""
 
 
+_read: Counter[str] = Counter()  # run → bytes that this process has read for it
 watch = Watch()  # this process's; replaced where the batch has a line to it
+
+
+def read_so_far(run: str) -> int:
+    """How many bytes this process has read for a run."""
+    return _read[run]
 
 
 def carry_out(settings: Settings, jobs: Sequence[Job]) -> list[Outcome]:
@@ -114,6 +121,8 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
         with Conversion(source, how, plan) as conversion:
             conversion.use_sidecars(sidecars)
             conversion.survey()
+            if store.local:
+                make_folder(job.target, settings.home)
             place = store.open_target(job.target, job.home, force=job.action.replaces_target)
             conversion.write_to(FileSink(place, base_name(job.target)))
             conversion.extract_to(_open_keys(settings, job))
@@ -182,7 +191,7 @@ def _sidecars(settings: Settings, job: Job, source: Source, known: str, stack: E
     force = job.action.replaces_target or job.action.replaces_keys
     places = job.source, job.target
     if scheme_of(job.target) is None:
-        make_folder(job.target)
+        make_folder(job.target, settings.home)
     taken = [] if settings.keys is None else [job.target + settings.keys]
     return open_sidecars(
         settings.sidecars, source, settings.formats.to or known, places, stack, force=force, taken=taken, files=files
@@ -220,7 +229,9 @@ class _Progress:
 
     def __call__(self, position: int) -> None:
         _check(self._settings)
-        watch.read(max(0, position - self._told))
+        new = max(0, position - self._told)
+        _read[self._settings.run] += new
+        watch.read(new)
         self._told = max(position, self._told)
 
 

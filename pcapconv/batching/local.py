@@ -81,9 +81,8 @@ class Local:
         return open_source(_plain(place))
 
     def open_target(self, place: str, home: str, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
-        """See `Store.open_target`."""
+        """See `Store.open_target`. Its directory has to be there."""
         try:
-            make_folder(place)
             if exists(place):
                 if not os.path.isfile(place):
                     raise FileError(f"{place}: exists already, and is not a plain file")
@@ -97,12 +96,20 @@ class Local:
 LOCAL = Local()
 
 
-def make_folder(place: str) -> None:
-    """Have the directory that a file is to lie in. Raises FileError."""
-    folder = os.path.dirname(place) or "."
+def make_folder(place: str, home: str | None) -> None:
+    """Have the directory that a file is to lie in, but neither `home`, an absolute path, nor what that lies in: where
+    it is missing, this may be the wrong disk. Raises FileError."""
+    missing: list[str] = []
     try:
-        if not os.path.isdir(folder):
-            os.makedirs(folder, exist_ok=True)
+        folder = os.path.dirname(os.path.abspath(place))
+        while not os.path.exists(folder):
+            if folder == home:
+                raise FileError(f"{place}: cannot create: {home} is not there, and a job does not make it")
+            missing.append(folder)
+            folder = os.path.dirname(folder)
+        for each in reversed(missing):
+            with contextlib.suppress(FileExistsError):  # another job made it
+                os.mkdir(each)
     except OSError as error:
         raise FileError(f"{place}: cannot create: {reason_of(error)}") from error
 
@@ -130,6 +137,16 @@ def clear_away(folders: Iterable[str]) -> None:
 def _plain(place: str) -> str:
     """A path that is nothing else."""
     return os.path.join(".", place) if place == STDIO else place
+
+
+def state_now(place: str) -> State | None:
+    """The state of a file that another host may have written just now; None where there is none. Opening it has the
+    system ask a file server what it would else remember."""
+    try:
+        with open(place, "rb", buffering=0) as file:
+            return state_of_open(file.fileno())
+    except (OSError, ValueError):
+        return LOCAL.state(place)
 
 
 def state_of_open(file: int) -> State:

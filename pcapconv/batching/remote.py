@@ -137,7 +137,7 @@ class Remote:
         except FileNotFoundError:
             return {}  # as opening it will tell
 
-    # what the manifest needs
+    # what the manifest and tokens need
 
     def names(self, folder: str) -> list[str]:
         """The names of what lies in a folder, what was changed last at the end; nothing where there is none. Raises
@@ -171,6 +171,11 @@ class Remote:
                 if not whole:
                     raise
                 raise FileError(f"{place}: cannot write: {_no_bucket(path.partition('/')[0])}") from error
+
+    def remove(self, place: str) -> None:
+        """Remove a file. Raises FileError."""
+        with writing(place):
+            self._files.rm_file(self._path(place))
 
 
 def _no_bucket(bucket: str) -> str:

@@ -81,8 +81,8 @@ class BatchReport:
         return {key: value for key, value in vars(self).items() if key != "trouble"}
 
 
-class NothingFoundError(PcapconvError):
-    """There is no capture in a whole tree. `report` says what there was."""
+class BatchError(PcapconvError):
+    """A batch did not do what it was asked for. `report` says what it did."""
 
     def __init__(self, message: str, report: BatchReport) -> None:
         super().__init__(message, report)
@@ -90,6 +90,14 @@ class NothingFoundError(PcapconvError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class NothingFoundError(BatchError):
+    """There is no capture in a whole tree."""
+
+
+class UnfinishedError(BatchError):
+    """The batch ended before all was done; with `resume` the next one goes on."""
 
 
 class Watcher:
@@ -104,6 +112,9 @@ class Watcher:
 
     def line(self, line: dict[str, Any]) -> None:
         """This became of a file; the fields are those of the manifest."""
+
+    def warn(self, message: str) -> None:
+        """A sentence about the batch as a whole."""
 
     def look(self, report: BatchReport, read: int) -> None:
         """Now and then: what was done so far, and the bytes read."""

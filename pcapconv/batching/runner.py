@@ -16,17 +16,19 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pcapconv.batching import executors, manifest, stores
 from pcapconv.batching.actions import Job
 from pcapconv.batching.arguments import Arguments
-from pcapconv.batching.executors import Workers
+from pcapconv.batching.cluster import cluster
+from pcapconv.batching.executors import Workers, WorkersLostError
 from pcapconv.batching.jobs import Stopped, carry_out
 from pcapconv.batching.lease import Lease
-from pcapconv.batching.local import clear_away, leads_out, lies_in
+from pcapconv.batching.local import LOCAL, clear_away, leads_out, lies_in, state_now
 from pcapconv.batching.log import Log
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import scheme_of
 from pcapconv.batching.plans import BatchPlan
 from pcapconv.batching.pool import DeadProcessError
-from pcapconv.batching.report import BatchReport, Watcher
+from pcapconv.batching.report import BatchReport, UnfinishedError, Watcher
 from pcapconv.batching.settings import Settings
+from pcapconv.batching.stall import Stall
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.calls import reason_of
 
@@ -37,7 +39,7 @@ _CHUNKS = 8  # for each worker, at least, so that none waits long for the last o
 
 
 def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchReport:
-    """Do what is left to do, and say what became of each file. Raises UsageError, FileError."""
+    """Do what is left to do, and say what became of each file. Raises UsageError, FileError, UnfinishedError."""
     with ExitStack() as stack:
         lease = None
         if arguments.local:
@@ -63,23 +65,37 @@ def _carry_out(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease
     log.prove()
     left = planned.left if arguments.carriers.scheduler is None else [job.absolute() for job in planned.left]
     memory = "memory" in {scheme_of(arguments.home), *(scheme_of(job.source) for job in left)}
+    done, several = 0, len(left)
+    stall = Stall(arguments.carriers)
+    try:
+        with (
+            log,
+            _workers(arguments, left[0].source, watcher, memory=memory) as workers,
+            _stopping(arguments, lease),
+        ):
 
-    def look(read: int) -> None:
-        if lease is not None:
-            lease.check()
-        log.look(read)
+            def look() -> None:
+                if lease is not None:
+                    lease.check()
+                read = workers.read()
+                log.look(read)
+                workers.check()
+                stall.look(done, read)
 
-    with log, _workers(arguments, memory=memory) as workers, _stopping(arguments, lease):
-        for again in reversed(range(arguments.retries + 1)):
-            failed = set()
-            for outcome in _outcomes(workers, _chunks(left, workers.several), arguments.settings, look):
-                if again and outcome.retryable:
-                    failed.add(outcome.source)
-                else:
-                    log.add([outcome])
-            left = [job for job in left if job.name in failed]
-            if not left:
-                break
+            for again in reversed(range(arguments.retries + 1)):
+                failed = set()
+                for outcome in _outcomes(workers, _chunks(left, workers.several), arguments.settings, look):
+                    if again and outcome.retryable:
+                        failed.add(outcome.source)
+                    else:
+                        log.add([outcome])
+                        done += 1
+                left = [job for job in left if job.name in failed]
+                if not left:
+                    break
+    except WorkersLostError as error:
+        message = f"{error}; {done} of {several} files were done, --resume goes on with the others"
+        raise UnfinishedError(message, report) from error
     return report
 
 
@@ -107,24 +123,26 @@ def _make_home(arguments: Arguments) -> None:
 
 def _clear_away(arguments: Arguments, jobs: Iterable[Job]) -> None:
     """Remove what an earlier run, killed, has left among the new files."""
-    inside = arguments.settings.inside
-    if arguments.flags.resume and arguments.shard is None:  # other shards may be writing
+    inside, flags = arguments.settings.inside, arguments.flags
+    if flags.resume and arguments.shard is None:  # other shards may be writing
         folders = {os.path.dirname(job.target) or "." for job in jobs}
+        folders |= set() if flags.in_place else {arguments.home}
         clear_away(each for each in folders if inside is None or lies_in(each, inside))
 
 
-def _workers(arguments: Arguments, *, memory: bool) -> AbstractContextManager[Workers]:
-    """What carries the jobs out. `memory` tells that only this process has some of the files. Raises UsageError,
-    FileError."""
-    jobs, scheduler, executor = arguments.carriers
+def _workers(arguments: Arguments, first: str, watcher: Watcher, *, memory: bool) -> AbstractContextManager[Workers]:
+    """What carries the jobs out, `first` being one of their sources. `memory` tells that only this process has some of
+    the files. Raises UsageError, FileError."""
+    jobs, scheduler, executor, _ = arguments.carriers
+    run = arguments.settings.run
     if executor is not None:
         if not hasattr(executor, "submit"):
             raise UsageError(f"{executor!r:.80} is not an executor")
-        return nullcontext(executors.Given(executor, executors.cores()))
+        return nullcontext(executors.Given(executor, executors.cores(), run))
     if scheduler is not None:
-        return executors.dask(scheduler)
+        return cluster(scheduler, arguments.home, first, run, watcher.warn)
     several = jobs or executors.cores()
-    return executors.threads(several) if memory else executors.processes(several)
+    return executors.threads(several, run) if memory else executors.processes(several)
 
 
 def _chunks(jobs: Sequence[Job], several: int) -> list[list[Job]]:
@@ -143,9 +161,9 @@ def _chunks(jobs: Sequence[Job], several: int) -> list[list[Job]]:
 
 
 def _outcomes(
-    workers: Workers, chunks: Iterable[list[Job]], settings: Settings, look: Callable[[int], object]
+    workers: Workers, chunks: Iterable[list[Job]], settings: Settings, look: Callable[[], None]
 ) -> Iterator[Outcome]:
-    """The outcomes of all jobs, as they come back. `look` is called now and then with the bytes read so far."""
+    """The outcomes of all jobs, as they come back. `look` is called now and then, and may raise what ends the batch."""
     waiting, suspects = deque(chunks), deque[list[Job]]()
     under_way: dict[Future[list[Outcome]], list[Job]] = {}
     suspect: Future[list[Outcome]] | None = None
@@ -160,7 +178,7 @@ def _outcomes(
             for future in done:
                 jobs = under_way.pop(future)
                 try:
-                    yield from future.result()
+                    yield from [_seen(outcome, job, settings) for outcome, job in zip(future.result(), jobs)]
                 except BrokenExecutor:
                     broken.append(jobs)
                 except (Exception, Stopped) as error:  # the executor's: a process that died, a result that got lost
@@ -172,7 +190,7 @@ def _outcomes(
                 for jobs in [*broken, *under_way.values(), *suspects, *waiting]:
                     yield from _failed(jobs, settings, "the executor broke")
                 return
-            look(workers.read())
+            look()
     finally:
         for future in under_way:
             future.cancel()
@@ -188,6 +206,15 @@ def _submit(
         future.set_exception(error)
     under_way[future] = jobs
     return future
+
+
+def _seen(outcome: Outcome, job: Job, settings: Settings) -> Outcome:
+    """What became of a file, as far as it is seen here: a target that is not there was written somewhere else."""
+    there = not outcome.done or scheme_of(job.target) is not None
+    if there or outcome.target_state in (LOCAL.state(job.target), state_now(job.target)):
+        return outcome
+    error = f"{job.target}: {outcome.worker} wrote it, but here it is not; DST has to be the same directory everywhere"
+    return Outcome.without_report(job, settings, "failed", error)
 
 
 def _failed(jobs: list[Job], settings: Settings, error: str) -> list[Outcome]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, NamedTuple
 
 from pcapconv.conversion import OnLoss
@@ -53,3 +54,8 @@ class Settings(NamedTuple):
     run: str
     begin: int = 0
     lease: str | None = None
+
+    @property
+    def home(self) -> str | None:
+        """The directory of the manifest, which no job makes; None where the batch writes the manifest."""
+        return None if self.manifest is None else os.path.dirname(self.manifest)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pcapconv
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import same_place
-from pcapconv.batching.report import BatchReport, NothingFoundError, Watcher
+from pcapconv.batching.report import BatchError, BatchReport, Watcher
 from pcapconv.cli.messages import complain, places_of
 from pcapconv.cli.progress import JsonTally, Tally
 from pcapconv.cli.results import Results
@@ -58,7 +58,7 @@ def batch(
         results = stack.enter_context(Results()) if any(places) else None
         with JsonTally() if progress == "json" else Tally(show=not quiet) as tally:
             watcher = _Watcher(tally, results)
-            nothing: NothingFoundError | None = None
+            ended: BatchError | None = None
             try:
                 done = pcapconv.batch(
                     _listed() if source == STDIO else source,
@@ -69,20 +69,20 @@ def batch(
                     others=others,
                     **options,
                 )
-            except NothingFoundError as error:
-                done, nothing = error.report, error
+            except BatchError as error:
+                done, ended = error.report, error
         if results is not None and places[0] is not None:
             results.write_json(places[0], done)
         if results is not None and places[1] is not None:
             results.write_junit(places[1], done)
         commit([place for place in places if place is not None])
-    if not done.captures and nothing is None and "shard" not in options:
+    if not done.captures and ended is None and "shard" not in options:
         complain("warning: no capture was found")
     _say_what_happened(done, options.get("to"), watcher.named, losses=on_loss == "warn", quiet=quiet)
     if not quiet:
         tally.show_table(_table(done))
-    if nothing is not None:
-        raise nothing
+    if ended is not None:
+        raise ended
     if done.failed:
         return FAILED
     return DAMAGED if done.damaged or done.damaged_before else 0
@@ -125,6 +125,9 @@ class _Watcher(Watcher):
             self.named += 1
             if self.named <= _MOST:
                 _name_trouble(outcome)
+
+    def warn(self, message: str) -> None:
+        complain(f"warning: {message}")
 
     def look(self, report: BatchReport, read: int) -> None:
         self._tally.look(self._done, max(read, report.bytes_read), report.packets_read, report.failed)

@@ -188,6 +188,7 @@ TREE = (
         "Say on stderr, every second, how far the batch is, as a line of JSON.",
         choices=("json",),
     ),
+    Option("stall", "text", "End, with status 1, when nothing has moved for so long: 10m.", "DURATION"),
     Option("junit", "text", "Write a JUnit report, for CI systems; - for stdout.", "FILE"),
 )
 

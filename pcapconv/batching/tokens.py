@@ -1,0 +1,37 @@
+"""Tokens: files by which another process shows that it sees the same directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from pcapconv.batching.places import scheme_of
+from pcapconv.errors import PcapconvError
+from pcapconv.io.calls import writing
+from pcapconv.io.names import temporary_name, unlink
+
+
+@contextmanager
+def token(home: str) -> Iterator[str]:
+    """The place of a file in a directory that goes away again, under a name that nobody has seen before. Raises
+    FileError."""
+    if scheme_of(home) is not None:
+        from pcapconv.batching.remote import Remote  # which needs fsspec
+
+        place, store = temporary_name(home), Remote(home)
+        store.write(place, b"pcapconv\n")
+        try:
+            yield place
+        finally:
+            with suppress(PcapconvError):  # what matters was said before
+                store.remove(place)
+        return
+    with writing(home):
+        place = temporary_name(os.path.abspath(home))
+        with open(place, "xb"):
+            pass
+    try:
+        yield place
+    finally:
+        unlink(place)

@@ -1,0 +1,81 @@
+"""A Dask cluster of processes: a scheduler and workers, each of which may have another environment, or be killed."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+PATIENCE = 60  # seconds until a test fails that would hang
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def busy(address: str) -> int:
+    """How many workers do something."""
+    client: Any = import_module("distributed").Client
+    with client(address, set_as_default=False) as connected:
+        active: dict[str, int] = connected.run(lambda dask_worker: len(dask_worker.active_threads))
+    return sum(map(bool, active.values()))
+
+
+class Processes:
+    """`scheduler` and `workers` are the processes, `address` is the scheduler's, `home` a folder for their files."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._all: list[subprocess.Popen[bytes]] = []
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.scheduler, self.address = self._start_scheduler()
+
+    def _start(self, program: str, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", f"distributed.cli.dask_{program}", *arguments]
+        with (self._home / "log").open("ab") as log:
+            process = subprocess.Popen(command, cwd=self._home, env=os.environ | variables, stdout=log, stderr=log)
+        self._all.append(process)
+        return process
+
+    def _start_scheduler(self) -> tuple[subprocess.Popen[bytes], str]:
+        told = self._home / "scheduler.json"
+        host = ["--host", "127.0.0.1", "--port", "0"]
+        process = self._start("scheduler", *host, "--no-dashboard", "--scheduler-file", str(told))
+        wait_for(lambda: told.exists() and told.read_bytes().endswith(b"}"))
+        return process, json.loads(told.read_bytes())["address"]
+
+    def worker(self, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
+        """A worker with one thread that nobody starts again."""
+        fixed = ["--no-nanny", "--no-dashboard", "--nthreads", "1", "--local-directory", str(self._home)]
+        process = self._start("worker", self.address, *fixed, *arguments, **variables)
+        self.workers.append(process)
+        return process
+
+    def wait_for_workers(self, count: int) -> list[str]:
+        """The addresses of the workers, once there are so many."""
+        client: Any = import_module("distributed").Client
+        with client(self.address, set_as_default=False) as connected:
+            wait_for(lambda: len(connected.nthreads()) == count)
+            return list(connected.nthreads())
+
+    def end(self) -> None:
+        for process in reversed(self._all):
+            process.kill()
+            process.wait(PATIENCE)
+
+
+@contextmanager
+def processes(home: Path) -> Iterator[Processes]:
+    running = Processes(home)
+    try:
+        yield running
+    finally:
+        running.end()

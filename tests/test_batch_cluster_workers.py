@@ -1,0 +1,322 @@
+"""A batch on a Dask cluster whose workers may be anything: without pcapconv, with another one, without the files."""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import wire
+from clusters import PATIENCE, Processes, busy, processes, wait_for
+
+import pcapconv
+
+COMMAND = str(Path(sys.executable).with_name("pcapconv"))
+MANIFEST = "pcapconv-manifest.jsonl"
+FILES = 16
+
+
+def pcap(number: int) -> bytes:
+    return wire.pcap_header() + wire.pcap_record(number, 0, bytes(range(60)))
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    for number in range(FILES):
+        (folder / f"{number:02}.pcap").write_bytes(pcap(number))
+    return folder
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Processes]:
+    (tmp_path / "cluster").mkdir()
+    with processes(tmp_path / "cluster") as running:
+        yield running
+
+
+@pytest.fixture
+def nothing(tmp_path: Path) -> str:
+    """A PYTHONPATH with which there is no pcapconv."""
+    folder = tmp_path / "nothing"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text("import sys\nsys.modules['pcapconv'] = None\n")
+    return str(folder)
+
+
+@pytest.fixture
+def other_build(tmp_path: Path) -> str:
+    """A PYTHONPATH with a pcapconv of the same version, one of whose modules ends the process that imports it."""
+    folder = tmp_path / "other"
+    there = Path(pcapconv.__file__).parent
+    shutil.copytree(there, folder / "pcapconv", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "pcapconv" / "batching" / "jobs.py").write_text("import os\nos._exit(1)\n")
+    return str(folder)
+
+
+def other_version(tmp_path: Path) -> str:
+    (tmp_path / "old" / "pcapconv").mkdir(parents=True)
+    (tmp_path / "old" / "pcapconv" / "__init__.py").write_text("__version__ = '0.0.9'\n")
+    return str(tmp_path / "old")
+
+
+def begin(raw: Path, home: Path, address: str, *more: str) -> subprocess.Popen[str]:
+    command = [COMMAND, "batch", str(raw), str(home), "--to", "pcapng", "--scheduler", address, "--quiet", *more]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def run(raw: Path, home: Path, address: str, *more: str) -> tuple[int, str]:
+    """The exit status, and what was said."""
+    process = begin(raw, home, address, *more)
+    try:
+        _, said = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+        process.communicate()
+    return process.returncode, said
+
+
+def lines(home: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (home / MANIFEST).read_bytes().splitlines()]
+
+
+def test_workers_that_do_not_fit_get_no_work_and_are_named(
+    raw: Path, cluster: Processes, nothing: str, other_build: str, tmp_path: Path
+) -> None:
+    version = pcapconv.__version__
+    cluster.worker()
+    (good,) = cluster.wait_for_workers(1)
+    cluster.worker(PYTHONPATH=nothing)
+    (without,) = set(cluster.wait_for_workers(2)) - {good}
+    cluster.worker(PYTHONPATH=other_build)
+    (other,) = set(cluster.wait_for_workers(3)) - {good, without}
+    cluster.worker(PYTHONPATH=other_version(tmp_path))
+    (old,) = set(cluster.wait_for_workers(4)) - {good, without, other}
+    status, stderr = run(raw, tmp_path / "new", cluster.address)
+    said = [
+        f"pcapconv: warning: worker {without} gets no work: it has no pcapconv",
+        f"pcapconv: warning: worker {other} gets no work: it has another build of pcapconv {version}; install the same "
+        "one",
+        f"pcapconv: warning: worker {old} gets no work: it has pcapconv 0.0.9, and this is {version}",
+    ]
+    assert (status, sorted(stderr.splitlines())) == (0, sorted(said))
+    assert [line["status"] for line in lines(tmp_path / "new")] == ["converted"] * FILES
+    assert {str(line["worker"]).rpartition(":")[2] for line in lines(tmp_path / "new")} == {str(cluster.workers[0].pid)}
+    assert [worker.poll() for worker in cluster.workers] == [None] * 4  # nobody's worker died of the question
+
+
+@contextmanager
+def held(home: Path) -> Iterator[None]:
+    """Whoever has converted a file waits until it may add its line to the manifest."""
+    home.mkdir()
+    with (home / MANIFEST).open("ab") as manifest:
+        fcntl.lockf(manifest, fcntl.LOCK_EX)
+        yield
+
+
+def test_workers_that_join_later_are_asked(raw: Path, cluster: Processes, nothing: str, tmp_path: Path) -> None:
+    home = tmp_path / "new"
+    cluster.worker()
+    (good,) = cluster.wait_for_workers(1)
+    with held(home):
+        process = begin(raw, home, cluster.address)
+        wait_for(lambda: busy(cluster.address) == 1)
+        cluster.worker(PYTHONPATH=nothing)
+        (without,) = set(cluster.wait_for_workers(2)) - {good}
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        cluster.worker()
+        wait_for(lambda: busy(cluster.address) == 2)
+    _, rest = process.communicate(timeout=PATIENCE)
+    assert said == f"pcapconv: warning: worker {without} gets no work: it has no pcapconv\n"
+    assert (process.returncode, rest) == (0, "")
+    assert sorted(str(line["target"]) for line in lines(home)) == [f"{number:02}.pcapng" for number in range(FILES)]
+    pids = {str(cluster.workers[number].pid) for number in (0, 2)}
+    assert {str(line["worker"]).rpartition(":")[2] for line in lines(home)} == pids
+
+
+def test_no_worker_fits(raw: Path, cluster: Processes, nothing: str, tmp_path: Path) -> None:
+    for _ in range(2):
+        cluster.worker(PYTHONPATH=nothing)
+    first, second = sorted(cluster.wait_for_workers(2))
+    status, stderr = run(raw, tmp_path / "new", cluster.address)
+    reason = f"workers {first}, {second} get no work, each for one reason: it has no pcapconv"
+    assert (status, stderr) == (1, f"pcapconv: --scheduler {cluster.address}: {reason}\n")
+    assert os.listdir(tmp_path / "new") == []
+
+
+def test_there_are_no_workers(raw: Path, cluster: Processes, tmp_path: Path) -> None:
+    status, stderr = run(raw, tmp_path / "new", cluster.address)
+    reason = "the cluster has no workers; start one: dask worker"
+    assert (status, stderr) == (1, f"pcapconv: --scheduler {cluster.address}: {reason}\n")
+
+
+# ---------------------------------------------------------------- workers that do not see the files
+
+ELSEWHERE = """
+import os
+
+home, there = os.environ["HOME_HERE"], os.environ["HOME_THERE"]
+stat = os.stat
+
+
+def moved(path):
+    return there + path[len(home):] if isinstance(path, str) and path.startswith(home) else path
+
+
+os.stat = lambda path, *more, **named: stat(moved(path), *more, **named)
+"""
+
+
+@pytest.fixture
+def other_disk(tmp_path: Path) -> dict[str, str]:
+    """Variables with which a process finds that DST does not hold what others wrote there."""
+    folder = tmp_path / "disk"
+    (folder / "new").mkdir(parents=True)
+    (folder / "sitecustomize.py").write_text(ELSEWHERE)
+    return {"PYTHONPATH": str(folder), "HOME_HERE": str(tmp_path / "new"), "HOME_THERE": str(folder / "new")}
+
+
+def test_a_worker_with_another_disk_gets_no_work(
+    raw: Path, cluster: Processes, other_disk: dict[str, str], tmp_path: Path
+) -> None:
+    home = tmp_path / "new"
+    cluster.worker()
+    (good,) = cluster.wait_for_workers(1)
+    cluster.worker(**other_disk)
+    (blind,) = set(cluster.wait_for_workers(2)) - {good}
+    status, stderr = run(raw, home, cluster.address)
+    said = re.sub(r"\.pcapconv-[0-9a-f]{16}\.tmp", "TOKEN", stderr)
+    reason = f"it does not see {home}/TOKEN; SRC and DST have to be the same everywhere, under the same paths"
+    assert (status, said) == (0, f"pcapconv: warning: worker {blind} gets no work: {reason}\n")
+    assert {str(line["worker"]).rpartition(":")[2] for line in lines(home)} == {str(cluster.workers[0].pid)}
+    assert sorted(os.listdir(home)) == [*(f"{number:02}.pcapng" for number in range(FILES)), MANIFEST]
+
+
+def test_no_worker_sees_the_sources(raw: Path, cluster: Processes, other_disk: dict[str, str], tmp_path: Path) -> None:
+    cluster.worker(**other_disk | {"HOME_HERE": str(raw)})
+    (blind,) = cluster.wait_for_workers(1)
+    status, stderr = run(raw, tmp_path / "new", cluster.address)
+    reason = f"it does not see {raw}/00.pcap; SRC and DST have to be the same everywhere, under the same paths"
+    assert (status, stderr) == (
+        1,
+        f"pcapconv: --scheduler {cluster.address}: worker {blind} gets no work: {reason}\n",
+    )
+    assert os.listdir(tmp_path / "new") == []
+
+
+# ---------------------------------------------------------------- any executor
+
+
+class Elsewhere(ThreadPoolExecutor):
+    """Has its jobs' targets moved away to another disk, as it were: the batch never sees them."""
+
+    def __init__(self, lost: list[str]) -> None:
+        super().__init__(1)
+        self.lost = lost
+
+    def submit(self, function: Any, /, *arguments: Any, **named: Any) -> Any:
+        def moved() -> Any:
+            outcomes = function(*arguments, **named)
+            for job in arguments[1]:
+                if job.target_name in self.lost:
+                    os.unlink(job.target)
+            return outcomes
+
+        return super().submit(moved)
+
+
+def test_a_target_that_is_not_seen_is_not_done(raw: Path, tmp_path: Path) -> None:
+    home = tmp_path / "new"
+    with Elsewhere(["03.pcapng", "11.pcapng"]) as executor:
+        done = pcapconv.batch(raw, home, to="pcapng", executor=executor)
+    worker = f"{socket.gethostname()}:{os.getpid()}"
+    assert (done.converted, done.failed) == (FILES - 2, 2)
+    assert [line["error"] for line in done.trouble] == [
+        f"{home}/{name}: {worker} wrote it, but here it is not; DST has to be the same directory everywhere"
+        for name in ("03.pcapng", "11.pcapng")
+    ]
+    resumed = pcapconv.batch(raw, home, to="pcapng", resume=True, jobs=1)
+    assert (resumed.converted, resumed.up_to_date) == (2, FILES - 2)
+
+
+def test_a_target_that_is_another_one_is_not_done(raw: Path, tmp_path: Path) -> None:
+    """With force an old file may lie there."""
+    home = tmp_path / "new"
+    pcapconv.batch(raw, home, jobs=1)
+    before = (home / "05.pcap").stat()
+
+    class Stale(Elsewhere):
+        def submit(self, function: Any, /, *arguments: Any, **named: Any) -> Any:
+            future = super().submit(function, *arguments, **named)
+            future.result()
+            os.utime(home / "05.pcap", ns=(before.st_atime_ns, before.st_mtime_ns))
+            return future
+
+    with Stale([]) as executor:
+        done = pcapconv.batch(raw, home, force=True, executor=executor)
+    assert (done.converted, done.failed) == (FILES - 1, 1)
+    assert [line["source"] for line in done.trouble] == ["05.pcap"]
+
+
+class Unmounts(ThreadPoolExecutor):
+    """Moves DST away before the first job."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(1)
+        self.home = home
+
+    def submit(self, function: Any, /, *arguments: Any, **named: Any) -> Any:
+        if self.home.exists():
+            self.home.rename(self.home.with_name("gone"))
+        return super().submit(function, *arguments, **named)
+
+
+def test_a_job_never_makes_the_directory_of_the_batch(raw: Path, tmp_path: Path) -> None:
+    home = tmp_path / "new"
+    (raw / "deep" / "er").mkdir(parents=True)
+    (raw / "deep" / "er" / "x.pcap").write_bytes(pcap(0))
+    with Unmounts(home) as executor:
+        done = pcapconv.batch(raw, home, to="pcapng", executor=executor)
+    assert (done.converted, done.failed) == (0, FILES + 1)
+    assert {line["error"] for line in done.trouble} == {
+        f"{home}/{name}: cannot create: {home} is not there, and a job does not make it"
+        for name in ["deep/er/x.pcapng", *(f"{number:02}.pcapng" for number in range(FILES))]
+    }
+    assert not home.exists()
+
+
+# ---------------------------------------------------------------- a scheduler that goes
+
+
+def test_a_scheduler_that_dies_ends_the_batch(raw: Path, cluster: Processes, tmp_path: Path) -> None:
+    home = tmp_path / "new"
+    cluster.worker()
+    cluster.wait_for_workers(1)
+    with held(home):
+        process = begin(raw, home, cluster.address, "--report", str(tmp_path / "report"))
+        wait_for(lambda: busy(cluster.address) == 1)
+        cluster.scheduler.kill()
+        try:
+            _, stderr = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+        cluster.workers[0].kill()
+        cluster.workers[0].wait()
+    done = f"0 of {FILES} files were done, --resume goes on with the others"
+    ended = f"--scheduler {cluster.address}: the scheduler is gone: it ended, or was started anew; {done}"
+    assert (process.returncode, stderr) == (1, f"pcapconv: {ended}\n")
+    report = json.loads((tmp_path / "report").read_bytes())
+    assert (report["converted"], report["failed"]) == (0, 0)
+    resumed = pcapconv.batch(raw, home, to="pcapng", resume=True, jobs=1)
+    assert (resumed.converted, resumed.failed) == (FILES, 0)

@@ -1,0 +1,132 @@
+"""`--stall`: a batch in which nothing moves ends, whatever carries it out."""
+
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+import wire
+from clusters import PATIENCE, processes
+
+import pcapconv
+from pcapconv import UsageError
+from pcapconv.batching import stall
+from pcapconv.batching.arguments import Carriers
+from pcapconv.batching.executors import WorkersLostError
+from pcapconv.batching.remote import Remote
+from pcapconv.batching.report import UnfinishedError
+
+COMMAND = str(Path(sys.executable).with_name("pcapconv"))
+MANIFEST = "pcapconv-manifest.jsonl"
+PCAP = wire.pcap_header() + wire.pcap_record(1, 0, bytes(60))
+ENDED = "--stall 500ms: for so long no file was done and no byte was read"
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        (folder / f"{name}.pcap").write_bytes(PCAP)
+    return folder
+
+
+@contextmanager
+def held(home: Path) -> Iterator[None]:
+    """No other process may add a line to the manifest."""
+    home.mkdir()
+    with (home / MANIFEST).open("ab") as manifest:
+        fcntl.lockf(manifest, fcntl.LOCK_EX)
+        yield
+
+
+def run(raw: Path, home: Path, *more: str) -> tuple[int, str]:
+    command = [COMMAND, "batch", str(raw), str(home), "--to", "pcapng", "--quiet", "--stall", "500ms", *more]
+    done = subprocess.run(command, stderr=subprocess.PIPE, timeout=PATIENCE, text=True)
+    return done.returncode, done.stderr
+
+
+def test_processes(raw: Path, tmp_path: Path) -> None:
+    home = tmp_path / "new"
+    with held(home):
+        status, said = run(raw, home, "--jobs", "2")
+    assert (status, said) == (1, f"pcapconv: {ENDED}; 0 of 3 files were done, --resume goes on with the others\n")
+    assert os.listdir(home) == [MANIFEST]
+    assert pcapconv.batch(raw, home, to="pcapng", resume=True, jobs=1).converted == 3
+
+
+def test_dask(raw: Path, tmp_path: Path) -> None:
+    home = tmp_path / "new"
+    (tmp_path / "cluster").mkdir()
+    with processes(tmp_path / "cluster") as cluster:
+        cluster.worker()
+        cluster.wait_for_workers(1)
+        with held(home):
+            status, said = run(raw, home, "--scheduler", cluster.address)
+            cluster.end()
+    assert (status, said) == (1, f"pcapconv: {ENDED}; 0 of 3 files were done, --resume goes on with the others\n")
+
+
+class Asleep(Executor):
+    def submit(self, *_: Any, **__: Any) -> Future[Any]:
+        return Future()
+
+
+def test_an_executor_of_somebody_else(raw: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnfinishedError) as caught:
+        pcapconv.batch(raw, tmp_path / "new", executor=Asleep(), stall="500ms")
+    assert str(caught.value) == f"{ENDED}; 0 of 3 files were done, --resume goes on with the others"
+    assert caught.value.report.converted == 0
+
+
+def test_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of this process, one of which waits for its source for ever."""
+    fsspec.filesystem("memory").pipe({"/stall/a.pcap": PCAP, "/stall/b.pcap": PCAP})
+    opened = Remote.open_source
+    free = threading.Event()
+
+    def open_source(store: Remote, place: str) -> Any:
+        if place.endswith("b.pcap"):
+            free.wait(PATIENCE)
+        return opened(store, place)
+
+    monkeypatch.setattr(Remote, "open_source", open_source)
+    try:
+        with pytest.raises(UnfinishedError) as caught:
+            pcapconv.batch("memory://stall", tmp_path / "new", to="pcapng", stall="2s", jobs=2)
+        assert not free.is_set()
+    finally:
+        free.set()
+        fsspec.filesystem("memory").rm("/stall", recursive=True)
+    assert (
+        str(caught.value) == f"{ENDED.replace('500ms', '2s')}; 1 of 2 files were done, --resume goes on with the others"
+    )
+    assert caught.value.report.converted == 1
+
+
+def test_a_file_or_a_byte_is_a_movement(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    watched = stall.Stall(Carriers(None, None, None, "10m"))
+    for done, read, seconds in [(0, 0, 600), (0, 1, 1), (0, 1, 600), (1, 1, 1), (1, 1, 599), (1, 1, 1)]:
+        now += seconds
+        watched.look(done, read)
+    now += 1
+    with pytest.raises(WorkersLostError, match=r"^--stall 10m: for so long no file was done and no byte was read$"):
+        watched.look(1, 1)
+
+
+@pytest.mark.parametrize("text", ["0s", "soon", "-1s"])
+def test_no_length_of_time(raw: Path, tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--stall "):
+        pcapconv.batch(raw, tmp_path / "new", stall=text)
+    with pytest.raises(UsageError, match=r"^--stall 5: write a length of time, as in '10m'$"):
+        pcapconv.batch(raw, tmp_path / "new", stall=5)  # type: ignore[arg-type]
