@@ -283,11 +283,22 @@ NOTE = ".pcapconv-0123456789abcdef.tmp"
 def test_a_note_that_somebody_else_wrote_aborts_nothing_out_of_dst(bucket: Bucket, note: bytes | None) -> None:
     bucket.put("raw/1.pcap", SMALL)
     key, upload = others_upload(bucket, "elsewhere/1.pcapng")
-    said = json.dumps({"Bucket": bucket.name, "Key": key, "UploadId": upload}).encode() if note is None else note
-    bucket.put(f"new/{NOTE}", said)
+    told = {"batch": MANIFEST, "Bucket": bucket.name, "Key": key, "UploadId": upload}
+    bucket.put(f"new/{NOTE}", json.dumps(told).encode() if note is None else note)
     assert run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True).converted == 1
     assert uploads(bucket) == {(key, upload)}
-    assert list(bucket.tree("new")) == ["1.pcapng"]
+    assert "1.pcapng" in bucket.tree("new")
+
+
+def test_an_upload_of_another_manifests_batch_goes_on(bucket: Bucket) -> None:
+    """As that of a process that does other files of the same tree."""
+    bucket.put("raw/1.pcap", SMALL)
+    key, upload = others_upload(bucket, "new/2.pcapng")
+    told = {"batch": "another-manifest.jsonl", "Bucket": bucket.name, "Key": key, "UploadId": upload}
+    bucket.put(f"new/{NOTE}", json.dumps(told).encode())
+    assert run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True).converted == 1
+    assert uploads(bucket) == {(key, upload)}
+    assert list(bucket.tree("new")) == [NOTE, "1.pcapng"]
 
 
 def test_what_a_kill_leaves_under_a_temporary_name_is_removed_by_the_next_run(tmp_path: Path) -> None:

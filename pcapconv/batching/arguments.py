@@ -103,6 +103,7 @@ def understand(
         keys=keys,
         sidecars=asked,
         manifest=_absolute(place) if local else None,
+        book=place,
         inside=real_place(home) if local and not (flags.follow_links or flags.in_place) else None,
         options=digest,
         root=None if root is None else real_place(root),

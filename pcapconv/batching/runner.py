@@ -39,8 +39,8 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
     """Do what is left to do, and say what became of each file. Raises UsageError, FileError."""
     if arguments.local:
         _prepare(arguments, planned.jobs)
-    elif arguments.flags.resume:
-        stores.remote(arguments.home).clear_away(arguments.home, [job.target for job in planned.jobs])
+    elif arguments.flags.resume or arguments.flags.force:
+        stores.remote(arguments.home).clear_away(arguments.manifest, [job.target for job in planned.jobs])
     report = BatchReport(arguments.manifest)
     log = Log(report, watcher, None if arguments.local else manifest.Kept(arguments.manifest))
     log.add(planned.outcomes)

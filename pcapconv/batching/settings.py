@@ -35,7 +35,8 @@ class Settings(NamedTuple):
     conversion is told. `keys` is what the name of a target's extracted secrets ends with. `sidecars` are those that are
     asked for. `manifest` is where lines are added, None where the batch does that. `inside` is the real path of the
     directory that no target may lie out of, None where it may. `options` is a digest of what decides on the bytes of
-    targets, `root` the real path of the tree, None for a list, and `run` this run."""
+    targets, `root` the real path of the tree, None for a list, and `run` this run. `book` is the place of the manifest,
+    whoever adds to it: by that, a batch knows what it left behind URLs."""
 
     formats: FormatOptions
     plan: Plan | None
@@ -49,3 +50,4 @@ class Settings(NamedTuple):
     options: str
     root: str | None
     run: str
+    book: str = ""
