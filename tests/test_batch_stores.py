@@ -253,12 +253,13 @@ def test_what_a_kill_leaves_of_an_upload_is_aborted_by_the_next_run(bucket: Buck
     assert bucket.tree("new") == {"large.pcapng": LARGE_AS_PCAPNG}
 
 
-def test_an_upload_that_fails_leaves_nothing(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("ends", [True, False], ids=["at once", "by the next run"])
+def test_an_upload_that_fails_leaves_nothing(bucket: Bucket, ends: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     S3FileSystem = import_module("s3fs").S3FileSystem  # noqa: N806
     call = S3FileSystem.call_s3
 
     def failing(self: Any, method: str, **named: Any) -> Any:
-        if method == "upload_part" and named["PartNumber"] == 4:
+        if (method == "upload_part" and named["PartNumber"] == 4) or (method.startswith("abort") and not ends):
             raise OSError(5, "Input/output error")
         return call(self, method, **named)
 
@@ -268,8 +269,14 @@ def test_an_upload_that_fails_leaves_nothing(bucket: Bucket, monkeypatch: pytest
     assert [line["error"] for line in done.trouble] == [
         f"{bucket.url('new/large.pcapng')}: cannot write: input/output error"
     ]
+    if not ends:
+        assert {key for key, _ in uploads(bucket)} == {"new/large.pcapng"}
+        monkeypatch.setattr(S3FileSystem, "call_s3", call)
+        bucket.s3.delete_object(Bucket=bucket.name, Key="raw/large.pcap")
+        bucket.put("raw/1.pcap", SMALL)
+        run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True)
     assert uploads(bucket) == set()
-    assert [key for key in bucket.listed() if key.startswith("new/")] == [f"new/{MANIFEST}"]
+    assert list(bucket.tree("new")) == ([] if ends else ["1.pcapng"])
 
 
 NOTE = ".pcapconv-0123456789abcdef.tmp"

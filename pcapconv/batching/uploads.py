@@ -91,12 +91,13 @@ class Upload(Target):
             part_size = max(PART_SIZE, -(-size // _MOST_PARTS))
             parts = self._parts(where, part_size, -(-size // part_size))
             self._files.call_s3("complete_multipart_upload", **where, MultipartUpload={"Parts": parts})
-        except Exception:
-            self._files.call_s3("abort_multipart_upload", **where)
-            raise
-        finally:
-            with contextlib.suppress(Exception):  # the next run removes it
+        except BaseException:
+            with contextlib.suppress(Exception):  # then the next run does it
+                self._files.call_s3("abort_multipart_upload", **where)
                 self._files.rm_file(note)
+            raise
+        with contextlib.suppress(Exception):  # then the next run removes it
+            self._files.rm_file(note)
 
     def _parts(self, where: dict[str, str], size: int, count: int) -> list[dict[str, Any]]:
         """Send so many parts of this size; returns what completes the upload."""
