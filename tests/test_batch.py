@@ -160,6 +160,7 @@ def test_the_report_has_the_sums(tmp_path: Path, out: Path) -> None:
         "damaged_before": 0,
         "odd": 0,
         "empty": 0,
+        "undated": 0,
         "packets_read": 5,
         "packets_written": 3,
         "bytes_read": len(COMMENTED) + len(PCAPNG) + len(CUT),

@@ -253,12 +253,13 @@ def test_what_a_kill_leaves_of_an_upload_is_aborted_by_the_next_run(bucket: Buck
     assert bucket.tree("new") == {"large.pcapng": LARGE_AS_PCAPNG}
 
 
-def test_an_upload_that_fails_leaves_nothing(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("ends", [True, False], ids=["at once", "by the next run"])
+def test_an_upload_that_fails_leaves_nothing(bucket: Bucket, ends: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     S3FileSystem = import_module("s3fs").S3FileSystem  # noqa: N806
     call = S3FileSystem.call_s3
 
     def failing(self: Any, method: str, **named: Any) -> Any:
-        if method == "upload_part" and named["PartNumber"] == 4:
+        if (method == "upload_part" and named["PartNumber"] == 4) or (method.startswith("abort") and not ends):
             raise OSError(5, "Input/output error")
         return call(self, method, **named)
 
@@ -268,8 +269,14 @@ def test_an_upload_that_fails_leaves_nothing(bucket: Bucket, monkeypatch: pytest
     assert [line["error"] for line in done.trouble] == [
         f"{bucket.url('new/large.pcapng')}: cannot write: input/output error"
     ]
+    if not ends:
+        assert {key for key, _ in uploads(bucket)} == {"new/large.pcapng"}
+        monkeypatch.setattr(S3FileSystem, "call_s3", call)
+        bucket.s3.delete_object(Bucket=bucket.name, Key="raw/large.pcap")
+        bucket.put("raw/1.pcap", SMALL)
+        run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True)
     assert uploads(bucket) == set()
-    assert [key for key in bucket.listed() if key.startswith("new/")] == [f"new/{MANIFEST}"]
+    assert list(bucket.tree("new")) == ([] if ends else ["1.pcapng"])
 
 
 NOTE = ".pcapconv-0123456789abcdef.tmp"
@@ -283,11 +290,22 @@ NOTE = ".pcapconv-0123456789abcdef.tmp"
 def test_a_note_that_somebody_else_wrote_aborts_nothing_out_of_dst(bucket: Bucket, note: bytes | None) -> None:
     bucket.put("raw/1.pcap", SMALL)
     key, upload = others_upload(bucket, "elsewhere/1.pcapng")
-    said = json.dumps({"Bucket": bucket.name, "Key": key, "UploadId": upload}).encode() if note is None else note
-    bucket.put(f"new/{NOTE}", said)
+    told = {"batch": MANIFEST, "Bucket": bucket.name, "Key": key, "UploadId": upload}
+    bucket.put(f"new/{NOTE}", json.dumps(told).encode() if note is None else note)
     assert run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True).converted == 1
     assert uploads(bucket) == {(key, upload)}
-    assert list(bucket.tree("new")) == ["1.pcapng"]
+    assert "1.pcapng" in bucket.tree("new")
+
+
+def test_an_upload_of_another_manifests_batch_goes_on(bucket: Bucket) -> None:
+    """As that of a process that does other files of the same tree."""
+    bucket.put("raw/1.pcap", SMALL)
+    key, upload = others_upload(bucket, "new/2.pcapng")
+    told = {"batch": "another-manifest.jsonl", "Bucket": bucket.name, "Key": key, "UploadId": upload}
+    bucket.put(f"new/{NOTE}", json.dumps(told).encode())
+    assert run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True).converted == 1
+    assert uploads(bucket) == {(key, upload)}
+    assert list(bucket.tree("new")) == [NOTE, "1.pcapng"]
 
 
 def test_what_a_kill_leaves_under_a_temporary_name_is_removed_by_the_next_run(tmp_path: Path) -> None:
@@ -345,7 +363,8 @@ def test_resuming_looks_at_sidecars_beside_objects(bucket: Bucket) -> None:
         f"{back}/a.pcapng: was made with {new}/a.pcap{BESIDE}, which is gone; --force makes it anew without"
     )
     assert run(raw, new, to="pcap", **again).converted == 1  # with the target's sidecar
-    assert run(new, back, to="pcapng", **again).converted == 1
+    done = run(new, back, to="pcapng", **again)
+    assert done.converted + done.up_to_date == 1  # all is as it was, but perhaps for the second in which it was written
     assert bucket.tree("back") == {"a.pcapng": COMMENTED}
 
 

@@ -55,11 +55,6 @@ class Job(NamedTuple):
         return self.source == self.target
 
     @property
-    def home(self) -> str:
-        """The tree that the target lies in; in place, the source's."""
-        return self.target.removesuffix(self.target_name).rstrip("/")
-
-    @property
     def size(self) -> int:
         """The size of the source, in bytes; 0 where the store does not say."""
         return (self.state and self.state.size) or 0

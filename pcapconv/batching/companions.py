@@ -18,10 +18,11 @@ def state_beside_source(job: Job) -> State | None:
 
 
 class CompanionFiles(SidecarFiles):
-    """The sidecars beside one job's source and target. All raise FileError."""
+    """The sidecars beside one job's source and target, in the batch of this manifest. All raise FileError."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, manifest: str) -> None:
         self._job = job
+        self._manifest = manifest
 
     def there_is(self, name: str) -> bool:
         """See `SidecarFiles.there_is`."""
@@ -37,4 +38,4 @@ class CompanionFiles(SidecarFiles):
         """See `SidecarFiles.open_target`."""
         if scheme_of(name) is None:
             return super().open_target(name, force=force, private=private)
-        return store_of(name).open_target(name, self._job.home, force=force, private=private)
+        return store_of(name).open_target(name, self._manifest, force=force, private=private)

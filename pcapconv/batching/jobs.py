@@ -123,7 +123,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
             conversion.survey()
             if store.local:
                 make_folder(job.target, settings.home)
-            place = store.open_target(job.target, job.home, force=job.action.replaces_target)
+            place = store.open_target(job.target, settings.book, force=job.action.replaces_target)
             conversion.write_to(FileSink(place, base_name(job.target)))
             conversion.extract_to(_open_keys(settings, job))
             report = conversion.run()
@@ -183,7 +183,7 @@ def _sidecars(settings: Settings, job: Job, source: Source, known: str, stack: E
     if settings.sidecars is None:
         return None
     to_pcap = (settings.formats.to or known) == "pcap"
-    files = CompanionFiles(job)
+    files = CompanionFiles(job, settings.book)
     there = known == "pcap" and files.there_is(job.source + SIDECAR_SUFFIX)
     adds = known == "pcapng" or settings.plan is not None  # what pcap cannot hold
     if not (there or (to_pcap and adds)):
@@ -209,7 +209,7 @@ def _open_keys(settings: Settings, job: Job) -> Target | None:
     if settings.keys is None:
         return None
     place, force = job.target + settings.keys, job.action.replaces_keys
-    return store_of(place).open_target(place, job.home, force=force, private=True)
+    return store_of(place).open_target(place, settings.book, force=force, private=True)
 
 
 def _check(settings: Settings, *, now: bool = False) -> None:

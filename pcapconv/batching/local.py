@@ -80,7 +80,7 @@ class Local:
         """See `Store.open_source`."""
         return open_source(_plain(place))
 
-    def open_target(self, place: str, home: str, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
+    def open_target(self, place: str, manifest: str, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
         """See `Store.open_target`. Its directory has to be there."""
         try:
             if exists(place):

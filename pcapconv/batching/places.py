@@ -64,8 +64,8 @@ class Store(Protocol):
         """A file to read, which can be rewound. Raises FileError."""
         ...
 
-    def open_target(self, place: str, home: str, *, force: bool, private: bool = False) -> Target:
-        """A file to write in the tree of new files `home`, directories included. Raises FileError."""
+    def open_target(self, place: str, manifest: str, *, force: bool, private: bool = False) -> Target:
+        """A file to write in the batch of a manifest, directories included. Raises FileError."""
         ...
 
 

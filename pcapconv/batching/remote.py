@@ -102,18 +102,18 @@ class Remote:
         with file:
             return spool(Source(file, place, owned=False))
 
-    def open_target(self, place: str, home: str, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
+    def open_target(self, place: str, manifest: str, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
         """See `Store.open_target`; `private` is of files alone."""
         if not force and self.state(place) is not None:
             raise FileError(taken(place))
         whole = self._scheme in _WHOLE
-        return Upload(self._files, self._path(place), place, home=self._path(home).rstrip("/"), whole=whole)
+        return Upload(self._files, self._path(place), place, manifest=self._path(manifest), whole=whole)
 
-    def clear_away(self, home: str, places: Iterable[str]) -> None:
-        """Remove what an earlier run, killed, has left in a tree of new files, of which these are some. Raises
-        FileError."""
+    def clear_away(self, manifest: str, places: Iterable[str]) -> None:
+        """Remove what an earlier run of the batch of a manifest, killed, has left of its targets at these places.
+        Raises FileError."""
         if self._scheme in _WHOLE:
-            abort_noted(self._files, self._path(home).rstrip("/"), home)
+            abort_noted(self._files, self._path(manifest), manifest)
         else:
             remove_temporary(self._files, {posixpath.dirname(self._path(place)) for place in places})
 

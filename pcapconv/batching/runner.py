@@ -49,8 +49,8 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
                 lease = Lease(arguments.manifest, arguments.settings.run, watcher.wait, elsewhere=elsewhere)
                 stack.enter_context(lease)
             _clear_away(arguments, planned.jobs)
-        elif arguments.flags.resume:
-            stores.remote(arguments.home).clear_away(arguments.home, [job.target for job in planned.jobs])
+        elif arguments.flags.resume or arguments.flags.force:
+            stores.remote(arguments.home).clear_away(arguments.manifest, [job.target for job in planned.jobs])
         return _carry_out(arguments, planned, watcher, lease)
 
 

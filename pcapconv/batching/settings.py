@@ -38,7 +38,7 @@ class Settings(NamedTuple):
     directory that no target may lie out of, None where it may. `options` is a digest of what decides on the bytes of
     targets, `root` the real path of the tree, None for a list, and `run` this run, which began when the manifest had
     `begin` bytes. `lease` is the file beside the manifest without which jobs stop, None where they end with the batch
-    anyway."""
+    anyway. `book` is the place of the manifest, whoever adds to it: by that, a batch knows what it left behind URLs."""
 
     formats: FormatOptions
     plan: Plan | None
@@ -54,6 +54,7 @@ class Settings(NamedTuple):
     run: str
     begin: int = 0
     lease: str | None = None
+    book: str = ""
 
     @property
     def home(self) -> str | None:

@@ -1,9 +1,9 @@
 """How a complete file gets behind a URL, and what a kill leaves there.
 
 Strategy: object stores show an object when all of it has arrived; everywhere else it arrives under a temporary name.
-S3 keeps the parts of a large object, for money, until somebody completes or aborts their upload. So a note in DST,
-under a temporary name, says which upload is under way: the next run aborts the uploads that such notes name, and no
-others.
+S3 keeps the parts of a large object, for money, until somebody completes or aborts their upload. So a note beside
+the manifest, under a temporary name, says which upload is under way, and in whose batch: the next run with the same
+manifest aborts the uploads that such notes name, and no others.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _MOST_NOTED = 2**16  # bytes of a note
 
 class Upload(Target):
     """A file that is uploaded to `path` when it is complete. `whole` tells that the store shows nothing before that,
-    `home` is the path below which notes are kept."""
+    `manifest` is the path of the batch's manifest, beside which notes are kept."""
 
     replaces = True
     place = "a temporary file"
 
-    def __init__(self, files: Any, path: str, name: str, *, home: str, whole: bool) -> None:
+    def __init__(self, files: Any, path: str, name: str, *, manifest: str, whole: bool) -> None:
         from tempfile import NamedTemporaryFile
 
         nameless = os.path.isdir("/proc/self/fd")
@@ -46,7 +46,7 @@ class Upload(Target):
         self._local = f"/proc/self/fd/{file.fileno()}" if nameless else file.name
         self._files = files
         self._path = path
-        self._home = home
+        self._manifest = manifest
         self._whole = whole
 
     def appear(self, *, keep_old: bool) -> None:  # noqa: ARG002 - what is gone there is gone
@@ -84,18 +84,20 @@ class Upload(Target):
         bucket, key, _ = self._files.split_path(self._path)
         where = {"Bucket": bucket, "Key": key}
         where["UploadId"] = self._files.call_s3("create_multipart_upload", **where)["UploadId"]
-        note = temporary_name(self._home)
+        folder, batch = posixpath.split(self._manifest)
+        note = temporary_name(folder)
         try:
-            self._files.pipe_file(note, json.dumps(where).encode())
+            self._files.pipe_file(note, json.dumps({"batch": batch} | where).encode())
             part_size = max(PART_SIZE, -(-size // _MOST_PARTS))
             parts = self._parts(where, part_size, -(-size // part_size))
             self._files.call_s3("complete_multipart_upload", **where, MultipartUpload={"Parts": parts})
-        except Exception:
-            self._files.call_s3("abort_multipart_upload", **where)
-            raise
-        finally:
-            with contextlib.suppress(Exception):  # the next run removes it
+        except BaseException:
+            with contextlib.suppress(Exception):  # then the next run does it
+                self._files.call_s3("abort_multipart_upload", **where)
                 self._files.rm_file(note)
+            raise
+        with contextlib.suppress(Exception):  # then the next run removes it
+            self._files.rm_file(note)
 
     def _parts(self, where: dict[str, str], size: int, count: int) -> list[dict[str, Any]]:
         """Send so many parts of this size; returns what completes the upload."""
@@ -114,29 +116,34 @@ class Upload(Target):
             self.file.close()
 
 
-def abort_noted(files: Any, home: str, name: str) -> None:
-    """Abort the uploads to S3 that notes in `home` name, and remove the notes. `name` is for messages. Raises
-    FileError."""
+def abort_noted(files: Any, manifest: str, name: str) -> None:
+    """Abort the uploads to S3 that the notes of a manifest's batch name, and remove these notes. `name` is for
+    messages. Raises FileError."""
     if not hasattr(files, "call_s3"):
         return
+    home, batch = posixpath.split(manifest)
     with writing(name):
         there = files.find(home, prefix=".pcapconv-", detail=True)
         for path in _temporary(there):
-            if posixpath.dirname(path) == home:
-                _abort(files, home, files.cat_file(path) if there[path]["size"] <= _MOST_NOTED else b"")
-                files.rm_file(path)
+            if posixpath.dirname(path) != home or there[path]["size"] > _MOST_NOTED:
+                continue
+            told = _understood(files.cat_file(path))
+            if told is None or told["batch"] != batch:
+                continue
+            if f"{told['Bucket']}/{told['Key']}".startswith(f"{home}/"):
+                with contextlib.suppress(FileNotFoundError):  # it is over
+                    where = {part: told[part] for part in ("Bucket", "Key", "UploadId")}
+                    files.call_s3("abort_multipart_upload", **where)
+            files.rm_file(path)
 
 
-def _abort(files: Any, home: str, note: bytes) -> None:
-    """Abort the upload that a note names, unless it is over, or goes out of `home`."""
+def _understood(note: bytes) -> dict[str, str] | None:
+    """What a note says; None for one that somebody else wrote."""
     try:
         told = json.loads(note)
-        where = {name: str(told[name]) for name in ("Bucket", "Key", "UploadId")}
+        return {name: str(told[name]) for name in ("batch", "Bucket", "Key", "UploadId")}
     except (ValueError, KeyError, TypeError, RecursionError):
-        return
-    if f"{where['Bucket']}/{where['Key']}".startswith(f"{home}/"):
-        with contextlib.suppress(FileNotFoundError):
-            files.call_s3("abort_multipart_upload", **where)
+        return None
 
 
 def remove_temporary(files: Any, folders: Iterable[str]) -> None:
