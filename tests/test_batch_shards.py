@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -15,6 +16,7 @@ import pytest
 import wire
 
 from pcapconv import FileError, FormatError, NothingFoundError, UsageError, batch
+from pcapconv.batching import manifest
 from pcapconv.batching.pool import DeadProcessError
 from pcapconv.batching.retrying import may_pass
 from pcapconv.cli import progress
@@ -91,6 +93,15 @@ def test_resuming_reads_the_manifests_of_all_shards(source: Path, out: Path) -> 
         report = run(source, out, resume=True, shard=shard)
         assert (report.converted, report.failed) == (0, 0)
         assert report.up_to_date > 0
+
+
+def test_the_manifest_that_was_changed_last_is_read_last(tmp_path: Path) -> None:
+    names = ["pcapconv-manifest.2-of-3.jsonl", MANIFEST, "pcapconv-manifest.1-of-3.jsonl"]
+    for second, name in enumerate([*names, "pcapconv-manifest.1-of.jsonl", "notes.jsonl"]):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (second, second))
+    assert manifest.places(str(tmp_path)) == [str(tmp_path / name) for name in names]
+    assert manifest.places(str(tmp_path / "none")) == []
 
 
 def test_manifests_of_shards_are_no_captures_in_place(source: Path) -> None:
