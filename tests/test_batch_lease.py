@@ -26,8 +26,11 @@ import wire
 
 import pcapconv
 from pcapconv import FileError
-from pcapconv.batching import lease
+from pcapconv.batching import jobs, lease, manifest
+from pcapconv.batching.actions import Job
+from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import Watcher
+from pcapconv.batching.settings import Settings
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 MANIFEST = "pcapconv-manifest.jsonl"
@@ -78,9 +81,10 @@ def address() -> Iterator[str]:
 
 
 def tree(home: Path) -> dict[str, bytes]:
-    """All files but the manifest and its lease, temporary ones included."""
+    """All files but the manifest, its lease and the empty token by which workers see DST, temporary ones included."""
     files = [path for path in home.rglob("*") if path.is_file() and path.name not in (MANIFEST, LEASE)]
-    return {path.relative_to(home).as_posix(): path.read_bytes() for path in files}
+    there = {path.relative_to(home).as_posix(): path.read_bytes() for path in files}
+    return {name: data for name, data in there.items() if data or not name.startswith(".pcapconv-")}
 
 
 def lines(home: Path) -> list[dict[str, Any]]:
@@ -282,6 +286,42 @@ def test_jobs_stop_when_the_lease_of_a_killed_client_has_lapsed(raw: Path, home:
     assert tree(home).items() <= EXPECTED.items()
 
 
+def test_a_file_that_an_earlier_job_writes_while_a_resume_is_planned_is_up_to_date(
+    raw: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its line is in the manifest since that was read."""
+    read = manifest.read
+
+    def read_before(place: str) -> Any:
+        monkeypatch.undo()
+        known = read(place)
+        assert pcapconv.batch(raw, home, to="pcapng", jobs=1, include=["03.pcap"]).converted == 1
+        return known
+
+    monkeypatch.setattr(manifest, "read", read_before)
+    report = pcapconv.batch(raw, home, to="pcapng", jobs=1, resume=True)
+    assert (report.converted, report.up_to_date, report.failed) == (FILES - 1, 1, 0)
+    is_done(home)
+
+
+def test_a_file_that_an_earlier_job_writes_while_it_is_converted_is_done(
+    raw: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    convert = jobs._convert
+
+    def convert_behind(settings: Settings, job: Job, begun: float) -> Outcome:
+        monkeypatch.undo()
+        (earlier,) = jobs.carry_out(settings._replace(run="earlier", lease=None), [job])
+        assert earlier.status == "converted"
+        return convert(settings, job, begun)
+
+    monkeypatch.setattr(jobs, "_convert", convert_behind)
+    with ThreadPoolExecutor(1) as executor:
+        report = pcapconv.batch(raw, home, to="pcapng", executor=executor, resume=True, include=["03.pcap"])
+    assert (report.converted, report.failed) == (1, 0)
+    assert tree(home) == {"03.pcapng": EXPECTED["03.pcapng"]}
+
+
 # ---------------------------------------------------------------- two clients
 
 
@@ -429,6 +469,52 @@ def test_what_is_up_to_date_needs_no_lease(raw: Path, home: Path, monkeypatch: p
     pcapconv.batch(raw, home, to="pcapng", jobs=1)
     monkeypatch.setattr(lease.Lease, "__enter__", None)
     assert pcapconv.batch(raw, home, to="pcapng", jobs=1, resume=True).up_to_date == FILES
+
+
+def test_a_job_looks_before_it_writes_however_short_ago_it_did(
+    raw: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    convert = jobs._convert
+
+    def convert_behind(settings: Settings, job: Job, begun: float) -> Outcome:
+        assert settings.lease == str(home / LEASE)
+        assert lease.sight_of(settings.lease, settings.run).held()
+        (home / LEASE).unlink(missing_ok=True)
+        assert lease.sight_of(settings.lease, settings.run).held()
+        return convert(settings, job, begun)
+
+    monkeypatch.setattr(lease, "LOOK", 3600.0)
+    monkeypatch.setattr(jobs, "_convert", convert_behind)
+    with ThreadPoolExecutor(1) as executor:
+        pcapconv.batch(raw, home, to="pcapng", executor=executor, include=["03.pcap"])
+    assert tree(home) == {}
+
+
+def test_what_a_job_sees_of_a_lease(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "LOOK", 3600.0)
+    sight = lease.Sight(str(home / LEASE), "0" * 16)
+    assert not sight.held()  # none is there
+    taken(home)
+    assert sight.held()  # looked at again, after a bad sign
+    (home / LEASE).write_text("")
+    assert sight.held(now=True)  # being written
+    taken(home, run="1" * 16)
+    assert not sight.held(now=True)  # another run's
+    taken(home)
+    monkeypatch.setattr(lease, "LAPSE", -1.0)
+    assert not sight.held(now=True)  # lapsed
+
+
+def test_a_client_that_slept_touches_its_lease_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "TOUCH", 20.0)
+    with lease.Lease(str(home / MANIFEST), "0" * 16, print, elsewhere=True) as held:
+        os.utime(home / LEASE, (0, 0))
+        held.check()
+        assert (home / LEASE).stat().st_mtime_ns == 0
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now + 60)
+        held.check()
+        assert (home / LEASE).stat().st_mtime_ns > 0
 
 
 def test_a_lease_in_a_tree_is_no_file_of_it(raw: Path) -> None:
