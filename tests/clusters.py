@@ -32,16 +32,20 @@ def busy(address: str) -> int:
 class Processes:
     """`scheduler` and `workers` are the processes, `address` is the scheduler's, `home` a folder for their files."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *options: str, **variables: str) -> None:
+        """The options and variables are those of the scheduler and of all workers."""
         self._home = home
+        self._options = options
+        self._variables = variables
         self._all: list[subprocess.Popen[bytes]] = []
         self.workers: list[subprocess.Popen[bytes]] = []
         self.scheduler, self.address = self._start_scheduler()
 
     def _start(self, program: str, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", f"distributed.cli.dask_{program}", *arguments]
+        command = [sys.executable, "-m", f"distributed.cli.dask_{program}", *arguments, *self._options]
         with (self._home / "log").open("ab") as log:
-            process = subprocess.Popen(command, cwd=self._home, env=os.environ | variables, stdout=log, stderr=log)
+            variables = os.environ | self._variables | variables
+            process = subprocess.Popen(command, cwd=self._home, env=variables, stdout=log, stderr=log)
         self._all.append(process)
         return process
 
@@ -73,8 +77,8 @@ class Processes:
 
 
 @contextmanager
-def processes(home: Path) -> Iterator[Processes]:
-    running = Processes(home)
+def processes(home: Path, *options: str, **variables: str) -> Iterator[Processes]:
+    running = Processes(home, *options, **variables)
     try:
         yield running
     finally:

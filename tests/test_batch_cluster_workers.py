@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -320,3 +321,108 @@ def test_a_scheduler_that_dies_ends_the_batch(raw: Path, cluster: Processes, tmp
     assert (report["converted"], report["failed"]) == (0, 0)
     resumed = pcapconv.batch(raw, home, to="pcapng", resume=True, jobs=1)
     assert (resumed.converted, resumed.failed) == (FILES, 0)
+
+
+# ---------------------------------------------------------------- workers that come and go
+
+
+def test_workers_come_and_go(raw: Path, cluster: Processes, tmp_path: Path) -> None:
+    """What was given to the first one alone is done by others when it is gone."""
+    home = tmp_path / "new"
+    first = cluster.worker()
+    cluster.wait_for_workers(1)
+    with held(home):
+        process = begin(raw, home, cluster.address)
+        wait_for(lambda: busy(cluster.address) == 1)
+        first.kill()
+        cluster.worker()
+        cluster.wait_for_workers(1)
+        wait_for(lambda: busy(cluster.address) == 1)
+        cluster.worker()
+        wait_for(lambda: busy(cluster.address) == 2)
+    try:
+        _, stderr = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    assert (process.returncode, stderr) == (0, "")
+    assert sorted(str(line["target"]) for line in lines(home)) == [f"{number:02}.pcapng" for number in range(FILES)]
+    pids = {str(worker.pid) for worker in cluster.workers[1:]}
+    assert {str(line["worker"]).rpartition(":")[2] for line in lines(home)} == pids
+
+
+def test_a_cluster_that_scales_starts_a_worker(raw: Path, tmp_path: Path) -> None:
+    from distributed import LocalCluster
+
+    local: Any = LocalCluster  # which has no types
+    with local(n_workers=0, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as running:
+        running.adapt(minimum=0, maximum=2, interval="200ms")
+        status, stderr = run(raw, tmp_path / "new", running.scheduler_address)
+    assert (status, stderr) == (0, "")
+    assert len(lines(tmp_path / "new")) == FILES
+
+
+# ---------------------------------------------------------------- addresses
+
+
+def certificates(folder: Path) -> dict[str, str]:
+    """Dask's variables for keys that are made now."""
+    folder.mkdir()
+    key, certificate = str(folder / "key.pem"), str(folder / "cert.pem")
+    made = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    subprocess.run(["openssl", "req", *made, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    prefix = "DASK_DISTRIBUTED__COMM__TLS__"
+    variables = {f"{prefix}CA_FILE": certificate}
+    for who in ("SCHEDULER", "WORKER", "CLIENT"):
+        variables |= {f"{prefix}{who}__CERT": certificate, f"{prefix}{who}__KEY": key}
+    return variables
+
+
+def test_tls(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = certificates(tmp_path / "keys")
+    (tmp_path / "cluster").mkdir()
+    with processes(tmp_path / "cluster", "--protocol", "tls", **variables) as cluster:
+        assert cluster.address.startswith("tls://")
+        cluster.worker()
+        without = run(raw, tmp_path / "new", cluster.address)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        assert run(raw, tmp_path / "new", cluster.address) == (0, "")
+    assert without[0] == 1
+    assert without[1].startswith(
+        f"pcapconv: --scheduler {cluster.address}: cannot connect: TLS expects a `ssl_context`"
+    )
+    assert without[1].count("\n") == 1
+    assert len(lines(tmp_path / "new")) == FILES
+
+
+@pytest.mark.parametrize("says", [b"", b"HTTP/1.0 400 Bad Request\r\n\r\n"], ids=["nothing", "http"])
+def test_what_answers_is_no_scheduler(raw: Path, says: bytes, tmp_path: Path) -> None:
+    """One sentence, and no traceback of Dask's."""
+    taken: list[socket.socket] = []
+
+    def serve() -> None:
+        while True:
+            try:
+                taken.append(listening.accept()[0])
+            except OSError:
+                return
+            taken[-1].sendall(says)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"tcp://127.0.0.1:{listening.getsockname()[1]}"
+        thread = threading.Thread(target=serve)
+        thread.start()
+        done = run(raw, tmp_path / "new", address)
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    for each in taken:
+        each.close()
+    reason = "cannot connect: what answers there is no Dask scheduler"
+    assert done == (1, f"pcapconv: --scheduler {address}: {reason}\n")
+
+
+def test_an_address_of_an_unknown_kind_is_one_sentence(raw: Path, tmp_path: Path) -> None:
+    status, stderr = run(raw, tmp_path / "new", "nonsense://127.0.0.1:1")
+    assert status == 1
+    assert stderr.startswith("pcapconv: --scheduler nonsense://127.0.0.1:1: cannot connect: unknown address scheme ")
+    assert stderr.count("\n") == 1

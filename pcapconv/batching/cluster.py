@@ -14,9 +14,10 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Executor, Future, InvalidStateError
 from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from pcapconv.batching import fitness
@@ -25,7 +26,7 @@ from pcapconv.batching.jobs import read_so_far
 from pcapconv.batching.tokens import token
 from pcapconv.errors import FileError, UsageError
 
-_CONNECTING = "4s"
+_CONNECTING = 2.5  # seconds
 _ANSWERING = 4.0  # seconds that the scheduler and each worker have to answer
 _JOINING = 5.0  # seconds that the first worker has to join
 _INTERVAL = 1.0  # seconds between two looks at the scheduler
@@ -73,14 +74,33 @@ def _import_dask(address: str) -> Any:
 
 
 def _connect(dask: Any, address: str) -> Any:
-    """A client of the scheduler. Raises FileError."""
+    """A client of the scheduler. Raises FileError, also when what answers at the address never says anything."""
+
+    class Client(dask.Client):  # type: ignore[misc]
+        def __del__(self) -> None:
+            """One that could not connect has nothing to close, and would wait for its end."""
+            self.status = "closed"
+
+    def connect() -> None:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # other versions of Dask, and of what it needs
+                answers.put(Client(address, timeout=_CONNECTING, set_as_default=False))
+        except BaseException as error:  # whatever it may be: assertions, too
+            answers.put(error)
+
+    answers: SimpleQueue[Any] = SimpleQueue()
+    threading.Thread(target=connect, name="pcapconv-connect", daemon=True).start()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # other versions of Dask, and of what it needs
-            return dask.Client(address, timeout=_CONNECTING, set_as_default=False)
-    except Exception as error:  # whatever it may be: assertions, too
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise FileError(f"--scheduler {address}: cannot connect: {said}") from error
+        answer = answers.get(timeout=_CONNECTING + 0.5)
+    except Empty:
+        answer = FileError("what answers there is no Dask scheduler")
+    if isinstance(answer, MemoryError):  # the first bytes, taken for a length
+        answer = FileError("what answers there is no Dask scheduler")
+    if isinstance(answer, BaseException):
+        said = " ".join(str(answer).split()) or type(answer).__name__
+        raise FileError(f"--scheduler {address}: cannot connect: {said}") from answer
+    return answer
 
 
 class _Task:
@@ -112,7 +132,7 @@ class Cluster(Executor):
         self._asked: dict[str, str | None] = {}  # worker → why it does not fit, nothing if it does, None: no answer yet
         self._named: set[str] = set()
         self._tasks: set[_Task] = set()
-        self._asking: set[asyncio.Task[None]] = set()
+        self._begun: set[asyncio.Task[object]] = set()
         self._invitation: Any = None  # a task that anybody can do, so that a cluster that scales starts a worker
         self._lost = ""
         self._closed = False
@@ -259,9 +279,7 @@ class Cluster(Executor):
             del self._asked[worker]
         for worker in there.keys() - self._asked.keys():
             self._asked[worker] = None
-            asking = asyncio.ensure_future(self._ask(worker))
-            self._asking.add(asking)
-            asking.add_done_callback(self._asking.discard)
+            self._begin_task(self._ask(worker))
         if not there and self._invitation is None:
             self._invitation = self._client.submit(eval, "None", pure=False)
         elif self._fit():
@@ -270,9 +288,14 @@ class Cluster(Executor):
             if not task.workers & there.keys():
                 inner, task.inner = task.inner, None
                 if inner is not None:
-                    inner.cancel()
+                    self._begin_task(asyncio.to_thread(inner.cancel))  # which waits for this thread
                 self._place(task)
         self._changed.notify_all()
+
+    def _begin_task(self, work: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.ensure_future(work)
+        self._begun.add(task)  # else nothing would hold it
+        task.add_done_callback(self._begun.discard)
 
     async def _ask(self, worker: str) -> None:
         """Ask a worker until it answers."""
