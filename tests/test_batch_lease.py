@@ -26,7 +26,7 @@ import wire
 
 import pcapconv
 from pcapconv import FileError
-from pcapconv.batching import jobs, lease, manifest
+from pcapconv.batching import jobs, lease, plans
 from pcapconv.batching.actions import Job
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import Watcher
@@ -290,15 +290,15 @@ def test_a_file_that_an_earlier_job_writes_while_a_resume_is_planned_is_up_to_da
     raw: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its line is in the manifest since that was read."""
-    read = manifest.read
+    read = plans._known
 
-    def read_before(place: str) -> Any:
+    def read_before(*arguments: Any) -> Any:
         monkeypatch.undo()
-        known = read(place)
+        known = read(*arguments)
         assert pcapconv.batch(raw, home, to="pcapng", jobs=1, include=["03.pcap"]).converted == 1
         return known
 
-    monkeypatch.setattr(manifest, "read", read_before)
+    monkeypatch.setattr(plans, "_known", read_before)
     report = pcapconv.batch(raw, home, to="pcapng", jobs=1, resume=True)
     assert (report.converted, report.up_to_date, report.failed) == (FILES - 1, 1, 0)
     is_done(home)
