@@ -33,6 +33,8 @@ _INTERVAL = 1.0  # seconds between two looks at the scheduler
 _TRIES = 3  # looks in a row that a scheduler may leave unanswered
 _CLOSING = 2.0  # seconds that it has to take its leave
 _MOST_NAMED = 3  # workers in one sentence
+_MOST_LOST = 2  # times that all workers of a job may go
+_DIED = "each worker that converted it died, or was killed; their memory may be too small for it"
 _LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application", "asyncio", "bokeh")
 
 
@@ -111,6 +113,7 @@ class _Task:
         self.future: Future[Any] = Future()
         self.inner: Future[Any] | None = None
         self.workers: frozenset[str] = frozenset()
+        self.lost = 0  # how often all its workers have gone
 
 
 class Cluster(Executor):
@@ -284,13 +287,23 @@ class Cluster(Executor):
             self._invitation = self._client.submit(eval, "None", pure=False)
         elif self._fit():
             self._invitation = None
-        for task in self._tasks:
+        for task in list(self._tasks):
             if not task.workers & there.keys():
-                inner, task.inner = task.inner, None
-                if inner is not None:
-                    self._begin_task(asyncio.to_thread(inner.cancel))  # which waits for this thread
-                self._place(task)
+                self._move(task)
         self._changed.notify_all()
+
+    def _move(self, task: _Task) -> None:
+        """Give a job to other workers, since all that it was given to have gone; it may be what ends them."""
+        inner, task.inner = task.inner, None
+        task.lost += bool(task.workers)
+        if inner is not None:
+            self._begin_task(asyncio.to_thread(inner.cancel))  # which waits for this thread
+        if task.lost < _MOST_LOST:
+            self._place(task)
+            return
+        self._tasks.discard(task)
+        with suppress(InvalidStateError):  # it was cancelled just now
+            task.future.set_exception(RuntimeError(_DIED))
 
     def _begin_task(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.ensure_future(work)
@@ -350,4 +363,4 @@ def _sentence(workers: list[str], reason: str) -> str:
 def _in_our_words(error: BaseException) -> BaseException:
     if type(error).__name__ != "KilledWorker":
         return error
-    return RuntimeError("each worker that converted it died, or was killed; their memory may be too small for it")
+    return RuntimeError(_DIED)

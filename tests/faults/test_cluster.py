@@ -1,0 +1,108 @@
+"""A Dask cluster in trouble, where that takes longer than the suite may."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import wire
+from clusters import busy, processes, wait_for
+
+COMMAND = str(Path(sys.executable).with_name("pcapconv"))
+MANIFEST = "pcapconv-manifest.jsonl"
+PATIENCE = 120
+PCAP = wire.pcap_header() + wire.pcap_record(1, 0, bytes(60))
+MANY = int(os.environ.get("PCAPCONV_CLUSTER_FILES", "1000"))
+WIRE = """
+import os, signal, sys
+
+def look(event, arguments):
+    if event == "open" and isinstance(arguments[0], str) and arguments[0].endswith("/raw/0007.pcap"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(look)
+"""
+
+
+def raw(tmp_path: Path, count: int) -> Path:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"{number:04}.pcap").write_bytes(PCAP)
+    return folder
+
+
+def begin(source: Path, address: str) -> subprocess.Popen[str]:
+    home = source.with_name("new")
+    command = [COMMAND, "batch", str(source), str(home), "--to", "pcapng", "--scheduler", address, "--quiet"]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def end_of(process: subprocess.Popen[str]) -> tuple[int, str]:
+    try:
+        _, said = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+        process.communicate()
+    return process.returncode, said
+
+
+def test_a_scheduler_that_does_not_answer(tmp_path: Path) -> None:
+    (tmp_path / "cluster").mkdir()
+    with processes(tmp_path / "cluster") as cluster:
+        worker = cluster.worker()
+        cluster.wait_for_workers(1)
+        source = raw(tmp_path, 2000)
+        process = begin(source, cluster.address)
+        wait_for(lambda: busy(cluster.address) == 1)
+        os.kill(worker.pid, signal.SIGSTOP)
+        os.kill(cluster.scheduler.pid, signal.SIGSTOP)
+        status, said = end_of(process)
+    assert status == 1
+    assert said.startswith(
+        f"pcapconv: --scheduler {cluster.address}: the scheduler is gone: it does not answer any more; "
+    )
+    assert said.endswith(" of 2000 files were done, --resume goes on with the others\n")
+    assert said.count("\n") == 1
+
+
+def test_a_file_that_kills_its_workers_fails_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one does that their memory cannot hold. Those that died are started again by others."""
+    from distributed import LocalCluster
+
+    (tmp_path / "sitecustomize.py").write_text(WIRE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    source = raw(tmp_path, 40)
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as running:  # type: ignore[no-untyped-call]
+        status, said = end_of(begin(source, running.scheduler_address))
+    reason = "each worker that converted it died, or was killed; their memory may be too small for it"
+    assert (status, said) == (1, f"pcapconv: {source}/0007.pcap: {reason}\n")
+    lines = [json.loads(line) for line in (tmp_path / "new" / MANIFEST).read_bytes().splitlines()]
+    assert sorted(line["source"] for line in lines) == sorted(os.listdir(source))
+    assert [line["source"] for line in lines if line["status"] != "converted"] == ["0007.pcap"]
+
+
+def test_many_files_while_workers_are_killed(tmp_path: Path) -> None:
+    (tmp_path / "cluster").mkdir()
+    source, home = raw(tmp_path, MANY), tmp_path / "new"
+
+    def done() -> int:
+        manifest = home / MANIFEST
+        return manifest.read_bytes().count(b"\n") if manifest.exists() else 0
+
+    with processes(tmp_path / "cluster") as cluster:
+        for _ in range(2):
+            cluster.worker()
+        cluster.wait_for_workers(2)
+        process = begin(source, cluster.address)
+        for kill in range(6):
+            wait_for(lambda least=(kill + 1) * MANY // 8: done() >= least or process.poll() is not None)  # type: ignore[misc]
+            cluster.worker()
+            cluster.workers[kill].kill()
+        status, said = end_of(process)
+    assert (status, said) == (0, "")
+    assert len(list(home.glob("*.pcapng"))) == MANY
+    assert {json.loads(line)["status"] for line in (home / MANIFEST).read_bytes().splitlines()} == {"converted"}
