@@ -99,7 +99,7 @@ def batch(
     )
     watcher = watcher or Watcher()
     if arguments.local:
-        lease.clear(arguments.manifest, watcher.wait)
+        lease.clear_beside(arguments.manifest, watcher.wait, alone=arguments.shard is None)
     planned = plan(arguments, others or {})
     try:
         report = run(arguments, planned, watcher)

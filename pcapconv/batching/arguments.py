@@ -99,7 +99,9 @@ def understand(
     UsageError for arguments that make no sense, and FileError for a key log that cannot be read."""
     check_on_loss(on_loss)
     check_fractions(format_options.fractions)
-    names = None if template is None else understood(os.fspath(template))
+    if not isinstance(template, str | None):
+        raise UsageError(f"{template!r:.80} is no template of names")
+    names = None if template is None else understood(template)
     if names is not None:
         if flags.in_place:
             raise UsageError("--target names files in DST; with --in-place they keep their names")
@@ -145,6 +147,8 @@ def understand(
 def _check_carriers(carriers: Carriers) -> None:
     """Raises UsageError."""
     jobs = carriers.jobs
+    if not isinstance(carriers.scheduler, str | None):
+        raise UsageError(f"--scheduler {carriers.scheduler!r:.80}: not an address; write one like tcp://host:8786")
     if (carriers.jobs, carriers.scheduler, carriers.executor).count(None) < 2:
         raise UsageError("--jobs, --scheduler (and executor=) exclude each other")
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 1024):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from pcapconv.batching.actions import Job
+from pcapconv.batching.lease import is_lease
 from pcapconv.batching.manifest import is_name
 from pcapconv.batching.places import real_place, scheme_of
 from pcapconv.batching.sources import is_capture
@@ -48,8 +49,9 @@ def check_conflicts(jobs: Sequence[Job], keys: str | None, manifest: str, others
 
 
 def _is_manifest(path: str, home: str) -> bool:
-    """Whether that is the manifest of this batch or of a shard of it, in the directory `home`."""
-    return os.path.dirname(path) == home and is_name(os.path.basename(path))
+    """Whether that is the manifest of this batch or of a shard of it, in the directory `home`, or the lease of one."""
+    name = os.path.basename(path)
+    return os.path.dirname(path) == home and (is_name(name) or is_lease(name))
 
 
 class _RealPlaces:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import socket
+import stat
 import threading
 import time
 from collections.abc import Callable
@@ -65,6 +66,17 @@ def is_lease(name: str) -> bool:
 # ---------------------------------------------------------------- clients
 
 
+def clear_beside(manifest: str, note: Callable[[str], object], *, alone: bool) -> None:
+    """Clear the lease of a manifest, and those of manifests that must not be in use at the same time: `alone` in its
+    directory, those of all shards; else, that of the whole batch. Raises FileError."""
+    folder, whole = os.path.dirname(manifest), "pcapconv-manifest.lease"
+    with reading(manifest), suppress(FileNotFoundError, NotADirectoryError):
+        there = [name for name in os.listdir(folder or ".") if is_lease(name) and (alone or name == whole)]
+        for name in sorted(there):
+            clear(os.path.join(folder, f"{name.removesuffix('.lease')}.jsonl"), note)
+    clear(manifest, note)
+
+
 def clear(manifest: str, note: Callable[[str], object]) -> None:
     """Remove the lease of a client that is dead, when its jobs have stopped. `note` is told once when that takes time.
     Raises FileError where the client lives."""
@@ -72,6 +84,8 @@ def clear(manifest: str, note: Callable[[str], object]) -> None:
     with reading(place):
         lease = _read(place)
     if lease is None:
+        if os.path.lexists(place):
+            raise FileError(f"{place}: is no plain file, and so no lease of a batch; remove it")
         return
     holder = lease.holder
     lives = _lives(holder)
@@ -278,16 +292,18 @@ def sight_of(place: str, run: str) -> Sight:
 def _read(place: str) -> _Lease | None:
     """None where there is no lease. Raises OSError."""
     try:
-        file = os.open(place, os.O_RDONLY)
+        file = os.open(place, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
         _look_again(os.path.dirname(place) or ".")
         try:
-            file = os.open(place, os.O_RDONLY)
+            file = os.open(place, os.O_RDONLY | os.O_NONBLOCK)
         except FileNotFoundError:
             return None
     except (NotADirectoryError, ValueError):  # as making the directory will tell
         return None
     try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            return None
         data = os.read(file, _MOST)
         return _Lease(_holder(data), os.fstat(file).st_mtime_ns)
     finally:

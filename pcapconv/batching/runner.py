@@ -50,7 +50,10 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
                 stack.enter_context(lease)
             _clear_away(arguments, planned.jobs)
         elif arguments.flags.resume or arguments.flags.force:
-            stores.remote(arguments.home).clear_away(arguments.manifest, [job.target for job in planned.jobs])
+            places = (
+                [] if arguments.shard is not None else [job.target for job in planned.jobs]
+            )  # others may be writing
+            stores.remote(arguments.home).clear_away(arguments.manifest, places)
         return _carry_out(arguments, planned, watcher, lease)
 
 
@@ -65,7 +68,7 @@ def _carry_out(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease
     log.prove()
     left = planned.left if arguments.carriers.scheduler is None else [job.absolute() for job in planned.left]
     memory = "memory" in {scheme_of(arguments.home), *(scheme_of(job.source) for job in left)}
-    done, several = 0, len(left)
+    done, moved, several = 0, 0, len(left)
     stall = Stall(arguments.carriers)
     try:
         with (
@@ -80,11 +83,12 @@ def _carry_out(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease
                 read = workers.read()
                 log.look(read)
                 workers.check()
-                stall.look(done, read)
+                stall.look(moved, read)
 
             for again in reversed(range(arguments.retries + 1)):
                 failed = set()
                 for outcome in _outcomes(workers, _chunks(left, workers.several), arguments.settings, look):
+                    moved += 1
                     if again and outcome.retryable:
                         failed.add(outcome.source)
                     else:

@@ -93,7 +93,8 @@ class Upload(Target):
             self._files.call_s3("complete_multipart_upload", **where, MultipartUpload={"Parts": parts})
         except BaseException:
             with contextlib.suppress(Exception):  # then the next run does it
-                self._files.call_s3("abort_multipart_upload", **where)
+                with contextlib.suppress(FileNotFoundError):  # it has ended
+                    self._files.call_s3("abort_multipart_upload", **where)
                 self._files.rm_file(note)
             raise
         with contextlib.suppress(Exception):  # then the next run removes it

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from pcapconv.errors import FileError
 from pcapconv.io.sources import WINDOW_SIZE, Source
 from pcapconv.io.threads import BufferThread, Piece
 
@@ -61,6 +62,10 @@ class Digest:
                     self._at += count
                     if progress is not None:
                         progress(self._at)
+            if self._source.size is not None and self._at < self._source.size:
+                raise FileError(
+                    f"{self._source.name}: became shorter while it was read: {self._at} of {self._source.size} bytes"
+                )
         return self._hash.hexdigest()
 
     def close(self) -> None:

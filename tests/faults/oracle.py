@@ -189,7 +189,8 @@ def _contents(states: States) -> Iterator[str]:
         if not fine and not edited_later:
             yield f"{name} is neither the old nor the new file: {'gone' if data is None else f'{len(data)} bytes'}"
     for name in states.found:
-        known = name in case.before or name in case.after or name.startswith("tmp/") or name.endswith(".jsonl")
+        known = name in case.before or name in case.after or name.startswith("tmp/")
+        known = known or name.endswith((".jsonl", ".lease"))  # a lease tells of a batch that was killed
         if not known and TEMPORARY not in name and name != "stdout":
             yield f"{name} is there, which nobody asked for"
 
