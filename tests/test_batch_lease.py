@@ -73,6 +73,8 @@ def home(tmp_path: Path) -> Path:
 def address() -> Iterator[str]:
     """The scheduler's, of two workers."""
     cluster: Any = import_module("distributed").LocalCluster
+    by_value: Any = import_module("cloudpickle").register_pickle_by_value
+    by_value(sys.modules[__name__])  # workers cannot import this module
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PCAPCONV_KERNELS", "interpreted")
         running = cluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0")
