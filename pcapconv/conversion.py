@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Self, get_args
 
 from pcapconv import formats
 from pcapconv.errors import (
@@ -286,8 +286,8 @@ def writer_and_steps(format_name: str, options: Mapping[str, Any]) -> tuple[Writ
 
 def check_on_loss(on_loss: str) -> None:
     """Raises UsageError for a word that means nothing."""
-    if on_loss not in ("warn", "ignore", "fail"):
-        raise UsageError(f"--on-loss {on_loss}: it is one of warn, ignore, fail")
+    if on_loss not in get_args(OnLoss):
+        raise UsageError(f"--on-loss {on_loss}: it is one of {', '.join(get_args(OnLoss))}")
 
 
 def refuse_losses(report: Report) -> None:

@@ -13,7 +13,7 @@ from pcapng.blocks import KNOWN_BLOCKS
 
 import pcapconv
 from pcapconv.describing import info
-from pcapconv.spec import options, pcapng
+from pcapconv.spec import bodies, options, pcapng
 from pcapconv.steps.strip import KINDS
 
 T = 1_714_564_800_000_000
@@ -209,3 +209,10 @@ def test_python_pcapng_is_imported_where_it_decodes_a_value_and_nowhere_else(tmp
         "assert 'pcapng' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-P", "-c", code], check=True, cwd=tmp_path, timeout=60)
+
+
+def test_statistics_without_a_whole_interface_id_stay_as_they_are() -> None:
+    whole = (7).to_bytes(4, "big") + b"rest"
+    assert bodies.statistics_of(9, whole, "big") == (9).to_bytes(4, "big") + b"rest"
+    for body in (b"", b"\1", b"\1\2\3"):
+        assert bodies.statistics_of(9, body, "big") == body

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypedDict, get_origin, get_type_hints
+from typing import Any, NamedTuple, TypedDict, get_args, get_origin, get_type_hints
 
+from pcapconv.conversion import OnLoss
 from pcapconv.errors import FileError, UsageError
 from pcapconv.formats import FORMATS
 from pcapconv.io.calls import reason_of
 
-_CHOICES = {"to": FORMATS, "on_loss": ("warn", "ignore", "fail")}
+_CHOICES = {"to": FORMATS, "on_loss": get_args(OnLoss)}
 _TABLE = ("tool", "pcapconv", "normalize")
 
 
@@ -25,7 +26,7 @@ class NormalizeOptions(TypedDict, total=False):
     strip: Sequence[str]
     to: str | None
     strict: bool
-    on_loss: Literal["warn", "ignore", "fail"]
+    on_loss: OnLoss
     keep_snaplen: bool
 
 

@@ -125,7 +125,7 @@ class Restore(Step):
         return self._items()
 
     def _items(self) -> Iterator[Item]:
-        with about(self._document):
+        with about_sidecar(self._document):
             # With less in them than there was, sections may be shorter than they say.
             complete = not self._document.head.missing and not self._document.head.damage
             for kind, value in self._document.entries():
@@ -194,7 +194,7 @@ def _of_rows(said: Mapping[int, Any], first: int, rows: int) -> dict[int, Any]:
 
 
 @contextmanager
-def about(document: Document) -> Iterator[None]:
+def about_sidecar(document: Document) -> Iterator[None]:
     """Puts a sidecar's name before what is said of it."""
     try:
         yield

@@ -20,7 +20,7 @@ from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.edited.alignment import AMBIGUOUS, EXACT, NEW, NONE, Matches
 from pcapconv.sidecar.edited.known import Known
 from pcapconv.sidecar.packet_entry import drops_of, simple_length, type_of
-from pcapconv.sidecar.restore import Metadata, about, as_pcapng
+from pcapconv.sidecar.restore import Metadata, about_sidecar, as_pcapng
 from pcapconv.spec import ByteOrder, bodies, options
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.pcap import LATEST
@@ -57,7 +57,7 @@ class Match(Step):
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """The packets, with what the sidecar says of them and of the rest. Raises SidecarError."""
-        with about(self._document):
+        with about_sidecar(self._document):
             self._look()
             yield from self._up_to(0)
             for item in items:
