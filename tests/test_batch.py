@@ -20,6 +20,7 @@ from through import DAMAGED, SAMPLES, converted, packets, stem
 
 from pcapconv import FileError, NothingFoundError, UsageError, batch
 from pcapconv.batching import executors, manifest
+from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.pool import DeadProcessError
 from pcapconv.batching.report import BatchReport, Watcher
 
@@ -116,8 +117,8 @@ class Seen(Watcher):
     def begin(self, files: int, size: int) -> None:
         self.begun.append((files, size))
 
-    def line(self, line: dict[str, Any]) -> None:
-        self.lines.append(line)
+    def line(self, outcome: Outcome) -> None:
+        self.lines.append(outcome.to_json())
 
 
 class Meddler(ThreadPoolExecutor):
@@ -304,8 +305,8 @@ def test_a_watcher_sees_every_line_once(source: Path, out: Path) -> None:
 
 def test_what_a_watcher_raises_ends_the_batch(source: Path, out: Path) -> None:
     class Tired(Watcher):
-        def line(self, line: dict[str, Any]) -> None:
-            raise ZeroDivisionError(line["source"])
+        def line(self, outcome: Outcome) -> None:
+            raise ZeroDivisionError(outcome.source)
 
     with pytest.raises(ZeroDivisionError):
         run(source, out, to="pcap", watcher=Tired())

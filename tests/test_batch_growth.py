@@ -55,13 +55,13 @@ def test_a_lost_process_costs_a_look_at_what_this_run_wrote(tmp_path: Path, monk
     made(source, 43, first=40)
     told: list[int] = []
     begin = (out / MANIFEST).stat().st_size
-    before = manifest._told
+    before = manifest.told
 
     def tell(line: bytes) -> dict[str, Any]:
         told.append(len(line))
         return before(line)
 
-    monkeypatch.setattr(manifest, "_told", tell)
+    monkeypatch.setattr(manifest, "told", tell)
     report = run(source, out, resume=True, executor=Forgetful())
     assert (report.converted, report.up_to_date, report.failed) == (3, 40, 0)
     lines = (out / MANIFEST).read_bytes()[begin:].splitlines()

@@ -344,9 +344,9 @@ source, target, fifo, jobs = sys.argv[1:]
 
 
 class Killer(Watcher):
-    def line(self, line):
-        if line["source"] != "slow.pcap":
-            os.kill(int(line["worker"].rpartition(":")[2]), signal.SIGKILL)
+    def line(self, outcome):
+        if outcome.source != "slow.pcap":
+            os.kill(int(outcome.worker.rpartition(":")[2]), signal.SIGKILL)
             if fifo:
                 open(fifo, "w").close()
 

@@ -423,7 +423,7 @@ def test_a_client_whose_lease_was_taken_over_ends(raw: Path, home: Path, monkeyp
     monkeypatch.setattr(lease, "TOUCH", 0.02)
 
     class Robbed(Watcher):
-        def line(self, _: dict[str, Any]) -> None:
+        def line(self, _: Outcome) -> None:
             taken(home)
             wait_for(lambda: "pcapconv-lease" not in {thread.name for thread in threading.enumerate()})
 

@@ -13,7 +13,8 @@ import wire
 from pcapconv import batch
 from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.decisions import left_to_do
-from pcapconv.batching.manifest import Done
+from pcapconv.batching.index import Terms
+from pcapconv.batching.known import Done
 from pcapconv.batching.outcome import Outcome, SidecarOutcome
 from pcapconv.batching.places import State
 from pcapconv.batching.settings import FormatOptions, Settings
@@ -196,11 +197,11 @@ def test_the_action_of_a_job(tmp_path: Path, asked: str, there: bytes | None, ou
     if there is not None:
         place.write_bytes(there)
         time = place.stat().st_mtime_ns
-    done = Done("a", State(9, 8), State(len(b"target"), time), "d", "/r", "damaged", False, None, None)
+    done = Done("a", 9, 8, len(b"target"), time, Terms("d", "/r", "damaged", key_log=False), None, None)
     changes: dict[str, dict[str, Any]] = {
-        "other source": {"source_state": State(10, 8)},
-        "other options": {"options": "e"},
-        "other tree": {"root": "/s"},
+        "other source": {"source_size": 10},
+        "other options": {"terms": done.terms._replace(options="e")},
+        "other tree": {"terms": done.terms._replace(root="/s")},
     }
     for change in ours[1:]:
         done = done._replace(**changes[change])

@@ -6,8 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from pcapconv.batching.actions import Job
-from pcapconv.batching.lease import is_lease
-from pcapconv.batching.manifest import is_name
+from pcapconv.batching.manifest import is_of_batches
 from pcapconv.batching.places import real_place, scheme_of
 from pcapconv.batching.sources import is_capture
 from pcapconv.errors import UsageError
@@ -35,7 +34,7 @@ def check_conflicts(jobs: Sequence[Job], keys: str | None, manifest: str, others
     logs = {real(job.target + keys) for job in jobs} if keys is not None else set()
     home = os.path.dirname(real(manifest))
     for target, job in zip(targets, jobs):
-        if target.endswith(".jsonl") and _is_manifest(target, home):
+        if "pcapconv-manifest" in target and _is_manifest(target, home):
             raise UsageError(f"{job.target}: that is a manifest of this batch; name targets otherwise")
         if not job.in_place and (there := sources.get(target)) is not None:
             raise UsageError(f"{job.target}: that is a source too ({there}); name another directory")
@@ -49,9 +48,8 @@ def check_conflicts(jobs: Sequence[Job], keys: str | None, manifest: str, others
 
 
 def _is_manifest(path: str, home: str) -> bool:
-    """Whether that is the manifest of this batch or of a shard of it, in the directory `home`, or the lease of one."""
-    name = os.path.basename(path)
-    return os.path.dirname(path) == home and (is_name(name) or is_lease(name))
+    """Whether that is the manifest of this batch or of a shard, in the directory `home`, or lies beside one."""
+    return os.path.dirname(path) == home and is_of_batches(os.path.basename(path))
 
 
 class _RealPlaces:

@@ -3,17 +3,20 @@ of that."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.companions import state_beside_source
+from pcapconv.batching.known import Done, Known
 from pcapconv.batching.local import LOCAL
-from pcapconv.batching.manifest import Done, Known
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import NothingThereError, State, taken
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.stores import store_of
 from pcapconv.io.paths import SIDECAR_SUFFIX
+
+_Said = tuple[str, str | None, bool | None]  # status, error, and whether it was damaged before
+_UP_TO_DATE: _Said = "up_to_date", None, False
 
 
 def left_to_do(
@@ -25,10 +28,11 @@ def left_to_do(
     there = None if store_of(home).local else _all_there(home)
     root = settings.root
     left: list[Job] = []
-    others: list[tuple[Job, str, str | None, bool | None]] = []
+    others: list[Job] = []
+    said: dict[str, _Said] = {}  # of those of the others that are not just up to date, by their targets
     for job in jobs:
-        ours = [each for each in known.get(job.target_name, ()) if each.root == root]
-        state = store_of(job.target).state(job.target) if there is None else there.get(job.target_name)
+        ours = [each for each in known.get(job.target_name, ()) if each.terms.root == root]
+        state = LOCAL.state(job.target) if there is None else there.get(job.target_name)
         done = _done(ours, state) if ours else None
         action = _action_of_done(job, settings, done, there) or (
             _action_here(job, settings, ours, done, state)
@@ -36,25 +40,33 @@ def left_to_do(
             else _action_there(job, settings, there, resume=resume)
         )
         if action is Action.SKIP:
-            damaged = done is not None and done.status == "damaged"
-            others.append((job, "up_to_date", None, damaged))
+            if done is not None and done.terms.status == "damaged":
+                said[job.target_name] = "up_to_date", None, True
         elif action is Action.FAIL_WITHOUT_SIDECAR:
             lost = job.source + SIDECAR_SUFFIX
             error = f"{job.target}: was made with {lost}, which is gone; --force makes it anew without"
-            others.append((job, "failed", error, None))
+            said[job.target_name] = "failed", error, None
         elif action is Action.REFUSE and there is not None:
-            others.append((job, "failed", taken(job.target), None))
+            said[job.target_name] = "failed", taken(job.target), None
         else:
             left.append(job._replace(action=action))
-    return left, (
-        Outcome.without_report(job, settings, status, error, damaged_before=damaged)
-        for job, status, error, damaged in others
-    )
+            continue
+        others.append(job)
+    return left, _outcomes(others, said, settings)
+
+
+def _outcomes(jobs: Iterable[Job], said: Mapping[str, _Said], settings: Settings) -> Iterator[Outcome]:
+    for job in jobs:
+        status, error, damaged = said.get(job.target_name, _UP_TO_DATE)
+        yield Outcome.without_report(job, settings, status, error, damaged_before=damaged)
 
 
 def _done(ours: Sequence[Done], there: State | None) -> Done | None:
     """The last line of the target that is there."""
-    return next((each for each in reversed(ours) if _is_target_of(each, there)), None)
+    for each in reversed(ours):
+        if _is_target_of(each, there):
+            return each
+    return None
 
 
 def _action_of_done(
@@ -72,7 +84,7 @@ def _action_of_done(
 def _action_here(job: Job, settings: Settings, ours: Sequence[Done], done: Done | None, state: State | None) -> Action:
     """On this machine. `ours` are the lines of the target, `done` the one that the target that is there is of, and
     `state` is what is there."""
-    same = any(each.options == settings.options for each in ours)  # which wrote the key log that is there
+    same = any(each.terms.options == settings.options for each in ours)  # which wrote the key log that is there
     again = done is not None or (state is None and bool(ours))  # the key log may be there without its target
     if again or job.action.replaces_target:
         return Action.REPLACE if same or job.action.replaces_keys else Action.REPLACE_TARGET
@@ -102,7 +114,7 @@ def _all_there(home: str) -> dict[str, State | None]:
 def _is_target_of(done: Done, there: State | None) -> bool:
     """Whether the target that is there is the one that a line is about. Of what lies behind a URL only the size is
     known beforehand."""
-    return _is_there(done.target_state, there)
+    return there is not None and done.target_size == there.size and done.target_time in (None, there.time)
 
 
 def _is_there(written: State, there: State | None) -> bool:
@@ -112,9 +124,9 @@ def _is_there(written: State, there: State | None) -> bool:
 
 def _up_to_date(done: Done, job: Job, settings: Settings, there: Mapping[str, State | None] | None) -> bool:
     """Whether a target that is there says what its source says now. In place, the target is the source."""
-    if done.options != settings.options or done.source != job.name:
+    if done.terms.options != settings.options or done.source != job.name:
         return False
-    if done.key_log and settings.keys is not None:
+    if done.terms.key_log and settings.keys is not None:
         log = job.target + settings.keys
         if store_of(log).state(log) is None:
             return False
@@ -128,13 +140,15 @@ def _up_to_date(done: Done, job: Job, settings: Settings, there: Mapping[str, St
         now = state_beside_source(job)
         if now not in (None, done.source_sidecar):  # without it, the target could only lose
             return False
-    return _says_the_same(done.source_state, job.state)
+    return _says_the_same(done, job.state)
 
 
-def _says_the_same(before: State, now: State | None) -> bool:
-    """Whether a source says what it said before, also where its store does not say how large it is. One of which its
-    store does not say when it changed may say anything."""
-    return now is not None and now.time is not None and now.time == before.time and now.size in (None, before.size)
+def _says_the_same(done: Done, now: State | None) -> bool:
+    """Whether a source says what it said when its line was written, also where its store does not say how large it is.
+    One of which its store does not say when it changed may say anything."""
+    if now is None or now.time is None:
+        return False
+    return now.time == done.source_time and now.size in (None, done.source_size)
 
 
 def _sidecar_is_lost(done: Done, job: Job, settings: Settings) -> bool:

@@ -54,7 +54,7 @@ class Local:
                 continue
             folders, prefix = [], folder and os.path.join(folder, "")
             for entry in there:
-                if TEMPORARY.fullmatch(entry.name):
+                if entry.name.startswith(".") and TEMPORARY.fullmatch(entry.name):
                     continue
                 name = prefix + entry.name
                 if entry.is_dir(follow_symlinks=False):

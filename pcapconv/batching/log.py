@@ -29,12 +29,11 @@ class Log:
         """Raises FileError."""
         new = []
         for outcome in outcomes:
-            line = outcome.to_json()
             self._report.add(outcome)
-            self._watcher.line(line)
+            self._watcher.line(outcome)
             own = self._kept is None and outcome.worker is not None  # jobs add their own
             if outcome.status != "up_to_date" and not own:
-                new.append(line)
+                new.append(outcome.to_json())
         if self._kept is not None:
             self._kept.add(new)
         elif new:

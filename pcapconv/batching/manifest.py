@@ -14,13 +14,13 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 from pcapconv.batching.actions import Job
 from pcapconv.batching.local import LOCAL
-from pcapconv.batching.outcome import DONE, Outcome, SidecarOutcome
+from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import State, joined, scheme_of
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.shards import Shard
@@ -34,84 +34,12 @@ except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
 NAME = "pcapconv-manifest.jsonl"
-_NAMES = re.compile(r"pcapconv-manifest(\.[0-9]+-of-[0-9]+)?\.jsonl")
+_NAMES = re.compile(r"pcapconv-manifest(\.[0-9]+-of-[0-9]+)?\.(jsonl|lease|index)")
 
 _one_thread = threading.Lock()
 _decoder = json.JSONDecoder()
 _PATIENCE = 5.0  # seconds until a manifest that cannot be added to is written anew, and ten times what that took
 _MAY_REPEAT = ("skipped", "failed", "left_alone")  # what becomes again of a file that stays as it is
-
-
-class Done(NamedTuple):
-    """What a line says of a file that was converted: the states of source and target, with which options, out of which
-    tree, whether there is a key log beside the target, and the states of the sidecars beside target and source (None:
-    there are none)."""
-
-    source: str
-    source_state: State
-    target_state: State
-    options: str
-    root: str | None
-    status: str
-    key_log: bool
-    target_sidecar: State | None
-    source_sidecar: State | None
-
-    @classmethod
-    def of(cls, row: _Row) -> Self:
-        """What was kept of a line."""
-        source, source_size, source_time, target_size, target_time, *more = row
-        return cls(source, State(source_size, source_time), State(target_size, target_time), *more)
-
-
-_Row = tuple[Any, ...]  # the fields of a Done, its first two states as sizes and times
-
-
-class Known:
-    """What manifests say of these targets, each of which is given with its source; without the lines that say
-    something else. Little is kept of a line, and what is the same in many is kept once."""
-
-    def __init__(self, targets: Mapping[str, str]) -> None:
-        self._rows: dict[str, str | _Row | list[_Row]] = dict(targets)  # the source where nothing is known
-        self._texts: dict[str | None, str | None] = {}  # those that most lines have in common
-
-    def read(self, place: str) -> None:
-        """Add what a manifest says. Raises FileError."""
-        rows, once = self._rows, self._texts.setdefault
-        for line in _lines(place):
-            try:
-                told = _told(line)
-                if told["status"] not in DONE or told["target"] not in rows:
-                    continue
-                beside = SidecarOutcome.from_json(told)
-                options, root, status = told["options"], told.get("root"), told["status"]
-                before = rows[told["target"]]
-                row = (
-                    before if before == told["source"] else told["source"],
-                    told["source_size"],
-                    told["source_time"],
-                    told["target_size"],
-                    told["target_time"],
-                    once(options, options),
-                    once(root, root),
-                    once(status, status),
-                    told.get("key_log", False),
-                    beside and beside.target,
-                    beside and beside.source,
-                )
-            except (ValueError, KeyError, TypeError, RecursionError):
-                continue
-            if isinstance(before, list):
-                before.append(row)
-            else:
-                rows[told["target"]] = row if isinstance(before, str) else [before, row]
-
-    def get(self, target: str, otherwise: Sequence[Done] = ()) -> Sequence[Done]:
-        """What was done for a target, the last one last."""
-        rows = self._rows.get(target, "")
-        if isinstance(rows, str):
-            return otherwise
-        return [Done.of(row) for row in (rows if isinstance(rows, list) else [rows])]
 
 
 def name_of(shard: Shard | None) -> str:
@@ -121,7 +49,12 @@ def name_of(shard: Shard | None) -> str:
 
 def is_name(name: str) -> bool:
     """Whether a manifest, that of some shard among them, is called so."""
-    return _NAMES.fullmatch(name) is not None
+    return is_of_batches(name) and name.endswith(".jsonl")
+
+
+def is_of_batches(name: str) -> bool:
+    """Whether a manifest, its lease or its index is called so."""
+    return name.startswith("pcapconv-manifest") and _NAMES.fullmatch(name) is not None
 
 
 def places(home: str) -> list[str]:
@@ -156,7 +89,7 @@ def add(place: str, lines: Iterable[dict[str, Any]]) -> None:
             os.close(file)
 
 
-def _told(line: bytes) -> dict[str, Any]:
+def told(line: bytes) -> dict[str, Any]:
     """What a line says, as it does in half the time that `json.loads` takes. Raises ValueError, RecursionError."""
     text = line.decode()
     told: dict[str, Any]
@@ -166,7 +99,7 @@ def _told(line: bytes) -> dict[str, Any]:
     return told
 
 
-def _lines(place: str, begin: int = 0) -> Iterator[bytes]:
+def lines(place: str, begin: int = 0) -> Iterator[bytes]:
     """A manifest's lines, in a file from an offset on."""
     if scheme_of(place) is not None:
         yield from remote(place).read(place).splitlines()
@@ -190,11 +123,11 @@ def find(place: str, begin: int, job: Job, state: State, settings: Settings) -> 
     root and options, whose jobs were still at work. Raises FileError."""
     found = None
     name = json.dumps(job.target_name).encode()
-    for line in _lines(place, begin):
+    for line in lines(place, begin):
         if name not in line:
             continue
         try:
-            outcome = Outcome.from_json(_told(line))
+            outcome = Outcome.from_json(told(line))
         except (ValueError, KeyError, TypeError, RecursionError):
             continue
         if (outcome.source, outcome.target, outcome.target_state) != (job.name, job.target_name, state):
@@ -216,7 +149,7 @@ class Kept:
     def __init__(self, place: str) -> None:
         self._place = place
         self._store = remote(place)
-        self._lines = [line + b"\n" for line in _lines(place)]
+        self._lines = [line + b"\n" for line in lines(place)]
         self._were_there = len(self._lines)
         self._said: dict[str, int] | None = None
         self._due = time.monotonic() + _PATIENCE

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import NamedTuple
 
-from pcapconv.batching import lease, manifest
+from pcapconv.batching import manifest
 from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.arguments import IN_PLACE_REMOTE, Arguments
 from pcapconv.batching.conflicts import check_conflicts
 from pcapconv.batching.decisions import left_to_do
+from pcapconv.batching.known import Known
 from pcapconv.batching.naming import as_source, by_template
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import Found, State, joined, scheme_of
@@ -54,9 +55,9 @@ def _plan(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
     return BatchPlan(jobs, left, chain(outcomes, more), everything - len(jobs))
 
 
-def _known(arguments: Arguments, jobs: Iterable[Job]) -> manifest.Known:
+def _known(arguments: Arguments, jobs: Iterable[Job]) -> Known:
     """What the manifests say of the jobs' targets; nothing where no earlier run counts. Raises FileError."""
-    known = manifest.Known({job.target_name: job.name for job in jobs})
+    known = Known({job.target_name: job.name for job in jobs})
     if arguments.flags.resume:
         for place in manifest.places(arguments.home):
             known.read(place)
@@ -99,19 +100,16 @@ def _found(arguments: Arguments) -> tuple[list[Found], dict[str, State | None]]:
     else:
         sources = list(store_of(root).find(root, None if in_place else arguments.home, links=not in_place))
     beside = _sidecars(sources, arguments)
-    found = [
-        each
-        for each in sources
-        if not (manifest.is_name(each.name) or lease.is_lease(each.name)) and arguments.patterns.want(each)
-    ]
+    found = [each for each in sources if not manifest.is_of_batches(each.name) and arguments.patterns.want(each)]
     if in_place and keys is not None:  # key logs of an earlier run are no sources
         found = without_companions(found, keys)
     found = without_companions(found, SIDECAR_SUFFIX)
     target = store_of(arguments.home)
-    found = [
-        each if target.can_hold(each.name) else each._replace(state=None, reason=NO_FILE_NAME, failed=True)
-        for each in found
-    ]
+    if root is None or scheme_of(root) is not None:  # what lies in a directory has a file's name
+        found = [
+            each if target.can_hold(each.name) else each._replace(state=None, reason=NO_FILE_NAME, failed=True)
+            for each in found
+        ]
     remote = next((each.place for each in found if in_place and scheme_of(each.place) is not None), None)
     if remote is not None:
         raise UsageError(f"--in-place: {remote} {IN_PLACE_REMOTE}")

@@ -110,8 +110,8 @@ class Watcher:
     def wait(self, reason: str) -> None:
         """The batch waits before it begins, for this reason."""
 
-    def line(self, line: dict[str, Any]) -> None:
-        """This became of a file; the fields are those of the manifest."""
+    def line(self, outcome: Outcome) -> None:
+        """This became of a file; `outcome.to_json()` has the fields of the manifest."""
 
     def warn(self, message: str) -> None:
         """A sentence about the batch as a whole."""

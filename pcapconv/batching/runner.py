@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
-from pcapconv.batching import executors, manifest, stores
+from pcapconv.batching import executors, index, manifest, stores
 from pcapconv.batching.actions import Job
 from pcapconv.batching.arguments import Arguments
 from pcapconv.batching.cluster import cluster
@@ -54,7 +54,10 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
                 [] if arguments.shard is not None else [job.target for job in planned.jobs]
             )  # others may be writing
             stores.remote(arguments.home).clear_away(arguments.manifest, places)
-        return _carry_out(arguments, planned, watcher, lease)
+        report = _carry_out(arguments, planned, watcher, lease)
+        if arguments.local:
+            index.write(arguments.manifest)
+        return report
 
 
 def _carry_out(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease: Lease | None) -> BatchReport:

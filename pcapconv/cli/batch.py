@@ -114,13 +114,12 @@ class _Watcher(Watcher):
     def wait(self, reason: str) -> None:
         complain(reason)
 
-    def line(self, line: dict[str, Any]) -> None:
+    def line(self, outcome: Outcome) -> None:
         self._done += 1
         if self._results is not None:
-            self._results.add(line)
-        if line["status"] not in ("failed", "damaged", "skipped"):
+            self._results.add(outcome.to_json())
+        if outcome.status not in ("failed", "damaged", "skipped"):
             return
-        outcome = Outcome.from_json(line)
         if outcome.status != "skipped" or outcome.known:
             self.named += 1
             if self.named <= _MOST:

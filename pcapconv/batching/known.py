@@ -1,0 +1,50 @@
+"""What earlier runs have done, as their manifests say: what `--resume` goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from pcapconv.batching import index
+from pcapconv.batching.index import Terms
+from pcapconv.batching.places import State
+
+
+class Done(NamedTuple):
+    """What a line says of a target: the rest of an `index.Fact`."""
+
+    source: str
+    source_size: int | None
+    source_time: int | str | None
+    target_size: int | None
+    target_time: int | str | None
+    terms: Terms
+    target_sidecar: State | None
+    source_sidecar: State | None
+
+
+class Known:
+    """What manifests say of these targets, each of which is given with its source; without the lines that say
+    something else. Little is kept of a line, and what is the same in many is kept once."""
+
+    def __init__(self, targets: Mapping[str, str]) -> None:
+        self._rows: dict[str, str | Done | list[Done]] = dict(targets)  # the source where nothing is known
+
+    def read(self, place: str) -> None:
+        """Add what a manifest says. Raises FileError."""
+        rows = self._rows
+        for target, source, *fields in index.facts(place):
+            before = rows.get(target) if isinstance(target, str) else None
+            if isinstance(before, str):
+                rows[target] = Done(before if before == source else source, *fields)
+            elif isinstance(before, list):
+                before.append(Done(source, *fields))
+            elif before is not None:
+                rows[target] = [before, Done(source, *fields)]
+
+    def get(self, target: str, otherwise: Sequence[Done] = ()) -> Sequence[Done]:
+        """What was done for a target, the last one last."""
+        known = self._rows.get(target, "")
+        if isinstance(known, list):
+            return known
+        return [known] if isinstance(known, Done) else otherwise
