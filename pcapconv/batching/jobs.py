@@ -85,8 +85,10 @@ def _outcome(settings: Settings, job: Job) -> Outcome:
         about["retryable"] = passing
     outcome = Outcome.without_report(job, settings, status, said, **about)
     if settings.manifest is not None:
-        with suppress(PcapconvError):  # the line comes back anyway
+        try:
             manifest.add(settings.manifest, [outcome.to_json()])
+        except PcapconvError:
+            return outcome._replace(worker=None)  # whose line the batch itself adds
     return outcome
 
 

@@ -9,7 +9,11 @@ from pcapconv.batching import manifest
 from pcapconv.batching.actions import Job
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import BatchReport, Watcher
-from pcapconv.errors import PcapconvError
+from pcapconv.errors import FileError, PcapconvError
+
+
+class UnrecordedError(FileError):
+    """The manifest cannot be written, so that nothing more can be done."""
 
 
 class Log:
@@ -26,7 +30,7 @@ class Log:
         self._watcher.begin(len(todo), sum(job.size for job in todo))
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
-        """Raises FileError."""
+        """Raises UnrecordedError."""
         new = []
         for outcome in outcomes:
             self._report.add(outcome)
@@ -34,10 +38,13 @@ class Log:
             own = self._kept is None and outcome.worker is not None  # jobs add their own
             if outcome.status != "up_to_date" and not own:
                 new.append(outcome.to_json())
-        if self._kept is not None:
-            self._kept.add(new)
-        elif new:
-            manifest.add(self._report.manifest, new)
+        try:
+            if self._kept is not None:
+                self._kept.add(new)
+            elif new:
+                manifest.add(self._report.manifest, new)
+        except FileError as error:
+            raise UnrecordedError(str(error)) from error
 
     def look(self, read: int) -> None:
         """Let the watcher look."""

@@ -81,10 +81,15 @@ def add(place: str, lines: Iterable[dict[str, Any]]) -> None:
             if fcntl is not None:
                 fcntl.lockf(file, fcntl.LOCK_EX)
             size = os.fstat(file).st_size
-            if size and os.pread(file, 1, size - 1) != b"\n":  # a line that a full disk or a crash has cut
+            if size and os.pread(file, 1, size - 1) != b"\n":  # a line that a crash has cut
                 data = b"\n" + data
-            while data:
-                data = data[os.write(file, data) :]
+            try:
+                while data:
+                    data = data[os.write(file, data) :]
+            except OSError:  # the disk is full, say: no line is better than half a line
+                with suppress(OSError):
+                    os.ftruncate(file, size)
+                raise
         finally:
             os.close(file)
 

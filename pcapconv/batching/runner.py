@@ -21,7 +21,7 @@ from pcapconv.batching.executors import Workers, WorkersLostError
 from pcapconv.batching.jobs import Stopped, carry_out
 from pcapconv.batching.lease import Lease
 from pcapconv.batching.local import LOCAL, clear_away, leads_out, lies_in, state_now
-from pcapconv.batching.log import Log
+from pcapconv.batching.log import Log, UnrecordedError
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import scheme_of
 from pcapconv.batching.plans import BatchPlan
@@ -100,7 +100,7 @@ def _carry_out(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease
                 left = [job for job in left if job.name in failed]
                 if not left:
                     break
-    except WorkersLostError as error:
+    except (WorkersLostError, UnrecordedError) as error:
         message = f"{error}; {done} of {several} files were done, --resume goes on with the others"
         raise UnfinishedError(message, report) from error
     return report
