@@ -113,13 +113,25 @@ def test_a_target_is_no_manifest(tmp_path: Path) -> None:
         run(source, tmp_path / "out", template="{stem}.jsonl", to="pcapng")
 
 
+BELOW = "name a place below DST, as in {start:%Y/%m/%d}/{stem}.pcapng\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["{index}.pcapng"], "--target {index}.pcapng: of a batch, the fields are {start:%Y/%m/%d} and {stem}"),
-        (["a.pcapng"], "--target a.pcapng: of a batch, the fields are {start:%Y/%m/%d} and {stem}"),
-        (["../{stem}.pcapng"], "--target ../{stem}.pcapng: names a place below DST, without . and .."),
-        (["/tmp/{stem}.pcapng"], "--target /tmp/{stem}.pcapng: names a place below DST, without . and .."),
+        (
+            ["{index}.pcapng"],
+            "--target {index}.pcapng: {index} is no field of a template; fields are {start:%Y%m%dT%H%M%S}, {stem}\n",
+        ),
+        (
+            ["a.pcapng"],
+            "--target a.pcapng: gives all files one name; fields are {start:%Y%m%dT%H%M%S}, {stem}\n",
+        ),
+        (["../{stem}.pcapng"], f"--target ../{{stem}}.pcapng: {BELOW}"),
+        (["/tmp/{stem}.pcapng"], f"--target /tmp/{{stem}}.pcapng: {BELOW}"),
+        (["{stem}/"], f"--target {{stem}}/: {BELOW}"),
+        (["-"], f"--target -: {BELOW}"),
+        ([""], f"--target : {BELOW}"),
         (
             ["{stem}"],
             "{stem}: its suffix does not tell the format (.pcap, .cap, .pcapng, .ntar); say --to ",

@@ -10,21 +10,23 @@ from pcapconv import formats
 from pcapconv.batching.places import Found
 from pcapconv.batching.stores import store_of
 from pcapconv.errors import PcapconvError, UsageError
+from pcapconv.io.paths import STDIO
 from pcapconv.io.template import Facts, Template
 from pcapconv.model import PacketBatch
 
-_FIELDS = {"start", "stem"}
+_FIELDS = ("start", "stem")
+_EXAMPLE = "{start:%Y/%m/%d}/{stem}.pcapng"
 _WINDOW = 2**16  # bytes; only the first packet is wanted
 
 
 def understood(text: str) -> Template:
     """A template for the targets of a batch. Raises UsageError."""
-    template = Template(text)
-    if not template.fields or template.fields - _FIELDS:
-        raise UsageError(f"--target {text}: of a batch, the fields are {{start:%Y/%m/%d}} and {{stem}}")
-    if any(part in ("", ".", "..") for part in text.split("/")):
-        raise UsageError(f"--target {text}: names a place below DST, without . and ..")
-    return template
+    if text == STDIO or any(part in ("", ".", "..") for part in text.split("/")):
+        raise UsageError(f"--target {text}: name a place below DST, as in {_EXAMPLE}")
+    try:
+        return Template(text, _FIELDS)
+    except UsageError as error:
+        raise UsageError(f"--target {error}") from None
 
 
 def by_template(template: Template, found: Found, fractions: str | None) -> str:

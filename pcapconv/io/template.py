@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 from string import Formatter
@@ -21,7 +21,7 @@ from pcapconv.errors import UsageError
 MOST = 100  # bytes of a value in a name
 NO_TIME = "notime"
 
-_FIELDS = "{index}, {start:%Y%m%dT%H%M%S}, {interface}, {link_type}, {section}, {stem}"
+FIELDS = ("index", "start", "interface", "link_type", "section", "stem")
 _INDEX = "05"
 _START = "%Y%m%dT%H%M%S"
 _BARE = "%%|%[^%](?:[^%/{}]*%[^%])*|%"  # strftime fields outside braces, as in `tcpdump -w`, with what is between
@@ -76,16 +76,18 @@ class _Piece(NamedTuple):
 
 
 class Template:
-    """A template for the names of parts. `directory` is where all of them are, or below. Raises UsageError."""
+    """A template for names, with these fields. `directory` is where all of them are, or below. Raises UsageError."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, fields: Sequence[str] = FIELDS) -> None:
         if text == "-":
             raise UsageError("the template is -, which is stdout: parts are files; write part-{index}.pcapng")
         if not os.path.basename(text):
             raise UsageError(f"{text!r} names no file; write a template like part-{{index}}.pcapng")
         self.text = text
-        self._pieces = [piece for piece in _pieces(text) if piece.field or piece.text]
+        self._pieces = [piece for piece in _pieces(text, fields) if piece.field or piece.text]
         if not any(piece.field for piece in self._pieces):
+            if "index" not in fields:
+                raise UsageError(f"{text}: gives all files one name; fields are {_shown(fields)}")
             name, suffix = os.path.splitext("".join(piece.text for piece in self._pieces))
             self._pieces = [_Piece("", f"{name}-"), _Piece("index", _INDEX), _Piece("", suffix)]
         first = self._pieces[0]
@@ -96,21 +98,20 @@ class Template:
         """Whether names tell a time."""
         return any(piece.field == "start" for piece in self._pieces)
 
-    @property
-    def fields(self) -> set[str]:
-        """What names tell."""
-        return {piece.field for piece in self._pieces if piece.field}
-
     def name(self, facts: Facts, stem: str) -> str:
         """The part's name; `stem` is that of the capture."""
         return "".join(_value(piece, facts, stem) for piece in self._pieces)
 
 
-def _pieces(text: str) -> Iterator[_Piece]:
+def _shown(fields: Sequence[str]) -> str:
+    return ", ".join(f"{{start:{_START}}}" if name == "start" else f"{{{name}}}" for name in fields)
+
+
+def _pieces(text: str, fields: Sequence[str]) -> Iterator[_Piece]:
     try:
         parsed = list(Formatter().parse(text))
     except ValueError as error:
-        raise UsageError(f"{text}: {str(error).lower()}; fields are {_FIELDS}, and {{{{ is a brace") from None
+        raise UsageError(f"{text}: {str(error).lower()}; fields are {_shown(fields)}, and {{{{ is a brace") from None
     literal = ""
     for before, field, form, conversion in parsed:
         for match in re.finditer(f"{_BARE}|[^%]+", before):
@@ -126,19 +127,23 @@ def _pieces(text: str) -> Iterator[_Piece]:
         if field is not None:
             yield _Piece("", literal)
             literal = ""
-            yield _field(text, field, form or "", conversion)
+            piece = _field(text, field, form or "", conversion) if field in fields else None
+            if piece is None:
+                said = field + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
+                raise UsageError(f"{text}: {{{said}}} is no field of a template; fields are {_shown(fields)}")
+            yield piece
     yield _Piece("", literal)
 
 
-def _field(text: str, field: str, form: str, conversion: str | None) -> _Piece:
+def _field(text: str, field: str, form: str, conversion: str | None) -> _Piece | None:
+    """None where that is none."""
     if field == "index" and not conversion and (not form or _WIDTH.fullmatch(form)):
         return _Piece(field, form or _INDEX)
     if field == "start" and not conversion:
         return _Piece(field, _time_form(text, form or _START))
     if field in ("interface", "link_type", "section", "stem") and not form and not conversion:
         return _Piece(field, "")
-    shown = field + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
-    raise UsageError(f"{text}: {{{shown}}} is no field of a template; fields are {_FIELDS}")
+    return None
 
 
 def _time_form(text: str, form: str) -> str:
@@ -148,7 +153,7 @@ def _time_form(text: str, form: str) -> str:
             letters = " ".join(f"%{letter}" for letter in _LETTERS)
             raise UsageError(f"{text}: {field} is no field of a time; there are {letters}")
     if "{" in form or "}" in form:
-        raise UsageError(f"{text}: braces within braces; fields are {_FIELDS}")
+        raise UsageError(f"{text}: braces within braces; write a time like {{start:{_START}}}")
     return form
 
 
