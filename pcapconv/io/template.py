@@ -127,6 +127,8 @@ def _pieces(text: str, fields: Sequence[str]) -> Iterator[_Piece]:
         if field is not None:
             yield _Piece("", literal)
             literal = ""
+            if "{" in (form or ""):
+                raise UsageError(f"{text}: braces within braces; fields are {_shown(fields)}")
             piece = _field(text, field, form or "", conversion) if field in fields else None
             if piece is None:
                 said = field + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
@@ -152,8 +154,6 @@ def _time_form(text: str, form: str) -> str:
         if field[1:] not in _LETTERS:
             letters = " ".join(f"%{letter}" for letter in _LETTERS)
             raise UsageError(f"{text}: {field} is no field of a time; there are {letters}")
-    if "{" in form or "}" in form:
-        raise UsageError(f"{text}: braces within braces; write a time like {{start:{_START}}}")
     return form
 
 
