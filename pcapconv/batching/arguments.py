@@ -133,7 +133,7 @@ def understand(
         sidecars=asked,
         manifest=_absolute(place) if local else None,
         begin=manifest.size_of(place) if local else 0,
-        lease=lease.place_of(_absolute(place)) if local and elsewhere else None,
+        lease=lease.place_of(_absolute(place) if local else place) if elsewhere else None,
         book=place,
         inside=real_place(home) if local and not (flags.follow_links or flags.in_place) else None,
         options=digest,
