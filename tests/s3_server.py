@@ -53,7 +53,7 @@ class Bucket:
         return self.get(f"{prefix}/{MANIFEST}")
 
     def versions(self, prefix: str) -> dict[str, int]:
-        """How often each object below the prefix, but the manifest and its lease, was written; no upload is under way."""
+        """How often each object below the prefix was written, but for manifest and lease; no upload is under way."""
         assert self.s3.list_multipart_uploads(Bucket=self.name).get("Uploads", []) == []
         written: dict[str, int] = {}
         for each in self.s3.list_object_versions(Bucket=self.name).get("Versions", ()):

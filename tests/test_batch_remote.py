@@ -488,3 +488,61 @@ def test_without_the_extras_a_local_batch_works(tmp_path: Path) -> None:
     done = subprocess.run([*command, "--jobs", "1"], capture_output=True, timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (0, b"")
     assert tree(new) == DONE
+
+
+# ---------------------------------------------------------------- what is somebody's, and what an earlier run's
+
+
+def test_resume_leaves_what_no_earlier_run_wrote(bucket: Bucket) -> None:
+    """Whether or not there is a manifest, and also what came where an earlier run's object was."""
+    bucket.fill("raw", TREE)
+    raw, new = bucket.url("raw"), bucket.url("new")
+    bucket.put("new/1.pcapng", OLD)
+    for _ in range(2):
+        done = run(raw, new, to="pcapng", resume=True)
+        assert errors(done) == [f"{new}/1.pcapng: {TAKEN}"]
+        assert bucket.tree("new") == DONE | {"1.pcapng": OLD}
+    bucket.put("new/deep/er/2.pcapng", OLD)
+    done = run(raw, new, to="pcapng", resume=True)
+    assert errors(done) == [f"{new}/1.pcapng: {TAKEN}", f"{new}/deep/er/2.pcapng: {TAKEN}"]
+    assert bucket.versions("new") == dict.fromkeys(DONE, 1) | {"deep/er/2.pcapng": 2}
+    assert counts(run(raw, new, to="pcapng", resume=True, force=True)) == {"converted": 2, "up_to_date": 1, "skipped": 1}
+    assert bucket.tree("new") == DONE
+
+
+def test_resume_replaces_what_a_killed_run_wrote_before_its_line(bucket: Bucket) -> None:
+    """It knows it by what the object says, which neither a copy nor a batch of another tree does."""
+    bucket.fill("raw", TREE)
+    bucket.fill("other", TREE)
+    raw, new = bucket.url("raw"), bucket.url("new")
+    run(raw, new, to="pcapng")
+    bucket.put("raw/later.pcap", pcap(4))
+    copied = {"Bucket": bucket.name, "Key": "new/1.pcapng"}
+    bucket.s3.copy_object(Bucket=bucket.name, Key="new/later.pcapng", CopySource=copied)
+    bucket.s3.delete_object(Bucket=bucket.name, Key=f"new/{MANIFEST}")
+    assert errors(run(bucket.url("other"), new, to="pcapng", resume=True)) == sorted(
+        f"{new}/{name}: {TAKEN}" for name in DONE
+    )
+    bucket.s3.delete_object(Bucket=bucket.name, Key=f"new/{MANIFEST}")
+    done = run(raw, new, to="pcapng", resume=True)
+    assert counts(done) == {"converted": 3, "failed": 1, "skipped": 1}
+    assert errors(done) == [f"{new}/later.pcapng: {TAKEN}"]
+    assert bucket.tree("new") == DONE | {"later.pcapng": DONE["1.pcapng"]}
+
+
+def test_resume_leaves_a_key_log_that_is_somebodys(bucket: Bucket) -> None:
+    bucket.fill("raw", TREE)
+    bucket.put("new/1.pcapng.keys", OLD)
+    done = run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True, extract_secrets=".keys")
+    assert errors(done) == [f"{bucket.url('new/1.pcapng')}: {TAKEN}"]
+    assert bucket.get("new/1.pcapng.keys") == OLD
+
+
+def test_resume_leaves_what_is_somebodys_in_a_store_that_keeps_no_such_thing(tmp_path: Path) -> None:
+    raw = make_tree(tmp_path / "raw")
+    new = f"memory://{uuid.uuid4().hex}/new"
+    import_module("fsspec").filesystem("memory").pipe_file(f"{new.removeprefix('memory:/')}/1.pcapng", OLD)
+    done = run(raw, new, to="pcapng", resume=True)
+    assert counts(done) == {"converted": 2, "failed": 1, "skipped": 1}
+    assert errors(done) == [f"{new}/1.pcapng: {TAKEN}"]
+    assert counts(run(raw, new, to="pcapng", resume=True)) == {"up_to_date": 2, "failed": 1, "skipped": 1}
