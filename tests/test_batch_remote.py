@@ -506,7 +506,11 @@ def test_resume_leaves_what_no_earlier_run_wrote(bucket: Bucket) -> None:
     done = run(raw, new, to="pcapng", resume=True)
     assert errors(done) == [f"{new}/1.pcapng: {TAKEN}", f"{new}/deep/er/2.pcapng: {TAKEN}"]
     assert bucket.versions("new") == dict.fromkeys(DONE, 1) | {"deep/er/2.pcapng": 2}
-    assert counts(run(raw, new, to="pcapng", resume=True, force=True)) == {"converted": 2, "up_to_date": 1, "skipped": 1}
+    assert counts(run(raw, new, to="pcapng", resume=True, force=True)) == {
+        "converted": 2,
+        "up_to_date": 1,
+        "skipped": 1,
+    }
     assert bucket.tree("new") == DONE
 
 
