@@ -1,10 +1,13 @@
 """A batch whose source or target lies behind a URL: a real S3 server, a web server, and memory."""
 
 import contextlib
+import errno
 import functools
 import hashlib
 import http.server
 import json
+import os
+import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import wire
@@ -550,3 +554,145 @@ def test_resume_leaves_what_is_somebodys_in_a_store_that_keeps_no_such_thing(tmp
     assert counts(done) == {"converted": 2, "failed": 1, "skipped": 1}
     assert errors(done) == [f"{new}/1.pcapng: {TAKEN}"]
     assert counts(run(raw, new, to="pcapng", resume=True)) == {"up_to_date": 2, "failed": 1, "skipped": 1}
+
+
+# ---------------------------------------------------------------- what makes no sense
+
+
+def told(*arguments: Any, **environment: str) -> tuple[int, str]:
+    """The status of the command, and what it says."""
+    done = subprocess.run(
+        [COMMAND, "batch", *arguments, "-q"],
+        capture_output=True,
+        timeout=PATIENCE,
+        env={**os.environ, **environment},
+    )
+    return done.returncode, done.stderr.decode()
+
+
+def test_an_object_cannot_be_its_own_source(bucket: Bucket) -> None:
+    bucket.fill("raw", {"1.pcap": pcap(1)})
+    raw = bucket.url("raw")
+    for more in ([], ["--force"], ["--resume"]):
+        said = f"pcapconv: {raw}/1.pcap: that is a source too ({raw}/1.pcap); name another directory\n"
+        assert told(f"{raw}/1.pcap", raw, *more) == (2, said)
+    said = f"pcapconv: {raw}: source and target are the same directory; name another one\n"
+    assert told(raw, f"{raw}", "--to", "pcapng") == (2, said)
+    assert bucket.versions("raw") == {"1.pcap": 1}
+
+
+def test_what_leads_to_no_bucket(server: str, tmp_path: Path) -> None:
+    assert server
+    raw = make_tree(tmp_path / "raw")
+    for url in ("s3://", "s3:///", "s3:///raw"):
+        said = f"pcapconv: {url}: names no bucket; write s3://BUCKET, or s3://BUCKET/PREFIX\n"
+        assert told(url, tmp_path / "new") == (2, said)
+        assert told(raw, url) == (2, said)
+
+
+def test_names_that_are_not_in_utf8(bucket: Bucket, tmp_path: Path) -> None:
+    raw = make_tree(tmp_path / "raw", {"1.pcap": pcap(1), "\udcff.pcap": pcap(2)})
+    done = run(raw, bucket.url("new"), to="pcapng")
+    odd = "its name is not in UTF-8, as that of an object has to be; rename it"
+    assert errors(done) == [f"{bucket.url('new')}/\udcff.pcapng: {odd}"]
+    assert bucket.tree("new") == {"1.pcapng": pcapng(1)}
+    assert told(os.fsencode(raw), b"s3://lab/\xff") == (2, f"pcapconv: s3://lab/\\xff: {odd}\n")
+    assert told(b"s3://lab/\xff", str(tmp_path / "new")) == (2, f"pcapconv: s3://lab/\\xff: {odd}\n")
+
+
+def test_what_the_command_writes_to_memory_would_be_lost(tmp_path: Path) -> None:
+    raw = make_tree(tmp_path / "raw")
+    said = "pcapconv: memory://new: what is in memory:// ends with the command; name a DST that stays\n"
+    assert told(raw, "memory://new", "--to", "pcapng") == (2, said)
+
+
+@pytest.mark.parametrize("behind", ["source", "target"])
+def test_a_full_temporary_directory(
+    bucket: Bucket, behind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sentence names the capture, and what to do."""
+    source: Any = make_tree(tmp_path / "raw", {"1.pcap": pcap(1)}) if behind == "target" else bucket.url("raw")
+    bucket.fill("raw", {"1.pcap": pcap(1)})
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr("tempfile.TemporaryFile", mock.Mock(side_effect=full))
+    done = run(source, bucket.url("new"), to="pcapng")
+    said = "a temporary file: cannot write: no space left on device; set TMPDIR to a directory with more room"
+    assert errors(done) == [f"{source}/1.pcap: {said}"]
+    (line,) = done.trouble
+    assert line["retryable"] is True
+
+
+# ---------------------------------------------------------------- servers that do not answer
+
+
+def closed_port() -> int:
+    """One at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+def test_a_connection_that_is_refused_is_no_missing_file(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{closed_port()}/1.pcap"
+    for source in (url, url.removesuffix("1.pcap")):
+        assert told(source, tmp_path / "new") == (1, f"pcapconv: {source}: cannot read: connection refused\n")
+    (line,) = run([url], tmp_path / "new").trouble
+    assert (line["error"], line["retryable"]) == (f"{url}: cannot open: connection refused", True)
+
+
+def test_an_s3_server_that_is_not_there_is_no_missing_file(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert server
+    address = f"http://127.0.0.1:{closed_port()}"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    import_module("s3fs").S3FileSystem.clear_instance_cache()
+    try:
+        (line,) = run(["s3://lab/1.pcap"], tmp_path / "new").trouble
+    finally:
+        import_module("s3fs").S3FileSystem.clear_instance_cache()
+    hint = "see whether the server runs, and AWS_ENDPOINT_URL names it"
+    said = f"s3://lab/1.pcap: cannot open: cannot connect to {address}/lab/1.pcap; {hint}"
+    assert (line["error"], line["retryable"]) == (said, True)
+
+
+def test_a_host_that_nobody_knows_is_no_missing_file(tmp_path: Path) -> None:
+    (line,) = run(["http://no-such-host.invalid/1.pcap"], tmp_path / "new").trouble
+    fact = "nobody knows the address of its host; see whether it is spelled so, and the network is there"
+    assert (line["error"], line["retryable"]) == (f"http://no-such-host.invalid/1.pcap: cannot open: {fact}", True)
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "retryable"),
+    [
+        (404, "there is no such file", False),
+        (403, "cannot read: the server answered 403 Forbidden", False),
+        (429, "cannot open: the server answered 429 Too Many Requests", True),
+        (503, "cannot open: the server answered 503 Service Unavailable", True),
+    ],
+)
+def test_what_a_web_server_answers(status: int, said: str, retryable: bool, tmp_path: Path) -> None:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_HEAD = do_GET  # noqa: N815
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        thread = threading.Thread(target=listening.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{listening.server_address[1]}"
+            (line,) = run([f"{url}/1.pcap"], tmp_path / "new").trouble
+            tree = "there is nothing" if status == 404 else said.replace("open", "read")
+            with pytest.raises(FileError, match=f"^{url}/raw/: {tree}$"):
+                run(f"{url}/raw/", tmp_path / "new")
+        finally:
+            listening.shutdown()
+            thread.join()
+    assert (line["error"], line["retryable"]) == (f"{url}/1.pcap: {said}", retryable)

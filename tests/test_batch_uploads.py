@@ -207,7 +207,7 @@ def test_a_process_that_dies_leaves_no_upload_when_the_batch_has_ended(
 def test_the_answer_to_the_end_of_an_upload_gets_lost(
     bucket: Bucket, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether the object is there is asked, not guessed. A client asks again, and hears that there is no such upload."""
+    """Whether the object is there is asked, not guessed. A client that asks again hears that there is none."""
     backend: Any = import_module("moto.s3.models").S3Backend
     errors: Any = import_module("moto.s3.exceptions")
     complete = backend.complete_multipart_upload

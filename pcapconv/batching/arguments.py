@@ -186,7 +186,8 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
         raise UsageError("DST is a directory, and - is stdout, which holds one file; name a directory")
     home = local_path(os.fspath(target))
     if root is not None and same_place(root, home):
-        raise UsageError(f"{home}: source and target are the same directory; name another one, or give --in-place")
+        instead = ", or give --in-place" if scheme_of(home) is None else ""
+        raise UsageError(f"{home}: source and target are the same directory; name another one{instead}")
     return root, home
 
 

@@ -48,6 +48,7 @@ class Remote:
             raise UsageError(f"{place}: remote paths need fsspec; install it: pip install 'pcapconv[remote]'")
         self._scheme = scheme_of(place)
         self.writable = self._scheme not in _WEB
+        _check(place, buckets=self._scheme in _WHOLE - {"memory"})
         try:
             self._files: Any = _open(place)[0]
         except ImportError as error:
@@ -253,6 +254,17 @@ class _Fetched(Source):
             count = super()._read(room)
         self._moved()
         return count
+
+
+def _check(place: str, *, buckets: bool) -> None:
+    """Raises UsageError for a URL that leads nowhere; `buckets` tells that the store has some."""
+    try:
+        place.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{place}: its name is not in UTF-8, as that of an object has to be; rename it") from None
+    if buckets and place.partition("://")[2][:1] in ("", "/"):
+        scheme = place.partition("://")[0]
+        raise UsageError(f"{place}: names no bucket; write {scheme}://BUCKET, or {scheme}://BUCKET/PREFIX")
 
 
 def _no_bucket(bucket: str) -> str:

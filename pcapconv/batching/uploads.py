@@ -21,7 +21,7 @@ from typing import Any
 
 from pcapconv.batching.asking import asking
 from pcapconv.batching.places import Batch
-from pcapconv.io.calls import writing
+from pcapconv.io.calls import TEMPORARY_FILE, writing
 from pcapconv.io.names import TEMPORARY, temporary_name
 from pcapconv.io.signals import deferred
 from pcapconv.io.sources import temporary_file
@@ -40,7 +40,7 @@ class Upload(Target):
     The batch's manifest, beside which notes are kept, is a path too."""
 
     replaces = True
-    place = "a temporary file"
+    place = TEMPORARY_FILE
 
     def __init__(self, files: Any, path: str, name: str, batch: Batch, *, whole: bool) -> None:
         from tempfile import NamedTemporaryFile
