@@ -20,8 +20,12 @@ from s3_server import MANIFEST, Bucket
 
 import pcapconv
 from pcapconv.batching import lease
+from pcapconv.batching.jobs import Stopped
+from pcapconv.batching.places import Batch
+from pcapconv.batching.remote import Remote
 from pcapconv.batching.report import BatchReport
 from pcapconv.batching.shards import Shard
+from pcapconv.batching.stall import Stall
 from pcapconv.batching.uploads import PART_SIZE
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
@@ -230,3 +234,71 @@ def test_the_answer_to_the_end_of_an_upload_gets_lost(
     else:
         assert (done.converted, done.failed) == (0, 1)
         assert bucket.tree("new") == {"1.pcapng": OLD}
+
+
+# ---------------------------------------------------------------- what moves
+
+
+def test_all_that_is_fetched_and_sent_counts_as_movement(bucket: Bucket) -> None:
+    """What is read of a store, each part of a large object, and a small one."""
+    bucket.put("raw/1.pcap", LARGE)
+    moves: list[None] = []
+    batch = Batch(bucket.url(f"new/{MANIFEST}"), None, lambda: moves.append(None))
+    store = Remote(bucket.url("new"))
+    with store.open_source(bucket.url("raw/1.pcap"), batch.moved) as source:
+        fetched = len(moves)
+        assert fetched >= len(LARGE) // 2**18
+        with store.open_target(bucket.url("new/large"), batch, force=False) as target:
+            target.file.write(source.file.read())
+            target.appear(keep_old=False)
+    assert bucket.get("new/large") == LARGE
+    assert len(moves) - fetched == -(-len(LARGE) // PART_SIZE)
+    sent = len(moves)
+    with store.open_target(bucket.url("new/small"), batch, force=False) as target:
+        target.file.write(OLD)
+        target.appear(keep_old=False)
+    assert bucket.get("new/small") == OLD
+    assert len(moves) > sent
+
+
+@pytest.mark.parametrize("carrier", ["processes", "threads"])
+def test_a_survey_moves(carrier: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads each byte once more: what was moved is more than what was read."""
+    (tmp_path / "1.pcap").write_bytes(LARGE)
+    seen: list[int] = []
+    look = Stall.look
+
+    def looking(stall: Stall, done: int, moves: int) -> None:
+        seen.append(moves)
+        look(stall, done, moves)
+
+    monkeypatch.setattr(Stall, "look", looking)
+    told = []
+    asked: list[dict[str, Any]] = [{}, {"last": 1}]
+    for options in asked:
+        seen.clear()
+        if carrier == "processes":
+            pcapconv.batch(tmp_path / "1.pcap", tmp_path / f"new{len(options)}", jobs=1, **options)
+        else:
+            with ThreadPoolExecutor(1) as executor:
+                pcapconv.batch(tmp_path / "1.pcap", tmp_path / f"new{len(options)}", executor=executor, **options)
+        told.append(max(seen))
+    plain, surveyed = told
+    assert 0 < plain < surveyed
+
+
+def test_an_upload_stops_between_two_parts(bucket: Bucket) -> None:
+    """And leaves nothing."""
+    moves: list[None] = []
+
+    def moved() -> None:
+        moves.append(None)
+        if len(moves) == 2:
+            raise Stopped
+
+    batch = Batch(bucket.url(f"new/{MANIFEST}"), None, moved)
+    with Remote(bucket.url("new")).open_target(bucket.url("new/large"), batch, force=False) as target:
+        target.file.write(LARGE)
+        with pytest.raises(Stopped):
+            target.appear(keep_old=False)
+    assert (uploads(bucket), bucket.listed()) == ([], [])
