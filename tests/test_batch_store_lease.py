@@ -152,6 +152,14 @@ def test_a_lease_that_lapsed_long_ago_is_not_waited_for(raw: Bucket, monkeypatch
     is_done(raw)
 
 
+@pytest.mark.parametrize("text", ["", "{", '{"run": 1}'])
+def test_a_lease_that_says_nonsense_lapses(text: str, raw: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "BEHIND_URLS", QUICK)
+    raw.put(f"new/{LEASE}", text.encode())
+    assert run(raw).converted == FILES
+    is_done(raw)
+
+
 def test_all_in_all_nobody_waits_for_more_than_thirty_seconds() -> None:
     pace = lease.BEHIND_URLS
     assert pace.lapse + pace.stop + pace.look / 4 < 30
@@ -166,11 +174,13 @@ def test_a_client_whose_lease_was_taken_over_ends(raw: Bucket, monkeypatch: pyte
         def line(self, _: dict[str, Any]) -> None:
             taken(raw)
             wait_for(lambda: "pcapconv-lease" not in {thread.name for thread in threading.enumerate()})
+            raw.put(f"new/{MANIFEST}", b"the other client's")
 
     place = raw.url(f"new/{MANIFEST}")
     with pytest.raises(FileError, match=f"^{place}: another batch has taken over here, since this one stood still;"):
         run(raw, watcher=Robbed())
     assert json.loads(raw.get(f"new/{LEASE}"))["run"] == "0" * 16
+    assert raw.manifest("new") == b"the other client's"
 
 
 KILLED = """

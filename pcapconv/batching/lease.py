@@ -47,6 +47,10 @@ class Pace(NamedTuple):
 BEHIND_URLS = Pace(touch=10.0, lapse=22.0, look=2.5, stop=4.0)
 
 
+class LeaseLostError(FileError):
+    """Another client has the manifest now: nothing may be written to it."""
+
+
 def place_of(manifest: str) -> str:
     """Where the lease of a manifest lies."""
     return f"{manifest.removesuffix('.jsonl')}.lease"
@@ -154,7 +158,7 @@ class Lease:
         if abs(time.time() - self._touched) > 2 * _pace_of(self._name).touch:
             self._touch()
         if self._lost:
-            raise FileError(
+            raise LeaseLostError(
                 f"{self._manifest}: another batch has taken over here, since this one stood still; go on with --resume "
                 "when that one has ended"
             )

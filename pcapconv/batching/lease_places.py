@@ -143,7 +143,7 @@ class _Object:
     def read(self) -> Held | None:
         """See `LeasePlace.read`."""
         data = self._store.read(self._place)
-        return Held(holder_of(data), hash(data)) if data else None
+        return Held(holder_of(data), hash(data)) if data or self._store.state(self._place) is not None else None
 
     def make(self, holder: Holder) -> bool:
         """See `LeasePlace.make`. The second look is for stores that cannot refuse to replace what is there, and for

@@ -180,7 +180,8 @@ class Remote:
         try:
             with asking(folder, "read"):
                 if prefix and hasattr(self._files, "call_s3"):  # which does not have to list all
-                    there = list(self._files.find(path, prefix=prefix, maxdepth=1, detail=True).values())
+                    found = self._files.find(path, prefix=prefix, detail=True)
+                    there = [each for name, each in found.items() if posixpath.dirname(name) == path]
                 else:
                     there = self._files.ls(path, detail=True)
         except FileNotFoundError:

@@ -89,6 +89,8 @@ def _carry_out(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease
                 failed = set()
                 for outcome in _outcomes(workers, _chunks(left, workers.several), arguments.settings, look):
                     moved += 1
+                    if lease is not None:  # before anything is written to a manifest that may be another's
+                        lease.check()
                     if again and outcome.retryable:
                         failed.add(outcome.source)
                     else:
