@@ -148,10 +148,9 @@ class Lease:
     def release(self) -> None:
         """Remove it, which stops jobs elsewhere."""
         self._ended.set()
-        still = self._touching.acquire(timeout=_PATIENCE)  # else a touch could make it anew
+        if self._keeper.is_alive():  # a touch behind a URL would make it anew
+            self._keeper.join(_PATIENCE)
         self._place.remove(self._holder.run)
-        if still:
-            self._touching.release()
 
     def check(self) -> None:
         """Touch it if that should have been done, as when this machine slept. Raises FileError when it is another's."""
