@@ -8,6 +8,7 @@ import http.server
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -696,3 +697,35 @@ def test_what_a_web_server_answers(status: int, said: str, retryable: bool, tmp_
             listening.shutdown()
             thread.join()
     assert (line["error"], line["retryable"]) == (f"{url}/1.pcap: {said}", retryable)
+
+
+def test_a_listing_that_breaks_off_is_no_empty_directory(tmp_path: Path) -> None:
+    """The server resets the connection when it is asked for a directory further down."""
+    make_tree(tmp_path / "shown", {"1.pcap": pcap(1), "deep/2.pcap": pcap(2)})
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            if self.path == "/deep/":
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.rfile.close()
+                self.wfile.close()
+                self.connection.close()
+            else:
+                super().do_GET()
+
+    handler = functools.partial(Handler, directory=str(tmp_path / "shown"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as listening:
+        listening.handle_error = lambda *_: None  # type: ignore[method-assign]
+        thread = threading.Thread(target=listening.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{listening.server_address[1]}/"
+            with pytest.raises(FileError, match=f"^{url}: cannot read: connection reset by peer$"):
+                run(url, tmp_path / "new", to="pcapng")
+        finally:
+            listening.shutdown()
+            thread.join()
+    assert not (tmp_path / "new").exists()

@@ -132,6 +132,17 @@ def wire_length(packets: int) -> int:
     return len(wire.pcap_header()) + packets * len(wire.pcap_record(1, 5, DATA))
 
 
+def test_a_token_of_a_killed_client_is_removed(bucket: Bucket) -> None:
+    """Unless a shard is at work, whose it may be."""
+    bucket.put("raw/1.pcap", LARGE[: wire_length(1)])
+    token = "new/.pcapconv-0123456789abcdef.tmp"
+    bucket.put(token, b"pcapconv\n")
+    run(bucket, resume=True, shard="1/1")
+    assert token in bucket.listed()
+    run(bucket, resume=True)
+    assert token not in bucket.listed()
+
+
 # ---------------------------------------------------------------- Ctrl-C
 
 

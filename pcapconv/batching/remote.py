@@ -116,11 +116,13 @@ class Remote:
         batch = batch._replace(manifest=self._path(batch.manifest))
         return Upload(self._files, self._path(place), place, batch, whole=whole)
 
-    def clear_away(self, home: str, ours: Callable[[str], bool], places: Iterable[str] = ()) -> None:
+    def clear_away(
+        self, home: str, ours: Callable[[str], bool], places: Iterable[str] = (), *, alone: bool = False
+    ) -> None:
         """Remove what earlier runs, killed, have left in the batches of the manifests in `home` whose names are `ours`,
-        and of targets at these places. Raises FileError."""
+        and of targets at these places; `alone` tells that nobody else is at work there. Raises FileError."""
         if self._scheme in _WHOLE:
-            abort_noted(self._files, self._path(home).rstrip("/"), home, ours)
+            abort_noted(self._files, self._path(home).rstrip("/"), home, ours, alone=alone)
         else:
             remove_temporary(self._files, {posixpath.dirname(self._path(place)) for place in places})
 
@@ -143,14 +145,26 @@ class Remote:
         return str(_open(place)[1])
 
     def _find(self, path: str) -> dict[str, dict[str, Any]]:
-        """What lies below a path; a web server that cannot be asked for a directory is no empty one."""
-
-        def fail(error: Exception) -> None:
-            if not isinstance(error, FileNotFoundError):
-                raise error
-
-        told = {"on_error": fail} if self._scheme in _WEB else {}
-        return dict(self._files.find(path, detail=True, **told))
+        """What lies below a path. On the web, fsspec would leave out a directory for which the connection breaks."""
+        if self._scheme not in _WEB:
+            return dict(self._files.find(path, detail=True))
+        found: dict[str, dict[str, Any]] = {}
+        folders, seen = [path], set[str]()
+        while folders:
+            folder = folders.pop()
+            seen.add(folder.rstrip("/"))
+            try:
+                there = self._files.ls(folder, detail=True)
+            except FileNotFoundError as error:
+                if not is_missing(error):
+                    raise
+                there = []
+            for each in there:
+                if each["type"] != "directory":
+                    found[each["name"]] = each
+                elif each["name"].rstrip("/") not in seen:
+                    folders.append(each["name"])
+        return found or ({} if self._info(path) is None else {path: {}})
 
     def _ask_for_states(self, there: dict[str, dict[str, Any]]) -> None:
         """Have in a listing what its server says of each file when it is asked, where a listing says nothing: that of a
@@ -216,6 +230,8 @@ class Remote:
         path = self._path(place)
         if "mode" in inspect.signature(getattr(self._files, "_pipe_file", self._files.pipe_file)).parameters:
             with suppress(Exception):  # a server that knows no such thing, or what writing will tell
+                if self._scheme not in _WHOLE:
+                    self._files.makedirs(posixpath.dirname(path), exist_ok=True)
                 self._files.pipe_file(path, data, mode="create")
                 return True
         if self.state(place) is not None:

@@ -147,7 +147,10 @@ def _clear_away_there(arguments: Arguments, jobs: Iterable[Job]) -> None:
         return
     at_work = {lease.replace(".lease", ".jsonl") for lease in leases_in(arguments.home)} - {manifest.NAME}
     stores.remote(arguments.home).clear_away(
-        arguments.home, lambda name: manifest.is_name(name) and name not in at_work, [job.target for job in jobs]
+        arguments.home,
+        lambda name: manifest.is_name(name) and name not in at_work,
+        [job.target for job in jobs],
+        alone=not at_work,
     )
 
 

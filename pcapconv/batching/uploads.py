@@ -29,6 +29,7 @@ from pcapconv.io.targets import Target
 
 MARK = "pcapconv-tree"  # what in an object's metadata tells whose it is
 _UPLOAD = "pcapconv-upload"  # and which upload it came by
+TOKEN = b"pcapconv\n"  # what a token has, see `tokens`
 PART_SIZE = 8 * 2**20  # bytes that are read or sent at a time
 _ABREAST = 3  # parts that are sent at a time
 _MOST_PARTS = 10_000  # of one object, as S3 has it
@@ -162,9 +163,10 @@ def mark_of(root: str | None, path: str) -> str:
     return hashlib.sha256(json.dumps([root, path]).encode()).hexdigest()[:16]
 
 
-def abort_noted(files: Any, home: str, name: str, ours: Callable[[str], bool]) -> None:
+def abort_noted(files: Any, home: str, name: str, ours: Callable[[str], bool], *, alone: bool) -> None:
     """Abort the uploads to S3 that are noted in `home` for batches whose manifests are called as `ours` says, and
-    remove these notes. `name` is for messages. Raises FileError."""
+    remove these notes; `alone`, where no batch is at work there, also tokens. `name` is for messages. Raises
+    FileError."""
     if not hasattr(files, "call_s3"):
         return
     with writing(name), asking(name, "write"):
@@ -173,10 +175,11 @@ def abort_noted(files: Any, home: str, name: str, ours: Callable[[str], bool]) -
             if posixpath.dirname(path) != home or there[path]["size"] > _MOST_NOTED:
                 continue
             with contextlib.suppress(FileNotFoundError):  # whoever wrote it has removed it
-                told = _understood(files.cat_file(path))
-                if told is None or not ours(told["batch"]):
+                note = files.cat_file(path)
+                told = _understood(note)
+                if not (ours(told["batch"]) if told is not None else alone and note == TOKEN):
                     continue
-                if f"{told['Bucket']}/{told['Key']}".startswith(f"{home}/"):
+                if told is not None and f"{told['Bucket']}/{told['Key']}".startswith(f"{home}/"):
                     with contextlib.suppress(FileNotFoundError):  # it is over
                         where = {part: told[part] for part in ("Bucket", "Key", "UploadId")}
                         files.call_s3("abort_multipart_upload", **where)
