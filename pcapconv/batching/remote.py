@@ -18,6 +18,7 @@ from typing import Any
 from pcapconv.batching.asking import asking, is_missing
 from pcapconv.batching.places import Batch, Found, NothingThereError, State, is_file_name, scheme_of, taken
 from pcapconv.batching.uploads import MARK, PART_SIZE, Upload, abort_noted, mark_of, remove_temporary
+from pcapconv.batching.urls import check_url, no_bucket, package_of
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.calls import reason_of
 from pcapconv.io.names import TEMPORARY
@@ -32,8 +33,6 @@ except ImportError:
 _WHOLE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "r2", "memory"}
 _CHANGED = ("LastModified", "updated", "last_modified", "mtime", "created")  # as stores call it
 _WEB = {"http", "https"}
-_EXTRA = {"s3", "s3a", "gs", "gcs", "http", "https"}  # what needs no more than the extra `remote`
-_NAMES = {"smbclient": "smbprotocol", "libarchive": "libarchive-c"}  # of packages whose modules are called otherwise
 _SAYS_NOTHING = {"type", "size", "mimetype", "url", "partial"}  # of a file's contents
 _ASKED = 8  # files of which a web server is asked at a time
 
@@ -48,11 +47,11 @@ class Remote:
             raise UsageError(f"{place}: remote paths need fsspec; install it: pip install 'pcapconv[remote]'")
         self._scheme = scheme_of(place)
         self.writable = self._scheme not in _WEB
-        _check(place, buckets=self._scheme in _WHOLE - {"memory"})
+        check_url(place, buckets=self._scheme in _WHOLE - {"memory"})
         try:
             self._files: Any = _open(place)[0]
         except ImportError as error:
-            raise UsageError(f"{place}: {_package_of(self._scheme, error)}") from None
+            raise UsageError(f"{place}: {package_of(self._scheme, error)}") from None
         except Exception as error:
             raise UsageError(f"{place}: {reason_of(error)}") from error
 
@@ -73,7 +72,7 @@ class Remote:
             if missing:
                 bucket = path.partition("/")[0]
                 if self._scheme in _WHOLE and bucket and not self._files.exists(bucket):
-                    raise NothingThereError(f"{root}: {_no_bucket(bucket)}")
+                    raise NothingThereError(f"{root}: {no_bucket(bucket)}")
                 raise NothingThereError(f"{root}: there is nothing")
             self._ask_for_states(there)
         for full, details in sorted(there.items()):
@@ -221,7 +220,7 @@ class Remote:
                     self._files.makedirs(posixpath.dirname(path), exist_ok=True)
                 self._files.pipe_file(path, data)
         except FileNotFoundError as error:
-            reason = _no_bucket(path.partition("/")[0]) if whole else reason_of(error)
+            reason = no_bucket(path.partition("/")[0]) if whole else reason_of(error)
             raise NothingThereError(f"{place}: cannot write: {reason}") from error
 
     def create(self, place: str, data: bytes) -> bool:
@@ -271,34 +270,6 @@ class _Fetched(Source):
             count = super()._read(room)
         self._moved()
         return count
-
-
-def _check(place: str, *, buckets: bool) -> None:
-    """Raises UsageError for a URL that leads nowhere; `buckets` tells that the store has some."""
-    try:
-        place.encode()
-    except UnicodeEncodeError:
-        raise UsageError(f"{place}: its name is not in UTF-8, as that of an object has to be; rename it") from None
-    if buckets and place.partition("://")[2][:1] in ("", "/"):
-        scheme = place.partition("://")[0]
-        raise UsageError(f"{place}: names no bucket; write {scheme}://BUCKET, or {scheme}://BUCKET/PREFIX")
-
-
-def _no_bucket(bucket: str) -> str:
-    """What is said of a store's missing bucket."""
-    return f"there is no bucket {bucket} that these credentials see; make it, or correct the name"
-
-
-def _package_of(scheme: str | None, error: ImportError) -> str:
-    """What is said of a scheme whose package is not installed."""
-    if scheme in _EXTRA:
-        return f"{scheme}:// needs the extra remote; install it: pip install 'pcapconv[remote]'"
-    cause = error.__cause__
-    module = (cause.name if isinstance(cause, ImportError) else None) or ""
-    package = _NAMES.get(module, module.partition(".")[0])
-    if not package:
-        return f"{scheme}:// needs another package: {error}"
-    return f"{scheme}:// needs the package {package}; install it: pip install {package}"
 
 
 def _open(place: str) -> tuple[Any, str]:
