@@ -23,7 +23,7 @@ from unittest import mock
 
 import pytest
 import wire
-from s3_server import MANIFEST, Bucket, aws
+from s3_server import LEASE, MANIFEST, Bucket, aws
 
 import pcapconv
 from pcapconv import FileError, UsageError
@@ -213,6 +213,26 @@ def test_a_manifest_that_is_denied_is_an_error(bucket: Bucket) -> None:
     message = f"^{bucket.url(f'new/{MANIFEST}')}: cannot write: "
     with denied(bucket, "s3:PutObject", f"new/{MANIFEST}"), pytest.raises(FileError, match=message):
         run(bucket.url("raw"), bucket.url("new"), to="pcapng")
+
+
+def test_a_store_of_which_nothing_may_be_removed(bucket: Bucket) -> None:
+    """The lease that stays there is nobody's."""
+    bucket.fill("raw", TREE)
+    with denied(bucket, "s3:DeleteObject", "new/*"):
+        assert counts(run(bucket.url("raw"), bucket.url("new"), to="pcapng")) == {"converted": 3, "skipped": 1}
+    bucket.put("raw/later.pcap", pcap(4))
+    with denied(bucket, "s3:DeleteObject", "new/*"):
+        again = run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True)
+    assert counts(again) == {"converted": 1, "up_to_date": 3, "skipped": 1}
+    assert bucket.get(f"new/{LEASE}") == b"{}\n"
+
+
+def test_a_target_that_may_not_be_looked_at_is_somebodys(bucket: Bucket) -> None:
+    bucket.fill("raw", TREE)
+    bucket.put("new/1.pcapng", OLD)
+    with denied(bucket, "s3:GetObject", "new/1.pcapng"):
+        done = run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True)
+    assert errors(done) == [f"{bucket.url('new/1.pcapng')}: {TAKEN}"]
 
 
 def test_a_target_that_exists_is_left_without_force(bucket: Bucket) -> None:

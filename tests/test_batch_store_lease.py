@@ -287,3 +287,18 @@ def test_s3_itself_is_asked_to_refuse_the_second(raw: Bucket, monkeypatch: pytes
     monkeypatch.setattr(import_module("s3fs").S3FileSystem, "_call_s3", asking)
     assert Remote(raw.url("new")).create(raw.url("new/one"), b"first")
     assert asked == [("put_object", "*")]
+
+
+def test_a_lease_that_cannot_be_removed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a file on this machine, in somebody else's directory, say; nobody tries for ever."""
+    told = {"run": "0" * 16, "host": HERE, "pid": 4321, "machine": "another", "started": "1", "elsewhere": False}
+    (tmp_path / LEASE).write_text(json.dumps(told))
+    os.utime(tmp_path / LEASE, (0, 0))
+    monkeypatch.setattr(os, "unlink", lambda *_, **__: None)
+    with (
+        pytest.raises(
+            FileError, match=f"^{tmp_path}/{LEASE}: is left of a batch that has ended, and cannot be removed;"
+        ),
+        lease.Lease(str(tmp_path / MANIFEST), "1" * 16, print, elsewhere=False),
+    ):
+        pass

@@ -31,6 +31,7 @@ LOOK = 1.0  # seconds between two looks of a job
 STOP = 3.0  # seconds that jobs have to stop when the lease is gone
 
 _PATIENCE = 2.0  # seconds that a touch may take when all else has ended; a file system may stand still
+_TRIES = 5  # leases that may be cleared away one after the other
 _PREFIX = "pcapconv-manifest"
 _NAME = re.compile(rf"{_PREFIX}(\.[^/]+)?\.lease")
 
@@ -136,8 +137,12 @@ class Lease:
         self._touched = time.time()  # which goes on while the machine sleeps
 
     def __enter__(self) -> Self:
-        while not self._place.make(self._holder):
+        for _ in range(_TRIES):
+            if self._place.make(self._holder):
+                break
             clear(self._manifest, self._note)
+        else:
+            raise FileError(f"{self._name}: is left of a batch that has ended, and cannot be removed; remove it")
         with suppress(RuntimeError):  # the system has no thread to spare, and little will be done
             self._keeper.start()
         return self

@@ -21,6 +21,7 @@ from pcapconv.io.calls import reading, writing
 from pcapconv.io.names import temporary_name
 
 _MOST = 4096  # bytes of a lease that are read
+_NOBODYS = b"{}\n"  # what an object has that was a lease, where nothing may be removed
 
 
 class Held(NamedTuple):
@@ -143,6 +144,8 @@ class _Object:
     def read(self) -> Held | None:
         """See `LeasePlace.read`."""
         data = self._store.read(self._place)
+        if data == _NOBODYS:
+            return None
         return Held(holder_of(data), hash(data)) if data or self._store.state(self._place) is not None else None
 
     def make(self, holder: Holder) -> bool:
@@ -152,6 +155,8 @@ class _Object:
             made = self._store.create(self._place, _bytes_of(holder))
         except NothingThereError as error:  # no bucket, and so nothing of a batch, whose manifest users know
             raise FileError(str(error).replace(".lease:", ".jsonl:", 1)) from error
+        if not made and self._store.read(self._place) == _NOBODYS:
+            self.touch(holder)
         held = self.read()
         if made and held is None:
             raise FileError(f"{self._place}: cannot write: it was written, and is not there")
@@ -172,7 +177,10 @@ class _Object:
             with suppress(PcapconvError):
                 held = self.read()
                 if held is not None and held.holder.run == run:
-                    self._store.remove(self._place)
+                    try:
+                        self._store.remove(self._place)
+                    except FileError:
+                        self._store.write(self._place, _NOBODYS)
 
         briefly(work)
 

@@ -134,7 +134,10 @@ class Remote:
         def is_marked(place: str) -> bool:
             path = self._path(place)
             with suppress(FileNotFoundError), asking(place, "read"):
-                return bool(self._files.metadata(path).get(MARK) == mark_of(root, path))
+                try:
+                    return bool(self._files.metadata(path).get(MARK) == mark_of(root, path))
+                except PermissionError:  # what may not be looked at is somebody's
+                    return False
             return False
 
         with ThreadPoolExecutor(_ASKED) as threads:
