@@ -23,7 +23,7 @@ from run import say, work_directory
 from tools import find_pcapconv
 
 SIZES = (1_000, 250_000, 1_000_000)  # packets
-MEMORY_LIMIT = 160 * 2**20
+MEMORY_LIMIT = 130 * 2**20
 SERVER = """
 import logging, sys, threading
 from moto.server import ThreadedMotoServer

@@ -56,7 +56,8 @@ _NO_INTERFACE = "the capture has no interface; the pcap file states Ethernet, si
 
 class ConversionSettings(NamedTuple):
     """How a conversion goes: what the `writer` is told; `strict`, `on_loss` and `fsync` as for `convert`; `progress` is
-    called with the bytes read so far. With `hashed`, a conversion has the digests of what it reads and writes."""
+    called with the bytes read so far, 0 while a survey reads them first. With `hashed`, a conversion has the digests of
+    what it reads and writes."""
 
     writer: WriterSettings
     strict: bool = False
@@ -218,10 +219,18 @@ class Conversion:
 
     def _survey(self) -> None:
         with self.named():
-            items = self.open_reader().items()
+            items = self._looked_over(self.open_reader().items())
             self._plan.survey(items if self._sidecars is None else self._sidecars.restored(items))
         self.source.rewind()
         self._survey_is_due = False
+
+    def _looked_over(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items of a survey, by which nothing is converted yet."""
+        progress = self._settings.progress
+        for item in items:
+            if progress is not None:
+                progress(0)
+            yield item
 
     def _run(self) -> Report:
         """One run, from the beginning of the capture to its end."""

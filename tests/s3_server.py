@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 MANIFEST = "pcapconv-manifest.jsonl"
+LEASE = "pcapconv-manifest.lease"
 
 
 def aws(service: str) -> Any:
@@ -44,19 +45,19 @@ class Bucket:
         return [each["Key"] for each in self.s3.list_objects_v2(Bucket=self.name).get("Contents", ())]
 
     def tree(self, prefix: str) -> dict[str, bytes]:
-        """All objects below the prefix but the manifest."""
-        found = [key for key in self.listed() if key.startswith(f"{prefix}/") and not key.endswith(MANIFEST)]
+        """All objects below the prefix but the manifest and its lease."""
+        found = [key for key in self.listed() if key.startswith(f"{prefix}/") and not key.endswith((MANIFEST, LEASE))]
         return {key.removeprefix(f"{prefix}/"): self.get(key) for key in found}
 
     def manifest(self, prefix: str) -> bytes:
         return self.get(f"{prefix}/{MANIFEST}")
 
     def versions(self, prefix: str) -> dict[str, int]:
-        """How often each object below the prefix, but the manifest, was written; no upload is left half done."""
+        """How often each object below the prefix was written, but for manifest and lease; no upload is under way."""
         assert self.s3.list_multipart_uploads(Bucket=self.name).get("Uploads", []) == []
         written: dict[str, int] = {}
         for each in self.s3.list_object_versions(Bucket=self.name).get("Versions", ()):
-            if each["Key"].startswith(f"{prefix}/") and not each["Key"].endswith(MANIFEST):
+            if each["Key"].startswith(f"{prefix}/") and not each["Key"].endswith((MANIFEST, LEASE)):
                 name = each["Key"].removeprefix(f"{prefix}/")
                 written[name] = written.get(name, 0) + 1
         return written

@@ -1,10 +1,14 @@
 """A batch whose source or target lies behind a URL: a real S3 server, a web server, and memory."""
 
 import contextlib
+import errno
 import functools
 import hashlib
 import http.server
 import json
+import os
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -15,10 +19,11 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import wire
-from s3_server import MANIFEST, Bucket, aws
+from s3_server import LEASE, MANIFEST, Bucket, aws
 
 import pcapconv
 from pcapconv import FileError, UsageError
@@ -208,6 +213,26 @@ def test_a_manifest_that_is_denied_is_an_error(bucket: Bucket) -> None:
     message = f"^{bucket.url(f'new/{MANIFEST}')}: cannot write: "
     with denied(bucket, "s3:PutObject", f"new/{MANIFEST}"), pytest.raises(FileError, match=message):
         run(bucket.url("raw"), bucket.url("new"), to="pcapng")
+
+
+def test_a_store_of_which_nothing_may_be_removed(bucket: Bucket) -> None:
+    """The lease that stays there is nobody's."""
+    bucket.fill("raw", TREE)
+    with denied(bucket, "s3:DeleteObject", "new/*"):
+        assert counts(run(bucket.url("raw"), bucket.url("new"), to="pcapng")) == {"converted": 3, "skipped": 1}
+    bucket.put("raw/later.pcap", pcap(4))
+    with denied(bucket, "s3:DeleteObject", "new/*"):
+        again = run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True)
+    assert counts(again) == {"converted": 1, "up_to_date": 3, "skipped": 1}
+    assert bucket.get(f"new/{LEASE}") == b"{}\n"
+
+
+def test_a_target_that_may_not_be_looked_at_is_somebodys(bucket: Bucket) -> None:
+    bucket.fill("raw", TREE)
+    bucket.put("new/1.pcapng", OLD)
+    with denied(bucket, "s3:GetObject", "new/1.pcapng"):
+        done = run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True)
+    assert errors(done) == [f"{bucket.url('new/1.pcapng')}: {TAKEN}"]
 
 
 def test_a_target_that_exists_is_left_without_force(bucket: Bucket) -> None:
@@ -488,3 +513,239 @@ def test_without_the_extras_a_local_batch_works(tmp_path: Path) -> None:
     done = subprocess.run([*command, "--jobs", "1"], capture_output=True, timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (0, b"")
     assert tree(new) == DONE
+
+
+# ---------------------------------------------------------------- what is somebody's, and what an earlier run's
+
+
+def test_resume_leaves_what_no_earlier_run_wrote(bucket: Bucket) -> None:
+    """Whether or not there is a manifest, and also what came where an earlier run's object was."""
+    bucket.fill("raw", TREE)
+    raw, new = bucket.url("raw"), bucket.url("new")
+    bucket.put("new/1.pcapng", OLD)
+    for _ in range(2):
+        done = run(raw, new, to="pcapng", resume=True)
+        assert errors(done) == [f"{new}/1.pcapng: {TAKEN}"]
+        assert bucket.tree("new") == DONE | {"1.pcapng": OLD}
+    bucket.put("new/deep/er/2.pcapng", OLD)
+    done = run(raw, new, to="pcapng", resume=True)
+    assert errors(done) == [f"{new}/1.pcapng: {TAKEN}", f"{new}/deep/er/2.pcapng: {TAKEN}"]
+    assert bucket.versions("new") == dict.fromkeys(DONE, 1) | {"deep/er/2.pcapng": 2}
+    assert counts(run(raw, new, to="pcapng", resume=True, force=True)) == {
+        "converted": 2,
+        "up_to_date": 1,
+        "skipped": 1,
+    }
+    assert bucket.tree("new") == DONE
+
+
+def test_resume_replaces_what_a_killed_run_wrote_before_its_line(bucket: Bucket) -> None:
+    """It knows it by what the object says, which neither a copy nor a batch of another tree does."""
+    bucket.fill("raw", TREE)
+    bucket.fill("other", TREE)
+    raw, new = bucket.url("raw"), bucket.url("new")
+    run(raw, new, to="pcapng")
+    bucket.put("raw/later.pcap", pcap(4))
+    copied = {"Bucket": bucket.name, "Key": "new/1.pcapng"}
+    bucket.s3.copy_object(Bucket=bucket.name, Key="new/later.pcapng", CopySource=copied)
+    bucket.s3.delete_object(Bucket=bucket.name, Key=f"new/{MANIFEST}")
+    assert errors(run(bucket.url("other"), new, to="pcapng", resume=True)) == sorted(
+        f"{new}/{name}: {TAKEN}" for name in DONE
+    )
+    bucket.s3.delete_object(Bucket=bucket.name, Key=f"new/{MANIFEST}")
+    done = run(raw, new, to="pcapng", resume=True)
+    assert counts(done) == {"converted": 3, "failed": 1, "skipped": 1}
+    assert errors(done) == [f"{new}/later.pcapng: {TAKEN}"]
+    assert bucket.tree("new") == DONE | {"later.pcapng": DONE["1.pcapng"]}
+
+
+def test_resume_leaves_a_key_log_that_is_somebodys(bucket: Bucket) -> None:
+    bucket.fill("raw", TREE)
+    bucket.put("new/1.pcapng.keys", OLD)
+    done = run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True, extract_secrets=".keys")
+    assert errors(done) == [f"{bucket.url('new/1.pcapng')}: {TAKEN}"]
+    assert bucket.get("new/1.pcapng.keys") == OLD
+
+
+def test_resume_leaves_what_is_somebodys_in_a_store_that_keeps_no_such_thing(tmp_path: Path) -> None:
+    raw = make_tree(tmp_path / "raw")
+    new = f"memory://{uuid.uuid4().hex}/new"
+    import_module("fsspec").filesystem("memory").pipe_file(f"{new.removeprefix('memory:/')}/1.pcapng", OLD)
+    done = run(raw, new, to="pcapng", resume=True)
+    assert counts(done) == {"converted": 2, "failed": 1, "skipped": 1}
+    assert errors(done) == [f"{new}/1.pcapng: {TAKEN}"]
+    assert counts(run(raw, new, to="pcapng", resume=True)) == {"up_to_date": 2, "failed": 1, "skipped": 1}
+
+
+# ---------------------------------------------------------------- what makes no sense
+
+
+def told(*arguments: Any, **environment: str) -> tuple[int, str]:
+    """The status of the command, and what it says."""
+    done = subprocess.run(
+        [COMMAND, "batch", *arguments, "-q"],
+        capture_output=True,
+        timeout=PATIENCE,
+        env={**os.environ, **environment},
+    )
+    return done.returncode, done.stderr.decode()
+
+
+def test_an_object_cannot_be_its_own_source(bucket: Bucket) -> None:
+    bucket.fill("raw", {"1.pcap": pcap(1)})
+    raw = bucket.url("raw")
+    for more in ([], ["--force"], ["--resume"]):
+        said = f"pcapconv: {raw}/1.pcap: that is a source too ({raw}/1.pcap); name another directory\n"
+        assert told(f"{raw}/1.pcap", raw, *more) == (2, said)
+    said = f"pcapconv: {raw}: source and target are the same directory; name another one\n"
+    assert told(raw, f"{raw}", "--to", "pcapng") == (2, said)
+    assert bucket.versions("raw") == {"1.pcap": 1}
+
+
+def test_what_leads_to_no_bucket(server: str, tmp_path: Path) -> None:
+    assert server
+    raw = make_tree(tmp_path / "raw")
+    for url in ("s3://", "s3:///", "s3:///raw"):
+        said = f"pcapconv: {url}: names no bucket; write s3://BUCKET, or s3://BUCKET/PREFIX\n"
+        assert told(url, tmp_path / "new") == (2, said)
+        assert told(raw, url) == (2, said)
+
+
+def test_names_that_are_not_in_utf8(bucket: Bucket, tmp_path: Path) -> None:
+    raw = make_tree(tmp_path / "raw", {"1.pcap": pcap(1), "\udcff.pcap": pcap(2)})
+    done = run(raw, bucket.url("new"), to="pcapng")
+    odd = "its name is not in UTF-8, as that of an object has to be; rename it"
+    assert errors(done) == [f"{bucket.url('new')}/\udcff.pcapng: {odd}"]
+    assert bucket.tree("new") == {"1.pcapng": pcapng(1)}
+    assert told(os.fsencode(raw), b"s3://lab/\xff") == (2, f"pcapconv: s3://lab/\\xff: {odd}\n")
+    assert told(b"s3://lab/\xff", str(tmp_path / "new")) == (2, f"pcapconv: s3://lab/\\xff: {odd}\n")
+
+
+def test_what_the_command_writes_to_memory_would_be_lost(tmp_path: Path) -> None:
+    raw = make_tree(tmp_path / "raw")
+    said = "pcapconv: memory://new: what is in memory:// ends with the command; name a DST that stays\n"
+    assert told(raw, "memory://new", "--to", "pcapng") == (2, said)
+
+
+@pytest.mark.parametrize("behind", ["source", "target"])
+def test_a_full_temporary_directory(
+    bucket: Bucket, behind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sentence names the capture, and what to do."""
+    source: Any = make_tree(tmp_path / "raw", {"1.pcap": pcap(1)}) if behind == "target" else bucket.url("raw")
+    bucket.fill("raw", {"1.pcap": pcap(1)})
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr("tempfile.TemporaryFile", mock.Mock(side_effect=full))
+    done = run(source, bucket.url("new"), to="pcapng")
+    said = "a temporary file: cannot write: no space left on device; set TMPDIR to a directory with more room"
+    assert errors(done) == [f"{source}/1.pcap: {said}"]
+    (line,) = done.trouble
+    assert line["retryable"] is True
+
+
+# ---------------------------------------------------------------- servers that do not answer
+
+
+def closed_port() -> int:
+    """One at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+def test_a_connection_that_is_refused_is_no_missing_file(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{closed_port()}/1.pcap"
+    for source in (url, url.removesuffix("1.pcap")):
+        assert told(source, tmp_path / "new") == (1, f"pcapconv: {source}: cannot read: connection refused\n")
+    (line,) = run([url], tmp_path / "new").trouble
+    assert (line["error"], line["retryable"]) == (f"{url}: cannot open: connection refused", True)
+
+
+def test_an_s3_server_that_is_not_there_is_no_missing_file(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert server
+    address = f"http://127.0.0.1:{closed_port()}"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    import_module("s3fs").S3FileSystem.clear_instance_cache()
+    try:
+        (line,) = run(["s3://lab/1.pcap"], tmp_path / "new").trouble
+    finally:
+        import_module("s3fs").S3FileSystem.clear_instance_cache()
+    hint = "see whether the server runs, and AWS_ENDPOINT_URL names it"
+    said = f"s3://lab/1.pcap: cannot open: cannot connect to {address}/lab/1.pcap; {hint}"
+    assert (line["error"], line["retryable"]) == (said, True)
+
+
+def test_a_host_that_nobody_knows_is_no_missing_file(tmp_path: Path) -> None:
+    (line,) = run(["http://no-such-host.invalid/1.pcap"], tmp_path / "new").trouble
+    fact = "nobody knows the address of its host; see whether it is spelled so, and the network is there"
+    assert (line["error"], line["retryable"]) == (f"http://no-such-host.invalid/1.pcap: cannot open: {fact}", True)
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "retryable"),
+    [
+        (404, "there is no such file", False),
+        (403, "cannot read: the server answered 403 Forbidden", False),
+        (429, "cannot open: the server answered 429 Too Many Requests", True),
+        (503, "cannot open: the server answered 503 Service Unavailable", True),
+    ],
+)
+def test_what_a_web_server_answers(status: int, said: str, retryable: bool, tmp_path: Path) -> None:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_HEAD = do_GET  # noqa: N815
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        thread = threading.Thread(target=listening.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{listening.server_address[1]}"
+            (line,) = run([f"{url}/1.pcap"], tmp_path / "new").trouble
+            tree = "there is nothing" if status == 404 else said.replace("open", "read")
+            with pytest.raises(FileError, match=f"^{url}/raw/: {tree}$"):
+                run(f"{url}/raw/", tmp_path / "new")
+        finally:
+            listening.shutdown()
+            thread.join()
+    assert (line["error"], line["retryable"]) == (f"{url}/1.pcap: {said}", retryable)
+
+
+def test_a_listing_that_breaks_off_is_no_empty_directory(tmp_path: Path) -> None:
+    """The server resets the connection when it is asked for a directory further down."""
+    make_tree(tmp_path / "shown", {"1.pcap": pcap(1), "deep/2.pcap": pcap(2)})
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            if self.path == "/deep/":
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.rfile.close()
+                self.wfile.close()
+                self.connection.close()
+            else:
+                super().do_GET()
+
+    handler = functools.partial(Handler, directory=str(tmp_path / "shown"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as listening:
+        listening.handle_error = lambda *_: None  # type: ignore[method-assign]
+        thread = threading.Thread(target=listening.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{listening.server_address[1]}/"
+            with pytest.raises(FileError, match=f"^{url}: cannot read: connection reset by peer$"):
+                run(url, tmp_path / "new", to="pcapng")
+        finally:
+            listening.shutdown()
+            thread.join()
+    assert not (tmp_path / "new").exists()

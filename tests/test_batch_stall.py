@@ -93,10 +93,10 @@ def test_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = Remote.open_source
     free = threading.Event()
 
-    def open_source(store: Remote, place: str) -> Any:
+    def open_source(store: Remote, place: str, *more: Any) -> Any:
         if place.endswith("b.pcap"):
             free.wait(PATIENCE)
-        return opened(store, place)
+        return opened(store, place, *more)
 
     monkeypatch.setattr(Remote, "open_source", open_source)
     try:

@@ -362,6 +362,7 @@ def test_resuming_looks_at_sidecars_beside_objects(bucket: Bucket) -> None:
     assert line["error"] == (
         f"{back}/a.pcapng: was made with {new}/a.pcap{BESIDE}, which is gone; --force makes it anew without"
     )
+    bucket.s3.delete_object(Bucket=bucket.name, Key="new/a.pcap")  # which is somebody's
     assert run(raw, new, to="pcap", **again).converted == 1  # with the target's sidecar
     done = run(new, back, to="pcapng", **again)
     assert done.converted + done.up_to_date == 1  # all is as it was, but perhaps for the second in which it was written

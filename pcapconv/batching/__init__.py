@@ -98,8 +98,7 @@ def batch(
         retries=retries,
     )
     watcher = watcher or Watcher()
-    if arguments.local:
-        lease.clear_beside(arguments.manifest, watcher.wait, alone=arguments.shard is None)
+    lease.clear_beside(arguments.manifest, watcher.wait, alone=arguments.shard is None)
     planned = plan(arguments, others or {})
     try:
         report = run(arguments, planned, watcher)

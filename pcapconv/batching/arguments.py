@@ -133,7 +133,7 @@ def understand(
         sidecars=asked,
         manifest=_absolute(place) if local else None,
         begin=manifest.size_of(place) if local else 0,
-        lease=lease.place_of(_absolute(place)) if local and elsewhere else None,
+        lease=lease.place_of(_absolute(place) if local else place) if elsewhere else None,
         book=place,
         inside=real_place(home) if local and not (flags.follow_links or flags.in_place) else None,
         options=digest,
@@ -186,7 +186,8 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
         raise UsageError("DST is a directory, and - is stdout, which holds one file; name a directory")
     home = local_path(os.fspath(target))
     if root is not None and same_place(root, home):
-        raise UsageError(f"{home}: source and target are the same directory; name another one, or give --in-place")
+        instead = ", or give --in-place" if scheme_of(home) is None else ""
+        raise UsageError(f"{home}: source and target are the same directory; name another one{instead}")
     return root, home
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from pcapconv.batching import fitness
 from pcapconv.batching.executors import WorkersLostError
-from pcapconv.batching.jobs import read_so_far
+from pcapconv.batching.jobs import told_so_far
 from pcapconv.batching.tokens import token
 from pcapconv.errors import FileError, UsageError
 
@@ -128,7 +128,7 @@ class Cluster(Executor):
         self._question: tuple[Any, ...] = ()
         self._run = run
         self._warn = warn
-        self._read: dict[str, int] = {}  # worker → bytes
+        self._told: dict[str, tuple[int, int]] = {}  # worker → bytes read, and how often any have moved
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._there: dict[str, int] | None = None  # worker → threads; None until the scheduler has said
@@ -165,7 +165,12 @@ class Cluster(Executor):
     def read(self) -> int:
         """See `Workers.read`."""
         with self._lock:
-            return sum(self._read.values())
+            return sum(read for read, _ in self._told.values())
+
+    def moves(self) -> int:
+        """See `Workers.moves`."""
+        with self._lock:
+            return sum(moves for _, moves in self._told.values())
 
     def check(self) -> None:
         """See `Workers.check`."""
@@ -271,9 +276,9 @@ class Cluster(Executor):
         """Ask a worker how much it has read."""
         arguments: Any = {"workers": [worker], "on_error": "ignore", "asynchronous": True}
         with suppress(Exception):  # the next time will tell
-            told = await asyncio.wait_for(self._client.run(read_so_far, self._run, **arguments), _INTERVAL)
+            told = await asyncio.wait_for(self._client.run(told_so_far, self._run, **arguments), _INTERVAL)
             with self._lock:
-                self._read |= told
+                self._told |= told
 
     def _see(self, there: dict[str, int]) -> None:
         """These workers are there now."""

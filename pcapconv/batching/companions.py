@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pcapconv.batching.actions import Job
 from pcapconv.batching.local import LOCAL
-from pcapconv.batching.places import State, scheme_of
+from pcapconv.batching.places import Batch, State, scheme_of
 from pcapconv.batching.stores import store_of
 from pcapconv.io.paths import SIDECAR_SUFFIX
 from pcapconv.io.sources import Source
@@ -18,11 +18,11 @@ def state_beside_source(job: Job) -> State | None:
 
 
 class CompanionFiles(SidecarFiles):
-    """The sidecars beside one job's source and target, in the batch of this manifest. All raise FileError."""
+    """The sidecars beside one job's source and target, in this batch. All raise FileError."""
 
-    def __init__(self, job: Job, manifest: str) -> None:
+    def __init__(self, job: Job, batch: Batch) -> None:
         self._job = job
-        self._manifest = manifest
+        self._batch = batch
 
     def there_is(self, name: str) -> bool:
         """See `SidecarFiles.there_is`."""
@@ -32,10 +32,12 @@ class CompanionFiles(SidecarFiles):
 
     def open_source(self, name: str) -> Source:
         """See `SidecarFiles.open_source`."""
-        return super().open_source(name) if scheme_of(name) is None else store_of(name).open_source(name)
+        if scheme_of(name) is None:
+            return super().open_source(name)
+        return store_of(name).open_source(name, self._batch.moved)
 
     def open_target(self, name: str, *, force: bool, private: bool) -> Target:
         """See `SidecarFiles.open_target`."""
         if scheme_of(name) is None:
             return super().open_target(name, force=force, private=private)
-        return store_of(name).open_target(name, self._manifest, force=force, private=private)
+        return store_of(name).open_target(name, self._batch, force=force, private=private)

@@ -36,7 +36,8 @@ def check_conflicts(jobs: Sequence[Job], keys: str | None, manifest: str, others
     for target, job in zip(targets, jobs):
         if "pcapconv-manifest" in target and _is_manifest(target, home):
             raise UsageError(f"{job.target}: that is a manifest of this batch; name targets otherwise")
-        if not job.in_place and (there := sources.get(target)) is not None:
+        apart = not job.in_place or scheme_of(job.target) is not None  # where nothing is rewritten in place
+        if apart and (there := sources.get(target)) is not None:
             raise UsageError(f"{job.target}: that is a source too ({there}); name another directory")
     if both := sorted(path for path in logs if path in by_target or path in sources or _is_manifest(path, home)):
         raise UsageError(f"--extract-secrets {keys}: {both[0]} is another file of this batch")

@@ -3,7 +3,8 @@ of that."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from typing import Any
 
 from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.companions import state_beside_source
@@ -12,7 +13,7 @@ from pcapconv.batching.local import LOCAL
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import NothingThereError, State, taken
 from pcapconv.batching.settings import Settings
-from pcapconv.batching.stores import store_of
+from pcapconv.batching.stores import remote, store_of
 from pcapconv.io.paths import SIDECAR_SUFFIX
 
 _Said = tuple[str, str | None, bool | None]  # status, error, and whether it was damaged before
@@ -27,6 +28,7 @@ def left_to_do(
     `known` is what the manifest says."""
     there = None if store_of(home).local else _all_there(home)
     root = settings.root
+    marked = set[str]() if there is None or not resume else _marked(jobs, settings, known, there)
     left: list[Job] = []
     others: list[Job] = []
     said: dict[str, _Said] = {}  # of those of the others that are not just up to date, by their targets
@@ -37,7 +39,7 @@ def left_to_do(
         action = _action_of_done(job, settings, done, there) or (
             _action_here(job, settings, ours, done, state)
             if there is None
-            else _action_there(job, settings, there, resume=resume)
+            else _action_there(job, settings, ours, done, there, marked, resume=resume)
         )
         if action is Action.SKIP:
             if done is not None and done.terms.status == "damaged":
@@ -93,15 +95,54 @@ def _action_here(job: Job, settings: Settings, ours: Sequence[Done], done: Done 
     return Action.REFUSE_TARGET if same else Action.REFUSE
 
 
-def _action_there(job: Job, settings: Settings, there: Mapping[str, State | None], *, resume: bool) -> Action:
-    """Behind a URL, where nobody can tell a lost worker's upload from another file."""
-    keys_there = settings.keys is not None and job.target_name + settings.keys in there
-    is_there = there.get(job.target_name) is not None or keys_there
-    if is_there and not (job.action.replaces_target or resume):
-        return Action.REFUSE
-    if settings.sidecars is not None and not resume and job.target_name + SIDECAR_SUFFIX in there:
-        return job.action  # a sidecar that is in the way is found by who writes one
-    return Action.REPLACE
+def _action_there(
+    job: Job,
+    settings: Settings,
+    ours: Sequence[Done],
+    done: Done | None,
+    there: Mapping[str, State | None],
+    marked: Set[str],
+    *,
+    resume: bool,
+) -> Action:
+    """Behind a URL. `marked` are the places of what says itself that it is this batch's."""
+    if job.action.replaces_target:
+        return Action.REPLACE
+    known = {job.target} if done is not None else set()
+    if settings.keys is not None and any(each.terms.key_log for each in ours):
+        known.add(job.target + settings.keys)
+    in_the_way = {job.target + suffix for suffix in _suffixes(settings) if job.target_name + suffix in there}
+    if in_the_way:
+        return Action.REPLACE if resume and in_the_way <= known | marked else Action.REFUSE
+    sidecar = SIDECAR_SUFFIX if settings.sidecars is not None and job.target_name + SIDECAR_SUFFIX in there else None
+    if sidecar is None or (resume and (ours or job.target + sidecar in marked)):
+        return Action.REPLACE
+    return job.action  # a sidecar that is in the way is found by who writes one
+
+
+def _suffixes(settings: Settings) -> list[str]:
+    """What the names of files begin with a target's, and end with: of itself, and of a key log."""
+    return ["", *([] if settings.keys is None else [settings.keys])]
+
+
+def _marked(
+    jobs: Iterable[Job], settings: Settings, known: Mapping[str, Sequence[Done]] | Known, there: Mapping[str, object]
+) -> set[str]:
+    """The places of what lies where jobs write, and no manifest knows, and says itself that it is this batch's: a kill
+    came before its line. Raises FileError."""
+    suffixes = [*_suffixes(settings), SIDECAR_SUFFIX]
+    places = [
+        job.target + suffix
+        for job in jobs
+        for suffix in suffixes
+        if job.target_name + suffix in there and not _is_known(known.get(job.target_name, ()), settings, there, job)
+    ]
+    return remote(places[0]).marked(places, settings.root) if places else set()
+
+
+def _is_known(lines: Sequence[Done], settings: Settings, there: Mapping[str, Any], job: Job) -> bool:
+    """Whether some line is of the target that is there."""
+    return _done([each for each in lines if each.terms.root == settings.root], there.get(job.target_name)) is not None
 
 
 def _all_there(home: str) -> dict[str, State | None]:

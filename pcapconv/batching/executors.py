@@ -12,7 +12,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol
 
-from pcapconv.batching.jobs import read_so_far
+from pcapconv.batching.jobs import told_so_far
 from pcapconv.batching.pool import Pool
 from pcapconv.errors import FileError
 from pcapconv.io.signals import deferred
@@ -36,6 +36,10 @@ class Workers(Protocol):
         """How many bytes were read so far, as far as that is known."""
         ...
 
+    def moves(self) -> int:
+        """How often bytes have moved so far, as far as that is known: read again, fetched or sent, too."""
+        ...
+
     def check(self) -> None:
         """Called now and then. Raises WorkersLostError when no more work will come back."""
         ...
@@ -51,7 +55,11 @@ class Given:
 
     def read(self) -> int:
         """See `Workers.read`."""
-        return read_so_far(self._run)
+        return told_so_far(self._run)[0]
+
+    def moves(self) -> int:
+        """See `Workers.moves`."""
+        return told_so_far(self._run)[1]
 
     def check(self) -> None:
         """See `Workers.check`."""
@@ -67,6 +75,10 @@ class Processes(Given):
     def read(self) -> int:
         """See `Workers.read`."""
         return self.pool.read()
+
+    def moves(self) -> int:
+        """See `Workers.moves`."""
+        return self.pool.moves()
 
 
 @contextmanager

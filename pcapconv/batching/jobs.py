@@ -22,13 +22,13 @@ from pcapconv.batching.companions import CompanionFiles, state_beside_source
 from pcapconv.batching.lease import sight_of
 from pcapconv.batching.local import leads_out, lies_in, make_folder, state_of_open
 from pcapconv.batching.outcome import Outcome, SidecarOutcome
-from pcapconv.batching.places import State, scheme_of
+from pcapconv.batching.places import Batch, State, scheme_of
 from pcapconv.batching.retrying import may_pass
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.stores import store_of
 from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError
-from pcapconv.io.calls import reading
+from pcapconv.io.calls import TEMPORARY_FILE, reading
 from pcapconv.io.paths import SIDECAR_SUFFIX, base_name
 from pcapconv.io.sources import Source
 from pcapconv.io.targets import Target
@@ -42,23 +42,25 @@ class Stopped(BaseException):
 
 
 class Watch:
-    """What a process of the batch's own looks at: whether it is to stop; and what it tells: bytes read."""
+    """What a process of the batch's own looks at: whether it is to stop; and what it tells: bytes read, and that
+    anything moves."""
 
     def stopped(self) -> bool:
         """Whether to stop."""
         return False
 
     def read(self, count: int) -> None:
-        """So many more bytes were read."""
+        """So many more bytes were read, none when something else moved."""
 
 
 _read: Counter[str] = Counter()  # run → bytes that this process has read for it
+_moves: Counter[str] = Counter()  # run → how often bytes have moved for it: read again, fetched or sent, too
 watch = Watch()  # this process's; replaced where the batch has a line to it
 
 
-def read_so_far(run: str) -> int:
-    """How many bytes this process has read for a run."""
-    return _read[run]
+def told_so_far(run: str) -> tuple[int, int]:
+    """How many bytes this process has read for a run, and how often any have moved."""
+    return _read[run], _moves[run]
 
 
 def carry_out(settings: Settings, jobs: Sequence[Job]) -> list[Outcome]:
@@ -76,6 +78,7 @@ def _outcome(settings: Settings, job: Job) -> Outcome:
         status, said, known = "failed" if meant else "skipped", str(error), error.known
     except (PcapconvError, MemoryError, OSError) as error:
         said = str(error) or "out of memory"
+        said = f"{job.source}: {said}" if said.startswith(TEMPORARY_FILE) else said
         passing = may_pass(error, remote=scheme_of(job.source) is not None or scheme_of(job.target) is not None)
         with suppress(PcapconvError):
             if (done := _done_before(settings, job)) is not None:  # meanwhile
@@ -106,7 +109,8 @@ def _done_before(settings: Settings, job: Job) -> Outcome | None:
 
 def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
     store = store_of(job.target)
-    with ExitStack() as stack, store_of(job.source).open_source(job.source) as source:
+    batch = _batch_of(settings)
+    with ExitStack() as stack, store_of(job.source).open_source(job.source, batch.moved) as source:
         source.fractions = settings.formats.fractions
         state, known = _looked_at(settings, job, source)
         before = None if settings.sidecars is None else state_beside_source(job)
@@ -125,7 +129,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
             conversion.survey()
             if store.local:
                 make_folder(job.target, settings.home)
-            place = store.open_target(job.target, settings.book, force=job.action.replaces_target)
+            place = store.open_target(job.target, batch, force=job.action.replaces_target)
             conversion.write_to(FileSink(place, base_name(job.target)))
             conversion.extract_to(_open_keys(settings, job))
             report = conversion.run()
@@ -185,7 +189,7 @@ def _sidecars(settings: Settings, job: Job, source: Source, known: str, stack: E
     if settings.sidecars is None:
         return None
     to_pcap = (settings.formats.to or known) == "pcap"
-    files = CompanionFiles(job, settings.book)
+    files = CompanionFiles(job, _batch_of(settings))
     there = known == "pcap" and files.there_is(job.source + SIDECAR_SUFFIX)
     adds = known == "pcapng" or settings.plan is not None  # what pcap cannot hold
     if not (there or (to_pcap and adds)):
@@ -211,7 +215,7 @@ def _open_keys(settings: Settings, job: Job) -> Target | None:
     if settings.keys is None:
         return None
     place, force = job.target + settings.keys, job.action.replaces_keys
-    return store_of(place).open_target(place, settings.book, force=force, private=True)
+    return store_of(place).open_target(place, _batch_of(settings), force=force, private=True)
 
 
 def _check(settings: Settings, *, now: bool = False) -> None:
@@ -222,6 +226,19 @@ def _check(settings: Settings, *, now: bool = False) -> None:
         raise Stopped(f"stopped, since the batch showed no sign of life in {settings.lease}")
 
 
+def _batch_of(settings: Settings) -> Batch:
+    """What stores are told of the batch."""
+    return Batch(settings.book, settings.root, lambda: _move(settings, 0))
+
+
+def _move(settings: Settings, count: int) -> None:
+    """Tell that something moves, and that so many bytes were read; end what is to stop."""
+    _check(settings)
+    _moves[settings.run] += 1
+    _read[settings.run] += count
+    watch.read(count)
+
+
 class _Progress:
     """Tells what is read while it is read, and ends what is to stop."""
 
@@ -230,10 +247,7 @@ class _Progress:
         self._told = 0
 
     def __call__(self, position: int) -> None:
-        _check(self._settings)
-        new = max(0, position - self._told)
-        _read[self._settings.run] += new
-        watch.read(new)
+        _move(self._settings, max(0, position - self._told))
         self._told = max(position, self._told)
 
 

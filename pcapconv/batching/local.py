@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from pcapconv.batching.places import Found, State, is_file_name, taken
+from pcapconv.batching.places import Batch, Found, State, is_file_name, taken
 from pcapconv.errors import FileError
 from pcapconv.io.calls import reason_of
 from pcapconv.io.names import TEMPORARY, exists
@@ -76,11 +76,11 @@ class Local:
             return None
         return _state(there) if stat.S_ISREG(there.st_mode) else None
 
-    def open_source(self, place: str) -> Source:
+    def open_source(self, place: str, moved: Callable[[], object] = int) -> Source:  # noqa: ARG002 - reading tells
         """See `Store.open_source`."""
         return open_source(_plain(place))
 
-    def open_target(self, place: str, manifest: str, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
+    def open_target(self, place: str, batch: Batch, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
         """See `Store.open_target`. Its directory has to be there."""
         try:
             if exists(place):

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from pcapconv.batching import manifest
 from pcapconv.batching.actions import Job
+from pcapconv.batching.lease import LeaseLostError
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import BatchReport, Watcher
 from pcapconv.errors import FileError, PcapconvError
@@ -66,6 +67,6 @@ class Log:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self.write()
-        else:
+        elif not issubclass(kind, LeaseLostError):  # whose manifest another one writes
             with suppress(PcapconvError):
                 self.write()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
@@ -41,6 +41,19 @@ class Found(NamedTuple):
     folder: bool = False
 
 
+def _nothing() -> None:
+    pass
+
+
+class Batch(NamedTuple):
+    """What a store is told of the batch that reads and writes there: the place of its `manifest`, the real path of its
+    tree as `root`, None for a list, and what is called whenever bytes have `moved`, which may raise what ends it."""
+
+    manifest: str
+    root: str | None
+    moved: Callable[[], object] = _nothing
+
+
 class Store(Protocol):
     """What a batch needs of the place where files lie."""
 
@@ -60,12 +73,12 @@ class Store(Protocol):
         """None where there is no file. Raises FileError where nobody may know."""
         ...
 
-    def open_source(self, place: str) -> Source:
-        """A file to read, which can be rewound. Raises FileError."""
+    def open_source(self, place: str, moved: Callable[[], object] = _nothing) -> Source:
+        """A file to read, which can be rewound; `moved` is as of a `Batch`. Raises FileError."""
         ...
 
-    def open_target(self, place: str, manifest: str, *, force: bool, private: bool = False) -> Target:
-        """A file to write in the batch of a manifest, directories included. Raises FileError."""
+    def open_target(self, place: str, batch: Batch, *, force: bool, private: bool = False) -> Target:
+        """A file to write in a batch, directories included. Raises FileError."""
         ...
 
 

@@ -66,6 +66,10 @@ class Pool(Executor):
         """How many bytes were read so far."""
         return sum(slot.read for slot in self._slots)
 
+    def moves(self) -> int:
+        """How often bytes have moved so far: read again, fetched or sent, too."""
+        return sum(slot.moves for slot in self._slots)
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """See `Executor.shutdown`."""
         self._shut = True
@@ -127,11 +131,11 @@ class Pool(Executor):
 
 class _Slot(threading.Thread):
     """A place for one process, which is started when there is work, and anew when it died. `read` is how many bytes
-    were read so far."""
+    were read so far, `moves` how often any have moved."""
 
     def __init__(self, pool: Pool) -> None:
         super().__init__(name="pcapconv-slot", daemon=True)
-        self.read = 0
+        self.read = self.moves = 0
         self._pool = pool
         self._process: _Process | None = None
         self._error: FileError | None = None  # why there can be no process
@@ -181,7 +185,8 @@ class _Slot(threading.Thread):
                 kind, value = self._process.answer()
                 if kind != READ:
                     break
-                self.read += value
+                self.read += value[0]
+                self.moves += value[1]
         except (EOFError, OSError):
             self._drop()
             raise DeadProcessError("the process that converted it died, or was killed") from None

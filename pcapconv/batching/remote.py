@@ -7,15 +7,20 @@ one, and uploaded when it is complete (`uploads`). Neither takes more memory tha
 from __future__ import annotations
 
 import hashlib
+import inspect
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from typing import Any
 
-from pcapconv.batching.places import Found, NothingThereError, State, is_file_name, scheme_of, taken
-from pcapconv.batching.uploads import PART_SIZE, Upload, abort_noted, remove_temporary
+from pcapconv.batching.asking import asking, is_missing
+from pcapconv.batching.places import Batch, Found, NothingThereError, State, is_file_name, scheme_of, taken
+from pcapconv.batching.uploads import MARK, PART_SIZE, Upload, abort_noted, mark_of, remove_temporary
+from pcapconv.batching.urls import check_url, no_bucket, package_of
 from pcapconv.errors import FileError, UsageError
-from pcapconv.io.calls import reading, reason_of, writing
+from pcapconv.io.calls import reason_of
 from pcapconv.io.names import TEMPORARY
 from pcapconv.io.sources import Source, spool
 from pcapconv.io.targets import Target
@@ -28,8 +33,6 @@ except ImportError:
 _WHOLE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "r2", "memory"}
 _CHANGED = ("LastModified", "updated", "last_modified", "mtime", "created")  # as stores call it
 _WEB = {"http", "https"}
-_EXTRA = {"s3", "s3a", "gs", "gcs", "http", "https"}  # what needs no more than the extra `remote`
-_NAMES = {"smbclient": "smbprotocol", "libarchive": "libarchive-c"}  # of packages whose modules are called otherwise
 _SAYS_NOTHING = {"type", "size", "mimetype", "url", "partial"}  # of a file's contents
 _ASKED = 8  # files of which a web server is asked at a time
 
@@ -44,10 +47,11 @@ class Remote:
             raise UsageError(f"{place}: remote paths need fsspec; install it: pip install 'pcapconv[remote]'")
         self._scheme = scheme_of(place)
         self.writable = self._scheme not in _WEB
+        check_url(place, buckets=self._scheme in _WHOLE - {"memory"})
         try:
             self._files: Any = _open(place)[0]
         except ImportError as error:
-            raise UsageError(f"{place}: {_package_of(self._scheme, error)}") from None
+            raise UsageError(f"{place}: {package_of(self._scheme, error)}") from None
         except Exception as error:
             raise UsageError(f"{place}: {reason_of(error)}") from error
 
@@ -57,16 +61,18 @@ class Remote:
         left_out = None if without is None or scheme_of(without) != self._scheme else self._path(without).rstrip("/")
         if left_out is not None and not left_out.startswith(path + "/"):
             left_out = None  # it does not lie in the tree
-        with reading(root):
+        with asking(root, "read"):
             try:
-                there = self._files.find(path, detail=True)
-                missing = not there and not self._files.exists(path)
-            except FileNotFoundError:
-                missing = True
+                there = self._find(path)
+                missing = not there and self._info(path) is None
+            except FileNotFoundError as error:
+                if not is_missing(error):
+                    raise
+                there, missing = {}, True
             if missing:
                 bucket = path.partition("/")[0]
                 if self._scheme in _WHOLE and bucket and not self._files.exists(bucket):
-                    raise NothingThereError(f"{root}: {_no_bucket(bucket)}")
+                    raise NothingThereError(f"{root}: {no_bucket(bucket)}")
                 raise NothingThereError(f"{root}: there is nothing")
             self._ask_for_states(there)
         for full, details in sorted(there.items()):
@@ -87,38 +93,80 @@ class Remote:
 
     def state(self, place: str) -> State | None:
         """See `Store.state`."""
-        with reading(place):
-            try:
-                return _state(self._files.info(self._path(place)))
-            except FileNotFoundError:
-                return None
+        with asking(place, "read"):
+            details = self._info(self._path(place))
+        return None if details is None else _state(details)
 
-    def open_source(self, place: str) -> Source:
+    def open_source(self, place: str, moved: Callable[[], object] = int) -> Source:
         """See `Store.open_source`."""
         try:
-            file = self._files.open(self._path(place), "rb", block_size=PART_SIZE)
-        except Exception as error:
-            raise FileError(f"{place}: cannot open: {reason_of(error)}") from error
+            with asking(place, "open"):
+                file = self._files.open(self._path(place), "rb", block_size=PART_SIZE)
+        except FileNotFoundError as error:
+            raise FileError(f"{place}: cannot open: there is no such file any more") from error
         with file:
-            return spool(Source(file, place, owned=False))
+            return spool(_Fetched(file, place, moved))
 
-    def open_target(self, place: str, manifest: str, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
+    def open_target(self, place: str, batch: Batch, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
         """See `Store.open_target`; `private` is of files alone."""
         if not force and self.state(place) is not None:
             raise FileError(taken(place))
         whole = self._scheme in _WHOLE
-        return Upload(self._files, self._path(place), place, manifest=self._path(manifest), whole=whole)
+        batch = batch._replace(manifest=self._path(batch.manifest))
+        return Upload(self._files, self._path(place), place, batch, whole=whole)
 
-    def clear_away(self, manifest: str, places: Iterable[str]) -> None:
-        """Remove what an earlier run of the batch of a manifest, killed, has left of its targets at these places.
-        Raises FileError."""
+    def clear_away(
+        self, home: str, ours: Callable[[str], bool], places: Iterable[str] = (), *, alone: bool = False
+    ) -> None:
+        """Remove what earlier runs, killed, have left in the batches of the manifests in `home` whose names are `ours`,
+        and of targets at these places; `alone` tells that nobody else is at work there. Raises FileError."""
         if self._scheme in _WHOLE:
-            abort_noted(self._files, self._path(manifest), manifest)
+            abort_noted(self._files, self._path(home).rstrip("/"), home, ours, alone=alone)
         else:
             remove_temporary(self._files, {posixpath.dirname(self._path(place)) for place in places})
 
+    def marked(self, places: Sequence[str], root: str | None) -> set[str]:
+        """Which of these objects an earlier batch of the tree `root` wrote, as S3 keeps that with an object; nothing
+        where the store keeps no such thing. Raises FileError."""
+        if not hasattr(self._files, "call_s3"):
+            return set()
+
+        def is_marked(place: str) -> bool:
+            path = self._path(place)
+            with suppress(FileNotFoundError), asking(place, "read"):
+                try:
+                    return bool(self._files.metadata(path).get(MARK) == mark_of(root, path))
+                except PermissionError:  # what may not be looked at is somebody's
+                    return False
+            return False
+
+        with ThreadPoolExecutor(_ASKED) as threads:
+            return {place for place, ours in zip(places, threads.map(is_marked, places)) if ours}
+
     def _path(self, place: str) -> str:
         return str(_open(place)[1])
+
+    def _find(self, path: str) -> dict[str, dict[str, Any]]:
+        """What lies below a path. On the web, fsspec would leave out a directory for which the connection breaks."""
+        if self._scheme not in _WEB:
+            return dict(self._files.find(path, detail=True))
+        found: dict[str, dict[str, Any]] = {}
+        folders, seen = [path], set[str]()
+        while folders:
+            folder = folders.pop()
+            seen.add(folder.rstrip("/"))
+            try:
+                there = self._files.ls(folder, detail=True)
+            except FileNotFoundError as error:
+                if not is_missing(error):
+                    raise
+                there = []
+            for each in there:
+                if each["type"] != "directory":
+                    found[each["name"]] = each
+                elif each["name"].rstrip("/") not in seen:
+                    folders.append(each["name"])
+        return found or ({} if self._info(path) is None else {path: {}})
 
     def _ask_for_states(self, there: dict[str, dict[str, Any]]) -> None:
         """Have in a listing what its server says of each file when it is asked, where a listing says nothing: that of a
@@ -128,71 +176,103 @@ class Remote:
         silent = [path for path, details in there.items() if _state(details).size is None]
         with ThreadPoolExecutor(_ASKED) as threads:
             for path, details in zip(silent, threads.map(self._info, silent)):
-                there[path] = details
+                there[path] = details or {}  # as opening it will tell
 
-    def _info(self, path: str) -> dict[str, Any]:
-        """What is said of a file; nothing where nobody knows it."""
+    def _info(self, path: str) -> dict[str, Any] | None:
+        """What is said of a file; None where there is none."""
         try:
             return dict(self._files.info(path))
+        except FileNotFoundError as error:
+            if not is_missing(error):
+                raise
+            return None
+
+    # what the manifest, leases and tokens need
+
+    def names(self, folder: str, prefix: str = "") -> list[str]:
+        """The names of what lies in a folder, and begins so, what was changed last at the end; nothing where there is
+        none. Raises FileError."""
+        path = self._path(folder).rstrip("/")
+        try:
+            with asking(folder, "read"):
+                if prefix and hasattr(self._files, "call_s3"):  # which does not have to list all
+                    found = self._files.find(path, prefix=prefix, detail=True)
+                    there = [each for name, each in found.items() if posixpath.dirname(name) == path]
+                else:
+                    there = self._files.ls(path, detail=True)
         except FileNotFoundError:
-            return {}  # as opening it will tell
-
-    # what the manifest and tokens need
-
-    def names(self, folder: str) -> list[str]:
-        """The names of what lies in a folder, what was changed last at the end; nothing where there is none. Raises
-        FileError."""
-        with reading(folder):
-            try:
-                there = self._files.ls(self._path(folder), detail=True)
-            except FileNotFoundError:
-                return []
+            return []
         changed = [next((str(each[key]) for key in _CHANGED if each.get(key)), "") for each in there]
         names = [posixpath.basename(each["name"].rstrip("/")) for each in there]
-        return [name for _, name in sorted(zip(changed, names))]
+        return [name for _, name in sorted(zip(changed, names)) if name.startswith(prefix)]
 
     def read(self, place: str) -> bytes:
         """All of a file; nothing where there is none. Raises FileError."""
-        with reading(place):
-            try:
+        try:
+            with asking(place, "read"):
                 return bytes(self._files.cat_file(self._path(place)))
-            except FileNotFoundError:
-                return b""
+        except FileNotFoundError:
+            return b""
 
     def write(self, place: str, data: bytes) -> None:
         """Replace a file. Raises FileError."""
         path, whole = self._path(place), self._scheme in _WHOLE
-        with writing(place):
-            try:
+        try:
+            with asking(place, "write"):
                 if not whole:
                     self._files.makedirs(posixpath.dirname(path), exist_ok=True)
                 self._files.pipe_file(path, data)
-            except FileNotFoundError as error:
-                if not whole:
-                    raise
-                raise FileError(f"{place}: cannot write: {_no_bucket(path.partition('/')[0])}") from error
+        except FileNotFoundError as error:
+            reason = no_bucket(path.partition("/")[0]) if whole else reason_of(error)
+            raise NothingThereError(f"{place}: cannot write: {reason}") from error
+
+    def create(self, place: str, data: bytes) -> bool:
+        """Write a file where there is none; False where there is one. A store that cannot refuse to replace a file is
+        asked before, which leaves a moment between. Raises FileError."""
+        path = self._path(place)
+        if "mode" in inspect.signature(getattr(self._files, "_pipe_file", self._files.pipe_file)).parameters:
+            with suppress(Exception):  # a server that knows no such thing, or what writing will tell
+                if self._scheme not in _WHOLE:
+                    self._files.makedirs(posixpath.dirname(path), exist_ok=True)
+                self._files.pipe_file(path, data, mode="create")
+                return True
+        if self.state(place) is not None:
+            return False
+        self.write(place, data)
+        return True
+
+    def age(self, place: str) -> float | None:
+        """How many seconds ago an object was written, by the clock of S3; None where the store does not tell. Raises
+        FileError."""
+        if not hasattr(self._files, "call_s3"):
+            return None
+        bucket, key, _ = self._files.split_path(self._path(place))
+        try:
+            with asking(place, "read"):
+                said = self._files.call_s3("head_object", Bucket=bucket, Key=key)
+            now = parsedate_to_datetime(said["ResponseMetadata"]["HTTPHeaders"]["date"])
+            return float((now - said["LastModified"]).total_seconds())
+        except (FileNotFoundError, KeyError, TypeError, ValueError):
+            return None
 
     def remove(self, place: str) -> None:
         """Remove a file. Raises FileError."""
-        with writing(place):
+        with suppress(FileNotFoundError), asking(place, "write"):
             self._files.rm_file(self._path(place))
 
 
-def _no_bucket(bucket: str) -> str:
-    """What is said of a store's missing bucket."""
-    return f"there is no bucket {bucket} that these credentials see; make it, or correct the name"
+class _Fetched(Source):
+    """A source that is fetched; tells when bytes have moved."""
 
+    def __init__(self, file: Any, name: str, moved: Callable[[], object]) -> None:
+        super().__init__(file, name, owned=False)
+        self._moved = moved
 
-def _package_of(scheme: str | None, error: ImportError) -> str:
-    """What is said of a scheme whose package is not installed."""
-    if scheme in _EXTRA:
-        return f"{scheme}:// needs the extra remote; install it: pip install 'pcapconv[remote]'"
-    cause = error.__cause__
-    module = (cause.name if isinstance(cause, ImportError) else None) or ""
-    package = _NAMES.get(module, module.partition(".")[0])
-    if not package:
-        return f"{scheme}:// needs another package: {error}"
-    return f"{scheme}:// needs the package {package}; install it: pip install {package}"
+    def _read(self, room: memoryview) -> int:
+        with asking(self.name, "read"):
+            count = super()._read(room)
+        self._moved()
+        return count
 
 
 def _open(place: str) -> tuple[Any, str]:

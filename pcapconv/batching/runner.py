@@ -19,7 +19,7 @@ from pcapconv.batching.arguments import Arguments
 from pcapconv.batching.cluster import cluster
 from pcapconv.batching.executors import Workers, WorkersLostError
 from pcapconv.batching.jobs import Stopped, carry_out
-from pcapconv.batching.lease import Lease
+from pcapconv.batching.lease import Lease, leases_in
 from pcapconv.batching.local import LOCAL, clear_away, leads_out, lies_in, state_now
 from pcapconv.batching.log import Log, UnrecordedError
 from pcapconv.batching.outcome import Outcome
@@ -44,16 +44,16 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
         lease = None
         if arguments.local:
             _make_home(arguments)
-            if planned.left:
-                elsewhere = arguments.settings.lease is not None
-                lease = Lease(arguments.manifest, arguments.settings.run, watcher.wait, elsewhere=elsewhere)
-                stack.enter_context(lease)
+        if planned.left:
+            elsewhere = arguments.settings.lease is not None
+            lease = Lease(arguments.manifest, arguments.settings.run, watcher.wait, elsewhere=elsewhere)
+            stack.enter_context(lease)
+        if arguments.local:
             _clear_away(arguments, planned.jobs)
-        elif arguments.flags.resume or arguments.flags.force:
-            places = (
-                [] if arguments.shard is not None else [job.target for job in planned.jobs]
-            )  # others may be writing
-            stores.remote(arguments.home).clear_away(arguments.manifest, places)
+        else:
+            _clear_away_there(arguments, planned.jobs)
+            if planned.left:
+                stack.callback(stores.briefly, lambda: _end_uploads(arguments))
         report = _carry_out(arguments, planned, watcher, lease)
         if arguments.local:
             index.write(arguments.manifest)
@@ -86,12 +86,14 @@ def _carry_out(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease
                 read = workers.read()
                 log.look(read)
                 workers.check()
-                stall.look(moved, read)
+                stall.look(moved, workers.moves())
 
             for again in reversed(range(arguments.retries + 1)):
                 failed = set()
                 for outcome in _outcomes(workers, _chunks(left, workers.several), arguments.settings, look):
                     moved += 1
+                    if lease is not None:  # before anything is written to a manifest that may be another's
+                        lease.check()
                     if again and outcome.retryable:
                         failed.add(outcome.source)
                     else:
@@ -135,6 +137,30 @@ def _clear_away(arguments: Arguments, jobs: Iterable[Job]) -> None:
         folders = {os.path.dirname(job.target) or "." for job in jobs}
         folders |= set() if flags.in_place else {arguments.home}
         clear_away(each for each in folders if inside is None or lies_in(each, inside))
+
+
+def _clear_away_there(arguments: Arguments, jobs: Iterable[Job]) -> None:
+    """Remove what earlier runs, killed, have left behind a URL: of all shards that nobody is at work on, unless this is
+    one. Raises FileError."""
+    flags, whole = arguments.flags, arguments.shard is None
+    if not (flags.resume or flags.force):
+        return
+    if not whole:  # others may be writing
+        _end_uploads(arguments)
+        return
+    at_work = {lease.replace(".lease", ".jsonl") for lease in leases_in(arguments.home)} - {manifest.NAME}
+    stores.remote(arguments.home).clear_away(
+        arguments.home,
+        lambda name: manifest.is_name(name) and name not in at_work,
+        [job.target for job in jobs],
+        alone=not at_work,
+    )
+
+
+def _end_uploads(arguments: Arguments) -> None:
+    """Abort the uploads that are noted for this manifest, and that nobody goes on with. Raises FileError."""
+    own = manifest.name_of(arguments.shard)
+    stores.remote(arguments.home).clear_away(arguments.home, lambda name: name == own)
 
 
 def _workers(arguments: Arguments, first: str, watcher: Watcher, *, memory: bool) -> AbstractContextManager[Workers]:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pcapconv import formats
-from pcapconv.batching.places import Found, is_file_name, local_path, scheme_of
+from pcapconv.batching.places import Found, State, is_file_name, local_path, scheme_of
+from pcapconv.batching.retrying import may_pass
 from pcapconv.batching.stores import store_of
 from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError
 
@@ -63,6 +64,9 @@ def listed(places: Iterable[str]) -> Iterator[Found]:
         try:
             state = store_of(place).state(place)
         except FileError as error:
+            if may_pass(error, remote=scheme is not None):  # as its job will see, which may be tried again
+                yield Found(place, name, State(None, None))
+                continue
             yield Found(place, name, None, str(error).removeprefix(f"{place}: "), failed=True)
             continue
         reason = "" if state else "not a plain file" if os.path.lexists(place) else "there is no such file"

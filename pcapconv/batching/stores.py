@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pcapconv.batching.local import LOCAL
@@ -9,6 +12,8 @@ from pcapconv.batching.places import Store, scheme_of
 
 if TYPE_CHECKING:
     from pcapconv.batching.remote import Remote
+
+_BRIEFLY = 5.0  # seconds
 
 
 def store_of(place: str) -> Store:
@@ -23,3 +28,16 @@ def remote(url: str) -> Remote:
     from pcapconv.batching.remote import Remote  # which needs fsspec
 
     return Remote(url)
+
+
+def briefly(work: Callable[[], object]) -> None:
+    """Do what tidies up in a store, which may answer late or never: for five seconds at most, and without a word."""
+
+    def run() -> None:
+        with suppress(Exception):  # what matters was said before
+            work()
+
+    thread = threading.Thread(target=run, name="pcapconv-tidy", daemon=True)
+    with suppress(RuntimeError):  # the system has no thread to spare
+        thread.start()
+        thread.join(_BRIEFLY)

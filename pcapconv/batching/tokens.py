@@ -18,9 +18,10 @@ def token(home: str) -> Iterator[str]:
     FileError."""
     if scheme_of(home) is not None:
         from pcapconv.batching.remote import Remote  # which needs fsspec
+        from pcapconv.batching.uploads import TOKEN
 
         place, store = temporary_name(home), Remote(home)
-        store.write(place, b"pcapconv\n")
+        store.write(place, TOKEN)
         try:
             yield place
         finally:

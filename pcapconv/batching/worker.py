@@ -20,7 +20,7 @@ from pcapconv.batching import jobs
 
 PATIENCE = 1.0  # seconds that a process has to end by itself
 BEGUN = b"begun"  # the answer to work that has arrived
-READ, DONE, FAILED = "read", "done", "failed"  # what else is answered: bytes read so far, a result, an error as text
+READ, DONE, FAILED = "read", "done", "failed"  # what else is answered: bytes and moves, a result, an error as text
 
 _INTERVAL = 0.1  # seconds between two messages that tell how much was read
 _LENGTH = 8  # bytes
@@ -90,7 +90,7 @@ class _Watch(jobs.Watch):
     def __init__(self, connection: socket.socket) -> None:
         self.stop = False
         self._connection = connection
-        self._untold = 0
+        self._untold = self._moves = 0
         self._due = 0.0
 
     def stopped(self) -> bool:
@@ -98,12 +98,13 @@ class _Watch(jobs.Watch):
 
     def read(self, count: int) -> None:
         self._untold += count
+        self._moves += 1
         if time.monotonic() >= self._due:
             self.tell()
             self._due = time.monotonic() + _INTERVAL
 
     def tell(self) -> None:
-        """Say how many bytes were read since the last time. Raises OSError."""
-        if self._untold:
-            send(self._connection, pickle.dumps((READ, self._untold)))
-            self._untold = 0
+        """Say how many bytes were read since the last time, and how often any have moved. Raises OSError."""
+        if self._moves:
+            send(self._connection, pickle.dumps((READ, (self._untold, self._moves))))
+            self._untold = self._moves = 0

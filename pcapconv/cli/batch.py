@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pcapconv
 from pcapconv.batching.outcome import Outcome
-from pcapconv.batching.places import same_place
+from pcapconv.batching.places import same_place, scheme_of
 from pcapconv.batching.report import BatchError, BatchReport, Watcher
 from pcapconv.cli.messages import complain, places_of
 from pcapconv.cli.progress import JsonTally, Tally
@@ -45,6 +45,8 @@ def batch(
     **options: Any,
 ) -> int:
     """Convert a tree, say on stderr what was not perfect and then what was done, and return the exit status."""
+    if target is not None and scheme_of(target) == "memory":
+        raise UsageError(f"{target}: what is in memory:// ends with the command; name a DST that stays")
     others = {option: name for option, name in (("--report", report), ("--junit", junit)) if name not in (None, STDIO)}
     check_names(None, {"inject_secrets": options.get("inject_secrets", ())}, "", junit)
     check_names(report, {"inject_secrets": options.get("inject_secrets", ())}, "")

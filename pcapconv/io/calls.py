@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 from collections.abc import Iterator
 from typing import Any
 
 from pcapconv.errors import FileError, PcapconvError, UsageError
 
+TEMPORARY_FILE = "a temporary file"  # what unnamed ones are called in messages
 _MOMENT = 0.01  # seconds
 
 
@@ -30,7 +32,9 @@ def _doing(name: str, what: str) -> Iterator[None]:
     except (PcapconvError, MemoryError):
         raise
     except Exception as error:
-        raise FileError(f"{name}: cannot {what}: {reason_of(error)}") from error
+        full = name == TEMPORARY_FILE and isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        hint = "; set TMPDIR to a directory with more room" if full else ""
+        raise FileError(f"{name}: cannot {what}: {reason_of(error)}{hint}") from error
 
 
 def read_all(file: Any, count: int) -> bytes:

@@ -9,7 +9,17 @@ import sys
 from typing import Any, Protocol, Self
 
 from pcapconv.errors import FileError, UsageError
-from pcapconv.io.calls import file_name, read_all, reading, reason_of, standard_stream, wait_for, write_all, writing
+from pcapconv.io.calls import (
+    TEMPORARY_FILE,
+    file_name,
+    read_all,
+    reading,
+    reason_of,
+    standard_stream,
+    wait_for,
+    write_all,
+    writing,
+)
 from pcapconv.io.paths import STDIO, Readable, real_path
 from pcapconv.io.signals import deferred
 
@@ -209,7 +219,7 @@ def spool(source: Source) -> Source:
     try:
         with memoryview(room) as view:
             while count := source.readinto(view):
-                with writing("a temporary file"):
+                with writing(TEMPORARY_FILE):
                     write_all(kept, view[:count])
         kept.seek(0)
     except BaseException:
@@ -233,5 +243,5 @@ def temporary_file() -> io.FileIO:
     from tempfile import TemporaryFile  # rarely needed, slow to import
 
     # for a moment it may have a name
-    with writing("a temporary file"), deferred(), contextlib.closing(TemporaryFile(buffering=0)) as file:
+    with writing(TEMPORARY_FILE), deferred(), contextlib.closing(TemporaryFile(buffering=0)) as file:
         return _Unnamed(os.dup(file.fileno()), "rb+")

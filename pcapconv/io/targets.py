@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pcapconv.errors import FileError
-from pcapconv.io.calls import file_name, reading, reason_of, standard_stream, write_all, writing
+from pcapconv.io.calls import TEMPORARY_FILE, file_name, reading, reason_of, standard_stream, write_all, writing
 from pcapconv.io.names import Appearance, exists, name_if_free, put_aside, temporary_name, unlink
 from pcapconv.io.paths import STDIO, Writable, exists_already, real_path
 from pcapconv.io.rights import copy_rights
@@ -115,14 +115,14 @@ class _Spooled(Target):
     """Bytes for a stream that must not see any before all is well."""
 
     replaces = True
-    place = "a temporary file"
+    place = TEMPORARY_FILE
 
     def __init__(self, stream: Target) -> None:
         super().__init__(temporary_file(), stream.name)
         self._stream = stream
 
     def appear(self, *, keep_old: bool) -> None:
-        with reading("a temporary file"):
+        with reading(TEMPORARY_FILE):
             self.file.seek(0)
         while data := self._read():
             with writing(self.name):
@@ -131,7 +131,7 @@ class _Spooled(Target):
         self._stream.appear(keep_old=keep_old)
 
     def _read(self) -> bytes:
-        with reading("a temporary file"):
+        with reading(TEMPORARY_FILE):
             data: bytes = self.file.read(1 << 18)
         return data
 

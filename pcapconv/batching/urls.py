@@ -1,0 +1,36 @@
+"""What is said of URLs that lead nowhere: no bucket, no package for the scheme, a name that no store takes."""
+
+from __future__ import annotations
+
+from pcapconv.errors import UsageError
+
+_EXTRA = {"s3", "s3a", "gs", "gcs", "http", "https"}  # what needs no more than the extra `remote`
+_NAMES = {"smbclient": "smbprotocol", "libarchive": "libarchive-c"}  # of packages whose modules are called otherwise
+
+
+def check_url(place: str, *, buckets: bool) -> None:
+    """Raises UsageError for a URL that leads nowhere; `buckets` tells that the store has some."""
+    try:
+        place.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{place}: its name is not in UTF-8, as that of an object has to be; rename it") from None
+    if buckets and place.partition("://")[2][:1] in ("", "/"):
+        scheme = place.partition("://")[0]
+        raise UsageError(f"{place}: names no bucket; write {scheme}://BUCKET, or {scheme}://BUCKET/PREFIX")
+
+
+def no_bucket(bucket: str) -> str:
+    """What is said of a store's missing bucket."""
+    return f"there is no bucket {bucket} that these credentials see; make it, or correct the name"
+
+
+def package_of(scheme: str | None, error: ImportError) -> str:
+    """What is said of a scheme whose package is not installed."""
+    if scheme in _EXTRA:
+        return f"{scheme}:// needs the extra remote; install it: pip install 'pcapconv[remote]'"
+    cause = error.__cause__
+    module = (cause.name if isinstance(cause, ImportError) else None) or ""
+    package = _NAMES.get(module, module.partition(".")[0])
+    if not package:
+        return f"{scheme}:// needs another package: {error}"
+    return f"{scheme}:// needs the package {package}; install it: pip install {package}"
