@@ -243,7 +243,7 @@ def test_a_resume_behind_a_killed_client_stops_its_jobs_and_goes_on(raw: Path, h
     wait = (
         f"pcapconv: {home}/{MANIFEST}: waiting until the batch of host {HERE} with pid {process.pid} has surely ended"
     )
-    assert (status, said) == (0, [f"{wait}, 30 seconds at most".encode()])
+    assert (status, said) == (0, [f"{wait}, 18 seconds at most".encode()])
     is_done(home)
     wait_for(lambda: busy(address) == 0)
 
@@ -355,7 +355,7 @@ def test_a_client_on_another_machine_that_touches_its_lease_lives(raw: Path, hom
         FileError, match=f"^{home}/{MANIFEST}: another batch is at work here, on host ws-7 with pid 4321;"
     ):
         pcapconv.batch(raw, home, to="pcapng", jobs=1, resume=True, watcher=watcher)
-    wait = "waiting until the batch of host ws-7 with pid 4321 has surely ended, 30 seconds at most"
+    wait = "waiting until the batch of host ws-7 with pid 4321 has surely ended, 18 seconds at most"
     assert watcher.told == [f"{home}/{MANIFEST}: {wait}"]
     assert tree(home) == {}
     assert holder_of(home) == "0" * 16

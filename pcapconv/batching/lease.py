@@ -93,8 +93,8 @@ def clear(manifest: str, note: Callable[[str], object]) -> None:
     jobs = holder.elsewhere and age < (LAPSE + STOP) * 10**9
     if lives is not True and (jobs or (lives is None and age < LAPSE * 10**9)):
         note(
-            f"{manifest}: waiting until the batch of host {holder.host} with pid {holder.pid} has surely ended, 30 "
-            "seconds at most"
+            f"{manifest}: waiting until the batch of host {holder.host} with pid {holder.pid} has surely ended, "
+            f"{LAPSE + STOP:g} seconds at most"
         )
     if lives is None:
         lives = _is_touched(place, lease)
