@@ -1,9 +1,9 @@
 """A Dask cluster that carries jobs out: somebody else's, whose workers come and go, and may be anything.
 
 Strategy: a loop in the thread of Dask's client looks at the scheduler every second, tells `roster` which workers are
-there, and notices when the scheduler is gone. Jobs go only to workers that fit; those whose workers have all gone are
-given to others. What ended its workers nobody tells, since a job may only have waited there: so none is blamed but one
-that had a worker for itself.
+there, and notices when the scheduler is gone. Jobs go only to workers that fit. Where all workers of a job have gone,
+nobody tells which job ended them, since some only waited there: so each gets a worker for itself later, and none is
+blamed but one that lost that, too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _JOINING = 5.0  # seconds that the first worker has to join
 _INTERVAL = 1.0  # seconds between two looks at the scheduler
 _TRIES = 3  # looks in a row that a scheduler may leave unanswered
 _CLOSING = 2.0  # seconds that it has to take its leave
-_MOST_LOST = 2  # times that all workers of a job may go
+_MOST_LOST = 2  # workers that may go while a job has them for itself
 _SILENT = "it does not answer any more"
 _DIED = "each worker that converted it died, or was killed; their memory may be too small for it"
 
@@ -131,7 +131,7 @@ class Cluster(Executor):
         return self._submit(_Task((function, arguments, named), alone=False))
 
     def submit_alone(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
-        """See `Workers.submit_alone`. The future raises DeadProcessError when two workers have gone meanwhile."""
+        """See `Workers.submit_alone`. The future raises DeadProcessError when it has lost two workers."""
         return self._submit(_Task((function, arguments, {}), alone=True))
 
     def cancel(self) -> None:
@@ -250,12 +250,13 @@ class Cluster(Executor):
         self._changed.notify_all()
 
     def _move(self, task: _Task) -> None:
-        """Give a job to other workers, since all that it was given to have gone; it may be what ends them."""
+        """Give a job to other workers, since all that it was given to have gone; once, and only if it was alone. The
+        batch gives others a worker for themselves."""
         inner, task.inner = task.inner, None
         task.lost += bool(task.workers)
         if inner is not None:
             self._roster.begin_task(asyncio.to_thread(inner.cancel))  # which waits for this thread
-        if task.lost < _MOST_LOST:
+        if task.lost < (_MOST_LOST if task.alone else 1):
             self._place(task)
         else:
             self._fail(task, DeadProcessError(_DIED))
