@@ -23,6 +23,7 @@ from pcapconv.batching.lease import sight_of
 from pcapconv.batching.local import leads_out, lies_in, make_folder, state_of_open
 from pcapconv.batching.outcome import Outcome, SidecarOutcome
 from pcapconv.batching.places import State, scheme_of
+from pcapconv.batching.pulse import beat
 from pcapconv.batching.retrying import may_pass
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.stores import store_of
@@ -232,6 +233,7 @@ class _Progress:
         new = max(0, position - self._told)
         _read[self._settings.run] += new
         watch.read(new)
+        beat(self._settings)
         self._told = max(position, self._told)
 
 

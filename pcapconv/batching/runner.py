@@ -27,6 +27,7 @@ from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import scheme_of
 from pcapconv.batching.plans import BatchPlan
 from pcapconv.batching.pool import DeadProcessError
+from pcapconv.batching.pulse import place_of
 from pcapconv.batching.report import BatchReport, UnfinishedError, Watcher
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.stall import Stall
@@ -70,10 +71,10 @@ def _carry_out(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease
     left = planned.left if arguments.carriers.scheduler is None else [job.absolute() for job in planned.left]
     memory = "memory" in {scheme_of(arguments.home), *(scheme_of(job.source) for job in left)}
     done, moved, several = 0, 0, len(left)
-    stall = Stall(arguments.carriers)
     try:
         with (
             log,
+            Stall(arguments.carriers, place_of(arguments.settings)) as stall,
             _workers(arguments, left[0].source, watcher, memory=memory) as workers,
             _stopping(arguments, lease),
         ):
