@@ -162,8 +162,9 @@ class Cluster(Executor):
         if not task.workers:
             return
         addresses = sorted(worker.address for worker in task.workers)
+        order = fitness.order(self._question, task.work)
         try:
-            inner = self._inner.submit(eval, *fitness.order(self._question, task.work), workers=addresses)
+            inner = self._inner.submit(eval, *order, workers=addresses)
         except Exception as error:  # the client was closed, since the scheduler is gone
             self._lose(str(error) or type(error).__name__)
             return
@@ -226,15 +227,15 @@ class Cluster(Executor):
         while not (self._closed or self._lost):
             try:
                 there = await asyncio.wait_for(self._client.scheduler.ncores(), ANSWERING)
-            except Exception:  # whatever Dask says when the scheduler does not answer
+                with self._changed:
+                    self._answered = time.monotonic()
+                    self._see(dict(there))
+            except Exception:  # whatever Dask says when the scheduler does not answer, or has gone meanwhile
                 unanswered += 1
                 if unanswered == _TRIES:
                     self._lose(_SILENT)
             else:
                 unanswered = 0
-                with self._changed:
-                    self._answered = time.monotonic()
-                    self._see(dict(there))
             await asyncio.sleep(_INTERVAL)
 
     def _see(self, there: dict[str, int]) -> None:
@@ -250,8 +251,8 @@ class Cluster(Executor):
         self._changed.notify_all()
 
     def _move(self, task: _Task) -> None:
-        """Give a job to other workers, since all that it was given to have gone; once, and only if it was alone. The
-        batch gives others a worker for themselves."""
+        """Give a job to another worker, once, where the one that it had for itself has gone. Where it shared workers,
+        and all have gone, its future fails, and the batch submits it alone."""
         inner, task.inner = task.inner, None
         task.lost += bool(task.workers)
         if inner is not None:
