@@ -1,4 +1,5 @@
-"""Time `pcapconv batch` on many small captures against a shell loop over editcap, and see how evenly processes work."""
+"""Time `pcapconv batch` on many small captures: against a shell loop over editcap, on a Dask cluster, and how evenly
+processes work."""
 
 from __future__ import annotations
 
@@ -15,9 +16,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import report
 from captures import LAYOUTS, MIXED, make_pool, write_capture
@@ -35,6 +39,7 @@ PACKETS = (2, 200)
 LARGE = 1_000_000  # packets
 LOOP = 'for file in "$1"/*/*.pcap; do name=${file##*/}; "$3" -F pcapng "$file" "$2/${name%.pcap}.pcapng"; done'
 RATIO_LIMIT = 0.15
+CLUSTER_LIMIT = 2.0
 BUSY_LIMIT = 1.2
 STOP_LIMIT = 2.0
 RESUME_LIMIT = 2.0  # seconds for 100,000 files
@@ -66,9 +71,17 @@ def time_loop(editcap: str, source: Path, target: Path) -> float:
     return seconds
 
 
-def time_batch(program: str, source: Path, target: Path, jobs: int) -> tuple[float, int, dict[str, float]]:
+@contextmanager
+def cluster() -> Iterator[str]:
+    """The scheduler's address of a Dask cluster with two processes."""
+    running: Any = import_module("distributed").LocalCluster
+    with running(n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as started:
+        yield started.scheduler_address
+
+
+def time_batch(program: str, source: Path, target: Path, *how: str) -> tuple[float, int, dict[str, float]]:
     """The wall time, the highest memory of a process, and the busy seconds of each."""
-    command = [*LAUNCHER, program, "batch", str(source), str(target), "--to", "pcapng", "--jobs", str(jobs), "-q"]
+    command = [*LAUNCHER, program, "batch", str(source), str(target), "--to", "pcapng", *how, "-q"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     peaks: Counter[int] = Counter()
     over = threading.Event()
@@ -156,15 +169,18 @@ def measure(directory: Path, program: str, editcap: str, files: int, rounds: int
     say(f"writing {files:,} small captures")
     packets = write_small(small, files)
     loops: list[float] = []
+    clusters: list[float] = []
     times: dict[int, list[float]] = {1: [], 2: []}
     peak = 0
     for number in range(rounds):
         say(f"round {number + 1} of {rounds}")
         loops.append(time_loop(editcap, small, target))
         for jobs, seconds in times.items():
-            taken, highest, _ = time_batch(program, small, target, jobs)
+            taken, highest, _ = time_batch(program, small, target, "--jobs", str(jobs))
             seconds.append(taken)
             peak = max(peak, highest)
+        with cluster() as address:
+            clusters.append(time_batch(program, small, target, "--scheduler", address)[0])
     say("resuming")
     resumes, peak_of_resuming = time_resume(program, small, target, rounds)
     say("two large captures and 500 small ones")
@@ -174,7 +190,7 @@ def measure(directory: Path, program: str, editcap: str, files: int, rounds: int
         write_capture(uneven / name / "large.pcap", MIXED, LARGE, "pcap")
     for path in sorted(small.glob("*/*.pcap"))[:500]:
         shutil.copy(path, uneven / path.name)
-    evenly = [time_batch(program, uneven, target, 2) for _ in range(rounds)]
+    evenly = [time_batch(program, uneven, target, "--jobs", "2") for _ in range(rounds)]
     busy = [max(each.values()) / min(each.values()) for _, _, each in evenly]
     peak = max([peak, *(highest for _, highest, _ in evenly)])
     say("interrupting")
@@ -189,7 +205,14 @@ def measure(directory: Path, program: str, editcap: str, files: int, rounds: int
         )
         for jobs, seconds in times.items()
     ]
+    on_cluster = median(clusters) / median(times[2])
     limits += [
+        report.Target(
+            f"{files:,} small captures, a Dask cluster of 2 processes: time / --jobs 2",
+            f"at most {CLUSTER_LIMIT}",
+            f"{on_cluster:.2f}",
+            on_cluster <= CLUSTER_LIMIT,
+        ),
         report.Target(
             "2 large and 500 small captures, 2 processes: busy time of one / the other",
             f"at most {BUSY_LIMIT}",
@@ -211,6 +234,7 @@ def measure(directory: Path, program: str, editcap: str, files: int, rounds: int
         ),
     ]
     rows = [("editcap in a shell loop", loops), *((f"pcapconv, --jobs {jobs}", times[jobs]) for jobs in times)]
+    rows.append(("pcapconv, --scheduler, 2 processes", clusters))
     shown = [
         (
             name,

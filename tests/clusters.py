@@ -21,6 +21,13 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def on_each(address: str, expression: str) -> list[Any]:
+    """What an expression says on each worker. It travels as text, since workers cannot import the tests."""
+    client: Any = import_module("distributed").Client
+    with client(address, set_as_default=False) as connected:
+        return list(connected.run(eval, expression).values())
+
+
 def busy(address: str) -> int:
     """How many workers do something."""
     client: Any = import_module("distributed").Client

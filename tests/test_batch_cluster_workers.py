@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -160,6 +161,37 @@ def test_there_are_no_workers(raw: Path, cluster: Processes, tmp_path: Path) -> 
     status, stderr = run(raw, tmp_path / "new", cluster.address)
     reason = "the cluster has no workers; start one: dask worker"
     assert (status, stderr) == (1, f"pcapconv: --scheduler {cluster.address}: {reason}\n")
+
+
+def test_another_process_at_the_address_of_a_worker_is_another_worker(
+    raw: Path, cluster: Processes, other_build: str, tmp_path: Path
+) -> None:
+    """It would die of a job, since it cannot load one."""
+    home = tmp_path / "new"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    cluster.worker()
+    cluster.wait_for_workers(1)
+    second = cluster.worker("--worker-port", port)
+    cluster.wait_for_workers(2)
+    with held(home):
+        process = begin(raw, home, cluster.address)
+        wait_for(lambda: busy(cluster.address) == 2)
+        second.kill()
+        second.wait()
+        cluster.wait_for_workers(1)
+        other = cluster.worker("--worker-port", port, PYTHONPATH=other_build)
+        cluster.wait_for_workers(2)
+    _, said = process.communicate(timeout=PATIENCE)
+    reason = f"it has another build of pcapconv {pcapconv.__version__}; install the same one"
+    assert (process.returncode, said) == (
+        0,
+        f"pcapconv: warning: worker tcp://127.0.0.1:{port} gets no work: {reason}\n",
+    )
+    assert {str(line["worker"]).rpartition(":")[2] for line in lines(home)} == {str(cluster.workers[0].pid)}
+    assert sorted(str(line["target"]) for line in lines(home)) == [f"{number:02}.pcapng" for number in range(FILES)]
+    assert other.poll() is None
 
 
 # ---------------------------------------------------------------- workers that do not see the files
@@ -323,6 +355,24 @@ def test_a_scheduler_that_dies_ends_the_batch(raw: Path, cluster: Processes, tmp
     assert (resumed.converted, resumed.failed) == (FILES, 0)
 
 
+def test_a_scheduler_that_dies_before_a_worker_has_answered(raw: Path, cluster: Processes, tmp_path: Path) -> None:
+    home = tmp_path / "new"
+    worker = cluster.worker()
+    cluster.wait_for_workers(1)
+    worker.send_signal(signal.SIGSTOP)
+    process = begin(raw, home, cluster.address)
+    wait_for(lambda: any(name.endswith(".tmp") for name in os.listdir(home)) if home.exists() else False)
+    cluster.scheduler.kill()
+    try:
+        _, stderr = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    done = f"0 of {FILES} files were done, --resume goes on with the others"
+    ended = f"--scheduler {cluster.address}: the scheduler is gone: it does not answer any more; {done}"
+    assert (process.returncode, stderr) == (1, f"pcapconv: {ended}\n")
+    assert os.listdir(home) == []
+
+
 # ---------------------------------------------------------------- workers that come and go
 
 
@@ -347,6 +397,30 @@ def test_workers_come_and_go(raw: Path, cluster: Processes, tmp_path: Path) -> N
     assert (process.returncode, stderr) == (0, "")
     assert sorted(str(line["target"]) for line in lines(home)) == [f"{number:02}.pcapng" for number in range(FILES)]
     pids = {str(worker.pid) for worker in cluster.workers[1:]}
+    assert {str(line["worker"]).rpartition(":")[2] for line in lines(home)} == pids
+
+
+def test_files_that_waited_for_workers_that_went_are_not_blamed(raw: Path, cluster: Processes, tmp_path: Path) -> None:
+    """One of two files had begun each time. At last each gets a worker for itself, at the same time."""
+    home = tmp_path / "new"
+    with held(home):
+        process = begin(raw, home, cluster.address, "--include", "00.pcap", "--include", "01.pcap")
+        for number in range(2):
+            cluster.worker()
+            cluster.wait_for_workers(1)
+            wait_for(lambda: busy(cluster.address) == 1)
+            cluster.workers[number].kill()
+            cluster.wait_for_workers(0)
+        for _ in range(2):
+            cluster.worker()
+        wait_for(lambda: busy(cluster.address) == 2)
+    try:
+        _, stderr = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    assert (process.returncode, stderr) == (0, "")
+    assert sorted(str(line["target"]) for line in lines(home)) == ["00.pcapng", "01.pcapng"]
+    pids = {str(worker.pid) for worker in cluster.workers[2:]}
     assert {str(line["worker"]).rpartition(":")[2] for line in lines(home)} == pids
 
 

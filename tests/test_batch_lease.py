@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 import wire
+from clusters import PATIENCE, busy, on_each, wait_for
 
 import pcapconv
 from pcapconv import FileError
@@ -35,7 +36,6 @@ from pcapconv.batching.settings import Settings
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 MANIFEST = "pcapconv-manifest.jsonl"
 LEASE = "pcapconv-manifest.lease"
-PATIENCE = 60  # seconds until a test fails that would hang
 FILES = 12
 HERE = socket.gethostname()
 GAVE_UP = b"pcapconv: interrupted before it was done: an unfinished output file was not kept"
@@ -73,8 +73,6 @@ def home(tmp_path: Path) -> Path:
 def address() -> Iterator[str]:
     """The scheduler's, of two workers."""
     cluster: Any = import_module("distributed").LocalCluster
-    by_value: Any = import_module("cloudpickle").register_pickle_by_value
-    by_value(sys.modules[__name__])  # workers cannot import this module
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PCAPCONV_KERNELS", "interpreted")
         running = cluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0")
@@ -144,28 +142,18 @@ def waiting(inode: int) -> int:
     return len([lock for lock in locks if lock[6].endswith(f":{inode}")])
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
+def pids_of(address: str) -> list[int]:
+    """The workers' processes."""
+    return sorted(on_each(address, "__import__('os').getpid()"))
 
 
-def on_each(address: str, function: Callable[..., Any]) -> list[Any]:
-    """What a function says on each worker."""
-    client: Any = import_module("distributed").Client
-    with client(address, set_as_default=False) as connected:
-        return list(connected.run(function).values())
+def reads_long(address: str) -> bool:
+    """Whether any worker does."""
+    return any(map(has_long, pids_of(address)))
 
 
-def at_work(dask_worker: Any) -> int:
-    """How many tasks run on a worker."""
-    return len(dask_worker.active_threads)
-
-
-def reads_long() -> bool:
-    """Whether a worker does."""
-    files = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+def has_long(pid: int) -> bool:
+    files = [f"/proc/{pid}/fd/{number}" for number in os.listdir(f"/proc/{pid}/fd")]
     return any(os.path.islink(file) and os.readlink(file).endswith("/long.pcap") for file in files)
 
 
@@ -206,26 +194,21 @@ class Notes(Watcher):
 # ---------------------------------------------------------------- the end of a client
 
 
-def wait_two_seconds() -> str:
-    time.sleep(2)
-    return "done"
-
-
 def test_an_interrupt_stops_this_batchs_jobs_and_nobody_elses(raw: Path, home: Path, address: str) -> None:
     make_long(raw / "long.pcap")
-    pids = on_each(address, os.getpid)
+    pids = pids_of(address)
     client: Any = import_module("distributed").Client
     with client(address, set_as_default=False) as neighbour:
-        other = neighbour.submit(wait_two_seconds, pure=False)
+        other = neighbour.submit(eval, "__import__('time').sleep(2) or 'done'", pure=False)
         with started(str(raw), str(home), "--to", "pcapng", "--scheduler", address) as process:
-            wait_for(lambda: any(on_each(address, reads_long)))
+            wait_for(lambda: reads_long(address))
             process.send_signal(signal.SIGINT)
             status, said = ended(process)
         assert (status, said[-1:]) == (130, [GAVE_UP])
-        wait_for(lambda: sum(on_each(address, at_work)) == 0)
+        wait_for(lambda: busy(address) == 0)
         assert other.result(timeout=PATIENCE) == "done"
     assert tree(home).items() <= EXPECTED.items()  # without the long one
-    assert sorted(on_each(address, os.getpid)) == sorted(pids)
+    assert pids_of(address) == pids
     assert not (home / LEASE).exists()
 
 
@@ -253,21 +236,22 @@ def test_a_resume_behind_a_killed_client_stops_its_jobs_and_goes_on(raw: Path, h
     make_long(raw / "long.pcap")
     arguments = [str(raw), str(home), "--to", "pcapng", "--scheduler", address]
     with started(*arguments) as process:
-        wait_for(lambda: any(on_each(address, reads_long)))
+        wait_for(lambda: reads_long(address))
         process.kill()
     with started(*arguments, "--resume", "--exclude", "long.pcap") as again:
         status, said = ended(again)
     wait = (
         f"pcapconv: {home}/{MANIFEST}: waiting until the batch of host {HERE} with pid {process.pid} has surely ended"
     )
-    assert (status, said) == (0, [f"{wait}, 30 seconds at most".encode()])
+    assert (status, said) == (0, [f"{wait}, 18 seconds at most".encode()])
     is_done(home)
-    wait_for(lambda: sum(on_each(address, at_work)) == 0)
+    wait_for(lambda: busy(address) == 0)
 
 
-def let_lapse(seconds: float) -> Callable[[], None]:
-    """Says to a worker how soon leases lapse."""
-    return lambda: setattr(import_module("pcapconv.batching.lease"), "LAPSE", seconds)
+def let_lapse(address: str, seconds: float) -> None:
+    """Tell the workers how soon leases lapse."""
+    module = "__import__('pcapconv.batching.lease', fromlist=['LAPSE'])"
+    on_each(address, f"setattr({module}, 'LAPSE', {seconds})")
 
 
 QUICK = "from pcapconv.batching import lease; lease.TOUCH = 0.1; from pcapconv.__main__ import main; main()"
@@ -275,15 +259,15 @@ QUICK = "from pcapconv.batching import lease; lease.TOUCH = 0.1; from pcapconv._
 
 def test_jobs_stop_when_the_lease_of_a_killed_client_has_lapsed(raw: Path, home: Path, address: str) -> None:
     make_long(raw / "long.pcap")
-    on_each(address, let_lapse(2.0))
+    let_lapse(address, 2.0)
     try:
         arguments = [str(raw), str(home), "--to", "pcapng", "--scheduler", address]
         with started(*arguments, command=(sys.executable, "-P", "-c", QUICK)) as process:
-            wait_for(lambda: any(on_each(address, reads_long)))
+            wait_for(lambda: reads_long(address))
             process.kill()
-        wait_for(lambda: sum(on_each(address, at_work)) == 0)
+        wait_for(lambda: busy(address) == 0)
     finally:
-        on_each(address, let_lapse(lease.LAPSE))
+        let_lapse(address, lease.LAPSE)
     assert (home / LEASE).exists()
     assert tree(home).items() <= EXPECTED.items()
 
@@ -371,7 +355,7 @@ def test_a_client_on_another_machine_that_touches_its_lease_lives(raw: Path, hom
         FileError, match=f"^{home}/{MANIFEST}: another batch is at work here, on host ws-7 with pid 4321;"
     ):
         pcapconv.batch(raw, home, to="pcapng", jobs=1, resume=True, watcher=watcher)
-    wait = "waiting until the batch of host ws-7 with pid 4321 has surely ended, 30 seconds at most"
+    wait = "waiting until the batch of host ws-7 with pid 4321 has surely ended, 18 seconds at most"
     assert watcher.told == [f"{home}/{MANIFEST}: {wait}"]
     assert tree(home) == {}
     assert holder_of(home) == "0" * 16
@@ -450,18 +434,18 @@ def test_jobs_without_a_lease_stop_and_the_client_says_so(raw: Path, home: Path)
 def test_a_client_that_stood_still_does_again_what_its_jobs_gave_up(raw: Path, home: Path, address: str) -> None:
     """Until its lease had lapsed, a single file was under way: the client is stopped in the middle of it."""
     make_long(raw / "long.pcap")
-    on_each(address, let_lapse(2.0))
+    let_lapse(address, 2.0)
     try:
         arguments = [str(raw), str(home), "--to", "pcapng", "--include", "long.pcap", "--scheduler", address]
         with started(*arguments, command=(sys.executable, "-P", "-c", QUICK)) as process:
-            wait_for(lambda: any(on_each(address, reads_long)))
+            wait_for(lambda: reads_long(address))
             process.send_signal(signal.SIGSTOP)
-            wait_for(lambda: not any(on_each(address, reads_long)))
+            wait_for(lambda: not reads_long(address))
             (raw / "long.pcap").write_bytes(pcap(0))
             process.send_signal(signal.SIGCONT)
             assert ended(process) == (0, [])
     finally:
-        on_each(address, let_lapse(lease.LAPSE))
+        let_lapse(address, lease.LAPSE)
     assert tree(home) == {"long.pcapng": pcapng(0)}
     assert [line["status"] for line in lines(home)] == ["converted"]
 
@@ -521,9 +505,9 @@ def test_a_client_that_slept_touches_its_lease_at_once(home: Path, monkeypatch: 
 
 def test_a_lease_in_a_tree_is_no_file_of_it(raw: Path) -> None:
     (raw / "pcapconv-manifest.2-of-3.lease").write_bytes(b"another shard's")
-    report = pcapconv.batch(raw, in_place=True, shift_time="+1s", jobs=1)
+    report = pcapconv.batch(raw, in_place=True, shift_time="+1s", jobs=1, shard="1/1")
     assert (report.converted, report.skipped) == (FILES, 0)
     assert sorted(path.name for path in raw.iterdir() if path.suffix != ".pcap") == [
+        "pcapconv-manifest.1-of-1.jsonl",
         "pcapconv-manifest.2-of-3.lease",
-        MANIFEST,
     ]

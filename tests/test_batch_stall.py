@@ -1,12 +1,13 @@
 """`--stall`: a batch in which nothing moves ends, whatever carries it out."""
 
 import fcntl
+import multiprocessing
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ from pcapconv import UsageError
 from pcapconv.batching import stall
 from pcapconv.batching.arguments import Carriers
 from pcapconv.batching.executors import WorkersLostError
+from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.remote import Remote
-from pcapconv.batching.report import UnfinishedError
+from pcapconv.batching.report import UnfinishedError, Watcher
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 MANIFEST = "pcapconv-manifest.jsonl"
@@ -115,13 +117,61 @@ def test_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_or_a_byte_is_a_movement(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr("time.monotonic", lambda: now)
-    watched = stall.Stall(Carriers(None, None, None, "10m"))
+    watched = stall.Stall(Carriers(None, None, None, "10m"), None)
     for done, read, seconds in [(0, 0, 600), (0, 1, 1), (0, 1, 600), (1, 1, 1), (1, 1, 599), (1, 1, 1)]:
         now += seconds
         watched.look(done, read)
     now += 1
     with pytest.raises(WorkersLostError, match=r"^--stall 10m: for so long no file was done and no byte was read$"):
         watched.look(1, 1)
+
+
+def test_a_pulse_is_a_movement_and_goes_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, place = 1000.0, tmp_path / "pulse"
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    with stall.Stall(Carriers(None, None, None, "10m"), str(place)) as watched:
+        for seconds in range(5):
+            now += 600
+            os.utime(place, (seconds, seconds))
+            watched.look(0, 0)
+        now += 601
+        with pytest.raises(WorkersLostError):
+            watched.look(0, 0)
+    assert os.listdir(tmp_path) == []
+    with stall.Stall(Carriers(None, None, None, None), str(place)):
+        assert os.listdir(tmp_path) == []
+
+
+class Looks(ProcessPoolExecutor):
+    """Before its first job it makes the pulse old."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(1, multiprocessing.get_context("spawn"))
+        self.home = home
+        self.pulse: Path | None = None
+
+    def submit(self, *arguments: Any, **named: Any) -> Future[Any]:
+        if self.pulse is None:
+            (self.pulse,) = self.home.glob(".pcapconv-*.tmp")
+            os.utime(self.pulse, (0, 0))
+        return super().submit(*arguments, **named)
+
+
+def test_processes_of_somebody_else_touch_the_pulse(raw: Path, tmp_path: Path) -> None:
+    """What they read they tell nobody."""
+    home = tmp_path / "new"
+    touched: list[float] = []
+
+    class Watches(Watcher):
+        def line(self, _: Outcome) -> None:
+            assert executor.pulse is not None
+            touched.append(executor.pulse.stat().st_mtime)
+
+    with Looks(home) as executor:
+        done = pcapconv.batch(raw, home, to="pcapng", executor=executor, stall="10m", watcher=Watches())
+    assert (done.converted, len(touched)) == (3, 3)
+    assert min(touched) > 0
+    assert sorted(os.listdir(home)) == ["a.pcapng", "b.pcapng", "c.pcapng", MANIFEST]
 
 
 @pytest.mark.parametrize("text", ["0s", "soon", "-1s"])

@@ -32,6 +32,16 @@ class Workers(Protocol):
         """How many jobs are done at a time; it may change."""
         ...
 
+    @property
+    def alone(self) -> int:
+        """How many jobs at a time can be submitted alone; it may change."""
+        ...
+
+    def submit_alone(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+        """Have something done while nothing else is done with the same memory. Nothing may be under way but what was
+        submitted like that."""
+        ...
+
     def read(self) -> int:
         """How many bytes were read so far, as far as that is known."""
         ...
@@ -46,12 +56,19 @@ class Workers(Protocol):
 
 
 class Given:
-    """An executor that somebody else made. Of a `run`, only what this process reads is known."""
+    """An executor that somebody else made. Of a `run`, only what this process reads is known. Its jobs may share the
+    memory of one machine, so that one at a time is alone."""
+
+    alone = 1
 
     def __init__(self, executor: Executor, several: int, run: str = "") -> None:
         self.executor = executor
         self.several = several
         self._run = run
+
+    def submit_alone(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+        """See `Workers.submit_alone`."""
+        return self.executor.submit(function, *arguments)
 
     def read(self) -> int:
         """See `Workers.read`."""

@@ -1,20 +1,26 @@
-"""Whether a process of a cluster can do jobs: the question that each worker is asked before it gets work.
+"""Whether a process of a cluster can do jobs: the question that each worker is asked before it gets work, and once more
+with each piece of work.
 
-Strategy: the question travels as source text and plain values, and so does the answer. A worker without pcapconv, or
-with another version of it, can answer like any other.
+Strategy: questions and work travel as source text and plain values, and so do answers. A worker without pcapconv, or
+with another version of it, can answer like any other, and never has to load what is not its own.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+import pickle
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
+from uuid import uuid4
 
 from pcapconv.batching.stores import store_of
 from pcapconv.build import build, version
 from pcapconv.errors import PcapconvError
 
-_EXPRESSION = "exec(source, names) or names['answer'](*arguments)"
+_EXPRESSION = "exec(source, names) or names[name](*arguments)"
+_PROCESS = uuid4().hex  # which one this is
+_seen: set[tuple[str, ...]] = set()  # places, of which one is a token
 
 
 def answer(version: str, build: str, places: list[str]) -> str:
@@ -37,9 +43,32 @@ def answer(version: str, build: str, places: list[str]) -> str:
             return f"it has another build of pcapconv {version}; install the same one"
         from pcapconv.batching import fitness
 
-        return fitness.unseen(places)
+        return fitness.unseen_once(places)
     except Exception as error:
         return f"its pcapconv does not work: {error}"
+
+
+def progress(run: str) -> object:
+    """Which process this is, and how many bytes it has read for a run; None where it was not asked if it fits. Runs
+    alone, too."""
+    import sys
+
+    tell = getattr(sys.modules.get("pcapconv.batching.fitness"), "tell", None)
+    return tell(run) if tell else None
+
+
+def perform(question: tuple[str, dict[str, object]], work: bytes) -> tuple[object, object]:
+    """The result of work, and nothing; or nothing, and the address of this worker with why it does not fit: it may be
+    at an address at which another one was. Runs alone, too."""
+    import pickle
+
+    reason = eval(*question)
+    if reason:
+        from distributed import get_worker
+
+        return None, (get_worker().address, reason)
+    function, arguments, named = pickle.loads(work)
+    return function(*arguments, **named), None
 
 
 def unseen(places: Sequence[str]) -> str:
@@ -55,11 +84,40 @@ def unseen(places: Sequence[str]) -> str:
     return ""
 
 
+def unseen_once(places: Sequence[str]) -> str:
+    """As `unseen`, for places of which one is a token: once it saw them, this process looks no more."""
+    reason = "" if tuple(places) in _seen else unseen(places)
+    if not reason:
+        _seen.add(tuple(places))
+    return reason
+
+
+def tell(run: str) -> tuple[str, tuple[int, int]]:
+    """Which process this is, and how many bytes it has read for a run, and how often any have moved."""
+    from pcapconv.batching.jobs import told_so_far
+
+    return _PROCESS, told_so_far(run)
+
+
 def question(places: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    """The arguments of `eval` that have another process answer."""
-    source = inspect.getsource(answer)
-    return _EXPRESSION, {
-        "source": source,
-        "names": {},
-        "arguments": [version(), build(), list(places)],
-    }
+    """The arguments of `eval` by which another process says whether it fits, see `answer`."""
+    return _alone(answer, version(), build(), list(places))
+
+
+def question_of_progress(run: str) -> tuple[str, dict[str, Any]]:
+    """The arguments of `eval` by which another process says how far it is, see `progress`."""
+    return _alone(progress, run)
+
+
+def order(asked: tuple[Any, ...], work: tuple[Any, ...]) -> tuple[str, dict[str, Any]]:
+    """The arguments of `eval` that have another process do work if it fits, see `perform`."""
+    return _alone(perform, asked, pickle.dumps(work))
+
+
+def _alone(function: Callable[..., Any], *arguments: Any) -> tuple[str, dict[str, Any]]:
+    """The arguments of `eval` that have another process call a function, of which only the source goes there."""
+    names = {"source": _source(function), "name": function.__name__, "arguments": arguments, "names": {}}
+    return _EXPRESSION, names
+
+
+_source = cache(inspect.getsource)

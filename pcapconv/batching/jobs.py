@@ -23,6 +23,7 @@ from pcapconv.batching.lease import sight_of
 from pcapconv.batching.local import leads_out, lies_in, make_folder, state_of_open
 from pcapconv.batching.outcome import Outcome, SidecarOutcome
 from pcapconv.batching.places import Batch, State, scheme_of
+from pcapconv.batching.pulse import beat
 from pcapconv.batching.retrying import may_pass
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.stores import store_of
@@ -237,6 +238,7 @@ def _move(settings: Settings, count: int) -> None:
     _moves[settings.run] += 1
     _read[settings.run] += count
     watch.read(count)
+    beat(settings)
 
 
 class _Progress:

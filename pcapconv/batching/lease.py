@@ -106,8 +106,8 @@ def clear(manifest: str, note: Callable[[str], object]) -> None:
     jobs = holder.elsewhere and (age is None or age < pace.lapse + pace.stop)
     if alive is not True and (jobs or (alive is None and (age is None or age < pace.lapse))):
         note(
-            f"{manifest}: waiting until the batch of host {holder.host} with pid {holder.pid} has surely ended, 30 "
-            "seconds at most"
+            f"{manifest}: waiting until the batch of host {holder.host} with pid {holder.pid} has surely ended, "
+            f"{LAPSE + STOP:g} seconds at most"
         )
     if alive is None:
         alive = _is_touched(place, held, pace)

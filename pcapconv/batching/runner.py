@@ -1,8 +1,9 @@
 """The work of a batch: chunks of jobs go to an executor, outcomes come back.
 
 Strategy: few chunks are under way at a time, so that neither they nor their results pile up. When a process dies (for
-want of memory, say), the jobs of its chunk are suspects, and are done again alone, file by file: only what kills its
-process twice fails. What failed for a reason that may pass is tried again when all else is done.
+want of memory, say), the jobs of its chunk are suspects. When all else is done they are done again, file by file, each
+with a process for itself: only what kills that one, too, fails. What failed for a reason that may pass is tried again
+after that.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import scheme_of
 from pcapconv.batching.plans import BatchPlan
 from pcapconv.batching.pool import DeadProcessError
+from pcapconv.batching.pulse import place_of
 from pcapconv.batching.report import BatchReport, UnfinishedError, Watcher
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.stall import Stall
@@ -72,10 +74,10 @@ def _carry_out(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease
     left = planned.left if arguments.carriers.scheduler is None else [job.absolute() for job in planned.left]
     memory = "memory" in {scheme_of(arguments.home), *(scheme_of(job.source) for job in left)}
     done, moved, several = 0, 0, len(left)
-    stall = Stall(arguments.carriers)
     try:
         with (
             log,
+            Stall(arguments.carriers, place_of(arguments.settings)) as stall,
             _workers(arguments, left[0].source, watcher, memory=memory) as workers,
             _stopping(arguments, lease),
         ):
@@ -199,13 +201,14 @@ def _outcomes(
     """The outcomes of all jobs, as they come back. `look` is called now and then, and may raise what ends the batch."""
     waiting, suspects = deque(chunks), deque[list[Job]]()
     under_way: dict[Future[list[Outcome]], list[Job]] = {}
-    suspect: Future[list[Outcome]] | None = None
+    alone = False  # whether what is under way are suspects
     try:
         while waiting or suspects or under_way:
-            if suspects and not under_way:
-                suspect = _submit(workers, suspects.popleft(), settings, under_way)
-            while waiting and not suspects and len(under_way) < 2 * workers.several:
-                _submit(workers, waiting.popleft(), settings, under_way)
+            while waiting and len(under_way) < 2 * workers.several:
+                _submit(workers.executor.submit, waiting.popleft(), settings, under_way)
+            alone = alone or not under_way
+            while alone and suspects and len(under_way) < workers.alone:
+                _submit(workers.submit_alone, suspects.popleft(), settings, under_way)
             done, _ = wait(under_way, timeout=_LOOK, return_when=FIRST_COMPLETED)
             broken: list[list[Job]] = []
             for future in done:
@@ -215,7 +218,7 @@ def _outcomes(
                 except BrokenExecutor:
                     broken.append(jobs)
                 except (Exception, Stopped) as error:  # the executor's: a process that died, a result that got lost
-                    if len(jobs) > 1 or (isinstance(error, DeadProcessError | Stopped) and future is not suspect):
+                    if len(jobs) > 1 or (isinstance(error, DeadProcessError | Stopped) and not alone):
                         suspects.extend([job] for job in jobs)
                     else:
                         yield from _failed(jobs, settings, str(error) or type(error).__name__)
@@ -230,15 +233,17 @@ def _outcomes(
 
 
 def _submit(
-    workers: Workers, jobs: list[Job], settings: Settings, under_way: dict[Future[list[Outcome]], list[Job]]
-) -> Future[list[Outcome]]:
+    submit: Callable[..., Future[list[Outcome]]],
+    jobs: list[Job],
+    settings: Settings,
+    under_way: dict[Future[list[Outcome]], list[Job]],
+) -> None:
     try:
-        future = workers.executor.submit(carry_out, settings, jobs)
+        future = submit(carry_out, settings, jobs)
     except RuntimeError as error:  # it broke, or its owner shut it down
         future = Future()
         future.set_exception(error)
     under_way[future] = jobs
-    return future
 
 
 def _seen(outcome: Outcome, job: Job, settings: Settings) -> Outcome:

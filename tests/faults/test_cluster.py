@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,24 @@ def test_a_file_that_kills_its_workers_fails_once(tmp_path: Path, monkeypatch: p
     lines = [json.loads(line) for line in (tmp_path / "new" / MANIFEST).read_bytes().splitlines()]
     assert sorted(line["source"] for line in lines) == sorted(os.listdir(source))
     assert [line["source"] for line in lines if line["status"] != "converted"] == ["0007.pcap"]
+
+
+def test_a_worker_that_is_started_again_and_again_at_one_address(tmp_path: Path) -> None:
+    (tmp_path / "cluster").mkdir()
+    (tmp_path / "sitecustomize.py").write_text(WIRE)
+    source = raw(tmp_path, 10)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    with processes(tmp_path / "cluster") as cluster:
+        worker = cluster.worker("--nanny", "--worker-port", port, PYTHONPATH=str(tmp_path))
+        cluster.wait_for_workers(1)
+        status, said = end_of(begin(source, cluster.address))
+        worker.terminate()  # and what it has started
+        worker.wait()
+    reason = "each worker that converted it died, or was killed; their memory may be too small for it"
+    assert (status, said) == (1, f"pcapconv: {source}/0007.pcap: {reason}\n")
+    assert len(list((tmp_path / "new").glob("*.pcapng"))) == 9
 
 
 def test_many_files_while_workers_are_killed(tmp_path: Path) -> None:
