@@ -88,7 +88,7 @@ def _outcome(settings: Settings, job: Job) -> Outcome:
     if passing is not None:
         about["retryable"] = passing
     outcome = Outcome.without_report(job, settings, status, said, **about)
-    if settings.manifest is not None:
+    if settings.adds_lines:
         try:
             manifest.add(settings.manifest, [outcome.to_json()])
         except PcapconvError:
@@ -99,7 +99,7 @@ def _outcome(settings: Settings, job: Job) -> Outcome:
 def _done_before(settings: Settings, job: Job) -> Outcome | None:
     """What became of a target that another process wrote, of this run before it was lost, or of an earlier one that
     was still at work, and nobody could tell."""
-    if settings.manifest is None or job.action.refuses:
+    if not settings.adds_lines or job.action.refuses:
         return None
     store = store_of(job.target)
     state = store.state(job.target)
@@ -149,7 +149,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
             if job.in_place:
                 source.check_unchanged(job.target)  # as it is again before the target appears: then there is a line
             _check(settings, now=True)
-            if settings.manifest is not None:
+            if settings.adds_lines:
                 manifest.add(settings.manifest, [outcome.to_json()])
             conversion.commit()
     return outcome
@@ -229,7 +229,7 @@ def _check(settings: Settings, *, now: bool = False) -> None:
 
 def _batch_of(settings: Settings) -> Batch:
     """What stores are told of the batch."""
-    return Batch(settings.book, settings.root, lambda: _move(settings, 0))
+    return Batch(settings.manifest, settings.root, lambda: _move(settings, 0))
 
 
 def _move(settings: Settings, count: int) -> None:

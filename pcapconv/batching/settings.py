@@ -34,11 +34,12 @@ class FormatOptions(NamedTuple):
 class Settings(NamedTuple):
     """What all jobs of a batch have in common. `formats`, `plan`, `strict`, `on_loss` and `fsync` are what each
     conversion is told. `keys` is what the name of a target's extracted secrets ends with. `sidecars` are those that are
-    asked for. `manifest` is where lines are added, None where the batch does that; `inside` is the real path of the
-    directory that no target may lie out of, None where it may. `options` is a digest of what decides on the bytes of
-    targets, `root` the real path of the tree, None for a list, and `run` this run, which began when the manifest had
-    `begin` bytes. `lease` is the file beside the manifest without which jobs stop, None where they end with the batch
-    anyway. `book` is the place of the manifest, whoever adds to it: by that, a batch knows what it left behind URLs."""
+    asked for. `manifest` is the place of the manifest, to which each job adds its line if `adds_lines`; else the batch
+    does. `inside` is the real path of the directory that no target may lie out of, None where it may. `options` is a
+    digest of what decides on the bytes of targets, `root` the real path of the tree, None for a list, and `run` this
+    run, which began when the manifest had `begin` bytes. `lease` is the file beside the manifest without which jobs
+    stop, None where they end with the batch
+    anyway."""
 
     formats: FormatOptions
     plan: Plan | None
@@ -47,16 +48,16 @@ class Settings(NamedTuple):
     fsync: bool
     keys: str | None
     sidecars: SidecarOptions | None
-    manifest: str | None
+    manifest: str
+    adds_lines: bool
     inside: str | None
     options: str
     root: str | None
     run: str
     begin: int = 0
     lease: str | None = None
-    book: str = ""
 
     @property
     def home(self) -> str | None:
         """The directory of the manifest, which no job makes; None where the batch writes the manifest."""
-        return None if self.manifest is None else os.path.dirname(self.manifest)
+        return os.path.dirname(self.manifest) if self.adds_lines else None
