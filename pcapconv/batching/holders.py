@@ -20,6 +20,11 @@ class Holder(NamedTuple):
     started: str
     elsewhere: bool
 
+    @property
+    def address(self) -> str:
+        """Who that is, for people."""
+        return f"host {self.host} with pid {self.pid}" if self.run else "an unknown host (its lease cannot be read)"
+
 
 def this_process(run: str, *, elsewhere: bool) -> Holder:
     """This process as the holder of a run's lease."""

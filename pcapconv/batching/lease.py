@@ -106,15 +106,14 @@ def clear(manifest: str, note: Callable[[str], object]) -> None:
     jobs = holder.elsewhere and (age is None or age < pace.lapse + pace.stop)
     if alive is not True and (jobs or (alive is None and (age is None or age < pace.lapse))):
         note(
-            f"{manifest}: waiting until the batch of host {holder.host} with pid {holder.pid} has surely ended, "
-            f"{LAPSE + STOP:g} seconds at most"
+            f"{manifest}: waiting until the batch of {holder.address} has surely ended, "
+            f"{pace.lapse + pace.stop:g} seconds at most"
         )
     if alive is None:
         alive = _is_touched(place, held, pace)
     if alive:
         raise FileError(
-            f"{manifest}: another batch is at work here, on host {holder.host} with pid {holder.pid}; wait for it, or "
-            "stop it and give --resume"
+            f"{manifest}: another batch is at work here, on {holder.address}; wait for it, or stop it and give --resume"
         )
     place.remove(holder.run)
     if jobs:
