@@ -126,7 +126,8 @@ def test_a_client_on_another_machine_that_touches_its_lease_lives(raw: Bucket, m
     place = raw.url(f"new/{MANIFEST}")
     with pytest.raises(FileError, match=f"^{place}: another batch is at work here, on host ws-7 with pid 4321;"):
         run(raw, resume=True, watcher=watcher)
-    wait = f"waiting until the batch of host ws-7 with pid 4321 has surely ended, {PATIENCE + QUICK.stop:g} seconds at most"
+    most = f"{PATIENCE + QUICK.stop:g} seconds at most"
+    wait = f"waiting until the batch of host ws-7 with pid 4321 has surely ended, {most}"
     assert watcher.told == [f"{place}: {wait}"]
     assert raw.tree("new") == {}
     assert json.loads(raw.get(f"new/{LEASE}"))["run"] == "0" * 16
