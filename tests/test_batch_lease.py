@@ -29,6 +29,7 @@ import pcapconv
 from pcapconv import FileError
 from pcapconv.batching import jobs, lease, plans
 from pcapconv.batching.actions import Job
+from pcapconv.batching.holders import this_process
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import Watcher
 from pcapconv.batching.settings import Settings
@@ -250,11 +251,18 @@ def test_a_resume_behind_a_killed_client_stops_its_jobs_and_goes_on(raw: Path, h
 
 def let_lapse(address: str, seconds: float) -> None:
     """Tell the workers how soon leases lapse."""
-    module = "__import__('pcapconv.batching.lease', fromlist=['LAPSE'])"
-    on_each(address, f"setattr({module}, 'LAPSE', {seconds})")
+    module = "__import__('pcapconv.batching.lease', fromlist=['IN_FILES'])"
+    on_each(address, f"setattr({module}, 'IN_FILES', {module}.IN_FILES._replace(lapse={seconds}))")
 
 
-QUICK = "from pcapconv.batching import lease; lease.TOUCH = 0.1; from pcapconv.__main__ import main; main()"
+def pace(monkeypatch: pytest.MonkeyPatch, **seconds: float) -> None:
+    monkeypatch.setattr(lease, "IN_FILES", lease.IN_FILES._replace(**seconds))
+
+
+QUICK = (
+    "from pcapconv.batching import lease; lease.IN_FILES = lease.IN_FILES._replace(touch=0.1); "
+    "from pcapconv.__main__ import main; main()"
+)
 
 
 def test_jobs_stop_when_the_lease_of_a_killed_client_has_lapsed(raw: Path, home: Path, address: str) -> None:
@@ -267,7 +275,7 @@ def test_jobs_stop_when_the_lease_of_a_killed_client_has_lapsed(raw: Path, home:
             process.kill()
         wait_for(lambda: busy(address) == 0)
     finally:
-        let_lapse(address, lease.LAPSE)
+        let_lapse(address, lease.IN_FILES.lapse)
     assert (home / LEASE).exists()
     assert tree(home).items() <= EXPECTED.items()
 
@@ -338,6 +346,35 @@ def test_a_second_client_of_the_same_process_is_refused(raw: Path, home: Path) -
     is_done(home)
 
 
+def test_a_shard_that_begins_while_the_whole_batch_plans_is_seen(
+    raw: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had looked for the lease of the whole batch before that was there."""
+    enter, shard = lease.Lease.__enter__, home / "pcapconv-manifest.1-of-2.lease"
+
+    def enter_behind(held: lease.Lease) -> lease.Lease:
+        shard.write_text(json.dumps(this_process("1" * 16, elsewhere=False)._asdict()))
+        return enter(held)
+
+    monkeypatch.setattr(lease.Lease, "__enter__", enter_behind)
+    place = home / "pcapconv-manifest.1-of-2.jsonl"
+    with pytest.raises(FileError, match=f"^{place}: another batch is at work here, on host {HERE} with pid"):
+        pcapconv.batch(raw, home, to="pcapng", jobs=1)
+    assert sorted(os.listdir(home)) == [shard.name]
+
+
+def test_a_lease_that_somebody_removed_ends_its_batch(raw: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pace(monkeypatch, touch=0.02)
+
+    class Remover(Watcher):
+        def line(self, _: Outcome) -> None:
+            (home / LEASE).unlink()
+            wait_for(lambda: "pcapconv-lease" not in {thread.name for thread in threading.enumerate()})
+
+    with pytest.raises(FileError, match=f"^{home}/{MANIFEST}: somebody removed the lease of this batch; go on with"):
+        pcapconv.batch(raw, home, to="pcapng", jobs=1, watcher=Remover())
+
+
 def test_batches_with_manifests_of_their_own_do_not_meet(raw: Path, tmp_path: Path) -> None:
     class Second(Watcher):
         def begin(self, *_: int) -> None:
@@ -366,7 +403,7 @@ def test_a_client_on_another_machine_that_does_not_is_dead(
     ahead: int, raw: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the clock of its file system said."""
-    monkeypatch.setattr(lease, "LAPSE", 0.2)
+    pace(monkeypatch, lapse=0.2)
     taken(home)
     then = time.time() + ahead
     os.utime(home / LEASE, (then, then))
@@ -396,15 +433,14 @@ def test_another_process_with_the_pid_of_a_dead_client_is_not_it(raw: Path, home
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"run": 1}', '{"run": "0"', "[" * 4000])
 def test_a_lease_that_says_nonsense_lapses(text: str, raw: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "LAPSE", 0.2)
-    monkeypatch.setattr(lease, "STOP", 0.0)
+    pace(monkeypatch, lapse=0.2, stop=0.0)
     (home / LEASE).write_text(text)
     assert pcapconv.batch(raw, home, to="pcapng", jobs=1).converted == FILES
     is_done(home)
 
 
 def test_a_client_whose_lease_was_taken_over_ends(raw: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "TOUCH", 0.02)
+    pace(monkeypatch, touch=0.02)
 
     class Robbed(Watcher):
         def line(self, _: Outcome) -> None:
@@ -445,7 +481,7 @@ def test_a_client_that_stood_still_does_again_what_its_jobs_gave_up(raw: Path, h
             process.send_signal(signal.SIGCONT)
             assert ended(process) == (0, [])
     finally:
-        let_lapse(address, lease.LAPSE)
+        let_lapse(address, lease.IN_FILES.lapse)
     assert tree(home) == {"long.pcapng": pcapng(0)}
     assert [line["status"] for line in lines(home)] == ["converted"]
 
@@ -469,7 +505,7 @@ def test_a_job_looks_before_it_writes_however_short_ago_it_did(
         assert lease.sight_of(settings.lease, settings.run).held()
         return convert(settings, job, begun)
 
-    monkeypatch.setattr(lease, "LOOK", 3600.0)
+    pace(monkeypatch, look=3600.0)
     monkeypatch.setattr(jobs, "_convert", convert_behind)
     with ThreadPoolExecutor(1) as executor:
         pcapconv.batch(raw, home, to="pcapng", executor=executor, include=["03.pcap"])
@@ -477,7 +513,7 @@ def test_a_job_looks_before_it_writes_however_short_ago_it_did(
 
 
 def test_what_a_job_sees_of_a_lease(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "LOOK", 3600.0)
+    pace(monkeypatch, look=3600.0)
     sight = lease.Sight(str(home / LEASE), "0" * 16)
     assert not sight.held()  # none is there
     taken(home)
@@ -487,12 +523,12 @@ def test_what_a_job_sees_of_a_lease(home: Path, monkeypatch: pytest.MonkeyPatch)
     taken(home, run="1" * 16)
     assert not sight.held(now=True)  # another run's
     taken(home)
-    monkeypatch.setattr(lease, "LAPSE", -1.0)
+    pace(monkeypatch, lapse=-1.0)
     assert not sight.held(now=True)  # lapsed
 
 
 def test_a_client_that_slept_touches_its_lease_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "TOUCH", 20.0)
+    pace(monkeypatch, touch=20.0)
     with lease.Lease(str(home / MANIFEST), "0" * 16, print, elsewhere=True) as held:
         os.utime(home / LEASE, (0, 0))
         held.check()

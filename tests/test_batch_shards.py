@@ -18,6 +18,7 @@ import wire
 from pcapconv import FileError, FormatError, NothingFoundError, UsageError, batch
 from pcapconv.batching import manifest
 from pcapconv.batching.pool import DeadProcessError
+from pcapconv.batching.report import UnfinishedError
 from pcapconv.batching.retrying import may_pass
 from pcapconv.cli import progress
 
@@ -303,6 +304,21 @@ def test_what_a_lost_worker_did_may_pass(source: Path, out: Path, retries: int, 
     report = run(source, out, executor=Deadly(2), retries=retries)
     assert (report.converted, report.failed) == (len(NAMES) - failed, failed)
     assert [line["retryable"] for line in report.trouble] == [True] * failed
+
+
+class Silent(Deadly):
+    """When a file has killed two processes, it answers no more."""
+
+    def submit(self, function: Any, /, *arguments: Any, **named: Any) -> Future[Any]:
+        return super().submit(function, *arguments, **named) if self.times else Future()
+
+
+def test_what_was_to_be_tried_again_failed_where_the_batch_ends_before(source: Path, out: Path) -> None:
+    with pytest.raises(UnfinishedError) as caught:
+        run(source, out, include=[NAMES[3]], executor=Silent(2), retries=1, stall="100ms")
+    assert str(caught.value).endswith("; 0 of 1 files were done, --resume goes on with the others")
+    assert caught.value.report.failed == 1
+    assert [(line["source"], line["status"]) for line in lines(out / MANIFEST)] == [(NAMES[3], "failed")]
 
 
 @pytest.mark.parametrize("retries", [-1, 101, True, "2"])

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import json
 import os
 import signal
 import subprocess
@@ -19,7 +20,9 @@ import wire
 from s3_server import MANIFEST, Bucket
 
 import pcapconv
+from pcapconv import FileError
 from pcapconv.batching import lease
+from pcapconv.batching.holders import this_process
 from pcapconv.batching.jobs import Stopped
 from pcapconv.batching.places import Batch
 from pcapconv.batching.remote import Remote
@@ -109,7 +112,7 @@ def test_a_whole_run_ends_the_uploads_of_shards_that_were_killed(
 
 
 def test_a_whole_run_leaves_the_upload_of_a_shard_that_begins_meanwhile(bucket: Bucket) -> None:
-    """Its lease came after the whole run had looked for others, and before it ends what they left."""
+    """Its lease came after the whole run had looked for others, which then does nothing."""
     names = names_of_shards()
     bucket.fill("raw", dict.fromkeys(names, LARGE[: wire_length(1)]))
     key = f"new/{names[0]}ng"
@@ -119,12 +122,14 @@ def test_a_whole_run_leaves_the_upload_of_a_shard_that_begins_meanwhile(bucket: 
     enter = lease.Lease.__enter__
 
     def enter_behind(held: lease.Lease) -> lease.Lease:
-        bucket.put("new/pcapconv-manifest.1-of-2.lease", b"{}")
+        shard = this_process("1" * 16, elsewhere=False)
+        bucket.put("new/pcapconv-manifest.1-of-2.lease", json.dumps(shard._asdict()).encode())
         return enter(held)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lease.Lease, "__enter__", enter_behind)
-        run(bucket, resume=True)
+        with pytest.raises(FileError, match="another batch is at work here"):
+            run(bucket, resume=True)
     assert uploads(bucket) == [key]
 
 

@@ -98,7 +98,8 @@ def batch(
         retries=retries,
     )
     watcher = watcher or Watcher()
-    lease.clear_beside(arguments.manifest, watcher.wait, alone=arguments.shard is None)
+    lease.clear_others(arguments.manifest, watcher.wait, whole=arguments.shard is None)
+    lease.clear([arguments.manifest], watcher.wait)
     planned = plan(arguments, others or {})
     try:
         report = run(arguments, planned, watcher)

@@ -79,6 +79,8 @@ class Cluster(Executor):
         self._tasks: set[_Task] = set()
         self._invitation: Any = None  # a task that anybody can do, so that a cluster that scales starts a worker
         self._answered = time.monotonic()  # when the scheduler did, last
+        self._fitting = time.monotonic()  # when a worker that fits was there, last
+        self._waiting = False  # for a worker, and said so
         self._lost = ""
         self._closed = False
 
@@ -127,9 +129,23 @@ class Cluster(Executor):
         with self._changed:
             if self._lost:
                 raise WorkersLostError(f"--scheduler {self._address}: {self._lost}")
-            warnings = self._roster.warnings()
+            warnings = [*self._roster.warnings(), *self._nobody()]
         for sentence in warnings:
             self._warn(sentence)
+
+    def _nobody(self) -> list[str]:
+        """A warning, once, when there has been no worker for some time. Raises WorkersLostError when there are workers,
+        but none that fits."""
+        now = time.monotonic()
+        if self._roster.fit():
+            self._fitting, self._waiting = now, False
+        if now - self._fitting < 2 * _JOINING or not (self._roster.settled() or self._roster.empty()):
+            return []
+        why = self._roster.why_nobody(_JOINING)
+        if not self._roster.empty():
+            raise WorkersLostError(f"--scheduler {self._address}: {why}")
+        first, self._waiting = not self._waiting, True
+        return [f"--scheduler {self._address}: {why}; the batch waits for one"] if first else []
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
         """See `Executor.submit`. The future raises DeadProcessError when all workers that it was given to have gone."""

@@ -13,7 +13,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple, Self
@@ -25,19 +25,19 @@ from pcapconv.batching.stores import remote
 from pcapconv.errors import FileError, PcapconvError
 from pcapconv.io.calls import reading
 
-TOUCH = 3.0  # seconds between two touches
-LAPSE = 15.0  # seconds without a touch until the lease has lapsed
-LOOK = 1.0  # seconds between two looks of a job
-STOP = 3.0  # seconds that jobs have to stop when the lease is gone
-
 _PATIENCE = 2.0  # seconds that a touch may take when all else has ended; a file system may stand still
 _TRIES = 5  # leases that may be cleared away one after the other
+_REMOVED = "somebody removed the lease of this batch; go on with --resume"
+_TAKEN_OVER = (
+    "another batch has taken over here, since this one stood still; go on with --resume when that one has ended"
+)
 _PREFIX = "pcapconv-manifest"
 _NAME = re.compile(rf"{_PREFIX}(\.[^/]+)?\.lease")
 
 
 class Pace(NamedTuple):
-    """How often a lease is touched, when it has lapsed, how often jobs look at it, and how long they have to stop."""
+    """In seconds: how often a lease is touched, when it has lapsed, how often jobs look at it, and how long they may
+    take to stop."""
 
     touch: float
     lapse: float
@@ -45,6 +45,7 @@ class Pace(NamedTuple):
     stop: float
 
 
+IN_FILES = Pace(touch=3.0, lapse=15.0, look=1.0, stop=3.0)
 BEHIND_URLS = Pace(touch=10.0, lapse=22.0, look=2.5, stop=4.0)
 
 
@@ -63,20 +64,19 @@ def is_lease(name: str) -> bool:
 
 
 def _pace_of(place: str) -> Pace:
-    return Pace(TOUCH, LAPSE, LOOK, STOP) if scheme_of(place) is None else BEHIND_URLS
+    return IN_FILES if scheme_of(place) is None else BEHIND_URLS
 
 
 # ---------------------------------------------------------------- clients
 
 
-def clear_beside(manifest: str, note: Callable[[str], object], *, alone: bool) -> None:
-    """Clear the lease of a manifest, and those of manifests that must not be in use at the same time: `alone` in its
-    directory, those of all shards; else, that of the whole batch. Raises FileError."""
+def clear_others(manifest: str, note: Callable[[str], object], *, whole: bool) -> None:
+    """Clear the leases of other manifests in the directory that must not be in use at the same time: for a `whole`
+    batch those of all shards; for a shard, that of the whole batch. Raises FileError."""
     folder = os.path.dirname(manifest)
-    for name in leases_in(folder):
-        if alone or name == f"{_PREFIX}.lease":
-            clear(joined(folder, f"{name.removesuffix('.lease')}.jsonl"), note)
-    clear(manifest, note)
+    names = [name for name in leases_in(folder) if whole or name == f"{_PREFIX}.lease"]
+    others = [joined(folder, f"{name.removesuffix('.lease')}.jsonl") for name in names]
+    clear([other for other in others if place_of(other) != place_of(manifest)], note)
 
 
 def leases_in(folder: str) -> list[str]:
@@ -90,17 +90,25 @@ def leases_in(folder: str) -> list[str]:
     return sorted(filter(is_lease, names))
 
 
-def clear(manifest: str, note: Callable[[str], object]) -> None:
-    """Remove the lease of a client that is dead, when its jobs have stopped. `note` is told once when that takes time.
-    Raises FileError where the client lives."""
-    name = place_of(manifest)
-    place, pace = lease_place(name), _pace_of(name)
-    held = place.read()
-    if held is None:
-        if scheme_of(name) is None and os.path.lexists(name) and not os.path.isfile(name):
-            raise FileError(f"{name}: is no plain file, and so no lease of a batch; remove it")
-        return
-    holder = held.holder
+def clear(manifests: Sequence[str], note: Callable[[str], object]) -> None:
+    """Remove the leases of clients that are dead, when their jobs have stopped. `note` is told when that takes time.
+    Raises FileError where a client lives."""
+    begun = time.monotonic()
+    found = [(manifest, lease_place(place_of(manifest)), _found(place_of(manifest))) for manifest in manifests]
+    stopping = [_clear(manifest, place, held, begun, note) for manifest, place, held in found if held is not None]
+    time.sleep(max(stopping, default=0))
+
+
+def _found(name: str) -> Held | None:
+    held = lease_place(name).read()
+    if held is None and scheme_of(name) is None and os.path.lexists(name) and not os.path.isfile(name):
+        raise FileError(f"{name}: is no plain file, and so no lease of a batch; remove it")
+    return held
+
+
+def _clear(manifest: str, place: LeasePlace, held: Held, begun: float, note: Callable[[str], object]) -> float:
+    """Remove one; returns how many seconds its jobs still have to stop. `begun` is when it was seen first."""
+    pace, holder = _pace_of(place_of(manifest)), held.holder
     alive = lives(holder)
     age = None if alive else place.age(held)
     jobs = holder.elsewhere and (age is None or age < pace.lapse + pace.stop)
@@ -110,14 +118,13 @@ def clear(manifest: str, note: Callable[[str], object]) -> None:
             f"{pace.lapse + pace.stop:g} seconds at most"
         )
     if alive is None:
-        alive = _is_touched(place, held, pace)
+        alive = _is_touched(place, held, pace, begun)
     if alive:
         raise FileError(
             f"{manifest}: another batch is at work here, on {holder.address}; wait for it, or stop it and give --resume"
         )
     place.remove(holder.run)
-    if jobs:
-        time.sleep(pace.stop)
+    return pace.stop if jobs else 0
 
 
 class Lease:
@@ -132,14 +139,14 @@ class Lease:
         self._ended = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="pcapconv-lease", daemon=True)
         self._touching = threading.Lock()
-        self._lost = False
+        self._lost = ""  # why this client may not go on
         self._touched = time.time()  # which goes on while the machine sleeps
 
     def __enter__(self) -> Self:
         for _ in range(_TRIES):
             if self._place.make(self._holder):
                 break
-            clear(self._manifest, self._note)
+            clear([self._manifest], self._note)
         else:
             raise FileError(f"{self._name}: is left of a batch that has ended, and cannot be removed; remove it")
         with suppress(RuntimeError):  # the system has no thread to spare, and little will be done
@@ -161,10 +168,7 @@ class Lease:
         if abs(time.time() - self._touched) > 2 * _pace_of(self._name).touch:
             self._touch()
         if self._lost:
-            raise LeaseLostError(
-                f"{self._manifest}: another batch has taken over here, since this one stood still; go on with --resume "
-                "when that one has ended"
-            )
+            raise LeaseLostError(f"{self._manifest}: {self._lost}")
 
     def _keep(self) -> None:
         while not (self._lost or self._ended.wait(_pace_of(self._name).touch)):
@@ -176,26 +180,29 @@ class Lease:
         try:
             with suppress(PcapconvError):  # what cannot be touched lapses
                 held = self._place.read()
-                if held is None or held.holder.run not in (self._holder.run, ""):
-                    self._lost = not self._ended.is_set()
-                elif not self._ended.is_set():
+                if self._ended.is_set():
+                    return
+                if held is None:
+                    self._lost = _REMOVED
+                elif held.holder.run not in (self._holder.run, ""):
+                    self._lost = _TAKEN_OVER
+                else:
                     self._place.touch(self._holder)
                     self._touched = time.time()
         finally:
             self._touching.release()
 
 
-def _is_touched(place: LeasePlace, held: Held, pace: Pace) -> bool:
-    """Whether the lease is touched, or taken, before it lapses."""
-    begun = time.monotonic()
-    seen: Held | None = held
-    while seen == held:
+def _is_touched(place: LeasePlace, held: Held, pace: Pace, begun: float) -> bool:
+    """Whether a lease that was seen first at `begun` is touched, or taken, before it lapses."""
+    while True:
+        seen = place.read()
+        if seen != held:
+            return seen is not None
         age = place.age(held)
         if time.monotonic() - begun > pace.lapse or (age is not None and age > pace.lapse):
             return False
         time.sleep(min(pace.look, pace.touch) / 4)
-        seen = place.read()
-    return seen is not None
 
 
 # ---------------------------------------------------------------- jobs

@@ -18,7 +18,7 @@ from pcapconv.batching.places import NothingThereError, scheme_of
 from pcapconv.batching.stores import briefly, remote
 from pcapconv.errors import FileError, PcapconvError
 from pcapconv.io.calls import reading, writing
-from pcapconv.io.names import temporary_name
+from pcapconv.io.names import look_again, name_if_free, temporary_name, unlink
 
 _MOST = 4096  # bytes of a lease that are read
 _NOBODYS = b"{}\n"  # what an object has that was a lease, where nothing may be removed
@@ -75,19 +75,17 @@ class _File:
             return self._read()
 
     def make(self, holder: Holder) -> bool:
-        """See `LeasePlace.make`."""
+        """See `LeasePlace.make`: it is whole as soon as it is there."""
+        temporary = temporary_name(os.path.dirname(self._place))
         with writing(self._place):
             try:
-                file = os.open(self._place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+                with open(temporary, "xb") as file:
+                    file.write(_bytes_of(holder))
+                name_if_free(temporary, self._place)
             except FileExistsError:
                 return False
-            try:
-                os.write(file, _bytes_of(holder))
-            except BaseException:
-                os.unlink(self._place)
-                raise
             finally:
-                os.close(file)
+                unlink(temporary)
         return True
 
     def touch(self, holder: Holder) -> None:  # noqa: ARG002 - the file says it already
@@ -118,7 +116,7 @@ class _File:
         try:
             file = os.open(self._place, os.O_RDONLY | os.O_NONBLOCK)
         except FileNotFoundError:
-            _look_again(os.path.dirname(self._place) or ".")
+            look_again(os.path.dirname(self._place) or ".")
             try:
                 file = os.open(self._place, os.O_RDONLY | os.O_NONBLOCK)
             except FileNotFoundError:
@@ -183,9 +181,3 @@ class _Object:
                         self._store.write(self._place, _NOBODYS)
 
         briefly(work)
-
-
-def _look_again(folder: str) -> None:
-    """Have NFS forget which names a directory lacked."""
-    with suppress(OSError):
-        os.close(os.open(folder, os.O_RDONLY))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pcapconv.batching.places import Batch, Found, State, is_file_name, taken
 from pcapconv.errors import FileError
 from pcapconv.io.calls import reason_of
-from pcapconv.io.names import TEMPORARY, exists
+from pcapconv.io.names import TEMPORARY, exists, look_again
 from pcapconv.io.paths import STDIO
 from pcapconv.io.sources import Source, open_source
 from pcapconv.io.targets import Target, open_target
@@ -142,6 +142,7 @@ def _plain(place: str) -> str:
 def state_now(place: str) -> State | None:
     """The state of a file that another host may have written just now; None where there is none. Opening it has the
     system ask a file server what it would else remember."""
+    look_again(os.path.dirname(place))
     try:
         with open(place, "rb", buffering=0) as file:
             return state_of_open(file.fileno())

@@ -58,6 +58,10 @@ class Roster:
         """Whether there are workers, all of which have answered."""
         return bool(self._workers) and all(worker.answer is not None for worker in self._workers.values())
 
+    def empty(self) -> bool:
+        """Whether there are no workers."""
+        return not self._workers
+
     def read(self) -> int:
         """How many bytes were read so far, also by those that have gone."""
         return sum(read for read, _ in self._told.values())

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 
 from pcapconv.batching import executors, index, manifest, stores
 from pcapconv.batching.actions import Job
@@ -20,7 +20,7 @@ from pcapconv.batching.arguments import Arguments
 from pcapconv.batching.cluster import cluster
 from pcapconv.batching.executors import Workers, WorkersLostError
 from pcapconv.batching.jobs import Stopped, carry_out
-from pcapconv.batching.lease import Lease, leases_in
+from pcapconv.batching.lease import Lease, LeaseLostError, clear_others, leases_in
 from pcapconv.batching.local import LOCAL, clear_away, leads_out, lies_in, state_now
 from pcapconv.batching.log import Log, UnrecordedError
 from pcapconv.batching.outcome import Outcome
@@ -50,6 +50,7 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
             elsewhere = arguments.settings.lease is not None
             lease = Lease(arguments.manifest, arguments.settings.run, watcher.wait, elsewhere=elsewhere)
             stack.enter_context(lease)
+            clear_others(arguments.manifest, watcher.wait, whole=arguments.shard is None)  # who began meanwhile
         if arguments.local:
             _clear_away(arguments, planned.jobs)
         else:
@@ -73,13 +74,15 @@ def _carry_out(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease
     log.prove()
     left = planned.left if arguments.carriers.scheduler is None else [job.absolute() for job in planned.left]
     memory = "memory" in {scheme_of(arguments.home), *(scheme_of(job.source) for job in left)}
-    done, moved, several = 0, 0, len(left)
+    several = len(left)
+    done = moved = 0
+    again: dict[str, Outcome] = {}  # what failed and is tried again, by its source
     try:
         with (
             log,
             Stall(arguments.carriers, place_of(arguments.settings)) as stall,
             _workers(arguments, left[0].source, watcher, memory=memory) as workers,
-            _stopping(arguments, lease),
+            _stopping(arguments, lease, log, again),
         ):
 
             def look() -> None:
@@ -90,18 +93,18 @@ def _carry_out(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease
                 workers.check()
                 stall.look(moved, workers.moves())
 
-            for again in reversed(range(arguments.retries + 1)):
-                failed = set()
+            for tries in reversed(range(arguments.retries + 1)):
                 for outcome in _outcomes(workers, _chunks(left, workers.several), arguments.settings, look):
                     moved += 1
+                    again.pop(outcome.source, None)
                     if lease is not None:  # before anything is written to a manifest that may be another's
                         lease.check()
-                    if again and outcome.retryable:
-                        failed.add(outcome.source)
-                    else:
-                        log.add([outcome])
-                        done += 1
-                left = [job for job in left if job.name in failed]
+                    if tries and outcome.retryable:
+                        again[outcome.source] = outcome
+                        continue
+                    log.add([outcome])
+                    done += outcome.status != "failed"
+                left = [job for job in left if job.name in again]
                 if not left:
                     break
     except (WorkersLostError, UnrecordedError) as error:
@@ -111,11 +114,16 @@ def _carry_out(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease
 
 
 @contextmanager
-def _stopping(arguments: Arguments, lease: Lease | None) -> Iterator[None]:
-    """Jobs elsewhere stop when the `with` block is left in the middle of the work."""
+def _stopping(arguments: Arguments, lease: Lease | None, log: Log, again: Mapping[str, Outcome]) -> Iterator[None]:
+    """When the `with` block is left in the middle of the work: what failed, and would have been tried again, is said;
+    then jobs elsewhere stop."""
     try:
         yield
-    except BaseException:
+    except BaseException as error:
+        if not isinstance(error, LeaseLostError):
+            with suppress(FileError):
+                log.add(again.values())
+                log.write()
         if lease is not None and arguments.settings.lease is not None:
             lease.release()
         raise
@@ -248,8 +256,9 @@ def _submit(
 
 def _seen(outcome: Outcome, job: Job, settings: Settings) -> Outcome:
     """What became of a file, as far as it is seen here: a target that is not there was written somewhere else."""
-    there = not outcome.done or scheme_of(job.target) is not None
-    if there or outcome.target_state in (LOCAL.state(job.target), state_now(job.target)):
+    if not outcome.done or scheme_of(job.target) is not None:
+        return outcome
+    if outcome.target_state == LOCAL.state(job.target) or outcome.target_state == state_now(job.target):
         return outcome
     error = f"{job.target}: {outcome.worker} wrote it, but here it is not; DST has to be the same directory everywhere"
     return Outcome.without_report(job, settings, "failed", error)

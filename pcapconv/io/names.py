@@ -33,6 +33,12 @@ def exists(path: str) -> bool:
     return True
 
 
+def look_again(directory: str) -> None:
+    """Have a file server say anew which names a directory has, and lacks."""
+    with contextlib.suppress(OSError):
+        os.close(os.open(directory or ".", os.O_RDONLY))
+
+
 def unlink(path: str) -> None:
     """Remove a name that goes away in any case; where the system refuses, it stays."""
     with contextlib.suppress(OSError):
