@@ -16,7 +16,7 @@ from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.places import State
 from pcapconv.batching.pool import DeadProcessError
 
-MANIFEST = manifest.NAME
+MANIFEST = "pcapconv-manifest.jsonl"
 PCAP = wire.pcap_header() + wire.pcap_record(1_000, 5, b"one")
 
 

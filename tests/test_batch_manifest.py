@@ -15,7 +15,7 @@ from pcapconv.batching import manifest
 from pcapconv.batching.report import UnfinishedError
 from pcapconv.errors import FileError
 
-MANIFEST = manifest.NAME
+MANIFEST = "pcapconv-manifest.jsonl"
 PCAP = wire.pcap_header() + wire.pcap_record(1_000, 5, b"one")
 
 

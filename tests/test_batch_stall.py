@@ -29,7 +29,7 @@ from pcapconv.batching.report import UnfinishedError, Watcher
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 MANIFEST = "pcapconv-manifest.jsonl"
 PCAP = wire.pcap_header() + wire.pcap_record(1, 0, bytes(60))
-ENDED = "--stall 500ms: for so long no file was done and no byte was read"
+ENDED = "--stall 500ms: for so long no file was done and no byte was read or sent"
 
 
 @pytest.fixture
@@ -122,7 +122,9 @@ def test_a_file_or_a_byte_is_a_movement(monkeypatch: pytest.MonkeyPatch) -> None
         now += seconds
         watched.look(done, read)
     now += 1
-    with pytest.raises(WorkersLostError, match=r"^--stall 10m: for so long no file was done and no byte was read$"):
+    with pytest.raises(
+        WorkersLostError, match=r"^--stall 10m: for so long no file was done and no byte was read or sent$"
+    ):
         watched.look(1, 1)
 
 

@@ -11,7 +11,8 @@ from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pcapconv import formats
-from pcapconv.batching import lease, manifest
+from pcapconv.batching import manifest
+from pcapconv.batching.manifest_names import lease_beside, manifest_of
 from pcapconv.batching.naming import understood
 from pcapconv.batching.places import joined, local_path, real_place, same_place, scheme_of
 from pcapconv.batching.settings import FormatOptions, Settings
@@ -117,7 +118,7 @@ def understand(
     digest = _digest(options, format_options, asked, flags, on_loss)
     wanted = Patterns(*patterns)
     part = None if shard is None else Shard.of(shard)
-    place = joined(home, manifest.name_of(part))
+    place = joined(home, manifest_of(part))
     store = store_of(home)
     if not store.writable:
         raise UsageError(f"{home}: {scheme_of(home)}:// is only for reading; name another DST")
@@ -134,7 +135,7 @@ def understand(
         manifest=_absolute(place) if local else place,
         adds_lines=local,
         begin=manifest.size_of(place) if local else 0,
-        lease=lease.place_of(_absolute(place) if local else place) if elsewhere else None,
+        lease=lease_beside(_absolute(place) if local else place) if elsewhere else None,
         inside=real_place(home) if local and not (flags.follow_links or flags.in_place) else None,
         options=digest,
         root=None if root is None else real_place(root),

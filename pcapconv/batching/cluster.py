@@ -1,9 +1,9 @@
 """A Dask cluster that carries jobs out: somebody else's, whose workers come and go, and may be anything.
 
 Strategy: a loop in the thread of Dask's client looks at the scheduler every second, tells `roster` which workers are
-there, and notices when the scheduler is gone. Jobs go only to workers that fit. Where all workers of a job have gone,
-nobody tells which job ended them, since some only waited there: so each gets a worker for itself later, and none is
-blamed but one that lost that, too.
+there, and notices when the scheduler is gone. Jobs go only to workers that fit. Where a worker has gone, nobody tells
+which of its jobs ended it, since some only waited there. So each of them gets a worker for itself later; a job that
+loses two such workers has failed.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from pcapconv.batching.actions import Job
-from pcapconv.batching.manifest import is_of_batches
+from pcapconv.batching.manifest_names import PREFIX, is_of_batches
 from pcapconv.batching.places import real_place, scheme_of
 from pcapconv.batching.sources import is_capture
 from pcapconv.errors import UsageError
@@ -34,7 +34,7 @@ def check_conflicts(jobs: Sequence[Job], keys: str | None, manifest: str, others
     logs = {real(job.target + keys) for job in jobs} if keys is not None else set()
     home = os.path.dirname(real(manifest))
     for target, job in zip(targets, jobs):
-        if "pcapconv-manifest" in target and _is_manifest(target, home):
+        if PREFIX in target and _is_manifest(target, home):
             raise UsageError(f"{job.target}: that is a manifest of this batch; name targets otherwise")
         apart = not job.in_place or scheme_of(job.target) is not None  # where nothing is rewritten in place
         if apart and (there := sources.get(target)) is not None:

@@ -155,12 +155,12 @@ def _all_there(home: str) -> dict[str, State | None]:
 def _is_target_of(done: Done, there: State | None) -> bool:
     """Whether the target that is there is the one that a line is about. Of what lies behind a URL only the size is
     known beforehand."""
-    return there is not None and done.target_size == there.size and done.target_time in (None, there.time)
+    return _is_there(done.target_size, done.target_time, there)
 
 
-def _is_there(written: State, there: State | None) -> bool:
+def _is_there(size: int | None, time: int | str | None, there: State | None) -> bool:
     """Whether what is there is what was written, as far as a line knows."""
-    return there is not None and written.size == there.size and written.time in (None, there.time)
+    return there is not None and size == there.size and time in (None, there.time)
 
 
 def _up_to_date(done: Done, job: Job, settings: Settings, there: Mapping[str, State | None] | None) -> bool:
@@ -176,7 +176,7 @@ def _up_to_date(done: Done, job: Job, settings: Settings, there: Mapping[str, St
     if settings.sidecars is not None:
         name, place = job.target_name + SIDECAR_SUFFIX, job.target + SIDECAR_SUFFIX
         state = LOCAL.state(place) if there is None else there.get(name)
-        if done.target_sidecar is not None and not _is_there(done.target_sidecar, state):
+        if done.target_sidecar is not None and not _is_there(*done.target_sidecar, state):
             return False
         now = state_beside_source(job)
         if now not in (None, done.source_sidecar):  # without it, the target could only lose

@@ -49,8 +49,8 @@ def answer(version: str, build: str, places: list[str]) -> str:
 
 
 def progress(run: str) -> object:
-    """Which process this is, and how many bytes it has read for a run; None where it was not asked if it fits. Runs
-    alone, too."""
+    """Which process this is, and how many bytes it has read for a run; None where it was not asked if it fits. Only
+    the source of this function is sent there."""
     import sys
 
     tell = getattr(sys.modules.get("pcapconv.batching.fitness"), "tell", None)
@@ -59,7 +59,7 @@ def progress(run: str) -> object:
 
 def perform(question: tuple[str, dict[str, object]], work: bytes) -> tuple[object, object]:
     """The result of work, and nothing; or nothing, and the address of this worker with why it does not fit: it may be
-    at an address at which another one was. Runs alone, too."""
+    at an address at which another one was. Only the source of this function is sent there."""
     import pickle
 
     reason = eval(*question)

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from pcapconv.batching import manifest
 from pcapconv.batching.local import LOCAL
+from pcapconv.batching.manifest_names import index_beside
 from pcapconv.batching.outcome import DONE, SidecarOutcome
 from pcapconv.batching.places import State, scheme_of
 from pcapconv.errors import PcapconvError
@@ -56,11 +57,6 @@ class Fact(NamedTuple):
 
 
 _Row = tuple[Any, ...]  # the fields of a Fact
-
-
-def place_of(place: str) -> str:
-    """Where the index of a manifest lies."""
-    return f"{place.removesuffix('.jsonl')}.index"
 
 
 def facts(place: str, end: int | None = None) -> Iterator[_Row]:
@@ -121,7 +117,7 @@ def write(place: str) -> None:
         try:
             with open(temporary, "xb") as file:
                 _write(place, size, file)
-            os.replace(temporary, place_of(place))
+            os.replace(temporary, index_beside(place))
         except BaseException:
             unlink(temporary)
             raise
@@ -158,9 +154,9 @@ def _indexed(place: str) -> Generator[_Row, None, int]:
 
 def _opened(place: str) -> BinaryIO:
     """The index of a manifest. Raises OSError, also where that is no plain file."""
-    if LOCAL.state(place_of(place)) is None:
+    if LOCAL.state(index_beside(place)) is None:
         raise FileNotFoundError
-    return open(place_of(place), "rb")
+    return open(index_beside(place), "rb")
 
 
 def _columns(rows: Iterable[_Row]) -> dict[str, Any]:

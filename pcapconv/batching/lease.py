@@ -10,7 +10,6 @@ request, so there are fewer.
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from typing import NamedTuple, Self
 
 from pcapconv.batching.holders import lives, this_process
 from pcapconv.batching.lease_places import Held, LeasePlace, lease_place
+from pcapconv.batching.manifest_names import PREFIX, WHOLE, is_lease, lease_beside, manifest_beside
 from pcapconv.batching.places import joined, scheme_of
 from pcapconv.batching.stores import remote
 from pcapconv.errors import FileError, PcapconvError
@@ -31,8 +31,6 @@ _REMOVED = "somebody removed the lease of this batch; go on with --resume"
 _TAKEN_OVER = (
     "another batch has taken over here, since this one stood still; go on with --resume when that one has ended"
 )
-_PREFIX = "pcapconv-manifest"
-_NAME = re.compile(rf"{_PREFIX}(\.[^/]+)?\.lease")
 
 
 class Pace(NamedTuple):
@@ -53,16 +51,6 @@ class LeaseLostError(FileError):
     """Another client has the manifest now: nothing may be written to it."""
 
 
-def place_of(manifest: str) -> str:
-    """Where the lease of a manifest lies."""
-    return f"{manifest.removesuffix('.jsonl')}.lease"
-
-
-def is_lease(name: str) -> bool:
-    """Whether a file in the directory of manifests is a lease."""
-    return _NAME.fullmatch(name) is not None
-
-
 def _pace_of(place: str) -> Pace:
     return IN_FILES if scheme_of(place) is None else BEHIND_URLS
 
@@ -74,15 +62,15 @@ def clear_others(manifest: str, note: Callable[[str], object], *, whole: bool) -
     """Clear the leases of other manifests in the directory that must not be in use at the same time: for a `whole`
     batch those of all shards; for a shard, that of the whole batch. Raises FileError."""
     folder = os.path.dirname(manifest)
-    names = [name for name in leases_in(folder) if whole or name == f"{_PREFIX}.lease"]
-    others = [joined(folder, f"{name.removesuffix('.lease')}.jsonl") for name in names]
-    clear([other for other in others if place_of(other) != place_of(manifest)], note)
+    names = [name for name in leases_in(folder) if whole or name == lease_beside(WHOLE)]
+    others = [joined(folder, manifest_beside(name)) for name in names]
+    clear([other for other in others if lease_beside(other) != lease_beside(manifest)], note)
 
 
 def leases_in(folder: str) -> list[str]:
     """The names of the leases in a directory. Raises FileError."""
     if scheme_of(folder) is not None:
-        names = remote(folder).names(folder, _PREFIX)
+        names = remote(folder).names(folder, PREFIX)
     else:
         names = []
         with reading(folder), suppress(FileNotFoundError, NotADirectoryError):
@@ -94,7 +82,7 @@ def clear(manifests: Sequence[str], note: Callable[[str], object]) -> None:
     """Remove the leases of clients that are dead, when their jobs have stopped. `note` is told when that takes time.
     Raises FileError where a client lives."""
     begun = time.monotonic()
-    found = [(manifest, lease_place(place_of(manifest)), _found(place_of(manifest))) for manifest in manifests]
+    found = [(manifest, lease_place(lease_beside(manifest)), _found(lease_beside(manifest))) for manifest in manifests]
     stopping = [_clear(manifest, place, held, begun, note) for manifest, place, held in found if held is not None]
     time.sleep(max(stopping, default=0))
 
@@ -108,7 +96,7 @@ def _found(name: str) -> Held | None:
 
 def _clear(manifest: str, place: LeasePlace, held: Held, begun: float, note: Callable[[str], object]) -> float:
     """Remove one; returns how many seconds its jobs still have to stop. `begun` is when it was seen first."""
-    pace, holder = _pace_of(place_of(manifest)), held.holder
+    pace, holder = _pace_of(lease_beside(manifest)), held.holder
     alive = lives(holder)
     age = None if alive else place.age(held)
     jobs = holder.elsewhere and (age is None or age < pace.lapse + pace.stop)
@@ -132,7 +120,7 @@ class Lease:
 
     def __init__(self, manifest: str, run: str, note: Callable[[str], object], *, elsewhere: bool) -> None:
         self._manifest = manifest
-        self._name = place_of(manifest)
+        self._name = lease_beside(manifest)
         self._place = lease_place(self._name)
         self._note = note
         self._holder = this_process(run, elsewhere=elsewhere)

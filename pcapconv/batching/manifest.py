@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -20,10 +19,10 @@ from typing import Any
 
 from pcapconv.batching.actions import Job
 from pcapconv.batching.local import LOCAL
+from pcapconv.batching.manifest_names import is_manifest
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import State, joined, scheme_of
 from pcapconv.batching.settings import Settings
-from pcapconv.batching.shards import Shard
 from pcapconv.batching.stores import remote
 from pcapconv.errors import FileError
 from pcapconv.io.calls import reason_of, writing
@@ -33,38 +32,20 @@ try:
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
-NAME = "pcapconv-manifest.jsonl"
-_NAMES = re.compile(r"pcapconv-manifest(\.[0-9]+-of-[0-9]+)?\.(jsonl|lease|index)")
-
 _one_thread = threading.Lock()
 _decoder = json.JSONDecoder()
 _PATIENCE = 5.0  # seconds until a manifest that cannot be added to is written anew, and ten times what that took
 _MAY_REPEAT = ("skipped", "failed", "left_alone")  # what becomes again of a file that stays as it is
 
 
-def name_of(shard: Shard | None) -> str:
-    """What the manifest of a whole batch, or of one shard, is called."""
-    return NAME if shard is None else f"pcapconv-manifest.{shard.number}-of-{shard.total}.jsonl"
-
-
-def is_name(name: str) -> bool:
-    """Whether a manifest, that of some shard among them, is called so."""
-    return is_of_batches(name) and name.endswith(".jsonl")
-
-
-def is_of_batches(name: str) -> bool:
-    """Whether a manifest, its lease or its index is called so."""
-    return name.startswith("pcapconv-manifest") and _NAMES.fullmatch(name) is not None
-
-
 def places(home: str) -> list[str]:
     """The manifests in a directory, those of all shards, the one that was changed last at the end. Raises
     FileError."""
     if scheme_of(home) is not None:
-        return [joined(home, name) for name in remote(home).names(home) if is_name(name)]
+        return [joined(home, name) for name in remote(home).names(home) if is_manifest(name)]
     try:
         with os.scandir(home) as entries:
-            there = sorted((entry.stat().st_mtime_ns, entry.path) for entry in entries if is_name(entry.name))
+            there = sorted((entry.stat().st_mtime_ns, entry.path) for entry in entries if is_manifest(entry.name))
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:

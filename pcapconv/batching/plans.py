@@ -14,6 +14,7 @@ from pcapconv.batching.arguments import IN_PLACE_REMOTE, Arguments
 from pcapconv.batching.conflicts import check_conflicts
 from pcapconv.batching.decisions import left_to_do
 from pcapconv.batching.known import Known
+from pcapconv.batching.manifest_names import is_of_batches
 from pcapconv.batching.naming import as_source, by_template
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import Found, State, joined, scheme_of
@@ -100,7 +101,7 @@ def _found(arguments: Arguments) -> tuple[list[Found], dict[str, State | None]]:
     else:
         sources = list(store_of(root).find(root, None if in_place else arguments.home, links=not in_place))
     beside = _sidecars(sources, arguments)
-    found = [each for each in sources if not manifest.is_of_batches(each.name) and arguments.patterns.want(each)]
+    found = [each for each in sources if not is_of_batches(each.name) and arguments.patterns.want(each)]
     if in_place and keys is not None:  # key logs of an earlier run are no sources
         found = without_companions(found, keys)
     found = without_companions(found, SIDECAR_SUFFIX)

@@ -9,6 +9,7 @@ after that.
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
@@ -23,6 +24,7 @@ from pcapconv.batching.jobs import Stopped, carry_out
 from pcapconv.batching.lease import Lease, LeaseLostError, clear_others, leases_in
 from pcapconv.batching.local import LOCAL, clear_away, leads_out, lies_in, state_now
 from pcapconv.batching.log import Log, UnrecordedError
+from pcapconv.batching.manifest_names import WHOLE, is_manifest, manifest_beside, manifest_of
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import scheme_of
 from pcapconv.batching.plans import BatchPlan
@@ -37,6 +39,7 @@ from pcapconv.io.calls import reason_of
 _LOOK = 0.2  # seconds between two looks at how far the work is
 _FILES = 32  # of a chunk at most
 _BYTES = 8 * 2**20  # and what they hold, unless it is a single one
+_LONGEST_PAUSE = 30.0  # seconds before files are tried again; 1, 2, 4 before the first rounds
 _CHUNKS = 8  # for each worker, at least, so that none waits long for the last one
 
 
@@ -107,10 +110,19 @@ def _carry_out(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease
                 left = [job for job in left if job.name in again]
                 if not left:
                     break
+                _wait(min(2.0 ** (arguments.retries - tries), _LONGEST_PAUSE), look)
     except (WorkersLostError, UnrecordedError) as error:
         message = f"{error}; {done} of {several} files were done, --resume goes on with the others"
         raise UnfinishedError(message, report) from error
     return report
+
+
+def _wait(seconds: float, look: Callable[[], None]) -> None:
+    """Let a store or a network get better."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        time.sleep(min(left, _LOOK))
+        look()
 
 
 @contextmanager
@@ -158,10 +170,10 @@ def _clear_away_there(arguments: Arguments, jobs: Iterable[Job]) -> None:
     if not whole:  # others may be writing
         _end_uploads(arguments)
         return
-    at_work = {lease.replace(".lease", ".jsonl") for lease in leases_in(arguments.home)} - {manifest.NAME}
+    at_work = {manifest_beside(lease) for lease in leases_in(arguments.home)} - {WHOLE}
     stores.remote(arguments.home).clear_away(
         arguments.home,
-        lambda name: manifest.is_name(name) and name not in at_work,
+        lambda name: is_manifest(name) and name not in at_work,
         [job.target for job in jobs],
         alone=not at_work,
     )
@@ -169,7 +181,7 @@ def _clear_away_there(arguments: Arguments, jobs: Iterable[Job]) -> None:
 
 def _end_uploads(arguments: Arguments) -> None:
     """Abort the uploads that are noted for this manifest, and that nobody goes on with. Raises FileError."""
-    own = manifest.name_of(arguments.shard)
+    own = manifest_of(arguments.shard)
     stores.remote(arguments.home).clear_away(arguments.home, lambda name: name == own)
 
 
@@ -229,10 +241,12 @@ def _outcomes(
                     if len(jobs) > 1 or (isinstance(error, DeadProcessError | Stopped) and not alone):
                         suspects.extend([job] for job in jobs)
                     else:
-                        yield from _failed(jobs, settings, str(error) or type(error).__name__)
+                        passing = isinstance(error, DeadProcessError | Stopped | OSError)
+                        said = str(error) or type(error).__name__
+                        yield from _failed(jobs, settings, said, retryable=passing)
             if broken:
                 for jobs in [*broken, *under_way.values(), *suspects, *waiting]:
-                    yield from _failed(jobs, settings, "the executor broke")
+                    yield from _failed(jobs, settings, "the executor broke", retryable=True)
                 return
             look()
     finally:
@@ -264,5 +278,7 @@ def _seen(outcome: Outcome, job: Job, settings: Settings) -> Outcome:
     return Outcome.without_report(job, settings, "failed", error)
 
 
-def _failed(jobs: list[Job], settings: Settings, error: str) -> list[Outcome]:
-    return [Outcome.without_report(job, settings, "failed", f"{job.source}: {error}", retryable=True) for job in jobs]
+def _failed(jobs: list[Job], settings: Settings, error: str, *, retryable: bool) -> list[Outcome]:
+    return [
+        Outcome.without_report(job, settings, "failed", f"{job.source}: {error}", retryable=retryable) for job in jobs
+    ]

@@ -46,4 +46,4 @@ class Stall:
         if moved != self._last:
             self._last, self._since = moved, now
         elif now - self._since > self._patience:
-            raise WorkersLostError(f"--stall {self._said}: for so long no file was done and no byte was read")
+            raise WorkersLostError(f"--stall {self._said}: for so long no file was done and no byte was read or sent")

@@ -73,6 +73,7 @@ def batch(
                 )
             except BatchError as error:
                 done, ended = error.report, error
+            watcher.look(done, done.bytes_read)
         if results is not None and places[0] is not None:
             results.write_json(places[0], done)
         if results is not None and places[1] is not None:
