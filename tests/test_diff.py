@@ -395,9 +395,9 @@ def test_more_names_than_are_shown_are_compared() -> None:
     [
         (
             {"ignore": ["times"]},
-            "--ignore times: the kinds are time, lengths, interfaces, comments, direction",
+            "ignore='times': the kinds are time, lengths, interfaces, comments, direction",
         ),
-        ({"most": -1}, "--show -1: it is 0 or more"),
+        ({"most": -1}, "show='-1': it is 0 or more"),
         ({"time_tolerance": "much"}, "--time-tolerance much"),
         ({"time_tolerance": "-1s"}, "--time-tolerance -1s"),
     ],

@@ -1138,35 +1138,35 @@ def test_of_custom_blocks_only_the_enterprise_number_changes_its_byte_order(writ
     [
         (
             {"keep": ["host", "hosts"]},
-            "--keep hosts: the kinds are comments, names, statistics, secrets, custom, unknown, host, addresses",
+            "keep='hosts': the kinds are comments, names, statistics, secrets, custom, unknown, host, addresses",
         ),
         (
             {"strip": "names,"},
-            "--strip : the kinds are comments, names, statistics, secrets, custom, unknown, host, addresses",
+            "strip='': the kinds are comments, names, statistics, secrets, custom, unknown, host, addresses",
         ),
-        ({"keep": ["host,names"], "strip": ["names"]}, "--keep and --strip names: it can be only one of them"),
+        ({"keep": ["host,names"], "strip": ["names"]}, "keep='and --strip names': it can be only one of them"),
         (
             {"rebase_time": "+1h"},
-            "--rebase-time +1h: write a time from 1970 on in whole nanoseconds, as in 2024-05-01T12:00:00Z",
+            "rebase_time='+1h': write a time from 1970 on in whole nanoseconds, as in 2024-05-01T12:00:00Z",
         ),
         (
             {"rebase_time": "-1"},
-            "--rebase-time -1: write a time from 1970 on in whole nanoseconds, as in 2024-05-01T12:00:00Z",
+            "rebase_time='-1': write a time from 1970 on in whole nanoseconds, as in 2024-05-01T12:00:00Z",
         ),
         (
             {"rebase_time": "0.0000000001"},
-            "--rebase-time 0.0000000001: write a time from 1970 on in whole nanoseconds, as in 2024-05-01T12:00:00Z",
+            "rebase_time='0.0000000001': write a time from 1970 on in whole nanoseconds, as in 2024-05-01T12:00:00Z",
         ),
         (
             {"rebase_time": "18446744073.709551616"},
-            "--rebase-time 18446744073.709551616: "
+            "rebase_time='18446744073.709551616': "
             "write a time from 1970 on in whole nanoseconds, as in 2024-05-01T12:00:00Z",
         ),
         (
             {"rebase_time": "noon", "mask_time": True},
-            "--rebase-time noon: not a time; write 2024-05-01T12:00:00Z, 1714564800.25 or +1h30m",
+            "rebase_time='noon': not a time; write 2024-05-01T12:00:00Z, 1714564800.25 or +1h30m",
         ),
-        ({"to": "pcapx"}, "--to pcapx: the format is one of pcap, pcapng"),
+        ({"to": "pcapx"}, "to='pcapx': the format is one of pcap, pcapng"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, Any], says: str) -> None:

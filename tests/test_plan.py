@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 import wire
-from nonsense import REFUSED, WEB
+from nonsense import REFUSED, WEB, in_python
 from through import Pipe, Sink, converted
 
 import pcapconv
@@ -32,8 +32,7 @@ def test_nonsense_is_refused_in_one_sentence_and_leaves_no_trace(
     for target, force in ((tmp_path / "new.pcapng", False), (old, True)):
         with pytest.raises(UsageError) as caught:
             pcapconv.convert(WEB, target, force=force, **options)
-        assert str(caught.value) == message
-        assert caught.value.exit_code == 2
+        assert str(caught.value) == in_python(message)
     assert [path.name for path in tmp_path.iterdir()] == ["old.pcapng"]
     assert old.read_bytes() == b"what was there"
 
@@ -46,7 +45,7 @@ def test_nonsense_is_refused_before_a_byte_goes_into_a_pipe(options: dict[str, A
     sink = Sink()
     with pytest.raises(UsageError) as caught:
         pcapconv.convert(cast(BinaryIO, Pipe([WEB.read_bytes()])), cast(BinaryIO, sink), to="pcapng", **options)
-    assert str(caught.value) == message
+    assert str(caught.value) == in_python(message)
     assert sink.taken == b""
 
 

@@ -77,8 +77,8 @@ def test_the_longest_comment(write: In) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("é" * 32768, "--capture-comment: the text has 65536 bytes; write 65535 at most"),
-        ("ab\udcff", "--capture-comment: character 3 of the text is none that UTF-8 can write"),
+        ("é" * 32768, "capture_comment=: the text has 65536 bytes; write 65535 at most"),
+        ("ab\udcff", "capture_comment=: character 3 of the text is none that UTF-8 can write"),
     ],
 )
 def test_comments_that_no_option_holds(text: str, message: str) -> None:
@@ -177,9 +177,9 @@ def test_numbers_that_no_field_holds(key: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("key", "text", "message"),
     [
-        ("name", "x" * 65536, "--set-interface 0.name: the text has 65536 bytes; write 65535 at most"),
-        ("filter", "x" * 65535, "--set-interface 0.filter: the text has 65535 bytes; write 65534 at most"),
-        ("os", "\ud800", "--set-interface 0.os: character 1 of the text is none that UTF-8 can write"),
+        ("name", "x" * 65536, "set_interface='0.name': the text has 65536 bytes; write 65535 at most"),
+        ("filter", "x" * 65535, "set_interface='0.filter': the text has 65535 bytes; write 65534 at most"),
+        ("os", "\ud800", "set_interface='0.os': character 1 of the text is none that UTF-8 can write"),
         ("mtu", "9000", f"--set-interface 0.mtu=9000: the key is one of {', '.join(KEYS)}"),
     ],
 )
@@ -251,7 +251,7 @@ def test_names_are_those_that_were_there(write: In) -> None:
     assert relabelled(step, one(write, NAME)) == one(write, (wire.IF_NAME, b"wan"), (wire.IF_OS, b"os"))
     step = Relabel(capture_comments=[], settings=[("0", "name", "wan"), ("wan", "os", "os")], link_type=None)
     assert refusal(step, one(write, NAME)) == (
-        "--set-interface wan.os=os: there is no such interface; there is 0:0 eth0"
+        "set_interface='wan.os=os': there is no such interface; there is 0:0 eth0"
     )
 
 

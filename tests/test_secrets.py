@@ -90,7 +90,7 @@ def test_more_than_a_block_holds() -> None:
 
     with pytest.raises(UsageError) as caught:
         InjectSecrets([(TLS, Long())])
-    assert str(caught.value) == "--inject-secrets: secrets of 135266285 bytes; a block holds 135266284"
+    assert str(caught.value) == "inject_secrets=: secrets of 135266285 bytes; a block holds 135266284"
 
 
 # ---------------------------------------------------------------- taken out

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import wire
-from nonsense import PARTS
+from nonsense import PARTS, on_command_line
 from splitting import micro, names, split_up
 from through import Pipe
 from wire import LITTLE, In
@@ -187,7 +187,7 @@ def test_the_command_takes_a_number_of_parts(tmp_path: Path, folder: Path) -> No
         text = str(options["max_parts"])
         if text.removeprefix("-").isdecimal():
             assert run("split", tmp_path / "none", folder / "y.pcap", "--max-packets", "1", f"--max-parts={text}") == (
-                2, f"pcapconv: {message}\n"
+                2, f"pcapconv: {on_command_line(message)}\n"
             )  # fmt: skip
 
 

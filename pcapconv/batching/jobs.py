@@ -35,6 +35,7 @@ from pcapconv.io.targets import Target
 from pcapconv.report import Report
 from pcapconv.sidecar import Sidecars, open_sidecars
 from pcapconv.sinks import FileSink
+from pcapconv.wording import named_by
 
 
 class Stopped(BaseException):
@@ -63,7 +64,8 @@ def read_so_far(run: str) -> int:
 
 def carry_out(settings: Settings, jobs: Sequence[Job]) -> list[Outcome]:
     """Do some jobs; returns what became of them. Raises Stopped."""
-    return [_outcome(settings, job) for job in jobs]
+    with named_by(settings.form):
+        return [_outcome(settings, job) for job in jobs]
 
 
 def _outcome(settings: Settings, job: Job) -> Outcome:

@@ -12,6 +12,7 @@ from pcapconv.errors import FileError, UsageError
 from pcapconv.io.calls import file_name, read_all, reading, reason_of, standard_stream, wait_for, write_all, writing
 from pcapconv.io.paths import STDIO, Readable, real_path
 from pcapconv.io.signals import deferred
+from pcapconv.wording import argument
 
 WINDOW_SIZE = 512 * 1024  # what readers read at a time, unless a single record has more
 FRACTIONS = ("nanoseconds",)  # what fractions of a second in pcap files can be read as, whatever these say
@@ -156,7 +157,7 @@ class Source:
 def check_fractions(fractions: str | None) -> None:
     """Raises UsageError for a word that means nothing."""
     if fractions is not None and fractions not in FRACTIONS:
-        raise UsageError(f"--fractions {fractions}: it is {' or '.join(FRACTIONS)}")
+        raise UsageError(f"{argument('fractions', fractions)}: it is {' or '.join(FRACTIONS)}")
 
 
 def open_source(place: Readable, *, fractions: str | None = None) -> Source:
