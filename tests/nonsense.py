@@ -16,7 +16,9 @@ COUNT = len(wire.read_pcapng(WEB.read_bytes()))
 MOMENTS = "2024-05-01T12:00:00Z, 1714564800.25 or +1h30m"
 HALF_OPEN = "they select after <= time < before, as in `after='+1h', before='+2h'`"
 FROM_1 = "too small; write a whole number from 1"
-NOTHING_TO_INVERT = "`invert=True`: there is nothing to invert; give a selection too, as in `packets='1-100', invert=True`"
+NOTHING_TO_INVERT = (
+    "`invert=True`: there is nothing to invert; give a selection too, as in `packets='1-100', invert=True`"
+)
 THERE = "there is no such interface; there are 0:0 lo"
 COMMENT_FORM = "write NUMBER:TEXT, as in 17:retry; packets count from 1"
 

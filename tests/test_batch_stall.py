@@ -126,7 +126,7 @@ def test_a_file_or_a_byte_is_a_movement(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("text", ["0s", "soon", "-1s"])
 def test_no_length_of_time(raw: Path, tmp_path: Path, text: str) -> None:
-    with pytest.raises(UsageError, match=r"^--stall "):
+    with pytest.raises(UsageError, match=r"^stall="):
         pcapconv.batch(raw, tmp_path / "new", stall=text)
     with pytest.raises(UsageError, match=r"^--stall 5: write a length of time, as in '10m'$"):
         pcapconv.batch(raw, tmp_path / "new", stall=5)  # type: ignore[arg-type]
