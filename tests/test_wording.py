@@ -160,9 +160,9 @@ def run(folder: Path, *line: str) -> tuple[int, str]:
             TWO_LINK_TYPES,
             "",
             {},
-            "(ETHERNET (1): 1 packet, RAW (101): 1 packet); pcapng (--to pcapng) holds them all, --interface takes one, and "
+            "1 packet, RAW (101): 1 packet); pcapng (--to pcapng) holds them all, --interface takes one, and "
             "pcapconv split --by link-type writes a file for each (with --sidecar, join makes one of them again)",
-            "(ETHERNET (1): 1 packet, RAW (101): 1 packet); pcapng (to='pcapng') holds them all, interface= takes one, and "
+            "1 packet, RAW (101): 1 packet); pcapng (to='pcapng') holds them all, interface= takes one, and "
             "pcapconv.split(…, by='link-type') writes a file for each "
             "(with sidecar=True, join makes one of them again)",
         ),
