@@ -45,7 +45,7 @@ class Capture:
 
                 opened = opened if opened.plain else stack.enter_context(spool(opened))
                 file = None if sidecar is True else sidecar
-                options = understood(sidecar is True, file, secrets=False, fingerprints=False)
+                options = understood(sidecar is True, file, named="sidecar")
                 found = sidecar_of(source, opened, options, stack)
                 self._reader = formats.open_reader(opened)
                 items = self._reader.items() if found is None else found.items(self._reader.items())

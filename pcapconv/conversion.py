@@ -38,6 +38,7 @@ from pcapconv.report import CaptureFile, LossError, Report, describe
 from pcapconv.sinks import Sink
 from pcapconv.steps import Planned, Step
 from pcapconv.steps.snaplens import Snaplens
+from pcapconv.wording import argument
 
 if TYPE_CHECKING:
     from pcapconv.formats.settings import WriterOptions
@@ -193,9 +194,8 @@ class Conversion:
             case NeedsNanosecondsError() if self._can_start_again:
                 self._tell_writer(nanoseconds=True)
             case NeedsNanosecondsError():
-                raise TargetError(
-                    f"{self.source.name}: {error}: start again with --nanoseconds (nanoseconds=True)"
-                ) from None
+                again = f"start again with {argument('nanoseconds', True)}"
+                raise TargetError(f"{self.source.name}: {error}: {again}") from None
             case NeedsSnaplenError():  # which comes only where one can go back
                 pass
             case TimeRangeError() if self._can_start_again and sidecars is not None and sidecars.clamp():
@@ -296,7 +296,7 @@ def writer_and_steps(format_name: str, options: Mapping[str, Any]) -> tuple[Writ
 def check_on_loss(on_loss: str) -> None:
     """Raises UsageError for a word that means nothing."""
     if on_loss not in get_args(OnLoss):
-        raise UsageError(f"--on-loss {on_loss}: it is one of {', '.join(get_args(OnLoss))}")
+        raise UsageError(f"{argument('on_loss', on_loss)}: it is one of {', '.join(get_args(OnLoss))}")
 
 
 def refuse_losses(report: Report) -> None:
@@ -331,7 +331,8 @@ def open_secrets(plan: Planned | None, *others: object, force: bool) -> Target |
         return None
     if plan.extract_to != STDIO and leads_to(plan.extract_to) in map(leads_to, others):
         raise UsageError(
-            f"--extract-secrets {plan.extract_to}: that is another file of this command; give it a name of its own"
+            f"{argument('extract_secrets', plan.extract_to)}: that is another file of this command; "
+            "give it a name of its own"
         )
     return open_target(plan.extract_to, force=force, whole=True, text=True, private=True)
 

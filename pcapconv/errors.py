@@ -12,8 +12,6 @@ from contextlib import contextmanager
 class PcapconvError(Exception):
     """Base of all: pcapconv refuses, or cannot read or write."""
 
-    exit_code = 1
-
 
 class FormatError(PcapconvError):
     """The input's fault: not a capture, or one that cannot be read."""
@@ -40,9 +38,7 @@ class TargetError(PcapconvError):
 
 
 class UsageError(PcapconvError):
-    """The caller's mistake: an option that makes no sense, or a target format nobody named."""
-
-    exit_code = 2
+    """The caller's mistake: an argument that makes no sense, or a target format nobody named."""
 
 
 class FileError(PcapconvError):

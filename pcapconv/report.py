@@ -153,8 +153,6 @@ class Report:
 class LossError(PcapconvError):
     """Something would be lost, and `on_loss="fail"` forbids it. `report` says what."""
 
-    exit_code = 4
-
     def __init__(self, message: str, report: Report) -> None:
         super().__init__(message, report)
         self.report = report

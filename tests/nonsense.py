@@ -1,5 +1,11 @@
-"""Options that make no sense, and how they are refused."""
+"""Options that make no sense, and how they are refused.
 
+A message names arguments in backquotes, as Python does; `in_python` and `on_command_line` make it what
+each of them says.
+"""
+
+import ast
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,82 +14,105 @@ import wire
 WEB = Path(__file__).parent / "samples" / "web.pcapng"
 COUNT = len(wire.read_pcapng(WEB.read_bytes()))
 MOMENTS = "2024-05-01T12:00:00Z, 1714564800.25 or +1h30m"
-HALF_OPEN = "they select after <= time < before, as in --after +1h --before +2h"
+HALF_OPEN = "they select after <= time < before, as in `after='+1h', before='+2h'`"
 FROM_1 = "too small; write a whole number from 1"
-NOTHING_TO_INVERT = "--invert: there is nothing to invert; give a selection too, as in --packets 1-100 --invert"
+NOTHING_TO_INVERT = (
+    "`invert=True`: there is nothing to invert; give a selection too, as in `packets='1-100', invert=True`"
+)
 THERE = "there is no such interface; there are 0:0 lo"
 COMMENT_FORM = "write NUMBER:TEXT, as in 17:retry; packets count from 1"
 
 PARTS: list[tuple[dict[str, Any], str]] = [  # of a split
-    ({"max_parts": 0}, f"--max-parts 0: {FROM_1}"),
-    ({"max_parts": -1}, f"--max-parts -1: {FROM_1}"),
-    ({"max_parts": 1.5}, "--max-parts 1.5: not a whole number; write a whole number from 1"),
-    ({"max_parts": True}, "--max-parts True: not a whole number; write a whole number from 1"),
-    ({"max_parts": "many"}, "--max-parts many: not a whole number; write a whole number from 1"),
-    ({"max_parts": 10**60}, "--max-parts: a number of more than 60 digits; write a whole number from 1"),
+    ({"max_parts": 0}, f"`max_parts=0`: {FROM_1}"),
+    ({"max_parts": -1}, f"`max_parts=-1`: {FROM_1}"),
+    ({"max_parts": 1.5}, "`max_parts=1.5`: not a whole number; write a whole number from 1"),
+    ({"max_parts": True}, "`max_parts=True`: not a whole number; write a whole number from 1"),
+    ({"max_parts": "many"}, "`max_parts='many'`: not a whole number; write a whole number from 1"),
+    ({"max_parts": 10**60}, "`max_parts=`: a number of more than 60 digits; write a whole number from 1"),
 ]
 REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"after": "2024-05-02", "before": "2024-05-01"},
-        f"--before 2024-05-01 is not later than --after 2024-05-02; {HALF_OPEN}",
+        f"`before='2024-05-01'` is not later than `after='2024-05-02'`; {HALF_OPEN}",
     ),
-    ({"after": "+2s", "before": "+1500ms"}, f"--before +1500ms is not later than --after +2s; {HALF_OPEN}"),
-    ({"after": "5", "before": "5.0"}, f"--before 5.0 is not later than --after 5; {HALF_OPEN}"),
-    ({"after": "yesterday"}, f"--after yesterday: not a time; write {MOMENTS}"),
-    ({"before": "12:00"}, f"--before 12:00: not a time; write {MOMENTS}"),
-    ({"packets": "0"}, "--packets 0: packets count from 1; write 1"),
-    ({"packets": "1-2,5-3"}, "--packets 5-3: the range runs backwards; write 3-5"),
-    ({"drop_packets": "0-4"}, "--drop-packets 0-4: packets count from 1; write 1-4"),
-    ({"packets": "1,,2"}, "--packets 1,,2: a packet number is missing; write 1-100,250,900-"),
-    ({"packets": "all"}, "--packets all: not a packet number or a range of them; write 1-100,250,900-"),
-    ({"first": 0}, f"--first 0: {FROM_1}"),
-    ({"last": 0}, f"--last 0: {FROM_1}"),
-    ({"last": -3}, f"--last -3: {FROM_1}"),
-    ({"interface": ["eth9"]}, f"--interface eth9: {THERE}"),
-    ({"interface": ["0", "1"]}, f"--interface 1: {THERE}"),
-    ({"interface": ["1:0"], "last": 3}, f"--interface 1:0: {THERE}"),
-    ({"interface": ""}, f"--interface : {THERE}"),
+    ({"after": "+2s", "before": "+1500ms"}, f"`before='+1500ms'` is not later than `after='+2s'`; {HALF_OPEN}"),
+    ({"after": "5", "before": "5.0"}, f"`before='5.0'` is not later than `after='5'`; {HALF_OPEN}"),
+    ({"after": "yesterday"}, f"`after='yesterday'`: not a time; write {MOMENTS}"),
+    ({"before": "12:00"}, f"`before='12:00'`: not a time; write {MOMENTS}"),
+    ({"packets": "0"}, "`packets='0'`: packets count from 1; write 1"),
+    ({"packets": "1-2,5-3"}, "`packets='5-3'`: the range runs backwards; write 3-5"),
+    ({"drop_packets": "0-4"}, "`drop_packets='0-4'`: packets count from 1; write 1-4"),
+    ({"packets": "1,,2"}, "`packets='1,,2'`: a packet number is missing; write 1-100,250,900-"),
+    ({"packets": "all"}, "`packets='all'`: not a packet number or a range of them; write 1-100,250,900-"),
+    ({"first": 0}, f"`first=0`: {FROM_1}"),
+    ({"last": 0}, f"`last=0`: {FROM_1}"),
+    ({"last": -3}, f"`last=-3`: {FROM_1}"),
+    ({"interface": ["eth9"]}, f"`interface='eth9'`: {THERE}"),
+    ({"interface": ["0", "1"]}, f"`interface='1'`: {THERE}"),
+    ({"interface": ["1:0"], "last": 3}, f"`interface='1:0'`: {THERE}"),
+    ({"interface": ""}, f"`interface=''`: {THERE}"),
     (
         {"comment_matches": "("},
-        "--comment-matches (: not a regular expression: missing ), unterminated subpattern at position 0; "
+        "`comment_matches='('`: not a regular expression: missing ), unterminated subpattern at position 0; "
         "write one like 'retry|drop'",
     ),
     (
         {"comment_matches": "a{99999999999}"},
-        "--comment-matches a{99999999999}: not a regular expression: the repetition number is too large; "
+        "`comment_matches='a{99999999999}'`: not a regular expression: the repetition number is too large; "
         "write one like 'retry|drop'",
     ),
-    ({"direction": "up"}, "--direction up: it is in or out"),
+    ({"direction": "up"}, "`direction='up'`: it is in or out"),
     ({"invert": True}, NOTHING_TO_INVERT),
     ({"invert": True, "snaplen": 64, "interface": []}, NOTHING_TO_INVERT),
-    ({"invert": True, "first": 0}, f"--first 0: {FROM_1}"),
-    ({"chop": [0]}, "--chop 0: write 14 to remove bytes at the front, -4 at the end of each packet"),
-    ({"chop": 0}, "--chop 0: write 14 to remove bytes at the front, -4 at the end of each packet"),
-    ({"chop": [2**32]}, "--chop: packets have at most 4294967295 bytes"),
-    ({"snaplen": 0}, f"--snaplen 0: {FROM_1}"),
-    ({"snaplen": 2**31}, "--snaplen 2147483648: it is at most 2147483647"),
-    ({"shift_time": "soon"}, "--shift-time soon: not a length of time; write +1.5s, -250ms or 1h30m"),
+    ({"invert": True, "first": 0}, f"`first=0`: {FROM_1}"),
+    ({"chop": [0]}, "`chop=0`: write 14 to remove bytes at the front, -4 at the end of each packet"),
+    ({"chop": 0}, "`chop=0`: write 14 to remove bytes at the front, -4 at the end of each packet"),
+    ({"chop": [2**32]}, "`chop=`: packets have at most 4294967295 bytes"),
+    ({"snaplen": 0}, f"`snaplen=0`: {FROM_1}"),
+    ({"snaplen": 2**31}, "`snaplen=2147483648`: it is at most 2147483647"),
+    ({"shift_time": "soon"}, "`shift_time='soon'`: not a length of time; write +1.5s, -250ms or 1h30m"),
     (
         {"shift_time": "0.0000000001"},
-        f"packet 1: interface 0 of section 0 counts in steps of 1/{10**9} s; --shift-time by a multiple of that",
+        f"packet 1: interface 0 of section 0 counts in steps of 1/{10**9} s; `shift_time=` by a multiple of that",
     ),
-    ({"packet_comment": ["0:zero"]}, f"--packet-comment 0:zero: {COMMENT_FORM}"),
-    ({"packet_comment": ["retry"]}, f"--packet-comment retry: {COMMENT_FORM}"),
-    ({"packet_comment": [":retry"]}, f"--packet-comment :retry: {COMMENT_FORM}"),
-    ({"packet_comment": ["-1:retry"]}, f"--packet-comment -1:retry: {COMMENT_FORM}"),
-    ({"packet_comment": [f"{10**30}:retry"]}, f"--packet-comment {10**30}:retry: {COMMENT_FORM}"),
-    ({"packet_comment": ["2:" + "x" * 65536]}, "--packet-comment 2: the text has 65536 bytes; write 65535 at most"),
-    ({"packet_comment": ["2:a\ud800"]}, "--packet-comment 2: character 2 of the text is none that UTF-8 can write"),
+    ({"packet_comment": ["0:zero"]}, f"`packet_comment='0:zero'`: {COMMENT_FORM}"),
+    ({"packet_comment": ["retry"]}, f"`packet_comment='retry'`: {COMMENT_FORM}"),
+    ({"packet_comment": [":retry"]}, f"`packet_comment=':retry'`: {COMMENT_FORM}"),
+    ({"packet_comment": ["-1:retry"]}, f"`packet_comment='-1:retry'`: {COMMENT_FORM}"),
+    ({"packet_comment": [f"{10**30}:retry"]}, f"`packet_comment='{10**30}:retry'`: {COMMENT_FORM}"),
+    ({"packet_comment": ["2:" + "x" * 65536]}, "`packet_comment='2'`: the text has 65536 bytes; write 65535 at most"),
+    ({"packet_comment": ["2:a\ud800"]}, "`packet_comment='2'`: character 2 of the text is none that UTF-8 can write"),
     (
         {"packet_comment": [f"{COUNT + 1}:beyond"]},
-        f"--packet-comment: packet {COUNT + 1} of the input is not among those written; "
+        f"`packet_comment=`: packet {COUNT + 1} of the input is not among those written; "
         "write NUMBER:TEXT with the packet's number in the input, from 1",
     ),
-    ({"after": 1714564800}, "after=1714564800: text is wanted"),
-    ({"packets": ["1"]}, "packets=['1']: it can be given once only"),
-    ({"interface": 0}, "interface=0: text is wanted"),
-    ({"first": "3"}, "first='3': a whole number is wanted"),
-    ({"first": True}, "first=True: a whole number is wanted"),
-    ({"chop": [1.5]}, "chop=1.5: a whole number is wanted"),
-    ({"comment_matches": b"x"}, "comment_matches=b'x': text is wanted"),
+    ({"after": 1714564800}, "`after=1714564800`: text is wanted"),
+    ({"packets": ["1"]}, "`packets=['1']`: it can be given once only"),
+    ({"interface": 0}, "`interface=0`: text is wanted"),
+    ({"first": "3"}, "`first='3'`: a whole number is wanted"),
+    ({"first": True}, "`first=True`: a whole number is wanted"),
+    ({"chop": [1.5]}, "`chop=1.5`: a whole number is wanted"),
+    ({"comment_matches": b"x"}, "`comment_matches=b'x'`: text is wanted"),
 ]
+
+
+def in_python(message: str) -> str:
+    return message.replace("`", "")
+
+
+def on_command_line(message: str) -> str:
+    return re.sub("`(.*?)`", lambda named: _options(named[1]), message)
+
+
+def _options(named: str) -> str:
+    """`--after +1h --before +2h` for `after='+1h', before='+2h'`, and `--chop` for `chop=`."""
+    made = ast.parse(f"f({named}None)" if named.endswith("=") else f"f({named})", mode="eval").body
+    assert isinstance(made, ast.Call)
+    words = []
+    for argument in made.keywords:
+        words.append(f"--{argument.arg}".replace("_", "-"))
+        value = ast.literal_eval(argument.value)
+        if value is not True and value not in (None, ""):
+            words.append(f"{value}")
+    return " ".join(words)

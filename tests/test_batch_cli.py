@@ -405,7 +405,7 @@ def test_a_report_that_is_there_is_kept_without_force(
     (tmp_path / "r").write_bytes(TEXT)
     for option in ("--report", "--junit"):
         done = call(capfd, source, out, option, tmp_path / "r")
-        sentence = f"{tmp_path}/r: exists already; --force (force=True) replaces it"
+        sentence = f"{tmp_path}/r: exists already; --force replaces it"
         assert done == Done(1, "", said(sentence))
     assert not out.exists()
     assert (tmp_path / "r").read_bytes() == TEXT

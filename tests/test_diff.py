@@ -365,7 +365,7 @@ def test_all_flags_are_compared_with_everything() -> None:
 def test_more_blocks_than_memory_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pcapconv.comparing.sides._MOST", 1000)
     a = capture(*(wire.block(0x80000123, number.to_bytes(4, "big")) for number in range(10)), packet(1))
-    with pytest.raises(PcapconvError, match="leave out --all"):
+    with pytest.raises(PcapconvError, match="leave out everything=True"):
         compared(a, a, everything=True)
     assert compared(a, a).same
 
@@ -395,11 +395,11 @@ def test_more_names_than_are_shown_are_compared() -> None:
     [
         (
             {"ignore": ["times"]},
-            "--ignore times: the kinds are time, lengths, interfaces, comments, direction",
+            "ignore='times': the kinds are time, lengths, interfaces, comments, direction",
         ),
-        ({"most": -1}, "--show -1: it is 0 or more"),
-        ({"time_tolerance": "much"}, "--time-tolerance much"),
-        ({"time_tolerance": "-1s"}, "--time-tolerance -1s"),
+        ({"most": -1}, "most=-1: it is 0 or more"),
+        ({"time_tolerance": "much"}, "time_tolerance='much'"),
+        ({"time_tolerance": "-1s"}, "time_tolerance='-1s'"),
     ],
 )
 def test_nonsense_is_refused(options: dict[str, Any], fact: str) -> None:

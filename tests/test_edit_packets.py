@@ -396,7 +396,7 @@ def test_a_shift_finer_than_an_interface_s_unit_is_refused(write: In) -> None:
     for shift in ("0.0005", "-1us", "1.0001s"):
         with pytest.raises(UsageError) as caught:
             converted(capture, "pcapng", shift_time=shift)
-        message = "packet 2: interface 1 of section 0 counts in steps of 1/1000 s; --shift-time by a multiple of that"
+        message = "packet 2: interface 1 of section 0 counts in steps of 1/1000 s; shift_time= by a multiple of that"
         assert str(caught.value) == message
     assert [packet.ticks for packet in wire.read_pcapng(converted(capture, "pcapng", shift_time="0.005")[0])] == [
         10**7 + 5000,
@@ -455,7 +455,7 @@ def test_comments_are_by_the_input_s_numbers_and_must_find_their_packet(write: I
     out, _ = converted(capture, "pcapng", packets="2,5,9", packet_comment=["5:five", "9:nine"])
     assert [bool(packet.options) for packet in wire.read_pcapng(out)] == [False, True, True]
     for options in ({"packets": "2,5,9"}, {"packets": "2-3"}, {"last": 1}, {"first": 3}):
-        with pytest.raises(UsageError, match=r"^--packet-comment: packet 4 of the input is not among those written"):
+        with pytest.raises(UsageError, match=r"^packet_comment=: packet 4 of the input is not among those written"):
             converted(capture, "pcapng", packet_comment=["4:four", "5:five"][: 1 + ("5" in str(options))], **options)
     with pytest.raises(UsageError, match="packet 10, 99 of the input is not among those written"):
         converted(capture, "pcapng", packet_comment=["99:x", "10:y", "1:z"])

@@ -226,7 +226,7 @@ def test_an_existing_file_is_not_overwritten(capture: Path, folder: Path) -> Non
     before = out.stat()
     with pytest.raises(FileError) as caught:
         pcapconv.convert(capture, out)
-    assert str(caught.value) == f"{out}: exists already; --force (force=True) replaces it"
+    assert str(caught.value) == f"{out}: exists already; force=True replaces it"
     assert out.read_bytes() == OLD
     assert out.stat().st_mtime_ns == before.st_mtime_ns
     assert names(folder) == ["out.pcapng"]

@@ -43,7 +43,7 @@ def test_most_fractions_of_1000000_or_more_are_a_warning(write: In) -> None:
     (warning,) = identical(capture_of(write)).warnings
     assert warning.offset == 0
     assert SAYS in warning.reason
-    assert "--fractions nanoseconds" in warning.reason
+    assert "fractions='nanoseconds' reads them as these" in warning.reason
 
 
 @pytest.mark.parametrize(

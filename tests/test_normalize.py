@@ -43,7 +43,7 @@ SHB = wire.section_header()
 IDB = wire.interface(options=wire.options(NANO))
 ONE = wire.enhanced_packet(0, NS, b"one")
 LARGEST = 2**64 - 1
-HOLD = f"nanoseconds hold 0 to {LARGEST}; --rebase-time moves it, --mask-time replaces it"
+HOLD = f"nanoseconds hold 0 to {LARGEST}; rebase_time= moves it, mask_time=True replaces it"
 
 
 def normalized(capture: bytes, **options: Any) -> bytes:
@@ -633,7 +633,7 @@ def test_every_offset(write: In, resolution: int, offset: int) -> None:
 def test_digits_finer_than_a_nanosecond_are_refused_or_cut(write: In, resolution: int) -> None:
     per_second = 2 ** (resolution & 0x7F) if resolution & 0x80 else 10**resolution
     capture = timed(write, resolution, -1, per_second + 1)
-    says = "input: packet 1: its time has digits finer than a nanosecond; --on-loss ignore cuts them"
+    says = "input: packet 1: its time has digits finer than a nanosecond; on_loss='ignore' cuts them"
     for options in ({}, {"on_loss": "fail"}, {"sort": True}, {"rebase_time": "7"}):
         assert refused(capture, TargetError, **options) == says
     out, report = reported(capture, on_loss="ignore")
@@ -791,7 +791,7 @@ def test_mask_does_not_lead_out_of_range(write: In) -> None:
     assert [packet.ticks for packet in wire.read_pcapng(fits)] == [LARGEST - 10**6, LARGEST]
     beyond = expected.decimal(last + Fraction(1, 10**9))
     assert refused(capture, TargetError, mask_time=True, rebase_time=beyond) == (
-        "input: packet 1: --mask-time leads beyond what nanoseconds can hold"
+        "input: packet 1: mask_time=True leads beyond what nanoseconds can hold"
     )
 
 
@@ -1094,7 +1094,7 @@ def test_statistics_whose_times_do_not_fit_are_refused(write: In) -> None:
     head = write.section_header() + interface + write.enhanced_packet(0, 1000, b"one")
     fine = (wire.ISB_ENDTIME, write.halves(1001))
     says = (
-        "nanoseconds cannot hold the times of this statistics block, moved as the packets are; do not --keep statistics"
+        "nanoseconds cannot hold the times of this statistics block, moved as the packets are; do not keep='statistics'"
     )
     for block in (write.statistics(0, 1), write.statistics(0, 1000, options=write.options(fine))):
         capture = head + block
@@ -1138,35 +1138,35 @@ def test_of_custom_blocks_only_the_enterprise_number_changes_its_byte_order(writ
     [
         (
             {"keep": ["host", "hosts"]},
-            "--keep hosts: the kinds are comments, names, statistics, secrets, custom, unknown, host, addresses",
+            "keep='hosts': the kinds are comments, names, statistics, secrets, custom, unknown, host, addresses",
         ),
         (
             {"strip": "names,"},
-            "--strip : the kinds are comments, names, statistics, secrets, custom, unknown, host, addresses",
+            "strip='': the kinds are comments, names, statistics, secrets, custom, unknown, host, addresses",
         ),
-        ({"keep": ["host,names"], "strip": ["names"]}, "--keep and --strip names: it can be only one of them"),
+        ({"keep": ["host,names"], "strip": ["names"]}, "keep= and strip='names': it can be only one of them"),
         (
             {"rebase_time": "+1h"},
-            "--rebase-time +1h: write a time from 1970 on in whole nanoseconds, as in 2024-05-01T12:00:00Z",
+            "rebase_time='+1h': write a time from 1970 on in whole nanoseconds, as in 2024-05-01T12:00:00Z",
         ),
         (
             {"rebase_time": "-1"},
-            "--rebase-time -1: write a time from 1970 on in whole nanoseconds, as in 2024-05-01T12:00:00Z",
+            "rebase_time='-1': write a time from 1970 on in whole nanoseconds, as in 2024-05-01T12:00:00Z",
         ),
         (
             {"rebase_time": "0.0000000001"},
-            "--rebase-time 0.0000000001: write a time from 1970 on in whole nanoseconds, as in 2024-05-01T12:00:00Z",
+            "rebase_time='0.0000000001': write a time from 1970 on in whole nanoseconds, as in 2024-05-01T12:00:00Z",
         ),
         (
             {"rebase_time": "18446744073.709551616"},
-            "--rebase-time 18446744073.709551616: "
+            "rebase_time='18446744073.709551616': "
             "write a time from 1970 on in whole nanoseconds, as in 2024-05-01T12:00:00Z",
         ),
         (
             {"rebase_time": "noon", "mask_time": True},
-            "--rebase-time noon: not a time; write 2024-05-01T12:00:00Z, 1714564800.25 or +1h30m",
+            "rebase_time='noon': not a time; write 2024-05-01T12:00:00Z, 1714564800.25 or +1h30m",
         ),
-        ({"to": "pcapx"}, "--to pcapx: the format is one of pcap, pcapng"),
+        ({"to": "pcapx"}, "to='pcapx': the format is one of pcap, pcapng"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, Any], says: str) -> None:
@@ -1174,7 +1174,7 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, Any], says: s
 
 
 def test_another_on_loss_is_refused() -> None:
-    assert "--on-loss" in refused(SHB, UsageError, on_loss="perhaps")
+    assert "on_loss='perhaps': it is one of" in refused(SHB, UsageError, on_loss="perhaps")
 
 
 # ---------------------------------------------------------------- --to pcap and names of files
@@ -1284,7 +1284,7 @@ def test_files_as_convert_has_them(tmp_path: Path) -> None:
     source, out = tmp_path / "in.pcapng", tmp_path / "out.pcapng"
     source.write_bytes(wire.section_header(byte_order=BIG) + In(BIG).interface())
     out.write_bytes(b"old")
-    with pytest.raises(FileError, match=r"exists already; --force"):
+    with pytest.raises(FileError, match=r"exists already; force=True"):
         pcapconv.normalize(source, out)
     assert out.read_bytes() == b"old"
     pcapconv.normalize(source, out, force=True)

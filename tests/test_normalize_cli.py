@@ -138,7 +138,7 @@ def test_every_option(here: Here) -> None:
 
 def test_an_output_that_exists_is_kept(here: Here) -> None:
     source, out = here.file("in.pcapng", OTHER), here.file("out.pcapng", b"old")
-    says = said("out.pcapng: exists already; --force (force=True) replaces it")
+    says = said("out.pcapng: exists already; --force replaces it")
     assert here(source, out.name) == Done(1, "", says)
     assert out.read_bytes() == b"old"
     assert here(source, source, "--force") == Done(0, "", "")

@@ -107,7 +107,7 @@ def test_what_many_parts_repeat_names_what_to_leave_out(
     monkeypatch.setattr("pcapconv.splitting.parts._MOST_REPEATED", 0)
     head = write.section_header() + write.interface() + process(write, 77, (NAME, bytes(4000)))
     capture = io.BytesIO(head + packet(write, 1, 0) * 40)
-    with pytest.raises(pcapconv.UsageError, match=r"--strip names,secrets,custom,unknown$"):
+    with pytest.raises(pcapconv.UsageError, match=r"strip='names,secrets,custom,unknown'$"):
         pcapconv.split(capture, tmp_path / "x.pcapng", max_packets=1)
 
 
@@ -237,7 +237,7 @@ def test_the_second_implementation_agrees(write: In) -> None:
 def test_more_processes_than_memory_should_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pcapconv.normalizing.survey._MOST", 10_000)
     capture = start(L) + process(L, 1) * 100 + packet(L, 1, 0)
-    with pytest.raises(pcapconv.TargetError, match=r"more names, secrets, processes and .*; do not --keep unknown$"):
+    with pytest.raises(pcapconv.TargetError, match=r"more names, secrets, processes and .*; do not keep='unknown'$"):
         normalized(capture, keep="unknown")
     assert normalized(capture) == SHB + IDB + packet(L, 1)
 

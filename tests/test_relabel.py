@@ -77,8 +77,8 @@ def test_the_longest_comment(write: In) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("é" * 32768, "--capture-comment: the text has 65536 bytes; write 65535 at most"),
-        ("ab\udcff", "--capture-comment: character 3 of the text is none that UTF-8 can write"),
+        ("é" * 32768, "capture_comment=: the text has 65536 bytes; write 65535 at most"),
+        ("ab\udcff", "capture_comment=: character 3 of the text is none that UTF-8 can write"),
     ],
 )
 def test_comments_that_no_option_holds(text: str, message: str) -> None:
@@ -171,16 +171,16 @@ def test_numbers_that_no_field_holds(key: str, text: str) -> None:
         setting("eth0", key, text)
     shown = f"eth0.{key}={text}"[:80]
     form = f"eth0.{key}={example}"
-    assert str(caught.value) == f"--set-interface {shown}: not a whole number from 0 to {most}; write {form}"
+    assert str(caught.value) == f"set_interface={shown!r}: not a whole number from 0 to {most}; write {form}"
 
 
 @pytest.mark.parametrize(
     ("key", "text", "message"),
     [
-        ("name", "x" * 65536, "--set-interface 0.name: the text has 65536 bytes; write 65535 at most"),
-        ("filter", "x" * 65535, "--set-interface 0.filter: the text has 65535 bytes; write 65534 at most"),
-        ("os", "\ud800", "--set-interface 0.os: character 1 of the text is none that UTF-8 can write"),
-        ("mtu", "9000", f"--set-interface 0.mtu=9000: the key is one of {', '.join(KEYS)}"),
+        ("name", "x" * 65536, "set_interface='0.name': the text has 65536 bytes; write 65535 at most"),
+        ("filter", "x" * 65535, "set_interface='0.filter': the text has 65535 bytes; write 65534 at most"),
+        ("os", "\ud800", "set_interface='0.os': character 1 of the text is none that UTF-8 can write"),
+        ("mtu", "9000", f"set_interface='0.mtu=9000': the key is one of {', '.join(KEYS)}"),
     ],
 )
 def test_settings_that_cannot_be_stated(key: str, text: str, message: str) -> None:
@@ -190,7 +190,7 @@ def test_settings_that_cannot_be_stated(key: str, text: str, message: str) -> No
 
 
 def test_an_id_nobody_can_mean() -> None:
-    with pytest.raises(UsageError, match=r"^--set-interface 1{61}: "):
+    with pytest.raises(UsageError, match=r"^set_interface='1{61}': "):
         setting("1" * 61, "name", "x")
 
 
@@ -241,7 +241,7 @@ def test_an_id_names_interfaces(write: In, identity: str, named: str) -> None:
 )
 def test_an_id_that_no_interface_has(write: In, identity: str) -> None:
     assert refusal(setting(identity, "name", "x"), two_sections(write)) == (
-        f"--set-interface {identity}.name=x: there is no such interface; "
+        f"set_interface={f'{identity}.name=x'!r}: there is no such interface; "
         r"there are 0:0 eth0, 0:1 1:1, 0:2, 1:0 eth0, 1:1 caf\xe9"
     )
 
@@ -251,7 +251,7 @@ def test_names_are_those_that_were_there(write: In) -> None:
     assert relabelled(step, one(write, NAME)) == one(write, (wire.IF_NAME, b"wan"), (wire.IF_OS, b"os"))
     step = Relabel(capture_comments=[], settings=[("0", "name", "wan"), ("wan", "os", "os")], link_type=None)
     assert refusal(step, one(write, NAME)) == (
-        "--set-interface wan.os=os: there is no such interface; there is 0:0 eth0"
+        "set_interface='wan.os=os': there is no such interface; there is 0:0 eth0"
     )
 
 
@@ -268,7 +268,7 @@ def test_without_any_interface_none_is_named(write: In) -> None:
 def test_messages_stay_short(write: In) -> None:
     capture = write.section_header() + write.interface(options=write.options((wire.IF_NAME, b"n" * 60000)))
     message = refusal(setting("i" * 50000, "name", "v" * 60000), capture)
-    assert message == f"--set-interface {'i' * 80}: there is no such interface; there is 0:0 {'n' * 80}"
+    assert message == f"set_interface='{'i' * 80}': there is no such interface; there is 0:0 {'n' * 80}"
 
 
 # ---------------------------------------------------------------- link types
@@ -288,7 +288,7 @@ def test_link_types_of_all(write: In) -> None:
 def test_link_types_that_are_none(number: int) -> None:
     with pytest.raises(UsageError) as caught:
         relabel(link_type=number)
-    assert str(caught.value) == f"--link-type {number}: link types are numbers from 0 to 65535"
+    assert str(caught.value) == f"link_type={number}: link types are numbers from 0 to 65535"
 
 
 # ---------------------------------------------------------------- Simple Packets, which have their snaplen's length

@@ -80,7 +80,7 @@ def test_pcap_cannot_hold_secrets(write: In, source: str) -> None:
 def test_types_that_no_block_has(number: int) -> None:
     with pytest.raises(UsageError) as caught:
         InjectSecrets([(TLS, b""), (number, b"")])
-    assert str(caught.value) == f"--inject-secrets {number}: types of secrets are numbers from 0 to 4294967295"
+    assert str(caught.value) == f"inject_secrets={number}: types of secrets are numbers from 0 to 4294967295"
 
 
 def test_more_than_a_block_holds() -> None:
@@ -90,7 +90,7 @@ def test_more_than_a_block_holds() -> None:
 
     with pytest.raises(UsageError) as caught:
         InjectSecrets([(TLS, Long())])
-    assert str(caught.value) == "--inject-secrets: secrets of 135266285 bytes; a block holds 135266284"
+    assert str(caught.value) == "inject_secrets=: secrets of 135266285 bytes; a block holds 135266284"
 
 
 # ---------------------------------------------------------------- taken out
@@ -200,7 +200,7 @@ def test_what_was_taken_out_can_be_put_in(path: Path) -> None:
     ],
 )
 def test_type_and_file(text: str, parsed: tuple[int, str]) -> None:
-    assert parse_secrets("--inject-secrets", text) == parsed
+    assert parse_secrets(text) == parsed
 
 
 def test_types_are_those_of_the_specification() -> None:
@@ -211,8 +211,8 @@ def test_types_are_those_of_the_specification() -> None:
 @pytest.mark.parametrize("text", ["", "keys.log", "tls", "tls,", ",", "tls:keys.log"])
 def test_what_is_not_type_and_file(text: str) -> None:
     with pytest.raises(UsageError) as caught:
-        parse_secrets("--inject-secrets", text)
-    assert str(caught.value) == f"--inject-secrets {text}: not TYPE,FILE; write tls,keys.log"
+        parse_secrets(text)
+    assert str(caught.value) == f"inject_secrets={text!r}: not TYPE,FILE; write tls,keys.log"
 
 
 @pytest.mark.parametrize(
@@ -221,8 +221,8 @@ def test_what_is_not_type_and_file(text: str) -> None:
 )
 def test_what_is_no_type(word: str) -> None:
     with pytest.raises(UsageError) as caught:
-        parse_secrets("--inject-secrets", f"{word},keys.log")
+        parse_secrets(f"{word},keys.log")
     assert str(caught.value) == (
-        f"--inject-secrets {word},keys.log: not a type of secrets; "
+        f"inject_secrets='{word},keys.log': not a type of secrets; "
         "write tls, ssh, wireguard or a number from 0 to 0xffffffff before the comma"
     )

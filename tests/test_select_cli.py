@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import wire
-from nonsense import REFUSED
+from nonsense import REFUSED, on_command_line
 from through import converted
 
 from pcapconv import cli
@@ -112,7 +112,7 @@ def test_nonsense_is_refused_with_status_2(
         assert status == 2
         assert "'up' is not one of 'in', 'out'" in err
     else:
-        expected = 2, "", f"pcapconv: {message}\n"
+        expected = 2, "", f"pcapconv: {on_command_line(message)}\n"
         assert call(capfd, "convert", WEB, old, "--force", "--report", report, *line) == expected
         assert call(capfd, "convert", WEB, tmp_path / "new.pcapng", *line) == expected
     assert [path.name for path in tmp_path.iterdir()] == ["old.pcapng"]

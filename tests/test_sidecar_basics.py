@@ -345,7 +345,7 @@ def test_names_of_files(trip: Trip, tmp_path: Path) -> None:
     trip.there(WEB, sidecar=False, sidecar_file=str(other))
     assert not trip.sidecar.exists()
     with pytest.raises(
-        PcapconvError, match=r"a\.pcap\.meta\.json: cannot open: no such file or directory; convert --sidecar"
+        PcapconvError, match=r"a\.pcap\.meta\.json: cannot open: no such file or directory; convert\(…, sidecar=True\)"
     ):
         trip.returned()
     assert trip.returned(sidecar=False, sidecar_file=str(other)) == WEB.read_bytes()
@@ -358,8 +358,8 @@ def test_names_of_files(trip: Trip, tmp_path: Path) -> None:
     ("options", "says"),
     [
         ({"sidecar": True, "sidecar_file": "x"}, "give one of them"),
-        ({"sidecar_secrets": True}, "--sidecar-secrets goes with --sidecar or --sidecar-file"),
-        ({"sidecar_fingerprints": True}, "--sidecar-fingerprints goes with --sidecar or --sidecar-file"),
+        ({"sidecar_secrets": True}, "sidecar_secrets=True goes with sidecar=True or sidecar_file="),
+        ({"sidecar_fingerprints": True}, "sidecar_fingerprints=True goes with sidecar=True or sidecar_file="),
         ({"sidecar": True, "to": "pcapng"}, "it is pcapng, as is the target, and holds all itself"),
     ],
 )
@@ -367,7 +367,7 @@ def test_options_without_sense(options: dict[str, Any], says: str, tmp_path: Pat
     with pytest.raises(UsageError, match=says):
         pcapconv.convert(WEB, tmp_path / "a.pcap", **options)
     with pytest.raises(
-        UsageError, match=r"a pcap file on a pipe has no sidecar beside it; name that with --sidecar-file FILE"
+        UsageError, match=r"a pcap file on a pipe has no sidecar beside it; name that with sidecar_file='FILE'"
     ):
         pcapconv.convert(WEB, io.BytesIO(), to="pcap", sidecar=True)
     assert list(tmp_path.iterdir()) == []
@@ -415,11 +415,11 @@ def test_another_capture(trip: Trip, tmp_path: Path) -> None:
     sidecar, pcap = trip.sidecar.read_bytes(), trip.pcap.read_bytes()
     trip.pcap.write_bytes(pcap[:-1] + b"x")
     another = f"{trip.pcap} is not the capture that it belongs to, or was edited since: "
-    advice = "; only a sidecar made with --sidecar-fingerprints knows packets again"
+    advice = "; only a sidecar made with sidecar_fingerprints=True knows packets again"
     assert refused(trip, sidecar) == another + "its SHA-256 is another one" + advice
     trip.pcap.write_bytes(pcap + pcap[24:])
     assert refused(trip, sidecar) == another + f"it has {2 * len(pcap) - 24} bytes instead of {len(pcap)}" + advice
-    with pytest.raises(SidecarError, match="only a sidecar made with --sidecar-fingerprints knows packets again"):
+    with pytest.raises(SidecarError, match="only a sidecar made with sidecar_fingerprints=True knows packets again"):
         pcapconv.convert(trip.pcap, tmp_path / "x.pcapng", sidecar_file=str(trip.sidecar))
 
 

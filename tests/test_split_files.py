@@ -78,7 +78,7 @@ def test_existing_files_are_not_overwritten(folder: Path) -> None:
     (folder / "x-00003.pcap").write_bytes(OLD)
     with pytest.raises(FileError) as caught:
         split(io.BytesIO(FOUR), folder / "x.pcap", max_packets=1)
-    assert str(caught.value) == f"{folder}/x-00003.pcap: exists already; --force (force=True) replaces it"
+    assert str(caught.value) == f"{folder}/x-00003.pcap: exists already; force=True replaces it"
     assert names(folder) == ["x-00003.pcap"]
     assert (folder / "x-00003.pcap").read_bytes() == OLD
 

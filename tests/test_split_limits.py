@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import wire
-from nonsense import PARTS
+from nonsense import PARTS, on_command_line
 from splitting import micro, names, split_up
 from through import Pipe
 from wire import LITTLE, In
@@ -65,8 +65,8 @@ def test_headers_that_parts_repeat_are_64_mib_at_the_most(folder: Path, way: dic
         split(io.BytesIO(capture), folder / "x.pcapng", **way)
     assert str(caught.value) == (
         f"{folder}/x.pcapng: the headers that parts repeat come to {12 * each} bytes with part 13, more than 64 MiB "
-        f"and 10 times the input's {len(capture)}; make larger parts, or leave out what they repeat: split --by "
-        "interface first, --strip names,secrets"
+        f"and 10 times the input's {len(capture)}; make larger parts, or leave out what they repeat: "
+        "split(…, by='interface') first, strip='names,secrets'"
     )
     assert names(folder) == []
 
@@ -149,7 +149,7 @@ def test_ten_thousand_parts_are_the_most(folder: Path) -> None:
     with pytest.raises(UsageError) as caught:
         split(io.BytesIO(wire.pcap_header() + record * 10_001), folder / "x.pcap", max_packets=1)
     assert str(caught.value) == (
-        f"{folder}/x.pcap: the capture makes more than 10000 parts; write --max-parts 100000 (max_parts=100000) to "
+        f"{folder}/x.pcap: the capture makes more than 10000 parts; write max_parts=100000 to "
         "have up to 100000, or make larger parts"
     )
     assert names(folder) == []
@@ -159,7 +159,7 @@ def test_ten_thousand_parts_are_the_most(folder: Path) -> None:
 def test_as_many_parts_as_were_asked_for(folder: Path, way: dict[str, Any]) -> None:
     capture = wire.pcap_header() + b"".join(wire.pcap_record(number, 0, b"") for number in range(4))
     assert len(split_up(capture, "x.pcap", max_parts=4, **way)[0]) == 4
-    with pytest.raises(UsageError, match="more than 3 parts; write --max-parts 30 "):
+    with pytest.raises(UsageError, match="more than 3 parts; write max_parts=30 "):
         split(io.BytesIO(capture), folder / "x.pcap", max_parts=3, **way)
     assert names(folder) == []
 
@@ -167,7 +167,7 @@ def test_as_many_parts_as_were_asked_for(folder: Path, way: dict[str, Any]) -> N
 def test_parts_by_interface_are_counted_too(folder: Path) -> None:
     capture = SECTION + INTERFACE * 3 + b"".join(micro(WRITE, 0, interface=number) for number in range(3))
     assert len(split_up(capture, by="interface", max_parts=3)[0]) == 3
-    with pytest.raises(UsageError, match="more than 2 parts; write --max-parts 20 "):
+    with pytest.raises(UsageError, match="more than 2 parts; write max_parts=20 "):
         split(io.BytesIO(capture), folder / "x.pcapng", by="interface", max_parts=2)
     assert names(folder) == []
 
@@ -178,7 +178,7 @@ def test_the_command_takes_a_number_of_parts(tmp_path: Path, folder: Path) -> No
     status, said = run(*line, "2", stdin=capture)
     assert (status, said) == (
         2,
-        f"pcapconv: {folder}/x.pcap: the capture makes more than 2 parts; write --max-parts 20 (max_parts=20) to have "
+        f"pcapconv: {folder}/x.pcap: the capture makes more than 2 parts; write --max-parts 20 to have "
         "up to 20, or make larger parts\n",
     )
     assert names(folder) == []
@@ -187,7 +187,7 @@ def test_the_command_takes_a_number_of_parts(tmp_path: Path, folder: Path) -> No
         text = str(options["max_parts"])
         if text.removeprefix("-").isdecimal():
             assert run("split", tmp_path / "none", folder / "y.pcap", "--max-packets", "1", f"--max-parts={text}") == (
-                2, f"pcapconv: {message}\n"
+                2, f"pcapconv: {on_command_line(message)}\n"
             )  # fmt: skip
 
 

@@ -487,7 +487,7 @@ def test_a_kind_that_is_none_is_refused() -> None:
     with pytest.raises(UsageError) as caught:
         Strip(("comments", "hosts"), Counter())
     assert str(caught.value) == (
-        "--strip hosts: the kinds are comments, names, statistics, secrets, custom, unknown, host, addresses"
+        "strip='hosts': the kinds are comments, names, statistics, secrets, custom, unknown, host, addresses"
     )
 
 

@@ -88,9 +88,8 @@ def refused(capture: bytes, match: str) -> None:
     """It is no capture: neither format is written of it, and it cannot be opened and read."""
     for to in ("pcap", "pcapng"):
         target = io.BytesIO()
-        with pytest.raises(FormatError, match=match) as caught:
+        with pytest.raises(FormatError, match=match):
             pcapconv.convert(io.BytesIO(capture), target, to=to)
-        assert caught.value.exit_code == 1
         assert target.getvalue() == b""
     with pytest.raises(FormatError, match=match), pcapconv.open(io.BytesIO(capture)) as opened:
         list(opened)

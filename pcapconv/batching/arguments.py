@@ -28,6 +28,7 @@ from pcapconv.sidecar import SidecarOptions
 from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.quantities import duration
 from pcapconv.steps.secrets import parse_secrets
+from pcapconv.wording import form_now
 
 if TYPE_CHECKING:
     from pcapconv.steps.plan import StepOptions
@@ -47,7 +48,7 @@ class Carriers(NamedTuple):
     @property
     def patience(self) -> float:
         """How many seconds nothing may move. Raises UsageError."""
-        return inf if self.stall is None else float(duration("--stall", self.stall, positive=True))
+        return inf if self.stall is None else float(duration("stall", self.stall, positive=True))
 
 
 class Flags(NamedTuple):
@@ -140,6 +141,7 @@ def understand(
         options=digest,
         root=None if root is None else real_place(root),
         run=os.urandom(8).hex(),
+        form=form_now(),
     )
     places = source if root is None else ()
     return Arguments(places, root, home, local, place, names, part, retries, wanted, carriers, flags, settings)
@@ -225,7 +227,7 @@ def _digest(
         said["sidecars"] = list(sidecars)
     injected = options.get("inject_secrets") or ()
     for text in [injected] if isinstance(injected, str) else injected:
-        path = parse_secrets("--inject-secrets", text)[1]
+        path = parse_secrets(text)[1]
         said[f"secrets {text}"] = hashlib.sha256(read_file(path)).hexdigest()
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 

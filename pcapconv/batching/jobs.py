@@ -36,6 +36,7 @@ from pcapconv.io.targets import Target
 from pcapconv.report import Report
 from pcapconv.sidecar import Sidecars, open_sidecars
 from pcapconv.sinks import FileSink
+from pcapconv.wording import named_by
 
 
 class Stopped(BaseException):
@@ -66,7 +67,8 @@ def told_so_far(run: str) -> tuple[int, int]:
 
 def carry_out(settings: Settings, jobs: Sequence[Job]) -> list[Outcome]:
     """Do some jobs; returns what became of them. Raises Stopped."""
-    return [_outcome(settings, job) for job in jobs]
+    with named_by(settings.form):
+        return [_outcome(settings, job) for job in jobs]
 
 
 def _outcome(settings: Settings, job: Job) -> Outcome:

@@ -9,6 +9,7 @@ from pcapconv.conversion import OnLoss
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.sidecar import SidecarOptions
 from pcapconv.steps.plan import Plan
+from pcapconv.wording import Form, in_python
 
 
 class FormatOptions(NamedTuple):
@@ -38,8 +39,7 @@ class Settings(NamedTuple):
     does. `inside` is the real path of the directory that no target may lie out of, None where it may. `options` is a
     digest of what decides on the bytes of targets, `root` the real path of the tree, None for a list, and `run` this
     run, which began when the manifest had `begin` bytes. `lease` is the file beside the manifest without which jobs
-    stop, None where they end with the batch
-    anyway."""
+    stop, None where they end with the batch anyway. `form` is how messages name arguments."""
 
     formats: FormatOptions
     plan: Plan | None
@@ -56,6 +56,7 @@ class Settings(NamedTuple):
     run: str
     begin: int = 0
     lease: str | None = None
+    form: Form = in_python
 
     @property
     def home(self) -> str | None:

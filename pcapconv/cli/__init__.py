@@ -10,8 +10,10 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
+from pcapconv import wording
 from pcapconv.cli import messages, signals
-from pcapconv.cli.statuses import INTERRUPTED, TROUBLE
+from pcapconv.cli.naming import on_command_line
+from pcapconv.cli.statuses import INTERRUPTED, status_of
 from pcapconv.cli.streams import Streams
 from pcapconv.errors import PcapconvError
 from pcapconv.io.calls import reason_of
@@ -20,7 +22,7 @@ from pcapconv.io.calls import reason_of
 def run(arguments: list[str]) -> int:
     """Run one command line; returns its exit status, prints errors in one sentence."""
     status: int | None = None
-    with Streams() as streams:
+    with Streams() as streams, wording.named_by(on_command_line):
         try:
             work = _work(arguments)
             with signals.raised():
@@ -41,7 +43,7 @@ def run(arguments: list[str]) -> int:
                     messages.say(line)
             else:
                 messages.complain(_sentence(error))
-            return TROUBLE if arguments[:1] == ["diff"] else getattr(error, "exit_code", 1)
+            return status_of(error, *arguments[:1])
     return status
 
 

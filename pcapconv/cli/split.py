@@ -29,7 +29,7 @@ def split(
     """Split, say on stderr what was not perfect, and return the exit status."""
     check_names(report, options, source)
     if "max_bytes" in options:
-        quantities.size("--max-bytes", options["max_bytes"], least_bare=_LEAST_BARE)
+        quantities.size("max_bytes", options["max_bytes"], least_bare=_LEAST_BARE)
     taken = () if report in (None, STDIO) else (report,)
     return carry_out(
         lambda progress: pcapconv.split(

@@ -25,6 +25,7 @@ from pcapconv.report import blocks_said
 from pcapconv.steps import quantities
 from pcapconv.steps.strip import KINDS
 from pcapconv.timestamps import NANOSECONDS
+from pcapconv.wording import argument
 
 IGNORABLE = ("time", "lengths", "interfaces", "comments", "direction", "names", "secrets")
 MOST_SHOWN = 1000
@@ -129,10 +130,10 @@ def diff(
     """
     ignored = _ignored(ignore)
     if most < 0:
-        raise UsageError(f"--show {most}: it is 0 or more")
+        raise UsageError(f"{argument('most', most)}: it is 0 or more")
     if a == STDIO and b == STDIO:
         raise UsageError("both captures are - (stdin), which can be read only once")
-    tolerance = None if time_tolerance is None else quantities.duration("--time-tolerance", time_tolerance)
+    tolerance = None if time_tolerance is None else quantities.duration("time_tolerance", time_tolerance)
     kinds = (frozenset((*KINDS, "details")) if everything else KEPT) - ignored
     with ExitStack() as stack:
         one, other = (
@@ -154,7 +155,7 @@ def _ignored(texts: Sequence[str]) -> frozenset[str]:
     ignored = frozenset(kind.strip() for text in listed for kind in text.split(","))
     for kind in sorted(ignored):
         if kind not in IGNORABLE:
-            raise UsageError(f"--ignore {kind}: the kinds are {', '.join(IGNORABLE)}")
+            raise UsageError(f"{argument('ignore', kind)}: the kinds are {', '.join(IGNORABLE)}")
     return ignored
 
 

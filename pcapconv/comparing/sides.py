@@ -26,6 +26,7 @@ from pcapconv.spec import pcapng as layout
 from pcapconv.spec.interpret import each_option, secrets_digest, value_text
 from pcapconv.steps.rows import options_of
 from pcapconv.timestamps import format_time
+from pcapconv.wording import argument
 
 _MOST = 32 * 2**20  # bytes of sentences about blocks
 _COST = 300  # of memory that each takes besides
@@ -170,7 +171,8 @@ class Side:
         self._room -= len(sentence) + _COST
         if self._room < 0:
             raise TargetError(
-                f"more statistics and other blocks than pcapconv compares, {_MOST >> 20} MiB; leave out --all"
+                f"more statistics and other blocks than pcapconv compares, {_MOST >> 20} MiB; "
+                f"leave out {argument('everything', True)}"
             )
         self._blocks[interface, sentence] += 1
 

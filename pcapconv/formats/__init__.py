@@ -21,6 +21,7 @@ from pcapconv.model import Item
 from pcapconv.spec import pcap as pcap_layout
 from pcapconv.spec import pcapng as pcapng_layout
 from pcapconv.text import quoted
+from pcapconv.wording import argument
 
 FORMATS = ("pcap", "pcapng")
 
@@ -121,13 +122,14 @@ def target_format(name: str | None, to: str | None) -> str:
     """The format to write: `to`, or else by the output's suffix. Raises UsageError when neither tells."""
     if to is not None:
         if to not in FORMATS:
-            raise UsageError(f"--to {to}: the format is one of {', '.join(FORMATS)}")
+            raise UsageError(f"{argument('to', to)}: the format is one of {', '.join(FORMATS)}")
         return to
     found = None if name is None else format_of(name)
     if found is None:
         known = ", ".join(_SUFFIXES)
         place = "the output" if name is None else name
-        raise UsageError(f"{place}: its suffix does not tell the format ({known}); say --to pcap or --to pcapng")
+        say = " or ".join(argument("to", each) for each in FORMATS)
+        raise UsageError(f"{place}: its suffix does not tell the format ({known}); say {say}")
     return found
 
 

@@ -24,6 +24,7 @@ from pcapconv.spec import options
 from pcapconv.spec import pcap as layout
 from pcapconv.spec.pcapng import PACKET_FLAGS
 from pcapconv.timestamps import MICROSECONDS
+from pcapconv.wording import argument
 
 _LARGEST = LARGEST_RECORD - 48  # so that it fits a pcapng block, with its flags
 _AT_ONCE = 4096  # empty packets of a batch
@@ -76,8 +77,7 @@ class PcapReader:
             yield Notice(
                 0,
                 f"{self._odd:,} of {self._packets:,} fractions of a second are 1,000,000 or more, perhaps nanoseconds "
-                "under the magic number of microseconds; --fractions nanoseconds (fractions='nanoseconds') reads them "
-                "as these",
+                f"under the magic number of microseconds; {argument('fractions', 'nanoseconds')} reads them as these",
             )
 
     def _begin(self) -> None:

@@ -33,6 +33,7 @@ from pcapconv.spec import pcap as layout
 from pcapconv.spec.link_types import ETHERNET, link_type_name
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, to_units
+from pcapconv.wording import argument, call
 
 _CUT, _TIMELESS, _LONGEST = 0, 1, 2  # in the kernel's counts
 
@@ -271,8 +272,9 @@ class PcapWriter:
         )
         return (
             f"the capture holds packets of {len(self._by_link_type)} link types, and a pcap file holds one "
-            f"({counts}); pcapng (--to pcapng) holds them all, --interface takes one, and "
-            "pcapconv split --by link-type writes a file for each (with --sidecar, join makes one of them again)"
+            f"({counts}); pcapng ({argument('to', 'pcapng')}) holds them all, {argument('interface')} takes one, and "
+            f"{call('pcapconv.split', by='link-type')} writes a file for each "
+            f"(with {argument('sidecar', True)}, join makes one of them again)"
         )
 
     def _write_header(self) -> None:

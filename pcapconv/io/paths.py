@@ -8,6 +8,7 @@ from typing import BinaryIO
 from pcapconv.errors import FileError
 from pcapconv.io.calls import reading, reason_of
 from pcapconv.io.names import exists
+from pcapconv.wording import argument
 
 Readable = str | os.PathLike[str] | BinaryIO
 Writable = str | os.PathLike[str] | BinaryIO
@@ -64,4 +65,4 @@ def base_name(target: Writable) -> str:
 
 def exists_already(name: str) -> str:
     """What is said of a name that is taken."""
-    return f"{name}: exists already; --force (force=True) replaces it"
+    return f"{name}: exists already; {argument('force', True)} replaces it"

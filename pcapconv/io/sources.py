@@ -22,6 +22,7 @@ from pcapconv.io.calls import (
 )
 from pcapconv.io.paths import STDIO, Readable, real_path
 from pcapconv.io.signals import deferred
+from pcapconv.wording import argument
 
 WINDOW_SIZE = 512 * 1024  # what readers read at a time, unless a single record has more
 FRACTIONS = ("nanoseconds",)  # what fractions of a second in pcap files can be read as, whatever these say
@@ -166,7 +167,7 @@ class Source:
 def check_fractions(fractions: str | None) -> None:
     """Raises UsageError for a word that means nothing."""
     if fractions is not None and fractions not in FRACTIONS:
-        raise UsageError(f"--fractions {fractions}: it is {' or '.join(FRACTIONS)}")
+        raise UsageError(f"{argument('fractions', fractions)}: it is {' or '.join(FRACTIONS)}")
 
 
 def open_source(place: Readable, *, fractions: str | None = None) -> Source:

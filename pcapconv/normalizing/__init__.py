@@ -30,6 +30,7 @@ from pcapconv.sinks import FileSink
 from pcapconv.steps import Planned, Step, quantities
 from pcapconv.steps.strip import KINDS
 from pcapconv.timestamps import NANOSECONDS, format_time
+from pcapconv.wording import argument
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -137,7 +138,7 @@ def _judge(report: Report, options: Options) -> None:
     if sum(gone.values()) <= report.packets_read:
         return
     said = f"{report.packets_read:,} packet{'s' * (report.packets_read != 1)}, but {blocks_said(gone)}"
-    advice = "" if report.target_format == "pcap" else f"; --keep {','.join(sorted(gone))} keeps them"
+    advice = "" if report.target_format == "pcap" else f"; {argument('keep', ','.join(sorted(gone)))} keeps them"
     left = f"it holds {said}, which the normal form leaves out{advice}"
     if options.on_loss == "fail":
         refuse(report, left)
@@ -167,30 +168,31 @@ def understood(
 ) -> Options:
     """The options, for a target of this name. Raises UsageError for those that make no sense."""
     check_on_loss(on_loss)
-    kept, stripped = _kinds("--keep", keep), _kinds("--strip", strip)
+    kept, stripped = _kinds("keep", keep), _kinds("strip", strip)
     both = sorted(kept & stripped)
     if both:
-        raise UsageError(f"--keep and --strip {both[0]}: it can be only one of them")
+        raise UsageError(f"{argument('keep')} and {argument('strip', both[0])}: it can be only one of them")
     kinds, start = (KEPT | kept) - stripped, _start(rebase_time)
     return Options(target_format(name, to), kinds, sort, start, mask_time, strict, on_loss, keep_snaplen)
 
 
-def _kinds(option: str, texts: Sequence[str]) -> frozenset[str]:
+def _kinds(name: str, texts: Sequence[str]) -> frozenset[str]:
     kinds = frozenset(kind for text in ([texts] if isinstance(texts, str) else texts) for kind in text.split(","))
     for kind in sorted(kinds):
         if kind not in KINDS:
-            raise UsageError(f"{option} {kind}: the kinds are {', '.join(KINDS)}")
+            raise UsageError(f"{argument(name, kind)}: the kinds are {', '.join(KINDS)}")
     return kinds
 
 
 def _start(text: str | None) -> int | None:
     if text is None:
         return None
-    moment = quantities.moment("--rebase-time", text)
+    moment = quantities.moment("rebase_time", text)
     exact = moment.seconds * NANOSECONDS
     if moment.relative or exact.denominator != 1 or not 0 <= exact < 2**64:
         raise UsageError(
-            f"--rebase-time {text}: write a time from 1970 on in whole nanoseconds, as in 2024-05-01T12:00:00Z"
+            f"{argument('rebase_time', text)}: write a time from 1970 on in whole nanoseconds, "
+            "as in 2024-05-01T12:00:00Z"
         )
     return int(exact)
 

@@ -14,8 +14,9 @@ from pcapconv.model import Block, Interface, Section
 from pcapconv.spec import ByteOrder, bodies, options
 from pcapconv.spec import pcapng as layout
 from pcapconv.timestamps import NANOSECONDS, tsresol_byte
+from pcapconv.wording import argument
 
-KEPT = frozenset({"comments", "names", "secrets"})  # without --keep
+KEPT = frozenset({"comments", "names", "secrets"})  # unless others are asked for
 
 _DIRECTION = 0b11
 _LONGEST_VALUE = 0xFFFF
@@ -164,7 +165,7 @@ class Form:
                 if len(kept) > _MOST_OPTIONS:
                     raise TargetError(
                         f"a block with more than {_MOST_OPTIONS} options that are kept, more than pcapconv normalises; "
-                        f"--strip {kind or 'comments'} leaves them out"
+                        f"{argument('strip', kind or 'comments')} leaves them out"
                     )
         return kept
 

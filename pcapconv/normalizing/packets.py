@@ -20,6 +20,7 @@ from pcapconv.steps import Step
 from pcapconv.steps.rows import options_of, with_options
 from pcapconv.steps.scales import Scale, Units, scale_of
 from pcapconv.timestamps import NANOSECONDS
+from pcapconv.wording import argument
 
 _MILLISECOND = NANOSECONDS // 1000
 
@@ -146,7 +147,7 @@ class Normalize(Step):
         if scale.error or not 0 <= time < 2**64 or (rest and not self._cut):
             raise TargetError(
                 f"offset {block.offset}: nanoseconds cannot hold the times of this statistics block, moved as the "
-                "packets are; do not --keep statistics"
+                f"packets are; do not {argument('keep', 'statistics')}"
             )
         return time
 
@@ -162,7 +163,9 @@ class MaskTimes(Step):
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:
         stop = self._next + batch.rows * _MILLISECOND
         if stop - _MILLISECOND >= 2**64:
-            raise TargetError(f"packet {batch.first_number}: --mask-time leads beyond what nanoseconds can hold")
+            raise TargetError(
+                f"packet {batch.first_number}: {argument('mask_time', True)} leads beyond what nanoseconds can hold"
+            )
         batch.columns = batch.columns.twin(0)
         batch.columns.ticks = array("Q", range(self._next, stop, _MILLISECOND))
         self._next = stop

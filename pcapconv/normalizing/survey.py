@@ -16,11 +16,11 @@ from pcapconv.steps import Step
 from pcapconv.steps.rows import distinct
 from pcapconv.steps.scales import Units
 from pcapconv.steps.snaplens import Limits, Replacements
+from pcapconv.wording import argument
 
 _MOST = 32 * 2**20  # bytes of names, secrets and comments together
 _NEVER = 2**200  # later than any time
 _COST = 300  # of memory that each takes besides
-_STRIP = "--strip names,secrets,comments leaves them out"
 
 _Some = TypeVar("_Some", bound=Iterable[tuple[Any, ...]])
 
@@ -229,7 +229,7 @@ class Survey(Step):
         process = self._form.process(block)
         if process is None:
             return
-        advice = f"do not --keep {process.kind}"
+        advice = f"do not {argument('keep', process.kind)}"
         self._take(f"offset {block.offset}: ", [(0, process.body)], advice)  # each takes memory while it is referred to
         if process.type == layout.PROCESS:
             self.processes.setdefault(process, len(self.processes).to_bytes(4, "little"))
@@ -237,13 +237,13 @@ class Survey(Step):
             self._noted.pop(process, None)  # of two with the same id, the last one counts
             self._noted[process] = None
 
-    def _take(self, where: str, entries: _Some, advice: str = _STRIP) -> _Some:
+    def _take(self, where: str, entries: _Some, advice: str = "") -> _Some:
         """The entries, for which there is room in memory; else `advice` says what to type."""
         self._room -= sum(_COST + sum(len(each) for each in entry if isinstance(each, bytes)) for entry in entries)
         if self._room < 0:
             raise TargetError(
                 f"{where}more names, secrets, processes and comments than pcapconv normalises, {_MOST >> 20} MiB; "
-                f"{advice}"
+                f"{advice or argument('strip', 'names,secrets,comments') + ' leaves them out'}"
             )
         return entries
 

@@ -22,6 +22,7 @@ from pcapconv.model import Item
 from pcapconv.report import CaptureFile, Report
 from pcapconv.sidecar.files import THIS_MACHINE, SidecarFiles
 from pcapconv.steps import Step
+from pcapconv.wording import argument
 
 if TYPE_CHECKING:  # a conversion starts faster without the one that it does not need
     from pcapconv.io.digest import Digest
@@ -39,16 +40,27 @@ class SidecarOptions(NamedTuple):
     fingerprints: bool = False
 
 
-def understood(beside: bool, file: str | os.PathLike[str] | None, secrets: bool, fingerprints: bool) -> SidecarOptions:
-    """The options, of which at least one is given. Raises UsageError for those that make no sense."""
+def understood(
+    beside: bool,
+    file: str | os.PathLike[str] | None,
+    secrets: bool = False,
+    fingerprints: bool = False,
+    *,
+    named: str = "sidecar_file",
+) -> SidecarOptions:
+    """The options, of which at least one is given. `named` is the argument that names a file. Raises UsageError for
+    those that make no sense."""
     file = None if file is None else os.fspath(file)
     if file in ("", STDIO):
-        raise UsageError(f"--sidecar-file {file!r}: a sidecar is a file; name one")
+        raise UsageError(f"{argument(named, file)}: a sidecar is a file; name one")
     if beside and file is not None:
-        raise UsageError("--sidecar is the one beside the pcap file, --sidecar-file another one; give one of them")
+        raise UsageError(
+            f"{argument('sidecar', True)} is the one beside the pcap file, {argument('sidecar_file')} another one; "
+            "give one of them"
+        )
     if not beside and file is None:
-        alone = "--sidecar-secrets" if secrets else "--sidecar-fingerprints"
-        raise UsageError(f"{alone} goes with --sidecar or --sidecar-file")
+        alone = argument("sidecar_secrets" if secrets else "sidecar_fingerprints", True)
+        raise UsageError(f"{alone} goes with {argument('sidecar', True)} or {argument('sidecar_file')}")
     return SidecarOptions(beside, file, secrets, fingerprints)
 
 
@@ -59,7 +71,7 @@ def sidecar_of(place: Readable, source: Source, options: SidecarOptions, stack: 
 
     if not _is_pcap(source):
         return None
-    found = ReadSidecar(options.file or _name_beside(place), source, stack)
+    found = ReadSidecar(options.file or _name_beside(place, "sidecar"), source, stack)
     if not found.edited():
         found.check()
     return found
@@ -178,12 +190,13 @@ def _is_pcap(source: Source) -> bool:
     return found
 
 
-def _name_beside(capture: Readable | Writable) -> str:
-    """The name of a capture's sidecar. Raises UsageError for a capture that has no name."""
+def _name_beside(capture: Readable | Writable, named: str = "sidecar_file") -> str:
+    """The name of a capture's sidecar. Raises UsageError for a capture that has no name; `named` is the argument that
+    names another file."""
     if not isinstance(capture, str | os.PathLike) or os.fspath(capture) == STDIO:
         raise UsageError(
-            "a pcap file on a pipe has no sidecar beside it; name that with --sidecar-file FILE (sidecar_file=, or "
-            "sidecar=FILE for open), or the pcap file"
+            "a pcap file on a pipe has no sidecar beside it; "
+            f"name that with {argument(named, 'FILE')}, or the pcap file"
         )
     return os.fspath(capture) + SIDECAR_SUFFIX
 

@@ -9,6 +9,7 @@ from pcapconv.io.digest import Digest
 from pcapconv.io.sources import Source
 from pcapconv.sidecar.document import Document, open_document
 from pcapconv.sidecar.files import THIS_MACHINE, SidecarFiles
+from pcapconv.wording import argument, call
 
 
 def open_sidecar(name: str, stack: ExitStack, files: SidecarFiles = THIS_MACHINE) -> Document:
@@ -16,10 +17,11 @@ def open_sidecar(name: str, stack: ExitStack, files: SidecarFiles = THIS_MACHINE
     try:
         document = open_document(name, stack, files)
     except FileError as error:
-        raise FileError(f"{error}; convert --sidecar to pcap writes one, --sidecar-file names another one") from None
+        writes, names = call("convert", sidecar=True), argument("sidecar_file")
+        raise FileError(f"{error}; {writes} to pcap writes one, {names} names another one") from None
     if len(document.head.captures) > 1:
         raise SidecarError(
-            f"{name}: it belongs to {len(document.head.captures)} captures; pcapconv join puts them together"
+            f"{name}: it belongs to {len(document.head.captures)} captures; {call('pcapconv.join')} puts them together"
         )
     return document
 
@@ -48,5 +50,5 @@ def another(document: Document, source: Source, fact: str) -> SidecarError:
 def _advice(document: Document) -> str:
     """What to do with a capture that was edited."""
     if document.head.fingerprints:
-        return "convert --sidecar finds its packets again"
-    return "only a sidecar made with --sidecar-fingerprints knows packets again"
+        return f"{call('convert', sidecar=True)} finds its packets again"
+    return f"only a sidecar made with {argument('sidecar_fingerprints', True)} knows packets again"

@@ -19,6 +19,7 @@ from pcapconv.sidecar.document import Document, Head
 from pcapconv.sidecar.files import THIS_MACHINE, SidecarFiles
 from pcapconv.sidecar.restore import Restore
 from pcapconv.steps import Step
+from pcapconv.wording import argument
 
 if TYPE_CHECKING:
     from pcapconv.sidecar.edited import EditedCapture
@@ -118,8 +119,8 @@ class ReadSidecar:
         if found.packets and found.all_new:
             raise SidecarError(
                 f"{document.name}: it knows none of the {found.packets} packets of {source.name} by time and length: "
-                "it belongs to another capture, or all times or lengths were changed since (--shift-time moves times "
-                "back)"
+                "it belongs to another capture, or all times or lengths were changed since "
+                f"({argument('shift_time')} moves times back)"
             )
         self._edited = found
 

@@ -26,6 +26,7 @@ from pcapconv.splitting.parts import MOST_PARTS, OpenParts
 from pcapconv.splitting.sink import PartsSink
 from pcapconv.steps import quantities
 from pcapconv.steps.plan import Plan
+from pcapconv.wording import argument, arguments
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -35,9 +36,13 @@ if TYPE_CHECKING:
 
 By = Literal["interface", "link-type", "section"]
 
-_WAYS = (
-    "--max-packets 10000, --max-bytes 100MB, --interval 1h, --by interface, --by link-type or --by section "
-    "(max_packets=, max_bytes=, interval=, by=)"
+_WAYS = (  # examples
+    ("max_packets", 10000),
+    ("max_bytes", "100MB"),
+    ("interval", "1h"),
+    ("by", "interface"),
+    ("by", "link-type"),
+    ("by", "section"),
 )
 
 
@@ -83,7 +88,7 @@ def split(
     names = Template(os.fspath(template))
     format_name = formats.target_format(names.text, to)
     way = _way(max_packets, max_bytes, interval, align, by)
-    most = MOST_PARTS if max_parts is None else quantities.count("--max-parts", max_parts)
+    most = MOST_PARTS if max_parts is None else quantities.count("max_parts", max_parts)
     _check_sidecar(sidecar, sidecar_secrets, by, format_name)
     writer, steps = writer_and_steps(format_name, options)
     plan = Plan(steps, read_file, divided=not sidecar)  # with a sidecar, everything comes back
@@ -123,9 +128,10 @@ def _sidecar(name: str, others: Sequence[object], stack: ExitStack, *, secrets: 
 def _check_sidecar(sidecar: bool, secrets: bool, by: By | None, format_name: str) -> None:
     """Raises UsageError for sidecars of splits that have none."""
     if secrets and not sidecar:
-        raise UsageError("--sidecar-secrets goes with --sidecar")
+        raise UsageError(f"{argument('sidecar_secrets', True)} goes with {argument('sidecar', True)}")
     if sidecar and (by != "link-type" or format_name != "pcap"):
-        raise UsageError("--sidecar: a split by link type into pcap files has one (--by link-type --to pcap)")
+        how = arguments(by="link-type", to="pcap")
+        raise UsageError(f"{argument('sidecar', True)}: a split by link type into pcap files has one ({how})")
 
 
 def _way(
@@ -135,20 +141,22 @@ def _way(
     given = [way for way in (max_packets, max_bytes, interval, by) if way is not None]
     if len(given) != 1:
         how = "two ways to split exclude each other" if given else "nothing says where a new part begins"
-        raise UsageError(f"{how}; give one of {_WAYS}")
+        *ways, last = (argument(name, example) for name, example in _WAYS)
+        raise UsageError(f"{how}; give one of {', '.join(ways)} or {last}")
     if align and interval is None:
-        raise UsageError("--align: only intervals have limits to align; write --interval 1h --align")
+        example = arguments(interval="1h", align=True)
+        raise UsageError(f"{argument('align', True)}: only intervals have limits to align; write {example}")
     if max_packets is not None:
-        most = quantities.count("--max-packets", max_packets)
+        most = quantities.count("max_packets", max_packets)
         return lambda parts: ByCount(parts, most)
     if max_bytes is not None:
-        size = quantities.size("--max-bytes", str(max_bytes))
+        size = quantities.size("max_bytes", max_bytes)
         return lambda parts: BySize(parts, size)
     if interval is not None:
         if not isinstance(interval, str):
-            raise UsageError(f"--interval {interval!r:.80}: write it as text, as in 90s or 1h")
-        length = quantities.duration("--interval", interval, positive=True)
+            raise UsageError(f"{argument('interval', interval)}: write it as text, as in 90s or 1h")
+        length = quantities.duration("interval", interval, positive=True)
         return lambda parts: ByInterval(parts, length, align=align)
     if by not in KEYS:
-        raise UsageError(f"--by {by}: it is one of {', '.join(KEYS)}")
+        raise UsageError(f"{argument('by', by)}: it is one of {', '.join(KEYS)}")
     return lambda parts: by_kind(parts, by)

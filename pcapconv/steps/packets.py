@@ -21,6 +21,7 @@ from pcapconv.spec.pcapng import OBSOLETE_PACKET, PACKET_HASH, SIMPLE_PACKET
 from pcapconv.steps import Step
 from pcapconv.steps.rows import options_of, with_options
 from pcapconv.steps.strip import as_enhanced
+from pcapconv.wording import argument
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -71,7 +72,7 @@ class EditPackets(Step):
         if self._comments:
             numbers = ", ".join(map(str, sorted(self._comments)[:20]))
             raise UsageError(
-                f"--packet-comment: packet {numbers} of the input is not among those written; "
+                f"{argument('packet_comment')}: packet {numbers} of the input is not among those written; "
                 "write NUMBER:TEXT with the packet's number in the input, from 1"
             )
         return ()
@@ -150,7 +151,7 @@ class EditPackets(Step):
             self._not_shifted[interface.id] = (
                 UsageError,
                 f"interface {interface.id} of section {interface.section} counts in steps of "
-                f"1/{interface.ticks_per_second} s; --shift-time by a multiple of that",
+                f"1/{interface.ticks_per_second} s; {argument('shift_time')} by a multiple of that",
             )
         elif abs(exact) > MOST_TICKS:
             self._not_shifted[interface.id] = TargetError, _beyond(interface)

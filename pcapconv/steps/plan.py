@@ -1,8 +1,8 @@
 """What the selecting and editing options ask for, checked before any file is opened, and the steps that do it.
 
-Strategy: `convert`, `split` and `batch` take the same options, by the command line's names; this is the only place that
-knows them all. Some need a survey, a first pass over the capture: `last` counts, `interface` looks which there are. The
-order of the steps is: select; leave out what is to be stripped; then change and add, so that what is added stays.
+Strategy: `convert`, `split` and `batch` take the same options; this is the only place that knows them all. Some need a
+survey, a first pass over the capture: `last` counts, `interface` looks which there are. The order of the steps is:
+select; leave out what is to be stripped; then change and add, so that what is added stays.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pcapconv.steps.relabel import KEYS, Relabel, encoded, names_interface, plac
 from pcapconv.steps.secrets import ExtractSecrets, InjectSecrets, parse_secrets
 from pcapconv.steps.select import DIRECTIONS, Criteria, Select
 from pcapconv.steps.strip import DoNotCopy, Strip
+from pcapconv.wording import argument, arguments
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -49,7 +50,7 @@ REPEATABLE = {
 class StepOptions(TypedDict, total=False):
     """The selecting and editing options of `convert`, `split` and `batch`; the README describes each.
 
-    Times and durations are text, as on the command line. What can be given several times is a sequence.
+    Times and durations are text. What can be given several times is a sequence.
     """
 
     after: str | None
@@ -87,17 +88,19 @@ class Plan(Planned):
         self._criteria = _criteria(options)
         self._packets = _packet_edits(options)
         self._settings = [
-            quantities.key_value("--set-interface", text, KEYS) for text in _several(options, "set_interface")
+            quantities.key_value("set_interface", text, KEYS) for text in _several(options, "set_interface")
         ]
         self._capture_comments = _several(options, "capture_comment")
         if sum(map(len, self._capture_comments)) > _MOST_COMMENTS:
-            raise UsageError(f"--capture-comment: a capture gets at most {_MOST_COMMENTS} characters of comments")
+            raise UsageError(
+                f"{argument('capture_comment')}: a capture gets at most {_MOST_COMMENTS} characters of comments"
+            )
         link_type = options.get("link_type")
-        self._link_type = None if link_type is None else quantities.link_type("--link-type", link_type)
+        self._link_type = None if link_type is None else quantities.link_type("link_type", link_type)
         self._kinds = _kinds(_several(options, "strip"))
-        injected = [parse_secrets("--inject-secrets", text) for text in _several(options, "inject_secrets")]
+        injected = [parse_secrets(text) for text in _several(options, "inject_secrets")]
         if any(path == STDIO for _, path in injected):
-            raise UsageError("--inject-secrets: a key log is read from a file; - is for captures")
+            raise UsageError(f"{argument('inject_secrets')}: a key log is read from a file; - is for captures")
         self.injected_from = [path for _, path in injected]
         self._injected = [(kind, read_secrets(path)) for kind, path in injected]
         self.extract_to = options.get("extract_secrets")
@@ -127,8 +130,8 @@ class Plan(Planned):
 
     def survey(self, items: Iterator[Item]) -> None:
         """Look at the whole capture. Raises UsageError for an interface that is not there."""
-        named = [(f"--interface {text}", text) for text in self._criteria.interfaces]
-        named += [(f"--set-interface {identity}.{key}", identity) for identity, key, _ in self._settings]
+        named = [(argument("interface", text), text) for text in self._criteria.interfaces]
+        named += [(argument("set_interface", f"{identity}.{key}"), identity) for identity, key, _ in self._settings]
         seen = _Seen(named)
         if self._criteria.last is not None:
             counted = self._criteria._replace(first=None, last=None, invert=False)
@@ -207,10 +210,10 @@ def _check_types(options: StepOptions) -> None:
         several = isinstance(value, list | tuple)
         wanted: type = int if name in _NUMBERS else str
         if several and name not in REPEATABLE:
-            raise UsageError(f"{name}={value!r:.80}: it can be given once only")
+            raise UsageError(f"{argument(name, value)}: it can be given once only")
         for each in value if isinstance(value, list | tuple) else [value]:
             if not isinstance(each, wanted) or isinstance(each, bool):
-                raise UsageError(f"{name}={each!r:.80}: {'a whole number' if wanted is int else 'text'} is wanted")
+                raise UsageError(f"{argument(name, each)}: {'a whole number' if wanted is int else 'text'} is wanted")
 
 
 def _several(options: StepOptions, name: str) -> Sequence[str]:
@@ -225,36 +228,36 @@ def _several(options: StepOptions, name: str) -> Sequence[str]:
 
 
 def _criteria(options: StepOptions) -> Criteria:
-    after, before = _moment("--after", options.get("after")), _moment("--before", options.get("before"))
+    after, before = _moment("after", options.get("after")), _moment("before", options.get("before"))
     if after and before and after.relative == before.relative and before.seconds <= after.seconds:
-        raise UsageError(
-            f"--before {options['before']} is not later than --after {options['after']}; "
-            "they select after <= time < before, as in --after +1h --before +2h"
-        )
+        late, early = argument("before", options["before"]), argument("after", options["after"])
+        example = arguments(after="+1h", before="+2h")
+        raise UsageError(f"{late} is not later than {early}; they select after <= time < before, as in {example}")
     packets, dropped = options.get("packets"), options.get("drop_packets")
     first, last = options.get("first"), options.get("last")
     direction = options.get("direction")
     if direction is not None and direction not in DIRECTIONS:
-        raise UsageError(f"--direction {direction}: it is in or out")
+        raise UsageError(f"{argument('direction', direction)}: it is in or out")
     criteria = Criteria(
         after=after,
         before=before,
-        packets=None if packets is None else quantities.number_ranges("--packets", packets),
-        drop_packets=() if dropped is None else quantities.number_ranges("--drop-packets", dropped),
-        first=None if first is None else quantities.count("--first", first),
-        last=None if last is None else quantities.count("--last", last),
+        packets=None if packets is None else quantities.number_ranges("packets", packets),
+        drop_packets=() if dropped is None else quantities.number_ranges("drop_packets", dropped),
+        first=None if first is None else quantities.count("first", first),
+        last=None if last is None else quantities.count("last", last),
         interfaces=_several(options, "interface"),
         comment=_pattern(options.get("comment_matches")),
         direction=direction,
         invert=bool(options.get("invert", False)),
     )
     if criteria == Criteria(invert=True):
-        raise UsageError("--invert: there is nothing to invert; give a selection too, as in --packets 1-100 --invert")
+        nothing, example = argument("invert", True), arguments(packets="1-100", invert=True)
+        raise UsageError(f"{nothing}: there is nothing to invert; give a selection too, as in {example}")
     return criteria
 
 
-def _moment(option: str, text: str | None) -> Moment | None:
-    return None if text is None else quantities.moment(option, text)
+def _moment(name: str, text: str | None) -> Moment | None:
+    return None if text is None else quantities.moment(name, text)
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:
@@ -265,7 +268,7 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
             return re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(
-            f"--comment-matches {text}: not a regular expression: {error}; write one like 'retry|drop'"
+            f"{argument('comment_matches', text)}: not a regular expression: {error}; write one like 'retry|drop'"
         ) from None
 
 
@@ -274,24 +277,28 @@ def _packet_edits(options: StepOptions) -> PacketEdits:
     chop = options.get("chop")
     for number in () if chop is None else (chop,) if isinstance(chop, int) else chop:
         if not -_MOST_BYTES <= number <= _MOST_BYTES:
-            raise UsageError(f"--chop: packets have at most {_MOST_BYTES} bytes")
+            raise UsageError(f"{argument('chop')}: packets have at most {_MOST_BYTES} bytes")
         if not number:
-            raise UsageError(f"--chop {number}: write 14 to remove bytes at the front, -4 at the end of each packet")
+            raise UsageError(
+                f"{argument('chop', number)}: write 14 to remove bytes at the front, -4 at the end of each packet"
+            )
         front, end = front + max(number, 0), end + max(-number, 0)
     snaplen, shift = options.get("snaplen"), options.get("shift_time")
     if snaplen is not None:
-        snaplen = quantities.count("--snaplen", snaplen)
+        snaplen = quantities.count("snaplen", snaplen)
         if snaplen > 2**31 - 1:
-            raise UsageError(f"--snaplen {snaplen}: it is at most {2**31 - 1}")
-    moved: Fraction | None = None if shift is None else quantities.duration("--shift-time", shift, signed=True)
+            raise UsageError(f"{argument('snaplen', snaplen)}: it is at most {2**31 - 1}")
+    moved: Fraction | None = None if shift is None else quantities.duration("shift_time", shift, signed=True)
     comments: dict[int, list[bytes]] = {}
     for text in _several(options, "packet_comment"):
         which, found, comment = text.partition(":")
         if not found or not which.isdecimal() or not which.isascii() or len(which) > 20 or not int(which):
-            raise UsageError(f"--packet-comment {text}: write NUMBER:TEXT, as in 17:retry; packets count from 1")
-        comments.setdefault(int(which), []).append(encoded(f"--packet-comment {which}", comment))
+            raise UsageError(
+                f"{argument('packet_comment', text)}: write NUMBER:TEXT, as in 17:retry; packets count from 1"
+            )
+        comments.setdefault(int(which), []).append(encoded(argument("packet_comment", which), comment))
     if any(sum(map(len, texts)) > _MOST_COMMENTS for texts in comments.values()):
-        raise UsageError(f"--packet-comment: a packet gets at most {_MOST_COMMENTS} bytes of comments")
+        raise UsageError(f"{argument('packet_comment')}: a packet gets at most {_MOST_COMMENTS} bytes of comments")
     return PacketEdits(front=front, end=end, snaplen=snaplen, shift=moved or None, comments=comments)
 
 

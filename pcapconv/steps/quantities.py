@@ -2,8 +2,8 @@
 sentence that shows the right form.
 
 Strategy: a pattern admits a text whole, and only then are its digits read, as integers or a `Fraction`; no float comes
-near, and no number has more than 60 digits. `option` is what the message begins with (`--after`). The user's text goes
-into the message as it is; who shows the message escapes it. Whatever does not fit is a UsageError, on any text.
+near, and no number has more than 60 digits. `name` is the argument's, which the message begins with. Who shows the
+message escapes it. Whatever does not fit is a UsageError, on any text.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv.errors import UsageError
+from pcapconv.wording import argument
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -53,7 +54,7 @@ class Moment(NamedTuple):
     relative: bool
 
 
-def moment(option: str, text: str) -> Moment:
+def moment(name: str, text: str) -> Moment:
     """The instant that the text names.
 
     It is an ISO 8601 date or date and time, extended or compact, in UTC unless it states a zone (`2024-05-01`,
@@ -69,29 +70,29 @@ def moment(option: str, text: str) -> Moment:
     if text.startswith("+"):
         length = _length(text[1:])
         if length is None:
-            raise _refusal(option, text, "not a time", _MOMENT_FORMS)
+            raise _refusal(name, text, "not a time", _MOMENT_FORMS)
         return Moment(length, True)
     if re.fullmatch(rf"-?{_NUMBER}", text):
         if re.fullmatch("(?:19|20)[0-9]{6}", text) and _midnight(text) is not None:
             dashed = f"{text[:4]}-{text[4:6]}-{text[6:]}"
-            raise _refusal(option, text, "either a date or seconds since 1970", f"{dashed} or {text}.0")
+            raise _refusal(name, text, "either a date or seconds since 1970", f"{dashed} or {text}.0")
         return Moment(Fraction(text), False)
     match = re.fullmatch(_DATE_TIME, text)
     midnight = match and _midnight(match["date"])
     if match is None or midnight is None:
         if _length(text) is not None:
-            raise _refusal(option, text, "a length of time", f"+{text} for so long after the first packet")
-        raise _refusal(option, text, "not a time", _MOMENT_FORMS)
+            raise _refusal(name, text, "a length of time", f"+{text} for so long after the first packet")
+        raise _refusal(name, text, "not a time", _MOMENT_FORMS)
     if match["second"] == "60":
         before = f"{text[: match.start('second')]}59{text[match.end('second') :]}"
-        raise _refusal(option, text, "captures have no leap seconds", f"{before} or the second after it")
+        raise _refusal(name, text, "captures have no leap seconds", f"{before} or the second after it")
     seconds = midnight + _clock(match["hour"], match["minute"]) + int(match["second"] or 0)
     east = _clock(match["east"], match["east_minute"])
     seconds -= -east if match["sign"] == "-" else east
     return Moment(seconds + Fraction(f"0.{match['fraction'] or 0}"), False)
 
 
-def duration(option: str, text: str, *, signed: bool = False, positive: bool = False) -> Fraction:
+def duration(name: str, text: str, *, signed: bool = False, positive: bool = False) -> Fraction:
     """The length of time in seconds.
 
     It is numbers with the units d, h, m, s, ms, us (or µs) and ns, from large to small and none twice (`1h30m`,
@@ -107,18 +108,18 @@ def duration(option: str, text: str, *, signed: bool = False, positive: bool = F
         ordered = _in_order(text.removeprefix(sign))
         if ordered:
             form = sign + ordered if signed else ordered
-            raise _refusal(option, text, "units go from large to small, none twice", form)
-        raise _refusal(option, text, "not a length of time", forms)
+            raise _refusal(name, text, "units go from large to small, none twice", form)
+        raise _refusal(name, text, "not a length of time", forms)
     if sign and not signed:
-        raise _refusal(option, text, "this length of time has no sign", text[1:])
+        raise _refusal(name, text, "this length of time has no sign", text[1:])
     if sign == "-":
         length = -length
     if positive and length <= 0:
-        raise _refusal(option, text, "must be more than 0", forms)
+        raise _refusal(name, text, "must be more than 0", forms)
     return length
 
 
-def size(option: str, text: str, *, least_bare: int = 1) -> int:
+def size(name: str, value: int | str, *, least_bare: int = 1) -> int:
     """The size in bytes, more than 0.
 
     It is a number, alone or with a unit in any case: B is bytes; kB, MB, GB and TB, also without the B, are powers of
@@ -130,24 +131,25 @@ def size(option: str, text: str, *, least_bare: int = 1) -> int:
     import re
     from fractions import Fraction
 
+    text = str(value)
     match = re.fullmatch(rf"({_NUMBER})(?:([kmgt])(i?))?b?", text, re.ASCII | re.IGNORECASE)
     if match is None:
-        raise _refusal(option, text, "not a size", _SIZE_FORMS)
+        raise _refusal(name, value, "not a size", _SIZE_FORMS)
     number, prefix, binary = match.groups(default="")
     exponent = " kmgt".index(prefix.lower() or " ")
     unit: int = (1024 if binary else 1000) ** exponent
     exact = Fraction(number) * unit
     if exact.denominator != 1:
-        raise _refusal(option, text, "not a whole number of bytes", _SIZE_FORMS)
+        raise _refusal(name, value, "not a whole number of bytes", _SIZE_FORMS)
     if not exact:
-        raise _refusal(option, text, "a size is more than 0", _SIZE_FORMS)
+        raise _refusal(name, value, "a size is more than 0", _SIZE_FORMS)
     if text == number and exact < least_bare:
         meant = f"{exact.numerator} bytes; did you mean {text}MB? tcpdump -C counts millions of bytes"
-        raise _refusal(option, text, meant, f"{text}MB or {text}B")
+        raise _refusal(name, value, meant, f"{text}MB or {text}B")
     return exact.numerator
 
 
-def count(option: str, value: int | str, *, least: int = 1) -> int:
+def count(name: str, value: int | str, *, least: int = 1) -> int:
     """The whole number, given as such or as decimal digits, that is `least` or more.
 
     Raises UsageError.
@@ -155,20 +157,20 @@ def count(option: str, value: int | str, *, least: int = 1) -> int:
     form = f"a whole number from {least}"
     if isinstance(value, str):
         if not _is_number(value.removeprefix("-")):
-            raise _refusal(option, value, "not a whole number", form)
+            raise _refusal(name, value, "not a whole number", form)
         number = int(value)
     elif isinstance(value, int) and not isinstance(value, bool):
         number = value
         if abs(number) >= 10**_MOST_DIGITS:  # thousands of digits cannot even be shown
-            raise UsageError(f"{option}: a number of more than {_MOST_DIGITS} digits; write {form}")
+            raise UsageError(f"{argument(name)}: a number of more than {_MOST_DIGITS} digits; write {form}")
     else:
-        raise UsageError(f"{option} {value!r:.80}: not a whole number; write {form}")
+        raise UsageError(f"{argument(name, value)}: not a whole number; write {form}")
     if number < least:
-        raise _refusal(option, str(value), "too small", form)
+        raise _refusal(name, value, "too small", form)
     return number
 
 
-def number_ranges(option: str, text: str) -> list[tuple[int, int | None]]:
+def number_ranges(name: str, text: str) -> list[tuple[int, int | None]]:
     """The ranges of packet numbers, (first, last), both included; last is None where the range is open.
 
     The text is numbers and ranges with commas between them (`1-100,250,900-`), in any order. Packets count from 1.
@@ -177,7 +179,7 @@ def number_ranges(option: str, text: str) -> list[tuple[int, int | None]]:
     Raises UsageError, which names the range at fault.
     """
     merged: list[tuple[int, int | None]] = []
-    for first, last in sorted((_range(option, text, each) for each in text.split(",")), key=lambda each: each[0]):
+    for first, last in sorted((_range(name, text, each) for each in text.split(",")), key=lambda each: each[0]):
         if merged:
             start, end = merged[-1]
             if end is None:
@@ -189,7 +191,7 @@ def number_ranges(option: str, text: str) -> list[tuple[int, int | None]]:
     return merged
 
 
-def interface_place(option: str, text: str) -> tuple[int | None, int] | None:
+def interface_place(name: str, text: str) -> tuple[int | None, int] | None:
     """An interface by its place, as (section, interface id): `1:2` is (1, 2), and `2` is (None, 2).
 
     None for any other text, which is then an interface's name. Raises UsageError for a number nobody can mean.
@@ -199,11 +201,11 @@ def interface_place(option: str, text: str) -> tuple[int | None, int] | None:
     if not interface or (colon and not section) or not (digits.isascii() and digits.isdecimal()):
         return None
     if not _is_number(interface) or (colon and not _is_number(section)):
-        raise _refusal(option, text, "not an interface", "2, 1:2 or its name")
+        raise _refusal(name, text, "not an interface", "2, 1:2 or its name")
     return int(section) if colon else None, int(interface)
 
 
-def link_type(option: str, text: str) -> int:
+def link_type(name: str, text: str) -> int:
     """The number of a link type, given as such (0 to 65535) or by its name at tcpdump.org, in libpcap or Wireshark, in
     any case and with or without `LINKTYPE_` or `DLT_`.
 
@@ -214,17 +216,17 @@ def link_type(option: str, text: str) -> int:
     forms = f"ETHERNET, RAW or a number from 0 to {_LAST_LINK_TYPE}"
     if text.isascii() and text.isdecimal():
         if not _is_number(text) or int(text) > _LAST_LINK_TYPE:
-            raise _refusal(option, text, f"link types go up to {_LAST_LINK_TYPE}", forms)
+            raise _refusal(name, text, f"link types go up to {_LAST_LINK_TYPE}", forms)
         return int(text)
     number = number_of(text)
     if number is not None:
         return number
     if close := close_to(text):
         forms = f"{', '.join(close)} or a number from 0 to {_LAST_LINK_TYPE}"
-    raise _refusal(option, text, "no link type has this name", forms)
+    raise _refusal(name, text, "no link type has this name", forms)
 
 
-def key_value(option: str, text: str, keys: tuple[str, ...]) -> tuple[str, str, str]:
+def key_value(name: str, text: str, keys: tuple[str, ...]) -> tuple[str, str, str]:
     """(ID, KEY, VALUE) of `ID.KEY=VALUE`, where KEY is one of `keys`.
 
     The first `=` ends the key, and the last `.` before it ends the ID, which may thus hold `:` and `.` (`1:0`,
@@ -238,15 +240,15 @@ def key_value(option: str, text: str, keys: tuple[str, ...]) -> tuple[str, str, 
         return identity, key, value
     fact = f"the key is one of {', '.join(keys)}" if equals and identity else "not ID.KEY=VALUE"
     forms = " or ".join(f"{identity or 0}.{each}=VALUE" for each in keys)
-    raise _refusal(option, text, fact, forms, numeric=False)
+    raise _refusal(name, text, fact, forms, numeric=False)
 
 
-def _refusal(option: str, text: str, fact: str, forms: str, *, numeric: bool = True) -> UsageError:
+def _refusal(name: str, value: int | str, fact: str, forms: str, *, numeric: bool = True) -> UsageError:
     import re
 
-    if numeric and re.search(f"[0-9]{{{_MOST_DIGITS + 1}}}", text):
+    if numeric and re.search(f"[0-9]{{{_MOST_DIGITS + 1}}}", str(value)):
         fact = f"a number of more than {_MOST_DIGITS} digits"
-    return UsageError(f"{option} {text}: {fact}; write {forms}" if text else f"{option}: {fact}; write {forms}")
+    return UsageError(f"{argument(name, value)}: {fact}; write {forms}")
 
 
 def _is_number(text: str) -> bool:
@@ -294,20 +296,20 @@ def _clock(hours: str | None, minutes: str | None) -> int:
     return int(hours or 0) * 3_600 + int(minutes or 0) * 60
 
 
-def _range(option: str, text: str, part: str) -> tuple[int, int | None]:
+def _range(name: str, text: str, part: str) -> tuple[int, int | None]:
     first, dash, last = part.partition("-")
     if not part:
-        raise _refusal(option, text, "a packet number is missing", _RANGE_FORMS)
+        raise _refusal(name, text, "a packet number is missing", _RANGE_FORMS)
     if dash and not first and _is_number(last) and int(last):
-        raise _refusal(option, part, "a range names its first packet", f"1-{int(last)}")
+        raise _refusal(name, part, "a range names its first packet", f"1-{int(last)}")
     if not _is_number(first) or (last and not _is_number(last)):
-        raise _refusal(option, part, "not a packet number or a range of them", _RANGE_FORMS)
+        raise _refusal(name, part, "not a packet number or a range of them", _RANGE_FORMS)
     start = int(first)
     end = int(last) if last else None if dash else start
     if start and (end is None or start <= end):
         return start, end
     if not dash or end is None:
-        raise _refusal(option, part, "packets count from 1", f"1{dash}")
+        raise _refusal(name, part, "packets count from 1", f"1{dash}")
     low, high = sorted((max(start, 1), max(end, 1)))
     fact = "the range runs backwards" if start and end else "packets count from 1"
-    raise _refusal(option, part, fact, f"{low}-{high}")
+    raise _refusal(name, part, fact, f"{low}-{high}")

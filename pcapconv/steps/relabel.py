@@ -15,6 +15,7 @@ from pcapconv.spec import options
 from pcapconv.spec import pcapng as layout
 from pcapconv.steps import Step
 from pcapconv.steps.quantities import interface_place
+from pcapconv.wording import argument
 
 KEYS = ("name", "description", "filter", "os", "hardware", "speed", "snaplen", "fcs-length", "comment")
 
@@ -62,11 +63,11 @@ class Relabel(Step):
         self, *, capture_comments: Sequence[str], settings: Sequence[tuple[str, str, str]], link_type: int | None
     ) -> None:
         super().__init__()
-        self._comments = [(options.COMMENT, encoded("--capture-comment", text)) for text in capture_comments]
+        self._comments = [(options.COMMENT, encoded(argument("capture_comment"), text)) for text in capture_comments]
         self._settings = [_setting(*each) for each in settings]
         self._link_type = link_type
         if link_type is not None and not 0 <= link_type <= _LAST_LINK_TYPE:
-            raise UsageError(f"--link-type {link_type}: link types are numbers from 0 to {_LAST_LINK_TYPE}")
+            raise UsageError(f"{argument('link_type', link_type)}: link types are numbers from 0 to {_LAST_LINK_TYPE}")
         self._there: list[str] = []  # the first ones, for a message
         self._total = 0
         self._used: set[int] = set()  # places of settings
@@ -79,7 +80,9 @@ class Relabel(Step):
     def _end(self) -> Iterable[Item]:
         for place, setting in enumerate(self._settings):
             if place not in self._used:
-                raise UsageError(f"--set-interface {setting.shown}: there is no such interface; {self._those()}")
+                raise UsageError(
+                    f"{argument('set_interface', setting.shown)}: there is no such interface; {self._those()}"
+                )
         return ()
 
     def _section(self, section: Section) -> Iterable[Item]:
@@ -133,7 +136,7 @@ class Relabel(Step):
 def names_interface(text: str, interface: Interface) -> bool:
     """Whether the text names the interface: by its id (`2`, in any section), by section and id (`1:2`, both from 0), or
     by its if_name. Raises UsageError for a number nobody can mean."""
-    place = interface_place("--interface", text)
+    place = interface_place("interface", text)
     if place is not None and place[1] == interface.id and place[0] in (None, interface.section):
         return True
     name = interface_name(interface)
@@ -157,28 +160,29 @@ def _setting(identity: str, key: str, value: str) -> _Setting:
     """A setting that can be stated. Raises UsageError."""
     shown = f"{identity}.{key}={value}"[:_MOST_SHOWN]
     if key not in KEYS:
-        raise UsageError(f"--set-interface {shown}: the key is one of {', '.join(KEYS)}")
-    interface_place("--set-interface", identity)
+        raise UsageError(f"{argument('set_interface', shown)}: the key is one of {', '.join(KEYS)}")
+    interface_place("set_interface", identity)
     if key not in _SIZES:
-        text = encoded(f"--set-interface {identity}.{key}"[:_MOST_SHOWN], value, b"\0" if key == "filter" else b"")
+        place = argument("set_interface", f"{identity}.{key}"[:_MOST_SHOWN])
+        text = encoded(place, value, b"\0" if key == "filter" else b"")
         return _Setting(identity, key, text, 0, shown)
     most = (1 << 8 * _SIZES[key]) - 1
     decimal = value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS
     if not decimal or int(value) > most:
         example = f"{identity}.{key}={_EXAMPLES[key]}"
-        raise UsageError(f"--set-interface {shown}: not a whole number from 0 to {most}; write {example}")
+        raise UsageError(f"{argument('set_interface', shown)}: not a whole number from 0 to {most}; write {example}")
     return _Setting(identity, key, b"", int(value), shown)
 
 
-def encoded(option: str, text: str, before: bytes = b"") -> bytes:
-    """The text as an option's value. Raises UsageError when it is too long for one."""
+def encoded(place: str, text: str, before: bytes = b"") -> bytes:
+    """The text as an option's value. Raises UsageError, which begins with `place`, when it is too long for one."""
     try:
         value = before + text.encode()
     except UnicodeEncodeError as error:
-        raise UsageError(f"{option}: character {error.start + 1} of the text is none that UTF-8 can write") from None
+        raise UsageError(f"{place}: character {error.start + 1} of the text is none that UTF-8 can write") from None
     if len(value) > _LONGEST_VALUE:
         most = _LONGEST_VALUE - len(before)
-        raise UsageError(f"{option}: the text has {len(value) - len(before)} bytes; write {most} at most")
+        raise UsageError(f"{place}: the text has {len(value) - len(before)} bytes; write {most} at most")
     return value
 
 

@@ -17,6 +17,7 @@ from pcapconv.kernels.contract import BEYOND, FINER, MOST_TICKS, UNIT, UNKNOWN
 from pcapconv.model import Columns, Interface, PacketBatch
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.timestamps import NANOSECONDS, ratio
+from pcapconv.wording import argument
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -102,12 +103,14 @@ class Units:
         """Why the kernel stopped at a row. Raises FormatError itself where nobody can tell the time."""
         if status == FINER:
             return TargetError(
-                f"packet {batch.number(row)}: its time has digits finer than a nanosecond; --on-loss ignore cuts them"
+                f"packet {batch.number(row)}: its time has digits finer than a nanosecond; "
+                f"{argument('on_loss', 'ignore')} cuts them"
             )
         assert status in (UNKNOWN, BEYOND)
         return TargetError(
             f"packet {batch.number(row)}: its time would be {self.time(batch, row) // 1} ns since 1970; "
-            f"nanoseconds hold 0 to {MOST_TICKS}; --rebase-time moves it, --mask-time replaces it"
+            f"nanoseconds hold 0 to {MOST_TICKS}; {argument('rebase_time')} moves it, "
+            f"{argument('mask_time', True)} replaces it"
         )
 
 

@@ -15,6 +15,7 @@ from pcapconv.report import MOST_LISTED
 from pcapconv.spec import bodies
 from pcapconv.spec import pcapng as layout
 from pcapconv.steps import Step
+from pcapconv.wording import argument
 
 TYPES = {  # key logs, which are text
     "tls": bodies.TLS_KEY_LOG,
@@ -40,9 +41,13 @@ class InjectSecrets(Step):
         self._entries = entries
         for kind, data in entries:
             if not 0 <= kind <= _LARGEST_TYPE:
-                raise UsageError(f"--inject-secrets {kind}: types of secrets are numbers from 0 to {_LARGEST_TYPE}")
+                raise UsageError(
+                    f"{argument('inject_secrets', kind)}: types of secrets are numbers from 0 to {_LARGEST_TYPE}"
+                )
             if len(data) > _LARGEST_DATA:
-                raise UsageError(f"--inject-secrets: secrets of {len(data)} bytes; a block holds {_LARGEST_DATA}")
+                raise UsageError(
+                    f"{argument('inject_secrets')}: secrets of {len(data)} bytes; a block holds {_LARGEST_DATA}"
+                )
 
     def _section(self, section: Section) -> Iterator[Item]:
         entries, self._entries = self._entries, ()
@@ -93,18 +98,18 @@ class ExtractSecrets(Step):
         self.found.setdefault(kind, []).append(bytes(stated.data))
 
 
-def parse_secrets(option: str, text: str) -> tuple[int, str]:
+def parse_secrets(text: str) -> tuple[int, str]:
     """(type, path) of `TYPE,FILE`; TYPE is a word of `TYPES` in any case, or a number of 32 bits, decimal or with `0x`.
 
-    Raises UsageError, with `option` before the text.
+    Raises UsageError.
     """
     word, comma, path = text.partition(",")
     if not comma or not path:
-        raise UsageError(f"{option} {text}: not TYPE,FILE; write tls,keys.log")
+        raise UsageError(f"{argument('inject_secrets', text)}: not TYPE,FILE; write tls,keys.log")
     kind = TYPES.get(word.lower(), _number(word))
     if kind is None or kind > _LARGEST_TYPE:
         forms = f"{', '.join(TYPES)} or a number from 0 to 0x{_LARGEST_TYPE:x}"
-        raise UsageError(f"{option} {text}: not a type of secrets; write {forms} before the comma")
+        raise UsageError(f"{argument('inject_secrets', text)}: not a type of secrets; write {forms} before the comma")
     return kind, path
 
 

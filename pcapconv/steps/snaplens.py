@@ -18,6 +18,7 @@ from pcapconv.report import Report
 from pcapconv.spec.pcap import NO_LIMIT_SNAPLEN
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
+from pcapconv.wording import call
 
 _NO_LIMIT = 2**32  # more than any packet has
 
@@ -156,11 +157,11 @@ def notice_of(batch: PacketBatch, row: int, interface: Interface, layout: Layout
     place = f"{interface.section}:{interface.id}"
     stays = f", which stays, since {why}" if why else ""
     then = "reads no further" if layout == "pcapng" else "cuts such packets"
-    another = max(NO_LIMIT_SNAPLEN, captured)
+    raised = call("convert", set_interface=f"{place}.snaplen={max(NO_LIMIT_SNAPLEN, captured)}")
     return Notice(
         interface.offset,
         f"packet {batch.number(row)} has {captured} bytes, more than the snaplen of {interface.snaplen} that interface "
-        f"{place} states{stays}; libpcap {then}; convert --set-interface {place}.snaplen={another} states another",
+        f"{place} states{stays}; libpcap {then}; {raised} states another",
     )
 
 

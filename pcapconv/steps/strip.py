@@ -20,6 +20,7 @@ from pcapconv.spec import ByteOrder, options
 from pcapconv.spec import pcapng as layout
 from pcapconv.steps import Step
 from pcapconv.steps.rows import options_of, with_options
+from pcapconv.wording import argument
 
 KINDS = ("comments", "names", "statistics", "secrets", "custom", "unknown", "host", "addresses")
 
@@ -180,7 +181,7 @@ class Strip(_LeaveOut):
     def __init__(self, kinds: Collection[str], left_out: Counter[str]) -> None:
         for kind in sorted(kinds):
             if kind not in KINDS:
-                raise UsageError(f"--strip {kind}: the kinds are {', '.join(KINDS)}")
+                raise UsageError(f"{argument('strip', kind)}: the kinds are {', '.join(KINDS)}")
 
         def kind_of(row: layout.BlockType | options.OptionType) -> str | None:
             kind = row.kind if row.specified else _UNKNOWN
