@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import Any
 
-from pcapconv.cli.messages import MOST, complain
+from pcapconv.cli.messages import complain, list_places
 from pcapconv.cli.statuses import DAMAGED, DIFFERENT, SAME
 from pcapconv.comparing import Comparison, diff
 from pcapconv.comparing.page import page
 from pcapconv.errors import FileError
 from pcapconv.json_form import text_of
-from pcapconv.model import Damage, Notice
 from pcapconv.text import shown
 
 
@@ -20,22 +18,15 @@ def compare(a: str, b: str, *, as_json: bool = False, **options: Any) -> int:
     """Compare, print what differs on stdout, and return the exit status."""
     found = diff(a, b, **options)
     for side, name in enumerate((a, b)):
-        _warn(name, found.damage[side], found.damage_total[side])
+        list_places(f"warning: {name}", found.damage[side], found.damage_total[side], rest="--json lists them")
     for side, name in enumerate((a, b)):
-        _warn(name, found.warnings[side], found.warnings_total[side])
+        list_places(f"warning: {name}", found.warnings[side], found.warnings_total[side], rest="--json lists them")
     for said in found.passed_over():
         complain(f"warning: {said}; --all compares them")
     _write(found, as_json=as_json)
     if not found.same:
         return DIFFERENT
     return DAMAGED if any(found.damage) else SAME
-
-
-def _warn(name: str, places: Sequence[Damage | Notice], total: int) -> None:
-    for place in places[:MOST]:
-        complain(f"warning: {name}: {place}")
-    if total > MOST:
-        complain(f"warning: {name}: and {total - MOST} more like these")
 
 
 def _write(found: Comparison, *, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pcapconv.cli.messages import MOST, complain, places_of
-from pcapconv.cli.statuses import DAMAGED
+from pcapconv.cli.statuses import DAMAGED, FAILED, worst
 from pcapconv.describing import info as take_census
 from pcapconv.describing.blocks import SHOWN, option_texts
 from pcapconv.describing.document import as_document
@@ -61,7 +61,7 @@ def info(sources: list[str], *, as_json: bool, as_text: bool = False, fractions:
         documents = [as_document(census) for census in found]
         print(text_of(documents[0] if len(sources) == 1 else documents))
     if failed:
-        return 1
+        return FAILED
     return DAMAGED if any(census["damage"] for census in found) else 0
 
 
@@ -75,8 +75,8 @@ def _print_text(sources: list[str], fractions: str | None) -> int:
             statuses.append(DAMAGED if write_text(source, sys.stdout.write, fractions=fractions) else 0)
         except PcapconvError as error:
             complain(str(error))
-            statuses.append(1)
-    return 1 if 1 in statuses else max(statuses)
+            statuses.append(FAILED)
+    return worst(statuses)
 
 
 def _show(census: dict[str, Any], console: Console) -> None:
