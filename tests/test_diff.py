@@ -531,6 +531,19 @@ def test_a_damaged_capture_is_never_taken_as_expected(tmp_path: Path, monkeypatc
     assert golden.read_bytes() == capture(packet(2))
 
 
+def test_damaged_captures_fail_and_what_differs_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PCAPCONV_UPDATE", raising=False)
+    a, b = tmp_path / "a.pcapng", tmp_path / "b.pcapng"
+    a.write_bytes(capture(packet(1)) + b"more")
+    b.write_bytes(capture(packet(1)))
+    damage = rf"captures are damaged:\n{a}: offset \d+ \(packet 2\): .*left over.*"
+    with pytest.raises(AssertionError, match=rf"\A{damage}\Z"):
+        assert_same_capture(a, b)
+    b.write_bytes(capture(packet(2)))
+    with pytest.raises(AssertionError, match=rf"(?s)\A{damage}\nthe captures differ .*packet 1: .*PCAPCONV_UPDATE=1"):
+        assert_same_capture(a, b)
+
+
 def test_what_a_program_expects_of_a_capture(pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PCAPCONV_UPDATE", raising=False)
     assert_same_capture(pair[0], pair[0])
