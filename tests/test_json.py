@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import io
 import json
+import re
 import tomllib
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -147,6 +148,14 @@ def test_schemas_are_strict(kind: str) -> None:
             assert set(fields) - set(each["required"]) <= OPTIONAL.get(kind, set())
         else:
             assert each["additionalProperties"]["$ref"] in ("#/$defs/size", "#/$defs/stated")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_documentation_has_all_fields(kind: str) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "json.md").read_text()
+    says = set(re.findall(r"`([^`]*)`", page))
+    fields = {field for each in objects(schema(kind)) for field in each.get("properties", {})}
+    assert fields - says == set()
 
 
 def test_what_schemas_share_is_the_same_in_all() -> None:
