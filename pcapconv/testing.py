@@ -26,7 +26,7 @@ _ADVICE = "PCAPCONV_UPDATE=1 in the environment takes the actual one as expected
 def assert_same_capture(
     actual: Readable, expected: str | os.PathLike[str], *, ignore: Sequence[str] = (), **options: Any
 ) -> None:
-    """Fail, with a text that shows what differs, unless both captures say the same.
+    """Fail, with a text that shows what differs and what is damaged, unless both captures say the same and are whole.
 
     `ignore` and the other `options` are those of `pcapconv.diff`. With `PCAPCONV_UPDATE` set to anything but nothing or
     0, `actual` is written to `expected` in its normal form instead where they differ, and that is said on stderr;

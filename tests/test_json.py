@@ -436,6 +436,13 @@ def test_both_values_of_what_differs_in_a_packet(run: Run, tmp_path: Path) -> No
     assert options["a"] == [{"name": "epb_processid_threadid", "value": {"process": 7, "thread": 8}}]
 
 
+def test_a_time_that_nobody_can_tell_is_none(run: Run, tmp_path: Path) -> None:
+    wrong = wire.options((wire.IF_TSRESOL, b"\x06\x06"))
+    a = capture(wire.enhanced_packet(0, 1, b"one"), options=wrong)
+    found = changed(run, tmp_path, a, EMPTY, "--ignore", "time")
+    assert {"kind": "time", "a": None, "b": None} in found["differences"][0]["fields"]
+
+
 def test_both_values_of_what_differs_besides(run: Run, tmp_path: Path) -> None:
     packet = wire.enhanced_packet(0, 1, b"packet")
 

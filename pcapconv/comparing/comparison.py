@@ -184,10 +184,10 @@ class Comparison:
 
 
 def time_said(packet: Packet) -> str | None:
-    """A packet's time with all its digits; None without one."""
-    if packet.ticks is None:
-        return None
+    """A packet's time with all its digits; None without one, and where nobody can tell."""
     interface = packet.interface
+    if packet.ticks is None or interface.time_error:
+        return None
     return format_time(packet.ticks, interface.ticks_per_second, interface.time_offset)
 
 
