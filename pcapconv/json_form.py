@@ -35,7 +35,7 @@ def plain(value: Any) -> Any:
             return {name: plain(each) for name, each in value.items()}
         case tuple() if hasattr(value, "_asdict"):
             return plain(value._asdict())
-        case Iterable():
+        case Iterable() if not isinstance(value, bytes):
             return [plain(each) for each in value]
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
