@@ -140,11 +140,9 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values, ready for JSON."""
-        return {
-            **vars(self),
-            "damage": [damage._asdict() for damage in self.damage],
-            "warnings": [notice._asdict() for notice in self.warnings],
-        }
+        from pcapconv.json_form import document  # which converting does without
+
+        return document("report", vars(self))
 
     def __repr__(self) -> str:
         return f"Report({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"

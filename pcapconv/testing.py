@@ -26,7 +26,7 @@ _ADVICE = "PCAPCONV_UPDATE=1 in the environment takes the actual one as expected
 def assert_same_capture(
     actual: Readable, expected: str | os.PathLike[str], *, ignore: Sequence[str] = (), **options: Any
 ) -> None:
-    """Fail, with a text that shows what differs, unless both captures say the same.
+    """Fail, with a text that shows what differs and what is damaged, unless both captures say the same and are whole.
 
     `ignore` and the other `options` are those of `pcapconv.diff`. With `PCAPCONV_UPDATE` set to anything but nothing or
     0, `actual` is written to `expected` in its normal form instead where they differ, and that is said on stderr;
@@ -54,11 +54,11 @@ def assert_same_capture(
                 sys.stderr.write(f"pcapconv: {shown(os.fspath(expected))}: written anew\n")
         return
     assert found is not None
-    damage = [f"{name}: {place}" for name, places in zip(found.names, found.damage) for place in places]
-    if damaged:
-        raise AssertionError("\n".join(["captures are damaged:", *map(shown, damage)]))
-    lines = "\n".join(map(shown, page(found)))
-    raise AssertionError(f"the captures differ (A is the actual one, B the expected one):\n{lines}\n{_ADVICE}")
+    damage = [shown(f"{name}: {place}") for name, places in zip(found.names, found.damage) for place in places]
+    lines = ["captures are damaged:", *damage] if damaged else []
+    if not found.same:
+        lines += ["the captures differ (A is the actual one, B the expected one):", *map(shown, page(found)), _ADVICE]
+    raise AssertionError("\n".join(lines))
 
 
 def _rewound(capture: Readable) -> None:

@@ -152,6 +152,7 @@ def test_the_report_has_the_sums(tmp_path: Path, out: Path) -> None:
     written = tree(out)
     assert sorted(written) == ["a.pcap", "b.pcap", "c.pcap"]
     assert report.as_dict() == {
+        "schema": {"name": "pcapconv-batch", "version": 1},
         "converted": 2,
         "damaged": 1,
         "failed": 0,

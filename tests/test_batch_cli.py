@@ -326,6 +326,7 @@ def test_reports_for_programs(mixed: Path, tmp_path: Path, out: Path) -> None:
     lines = [json.loads(line) for line in (out / MANIFEST).read_bytes().splitlines()]
     assert sorted(files, key=str) == sorted(lines, key=str)
     assert report | {"seconds": 0} == {
+        "schema": {"name": "pcapconv-batch", "version": 1},
         "converted": 1,
         "damaged": 1,
         "failed": 1,

@@ -370,6 +370,7 @@ def test_a_report_has_everything(tmp_path: Path, capfd: pytest.CaptureFixture[st
     assert call(capfd, "convert", WEB_PCAPNG, out, "--report", report).status == 0
     packets = len(wire.read_pcapng(WEB_PCAPNG.read_bytes()))
     assert json.loads(report.read_text()) == {
+        "schema": {"name": "pcapconv-report", "version": 1},
         "inputs": [str(WEB_PCAPNG)],
         "outputs": [str(out)],
         "source_format": "pcapng",

@@ -378,7 +378,7 @@ def test_damage_is_counted_and_the_first_places_are_listed(tmp_path: Path) -> No
     assert [len(places) for places in result.damage] == [1000, 1000]
     assert result.damage_total == (1200, 1200)
     done = run(a, a)
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert done.stderr.count(b"\n") == 12
     assert b"and 1195 more like these" in done.stderr
 
@@ -440,21 +440,44 @@ def test_the_page_shows_what_differs(pair: tuple[Path, Path]) -> None:
 def test_json_says_the_same(pair: tuple[Path, Path]) -> None:
     done = run(*pair, "--json")
     assert done.returncode == 1
+    nothing_odd = {"damage": [], "damage_total": 0, "warnings": [], "warnings_total": 0, "not_compared": {}}
     assert json.loads(done.stdout) == {
+        "schema": {"name": "pcapconv-diff", "version": 1},
         "same": False,
-        "captures": [str(pair[0]), str(pair[1])],
-        "packets": [10, 9],
+        "a": {"file": str(pair[0]), "packets": 10, **nothing_odd},
+        "b": {"file": str(pair[1]), "packets": 9, **nothing_odd},
         "headers": [],
         "removed": 1,
         "inserted": 0,
         "changed": 1,
         "fields": {"bytes": 1},
-        "differences": [{"a": 3, "b": None, "fields": []}, {"a": 8, "b": 7, "fields": ["bytes"]}],
-        "damage": [[], []],
-        "damage_total": [0, 0],
-        "warnings": [[], []],
-        "warnings_total": [0, 0],
-        "not_compared": [{}, {}],
+        "differences": [
+            {
+                "kind": "removed",
+                "a": 3,
+                "b": None,
+                "fields": [
+                    {"kind": "bytes", "offset": None, "a": {"length": 12, "hex": b"packet     3".hex()}, "b": None},
+                    {"kind": "lengths", "a": {"captured": 12, "original": 12}, "b": None},
+                    {"kind": "time", "a": "1970-01-01T00:00:00.003000Z", "b": None},
+                    {"kind": "interface", "a": {"section": 0, "id": 0}, "b": None},
+                    {"kind": "options", "a": [], "b": None},
+                ],
+            },
+            {
+                "kind": "changed",
+                "a": 8,
+                "b": 7,
+                "fields": [
+                    {
+                        "kind": "bytes",
+                        "offset": 7,
+                        "a": {"length": 12, "hex": b"packet     8".hex()},
+                        "b": {"length": 12, "hex": b"packet \x1b[1m8".hex()},
+                    }
+                ],
+            },
+        ],
     }
 
 
@@ -470,8 +493,10 @@ def test_exit_statuses(pair: tuple[Path, Path], tmp_path: Path) -> None:
     cut = tmp_path / "cut.pcapng"
     cut.write_bytes(pair[0].read_bytes()[:-5])
     damaged = run(cut, cut)
-    assert damaged.returncode == 2
+    assert damaged.returncode == 3
     assert damaged.stderr.count(b"are left out") == 2
+    assert run(cut, pair[0]).returncode == 1
+    assert run(pair[0], cut).returncode == 1
 
 
 def test_trouble_with_stdout_is_status_2(pair: tuple[Path, Path]) -> None:
@@ -504,6 +529,19 @@ def test_a_damaged_capture_is_never_taken_as_expected(tmp_path: Path, monkeypatc
     with pytest.raises(PcapconvError, match="left over"):
         assert_same_capture(a, golden)
     assert golden.read_bytes() == capture(packet(2))
+
+
+def test_damaged_captures_fail_and_what_differs_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PCAPCONV_UPDATE", raising=False)
+    a, b = tmp_path / "a.pcapng", tmp_path / "b.pcapng"
+    a.write_bytes(capture(packet(1)) + b"more")
+    b.write_bytes(capture(packet(1)))
+    damage = rf"captures are damaged:\n{a}: offset \d+ \(packet 2\): .*left over.*"
+    with pytest.raises(AssertionError, match=rf"\A{damage}\Z"):
+        assert_same_capture(a, b)
+    b.write_bytes(capture(packet(2)))
+    with pytest.raises(AssertionError, match=rf"(?s)\A{damage}\nthe captures differ .*packet 1: .*PCAPCONV_UPDATE=1"):
+        assert_same_capture(a, b)
 
 
 def test_what_a_program_expects_of_a_capture(pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:

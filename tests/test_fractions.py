@@ -209,5 +209,5 @@ def test_batch_that_goes_on_converts_anew_with_other_fractions(path: Path, tmp_p
 def test_diff_has_warnings_in_json(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["diff", "--json", str(path), str(path)]) == 0
     found = json.loads(capfd.readouterr().out)
-    assert [[SAYS in each for each in side] for side in found["warnings"]] == [[True], [True]]
-    assert found["warnings_total"] == [1, 1]
+    assert [[SAYS in each["reason"] for each in found[side]["warnings"]] for side in "ab"] == [[True], [True]]
+    assert [found[side]["warnings_total"] for side in "ab"] == [1, 1]

@@ -36,6 +36,7 @@ FINE = (
     + wire.interface(options=wire.options((wire.IF_TSRESOL, b"\x0c")))
     + wire.enhanced_packet(0, 2_000_001, b"one")
 )
+LAST = wire.enhanced_packet(0, 3000, b"last!")
 TEXT = b"Dear reader, this is text\n"
 
 
@@ -284,9 +285,10 @@ def test_check_of_several_says_all(here: Here) -> None:
         f"pcapconv: d/1: not in its normal form: {REASONS}",
         f"pcapconv: d/sub/4: not in its normal form: {REASONS}",
     ]
-    assert lines[2].startswith("pcapconv: e: damaged, and left as it is: offset ")
-    assert lines[3].startswith("pcapconv: f: not a pcap or pcapng capture, it begins with ")
-    assert len(lines) == 4
+    assert lines[2].startswith("pcapconv: warning: e: offset ")
+    assert lines[3] == f"pcapconv: e: not in its normal form: {REASONS}"
+    assert lines[4].startswith("pcapconv: f: not a pcap or pcapng capture, it begins with ")
+    assert len(lines) == 5
 
 
 def test_a_directory_without_captures_is_one_only_where_that_is_allowed(here: Here) -> None:
@@ -357,11 +359,55 @@ def test_in_place_of_several_goes_on_after_trouble(here: Here) -> None:
 def test_a_damaged_file_is_not_rewritten_in_a_directory_either(here: Here) -> None:
     path = here.file("d/cut.pcap", PCAP + b"cut off")
     before = untouched(path)
-    for option in ("--in-place", "--check"):
-        done = here(option, "d")
+    for options in (["--in-place"], ["--check", "--strict"]):
+        done = here(*options, "d")
         assert done.status == 1
         assert done.err.startswith(f"pcapconv: d/cut.pcap: damaged, and left as it is: offset {len(PCAP)} (packet 2): ")
     assert untouched(path) == before
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (NORMAL + LAST[:-8], 3),
+        (NORMAL + LAST[:-8] + LAST, 3),
+        (NORMAL + wire.block(6, bytes(8)) + LAST, 3),
+        (NORMAL + wire.block(6, bytes(8)) * 1001 + LAST, 3),
+        (NORMAL + wire.block(6, bytes(8)) + wire.interface() + LAST, 1),
+        (OTHER + OTHER[:-8], 1),
+        (wire.section_header() + wire.interface() + LAST[:-8], 1),
+    ],
+    ids=[
+        "cut off",
+        "a block cut short",
+        "a block too short",
+        "many",
+        "not normal behind it",
+        "not normal",
+        "no packet",
+    ],
+)
+def test_check_of_a_damaged_capture_judges_what_could_be_read(here: Here, data: bytes, status: int) -> None:
+    path = here.file("a.pcapng", data)
+    before = untouched(path)
+    done = here("--check", path)
+    assert (done.status, done.out) == (status, "")
+    assert done.err.startswith(f"pcapconv: warning: {path}: offset ")
+    assert (f"{path}: not in its normal form: " in done.err) == (status == 1)
+    assert here("--check", path, here.file("fine.pcapng", NORMAL)).status == status
+    assert here("--check", path, here.file("other.pcapng", OTHER)).status == 1
+    assert untouched(path) == before
+
+
+def test_check_names_the_offset_behind_a_damaged_place(here: Here) -> None:
+    broken, padded = wire.block(6, bytes(8)), bytearray(LAST)
+    padded[-5] ^= 1  # the padding, which the normal form has as zero
+    path = here.file("a.pcapng", NORMAL + broken + padded)
+    where = len(NORMAL + broken) + len(LAST) - 5
+    assert here("--check", path).err.splitlines()[-1] == (
+        f"pcapconv: {path}: not in its normal form: its bytes differ from offset {where} on: "
+        "other times, another order, padding or repetition"
+    )
 
 
 def test_links(here: Here) -> None:
@@ -401,7 +447,7 @@ def test_in_place_says_what_is_lost(here: Here) -> None:
 def test_in_place_refuses_losses_when_it_is_told_to(here: Here) -> None:
     path = here.file("simple.pcapng", SIMPLE)
     before = untouched(path)
-    assert here("--in-place", path, "--on-loss", "fail").status == 1
+    assert here("--in-place", path, "--on-loss", "fail").status == 4
     assert untouched(path) == before
 
 

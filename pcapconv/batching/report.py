@@ -7,6 +7,7 @@ from typing import Any
 
 from pcapconv.batching.outcome import Outcome
 from pcapconv.errors import PcapconvError
+from pcapconv.json_form import document
 
 MOST_LISTED = 1000  # files with trouble; all are counted
 
@@ -74,10 +75,13 @@ class BatchReport:
         return self.converted + self.damaged + self.failed + self.up_to_date
 
     def __repr__(self) -> str:
-        return f"BatchReport({', '.join(f'{name}={value!r}' for name, value in self.as_dict().items())})"
+        return f"BatchReport({', '.join(f'{name}={value!r}' for name, value in self._numbers().items())})"
 
     def as_dict(self) -> dict[str, Any]:
         """The numbers as plain values, ready for JSON."""
+        return document("batch", self._numbers())
+
+    def _numbers(self) -> dict[str, Any]:
         return {key: value for key, value in vars(self).items() if key != "trouble"}
 
 

@@ -205,7 +205,7 @@ def diff_command(
 ) -> None:
     """Compare what two captures say, whatever format, byte order or resolution they are in.
 
-    Status 0: the same; 1: different; 2: trouble, damaged input among it.
+    Status 0: the same; 1: different; 2: trouble; 3: what could be read is the same, but a capture is damaged.
     """
     from pcapconv.cli.diff import compare
 

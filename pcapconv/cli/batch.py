@@ -14,7 +14,7 @@ from pcapconv.batching.report import BatchError, BatchReport, Watcher
 from pcapconv.cli.messages import complain, places_of
 from pcapconv.cli.progress import JsonTally, Tally
 from pcapconv.cli.results import Results
-from pcapconv.cli.statuses import DAMAGED
+from pcapconv.cli.statuses import DAMAGED, FAILED
 from pcapconv.cli.writing import check_names
 from pcapconv.errors import UsageError
 from pcapconv.io.commit import commit
@@ -26,7 +26,6 @@ from pcapconv.report import LEFT_OUT, describe
 if TYPE_CHECKING:
     from pcapconv.conversion import OnLoss
 
-FAILED = 1
 _PIECE = 2**16
 _MOST = 20  # files with trouble that are named, before the rest is only counted
 

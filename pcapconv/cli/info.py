@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -13,11 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from pcapconv.cli.messages import MOST, complain, places_of
-from pcapconv.cli.statuses import DAMAGED
+from pcapconv.cli.statuses import DAMAGED, FAILED, worst
 from pcapconv.describing import info as take_census
 from pcapconv.describing.blocks import SHOWN, option_texts
+from pcapconv.describing.document import as_document
 from pcapconv.describing.text_form import write_text
 from pcapconv.errors import FileError, PcapconvError, UsageError
+from pcapconv.json_form import text_of
 from pcapconv.model import Damage
 from pcapconv.report import describe
 from pcapconv.spec.interpret import value_text
@@ -57,9 +58,10 @@ def info(sources: list[str], *, as_json: bool, as_text: bool = False, fractions:
             sys.stdout.write("\n".join(lines) + "\n")
         found.append(census)
     if as_json and (found or len(sources) > 1):
-        print(json.dumps(found[0] if len(sources) == 1 else found, indent=2))
+        documents = [as_document(census) for census in found]
+        print(text_of(documents[0] if len(sources) == 1 else documents))
     if failed:
-        return 1
+        return FAILED
     return DAMAGED if any(census["damage"] for census in found) else 0
 
 
@@ -73,8 +75,8 @@ def _print_text(sources: list[str], fractions: str | None) -> int:
             statuses.append(DAMAGED if write_text(source, sys.stdout.write, fractions=fractions) else 0)
         except PcapconvError as error:
             complain(str(error))
-            statuses.append(1)
-    return 1 if 1 in statuses else max(statuses)
+            statuses.append(FAILED)
+    return worst(statuses)
 
 
 def _show(census: dict[str, Any], console: Console) -> None:
@@ -86,7 +88,7 @@ def _show(census: dict[str, Any], console: Console) -> None:
     console.print(_grid(_facts(census)))
     console.print(_interfaces(census))
     console.print(_grid(_details(census)))
-    if census.get("sidecar"):
+    if census["sidecar"] is not None:
         _show_sidecar(census["sidecar"], console)
 
 
@@ -154,7 +156,7 @@ def _interfaces(census: dict[str, Any]) -> Table:
     for name in ("interface", "link type", "snaplen", "resolution", "packets", "name"):
         table.add_column(name, justify="right" if name in ("snaplen", "packets") else "left", overflow="fold")
     for interface in _first(census["interfaces"], _MOST_INTERFACES):
-        offset = f" {interface['time_offset']:+} s" if interface["time_offset"] else ""
+        offset = f" {interface['time_offset_s']:+} s" if interface["time_offset_s"] else ""
         table.add_row(
             f"{interface['section']}:{interface['id']}",
             _line(interface["link_type_name"]),

@@ -34,8 +34,8 @@ def say_what_happened(
     """Warnings of a finished conversion: damage, oddities, and in one line what was lost; unless `quiet`, also what
     sidecars did. `target` is for messages; `sidecar` tells that the command can write one."""
     source = report.inputs[0]
-    _list(f"warning: {source}", report.damage, report.damage_total)
-    _list(f"warning: {source}", report.warnings, report.warnings_total)
+    list_places(f"warning: {source}", report.damage, report.damage_total)
+    list_places(f"warning: {source}", report.warnings, report.warnings_total)
     for name in report.put_back[:MOST]:
         complain(f"warning: {name}: an earlier split was killed while its parts appeared; the old file was put back")
     if len(report.put_back) > MOST:
@@ -124,8 +124,11 @@ def places_of(count: int) -> str:
     return f"{count} place{'s' * (count != 1)}"
 
 
-def _list(prefix: str, places: Sequence[Damage | Notice], total: int) -> None:
+def list_places(
+    prefix: str, places: Sequence[Damage | Notice], total: int, *, rest: str = "--report FILE has them"
+) -> None:
+    """The first ones, and how many more there are; `rest` says where these are."""
     for place in places[:MOST]:
         complain(f"{prefix}: {place}")
     if total > MOST:
-        complain(f"{prefix}: and {total - MOST} more like these; --report FILE has them")
+        complain(f"{prefix}: and {total - MOST} more like these; {rest}")

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pcapconv
-from pcapconv.cli.messages import complain, say_what_happened
+from pcapconv.cli.checks import Checks, Status
+from pcapconv.cli.messages import complain, list_places, say_what_happened
 from pcapconv.cli.signals import begin_another
-from pcapconv.cli.statuses import DIFFERENT
+from pcapconv.cli.statuses import SAME, worst
 from pcapconv.cli.writing import carry_out, check_names
 from pcapconv.errors import DamageError, FileError, NotACaptureError, PcapconvError, UsageError
 from pcapconv.formats import format_of
 from pcapconv.io.paths import STDIO
 from pcapconv.normalizing import check as why_not
 from pcapconv.normalizing.config import configured
+from pcapconv.report import LossError, Report
 
 if TYPE_CHECKING:
     from pcapconv.batching.places import Found
     from pcapconv.conversion import OnLoss
-    from pcapconv.model import Notice
 
 
 def normalize(
@@ -28,6 +28,7 @@ def normalize(
     *,
     check: bool = False,
     in_place: bool = False,
+    as_json: bool = False,
     allow_empty: bool = False,
     report: str | None = None,
     force: bool = False,
@@ -43,8 +44,15 @@ def normalize(
             raise UsageError("--check writes nothing, --in-place does; give one of them")
         if report is not None or force:
             raise UsageError(f"{'--report' if report is not None else '--force'} is for IN and OUT")
+        if as_json and in_place:
+            raise UsageError("--json is for --check")
         each = _EachFile(paths, check=check, allow_empty=allow_empty, fsync=fsync, quiet=quiet, options=options)
-        return max(map(each.below, paths))
+        status = worst([each.below(path) for path in paths])
+        if as_json:
+            each.checks.write()
+        return status
+    if as_json:
+        raise UsageError("--json is for --check; --report FILE writes what happened as JSON")
     if allow_empty:
         raise UsageError("--allow-empty is for directories, with --check or --in-place")
     if len(paths) != 2:
@@ -108,7 +116,8 @@ class _EachFile:
         self._fsync = fsync
         self._quiet = quiet
         self._losses = options.get("on_loss", "warn") == "warn"
-        self._options = {**options, "strict": True}
+        self._options = options if check else {**options, "strict": True}  # a damaged file stays as it is
+        self.checks = Checks()
 
     def below(self, path: str) -> int:
         """The exit status that a file asks for, or all in a directory."""
@@ -117,12 +126,11 @@ class _EachFile:
             begin_another()
             statuses.append(self._one(found))
         if any(status is not None for status in statuses):
-            return max(status or 0 for status in statuses)
+            return worst(status for status in statuses if status is not None)
         if self._allow_empty:
             complain(f"warning: {path}: no capture was found")
-            return 0
-        complain(f"{path}: no capture was found; --allow-empty lets that pass")
-        return DIFFERENT
+            return SAME
+        return self._failed(path, f"{path}: no capture was found; --allow-empty lets that pass")
 
     def _one(self, found: Found) -> int | None:
         """The exit status that a file asks for; None for what is no capture, is not named like one, and is not among
@@ -131,36 +139,44 @@ class _EachFile:
         if found.state is None:
             if not (found.failed or named):
                 return None
-            complain(f"{path}: {found.reason}")
-            return DIFFERENT
+            return self._failed(path, f"{path}: {found.reason}")
         try:
-            reasons = why_not(path, warn=partial(self._warn, path), **self._options)
-            if reasons and self._check:
-                complain(f"{path}: not in its normal form: {'; '.join(reasons)}")
-                return DIFFERENT
-            if reasons:
-                self._rewrite(path)
+            return self._look_at(path)
         except NotACaptureError as error:
             if not named and format_of(path) is None:
                 if error.known:
                     complain(f"warning: skipped: {error}")
                 return None
-            complain(str(error))
-            return DIFFERENT
+            return self._failed(path, str(error))
         except UsageError:
             raise
         except DamageError as error:
-            complain(f"{path}: damaged, and left as it is: {str(error).removeprefix(f'{path}: ')}")
-            return DIFFERENT
-        except PcapconvError as error:
+            return self._failed(path, f"{path}: damaged, and left as it is: {str(error).removeprefix(f'{path}: ')}")
+        except LossError as error:
             complain(str(error))
-            return DIFFERENT
-        return 0
+            return self.checks.add(path, "refused", error.report, reasons=[], error=str(error))
+        except PcapconvError as error:
+            return self._failed(path, str(error))
 
-    def _warn(self, path: str, notice: Notice) -> None:
-        """An oddity; a file that is rewritten says it then."""
-        if self._check:
-            complain(f"warning: {path}: {notice}")
+    def _failed(self, path: str, error: str) -> int:
+        complain(error)
+        return self.checks.add(path, "failed", None, reasons=[], error=error)
+
+    def _look_at(self, path: str) -> int:
+        """The exit status that a capture asks for. Raises a PcapconvError where nobody can tell."""
+        reports: list[Report] = []
+        reasons = why_not(path, tell=reports.append, **self._options)
+        if not self._check:
+            if reasons:
+                self._rewrite(path)
+            return SAME
+        (report,) = reports
+        list_places(f"warning: {path}", report.damage, report.damage_total, rest="--json lists them")
+        list_places(f"warning: {path}", report.warnings, report.warnings_total, rest="--json lists them")
+        if reasons:
+            complain(f"{path}: not in its normal form: {'; '.join(reasons)}")
+        status: Status = "different" if reasons else "damaged" if report.damage else "normal"
+        return self.checks.add(path, status, report, reasons=reasons)
 
     def _rewrite(self, path: str) -> None:
         if path == STDIO:

@@ -240,6 +240,7 @@ _NORMAL_FORM = (
 NORMALIZE = (
     Option("check", "flag", "Write nothing; status 1 and the reasons if a capture is not in its normal form."),
     Option("in_place", "flag", "Rewrite files that are not in their normal form, also those in directories."),
+    Option("as_json", "flag", "With --check: say it as JSON.", word="json"),
     ALLOW_EMPTY,
     *_NORMAL_FORM,
     *INPUT,

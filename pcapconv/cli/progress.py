@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -20,7 +19,6 @@ Progress = Callable[[int], object] | None  # takes the bytes read so far; None w
 
 _PATIENCE = 1.0  # seconds before a bar appears
 _SECOND = 1.0
-_SCHEMA = {"name": "pcapconv-progress", "version": 1}
 _SELDOM = 30.0  # seconds between lines where there is no terminal
 
 
@@ -149,8 +147,12 @@ class JsonTally:
         """Nothing: the last line has been said."""
 
     def _say(self) -> None:
+        import json  # slow to import, and on the way of every command that writes
+
+        from pcapconv.json_form import document
+
         seconds = round(time.monotonic() - self._begun, 3)
-        say(json.dumps({"schema": _SCHEMA} | self._said | {"seconds": seconds}))
+        say(json.dumps(document("progress", self._said | {"seconds": seconds})))
 
     def __enter__(self) -> Self:
         return self

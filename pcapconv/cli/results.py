@@ -14,6 +14,7 @@ from pcapconv.batching.report import BatchReport
 from pcapconv.io.calls import write_all, writing
 from pcapconv.io.sources import temporary_file
 from pcapconv.io.targets import Target
+from pcapconv.json_form import text_of
 from pcapconv.text import shown
 
 
@@ -30,7 +31,7 @@ class Results:
 
     def write_json(self, place: Target, report: BatchReport) -> None:
         """An object with the report's numbers and a list `files`. Raises FileError."""
-        summary = json.dumps(report.as_dict(), indent=2).removesuffix("\n}")
+        summary = text_of(report.as_dict()).removesuffix("\n}")
         _put(place, f'{summary},\n  "files": [')
         separator = "\n    "
         for line in self._lines():

@@ -91,8 +91,8 @@ def _write_report(place: Target | None, report: Report) -> None:
     """Write it, if it is asked for. Raises FileError."""
     if place is None:
         return
-    import json  # slow to import, as much as a small conversion
+    from pcapconv.json_form import text_of  # which a plain conversion does without
 
     with writing(place.name):
-        write_all(place.file, memoryview((json.dumps(report.as_dict(), indent=2) + "\n").encode()))
+        write_all(place.file, memoryview((text_of(report.as_dict()) + "\n").encode()))
     commit([place])

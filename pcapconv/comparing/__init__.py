@@ -7,105 +7,30 @@ field by field. Only packets that are shown are read again.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any, NamedTuple
+from typing import Any
 
 from pcapconv.comparing.align import Gap, Run, align
 from pcapconv.comparing.beginning import same_from_the_beginning
+from pcapconv.comparing.comparison import Comparison, Difference, Header, Shown
 from pcapconv.comparing.rows import Rows
 from pcapconv.comparing.sides import Side, interface_said
 from pcapconv.errors import UsageError
 from pcapconv.io.paths import STDIO, Readable
 from pcapconv.io.sources import Source, open_source, spool
-from pcapconv.model import Packet
 from pcapconv.normalizing.form import KEPT
-from pcapconv.report import blocks_said
 from pcapconv.steps import quantities
 from pcapconv.steps.strip import KINDS
 from pcapconv.timestamps import NANOSECONDS
 from pcapconv.wording import argument
 
+__all__ = ["IGNORABLE", "MOST_SHOWN", "Comparison", "diff"]
+
 IGNORABLE = ("time", "lengths", "interfaces", "comments", "direction", "names", "secrets")
 MOST_SHOWN = 1000
 
-_LONGEST = 200  # characters of what is said
 _AT_ONCE = 4096  # rows that are compared as columns
-
-
-class Difference(NamedTuple):
-    """Packets that differ, by their numbers from 1: only in A, only in B, or in both but with other `fields`."""
-
-    a: int | None
-    b: int | None
-    fields: tuple[str, ...] = ()
-
-
-class Shown(NamedTuple):
-    """A difference, and the packets that it is about."""
-
-    difference: Difference
-    a: Packet | None
-    b: Packet | None
-    a_said: Sequence[str] = ()
-    b_said: Sequence[str] = ()
-
-
-class Comparison:
-    """What differs.
-
-    `headers` are sentences about interfaces, names, secrets and comments; `counts` are of packets: only in A
-    (`removed`), only in B (`inserted`), in both but `changed`; `fields` says in what. `shown` are the first
-    differences, `packets` how many each has, `damage` what of each could not be read: a thousand
-    places at most, `damage_total` in all; `warnings` and `warnings_total` are oddities that cost nothing.
-    `not_compared` counts by kind the statistics, custom and unknown blocks of each that were not looked at.
-    """
-
-    def __init__(self, names: tuple[str, str]) -> None:
-        self.names = names
-        self.packets = (0, 0)
-        self.headers: list[str] = []
-        self.counts: Counter[str] = Counter()
-        self.fields: Counter[str] = Counter()
-        self.shown: list[Shown] = []
-        self.damage: tuple[list[str], list[str]] = ([], [])
-        self.damage_total = (0, 0)
-        self.warnings: tuple[list[str], list[str]] = ([], [])
-        self.warnings_total = (0, 0)
-        self.not_compared: tuple[Mapping[str, int], Mapping[str, int]] = ({}, {})
-
-    @property
-    def same(self) -> bool:
-        """Whether nothing differs."""
-        return not (self.headers or self.counts)
-
-    def passed_over(self) -> Iterator[str]:
-        """A sentence for each capture of which more custom and unknown blocks were not compared than it has packets."""
-        for name, counts, packets in zip(self.names, self.not_compared, self.packets):
-            blocks = {kind: counts[kind] for kind in ("custom", "unknown") if counts.get(kind)}
-            total = sum(blocks.values())
-            if total > packets:
-                yield f"{name}: none of its {blocks_said(blocks)} {'was' if total == 1 else 'were'} compared"
-
-    def as_dict(self) -> dict[str, Any]:
-        """The comparison as plain values, ready for JSON."""
-        return {
-            "same": self.same,
-            "captures": list(self.names),
-            "packets": list(self.packets),
-            "headers": self.headers,
-            **{kind: self.counts[kind] for kind in ("removed", "inserted", "changed")},
-            "fields": dict(self.fields),
-            "differences": [
-                {**each.difference._asdict(), "fields": list(each.difference.fields)} for each in self.shown
-            ],
-            "damage": [list(each) for each in self.damage],
-            "damage_total": list(self.damage_total),
-            "warnings": [list(each) for each in self.warnings],
-            "warnings_total": list(self.warnings_total),
-            "not_compared": [dict(each) for each in self.not_compared],
-        }
 
 
 def diff(
@@ -163,13 +88,13 @@ def _compare(a: Side, b: Side, ignored: frozenset[str], tolerance: Any, most: in
     found = Comparison((a.source.name, b.source.name))
     same = same_from_the_beginning(a, b, ignored)
     found.packets = a.header.packets, b.header.packets
-    found.damage = [str(each) for each in a.damage], [str(each) for each in b.damage]
+    found.damage = a.damage, b.damage
     found.damage_total = a.damage_total, b.damage_total
-    found.warnings = [str(each) for each in a.warnings], [str(each) for each in b.warnings]
+    found.warnings = a.warnings, b.warnings
     found.warnings_total = a.warnings_total, b.warnings_total
     found.not_compared = a.not_compared, b.not_compared
     partner = _partners(a, b)
-    found.headers = list(_headers(a, b, partner, ignored))
+    found.header_differences = list(_headers(a, b, partner, ignored))
     if found.packets != (same, same):
         pairs = _Pairs(Rows(a, same), Rows(b, same), partner, ignored, tolerance)
         _collect(found, a, b, pairs.differences(same + 1), most)
@@ -180,17 +105,16 @@ def _collect(found: Comparison, a: Side, b: Side, differences: Iterator[Differen
     """Count the differences, and have the first ones shown."""
     first: list[Difference] = []
     for each in differences:
-        kind = "removed" if each.b is None else "inserted" if each.a is None else "changed"
-        found.counts[kind] += 1
+        found.counts[each.kind] += 1
         found.fields.update(each.fields)
         if len(first) < min(most, MOST_SHOWN):
             first.append(each)
     ones = a.packets([each.a - 1 for each in first if each.a is not None])
     others = b.packets([each.b - 1 for each in first if each.b is not None])
     for each in first:
-        one, a_said = (None, []) if each.a is None else ones[each.a - 1]
-        other, b_said = (None, []) if each.b is None else others[each.b - 1]
-        found.shown.append(Shown(each, one, other, a_said, b_said))
+        one, a_options = (None, []) if each.a is None else ones[each.a - 1]
+        other, b_options = (None, []) if each.b is None else others[each.b - 1]
+        found.shown.append(Shown(each, one, other, a_options, b_options))
 
 
 def _partners(a: Side, b: Side) -> dict[int, int]:
@@ -285,33 +209,26 @@ def _same_time(one: Any, other: Any, tolerance: Any) -> bool:
     return bool(abs(one - other) <= tolerance)
 
 
-def _headers(a: Side, b: Side, partner: dict[int, int], ignored: frozenset[str]) -> Iterator[str]:
+def _headers(a: Side, b: Side, partner: dict[int, int], ignored: frozenset[str]) -> Iterator[Header]:
     if "interfaces" not in ignored:
         yield from _interfaces(a, b, partner)
     if a.said_besides == b.said_besides and a.ordered != b.ordered:
-        yield "comments and secrets are the same, but in another order"
-    for one, other, where in ((a, b, "A"), (b, a, "B")):
-        yield from (f"only in {where}: {said:.{_LONGEST}}" for said in (one.said_besides - other.said_besides))
+        yield Header("order", [each.text for each in a.ordered], [each.text for each in b.ordered])
+    yield from (Header(said.kind, said.text, None) for said in a.said_besides - b.said_besides)
+    yield from (Header(said.kind, None, said.text) for said in b.said_besides - a.said_besides)
 
 
-def _interfaces(a: Side, b: Side, partner: dict[int, int]) -> Iterator[str]:
+def _interfaces(a: Side, b: Side, partner: dict[int, int]) -> Iterator[Header]:
     of_a = {place: interface_said(each) for place, each in enumerate(a.interfaces)}
     for place, interface in enumerate(b.interfaces):
         said = interface_said(interface)
         if partner[place] not in of_a:
-            yield f"interface only in B: {_listed(said)}"
+            yield Header("interfaces", None, said)
             continue
         before = of_a.pop(partner[place])
         raised = place in b.header.raised or partner[place] in a.header.raised  # what was stated did not hold
         for name in sorted((said.keys() | before.keys()) - ({"snaplen"} if raised else set())):
             if said.get(name) != before.get(name):
-                yield (
-                    f"interface {partner[place]}: {name} is {before.get(name, 'not stated')} in A, "
-                    f"{said.get(name, 'not stated')} in B"
-                )
+                yield Header("interface", before.get(name), said.get(name), partner[place], name)
     for said in of_a.values():
-        yield f"interface only in A: {_listed(said)}"
-
-
-def _listed(said: dict[str, str]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in said.items())
+        yield Header("interfaces", said, None)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
-from pcapconv.comparing import Comparison, Shown
+from pcapconv.comparing.comparison import Comparison, Shown, only, time_said
 from pcapconv.model import Packet
-from pcapconv.timestamps import format_time
 
 _WIDTH = 16  # bytes of a line
 _MOST_LINES = 8  # of a packet's bytes
@@ -57,8 +55,8 @@ def _fields(each: Shown, a: Packet, b: Packet) -> Iterator[str]:
         yield f"  A interface {a.interface.id} of section {a.interface.section}"
         yield f"  B interface {b.interface.id} of section {b.interface.section}"
     if "options" in fields:
-        for where, said, other in (("A", each.a_said, each.b_said), ("B", each.b_said, each.a_said)):
-            yield from (f"  only in {where}: {option}" for option in (Counter(said) - Counter(other)).elements())
+        for where, said, other in (("A", each.a_options, each.b_options), ("B", each.b_options, each.a_options)):
+            yield from (f"  only in {where}: {option.text}" for option in only(said, other))
     if "bytes" in fields:
         yield from _bytes(a.data, b.data)
 
@@ -88,7 +86,4 @@ def _summary(packet: Packet) -> str:
 
 
 def _time(packet: Packet) -> str:
-    if packet.ticks is None:
-        return "no time"
-    interface = packet.interface
-    return format_time(packet.ticks, interface.ticks_per_second, interface.time_offset)
+    return time_said(packet) or "no time"

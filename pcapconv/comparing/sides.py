@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import json
 from collections import Counter
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from pcapconv import formats
 from pcapconv.errors import TargetError, about
@@ -36,6 +35,23 @@ _TIMES = [row.name for row in layout.option_types(layout.INTERFACE_STATISTICS).v
 _REFERENCES = dict(zip((f"option {code}" for code in layout.PROCESS_REFERENCES), ("", "effective ")))
 
 
+Option = dict[str, Any]  # as `spec.interpret` reads it
+
+
+class Said(NamedTuple):
+    """A sentence about something of a `kind` that is neither packet nor interface."""
+
+    kind: str
+    text: str
+
+
+class Stated(NamedTuple):
+    """An option of a packet, and what it says in words."""
+
+    option: Option
+    text: str
+
+
 class Side:
     """A capture, as far as it is compared. `survey` has to be run first, to its end.
 
@@ -53,10 +69,10 @@ class Side:
         self.damage_total = 0
         self.warnings: list[Notice] = []
         self.warnings_total = 0
-        self.ordered: list[str] = []  # sentences whose order counts
-        self.said_besides: Counter[str] = Counter()
+        self.ordered: list[Said] = []  # sentences whose order counts
+        self.said_besides: Counter[Said] = Counter()
         self.not_compared: Counter[str] = Counter()
-        self._blocks: Counter[tuple[Interface | None, str]] = Counter()  # sentences, with the interface in question
+        self._blocks: Counter[tuple[Interface | None, Said]] = Counter()  # sentences, with the interface in question
         self._identity = Form(kinds, Counter())  # for processes, which are counted otherwise
         self.processes: list[str] = []  # what is said of those of the section so far, if they are looked at
         self._room = _MOST
@@ -67,8 +83,8 @@ class Side:
         with about(self.source.name):
             yield from self.header(self._noted(self.items()))
         self._add_header()
-        for sentence, times in self._said_of_blocks():
-            self.said_besides[sentence] += times
+        for said, times in self._said_of_blocks():
+            self.said_besides[said] += times
 
     def items(self) -> Iterator[Item]:
         """The capture's items, from its beginning; packets' own headers in little endian, whatever the file's order.
@@ -122,13 +138,17 @@ class Side:
         """Lists in full: what is only shown of a capture may end after a thousand, what is compared may not."""
         for code, value in options.Options(self.header.section.options, "little"):
             row = layout.option_type(layout.SECTION_HEADER, code)
-            label = "comment" if code == options.COMMENT else layout.option_name(layout.SECTION_HEADER, code)
-            self.ordered.append(f"{label} {options.text(value) if row.holds == options.TEXT else value.hex()}")
-        for kind, address, name in sorted(self.header.names):
-            known = kind in (1, 2) and len(address) in (4, 16)
+            kind, label = "section-options", layout.option_name(layout.SECTION_HEADER, code)
+            if code == options.COMMENT:
+                kind, label = "comments", "comment"
+            text = options.text(value) if row.holds == options.TEXT else value.hex()
+            self.ordered.append(Said(kind, f"{label} {text}"))
+        for record, address, name in sorted(self.header.names):
+            known = record in (1, 2) and len(address) in (4, 16)
             shown = str(ipaddress.ip_address(address)) if known else address.hex(":")
-            self.said_besides[f"name {shown} {options.text(name)}" if name else f"name record {kind} {shown}"] += 1
-        self.ordered += [f"names: comment {options.text(value)}" for _, value in self.header.name_options]
+            text = f"name {shown} {options.text(name)}" if name else f"name record {record} {shown}"
+            self.said_besides[Said("names", text)] += 1
+        self.ordered += [Said("comments", f"names: comment {options.text(raw)}") for _, raw in self.header.name_options]
         for body in self.header.secrets:
             block = Block(layout.DECRYPTION_SECRETS, body, "little", 0, 0)
             secrets = bodies.secrets(body, "little")
@@ -138,7 +158,7 @@ class Side:
                 f"SHA-256 {secrets_digest(body, 'little')}",
                 *map(_one, stated),
             ]
-            self.ordered.append(", ".join(says))
+            self.ordered.append(Said("secrets", ", ".join(says)))
         self.said_besides.update(self.ordered)
 
     def _add_other(self, block: Block, interfaces: list[Interface]) -> None:
@@ -149,13 +169,14 @@ class Side:
         elif block.is_process:
             process = self._identity.process(block)
             if process is not None:
-                said = _process_said(process) if block.type == layout.PROCESS else _bytes_said(process)
+                text = _process_said(process) if block.type == layout.PROCESS else _bytes_said(process)
+                said = Said("processes", text)
                 if not self._blocks[None, said]:  # however often it is said, in several sections perhaps
                     self._note(None, said)
         elif kind != "statistics":
             other = self.form.other(block)
             if other is not None:
-                self._note(None, _bytes_said(other))
+                self._note(None, Said(kind, _bytes_said(other)))
         elif (statistics := bodies.statistics(block.body, block.byte_order)).has_ticks:
             number = statistics.interface
             interface = interfaces[number] if number < len(interfaces) else None
@@ -164,29 +185,30 @@ class Side:
             stated = ", ".join(map(_one, map(_plainly, read)))
             if interface is not None and unit is not None:
                 time = format_time(statistics.ticks, *unit)
-                self._note(self.form.interface(interface), f"at {_short_time(time)}: {stated}")
+                self._note(self.form.interface(interface), Said(kind, f"at {_short_time(time)}: {stated}"))
 
-    def _note(self, interface: Interface | None, sentence: str) -> None:
+    def _note(self, interface: Interface | None, said: Said) -> None:
         """A sentence about a block, of an interface or of none. Raises TargetError for more than memory holds."""
-        self._room -= len(sentence) + _COST
+        self._room -= len(said.text) + _COST
         if self._room < 0:
             raise TargetError(
                 f"more statistics and other blocks than pcapconv compares, {_MOST >> 20} MiB; "
                 f"leave out {argument('everything', True)}"
             )
-        self._blocks[interface, sentence] += 1
+        self._blocks[interface, said] += 1
 
-    def _said_of_blocks(self) -> Iterator[tuple[str, int]]:
+    def _said_of_blocks(self) -> Iterator[tuple[Said, int]]:
         """The sentences about blocks, without those about interfaces that have no packets."""
-        for (interface, sentence), count in self._blocks.items():
+        for (interface, said), count in self._blocks.items():
             if interface is None:
-                yield sentence, count
+                yield said, count
             elif interface in self.header.ids:
-                yield f"statistics of interface {self.header.ids[interface]} {sentence}", count
+                text = f"statistics of interface {self.header.ids[interface]} {said.text}"
+                yield said._replace(text=text), count
 
-    def packets(self, rows: Collection[int]) -> dict[int, tuple[Packet, list[str]]]:
-        """Some packets, read again, by row; with each, what its options say in words."""
-        found: dict[int, tuple[Packet, list[str]]] = {}
+    def packets(self, rows: Collection[int]) -> dict[int, tuple[Packet, list[Stated]]]:
+        """Some packets, read again, by row; with each, what its options say."""
+        found: dict[int, tuple[Packet, list[Stated]]] = {}
         wanted, first = sorted(rows), 0
         for item in self.items() if wanted else ():
             if not isinstance(item, PacketBatch):
@@ -200,31 +222,30 @@ class Side:
                 break
         return found
 
-    def _said(self, packet: Packet) -> list[str]:
+    def _said(self, packet: Packet) -> list[Stated]:
         order = packet.section.byte_order
         raw = self.form.packet(packet.options, order, obsolete=False, direction=self._direction)
         return [self._option_said(each) for each in each_option(raw, "little", layout.ENHANCED_PACKET)]
 
-    def _option_said(self, option: dict[str, Any]) -> str:
+    def _option_said(self, option: Option) -> Stated:
         """An option in words; where it refers to a process, what is said of that."""
         words = _REFERENCES.get(option["name"])
         process = "" if words is None else options.text(bytes.fromhex(option["raw"]))
-        return f"{words}{process}" if process in self.processes else _one(option)
+        if process not in self.processes:
+            return Stated(option, _one(option))
+        return Stated({"name": option["name"], "value": process}, f"{words}{process}")
 
 
-def interface_said(interface: Interface) -> dict[str, str]:
-    """What an interface says, by name; several values of one name in quotes."""
-    said = {"link type": [str(interface.link_type)], "snaplen": [str(interface.snaplen)]}
+def interface_said(interface: Interface) -> dict[str, list[Option]]:
+    """What an interface says: by name, the options of that name, and the fields as if they were options."""
+    said = {name: [{"name": name, "value": getattr(interface, name)}] for name in ("link_type", "snaplen")}
     for each in each_option(interface.options, "little", layout.INTERFACE_DESCRIPTION):
         if each["name"] != "if_tsresol":
-            said.setdefault(each["name"], []).append(value_text(each))
-    return {
-        name: texts[0] if len(texts) == 1 else ", ".join(json.dumps(text, ensure_ascii=False) for text in texts)
-        for name, texts in said.items()
-    }
+            said.setdefault(each["name"], []).append(each)
+    return said
 
 
-def _one(option: dict[str, Any]) -> str:
+def _one(option: Option) -> str:
     return f"{option['name']} {value_text(option)}"
 
 
@@ -242,7 +263,7 @@ def _bytes_said(block: Block) -> str:
     return f"{block.name}: {_short(block.body)}"
 
 
-def _plainly(option: dict[str, Any]) -> dict[str, Any]:
+def _plainly(option: Option) -> Option:
     """A time without the digits that only its resolution gives it."""
     if option["name"] in _TIMES and "value" in option:
         return {**option, "value": _short_time(option["value"])}

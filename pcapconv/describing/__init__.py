@@ -1,4 +1,4 @@
-"""What a capture holds, and what pcap would lose of it: one pass, as plain values ready for JSON.
+"""What a capture holds, and what pcap would lose of it: one pass, as values for a page and for JSON.
 
 Strategy: packets are counted by a kernel; what they and the other blocks say is decoded as it comes by. What a
 conversion to pcap would lose, a pcap writer tells that writes to nowhere, so that this can never differ from what
@@ -18,6 +18,7 @@ from typing import Any, Self
 from pcapconv import formats, timestamps
 from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.describing.blocks import BY_TYPE, SHOWN, listed_options
+from pcapconv.describing.document import Duration
 from pcapconv.errors import NeedsNanosecondsError, PcapconvError, TargetError
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.output import Output
@@ -38,10 +39,10 @@ _NEVER = 2**64 - 1  # the lowest ticks of no packet at all
 
 
 def info(source: Readable, *, fractions: str | None = None) -> dict[str, Any]:
-    """What the capture holds, as described in the README, and what a sidecar beside it keeps. `fractions` as for
-    `convert`. Raises FormatError when it is not a capture, FileError."""
+    """What the capture holds, and what a sidecar beside it keeps: the fields of `docs/json.md`, but with a `Duration`
+    as `duration`. `fractions` as for `convert`. Raises FormatError when it is not a capture, FileError."""
     with open_source(source, fractions=fractions) as opened:
-        found = _pass(opened)
+        found = {**_pass(opened), "sidecar": None}
         if found["format"] == "pcap" and opened.seekable and isinstance(source, str | os.PathLike):
             found["sidecar"] = _sidecar(opened, os.fspath(source))
     return found
@@ -213,11 +214,11 @@ class _Census:
     def result(self) -> dict[str, Any]:
         self._close_section()
         first, last = self._span or (None, None)
-        times: dict[str, str | None] = {"first_time": None, "last_time": None, "duration": None}
+        times: dict[str, Any] = {"first_time": None, "last_time": None, "duration": None}
         if first is not None and last is not None:
             times["first_time"] = timestamps.format_instant(first, self._places)
             times["last_time"] = timestamps.format_instant(last, self._places)
-            times["duration"] = timestamps.format_duration(last - first, self._places)
+            times["duration"] = Duration(last - first, self._places)
         lists = {
             "sections": self._sections,
             "interfaces": self._interfaces,
@@ -265,9 +266,9 @@ class _Census:
             "link_type_name": link_type_name(interface.link_type),
             "snaplen": interface.snaplen,
             "resolution": timestamps.format_resolution(interface.ticks_per_second),
-            "time_offset": interface.time_offset,
-            "time_error": interface.time_error,
-            "fcs_length": interface.fcs_length,
+            "time_offset_s": interface.time_offset,
+            "time_error": interface.time_error or None,
+            "fcs_length_bits": interface.fcs_length,
             "options": listed_options(interface.options, order, layout.INTERFACE_DESCRIPTION),
         }
         self._interfaces.add(shown)

@@ -20,7 +20,7 @@ from pcapconv.io.paths import Readable, Writable, name_of
 from pcapconv.io.sources import Source, open_source, spool, temporary_file
 from pcapconv.io.targets import open_target
 from pcapconv.model import Item, Notice
-from pcapconv.normalizing.check import first_difference, reasons
+from pcapconv.normalizing.check import Gaps, first_difference, reasons
 from pcapconv.normalizing.form import KEPT, Form
 from pcapconv.normalizing.packets import MaskTimes, Normalize
 from pcapconv.normalizing.sort import Sort
@@ -91,11 +91,12 @@ def check(
     source: Readable,
     *,
     fractions: str | None = None,
-    warn: Callable[[Notice], object] = lambda _: None,
+    tell: Callable[[Report], object] = lambda _: None,
     **options: Unpack[NormalizeOptions],
 ) -> list[str]:
-    """Why a capture is not in the normal form that `normalize` would give it, in words; nothing when it is. `warn` is
-    told of oddities. Raises a `PcapconvError`."""
+    """Why a capture is not in the normal form that `normalize` would give it, in words; nothing when it is. Of a
+    damaged one, what could be read counts. `tell` is given the report of the conversion: damage and oddities. Raises a
+    `PcapconvError`."""
     wanted = understood(name_of(source) if isinstance(source, str | os.PathLike) else None, **options)
     plan = _Plan(wanted)
     with ExitStack() as stack:
@@ -108,12 +109,12 @@ def check(
             conversion.write_to(FileSink(open_target(file)))
             report = conversion.run()
             _judge(report, wanted)
-            for notice in report.warnings:
-                warn(notice)
+            tell(report)
             conversion.commit()
         file.seek(0)
+        gaps = Gaps(opened) if report.damage else None
         opened.rewind()
-        same, position = first_difference(opened, Source(file, opened.name, owned=False))
+        same, position = first_difference(opened, Source(file, opened.name, owned=False), gaps)
         if same:
             return []
         opened.rewind()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 
+from pcapconv import formats
 from pcapconv.io.sources import Source
-from pcapconv.model import Block, Interface, Item, PacketBatch, Section
+from pcapconv.model import Block, Damage, Interface, Item, PacketBatch, Section
 from pcapconv.report import describe
 from pcapconv.spec import pcapng as layout
 from pcapconv.timestamps import NANOSECONDS, format_resolution
@@ -64,21 +67,52 @@ def _of_section(section: Section) -> Iterator[str]:
         yield "it states a section length"
 
 
-def first_difference(source: Source, other: Source) -> tuple[bool, int | None]:
-    """Whether two captures are the same bytes, and else where they begin to differ."""
-    position = 0
+class Gaps:
+    """The places of a damaged capture that could not be read, each as where it begins and ends."""
+
+    def __init__(self, source: Source) -> None:
+        self._begins, self._ends = array("Q"), array("Q")
+        source.rewind()
+        for item in formats.open_reader(source).items():
+            if isinstance(item, Damage):
+                self._begins.append(item.offset)
+                self._ends.append(item.offset + item.bytes_left_out)
+
+    def after(self, position: int) -> tuple[int, int] | None:
+        """The first that ends behind a position; None where there is none."""
+        at = bisect_right(self._ends, position)
+        return None if at == len(self._ends) else (self._begins[at], self._ends[at])
+
+
+def first_difference(source: Source, other: Source, gaps: Gaps | None = None) -> tuple[bool, int | None]:
+    """Whether two captures are the same bytes, and else where in the first one they begin to differ. The `gaps` of the
+    first one are passed over."""
+    end = 0  # of what was read of the first one
     while True:
-        one, two = _block(source), _block(other)
+        position, one = _intact(source, end, gaps)
+        end, two = position + len(one), _block(other, len(one) or 1)
         if one != two:
             common = next((at for at, pair in enumerate(zip(one, two)) if pair[0] != pair[1]), None)
             return False, None if common is None else position + common
         if not one:
             return True, None
-        position += len(one)
 
 
-def _block(source: Source) -> bytes:
-    room, read = bytearray(_BLOCK), 0
+def _intact(source: Source, position: int, gaps: Gaps | None) -> tuple[int, bytes]:
+    """Where the next bytes begin that could be read, and these."""
+    while gaps is not None and (gap := gaps.after(position)) is not None:
+        begin, end = gap
+        if position < begin:
+            return position, _block(source, min(begin - position, _BLOCK))
+        skipped = len(_block(source, min(end - position, _BLOCK)))
+        if not skipped:
+            break
+        position += skipped
+    return position, _block(source, _BLOCK)
+
+
+def _block(source: Source, size: int) -> bytes:
+    room, read = bytearray(size), 0
     with memoryview(room) as view:
         while read < len(room) and (count := source.readinto(view[read:])):
             read += count

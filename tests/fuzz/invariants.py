@@ -173,7 +173,8 @@ def _of_diff(case: Case, outcome: Outcome, runner: Runner) -> None:
         return
     report = outcome.report
     hold("same both ways", runner(case._replace(captures=(b, a)), Route()).report["same"], report["same"])
-    hold("more packets in one", report["packets"][1] - report["packets"][0], report["inserted"] - report["removed"])
+    more = report["b"]["packets"] - report["a"]["packets"]
+    hold("more packets in one", more, report["inserted"] - report["removed"])
     for each in (a, b):
         itself = runner(case._replace(captures=(each, each)), Route()).report
         hold("a capture and itself", (itself["same"], itself["headers"]), (True, []))

@@ -1,0 +1,52 @@
+"""What pcapconv writes as JSON: what each document is called, and how its values become JSON.
+
+Strategy: a document is an object that begins with `schema`, its name and version; `pcapconv/schemas` has a JSON Schema
+for each. A version goes up when a field goes or means something else; a new field leaves it as it is. JSON readers may
+hold numbers as floats, which are exact below 2^53: an integer beyond that becomes text with all its digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+VERSIONS = {"info": 1, "report": 1, "diff": 1, "batch": 1, "check": 1, "progress": 1}
+
+_FIRST_INEXACT = 2**53
+_NANOSECONDS = 10**9
+
+
+def document(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A document of a kind in `VERSIONS`, as plain values: `schema`, and then the fields."""
+    return {"schema": {"name": f"pcapconv-{kind}", "version": VERSIONS[kind]}, **plain(fields)}
+
+
+def plain(value: Any) -> Any:
+    """A value in JSON's types. Named tuples become objects, all else that is iterable a list."""
+    match value:
+        case None | bool() | float() | str():
+            return value
+        case int():
+            return value if -_FIRST_INEXACT < value < _FIRST_INEXACT else str(value)
+        case Mapping():
+            return {name: plain(each) for name, each in value.items()}
+        case tuple() if hasattr(value, "_asdict"):
+            return plain(value._asdict())
+        case Iterable() if not isinstance(value, bytes):
+            return [plain(each) for each in value]
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def nanoseconds(seconds: Fraction) -> int:
+    """A length of time in whole nanoseconds, cut."""
+    return int(seconds * _NANOSECONDS)
+
+
+def text_of(documents: Any) -> str:
+    """A document, or a list of them, as people and programs read it."""
+    import json  # slow to import, as much as a small conversion
+
+    return json.dumps(documents, indent=2)
