@@ -51,7 +51,7 @@ COMMANDS = {
         Command(
             "batch",
             (
-                Place("SRC", "A directory, a file or a URL; - for a list on stdin"),
+                Place("SRC", "A directory, file or URL; - for a list on stdin"),
                 Place("DST", "The directory for the new files", optional=True),
             ),
             "Select from, edit and convert all captures of a tree",
@@ -66,8 +66,8 @@ COMMANDS = {
         Command(
             "normalize",
             (
-                Place("IN", "A capture; with --check or --in-place also directories", many=True),
-                Place("OUT", "The file to write; not with --check or --in-place", optional=True),
+                Place("IN", "A capture; or files and directories, to --check", many=True),
+                Place("OUT", "The file to write, unless --check or --in-place", optional=True),
             ),
             "Write the same packets and meaning as the same bytes",
             "For golden captures: whatever tool, machine, byte order or format wrote them, the bytes are the same. "

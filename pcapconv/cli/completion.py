@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -37,7 +36,7 @@ def app() -> typer.Typer:
     made = typer.Typer(name="pcapconv", help=SUMMARY, rich_markup_mode=None, pretty_exceptions_enable=False)
     made.callback()(_general)
     for command in COMMANDS.values():
-        made.command(command.name, help=command.summary, add_help_option=False)(_function(command))
+        made.command(command.name, short_help=command.summary, add_help_option=False)(_function(command))
     return made
 
 
@@ -70,11 +69,12 @@ def _option(option: Option) -> inspect.Parameter:
     kind: Any = bool if option.kind in FLAGS else list[str] if option.kind in REPEATABLE else str
     flag = f"{option.flag}/{option.off}" if option.kind == "switch" else option.flag
     flags = [flag, *([f"-{option.short}"] if option.short else [])]
-    declared = typer.Option(
-        *flags, help=option.help, autocompletion=partial(_beginning, option.choices) if option.choices else None
-    )
+    declared = typer.Option(*flags, help=option.help, autocompletion=_among(option.choices) if option.choices else None)
     return inspect.Parameter(option.name, _KEYWORD, default=None, annotation=Annotated[kind | None, declared])
 
 
-def _beginning(choices: Sequence[str], incomplete: str) -> list[str]:
-    return [choice for choice in choices if choice.startswith(incomplete)]
+def _among(choices: Sequence[str]) -> Callable[[str], list[str]]:
+    def those_that_begin_so(incomplete: str) -> list[str]:
+        return [choice for choice in choices if choice.startswith(incomplete)]
+
+    return those_that_begin_so

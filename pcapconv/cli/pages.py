@@ -8,7 +8,7 @@ from pcapconv.cli.command import Command, Option
 from pcapconv.cli.commands import COMMANDS, SUMMARY
 from pcapconv.cli.options import options_of
 
-COLUMN = 32  # where the words begin
+_COLUMN = 32  # where the words begin
 
 # Options before a command, with what they do.
 GENERAL = (
@@ -23,7 +23,7 @@ _EXAMPLE = "pcapconv convert capture.pcapng capture.pcap"
 def overview() -> str:
     """The page of pcapconv itself."""
     lines = [SUMMARY, "", f"Example: {_EXAMPLE}", "", "Usage: pcapconv COMMAND [OPTIONS] ...", "", "Commands:"]
-    lines += _listed((command.name, command.summary) for command in COMMANDS.values())
+    lines += _listed([(command.name, command.summary) for command in COMMANDS.values()], column=14)
     lines += ["", "Options:", *_listed(GENERAL), ""]
     lines += ["pcapconv COMMAND --help has the options of a command; more is in man pcapconv."]
     return "\n".join(lines) + "\n"
@@ -48,10 +48,10 @@ def left_of(option: Option) -> str:
     return ", ".join(option.forms) if option.short else f"    {option.forms[-1]}"
 
 
-def _listed(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+def _listed(rows: Iterable[tuple[str, str]], column: int = _COLUMN) -> Iterator[str]:
     """Two columns; what does not fit into the first stands on a line of its own."""
     for left, right in rows:
-        if len(left) > COLUMN - 4:
+        if len(left) > column - 4:
             yield f"  {left}"
             left = ""
-        yield f"  {left:{COLUMN - 2}}{right}"
+        yield f"  {left:{column - 2}}{right}"

@@ -25,8 +25,8 @@ _READ = (
         READ,
         READING,
         choices=("nanoseconds",),
-        more="from pcap: read the fractions of a second as nanoseconds, whatever the magic number says (also in "
-        "`split`, `batch`, `normalize`, `diff`, `info`)",
+        more="from pcap: read the fractions of a second as nanoseconds, whatever the magic number says; all commands "
+        "but `join` have it",
     ),
     Option(
         "strict",
@@ -57,7 +57,15 @@ _WRITTEN = (
         choices=("pcap", "pcapng"),
         more="the format to write, whatever OUT's suffix",
     ),
-    Option("to", "text", "The format to write; else each keeps its own", WRITTEN, BATCH, choices=("pcap", "pcapng")),
+    Option(
+        "to",
+        "text",
+        "The format to write; else each keeps its own",
+        WRITTEN,
+        BATCH,
+        choices=("pcap", "pcapng"),
+        more="the format to write; without it, each file keeps its own",
+    ),
     Option(
         "force",
         "flag",

@@ -14,9 +14,10 @@ _SELECTED = (
         CONVERTING,
         "TIME",
         example="2024-05-01T12:00Z",
-        more="packets from TIME on, exact across interfaces of different resolution. TIME is ISO 8601 "
-        "(`2024-05-01T12:00:00.5+02:00`; without a zone it is UTC), seconds since 1970 with any number of digits, or "
-        "`+90s`, `+1h30m` from the capture's first packet. A packet without a time is left out, and counted",
+        more="packets from TIME on (after ≤ time < before), exact across interfaces of different resolution. TIME is "
+        "ISO 8601 (`2024-05-01T12:00:00.5+02:00`; without a zone it is UTC), seconds since 1970 with any number of "
+        "digits, or `+90s`, `+1h30m` from the capture's first packet. A packet without a time is left out, and "
+        "counted",
     ),
     Option(
         "before",
@@ -50,8 +51,26 @@ _SELECTED = (
         example="1-10",
         more="all packets but these, by the same numbers",
     ),
-    Option("first", "number", "The first N of those selected otherwise", SELECTED, CONVERTING, "N", example="1000"),
-    Option("last", "number", "The last N of those selected otherwise", SELECTED, CONVERTING, "N", example="100"),
+    Option(
+        "first",
+        "number",
+        "The first N of those selected otherwise",
+        SELECTED,
+        CONVERTING,
+        "N",
+        example="1000",
+        more="the first N packets of those selected otherwise",
+    ),
+    Option(
+        "last",
+        "number",
+        "The last N of those selected otherwise",
+        SELECTED,
+        CONVERTING,
+        "N",
+        example="100",
+        more="the last N packets of those selected otherwise",
+    ),
     Option(
         "interface",
         "texts",
@@ -210,7 +229,7 @@ _EDITED = (
         BATCH,
         "SUFFIX",
         example=".keys",
-        more="here a suffix, as in `.keys`: key logs go beside each target",
+        more="write key logs beside each target, under its name with SUFFIX added, as in `.keys`",
     ),
 )
 
