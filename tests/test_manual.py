@@ -13,7 +13,8 @@ import pytest
 
 from pcapconv.cli import run
 from pcapconv.cli.commands import COMMANDS
-from pcapconv.cli.options import GROUPS, OPTIONS, options_of
+from pcapconv.cli.options import OPTIONS, options_of
+from pcapconv.cli.options.groups import GROUPS
 
 ROOT = Path(__file__).parent.parent
 MAN = ROOT / "man" / "man1"

@@ -33,7 +33,13 @@ def complete(arguments: Sequence[str]) -> int:
 
 def app() -> typer.Typer:
     """Typer's commands. They do nothing."""
-    made = typer.Typer(name="pcapconv", help=SUMMARY, rich_markup_mode=None, pretty_exceptions_enable=False)
+    made = typer.Typer(
+        name="pcapconv",
+        help=SUMMARY,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
     made.callback()(_general)
     for command in COMMANDS.values():
         made.command(command.name, short_help=command.summary, add_help_option=False)(_function(command))
