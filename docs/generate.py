@@ -14,8 +14,8 @@ from pathlib import Path
 from textwrap import wrap
 
 from pcapconv import __version__
-from pcapconv.cli.command import FLAGS, REPEATABLE, Command, Option
 from pcapconv.cli.commands import COMMANDS, SUMMARY
+from pcapconv.cli.grammar import FLAGS, REPEATABLE, Command, Option
 from pcapconv.cli.options import options_of
 from pcapconv.cli.pages import GENERAL
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pcapconv.cli import run
-from pcapconv.cli.command import FLAGS, NUMBERS, REPEATABLE, Option
 from pcapconv.cli.commands import COMMANDS
+from pcapconv.cli.grammar import FLAGS, NUMBERS, REPEATABLE, Option
 from pcapconv.cli.options import OPTIONS, options_of
 from pcapconv.cli.parse import parse
 from pcapconv.errors import UsageError

@@ -58,13 +58,13 @@ LINES: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("by_typer", [False, True])
+@pytest.mark.parametrize("dashes", [False, True])
 @pytest.mark.parametrize(("line", "options"), LINES, ids=[line for line, _ in LINES])
 def test_options_are_the_library_s(
-    line: str, options: dict[str, Any], by_typer: bool, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    line: str, options: dict[str, Any], dashes: bool, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out.pcapng"
-    assert call(capfd, "convert", *line.split(), *(["--"] if by_typer else []), WEB, out)[0] == 0
+    assert call(capfd, "convert", *line.split(), *(["--"] if dashes else []), WEB, out)[0] == 0
     assert out.read_bytes() == converted(WEB.read_bytes(), "pcapng", **options)[0]
 
 

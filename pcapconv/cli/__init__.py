@@ -16,7 +16,7 @@ from importlib import import_module
 from pcapconv.cli import messages, signals
 from pcapconv.cli.commands import COMMANDS
 from pcapconv.cli.parse import parse
-from pcapconv.cli.statuses import INTERRUPTED, TROUBLE, WRONG_USAGE
+from pcapconv.cli.statuses import INTERRUPTED, TROUBLE
 from pcapconv.cli.streams import Streams
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.io.calls import reason_of
@@ -103,7 +103,7 @@ def _show_what_there_is() -> int:
 
     for line in overview().splitlines():
         messages.say(line)
-    return WRONG_USAGE
+    return TROUBLE
 
 
 def _show(text: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pcapconv.cli.command import Command, Place
+from pcapconv.cli.grammar import Command, Place
 
 SUMMARY = "Convert packet captures between pcap and pcapng, and lose nothing silently"
 

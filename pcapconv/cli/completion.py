@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pcapconv.cli.command import FLAGS, REPEATABLE, Command, Option, Place
 from pcapconv.cli.commands import COMMANDS, SUMMARY
+from pcapconv.cli.grammar import FLAGS, REPEATABLE, Command, Option, Place
 from pcapconv.cli.options import options_of
 from pcapconv.errors import UsageError
 

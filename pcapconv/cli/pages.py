@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pcapconv.cli.command import Command, Option
 from pcapconv.cli.commands import COMMANDS, SUMMARY
+from pcapconv.cli.grammar import Command, Option
 from pcapconv.cli.options import options_of
 
 _COLUMN = 32  # where the words begin

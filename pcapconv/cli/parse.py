@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pcapconv.cli.command import FLAGS, NUMBERS, REPEATABLE, Command, Option
+from pcapconv.cli.grammar import FLAGS, NUMBERS, REPEATABLE, Command, Option
 from pcapconv.cli.options import options_of
 from pcapconv.errors import UsageError
 

@@ -2,7 +2,6 @@
 
 SAME = 0  # of diff
 DIFFERENT = 1  # of diff, normalize --check and --in-place
-WRONG_USAGE = 2
 TROUBLE = 2  # of diff, whose 1 means "different"
 DAMAGED = 3  # done, but the input was damaged
 INTERRUPTED = 130

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from pcapconv.cli.command import Command
 from pcapconv.cli.commands import COMMANDS
+from pcapconv.cli.grammar import Command
 from pcapconv.cli.options import options_of
 from pcapconv.formats import format_of
 from pcapconv.io.paths import STDIO

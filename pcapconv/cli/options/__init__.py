@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pcapconv.cli.command import Option
+from pcapconv.cli.grammar import Option
 from pcapconv.cli.options.files import FILES_OF_A_COMMAND
 from pcapconv.cli.options.golden import GOLDEN
 from pcapconv.cli.options.groups import GROUPS

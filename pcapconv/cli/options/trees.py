@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pcapconv.cli.command import Option
+from pcapconv.cli.grammar import Option
 from pcapconv.cli.options.groups import BATCH, FILES, NORMALIZE, RUN
 
 _FILES = (

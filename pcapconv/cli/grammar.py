@@ -1,4 +1,4 @@
-"""What a command and an option of the command line are. `commands` and `options` are the tables of them."""
+"""What a command, a place and an option of the command line are. `commands` and `options` are the tables of them."""
 
 from __future__ import annotations
 
