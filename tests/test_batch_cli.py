@@ -454,7 +454,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "fewer jobs": (["in", "out", "--jobs", "-1"], "--jobs -1: write a whole number from 1 to 1024"),
     "some jobs": (
         ["in", "out", "--jobs", "many"],
-        "--jobs many: not a whole number; write a whole number, as in --jobs 8",
+        "--jobs many: not a whole number; write it as in --jobs 8",
     ),
     "two masters": (["in", "out", "--jobs", "2", "--scheduler", "tcp://127.0.0.1:1"], "exclude each other"),
     "pattern": (["in", "out", "--include", "!"], "--include: "),

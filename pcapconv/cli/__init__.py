@@ -22,7 +22,7 @@ from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.io.calls import reason_of
 
 _COMPLETES = "_PCAPCONV_COMPLETE"  # set by a shell that asks how a line can go on
-_COMPLETION = ("--install-completion", "--show-completion")
+_COMPLETION = (["--install-completion"], ["--show-completion"])
 
 
 def run(arguments: list[str]) -> int:
@@ -69,7 +69,7 @@ def _sentence(error: Exception) -> str:
 def _work(arguments: list[str]) -> Callable[[], int]:
     """What there is to do. What it needs is imported here, where a signal still ends the program at once. Raises
     UsageError."""
-    if _COMPLETES in os.environ or (arguments and arguments[0].startswith(_COMPLETION)):
+    if arguments[:1] in _COMPLETION or (_COMPLETES in os.environ and not arguments):
         from pcapconv.cli.completion import complete
 
         return partial(complete, arguments)

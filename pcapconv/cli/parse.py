@@ -80,7 +80,7 @@ def _take(given: dict[str, Any], option: Option, text: str) -> None:
 
 def _number(option: Option, text: str) -> int:
     digits = text[1:] if text[:1] in ("-", "+") else text
-    wanted = f"write a whole number, as in {option.shown_example}"
+    wanted = f"write it as in {option.shown_example}"
     if not (digits.isascii() and digits.isdecimal()):
         raise UsageError(f"{option.flag} {text}: not a whole number; {wanted}")
     if len(digits) > _DIGITS:

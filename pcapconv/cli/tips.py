@@ -21,8 +21,8 @@ _ELSEWHERE = {  # what other tools' users look for, and where it is
     "reorder": f"{_SORT}reordercap does nothing but sort: reordercap IN OUT",
     "dedupe": "Wireshark's editcap leaves out packets that are there twice: editcap -d IN OUT",
     "repair": "pcapconv convert IN OUT keeps all that is intact of a damaged capture, and names the damage",
-    "anonymize": "--strip names,comments,secrets,host,addresses and --snaplen of pcapconv convert leave out what a "
-    "capture says beside packets, and the ends of these; tcprewrite --seed changes the addresses in them",
+    "anonymize": "pcapconv convert --strip names,comments,secrets,host,addresses leaves out what a capture says "
+    "beside packets; tcprewrite --seed changes the addresses in packets",
     "filter": "pcapconv convert selects by --after, --before, --packets, --interface, --comment-matches and "
     "--direction; for display filters there is tshark -r IN -Y FILTER -w OUT",
 }
@@ -72,7 +72,8 @@ def _for_files(arguments: Sequence[str]) -> list[str] | None:
     if first != STDIO and format_of(first) is None and not os.path.isfile(first):
         return None
     names = [word for word in arguments if word == STDIO or not word.startswith("-")]
-    return [("convert" if len(names) == COMMANDS["convert"].most else "info"), *arguments]
+    looks = len(names) == 1 or (len(names) > 2 and all(map(os.path.isfile, names)))
+    return [("info" if looks else "convert"), *arguments]
 
 
 def unknown_option(name: str, command: Command) -> str:

@@ -87,7 +87,7 @@ _WRITTEN = (
     Option(
         "on_loss",
         "text",
-        "What is lost by the format: fail refuses",
+        "When OUT cannot hold all; fail writes nothing",
         WRITTEN,
         ("convert", "split", "batch", "normalize"),
         choices=("warn", "ignore", "fail"),
@@ -106,7 +106,7 @@ _WRITTEN = (
     Option(
         "keep_snaplen",
         "flag",
-        "State the snaplen also below longer packets",
+        "Keep the snaplen where packets are longer",
         WRITTEN,
         CONVERTING,
         more="to pcapng: state the snaplen as it is, also where packets are longer (which libpcap refuses); else "
@@ -115,7 +115,7 @@ _WRITTEN = (
     Option(
         "keep_snaplen",
         "switch",
-        "State the snaplen also below longer packets",
+        "Keep the snaplen where packets are longer",
         WRITTEN,
         NORMALIZE,
         more="as for `convert`",
@@ -163,7 +163,7 @@ _SIDECARS = (
     Option(
         "sidecar_file",
         "text",
-        "The same in FILE",
+        "The same, in FILE instead",
         SIDECARS,
         ("convert",),
         "FILE",

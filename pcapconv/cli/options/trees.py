@@ -107,7 +107,7 @@ _RUN = (
     Option(
         "retries",
         "number",
-        "Try files again up to N times that may pass",
+        "Try again up to N times what may pass",
         RUN,
         BATCH,
         "N",
