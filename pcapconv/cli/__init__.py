@@ -14,8 +14,6 @@ from functools import partial
 from importlib import import_module
 
 from pcapconv.cli import messages, signals
-from pcapconv.cli.commands import COMMANDS
-from pcapconv.cli.parse import parse
 from pcapconv.cli.statuses import INTERRUPTED, TROUBLE
 from pcapconv.cli.streams import Streams
 from pcapconv.errors import FileError, PcapconvError, UsageError
@@ -82,6 +80,9 @@ def _work(arguments: list[str]) -> Callable[[], int]:
         from pcapconv.cli.pages import overview
 
         return partial(_show, overview())
+    from pcapconv.cli.commands import COMMANDS
+    from pcapconv.cli.parse import parse
+
     command = COMMANDS.get(first)
     if command is None:
         from pcapconv.cli.tips import unknown_command
