@@ -15,7 +15,7 @@ from textwrap import wrap
 
 from pcapconv import __version__
 from pcapconv.cli.commands import COMMANDS, SUMMARY
-from pcapconv.cli.grammar import FLAGS, REPEATABLE, Command, Option
+from pcapconv.cli.grammar import REPEATABLE, Command, Option
 from pcapconv.cli.options import options_of
 from pcapconv.cli.pages import GENERAL
 
@@ -140,7 +140,7 @@ def _sentences(option: Option) -> str:
         said += " Repeatable."
     if option.kind == "switch":
         said += f" The opposite is `{option.flag if option.on else option.off}`."
-    return said if option.kind in FLAGS else f"{said} Example: `{option.shown_example}`."
+    return f"{said} Example: `{option.shown_example}`." if option.metavar else said
 
 
 def _form(form: str) -> str:

@@ -88,6 +88,8 @@ TIPS = {  # whole lines, and what is said of them
     "{a} b.pcapng --to pcapng": "no such command: {a}; did you mean: pcapconv convert {a} b.pcapng --to pcapng",
     "{a}/.. out": "no such command: {a}/..; pcapconv --help lists the commands",
     "{dir} out": "no such command: {dir}; did you mean: pcapconv batch {dir} out",
+    "batch1 out": "no such command: batch1; did you mean: pcapconv batch out",
+    "converted -f": "no such command: converted; did you mean: pcapconv batch converted -f",
     "covert a b": "no such command: covert; did you mean: pcapconv convert a b",
     "help": "no such command: help; did you mean: pcapconv --help",
     "help split": "no such command: help; did you mean: pcapconv split --help",
@@ -136,6 +138,7 @@ def test_a_line_without_a_command(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a capture").write_bytes(b"")  # known by being there, not by its name
     (tmp_path / "dir").mkdir()
+    (tmp_path / "converted").mkdir()
     names = {"a": "'a capture'", "dir": "dir"}
     said = refused(capfd, line.format(**names))
     first, tip = sentence.split("; ")

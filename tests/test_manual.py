@@ -118,7 +118,7 @@ def test_help_is_in_groups(capfd: pytest.CaptureFixture[str]) -> None:
     assert [group for group in GROUPS if group in groups] == groups
     writing = page[page.index("Writing:") : page.index("Sidecars:")]
     assert "\n  -f, --force                   Replace what exists; OUT may be IN\n" in writing
-    assert "      --to pcap|pcapng          The format to write; else OUT's suffix tells\n" in writing
+    assert "      --to pcap|pcapng          The format to write; else the suffix tells\n" in writing
 
 
 def test_help_without_a_command_lists_them(capfd: pytest.CaptureFixture[str]) -> None:

@@ -58,8 +58,8 @@ def unknown_command(arguments: Sequence[str]) -> str:
     if tip := _elsewhere(first):
         return f"no such command: {first}; {tip}"
     close = get_close_matches(first, COMMANDS, 1)
-    meant = [close[0], *rest] if close else _for_files(arguments)
-    if meant is None:
+    meant = _for_files(arguments) or [*close, *rest]
+    if meant == rest:
         return f"no such command: {first}; pcapconv --help lists the commands"
     return f"no such command: {first}; did you mean: {_line(meant)}"
 

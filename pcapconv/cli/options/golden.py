@@ -51,7 +51,7 @@ _COMPARED = (
     Option(
         "ignore",
         "texts",
-        "Not time, comments, names, interfaces, ...",
+        "Do not compare time, comments, names, ...",
         COMPARED,
         DIFF,
         "KIND,...",
@@ -63,7 +63,7 @@ _COMPARED = (
     Option(
         "everything",
         "flag",
-        "Hosts, statistics, packet ids and the like, too",
+        "Compare hosts, statistics, packet ids, ... too",
         COMPARED,
         DIFF,
         word="all",
