@@ -37,7 +37,7 @@ PLAIN: dict[str, Parsed] = {
     "in out --chop 14 --chop -4 --chop=-2 --chop +1": (["in", "out"], {"chop": [14, -4, -2, 1]}),
     "in out --shift-time -1h": (["in", "out"], {"shift_time": "-1h"}),
     "in out --first 10 --last=07": (["in", "out"], {"first": 10, "last": 7}),
-    f"in out --first {'9' * 60}": (["in", "out"], {"first": 10**60 - 1}),
+    f"in out --first {'9' * 1000}": (["in", "out"], {"first": 10**1000 - 1}),
     "in out --interface eth0 --interface=1:2": (["in", "out"], {"interface": ["eth0", "1:2"]}),
     "in out --set-interface 0.name=a=b": (["in", "out"], {"set_interface": ["0.name=a=b"]}),
     "in out --capture-comment=--force": (["in", "out"], {"capture_comment": ["--force"]}),
@@ -77,7 +77,7 @@ WRONG = {  # arguments of convert
     "in out --last=": "--last : not a whole number; write it as in --last 100",
     "in out --last 1_0": "--last 1_0: not a whole number; write it as in --last 100",
     "in out --chop ٣": "--chop ٣: not a whole number; write it as in --chop 14",
-    f"in out --last {'9' * 61}": "--last: a number of more than 60 digits; write it as in --last 100",
+    f"in out --last {'9' * 1001}": "--last: a number of more than 1000 digits; write it as in --last 100",
 }
 TIPS = {  # whole lines, and what is said of them
     "{a} b.pcapng": "no such command: {a}; did you mean: pcapconv convert {a} b.pcapng",

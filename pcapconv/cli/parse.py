@@ -13,7 +13,7 @@ from pcapconv.cli.grammar import FLAGS, NUMBERS, REPEATABLE, Command, Option
 from pcapconv.cli.options import options_of
 from pcapconv.errors import UsageError
 
-_DIGITS = 60  # nothing that is counted has more
+_DIGITS = 1000  # more than anything is counted in; Python has a limit of its own
 
 
 def parse(arguments: Sequence[str], command: Command) -> tuple[list[str], dict[str, Any]]:
