@@ -441,16 +441,22 @@ def test_a_report_is_never_written_over_a_file_of_the_batch(
 
 
 WRONG: dict[str, tuple[list[str], str]] = {
-    "no arguments": ([], "Missing argument 'SRC'"),
+    "no arguments": ([], "SRC and DST are missing; write: pcapconv batch SRC DST"),
     "no target": (["in"], "there is no DST; name a directory for the new files, or rewrite them with --in-place"),
-    "too many": (["in", "out", "more"], "unexpected extra argument"),
-    "unknown option": (["in", "out", "--bogus"], "No such option: --bogus"),
-    "unknown format": (["in", "out", "--to", "zip"], "'zip' is not one of 'pcap', 'pcapng'"),
+    "too many": (["in", "out", "more"], "too many names: more; write: pcapconv batch SRC [DST]"),
+    "unknown option": (
+        ["in", "out", "--bogus"],
+        "batch has no option --bogus; pcapconv batch --help lists its options",
+    ),
+    "unknown format": (["in", "out", "--to", "zip"], "--to zip: it is pcap or pcapng"),
     "target in place": (["in", "out", "--in-place"], "--in-place rewrites the files where they are; leave DST out"),
     "same place": (["in", "./in"], "./in: source and target are the same directory"),
     "no jobs": (["in", "out", "--jobs", "0"], "--jobs 0: write a whole number from 1 to 1024"),
     "fewer jobs": (["in", "out", "--jobs", "-1"], "--jobs -1: write a whole number from 1 to 1024"),
-    "some jobs": (["in", "out", "--jobs", "many"], "Invalid value for '--jobs'"),
+    "some jobs": (
+        ["in", "out", "--jobs", "many"],
+        "--jobs many: not a whole number; write it as in --jobs 8",
+    ),
     "two masters": (["in", "out", "--jobs", "2", "--scheduler", "tcp://127.0.0.1:1"], "exclude each other"),
     "pattern": (["in", "out", "--include", "!"], "--include: "),
     "keys": (["in", "out", "--extract-secrets", "keys"], "--extract-secrets keys: a batch writes key logs beside"),

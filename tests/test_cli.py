@@ -214,15 +214,24 @@ def test_debug_gives_the_traceback(tmp_path: Path) -> None:
 
 WRONG_USAGE = {
     "no command": ([], "Usage: pcapconv"),
-    "unknown command": (["transmogrify"], "No such command 'transmogrify'"),
-    "no arguments": (["convert"], "Missing argument 'IN'"),
-    "no output": (["convert", "a.pcap"], "Missing argument 'OUT'"),
-    "too many": (["convert", "a.pcap", "b.pcap", "c.pcap"], "unexpected extra argument"),
-    "unknown option": (["convert", "a.pcap", "b.pcap", "--bogus"], "No such option: --bogus"),
-    "unknown format": (["convert", "a.pcap", "b.pcap", "--to", "zip"], "'zip' is not one of 'pcap', 'pcapng'"),
-    "unknown on-loss": (["convert", "a.pcap", "b.pcap", "--on-loss", "cry"], "'cry' is not one of"),
-    "option without value": (["convert", "a.pcap", "b.pcap", "--report"], "requires an argument"),
-    "nothing to look at": (["info"], "Missing argument 'IN...'"),
+    "unknown command": (["transmogrify"], "no such command: transmogrify; pcapconv --help lists the commands"),
+    "no arguments": (["convert"], "IN and OUT are missing; write: pcapconv convert IN OUT"),
+    "no output": (["convert", "a.pcap"], "OUT is missing; write: pcapconv convert a.pcap OUT"),
+    "too many": (["convert", "a.pcap", "b.pcap", "c.pcap"], "too many names: c.pcap; write: pcapconv convert IN OUT; "),
+    "unknown option": (
+        ["convert", "a.pcap", "b.pcap", "--bogus"],
+        "convert has no option --bogus; pcapconv convert --help lists",
+    ),
+    "unknown format": (["convert", "a.pcap", "b.pcap", "--to", "zip"], "--to zip: it is pcap or pcapng"),
+    "unknown on-loss": (
+        ["convert", "a.pcap", "b.pcap", "--on-loss", "cry"],
+        "--on-loss cry: it is warn, ignore or fail",
+    ),
+    "option without value": (
+        ["convert", "a.pcap", "b.pcap", "--report"],
+        "--report: its value is missing; write it as in --report report.json",
+    ),
+    "nothing to look at": (["info"], "IN is missing; write: pcapconv info IN"),
     "two on stdout": (["convert", str(WEB_PCAPNG), "-", "--to", "pcap", "--report", "-"], "can be only one of"),
     "no suffix on stdout": (["convert", str(WEB_PCAPNG), "-"], "say --to pcap or --to pcapng"),
 }

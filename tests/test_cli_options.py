@@ -1,91 +1,169 @@
-"""The quick way around Typer: what it takes, it takes as Typer does; the rest it leaves to Typer."""
+"""Command lines: what is understood, what is refused and with which words, and that one table says it all."""
 
 from __future__ import annotations
 
+import inspect
+import re
+import shlex
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pcapconv.cli import _with_typer, convert, normalize, split
-from pcapconv.cli.options import CONVERT, NORMALIZE, OUTPUT, SPLIT, STEPS, Option, parse
+from pcapconv.cli import run
+from pcapconv.cli.commands import COMMANDS
+from pcapconv.cli.grammar import FLAGS, NUMBERS, REPEATABLE, Option
+from pcapconv.cli.options import OPTIONS, options_of
+from pcapconv.cli.parse import parse
+from pcapconv.errors import UsageError
 from pcapconv.steps.plan import StepOptions
 
-PLAIN: dict[str, tuple[list[str], dict[str, Any]]] = {
+CONVERT, NORMALIZE, SPLIT = COMMANDS["convert"], COMMANDS["normalize"], COMMANDS["split"]
+Parsed = tuple[list[str], dict[str, Any]]
+
+PLAIN: dict[str, Parsed] = {
     "in out": (["in", "out"], {}),
     "- -": (["-", "-"], {}),
     "in --force out": (["in", "out"], {"force": True}),
     "-q in out --to pcap": (["in", "out"], {"quiet": True, "to": "pcap"}),
+    "-qf in out": (["in", "out"], {"quiet": True, "force": True}),
+    "in out -f -qq": (["in", "out"], {"quiet": True, "force": True}),
     "in out --to=pcapng": (["in", "out"], {"to": "pcapng"}),
     "in out --to pcap --to pcapng": (["in", "out"], {"to": "pcapng"}),
     "in out --after= --before 5": (["in", "out"], {"after": "", "before": "5"}),
-    "in out --chop 14 --chop -4 --chop=-2": (["in", "out"], {"chop": [14, -4, -2]}),
+    "in out --chop 14 --chop -4 --chop=-2 --chop +1": (["in", "out"], {"chop": [14, -4, -2, 1]}),
     "in out --shift-time -1h": (["in", "out"], {"shift_time": "-1h"}),
     "in out --first 10 --last=07": (["in", "out"], {"first": 10, "last": 7}),
+    f"in out --first {'9' * 1000}": (["in", "out"], {"first": 10**1000 - 1}),
     "in out --interface eth0 --interface=1:2": (["in", "out"], {"interface": ["eth0", "1:2"]}),
     "in out --set-interface 0.name=a=b": (["in", "out"], {"set_interface": ["0.name=a=b"]}),
+    "in out --capture-comment=--force": (["in", "out"], {"capture_comment": ["--force"]}),
     "in out --drop-packets 1-2 --invert --debug": (
         ["in", "out"],
         {"drop_packets": "1-2", "invert": True, "debug": True},
     ),
     "in out --on-loss fail --report -": (["in", "out"], {"on_loss": "fail", "report": "-"}),
+    "in out --no-fsync": (["in", "out"], {"fsync": False}),
+    "-q -- -in -out": (["-in", "-out"], {"quiet": True}),
+    "in out --": (["in", "out"], {}),
+    "in -h --bogus": (["in"], {"help": True}),
+    "-qh": ([], {"quiet": True, "help": True}),
 }
-LEFT_TO_TYPER = [
-    "",
-    "in",
-    "in out more",
-    "in out --help",
-    "in out --forc",
-    "in out --force=yes",
-    "in out --to",
-    "in out --to erf",
-    "in out --first x",
-    "in out --first 1.5",
-    "in out --first --force",
-    "in out --first 123456789012345678901234567890",
-    "in out --chop ٣",
-    "in out -qq",
-    "-- -in out",
-    "in out --",
-]
+WRONG = {  # arguments of convert
+    "": "IN and OUT are missing; write: pcapconv convert IN OUT",
+    "in": "OUT is missing; write: pcapconv convert in OUT",
+    "'a b'": "OUT is missing; write: pcapconv convert 'a b' OUT",
+    "in out c": "too many names: c; write: pcapconv convert IN OUT; pcapconv batch SRC DST converts many captures",
+    "in out --forc": "convert has no option --forc; did you mean --force?",
+    "in out --no-fsnc": "convert has no option --no-fsnc; did you mean --no-fsync?",
+    "in out --no-strict": "convert has no option --no-strict; pcapconv convert --help lists its options",
+    "in out --bogus --help": "convert has no option --bogus; pcapconv convert --help lists its options",
+    "in out --max-packets 5": "convert has no option --max-packets; pcapconv split has it",
+    "in out --allow-empty": "convert has no option --allow-empty; pcapconv batch and normalize have it",
+    "in -o out": "convert has no option -o; the output stands behind the input: pcapconv convert IN OUT",
+    "in out -fx": "convert has no option -x; pcapconv convert --help lists its options",
+    "in out --force=yes": "--force: it takes no value; leave out =yes",
+    "in out --no-fsync=yes": "--no-fsync: it takes no value; leave out =yes",
+    "in out --to": "--to: its value is missing; write it as in --to pcap",
+    "in out --first --force": "--first: its value is missing; write it as in --first 1000",
+    "in out --to erf": "--to erf: it is pcap or pcapng",
+    "in out --on-loss=": "--on-loss : it is warn, ignore or fail",
+    "in out --fractions ms": "--fractions ms: it is nanoseconds",
+    "in out --first x": "--first x: not a whole number; write it as in --first 1000",
+    "in out --first 1.5": "--first 1.5: not a whole number; write it as in --first 1000",
+    "in out --last=": "--last : not a whole number; write it as in --last 100",
+    "in out --last 1_0": "--last 1_0: not a whole number; write it as in --last 100",
+    "in out --chop ٣": "--chop ٣: not a whole number; write it as in --chop 14",
+    f"in out --last {'9' * 1001}": "--last: a number of more than 1000 digits; write it as in --last 100",
+}
+TIPS = {  # whole lines, and what is said of them
+    "{a} b.pcapng": "no such command: {a}; did you mean: pcapconv convert {a} b.pcapng",
+    "none.pcap b.pcapng -f": "no such command: none.pcap; did you mean: pcapconv convert none.pcap b.pcapng -f",
+    "- b.pcapng": "no such command: -; did you mean: pcapconv convert - b.pcapng",
+    "{a}": "no such command: {a}; did you mean: pcapconv info {a}",
+    "{a} {a} {a} --json": "no such command: {a}; did you mean: pcapconv info {a} {a} {a} --json",
+    "{a} b.pcapng --to pcapng": "no such command: {a}; did you mean: pcapconv convert {a} b.pcapng --to pcapng",
+    "{a}/.. out": "no such command: {a}/..; pcapconv --help lists the commands",
+    "{dir} out": "no such command: {dir}; did you mean: pcapconv batch {dir} out",
+    "batch1 out": "no such command: batch1; did you mean: pcapconv batch out",
+    "converted -f": "no such command: converted; did you mean: pcapconv batch converted -f",
+    "covert a b": "no such command: covert; did you mean: pcapconv convert a b",
+    "help": "no such command: help; did you mean: pcapconv --help",
+    "help split": "no such command: help; did you mean: pcapconv split --help",
+    "-q convert a b": "-q stands before the command; did you mean: pcapconv convert -q a b",
+    "--bogus": "no such option: --bogus; pcapconv --help lists the commands",
+    "transmogrify": "no such command: transmogrify; pcapconv --help lists the commands",
+}
+ELSEWHERE = {
+    "merge": "mergecap -w OUT IN...",
+    "sort": "pcapconv normalize --sort ",
+    "reorder": "reordercap IN OUT",
+    "dedupe": "editcap -d IN OUT",
+    "repair": "pcapconv convert IN OUT keeps all that is intact",
+    "anonymize": "tcprewrite --seed",
+    "filter": "tshark -r IN -Y FILTER -w OUT",
+}
 
 
-def typer_takes(monkeypatch: pytest.MonkeyPatch, line: list[str]) -> tuple[list[str], dict[str, Any]]:
-    """What a command is called with by way of Typer."""
-    calls: list[tuple[list[str], dict[str, Any]]] = []
+def refused(capfd: pytest.CaptureFixture[str], line: str) -> str:
+    """The one sentence that is said of a line; nothing else is."""
+    assert run(shlex.split(line)) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    sentence: str = err.removeprefix("pcapconv: ").removesuffix("\n")
+    assert err == f"pcapconv: {sentence}\n"
+    return sentence
 
-    def record(*words: str, **given: Any) -> int:
-        calls.append((list(words), given))
-        return 0
 
-    monkeypatch.setattr(convert, "convert", record)
-    monkeypatch.setattr(split, "split", record)
-    monkeypatch.setattr(normalize, "normalize", lambda paths, **given: record(*paths, **given))
-    assert _with_typer(line) == 0
-    (call,) = calls
-    return call
+# ---------------------------------------------------------------- lines
 
 
 @pytest.mark.parametrize(("line", "expected"), PLAIN.items())
-def test_a_plain_line(monkeypatch: pytest.MonkeyPatch, line: str, expected: tuple[list[str], dict[str, Any]]) -> None:
-    assert parse(line.split(), CONVERT, places=2) == expected
-    words, given_ = typer_takes(monkeypatch, ["convert", *line.split()])
-    assert words == expected[0]
-    assert given_ == expected[1]
+def test_a_whole_line(line: str, expected: Parsed) -> None:
+    assert parse(line.split(), CONVERT) == expected
 
 
-@pytest.mark.parametrize("line", LEFT_TO_TYPER)
-def test_what_is_not_plain_is_left_to_typer(line: str) -> None:
-    assert parse(line.split(), CONVERT, places=2) is None
+@pytest.mark.parametrize(("line", "sentence"), WRONG.items())
+def test_a_wrong_line(line: str, sentence: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert refused(capfd, f"convert {line}") == sentence
 
 
-def test_split_has_the_options_of_convert_and_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("line", "sentence"), TIPS.items())
+def test_a_line_without_a_command(
+    line: str, sentence: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a capture").write_bytes(b"")  # known by being there, not by its name
+    (tmp_path / "dir").mkdir()
+    (tmp_path / "converted").mkdir()
+    names = {"a": "'a capture'", "dir": "dir"}
+    said = refused(capfd, line.format(**names))
+    first, tip = sentence.split("; ")
+    assert said == f"{first.format(a='a capture', dir='dir')}; {tip.format(**names)}"
+
+
+def test_completion_is_of_the_shell_that_runs_it(capfd: pytest.CaptureFixture[str]) -> None:
+    said = refused(capfd, "--show-completion bash")
+    assert said == "--show-completion takes no names: it is for the shell in which it runs"
+
+
+@pytest.mark.parametrize(("word", "fact"), ELSEWHERE.items())
+def test_what_others_call_it(word: str, fact: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert fact in refused(capfd, f"{word} a.pcap b.pcap")
+    assert refused(capfd, f"convert a.pcap b.pcap --{word}").startswith(f"convert has no option --{word}; ")
+    assert fact in refused(capfd, f"convert a.pcap b.pcap --{word}")
+    assert fact in refused(capfd, f"--{word}")
+
+
+def test_split_has_the_options_of_convert_and_its_own() -> None:
     line = ["in", "out-{index}.pcap", "--max-packets", "5", "--align", "--by", "section", "--first", "3"]
     expected = {"max_packets": 5, "align": True, "by": "section", "first": 3}
-    assert parse(line, SPLIT, places=2) == (["in", "out-{index}.pcap"], expected)
-    assert typer_takes(monkeypatch, ["split", *line])[1] == expected
-    assert parse(line, CONVERT, places=2) is None
+    assert parse(line, SPLIT) == (["in", "out-{index}.pcap"], expected)
+    with pytest.raises(UsageError):
+        parse(line, CONVERT)
 
 
 @pytest.mark.parametrize(
@@ -99,45 +177,92 @@ def test_split_has_the_options_of_convert_and_its_own(monkeypatch: pytest.Monkey
         ("--check a b --no-strict", {"check": True, "strict": False}),
     ],
 )
-def test_switches_can_be_turned_off(monkeypatch: pytest.MonkeyPatch, line: str, given_: dict[str, Any]) -> None:
-    assert parse(line.split(), NORMALIZE, places=2) == (["a", "b"], given_)
-    assert typer_takes(monkeypatch, ["normalize", *line.split()]) == (["a", "b"], given_)
+def test_switches_can_be_turned_off(line: str, given_: dict[str, Any]) -> None:
+    assert parse(line.split(), NORMALIZE) == (["a", "b"], given_)
 
 
-def test_only_switches_can_be_turned_off() -> None:
-    assert parse(["a", "b", "--no-strict"], CONVERT, places=2) is None
-    assert parse(["a", "b", "--no-check"], NORMALIZE, places=2) is None
-    assert parse(["a", "b", "--no-sort=yes"], NORMALIZE, places=2) is None
+@pytest.mark.parametrize("line", ["a b --no-check", "a b --no-sort=yes", "a b --no-to"])
+def test_only_switches_can_be_turned_off(line: str) -> None:
+    with pytest.raises(UsageError):
+        parse(line.split(), NORMALIZE)
 
 
-def words_for(option: Option) -> st.SearchStrategy[list[str]]:
-    text = st.text("az09-=,.: ", max_size=5)
-    if option.kind == "flag":
-        return st.just([option.flag])
-    if option.kind == "switch":
-        return st.sampled_from([[option.flag], [option.off]])
+def words_for(option: Option) -> st.SearchStrategy[tuple[list[str], tuple[Option, Any]]]:
+    """What is written, and what it says."""
+    if option.kind in FLAGS:
+        written = {option.flag: True} | ({f"-{option.short}": True} if option.short else {})
+        written |= {option.off: False} if option.kind == "switch" else {}
+        return st.sampled_from(sorted(written)).map(lambda flag: ([flag], (option, written[flag])))
+    value: st.SearchStrategy[Any] = st.text("az09-=,.: ", max_size=5)
     if option.choices:
-        return st.sampled_from(option.choices).map(lambda value: [option.flag, value])
-    if option.kind in ("number", "numbers"):
-        return st.integers(-99, 10**9).map(lambda value: [option.flag, str(value)])
-    return text.map(lambda value: [f"{option.flag}={value}"])
+        value = st.sampled_from(option.choices)
+    if option.kind in NUMBERS:
+        value = st.integers(-99, 10**9)
+    return st.builds(
+        lambda said, joined: ([f"{option.flag}={said}"] if joined else [option.flag, str(said)], (option, said)),
+        value,
+        st.booleans(),
+    )
 
 
-@pytest.mark.parametrize(("command", "options"), [("convert", CONVERT), ("normalize", NORMALIZE)])
+@pytest.mark.parametrize("name", COMMANDS)
 @given(data=st.data())
-def test_any_plain_line_is_taken_as_typer_takes_it(
-    data: st.DataObject, command: str, options: tuple[Option, ...]
-) -> None:
+def test_any_line_of_a_command(name: str, data: st.DataObject) -> None:
+    options = [option for option in options_of(name) if option.name != "help"]
     groups = data.draw(st.lists(st.one_of([words_for(option) for option in options]), max_size=5))
-    line = ["in", "out", *(word for group in groups for word in group)]
-    plain = parse(line, options, places=2)
-    assert plain is not None
-    with pytest.MonkeyPatch.context() as patch:
-        words, taken = typer_takes(patch, [command, *line])
-    assert words == plain[0]
-    assert taken == plain[1]
+    words = [place.metavar for place in COMMANDS[name].places]
+    expected: dict[str, Any] = {}
+    for _, (option, value) in groups:
+        if option.kind in REPEATABLE:
+            expected.setdefault(option.name, []).append(value)
+        else:
+            expected[option.name] = value
+    line = [*words, *(word for written, _ in groups for word in written)]
+    assert parse(line, COMMANDS[name]) == (words, expected)
+
+
+# ---------------------------------------------------------------- the table
 
 
 def test_every_step_option_is_on_the_command_line() -> None:
-    assert {option.name for option in STEPS} == set(StepOptions.__annotations__)
-    assert len({option.flag for option in (*SPLIT, *OUTPUT)}) == len(SPLIT)
+    steps = set(StepOptions.__annotations__)
+    for name in ("convert", "split", "batch"):
+        assert steps <= {option.name for option in options_of(name)}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_has_no_option_twice(name: str) -> None:
+    options = options_of(name)
+    assert len({option.name for option in options}) == len(options)
+    assert len({option.flag for option in options}) == len(options)
+    shorts = [option.short for option in options if option.short]
+    assert len(set(shorts)) == len(shorts)
+
+
+def test_short_options_mean_one_thing_and_take_no_value() -> None:
+    shorts = {(option.short, option.name, option.kind in FLAGS) for option in OPTIONS if option.short}
+    assert shorts == {("f", "force", True), ("q", "quiet", True), ("h", "help", True)}
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: f"{option.commands[0]}{option.flag}")
+def test_an_example_is_one(option: Option) -> None:
+    command = COMMANDS[option.commands[0]]
+    words = ["x"] * len(command.places)
+    assert option.name in parse([*words, *shlex.split(option.shown_example)], command)[1]
+
+
+@pytest.mark.parametrize("line", [line for command in COMMANDS.values() for line in command.examples])
+def test_an_example_of_a_command_is_one(line: str) -> None:
+    (own,) = [part for part in re.split(r" \| ", line) if part.startswith("pcapconv ")]
+    _, name, *arguments = shlex.split(own)
+    parse(arguments, COMMANDS[name])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_function_of_a_command_takes_its_options(name: str) -> None:
+    command = COMMANDS[name]
+    module, function = command.work
+    parameters = inspect.signature(getattr(import_module(module), function)).parameters
+    if not any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+        assert {option.name for option in options_of(name)} - {"help", "debug"} <= set(parameters)
+    assert "debug" not in parameters

@@ -70,8 +70,6 @@ def folder(tmp_path: Path) -> Path:
         (0, "info a.pcapng b.pcapng --text"),
         (1, "diff a.pcapng b.pcapng --show 100"),
         (1, "diff a.pcapng b.pcapng --show 100 --json"),
-        (0, "convert --help"),
-        (0, "split --help"),
     ],
 )
 def test_text_arrives_in_a_pipe_that_makes_it_wait(

@@ -1,22 +1,28 @@
-"""The command line: a thin layer over the library, built by Typer.
+"""The command line: a thin layer over the library.
 
-Strategy: a plain command line goes to its work directly, anything else by way of Typer (see `options`). Errors become
-exit statuses in one place, here. What that place needs is imported before anything can go wrong.
+Strategy: what there is to type stands in two tables, `commands` and `options`; `parse` understands a line by them, and
+Typer completes by them. Errors become exit statuses in one place, here. What that place needs is imported before
+anything can go wrong.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 
 from pcapconv import wording
 from pcapconv.cli import messages, signals
 from pcapconv.cli.naming import on_command_line
-from pcapconv.cli.statuses import INTERRUPTED, status_of
+from pcapconv.cli.statuses import INTERRUPTED, WRONG_USAGE, status_of
 from pcapconv.cli.streams import Streams
-from pcapconv.errors import PcapconvError
+from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.io.calls import reason_of
+
+_COMPLETES = "_PCAPCONV_COMPLETE"  # set by a shell that asks how a line can go on
+_COMPLETION = (["--install-completion"], ["--show-completion"])
 
 
 def run(arguments: list[str]) -> int:
@@ -61,44 +67,56 @@ def _sentence(error: Exception) -> str:
 
 
 def _work(arguments: list[str]) -> Callable[[], int]:
-    """What there is to do. What it needs is imported here, where a signal still ends the program at once."""
-    if arguments == ["--version"]:
+    """What there is to do. What it needs is imported here, where a signal still ends the program at once. Raises
+    UsageError."""
+    if arguments[:1] in _COMPLETION or (_COMPLETES in os.environ and not arguments):
+        from pcapconv.cli.completion import complete
+
+        return partial(complete, arguments)
+    if not arguments:
+        return _show_what_there_is
+    first, *rest = arguments
+    if first in ("-V", "--version"):
         return _show_version
-    from pcapconv.cli.options import CONVERT, NORMALIZE, SPLIT, parse
+    if first in ("-h", "--help"):
+        from pcapconv.cli.pages import overview
 
-    command = arguments[0] if arguments else ""
-    known = {"convert": CONVERT, "split": SPLIT, "normalize": NORMALIZE}.get(command)
-    plain = None if known is None else parse(arguments[1:], known, places=2)
-    if plain is None:
-        import pcapconv.cli.app  # noqa: F401 - `_with_typer` needs it
+        return partial(_show, overview())
+    from pcapconv.cli.commands import COMMANDS
+    from pcapconv.cli.parse import parse
 
-        return partial(_with_typer, arguments)
-    words, given = plain
-    if command == "convert":
-        from pcapconv.cli.convert import convert
+    command = COMMANDS.get(first)
+    if command is None:
+        from pcapconv.cli.tips import unknown_command
 
-        return partial(convert, *words, **given)
-    if command == "split":
-        from pcapconv.cli.split import split
+        raise UsageError(unknown_command(arguments))
+    words, given = parse(rest, command)
+    if given.pop("help", False):
+        from pcapconv.cli.pages import page
 
-        return partial(split, *words, **given)
-    from pcapconv.cli.normalize import normalize
+        return partial(_show, page(command))
+    given.pop("debug", None)  # it is read where errors are shown
+    module, name = command.work
+    work = getattr(import_module(module), name)
+    return partial(work, *(words if command.most is not None else [words]), **given)
 
-    return partial(normalize, words, **given)
+
+def _show_what_there_is() -> int:
+    from pcapconv.cli.pages import overview
+
+    for line in overview().splitlines():
+        messages.say(line)
+    return WRONG_USAGE
+
+
+def _show(text: str) -> int:
+    if sys.stdout is None:
+        raise FileError("stdout: cannot write: it is closed")
+    sys.stdout.write(text)
+    return 0
 
 
 def _show_version() -> int:
     from pcapconv.cli.version import version
 
-    sys.stdout.write(version() + "\n")
-    return 0
-
-
-def _with_typer(arguments: list[str]) -> int:
-    from pcapconv.cli.app import app
-
-    try:
-        app(args=arguments, prog_name="pcapconv")
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
+    return _show(version() + "\n")

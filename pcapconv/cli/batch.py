@@ -32,7 +32,7 @@ _MOST = 20  # files with trouble that are named, before the rest is only counted
 
 def batch(
     source: str,
-    target: str | None,
+    target: str | None = None,
     *,
     on_loss: OnLoss = "warn",
     report: str | None = None,
@@ -40,7 +40,6 @@ def batch(
     force: bool = False,
     quiet: bool = False,
     progress: str | None = None,
-    debug: bool = False,  # noqa: ARG001 - it is the caller's
     **options: Any,
 ) -> int:
     """Convert a tree, say on stderr what was not perfect and then what was done, and return the exit status."""

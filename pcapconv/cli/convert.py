@@ -31,7 +31,6 @@ def convert(
     report: str | None = None,
     force: bool = False,
     quiet: bool = False,
-    debug: bool = False,  # noqa: ARG001 - it is the caller's
     **options: Any,
 ) -> int:
     """Convert, say on stderr what was not perfect, and return the exit status."""

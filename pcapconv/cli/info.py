@@ -28,7 +28,7 @@ _MOST_INTERFACES = 50
 _PIPE_WIDTH = 10_000  # no line breaks where a program reads
 
 
-def info(sources: list[str], *, as_json: bool, as_text: bool = False, fractions: str | None = None) -> int:
+def info(sources: list[str], *, as_json: bool = False, as_text: bool = False, fractions: str | None = None) -> int:
     """Show each capture; one that cannot be read is named, and the others go on. `fractions` as for `convert`. Returns
     the exit status."""
     if as_json and as_text:

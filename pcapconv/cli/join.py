@@ -7,7 +7,15 @@ from pcapconv.io.paths import STDIO
 from pcapconv.joining import join as put_together
 
 
-def join(sidecar: str, target: str, *, report: str | None, force: bool, fsync: bool, quiet: bool) -> int:
+def join(
+    sidecar: str,
+    target: str,
+    *,
+    report: str | None = None,
+    force: bool = False,
+    fsync: bool = True,
+    quiet: bool = False,
+) -> int:
     """Make the capture again, say on stderr what was not perfect, and return the exit status."""
     check_names(report, {}, sidecar, target)
     taken = () if report in (None, STDIO) else (report,)

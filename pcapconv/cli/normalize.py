@@ -34,7 +34,6 @@ def normalize(
     force: bool = False,
     fsync: bool = True,
     quiet: bool = False,
-    debug: bool = False,  # noqa: ARG001 - it is the caller's
     **options: Any,
 ) -> int:
     """Do it, say what was not perfect, and return the exit status."""

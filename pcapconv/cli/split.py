@@ -23,7 +23,6 @@ def split(
     report: str | None = None,
     force: bool = False,
     quiet: bool = False,
-    debug: bool = False,  # noqa: ARG001 - it is the caller's
     **options: Any,
 ) -> int:
     """Split, say on stderr what was not perfect, and return the exit status."""

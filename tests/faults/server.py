@@ -36,21 +36,7 @@ def preload() -> str:
                 importlib.import_module(module.name)
     for name in _BESIDE:
         importlib.import_module(name)
-    warm_typer()
     return os.path.join(pcapconv.__path__[0], "")
-
-
-def warm_typer() -> None:
-    """Have Typer build its commands once: each fork would take a third of a second for that."""
-    import typer.main
-
-    from pcapconv.cli.app import app
-
-    command = typer.main.get_command(app)
-    typer.main.get_command = lambda _: command  # type: ignore[assignment]
-    for name in ("join", "batch"):
-        with contextlib.suppress(Exception):
-            command([name, "/nowhere/source", "/nowhere/target"], standalone_mode=False)
 
 
 class Lines:

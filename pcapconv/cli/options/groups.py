@@ -1,0 +1,25 @@
+"""The headings below which help and the manual show options, and the commands that have the same ones."""
+
+from __future__ import annotations
+
+GROUPS = (
+    "Where a part begins",
+    "Which files",
+    "The normal form",
+    "What is compared",
+    "What is shown",
+    "Which packets",
+    "Edits",
+    "Reading",
+    "Writing",
+    "Sidecars",
+    "Running",
+    "Reporting",
+)
+PARTS, FILES, FORM, COMPARED, SHOWN, SELECTED, EDITED, READ, WRITTEN, SIDECARS, RUN, REPORTED = GROUPS
+
+SPLIT, BATCH, NORMALIZE, DIFF, INFO = (("split",), ("batch",), ("normalize",), ("diff",), ("info",))
+CONVERTING = ("convert", "split", "batch")
+WRITING = ("convert", "split", "join", "batch", "normalize")
+READING = ("convert", "split", "batch", "normalize", "diff", "info")
+ALL = ("convert", "split", "join", "batch", "normalize", "diff", "info")

@@ -1,0 +1,84 @@
+"""Completion, as shells ask for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pcapconv.cli.commands import COMMANDS
+from pcapconv.cli.options import options_of
+
+COMMAND = Path(sys.executable).with_name("pcapconv")
+
+LINES = {  # up to where Tab is pressed, and all that may follow
+    "pcapconv ": sorted(COMMANDS),
+    "pcapconv co": ["convert"],
+    "pcapconv -": ["--help", "--install-completion", "--show-completion", "--version", "-V", "-h"],
+    "pcapconv convert --sidecar-": ["--sidecar-file", "--sidecar-fingerprints", "--sidecar-secrets"],
+    "pcapconv convert a.pcap b.pcap --f": ["--first", "--force", "--fractions", "--fsync"],
+    "pcapconv convert --to ": ["pcap", "pcapng"],
+    "pcapconv convert a.pcap --on-loss f": ["fail"],
+    "pcapconv split --by link": ["link-type"],
+    "pcapconv normalize --no-s": ["--no-sort", "--no-strict"],
+    "pcapconv batch --progress ": ["json"],
+    "pcapconv convert ": [],  # names of files, which shells know
+    "pcapconv convert --report ": [],
+}
+
+
+def asked(shell: str, line: str, **more: str) -> subprocess.CompletedProcess[str]:
+    words = line.split(" ")
+    environment = {
+        **os.environ,
+        "_PCAPCONV_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": "\n".join(words),
+        "COMP_CWORD": str(len(words) - 1),
+        "_TYPER_COMPLETE_ARGS": line,
+        **more,
+    }
+    return subprocess.run([COMMAND], env=environment, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize(("line", "expected"), LINES.items())
+def test_what_may_follow(line: str, expected: list[str]) -> None:
+    done = asked("bash", line)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(done.stdout.split()) == sorted(expected)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_all_options_of_a_command(name: str) -> None:
+    options = options_of(name)
+    flags = {flag for each in options for flag in (each.flag, each.off)[: 1 + (each.kind == "switch")]}
+    flags |= {f"-{each.short}" for each in options if each.short}
+    assert set(asked("bash", f"pcapconv {name} -").stdout.split()) == flags
+
+
+def test_zsh_and_fish() -> None:
+    assert asked("zsh", "pcapconv convert --to ").stdout == '_arguments \'*: :(("pcap"\n"pcapng"))\'\n'
+    assert asked("zsh", "pcapconv convert ").stdout == "_files\n"
+    fish = {"_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    assert asked("fish", "pcapconv in", **fish).stdout == "info\tShow what captures hold\n"
+    assert asked("fish", "pcapconv convert ", _TYPER_COMPLETE_FISH_ACTION="is-args").returncode == 1
+
+
+def test_bash_itself(tmp_path: Path) -> None:
+    bash = shutil.which("bash")
+    assert bash is not None
+    script = (
+        'eval "$(pcapconv --show-completion)"\n'
+        "COMP_WORDS=(pcapconv convert --to pcapn); COMP_CWORD=3\n"
+        '_pcapconv_completion pcapconv; printf "%s\\n" "${COMPREPLY[@]}"\n'
+        "complete -p pcapconv\n"
+    )
+    environment = {**os.environ, "PATH": f"{COMMAND.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    done = subprocess.run([bash, "--norc", "-c", script], env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == (
+        "pcapng\ncomplete -o default -F _pcapconv_completion pcapconv\n",
+        "",
+    )

@@ -1,0 +1,216 @@
+"""What is made of the table of options: help, manual pages, tables in README.md; and what tests know of it."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from pcapconv.cli import run
+from pcapconv.cli.commands import COMMANDS
+from pcapconv.cli.options import OPTIONS, options_of
+from pcapconv.cli.options.groups import GROUPS
+
+ROOT = Path(__file__).parent.parent
+MAN = ROOT / "man" / "man1"
+GENERATED: dict[Path, str] = runpy.run_path(str(ROOT / "docs" / "generate.py"))["made"]()
+PAGES = [[], *([name] for name in COMMANDS)]
+NAMES = sorted({option.name for option in OPTIONS})
+
+# Where the tests do once more, in the plainest way, what an option asks for.
+AGAIN = {
+    "expected.py": (
+        *("after", "before", "packets", "drop_packets", "first", "last", "interface", "comment_matches", "direction"),
+        *("invert", "chop", "snaplen", "shift_time", "packet_comment"),
+    ),
+    "normal.py": ("sort", "rebase", "mask", "keep", "strip"),
+    "test_split_opinion.py": ("max_packets", "max_bytes", "interval", "align", "by"),
+}
+ALSO = {"rebase": "rebase_time", "mask": "mask_time"}  # as normal.py calls them
+# Where exact bytes, or what is said, are stated for those that are too simple for that.
+STATED = {
+    "test_batch.py": ("include", "exclude", "in_place", "resume", "force", "jobs", "strict"),
+    "test_batch_cli.py": ("junit", "report", "allow_empty", "debug", "quiet"),
+    "test_batch_cluster.py": ("scheduler",),
+    "test_batch_links.py": ("follow_links",),
+    "test_batch_shards.py": ("progress", "retries", "shard"),
+    "test_batch_stall.py": ("stall",),
+    "test_batch_target.py": ("template",),
+    "test_cli.py": ("on_loss", "to"),
+    "test_cli_options.py": ("help",),
+    "test_diff.py": ("as_json", "everything", "ignore", "most", "time_tolerance"),
+    "test_fractions.py": ("fractions",),
+    "test_normalize_cli.py": ("check",),
+    "test_relabel.py": ("capture_comment", "link_type", "set_interface"),
+    "test_secrets.py": ("inject_secrets",),
+    "test_commit.py": ("extract_secrets", "fsync"),
+    "test_sidecar_basics.py": ("sidecar", "sidecar_file", "sidecar_secrets"),
+    "test_sidecar_edited.py": ("sidecar_fingerprints",),
+    "test_snaplens.py": ("keep_snaplen",),
+    "test_split_limits.py": ("max_parts",),
+    "test_text_form.py": ("as_text",),
+    "test_time.py": ("nanoseconds",),
+}
+# Where what makes no sense is refused: `nonsense.py`, and for the others their own tests.
+REFUSED = {
+    "nonsense.py": (
+        *("after", "before", "packets", "drop_packets", "first", "last", "interface", "comment_matches", "direction"),
+        *("invert", "chop", "snaplen", "shift_time", "packet_comment", "max_parts"),
+    ),
+    "test_batch_cli.py": ("include", "exclude", "extract_secrets", "jobs", "junit", "report", "scheduler"),
+    "test_batch_shards.py": ("retries", "shard"),
+    "test_batch_stall.py": ("stall",),
+    "test_batch_target.py": ("template",),
+    "test_diff.py": ("ignore", "most", "time_tolerance"),
+    "test_normalize.py": ("keep", "rebase_time", "strip"),
+    "test_relabel.py": ("capture_comment", "link_type", "set_interface"),
+    "test_secrets.py": ("inject_secrets",),
+    "test_sidecar_basics.py": ("sidecar_file",),
+    "test_split_limits.py": ("interval", "max_bytes", "max_packets"),
+}
+
+
+# ---------------------------------------------------------------- help
+
+
+def help_of(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> str:
+    assert run([*arguments, "--help"]) == 0
+    page, err = capfd.readouterr()
+    assert err == ""
+    assert run([*arguments, "-h"]) == 0
+    assert capfd.readouterr() == (page, "")
+    return page
+
+
+@pytest.mark.parametrize("arguments", PAGES, ids=" ".join)
+def test_a_page_of_help(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    page = help_of(arguments, capfd)
+    lines = page.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[2].startswith("Example: pcapconv ")
+    assert lines[4].startswith("Usage: pcapconv ")
+    assert f"man {'-'.join(['pcapconv', *arguments])}" in lines[-1]
+    assert re.search(r"<\w+>|\{(str|int|bool)|\.\.\.\.|…", page) is None
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_line_for_each_option(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    page = help_of([name], capfd)
+    at = 0
+    for option in options_of(name):
+        left = ", ".join(option.forms) if option.short else f"    {option.forms[0]}"
+        row = re.compile(f"^  {re.escape(left)}(  +|\n +){re.escape(option.help)}$", re.MULTILINE)
+        found = row.search(page, at)
+        assert found is not None, option.flag
+        at = found.end()
+    assert at > page.index("\nReporting:\n") or name in ("diff", "info")
+
+
+def test_help_is_in_groups(capfd: pytest.CaptureFixture[str]) -> None:
+    page = help_of(["convert"], capfd)
+    groups = ["Which packets", "Edits", "Reading", "Writing", "Sidecars", "Reporting"]
+    assert re.findall(r"^(\w[\w ]+):$", page, re.MULTILINE) == groups
+    assert [group for group in GROUPS if group in groups] == groups
+    writing = page[page.index("Writing:") : page.index("Sidecars:")]
+    assert "\n  -f, --force                   Replace what exists; OUT may be IN\n" in writing
+    assert "      --to pcap|pcapng          The format to write; else the suffix tells\n" in writing
+
+
+def test_help_without_a_command_lists_them(capfd: pytest.CaptureFixture[str]) -> None:
+    page = help_of([], capfd)
+    assert re.findall(r"^  ([a-z]+) +[A-Z]", page, re.MULTILINE) == list(COMMANDS)
+    assert run([]) == 2
+    assert capfd.readouterr() == ("", page)
+
+
+@pytest.mark.parametrize("flag", ["-V", "--version"])
+def test_the_version(flag: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run([flag]) == 0
+    assert re.fullmatch(
+        r"pcapconv \d+\.\d+\.\d+ \((compiled|interpreted) kernels, Python \S+\)\n", capfd.readouterr().out
+    )
+
+
+# ---------------------------------------------------------------- files
+
+
+@pytest.mark.parametrize("path", GENERATED, ids=lambda path: path.name)
+def test_what_is_committed_is_current(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == GENERATED[path], "run: python docs/generate.py"
+
+
+def test_there_is_a_page_for_each_command_and_the_wheel_has_them() -> None:
+    pages = sorted(path.name for path in MAN.iterdir())
+    assert pages == sorted(["pcapconv.1", *(f"pcapconv-{name}.1" for name in COMMANDS)])
+    packaging = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert packaging["tool"]["setuptools"]["data-files"] == {"share/man/man1": ["man/man1/*.1"]}
+
+
+@pytest.mark.parametrize("path", sorted(MAN.iterdir()), ids=lambda path: path.name)
+def test_a_manual_page_is_plain_man(path: Path) -> None:
+    """What a linter looks for, as far as these pages go."""
+    macros = {".TH", ".nh", ".ad", ".SH", ".SS", ".TP", ".EX", ".EE", ".BR"}
+    for line in path.read_bytes().decode("ascii").splitlines():
+        assert len(line) <= 78 or line.startswith(".TH")
+        assert line == line.rstrip()
+        assert line
+        assert not line.startswith("'")
+        assert not line.startswith(".") or line.split()[0] in macros
+        assert re.fullmatch(r"(?:[^\\-]|\\(?:f[BIR]|[e&-]|\((?:aq|ha|ti|<=)))*", line) or line.startswith(".TH")
+        assert line.count("\\fB") + line.count("\\fI") >= line.count("\\fR") - 1
+
+
+def test_readme_has_each_option() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    tables = "\n".join(line for line in readme.splitlines() if line.startswith("| `-"))
+    for option in OPTIONS:
+        row = ", ".join(f"`{form}`".replace("|", "\\|") for form in option.forms)
+        assert f"| {row}" in tables, option.flag
+
+
+# ---------------------------------------------------------------- tests
+
+
+def in_files(table: dict[str, tuple[str, ...]]) -> set[str]:
+    """All names of a table; each has to be in the text of the file below which it stands."""
+    for file, names in table.items():
+        text = (ROOT / "tests" / file).read_text(encoding="utf-8")
+        forms = {name: {name, name.replace("_", "-"), *(o.flag for o in OPTIONS if o.name == name)} for name in names}
+        assert [name for name in names if not any(form in text for form in forms[name])] == [], file
+    return {ALSO.get(name, name) for names in table.values() for name in names}
+
+
+def test_each_option_is_done_once_more_or_its_result_is_stated() -> None:
+    assert in_files(AGAIN) | in_files(STATED) == set(NAMES)
+    assert in_files(AGAIN) & in_files(STATED) == set()
+
+
+def test_nonsense_is_tried_with_each_option_that_takes_a_value() -> None:
+    """But for those whose few values the command line itself compares."""
+    values = {option.name for option in OPTIONS if option.value}
+    free = {option.name for option in OPTIONS if option.value and not option.choices}
+    assert free <= in_files(REFUSED) <= values | {"invert"}  # the only flag that is refused alone
+
+
+# ---------------------------------------------------------------- from Python
+
+
+def test_help_in_python_shows_all_public_functions() -> None:
+    code = "import pydoc, pcapconv; print(pydoc.render_doc(pcapconv, renderer=pydoc.plaintext))"
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    functions = shown[shown.index("\nFUNCTIONS\n") : shown.index("\nDATA\n")]
+    names = ("batch", "convert", "diff", "join", "normalize", "open", "split")
+    assert [name for name in names if not re.search(rf"(?m)^    {name}\(.*\n        [A-Z].*\.$", functions)] == []
+
+
+def test_dir_shows_all_public_names() -> None:
+    code = "import pcapconv; print(*(set(pcapconv.__all__) - set(dir(pcapconv))), len(pcapconv.__all__) > 20)"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "True\n"
+    code = "import pcapconv; print([type(getattr(pcapconv, name)).__name__ for name in ('convert', 'open')])"
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert said == "['function', 'function']\n"
