@@ -38,7 +38,7 @@ CUT = PCAP + b"cut"
 TEXT = b"Dear reader, this is text\n"
 LOG = b"CLIENT_RANDOM 00 01\n"
 SECRET = wire.section_header() + wire.secrets(wire.TLS_KEY_LOG, LOG) + wire.interface()
-TAKEN = "exists already; --resume replaces only what an earlier run wrote, --force whatever is there"
+TAKEN = "exists already; resume=True replaces only what an earlier run wrote, force=True whatever is there"
 NO_CAPTURE = "not a pcap or pcapng capture, it begins with 'Dear reader"
 
 Files = Mapping[str, bytes]
@@ -271,7 +271,7 @@ def test_a_tree_without_captures_is_an_error(tmp_path: Path, out: Path, captures
     source = made(tmp_path / "in", captures)
     with pytest.raises(NothingFoundError) as caught:
         run(source, out)
-    assert str(caught.value) == f"{source}: no capture was found; --allow-empty lets that pass"
+    assert str(caught.value) == f"{source}: no capture was found; allow_empty=True lets that pass"
     skipped = {"skipped": len(captures)} if captures else {}
     assert counts(caught.value.report) == skipped
     assert counts(run(source, out, allow_empty=True)) == skipped
@@ -404,7 +404,7 @@ def test_two_captures_of_one_name_are_refused(tmp_path: Path, out: Path, resume:
         run(source, out, to="pcapng", force=True, resume=resume)
     assert str(caught.value) == (
         f"{source}/lab/b.cap and {source}/lab/b.pcap would both become {out}/lab/b.pcapng; rename one, or leave it "
-        "out with --exclude"
+        "out with exclude="
     )
     assert not out.exists()
     assert counts(run(source, out, to="pcapng", exclude=["*.cap"])) == {"converted": 2}
@@ -533,14 +533,14 @@ def test_patterns_that_mean_nothing(source: Path, out: Path, option: str, patter
     options: dict[str, Any] = {option: ["*.pcap", pattern]}
     with pytest.raises(UsageError) as caught:
         run(source, out, **options)
-    assert str(caught.value).startswith(f"--{option}: ")
+    assert str(caught.value).startswith(f"{option}=: ")
     assert not out.exists()
 
 
 @pytest.mark.parametrize("option", ["include", "exclude"])
 def test_a_single_pattern_is_no_list_of_letters(source: Path, out: Path, option: str) -> None:
     options: dict[str, Any] = {option: "*.pcap"}
-    with pytest.raises(UsageError, match=f"^--{option}"):
+    with pytest.raises(UsageError, match=rf"^{option}='\*\.pcap': a list of patterns is wanted$"):
         run(source, out, **options)
 
 
@@ -651,20 +651,20 @@ def test_a_folder_that_is_excluded_need_not_be_read(source: Path, out: Path, pat
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no such format": ({"to": "zip"}, "zip"),
     "no such word": ({"on_loss": "cry"}, "on_loss='cry': it is one of warn, ignore, fail"),
-    "no jobs": ({"jobs": 0}, "--jobs 0: write a whole number from 1 to 1024"),
-    "many jobs": ({"jobs": 1025}, "--jobs 1025: write a whole number from 1 to 1024"),
-    "jobs as a truth": ({"jobs": True}, "--jobs True: write a whole number from 1 to 1024"),
-    "jobs as text": ({"jobs": "2"}, "--jobs 2: write a whole number from 1 to 1024"),
+    "no jobs": ({"jobs": 0}, "jobs=0: write a whole number from 1 to 1024"),
+    "many jobs": ({"jobs": 1025}, "jobs=1025: write a whole number from 1 to 1024"),
+    "jobs as a truth": ({"jobs": True}, "jobs=True: write a whole number from 1 to 1024"),
+    "jobs as text": ({"jobs": "2"}, "jobs='2': write a whole number from 1 to 1024"),
     "no time": ({"after": "yesterday"}, "after='yesterday': not a time"),
     "keys as a name": (
         {"extract_secrets": "keys"},
-        "--extract-secrets keys: a batch writes key logs beside its targets; give a suffix, as in .keys",
+        "extract_secrets='keys': a batch writes key logs beside its targets; give a suffix, as in .keys",
     ),
     "keys elsewhere": (
         {"extract_secrets": "./keys"},
-        "--extract-secrets ./keys: a batch writes key logs beside its targets; give a suffix, as in .keys",
+        "extract_secrets='./keys': a batch writes key logs beside its targets; give a suffix, as in .keys",
     ),
-    "a target in place": ({"in_place": True}, "--in-place rewrites the files where they are; leave DST out"),
+    "a target in place": ({"in_place": True}, "in_place=True rewrites the files where they are; leave DST out"),
 }
 
 
@@ -682,13 +682,15 @@ def test_only_one_can_do_the_work(source: Path, out: Path) -> None:
     for options in ({"jobs": 2}, {"scheduler": "tcp://127.0.0.1:1"}):
         with pytest.raises(UsageError) as caught:
             run(source, out, **options)
-        assert str(caught.value) == "--jobs, --scheduler (and executor=) exclude each other"
+        assert str(caught.value) == "jobs=, scheduler= (and executor=) exclude each other"
 
 
 def test_a_batch_needs_a_place_to_go(source: Path) -> None:
     with pytest.raises(UsageError) as caught:
         run(source)
-    assert str(caught.value) == ("there is no DST; name a directory for the new files, or rewrite them with --in-place")
+    assert str(caught.value) == (
+        "there is no DST; name a directory for the new files, or rewrite them with in_place=True"
+    )
 
 
 @pytest.mark.parametrize("place", ["in", "in/", "in/../in", "link"])
@@ -698,7 +700,7 @@ def test_source_and_target_may_not_be_the_same(source: Path, place: str) -> None
     with pytest.raises(UsageError) as caught:
         run(source, target, force=True)
     assert str(caught.value) == (
-        f"{target}: source and target are the same directory; name another one, or give --in-place"
+        f"{target}: source and target are the same directory; name another one, or give in_place=True"
     )
 
 
@@ -895,7 +897,7 @@ def test_in_place_is_for_files_of_this_machine() -> None:
     with pytest.raises(UsageError) as caught:
         run("s3://lab/raw", in_place=True)
     assert str(caught.value) == (
-        "--in-place: s3://lab/raw is remote, where files cannot be rewritten safely; name a DST"
+        "in_place=True: s3://lab/raw is remote, where files cannot be rewritten safely; name a DST"
     )
 
 
@@ -1227,8 +1229,8 @@ def test_a_manifest_that_cannot_be_written_lets_no_target_appear(source: Path, o
     (out / MANIFEST).mkdir(parents=True)
     with pytest.raises(UnfinishedError) as caught:
         run(source, out, resume=True)
-    begun = f"{out}/{MANIFEST}: cannot write: is a directory; 0 of 3 files were done, --resume goes on with the others"
-    assert str(caught.value) == begun
+    begun = f"{out}/{MANIFEST}: cannot write: is a directory; 0 of 3 files were done, "
+    assert str(caught.value) == f"{begun}resume=True goes on with the others"
     assert tree(out) == {}
 
 
@@ -1552,7 +1554,7 @@ def test_a_capture_that_goes_on_is_not_rewritten_in_place(source: Path) -> None:
     report = run(source, in_place=True, shift_time="+1s", watcher=Changes(go_on))
     assert counts(report) == {"converted": 1, "failed": 1, "skipped": 1}
     assert report.trouble[0]["error"] == (
-        f"{source}/a.pcap: changed since the batch began, and was left as it is; --resume looks again"
+        f"{source}/a.pcap: changed since the batch began, and was left as it is; resume=True looks again"
     )
     assert (source / "a.pcap").read_bytes() == PCAP + wire.pcap_record(2_000, 0, b"more")
 

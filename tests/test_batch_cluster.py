@@ -203,13 +203,13 @@ def silence() -> Iterator[str]:
 
 def test_nobody_listens(raw: Path, silence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connecting, "_CONNECTING", 0.2)
-    with pytest.raises(FileError, match=f"^--scheduler {silence}: cannot connect: "):
+    with pytest.raises(FileError, match=f"^scheduler='{silence}': cannot connect: "):
         pcapconv.batch(raw, tmp_path / "new", to="pcapng", scheduler=silence)
     assert tree(tmp_path / "new") == {}
 
 
 def test_an_address_that_is_none(raw: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileError, match=r"^--scheduler nonsense://127.0.0.1:1: cannot connect: "):
+    with pytest.raises(FileError, match=r"^scheduler='nonsense://127.0.0.1:1': cannot connect: "):
         pcapconv.batch(raw, tmp_path / "new", to="pcapng", scheduler="nonsense://127.0.0.1:1")
 
 
@@ -222,5 +222,5 @@ def test_without_dask_the_option_names_the_extra(raw: Path, tmp_path: Path) -> N
 
 
 def test_a_cluster_and_processes_exclude_each_other(raw: Path, tmp_path: Path) -> None:
-    with pytest.raises(pcapconv.UsageError, match=r"^--jobs, --scheduler .* exclude each other$"):
+    with pytest.raises(pcapconv.UsageError, match=r"^jobs=, scheduler= .* exclude each other$"):
         pcapconv.batch(raw, tmp_path / "new", jobs=1, scheduler="tcp://127.0.0.1:1")

@@ -58,7 +58,7 @@ def test_a_file_fails_that_would_lie_outside(lab: Path, link: Callable[[Path], N
     assert (report.converted, report.failed) == (0, 1)
     assert report.trouble[0]["error"] == (
         f"{lab}/target/lab/a.pcapng: a symbolic link leads out of DST, to {lab}/outside/a.pcapng; "
-        "--follow-links writes there"
+        "follow_links=True writes there"
     )
     assert there(lab / "outside") == before
 
@@ -95,7 +95,7 @@ def test_a_manifest_that_would_lie_outside_is_refused(lab: Path, in_place: bool)
     with pytest.raises(FileError) as caught:
         pcapconv.batch(lab / "source", None if in_place else home, in_place=in_place, to="pcapng", jobs=1)
     assert str(caught.value) == (
-        f"{home}/{NAME}: a symbolic link leads out of DST, to {lab}/outside/x; --follow-links writes there"
+        f"{home}/{NAME}: a symbolic link leads out of DST, to {lab}/outside/x; follow_links=True writes there"
     )
     assert there(lab / "outside") == {"x": OLD}
 

@@ -64,7 +64,7 @@ def test_a_batch_that_can_note_nothing_more_ends(tmp_path: Path, monkeypatch: py
     assert 3 < len(lines) < 10
     assert sorted(line["target"] for line in lines) == sorted(path.name for path in out.glob("*.pcapng"))
     assert str(caught.value).startswith(f"{out / MANIFEST}: cannot write: no space left on device; ")
-    assert str(caught.value).endswith(" of 20 files were done, --resume goes on with the others")
+    assert str(caught.value).endswith(" of 20 files were done, resume=True goes on with the others")
     disk.room = 10**6
     report = batch(source, out, resume=True, **options)
     assert (report.failed, report.converted, report.up_to_date) == (0, 20 - len(lines), len(lines))

@@ -32,7 +32,7 @@ from pcapconv.batching.report import BatchReport
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 PATIENCE = 60  # seconds until a test fails that would hang
 OLD = b"what was there before"
-TAKEN = "exists already; --resume replaces only what an earlier run wrote, --force whatever is there"
+TAKEN = "exists already; resume=True replaces only what an earlier run wrote, force=True whatever is there"
 
 
 def pcap(number: int) -> bytes:
@@ -272,7 +272,7 @@ def test_a_bucket_that_is_not_there(bucket: Bucket, tmp_path: Path) -> None:
 
 def test_in_place_is_refused(bucket: Bucket) -> None:
     bucket.fill("raw", TREE)
-    with pytest.raises(UsageError, match=f"^--in-place: {bucket.url('raw')} is remote, "):
+    with pytest.raises(UsageError, match=f"^in_place=True: {bucket.url('raw')} is remote, "):
         run(bucket.url("raw"), in_place=True, chop=4)
     assert bucket.versions("raw") == dict.fromkeys(TREE, 1)
 
@@ -281,7 +281,7 @@ def test_in_place_is_refused_for_a_list(bucket: Bucket, tmp_path: Path, monkeypa
     """None of the list's files is touched."""
     bucket.fill("raw", TREE)
     monkeypatch.chdir(make_tree(tmp_path / "raw"))
-    with pytest.raises(UsageError, match=f"^--in-place: {bucket.url('raw/1.pcap')} is remote, "):
+    with pytest.raises(UsageError, match=f"^in_place=True: {bucket.url('raw/1.pcap')} is remote, "):
         run(["1.pcap", bucket.url("raw/1.pcap")], in_place=True, chop=4)
     assert bucket.versions("raw") == dict.fromkeys(TREE, 1)
     assert tree(tmp_path / "raw") == TREE

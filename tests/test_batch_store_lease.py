@@ -94,7 +94,7 @@ def test_a_second_client_is_refused_and_the_first_is_not_disturbed(raw: Bucket, 
         def begin(self, *_: int) -> None:
             raw.put(note, json.dumps(told).encode())
             sentence = f"another batch is at work here, on host {HERE} with pid {os.getpid()}; wait for it, or stop it"
-            with pytest.raises(FileError, match=f"^{raw.url(f'new/{MANIFEST}')}: {sentence} and give --resume$"):
+            with pytest.raises(FileError, match=f"^{raw.url(f'new/{MANIFEST}')}: {sentence} and give resume=True$"):
                 run(raw, **options)
             assert note in raw.listed()
             uploads = raw.s3.list_multipart_uploads(Bucket=raw.name)["Uploads"]

@@ -360,7 +360,7 @@ def test_resuming_looks_at_sidecars_beside_objects(bucket: Bucket) -> None:
     bucket.put("new/a.pcap", SMALL)
     (line,) = run(new, back, to="pcapng", **again).trouble
     assert line["error"] == (
-        f"{back}/a.pcapng: was made with {new}/a.pcap{BESIDE}, which is gone; --force makes it anew without"
+        f"{back}/a.pcapng: was made with {new}/a.pcap{BESIDE}, which is gone; force=True makes it anew without"
     )
     bucket.s3.delete_object(Bucket=bucket.name, Key="new/a.pcap")  # which is somebody's
     assert run(raw, new, to="pcap", **again).converted == 1  # with the target's sidecar
@@ -374,8 +374,8 @@ def test_a_sidecar_that_is_somebodys_is_left(bucket: Bucket) -> None:
     bucket.put(f"new/a.pcap{BESIDE}", b"somebody's")
     (line,) = run(bucket.url("raw"), bucket.url("new"), to="pcap", sidecar=True).trouble
     assert line["error"] == (
-        f"{bucket.url(f'new/a.pcap{BESIDE}')}: exists already; --resume replaces only what an earlier run wrote, "
-        "--force whatever is there"
+        f"{bucket.url(f'new/a.pcap{BESIDE}')}: exists already; resume=True replaces only what an earlier run wrote, "
+        "force=True whatever is there"
     )
     assert bucket.tree("new") == {f"a.pcap{BESIDE}": b"somebody's"}
 

@@ -94,7 +94,7 @@ def test_names_that_clash_are_refused_before_anything_is_written(source: Path, t
         run(source, out, template=DAYS)
     assert str(refused.value) == (
         f"{source}/a.pcap and {source}/lab/a.pcap would both become {out}/2024/05/01/a.pcapng; rename one, or leave it "
-        "out with --exclude"
+        "out with exclude="
     )
     assert not out.exists()
     assert run(source, out, template="{start:%H%M}-{stem}.pcapng").converted == 5
@@ -131,7 +131,7 @@ BELOW = "name a place below DST, as in {start:%Y/%m/%d}/{stem}.pcapng\n"
         (["/tmp/{stem}.pcapng"], f"--target /tmp/{{stem}}.pcapng: {BELOW}"),
         (["{stem}/"], f"--target {{stem}}/: {BELOW}"),
         (["-"], f"--target -: {BELOW}"),
-        ([""], f"--target : {BELOW}"),
+        ([""], f"--target: {BELOW}"),
         (
             ["{stem}"],
             "{stem}: its suffix does not tell the format (.pcap, .cap, .pcapng, .ntar); say --to ",

@@ -273,9 +273,8 @@ def test_a_batch_goes_on_by_sidecars_too(tmp_path: Path) -> None:
     os.utime(pcap / "web.pcap", ns=(1, 1))
     report = go_on("pcap", "back", "pcapng")
     assert (report.failed, report.converted) == (1, 0)
-    assert (
-        report.trouble[0]["error"] == f"{back}: was made with {sidecar}, which is gone; --force makes it anew without"
-    )
+    gone = f"{back}: was made with {sidecar}, which is gone; force=True makes it anew without"
+    assert report.trouble[0]["error"] == gone
     assert back.read_bytes() == WEB.read_bytes()
     again = pcapconv.batch(pcap, back.parent, to="pcapng", sidecar=True, resume=True, force=True, jobs=1)
     assert (again.converted, again.sidecars_read) == (1, 0)
@@ -326,7 +325,7 @@ def test_sidecars_are_no_captures(tmp_path: Path) -> None:
 
 
 def test_batches_without_sense(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--sidecar-secrets goes with --sidecar"):
+    with pytest.raises(UsageError, match=r"^sidecar_secrets=True goes with sidecar=True$"):
         pcapconv.batch(tmp_path, tmp_path / "out", sidecar_secrets=True)
 
 

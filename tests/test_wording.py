@@ -25,7 +25,6 @@ from pcapconv.wording import argument, arguments, call, form_now, in_python, nam
 
 COMMAND = Path(sys.executable).with_name("pcapconv")
 PACKAGE = Path(pcapconv.__file__).parent
-NOT_YET = {"batching"}  # its messages still name options; to be removed when they do not
 BARE = re.compile(r"(?<![\w-])--[a-z]")
 CAPTURE = wire.pcap_header() + wire.pcap_record(1, 0, b"one") + wire.pcap_record(2, 0, b"two")
 
@@ -118,7 +117,7 @@ def test_forms_go_to_other_processes_and_cost_them_little() -> None:
 def test_no_text_of_the_library_names_an_option_of_the_command_line() -> None:
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
-        if path.relative_to(PACKAGE).parts[0] in {"cli"} | NOT_YET:
+        if path.relative_to(PACKAGE).parts[0] == "cli":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
@@ -222,6 +221,27 @@ def test_so_does_a_batch_whatever_carries_it_out(jobs: int, tmp_path: Path) -> N
     assert said == [f"{fact}--shift-time by a multiple of that"] * 2
     report = pcapconv.batch(tmp_path / "in", tmp_path / "y", to="pcapng", shift_time="1ns", jobs=jobs)
     assert [each["error"] for each in report.trouble] == [f"{fact}shift_time= by a multiple of that"] * 2
+
+
+def test_a_manifest_says_it_as_whoever_ran_the_batch_does(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "x").mkdir()
+    (tmp_path / "in" / "a.pcap").write_bytes(CAPTURE)
+    (tmp_path / "x" / "a.pcapng").write_bytes(b"somebody's")
+    assert run(tmp_path, "batch", "in", "x", "--to", "pcapng", "-q")[0] == 1
+    pcapconv.batch(tmp_path / "in", tmp_path / "x", to="pcapng", jobs=1)
+    line, python = (tmp_path / "x" / "pcapconv-manifest.jsonl").read_text().splitlines()
+    said = "a.pcapng: exists already; {} replaces only what an earlier run wrote, {} whatever is there"
+    assert json.loads(line)["error"] == f"x/{said.format('--resume', '--force')}"
+    assert json.loads(python)["error"] == f"{tmp_path}/x/{said.format('resume=True', 'force=True')}"
+
+
+def test_what_only_python_has_is_named_as_there(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    status, said = run(tmp_path, "batch", "in", "x", "--jobs", "1", "--scheduler", "tcp://127.0.0.1:1")
+    assert (status, said) == (2, "pcapconv: --jobs, --scheduler (and executor=) exclude each other\n")
+    with pytest.raises(pcapconv.UsageError, match=r"^jobs=, scheduler= \(and executor=\) exclude each other$"):
+        pcapconv.batch(tmp_path / "in", tmp_path / "x", jobs=1, scheduler="tcp://127.0.0.1:1")
 
 
 def test_the_command_line_takes_its_form_away_again(capfd: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,7 @@ from pcapconv.batching.runner import run
 from pcapconv.batching.settings import FormatOptions
 from pcapconv.conversion import writer_and_steps
 from pcapconv.sidecar import SidecarOptions
+from pcapconv.wording import argument
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -70,12 +71,11 @@ def batch(
     beside a pcap file. `follow_links` allows to write where a symbolic link in `target` leads out of it.
     Jobs run in `jobs` processes, as many as there are cores by default; on the Dask cluster of `scheduler`; or in an
     `executor` of the caller's. `stall` ends the batch when nothing has moved for so long, as in `10m`. `shard`, as in
-    `3/16`, does the third of sixteen parts of the files, the same for everybody. `template`, `--target` on the command
-    line, gives the names of targets in `target`, as in `{start:%Y/%m/%d}/{stem}.pcapng`. What may pass is tried again
-    at the end, up to `retries` times. A file that cannot be converted does not stop the others; one that is no capture
-    is left out, unless its name is that of one, then it failed. `watcher` looks on. `others` are paths that no file of
-    the batch may have, by what they are, as in
-    `{"--report": "report.json"}`.
+    `3/16`, does the third of sixteen parts of the files, the same for everybody. `template` gives the names of targets
+    in `target`, as in `{start:%Y/%m/%d}/{stem}.pcapng`. What may pass is tried again at the end, up to `retries` times.
+    A file that cannot be converted does not stop the others; one that is no capture is left out, unless its name is
+    that of one, then it failed. `watcher` looks on. `others` are paths that no file of the batch may have, by what they
+    are, as in `{"the report": "report.json"}`.
 
     Returns a `BatchReport`. Raises a `PcapconvError` when the batch as a whole makes no sense or cannot be done, and a
     NothingFoundError, with the report, when there is no capture in the directory `source`, unless with `allow_empty`;
@@ -110,5 +110,6 @@ def batch(
     root = arguments.root
     tree = root is not None and (scheme_of(root) is not None or os.path.isdir(root))
     if tree and not (report.captures or planned.elsewhere or allow_empty):
-        raise NothingFoundError(f"{root}: no capture was found; --allow-empty lets that pass", report)
+        allowing = argument("allow_empty", True)
+        raise NothingFoundError(f"{root}: no capture was found; {allowing} lets that pass", report)
     return report

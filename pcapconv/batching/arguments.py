@@ -28,7 +28,7 @@ from pcapconv.sidecar import SidecarOptions
 from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.quantities import duration
 from pcapconv.steps.secrets import parse_secrets
-from pcapconv.wording import form_now
+from pcapconv.wording import argument, form_now
 
 if TYPE_CHECKING:
     from pcapconv.steps.plan import StepOptions
@@ -106,7 +106,8 @@ def understand(
     names = None if template is None else understood(template)
     if names is not None:
         if flags.in_place:
-            raise UsageError("--target names files in DST; with --in-place they keep their names")
+            names_files, in_place = argument("template"), argument("in_place", True)
+            raise UsageError(f"{names_files} names files in DST; with {in_place} they keep their names")
         format_options = format_options._replace(to=formats.target_format(names.text, format_options.to))
     if format_options.to is not None:
         formats.target_format(None, format_options.to)
@@ -151,20 +152,21 @@ def _check_carriers(carriers: Carriers) -> None:
     """Raises UsageError."""
     jobs = carriers.jobs
     if not isinstance(carriers.scheduler, str | None):
-        raise UsageError(f"--scheduler {carriers.scheduler!r:.80}: not an address; write one like tcp://host:8786")
+        said = argument("scheduler", carriers.scheduler)
+        raise UsageError(f"{said}: not an address; write one like tcp://host:8786")
     if (carriers.jobs, carriers.scheduler, carriers.executor).count(None) < 2:
-        raise UsageError("--jobs, --scheduler (and executor=) exclude each other")
+        raise UsageError(f"{argument('jobs')}, {argument('scheduler')} (and executor=) exclude each other")
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 1024):
-        raise UsageError(f"--jobs {jobs}: write a whole number from 1 to 1024")
+        raise UsageError(f"{argument('jobs', jobs)}: write a whole number from 1 to 1024")
     if not isinstance(carriers.stall, str | None):
-        raise UsageError(f"--stall {carriers.stall!r:.80}: write a length of time, as in '10m'")
+        raise UsageError(f"{argument('stall', carriers.stall)}: write a length of time, as in '10m'")
     _ = carriers.patience
 
 
 def _check_retries(retries: int) -> None:
     """Raises UsageError."""
     if isinstance(retries, bool) or not isinstance(retries, int) or not 0 <= retries <= 100:
-        raise UsageError(f"--retries {retries}: write a whole number from 0 to 100")
+        raise UsageError(f"{argument('retries', retries)}: write a whole number from 0 to 100")
 
 
 def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str]:
@@ -175,21 +177,22 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
     root = local_path(os.fspath(source)) if isinstance(source, str | os.PathLike) else None
     if in_place:
         if target is not None:
-            raise UsageError("--in-place rewrites the files where they are; leave DST out")
+            raise UsageError(f"{argument('in_place', True)} rewrites the files where they are; leave DST out")
         if root is not None and scheme_of(root) is not None:
-            raise UsageError(f"--in-place: {root} {IN_PLACE_REMOTE}")
+            raise UsageError(f"{argument('in_place', True)}: {root} {IN_PLACE_REMOTE}")
         if root is not None and not os.path.isdir(root):
             return root, os.path.dirname(root) or "."
         return root, root if root is not None else "."
     if target is None:
-        raise UsageError("there is no DST; name a directory for the new files, or rewrite them with --in-place")
+        instead = argument("in_place", True)
+        raise UsageError(f"there is no DST; name a directory for the new files, or rewrite them with {instead}")
     if not isinstance(target, str | os.PathLike):
         raise UsageError(f"{target!r:.80} is not a path")
     if os.fspath(target) == STDIO:
         raise UsageError("DST is a directory, and - is stdout, which holds one file; name a directory")
     home = local_path(os.fspath(target))
     if root is not None and same_place(root, home):
-        instead = ", or give --in-place" if scheme_of(home) is None else ""
+        instead = f", or give {argument('in_place', True)}" if scheme_of(home) is None else ""
         raise UsageError(f"{home}: source and target are the same directory; name another one{instead}")
     return root, home
 
@@ -198,7 +201,8 @@ def _sidecars(options: SidecarOptions) -> SidecarOptions | None:
     """None where none are asked for. Raises UsageError for what makes no sense."""
     if not options.beside:
         if any(options):
-            raise UsageError(f"--sidecar-{'secrets' if options.secrets else 'fingerprints'} goes with --sidecar")
+            alone = argument("sidecar_secrets" if options.secrets else "sidecar_fingerprints", True)
+            raise UsageError(f"{alone} goes with {argument('sidecar', True)}")
         return None
     return options
 
@@ -208,7 +212,8 @@ def _suffix_of_keys(options: StepOptions) -> str | None:
     keys = options.get("extract_secrets")
     if keys is not None and (not keys.startswith(".") or "/" in keys):
         raise UsageError(
-            f"--extract-secrets {keys}: a batch writes key logs beside its targets; give a suffix, as in .keys"
+            f"{argument('extract_secrets', keys)}: a batch writes key logs beside its targets; "
+            "give a suffix, as in .keys"
         )
     return keys
 
@@ -216,7 +221,7 @@ def _suffix_of_keys(options: StepOptions) -> str | None:
 def _digest(
     options: StepOptions, format_options: FormatOptions, sidecars: SidecarOptions | None, flags: Flags, on_loss: OnLoss
 ) -> str:
-    """A digest of what decides on the bytes of targets. It stays the same from version to version, so that --resume
+    """A digest of what decides on the bytes of targets. It stays the same from version to version, so that `resume`
     believes older manifests: an option that is new counts only where it is used. Raises FileError."""
     said: dict[str, Any] = {name: value for name, value in options.items() if value}
     for name in REPEATABLE & said.keys():

@@ -23,6 +23,7 @@ from pcapconv.batching.pool import DeadProcessError
 from pcapconv.batching.roster import ANSWERING, Roster, Worker
 from pcapconv.batching.tokens import token
 from pcapconv.errors import FileError
+from pcapconv.wording import argument
 
 _JOINING = 5.0  # seconds that the first worker has to join
 _INTERVAL = 1.0  # seconds between two looks at the scheduler
@@ -99,8 +100,11 @@ class Cluster(Executor):
                 if time.monotonic() - self._answered > 2 * _INTERVAL:
                     self._lose(_SILENT)
                 if not self._lost:
-                    raise FileError(f"--scheduler {self._address}: {self._roster.why_nobody(_JOINING)}")
+                    raise FileError(f"{self._said()}: {self._roster.why_nobody(_JOINING)}")
         self.check()
+
+    def _said(self) -> str:
+        return argument("scheduler", self._address)
 
     @property
     def several(self) -> int:
@@ -128,7 +132,7 @@ class Cluster(Executor):
         """See `Workers.check`."""
         with self._changed:
             if self._lost:
-                raise WorkersLostError(f"--scheduler {self._address}: {self._lost}")
+                raise WorkersLostError(f"{self._said()}: {self._lost}")
             warnings = [*self._roster.warnings(), *self._nobody()]
         for sentence in warnings:
             self._warn(sentence)
@@ -143,9 +147,9 @@ class Cluster(Executor):
             return []
         why = self._roster.why_nobody(_JOINING)
         if not self._roster.empty():
-            raise WorkersLostError(f"--scheduler {self._address}: {why}")
+            raise WorkersLostError(f"{self._said()}: {why}")
         first, self._waiting = not self._waiting, True
-        return [f"--scheduler {self._address}: {why}; the batch waits for one"] if first else []
+        return [f"{self._said()}: {why}; the batch waits for one"] if first else []
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
         """See `Executor.submit`. The future raises DeadProcessError when all workers that it was given to have gone."""

@@ -10,6 +10,7 @@ from pcapconv.batching.manifest_names import PREFIX, is_of_batches
 from pcapconv.batching.places import real_place, scheme_of
 from pcapconv.batching.sources import is_capture
 from pcapconv.errors import UsageError
+from pcapconv.wording import argument
 
 
 def check_conflicts(jobs: Sequence[Job], keys: str | None, manifest: str, others: Mapping[str, str]) -> None:
@@ -28,7 +29,7 @@ def check_conflicts(jobs: Sequence[Job], keys: str | None, manifest: str, others
         if len(captures) > 1:
             raise UsageError(
                 f"{captures[0].source} and {captures[1].source} would both become {captures[0].target}; rename one, or "
-                "leave it out with --exclude"
+                f"leave it out with {argument('exclude')}"
             )
     sources = {real(job.source): job.source for job in jobs}
     logs = {real(job.target + keys) for job in jobs} if keys is not None else set()
@@ -40,7 +41,7 @@ def check_conflicts(jobs: Sequence[Job], keys: str | None, manifest: str, others
         if apart and (there := sources.get(target)) is not None:
             raise UsageError(f"{job.target}: that is a source too ({there}); name another directory")
     if both := sorted(path for path in logs if path in by_target or path in sources or _is_manifest(path, home)):
-        raise UsageError(f"--extract-secrets {keys}: {both[0]} is another file of this batch")
+        raise UsageError(f"{argument('extract_secrets', keys)}: {both[0]} is another file of this batch")
     for what, place in others.items():
         path = real(place)
         captured = path in sources and is_capture(sources[path])

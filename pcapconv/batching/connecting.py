@@ -11,6 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from pcapconv.errors import FileError, UsageError
+from pcapconv.wording import argument
 
 _CONNECTING = 2.5  # seconds
 _LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application", "asyncio", "bokeh")
@@ -20,7 +21,7 @@ def connect(address: str) -> Any:
     """A client of the scheduler at an address. Raises UsageError when that is no address or Dask is not installed,
     FileError when no scheduler answers there."""
     if not re.fullmatch(r"([a-z]+://)?(\[[0-9A-Fa-f:.]+\]|[^:/\s]+):\d{1,5}", address):
-        raise UsageError(f"--scheduler {address}: not an address; write one like tcp://host:8786")
+        raise UsageError(f"{argument('scheduler', address)}: not an address; write one like tcp://host:8786")
     dask, answers = _import_dask(address), SimpleQueue[Any]()
     threading.Thread(target=_connect, args=(dask, address, answers), name="pcapconv-connect", daemon=True).start()
     try:
@@ -31,7 +32,7 @@ def connect(address: str) -> Any:
         answer = FileError("what answers there is no Dask scheduler")
     if isinstance(answer, BaseException):
         said = " ".join(str(answer).split()) or type(answer).__name__
-        raise FileError(f"--scheduler {address}: cannot connect: {said}") from answer
+        raise FileError(f"{argument('scheduler', address)}: cannot connect: {said}") from answer
     return answer
 
 
@@ -43,7 +44,8 @@ def _import_dask(address: str) -> Any:
         import dask
         import distributed
     except ImportError:
-        raise UsageError(f"--scheduler {address}: needs Dask; install it: pip install 'pcapconv[cluster]'") from None
+        said = argument("scheduler", address)
+        raise UsageError(f"{said}: needs Dask; install it: pip install 'pcapconv[cluster]'") from None
     config: Any = dask.config
     if ours and not config.get("logging", None):
         for name in _LOGGERS:

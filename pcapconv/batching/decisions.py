@@ -15,6 +15,7 @@ from pcapconv.batching.places import NothingThereError, State, taken
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.stores import remote, store_of
 from pcapconv.io.paths import SIDECAR_SUFFIX
+from pcapconv.wording import argument
 
 _Said = tuple[str, str | None, bool | None]  # status, error, and whether it was damaged before
 _UP_TO_DATE: _Said = "up_to_date", None, False
@@ -46,7 +47,8 @@ def left_to_do(
                 said[job.target_name] = "up_to_date", None, True
         elif action is Action.FAIL_WITHOUT_SIDECAR:
             lost = job.source + SIDECAR_SUFFIX
-            error = f"{job.target}: was made with {lost}, which is gone; --force makes it anew without"
+            force = argument("force", True)
+            error = f"{job.target}: was made with {lost}, which is gone; {force} makes it anew without"
             said[job.target_name] = "failed", error, None
         elif action is Action.REFUSE and there is not None:
             said[job.target_name] = "failed", taken(job.target), None

@@ -1,4 +1,4 @@
-"""The facts of a manifest that `--resume` needs, and an index beside it from which they are had quickly.
+"""The facts of a manifest that `resume` needs, and an index beside it from which they are had quickly.
 
 Strategy: a manifest of many files takes long to parse, so an index lies beside it: the same facts in columns. It says
 of which manifest it is: how large that was, when it was changed, and what its end was. Lines that were added since are

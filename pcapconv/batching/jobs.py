@@ -36,7 +36,7 @@ from pcapconv.io.targets import Target
 from pcapconv.report import Report
 from pcapconv.sidecar import Sidecars, open_sidecars
 from pcapconv.sinks import FileSink
-from pcapconv.wording import named_by
+from pcapconv.wording import argument, named_by
 
 
 class Stopped(BaseException):
@@ -162,7 +162,8 @@ def _looked_at(settings: Settings, job: Job, source: Source) -> tuple[State, str
     FormatError where it is no capture."""
     state = state_of_open(source.file.fileno()) if store_of(job.source).local else job.state
     if job.in_place and state != job.state:  # another batch may edit it too, or a capture go on
-        raise FileError(f"{job.source}: changed since the batch began, and was left as it is; --resume looks again")
+        again = argument("resume", True)
+        raise FileError(f"{job.source}: changed since the batch began, and was left as it is; {again} looks again")
     _check_inside(settings, job)
     with reading(source.name):
         return state or State(None, None), formats.format_at(source)

@@ -1,4 +1,4 @@
-"""What earlier runs have done, as their manifests say: what `--resume` goes by."""
+"""What earlier runs have done, as their manifests say: what `resume` goes by."""
 
 from __future__ import annotations
 

@@ -24,13 +24,10 @@ from pcapconv.batching.places import joined, scheme_of
 from pcapconv.batching.stores import remote
 from pcapconv.errors import FileError, PcapconvError
 from pcapconv.io.calls import reading
+from pcapconv.wording import argument
 
 _PATIENCE = 2.0  # seconds that a touch may take when all else has ended; a file system may stand still
 _TRIES = 5  # leases that may be cleared away one after the other
-_REMOVED = "somebody removed the lease of this batch; go on with --resume"
-_TAKEN_OVER = (
-    "another batch has taken over here, since this one stood still; go on with --resume when that one has ended"
-)
 
 
 class Pace(NamedTuple):
@@ -109,7 +106,8 @@ def _clear(manifest: str, place: LeasePlace, held: Held, begun: float, note: Cal
         alive = _is_touched(place, held, pace, begun)
     if alive:
         raise FileError(
-            f"{manifest}: another batch is at work here, on {holder.address}; wait for it, or stop it and give --resume"
+            f"{manifest}: another batch is at work here, on {holder.address}; "
+            f"wait for it, or stop it and give {argument('resume', True)}"
         )
     place.remove(holder.run)
     return pace.stop if jobs else 0
@@ -171,9 +169,12 @@ class Lease:
                 if self._ended.is_set():
                     return
                 if held is None:
-                    self._lost = _REMOVED
+                    self._lost = f"somebody removed the lease of this batch; go on with {argument('resume', True)}"
                 elif held.holder.run not in (self._holder.run, ""):
-                    self._lost = _TAKEN_OVER
+                    self._lost = (
+                        "another batch has taken over here, since this one stood still; "
+                        f"go on with {argument('resume', True)} when that one has ended"
+                    )
                 else:
                     self._place.touch(self._holder)
                     self._touched = time.time()

@@ -14,6 +14,7 @@ from pcapconv.io.names import TEMPORARY, exists, look_again
 from pcapconv.io.paths import STDIO
 from pcapconv.io.sources import Source, open_source
 from pcapconv.io.targets import Target, open_target
+from pcapconv.wording import argument
 
 _OUTSIDE = "a symbolic link that leads out of the tree"
 _DIRECTORY = "a symbolic link to a directory"
@@ -121,7 +122,8 @@ def lies_in(place: str, folder: str) -> bool:
 
 def leads_out(place: str) -> str:
     """What is said of a path that lies out of the new tree."""
-    return f"{place}: a symbolic link leads out of DST, to {os.path.realpath(place)}; --follow-links writes there"
+    follow = argument("follow_links", True)
+    return f"{place}: a symbolic link leads out of DST, to {os.path.realpath(place)}; {follow} writes there"
 
 
 def clear_away(folders: Iterable[str]) -> None:

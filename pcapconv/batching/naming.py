@@ -13,6 +13,7 @@ from pcapconv.errors import PcapconvError, UsageError
 from pcapconv.io.paths import STDIO
 from pcapconv.io.template import Facts, Template
 from pcapconv.model import PacketBatch
+from pcapconv.wording import argument
 
 _FIELDS = ("start", "stem")
 _EXAMPLE = "{start:%Y/%m/%d}/{stem}.pcapng"
@@ -22,11 +23,11 @@ _WINDOW = 2**16  # bytes; only the first packet is wanted
 def understood(text: str) -> Template:
     """A template for the targets of a batch. Raises UsageError."""
     if text == STDIO or any(part in ("", ".", "..") for part in text.split("/")):
-        raise UsageError(f"--target {text}: name a place below DST, as in {_EXAMPLE}")
+        raise UsageError(f"{argument('template', text)}: name a place below DST, as in {_EXAMPLE}")
     try:
         return Template(text, _FIELDS)
     except UsageError as error:
-        raise UsageError(f"--target {error}") from None
+        raise UsageError(f"{argument('template', text)}{str(error).removeprefix(text)}") from None
 
 
 def by_template(template: Template, found: Found, fractions: str | None) -> str:

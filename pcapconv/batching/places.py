@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from pcapconv.errors import FileError
 from pcapconv.io.sources import Source
 from pcapconv.io.targets import Target
+from pcapconv.wording import argument
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _ALIASES = {"s3a": "s3", "gcs": "gs"}
@@ -89,7 +90,8 @@ def is_file_name(name: str) -> bool:
 
 def taken(place: str) -> str:
     """What is said of a target that is there already."""
-    return f"{place}: exists already; --resume replaces only what an earlier run wrote, --force whatever is there"
+    resume, force = argument("resume", True), argument("force", True)
+    return f"{place}: exists already; {resume} replaces only what an earlier run wrote, {force} whatever is there"
 
 
 def scheme_of(place: str) -> str | None:

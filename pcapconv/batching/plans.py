@@ -22,6 +22,7 @@ from pcapconv.batching.sources import NO_FILE_NAME, listed, without_companions
 from pcapconv.batching.stores import store_of
 from pcapconv.errors import UsageError
 from pcapconv.io.paths import SIDECAR_SUFFIX
+from pcapconv.wording import argument
 
 
 class BatchPlan(NamedTuple):
@@ -113,7 +114,7 @@ def _found(arguments: Arguments) -> tuple[list[Found], dict[str, State | None]]:
         ]
     remote = next((each.place for each in found if in_place and scheme_of(each.place) is not None), None)
     if remote is not None:
-        raise UsageError(f"--in-place: {remote} {IN_PLACE_REMOTE}")
+        raise UsageError(f"{argument('in_place', True)}: {remote} {IN_PLACE_REMOTE}")
     return found, beside
 
 

@@ -35,6 +35,7 @@ from pcapconv.batching.settings import Settings
 from pcapconv.batching.stall import Stall
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.calls import reason_of
+from pcapconv.wording import argument
 
 _LOOK = 0.2  # seconds between two looks at how far the work is
 _FILES = 32  # of a chunk at most
@@ -112,7 +113,7 @@ def _carry_out(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease
                     break
                 _wait(min(2.0 ** (arguments.retries - tries), _LONGEST_PAUSE), look)
     except (WorkersLostError, UnrecordedError) as error:
-        message = f"{error}; {done} of {several} files were done, --resume goes on with the others"
+        message = f"{error}; {done} of {several} files were done, {argument('resume', True)} goes on with the others"
         raise UnfinishedError(message, report) from error
     return report
 

@@ -1,4 +1,4 @@
-"""A batch that several processes share, each of which does some of its files: `--shard I/N`.
+"""A batch that several processes share, each of which does some of its files: `shard`, as in `3/16`.
 
 Strategy: a file's name alone decides whose it is, by a hash that is the same on every machine. So processes that list a
 tree at different moments, while files come and go, still neither do a file twice nor leave one to each other, which its
@@ -13,6 +13,7 @@ import re
 from typing import NamedTuple, Self
 
 from pcapconv.errors import UsageError
+from pcapconv.wording import argument
 
 _MOST = 10**6
 
@@ -29,7 +30,7 @@ class Shard(NamedTuple):
         match = re.fullmatch(r"([0-9]{1,7})/([0-9]{1,7})", text) if isinstance(text, str) else None
         shard = cls(int(match[1]), int(match[2])) if match else cls(0, 0)
         if not 1 <= shard.number <= shard.total <= _MOST:
-            raise UsageError(f"--shard {text}: write I/N, the I-th of N parts from 1 on, as in 3/16")
+            raise UsageError(f"{argument('shard', text)}: write I/N, the I-th of N parts from 1 on, as in 3/16")
         return shard
 
     def has(self, name: str) -> bool:

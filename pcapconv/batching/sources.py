@@ -12,6 +12,7 @@ from pcapconv.batching.places import Found, State, is_file_name, local_path, sch
 from pcapconv.batching.retrying import may_pass
 from pcapconv.batching.stores import store_of
 from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError
+from pcapconv.wording import argument
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -24,9 +25,9 @@ class Patterns:
     """Which files are wanted, by patterns as in .gitignore. Raises UsageError."""
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
-        self._include = _understood("--include", include)
+        self._include = _understood("include", include)
         self._all, self._none = not include, not exclude
-        self._exclude = _understood("--exclude", exclude)
+        self._exclude = _understood("exclude", exclude)
 
     def want(self, found: Found) -> bool:
         """Whether a file is wanted. Directories are there for what is wrong with them, unless they are left out."""
@@ -35,16 +36,16 @@ class Patterns:
         return self._none or not self._exclude.match_file(found.name + "/" if found.folder else found.name)
 
 
-def _understood(option: str, patterns: Sequence[str]) -> GitIgnoreSpec:
+def _understood(name: str, patterns: Sequence[str]) -> GitIgnoreSpec:
     """Raises UsageError."""
     from pathspec import GitIgnoreSpec
 
     if isinstance(patterns, str) or not all(isinstance(each, str) for each in patterns or ()):
-        raise UsageError(f"{option} {patterns!r:.80}: a list of patterns is wanted")
+        raise UsageError(f"{argument(name, patterns)}: a list of patterns is wanted")
     try:
         return GitIgnoreSpec.from_lines(patterns or ())
     except ValueError as error:
-        raise UsageError(f"{option}: {error}; write one like '*.pcap' or 'lab/**'") from None
+        raise UsageError(f"{argument(name)}: {error}; write one like '*.pcap' or 'lab/**'") from None
 
 
 def listed(places: Iterable[str]) -> Iterator[Found]:

@@ -15,10 +15,11 @@ from pcapconv.batching.executors import WorkersLostError
 from pcapconv.batching.local import state_now
 from pcapconv.io.calls import writing
 from pcapconv.io.names import unlink
+from pcapconv.wording import argument
 
 
 class Stall:
-    """Notices when nothing moves for as long as `--stall` allows. The file `pulse`, if any, is there inside the `with`
+    """Notices when nothing moves for as long as `stall` allows. The file `pulse`, if any, is there inside the `with`
     block."""
 
     def __init__(self, carriers: Carriers, pulse: str | None) -> None:
@@ -46,4 +47,5 @@ class Stall:
         if moved != self._last:
             self._last, self._since = moved, now
         elif now - self._since > self._patience:
-            raise WorkersLostError(f"--stall {self._said}: for so long no file was done and no byte was read or sent")
+            stall = argument("stall", self._said)
+            raise WorkersLostError(f"{stall}: for so long no file was done and no byte was read or sent")
