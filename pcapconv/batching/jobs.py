@@ -229,7 +229,7 @@ def _check(settings: Settings, *, now: bool = False) -> None:
 
 def _batch_of(settings: Settings) -> Batch:
     """What stores are told of the batch."""
-    return Batch(settings.manifest, settings.root, lambda: _move(settings, 0))
+    return Batch(settings.manifest, settings.root, settings.run, lambda: _move(settings, 0))
 
 
 def _move(settings: Settings, count: int) -> None:

@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pcapconv.batching.asking import asking, is_missing
+from pcapconv.batching.notes import MARK, Note, abort_noted, mark_of, remove_temporary
 from pcapconv.batching.places import Batch, Found, NothingThereError, State, is_file_name, scheme_of, taken
 from pcapconv.batching.uploads import MARK, PART_SIZE, Upload, abort_noted, mark_of, remove_temporary
 from pcapconv.batching.urls import check_url, no_bucket, package_of
@@ -116,10 +117,10 @@ class Remote:
         return Upload(self._files, self._path(place), place, batch, whole=whole)
 
     def clear_away(
-        self, home: str, ours: Callable[[str], bool], places: Iterable[str] = (), *, alone: bool = False
+        self, home: str, ours: Callable[[Note], bool], places: Iterable[str] = (), *, alone: bool = False
     ) -> None:
-        """Remove what earlier runs, killed, have left in the batches of the manifests in `home` whose names are `ours`,
-        and of targets at these places; `alone` tells that nobody else is at work there. Raises FileError."""
+        """Remove what runs have left behind: the uploads whose notes in `home` are `ours`, and what they wrote of
+        targets at these places; `alone` tells that nobody else is at work there. Raises FileError."""
         if self._scheme in _WHOLE:
             abort_noted(self._files, self._path(home).rstrip("/"), home, ours, alone=alone)
         else:
