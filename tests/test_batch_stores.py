@@ -21,7 +21,10 @@ from s3_server import MANIFEST, Bucket
 
 import pcapconv
 from pcapconv import FileError, UsageError
+from pcapconv.batching.naming import by_template, understood
+from pcapconv.batching.places import Found, State
 from pcapconv.batching.report import BatchReport
+from pcapconv.batching.sources import is_capture
 from pcapconv.batching.uploads import PART_SIZE
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
@@ -411,3 +414,61 @@ def test_a_resume_that_has_nothing_to_do_does_not_write_the_manifest(bucket: Buc
     run(raw, new, to="pcapng", resume=True)
     assert manifests(bucket) == written + 1
     assert len(bucket.manifest("new").splitlines()) == len(files) + 1
+
+
+# ---------------------------------------------------------------- names by the time of the first packet
+
+DAYS = "{start:%Y-%m-%d}/{stem}.pcapng"
+FETCHED = 300_000  # bytes of a file, at most, whose first packets are near its begin
+
+
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many bytes are asked for of an object in S3, from now on."""
+    S3FileSystem = import_module("s3fs").S3FileSystem  # noqa: N806
+    call = S3FileSystem._call_s3
+    asked = []
+
+    async def asking(self: Any, method: str, *more: Any, **named: Any) -> Any:
+        if method == "get_object":
+            first, _, last = named["Range"].removeprefix("bytes=").partition("-")
+            asked.append(int(last) + 1 - int(first))
+        return await call(self, method, *more, **named)
+
+    monkeypatch.setattr(S3FileSystem, "_call_s3", asking)
+    return asked
+
+
+def named(url: str) -> str:
+    """What a file is called by the time of its first packet."""
+    return by_template(understood(DAYS), Found(url, "1.pcap", State(None, None)), None)
+
+
+def test_of_a_file_that_is_named_by_its_begin_little_more_is_fetched(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put("raw/1.pcap", LARGE)
+    late = wire.section_header() + wire.block(0x0BAD, bytes(10**6)) + wire.interface()
+    late += wire.enhanced_packet(0, 86_400 * 10**6, b"four") + wire.block(0x0BAD, bytes(10**6)) * 4
+    bucket.put("raw/late.pcapng", late)
+    asked = fetched(monkeypatch)
+    assert named(bucket.url("raw/1.pcap")) == "1970-01-01/1.pcapng"
+    assert 0 < sum(asked) <= FETCHED
+    asked.clear()
+    assert named(bucket.url("raw/late.pcapng")) == "1970-01-02/1.pcapng"
+    assert sum(asked) < 2 * 10**6
+
+
+def test_a_server_that_sends_files_as_a_whole_names_them_too(web: Web) -> None:
+    """Its answer to a request for what follows the begin is the whole file."""
+    late = wire.section_header() + wire.block(0x0BAD, bytes(10**6)) + wire.interface()
+    (web.shown / "late.pcapng").write_bytes(late + wire.enhanced_packet(0, 86_400 * 10**6, b"four"))
+    assert named(f"{web.address}/late.pcapng") == "1970-01-02/1.pcapng"
+
+
+def test_of_a_file_beside_a_capture_little_more_is_fetched_to_see_what_it_is(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put("raw/a.pcap", LARGE)
+    asked = fetched(monkeypatch)
+    assert is_capture(bucket.url("raw/a.pcap"))
+    assert 0 < sum(asked) <= FETCHED

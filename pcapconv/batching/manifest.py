@@ -111,7 +111,7 @@ def lines(place: str, begin: int = 0) -> Iterator[bytes]:
         return
     if LOCAL.state(place) is None:
         return
-    with LOCAL.open_source(place) as source, io.BufferedReader(source.file) as file:
+    with LOCAL.open_stream(place) as source, io.BufferedReader(source.file) as file:
         file.seek(begin)
         yield from file
 

@@ -9,8 +9,9 @@ from fractions import Fraction
 from pcapconv import formats
 from pcapconv.batching.places import Found
 from pcapconv.batching.stores import store_of
-from pcapconv.errors import PcapconvError, UsageError
+from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.io.paths import STDIO
+from pcapconv.io.sources import Source
 from pcapconv.io.template import Facts, Template
 from pcapconv.model import PacketBatch
 
@@ -38,15 +39,24 @@ def by_template(template: Template, found: Found, fractions: str | None) -> str:
 
 def _start(place: str, fractions: str | None) -> Fraction | None:
     """The time of a capture's first packet, in seconds; None where there is none, or nothing can be read."""
+    store = store_of(place)
     try:
-        with store_of(place).open_source(place) as source:
-            source.fractions = fractions
-            for item in formats.open_reader(source, _WINDOW).items():
-                if isinstance(item, PacketBatch):
-                    time = item.packet(0).time_ns
-                    return None if time is None else Fraction(time, 10**9)
+        try:
+            return _start_of(store.open_stream(place), fractions)
+        except FileError:  # of a web server, say, that sends files only as a whole
+            return _start_of(store.open_source(place, int), fractions)
     except PcapconvError:  # as its job will tell
-        pass
+        return None
+
+
+def _start_of(opened: Source, fractions: str | None) -> Fraction | None:
+    """Raises FormatError, FileError."""
+    with opened as source:
+        source.fractions = fractions
+        for item in formats.open_reader(source, _WINDOW).items():
+            if isinstance(item, PacketBatch):
+                time = item.packet(0).time_ns
+                return None if time is None else Fraction(time, 10**9)
     return None
 
 

@@ -75,6 +75,11 @@ class Store(Protocol):
         """A file to read, which can be rewound; `moved` is as of a `Batch`. Raises FileError."""
         ...
 
+    def open_stream(self, place: str) -> Source:
+        """A file of which the beginning is to be read: behind a URL, little more is fetched than is read. Raises
+        FileError."""
+        ...
+
     def open_target(self, place: str, batch: Batch, *, force: bool, private: bool = False) -> Target:
         """A file to write in a batch, directories included. Raises FileError."""
         ...
