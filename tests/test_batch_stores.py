@@ -122,6 +122,7 @@ class Web:
         self.asked: Counter[str] = Counter()  # by method and path
         self.address = ""
 
+        self.refuses = 0  # so many requests for a file from now on
 
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[Web]:
@@ -135,6 +136,10 @@ def web(tmp_path: Path) -> Iterator[Web]:
             told.asked[f"{self.command} {self.path}"] += 1
             return super().send_head()
 
+            if told.refuses and not self.path.endswith("/"):
+                told.refuses -= 1
+                self.send_error(503)
+                return None
         def send_header(self, keyword: str, value: str) -> None:
             if keyword != "Last-Modified":
                 super().send_header(keyword, value)
@@ -192,6 +197,16 @@ def test_what_a_web_server_does_not_date_is_said_to_be_done_again(web: Web, list
 
 
 # ---------------------------------------------------------------- memory and uploads
+
+def test_a_file_of_which_a_server_does_not_tell_at_first_is_asked_for_again(web: Web, tmp_path: Path) -> None:
+    """No answer is not the answer that there is neither date nor ETag."""
+    new, source = tmp_path / "new", [f"{web.address}/1.pcap"]
+    web.headers["ETag"] = '"one"'
+    web.refuses = 2  # HEAD, and the GET that fsspec tries next
+    done = run(source, new, to="pcapng")
+    assert (web.refuses, done.converted, done.undated) == (0, 1, 0)
+    assert run(source, new, to="pcapng", resume=True).up_to_date == 1
+
 
 
 def test_memory_does_not_follow_the_size_of_an_object(bucket: Bucket) -> None:
