@@ -22,8 +22,10 @@ from s3_server import MANIFEST, Bucket
 import pcapconv
 from pcapconv import FileError, UsageError
 from pcapconv.batching.naming import by_template, understood
+from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import Found, State
-from pcapconv.batching.report import BatchReport
+from pcapconv.batching.remote import Remote
+from pcapconv.batching.report import BatchReport, Watcher
 from pcapconv.batching.sources import is_capture
 from pcapconv.batching.uploads import PART_SIZE
 
@@ -120,9 +122,9 @@ class Web:
         self.shown = shown
         self.headers: dict[str, str] = {}
         self.asked: Counter[str] = Counter()  # by method and path
+        self.refuses = 0  # so many requests for a file from now on
         self.address = ""
 
-        self.refuses = 0  # so many requests for a file from now on
 
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[Web]:
@@ -134,12 +136,12 @@ def web(tmp_path: Path) -> Iterator[Web]:
 
         def send_head(self) -> Any:
             told.asked[f"{self.command} {self.path}"] += 1
-            return super().send_head()
-
             if told.refuses and not self.path.endswith("/"):
                 told.refuses -= 1
                 self.send_error(503)
                 return None
+            return super().send_head()
+
         def send_header(self, keyword: str, value: str) -> None:
             if keyword != "Last-Modified":
                 super().send_header(keyword, value)
@@ -196,8 +198,6 @@ def test_what_a_web_server_does_not_date_is_said_to_be_done_again(web: Web, list
     )
 
 
-# ---------------------------------------------------------------- memory and uploads
-
 def test_a_file_of_which_a_server_does_not_tell_at_first_is_asked_for_again(web: Web, tmp_path: Path) -> None:
     """No answer is not the answer that there is neither date nor ETag."""
     new, source = tmp_path / "new", [f"{web.address}/1.pcap"]
@@ -207,6 +207,8 @@ def test_a_file_of_which_a_server_does_not_tell_at_first_is_asked_for_again(web:
     assert (web.refuses, done.converted, done.undated) == (0, 1, 0)
     assert run(source, new, to="pcapng", resume=True).up_to_date == 1
 
+
+# ---------------------------------------------------------------- memory and uploads
 
 
 def test_memory_does_not_follow_the_size_of_an_object(bucket: Bucket) -> None:
@@ -439,6 +441,45 @@ def test_a_resume_that_has_nothing_to_do_does_not_write_the_manifest(bucket: Buc
     run(raw, new, to="pcapng", resume=True)
     assert manifests(bucket) == written + 1
     assert len(bucket.manifest("new").splitlines()) == len(files) + 1
+
+
+def test_a_resume_that_has_nothing_to_do_reads_the_manifest_once(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.fill("raw", {"1.pcap": SMALL})
+    run(bucket.url("raw"), bucket.url("new"), to="pcapng")
+    read, asked = Remote.read, []
+
+    def reading(store: Remote, place: str) -> bytes:
+        asked.append(place)
+        return read(store, place)
+
+    monkeypatch.setattr(Remote, "read", reading)
+    assert run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True).up_to_date == 1
+    assert asked.count(bucket.url(f"new/{MANIFEST}")) == 1
+
+
+def test_a_manifest_is_written_before_the_first_file_also_where_others_have_lines(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of files that are left alone, which come first."""
+    bucket.fill("raw", {"1.pcap": SMALL})
+    write, places = Remote.write, []
+
+    def writing(store: Remote, place: str, data: bytes) -> None:
+        places.append(place)
+        write(store, place, data)
+
+    monkeypatch.setattr(Remote, "write", writing)
+
+    class First(Watcher):
+        def line(self, outcome: Outcome) -> None:
+            if outcome.status == "converted":
+                assert bucket.url(f"new/{MANIFEST}") in places
+
+    sources = [bucket.url("raw/1.pcap"), bucket.url("raw/lacks.pcap")]
+    done = run(sources, bucket.url("new"), to="pcapng", watcher=First())
+    assert (done.converted, done.failed) == (1, 1)
 
 
 # ---------------------------------------------------------------- names by the time of the first packet
