@@ -506,7 +506,21 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def named(url: str) -> str:
     """What a file is called by the time of its first packet."""
-    return by_template(understood(DAYS), Found(url, "1.pcap", State(None, None)), None)
+    (name,) = by_template(understood(DAYS), [Found(url, "1.pcap", State(None, None))], None)
+    return name
+
+
+def test_several_files_are_named_at_a_time(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket.fill("raw", {"1.pcap": SMALL, "2.pcap": SMALL})
+    open_stream, both = Remote.open_stream, threading.Barrier(2)
+
+    def opening(store: Remote, place: str) -> Any:
+        both.wait(PATIENCE)
+        return open_stream(store, place)
+
+    monkeypatch.setattr(Remote, "open_stream", opening)
+    assert run(bucket.url("raw"), bucket.url("new"), template=DAYS).converted == 2
+    assert list(bucket.tree("new")) == ["1970-01-01/1.pcapng", "1970-01-01/2.pcapng"]
 
 
 def test_of_a_file_that_is_named_by_its_begin_little_more_is_fetched(

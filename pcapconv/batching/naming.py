@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 from pcapconv import formats
-from pcapconv.batching.places import Found
+from pcapconv.batching.places import Found, scheme_of
 from pcapconv.batching.stores import store_of
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.io.paths import STDIO
@@ -18,6 +20,7 @@ from pcapconv.model import PacketBatch
 _FIELDS = ("start", "stem")
 _EXAMPLE = "{start:%Y/%m/%d}/{stem}.pcapng"
 _WINDOW = 2**16  # bytes; only the first packet is wanted
+_ABREAST = 8  # files that are read at a time
 
 
 def understood(text: str) -> Template:
@@ -30,11 +33,19 @@ def understood(text: str) -> Template:
         raise UsageError(f"--target {error}") from None
 
 
-def by_template(template: Template, found: Found, fractions: str | None) -> str:
-    """What a file's target is called: by its stem and the time of its first packet, as the source states it."""
-    stem = posixpath.splitext(posixpath.basename(found.name))[0]
-    start = _start(found.place, fractions) if template.needs_start and found.state is not None else None
-    return template.name(Facts(1, start, "", "", 0), stem)
+def by_template(template: Template, found: Sequence[Found], fractions: str | None) -> list[str]:
+    """What the targets of files are called: by their stems and the times of their first packets, as the sources state
+    them. Several files behind URLs are read at a time."""
+
+    def name_of(each: Found) -> str:
+        stem = posixpath.splitext(posixpath.basename(each.name))[0]
+        start = _start(each.place, fractions) if template.needs_start and each.state is not None else None
+        return template.name(Facts(1, start, "", "", 0), stem)
+
+    if not template.needs_start or all(scheme_of(each.place) is None for each in found):
+        return [name_of(each) for each in found]
+    with ThreadPoolExecutor(_ABREAST) as threads:
+        return list(threads.map(name_of, found))
 
 
 def _start(place: str, fractions: str | None) -> Fraction | None:

@@ -50,7 +50,7 @@ class Upload(Target):
         self._whole = whole
 
     def appear(self, *, keep_old: bool) -> None:  # noqa: ARG002 - what is gone there is gone
-        """Upload it. Raises FileError."""
+        """Upload the file. Raises FileError."""
         with writing(self.name), asking(self.name, "write"):
             size = os.fstat(self.file.fileno()).st_size
             if not self._whole:
@@ -61,7 +61,7 @@ class Upload(Target):
                 self._put(self._path)
 
     def _put(self, path: str) -> None:
-        """Send it as the store does, but with no more memory than for a few parts."""
+        """Send the file as the store's client does, with no more memory than for a few parts."""
         put = getattr(self._files, "_put_file", self._files.put_file)
         known = inspect.signature(put).parameters
         wanted = {"chunksize": PART_SIZE, "max_concurrency": _ABREAST, "callback": self._callback()}
@@ -84,6 +84,7 @@ class Upload(Target):
         return Moving()
 
     def _move_there(self) -> None:
+        """Send the file under a temporary name, and rename it there."""
         folder, name = posixpath.split(self._path)
         temporary = temporary_name(folder)
         self._files.makedirs(folder, exist_ok=True)
@@ -146,6 +147,6 @@ class Upload(Target):
         return parts
 
     def abandon(self) -> None:
-        """Nothing of it remains here."""
+        """Close the temporary file, of which nothing remains."""
         with contextlib.suppress(OSError):  # what matters was said before
             self.file.close()
