@@ -92,7 +92,7 @@ def lines(place: str, begin: int = 0) -> Iterator[bytes]:
         return
     if LOCAL.state(place) is None:
         return
-    with LOCAL.open_source(place) as source, io.BufferedReader(source.file) as file:
+    with LOCAL.open_stream(place) as source, io.BufferedReader(source.file) as file:
         file.seek(begin)
         yield from file
 
@@ -130,13 +130,14 @@ def _fact(line: dict[str, Any]) -> int:
 
 
 class Kept:
-    """A manifest that is written anew as it grows: that of a store that nothing can be added to."""
+    """A manifest that is written anew as it grows: that of a store that nothing can be added to. What is there is read
+    when there is something to add."""
 
     def __init__(self, place: str) -> None:
         self._place = place
         self._store = remote(place)
-        self._lines = [line + b"\n" for line in lines(place)]
-        self._were_there = len(self._lines)
+        self._lines: list[bytes] | None = None
+        self._were_there = 0
         self._said: dict[str, int] | None = None
         self._due = time.monotonic() + _PATIENCE
         self._new = False
@@ -147,16 +148,23 @@ class Kept:
         for line in lines:
             if line["status"] in _MAY_REPEAT and self._said_before().get(line["target"]) == _fact(line):
                 continue
-            self._lines.append(json.dumps(line).encode() + b"\n")
+            self._all().append(json.dumps(line).encode() + b"\n")
             self._new = True
         if time.monotonic() >= self._due:
             self.write()
+
+    def _all(self) -> list[bytes]:
+        """All lines, those of earlier runs first. Raises FileError."""
+        if self._lines is None:
+            self._lines = [line + b"\n" for line in lines(self._place)]
+            self._were_there = len(self._lines)
+        return self._lines
 
     def _said_before(self) -> dict[str, int]:
         """Target → what the last line of an earlier run says of it. Read when it is first asked for."""
         if self._said is None:
             self._said = {}
-            for data in self._lines[: self._were_there]:
+            for data in self._all()[: self._were_there]:
                 with suppress(ValueError, KeyError, TypeError, RecursionError):
                     line = json.loads(data)
                     self._said[line["target"]] = _fact(line)
@@ -164,6 +172,7 @@ class Kept:
 
     def prove(self) -> None:
         """Write a manifest where there is none, so that a store that cannot be written says so. Raises FileError."""
+        self._all()
         if not self._were_there:
             self._new = True
             self.write()
@@ -172,6 +181,6 @@ class Kept:
         """Write what is not yet written. Raises FileError."""
         if self._new:
             begun = time.monotonic()
-            self._store.write(self._place, b"".join(self._lines))
+            self._store.write(self._place, b"".join(self._all()))
             self._new = False
             self._due = time.monotonic() + max(_PATIENCE, 10 * (time.monotonic() - begun))

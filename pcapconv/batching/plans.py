@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import NamedTuple
@@ -82,8 +82,8 @@ def _jobs(arguments: Arguments) -> tuple[list[Job], list[Outcome]]:
     home = joined(arguments.home, "")
     jobs, outcomes = [], []
     found, beside = _found(arguments)
-    for each in found:
-        job = _job(each, arguments, home, beside)
+    for each, name in zip(found, _names(found, arguments)):
+        job = _job(each, name, arguments, home, beside)
         if each.state is not None:
             jobs.append(job)
             continue
@@ -129,15 +129,20 @@ def _sidecars(sources: Iterable[Found], arguments: Arguments) -> dict[str, State
     return {place: store_of(place).state(place) for place in places}
 
 
-def _job(found: Found, arguments: Arguments, home: str, beside: Mapping[str, State | None]) -> Job:
-    """A file's job, whose action is what the caller asks for. `home` is what the places of targets begin with, `beside`
-    the states of sidecars behind URLs."""
+def _names(found: Sequence[Found], arguments: Arguments) -> Iterable[str]:
+    """What the targets of files are called in the new tree; in place, as their sources."""
+    told, template = arguments.settings.formats, arguments.template
     if arguments.flags.in_place:
-        place, name = found.place, found.name
-    else:
-        told, template = arguments.settings.formats, arguments.template
-        name = as_source(found.name, told.to) if template is None else by_template(template, found, told.fractions)
-        place = home + name
+        return (each.name for each in found)
+    if template is None:
+        return (as_source(each.name, told.to) for each in found)
+    return by_template(template, found, told.fractions)
+
+
+def _job(found: Found, name: str, arguments: Arguments, home: str, beside: Mapping[str, State | None]) -> Job:
+    """A file's job, whose action is what the caller asks for. `name` is what its target is called, `home` what the
+    places of targets begin with, `beside` the states of sidecars behind URLs."""
+    place = found.place if arguments.flags.in_place else home + name
     action = Action.REPLACE_TARGET if arguments.flags.in_place else Action.CREATE
     action = Action.REPLACE if arguments.flags.force else action
     sidecar = beside.get(found.place + SIDECAR_SUFFIX)

@@ -59,7 +59,7 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
         else:
             _clear_away_there(arguments, planned.jobs)
             if planned.left:
-                stack.callback(stores.briefly, lambda: _end_uploads(arguments))
+                stack.callback(stores.briefly, lambda: _end_uploads(arguments, arguments.settings.run))
         report = _carry_out(arguments, planned, watcher, lease)
         if arguments.local:
             index.write(arguments.manifest)
@@ -173,16 +173,17 @@ def _clear_away_there(arguments: Arguments, jobs: Iterable[Job]) -> None:
     at_work = {manifest_beside(lease) for lease in leases_in(arguments.home)} - {WHOLE}
     stores.remote(arguments.home).clear_away(
         arguments.home,
-        lambda name: is_manifest(name) and name not in at_work,
+        lambda note: is_manifest(note.batch) and note.batch not in at_work,
         [job.target for job in jobs],
         alone=not at_work,
     )
 
 
-def _end_uploads(arguments: Arguments) -> None:
-    """Abort the uploads that are noted for this manifest, and that nobody goes on with. Raises FileError."""
+def _end_uploads(arguments: Arguments, run: str | None = None) -> None:
+    """Abort the uploads that are noted for this manifest, those of one run alone where one is given. Raises
+    FileError."""
     own = manifest_of(arguments.shard)
-    stores.remote(arguments.home).clear_away(arguments.home, lambda name: name == own)
+    stores.remote(arguments.home).clear_away(arguments.home, lambda note: note.batch == own and run in (None, note.run))
 
 
 def _workers(arguments: Arguments, first: str, watcher: Watcher, *, memory: bool) -> AbstractContextManager[Workers]:

@@ -94,7 +94,7 @@ def without_companions(found: Sequence[Found], suffix: str) -> list[Found]:
 def is_capture(place: str) -> bool:
     """Also when nobody can tell."""
     try:
-        with store_of(place).open_source(place) as source:
+        with store_of(place).open_stream(place) as source:
             formats.format_at(source)
     except FormatError:
         return False
