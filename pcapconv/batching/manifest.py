@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import stat
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -25,7 +26,7 @@ from pcapconv.batching.places import State, joined, scheme_of
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.stores import remote
 from pcapconv.errors import FileError
-from pcapconv.io.calls import reason_of, writing
+from pcapconv.io.calls import reading, reason_of, writing
 
 try:
     import fcntl
@@ -35,6 +36,7 @@ except ImportError:  # not on Windows
 _one_thread = threading.Lock()
 _decoder = json.JSONDecoder()
 _PATIENCE = 5.0  # seconds until a manifest that cannot be added to is written anew, and ten times what that took
+_LONGEST = 16 * 2**20  # bytes of a line
 _MAY_REPEAT = ("skipped", "failed", "left_alone")  # what becomes again of a file that stays as it is
 
 
@@ -51,6 +53,20 @@ def places(home: str) -> list[str]:
     except (OSError, ValueError) as error:
         raise FileError(f"{home}: cannot open: {reason_of(error)}") from error
     return [path for _, path in there]
+
+
+def check_place(place: str) -> None:
+    """Raises FileError where a manifest cannot lie in a place: something else has its name."""
+    with reading(place):
+        try:
+            there = os.stat(place)
+        except FileNotFoundError:
+            return
+    real = os.path.realpath(place)
+    if not stat.S_ISREG(there.st_mode):
+        raise FileError(f"{place}: is not a plain file, and so no manifest; remove it")
+    if not is_manifest(os.path.basename(real)):
+        raise FileError(f"{place}: is a symbolic link to {real}, which is not called like a manifest; remove it")
 
 
 def add(place: str, lines: Iterable[dict[str, Any]]) -> None:
@@ -94,7 +110,8 @@ def lines(place: str, begin: int = 0) -> Iterator[bytes]:
         return
     with LOCAL.open_stream(place) as source, io.BufferedReader(source.file) as file:
         file.seek(begin)
-        yield from file
+        while line := file.readline(_LONGEST):  # what is longer is no line, and comes in pieces
+            yield line
 
 
 def size_of(place: str) -> int:

@@ -114,9 +114,11 @@ def local_path(place: str) -> str:
 
 
 def real_place(place: str) -> str:
-    """A path without links, or a URL without a slash at its end."""
+    """A path without links, also for a URL of this machine; or another URL without a slash at its end."""
     try:
         scheme = scheme_of(place)
+        if scheme == "local":
+            return os.path.realpath(place[len("local://") :])
         if scheme is not None:
             return f"{_ALIASES.get(scheme, scheme)}{place[len(scheme) :].rstrip('/')}"
         return os.path.realpath(place)

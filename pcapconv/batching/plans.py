@@ -17,7 +17,7 @@ from pcapconv.batching.known import Known
 from pcapconv.batching.manifest_names import is_of_batches
 from pcapconv.batching.naming import as_source, by_template
 from pcapconv.batching.outcome import Outcome
-from pcapconv.batching.places import Found, State, joined, scheme_of
+from pcapconv.batching.places import Found, State, joined, real_place, scheme_of
 from pcapconv.batching.sources import NO_FILE_NAME, listed, without_companions
 from pcapconv.batching.stores import store_of
 from pcapconv.errors import UsageError
@@ -45,7 +45,7 @@ def plan(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
 def _plan(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
     settings = arguments.settings
     jobs, outcomes = _jobs(arguments)
-    check_conflicts(jobs, settings.keys, arguments.manifest, others)
+    check_conflicts(jobs, settings.keys, arguments.manifest, others, in_place=arguments.flags.in_place)
     everything = len(jobs)
     if (shard := arguments.shard) is not None:
         jobs = [job for job in jobs if shard.has(job.name)]
@@ -99,7 +99,8 @@ def _found(arguments: Arguments) -> tuple[list[Found], dict[str, State | None]]:
     if root is None:
         sources = list(listed(arguments.places))
     else:
-        sources = list(store_of(root).find(root, None if in_place else arguments.home, links=not in_place))
+        home = arguments.home if scheme_of(root) is not None else real_place(arguments.home)
+        sources = list(store_of(root).find(root, None if in_place else home, links=not in_place))
     beside = _sidecars(sources, arguments)
     found = [each for each in sources if not is_of_batches(each.name) and arguments.patterns.want(each)]
     if in_place and keys is not None:  # key logs of an earlier run are no sources

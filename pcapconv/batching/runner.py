@@ -150,6 +150,7 @@ def _make_home(arguments: Arguments) -> None:
         raise FileError(f"{home}: cannot create: {reason_of(error)}") from error
     if not (arguments.flags.follow_links or lies_in(arguments.manifest, os.path.realpath(home))):
         raise FileError(leads_out(arguments.manifest))
+    manifest.check_place(arguments.manifest)
 
 
 def _clear_away(arguments: Arguments, jobs: Iterable[Job]) -> None:
@@ -230,7 +231,7 @@ def _outcomes(
             alone = alone or not under_way
             while alone and suspects and len(under_way) < workers.alone:
                 _submit(workers.submit_alone, suspects.popleft(), settings, under_way)
-            done, _ = wait(under_way, timeout=_LOOK, return_when=FIRST_COMPLETED)
+            done = _first_done(under_way)
             broken: list[list[Job]] = []
             for future in done:
                 jobs = under_way.pop(future)
@@ -255,6 +256,16 @@ def _outcomes(
             future.cancel()
 
 
+def _first_done(under_way: Iterable[Future[list[Outcome]]]) -> set[Future[list[Outcome]]]:
+    """Those that are done, after some time none."""
+    try:
+        return wait(under_way, timeout=_LOOK, return_when=FIRST_COMPLETED).done
+    except RuntimeError as error:  # an interrupt between two steps of `wait`, which it does not expect
+        if isinstance(error.__context__, Exception | None):
+            raise
+        raise error.__context__ from None
+
+
 def _submit(
     submit: Callable[..., Future[list[Outcome]]],
     jobs: list[Job],
@@ -263,9 +274,11 @@ def _submit(
 ) -> None:
     try:
         future = submit(carry_out, settings, jobs)
-    except RuntimeError as error:  # it broke, or its owner shut it down
+    except Exception as error:  # it broke, or its owner shut it down
         future = Future()
         future.set_exception(error)
+    if not isinstance(future, Future):
+        raise UsageError(f"{future!r:.80} is no future of concurrent.futures, as an executor gives")
     under_way[future] = jobs
 
 

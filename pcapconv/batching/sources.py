@@ -12,6 +12,7 @@ from pcapconv.batching.places import Found, State, is_file_name, local_path, sch
 from pcapconv.batching.retrying import may_pass
 from pcapconv.batching.stores import store_of
 from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError
+from pcapconv.io.names import TEMPORARY
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -58,6 +59,9 @@ def listed(places: Iterable[str]) -> Iterator[Found]:
             name = os.path.normpath(place)
             if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
                 name = os.path.abspath(name).lstrip("/")
+        if TEMPORARY.fullmatch(posixpath.basename(name)):
+            yield Found(place, name, None, "unfinished files are called so; rename it", failed=True)
+            continue
         if not is_file_name(name):
             yield Found(place, name, None, NO_FILE_NAME, failed=True)
             continue
