@@ -21,6 +21,7 @@ import wire
 from clusters import PATIENCE, Processes, busy, processes, wait_for
 
 import pcapconv
+from pcapconv.batching.report import UnfinishedError
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 MANIFEST = "pcapconv-manifest.jsonl"
@@ -319,10 +320,12 @@ def test_a_job_never_makes_the_directory_of_the_batch(raw: Path, tmp_path: Path)
     home = tmp_path / "new"
     (raw / "deep" / "er").mkdir(parents=True)
     (raw / "deep" / "er" / "x.pcap").write_bytes(pcap(0))
-    with Unmounts(home) as executor:
-        done = pcapconv.batch(raw, home, to="pcapng", executor=executor)
-    assert (done.converted, done.failed) == (0, FILES + 1)
-    assert {line["error"] for line in done.trouble} == {
+    with Unmounts(home) as executor, pytest.raises(UnfinishedError) as caught:
+        pcapconv.batch(raw, home, to="pcapng", executor=executor)
+    said = f"{home}/{MANIFEST}: cannot write: no such file or directory; 0 of {FILES + 1} files were done"
+    assert str(caught.value) == f"{said}, --resume goes on with the others"
+    assert caught.value.report.converted == 0
+    assert {line["error"] for line in caught.value.report.trouble} <= {
         f"{home}/{name}: cannot create: {home} is not there, and a job does not make it"
         for name in ["deep/er/x.pcapng", *(f"{number:02}.pcapng" for number in range(FILES))]
     }

@@ -91,8 +91,8 @@ def test_what_a_resumed_batch_keeps_of_each_file_is_small(tmp_path: Path, monkey
     peaks: list[int] = []
     before = conflicts.check_conflicts
 
-    def begin(*arguments: Any) -> None:
-        before(*arguments)
+    def begin(*arguments: Any, **named: Any) -> None:
+        before(*arguments, **named)
         peaks.append(tracemalloc.get_traced_memory()[1] // files)
 
     monkeypatch.setattr(plans, "check_conflicts", begin)

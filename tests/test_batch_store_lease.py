@@ -92,7 +92,8 @@ def test_a_second_client_is_refused_and_the_first_is_not_disturbed(raw: Bucket, 
 
     class Second(Watcher):
         def begin(self, *_: int) -> None:
-            raw.put(note, json.dumps(told).encode())
+            mine = json.loads(raw.get(f"new/{LEASE}"))["run"]
+            raw.put(note, json.dumps(told | {"run": mine}).encode())
             sentence = f"another batch is at work here, on host {HERE} with pid {os.getpid()}; wait for it, or stop it"
             with pytest.raises(FileError, match=f"^{raw.url(f'new/{MANIFEST}')}: {sentence} and give resume=True$"):
                 run(raw, **options)
@@ -170,12 +171,19 @@ def test_all_in_all_nobody_waits_for_more_than_thirty_seconds() -> None:
 
 
 def test_a_client_whose_lease_was_taken_over_ends(raw: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends its own uploads that are under way, and leaves those of the other client."""
     monkeypatch.setattr(lease, "BEHIND_URLS", QUICK._replace(lapse=PATIENCE))
+    others = {}
+
+    def is_robbed() -> bool:
+        taken(raw)  # again, where a touch came between
+        return "pcapconv-lease" not in {thread.name for thread in threading.enumerate()}
 
     class Robbed(Watcher):
         def line(self, _: Outcome) -> None:
-            taken(raw)
-            wait_for(lambda: "pcapconv-lease" not in {thread.name for thread in threading.enumerate()})
+            noted(raw, json.loads(raw.get(f"new/{LEASE}"))["run"], "1" * 16)
+            others["0" * 16] = noted(raw, "0" * 16, "2" * 16)
+            wait_for(is_robbed)
             raw.put(f"new/{MANIFEST}", b"the other client's")
 
     place = raw.url(f"new/{MANIFEST}")
@@ -183,6 +191,32 @@ def test_a_client_whose_lease_was_taken_over_ends(raw: Bucket, monkeypatch: pyte
         run(raw, watcher=Robbed())
     assert json.loads(raw.get(f"new/{LEASE}"))["run"] == "0" * 16
     assert raw.manifest("new") == b"the other client's"
+    assert under_way(raw) == [others["0" * 16]]
+    assert [name for name in raw.tree("new") if name.startswith(".")] == [f".pcapconv-{'2' * 16}.tmp"]
+
+
+@pytest.mark.parametrize("options", [{"resume": True}, {"force": True}], ids=["resume", "force"])
+def test_who_holds_the_lease_ends_the_uploads_of_all_earlier_runs(raw: Bucket, options: Any) -> None:
+    """Also one whose note does not name its run."""
+    noted(raw, "0" * 16, "1" * 16)
+    noted(raw, None, "2" * 16)
+    assert run(raw, **options).converted == FILES
+    assert under_way(raw) == []
+    is_done(raw)
+
+
+def noted(bucket: Bucket, of_run: str | None, name: str) -> str:
+    """The id of an upload that is under way, with its note under a temporary name."""
+    upload = bucket.s3.create_multipart_upload(Bucket=bucket.name, Key="new/0.pcapng")["UploadId"]
+    told = {"batch": MANIFEST, "Bucket": bucket.name, "Key": "new/0.pcapng", "UploadId": upload}
+    told |= {} if of_run is None else {"run": of_run}
+    bucket.put(f"new/.pcapconv-{name}.tmp", json.dumps(told).encode())
+    return str(upload)
+
+
+def under_way(bucket: Bucket) -> list[str]:
+    found = bucket.s3.list_multipart_uploads(Bucket=bucket.name).get("Uploads", ())
+    return [each["UploadId"] for each in found]
 
 
 KILLED = """

@@ -21,7 +21,12 @@ from s3_server import MANIFEST, Bucket
 
 import pcapconv
 from pcapconv import FileError, UsageError
-from pcapconv.batching.report import BatchReport
+from pcapconv.batching.naming import by_template, understood
+from pcapconv.batching.outcome import Outcome
+from pcapconv.batching.places import Found, State
+from pcapconv.batching.remote import Remote
+from pcapconv.batching.report import BatchReport, Watcher
+from pcapconv.batching.sources import is_capture
 from pcapconv.batching.uploads import PART_SIZE
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
@@ -117,6 +122,7 @@ class Web:
         self.shown = shown
         self.headers: dict[str, str] = {}
         self.asked: Counter[str] = Counter()  # by method and path
+        self.refuses = 0  # so many requests for a file from now on
         self.address = ""
 
 
@@ -130,6 +136,10 @@ def web(tmp_path: Path) -> Iterator[Web]:
 
         def send_head(self) -> Any:
             told.asked[f"{self.command} {self.path}"] += 1
+            if told.refuses and not self.path.endswith("/"):
+                told.refuses -= 1
+                self.send_error(503)
+                return None
             return super().send_head()
 
         def send_header(self, keyword: str, value: str) -> None:
@@ -188,12 +198,31 @@ def test_what_a_web_server_does_not_date_is_said_to_be_done_again(web: Web, list
     )
 
 
+def test_a_file_of_which_a_server_does_not_tell_at_first_is_asked_for_again(web: Web, tmp_path: Path) -> None:
+    """No answer is not the answer that there is neither date nor ETag."""
+    new, source = tmp_path / "new", [f"{web.address}/1.pcap"]
+    web.headers["ETag"] = '"one"'
+    web.refuses = 2  # HEAD, and the GET that fsspec tries next
+    done = run(source, new, to="pcapng")
+    assert (web.refuses, done.converted, done.undated) == (0, 1, 0)
+    assert run(source, new, to="pcapng", resume=True).up_to_date == 1
+
+
 # ---------------------------------------------------------------- memory and uploads
 
 
 def test_memory_does_not_follow_the_size_of_an_object(bucket: Bucket) -> None:
-    """All parts are read and written with a few of them in memory, in a process that does not have the server's."""
-    bucket.put("raw/large.pcap", LARGE)
+    """All parts are read and written with a few of them in memory: as many for an object that is twice as large."""
+    peaks = [peak(bucket, folder, count) for folder, count in (("half", COUNT // 2), ("whole", COUNT))]
+    assert abs(peaks[1] - peaks[0]) <= 2 * PART_SIZE
+    assert uploads(bucket) == set()
+
+
+def peak(bucket: Bucket, folder: str, count: int) -> int:
+    """The most memory that a batch takes for an object of so many packets, in bytes, in a process that does not have
+    the server's."""
+    raw, new = f"{folder}/raw", f"{folder}/new"
+    bucket.put(f"{raw}/large.pcap", wire.pcap_header() + RECORD * count)
     measured = (
         "import sys, tracemalloc, pcapconv\n"
         "from concurrent.futures import ThreadPoolExecutor\n"
@@ -203,11 +232,12 @@ def test_memory_does_not_follow_the_size_of_an_object(bucket: Bucket) -> None:
         "    pcapconv.batch(*sys.argv[1:], to='pcapng', executor=executor)\n"
         "print(tracemalloc.get_traced_memory()[1])\n"
     )
-    command = [sys.executable, "-P", "-c", measured, bucket.url("raw"), bucket.url("new")]
+    command = [sys.executable, "-P", "-c", measured, bucket.url(raw), bucket.url(new)]
     done = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=True)
-    assert int(done.stdout) < 0.8 * len(LARGE)
-    assert bucket.tree("new") == {"large.pcapng": LARGE_AS_PCAPNG}
-    assert uploads(bucket) == set()
+    packets = wire.enhanced_packet(0, 10**6 + 5, DATA) * count
+    written = wire.section_header() + wire.interface(snaplen=65535) + packets
+    assert bucket.tree(new) == {"large.pcapng": written}
+    return int(done.stdout)
 
 
 KILLED = """
@@ -411,3 +441,114 @@ def test_a_resume_that_has_nothing_to_do_does_not_write_the_manifest(bucket: Buc
     run(raw, new, to="pcapng", resume=True)
     assert manifests(bucket) == written + 1
     assert len(bucket.manifest("new").splitlines()) == len(files) + 1
+
+
+def test_a_resume_that_has_nothing_to_do_reads_the_manifest_once(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.fill("raw", {"1.pcap": SMALL})
+    run(bucket.url("raw"), bucket.url("new"), to="pcapng")
+    read, asked = Remote.read, []
+
+    def reading(store: Remote, place: str) -> bytes:
+        asked.append(place)
+        return read(store, place)
+
+    monkeypatch.setattr(Remote, "read", reading)
+    assert run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True).up_to_date == 1
+    assert asked.count(bucket.url(f"new/{MANIFEST}")) == 1
+
+
+def test_a_manifest_is_written_before_the_first_file_also_where_others_have_lines(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of files that are left alone, which come first."""
+    bucket.fill("raw", {"1.pcap": SMALL})
+    write, places = Remote.write, []
+
+    def writing(store: Remote, place: str, data: bytes) -> None:
+        places.append(place)
+        write(store, place, data)
+
+    monkeypatch.setattr(Remote, "write", writing)
+
+    class First(Watcher):
+        def line(self, outcome: Outcome) -> None:
+            if outcome.status == "converted":
+                assert bucket.url(f"new/{MANIFEST}") in places
+
+    sources = [bucket.url("raw/1.pcap"), bucket.url("raw/lacks.pcap")]
+    done = run(sources, bucket.url("new"), to="pcapng", watcher=First())
+    assert (done.converted, done.failed) == (1, 1)
+
+
+# ---------------------------------------------------------------- names by the time of the first packet
+
+DAYS = "{start:%Y-%m-%d}/{stem}.pcapng"
+FETCHED = 300_000  # bytes of a file, at most, whose first packets are near its begin
+
+
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many bytes are asked for of an object in S3, from now on."""
+    S3FileSystem = import_module("s3fs").S3FileSystem  # noqa: N806
+    call = S3FileSystem._call_s3
+    asked = []
+
+    async def asking(self: Any, method: str, *more: Any, **named: Any) -> Any:
+        if method == "get_object":
+            first, _, last = named["Range"].removeprefix("bytes=").partition("-")
+            asked.append(int(last) + 1 - int(first))
+        return await call(self, method, *more, **named)
+
+    monkeypatch.setattr(S3FileSystem, "_call_s3", asking)
+    return asked
+
+
+def named(url: str) -> str:
+    """What a file is called by the time of its first packet."""
+    (name,) = by_template(understood(DAYS), [Found(url, "1.pcap", State(None, None))], None)
+    return name
+
+
+def test_several_files_are_named_at_a_time(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket.fill("raw", {"1.pcap": SMALL, "2.pcap": SMALL})
+    open_stream, both = Remote.open_stream, threading.Barrier(2)
+
+    def opening(store: Remote, place: str) -> Any:
+        both.wait(PATIENCE)
+        return open_stream(store, place)
+
+    monkeypatch.setattr(Remote, "open_stream", opening)
+    assert run(bucket.url("raw"), bucket.url("new"), template=DAYS).converted == 2
+    assert list(bucket.tree("new")) == ["1970-01-01/1.pcapng", "1970-01-01/2.pcapng"]
+
+
+def test_of_a_file_that_is_named_by_its_begin_little_more_is_fetched(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put("raw/1.pcap", LARGE)
+    late = wire.section_header() + wire.block(0x0BAD, bytes(10**6)) + wire.interface()
+    late += wire.enhanced_packet(0, 86_400 * 10**6, b"four") + wire.block(0x0BAD, bytes(10**6)) * 4
+    bucket.put("raw/late.pcapng", late)
+    asked = fetched(monkeypatch)
+    assert named(bucket.url("raw/1.pcap")) == "1970-01-01/1.pcapng"
+    assert 0 < sum(asked) <= FETCHED
+    asked.clear()
+    assert named(bucket.url("raw/late.pcapng")) == "1970-01-02/1.pcapng"
+    assert sum(asked) < 2 * 10**6
+
+
+def test_a_server_that_sends_files_as_a_whole_names_them_too(web: Web) -> None:
+    """Its answer to a request for what follows the begin is the whole file."""
+    late = wire.section_header() + wire.block(0x0BAD, bytes(10**6)) + wire.interface()
+    (web.shown / "late.pcapng").write_bytes(late + wire.enhanced_packet(0, 86_400 * 10**6, b"four"))
+    assert named(f"{web.address}/late.pcapng") == "1970-01-02/1.pcapng"
+
+
+def test_of_a_file_beside_a_capture_little_more_is_fetched_to_see_what_it_is(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put("raw/a.pcap", LARGE)
+    asked = fetched(monkeypatch)
+    assert is_capture(bucket.url("raw/a.pcap"))
+    assert 0 < sum(asked) <= FETCHED

@@ -259,7 +259,7 @@ def test_all_that_is_fetched_and_sent_counts_as_movement(bucket: Bucket) -> None
     """What is read of a store, each part of a large object, and a small one."""
     bucket.put("raw/1.pcap", LARGE)
     moves: list[None] = []
-    batch = Batch(bucket.url(f"new/{MANIFEST}"), None, lambda: moves.append(None))
+    batch = Batch(bucket.url(f"new/{MANIFEST}"), None, "0" * 16, lambda: moves.append(None))
     store = Remote(bucket.url("new"))
     with store.open_source(bucket.url("raw/1.pcap"), batch.moved) as source:
         fetched = len(moves)
@@ -303,6 +303,22 @@ def test_a_survey_moves(carrier: str, tmp_path: Path, monkeypatch: pytest.Monkey
     assert 0 < plain < surveyed
 
 
+def test_an_upload_that_was_to_stop_replaces_nothing(tmp_path: Path) -> None:
+    """In a store where it arrives under a temporary name, and goes on to its end."""
+    (tmp_path / "old").write_bytes(OLD)
+
+    def moved() -> None:
+        raise Stopped
+
+    url = f"local://{tmp_path}"
+    batch = Batch(f"{url}/{MANIFEST}", None, "0" * 16, moved)
+    with Remote(url).open_target(f"{url}/old", batch, force=True) as target:
+        target.file.write(b"new")
+        with pytest.raises(Stopped):
+            target.appear(keep_old=False)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"old": OLD}
+
+
 def test_an_upload_stops_between_two_parts(bucket: Bucket) -> None:
     """And leaves nothing."""
     moves: list[None] = []
@@ -312,7 +328,7 @@ def test_an_upload_stops_between_two_parts(bucket: Bucket) -> None:
         if len(moves) == 2:
             raise Stopped
 
-    batch = Batch(bucket.url(f"new/{MANIFEST}"), None, moved)
+    batch = Batch(bucket.url(f"new/{MANIFEST}"), None, "0" * 16, moved)
     with Remote(bucket.url("new")).open_target(bucket.url("new/large"), batch, force=False) as target:
         target.file.write(LARGE)
         with pytest.raises(Stopped):

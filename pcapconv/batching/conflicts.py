@@ -10,10 +10,13 @@ from pcapconv.batching.manifest_names import PREFIX, is_of_batches
 from pcapconv.batching.places import real_place, scheme_of
 from pcapconv.batching.sources import is_capture
 from pcapconv.errors import UsageError
+from pcapconv.io.names import TEMPORARY
 from pcapconv.wording import argument
 
 
-def check_conflicts(jobs: Sequence[Job], keys: str | None, manifest: str, others: Mapping[str, str]) -> None:
+def check_conflicts(
+    jobs: Sequence[Job], keys: str | None, manifest: str, others: Mapping[str, str], *, in_place: bool
+) -> None:
     """Raises UsageError for two captures that would have one target, for a target that is a source, and for a key log
     (its target's name with `keys` behind it), or one of the `others` (paths, by what they are), that is either, or the
     manifest."""
@@ -37,8 +40,9 @@ def check_conflicts(jobs: Sequence[Job], keys: str | None, manifest: str, others
     for target, job in zip(targets, jobs):
         if PREFIX in target and _is_manifest(target, home):
             raise UsageError(f"{job.target}: that is a manifest of this batch; name targets otherwise")
-        apart = not job.in_place or scheme_of(job.target) is not None  # where nothing is rewritten in place
-        if apart and (there := sources.get(target)) is not None:
+        if "/.pcapconv-" in target and TEMPORARY.fullmatch(os.path.basename(target)):
+            raise UsageError(f"{job.target}: unfinished files are called so; name targets otherwise")
+        if not in_place and (there := sources.get(target)) is not None:
             raise UsageError(f"{job.target}: that is a source too ({there}); name another directory")
     if both := sorted(path for path in logs if path in by_target or path in sources or _is_manifest(path, home)):
         raise UsageError(f"{argument('extract_secrets', keys)}: {both[0]} is another file of this batch")

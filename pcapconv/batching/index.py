@@ -27,6 +27,7 @@ _SCHEMA = {"name": "pcapconv-index", "version": 1}
 _ROWS = 10_000  # in one line of an index
 _TAIL = 4096  # bytes at a manifest's end by which it is known again
 _MOST = 1024  # bytes of an index's last line
+_LONGEST = 64 * 2**20  # bytes of any other line
 _WORTH = 2**20  # bytes of new lines from which on an index is made
 _WRONG = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)  # raised by a line that is none
 
@@ -148,7 +149,7 @@ def _indexed(place: str) -> Generator[_Row, None, int]:
         end, length = _end_of(file, place)
         file.seek(0)
         while file.tell() < length:
-            yield from _rows(json.loads(file.readline()))
+            yield from _rows(json.loads(file.readline(_LONGEST)))
     return end
 
 
@@ -174,7 +175,7 @@ def _rows(columns: dict[str, Any]) -> Iterator[_Row]:
     columns["terms"] = [said[number] for number in columns.get("terms", [0] * count)]
     for name in ("target_sidecar", "source_sidecar"):
         if name in columns:
-            columns[name] = [each and State(*each) for each in columns[name]]
+            columns[name] = [None if each is None else State(*each) for each in columns[name]]
     return zip(*(columns.get(name) or repeat(None, count) for name in Fact._fields), strict=True)
 
 

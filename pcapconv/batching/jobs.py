@@ -113,6 +113,7 @@ def _done_before(settings: Settings, job: Job) -> Outcome | None:
 def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
     store = store_of(job.target)
     batch = _batch_of(settings)
+    job = _asked_again(job)
     with ExitStack() as stack, store_of(job.source).open_source(job.source, batch.moved) as source:
         source.fractions = settings.formats.fractions
         state, known = _looked_at(settings, job, source)
@@ -155,6 +156,14 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
                 manifest.add(settings.manifest, [outcome.to_json()])
             conversion.commit()
     return outcome
+
+
+def _asked_again(job: Job) -> Job:
+    """The job with the state of its source, also where its store gave no answer when the batch began."""
+    if job.state == State(None, None):
+        with suppress(FileError):  # as opening it will tell
+            return job._replace(state=store_of(job.source).state(job.source) or job.state)
+    return job
 
 
 def _looked_at(settings: Settings, job: Job, source: Source) -> tuple[State, str]:
@@ -232,7 +241,7 @@ def _check(settings: Settings, *, now: bool = False) -> None:
 
 def _batch_of(settings: Settings) -> Batch:
     """What stores are told of the batch."""
-    return Batch(settings.manifest, settings.root, lambda: _move(settings, 0))
+    return Batch(settings.manifest, settings.root, settings.run, lambda: _move(settings, 0))
 
 
 def _move(settings: Settings, count: int) -> None:

@@ -77,8 +77,12 @@ class Local:
             return None
         return _state(there) if stat.S_ISREG(there.st_mode) else None
 
-    def open_source(self, place: str, moved: Callable[[], object] = int) -> Source:  # noqa: ARG002 - reading tells
+    def open_source(self, place: str, moved: Callable[[], object]) -> Source:  # noqa: ARG002 - reading tells
         """See `Store.open_source`."""
+        return open_source(_plain(place))
+
+    def open_stream(self, place: str) -> Source:
+        """See `Store.open_stream`."""
         return open_source(_plain(place))
 
     def open_target(self, place: str, batch: Batch, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002

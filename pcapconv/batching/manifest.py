@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import stat
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -25,7 +26,7 @@ from pcapconv.batching.places import State, joined, scheme_of
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.stores import remote
 from pcapconv.errors import FileError
-from pcapconv.io.calls import reason_of, writing
+from pcapconv.io.calls import reading, reason_of, writing
 
 try:
     import fcntl
@@ -35,6 +36,7 @@ except ImportError:  # not on Windows
 _one_thread = threading.Lock()
 _decoder = json.JSONDecoder()
 _PATIENCE = 5.0  # seconds until a manifest that cannot be added to is written anew, and ten times what that took
+_LONGEST = 16 * 2**20  # bytes of a line
 _MAY_REPEAT = ("skipped", "failed", "left_alone")  # what becomes again of a file that stays as it is
 
 
@@ -51,6 +53,20 @@ def places(home: str) -> list[str]:
     except (OSError, ValueError) as error:
         raise FileError(f"{home}: cannot open: {reason_of(error)}") from error
     return [path for _, path in there]
+
+
+def check_place(place: str) -> None:
+    """Raises FileError where a manifest cannot lie in a place: something else has its name."""
+    with reading(place):
+        try:
+            there = os.stat(place)
+        except FileNotFoundError:
+            return
+    real = os.path.realpath(place)
+    if not stat.S_ISREG(there.st_mode):
+        raise FileError(f"{place}: is not a plain file, and so no manifest; remove it")
+    if not is_manifest(os.path.basename(real)):
+        raise FileError(f"{place}: is a symbolic link to {real}, which is not called like a manifest; remove it")
 
 
 def add(place: str, lines: Iterable[dict[str, Any]]) -> None:
@@ -92,9 +108,10 @@ def lines(place: str, begin: int = 0) -> Iterator[bytes]:
         return
     if LOCAL.state(place) is None:
         return
-    with LOCAL.open_source(place) as source, io.BufferedReader(source.file) as file:
+    with LOCAL.open_stream(place) as source, io.BufferedReader(source.file) as file:
         file.seek(begin)
-        yield from file
+        while line := file.readline(_LONGEST):  # what is longer is no line, and comes in pieces
+            yield line
 
 
 def size_of(place: str) -> int:
@@ -130,13 +147,14 @@ def _fact(line: dict[str, Any]) -> int:
 
 
 class Kept:
-    """A manifest that is written anew as it grows: that of a store that nothing can be added to."""
+    """A manifest that is written anew as it grows: that of a store that nothing can be added to. What is there is read
+    when there is something to add."""
 
     def __init__(self, place: str) -> None:
         self._place = place
         self._store = remote(place)
-        self._lines = [line + b"\n" for line in lines(place)]
-        self._were_there = len(self._lines)
+        self._lines: list[bytes] | None = None
+        self._were_there = 0
         self._said: dict[str, int] | None = None
         self._due = time.monotonic() + _PATIENCE
         self._new = False
@@ -147,16 +165,23 @@ class Kept:
         for line in lines:
             if line["status"] in _MAY_REPEAT and self._said_before().get(line["target"]) == _fact(line):
                 continue
-            self._lines.append(json.dumps(line).encode() + b"\n")
+            self._all().append(json.dumps(line).encode() + b"\n")
             self._new = True
         if time.monotonic() >= self._due:
             self.write()
+
+    def _all(self) -> list[bytes]:
+        """All lines, those of earlier runs first. Raises FileError."""
+        if self._lines is None:
+            self._lines = [line + b"\n" for line in lines(self._place)]
+            self._were_there = len(self._lines)
+        return self._lines
 
     def _said_before(self) -> dict[str, int]:
         """Target → what the last line of an earlier run says of it. Read when it is first asked for."""
         if self._said is None:
             self._said = {}
-            for data in self._lines[: self._were_there]:
+            for data in self._all()[: self._were_there]:
                 with suppress(ValueError, KeyError, TypeError, RecursionError):
                     line = json.loads(data)
                     self._said[line["target"]] = _fact(line)
@@ -164,6 +189,7 @@ class Kept:
 
     def prove(self) -> None:
         """Write a manifest where there is none, so that a store that cannot be written says so. Raises FileError."""
+        self._all()
         if not self._were_there:
             self._new = True
             self.write()
@@ -172,6 +198,6 @@ class Kept:
         """Write what is not yet written. Raises FileError."""
         if self._new:
             begun = time.monotonic()
-            self._store.write(self._place, b"".join(self._lines))
+            self._store.write(self._place, b"".join(self._all()))
             self._new = False
             self._due = time.monotonic() + max(_PATIENCE, 10 * (time.monotonic() - begun))

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 from pcapconv import formats
-from pcapconv.batching.places import Found
+from pcapconv.batching.places import Found, scheme_of
 from pcapconv.batching.stores import store_of
-from pcapconv.errors import PcapconvError, UsageError
+from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.io.paths import STDIO
+from pcapconv.io.sources import Source
 from pcapconv.io.template import Facts, Template
 from pcapconv.model import PacketBatch
 from pcapconv.wording import argument
@@ -18,6 +21,7 @@ from pcapconv.wording import argument
 _FIELDS = ("start", "stem")
 _EXAMPLE = "{start:%Y/%m/%d}/{stem}.pcapng"
 _WINDOW = 2**16  # bytes; only the first packet is wanted
+_ABREAST = 8  # files that are read at a time
 
 
 def understood(text: str) -> Template:
@@ -30,24 +34,41 @@ def understood(text: str) -> Template:
         raise UsageError(f"{argument('template', text)}{str(error).removeprefix(text)}") from None
 
 
-def by_template(template: Template, found: Found, fractions: str | None) -> str:
-    """What a file's target is called: by its stem and the time of its first packet, as the source states it."""
-    stem = posixpath.splitext(posixpath.basename(found.name))[0]
-    start = _start(found.place, fractions) if template.needs_start and found.state is not None else None
-    return template.name(Facts(1, start, "", "", 0), stem)
+def by_template(template: Template, found: Sequence[Found], fractions: str | None) -> list[str]:
+    """What the targets of files are called: by their stems and the times of their first packets, as the sources state
+    them. Several files behind URLs are read at a time."""
+
+    def name_of(each: Found) -> str:
+        stem = posixpath.splitext(posixpath.basename(each.name))[0]
+        start = _start(each.place, fractions) if template.needs_start and each.state is not None else None
+        return template.name(Facts(1, start, "", "", 0), stem)
+
+    if not template.needs_start or all(scheme_of(each.place) is None for each in found):
+        return [name_of(each) for each in found]
+    with ThreadPoolExecutor(_ABREAST) as threads:
+        return list(threads.map(name_of, found))
 
 
 def _start(place: str, fractions: str | None) -> Fraction | None:
     """The time of a capture's first packet, in seconds; None where there is none, or nothing can be read."""
+    store = store_of(place)
     try:
-        with store_of(place).open_source(place) as source:
-            source.fractions = fractions
-            for item in formats.open_reader(source, _WINDOW).items():
-                if isinstance(item, PacketBatch):
-                    time = item.packet(0).time_ns
-                    return None if time is None else Fraction(time, 10**9)
+        try:
+            return _start_of(store.open_stream(place), fractions)
+        except FileError:  # of a web server, say, that sends files only as a whole
+            return _start_of(store.open_source(place, int), fractions)
     except PcapconvError:  # as its job will tell
-        pass
+        return None
+
+
+def _start_of(opened: Source, fractions: str | None) -> Fraction | None:
+    """Raises FormatError, FileError."""
+    with opened as source:
+        source.fractions = fractions
+        for item in formats.open_reader(source, _WINDOW).items():
+            if isinstance(item, PacketBatch):
+                time = item.packet(0).time_ns
+                return None if time is None else Fraction(time, 10**9)
     return None
 
 

@@ -42,17 +42,15 @@ class Found(NamedTuple):
     folder: bool = False
 
 
-def _nothing() -> None:
-    pass
-
-
 class Batch(NamedTuple):
     """What a store is told of the batch that reads and writes there: the place of its `manifest`, the real path of its
-    tree as `root`, None for a list, and what is called whenever bytes have `moved`, which may raise what ends it."""
+    tree as `root`, None for a list, the id of this `run`, and what is called whenever bytes have `moved`, which may
+    raise what ends it."""
 
     manifest: str
     root: str | None
-    moved: Callable[[], object] = _nothing
+    run: str
+    moved: Callable[[], object]
 
 
 class Store(Protocol):
@@ -74,8 +72,13 @@ class Store(Protocol):
         """None where there is no file. Raises FileError where nobody may know."""
         ...
 
-    def open_source(self, place: str, moved: Callable[[], object] = _nothing) -> Source:
+    def open_source(self, place: str, moved: Callable[[], object]) -> Source:
         """A file to read, which can be rewound; `moved` is as of a `Batch`. Raises FileError."""
+        ...
+
+    def open_stream(self, place: str) -> Source:
+        """A file of which the beginning is to be read: behind a URL, little more is fetched than is read. Raises
+        FileError."""
         ...
 
     def open_target(self, place: str, batch: Batch, *, force: bool, private: bool = False) -> Target:
@@ -113,9 +116,11 @@ def local_path(place: str) -> str:
 
 
 def real_place(place: str) -> str:
-    """A path without links, or a URL without a slash at its end."""
+    """A path without links, also for a URL of this machine; or another URL without a slash at its end."""
     try:
         scheme = scheme_of(place)
+        if scheme == "local":
+            return os.path.realpath(place[len("local://") :])
         if scheme is not None:
             return f"{_ALIASES.get(scheme, scheme)}{place[len(scheme) :].rstrip('/')}"
         return os.path.realpath(place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from pcapconv.batching.known import Known
 from pcapconv.batching.manifest_names import is_of_batches
 from pcapconv.batching.naming import as_source, by_template
 from pcapconv.batching.outcome import Outcome
-from pcapconv.batching.places import Found, State, joined, scheme_of
+from pcapconv.batching.places import Found, State, joined, real_place, scheme_of
 from pcapconv.batching.sources import NO_FILE_NAME, listed, without_companions
 from pcapconv.batching.stores import store_of
 from pcapconv.errors import UsageError
@@ -46,7 +46,7 @@ def plan(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
 def _plan(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
     settings = arguments.settings
     jobs, outcomes = _jobs(arguments)
-    check_conflicts(jobs, settings.keys, arguments.manifest, others)
+    check_conflicts(jobs, settings.keys, arguments.manifest, others, in_place=arguments.flags.in_place)
     everything = len(jobs)
     if (shard := arguments.shard) is not None:
         jobs = [job for job in jobs if shard.has(job.name)]
@@ -83,8 +83,8 @@ def _jobs(arguments: Arguments) -> tuple[list[Job], list[Outcome]]:
     home = joined(arguments.home, "")
     jobs, outcomes = [], []
     found, beside = _found(arguments)
-    for each in found:
-        job = _job(each, arguments, home, beside)
+    for each, name in zip(found, _names(found, arguments)):
+        job = _job(each, name, arguments, home, beside)
         if each.state is not None:
             jobs.append(job)
             continue
@@ -100,7 +100,8 @@ def _found(arguments: Arguments) -> tuple[list[Found], dict[str, State | None]]:
     if root is None:
         sources = list(listed(arguments.places))
     else:
-        sources = list(store_of(root).find(root, None if in_place else arguments.home, links=not in_place))
+        home = arguments.home if scheme_of(root) is not None else real_place(arguments.home)
+        sources = list(store_of(root).find(root, None if in_place else home, links=not in_place))
     beside = _sidecars(sources, arguments)
     found = [each for each in sources if not is_of_batches(each.name) and arguments.patterns.want(each)]
     if in_place and keys is not None:  # key logs of an earlier run are no sources
@@ -130,15 +131,20 @@ def _sidecars(sources: Iterable[Found], arguments: Arguments) -> dict[str, State
     return {place: store_of(place).state(place) for place in places}
 
 
-def _job(found: Found, arguments: Arguments, home: str, beside: Mapping[str, State | None]) -> Job:
-    """A file's job, whose action is what the caller asks for. `home` is what the places of targets begin with, `beside`
-    the states of sidecars behind URLs."""
+def _names(found: Sequence[Found], arguments: Arguments) -> Iterable[str]:
+    """What the targets of files are called in the new tree; in place, as their sources."""
+    told, template = arguments.settings.formats, arguments.template
     if arguments.flags.in_place:
-        place, name = found.place, found.name
-    else:
-        told, template = arguments.settings.formats, arguments.template
-        name = as_source(found.name, told.to) if template is None else by_template(template, found, told.fractions)
-        place = home + name
+        return (each.name for each in found)
+    if template is None:
+        return (as_source(each.name, told.to) for each in found)
+    return by_template(template, found, told.fractions)
+
+
+def _job(found: Found, name: str, arguments: Arguments, home: str, beside: Mapping[str, State | None]) -> Job:
+    """A file's job, whose action is what the caller asks for. `name` is what its target is called, `home` what the
+    places of targets begin with, `beside` the states of sidecars behind URLs."""
+    place = found.place if arguments.flags.in_place else home + name
     action = Action.REPLACE_TARGET if arguments.flags.in_place else Action.CREATE
     action = Action.REPLACE if arguments.flags.force else action
     sidecar = beside.get(found.place + SIDECAR_SUFFIX)

@@ -16,8 +16,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pcapconv.batching.asking import asking, is_missing
+from pcapconv.batching.notes import MARK, Note, abort_noted, mark_of, remove_temporary
 from pcapconv.batching.places import Batch, Found, NothingThereError, State, is_file_name, scheme_of, taken
-from pcapconv.batching.uploads import MARK, PART_SIZE, Upload, abort_noted, mark_of, remove_temporary
+from pcapconv.batching.uploads import PART_SIZE, Upload
 from pcapconv.batching.urls import check_url, no_bucket, package_of
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.calls import reason_of
@@ -34,6 +35,7 @@ _WHOLE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", 
 _CHANGED = ("LastModified", "updated", "last_modified", "mtime", "created")  # as stores call it
 _WEB = {"http", "https"}
 _SAYS_NOTHING = {"type", "size", "mimetype", "url", "partial"}  # of a file's contents
+_BEGINNING = 2**16  # bytes that are asked for first of a file of which the beginning is wanted
 _ASKED = 8  # files of which a web server is asked at a time
 
 
@@ -97,15 +99,22 @@ class Remote:
             details = self._info(self._path(place))
         return None if details is None else _state(details)
 
-    def open_source(self, place: str, moved: Callable[[], object] = int) -> Source:
+    def open_source(self, place: str, moved: Callable[[], object]) -> Source:
         """See `Store.open_source`."""
+        with self._opened(place, PART_SIZE) as file:
+            return spool(_Fetched(file, place, PART_SIZE, moved))
+
+    def open_stream(self, place: str) -> Source:
+        """See `Store.open_stream`."""
+        return _Fetched(self._opened(place, _BEGINNING), place, _BEGINNING, int, owned=True)
+
+    def _opened(self, place: str, block_size: int) -> Any:
+        """A file that fetches about so many bytes at a time. Raises FileError."""
         try:
             with asking(place, "open"):
-                file = self._files.open(self._path(place), "rb", block_size=PART_SIZE)
+                return self._files.open(self._path(place), "rb", block_size=block_size)
         except FileNotFoundError as error:
             raise FileError(f"{place}: cannot open: there is no such file any more") from error
-        with file:
-            return spool(_Fetched(file, place, moved))
 
     def open_target(self, place: str, batch: Batch, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
         """See `Store.open_target`; `private` is of files alone."""
@@ -116,10 +125,10 @@ class Remote:
         return Upload(self._files, self._path(place), place, batch, whole=whole)
 
     def clear_away(
-        self, home: str, ours: Callable[[str], bool], places: Iterable[str] = (), *, alone: bool = False
+        self, home: str, ours: Callable[[Note], bool], places: Iterable[str] = (), *, alone: bool = False
     ) -> None:
-        """Remove what earlier runs, killed, have left in the batches of the manifests in `home` whose names are `ours`,
-        and of targets at these places; `alone` tells that nobody else is at work there. Raises FileError."""
+        """Remove what runs have left behind: the uploads whose notes in `home` are `ours`, and what they wrote of
+        targets at these places; `alone` tells that nobody else is at work there. Raises FileError."""
         if self._scheme in _WHOLE:
             abort_noted(self._files, self._path(home).rstrip("/"), home, ours, alone=alone)
         else:
@@ -262,15 +271,24 @@ class Remote:
 
 
 class _Fetched(Source):
-    """A source that is fetched; tells when bytes have moved."""
+    """A source that is fetched as it is read: `first` bytes at a time, then twice as many, and so on up to a part.
+    Tells when bytes have moved."""
 
-    def __init__(self, file: Any, name: str, moved: Callable[[], object]) -> None:
-        super().__init__(file, name, owned=False)
+    def __init__(self, file: Any, name: str, first: int, moved: Callable[[], object], *, owned: bool = False) -> None:
+        super().__init__(file, name, owned=owned)
+        self._most = first
         self._moved = moved
+
+    def peek(self, offset: int, count: int) -> bytes:
+        """See `Source.peek`."""
+        with asking(self.name, "read"):
+            return super().peek(offset, count)
 
     def _read(self, room: memoryview) -> int:
         with asking(self.name, "read"):
-            count = super()._read(room)
+            count = super()._read(room[: self._most])
+        if count == self._most:
+            self._most = min(2 * self._most, PART_SIZE)
         self._moved()
         return count
 

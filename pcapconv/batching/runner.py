@@ -60,7 +60,7 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
         else:
             _clear_away_there(arguments, planned.jobs)
             if planned.left:
-                stack.callback(stores.briefly, lambda: _end_uploads(arguments))
+                stack.callback(stores.briefly, lambda: _end_uploads(arguments, arguments.settings.run))
         report = _carry_out(arguments, planned, watcher, lease)
         if arguments.local:
             index.write(arguments.manifest)
@@ -151,6 +151,7 @@ def _make_home(arguments: Arguments) -> None:
         raise FileError(f"{home}: cannot create: {reason_of(error)}") from error
     if not (arguments.flags.follow_links or lies_in(arguments.manifest, os.path.realpath(home))):
         raise FileError(leads_out(arguments.manifest))
+    manifest.check_place(arguments.manifest)
 
 
 def _clear_away(arguments: Arguments, jobs: Iterable[Job]) -> None:
@@ -174,16 +175,17 @@ def _clear_away_there(arguments: Arguments, jobs: Iterable[Job]) -> None:
     at_work = {manifest_beside(lease) for lease in leases_in(arguments.home)} - {WHOLE}
     stores.remote(arguments.home).clear_away(
         arguments.home,
-        lambda name: is_manifest(name) and name not in at_work,
+        lambda note: is_manifest(note.batch) and note.batch not in at_work,
         [job.target for job in jobs],
         alone=not at_work,
     )
 
 
-def _end_uploads(arguments: Arguments) -> None:
-    """Abort the uploads that are noted for this manifest, and that nobody goes on with. Raises FileError."""
+def _end_uploads(arguments: Arguments, run: str | None = None) -> None:
+    """Abort the uploads that are noted for this manifest, those of one run alone where one is given. Raises
+    FileError."""
     own = manifest_of(arguments.shard)
-    stores.remote(arguments.home).clear_away(arguments.home, lambda name: name == own)
+    stores.remote(arguments.home).clear_away(arguments.home, lambda note: note.batch == own and run in (None, note.run))
 
 
 def _workers(arguments: Arguments, first: str, watcher: Watcher, *, memory: bool) -> AbstractContextManager[Workers]:
@@ -230,7 +232,7 @@ def _outcomes(
             alone = alone or not under_way
             while alone and suspects and len(under_way) < workers.alone:
                 _submit(workers.submit_alone, suspects.popleft(), settings, under_way)
-            done, _ = wait(under_way, timeout=_LOOK, return_when=FIRST_COMPLETED)
+            done = _first_done(under_way)
             broken: list[list[Job]] = []
             for future in done:
                 jobs = under_way.pop(future)
@@ -255,6 +257,16 @@ def _outcomes(
             future.cancel()
 
 
+def _first_done(under_way: Iterable[Future[list[Outcome]]]) -> set[Future[list[Outcome]]]:
+    """Those that are done, after some time none."""
+    try:
+        return wait(under_way, timeout=_LOOK, return_when=FIRST_COMPLETED).done
+    except RuntimeError as error:  # an interrupt between two steps of `wait`, which it does not expect
+        if isinstance(error.__context__, Exception | None):
+            raise
+        raise error.__context__ from None
+
+
 def _submit(
     submit: Callable[..., Future[list[Outcome]]],
     jobs: list[Job],
@@ -263,9 +275,11 @@ def _submit(
 ) -> None:
     try:
         future = submit(carry_out, settings, jobs)
-    except RuntimeError as error:  # it broke, or its owner shut it down
+    except Exception as error:  # it broke, or its owner shut it down
         future = Future()
         future.set_exception(error)
+    if not isinstance(future, Future):
+        raise UsageError(f"{future!r:.80} is no future of concurrent.futures, as an executor gives")
     under_way[future] = jobs
 
 

@@ -12,6 +12,7 @@ from pcapconv.batching.places import Found, State, is_file_name, local_path, sch
 from pcapconv.batching.retrying import may_pass
 from pcapconv.batching.stores import store_of
 from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError
+from pcapconv.io.names import TEMPORARY
 from pcapconv.wording import argument
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ def listed(places: Iterable[str]) -> Iterator[Found]:
             name = os.path.normpath(place)
             if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
                 name = os.path.abspath(name).lstrip("/")
+        if TEMPORARY.fullmatch(posixpath.basename(name)):
+            yield Found(place, name, None, "unfinished files are called so; rename it", failed=True)
+            continue
         if not is_file_name(name):
             yield Found(place, name, None, NO_FILE_NAME, failed=True)
             continue
@@ -95,7 +99,7 @@ def without_companions(found: Sequence[Found], suffix: str) -> list[Found]:
 def is_capture(place: str) -> bool:
     """Also when nobody can tell."""
     try:
-        with store_of(place).open_source(place) as source:
+        with store_of(place).open_stream(place) as source:
             formats.format_at(source)
     except FormatError:
         return False

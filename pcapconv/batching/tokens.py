@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from pcapconv.batching.notes import TOKEN
 from pcapconv.batching.places import scheme_of
+from pcapconv.batching.stores import remote
 from pcapconv.errors import PcapconvError
 from pcapconv.io.calls import writing
 from pcapconv.io.names import temporary_name, unlink
@@ -17,10 +19,7 @@ def token(home: str) -> Iterator[str]:
     """The place of a file in a directory that goes away again, under a name that nobody has seen before. Raises
     FileError."""
     if scheme_of(home) is not None:
-        from pcapconv.batching.remote import Remote  # which needs fsspec
-        from pcapconv.batching.uploads import TOKEN
-
-        place, store = temporary_name(home), Remote(home)
+        place, store = temporary_name(home), remote(home)
         store.write(place, TOKEN)
         try:
             yield place

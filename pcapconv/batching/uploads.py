@@ -1,39 +1,32 @@
-"""How a complete file gets behind a URL, and what a kill leaves there.
+"""How a complete file gets behind a URL.
 
-Strategy: object stores show an object when all of it has arrived; everywhere else it arrives under a temporary name.
-S3 keeps the parts of a large object, for money, until somebody completes or aborts their upload. So a note beside
-the manifest, under a temporary name, says which upload is under way, and in whose batch: the next run with the same
-manifest aborts the uploads that such notes name, and no others. Objects in S3 say of which tree a batch wrote them,
-so that a later run knows its own, also where a kill came before their line in the manifest.
+Strategy: object stores show an object when all of it has arrived; everywhere else it arrives under a temporary name. A
+large object goes to S3 in parts, and can stop between two of them; while it does, a note says so (`notes`). Any other
+upload goes on to its end once it has begun.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import inspect
-import json
 import os
 import posixpath
-from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pcapconv.batching.asking import asking
+from pcapconv.batching.notes import MARK, Note, abort, mark_of
 from pcapconv.batching.places import Batch
 from pcapconv.io.calls import TEMPORARY_FILE, writing
-from pcapconv.io.names import TEMPORARY, temporary_name
+from pcapconv.io.names import temporary_name
 from pcapconv.io.signals import deferred
 from pcapconv.io.sources import temporary_file
 from pcapconv.io.targets import Target
 
-MARK = "pcapconv-tree"  # what in an object's metadata tells whose it is
-_UPLOAD = "pcapconv-upload"  # and which upload it came by
-TOKEN = b"pcapconv\n"  # what a token has, see `tokens`
+_UPLOAD = "pcapconv-upload"  # what in an object's metadata tells by which upload it came
 PART_SIZE = 8 * 2**20  # bytes that are read or sent at a time
 _ABREAST = 3  # parts that are sent at a time
 _MOST_PARTS = 10_000  # of one object, as S3 has it
-_MOST_NOTED = 2**16  # bytes of a note
 
 
 class Upload(Target):
@@ -57,7 +50,7 @@ class Upload(Target):
         self._whole = whole
 
     def appear(self, *, keep_old: bool) -> None:  # noqa: ARG002 - what is gone there is gone
-        """Upload it. Raises FileError."""
+        """Upload the file. Raises FileError."""
         with writing(self.name), asking(self.name, "write"):
             size = os.fstat(self.file.fileno()).st_size
             if not self._whole:
@@ -68,7 +61,7 @@ class Upload(Target):
                 self._put(self._path)
 
     def _put(self, path: str) -> None:
-        """Send it as the store does, but with no more memory than for a few parts."""
+        """Send the file as the store's client does, with no more memory than for a few parts."""
         put = getattr(self._files, "_put_file", self._files.put_file)
         known = inspect.signature(put).parameters
         wanted = {"chunksize": PART_SIZE, "max_concurrency": _ABREAST, "callback": self._callback()}
@@ -78,7 +71,7 @@ class Upload(Target):
         self._files.put_file(self._local, path, **told)
 
     def _callback(self) -> Any:
-        """What a store's client calls in a thread of its own, where nothing can be raised."""
+        """What a store's client calls as bytes move, in a thread of its own, where nothing can be raised."""
         from fsspec.callbacks import Callback
 
         moved = self._batch.moved
@@ -91,11 +84,13 @@ class Upload(Target):
         return Moving()
 
     def _move_there(self) -> None:
+        """Send the file under a temporary name, and rename it there."""
         folder, name = posixpath.split(self._path)
         temporary = temporary_name(folder)
         self._files.makedirs(folder, exist_ok=True)
         try:
             self._put(temporary)
+            self._batch.moved()  # which could not end it before
             self._files.mv(temporary, posixpath.join(folder, name))
         except BaseException:
             with contextlib.suppress(Exception):
@@ -112,7 +107,7 @@ class Upload(Target):
         folder, batch = posixpath.split(self._batch.manifest)
         note = temporary_name(folder)
         try:
-            self._files.pipe_file(note, json.dumps({"batch": batch} | upload).encode())
+            self._files.pipe_file(note, Note(batch, self._batch.run, upload).to_bytes())
             part_size = max(PART_SIZE, -(-size // _MOST_PARTS))
             parts = self._parts(upload, part_size, -(-size // part_size))
             try:
@@ -122,8 +117,7 @@ class Upload(Target):
                     raise
         except BaseException:
             with contextlib.suppress(Exception):  # then the client or the next run does it
-                with contextlib.suppress(FileNotFoundError):  # it has ended
-                    self._files.call_s3("abort_multipart_upload", **upload)
+                abort(self._files, upload)
                 self._files.rm_file(note)
             raise
         with contextlib.suppress(Exception):  # then the client or the next run removes it
@@ -153,55 +147,6 @@ class Upload(Target):
         return parts
 
     def abandon(self) -> None:
-        """Nothing of it remains here."""
+        """Close the temporary file, of which nothing remains."""
         with contextlib.suppress(OSError):  # what matters was said before
             self.file.close()
-
-
-def mark_of(root: str | None, path: str) -> str:
-    """What an object's metadata says when a batch of the tree `root` wrote it there."""
-    return hashlib.sha256(json.dumps([root, path]).encode()).hexdigest()[:16]
-
-
-def abort_noted(files: Any, home: str, name: str, ours: Callable[[str], bool], *, alone: bool) -> None:
-    """Abort the uploads to S3 that are noted in `home` for batches whose manifests are called as `ours` says, and
-    remove these notes; `alone`, where no batch is at work there, also tokens. `name` is for messages. Raises
-    FileError."""
-    if not hasattr(files, "call_s3"):
-        return
-    with writing(name), asking(name, "write"):
-        there = files.find(home, prefix=".pcapconv-", detail=True)
-        for path in _temporary(there):
-            if posixpath.dirname(path) != home or there[path]["size"] > _MOST_NOTED:
-                continue
-            with contextlib.suppress(FileNotFoundError):  # whoever wrote it has removed it
-                note = files.cat_file(path)
-                told = _understood(note)
-                if not (ours(told["batch"]) if told is not None else alone and note == TOKEN):
-                    continue
-                if told is not None and f"{told['Bucket']}/{told['Key']}".startswith(f"{home}/"):
-                    with contextlib.suppress(FileNotFoundError):  # it is over
-                        where = {part: told[part] for part in ("Bucket", "Key", "UploadId")}
-                        files.call_s3("abort_multipart_upload", **where)
-                files.rm_file(path)
-
-
-def _understood(note: bytes) -> dict[str, str] | None:
-    """What a note says; None for one that somebody else wrote."""
-    try:
-        told = json.loads(note)
-        return {name: str(told[name]) for name in ("batch", "Bucket", "Key", "UploadId")}
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-
-
-def remove_temporary(files: Any, folders: Iterable[str]) -> None:
-    """Remove the temporary files that a kill has left in these folders."""
-    for folder in folders:
-        with contextlib.suppress(Exception):  # there is none, or it may not be listed
-            for path in _temporary(files.ls(folder, detail=False)):
-                files.rm_file(path)
-
-
-def _temporary(paths: Iterable[str]) -> list[str]:
-    return [path for path in paths if TEMPORARY.fullmatch(posixpath.basename(path))]
