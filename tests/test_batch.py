@@ -23,6 +23,7 @@ from pcapconv.batching import executors, manifest
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.pool import DeadProcessError
 from pcapconv.batching.report import BatchReport, Watcher
+from pcapconv.timestamps import format_time
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
@@ -189,13 +190,14 @@ def test_a_line_says_what_became_of_a_file(tmp_path: Path, out: Path) -> None:
     (line,) = lines(out)
     target = (out / "lab" / "a.pcap").read_bytes()
     assert line == {
+        "schema": {"name": "pcapconv-manifest", "version": 1},
         "source": "lab/a.ntar",
         "source_size": len(COMMENTED),
-        "source_time": (source / "lab" / "a.ntar").stat().st_mtime_ns,
+        "source_time": format_time((source / "lab" / "a.ntar").stat().st_mtime_ns, 10**9, 0),
         "source_sha256": hashlib.sha256(COMMENTED).hexdigest(),
         "target": "lab/a.pcap",
         "target_size": len(target),
-        "target_time": (out / "lab" / "a.pcap").stat().st_mtime_ns,
+        "target_time": format_time((out / "lab" / "a.pcap").stat().st_mtime_ns, 10**9, 0),
         "target_sha256": hashlib.sha256(target).hexdigest(),
         "status": "converted",
         "packets_read": 2,
@@ -293,8 +295,9 @@ def test_a_watcher_sees_every_line_once(source: Path, out: Path) -> None:
     seen = Seen()
     run(source, out, to="pcap", watcher=seen)
     assert seen.begun == [(3, len(PCAP) + len(OTHER) + len(TEXT))]
+    written = [{name: value for name, value in line.items() if name != "schema"} for line in lines(out)]
     assert sorted(seen.lines, key=lambda line: str(line["source"])) == sorted(
-        lines(out), key=lambda line: str(line["source"])
+        written, key=lambda line: str(line["source"])
     )
     assert {line["source"]: line["status"] for line in seen.lines} == {
         "a.pcap": "converted",

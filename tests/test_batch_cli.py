@@ -324,6 +324,8 @@ def test_reports_for_programs(mixed: Path, tmp_path: Path, out: Path) -> None:
     files = report.pop("files")
     assert {line["source"]: line["status"] for line in files} == KINDS
     lines = [json.loads(line) for line in (out / MANIFEST).read_bytes().splitlines()]
+    for line in lines:
+        assert line.pop("schema") == {"name": "pcapconv-manifest", "version": 1}
     assert sorted(files, key=str) == sorted(lines, key=str)
     assert report | {"seconds": 0} == {
         "schema": {"name": "pcapconv-batch", "version": 1},

@@ -323,7 +323,7 @@ def test_a_job_never_makes_the_directory_of_the_batch(raw: Path, tmp_path: Path)
     with Unmounts(home) as executor, pytest.raises(UnfinishedError) as caught:
         pcapconv.batch(raw, home, to="pcapng", executor=executor)
     said = f"{home}/{MANIFEST}: cannot write: no such file or directory; 0 of {FILES + 1} files were done"
-    assert str(caught.value) == f"{said}, --resume goes on with the others"
+    assert str(caught.value) == f"{said}, resume=True goes on with the others"
     assert caught.value.report.converted == 0
     assert {line["error"] for line in caught.value.report.trouble} <= {
         f"{home}/{name}: cannot create: {home} is not there, and a job does not make it"

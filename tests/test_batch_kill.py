@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import pytest
 import wire
 
+from pcapconv.batching.places import time_of_json
 from pcapconv.cli import batch as cli_batch
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
@@ -110,7 +111,7 @@ class Batch(NamedTuple):
                 line = last[name]
                 assert line["status"] == ("damaged" if name.startswith(CUT) else "converted")
                 assert line["target_sha256"] == hashlib.sha256(data).hexdigest()
-                assert (line["target_size"], line["target_time"]) == (there.st_size, there.st_mtime_ns)
+                assert (line["target_size"], time_of_json(line["target_time"])) == (there.st_size, there.st_mtime_ns)
 
 
 def mirrored(folder: Path) -> Batch:

@@ -31,6 +31,7 @@ from pcapconv.batching import jobs, lease, plans
 from pcapconv.batching.actions import Job
 from pcapconv.batching.holders import this_process
 from pcapconv.batching.outcome import Outcome
+from pcapconv.batching.places import time_of_json
 from pcapconv.batching.report import Watcher
 from pcapconv.batching.settings import Settings
 
@@ -100,7 +101,7 @@ def is_done(home: Path) -> None:
         there = (home / line["target"]).stat()
         assert line["status"] == "converted"
         assert line["target_sha256"] == hashlib.sha256(EXPECTED[line["target"]]).hexdigest()
-        assert (line["target_size"], line["target_time"]) == (there.st_size, there.st_mtime_ns)
+        assert (line["target_size"], time_of_json(line["target_time"])) == (there.st_size, there.st_mtime_ns)
     assert not (home / LEASE).exists()
 
 

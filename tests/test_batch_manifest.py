@@ -18,6 +18,7 @@ from pcapconv.batching.report import UnfinishedError
 from pcapconv.errors import FileError, UsageError
 
 MANIFEST = "pcapconv-manifest.jsonl"
+SCHEMA = b'{"schema": {"name": "pcapconv-manifest", "version": 1}, '
 PCAP = wire.pcap_header() + wire.pcap_record(1_000, 5, b"one")
 
 
@@ -46,10 +47,10 @@ def test_a_line_that_finds_no_room_is_not_begun(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(FileError) as caught:
         manifest.add(str(place), [{"b": 2}])
     assert str(caught.value) == f"{place}: cannot write: no space left on device"
-    assert place.read_bytes() == b'{"a": 1}\n'
+    assert place.read_bytes() == SCHEMA + b'"a": 1}\n'
     disk.room = 100
     manifest.add(str(place), [{"c": 3}])
-    assert place.read_bytes() == b'{"a": 1}\n{"c": 3}\n'
+    assert place.read_bytes() == SCHEMA + b'"a": 1}\n' + SCHEMA + b'"c": 3}\n'
 
 
 def test_a_batch_that_can_note_nothing_more_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

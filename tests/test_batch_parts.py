@@ -66,7 +66,7 @@ OUTCOMES = {
         sidecars=SidecarOutcome.of(REPORT, None, State(5, 4)),
     ),
 }
-SOURCE = '{"source": "a", "source_size": 9, "source_time": 8, "source_sha256": '
+SOURCE = '{"source": "a", "source_size": 9, "source_time": "1970-01-01T00:00:00.000000008Z", "source_sha256": '
 NO_TARGET = '"target": "a.pcap", "target_size": null, "target_time": null, "target_sha256": null, '
 NO_COUNTS = (
     '"packets_read": 0, "packets_written": 0, "losses": {}, "left_out": {}, "damage": [], "damage_total": 0, '
@@ -100,7 +100,8 @@ BATCH = '"options": "d", "root": "/r", "run": "n", "worker": '
         ),
         (
             "with sidecars",
-            f'{SOURCE}"s", "target": "a.pcap", "target_size": 7, "target_time": 6, "target_sha256": "t", '
+            f'{SOURCE}"s", "target": "a.pcap", "target_size": 7, "target_time": "1970-01-01T00:00:00.000000006Z", '
+            '"target_sha256": "t", '
             '"status": "damaged", "packets_read": 3, "packets_written": 2, "losses": {"names": 1}, "left_out": {}, '
             '"damage": ['
             + ", ".join(
@@ -111,7 +112,7 @@ BATCH = '"options": "d", "root": "/r", "run": "n", "worker": '
             f'"error": null, {BATCH}null, "sidecar_written": "out/a.pcap.meta.json", "sidecar_read": null, '
             '"kept_in_sidecar": {"comments": 4}, "missing_in_sidecar": {}, "damage_in_sidecar": 0, '
             '"found_in_sidecar": {"same": 5}, "source_sidecar_size": null, "source_sidecar_time": null, '
-            '"target_sidecar_size": 5, "target_sidecar_time": 4}',
+            '"target_sidecar_size": 5, "target_sidecar_time": "1970-01-01T00:00:00.000000004Z"}',
         ),
     ],
 )
@@ -140,6 +141,24 @@ OLD: dict[str, Any] = {
     "status": "converted",
     "options": "d",
 }
+
+
+@pytest.mark.parametrize(
+    ("time", "text"),
+    [
+        (0, "1970-01-01T00:00:00.000000000Z"),
+        (-1, "1969-12-31T23:59:59.999999999Z"),
+        (1_795_955_936_744_857_246, "2026-11-29T12:38:56.744857246Z"),
+        (253_402_300_799_999_999_999, "9999-12-31T23:59:59.999999999Z"),
+        (253_402_300_800_000_000_000, 253_402_300_800_000_000_000),
+        ('"etag"', '"etag"'),
+        ("2026-11-29T12:38:56+00:00", "2026-11-29T12:38:56+00:00"),
+        (None, None),
+    ],
+)
+def test_times_have_all_their_digits(time: int | str | None, text: int | str | None) -> None:
+    assert State(1, time).time_as_json == text
+    assert State.of_json(1, text) == State(1, time)
 
 
 def test_what_an_older_line_lacks_is_at_its_default() -> None:

@@ -25,16 +25,14 @@ from pcapconv.describing import info
 from pcapconv.describing.document import as_document
 
 SCHEMAS = resources.files(pcapconv) / "schemas"
-KINDS = ("batch", "check", "diff", "info", "progress", "report")
+KINDS = ("batch", "check", "diff", "info", "manifest", "progress", "report")
 # Fields that are there only where they say something.
-OPTIONAL = {
-    "report": {"sha256", "link_type"},
-    "batch": {
-        *("known", "damaged_before", "sidecar_unused", "retryable", "sidecar_written", "sidecar_read"),
-        *("kept_in_sidecar", "missing_in_sidecar", "damage_in_sidecar", "found_in_sidecar"),
-        *("source_sidecar_size", "source_sidecar_time", "target_sidecar_size", "target_sidecar_time"),
-    },
+OF_FILES = {
+    *("known", "damaged_before", "sidecar_unused", "retryable", "sidecar_written", "sidecar_read"),
+    *("kept_in_sidecar", "missing_in_sidecar", "damage_in_sidecar", "found_in_sidecar"),
+    *("source_sidecar_size", "source_sidecar_time", "target_sidecar_size", "target_sidecar_time"),
 }
+OPTIONAL = {"report": {"sha256", "link_type"}, "batch": OF_FILES, "manifest": OF_FILES}
 NANO, PICO = ((wire.IF_TSRESOL, bytes([digits])) for digits in (9, 12))
 CUT = wire.pcap_header() + wire.pcap_record(1, 5, b"one") + b"cut off"
 ODD = wire.section_header() + wire.interface(snaplen=2) + wire.enhanced_packet(0, 5, b"long")
@@ -335,6 +333,10 @@ def test_the_report_of_a_batch(run: Run, tmp_path: Path) -> None:
     found.append(last)
     check("batch", found)
     assert promised("batch") <= set(names(found))
+    manifests = tmp_path.glob("*/pcapconv-manifest.jsonl")
+    lines = [json.loads(line) for each in manifests for line in each.read_bytes().splitlines()]
+    check("manifest", lines)
+    assert promised("manifest") <= set(names(lines))
 
 
 def test_progress() -> None:

@@ -19,7 +19,7 @@ from pcapconv.batching import manifest
 from pcapconv.batching.local import LOCAL
 from pcapconv.batching.manifest_names import index_beside
 from pcapconv.batching.outcome import DONE, SidecarOutcome
-from pcapconv.batching.places import State, scheme_of
+from pcapconv.batching.places import State, scheme_of, time_of_json
 from pcapconv.errors import PcapconvError
 from pcapconv.io.names import temporary_name, unlink
 
@@ -93,9 +93,9 @@ def _parsed(lines: Iterable[bytes]) -> Iterator[_Row]:
                 told["target"],
                 told["source"],
                 told["source_size"],
-                told["source_time"],
+                time_of_json(told["source_time"]),
                 told["target_size"],
-                told["target_time"],
+                time_of_json(told["target_time"]),
                 terms.get(said) or terms.setdefault(said, Terms(*said)),
                 beside and beside.target,
                 beside and beside.source,

@@ -27,6 +27,7 @@ from pcapconv.batching.settings import Settings
 from pcapconv.batching.stores import remote
 from pcapconv.errors import FileError
 from pcapconv.io.calls import reading, reason_of, writing
+from pcapconv.json_form import document
 
 try:
     import fcntl
@@ -37,6 +38,7 @@ _one_thread = threading.Lock()
 _decoder = json.JSONDecoder()
 _PATIENCE = 5.0  # seconds until a manifest that cannot be added to is written anew, and ten times what that took
 _LONGEST = 16 * 2**20  # bytes of a line
+_PASSING = ("schema", "seconds", "run", "worker")  # fields that say nothing of a file
 _MAY_REPEAT = ("skipped", "failed", "left_alone")  # what becomes again of a file that stays as it is
 
 
@@ -71,7 +73,7 @@ def check_place(place: str) -> None:
 
 def add(place: str, lines: Iterable[dict[str, Any]]) -> None:
     """Add lines to a manifest in a file. Raises FileError."""
-    data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    data = b"".join(map(_written, lines))
     with writing(place), _one_thread:  # of a process, whose threads a file's lock does not keep apart
         file = os.open(place, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         try:
@@ -89,6 +91,10 @@ def add(place: str, lines: Iterable[dict[str, Any]]) -> None:
                 raise
         finally:
             os.close(file)
+
+
+def _written(line: dict[str, Any]) -> bytes:
+    return json.dumps(document("manifest", line)).encode() + b"\n"
 
 
 def told(line: bytes) -> dict[str, Any]:
@@ -143,7 +149,7 @@ def find(place: str, begin: int, job: Job, state: State, settings: Settings) -> 
 
 def _fact(line: dict[str, Any]) -> int:
     """A hash of what a line says, whichever run and process wrote it."""
-    return hash(json.dumps({name: value for name, value in line.items() if name not in ("seconds", "run", "worker")}))
+    return hash(json.dumps({name: value for name, value in line.items() if name not in _PASSING}))
 
 
 class Kept:
@@ -165,7 +171,7 @@ class Kept:
         for line in lines:
             if line["status"] in _MAY_REPEAT and self._said_before().get(line["target"]) == _fact(line):
                 continue
-            self._all().append(json.dumps(line).encode() + b"\n")
+            self._all().append(_written(line))
             self._new = True
         if time.monotonic() >= self._due:
             self.write()

@@ -62,9 +62,9 @@ class SidecarOutcome(NamedTuple):
             "damage_in_sidecar": self.damage,
             "found_in_sidecar": self.found,
             "source_sidecar_size": source.size,
-            "source_sidecar_time": source.time,
+            "source_sidecar_time": source.time_as_json,
             "target_sidecar_size": target.size,
-            "target_sidecar_time": target.time,
+            "target_sidecar_time": target.time_as_json,
         }
 
     @classmethod
@@ -73,7 +73,7 @@ class SidecarOutcome(NamedTuple):
         if told.keys().isdisjoint(("sidecar_written", "source_sidecar_size", "target_sidecar_size")):
             return None
         states = (
-            None if told.get(f"{name}_size") is None else State(told[f"{name}_size"], told[f"{name}_time"])
+            None if told.get(f"{name}_size") is None else State.of_json(told[f"{name}_size"], told[f"{name}_time"])
             for name in ("source_sidecar", "target_sidecar")
         )
         return cls(
@@ -168,11 +168,11 @@ class Outcome(NamedTuple):
         line: dict[str, Any] = {
             "source": self.source,
             "source_size": self.source_state.size,
-            "source_time": self.source_state.time,
+            "source_time": self.source_state.time_as_json,
             "source_sha256": self.source_sha256,
             "target": self.target,
             "target_size": self.target_state.size,
-            "target_time": self.target_state.time,
+            "target_time": self.target_state.time_as_json,
             "target_sha256": self.target_sha256,
             "status": self.status,
             "packets_read": self.packets_read,
@@ -201,9 +201,9 @@ class Outcome(NamedTuple):
         TypeError where that is no line of a file."""
         return cls(
             source=told["source"],
-            source_state=State(told["source_size"], told["source_time"]),
+            source_state=State.of_json(told["source_size"], told["source_time"]),
             target=told["target"],
-            target_state=State(told["target_size"], told["target_time"]),
+            target_state=State.of_json(told["target_size"], told["target_time"]),
             status=told["status"],
             options=told["options"],
             root=told.get("root"),

@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
+from datetime import date
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol, Self
 from urllib.parse import unquote
 
 from pcapconv.errors import FileError
 from pcapconv.io.sources import Source
 from pcapconv.io.targets import Target
+from pcapconv.timestamps import format_time
 from pcapconv.wording import argument
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})\.([0-9]{9})Z")
+_EPOCH = date(1970, 1, 1).toordinal()
 _ALIASES = {"s3a": "s3", "gcs": "gs"}
 
 
@@ -28,6 +33,36 @@ class State(NamedTuple):
 
     size: int | None
     time: int | str | None
+
+    @property
+    def time_as_json(self) -> int | str | None:
+        """The time as a line of the manifest has it: ISO 8601 in UTC with nanoseconds; a number where the year has not
+        four digits."""
+        if not isinstance(self.time, int):
+            return self.time
+        text = format_time(self.time, 10**9, 0)
+        return text if _TIME.fullmatch(text) else self.time
+
+    @classmethod
+    def of_json(cls, size: Any, time: Any) -> Self:
+        """What a line of the manifest says, see `time_of_json`. The values are not checked."""
+        return cls(size, time_of_json(time))
+
+
+def time_of_json(told: Any) -> Any:
+    """The time that a line of the manifest says: as text since version 1 of its schema, as a number before."""
+    match = _TIME.fullmatch(told) if isinstance(told, str) else None
+    if match is None:
+        return told
+    day, hours, minutes, seconds, nanoseconds = match.groups()
+    whole = _seconds_of(day) + 3600 * int(hours) + 60 * int(minutes) + int(seconds)
+    return whole * 10**9 + int(nanoseconds)
+
+
+@lru_cache(maxsize=1024)  # many files were changed on one day
+def _seconds_of(day: str) -> int:
+    """Raises ValueError."""
+    return 86_400 * (date.fromisoformat(day).toordinal() - _EPOCH)
 
 
 class Found(NamedTuple):

@@ -112,8 +112,8 @@ _RUN = (
         BATCH,
         "N",
         example="2",
-        more="try files again at the end, up to N times, after 1, 2, 4, ... seconds, whose failure may pass: a store's, "
-        "a network's, a lost process's",
+        more="try files again at the end, up to N times, after 1, 2, 4, ... seconds, whose failure may pass: a "
+        "store's, a network's, a lost process's",
     ),
     Option(
         "stall",
