@@ -59,7 +59,7 @@ def test_a_batch_that_can_note_nothing_more_ends(tmp_path: Path, monkeypatch: py
     for number in range(20):
         (source / f"{number:02}.pcap").write_bytes(PCAP)
     options: dict[str, Any] = {"to": "pcapng", "executor": ThreadPoolExecutor(1)}
-    disk = Disk(5_000, monkeypatch)
+    disk = Disk(6_000, monkeypatch)
     with pytest.raises(UnfinishedError) as caught:
         batch(source, out, **options)
     lines = [json.loads(line) for line in (out / MANIFEST).read_bytes().splitlines()]

@@ -161,6 +161,19 @@ def threads(several: int, run: str = "") -> Iterator[Workers]:
         executor.shutdown(wait=wait)
 
 
+class Here(Executor):
+    """The caller's thread: work is done when it is submitted, and what ends the program ends the work."""
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        """See `Executor.submit`."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*arguments, **named))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
 def cores() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -27,6 +27,7 @@ from pcapconv.io.calls import reading
 from pcapconv.wording import argument
 
 _PATIENCE = 2.0  # seconds that a touch may take when all else has ended; a file system may stand still
+_LOOKS, _MOMENT = 5, 0.1  # how often, and after how many seconds, one that says nothing is looked at again
 _TRIES = 5  # leases that may be cleared away one after the other
 
 
@@ -86,6 +87,11 @@ def clear(manifests: Sequence[str], note: Callable[[str], object]) -> None:
 
 def _found(name: str) -> Held | None:
     held = lease_place(name).read()
+    for _ in range(_LOOKS):
+        if held is None or held.holder.run:
+            break
+        time.sleep(_MOMENT)  # it may be being made
+        held = lease_place(name).read()
     if held is None and scheme_of(name) is None and os.path.lexists(name) and not os.path.isfile(name):
         raise FileError(f"{name}: is no plain file, and so no lease of a batch; remove it")
     return held

@@ -18,7 +18,7 @@ from pcapconv.batching.places import NothingThereError, scheme_of
 from pcapconv.batching.stores import briefly, remote
 from pcapconv.errors import FileError, PcapconvError
 from pcapconv.io.calls import reading, writing
-from pcapconv.io.names import look_again, name_if_free, temporary_name, unlink
+from pcapconv.io.names import look_again, temporary_name
 
 _MOST = 4096  # bytes of a lease that are read
 _NOBODYS = b"{}\n"  # what an object has that was a lease, where nothing may be removed
@@ -75,17 +75,19 @@ class _File:
             return self._read()
 
     def make(self, holder: Holder) -> bool:
-        """See `LeasePlace.make`: it is whole as soon as it is there."""
-        temporary = temporary_name(os.path.dirname(self._place))
+        """See `LeasePlace.make`."""
         with writing(self._place):
             try:
-                with open(temporary, "xb") as file:
-                    file.write(_bytes_of(holder))
-                name_if_free(temporary, self._place)
+                file = os.open(self._place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
             except FileExistsError:
                 return False
+            try:
+                os.write(file, _bytes_of(holder))
+            except BaseException:
+                os.unlink(self._place)
+                raise
             finally:
-                unlink(temporary)
+                os.close(file)
         return True
 
     def touch(self, holder: Holder) -> None:  # noqa: ARG002 - the file says it already

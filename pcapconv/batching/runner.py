@@ -18,7 +18,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pcapconv.batching import executors, index, manifest, stores
 from pcapconv.batching.actions import Job
 from pcapconv.batching.arguments import Arguments
-from pcapconv.batching.cluster import cluster
 from pcapconv.batching.executors import Workers, WorkersLostError
 from pcapconv.batching.jobs import Stopped, carry_out
 from pcapconv.batching.lease import Lease, LeaseLostError, clear_others, leases_in
@@ -85,7 +84,7 @@ def _carry_out(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease
         with (
             log,
             Stall(arguments.carriers, place_of(arguments.settings)) as stall,
-            _workers(arguments, left[0].source, watcher, memory=memory) as workers,
+            _workers(arguments, left, watcher, memory=memory) as workers,
             _stopping(arguments, lease, log, again),
         ):
 
@@ -188,17 +187,23 @@ def _end_uploads(arguments: Arguments, run: str | None = None) -> None:
     stores.remote(arguments.home).clear_away(arguments.home, lambda note: note.batch == own and run in (None, note.run))
 
 
-def _workers(arguments: Arguments, first: str, watcher: Watcher, *, memory: bool) -> AbstractContextManager[Workers]:
-    """What carries the jobs out, `first` being one of their sources. `memory` tells that only this process has some of
-    the files. Raises UsageError, FileError."""
-    jobs, scheduler, executor, _ = arguments.carriers
+def _workers(
+    arguments: Arguments, left: Sequence[Job], watcher: Watcher, *, memory: bool
+) -> AbstractContextManager[Workers]:
+    """What carries the jobs out. `memory` tells that only this process has some of the files. Raises UsageError,
+    FileError."""
+    jobs, scheduler, executor, stall = arguments.carriers
     run = arguments.settings.run
     if executor is not None:
         if not hasattr(executor, "submit"):
             raise UsageError(f"{executor!r:.80} is not an executor")
         return nullcontext(executors.Given(executor, executors.cores(), run))
     if scheduler is not None:
-        return cluster(scheduler, arguments.home, first, run, watcher.warn)
+        from pcapconv.batching.cluster import cluster  # with asyncio, as slow to import as a small batch
+
+        return cluster(scheduler, arguments.home, left[0].source, run, watcher.warn)
+    if jobs is None and stall is None and len(left) == 1 and arguments.local and 0 < left[0].size <= _BYTES:
+        return nullcontext(executors.Given(executors.Here(), 1, run))  # sooner done than a process is there
     several = jobs or executors.cores()
     return executors.threads(several, run) if memory else executors.processes(several)
 

@@ -27,24 +27,26 @@ class Patterns:
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
         self._include = _understood("include", include)
-        self._all, self._none = not include, not exclude
         self._exclude = _understood("exclude", exclude)
 
     def want(self, found: Found) -> bool:
         """Whether a file is wanted. Directories are there for what is wrong with them, unless they are left out."""
-        if not (self._all or found.folder or self._include.match_file(found.name)):
+        if not (self._include is None or found.folder or self._include.match_file(found.name)):
             return False
-        return self._none or not self._exclude.match_file(found.name + "/" if found.folder else found.name)
+        name = found.name + "/" if found.folder else found.name
+        return self._exclude is None or not self._exclude.match_file(name)
 
 
-def _understood(name: str, patterns: Sequence[str]) -> GitIgnoreSpec:
-    """Raises UsageError."""
-    from pathspec import GitIgnoreSpec
-
+def _understood(name: str, patterns: Sequence[str]) -> GitIgnoreSpec | None:
+    """None where there are no patterns. Raises UsageError."""
     if isinstance(patterns, str) or not all(isinstance(each, str) for each in patterns or ()):
         raise UsageError(f"{argument(name, patterns)}: a list of patterns is wanted")
+    if not patterns:
+        return None
+    from pathspec import GitIgnoreSpec
+
     try:
-        return GitIgnoreSpec.from_lines(patterns or ())
+        return GitIgnoreSpec.from_lines(patterns)
     except ValueError as error:
         raise UsageError(f"{argument(name)}: {error}; write one like '*.pcap' or 'lab/**'") from None
 
