@@ -331,7 +331,7 @@ def open_secrets(plan: Planned | None, *others: object, force: bool) -> Target |
         return None
     if plan.extract_to != STDIO and leads_to(plan.extract_to) in map(leads_to, others):
         raise UsageError(
-            f"{argument('extract_secrets', plan.extract_to)}: that is another file of this command; "
+            f"{argument('extract_secrets', plan.extract_to)}: that is another file of the same run; "
             "give it a name of its own"
         )
     return open_target(plan.extract_to, force=force, whole=True, text=True, private=True)

@@ -153,7 +153,6 @@ def test_the_report_has_the_sums(tmp_path: Path, out: Path) -> None:
     written = tree(out)
     assert sorted(written) == ["a.pcap", "b.pcap", "c.pcap"]
     assert report.as_dict() == {
-        "schema": {"name": "pcapconv-batch", "version": 1},
         "converted": 2,
         "damaged": 1,
         "failed": 0,
@@ -161,6 +160,7 @@ def test_the_report_has_the_sums(tmp_path: Path, out: Path) -> None:
         "skipped": 2,
         "left_alone": 0,
         "damaged_before": 0,
+        "refused": 0,
         "odd": 0,
         "empty": 0,
         "undated": 0,
@@ -667,7 +667,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"extract_secrets": "./keys"},
         "extract_secrets='./keys': a batch writes key logs beside its targets; give a suffix, as in .keys",
     ),
-    "a target in place": ({"in_place": True}, "in_place=True rewrites the files where they are; leave DST out"),
+    "a target in place": (
+        {"in_place": True},
+        "in_place=True rewrites the files where they are; name no target directory",
+    ),
 }
 
 
@@ -682,17 +685,18 @@ def test_what_makes_no_sense_is_refused_before_anything_starts(
 
 
 def test_only_one_can_do_the_work(source: Path, out: Path) -> None:
-    for options in ({"jobs": 2}, {"scheduler": "tcp://127.0.0.1:1"}):
+    others: dict[str, Any] = {"jobs": 2, "scheduler": "tcp://127.0.0.1:1"}
+    for name, value in others.items():
         with pytest.raises(UsageError) as caught:
-            run(source, out, **options)
-        assert str(caught.value) == "jobs=, scheduler= (and executor=) exclude each other"
+            run(source, out, **{name: value})
+        assert str(caught.value) == f"{name}= and executor= exclude each other"
 
 
 def test_a_batch_needs_a_place_to_go(source: Path) -> None:
     with pytest.raises(UsageError) as caught:
         run(source)
     assert str(caught.value) == (
-        "there is no DST; name a directory for the new files, or rewrite them with in_place=True"
+        "there is no target directory; name one for the new files, or rewrite them with in_place=True"
     )
 
 
@@ -900,7 +904,7 @@ def test_in_place_is_for_files_of_this_machine() -> None:
     with pytest.raises(UsageError) as caught:
         run("s3://lab/raw", in_place=True)
     assert str(caught.value) == (
-        "in_place=True: s3://lab/raw is remote, where files cannot be rewritten safely; name a DST"
+        "in_place=True: s3://lab/raw is remote, where files cannot be rewritten safely; name a target directory"
     )
 
 
@@ -1519,7 +1523,7 @@ def test_what_is_no_path_is_refused(arguments: tuple[Any, Any], fact: str) -> No
 
 def test_stdout_is_no_directory(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="DST is a directory, and - is stdout, which holds one file"):
+    with pytest.raises(UsageError, match="the target is a directory, and - is stdout, which holds one file"):
         batch(source, "-")
     assert not (tmp_path / "-").exists()
 

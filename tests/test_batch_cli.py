@@ -191,7 +191,7 @@ def test_losses_are_summed_up_in_one_sentence(tmp_path: Path, out: Path, capfd: 
     done = call(capfd, source, out, "--to", "pcap", "-q", "--force", "--on-loss", "fail")
     refused = "pcap cannot hold 1 comment; nothing was written"
     assert (done.status, sorted(done.err.splitlines())) == (
-        1,
+        4,
         [f"pcapconv: {source}/{name}: {refused}" for name in ("a", "b")],
     )
 
@@ -336,6 +336,7 @@ def test_reports_for_programs(mixed: Path, tmp_path: Path, out: Path) -> None:
         "skipped": 1,
         "left_alone": 1,
         "damaged_before": 0,
+        "refused": 0,
         "odd": 0,
         "empty": 0,
         "undated": 0,
@@ -444,14 +445,17 @@ def test_a_report_is_never_written_over_a_file_of_the_batch(
 
 WRONG: dict[str, tuple[list[str], str]] = {
     "no arguments": ([], "SRC and DST are missing; write: pcapconv batch SRC DST"),
-    "no target": (["in"], "there is no DST; name a directory for the new files, or rewrite them with --in-place"),
+    "no target": (["in"], "there is no target directory; name one for the new files, or rewrite them with --in-place"),
     "too many": (["in", "out", "more"], "too many names: more; write: pcapconv batch SRC [DST]"),
     "unknown option": (
         ["in", "out", "--bogus"],
         "batch has no option --bogus; pcapconv batch --help lists its options",
     ),
     "unknown format": (["in", "out", "--to", "zip"], "--to zip: it is pcap or pcapng"),
-    "target in place": (["in", "out", "--in-place"], "--in-place rewrites the files where they are; leave DST out"),
+    "target in place": (
+        ["in", "out", "--in-place"],
+        "--in-place rewrites the files where they are; name no target directory",
+    ),
     "same place": (["in", "./in"], "./in: source and target are the same directory"),
     "no jobs": (["in", "out", "--jobs", "0"], "--jobs 0: write a whole number from 1 to 1024"),
     "fewer jobs": (["in", "out", "--jobs", "-1"], "--jobs -1: write a whole number from 1 to 1024"),

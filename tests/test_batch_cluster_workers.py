@@ -231,7 +231,7 @@ def test_a_worker_with_another_disk_gets_no_work(
     (blind,) = set(cluster.wait_for_workers(2)) - {good}
     status, stderr = run(raw, home, cluster.address)
     said = re.sub(r"\.pcapconv-[0-9a-f]{16}\.tmp", "TOKEN", stderr)
-    reason = f"it does not see {home}/TOKEN; SRC and DST have to be the same everywhere, under the same paths"
+    reason = f"it does not see {home}/TOKEN; source and target have to be the same everywhere, under the same paths"
     assert (status, said) == (0, f"pcapconv: warning: worker {blind} gets no work: {reason}\n")
     assert {str(line["worker"]).rpartition(":")[2] for line in lines(home)} == {str(cluster.workers[0].pid)}
     assert sorted(os.listdir(home)) == [*(f"{number:02}.pcapng" for number in range(FILES)), MANIFEST]
@@ -241,7 +241,7 @@ def test_no_worker_sees_the_sources(raw: Path, cluster: Processes, other_disk: d
     cluster.worker(**other_disk | {"HOME_HERE": str(raw)})
     (blind,) = cluster.wait_for_workers(1)
     status, stderr = run(raw, tmp_path / "new", cluster.address)
-    reason = f"it does not see {raw}/00.pcap; SRC and DST have to be the same everywhere, under the same paths"
+    reason = f"it does not see {raw}/00.pcap; source and target have to be the same everywhere, under the same paths"
     assert (status, stderr) == (
         1,
         f"pcapconv: --scheduler {cluster.address}: worker {blind} gets no work: {reason}\n",
@@ -277,7 +277,7 @@ def test_a_target_that_is_not_seen_is_not_done(raw: Path, tmp_path: Path) -> Non
     worker = f"{socket.gethostname()}:{os.getpid()}"
     assert (done.converted, done.failed) == (FILES - 2, 2)
     assert [line["error"] for line in done.trouble] == [
-        f"{home}/{name}: {worker} wrote it, but here it is not; DST has to be the same directory everywhere"
+        f"{home}/{name}: {worker} wrote it, but here it is not; the target has to be the same directory everywhere"
         for name in ("03.pcapng", "11.pcapng")
     ]
     resumed = pcapconv.batch(raw, home, to="pcapng", resume=True, jobs=1)

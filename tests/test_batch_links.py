@@ -57,7 +57,7 @@ def test_a_file_fails_that_would_lie_outside(lab: Path, link: Callable[[Path], N
     report = batch(lab)
     assert (report.converted, report.failed) == (0, 1)
     assert report.trouble[0]["error"] == (
-        f"{lab}/target/lab/a.pcapng: a symbolic link leads out of DST, to {lab}/outside/a.pcapng; "
+        f"{lab}/target/lab/a.pcapng: a symbolic link leads out of the target directory, to {lab}/outside/a.pcapng; "
         "follow_links=True writes there"
     )
     assert there(lab / "outside") == before
@@ -82,7 +82,7 @@ def test_what_is_written_beside_a_target_does_not_lie_outside_either(lab: Path, 
         lab / "source", lab / "target", to="pcap", jobs=1, force=True, sidecar=True, extract_secrets=".keys"
     )
     assert report.failed == 1
-    assert "a symbolic link leads out of DST" in report.trouble[0]["error"]
+    assert "a symbolic link leads out of the target directory" in report.trouble[0]["error"]
     assert there(lab / "outside") == {"x": OLD}
     assert not (lab / "target" / "lab" / "a.pcap").exists()
 
@@ -95,7 +95,8 @@ def test_a_manifest_that_would_lie_outside_is_refused(lab: Path, in_place: bool)
     with pytest.raises(FileError) as caught:
         pcapconv.batch(lab / "source", None if in_place else home, in_place=in_place, to="pcapng", jobs=1)
     assert str(caught.value) == (
-        f"{home}/{NAME}: a symbolic link leads out of DST, to {lab}/outside/x; follow_links=True writes there"
+        f"{home}/{NAME}: a symbolic link leads out of the target directory, to {lab}/outside/x; "
+        "follow_links=True writes there"
     )
     assert there(lab / "outside") == {"x": OLD}
 

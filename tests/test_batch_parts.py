@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import wire
 
-from pcapconv import batch
+from pcapconv import batch, json_form
 from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.decisions import left_to_do
 from pcapconv.batching.index import Terms
@@ -159,6 +159,7 @@ OLD: dict[str, Any] = {
 def test_times_have_all_their_digits(time: int | str | None, text: int | str | None) -> None:
     assert State(1, time).time_as_json == text
     assert State.of_json(1, text) == State(1, time)
+    assert State.of_json(1, json_form.plain(text)) == State(1, time)
 
 
 def test_what_an_older_line_lacks_is_at_its_default() -> None:

@@ -75,7 +75,7 @@ def test_a_missing_bucket_is_said_before_the_first_file(server: str, tmp_path: P
     ("target", "said"),
     [
         ("s3://no-such-bucket/tree", f"/{MANIFEST}: cannot write: there is no bucket "),
-        ("http://127.0.0.1:9/tree", ": http:// is only for reading; name another DST$"),
+        ("http://127.0.0.1:9/tree", ": http:// is only for reading; name another target directory$"),
     ],
 )
 def test_no_job_begins_where_the_store_cannot_be_written(server: str, target: str, said: str, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_a_target_is_no_manifest(tmp_path: Path) -> None:
         run(source, tmp_path / "out", template="{stem}.jsonl", to="pcapng")
 
 
-BELOW = "name a place below DST, as in {start:%Y/%m/%d}/{stem}.pcapng\n"
+BELOW = "name a place below the target directory, as in {start:%Y/%m/%d}/{stem}.pcapng\n"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,10 @@ BELOW = "name a place below DST, as in {start:%Y/%m/%d}/{stem}.pcapng\n"
             ["{stem}"],
             "{stem}: its suffix does not tell the format (.pcap, .cap, .pcapng, .ntar); say --to ",
         ),
-        (["{stem}.pcap", "--in-place"], "--target names files in DST; with --in-place they keep their names"),
+        (
+            ["{stem}.pcap", "--in-place"],
+            "--target names files in the target directory; with --in-place they keep their names",
+        ),
     ],
     ids=repr,
 )

@@ -28,7 +28,7 @@ SCHEMAS = resources.files(pcapconv) / "schemas"
 KINDS = ("batch", "check", "diff", "info", "manifest", "progress", "report")
 # Fields that are there only where they say something.
 OF_FILES = {
-    *("known", "damaged_before", "sidecar_unused", "retryable", "sidecar_written", "sidecar_read"),
+    *("known", "damaged_before", "sidecar_unused", "retryable", "refused", "sidecar_written", "sidecar_read"),
     *("kept_in_sidecar", "missing_in_sidecar", "damage_in_sidecar", "found_in_sidecar"),
     *("source_sidecar_size", "source_sidecar_time", "target_sidecar_size", "target_sidecar_time"),
 }
@@ -331,6 +331,10 @@ def test_the_report_of_a_batch(run: Run, tmp_path: Path) -> None:
     assert run("batch", source, tmp_path / "up", "--report", "-", "-q", "--to", "pcapng", "--include", "a.pcap")[0] == 0
     status, last = run("batch", source, tmp_path / "2", "--report", "-", "-q", "--to", "pcapng", "--include", "a.pcap")
     found.append(last)
+    strict = ["--to", "pcap", "--on-loss", "fail", "--include", "a.pcapng"]
+    status, refused = run("batch", source, tmp_path / "3", "--report", "-", "-q", *strict)
+    assert (status, refused["failed"], refused["refused"]) == (4, 1, 1)
+    found.append(refused)
     check("batch", found)
     assert promised("batch") <= set(names(found))
     manifests = tmp_path.glob("*/pcapconv-manifest.jsonl")

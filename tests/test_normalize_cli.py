@@ -217,7 +217,7 @@ def test_losses_are_said_or_refused(here: Here) -> None:
         (["--in-place", "--force", "x"], "--force is for IN and OUT"),
         (
             ["in", "out", "--report", "out"],
-            "--report out: that is another file of this command; give it a name of its own",
+            "--report out: that is another file of the same run; give it a name of its own",
         ),
     ],
 )

@@ -335,7 +335,7 @@ def test_key_logs_do_not_take_the_place_of_a_capture(tmp_path: Path) -> None:
     source.write_bytes(LOGS)
     (tmp_path / "link").symlink_to(source)
     for place in (source, out, tmp_path / "link", tmp_path / "." / "out.pcapng"):
-        with pytest.raises(UsageError, match="that is another file of this command"):
+        with pytest.raises(UsageError, match="that is another file of the same run"):
             pcapconv.convert(source, out, force=True, extract_secrets=str(place))
     assert source.read_bytes() == LOGS
     assert not out.exists()

@@ -573,7 +573,7 @@ def test_a_sidecar_is_no_other_file_of_the_command(trip: Trip, tmp_path: Path) -
     shutil.copy(WEB, tmp_path / "c.pcapng")
     keys = str(tmp_path / "keys")
     for name in ("c.pcapng", "a.pcap", "keys"):
-        with pytest.raises(UsageError, match="the sidecar is another file of this command"):
+        with pytest.raises(UsageError, match="the sidecar is another file of the same run"):
             pcapconv.convert(
                 tmp_path / "c.pcapng", trip.pcap, sidecar_file=str(tmp_path / name), extract_secrets=keys, force=True
             )

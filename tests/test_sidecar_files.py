@@ -93,9 +93,9 @@ def test_parts_are_not_overwritten_by_what_they_make(tmp_path: Path) -> None:
 def test_open_files_are_files_of_the_command_too(lab: Path) -> None:
     capture, sidecar = lab / "a.pcapng", lab / "a.pcap.meta.json"
     before = {path.name: path.read_bytes() for path in lab.iterdir()}
-    with capture.open("rb") as source, pytest.raises(UsageError, match="another file of this command"):
+    with capture.open("rb") as source, pytest.raises(UsageError, match="another file of the same run"):
         pcapconv.convert(source, lab / "b.pcap", sidecar_file=capture, force=True)
-    with sidecar.open("r+b") as target, pytest.raises(UsageError, match="another file of this command"):
+    with sidecar.open("r+b") as target, pytest.raises(UsageError, match="another file of the same run"):
         pcapconv.convert(lab / "a.pcap", target, to="pcapng", sidecar=True)
     with capture.open("rb") as stdin:
         words = [str(COMMAND), "convert", "-", "b.pcap", "--sidecar-file", "a.pcapng", "--force"]
@@ -108,7 +108,7 @@ def test_the_sidecar_of_another_capture_stays(lab: Path) -> None:
     """Also where a link leads to it; only in place does the new one take the place of the one that was read."""
     (lab / "b.pcap.meta.json").symlink_to("a.pcap.meta.json")
     before = {path.name: path.read_bytes() for path in lab.iterdir()}
-    with pytest.raises(UsageError, match="another file of this command"):
+    with pytest.raises(UsageError, match="another file of the same run"):
         pcapconv.convert(lab / "a.pcap", lab / "b.pcap", sidecar=True, force=True, first=2)
     assert {path.name: path.read_bytes() for path in lab.iterdir()} == before
     pcapconv.convert(lab / "a.pcap", lab / "a.pcap", sidecar=True, sidecar_secrets=True, force=True)

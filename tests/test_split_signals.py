@@ -183,11 +183,11 @@ def test_parts_do_not_stay_where_the_secrets_cannot(folder: Path) -> None:
 @pytest.mark.parametrize("force", [False, True])
 def test_a_part_cannot_have_the_name_of_a_key_log(force: bool, folder: Path) -> None:
     part = folder / "x-00002.pcapng"
-    with pytest.raises(UsageError, match=r"x-00002.pcapng: that is another file of this command"):
+    with pytest.raises(UsageError, match=r"x-00002.pcapng: that is another file of the same run"):
         split(io.BytesIO(WITH_KEYS), folder / "x.pcapng", max_packets=1, extract_secrets=str(part), force=force)
     assert names(folder) == []
     part.write_bytes(KEYS)
-    with pytest.raises(UsageError, match=r"x-00002.pcapng: that is another file of this command"):
+    with pytest.raises(UsageError, match=r"x-00002.pcapng: that is another file of the same run"):
         split(io.BytesIO(WITH_KEYS), folder / "x.pcapng", max_packets=1, inject_secrets=[f"tls,{part}"], force=force)
     assert part.read_bytes() == KEYS
 

@@ -33,7 +33,7 @@ from pcapconv.wording import argument, form_now
 if TYPE_CHECKING:
     from pcapconv.steps.plan import StepOptions
 
-IN_PLACE_REMOTE = "is remote, where files cannot be rewritten safely; name a DST"
+IN_PLACE_REMOTE = "is remote, where files cannot be rewritten safely; name a target directory"
 
 
 class Carriers(NamedTuple):
@@ -107,7 +107,9 @@ def understand(
     if names is not None:
         if flags.in_place:
             names_files, in_place = argument("template"), argument("in_place", True)
-            raise UsageError(f"{names_files} names files in DST; with {in_place} they keep their names")
+            raise UsageError(
+                f"{names_files} names files in the target directory; with {in_place} they keep their names"
+            )
         format_options = format_options._replace(to=formats.target_format(names.text, format_options.to))
     if format_options.to is not None:
         formats.target_format(None, format_options.to)
@@ -123,7 +125,7 @@ def understand(
     place = joined(home, manifest_of(part))
     store = store_of(home)
     if not store.writable:
-        raise UsageError(f"{home}: {scheme_of(home)}:// is only for reading; name another DST")
+        raise UsageError(f"{home}: {scheme_of(home)}:// is only for reading; name another target directory")
     local = store.local
     elsewhere = carriers.scheduler is not None or carriers.executor is not None
     settings = Settings(
@@ -154,8 +156,9 @@ def _check_carriers(carriers: Carriers) -> None:
     if not isinstance(carriers.scheduler, str | None):
         said = argument("scheduler", carriers.scheduler)
         raise UsageError(f"{said}: not an address; write one like tcp://host:8786")
-    if (carriers.jobs, carriers.scheduler, carriers.executor).count(None) < 2:
-        raise UsageError(f"{argument('jobs')}, {argument('scheduler')} (and executor=) exclude each other")
+    given = [name for name in ("jobs", "scheduler", "executor") if getattr(carriers, name) is not None]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(map(argument, given))} exclude each other")
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 1024):
         raise UsageError(f"{argument('jobs', jobs)}: write a whole number from 1 to 1024")
     if not isinstance(carriers.stall, str | None):
@@ -177,7 +180,9 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
     root = local_path(os.fspath(source)) if isinstance(source, str | os.PathLike) else None
     if in_place:
         if target is not None:
-            raise UsageError(f"{argument('in_place', True)} rewrites the files where they are; leave DST out")
+            raise UsageError(
+                f"{argument('in_place', True)} rewrites the files where they are; name no target directory"
+            )
         if root is not None and scheme_of(root) is not None:
             raise UsageError(f"{argument('in_place', True)}: {root} {IN_PLACE_REMOTE}")
         if root is not None and not os.path.isdir(root):
@@ -185,11 +190,11 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
         return root, root if root is not None else "."
     if target is None:
         instead = argument("in_place", True)
-        raise UsageError(f"there is no DST; name a directory for the new files, or rewrite them with {instead}")
+        raise UsageError(f"there is no target directory; name one for the new files, or rewrite them with {instead}")
     if not isinstance(target, str | os.PathLike):
         raise UsageError(f"{target!r:.80} is not a path")
     if os.fspath(target) == STDIO:
-        raise UsageError("DST is a directory, and - is stdout, which holds one file; name a directory")
+        raise UsageError("the target is a directory, and - is stdout, which holds one file; name a directory")
     home = local_path(os.fspath(target))
     if root is not None and same_place(root, home):
         instead = f", or give {argument('in_place', True)}" if scheme_of(home) is None else ""

@@ -78,7 +78,9 @@ def unseen(places: Sequence[str]) -> str:
     for place in places:
         try:
             if store_of(place).state(place) is None:
-                return f"it does not see {place}; SRC and DST have to be the same everywhere, under the same paths"
+                return (
+                    f"it does not see {place}; source and target have to be the same everywhere, under the same paths"
+                )
         except PcapconvError as error:
             return f"it does not see {error}"
     return ""

@@ -33,7 +33,7 @@ from pcapconv.io.calls import TEMPORARY_FILE, reading
 from pcapconv.io.paths import SIDECAR_SUFFIX, base_name
 from pcapconv.io.sources import Source
 from pcapconv.io.targets import Target
-from pcapconv.report import Report
+from pcapconv.report import LossError, Report
 from pcapconv.sidecar import Sidecars, open_sidecars
 from pcapconv.sinks import FileSink
 from pcapconv.wording import argument, named_by
@@ -73,7 +73,7 @@ def carry_out(settings: Settings, jobs: Sequence[Job]) -> list[Outcome]:
 
 def _outcome(settings: Settings, job: Job) -> Outcome:
     begun = time.perf_counter()
-    known, status, passing = None, "failed", None
+    known, status, passing, refused = None, "failed", None, None
     try:
         return _done_before(settings, job) or _convert(settings, job, begun)
     except NotACaptureError as error:
@@ -86,7 +86,9 @@ def _outcome(settings: Settings, job: Job) -> Outcome:
         with suppress(PcapconvError):
             if (done := _done_before(settings, job)) is not None:  # meanwhile
                 return done
-    about: dict[str, Any] = {"known": known, "seconds": _since(begun), "worker": _worker()}
+        if isinstance(error, LossError):
+            refused = True
+    about: dict[str, Any] = {"known": known, "refused": refused, "seconds": _since(begun), "worker": _worker()}
     if passing is not None:
         about["retryable"] = passing
     outcome = Outcome.without_report(job, settings, status, said, **about)

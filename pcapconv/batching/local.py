@@ -127,7 +127,8 @@ def lies_in(place: str, folder: str) -> bool:
 def leads_out(place: str) -> str:
     """What is said of a path that lies out of the new tree."""
     follow = argument("follow_links", True)
-    return f"{place}: a symbolic link leads out of DST, to {os.path.realpath(place)}; {follow} writes there"
+    where = f"out of the target directory, to {os.path.realpath(place)}"
+    return f"{place}: a symbolic link leads {where}; {follow} writes there"
 
 
 def clear_away(folders: Iterable[str]) -> None:

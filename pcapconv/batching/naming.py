@@ -27,7 +27,7 @@ _ABREAST = 8  # files that are read at a time
 def understood(text: str) -> Template:
     """A template for the targets of a batch. Raises UsageError."""
     if text == STDIO or any(part in ("", ".", "..") for part in text.split("/")):
-        raise UsageError(f"{argument('template', text)}: name a place below DST, as in {_EXAMPLE}")
+        raise UsageError(f"{argument('template', text)}: name a place below the target directory, as in {_EXAMPLE}")
     try:
         return Template(text, _FIELDS)
     except UsageError as error:

@@ -1,8 +1,8 @@
 """What became of one file of a batch: a line of the manifest, and what reports and watchers are told.
 
 Strategy: a line is a JSON object with its fields in a fixed order. Some fields are there only where they say something:
-`known` of what is no capture, `damaged_before` of what is up to date, `retryable` of what failed, `sidecar_unused` and
-those of sidecars. A line of an earlier version lacks newer fields, which then have their defaults.
+`known` of what is no capture, `damaged_before` of what is up to date, `retryable` and `refused` of what failed,
+`sidecar_unused` and those of sidecars. A line of an earlier version lacks newer fields, which then have their defaults.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pcapconv.report import Report
 _MOST_DAMAGE = 10  # places of either kind that a line lists; all are counted
 DONE = ("converted", "damaged")
 _UNKNOWN = State(None, None)
+_SELDOM = ("known", "damaged_before", "sidecar_unused", "retryable", "refused")
 _NO_COUNTS: Mapping[str, int] = {}
 
 
@@ -92,11 +93,12 @@ class Outcome(NamedTuple):
 
     `source` and `target` are names in the tree. `status` is a count's name in BatchReport: converted, damaged, failed,
     up_to_date, skipped or left_alone. `options`, `root` and `run` are those of `Settings`. `damage` and `warnings` list
-    the first ten places as JSON objects. `key_log` tells that there is a key log beside the target. Four fields are
+    the first ten places as JSON objects. `key_log` tells that there is a key log beside the target. Five fields are
     None where they say nothing: `known` tells, of a file that is no capture, that `error` says what it is;
     `damaged_before`, of one up to date, that it was damaged; `sidecar_unused`, that a sidecar lies beside the source
     and nobody asked for sidecars; `retryable`, of one that failed, whether that may pass: it does where a store, a
-    network or a lost worker was the reason, and not the file."""
+    network or a lost worker was the reason, and not the file; `refused`, that one failed since something would be
+    lost."""
 
     source: str
     source_state: State
@@ -124,6 +126,7 @@ class Outcome(NamedTuple):
     damaged_before: bool | None = None
     sidecar_unused: bool | None = None
     retryable: bool | None = None
+    refused: bool | None = None
     sidecars: SidecarOutcome | None = None
 
     @property
@@ -191,7 +194,7 @@ class Outcome(NamedTuple):
             "run": self.run,
             "worker": self.worker,
         }
-        said = {name: getattr(self, name) for name in ("known", "damaged_before", "sidecar_unused", "retryable")}
+        said = {name: getattr(self, name) for name in _SELDOM}
         line |= {name: value for name, value in said.items() if value is not None}
         return line if self.sidecars is None else line | self.sidecars.to_json()
 

@@ -18,6 +18,7 @@ from pcapconv.wording import argument
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})\.([0-9]{9})Z")
+_NUMBER = re.compile("-?[0-9]{20,30}")  # which JSON holds as text, of a year that has not four digits
 _EPOCH = date(1970, 1, 1).toordinal()
 _ALIASES = {"s3a": "s3", "gcs": "gs"}
 
@@ -53,7 +54,7 @@ def time_of_json(told: Any) -> Any:
     """The time that a line of the manifest says: as text since version 1 of its schema, as a number before."""
     match = _TIME.fullmatch(told) if isinstance(told, str) else None
     if match is None:
-        return told
+        return int(told) if isinstance(told, str) and _NUMBER.fullmatch(told) else told
     day, hours, minutes, seconds, nanoseconds = match.groups()
     whole = _seconds_of(day) + 3600 * int(hours) + 60 * int(minutes) + int(seconds)
     return whole * 10**9 + int(nanoseconds)

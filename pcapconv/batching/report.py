@@ -7,7 +7,7 @@ from typing import Any
 
 from pcapconv.batching.outcome import Outcome
 from pcapconv.errors import PcapconvError
-from pcapconv.json_form import document
+from pcapconv.json_form import plain
 
 MOST_LISTED = 1000  # files with trouble; all are counted
 
@@ -17,9 +17,9 @@ class BatchReport:
 
     Files: `converted`, `damaged` (converted, as far as they could be read), `failed`, `up_to_date` (from an earlier
     run), `skipped` (not captures), `left_alone` (symbolic links and what is no plain file). `damaged_before` says how
-    many of those up to date were damaged, `odd` and `empty` how many of the converted ones had warnings, or no packet
-    selected, `undated` of how many of them their server says neither date nor ETag, so that nobody can tell whether
-    they changed; `sidecars_written` and `sidecars_read` how many there were, `sidecars_unused` how many lie beside
+    many of those up to date were damaged, `refused` how many of those that failed did so since something would be
+    lost, `odd` and `empty` how many of the converted ones had warnings, or no packet selected, `undated` of how many of
+    them their server says neither date nor ETag, so that nobody can tell whether they changed; `sidecars_written` and `sidecars_read` how many there were, `sidecars_unused` how many lie beside
     pcap files that became pcapng without them. `packets_read`, `packets_written`, `bytes_read`, `bytes_written`,
     `losses`, `left_out`, `kept_in_sidecar`, `missing_in_sidecar`, `damage_in_sidecar` and `found_in_sidecar` are sums
     over the files of this run, `seconds` is how long it took, `manifest` where that is.
@@ -28,7 +28,7 @@ class BatchReport:
 
     def __init__(self, manifest: str) -> None:
         self.converted = self.damaged = self.failed = self.up_to_date = self.skipped = self.left_alone = 0
-        self.damaged_before = self.odd = self.empty = self.undated = 0
+        self.damaged_before = self.refused = self.odd = self.empty = self.undated = 0
         self.packets_read = self.packets_written = self.bytes_read = self.bytes_written = 0
         self.losses: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
@@ -45,6 +45,7 @@ class BatchReport:
         """Count what became of a file."""
         setattr(self, outcome.status, getattr(self, outcome.status) + 1)
         self.damaged_before += bool(outcome.damaged_before)
+        self.refused += bool(outcome.refused)
         if outcome.status in ("damaged", "failed") and len(self.trouble) < MOST_LISTED:
             self.trouble.append(outcome.to_json())
         if outcome.done:
@@ -78,8 +79,9 @@ class BatchReport:
         return f"BatchReport({', '.join(f'{name}={value!r}' for name, value in self._numbers().items())})"
 
     def as_dict(self) -> dict[str, Any]:
-        """The numbers as plain values, ready for JSON."""
-        return document("batch", self._numbers())
+        """The numbers as plain values, ready for JSON: the document without the lines of `files`."""
+        numbers: dict[str, Any] = plain(self._numbers())
+        return numbers
 
     def _numbers(self) -> dict[str, Any]:
         return {key: value for key, value in vars(self).items() if key != "trouble"}

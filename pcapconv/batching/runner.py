@@ -294,8 +294,8 @@ def _seen(outcome: Outcome, job: Job, settings: Settings) -> Outcome:
         return outcome
     if outcome.target_state == LOCAL.state(job.target) or outcome.target_state == state_now(job.target):
         return outcome
-    error = f"{job.target}: {outcome.worker} wrote it, but here it is not; DST has to be the same directory everywhere"
-    return Outcome.without_report(job, settings, "failed", error)
+    error = f"{outcome.worker} wrote it, but here it is not; the target has to be the same directory everywhere"
+    return Outcome.without_report(job, settings, "failed", f"{job.target}: {error}")
 
 
 def _failed(jobs: list[Job], settings: Settings, error: str, *, retryable: bool) -> list[Outcome]:

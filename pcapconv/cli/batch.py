@@ -14,7 +14,7 @@ from pcapconv.batching.report import BatchError, BatchReport, Watcher
 from pcapconv.cli.messages import complain, places_of
 from pcapconv.cli.progress import JsonTally, Tally
 from pcapconv.cli.results import Results
-from pcapconv.cli.statuses import DAMAGED, FAILED
+from pcapconv.cli.statuses import DAMAGED, FAILED, REFUSED
 from pcapconv.cli.writing import check_names
 from pcapconv.errors import UsageError
 from pcapconv.io.commit import commit
@@ -85,7 +85,7 @@ def batch(
     if ended is not None:
         raise ended
     if done.failed:
-        return FAILED
+        return REFUSED if done.refused == done.failed else FAILED
     return DAMAGED if done.damaged or done.damaged_before else 0
 
 

@@ -14,7 +14,7 @@ from pcapconv.batching.report import BatchReport
 from pcapconv.io.calls import write_all, writing
 from pcapconv.io.sources import temporary_file
 from pcapconv.io.targets import Target
-from pcapconv.json_form import text_of
+from pcapconv.json_form import document, plain, text_of
 from pcapconv.text import shown
 
 
@@ -27,11 +27,11 @@ class Results:
     def add(self, line: dict[str, Any]) -> None:
         """One file's. Raises FileError."""
         with writing("a temporary file"):
-            self._file.write(json.dumps(line).encode() + b"\n")
+            self._file.write(json.dumps(plain(line)).encode() + b"\n")
 
     def write_json(self, place: Target, report: BatchReport) -> None:
         """An object with the report's numbers and a list `files`. Raises FileError."""
-        summary = text_of(report.as_dict()).removesuffix("\n}")
+        summary = text_of(document("batch", report.as_dict())).removesuffix("\n}")
         _put(place, f'{summary},\n  "files": [')
         separator = "\n    "
         for line in self._lines():

@@ -64,7 +64,7 @@ def check_names(report: str | None, options: Mapping[str, Any], source: str, tar
     for number, (option, name) in enumerate(written):
         others = [*read, *([source] if number else []), *(place for _, place in written[:number] if place)]
         if name is not None and name != STDIO and _is_one_of(name, *others):
-            raise UsageError(f"{option} {name}: that is another file of this command; give it a name of its own")
+            raise UsageError(f"{option} {name}: that is another file of the same run; give it a name of its own")
 
 
 def _sidecars(options: Mapping[str, Any], source: str, target: str | None) -> list[str]:

@@ -139,7 +139,7 @@ class Targets:
     def _check_taken(self, path: str, name: str) -> None:
         """Raises UsageError for a name that another file of the same command has."""
         if path in self._taken:
-            raise UsageError(f"{name}: that is another file of this command; give it a name of its own")
+            raise UsageError(f"{name}: that is another file of the same run; give it a name of its own")
         with writing(name), contextlib.suppress(FileNotFoundError):
             there = os.stat(path)
             if (there.st_dev, there.st_ino) in self._appeared:  # where names that differ mean the same file

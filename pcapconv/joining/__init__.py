@@ -51,7 +51,7 @@ def join(
         read = [document.name, *(source.name for _, source in parts)]
         for other in (target, *taken):
             if leads_to(other) in map(leads_to, read) or any(is_open_as(name, other) for name in read):
-                raise UsageError(f"{other}: that is one of the files that OUT would be made of; name another one")
+                raise UsageError(f"{other}: that is one of the files that it would be made of; name another one")
         _check_link_types(document)
         settings = ConversionSettings(WriterSettings("pcapng"), fsync=fsync)
         conversion = stack.enter_context(_Joining(_Parts(document, parts, progress), settings))

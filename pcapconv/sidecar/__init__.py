@@ -181,7 +181,7 @@ def open_sidecars(
 def check_apart(name: str, taken: Sequence[object]) -> None:
     """Raises UsageError where a sidecar would be another file of the same command: a path, or an open file."""
     if leads_to(name) in map(leads_to, taken) or any(is_open_as(name, place) for place in taken):
-        raise UsageError(f"{name}: the sidecar is another file of this command; give that one another name")
+        raise UsageError(f"{name}: the sidecar is another file of the same run; give that one another name")
 
 
 def _is_pcap(source: Source) -> bool:
