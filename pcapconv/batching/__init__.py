@@ -14,12 +14,13 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 from pcapconv.batching import lease
-from pcapconv.batching.arguments import Carriers, Flags, understand
+from pcapconv.batching.arguments import Arguments, Carriers, Flags, understand
 from pcapconv.batching.places import scheme_of
-from pcapconv.batching.plans import plan
+from pcapconv.batching.plans import BatchPlan, plan
 from pcapconv.batching.report import BatchReport, NothingFoundError, UnfinishedError, Watcher
 from pcapconv.batching.runner import run
 from pcapconv.batching.settings import FormatOptions
+from pcapconv.batching.stall import before_jobs
 from pcapconv.conversion import writer_and_steps
 from pcapconv.sidecar import SidecarOptions
 
@@ -98,9 +99,7 @@ def batch(
         retries=retries,
     )
     watcher = watcher or Watcher()
-    lease.clear_others(arguments.manifest, watcher.wait, whole=arguments.shard is None)
-    lease.clear([arguments.manifest], watcher.wait)
-    planned = plan(arguments, others or {})
+    planned = before_jobs(arguments.carriers, lambda: _planned(arguments, others or {}, watcher))
     try:
         report = run(arguments, planned, watcher)
     except UnfinishedError as error:
@@ -112,3 +111,10 @@ def batch(
     if tree and not (report.captures or planned.elsewhere or allow_empty):
         raise NothingFoundError(f"{root}: no capture was found; --allow-empty lets that pass", report)
     return report
+
+
+def _planned(arguments: Arguments, others: Mapping[str, str], watcher: Watcher) -> BatchPlan:
+    """What is to be done, as soon as nobody else is at work there. Raises UsageError, FileError."""
+    lease.clear_others(arguments.manifest, watcher.wait, whole=arguments.shard is None)
+    lease.clear([arguments.manifest], watcher.wait)
+    return plan(arguments, others)
