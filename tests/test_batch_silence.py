@@ -101,6 +101,19 @@ def test_what_is_said_before_the_first_file_is_raised(tmp_path: Path) -> None:
         pcapconv.batch(tmp_path / "none", tmp_path / "new", stall="10m")
 
 
+def test_a_list_is_read_where_signals_are_seen(tmp_path: Path) -> None:
+    """It may come from a pipe that stays open."""
+    (tmp_path / "1.pcap").write_bytes(PCAP)
+    readers = []
+
+    def names() -> Iterator[str]:
+        readers.append(threading.current_thread())
+        yield str(tmp_path / "1.pcap")
+
+    assert pcapconv.batch(names(), tmp_path / "new", stall="10m", jobs=1).converted == 1
+    assert readers == [threading.main_thread()]
+
+
 def test_silence_is_of_what_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr("time.monotonic", lambda: now)

@@ -99,6 +99,7 @@ def batch(
         retries=retries,
     )
     watcher = watcher or Watcher()
+    arguments = arguments._replace(places=list(arguments.places))  # where Ctrl-C is seen: they may come from a pipe
     planned = before_jobs(arguments.carriers, lambda: _planned(arguments, others or {}, watcher))
     try:
         report = run(arguments, planned, watcher)
