@@ -16,6 +16,7 @@ from typing import Any
 
 from pcapconv.batching import web
 from pcapconv.batching.asking import answered, asking, is_missing
+from pcapconv.batching.fetching import Fetched
 from pcapconv.batching.notes import MARK, Note, abort_noted, mark_of, remove_temporary
 from pcapconv.batching.places import Batch, Found, NothingThereError, State, is_file_name, scheme_of, taken
 from pcapconv.batching.threads import Threads
@@ -108,13 +109,13 @@ class Remote:
         """See `Store.open_source`."""
         if self._scheme in _WEB:  # whose servers may not know ranges
             with self._opened(place, 0) as file:
-                return spool(_Fetched(file, place, PART_SIZE, moved))
+                return spool(Fetched(file, place, PART_SIZE, moved))
         with self._opened(place, PART_SIZE) as file:
-            return spool(_Fetched(file, place, PART_SIZE, moved))
+            return spool(Fetched(file, place, PART_SIZE, moved))
 
     def open_stream(self, place: str) -> Source:
         """See `Store.open_stream`."""
-        return _Fetched(self._opened(place, _BEGINNING), place, _BEGINNING, int, owned=True)
+        return Fetched(self._opened(place, _BEGINNING), place, _BEGINNING, int, owned=True)
 
     def _opened(self, place: str, block_size: int) -> Any:
         """A file that fetches about so many bytes at a time; with 0, all of them by one request. Raises FileError."""
@@ -283,29 +284,6 @@ class Remote:
         """Remove a file. Raises FileError."""
         with suppress(FileNotFoundError), asking(place, "write"):
             self._files.rm_file(self._path(place))
-
-
-class _Fetched(Source):
-    """A source that is fetched as it is read: `first` bytes at a time, then twice as many, and so on up to a part.
-    Tells when bytes have moved."""
-
-    def __init__(self, file: Any, name: str, first: int, moved: Callable[[], object], *, owned: bool = False) -> None:
-        super().__init__(file, name, owned=owned)
-        self._most = first
-        self._moved = moved
-
-    def peek(self, offset: int, count: int) -> bytes:
-        """See `Source.peek`."""
-        with asking(self.name, "read"):
-            return super().peek(offset, count)
-
-    def _read(self, room: memoryview) -> int:
-        with asking(self.name, "read"):
-            count = super()._read(room[: self._most])
-        if count == self._most:
-            self._most = min(2 * self._most, PART_SIZE)
-        self._moved()
-        return count
 
 
 def _open(place: str) -> tuple[Any, bool]:
