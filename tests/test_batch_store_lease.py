@@ -21,7 +21,7 @@ from s3_server import LEASE, MANIFEST, Bucket
 
 import pcapconv
 from pcapconv import FileError
-from pcapconv.batching import lease
+from pcapconv.batching import lease, lease_places
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.remote import Remote
 from pcapconv.batching.report import BatchReport, Watcher
@@ -338,3 +338,36 @@ def test_a_lease_that_cannot_be_removed_is_said(tmp_path: Path, monkeypatch: pyt
         lease.Lease(str(tmp_path / MANIFEST), "1" * 16, print, elsewhere=False),
     ):
         pass
+
+
+# ---------------------------------------------------------------- what is no whole lease
+
+
+def test_objects_below_the_name_of_a_lease_are_no_lease(raw: Bucket) -> None:
+    raw.put(f"new/{LEASE}/x", b"somebody's")
+    watcher = Notes()
+    assert run(raw, watcher=watcher).converted == FILES
+    assert watcher.told == []
+    assert raw.get(f"new/{LEASE}/x") == b"somebody's"
+    assert f"new/{LEASE}" not in raw.listed()
+
+
+@pytest.mark.parametrize("seen", [b"", b'{"run": "0'], ids=["nothing", "its begin"])
+def test_a_lease_that_is_read_while_it_is_made_is_read_again(
+    raw: Bucket, seen: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, first = Remote.read, [seen]
+    monkeypatch.setattr(Remote, "read", lambda store, place: first.pop() if first else read(store, place))
+    monkeypatch.setattr(lease_places, "_MADE", 0.0)
+    taken(raw)
+    held = lease_places.lease_place(raw.url(f"new/{LEASE}")).read()
+    assert held is not None
+    assert (held.holder.run, held.holder.host, first) == ("0" * 16, "ws-7", [])
+
+
+def test_a_lease_that_stays_unreadable_is_an_unknown_holders(raw: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease_places, "_MADE", 0.0)
+    raw.put(f"new/{LEASE}", b"")
+    held = lease_places.lease_place(raw.url(f"new/{LEASE}")).read()
+    assert held is not None
+    assert held.holder.address == "an unknown host (its lease cannot be read)"

@@ -14,12 +14,13 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 from pcapconv.batching import lease
-from pcapconv.batching.arguments import Carriers, Flags, understand
+from pcapconv.batching.arguments import Arguments, Carriers, Flags, understand
 from pcapconv.batching.places import scheme_of
-from pcapconv.batching.plans import plan
+from pcapconv.batching.plans import BatchPlan, plan
 from pcapconv.batching.report import BatchReport, NothingFoundError, UnfinishedError, Watcher
 from pcapconv.batching.runner import run
 from pcapconv.batching.settings import FormatOptions
+from pcapconv.batching.stall import before_jobs
 from pcapconv.conversion import writer_and_steps
 from pcapconv.sidecar import SidecarOptions
 from pcapconv.wording import argument
@@ -98,9 +99,8 @@ def batch(
         retries=retries,
     )
     watcher = watcher or Watcher()
-    lease.clear_others(arguments.manifest, watcher.wait, whole=arguments.shard is None)
-    lease.clear([arguments.manifest], watcher.wait)
-    planned = plan(arguments, others or {})
+    arguments = arguments._replace(places=list(arguments.places))  # where Ctrl-C is seen: they may come from a pipe
+    planned = before_jobs(arguments.carriers, lambda: _planned(arguments, others or {}, watcher))
     try:
         report = run(arguments, planned, watcher)
     except UnfinishedError as error:
@@ -113,3 +113,10 @@ def batch(
         allowing = argument("allow_empty", True)
         raise NothingFoundError(f"{root}: no capture was found; {allowing} lets that pass", report)
     return report
+
+
+def _planned(arguments: Arguments, others: Mapping[str, str], watcher: Watcher) -> BatchPlan:
+    """What is to be done, as soon as nobody else is at work there. Raises UsageError, FileError."""
+    lease.clear_others(arguments.manifest, watcher.wait, whole=arguments.shard is None)
+    lease.clear([arguments.manifest], watcher.wait)
+    return plan(arguments, others)

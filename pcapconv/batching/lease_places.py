@@ -21,6 +21,7 @@ from pcapconv.io.calls import reading, writing
 from pcapconv.io.names import look_again, temporary_name
 
 _MOST = 4096  # bytes of a lease that are read
+_MADE = 0.25  # seconds after which one is looked at again that is not whole, as while it is written
 _NOBODYS = b"{}\n"  # what an object has that was a lease, where nothing may be removed
 
 
@@ -143,10 +144,14 @@ class _Object:
 
     def read(self) -> Held | None:
         """See `LeasePlace.read`."""
-        data = self._store.read(self._place)
-        if data == _NOBODYS:
-            return None
-        return Held(holder_of(data), hash(data)) if data or self._store.state(self._place) is not None else None
+        for pause in (_MADE, _MADE, 0.0):
+            data = self._store.read(self._place)
+            if data == _NOBODYS or not (data or self._store.state(self._place) is not None):
+                return None
+            if holder_of(data).run:
+                break
+            time.sleep(pause)
+        return Held(holder_of(data), hash(data))
 
     def make(self, holder: Holder) -> bool:
         """See `LeasePlace.make`. The second look is for stores that cannot refuse to replace what is there, and for

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 from pcapconv import formats
 from pcapconv.batching.places import Found, scheme_of
 from pcapconv.batching.stores import store_of
+from pcapconv.batching.threads import Threads
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.io.paths import STDIO
 from pcapconv.io.sources import Source
@@ -45,7 +45,7 @@ def by_template(template: Template, found: Sequence[Found], fractions: str | Non
 
     if not template.needs_start or all(scheme_of(each.place) is None for each in found):
         return [name_of(each) for each in found]
-    with ThreadPoolExecutor(_ABREAST) as threads:
+    with Threads(_ABREAST) as threads:
         return list(threads.map(name_of, found))
 
 

@@ -15,7 +15,7 @@ _touched: dict[str, float] = {}  # place → when
 
 def place_of(settings: Settings) -> str | None:
     """Where the pulse lies, under a name that a later run clears away. None where jobs end with the batch and tell it
-    how far they are, or where DST is no directory."""
+    how far they are, or where the target is no directory."""
     if settings.lease is None or settings.home is None:
         return None
     return os.path.join(settings.home, f".pcapconv-{settings.run}.tmp")

@@ -10,16 +10,18 @@ import hashlib
 import inspect
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from pcapconv.batching.asking import asking, is_missing
+from pcapconv.batching import web
+from pcapconv.batching.asking import answered, asking, is_missing
+from pcapconv.batching.fetching import Fetched
 from pcapconv.batching.notes import MARK, Note, abort_noted, mark_of, remove_temporary
 from pcapconv.batching.places import Batch, Found, NothingThereError, State, is_file_name, scheme_of, taken
+from pcapconv.batching.threads import Threads
 from pcapconv.batching.uploads import PART_SIZE, Upload
-from pcapconv.batching.urls import check_url, no_bucket, package_of
+from pcapconv.batching.urls import check_url, no_bucket, other_file, package_of, page_with_links
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.calls import reason_of
 from pcapconv.io.names import TEMPORARY
@@ -36,7 +38,7 @@ _CHANGED = ("LastModified", "updated", "last_modified", "mtime", "created")  # a
 _WEB = {"http", "https"}
 _SAYS_NOTHING = {"type", "size", "mimetype", "url", "partial"}  # of a file's contents
 _BEGINNING = 2**16  # bytes that are asked for first of a file of which the beginning is wanted
-_ASKED = 8  # files of which a web server is asked at a time
+_ASKED = 8  # objects of which S3 is asked at a time
 
 
 class Remote:
@@ -51,7 +53,8 @@ class Remote:
         self.writable = self._scheme not in _WEB
         check_url(place, buckets=self._scheme in _WHOLE - {"memory"})
         try:
-            self._files: Any = _open(place)[0]
+            self._files: Any
+            self._files, self._chained = _open(place)
         except ImportError as error:
             raise UsageError(f"{place}: {package_of(self._scheme, error)}") from None
         except Exception as error:
@@ -59,13 +62,13 @@ class Remote:
 
     def find(self, root: str, without: str | None, *, links: bool) -> Iterator[Found]:  # noqa: ARG002 - there are none
         """See `Store.find`."""
-        path = self._path(root).rstrip("/")
+        path = self._checked(root.rstrip("/"), self._path(root).rstrip("/"))
         left_out = None if without is None or scheme_of(without) != self._scheme else self._path(without).rstrip("/")
         if left_out is not None and not left_out.startswith(path + "/"):
             left_out = None  # it does not lie in the tree
         with asking(root, "read"):
             try:
-                there = self._find(path)
+                there = self._find(root, path)
                 missing = not there and self._info(path) is None
             except FileNotFoundError as error:
                 if not is_missing(error):
@@ -76,8 +79,9 @@ class Remote:
                 if self._scheme in _WHOLE and bucket and not self._files.exists(bucket):
                     raise NothingThereError(f"{root}: {no_bucket(bucket)}")
                 raise NothingThereError(f"{root}: there is nothing")
-            self._ask_for_states(there)
         for full, details in sorted(there.items()):
+            if full == path and root.endswith("/") and self._scheme in _WHOLE:
+                continue  # an object beside the tree
             name = posixpath.basename(full) if full == path else full.removeprefix(path).removeprefix("/")
             name = name.lstrip("/") if self._scheme not in _WHOLE else name
             place = self._files.unstrip_protocol(full)
@@ -87,7 +91,8 @@ class Remote:
                 continue
             if left_out is not None and (full == left_out or full.startswith(left_out + "/")):
                 continue
-            yield Found(place, name, _state(details))
+            reason = self._in_the_way(place, full, details)
+            yield Found(place, name, None if reason else _state(details), reason, failed=bool(reason))
 
     def can_hold(self, name: str) -> bool:
         """See `Store.can_hold`."""
@@ -95,24 +100,31 @@ class Remote:
 
     def state(self, place: str) -> State | None:
         """See `Store.state`."""
+        path = self._file(place)
         with asking(place, "read"):
-            details = self._info(self._path(place))
-        return None if details is None else _state(details)
+            details = self._info(path)
+        return None if details is None or details.get("type") == "directory" else _state(details)
 
     def open_source(self, place: str, moved: Callable[[], object]) -> Source:
         """See `Store.open_source`."""
+        if self._scheme in _WEB:  # whose servers may not know ranges
+            with self._opened(place, 0) as file:
+                return spool(Fetched(file, place, PART_SIZE, moved))
         with self._opened(place, PART_SIZE) as file:
-            return spool(_Fetched(file, place, PART_SIZE, moved))
+            return spool(Fetched(file, place, PART_SIZE, moved))
 
     def open_stream(self, place: str) -> Source:
         """See `Store.open_stream`."""
-        return _Fetched(self._opened(place, _BEGINNING), place, _BEGINNING, int, owned=True)
+        return Fetched(self._opened(place, _BEGINNING), place, _BEGINNING, int, owned=True)
 
     def _opened(self, place: str, block_size: int) -> Any:
-        """A file that fetches about so many bytes at a time. Raises FileError."""
+        """A file that fetches about so many bytes at a time; with 0, all of them by one request. Raises FileError."""
+        path = self._file(place)
         try:
             with asking(place, "open"):
-                return self._files.open(self._path(place), "rb", block_size=block_size)
+                if not block_size:
+                    return web.opened(self._files, path)
+                return self._files.open(path, "rb", block_size=block_size)
         except FileNotFoundError as error:
             raise FileError(f"{place}: cannot open: there is no such file any more") from error
 
@@ -122,7 +134,7 @@ class Remote:
             raise FileError(taken(place))
         whole = self._scheme in _WHOLE
         batch = batch._replace(manifest=self._path(batch.manifest))
-        return Upload(self._files, self._path(place), place, batch, whole=whole)
+        return Upload(self._files, self._file(place), place, batch, whole=whole)
 
     def clear_away(
         self, home: str, ours: Callable[[Note], bool], places: Iterable[str] = (), *, alone: bool = False
@@ -149,43 +161,45 @@ class Remote:
                     return False
             return False
 
-        with ThreadPoolExecutor(_ASKED) as threads:
+        with Threads(_ASKED) as threads:
             return {place for place, ours in zip(places, threads.map(is_marked, places)) if ours}
 
     def _path(self, place: str) -> str:
-        return str(_open(place)[1])
+        """The path in the file system, whose client leaves out what it takes for something else."""
+        if self._chained:
+            return str(fsspec.core.url_to_fs(place)[1])
+        return str(self._files._strip_protocol(place))
 
-    def _find(self, path: str) -> dict[str, dict[str, Any]]:
-        """What lies below a path. On the web, fsspec would leave out a directory for which the connection breaks."""
-        if self._scheme not in _WEB:
-            return dict(self._files.find(path, detail=True))
-        found: dict[str, dict[str, Any]] = {}
-        folders, seen = [path], set[str]()
-        while folders:
-            folder = folders.pop()
-            seen.add(folder.rstrip("/"))
-            try:
-                there = self._files.ls(folder, detail=True)
-            except FileNotFoundError as error:
-                if not is_missing(error):
-                    raise
-                there = []
-            for each in there:
-                if each["type"] != "directory":
-                    found[each["name"]] = each
-                elif each["name"].rstrip("/") not in seen:
-                    folders.append(each["name"])
-        return found or ({} if self._info(path) is None else {path: {}})
+    def _file(self, place: str) -> str:
+        """The path of a file. Raises FileError where another file would be read or written."""
+        return self._checked(place, self._path(place))
 
-    def _ask_for_states(self, there: dict[str, dict[str, Any]]) -> None:
-        """Have in a listing what its server says of each file when it is asked, where a listing says nothing: that of a
-        web server."""
-        if self._scheme not in _WEB:
-            return
-        silent = [path for path, details in there.items() if _state(details).size is None]
-        with ThreadPoolExecutor(_ASKED) as threads:
-            for path, details in zip(silent, threads.map(self._info, silent)):
-                there[path] = details or {}  # as opening it will tell
+    def _checked(self, place: str, path: str) -> str:
+        """The path of a place. Raises FileError as `_file` does."""
+        if reason := self._other(place, path):
+            raise FileError(f"{place}: {reason}")
+        return path
+
+    def _other(self, place: str, path: str) -> str:
+        return other_file(place, path, web=self._scheme in _WEB, s3=hasattr(self._files, "call_s3"))
+
+    def _in_the_way(self, place: str, path: str, details: dict[str, Any]) -> str:
+        """Why what is listed with these details cannot be read by its place; empty where it can."""
+        if web.is_page_with_links(self._files, path, details):
+            return page_with_links()
+        return self._other(place, self._path(place))
+
+    def _find(self, root: str, path: str) -> dict[str, dict[str, Any]]:
+        """What lies below a root, which has this path."""
+        if self._scheme in _WEB:
+            return web.find(self._files, root, self._info)
+        if hasattr(self._files, "call_s3"):  # where each page of a listing is an answer
+            self._files.s3.meta.events.register("after-call.s3", answered, unique_id="pcapconv")
+        there = dict(self._files.find(path, detail=True))
+        if there and path not in there and "/" in path and self._scheme in _WHOLE:  # which may have an object, too
+            details = self._info(path) or {}
+            there |= {path: details} if details.get("type") == "file" and details.get("size") else {}
+        return there
 
     def _info(self, path: str) -> dict[str, Any] | None:
         """What is said of a file; None where there is none."""
@@ -195,6 +209,8 @@ class Remote:
             if not is_missing(error):
                 raise
             return None
+        finally:
+            answered()
 
     # what the manifest, leases and tokens need
 
@@ -270,32 +286,16 @@ class Remote:
             self._files.rm_file(self._path(place))
 
 
-class _Fetched(Source):
-    """A source that is fetched as it is read: `first` bytes at a time, then twice as many, and so on up to a part.
-    Tells when bytes have moved."""
-
-    def __init__(self, file: Any, name: str, first: int, moved: Callable[[], object], *, owned: bool = False) -> None:
-        super().__init__(file, name, owned=owned)
-        self._most = first
-        self._moved = moved
-
-    def peek(self, offset: int, count: int) -> bytes:
-        """See `Source.peek`."""
-        with asking(self.name, "read"):
-            return super().peek(offset, count)
-
-    def _read(self, room: memoryview) -> int:
-        with asking(self.name, "read"):
-            count = super()._read(room[: self._most])
-        if count == self._most:
-            self._most = min(2 * self._most, PART_SIZE)
-        self._moved()
-        return count
-
-
-def _open(place: str) -> tuple[Any, str]:
-    """The file system of a URL, and the path in it. What was listed before is not believed."""
-    return fsspec.core.url_to_fs(place, use_listings_cache=False)  # type: ignore[no-any-return]
+def _open(place: str) -> tuple[Any, bool]:
+    """The file system of a URL, and whether that lies in another one, whose URL follows behind `::`. Elsewhere that is
+    part of a name. What was listed before is not believed."""
+    scheme = scheme_of(place)
+    kind = fsspec.get_filesystem_class(scheme)
+    if "target_protocol" in inspect.signature(kind.__init__).parameters:
+        return fsspec.core.url_to_fs(place, use_listings_cache=False)[0], True
+    told = kind._get_kwargs_from_urls(place)
+    told.pop("version_aware", None)  # a name that looks as if it had a version
+    return fsspec.filesystem(scheme, use_listings_cache=False, **told), False
 
 
 def _state(details: dict[str, Any]) -> State:

@@ -19,7 +19,8 @@ class BatchReport:
     run), `skipped` (not captures), `left_alone` (symbolic links and what is no plain file). `damaged_before` says how
     many of those up to date were damaged, `refused` how many of those that failed did so since something would be
     lost, `odd` and `empty` how many of the converted ones had warnings, or no packet selected, `undated` of how many of
-    them their server says neither date nor ETag, so that nobody can tell whether they changed; `sidecars_written` and `sidecars_read` how many there were, `sidecars_unused` how many lie beside
+    them their server says neither date nor ETag, so that nobody can tell whether they changed; `sidecars_written` and
+    `sidecars_read` how many there were, `sidecars_unused` how many lie beside
     pcap files that became pcapng without them. `packets_read`, `packets_written`, `bytes_read`, `bytes_written`,
     `losses`, `left_out`, `kept_in_sidecar`, `missing_in_sidecar`, `damage_in_sidecar` and `found_in_sidecar` are sums
     over the files of this run, `seconds` is how long it took, `manifest` where that is.

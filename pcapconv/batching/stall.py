@@ -1,21 +1,51 @@
 """Whether a batch moves.
 
-Strategy: a batch counts the files that are done, and how often bytes have moved, as far as what does its jobs tells.
-Jobs that do not end with the batch may run in processes that tell nothing: while they read, they touch a file in the
-directory of the manifest, the pulse, and the batch looks at its time.
+Strategy: before its first file, a batch moves unless a store is asked and answers nothing. From then on, it counts the
+files that are done, and how often bytes have moved, as far as what does its jobs tells. Jobs that do not end with the
+batch may run in processes that tell nothing: while they read, they touch a file in the directory of the manifest, the
+pulse, and the batch looks at its time.
 """
 
 from __future__ import annotations
 
 import time
-from typing import Self
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from contextvars import copy_context
+from typing import Self, TypeVar
 
 from pcapconv.batching.arguments import Carriers
+from pcapconv.batching.asking import Silence, heard
 from pcapconv.batching.executors import WorkersLostError
 from pcapconv.batching.local import state_now
+from pcapconv.batching.threads import Threads
+from pcapconv.errors import FileError
 from pcapconv.io.calls import writing
 from pcapconv.io.names import unlink
 from pcapconv.wording import argument
+
+_LOOK = 0.2  # seconds between two looks at whether a store answers
+
+_T = TypeVar("_T")
+
+
+def before_jobs(carriers: Carriers, work: Callable[[], _T]) -> _T:
+    """Do what comes before the first file; returns what that returns. Raises FileError where a store is asked, and
+    answers nothing for as long as `stall` allows: the work is left alone, in a thread that ends with the process."""
+    if carriers.stall is None:
+        return work()
+    silence, context, thread = Silence(), copy_context(), Threads(1)
+    context.run(heard.set, silence)
+    done: Future[_T] = thread.submit(context.run, work)
+    thread.shutdown(wait=False)
+    while not wait([done], _LOOK).done:
+        seconds, place = silence.now()
+        if seconds > carriers.patience:
+            raise FileError(
+                f"{place}: {argument('stall', carriers.stall)}: for so long there was no answer, and no file was "
+                "begun; see whether the server runs"
+            )
+    return done.result()
 
 
 class Stall:

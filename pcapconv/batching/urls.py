@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pcapconv.errors import UsageError
+from pcapconv.wording import argument
 
 _EXTRA = {"s3", "s3a", "gs", "gcs", "http", "https"}  # what needs no more than the extra `remote`
 _NAMES = {"smbclient": "smbprotocol", "libarchive": "libarchive-c"}  # of packages whose modules are called otherwise
@@ -17,6 +18,26 @@ def check_url(place: str, *, buckets: bool) -> None:
     if buckets and place.partition("://")[2][:1] in ("", "/"):
         scheme = place.partition("://")[0]
         raise UsageError(f"{place}: names no bucket; write {scheme}://BUCKET, or {scheme}://BUCKET/PREFIX")
+
+
+def other_file(place: str, path: str, *, web: bool, s3: bool) -> str:
+    """Why the file at a place is another one for whoever gets this path of it: a client of a `web` server or of `s3`,
+    say; empty where it is that one."""
+    if web:
+        return "its name has a #, and a web server sees nothing behind that; write %23" if "#" in place else ""
+    if place.endswith("/") and not path.endswith("/"):
+        return "its name ends in /, which is lost on the way to its store; copy it to another name"
+    if s3 and "?versionId=" in place:
+        return "its name has ?versionId=, which is taken for a version of another object; copy it to another name"
+    return ""
+
+
+def page_with_links() -> str:
+    """What is said of a page of a web server that is named like a file."""
+    return (
+        "is a page with links, which may be a directory, and not a file; name it with / at its end as the source, or "
+        f"leave it out with {argument('exclude')}"
+    )
 
 
 def no_bucket(bucket: str) -> str:

@@ -124,7 +124,7 @@ _RUN = (
         "DURATION",
         example="10m",
         more="end, with status 1, when for so long (`10m`) no file was done and no byte was read or "
-        "sent, whatever does the work; `--resume` goes on",
+        "sent, whatever does the work, or a store gave no answer before the first file; `--resume` goes on",
     ),
     Option(
         "scheduler",
