@@ -1,0 +1,145 @@
+"""How pages look: what is painted on a terminal and nowhere else, columns, and words beside digits."""
+
+import json
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import wire
+from terminals import COMMAND, on_terminal, without_colours
+
+from pcapconv.cli.looks import cells, folded, in_columns
+from pcapconv.timestamps import duration_said, resolution_said
+
+WEB = Path(__file__).parent / "samples" / "web.pcapng"
+
+
+def said(*arguments: str | Path) -> str:
+    """What the installed command prints into a pipe."""
+    return subprocess.run([COMMAND, *arguments], capture_output=True, timeout=60).stdout.decode()
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_info_is_painted_on_a_terminal_and_fits_it(columns: int) -> None:
+    status, seen = on_terminal("stdout", "info", WEB, columns=columns)
+    assert status == 0
+    lines = seen.splitlines()
+    assert lines[0].startswith("\x1b[1m/")
+    assert "\x1b[36mpackets\x1b[0m         32 (3,765 bytes captured of 3,765)" in lines
+    assert max(cells(without_colours(line)) for line in lines) <= columns
+    assert "".join(without_colours(seen).split()) == "".join(said("info", WEB).split())
+
+
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+def test_a_terminal_without_colours_gets_none(environment: dict[str, str]) -> None:
+    status, seen = on_terminal("stdout", "info", WEB, **environment)
+    assert (status, "\x1b" in seen) == (0, False)
+    coloured = on_terminal("stdout", "info", WEB, NO_COLOR="")[1]
+    assert without_colours(coloured) == seen != coloured
+
+
+def test_a_pipe_gets_no_colours_and_whole_lines() -> None:
+    page = said("info", WEB)
+    assert "\x1b" not in page
+    (line,) = (line for line in page.splitlines() if line.startswith("to pcap"))
+    assert line.endswith("1 statistics block")
+
+
+def test_durations_and_resolutions_are_said_in_words_beside_the_digits(tmp_path: Path) -> None:
+    path = tmp_path / "long.pcapng"
+    path.write_bytes(
+        wire.section_header()
+        + wire.interface()
+        + wire.interface(options=wire.options((wire.IF_TSRESOL, b"\x94")))
+        + wire.enhanced_packet(0, 0, b"first")
+        + wire.enhanced_packet(0, 17_999_000_001, b"last")
+    )
+    lines = said("info", path).splitlines()
+    assert lines[2].endswith("T04:59:59.000001Z (17,999.000001 s, 4 h 59 min)")
+    assert lines[4].split()[4:7] == ["10^-6", "(1", "µs)"]
+    assert lines[5].split()[4:7] == ["2^-20", "(~954", "ns)"]
+    found = json.loads(said("info", path, "--json"))
+    assert (found["duration_ns"], found["interfaces"][0]["resolution"]) == (17_999_000_001_000, "10^-6")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (Fraction(1, 2), "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (Fraction(180001, 2), "1 d 1 h"),
+        (3661, "1 h 1 min"),
+        (3601, "1 h"),
+        (-17999, "-4 h 59 min"),
+        (345_603_700, "4,000 d 1 h"),
+    ],
+    ids=str,
+)
+def test_a_duration_in_words(seconds: Fraction | int, words: str) -> None:
+    assert duration_said(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("per_second", "words"),
+    [
+        (1, "1 s"),
+        (10**3, "1 ms"),
+        (10**4, "100 µs"),
+        (10**6, "1 µs"),
+        (10**7, "100 ns"),
+        (10**9, "1 ns"),
+        (10**12, "1 ps"),
+        (10**16, ""),
+        (2, "500 ms"),
+        (2**9, "~1,953 µs"),
+        (2**20, "~954 ns"),
+        (2**127, ""),
+    ],
+    ids=str,
+)
+def test_a_resolution_in_words(per_second: int, words: str) -> None:
+    assert resolution_said(per_second) == words
+
+
+def test_text_is_folded_at_spaces_and_where_it_has_none() -> None:
+    assert folded("one two three", 7) == ["one two", "three"]
+    assert folded("one two three", 8) == ["one two", "three"]
+    assert folded("abcdefgh", 3) == ["abc", "def", "gh"]
+    assert folded("完了完了", 5) == ["完了", "完了"]
+    assert folded("e\u0301" * 4, 3) == ["e\u0301" * 3, "e\u0301"]
+    assert folded("any length", None) == ["any length"]
+    assert folded("", 5) == [""]
+
+
+def test_columns_are_as_wide_as_they_are_seen() -> None:
+    rows = [("完了", "1", "one two"), ("a", "1,000", "")]
+
+    def paint(text: str, look: str) -> str:
+        return f"<{text}>" if look and text else text
+
+    looks = [("", "a", "b"), ("b", "", "")]
+    assert [*in_columns(rows, paint, looks, width=None, least=5, right=(1,))] == [
+        "完了       <1>  <one two>",
+        "<a>      1,000",
+    ]
+    narrow = [*in_columns([("a", "word " * 5)], paint, [("", "b")], width=10)]  # the last column keeps 20 characters
+    assert narrow == ["a  <word word word word>", "   <word >"]
+
+
+def test_a_page_needs_no_rich(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pcapconv.cli.info import info; "
+        f"info([{str(WEB)!r}], as_json=False); print('rich' in sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stderr == "False\n"
+
+
+def test_text_that_a_terminal_would_obey_is_shown_before_it_is_painted(tmp_path: Path) -> None:
+    path = tmp_path / "odd.pcapng"
+    name = wire.options((wire.IF_NAME, b"\x1b[31mred"))
+    path.write_bytes(wire.section_header() + wire.interface(options=name))
+    assert "\\x1b[31mred" in on_terminal("stdout", "info", path)[1]
