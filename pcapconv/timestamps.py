@@ -109,7 +109,7 @@ def format_duration(time: Fraction, places: int) -> str:
 
 def duration_said(time: Fraction | int) -> str:
     """A length of time in words, cut to its two largest units: `4 h 59 min`."""
-    left, said = int(abs(time)), list[str]()
+    left, said = abs(time.numerator) // time.denominator, list[str]()
     for name, seconds in _UNITS:
         count, left = divmod(left, seconds)
         if count:

@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,11 @@ def terminal(columns: int = 80) -> Iterator[tuple[int, int]]:
 
 
 def on_terminal(
-    stream: str, *arguments: str | Path, columns: int = 80, folder: Path | None = None, **environment: str
+    stream: str,
+    *arguments: str | Path,
+    columns: int = 80,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
     """Status and what is seen of the command's `stream`, stdout or stderr, that is a terminal."""
     inherited = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
@@ -38,7 +42,7 @@ def on_terminal(
         process = subprocess.Popen(
             [COMMAND, *arguments],
             stdin=subprocess.DEVNULL,
-            env=inherited | {"TERM": "xterm"} | environment,
+            env=inherited | {"TERM": "xterm"} | dict(environment or {}),
             cwd=folder,
             **streams,
         )

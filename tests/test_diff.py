@@ -434,6 +434,7 @@ def test_the_page_shows_what_differs(pair: tuple[Path, Path]) -> None:
         "packet 8 (in B 7): bytes",
         "  A 0000  70 61 63 6b 65 74 20 20 20 20 20 38              packet     8",
         "  B 0000  70 61 63 6b 65 74 20 1b 5b 31 6d 38              packet .[1m8",
+        "                               ^^ ^^ ^^ ^^",
     ]
 
 

@@ -34,9 +34,9 @@ def test_info_is_painted_on_a_terminal_and_fits_it(columns: int) -> None:
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
 def test_a_terminal_without_colours_gets_none(environment: dict[str, str]) -> None:
-    status, seen = on_terminal("stdout", "info", WEB, **environment)
+    status, seen = on_terminal("stdout", "info", WEB, environment=environment)
     assert (status, "\x1b" in seen) == (0, False)
-    coloured = on_terminal("stdout", "info", WEB, NO_COLOR="")[1]
+    coloured = on_terminal("stdout", "info", WEB, environment={"NO_COLOR": ""})[1]
     assert without_colours(coloured) == seen != coloured
 
 
@@ -143,3 +143,47 @@ def test_text_that_a_terminal_would_obey_is_shown_before_it_is_painted(tmp_path:
     name = wire.options((wire.IF_NAME, b"\x1b[31mred"))
     path.write_bytes(wire.section_header() + wire.interface(options=name))
     assert "\\x1b[31mred" in on_terminal("stdout", "info", path)[1]
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    """Captures of which one byte of the only packet differs, and one byte more is in B; and an interface's name."""
+    a, b = tmp_path / "a.pcapng", tmp_path / "b.pcapng"
+    named = wire.interface(options=wire.options((wire.IF_NAME, b"\x1b[31m")))
+    a.write_bytes(wire.section_header() + wire.interface() + wire.enhanced_packet(0, 1, b"seventeen bytes: x"))
+    b.write_bytes(wire.section_header() + named + wire.enhanced_packet(0, 1, b"seventEen bytes: xy"))
+    return a, b
+
+
+def test_diff_marks_the_bytes_that_changed(pair: tuple[Path, Path]) -> None:
+    done = subprocess.run([COMMAND, "diff", *pair], capture_output=True, text=True)
+    assert done.stdout.splitlines() == [
+        f"A {pair[0]}: 1 packet",
+        f"B {pair[1]}: 1 packet",
+        "interface 0: if_name is not stated in A, \\x1b[31m in B",
+        "packets: 1 changed (bytes 1, lengths 1)",
+        "packet 1: bytes, lengths",
+        "  A 18 bytes of 18",
+        "  B 19 bytes of 19",
+        "  A 0000  73 65 76 65 6e 74 65 65 6e 20 62 79 74 65 73 3a  seventeen bytes:",
+        "  B 0000  73 65 76 65 6e 74 45 65 6e 20 62 79 74 65 73 3a  seventEen bytes:",
+        "                            ^^",
+        "  A 0010  20 78                                             x",
+        "  B 0010  20 78 79                                          xy",
+        "                ^^",
+    ]
+
+
+def test_diff_paints_the_bytes_that_changed_on_a_terminal(pair: tuple[Path, Path]) -> None:
+    status, seen = on_terminal("stdout", "diff", *pair)
+    lines = seen.splitlines()
+    assert status == 1
+    assert lines[0] == f"\x1b[31mA {pair[0]}: 1 packet\x1b[0m"
+    assert "\x1b[1;7;31m65\x1b[0m" in lines[7]
+    assert "\x1b[1;7;32m45\x1b[0m" in lines[8]
+    assert "\x1b[1;7;32mE\x1b[0m" in lines[8]
+    assert [lines[7].count("\x1b[1;7"), lines[8].count("\x1b[1;7"), "^" in seen] == [2, 2, False]
+    assert without_colours(lines[8]) == "  B 0000  73 65 76 65 6e 74 45 65 6e 20 62 79 74 65 73 3a  seventEen bytes:"
+    plain = on_terminal("stdout", "diff", *pair, environment={"NO_COLOR": "1"})[1]
+    assert "\x1b" not in plain
+    assert plain.splitlines()[9].strip() == "^^"

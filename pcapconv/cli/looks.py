@@ -32,7 +32,7 @@ _USUAL = 80
 def paint_for(stream: Any) -> Paint:
     """How to paint for this stream. Whoever sets NO_COLOR to anything wants no colours (https://no-color.org)."""
     coloured = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return _coloured if coloured else _plain
+    return _coloured if coloured else plain
 
 
 def width_of(stream: Any) -> int | None:
@@ -112,7 +112,8 @@ def _fitting(text: str, room: int) -> int:
     return len(text)
 
 
-def _plain(text: str, _: str) -> str:
+def plain(text: str, _: str) -> str:
+    """The text as it is."""
     return text
 
 
