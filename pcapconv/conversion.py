@@ -114,6 +114,7 @@ class Conversion:
     def write_to(self, sink: Sink) -> None:
         """The sink that takes what is written."""
         self._sink = self._stack.enter_context(sink)
+        self._check_comments()
         sink.check(self.source)
         if self._settings.writer.format == "pcapng" and not self._settings.writer.keep_snaplen:
             self._snaplens = Snaplens(again=self._can_start_again)
@@ -186,6 +187,17 @@ class Conversion:
     def _can_start_again(self) -> bool:
         return self.source.seekable and self._sink is not None and self._sink.seekable
 
+    def _check_comments(self) -> None:
+        """Raises UsageError for comments on packets that nothing would hold, unless losses are ignored."""
+        settings, sidecars = self._settings, self._sidecars
+        if not self._plan.adds_packet_comments or settings.writer.format != "pcap" or settings.on_loss == "ignore":
+            return
+        if sidecars is None or not sidecars.writes:
+            raise UsageError(
+                f"{argument('packet_comment')}: pcap cannot hold comments; write pcapng, or keep them in a sidecar "
+                f"with {argument('sidecar', True)}"
+            )
+
     def _learn_from(self, error: PcapconvError) -> bool:
         """Change what the next run is told, so that it does not fail for this reason; False where there is nothing to
         change, and no next run. Raises TargetError where one cannot go back."""
@@ -254,6 +266,8 @@ class Conversion:
         sink.tell(report)
         if sink.divides or self._plan.wants_packets:
             report.note_no_packets()
+        for remark in self._plan.remarks(report.packets_read):
+            report.add_warning(Notice(None, remark))
         report.losses |= self._plan.losses
         if self._snaplens is not None:
             self._snaplens.count(report)

@@ -10,6 +10,7 @@ from pcapconv import formats
 from pcapconv.batching.places import Found
 from pcapconv.batching.stores import store_of
 from pcapconv.errors import PcapconvError, UsageError
+from pcapconv.formats.naming import with_suffix
 from pcapconv.io.paths import STDIO
 from pcapconv.io.template import Facts, Template
 from pcapconv.model import PacketBatch
@@ -53,7 +54,4 @@ def _start(place: str, fractions: str | None) -> Fraction | None:
 def as_source(name: str, to: str | None) -> str:
     """What a file is called in the new tree: with the suffix of the format, in the place of another capture's suffix;
     without a change when each file keeps its format."""
-    if to is None:
-        return name
-    stem, suffix = posixpath.splitext(name)
-    return f"{stem if formats.is_suffix(suffix) else name}.{to}"
+    return with_suffix(name, to)

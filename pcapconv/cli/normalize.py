@@ -13,6 +13,7 @@ from pcapconv.cli.statuses import SAME, worst
 from pcapconv.cli.writing import carry_out, check_names
 from pcapconv.errors import DamageError, FileError, NotACaptureError, PcapconvError, UsageError
 from pcapconv.formats import format_of
+from pcapconv.formats.naming import output_of
 from pcapconv.io.paths import STDIO
 from pcapconv.normalizing import check as why_not
 from pcapconv.normalizing.config import configured
@@ -58,6 +59,7 @@ def normalize(
     if len(paths) != 2:
         raise UsageError("give IN and OUT; or files and directories, with --check or --in-place")
     source, target = paths
+    target = str(output_of(source, target, options.get("to")))
     on_loss: OnLoss = options.get("on_loss", "warn")
     check_names(report, {}, source, target)
     return carry_out(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pcapconv import formats
 from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, refuse
 from pcapconv.errors import UsageError
+from pcapconv.formats.naming import output_of
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.paths import Readable, Writable, name_of
 from pcapconv.io.sources import Source, open_source, spool, temporary_file
@@ -73,6 +74,7 @@ def normalize(
 
     Returns a `Report`. Raises a `PcapconvError`.
     """
+    target = output_of(source, target, options.get("to"))
     wanted = understood(name_of(target), **options)
     whole = wanted.strict or wanted.on_loss == "fail" or wanted.format == "pcap"  # whose header is known when all is
     with (
