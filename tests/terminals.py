@@ -34,13 +34,14 @@ def on_terminal(
     columns: int = 80,
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    command: str | Path = COMMAND,
 ) -> tuple[int, str]:
     """Status and what is seen of the command's `stream`, stdout or stderr, that is a terminal."""
     inherited = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
     with terminal(columns) as (seen, program):
         streams: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: program}
         process = subprocess.Popen(
-            [COMMAND, *arguments],
+            [command, *arguments],
             stdin=subprocess.DEVNULL,
             env=inherited | {"TERM": "xterm"} | dict(environment or {}),
             cwd=folder,
@@ -56,4 +57,4 @@ def on_terminal(
 
 def without_colours(seen: str) -> str:
     """The text alone."""
-    return re.sub(r"\x1b\[[0-9;]*m", "", seen)
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)

@@ -352,7 +352,7 @@ def test_progress_is_a_line_a_second(monkeypatch: pytest.MonkeyPatch, capsys: py
         tally.begin(20, 5000)
         for tenth in range(25):
             now[0] = 100 + tenth / 10
-            tally.look(tenth // 2, tenth * 10, tenth, tenth // 20)
+            tally.look(tenth // 2, tenth * 10, tenth // 20)
     said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(each["seconds"], each["done"], each["bytes"], each["failed"]) for each in said] == [
         (1.0, 5, 100, 0),

@@ -5,11 +5,13 @@ import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import wire
 from terminals import COMMAND, on_terminal, without_colours
 
+from pcapconv.cli import progress
 from pcapconv.cli.looks import cells, folded, in_columns
 from pcapconv.timestamps import duration_said, resolution_said
 
@@ -187,3 +189,54 @@ def test_diff_paints_the_bytes_that_changed_on_a_terminal(pair: tuple[Path, Path
     plain = on_terminal("stdout", "diff", *pair, environment={"NO_COLOR": "1"})[1]
     assert "\x1b" not in plain
     assert plain.splitlines()[9].strip() == "^^"
+
+
+# ---------------------------------------------------------------- progress
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the clock of progress shows."""
+    now = [100.0]
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
+
+
+def test_lines_of_progress_say_what_is_done_how_fast_and_what_is_left(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with progress.Tally(show=True) as tally:
+        tally.begin(1234, 10**9)
+        for seconds, files, read, failed in ((31, 0, 0, 0), (62, 1, 1_000_000, 1), (123, 1200, 990_000_000, 3)):
+            clock[0] = 100.0 + seconds
+            tally.look(files, read, failed)
+    assert capsys.readouterr().err.splitlines() == [
+        "pcapconv: 0 of 1,234 files, 0 bytes of 1.0 GB",
+        "pcapconv: 1 of 1,234 files, 1 failed, 1.0 MB of 1.0 GB, 16.1 kB/s, 17 h 12 min left",
+        "pcapconv: 1,200 of 1,234 files, 3 failed, 990.0 MB of 1.0 GB, 8.0 MB/s, 1 s left",
+    ]
+
+
+def test_progress_of_one_file_and_of_unknown_sizes(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.Tally(show=True) as tally:
+        tally.begin(1, 0)
+        clock[0] = 140.0
+        tally.look(0, 4000)
+    assert capsys.readouterr().err == "pcapconv: 0 of 1 file, 4.0 kB, 100 bytes/s\n"
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_bar_fits_and_is_in_no_colour_of_errors(columns: int) -> None:
+    code = (
+        "from pcapconv.cli import progress; progress._PATIENCE = progress._OFTEN = -1.0; import itertools\n"
+        "progress.time.monotonic = itertools.count(100.0).__next__\n"
+        "with progress.Tally(show=True) as tally:\n"
+        "    tally.begin(12345, 10**9); tally.look(1234, 5 * 10**8, 12)"
+    )
+    status, seen = on_terminal("stderr", "-P", "-c", code, columns=columns, command=sys.executable)
+    assert (status, "\x1b[31m" in seen, "\x1b[36m" in seen) == (0, False, True)
+    bar = "1,234 of 12,345 files, 12 failed, 500.0 MB of 1.0 GB, 500.0 MB/s, 1 s left"
+    lines = [without_colours(line) for line in seen.replace("\r", "\n").splitlines()]
+    (drawn,) = {line for line in lines if line}
+    assert drawn.endswith(f"━━ {bar}")
+    assert cells(drawn) <= columns
