@@ -13,8 +13,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pcapconv import kernels
+
 COMMAND = Path(sys.executable).with_name("pcapconv")
 _LEFT_OUT = ("COLUMNS", "LINES", "NO_COLOR")  # of the environment, since it changes what is seen
+_SET = {"TERM": "xterm", "PCAPCONV_KERNELS": kernels.choose().NAME}  # of which nothing is said then
 
 
 @contextlib.contextmanager
@@ -43,7 +46,7 @@ def on_terminal(
         process = subprocess.Popen(
             [command, *arguments],
             stdin=subprocess.DEVNULL,
-            env=inherited | {"TERM": "xterm"} | dict(environment or {}),
+            env=inherited | _SET | dict(environment or {}),
             cwd=folder,
             **streams,
         )

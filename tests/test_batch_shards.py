@@ -316,7 +316,7 @@ class Silent(Deadly):
 def test_what_was_to_be_tried_again_failed_where_the_batch_ends_before(source: Path, out: Path) -> None:
     with pytest.raises(UnfinishedError) as caught:
         run(source, out, include=[NAMES[3]], executor=Silent(2), retries=1, stall="100ms")
-    assert str(caught.value).endswith("; 0 of 1 files were done, --resume goes on with the others")
+    assert str(caught.value).endswith("; 0 of 1 file was done, --resume goes on with the others")
     assert caught.value.report.failed == 1
     assert [(line["source"], line["status"]) for line in lines(out / MANIFEST)] == [(NAMES[3], "failed")]
 

@@ -1,12 +1,14 @@
 """What commands say when something is not as it was meant: the place, the fact, and what to type next."""
 
 import io
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import wire
-from terminals import COMMAND
+from terminals import COMMAND, on_terminal
 
 import pcapconv
 from pcapconv import FileError, UsageError
@@ -121,3 +123,62 @@ def test_the_keys_of_interfaces_are_named_once(tmp_path: Path) -> None:
     for given, fact in (("0.mtu=9000", "the key is"), ("eth0", "not ID.KEY=VALUE, where KEY is")):
         done = run(tmp_path, "convert", "a.pcapng", "b.pcapng", "--set-interface", given)
         assert done == (2, [f"--set-interface {given}: {fact} one of {keys}; write 0.name=VALUE"])
+
+
+# ---------------------------------------------------------------- without compiled kernels
+
+NOT_BUILT = (
+    "import importlib.abc, sys\n"
+    "class NotThere(importlib.abc.MetaPathFinder):\n"
+    "    def find_spec(self, name, path, target=None):\n"
+    "        if name == 'pcapconv.kernels.compiled':\n"
+    "            raise ModuleNotFoundError(name)\n"
+    "sys.meta_path.insert(0, NotThere())\n"
+    "from pcapconv.cli import run\n"
+    "sys.exit(run(sys.argv[1:]))"
+)
+SLOW = "pcapconv: the compiled kernels were not built here, and pcapconv is several times slower without them; install "
+
+
+def not_built(folder: Path, *arguments: str, **environment: str) -> str:
+    """stderr, a terminal, where there are no compiled kernels."""
+    given = {"XDG_CACHE_HOME": str(folder / "cache"), "PCAPCONV_KERNELS": ""} | environment
+    code = ["-P", "-c", NOT_BUILT, *arguments]
+    return on_terminal("stderr", *code, columns=300, folder=folder, environment=given, command=sys.executable)[1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("convert", "a.pcap", "b.pcap"), ("batch", "in", "out"), ("info", "a.pcap"), ("diff", "a.pcap", "a.pcap")],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_terminal_is_told_once_that_the_kernels_are_slow(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    made(tmp_path, "a.pcap", "in/a.pcap")
+    assert not_built(tmp_path, *arguments, PCAPCONV_KERNELS="interpreted").count(SLOW) == 0
+    seen = not_built(tmp_path, *arguments).splitlines()
+    assert seen[0].startswith(SLOW)
+    assert "--no-binary pcapconv pcapconv (this is said once)" in seen[0]
+    assert [path.name for path in (tmp_path / "cache" / "pcapconv").iterdir()] == [
+        f"interpreted-{pcapconv.__version__}"
+    ]
+    assert not_built(tmp_path, *arguments).count(SLOW) == 0
+
+
+def test_nobody_is_told_of_slow_kernels_where_nobody_reads_or_they_are_fast(tmp_path: Path) -> None:
+    made(tmp_path, "a.pcap")
+    assert SLOW not in not_built(tmp_path, "convert", "a.pcap", "b.pcap", "-q")
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", NOT_BUILT, "info", "a.pcap"],
+        cwd=tmp_path,
+        env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PCAPCONV_KERNELS": ""},
+        capture_output=True,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_slow_kernels_are_said_again_where_nothing_can_be_kept(tmp_path: Path) -> None:
+    made(tmp_path, "a.pcap")
+    (tmp_path / "cache").write_bytes(b"")
+    for _ in range(2):
+        assert not_built(tmp_path, "info", "a.pcap").startswith(SLOW)

@@ -15,6 +15,7 @@ from pcapconv.cli.messages import complain, places_of
 from pcapconv.cli.progress import JsonTally, Tally
 from pcapconv.cli.results import Results
 from pcapconv.cli.signals import Terminated
+from pcapconv.cli.slowness import say_once_if_slow
 from pcapconv.cli.statuses import DAMAGED, FAILED
 from pcapconv.cli.troubles import Troubles
 from pcapconv.cli.writing import check_names
@@ -55,6 +56,8 @@ def batch(
     check_names(report, {"inject_secrets": options.get("inject_secrets", ())}, "")
     if report is not None and junit is not None and same_place(report, junit):
         raise UsageError(f"--report and --junit cannot both be {junit}; give each a name of its own")
+    if not quiet:
+        say_once_if_slow()
     with ExitStack() as stack:
         places = [
             None if name is None else stack.enter_context(open_target(name, force=force, text=True))
@@ -150,7 +153,7 @@ class _Watcher(Watcher):
         """What there is to say of a batch that is interrupted in its work."""
         if self._files:
             of_all = f"{self._done:,} of {counted(self._files, 'file')}"
-            complain(f"{of_all} {'is' if self._done == 1 else 'are'} done; --resume goes on with the others")
+            complain(f"{of_all} {'is' if self._files == 1 else 'are'} done; --resume goes on with the others")
 
 
 def _say_what_happened(done: BatchReport, to: str | None, *, losses: bool, quiet: bool) -> None:

@@ -12,6 +12,7 @@ from pcapconv.cli.writing import carry_out, check_names
 from pcapconv.converting import place_of
 from pcapconv.formats import format_of
 from pcapconv.io.paths import SIDECAR_SUFFIX
+from pcapconv.text import counted
 
 if TYPE_CHECKING:
     from pcapconv.conversion import OnLoss
@@ -44,7 +45,7 @@ def convert(
         lambda progress: pcapconv.convert(source, target, on_loss=on_loss, force=force, progress=progress, **options),
         source,
         target,
-        closing=lambda done: f"{target}: {done.packets_written} packets written",
+        closing=lambda done: f"{target}: {counted(done.packets_written, 'packet')} written",
         report=report,
         force=force,
         quiet=quiet,

@@ -7,6 +7,7 @@ from typing import Any
 
 from pcapconv.cli.looks import paint_for, plain
 from pcapconv.cli.messages import complain, list_places
+from pcapconv.cli.slowness import say_once_if_slow
 from pcapconv.cli.statuses import DAMAGED, DIFFERENT, SAME
 from pcapconv.comparing import Comparison, diff
 from pcapconv.comparing.page import page
@@ -16,6 +17,7 @@ from pcapconv.json_form import text_of
 
 def compare(a: str, b: str, *, as_json: bool = False, **options: Any) -> int:
     """Compare, print what differs on stdout, and return the exit status."""
+    say_once_if_slow()
     found = diff(a, b, **options)
     for side, name in enumerate((a, b)):
         list_places(f"warning: {name}", found.damage[side], found.damage_total[side], rest="--json lists them")

@@ -9,6 +9,7 @@ from typing import Any
 
 from pcapconv.cli.looks import Paint, folded, in_columns, paint_for, width_of
 from pcapconv.cli.messages import MOST, complain, places_of
+from pcapconv.cli.slowness import say_once_if_slow
 from pcapconv.cli.statuses import DAMAGED, FAILED, worst
 from pcapconv.describing import info as take_census
 from pcapconv.describing.blocks import SHOWN, option_texts
@@ -31,6 +32,7 @@ def info(sources: list[str], *, as_json: bool, as_text: bool = False, fractions:
     the exit status."""
     if as_json and as_text:
         raise UsageError("--json and --text are two forms; give one of them")
+    say_once_if_slow()
     found: list[dict[str, Any]] = []
     failed = False
     if sys.stdout is None:

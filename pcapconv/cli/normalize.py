@@ -18,6 +18,7 @@ from pcapconv.io.paths import STDIO
 from pcapconv.normalizing import check as why_not
 from pcapconv.normalizing.config import configured
 from pcapconv.report import LossError, Report
+from pcapconv.text import counted
 
 if TYPE_CHECKING:
     from pcapconv.batching.places import Found
@@ -66,7 +67,7 @@ def normalize(
         lambda progress: pcapconv.normalize(source, target, force=force, fsync=fsync, progress=progress, **options),
         source,
         target,
-        closing=lambda done: f"{target}: {done.packets_written} packets written",
+        closing=lambda done: f"{target}: {counted(done.packets_written, 'packet')} written",
         report=report,
         force=force,
         quiet=quiet,

@@ -30,6 +30,7 @@ from pcapconv.report import Report, blocks_said
 from pcapconv.sinks import FileSink
 from pcapconv.steps import Planned, Step, quantities
 from pcapconv.steps.strip import KINDS
+from pcapconv.text import counted
 from pcapconv.timestamps import NANOSECONDS, format_time
 from pcapconv.wording import argument
 
@@ -140,7 +141,7 @@ def _judge(report: Report, options: Options) -> None:
     gone = {kind: count for kind, count in report.other_blocks.items() if kind not in options.kinds}
     if sum(gone.values()) <= report.packets_read:
         return
-    said = f"{report.packets_read:,} packet{'s' * (report.packets_read != 1)}, but {blocks_said(gone)}"
+    said = f"{counted(report.packets_read, 'packet')}, but {blocks_said(gone)}"
     advice = "" if report.target_format == "pcap" else f"; {argument('keep', ','.join(sorted(gone)))} keeps them"
     left = f"it holds {said}, which the normal form leaves out{advice}"
     if options.on_loss == "fail":

@@ -95,7 +95,7 @@ class Plan(Planned):
         self._capture_comments = _several(options, "capture_comment")
         if sum(map(len, self._capture_comments)) > _MOST_COMMENTS:
             raise UsageError(
-                f"{argument('capture_comment')}: a capture gets at most {_MOST_COMMENTS} characters of comments"
+                f"{argument('capture_comment')}: a capture gets at most {_MOST_COMMENTS:,} characters of comments"
             )
         link_type = options.get("link_type")
         self._link_type = None if link_type is None else quantities.link_type("link_type", link_type)
@@ -212,7 +212,7 @@ class _Seen(Step):
     def check(self) -> None:
         """Refuse what was asked for and is not there."""
         if self._missing:
-            there = ", ".join(map(place_and_name, self._there)) + (f" and {self._more} more" if self._more else "")
+            there = ", ".join(map(place_and_name, self._there)) + (f" and {self._more:,} more" if self._more else "")
             raise UsageError(f"{self._missing[0][0]}: there is no such interface; there are {there or 'none'}")
 
 
@@ -314,7 +314,7 @@ def _packet_edits(options: StepOptions) -> PacketEdits:
             )
         comments.setdefault(int(which), []).append(encoded(argument("packet_comment", which), comment))
     if any(sum(map(len, texts)) > _MOST_COMMENTS for texts in comments.values()):
-        raise UsageError(f"{argument('packet_comment')}: a packet gets at most {_MOST_COMMENTS} bytes of comments")
+        raise UsageError(f"{argument('packet_comment')}: a packet gets at most {_MOST_COMMENTS:,} bytes of comments")
     return PacketEdits(front=front, end=end, snaplen=snaplen, shift=moved or None, comments=comments)
 
 
