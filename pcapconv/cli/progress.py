@@ -90,8 +90,9 @@ def _how_far(done: int, size: int, seconds: float) -> str:
     said = [f"{_size(done)} of {_size(size)}" if size else _size(done)]
     if done and seconds > 0:
         said.append(f"{_size(int(done / seconds))}/s")
-        if size > done:
-            said.append(f"{duration_said(int((size - done) * seconds / done))} left")
+        left = int((size - done) * seconds / done)
+        if left >= 1:
+            said.append(f"{duration_said(left)} left")
     return ", ".join(said)
 
 
