@@ -114,7 +114,8 @@ class Conversion:
     def write_to(self, sink: Sink) -> None:
         """The sink that takes what is written."""
         self._sink = self._stack.enter_context(sink)
-        self._check_comments()
+        kept = self._sidecars is not None and self._sidecars.writes
+        check_comments(self._plan, self._settings.writer.format, self._settings.on_loss, kept=kept)
         sink.check(self.source)
         if self._settings.writer.format == "pcapng" and not self._settings.writer.keep_snaplen:
             self._snaplens = Snaplens(again=self._can_start_again)
@@ -186,17 +187,6 @@ class Conversion:
     @property
     def _can_start_again(self) -> bool:
         return self.source.seekable and self._sink is not None and self._sink.seekable
-
-    def _check_comments(self) -> None:
-        """Raises UsageError for comments on packets that nothing would hold, unless losses are ignored."""
-        settings, sidecars = self._settings, self._sidecars
-        if not self._plan.adds_packet_comments or settings.writer.format != "pcap" or settings.on_loss == "ignore":
-            return
-        if sidecars is None or not sidecars.writes:
-            raise UsageError(
-                f"{argument('packet_comment')}: pcap cannot hold comments; write pcapng, or keep them in a sidecar "
-                f"with {argument('sidecar', True)}"
-            )
 
     def _learn_from(self, error: PcapconvError) -> bool:
         """Change what the next run is told, so that it does not fail for this reason; False where there is nothing to
@@ -311,6 +301,17 @@ def check_on_loss(on_loss: str) -> None:
     """Raises UsageError for a word that means nothing."""
     if on_loss not in get_args(OnLoss):
         raise UsageError(f"{argument('on_loss', on_loss)}: it is one of {', '.join(get_args(OnLoss))}")
+
+
+def check_comments(plan: Planned | None, format_name: str | None, on_loss: OnLoss, *, kept: bool) -> None:
+    """Raises UsageError for comments on packets that a pcap file would lose, and no sidecar keeps; not where losses are
+    ignored."""
+    if plan is None or not plan.adds_packet_comments or format_name != "pcap" or kept or on_loss == "ignore":
+        return
+    raise UsageError(
+        f"{argument('packet_comment')}: pcap cannot hold comments; write pcapng, or keep them in a sidecar with "
+        f"{argument('sidecar', True)}"
+    )
 
 
 def refuse_losses(report: Report) -> None:

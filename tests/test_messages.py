@@ -117,6 +117,16 @@ def test_a_comment_on_a_packet_that_nothing_would_hold_is_refused(tmp_path: Path
         pcapconv.convert(tmp_path / "a.pcapng", io.BytesIO(), to="pcap", packet_comment=["1:seen"])
 
 
+def test_a_batch_refuses_such_comments_at_once_or_names_the_file(tmp_path: Path) -> None:
+    made(tmp_path, "in/a.pcap", "in/b.pcapng")
+    sentence = "--packet-comment: pcap cannot hold comments; write pcapng, or keep them in a sidecar with --sidecar"
+    comment = ["--packet-comment", "1:seen", "-q"]
+    assert run(tmp_path, "batch", "in", "out", "--to", "pcap", *comment) == (2, [sentence])
+    assert not (tmp_path / "out").exists()
+    assert run(tmp_path, "batch", "in", "out", *comment) == (1, [f"in/a.pcap: {sentence}"])
+    assert run(tmp_path, "batch", "in", "new", "--to", "pcap", "--sidecar", *comment) == (0, [])
+
+
 def test_the_keys_of_interfaces_are_named_once(tmp_path: Path) -> None:
     made(tmp_path, "a.pcapng")
     keys = "name, description, filter, os, hardware, speed, snaplen, fcs-length, comment"

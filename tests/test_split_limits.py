@@ -104,7 +104,9 @@ def test_of_a_pipe_the_bytes_read_so_far_count(folder: Path, monkeypatch: pytest
 @pytest.mark.parametrize("way", [{"max_packets": 1}, {"interval": "1s"}], ids=str)
 def test_interfaces_that_parts_in_pcap_only_remember_count_too(folder: Path, way: dict[str, Any]) -> None:
     capture = SECTION + COMMENTED * 100 + b"".join(micro(WRITE, number) for number in range(40))
-    with pytest.raises(UsageError, match=r"x\.pcap: the interfaces that parts repeat come to [0-9,]+ bytes with part 13, "):
+    with pytest.raises(
+        UsageError, match=r"x\.pcap: the interfaces that parts repeat come to [0-9,]+ bytes with part 13, "
+    ):
         split(io.BytesIO(capture), folder / "x.pcap", **way)
     assert names(folder) == []
     secrets = SECTION + INTERFACE + KEYS + b"".join(micro(WRITE, number) for number in range(40))
