@@ -562,7 +562,7 @@ def test_interrupted_at_work(
     def interrupt(*_: object, watcher: Watcher, **__: object) -> None:
         watcher.begin(1234, 10)
         for status in ("converted", "up_to_date", "failed"):
-            watcher.line(outcome(status, status, "x: no"))
+            watcher.line(outcome("x", status, "x: no"))
         raise signals.Terminated(signal.SIGINT)
 
     monkeypatch.setattr(pcapconv, "batch", interrupt)

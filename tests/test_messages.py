@@ -123,7 +123,7 @@ def test_a_batch_refuses_such_comments_at_once_or_names_the_file(tmp_path: Path)
     comment = ["--packet-comment", "1:seen", "-q"]
     assert run(tmp_path, "batch", "in", "out", "--to", "pcap", *comment) == (2, [sentence])
     assert not (tmp_path / "out").exists()
-    assert run(tmp_path, "batch", "in", "out", *comment) == (1, [f"in/a.pcap: {sentence}"])
+    assert run(tmp_path, "batch", "in", "out", *comment) == (1, [f"a.pcap: {sentence}"])
     assert run(tmp_path, "batch", "in", "new", "--to", "pcap", "--sidecar", *comment) == (0, [])
 
 

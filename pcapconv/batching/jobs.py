@@ -28,7 +28,7 @@ from pcapconv.batching.retrying import may_pass
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.stores import store_of
 from pcapconv.conversion import Conversion, ConversionSettings
-from pcapconv.errors import FileError, NotACaptureError, PcapconvError, UsageError
+from pcapconv.errors import FileError, NotACaptureError, PcapconvError
 from pcapconv.io.calls import TEMPORARY_FILE, reading
 from pcapconv.io.paths import SIDECAR_SUFFIX, base_name
 from pcapconv.io.sources import Source
@@ -81,8 +81,7 @@ def _outcome(settings: Settings, job: Job) -> Outcome:
         status, said, known = "failed" if meant else "skipped", str(error), error.known
     except (PcapconvError, MemoryError, OSError) as error:
         said = str(error) or "out of memory"
-        if said.startswith(TEMPORARY_FILE) or (isinstance(error, UsageError) and not said.startswith(job.source)):
-            said = f"{job.source}: {said}"
+        said = f"{job.source}: {said}" if said.startswith(TEMPORARY_FILE) else said
         passing = may_pass(error, remote=scheme_of(job.source) is not None or scheme_of(job.target) is not None)
         with suppress(PcapconvError):
             if (done := _done_before(settings, job)) is not None:  # meanwhile

@@ -162,9 +162,10 @@ def _say_what_happened(done: BatchReport, to: str | None, *, losses: bool, quiet
     if done.empty:
         complain(f"warning: of {counted(done.empty, 'file')} no packet was selected")
     if done.undated:
+        it, them = ("it", "it") if done.undated == 1 else ("they", "them")
         complain(
-            f"warning: {counted(done.undated, 'file')} from a server that says neither date nor ETag: --resume cannot "
-            f"tell whether {'it' if done.undated == 1 else 'they'} changed, and converts again"
+            f"warning: {counted(done.undated, 'file comes', 'files come')} from a server that says neither date nor "
+            f"ETag: --resume cannot tell whether {it} changed, and converts {them} again"
         )
     if done.left_out:
         complain(f"warning: left out {describe(done.left_out, LEFT_OUT)}")
