@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 NANOSECONDS = 10**9
 MICROSECONDS = 10**6
 
+LONG = 60  # seconds: what takes as long is said in words beside its digits
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 _RESOLUTIONS = (("s", 1), ("ms", 10**3), ("µs", 10**6), ("ns", 10**9), ("ps", 10**12), ("fs", 10**15))
 

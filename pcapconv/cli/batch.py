@@ -26,13 +26,12 @@ from pcapconv.io.sources import open_source
 from pcapconv.io.targets import open_target
 from pcapconv.report import LEFT_OUT, describe
 from pcapconv.text import counted
-from pcapconv.timestamps import duration_said
+from pcapconv.timestamps import LONG, duration_said
 
 if TYPE_CHECKING:
     from pcapconv.conversion import OnLoss
 
 _PIECE = 2**16
-_MINUTE = 60
 
 
 def batch(
@@ -151,7 +150,7 @@ class _Watcher(Watcher):
 
     def say_how_far(self) -> None:
         """What there is to say of a batch that is interrupted in its work."""
-        if self._files:
+        if self._looked_at < self._files:
             of_all = f"{self._done:,} of {counted(self._files, 'file')}"
             complain(f"{of_all} {'is' if self._files == 1 else 'are'} done; --resume goes on with the others")
 
@@ -202,7 +201,7 @@ def _say_what_happened(done: BatchReport, to: str | None, *, losses: bool, quiet
 
 def _table(done: BatchReport) -> list[tuple[str, str]]:
     """What a summary says: names and values."""
-    words = f" ({duration_said(int(done.seconds))})" if done.seconds >= _MINUTE else ""
+    words = f" ({duration_said(int(done.seconds))})" if done.seconds >= LONG else ""
     rows = [
         ("converted", f"{done.converted:,}"),
         ("damaged, what could be read is converted", f"{done.damaged:,}"),

@@ -19,12 +19,11 @@ from pcapconv.model import Damage
 from pcapconv.report import describe
 from pcapconv.spec.interpret import value_text
 from pcapconv.text import counted, shown
-from pcapconv.timestamps import duration_said, resolution_said
+from pcapconv.timestamps import LONG, duration_said, resolution_said
 
 _MOST_INTERFACES = 50
 _LABEL = len("packet options")  # the longest
 _LOOKS = {"warning": "warning", "damage": "damage"}  # of lines, by their labels
-_MINUTE = 60
 
 
 def info(sources: list[str], *, as_json: bool, as_text: bool = False, fractions: str | None = None) -> int:
@@ -167,7 +166,7 @@ def _facts(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _duration(duration: Duration) -> str:
     """With all digits, and in words where those are many seconds."""
-    return f"{duration}, {duration_said(duration.seconds)}" if duration.seconds >= _MINUTE else str(duration)
+    return f"{duration}, {duration_said(duration.seconds)}" if duration.seconds >= LONG else str(duration)
 
 
 def _numbers(from_packet: int, blocks: dict[str, int]) -> str:

@@ -90,7 +90,6 @@ class Planned:
     """
 
     extract_to: str | None = None
-    adds_packet_comments = False
 
     @property
     def needs_survey(self) -> bool:  # noqa: D102
@@ -98,6 +97,10 @@ class Planned:
 
     @property
     def wants_packets(self) -> bool:  # noqa: D102
+        return False
+
+    @property
+    def adds_packet_comments(self) -> bool:  # noqa: D102
         return False
 
     @property

@@ -126,7 +126,7 @@ class Plan(Planned):
         return self.selects or self.edits_packets
 
     @property
-    def adds_packet_comments(self) -> bool:  # type: ignore[override]
+    def adds_packet_comments(self) -> bool:
         """Whether packets get comments, which pcap has no place for."""
         return bool(self._packets.comments)
 
