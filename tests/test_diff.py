@@ -380,7 +380,7 @@ def test_damage_is_counted_and_the_first_places_are_listed(tmp_path: Path) -> No
     done = run(a, a)
     assert done.returncode == 3
     assert done.stderr.count(b"\n") == 12
-    assert b"and 1195 more like these" in done.stderr
+    assert b"and 1,195 more like these" in done.stderr
 
 
 def test_more_names_than_are_shown_are_compared() -> None:
