@@ -256,8 +256,9 @@ class Conversion:
         sink.tell(report)
         if sink.divides or self._plan.wants_packets:
             report.note_no_packets()
-        for remark in self._plan.remarks(report.packets_read):
-            report.add_warning(Notice(None, remark))
+        if report.packets_read or not report.other_blocks:  # of which that was said
+            for remark in self._plan.remarks(report.packets_read):
+                report.add_warning(Notice(None, remark))
         report.losses |= self._plan.losses
         if self._snaplens is not None:
             self._snaplens.count(report)
