@@ -114,6 +114,8 @@ class Conversion:
     def write_to(self, sink: Sink) -> None:
         """The sink that takes what is written."""
         self._sink = self._stack.enter_context(sink)
+        kept = self._sidecars is not None and self._sidecars.writes
+        check_comments(self._plan, self._settings.writer.format, self._settings.on_loss, kept=kept)
         sink.check(self.source)
         if self._settings.writer.format == "pcapng" and not self._settings.writer.keep_snaplen:
             self._snaplens = Snaplens(again=self._can_start_again)
@@ -254,6 +256,9 @@ class Conversion:
         sink.tell(report)
         if sink.divides or self._plan.wants_packets:
             report.note_no_packets()
+        if report.packets_read or not report.other_blocks:  # of which that was said
+            for remark in self._plan.remarks(report.packets_read):
+                report.add_warning(Notice(None, remark))
         report.losses |= self._plan.losses
         if self._snaplens is not None:
             self._snaplens.count(report)
@@ -297,6 +302,17 @@ def check_on_loss(on_loss: str) -> None:
     """Raises UsageError for a word that means nothing."""
     if on_loss not in get_args(OnLoss):
         raise UsageError(f"{argument('on_loss', on_loss)}: it is one of {', '.join(get_args(OnLoss))}")
+
+
+def check_comments(plan: Planned | None, format_name: str | None, on_loss: OnLoss, *, kept: bool) -> None:
+    """Raises UsageError for comments on packets that a pcap file would lose, and no sidecar keeps; not where losses are
+    ignored."""
+    if plan is None or not plan.adds_packet_comments or format_name != "pcap" or kept or on_loss == "ignore":
+        return
+    raise UsageError(
+        f"{argument('packet_comment')}: pcap cannot hold comments; write pcapng, or keep them in a sidecar with "
+        f"{argument('sidecar', True)}"
+    )
 
 
 def refuse_losses(report: Report) -> None:

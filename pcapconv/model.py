@@ -19,6 +19,7 @@ from pcapconv.errors import FormatError
 from pcapconv.spec import ByteOrder
 from pcapconv.spec import options as option_lists
 from pcapconv.spec import pcapng as layout
+from pcapconv.text import counted
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -153,7 +154,8 @@ class Damage(NamedTuple):
 
     def __str__(self) -> str:
         where = f"offset {self.offset} (packet {self.packet_number})"
-        return f"{where}: {self.reason}; {self.bytes_left_out} bytes are left out"
+        left_out = f"{counted(self.bytes_left_out, 'byte')} {'is' if self.bytes_left_out == 1 else 'are'} left out"
+        return f"{where}: {self.reason}; {left_out}"
 
 
 class Notice(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pcapconv.errors import PcapconvError
 from pcapconv.model import Damage, Notice
+from pcapconv.text import counted
 
 MOST_LISTED = 1000  # places; all are counted
 
@@ -161,9 +162,9 @@ class LossError(PcapconvError):
 
 def blocks_said(counts: Mapping[str, int]) -> str:
     """Blocks by kind, in words: `4,321 unknown blocks`."""
-    return " and ".join(f"{count:,} {kind} block{'s' * (count != 1)}" for kind, count in counts.items())
+    return " and ".join(counted(count, f"{kind} block") for kind, count in counts.items())
 
 
 def describe(counts: Mapping[str, int], kinds: Mapping[str, tuple[str, str]] = KINDS) -> str:
     """The counts in words: `3 comments, 1 name record`."""
-    return ", ".join(f"{counts[kind]} {words[counts[kind] != 1]}" for kind, words in kinds.items() if counts.get(kind))
+    return ", ".join(counted(counts[kind], *words) for kind, words in kinds.items() if counts.get(kind))

@@ -57,7 +57,7 @@ def assert_same_capture(
     damage = [shown(f"{name}: {place}") for name, places in zip(found.names, found.damage) for place in places]
     lines = ["captures are damaged:", *damage] if damaged else []
     if not found.same:
-        lines += ["the captures differ (A is the actual one, B the expected one):", *map(shown, page(found)), _ADVICE]
+        lines += ["the captures differ (A is the actual one, B the expected one):", *page(found), _ADVICE]
     raise AssertionError("\n".join(lines))
 
 

@@ -20,6 +20,11 @@ def shown(text: str) -> str:
     return "".join(mark if mark.isprintable() else _escaped(mark) for mark in text)
 
 
+def counted(count: int, one: str, several: str = "") -> str:
+    """A count of things, in the way in which all counts are shown: `1 file`, `1,234 files`."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
+
+
 def quoted(data: bytes, *, least: int = 0) -> str | None:
     """The first line of the text with which bytes begin, in quotes and safe to show; None where they are not text.
 

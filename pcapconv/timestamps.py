@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 NANOSECONDS = 10**9
 MICROSECONDS = 10**6
 
+LONG = 60  # seconds: what takes as long is said in words beside its digits
+_UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+_RESOLUTIONS = (("s", 1), ("ms", 10**3), ("µs", 10**6), ("ns", 10**9), ("ps", 10**12), ("fs", 10**15))
+
 _FIRST_SECOND = -62135596800  # 0001-01-01T00:00:00, the first that datetime knows
 _LAST_SECOND = 253402300799  # 9999-12-31T23:59:59
 
@@ -44,6 +48,16 @@ def format_resolution(per_second: int) -> str:
     """The resolution as a power: `10^-6`, `2^-20`."""
     byte = tsresol_byte(per_second)
     return f"{2 if byte & 0x80 else 10}^-{byte & 0x7F}"
+
+
+def resolution_said(per_second: int) -> str:
+    """The resolution as a length of time: `1 µs`; with a `~`, and three digits or more, where it is no whole number of
+    any unit; empty where it is finer than the units have names for."""
+    for name, units in _RESOLUTIONS:
+        whole, rest = divmod(units, per_second)
+        if whole >= 100 or (whole and not rest):
+            return f"{'~' if rest else ''}{(2 * units + per_second) // (2 * per_second):,} {name}"
+    return ""
 
 
 def instant(ticks: int, per_second: int, offset: int) -> Fraction:
@@ -87,11 +101,23 @@ def format_instant(time: Fraction, places: int) -> str:
 
 
 def format_duration(time: Fraction, places: int) -> str:
-    """A signed length of time in seconds with so many decimal places, cut: `12.000250 s`."""
+    """A signed length of time in seconds with so many decimal places, cut: `1,712.000250 s`."""
     per_second = 10**places
     whole = abs(time.numerator) * per_second // time.denominator
     sign = "-" if time < 0 else ""
-    return f"{sign}{whole // per_second}{_fraction(whole % per_second, per_second)} s"
+    return f"{sign}{whole // per_second:,}{_fraction(whole % per_second, per_second)} s"
+
+
+def duration_said(time: Fraction | int) -> str:
+    """A length of time in words, cut to its two largest units: `4 h 59 min`."""
+    left, said = abs(time.numerator) // time.denominator, list[str]()
+    for name, seconds in _UNITS:
+        count, left = divmod(left, seconds)
+        if count:
+            said.append(f"{count:,} {name}")
+        elif said:
+            break
+    return ("-" if time < 0 else "") + " ".join(said[:2]) if said else "0 s"
 
 
 def _format(seconds: int, rest: int, per_second: int) -> str:

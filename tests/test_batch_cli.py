@@ -18,7 +18,10 @@ from through import converted
 import pcapconv
 from pcapconv import cli
 from pcapconv.batching import executors
+from pcapconv.batching.outcome import Outcome
+from pcapconv.batching.report import Watcher
 from pcapconv.cli import signals
+from pcapconv.cli.troubles import Troubles
 
 COMMAND = Path(sys.executable).with_name("pcapconv")
 MANIFEST = "pcapconv-manifest.jsonl"
@@ -204,14 +207,53 @@ def test_what_was_left_out_is_said(tmp_path: Path, out: Path, capfd: pytest.Capt
 
 
 @in_threads
-def test_trouble_is_named_twenty_times_and_then_counted(
+def test_many_files_with_the_same_trouble_are_one_line(
     tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    source = made(tmp_path / "in", {f"{number:02}.pcap": CUT for number in range(23)})
+    cut = {f"{number:02}.pcap": HEADER + wire.pcap_record(1, 2, bytes(number)) + b"cut" for number in range(20)}
+    source = made(tmp_path / "in", {**cut, "a.pcap": PCAP, "b.pcap": PCAP, "c.pcap": b"", "d.pcap": b"", "e.pcap": b""})
+    made(out, {"a.pcap": TEXT, "b.pcap": TEXT})
     done = call(capfd, source, out, "--quiet")
-    said_last = said(f"3 more files failed, were damaged or suspicious; {out}/{MANIFEST} has them all")
-    assert (done.status, done.err.count("\n")) == (3, 21)
-    assert done.err.endswith(said_last)
+    lines = done.err.splitlines()
+    assert (done.status, len(lines)) == (1, 6)
+    (damaged,) = (line for line in lines if "damaged" in line)
+    assert re.fullmatch(
+        r"pcapconv: warning: \d\d\.pcap: offset \d+ \(packet \d\): .*; 3 bytes are left out "
+        rf"\(20 files are damaged like this; {out}/{MANIFEST} names them\)",
+        damaged,
+    )
+    assert sorted(line.partition(": ")[2].partition(": ")[0] for line in lines if line != damaged) == sorted(
+        [f"{out}/a.pcap", f"{out}/b.pcap", *(f"{source}/{name}.pcap" for name in "cde")]
+    )
+
+
+@in_threads
+def test_many_failures_have_a_line_with_a_count(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    names = [f"{letter}.pcap" for letter in "abcdefghijklmnopqrst"]  # some stand in the sentence, too
+    source = made(tmp_path / "in", dict.fromkeys(names, PCAP))
+    made(out, dict.fromkeys(names, TEXT))
+    done = call(capfd, source, out, "--quiet")
+    assert (done.status, done.err.count("\n")) == (1, 1)
+    assert re.fullmatch(
+        rf"pcapconv: {out}/[a-t]\.pcap: exists already; .* \(20 files failed like this; {out}/{MANIFEST} names .*\)\n",
+        done.err,
+    )
+
+
+def outcome(name: str, status: str, error: str | None = None) -> Outcome:
+    """A line of a file."""
+    nothing = dict.fromkeys(("source_size", "source_time", "target_size", "target_time", "options"))
+    return Outcome.from_json({**nothing, "source": name, "target": name, "status": status, "error": error})
+
+
+def test_twenty_kinds_of_trouble_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    troubles = Troubles()
+    for letter in "abcdefghijklmnopqrstuvw":
+        troubles.add(outcome(letter, "failed", f"in/{letter}: kind {letter * 2}"))
+    troubles.say("M")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == ["pcapconv: in/a: kind aa", "pcapconv: in/b: kind bb"]
+    assert (len(lines), lines[-1]) == (21, "pcapconv: 3 more files failed, were damaged or suspicious; M has them all")
 
 
 @in_threads
@@ -524,6 +566,23 @@ def test_interrupted(
     done = call(capfd, made(tmp_path / "in", {}), out, "--report", tmp_path / "r")
     assert done == Done(130, "", said("interrupted before it was done: an unfinished output file was not kept"))
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_interrupted_at_work(
+    tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, watcher: Watcher, **__: object) -> None:
+        watcher.begin(1234, 10)
+        for status in ("converted", "up_to_date", "failed"):
+            watcher.line(outcome("x", status, "x: no"))
+        raise signals.Terminated(signal.SIGINT)
+
+    monkeypatch.setattr(pcapconv, "batch", interrupt)
+    done = call(capfd, made(tmp_path / "in", {}), out, "-q")
+    last = "interrupted before it was done: an unfinished output file was not kept"
+    where = "2 of 1,234 files are done; --resume goes on with the others"
+    assert (done.status, done.err.endswith(said(last)), said(where) in done.err) == (130, True, True)
+    assert said("x: no") in done.err
 
 
 def test_help_names_the_options() -> None:

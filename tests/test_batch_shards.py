@@ -316,7 +316,7 @@ class Silent(Deadly):
 def test_what_was_to_be_tried_again_failed_where_the_batch_ends_before(source: Path, out: Path) -> None:
     with pytest.raises(UnfinishedError) as caught:
         run(source, out, include=[NAMES[3]], executor=Silent(2), retries=1, stall="100ms")
-    assert str(caught.value).endswith("; 0 of 1 files were done, resume=True goes on with the others")
+    assert str(caught.value).endswith("; 0 of 1 file was done, resume=True goes on with the others")
     assert caught.value.report.failed == 1
     assert [(line["source"], line["status"]) for line in lines(out / MANIFEST)] == [(NAMES[3], "failed")]
 
@@ -352,7 +352,7 @@ def test_progress_is_a_line_a_second(monkeypatch: pytest.MonkeyPatch, capsys: py
         tally.begin(20, 5000)
         for tenth in range(25):
             now[0] = 100 + tenth / 10
-            tally.look(tenth // 2, tenth * 10, tenth, tenth // 20)
+            tally.look(tenth // 2, tenth * 10, tenth // 20)
     said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(each["seconds"], each["done"], each["bytes"], each["failed"]) for each in said] == [
         (1.0, 5, 100, 0),

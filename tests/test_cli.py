@@ -1,31 +1,27 @@
 """The command as it is installed: exit statuses, what it says and where, standard streams, the page of `info`."""
 
-import contextlib
-import fcntl
 import io
 import json
 import os
-import pty
 import re
 import shutil
 import signal
 import struct
 import subprocess
 import sys
-import termios
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import wire
+from terminals import COMMAND, on_terminal
 
 import pcapconv
 from pcapconv import TargetError, cli
 from pcapconv.cli import progress
 from pcapconv.describing import info as take_census
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 FOLDER = Path(__file__).parent / "samples"
 WEB_PCAP, WEB_PCAPNG = FOLDER / "web.pcap", FOLDER / "web.pcapng"
 LOST_OF_WEB = "4 comments, 1 name record, 4 interface options, 3 section options, 1 statistics block"
@@ -582,33 +578,6 @@ def test_a_conversion_needs_neither_stdout_nor_stderr(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- a terminal
 
 
-@contextlib.contextmanager
-def terminal(columns: int = 80) -> Iterator[tuple[int, int]]:
-    """The two ends of a terminal: what a person sees, and what a program has."""
-    seen, program = pty.openpty()
-    fcntl.ioctl(program, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    try:
-        yield seen, program
-    finally:
-        os.close(seen)
-
-
-def on_terminal(stream: str, *arguments: str | Path, columns: int = 80, folder: Path | None = None) -> tuple[int, str]:
-    """Status and what is seen of the command's `stream`, stdout or stderr, that is a terminal."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
-    with terminal(columns) as (seen, program):
-        streams: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: program}
-        process = subprocess.Popen(
-            [COMMAND, *arguments], stdin=subprocess.DEVNULL, env=environment | {"TERM": "xterm"}, cwd=folder, **streams
-        )
-        os.close(program)
-        found = b""
-        with contextlib.suppress(OSError):  # the end of a terminal
-            while data := os.read(seen, 65536):
-                found += data
-        return process.wait(60), found.decode().replace("\r\n", "\n")
-
-
 def test_a_capture_is_not_written_to_a_terminal() -> None:
     status, seen = on_terminal("stdout", "convert", WEB_PCAP, "-", "--to", "pcap")
     assert (status, seen) == (1, "")
@@ -720,7 +689,7 @@ def test_info_says_what_a_capture_holds(web_page: str) -> None:
     lines = web_page.splitlines()
     assert lines[0] == f"{WEB_PCAPNG}: pcapng, little-endian, {len(capture):,} bytes"
     assert lines[1] == f"packets         {len(packets)} ({captured:,} bytes captured of {original:,})"
-    assert re.fullmatch(r"0:0 +ETHERNET \(1\) +262144 +10\^-9 +32 +lo", lines[5])
+    assert re.fullmatch(r"0:0 +ETHERNET \(1\) +262,144 +10\^-9 \(1 ns\) +32 +lo", lines[5])
     for line in [
         "interface 0:0   if_description Loopback, if_filter tcp port 80, if_os Linux 6.18.44-fc-v657",
         "blocks          Enhanced Packet 32, Section Header 1, Interface Description 1, Name Resolution 1, "

@@ -380,7 +380,7 @@ def test_damage_is_counted_and_the_first_places_are_listed(tmp_path: Path) -> No
     done = run(a, a)
     assert done.returncode == 3
     assert done.stderr.count(b"\n") == 12
-    assert b"and 1195 more like these" in done.stderr
+    assert b"and 1,195 more like these" in done.stderr
 
 
 def test_more_names_than_are_shown_are_compared() -> None:
@@ -434,6 +434,7 @@ def test_the_page_shows_what_differs(pair: tuple[Path, Path]) -> None:
         "packet 8 (in B 7): bytes",
         "  A 0000  70 61 63 6b 65 74 20 20 20 20 20 38              packet     8",
         "  B 0000  70 61 63 6b 65 74 20 1b 5b 31 6d 38              packet .[1m8",
+        "                               ^^ ^^ ^^ ^^",
     ]
 
 

@@ -232,7 +232,7 @@ def test_an_obsolete_packet_states_its_drops_once(write: In) -> None:
         (packet,) = wire.read_pcapng(converted(capture, "pcapng", **options)[0])
         drops = [value for code, value in wire.read_options(packet.options, write.byte_order) if code == 4]
         assert drops == [write.number(9, 8)]
-        losses = converted(capture, "pcap", **options)[1].losses
+        losses = converted(capture, "pcap", on_loss="ignore", **options)[1].losses
         assert losses == {"packet-options": 1} | ({"comments": 1} if "packet_comment" in options else {})
 
 
@@ -438,14 +438,15 @@ def test_comments_come_after_those_that_are_there(write: In) -> None:
         write.enhanced_packet(0, 1, b"y"),
         write.enhanced_packet(0, 1, b"y", options=write.options((wire.OPT_COMMENT, b""))),
     ]
-    assert converted(capture, "pcap", packet_comment=["2:text"])[1].losses == {"comments": 2, "packet-options": 1}
+    _, report = converted(capture, "pcap", packet_comment=["2:text"], on_loss="ignore")
+    assert report.losses == {"comments": 2, "packet-options": 1}
 
 
 def test_comments_on_pcap(write: In) -> None:
     capture = write.pcap_header() + write.pcap_record(1, 0, b"x") * 2
     out, _ = converted(capture, "pcapng", packet_comment=["2:text"])
     assert [packet.options for packet in wire.read_pcapng(out)] == [b"", write.options((wire.OPT_COMMENT, b"text"))]
-    out, report = converted(capture, "pcap", packet_comment=["2:text"])
+    out, report = converted(capture, "pcap", packet_comment=["2:text"], on_loss="ignore")
     assert out == capture
     assert report.losses == {"comments": 1}
 

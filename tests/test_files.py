@@ -294,9 +294,11 @@ def test_a_nameless_file_that_cannot_be_linked_leaves_nothing(folder: Path, monk
 
 @both_ways
 def test_a_directory_is_no_output(capture: Path, folder: Path) -> None:
-    with pytest.raises(FileError, match="is a directory"):
+    inside = folder / f"{capture.stem}.pcapng"
+    inside.mkdir()
+    with pytest.raises(FileError, match=rf"^{inside}: is a directory; name another file$"):
         pcapconv.convert(capture, folder, to="pcapng", force=True)
-    assert names(folder) == []
+    assert (names(folder), names(inside)) == ([inside.name], [])
 
 
 def test_a_directory_is_no_input(folder: Path) -> None:

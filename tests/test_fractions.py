@@ -91,7 +91,7 @@ COMMANDS: dict[str, Callable[[Path], list[str]]] = {
 def test_every_command_that_reads_warns(path: Path, command: str, capfd: pytest.CaptureFixture[str]) -> None:
     run(COMMANDS[command](path))
     out, err = capfd.readouterr()
-    says = "oddities in 1 files" if command == "batch" else SAYS
+    says = "oddities in 1 file," if command == "batch" else SAYS
     assert says in (out if command in ("info", "text") else err)
     if command == "batch":
         assert SAYS in next(path.with_name("out").glob("*.jsonl")).read_text()

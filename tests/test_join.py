@@ -174,7 +174,10 @@ def test_the_commands(write: In, tmp_path: Path) -> None:
     )
     assert run("join", "in.meta.json", "-").stdout == mixed(write)
     done = run("join", "in.pcapng", "none.pcapng")
-    assert (done.returncode, done.stderr) == (1, b"pcapconv: in.pcapng: not a sidecar of pcapconv\n")
+    assert (done.returncode, done.stderr) == (
+        1,
+        b"pcapconv: in.pcapng: not a sidecar of pcapconv; name the .meta.json that it wrote beside the capture\n",
+    )
 
 
 # ---------------------------------------------------------------- batches
@@ -359,7 +362,7 @@ def test_info_says_that_a_sidecar_does_not_fit(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert re.search(r"^sidecar +.*web\.pcap\.meta\.json: .* is not the capture", done.stdout, re.MULTILINE)
     Path(f"{target}.meta.json").write_text("{}")
-    assert info(target)["sidecar"]["reason"].endswith("not a sidecar of pcapconv")
+    assert info(target)["sidecar"]["reason"].partition("; ")[0].endswith("not a sidecar of pcapconv")
 
 
 def test_info_without_a_sidecar() -> None:

@@ -347,7 +347,7 @@ def test_progress() -> None:
     said = io.StringIO()
     with contextlib.redirect_stderr(said), JsonTally() as tally:
         tally.begin(3, 500)
-        tally.look(2, 100, 7, 1)
+        tally.look(2, 100, 1)
     lines = [json.loads(line) for line in said.getvalue().splitlines()]
     check("progress", lines)
     assert promised("progress") <= set(names(lines))

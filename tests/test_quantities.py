@@ -572,17 +572,17 @@ def test_a_key_has_its_id_and_its_value(text: str, parts: tuple[str, str, str]) 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("0.nme=x", "the key is one of name, description; write 0.name=VALUE or 0.description=VALUE"),
-        ("0.NAME=x", "the key is one of name, description; write 0.name=VALUE or 0.description=VALUE"),
-        ("0.=x", "the key is one of name, description; write 0.name=VALUE or 0.description=VALUE"),
-        ("0. name=x", "the key is one of name, description; write 0.name=VALUE or 0.description=VALUE"),
-        ("a.b=1.name=x", "the key is one of name, description; write a.name=VALUE or a.description=VALUE"),
-        (f"0.nme={LONG}", "the key is one of name, description; write 0.name=VALUE or 0.description=VALUE"),
-        ("", "not ID.KEY=VALUE; write 0.name=VALUE or 0.description=VALUE"),
-        ("=", "not ID.KEY=VALUE; write 0.name=VALUE or 0.description=VALUE"),
-        ("name=x", "not ID.KEY=VALUE; write 0.name=VALUE or 0.description=VALUE"),
-        (".name=x", "not ID.KEY=VALUE; write 0.name=VALUE or 0.description=VALUE"),
-        ("1.name", "not ID.KEY=VALUE; write 1.name=VALUE or 1.description=VALUE"),
+        ("0.nme=x", "the key is one of name, description; write 0.name=VALUE"),
+        ("0.NAME=x", "the key is one of name, description; write 0.name=VALUE"),
+        ("0.=x", "the key is one of name, description; write 0.name=VALUE"),
+        ("0. name=x", "the key is one of name, description; write 0.name=VALUE"),
+        ("a.b=1.name=x", "the key is one of name, description; write a.name=VALUE"),
+        (f"0.nme={LONG}", "the key is one of name, description; write 0.name=VALUE"),
+        ("", "not ID.KEY=VALUE, where KEY is one of name, description; write 0.name=VALUE"),
+        ("=", "not ID.KEY=VALUE, where KEY is one of name, description; write 0.name=VALUE"),
+        ("name=x", "not ID.KEY=VALUE, where KEY is one of name, description; write 0.name=VALUE"),
+        (".name=x", "not ID.KEY=VALUE, where KEY is one of name, description; write 0.name=VALUE"),
+        ("1.name", "not ID.KEY=VALUE, where KEY is one of name, description; write 1.name=VALUE"),
     ],
 )
 def test_what_is_not_a_key_is_refused(text: str, message: str) -> None:

@@ -399,7 +399,9 @@ def test_what_is_none_or_was_changed(trip: Trip) -> None:
     newer = [lines[0].replace(b"1", b"2"), *lines[1:]]
     assert refused(trip, signed(newer)) == "a sidecar of version 2, and this pcapconv reads 1; get a newer one"
     for nothing in (b"{}", b"[]", b"Dear reader\n" * 5, bytes(500)):
-        assert refused(trip, nothing) == "not a sidecar of pcapconv"
+        assert (
+            refused(trip, nothing) == "not a sidecar of pcapconv; name the .meta.json that it wrote beside the capture"
+        )
     changed = "it was changed or cut off after pcapconv wrote it, its SHA-256 does not agree"
     for count in range(1, len(lines)):
         assert refused(trip, b"".join(lines[:count])).startswith(changed)

@@ -64,8 +64,8 @@ def test_headers_that_parts_repeat_are_64_mib_at_the_most(folder: Path, way: dic
     with pytest.raises(UsageError) as caught:
         split(io.BytesIO(capture), folder / "x.pcapng", **way)
     assert str(caught.value) == (
-        f"{folder}/x.pcapng: the headers that parts repeat come to {12 * each} bytes with part 13, more than 64 MiB "
-        f"and 10 times the input's {len(capture)}; make larger parts, or leave out what they repeat: "
+        f"{folder}/x.pcapng: the headers that parts repeat come to {12 * each:,} bytes with part 13, more than 64 MiB "
+        f"and 10 times the input's {len(capture):,}; make larger parts, or leave out what they repeat: "
         "split(…, by='interface') first, strip='names,secrets'"
     )
     assert names(folder) == []
@@ -85,7 +85,7 @@ def test_headers_may_be_ten_times_the_input(folder: Path, monkeypatch: pytest.Mo
     head, packet = SECTION + INTERFACE + WRITE.secrets(wire.TLS_KEY_LOG, bytes(952)), micro(WRITE, 0)
     assert (len(head), len(packet)) == (1020, 36)
     assert len(split_up(head + packet * 11, max_packets=1)[0]) == 11
-    with pytest.raises(UsageError, match=r"come to 25500 bytes with part 26, more than .* the input's 2460;"):
+    with pytest.raises(UsageError, match=r"come to 25,500 bytes with part 26, more than .* the input's 2,460;"):
         split(io.BytesIO(head + packet * 40), folder / "x.pcapng", max_packets=1)
     assert names(folder) == []
 
@@ -96,7 +96,7 @@ def test_of_a_pipe_the_bytes_read_so_far_count(folder: Path, monkeypatch: pytest
     pieces = [head, *[packet] * 20, *[WRITE.block(0xB0B, bytes(10_000))] * 3]
     assert (len(head), len(packet)) == (1020, 36)
     assert len(split_up(b"".join(pieces), max_packets=1)[0]) == 20
-    with pytest.raises(UsageError, match=r"come to 17340 bytes with part 18, more than .* the input's 1668;"):
+    with pytest.raises(UsageError, match=r"come to 17,340 bytes with part 18, more than .* the input's 1,668;"):
         split(Pipe(pieces), folder / "x.pcapng", max_packets=1)  # type: ignore[arg-type]
     assert names(folder) == []
 
@@ -104,7 +104,9 @@ def test_of_a_pipe_the_bytes_read_so_far_count(folder: Path, monkeypatch: pytest
 @pytest.mark.parametrize("way", [{"max_packets": 1}, {"interval": "1s"}], ids=str)
 def test_interfaces_that_parts_in_pcap_only_remember_count_too(folder: Path, way: dict[str, Any]) -> None:
     capture = SECTION + COMMENTED * 100 + b"".join(micro(WRITE, number) for number in range(40))
-    with pytest.raises(UsageError, match=r"x\.pcap: the interfaces that parts repeat come to \d+ bytes with part 13, "):
+    with pytest.raises(
+        UsageError, match=r"x\.pcap: the interfaces that parts repeat come to [0-9,]+ bytes with part 13, "
+    ):
         split(io.BytesIO(capture), folder / "x.pcap", **way)
     assert names(folder) == []
     secrets = SECTION + INTERFACE + KEYS + b"".join(micro(WRITE, number) for number in range(40))
@@ -149,8 +151,8 @@ def test_ten_thousand_parts_are_the_most(folder: Path) -> None:
     with pytest.raises(UsageError) as caught:
         split(io.BytesIO(wire.pcap_header() + record * 10_001), folder / "x.pcap", max_packets=1)
     assert str(caught.value) == (
-        f"{folder}/x.pcap: the capture makes more than 10000 parts; write max_parts=100000 to "
-        "have up to 100000, or make larger parts"
+        f"{folder}/x.pcap: the capture makes more than 10,000 parts; write max_parts=100000 to "
+        "have up to 100,000, or make larger parts"
     )
     assert names(folder) == []
 

@@ -19,7 +19,7 @@ from pcapconv.batching.settings import FormatOptions, Settings
 from pcapconv.batching.shards import Shard
 from pcapconv.batching.sources import Patterns
 from pcapconv.batching.stores import store_of
-from pcapconv.conversion import OnLoss, check_on_loss, make_plan
+from pcapconv.conversion import OnLoss, check_comments, check_on_loss, make_plan
 from pcapconv.errors import UsageError
 from pcapconv.io.paths import STDIO
 from pcapconv.io.sources import check_fractions, read_file
@@ -118,6 +118,7 @@ def understand(
     root, home = _roots(source, target, in_place=flags.in_place)
     asked = _sidecars(sidecars)
     plan = make_plan(options)
+    check_comments(plan, format_options.to, on_loss, kept=asked is not None)
     keys = _suffix_of_keys(options)
     digest = _digest(options, format_options, asked, flags, on_loss)
     wanted = Patterns(*patterns)

@@ -12,6 +12,7 @@ from pcapconv.batching.places import Found, scheme_of
 from pcapconv.batching.stores import store_of
 from pcapconv.batching.threads import Threads
 from pcapconv.errors import FileError, PcapconvError, UsageError
+from pcapconv.formats.naming import with_suffix
 from pcapconv.io.paths import STDIO
 from pcapconv.io.sources import Source
 from pcapconv.io.template import Facts, Template
@@ -75,7 +76,4 @@ def _start_of(opened: Source, fractions: str | None) -> Fraction | None:
 def as_source(name: str, to: str | None) -> str:
     """What a file is called in the new tree: with the suffix of the format, in the place of another capture's suffix;
     without a change when each file keeps its format."""
-    if to is None:
-        return name
-    stem, suffix = posixpath.splitext(name)
-    return f"{stem if formats.is_suffix(suffix) else name}.{to}"
+    return with_suffix(name, to)

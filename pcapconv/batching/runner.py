@@ -34,6 +34,7 @@ from pcapconv.batching.settings import Settings
 from pcapconv.batching.stall import Stall
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.calls import reason_of
+from pcapconv.text import counted
 from pcapconv.wording import argument
 
 _LOOK = 0.2  # seconds between two looks at how far the work is
@@ -112,7 +113,8 @@ def _carry_out(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease
                     break
                 _wait(min(2.0 ** (arguments.retries - tries), _LONGEST_PAUSE), look)
     except (WorkersLostError, UnrecordedError) as error:
-        message = f"{error}; {done} of {several} files were done, {argument('resume', True)} goes on with the others"
+        of_all = f"{done:,} of {counted(several, 'file')} {'was' if several == 1 else 'were'} done"
+        message = f"{error}; {of_all}, {argument('resume', True)} goes on with the others"
         raise UnfinishedError(message, report) from error
     return report
 

@@ -14,7 +14,10 @@ from pcapconv.batching.report import BatchError, BatchReport, Watcher
 from pcapconv.cli.messages import complain, places_of
 from pcapconv.cli.progress import JsonTally, Tally
 from pcapconv.cli.results import Results
+from pcapconv.cli.signals import Terminated
+from pcapconv.cli.slowness import say_once_if_slow
 from pcapconv.cli.statuses import DAMAGED, FAILED, REFUSED
+from pcapconv.cli.troubles import Troubles
 from pcapconv.cli.writing import check_names
 from pcapconv.errors import UsageError
 from pcapconv.io.commit import commit
@@ -22,12 +25,13 @@ from pcapconv.io.paths import STDIO
 from pcapconv.io.sources import open_source
 from pcapconv.io.targets import open_target
 from pcapconv.report import LEFT_OUT, describe
+from pcapconv.text import counted
+from pcapconv.timestamps import LONG, duration_said
 
 if TYPE_CHECKING:
     from pcapconv.conversion import OnLoss
 
 _PIECE = 2**16
-_MOST = 20  # files with trouble that are named, before the rest is only counted
 
 
 def batch(
@@ -50,28 +54,35 @@ def batch(
     check_names(report, {"inject_secrets": options.get("inject_secrets", ())}, "")
     if report is not None and junit is not None and same_place(report, junit):
         raise UsageError(f"--report and --junit cannot both be {junit}; give each a name of its own")
+    if not quiet:
+        say_once_if_slow()
     with ExitStack() as stack:
         places = [
             None if name is None else stack.enter_context(open_target(name, force=force, text=True))
             for name in (report, junit)
         ]
         results = stack.enter_context(Results()) if any(places) else None
-        with JsonTally() if progress == "json" else Tally(show=not quiet) as tally:
-            watcher = _Watcher(tally, results)
-            ended: BatchError | None = None
-            try:
-                done = pcapconv.batch(
-                    _listed() if source == STDIO else source,
-                    target,
-                    on_loss=on_loss,
-                    force=force,
-                    watcher=watcher,
-                    others=others,
-                    **options,
-                )
-            except BatchError as error:
-                done, ended = error.report, error
-            watcher.look(done, done.bytes_read)
+        watcher = _Watcher(JsonTally() if progress == "json" else Tally(show=not quiet), results)
+        stack.callback(watcher.say_troubles)
+        ended: BatchError | None = None
+        try:
+            with watcher.tally:
+                try:
+                    done = pcapconv.batch(
+                        _listed() if source == STDIO else source,
+                        target,
+                        on_loss=on_loss,
+                        force=force,
+                        watcher=watcher,
+                        others=others,
+                        **options,
+                    )
+                except BatchError as error:
+                    done, ended = error.report, error
+                watcher.look(done, done.bytes_read)
+        except (KeyboardInterrupt, Terminated):
+            watcher.say_how_far()
+            raise
         if results is not None and places[0] is not None:
             results.write_json(places[0], done)
         if results is not None and places[1] is not None:
@@ -79,9 +90,9 @@ def batch(
         commit([place for place in places if place is not None])
     if not done.captures and ended is None and "shard" not in options:
         complain("warning: no capture was found")
-    _say_what_happened(done, options.get("to"), watcher.named, losses=on_loss == "warn", quiet=quiet)
+    _say_what_happened(done, options.get("to"), losses=on_loss == "warn", quiet=quiet)
     if not quiet:
-        tally.show_table(_table(done))
+        watcher.tally.show_table(_table(done))
     if ended is not None:
         raise ended
     if done.failed:
@@ -104,64 +115,63 @@ class _Watcher(Watcher):
     """Passes on what it sees: to the progress, and to whoever writes a report."""
 
     def __init__(self, tally: Tally | JsonTally, results: Results | None) -> None:
-        self._tally = tally
+        self.tally = tally
         self._results = results
-        self.named = self._done = 0
+        self._troubles = Troubles()
+        self._files = self._looked_at = self._done = 0
+        self._manifest = "the manifest"  # until its place is known
 
     def begin(self, files: int, size: int) -> None:
-        self._done = 0
-        self._tally.begin(files, size)
+        self._files, self._looked_at, self._done = files, 0, 0
+        self.tally.begin(files, size)
 
     def wait(self, reason: str) -> None:
         complain(reason)
 
     def line(self, outcome: Outcome) -> None:
-        self._done += 1
+        self._looked_at += 1
+        self._done += outcome.status != "failed"
         if self._results is not None:
             self._results.add(outcome.to_json())
-        if outcome.status not in ("failed", "damaged", "skipped"):
-            return
-        if outcome.status != "skipped" or outcome.known:
-            self.named += 1
-            if self.named <= _MOST:
-                _name_trouble(outcome)
+        if outcome.status in ("failed", "damaged") or (outcome.status == "skipped" and outcome.known):
+            self._troubles.add(outcome)
 
     def warn(self, message: str) -> None:
         complain(f"warning: {message}")
 
     def look(self, report: BatchReport, read: int) -> None:
-        self._tally.look(self._done, max(read, report.bytes_read), report.packets_read, report.failed)
+        self._manifest = report.manifest
+        self.tally.look(self._looked_at, max(read, report.bytes_read), report.failed)
+
+    def say_troubles(self) -> None:
+        """Name the files that failed, were damaged or skipped."""
+        self._troubles.say(self._manifest)
+
+    def say_how_far(self) -> None:
+        """What there is to say of a batch that is interrupted in its work."""
+        if self._looked_at < self._files:
+            of_all = f"{self._done:,} of {counted(self._files, 'file')}"
+            complain(f"{of_all} {'is' if self._files == 1 else 'are'} done; --resume goes on with the others")
 
 
-def _name_trouble(outcome: Outcome) -> None:
-    if outcome.status == "skipped":
-        complain(f"warning: skipped: {outcome.error}")
-        return
-    if outcome.error is not None:
-        complain(outcome.error)
-        return
-    more = f", and {outcome.damage_total - 1} more" if outcome.damage_total > 1 else ""
-    complain(f"warning: {outcome.source}: {outcome.places[0]}{more}")
-
-
-def _say_what_happened(done: BatchReport, to: str | None, named: int, *, losses: bool, quiet: bool) -> None:
-    if named > _MOST:
-        complain(f"{named - _MOST} more files failed, were damaged or suspicious; {done.manifest} has them all")
+def _say_what_happened(done: BatchReport, to: str | None, *, losses: bool, quiet: bool) -> None:
     if done.odd:
-        complain(f"warning: oddities in {done.odd} files, which cost nothing; {done.manifest} names them")
+        complain(f"warning: oddities in {counted(done.odd, 'file')}, which cost nothing; {done.manifest} names them")
     if done.empty:
-        complain(f"warning: of {done.empty} files no packet was selected")
+        complain(f"warning: of {counted(done.empty, 'file')} no packet was selected")
     if done.undated:
+        it, them = ("it", "it") if done.undated == 1 else ("they", "them")
         complain(
-            f"warning: {done.undated} files come from a server that says neither date nor ETag: --resume cannot tell "
-            "whether they changed, and converts them again"
+            f"warning: {counted(done.undated, 'file comes', 'files come')} from a server that says neither date nor "
+            f"ETag: --resume cannot tell whether {it} changed, and converts {them} again"
         )
     if done.left_out:
         complain(f"warning: left out {describe(done.left_out, LEFT_OUT)}")
     if done.kept_in_sidecar and not quiet:
         complain(f"kept in sidecars: {describe(done.kept_in_sidecar)}")
     if done.sidecars_unused and not quiet:
-        complain(f"sidecars lie beside {done.sidecars_unused} of the pcap files, and are not used; --sidecar uses them")
+        beside = f"{done.sidecars_unused:,} of the pcap files"
+        complain(f"sidecars lie beside {beside}, and are not used; --sidecar uses them")
     if done.missing_in_sidecar and losses:
         complain(
             f"warning: the sidecars were written without {describe(done.missing_in_sidecar)}; --sidecar-secrets would "
@@ -176,8 +186,8 @@ def _say_what_happened(done: BatchReport, to: str | None, named: int, *, losses:
     found = done.found_in_sidecar
     if found["new"] + found["ambiguous"]:
         complain(
-            f"warning: captures were edited since: {found['new']} new and {found['ambiguous']} ambiguous packets were "
-            f"kept plain; {done.manifest} has the counts of each file"
+            f"warning: captures were edited since: {found['new']:,} new and {found['ambiguous']:,} ambiguous packets "
+            f"were kept plain; {done.manifest} has the counts of each file"
         )
     if done.losses and losses:
         option = "--sidecar-secrets" if done.kept_in_sidecar else "--sidecar"
@@ -190,6 +200,7 @@ def _say_what_happened(done: BatchReport, to: str | None, named: int, *, losses:
 
 def _table(done: BatchReport) -> list[tuple[str, str]]:
     """What a summary says: names and values."""
+    words = f" ({duration_said(int(done.seconds))})" if done.seconds >= LONG else ""
     rows = [
         ("converted", f"{done.converted:,}"),
         ("damaged, what could be read is converted", f"{done.damaged:,}"),
@@ -209,6 +220,6 @@ def _table(done: BatchReport) -> list[tuple[str, str]]:
         ("packets written", f"{done.packets_written:,}"),
         ("bytes read", f"{done.bytes_read:,}"),
         ("bytes written", f"{done.bytes_written:,}"),
-        ("seconds", f"{done.seconds:,.1f}"),
+        (f"seconds{words}", f"{done.seconds:,.1f}"),
     ]
     return rows

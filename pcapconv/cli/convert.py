@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pcapconv
 from pcapconv.cli.messages import complain
 from pcapconv.cli.writing import carry_out, check_names
+from pcapconv.converting import place_of
 from pcapconv.formats import format_of
 from pcapconv.io.paths import SIDECAR_SUFFIX
+from pcapconv.text import counted
 
 if TYPE_CHECKING:
     from pcapconv.conversion import OnLoss
@@ -34,6 +36,7 @@ def convert(
     **options: Any,
 ) -> int:
     """Convert, say on stderr what was not perfect, and return the exit status."""
+    target = str(place_of(source, target, options.get("to")))
     check_names(report, options, source, target)
     if not quiet:
         _point_to_a_sidecar(source, target, options)
@@ -41,7 +44,7 @@ def convert(
         lambda progress: pcapconv.convert(source, target, on_loss=on_loss, force=force, progress=progress, **options),
         source,
         target,
-        closing=lambda done: f"{target}: {done.packets_written} packets written",
+        closing=lambda done: f"{target}: {counted(done.packets_written, 'packet')} written",
         report=report,
         force=force,
         quiet=quiet,

@@ -7,25 +7,23 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
+from pcapconv.cli.looks import Paint, folded, in_columns, paint_for, width_of
 from pcapconv.cli.messages import MOST, complain, places_of
+from pcapconv.cli.slowness import say_once_if_slow
 from pcapconv.cli.statuses import DAMAGED, FAILED, worst
 from pcapconv.describing import info as take_census
 from pcapconv.describing.blocks import SHOWN, option_texts
-from pcapconv.describing.document import as_document
-from pcapconv.describing.text_form import write_text
+from pcapconv.describing.document import Duration, as_document
 from pcapconv.errors import FileError, PcapconvError, UsageError
-from pcapconv.json_form import text_of
 from pcapconv.model import Damage
 from pcapconv.report import describe
 from pcapconv.spec.interpret import value_text
-from pcapconv.text import shown
+from pcapconv.text import counted, shown
+from pcapconv.timestamps import LONG, duration_said, resolution_said
 
 _MOST_INTERFACES = 50
-_PIPE_WIDTH = 10_000  # no line breaks where a program reads
+_LABEL = len("packet options")  # the longest
+_LOOKS = {"warning": "warning", "damage": "damage"}  # of lines, by their labels
 
 
 def info(sources: list[str], *, as_json: bool = False, as_text: bool = False, fractions: str | None = None) -> int:
@@ -33,6 +31,7 @@ def info(sources: list[str], *, as_json: bool = False, as_text: bool = False, fr
     the exit status."""
     if as_json and as_text:
         raise UsageError("--json and --text are two forms; give one of them")
+    say_once_if_slow()
     found: list[dict[str, Any]] = []
     failed = False
     if sys.stdout is None:
@@ -43,7 +42,7 @@ def info(sources: list[str], *, as_json: bool = False, as_text: bool = False, fr
             sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     if as_text:
         return _print_text(sources, fractions)
-    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
+    page = _Page(paint_for(sys.stdout), width_of(sys.stdout))
     for source in sources:
         try:
             census = take_census(source, fractions=fractions)
@@ -52,12 +51,12 @@ def info(sources: list[str], *, as_json: bool = False, as_text: bool = False, fr
             failed = True
             continue
         if not as_json:
-            with console.capture() as page:
-                _show(census, console)
-            lines = ([""] if found else []) + [line.rstrip() for line in page.get().splitlines()]
+            lines = ([""] if found else []) + [*page.lines(census)]
             sys.stdout.write("\n".join(lines) + "\n")
         found.append(census)
     if as_json and (found or len(sources) > 1):
+        from pcapconv.json_form import text_of  # which the page does without
+
         documents = [as_document(census) for census in found]
         print(text_of(documents[0] if len(sources) == 1 else documents))
     if failed:
@@ -67,6 +66,8 @@ def info(sources: list[str], *, as_json: bool = False, as_text: bool = False, fr
 
 def _print_text(sources: list[str], fractions: str | None) -> int:
     """Each capture's text form."""
+    from pcapconv.describing.text_form import write_text  # which the page does without
+
     statuses = []
     for source in sources:
         if len(sources) > 1:
@@ -79,30 +80,67 @@ def _print_text(sources: list[str], fractions: str | None) -> int:
     return worst(statuses)
 
 
-def _show(census: dict[str, Any], console: Console) -> None:
-    """One page."""
-    variants = {section["variant"] for section in census["sections"]} - {""}
-    orders = sorted({section["byte_order"] + "-endian" for section in census["sections"]})
-    title = ", ".join([census["format"], *variants, *orders, f"{census['bytes']:,} bytes"])
-    console.print(_line(f"{census['file']}: {title}"), style="bold")
-    console.print(_grid(_facts(census)))
-    console.print(_interfaces(census))
-    console.print(_grid(_details(census)))
-    if census["sidecar"] is not None:
-        _show_sidecar(census["sidecar"], console)
+class _Page:
+    """What captures hold, as lines for people: painted, and none longer than `width`."""
+
+    def __init__(self, paint: Paint, width: int | None) -> None:
+        self._paint = paint
+        self._width = width
+
+    def lines(self, census: dict[str, Any]) -> Iterator[str]:
+        """Those of one capture, and of the sidecar beside it."""
+        variants = {section["variant"] for section in census["sections"]} - {""}
+        orders = sorted({section["byte_order"] + "-endian" for section in census["sections"]})
+        title = ", ".join([census["format"], *variants, *orders, counted(census["bytes"], "byte")])
+        yield from self._title(f"{census['file']}: {title}")
+        yield from self._named(_facts(census))
+        yield from self._interfaces(census)
+        yield from self._named(_details(census))
+        if census["sidecar"] is not None:
+            yield from self._sidecar(census["sidecar"])
+
+    def _sidecar(self, sidecar: dict[str, Any]) -> Iterator[str]:
+        """What lies beside a pcap file."""
+        if not sidecar["matches"]:
+            yield from self._named(iter([("sidecar", sidecar["reason"])]))
+            return
+        kept = describe(sidecar["kept"]) or "nothing that pcap could not hold"
+        yield ""
+        yield from self._title(f"sidecar {sidecar['file']}: keeps {kept}")
+        yield from self._named(_sidecar_facts(sidecar))
+        yield from self._interfaces(sidecar)
+        yield from self._named(_details({**sidecar, "to_pcap": None}))
+
+    def _title(self, text: str) -> Iterator[str]:
+        for line in folded(shown(text), self._width):
+            yield self._paint(line, "title")
+
+    def _named(self, rows: Iterator[tuple[str, str]]) -> Iterator[str]:
+        """A line for each name and value."""
+        listed = [(label, shown(text)) for label, text in rows]
+        looks = [(_LOOKS.get(label, "label"), _LOOKS.get(label, "")) for label, _ in listed]
+        yield from in_columns(listed, self._paint, looks, width=self._width, least=_LABEL)
+
+    def _interfaces(self, census: dict[str, Any]) -> Iterator[str]:
+        rows = [("interface", "link type", "snaplen", "resolution", "packets", "name")]
+        rows += [*map(_interface, _first(census["interfaces"], _MOST_INTERFACES))]
+        looks = [("title",) * len(rows[0]), *([("label", "", "", "", "", "")] * (len(rows) - 1))]
+        yield from in_columns(rows, self._paint, looks, width=self._width, right=(2, 4))
 
 
-def _show_sidecar(sidecar: dict[str, Any], console: Console) -> None:
-    """What lies beside a pcap file."""
-    if not sidecar["matches"]:
-        console.print(_grid(iter([("sidecar", sidecar["reason"])])))
-        return
-    kept = describe(sidecar["kept"]) or "nothing that pcap could not hold"
-    console.print()
-    console.print(_line(f"sidecar {sidecar['file']}: keeps {kept}"), style="bold")
-    console.print(_grid(_sidecar_facts(sidecar)))
-    console.print(_interfaces(sidecar))
-    console.print(_grid(_details({**sidecar, "to_pcap": None})))
+def _interface(interface: dict[str, Any]) -> tuple[str, str, str, str, str, str]:
+    """The cells of an interface, safe to show."""
+    base, _, exponent = interface["resolution"].partition("^-")
+    length = resolution_said(int(base) ** int(exponent))
+    offset = f" {interface['time_offset_s']:+,} s" if interface["time_offset_s"] else ""
+    return (
+        f"{interface['section']}:{interface['id']}",
+        shown(interface["link_type_name"]),
+        f"{interface['snaplen']:,}" if interface["snaplen"] else "no limit",
+        interface["resolution"] + (f" ({length})" if length else "") + offset,
+        f"{interface['packets']:,}",
+        shown(_option(interface, "if_name")),
+    )
 
 
 def _sidecar_facts(sidecar: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -113,33 +151,29 @@ def _sidecar_facts(sidecar: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _sections(sidecar)
 
 
-def _grid(rows: Iterator[tuple[str, str]]) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True, min_width=len("packet options"))
-    grid.add_column(overflow="fold")
-    for label, text in rows:
-        grid.add_row(label, _line(text))
-    return grid
-
-
 def _facts(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
     captured, original = census["captured_bytes"], census["original_bytes"]
-    yield "packets", f"{census['packets']:,} ({captured:,} bytes captured of {original:,})"
+    yield "packets", f"{census['packets']:,} ({counted(captured, 'byte')} captured of {original:,})"
     if census["first_time"] is not None:
-        yield "time", f"{census['first_time']} to {census['last_time']} ({census['duration']})"
-    if census["packets_without_time"]:
-        yield "", f"{census['packets_without_time']:,} packets have no time"
+        yield "time", f"{census['first_time']} to {census['last_time']} ({_duration(census['duration'])})"
+    if without := census["packets_without_time"]:
+        yield "", f"{counted(without, 'packet')} {'has' if without == 1 else 'have'} no time"
     if census["wireshark_numbers"] is not None:
         yield "numbers", _numbers(**census["wireshark_numbers"])
     if census["format"] == "pcapng":
         yield from _sections(census)
 
 
+def _duration(duration: Duration) -> str:
+    """With all digits, and in words where those are many seconds."""
+    return f"{duration}, {duration_said(duration.seconds)}" if duration.seconds >= LONG else str(duration)
+
+
 def _numbers(from_packet: int, blocks: dict[str, int]) -> str:
     """How Wireshark's numbers differ."""
     total = sum(blocks.values())
-    which = f"{total:,} {' and '.join(blocks)} block{'s' * (total != 1)}"
-    return f"from packet {from_packet:,} on, Wireshark's frame numbers are larger: it counts the {which}"
+    which = counted(total, f"{' and '.join(blocks)} block")
+    return f"from packet {from_packet} on, Wireshark's frame numbers are larger: it counts the {which}"
 
 
 def _sections(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -149,23 +183,6 @@ def _sections(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
             version = [] if section["version"] == "1.0" and options else [f"version {section['version']}"]
             yield f"section {section['number']}", ", ".join([*version, *options])
     yield from _more(census, "sections")
-
-
-def _interfaces(census: dict[str, Any]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for name in ("interface", "link type", "snaplen", "resolution", "packets", "name"):
-        table.add_column(name, justify="right" if name in ("snaplen", "packets") else "left", overflow="fold")
-    for interface in _first(census["interfaces"], _MOST_INTERFACES):
-        offset = f" {interface['time_offset_s']:+} s" if interface["time_offset_s"] else ""
-        table.add_row(
-            f"{interface['section']}:{interface['id']}",
-            _line(interface["link_type_name"]),
-            str(interface["snaplen"]) if interface["snaplen"] else "no limit",
-            interface["resolution"] + offset,
-            f"{interface['packets']:,}",
-            _line(_option(interface, "if_name")),
-        )
-    return table
 
 
 def _details(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -214,8 +231,3 @@ def _more(census: dict[str, Any], name: str, most: int = MOST) -> Iterator[tuple
     total = census["totals"][name]
     if total > most:
         yield "", f"and {total - most:,} more {name}; --json lists them"
-
-
-def _line(text: str) -> Text:
-    """Text from a capture or a path: no markup in it, nothing that a terminal would obey."""
-    return Text(shown(text))

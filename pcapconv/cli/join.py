@@ -5,6 +5,7 @@ from __future__ import annotations
 from pcapconv.cli.writing import carry_out, check_names
 from pcapconv.io.paths import STDIO
 from pcapconv.joining import join as put_together
+from pcapconv.text import counted
 
 
 def join(
@@ -23,7 +24,7 @@ def join(
         lambda progress: put_together(sidecar, target, force=force, fsync=fsync, progress=progress, taken=taken),
         "",  # nobody knows the size of all parts beforehand
         target,
-        closing=lambda done: f"{target}: {done.packets_written} packets written",
+        closing=lambda done: f"{target}: {counted(done.packets_written, 'packet')} written",
         report=report,
         force=force,
         quiet=quiet,

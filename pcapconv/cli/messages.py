@@ -10,7 +10,7 @@ from typing import Any
 from pcapconv.errors import FileError
 from pcapconv.model import Damage, Notice
 from pcapconv.report import LEFT_OUT, Report, describe
-from pcapconv.text import shown
+from pcapconv.text import counted, shown
 
 MOST = 5  # of a kind, before the rest is only counted
 _MOST_RUNS = 20
@@ -39,14 +39,15 @@ def say_what_happened(
     for name in report.put_back[:MOST]:
         complain(f"warning: {name}: an earlier split was killed while its parts appeared; the old file was put back")
     if len(report.put_back) > MOST:
-        complain(f"warning: {len(report.put_back) - MOST} more old files were put back; --report FILE has their names")
+        more = counted(len(report.put_back) - MOST, "more old file was", "more old files were")
+        complain(f"warning: {more} put back; --report FILE has their names")
     if report.left_out and left_out:
         complain(f"warning: {target}: left out {describe(report.left_out, LEFT_OUT)}")
     if report.oversized is not None:
         many, size = report.oversized["parts"], report.oversized["header_bytes"]
         complain(
-            f"warning: {target}: {many} part{'s are' if many != 1 else ' is'} larger than --max-bytes, as the headers "
-            f"that a part begins with take up to {size} bytes"
+            f"warning: {target}: {counted(many, 'part is', 'parts are')} larger than --max-bytes, as the headers "
+            f"that a part begins with take up to {counted(size, 'byte')}"
         )
     if report.packets_read and not report.packets_written:
         complain(f"warning: {target}: no packet was selected, it holds none")
@@ -89,11 +90,11 @@ def _say_what_was_found(found: Mapping[str, Any], target: str, *, quiet: bool) -
     """How many packets of an edited capture its sidecar knows, and which it does not."""
     again = found["same"] + found["cut"] + found["changed"]
     how = [
-        f"{found[kind]} {words}"
+        f"{found[kind]:,} {words}"
         for kind, words in (("cut", "of them cut"), ("changed", "with other bytes"))
         if found[kind]
     ]
-    of_all = f"{again} of the sidecar's {found['in_sidecar']} packets were found again"
+    of_all = f"{again:,} of the sidecar's {counted(found['in_sidecar'], 'packet')} were found again"
     details = f" ({', '.join(how)})" if how else ""
     if not quiet:
         complain(f"{target}: {of_all}{details}")
@@ -116,12 +117,12 @@ def _runs(numbers: Sequence[int], total: int) -> str:
             runs.append([number, number])
         listed += 1
     said = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
-    return f"{said} and {total - listed} more" if total > listed else said
+    return f"{said} and {total - listed:,} more" if total > listed else said
 
 
 def places_of(count: int) -> str:
     """`1 place`, `2 places`."""
-    return f"{count} place{'s' * (count != 1)}"
+    return counted(count, "place")
 
 
 def list_places(
@@ -131,4 +132,4 @@ def list_places(
     for place in places[:MOST]:
         complain(f"{prefix}: {place}")
     if total > MOST:
-        complain(f"{prefix}: and {total - MOST} more like these; {rest}")
+        complain(f"{prefix}: and {total - MOST:,} more like these; {rest}")

@@ -13,10 +13,12 @@ from pcapconv.cli.statuses import SAME, worst
 from pcapconv.cli.writing import carry_out, check_names
 from pcapconv.errors import DamageError, FileError, NotACaptureError, PcapconvError, UsageError
 from pcapconv.formats import format_of
+from pcapconv.formats.naming import output_of
 from pcapconv.io.paths import STDIO
 from pcapconv.normalizing import check as why_not
 from pcapconv.normalizing.config import configured
 from pcapconv.report import LossError, Report
+from pcapconv.text import counted
 
 if TYPE_CHECKING:
     from pcapconv.batching.places import Found
@@ -57,13 +59,14 @@ def normalize(
     if len(paths) != 2:
         raise UsageError("give IN and OUT; or files and directories, with --check or --in-place")
     source, target = paths
+    target = str(output_of(source, target, options.get("to")))
     on_loss: OnLoss = options.get("on_loss", "warn")
     check_names(report, {}, source, target)
     return carry_out(
         lambda progress: pcapconv.normalize(source, target, force=force, fsync=fsync, progress=progress, **options),
         source,
         target,
-        closing=lambda done: f"{target}: {done.packets_written} packets written",
+        closing=lambda done: f"{target}: {counted(done.packets_written, 'packet')} written",
         report=report,
         force=force,
         quiet=quiet,

@@ -1,4 +1,7 @@
-"""A progress bar for long work on a terminal; rich draws it, and is imported only when it is needed."""
+"""How far long work is: what is done, how fast it goes and what time is left.
+
+On a terminal, rich draws a bar, and is imported only when there is one to draw.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from pcapconv.cli.messages import say
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
+from pcapconv.text import counted
+from pcapconv.timestamps import duration_said
 
 Progress = Callable[[int], object] | None  # takes the bytes read so far; None where nothing is to be shown
 
 _PATIENCE = 1.0  # seconds before a bar appears
 _SECOND = 1.0
 _SELDOM = 30.0  # seconds between lines where there is no terminal
+_OFTEN = 0.1  # and between two looks of a bar
+_UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 
 @contextmanager
@@ -36,40 +39,68 @@ def progress_bar(source: str, *, show: bool) -> Iterator[Progress]:
 
 
 class _Bar:
+    """The bar of one capture."""
+
     def __init__(self, source: str) -> None:
         self._source = source
-        self._due = time.monotonic() + _PATIENCE
-        self._progress: RichProgress | None = None
-        self._task: TaskID | None = None
+        self._begun = time.monotonic()
+        self._due = self._begun + _PATIENCE
+        self._drawn: _Drawn | None = None
 
     def update(self, done: int) -> None:
         now = time.monotonic()
         if now < self._due:
             return
-        self._due = now + 0.1
-        if self._progress is None or self._task is None:
-            self._progress = _draw()
-            total = os.path.getsize(self._source) if os.path.isfile(self._source) else None
-            self._task = self._progress.add_task("", total=total)
-            _start(self._progress)
-        self._progress.update(self._task, completed=done)
+        self._due = now + _OFTEN
+        if self._drawn is None:
+            self._drawn = _Drawn(os.path.getsize(self._source) if os.path.isfile(self._source) else 0)
+        self._drawn.show(done, _how_far(done, self._drawn.size, now - self._begun))
 
     def close(self) -> None:
-        if self._progress is not None:
-            self._progress.stop()
+        if self._drawn is not None:
+            self._drawn.close()
 
 
-def _start(progress: RichProgress) -> None:
-    with suppress(RuntimeError):  # the system has no thread to spare; the work goes on without a bar
-        progress.start()
+class _Drawn:
+    """A bar on the terminal, with words behind it."""
+
+    def __init__(self, size: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.table import Column
+
+        self.size = size
+        bar = BarColumn(None, "bright_black", "cyan", "green", "cyan", table_column=Column(ratio=1, min_width=4))
+        words = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True))
+        self._progress = Progress(bar, words, console=Console(stderr=True), transient=True, expand=True)
+        self._task = self._progress.add_task("", total=size or None)
+
+    def show(self, done: int, words: str) -> None:
+        """So many bytes are done."""
+        self._progress.update(self._task, completed=done, description=words)
+        with suppress(RuntimeError):  # the system has no thread to spare; the work goes on without a bar
+            self._progress.start()
+
+    def close(self) -> None:
+        self._progress.stop()
 
 
-def _draw() -> RichProgress:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+def _how_far(done: int, size: int, seconds: float) -> str:
+    """`120.0 MB of 500.0 MB, 30.0 MB/s, 12 s left`: of bytes, as far as they and their number are known."""
+    said = [f"{_size(done)} of {_size(size)}" if size else _size(done)]
+    if done and seconds > 0:
+        said.append(f"{_size(int(done / seconds))}/s")
+        left = int((size - done) * seconds / done)
+        if left >= 1:
+            said.append(f"{duration_said(left)} left")
+    return ", ".join(said)
 
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+def _size(count: int) -> str:
+    for name, unit in _UNITS:
+        if count >= unit:
+            return f"{count / unit:,.1f} {name}"
+    return counted(count, "byte")
 
 
 class Tally:
@@ -81,32 +112,26 @@ class Tally:
         self._begun = time.monotonic()
         self._due = self._begun + (_PATIENCE if self._terminal else _SELDOM)
         self._files = self._size = 0
-        self._progress: RichProgress | None = None
-        self._task: TaskID | None = None
+        self._drawn: _Drawn | None = None
 
     def begin(self, files: int, size: int) -> None:
         """So much is to be done."""
         self._files, self._size = files, size
 
-    def look(self, files: int, read: int, packets: int, failed: int = 0) -> None:  # noqa: ARG002 - it is the other's
-        """So many files, bytes and packets are done, and so many of the files failed."""
+    def look(self, files: int, read: int, failed: int = 0) -> None:
+        """So many files and bytes are done, and so many of the files failed."""
         now = time.monotonic()
         if not self._show or now < self._due:
             return
-        rate = packets / (now - self._begun)
+        of_all = f"{files:,} of {counted(self._files, 'file')}{f', {failed:,} failed' if failed else ''}"
+        how_far = f"{of_all}, {_how_far(read, self._size, now - self._begun)}"
         if not self._terminal:
             self._due = now + _SELDOM
-            say(
-                f"pcapconv: {files:,} of {self._files:,} files, {_mb(read)} of {_mb(self._size)}, {rate:,.0f} packets/s"
-            )
+            say(f"pcapconv: {how_far}")
             return
-        self._due = now + 0.1
-        done = f"{files:,}/{self._files:,} files"
-        if self._progress is None or self._task is None:
-            self._progress = _draw_tally()
-            self._task = self._progress.add_task("", total=self._size or None, done=done, rate="")
-            _start(self._progress)
-        self._progress.update(self._task, completed=read, done=done, rate=f"{rate:,.0f} packets/s")
+        self._due = now + _OFTEN
+        self._drawn = self._drawn or _Drawn(self._size)
+        self._drawn.show(read, how_far)
 
     def show_table(self, rows: Sequence[tuple[str, str]]) -> None:
         """Names and values."""
@@ -120,8 +145,8 @@ class Tally:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._progress is not None:
-            self._progress.stop()
+        if self._drawn is not None:
+            self._drawn.close()
 
 
 class JsonTally:
@@ -136,7 +161,7 @@ class JsonTally:
         """See `Tally.begin`."""
         self._said["files"] = files
 
-    def look(self, files: int, read: int, packets: int, failed: int = 0) -> None:  # noqa: ARG002 - it is the other's
+    def look(self, files: int, read: int, failed: int = 0) -> None:
         """See `Tally.look`."""
         self._said |= {"bytes": read, "done": files, "failed": failed}
         if time.monotonic() >= self._due:
@@ -159,21 +184,3 @@ class JsonTally:
 
     def __exit__(self, *_: object) -> None:
         self._say()
-
-
-def _mb(size: int) -> str:
-    return f"{size / 10**6:,.1f} MB"
-
-
-def _draw_tally() -> RichProgress:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        BarColumn(),
-        TextColumn("{task.fields[done]}"),
-        DownloadColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -8,6 +8,7 @@ import pcapconv
 from pcapconv.cli.writing import carry_out, check_names
 from pcapconv.io.paths import STDIO
 from pcapconv.steps import quantities
+from pcapconv.text import counted
 
 if TYPE_CHECKING:
     from pcapconv.conversion import OnLoss
@@ -36,7 +37,9 @@ def split(
         ),
         source,
         template,
-        closing=lambda done: f"{template}: {done.packets_written} packets written into {len(done.outputs)} parts",
+        closing=lambda done: (
+            f"{template}: {counted(done.packets_written, 'packet')} written into {counted(len(done.outputs), 'part')}"
+        ),
         report=report,
         force=force,
         quiet=quiet,

@@ -10,6 +10,7 @@ from typing import Any
 
 from pcapconv.cli.messages import say, say_what_happened
 from pcapconv.cli.progress import Progress, progress_bar
+from pcapconv.cli.slowness import say_once_if_slow
 from pcapconv.cli.statuses import DAMAGED
 from pcapconv.errors import UsageError
 from pcapconv.io.calls import write_all, writing
@@ -36,6 +37,8 @@ def carry_out(
     return the exit status. `target` is for messages; `closing` is the last line on a terminal; `losses` and `left_out`
     tell whether these are said, `sidecar` whether the command can write one."""
     watch = not quiet and sys.stderr is not None and sys.stderr.isatty()
+    if watch:
+        say_once_if_slow()
     with _report_target(report, force=force) as place:
         try:
             with progress_bar(source, show=watch) as progress:

@@ -17,11 +17,14 @@ from pcapconv.conversion import (
     open_secrets,
     writer_and_steps,
 )
+from pcapconv.errors import FileError
+from pcapconv.formats.naming import output_of
 from pcapconv.io.paths import Readable, Writable, base_name, name_of
 from pcapconv.io.sources import open_source, spool
 from pcapconv.io.targets import open_target
 from pcapconv.report import Report
 from pcapconv.sinks import FileSink
+from pcapconv.wording import call
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -48,8 +51,9 @@ def convert(
 ) -> Report:
     """Select from, edit and convert one capture.
 
-    `source` and `target` are paths, `-` for stdin and stdout, or binary file objects, which stay open. The format to
-    write is `to`, or follows the target's suffix. `force` replaces an existing target, which may be the source itself.
+    `source` and `target` are paths, `-` for stdin and stdout, or binary file objects, which stay open. A directory as
+    `target` takes the file under the source's name, with the suffix of `to`. The format to write is `to`, or follows
+    the target's suffix. `force` replaces an existing target, which may be the source itself.
     `strict` refuses damaged input. `on_loss` says what to do when the target cannot hold everything: `fail` writes
     nothing; the report tells in any case. `fractions="nanoseconds"` reads a pcap file's fractions of a second as such,
     whatever its magic number says.
@@ -64,6 +68,7 @@ def convert(
     UsageError or FileError.
     """
     check_on_loss(on_loss)
+    target = place_of(source, target, to)
     format_name = formats.target_format(name_of(target), to)
     writer, steps = writer_and_steps(format_name, options)
     plan = make_plan(steps)
@@ -91,3 +96,11 @@ def convert(
         report = conversion.run()
         conversion.commit()
     return report
+
+
+def place_of(source: Readable, target: Writable, to: str | None) -> Writable:
+    """Where the output goes, which in a directory is called as its input. Raises FileError for an input that is a
+    directory, and where there is no place."""
+    if isinstance(source, str | os.PathLike) and os.path.isdir(source):
+        raise FileError(f"{os.fspath(source)}: is a directory; {call('pcapconv.batch')} converts all captures in it")
+    return output_of(source, target, to)

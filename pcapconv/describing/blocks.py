@@ -12,6 +12,7 @@ from pcapconv.model import Block
 from pcapconv.report import MOST_LISTED
 from pcapconv.spec import ByteOrder, bodies, interpret
 from pcapconv.spec import pcapng as layout
+from pcapconv.text import counted
 
 Entry = dict[str, Any]
 Units = Callable[[int], interpret.Unit | None]  # of the section's interfaces, by id
@@ -87,7 +88,7 @@ SHOWN = (
         "secrets",
         _secrets,
         "secrets",
-        lambda entry: f"{entry['type']}, {entry['bytes']:,} bytes",
+        lambda entry: f"{entry['type']}, {counted(entry['bytes'], 'byte')}",
     ),
     Shown((layout.INTERFACE_STATISTICS,), "statistics", _statistics, "statistics", _statistics_text),
     Shown((layout.CUSTOM, layout.CUSTOM_DO_NOT_COPY), "custom", _custom),

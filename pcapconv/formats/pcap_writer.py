@@ -32,6 +32,7 @@ from pcapconv.spec import ByteOrder
 from pcapconv.spec import pcap as layout
 from pcapconv.spec.link_types import ETHERNET, link_type_name
 from pcapconv.spec.pcapng import SIMPLE_PACKET
+from pcapconv.text import counted
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, to_units
 from pcapconv.wording import argument, call
 
@@ -267,8 +268,7 @@ class PcapWriter:
 
     def _several_link_types(self) -> str:
         counts = ", ".join(
-            f"{link_type_name(kind)}: {count} packet{'s' * (count != 1)}"
-            for kind, count in sorted(self._by_link_type.items())
+            f"{link_type_name(kind)}: {counted(count, 'packet')}" for kind, count in sorted(self._by_link_type.items())
         )
         return (
             f"the capture holds packets of {len(self._by_link_type)} link types, and a pcap file holds one "

@@ -41,11 +41,11 @@ def join(
 
     Returns a `Report`. Raises SidecarError, FileError, UsageError and other `PcapconvError`s.
     """
-    target_name = name_of(target)
-    if target_name is not None and formats.format_of(target_name) == "pcap":
-        raise UsageError(f"{target_name}: what join makes is pcapng; give it the suffix .pcapng")
     with ExitStack() as stack:
         document = open_document(os.fspath(sidecar), stack)
+        target_name = name_of(target)
+        if target_name is not None and formats.format_of(target_name) == "pcap":
+            raise UsageError(f"{target_name}: what join makes is pcapng; give it the suffix .pcapng")
         folder = os.path.dirname(os.fspath(sidecar))
         parts = [(each, stack.enter_context(_open(document, folder, each))) for each in document.head.captures]
         read = [document.name, *(source.name for _, source in parts)]

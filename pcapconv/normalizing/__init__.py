@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pcapconv import formats
 from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, refuse
 from pcapconv.errors import UsageError
+from pcapconv.formats.naming import output_of
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.paths import Readable, Writable, name_of
 from pcapconv.io.sources import Source, open_source, spool, temporary_file
@@ -29,6 +30,7 @@ from pcapconv.report import Report, blocks_said
 from pcapconv.sinks import FileSink
 from pcapconv.steps import Planned, Step, quantities
 from pcapconv.steps.strip import KINDS
+from pcapconv.text import counted
 from pcapconv.timestamps import NANOSECONDS, format_time
 from pcapconv.wording import argument
 
@@ -73,6 +75,7 @@ def normalize(
 
     Returns a `Report`. Raises a `PcapconvError`.
     """
+    target = output_of(source, target, options.get("to"))
     wanted = understood(name_of(target), **options)
     whole = wanted.strict or wanted.on_loss == "fail" or wanted.format == "pcap"  # whose header is known when all is
     with (
@@ -138,7 +141,7 @@ def _judge(report: Report, options: Options) -> None:
     gone = {kind: count for kind, count in report.other_blocks.items() if kind not in options.kinds}
     if sum(gone.values()) <= report.packets_read:
         return
-    said = f"{report.packets_read:,} packet{'s' * (report.packets_read != 1)}, but {blocks_said(gone)}"
+    said = f"{counted(report.packets_read, 'packet')}, but {blocks_said(gone)}"
     advice = "" if report.target_format == "pcap" else f"; {argument('keep', ','.join(sorted(gone)))} keeps them"
     left = f"it holds {said}, which the normal form leaves out{advice}"
     if options.on_loss == "fail":

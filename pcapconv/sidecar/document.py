@@ -141,7 +141,7 @@ class Document:
                     "another program wrote it anew, and pcapconv reads a sidecar only as it has written it; make it "
                     "again from the pcapng capture"
                     if again
-                    else "not a sidecar of pcapconv"
+                    else "not a sidecar of pcapconv; name the .meta.json that it wrote beside the capture"
                 )
             self.head = self._check()
         except SidecarError as error:

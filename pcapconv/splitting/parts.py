@@ -22,6 +22,7 @@ from pcapconv.io.template import Facts, Template
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MOST_TICKS, TOTALS
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
+from pcapconv.text import counted
 from pcapconv.wording import argument, call
 
 MOST_PARTS = 10_000  # unless more are asked for
@@ -126,8 +127,8 @@ class OpenParts:
         if len(self.names) == self._most:
             enough = 10 * self._most
             raise UsageError(
-                f"{self._template.text}: the capture makes more than {self._most} parts; "
-                f"write {argument('max_parts', enough)} to have up to {enough}, or make larger parts"
+                f"{self._template.text}: the capture makes more than {counted(self._most, 'part')}; "
+                f"write {argument('max_parts', enough)} to have up to {enough:,}, or make larger parts"
             )
         output = Output(self._files.new(), spares=self._spares, hashed=self._hashed)
         writer = formats.open_writer(self._settings, output)
@@ -173,8 +174,8 @@ class OpenParts:
             processes = any(isinstance(item, Block) and item.is_process for item in items)
             kinds = "names,secrets,custom,unknown" if processes else "names,secrets"
             raise UsageError(
-                f"{self._template.text}: the {what} that parts repeat come to {self._repeated} bytes with part "
-                f"{part.index}, more than 64 MiB and {_MOST_TIMES} times the input's {size}; make larger parts, or "
+                f"{self._template.text}: the {what} that parts repeat come to {self._repeated:,} bytes with part "
+                f"{part.index}, more than 64 MiB and {_MOST_TIMES} times the input's {size:,}; make larger parts, or "
                 f"leave out what they repeat: {call('split', by='interface')} first, {argument('strip', kinds)}"
             )
 

@@ -85,8 +85,8 @@ class Planned:
     """What is to be done between reader and writer, for one capture after the other: here, nothing.
 
     `needs_survey` tells that `survey` has to see the whole capture first, `wants_packets` that packets are selected or
-    edited. `extract_to` names the file for extracted secrets. `losses` are those of the last run's steps, apart from
-    the writer's.
+    edited, `adds_packet_comments` that they get comments. `extract_to` names the file for extracted secrets. `losses`
+    are those of the last run's steps, apart from the writer's.
     """
 
     extract_to: str | None = None
@@ -100,8 +100,16 @@ class Planned:
         return False
 
     @property
+    def adds_packet_comments(self) -> bool:  # noqa: D102
+        return False
+
+    @property
     def losses(self) -> Mapping[str, int]:  # noqa: D102
         return {}
+
+    def remarks(self, packets: int) -> Iterator[str]:  # noqa: ARG002
+        """What was asked for and is not in a capture with so many packets, in words."""
+        yield from ()
 
     def survey(self, items: Iterator[Item]) -> None:
         """Look at the whole capture. Raises PcapconvError."""

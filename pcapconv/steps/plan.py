@@ -24,6 +24,7 @@ from pcapconv.steps.relabel import KEYS, Relabel, encoded, names_interface, plac
 from pcapconv.steps.secrets import ExtractSecrets, InjectSecrets, parse_secrets
 from pcapconv.steps.select import DIRECTIONS, Criteria, Select
 from pcapconv.steps.strip import DoNotCopy, Strip
+from pcapconv.text import counted
 from pcapconv.wording import argument, arguments
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pcapconv.steps.quantities import Moment
 
 _MOST_SHOWN = 20
+_MOST_RANGES = 5
 _MOST_BYTES = 2**32 - 1
 _MOST_COMMENTS = 16 * 2**20  # characters of comments for one packet, or for the capture
 _NUMBERS = {"first", "last", "snaplen", "chop"}
@@ -93,7 +95,7 @@ class Plan(Planned):
         self._capture_comments = _several(options, "capture_comment")
         if sum(map(len, self._capture_comments)) > _MOST_COMMENTS:
             raise UsageError(
-                f"{argument('capture_comment')}: a capture gets at most {_MOST_COMMENTS} characters of comments"
+                f"{argument('capture_comment')}: a capture gets at most {_MOST_COMMENTS:,} characters of comments"
             )
         link_type = options.get("link_type")
         self._link_type = None if link_type is None else quantities.link_type("link_type", link_type)
@@ -124,6 +126,11 @@ class Plan(Planned):
         return self.selects or self.edits_packets
 
     @property
+    def adds_packet_comments(self) -> bool:
+        """Whether packets get comments, which pcap has no place for."""
+        return bool(self._packets.comments)
+
+    @property
     def needs_survey(self) -> bool:
         """Whether `survey` has to see the whole capture first."""
         return self._criteria.last is not None or bool(self._criteria.interfaces or self._settings)
@@ -140,6 +147,15 @@ class Plan(Planned):
             for _ in seen(items):
                 pass
         seen.check()
+
+    def remarks(self, packets: int) -> Iterator[str]:
+        """See `Planned.remarks`: numbers of packets beyond the last one."""
+        criteria = self._criteria
+        for name, ranges in (("packets", criteria.packets or ()), ("drop_packets", criteria.drop_packets)):
+            beyond = [each for each in ranges if (each[0] if each[1] is None else each[1]) > packets]
+            if beyond:
+                listed = ",".join(map(quantities.range_said, beyond[:_MOST_RANGES]))
+                yield f"{argument(name, listed)}: the capture has {counted(packets, 'packet')}"
 
     def steps(self, left_out: Counter[str]) -> list[Step]:
         """New steps for one run. `left_out` counts by kind what they leave out."""
@@ -196,7 +212,7 @@ class _Seen(Step):
     def check(self) -> None:
         """Refuse what was asked for and is not there."""
         if self._missing:
-            there = ", ".join(map(place_and_name, self._there)) + (f" and {self._more} more" if self._more else "")
+            there = ", ".join(map(place_and_name, self._there)) + (f" and {self._more:,} more" if self._more else "")
             raise UsageError(f"{self._missing[0][0]}: there is no such interface; there are {there or 'none'}")
 
 
@@ -298,7 +314,7 @@ def _packet_edits(options: StepOptions) -> PacketEdits:
             )
         comments.setdefault(int(which), []).append(encoded(argument("packet_comment", which), comment))
     if any(sum(map(len, texts)) > _MOST_COMMENTS for texts in comments.values()):
-        raise UsageError(f"{argument('packet_comment')}: a packet gets at most {_MOST_COMMENTS} bytes of comments")
+        raise UsageError(f"{argument('packet_comment')}: a packet gets at most {_MOST_COMMENTS:,} bytes of comments")
     return PacketEdits(front=front, end=end, snaplen=snaplen, shift=moved or None, comments=comments)
 
 

@@ -191,6 +191,12 @@ def number_ranges(name: str, text: str) -> list[tuple[int, int | None]]:
     return merged
 
 
+def range_said(numbers: tuple[int, int | None]) -> str:
+    """A range of packet numbers as it is written: `250`, `1-100`, `900-`."""
+    first, last = numbers
+    return str(first) if first == last else f"{first}-{'' if last is None else last}"
+
+
 def interface_place(name: str, text: str) -> tuple[int | None, int] | None:
     """An interface by its place, as (section, interface id): `1:2` is (1, 2), and `2` is (None, 2).
 
@@ -238,9 +244,9 @@ def key_value(name: str, text: str, keys: tuple[str, ...]) -> tuple[str, str, st
     identity, _, key = place.rpartition(".")
     if equals and identity and key in keys:
         return identity, key, value
-    fact = f"the key is one of {', '.join(keys)}" if equals and identity else "not ID.KEY=VALUE"
-    forms = " or ".join(f"{identity or 0}.{each}=VALUE" for each in keys)
-    raise _refusal(name, text, fact, forms, numeric=False)
+    named = f"is one of {', '.join(keys)}"
+    fact = f"the key {named}" if equals and identity else f"not ID.KEY=VALUE, where KEY {named}"
+    raise _refusal(name, text, fact, f"{identity or 0}.{keys[0]}=VALUE", numeric=False)
 
 
 def _refusal(name: str, value: int | str, fact: str, forms: str, *, numeric: bool = True) -> UsageError:

@@ -129,7 +129,7 @@ class Relabel(Step):
         if not self._there:
             return "the capture has none"
         more = self._total - len(self._there)
-        listed = ", ".join(self._there) + (f" and {more} more" if more else "")
+        listed = ", ".join(self._there) + (f" and {more:,} more" if more else "")
         return f"there {'is' if self._total == 1 else 'are'} {listed}"
 
 

@@ -66,7 +66,7 @@ def test_a_scheduler_that_does_not_answer(tmp_path: Path) -> None:
     assert said.startswith(
         f"pcapconv: --scheduler {cluster.address}: the scheduler is gone: it does not answer any more; "
     )
-    assert said.endswith(" of 2000 files were done, --resume goes on with the others\n")
+    assert said.endswith(" of 2,000 files were done, --resume goes on with the others\n")
     assert said.count("\n") == 1
 
 

@@ -39,7 +39,7 @@ _SELECTED = (
         example="1-100,250,900-",
         more="packets by number: `1-100,250,900-`, counted from 1 in the input, any number of ranges in any order. "
         "Packets alone are counted; Wireshark also numbers journal and custom blocks, and `info` says from which "
-        "packet on its numbers differ",
+        "packet on its numbers differ. Numbers beyond the last packet are a warning",
     ),
     Option(
         "drop_packets",

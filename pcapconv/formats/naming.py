@@ -1,0 +1,36 @@
+"""What files of captures are called: the suffix of their format, and in a directory the name of their input."""
+
+from __future__ import annotations
+
+import os
+
+from pcapconv import formats
+from pcapconv.errors import FileError
+from pcapconv.io.paths import STDIO, Readable, Writable, base_name
+
+
+def with_suffix(name: str, to: str | None) -> str:
+    """A name with the suffix of the format `to`, in the place of another capture's suffix; as it is without `to`."""
+    if to is None:
+        return name
+    stem, suffix = os.path.splitext(name)
+    return f"{stem if formats.is_suffix(suffix) else name}.{to}"
+
+
+def output_of(source: Readable, target: Writable, to: str | None) -> Writable:
+    """Where an output goes: into a directory under its input's name, with the suffix of the format `to`, as cp does.
+    Raises FileError where that is no name for it."""
+    if not isinstance(target, str | os.PathLike) or target == STDIO:
+        return target
+    path = os.fspath(target)
+    if not os.path.isdir(path):
+        if path.endswith(os.sep):
+            raise FileError(f"{path!r} names no file, and there is no such directory; make it first")
+        return target
+    name = base_name(source)
+    if not name:
+        raise FileError(f"{path}: is a directory, and the input has no name that the output could take; name a file")
+    inside = os.path.join(path, with_suffix(name, to))
+    if os.path.isdir(inside):
+        raise FileError(f"{inside}: is a directory; name another file")
+    return inside
