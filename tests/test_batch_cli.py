@@ -637,3 +637,33 @@ def test_a_local_batch_imports_neither_dask_nor_fsspec(tmp_path: Path) -> None:
     modules: list[Any] = imported(["batch", "in", "out", "-q", "--allow-empty"], folder=tmp_path)
     assert "pcapconv.batching.runner" in modules
     assert [name for name in ("aiohttp", "dask", "distributed", "fsspec", "rich", "s3fs") if name in modules] == []
+
+
+# ---------------------------------------------------------------- reports of a batch that goes on
+
+
+def test_a_resumed_batch_replaces_its_report_and_nothing_else(mixed: Path, tmp_path: Path, out: Path) -> None:
+    report, junit = tmp_path / "r.json", tmp_path / "j.xml"
+    line: list[str | Path] = [mixed, out, "-q", "--report", report, "--junit", junit, "--resume"]
+    first = run(*line)
+    again = run(*line)
+    assert (first.status, again.status) == (1, 1)
+    assert json.loads(report.read_bytes())["up_to_date"] > 0
+    assert junit.read_bytes().startswith(b"<?xml")
+    report.write_bytes(b"{}")
+    assert run(*line) == Done(1, "", said(f"{report}: exists already; --force replaces it"))
+    assert report.read_bytes() == b"{}"
+
+
+def test_what_is_said_of_losses_names_the_format_of_the_template(tmp_path: Path, out: Path) -> None:
+    """Also where nothing else states it."""
+    odd = wire.pcap_header() + wire.pcap_record(1, 1_000_005, b"one")
+    (tmp_path / "odd.pcap").write_bytes(odd)
+    done = run(tmp_path / "odd.pcap", out, "--target", "{stem}.pcapng", "-q")
+    assert "pcapng cannot hold 1 " in done.err
+    assert "--sidecar" not in done.err
+
+
+def test_a_file_called_like_the_option_that_shows_tracebacks(tmp_path: Path) -> None:
+    done = subprocess.run([COMMAND, "convert", "--", "--debug", "out.pcap"], cwd=tmp_path, capture_output=True)
+    assert (done.returncode, done.stderr) == (1, b"pcapconv: --debug: cannot open: no such file or directory\n")

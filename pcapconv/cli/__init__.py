@@ -42,7 +42,7 @@ def run(arguments: list[str]) -> int:
             streams.drop()
             return getattr(signal, "status", INTERRUPTED)
         except Exception as error:
-            if "--debug" in arguments:
+            if _is_debugged(arguments):
                 import traceback
 
                 for line in traceback.format_exc().splitlines():
@@ -51,6 +51,12 @@ def run(arguments: list[str]) -> int:
                 messages.complain(_sentence(error))
             return status_of(error, *arguments[:1])
     return status
+
+
+def _is_debugged(arguments: list[str]) -> bool:
+    """Whether a traceback is wanted, as far as an option may stand there: not behind `--`."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--debug" in options
 
 
 def _sentence(error: Exception) -> str:

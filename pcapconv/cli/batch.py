@@ -13,17 +13,18 @@ from pcapconv.batching.places import same_place, scheme_of
 from pcapconv.batching.report import BatchError, BatchReport, Watcher
 from pcapconv.cli.messages import complain, places_of
 from pcapconv.cli.progress import JsonTally, Tally
-from pcapconv.cli.results import Results
+from pcapconv.cli.results import Results, is_report
 from pcapconv.cli.signals import Terminated
 from pcapconv.cli.slowness import say_once_if_slow
 from pcapconv.cli.statuses import DAMAGED, FAILED, REFUSED
 from pcapconv.cli.troubles import Troubles
 from pcapconv.cli.writing import check_names
 from pcapconv.errors import UsageError
+from pcapconv.formats import format_of
 from pcapconv.io.commit import commit
 from pcapconv.io.paths import STDIO
 from pcapconv.io.sources import open_source
-from pcapconv.io.targets import open_target
+from pcapconv.io.targets import Target, open_target
 from pcapconv.report import LEFT_OUT, describe
 from pcapconv.text import counted
 from pcapconv.timestamps import LONG, duration_said
@@ -56,9 +57,10 @@ def batch(
         raise UsageError(f"--report and --junit cannot both be {junit}; give each a name of its own")
     if not quiet:
         say_once_if_slow()
+    again = bool(options.get("resume"))
     with ExitStack() as stack:
         places = [
-            None if name is None else stack.enter_context(open_target(name, force=force, text=True))
+            None if name is None else stack.enter_context(_report_target(name, force=force, again=again))
             for name in (report, junit)
         ]
         results = stack.enter_context(Results()) if any(places) else None
@@ -90,7 +92,8 @@ def batch(
         commit([place for place in places if place is not None])
     if not done.captures and ended is None and "shard" not in options:
         complain("warning: no capture was found")
-    _say_what_happened(done, options.get("to"), losses=on_loss == "warn", quiet=quiet)
+    to = options.get("to") or format_of(options.get("template") or "")
+    _say_what_happened(done, to, losses=on_loss == "warn", quiet=quiet)
     if not quiet:
         watcher.tally.show_table(_table(done))
     if ended is not None:
@@ -98,6 +101,11 @@ def batch(
     if done.failed:
         return REFUSED if done.refused == done.failed else FAILED
     return DAMAGED if done.damaged or done.damaged_before else 0
+
+
+def _report_target(name: str, *, force: bool, again: bool) -> Target:
+    """Where a report goes. A batch that goes on `again` replaces the report of the run before it. Raises FileError."""
+    return open_target(name, force=force or (again and is_report(name)), text=True)
 
 
 def _listed() -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 from collections.abc import Iterator
 from typing import Any, Self
 from xml.etree import ElementTree
@@ -16,6 +17,21 @@ from pcapconv.io.sources import temporary_file
 from pcapconv.io.targets import Target
 from pcapconv.json_form import document, plain, text_of
 from pcapconv.text import shown
+
+_JSON = text_of(document("batch", {})).removesuffix("\n  }\n}")  # what reports begin with
+_JUNIT = "<?xml version='1.0' encoding='utf-8'?>\n<testsuite name=\"pcapconv batch\""
+
+
+def is_report(path: str) -> bool:
+    """Whether a file is the report of a batch."""
+    if not os.path.isfile(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            beginning = file.read(max(len(_JSON), len(_JUNIT)))
+    except OSError:
+        return False
+    return beginning.startswith((_JSON.encode(), _JUNIT.encode()))
 
 
 class Results:
@@ -46,8 +62,7 @@ class Results:
         skipped = report.skipped + report.left_alone
         _put(
             place,
-            "<?xml version='1.0' encoding='utf-8'?>\n"
-            f'<testsuite name="pcapconv batch" tests="{tests}" errors="{report.failed}" '
+            f'{_JUNIT} tests="{tests}" errors="{report.failed}" '
             f'failures="{report.damaged + report.damaged_before}" skipped="{skipped}" time="{report.seconds:.3f}">\n',
         )
         for line in self._lines():

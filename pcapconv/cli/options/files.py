@@ -219,7 +219,8 @@ _REPORTED = (
         BATCH,
         "FILE",
         example="report.json",
-        more="what became of each file, as JSON; `-` for stdout",
+        more="what became of each file, as JSON; `-` for stdout. With `--resume`, it replaces the report of the run "
+        "before",
     ),
     Option(
         "junit",
@@ -229,7 +230,7 @@ _REPORTED = (
         BATCH,
         "FILE",
         example="junit.xml",
-        more="what became of each file, as JUnit XML; `-` for stdout",
+        more="what became of each file, as JUnit XML; `-` for stdout; with `--resume` as for `--report`",
     ),
     Option(
         "progress",

@@ -164,7 +164,7 @@ _EDITED = (
         "N:TEXT",
         example="17:retry",
         more="add a comment to packet N, after those present; N is the packet's number in the input, counted as for "
-        "`--packets`",
+        "`--packets`. pcap has no place for it: there it needs `--sidecar`, or `--on-loss ignore`",
     ),
     Option(
         "set_interface",
