@@ -1464,7 +1464,7 @@ def is_stable(capture: bytes, **options: Any) -> None:
     if again.packets_read:  # a pcap file without has an interface all the same
         assert again.left_out == {}
     assert checked(once, **options) == []
-    if once != capture:
+    if once != capture and not report.damage:  # of a damaged capture, what could be read may be normal
         assert checked(capture, **options)
 
 

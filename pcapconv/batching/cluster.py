@@ -44,6 +44,7 @@ def cluster(address: str, home: str, source: str, run: str, warn: Callable[[str]
         with token(home) as place:
             workers.begin([place] if fitness.unseen([source]) else [place, source])
             yield workers
+        workers.say_who_does_not_fit()  # since the last look
     except BaseException:
         workers.cancel()
         raise
@@ -133,7 +134,15 @@ class Cluster(Executor):
         with self._changed:
             if self._lost:
                 raise WorkersLostError(f"{self._said()}: {self._lost}")
-            warnings = [*self._roster.warnings(), *self._nobody()]
+            nobody = self._nobody()
+        self.say_who_does_not_fit()
+        for sentence in nobody:
+            self._warn(sentence)
+
+    def say_who_does_not_fit(self) -> None:
+        """Warn of workers that get no work, once of each."""
+        with self._changed:
+            warnings = self._roster.warnings()
         for sentence in warnings:
             self._warn(sentence)
 
