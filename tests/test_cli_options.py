@@ -69,15 +69,26 @@ WRONG = {  # arguments of convert
     "in out --no-fsync=yes": "--no-fsync: it takes no value; leave out =yes",
     "in out --to": "--to: its value is missing; write it as in --to pcap",
     "in out --first --force": "--first: its value is missing; write it as in --first 1000",
+    "in out --report -q": "--report: its value is missing; write it as in --report report.json",
+    "in out --capture-comment -f": "--capture-comment: its value is missing; write it as in --capture-comment 'lab 3'",
     "in out --to erf": "--to erf: it is pcap or pcapng",
-    "in out --on-loss=": "--on-loss : it is warn, ignore or fail",
+    "in out --on-loss=": "--on-loss: it is warn, ignore or fail",
     "in out --fractions ms": "--fractions ms: it is nanoseconds",
     "in out --first x": "--first x: not a whole number; write it as in --first 1000",
     "in out --first 1.5": "--first 1.5: not a whole number; write it as in --first 1000",
-    "in out --last=": "--last : not a whole number; write it as in --last 100",
+    "in out --last=": "--last: not a whole number; write it as in --last 100",
     "in out --last 1_0": "--last 1_0: not a whole number; write it as in --last 100",
     "in out --chop ٣": "--chop ٣: not a whole number; write it as in --chop 14",
     f"in out --last {'9' * 1001}": "--last: a number of more than 1000 digits; write it as in --last 100",
+}
+OF_OTHERS = {  # whole lines of other commands
+    "split a -o b": "split has no option -o; the output stands behind the input: pcapconv split IN TEMPLATE",
+    "batch a -w b": "batch has no option -w; the output stands behind the input: pcapconv batch SRC [DST]",
+    "diff a -o b": "diff has no option -o; pcapconv diff --help lists its options",
+    "info a -o b": "info has no option -o; pcapconv info --help lists its options",
+    "normalize": "IN is missing; write: pcapconv normalize IN [OUT]",
+    "batch -q": "SRC is missing; write: pcapconv batch SRC [DST]",
+    "diff a": "B is missing; write: pcapconv diff a B",
 }
 TIPS = {  # whole lines, and what is said of them
     "{a} b.pcapng": "no such command: {a}; did you mean: pcapconv convert {a} b.pcapng",
@@ -129,6 +140,11 @@ def test_a_whole_line(line: str, expected: Parsed) -> None:
 @pytest.mark.parametrize(("line", "sentence"), WRONG.items())
 def test_a_wrong_line(line: str, sentence: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert refused(capfd, f"convert {line}") == sentence
+
+
+@pytest.mark.parametrize(("line", "sentence"), OF_OTHERS.items())
+def test_a_wrong_line_of_another_command(line: str, sentence: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert refused(capfd, line) == sentence
 
 
 @pytest.mark.parametrize(("line", "sentence"), TIPS.items())
