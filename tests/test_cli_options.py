@@ -226,7 +226,7 @@ def words_for(option: Option) -> st.SearchStrategy[tuple[list[str], tuple[Option
 def test_any_line_of_a_command(name: str, data: st.DataObject) -> None:
     options = [option for option in options_of(name) if option.name != "help"]
     groups = data.draw(st.lists(st.one_of([words_for(option) for option in options]), max_size=5))
-    words = [place.metavar for place in COMMANDS[name].places]
+    words = [operand.metavar for operand in COMMANDS[name].operands]
     expected: dict[str, Any] = {}
     for _, (option, value) in groups:
         if option.kind in REPEATABLE:
@@ -263,7 +263,7 @@ def test_short_options_mean_one_thing_and_take_no_value() -> None:
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: f"{option.commands[0]}{option.flag}")
 def test_an_example_is_one(option: Option) -> None:
     command = COMMANDS[option.commands[0]]
-    words = ["x"] * len(command.places)
+    words = ["x"] * len(command.operands)
     assert option.name in parse([*words, *shlex.split(option.shown_example)], command)[1]
 
 
