@@ -113,8 +113,8 @@ _WRITTEN = (
         ("convert", "split", "normalize"),
         choices=("warn", "ignore", "fail"),
         example="fail",
-        more="what to do when the target cannot hold everything: `warn` unless you say otherwise; `fail` writes "
-        "nothing, status 4",
+        more="what to do when the target cannot hold everything: `warn` unless you say otherwise; `ignore` says "
+        "nothing of it; `fail` writes nothing, status 4",
     ),
     Option(
         "on_loss",
@@ -124,8 +124,8 @@ _WRITTEN = (
         BATCH,
         choices=("warn", "ignore", "fail"),
         example="fail",
-        more="what to do when a target cannot hold everything: `warn` unless you say otherwise; with `fail`, such "
-        "files fail, and the others are written",
+        more="what to do when a target cannot hold everything: `warn` unless you say otherwise; `ignore` says "
+        "nothing of it; with `fail`, such files fail, and the others are written",
     ),
     Option(
         "nanoseconds",
@@ -269,7 +269,7 @@ _REPORTED = (
         REPORTED,
         WRITING,
         short="q",
-        more="no progress bar and no closing line; warnings stay (`--on-loss ignore` is for losses)",
+        more="no progress bar and no closing line; warnings stay",
     ),
     Option("debug", "flag", "Show a traceback with an error", REPORTED, ALL, more="a traceback with an error"),
     HELP._replace(group=REPORTED, commands=ALL, more="a page with a line for each option"),
