@@ -40,6 +40,8 @@ PLAIN: dict[str, Parsed] = {
     f"in out --first {'9' * 1000}": (["in", "out"], {"first": 10**1000 - 1}),
     "in out --interface eth0 --interface=1:2": (["in", "out"], {"interface": ["eth0", "1:2"]}),
     "in out --set-interface 0.name=a=b": (["in", "out"], {"set_interface": ["0.name=a=b"]}),
+    "in out --report -x --capture-comment --": (["in", "out"], {"report": "-x", "capture_comment": ["--"]}),
+    "in out --report=-q": (["in", "out"], {"report": "-q"}),
     "in out --capture-comment=--force": (["in", "out"], {"capture_comment": ["--force"]}),
     "in out --drop-packets 1-2 --invert --debug": (
         ["in", "out"],
@@ -70,6 +72,8 @@ WRONG = {  # arguments of convert
     "in out --to": "--to: its value is missing; write it as in --to pcap",
     "in out --first --force": "--first: its value is missing; write it as in --first 1000",
     "in out --report -q": "--report: its value is missing; write it as in --report report.json",
+    "in out --report -qf": "--report: its value is missing; write it as in --report report.json",
+    "in out --after --before=5": "--after: its value is missing; write it as in --after 2024-05-01T12:00Z",
     "in out --capture-comment -f": "--capture-comment: its value is missing; write it as in --capture-comment 'lab 3'",
     "in out --to erf": "--to erf: it is pcap or pcapng",
     "in out --on-loss=": "--on-loss: it is warn, ignore or fail",

@@ -61,9 +61,13 @@ def _named(word: str) -> Iterator[tuple[str, str | None]]:
 
 def _value(option: Option, joined: str | None, rest: Iterator[str], known: dict[str, tuple[Option, bool]]) -> str:
     value = joined if joined is not None else next(rest, None)
-    if value is None or (joined is None and value in known):
+    if value is None or (joined is None and _is_option(value, known)):
         raise UsageError(f"{option.flag}: its value is missing; write it as in {option.shown_example}")
     return value
+
+
+def _is_option(word: str, known: dict[str, tuple[Option, bool]]) -> bool:
+    return word.startswith("-") and word != "-" and all(name in known for name, _ in _named(word))
 
 
 def _take(given: dict[str, Any], option: Option, text: str) -> None:
