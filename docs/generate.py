@@ -2,8 +2,8 @@
 
     python docs/generate.py
 
-The tables in README.md stand between comments that say which options they hold. One of another command than `convert`
-holds what differs from it.
+The tables in README.md stand between comments that say what they hold. One with options of another command than
+`convert` holds what differs from it.
 """
 
 from __future__ import annotations
@@ -14,25 +14,19 @@ from pathlib import Path
 from textwrap import wrap
 
 from pcapconv import __version__
-from pcapconv.cli.commands import COMMANDS, SUMMARY
+from pcapconv.cli.commands import COMMANDS, COMPLETION, HELP, SUMMARY, VERSION
 from pcapconv.cli.grammar import REPEATABLE, Command, Option
 from pcapconv.cli.options import options_of
-from pcapconv.cli.pages import GENERAL
+from pcapconv.cli.statuses import MEANINGS, Meaning
 
 ROOT = Path(__file__).parent.parent
 _WIDTH = 78
-DATE = "2026-11-29"  # of the last change in what the manual says
+_DATED = re.compile(r"^## .*(\d{4}-\d\d-\d\d)", re.MULTILINE)  # the heading of a version in CHANGELOG.md
 
 _TABLE = re.compile("(<!-- options of ([a-z]+): ([^\n]+) -->\n).*?(<!-- end of options -->\n)", re.DOTALL)
+_STATUSES = re.compile("(<!-- statuses -->\n).*?(<!-- end of statuses -->\n)", re.DOTALL)
+_ELSEWHERE = re.compile(r" \(\[more]\([^)]+\)\)")  # a link that is of no use without its target
 _MARKED = re.compile(r"`([^`]+)`|\[([^]]+)]\(([^)]+)\)")
-_STATUSES = (
-    ("0", "Done; of `diff` and `normalize --check`: the same, or in the normal form."),
-    ("1", "Failed; of `diff` and `normalize --check`: different, or not in the normal form."),
-    ("2", "Wrong usage; of `diff` also a missing file and the like, which is no answer."),
-    ("3", "Done, but the input was damaged."),
-    ("4", "Refused because of `--on-loss fail`."),
-    ("130, 143, 129", "Ended by SIGINT, SIGTERM or SIGHUP."),
-)
 _VARIABLES = (
     ("PCAPCONV_KERNELS", "`compiled` or `interpreted` demands one form of the inner loops."),
     ("TMPDIR", "Where temporary files without a name are made."),
@@ -45,7 +39,7 @@ def made() -> dict[Path, str]:
     pages["pcapconv.1"] = _overview_page()
     readme = ROOT / "README.md"
     return {
-        readme: _TABLE.sub(_table, readme.read_text(encoding="utf-8")),
+        readme: _STATUSES.sub(_table_of_statuses, _TABLE.sub(_table, readme.read_text(encoding="utf-8"))),
         **{ROOT / "man" / "man1" / name: text for name, text in sorted(pages.items())},
     }
 
@@ -64,6 +58,17 @@ def _table(found: re.Match[str]) -> str:
     return f"{begin}| option | meaning |\n|---|---|\n{''.join(rows)}{end}"
 
 
+def _table_of_statuses(found: re.Match[str]) -> str:
+    rows = [f"| {meaning.status} | {_of_all(meaning)} |\n" for meaning in MEANINGS]
+    return f"{found[1]}| status | meaning |\n|---|---|\n{''.join(rows)}{found[2]}"
+
+
+def _of_all(meaning: Meaning) -> str:
+    """What a status means in all commands."""
+    of = (("diff", meaning.diff), ("normalize --check", meaning.check))
+    return "; ".join([meaning.text, *(f"`{command}`: {text}" for command, text in of if text)])
+
+
 def _forms_in_markdown(option: Option) -> str:
     forms = ", ".join(f"`{form}`".replace("|", "\\|") for form in option.forms)
     return f"{forms} (repeatable)" if option.kind in REPEATABLE else forms
@@ -79,22 +84,37 @@ def _text(option: Option) -> str:
 def _command_page(command: Command) -> str:
     name = f"pcapconv-{command.name}"
     usage = " ".join(
-        f"[{_slanted(place.usage[1:-1])}]" if place.optional else _slanted(place.usage) for place in command.places
+        f"[{_slanted(operand.usage[1:-1])}]" if operand.optional else _slanted(operand.usage)
+        for operand in command.operands
     )
     lines = [*_head(name, command.summary), f"\\fBpcapconv {command.name}\\fR [\\fIOPTIONS\\fR] {usage}"]
     lines += [".SH DESCRIPTION", f"{_roff(command.summary)}.", _roff(command.more)]
-    for place in command.places:
-        lines += _item(_slanted(place.usage.strip("[]")), f"{_roff(place.help)}.")
+    for operand in command.operands:
+        lines += _item(_slanted(operand.usage.strip("[]")), f"{_roff(operand.help)}.")
     lines.append(".SH OPTIONS")
     group = ""
     for option in options_of(command.name):
         if option.group != group:
             group = option.group
             lines.append(f".SS {group}")
-        lines += _item(", ".join(map(_form, option.forms)), _roff(_sentences(option)))
-    lines += [".SH EXIT STATUS", *_items(_STATUSES), ".SH EXAMPLES", *_examples(command.examples)]
+        lines += _option(option)
+    statuses = [(each.status, _sentence(_of(command, each))) for each in MEANINGS if _ends_with(command, each)]
+    lines += [".SH EXIT STATUS", *_items(statuses), ".SH EXAMPLES", *_examples(command.examples)]
     others = [f"pcapconv-{each}" for each in COMMANDS if each != command.name]
     return _page([*lines, *_see_also(["pcapconv", *others])])
+
+
+def _ends_with(command: Command, meaning: Meaning) -> bool:
+    return not meaning.commands or command.name in meaning.commands
+
+
+def _of(command: Command, meaning: Meaning) -> str:
+    """What a status means in one command."""
+    if command.name == "diff" and meaning.diff:
+        return meaning.diff
+    if command.name == "normalize" and meaning.check:
+        return f"{meaning.text}; with `--check`: {meaning.check}"
+    return meaning.text
 
 
 def _overview_page() -> str:
@@ -109,8 +129,9 @@ def _overview_page() -> str:
     ]
     for command in COMMANDS.values():
         lines += _item(f"\\fB{_roff(command.name)}\\fR", f"{_roff(command.summary)}.")
-    lines += [".SH OPTIONS", *_items((left.strip(), f"{help_}.") for left, help_ in GENERAL)]
-    lines += [".SH EXIT STATUS", *_items(_STATUSES), ".SH ENVIRONMENT", *_items(_VARIABLES)]
+    lines += [".SH OPTIONS", *(line for option in (VERSION, HELP, *COMPLETION) for line in _option(option))]
+    statuses = [(meaning.status, _sentence(_of_all(meaning))) for meaning in MEANINGS]
+    lines += [".SH EXIT STATUS", *_items(statuses), ".SH ENVIRONMENT", *_items(_VARIABLES)]
     lines += [".SH EXAMPLES", *_examples(tuple(command.examples[0] for command in COMMANDS.values()))]
     return _page([*lines, *_see_also([f"pcapconv-{each}" for each in COMMANDS])])
 
@@ -128,19 +149,29 @@ def _wrapped(line: str) -> list[str]:
 
 
 def _head(name: str, summary: str) -> list[str]:
-    title = f'.TH {_roff(name.upper())} 1 "{DATE}" "pcapconv {__version__}" "User Commands"'
+    dated = _DATED.search((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
+    assert dated is not None
+    date = dated[1]
+    title = f'.TH {_roff(name.upper())} 1 "{date}" "pcapconv {__version__}" "User Commands"'
     does = summary[0].lower() + summary[1:]
     return [title, ".nh", ".ad l", ".SH NAME", f"{_roff(name)} \\- {_roff(does)}", ".SH SYNOPSIS"]
 
 
 def _sentences(option: Option) -> str:
-    text = _text(option)
-    said = f"{text[0].upper()}{text[1:]}."
+    said = _sentence(_ELSEWHERE.sub("", _text(option)))
     if option.kind in REPEATABLE:
         said += " Repeatable."
     if option.kind == "switch":
-        said += f" The opposite is `{option.flag if option.on else option.off}`."
+        said += f" The opposite is `{option.flag if option.on_by_default else option.off}`."
     return f"{said} Example: `{option.shown_example}`." if option.metavar else said
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _option(option: Option) -> list[str]:
+    return _item(", ".join(map(_form, option.forms)), _roff(_sentences(option)))
 
 
 def _form(form: str) -> str:

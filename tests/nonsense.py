@@ -73,15 +73,21 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"shift_time": "soon"}, "`shift_time='soon'`: not a length of time; write +1.5s, -250ms or 1h30m"),
     (
         {"shift_time": "0.0000000001"},
-        f"packet 1: interface 0 of section 0 counts in steps of 1/{10**9} s; `shift_time=` by a multiple of that",
+        f"packet 1: interface 0 of section 0 counts in steps of 1/{10**9} s; give `shift_time=` a multiple of that",
     ),
     ({"packet_comment": ["0:zero"]}, f"`packet_comment='0:zero'`: {COMMENT_FORM}"),
     ({"packet_comment": ["retry"]}, f"`packet_comment='retry'`: {COMMENT_FORM}"),
     ({"packet_comment": [":retry"]}, f"`packet_comment=':retry'`: {COMMENT_FORM}"),
     ({"packet_comment": ["-1:retry"]}, f"`packet_comment='-1:retry'`: {COMMENT_FORM}"),
     ({"packet_comment": [f"{10**30}:retry"]}, f"`packet_comment='{10**30}:retry'`: {COMMENT_FORM}"),
-    ({"packet_comment": ["2:" + "x" * 65536]}, "`packet_comment='2'`: the text has 65536 bytes; write 65535 at most"),
-    ({"packet_comment": ["2:a\ud800"]}, "`packet_comment='2'`: character 2 of the text is none that UTF-8 can write"),
+    (
+        {"packet_comment": ["2:" + "x" * 65536]},
+        "`packet_comment=` for packet 2: the text has 65536 bytes; write 65535 at most",
+    ),
+    (
+        {"packet_comment": ["2:a\ud800"]},
+        "`packet_comment=` for packet 2: character 2 of the text is none that UTF-8 can write",
+    ),
     (
         {"packet_comment": [f"{COUNT + 1}:beyond"]},
         f"`packet_comment=`: packet {COUNT + 1} of the input is not among those written; "

@@ -486,7 +486,7 @@ def test_a_report_is_never_written_over_a_file_of_the_batch(
 
 
 WRONG: dict[str, tuple[list[str], str]] = {
-    "no arguments": ([], "SRC and DST are missing; write: pcapconv batch SRC DST"),
+    "no arguments": ([], "SRC is missing; write: pcapconv batch SRC [DST]"),
     "no target": (["in"], "there is no target directory; name one for the new files, or rewrite them with --in-place"),
     "too many": (["in", "out", "more"], "too many names: more; write: pcapconv batch SRC [DST]"),
     "unknown option": (

@@ -40,6 +40,8 @@ PLAIN: dict[str, Parsed] = {
     f"in out --first {'9' * 1000}": (["in", "out"], {"first": 10**1000 - 1}),
     "in out --interface eth0 --interface=1:2": (["in", "out"], {"interface": ["eth0", "1:2"]}),
     "in out --set-interface 0.name=a=b": (["in", "out"], {"set_interface": ["0.name=a=b"]}),
+    "in out --report -x --capture-comment --": (["in", "out"], {"report": "-x", "capture_comment": ["--"]}),
+    "in out --report=-q": (["in", "out"], {"report": "-q"}),
     "in out --capture-comment=--force": (["in", "out"], {"capture_comment": ["--force"]}),
     "in out --drop-packets 1-2 --invert --debug": (
         ["in", "out"],
@@ -69,15 +71,28 @@ WRONG = {  # arguments of convert
     "in out --no-fsync=yes": "--no-fsync: it takes no value; leave out =yes",
     "in out --to": "--to: its value is missing; write it as in --to pcap",
     "in out --first --force": "--first: its value is missing; write it as in --first 1000",
+    "in out --report -q": "--report: its value is missing; write it as in --report report.json",
+    "in out --report -qf": "--report: its value is missing; write it as in --report report.json",
+    "in out --after --before=5": "--after: its value is missing; write it as in --after 2024-05-01T12:00Z",
+    "in out --capture-comment -f": "--capture-comment: its value is missing; write it as in --capture-comment 'lab 3'",
     "in out --to erf": "--to erf: it is pcap or pcapng",
-    "in out --on-loss=": "--on-loss : it is warn, ignore or fail",
+    "in out --on-loss=": "--on-loss: it is warn, ignore or fail",
     "in out --fractions ms": "--fractions ms: it is nanoseconds",
     "in out --first x": "--first x: not a whole number; write it as in --first 1000",
     "in out --first 1.5": "--first 1.5: not a whole number; write it as in --first 1000",
-    "in out --last=": "--last : not a whole number; write it as in --last 100",
+    "in out --last=": "--last: not a whole number; write it as in --last 100",
     "in out --last 1_0": "--last 1_0: not a whole number; write it as in --last 100",
     "in out --chop ٣": "--chop ٣: not a whole number; write it as in --chop 14",
     f"in out --last {'9' * 1001}": "--last: a number of more than 1000 digits; write it as in --last 100",
+}
+OF_OTHERS = {  # whole lines of other commands
+    "split a -o b": "split has no option -o; the output stands behind the input: pcapconv split IN TEMPLATE",
+    "batch a -w b": "batch has no option -w; the output stands behind the input: pcapconv batch SRC [DST]",
+    "diff a -o b": "diff has no option -o; pcapconv diff --help lists its options",
+    "info a -o b": "info has no option -o; pcapconv info --help lists its options",
+    "normalize": "IN is missing; write: pcapconv normalize IN [OUT]",
+    "batch -q": "SRC is missing; write: pcapconv batch SRC [DST]",
+    "diff a": "B is missing; write: pcapconv diff a B",
 }
 TIPS = {  # whole lines, and what is said of them
     "{a} b.pcapng": "no such command: {a}; did you mean: pcapconv convert {a} b.pcapng",
@@ -129,6 +144,11 @@ def test_a_whole_line(line: str, expected: Parsed) -> None:
 @pytest.mark.parametrize(("line", "sentence"), WRONG.items())
 def test_a_wrong_line(line: str, sentence: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert refused(capfd, f"convert {line}") == sentence
+
+
+@pytest.mark.parametrize(("line", "sentence"), OF_OTHERS.items())
+def test_a_wrong_line_of_another_command(line: str, sentence: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert refused(capfd, line) == sentence
 
 
 @pytest.mark.parametrize(("line", "sentence"), TIPS.items())
@@ -210,7 +230,7 @@ def words_for(option: Option) -> st.SearchStrategy[tuple[list[str], tuple[Option
 def test_any_line_of_a_command(name: str, data: st.DataObject) -> None:
     options = [option for option in options_of(name) if option.name != "help"]
     groups = data.draw(st.lists(st.one_of([words_for(option) for option in options]), max_size=5))
-    words = [place.metavar for place in COMMANDS[name].places]
+    words = [operand.metavar for operand in COMMANDS[name].operands]
     expected: dict[str, Any] = {}
     for _, (option, value) in groups:
         if option.kind in REPEATABLE:
@@ -247,7 +267,7 @@ def test_short_options_mean_one_thing_and_take_no_value() -> None:
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: f"{option.commands[0]}{option.flag}")
 def test_an_example_is_one(option: Option) -> None:
     command = COMMANDS[option.commands[0]]
-    words = ["x"] * len(command.places)
+    words = ["x"] * len(command.operands)
     assert option.name in parse([*words, *shlex.split(option.shown_example)], command)[1]
 
 

@@ -82,3 +82,41 @@ def test_bash_itself(tmp_path: Path) -> None:
         "pcapng\ncomplete -o default -F _pcapconv_completion pcapconv\n",
         "",
     )
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_itself(tmp_path: Path) -> None:
+    script = 'pcapconv --show-completion | source; complete -C "pcapconv in"; complete -C "pcapconv convert --to "'
+    assert said_by(["fish", "--no-config", "-c", script], tmp_path).split("\n") == [
+        "info\tShow what captures hold",
+        "pcap",
+        "pcapng",
+        "",
+    ]
+
+
+ZSH = r"""
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell 'autoload -Uz compinit; compinit -u -D; eval "$(pcapconv --show-completion)"'
+zpty -w shell 'pcapconv() { print -r -- "<${(j:|:)@}>" }; print -r -- "<"ready">"'
+zpty -r -m shell said '*<ready>*'
+zpty -w shell $'pcapconv convert --to pcapn\t in\t'
+zpty -r -m shell said '*<*>*'
+print -r -- ${${said##*<}%%>*}
+zpty -d shell
+"""
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+def test_zsh_itself(tmp_path: Path) -> None:
+    (tmp_path / "in.pcapng").write_bytes(b"")
+    assert said_by(["zsh", "-f", "-c", ZSH], tmp_path) == "convert|--to|pcapng|in.pcapng\n"
+
+
+def said_by(command: list[str], home: Path) -> str:
+    """What a shell says that finds the command, and no files of the user's."""
+    environment = {**os.environ, "PATH": f"{COMMAND.parent}:{os.environ['PATH']}", "HOME": str(home)}
+    done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout

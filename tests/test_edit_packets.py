@@ -396,7 +396,7 @@ def test_a_shift_finer_than_an_interface_s_unit_is_refused(write: In) -> None:
     for shift in ("0.0005", "-1us", "1.0001s"):
         with pytest.raises(UsageError) as caught:
             converted(capture, "pcapng", shift_time=shift)
-        message = "packet 2: interface 1 of section 0 counts in steps of 1/1000 s; shift_time= by a multiple of that"
+        message = "packet 2: interface 1 of section 0 counts in steps of 1/1000 s; give shift_time= a multiple of that"
         assert str(caught.value) == message
     assert [packet.ticks for packet in wire.read_pcapng(converted(capture, "pcapng", shift_time="0.005")[0])] == [
         10**7 + 5000,

@@ -13,6 +13,8 @@ WEB = Path(__file__).parent / "samples" / "web.pcap"
 MIXED = Path(__file__).parent / "samples" / "link-types-le.pcapng"
 SLOW = {"asyncio", "concurrent.futures", "dataclasses", "importlib.metadata", "inspect", "logging", "multiprocessing"}
 SLOW |= {"ssl", "subprocess", "unittest", "xml"}
+BATCH = {"concurrent.futures", "logging", "subprocess", "xml"}  # which batches need
+RICH = {"dataclasses", "inspect", "rich"}
 LINES: dict[str, tuple[str, int, set[str]]] = {  # with its status, and what else it may import
     "convert": ("convert WEB out.pcapng", 0, set()),
     "convert with options": ("convert WEB out.pcapng -qf --after 0 --packets 1-3 --strip names --chop 4", 0, set()),
@@ -20,7 +22,12 @@ LINES: dict[str, tuple[str, int, set[str]]] = {  # with its status, and what els
     "join": ("join in.meta.json out.pcapng -q", 0, set()),
     "normalize": ("normalize WEB out.pcapng -f", 0, set()),
     "diff": ("diff WEB WEB --json", 0, set()),
-    "info": ("info WEB", 0, {"rich"}),
+    "normalize --check": ("normalize --check WEB", 1, set()),
+    "normalize --check of a directory": ("normalize --check there", 1, BATCH),
+    "normalize --in-place": ("normalize --in-place there/a.pcap -q", 0, set()),
+    "batch of a small file": ("batch there out --to pcapng", 0, BATCH),
+    "info": ("info WEB", 0, RICH),
+    "info --json": ("info WEB --json", 0, RICH),
     "version": ("-V", 0, set()),
     "help": ("-h", 0, set()),
     "help of a command": ("batch --help", 0, set()),
@@ -54,14 +61,17 @@ def test_what_is_imported(line: str, status: int, more: set[str], tmp_path: Path
     if line.startswith("join"):
         (tmp_path / "in.pcapng").write_bytes(MIXED.read_bytes())
         assert imported("split in.pcapng {stem}-{link_type}.pcap --by link-type --sidecar -q", tmp_path)[0] == 0
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "a.pcap").write_bytes(WEB.read_bytes())
     found, modules = imported(line, tmp_path)
     assert found == status
     packages = {name.partition(".")[0] for name in modules} - set(sys.stdlib_module_names)
     packages = {name for name in packages if "cython" not in name}  # parts of the compiled kernels
     assert packages <= {"pcapconv", *more}
     assert "pcapconv.cli" in modules
+    assert modules & SLOW <= more
     if not more:
-        assert modules & SLOW == set()
+        assert [name for name in modules if name.startswith("pcapconv.batching")] == []
 
 
 def test_typer_is_for_completion_alone(tmp_path: Path) -> None:

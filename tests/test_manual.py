@@ -9,10 +9,12 @@ import sys
 import tomllib
 from pathlib import Path
 
+import nonsense
 import pytest
 
 from pcapconv.cli import run
-from pcapconv.cli.commands import COMMANDS
+from pcapconv.cli.commands import COMMANDS, COMPLETION, HELP, VERSION
+from pcapconv.cli.grammar import REPEATABLE
 from pcapconv.cli.options import OPTIONS, options_of
 from pcapconv.cli.options.groups import GROUPS
 
@@ -28,10 +30,9 @@ AGAIN = {
         *("after", "before", "packets", "drop_packets", "first", "last", "interface", "comment_matches", "direction"),
         *("invert", "chop", "snaplen", "shift_time", "packet_comment"),
     ),
-    "normal.py": ("sort", "rebase", "mask", "keep", "strip"),
+    "normal.py": ("sort", "rebase_time", "mask_time", "keep", "strip"),
     "test_split_opinion.py": ("max_packets", "max_bytes", "interval", "align", "by"),
 }
-ALSO = {"rebase": "rebase_time", "mask": "mask_time"}  # as normal.py calls them
 # Where exact bytes, or what is said, are stated for those that are too simple for that.
 STATED = {
     "test_batch.py": ("include", "exclude", "in_place", "resume", "force", "jobs", "strict"),
@@ -56,12 +57,8 @@ STATED = {
     "test_text_form.py": ("as_text",),
     "test_time.py": ("nanoseconds",),
 }
-# Where what makes no sense is refused: `nonsense.py`, and for the others their own tests.
-REFUSED = {
-    "nonsense.py": (
-        *("after", "before", "packets", "drop_packets", "first", "last", "interface", "comment_matches", "direction"),
-        *("invert", "chop", "snaplen", "shift_time", "packet_comment", "max_parts"),
-    ),
+# Where what makes no sense is refused, beside `nonsense.py`.
+REFUSED_ELSEWHERE = {
     "test_batch_cli.py": ("include", "exclude", "extract_secrets", "jobs", "junit", "report", "scheduler"),
     "test_batch_shards.py": ("retries", "shard"),
     "test_batch_stall.py": ("stall",),
@@ -124,6 +121,8 @@ def test_help_is_in_groups(capfd: pytest.CaptureFixture[str]) -> None:
 def test_help_without_a_command_lists_them(capfd: pytest.CaptureFixture[str]) -> None:
     page = help_of([], capfd)
     assert re.findall(r"^  ([a-z]+) +[A-Z]", page, re.MULTILINE) == list(COMMANDS)
+    general = (VERSION, HELP, *COMPLETION)
+    assert re.findall(r"^ +(-\S.*?)  +(.*)$", page, re.MULTILINE) == [(", ".join(o.forms), o.help) for o in general]
     assert run([]) == 2
     assert capfd.readouterr() == ("", page)
 
@@ -165,24 +164,91 @@ def test_a_manual_page_is_plain_man(path: Path) -> None:
         assert line.count("\\fB") + line.count("\\fI") >= line.count("\\fR") - 1
 
 
+def words_of(path: Path) -> str:
+    """A manual page's text, without what makes it bold and the like."""
+    text = path.read_text(encoding="ascii").replace("\\-", "-").replace("\\&", "")
+    return re.sub(r"\\f[BIR]", "", text)
+
+
+STATUSES = {
+    "convert": ["0", "1", "2", "3", "4"],
+    "split": ["0", "1", "2", "3", "4"],
+    "join": ["0", "1", "2", "3"],
+    "batch": ["0", "1", "2", "3", "4"],
+    "normalize": ["0", "1", "2", "3", "4"],
+    "diff": ["0", "1", "2", "3"],
+    "info": ["0", "1", "2", "3"],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_manual_page_has_the_statuses_of_its_command(name: str) -> None:
+    page = words_of(MAN / f"pcapconv-{name}.1")
+    section = page[page.index(".SH EXIT STATUS\n") : page.index(".SH EXAMPLES\n")]
+    assert re.findall(r"^\.TP\n(.*)\n", section, re.MULTILINE) == [*STATUSES[name], "130, 143, 129"]
+    has_it = any(option.name == "on_loss" for option in options_of(name))
+    assert ("Refused because of --on-loss fail.\n" in section) == has_it
+    assert ("\n1\nDifferent.\n" in section, "\n1\nFailed" in section) == (name == "diff", name != "diff")
+    assert ("\n0\nThe same.\n" in section) == (name == "diff")
+    assert ("with --check" in section) == (name == "normalize")
+    assert re.search(r"\bdiff\b", section) is None
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_manual_page_speaks_of_options_that_its_command_has(name: str) -> None:
+    page = words_of(MAN / f"pcapconv-{name}.1")
+    flags = {flag for option in options_of(name) for flag in (option.flag, option.off)}
+    others = re.sub(r"(?:convert|split|diff) --[a-z-]+( link-type --sidecar)?", "", page.replace("\n", " "))
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", others)) <= flags
+    assert (
+        re.search(r"\(more\)|beyond\s+one\s+machine|[Ii]n\s+a\s+batch|As\s+for\s+convert|not\s+for\s+split", page)
+        is None
+    )
+
+
+def test_manual_pages_have_the_date_of_the_version() -> None:
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    heading = next(line for line in changes.splitlines() if line.startswith("## "))
+    for path in MAN.iterdir():
+        _, title, section, date, *_ = words_of(path).splitlines()[0].split()
+        assert (title, section, date.strip('"') in heading) == (path.stem.upper(), "1", True)
+
+
 def test_readme_has_each_option() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    tables = "\n".join(line for line in readme.splitlines() if line.startswith("| `-"))
+    tables = "".join(line for line in readme.splitlines(keepends=True) if line.startswith("| `-"))
     for option in OPTIONS:
         row = ", ".join(f"`{form}`".replace("|", "\\|") for form in option.forms)
-        assert f"| {row}" in tables, option.flag
+        row += " (repeatable)" * (option.kind in REPEATABLE)
+        text = option.more or option.help[0].lower() + option.help[1:]
+        assert f"| {row} | {text} |\n" in tables, (option.flag, option.commands)
 
 
 # ---------------------------------------------------------------- tests
 
 
 def in_files(table: dict[str, tuple[str, ...]]) -> set[str]:
-    """All names of a table; each has to be in the text of the file below which it stands."""
+    """All names of a table; each has to be given in the file below which it stands: `--first`, `first=`, `"first"`."""
     for file, names in table.items():
         text = (ROOT / "tests" / file).read_text(encoding="utf-8")
-        forms = {name: {name, name.replace("_", "-"), *(o.flag for o in OPTIONS if o.name == name)} for name in names}
-        assert [name for name in names if not any(form in text for form in forms[name])] == [], file
-    return {ALSO.get(name, name) for names in table.values() for name in names}
+        assert [name for name in names if re.search(given(name), text) is None] == [], file
+    return {name for names in table.values() for name in names}
+
+
+def given(name: str) -> str:
+    flags = {form.split()[0] for option in OPTIONS if option.name == name for form in (option.flag, *option.forms)}
+    return "|".join([f"(?<![\\w-]){flag}(?![\\w-])" for flag in sorted(flags)] + [rf"\b{name}=(?!=)", f'"{name}"'])
+
+
+@pytest.mark.parametrize(
+    ("text", "is_given"),
+    [
+        *(("run --by link-type", True), ("split(a, by='interface')", True), ('{"by": "section"}', True)),
+        *(("made by hand", False), ("--by-hand", False), ("by == 1", False), ("stand_by=1", False)),
+    ],
+)
+def test_where_an_option_is_given(text: str, is_given: bool) -> None:
+    assert (re.search(given("by"), text) is not None) == is_given
 
 
 def test_each_option_is_done_once_more_or_its_result_is_stated() -> None:
@@ -194,7 +260,8 @@ def test_nonsense_is_tried_with_each_option_that_takes_a_value() -> None:
     """But for those whose few values the command line itself compares."""
     values = {option.name for option in OPTIONS if option.value}
     free = {option.name for option in OPTIONS if option.value and not option.choices}
-    assert free <= in_files(REFUSED) <= values | {"invert"}  # the only flag that is refused alone
+    refused = {name for options, _ in nonsense.REFUSED + nonsense.PARTS for name in options}
+    assert free <= in_files(REFUSED_ELSEWHERE) | refused <= values | {"invert"}  # the only flag that is refused alone
 
 
 # ---------------------------------------------------------------- from Python

@@ -345,7 +345,8 @@ def test_names_of_files(trip: Trip, tmp_path: Path) -> None:
     trip.there(WEB, sidecar=False, sidecar_file=str(other))
     assert not trip.sidecar.exists()
     with pytest.raises(
-        PcapconvError, match=r"a\.pcap\.meta\.json: cannot open: no such file or directory; convert\(…, sidecar=True\)"
+        PcapconvError,
+        match=r"a\.pcap\.meta\.json: cannot open: no such file or directory; pcapconv\.convert\(…, sidecar=True\)",
     ):
         trip.returned()
     assert trip.returned(sidecar=False, sidecar_file=str(other)) == WEB.read_bytes()

@@ -53,7 +53,7 @@ def longer(
     setting = f"{place}.snaplen={another or 262144}"
     return (
         f"packet {packet} has {captured} bytes, more than the snaplen of {snaplen} that interface {place} states"
-        f"{because}; libpcap reads no further; convert(…, set_interface='{setting}') states another"
+        f"{because}; libpcap reads no further; pcapconv.convert(…, set_interface='{setting}') states another"
     )
 
 

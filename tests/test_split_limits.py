@@ -66,7 +66,7 @@ def test_headers_that_parts_repeat_are_64_mib_at_the_most(folder: Path, way: dic
     assert str(caught.value) == (
         f"{folder}/x.pcapng: the headers that parts repeat come to {12 * each:,} bytes with part 13, more than 64 MiB "
         f"and 10 times the input's {len(capture):,}; make larger parts, or leave out what they repeat: "
-        "split(…, by='interface') first, strip='names,secrets'"
+        "pcapconv.split(…, by='interface') first, strip='names,secrets'"
     )
     assert names(folder) == []
 

@@ -59,21 +59,21 @@ def test_several_arguments_and_calls() -> None:
     def said() -> list[str]:
         return [
             arguments(after="+1h", align=True),
-            call("convert", sidecar=True),
+            call("pcapconv.convert", sidecar=True),
             call("pcapconv.split", by="link-type", to="pcap"),
             call("pcapconv.join"),
         ]
 
     assert said() == [
         "after='+1h', align=True",
-        "convert(…, sidecar=True)",
+        "pcapconv.convert(…, sidecar=True)",
         "pcapconv.split(…, by='link-type', to='pcap')",
         "pcapconv.join",
     ]
     with named_by(on_command_line):
         assert said() == [
             "--after +1h --align",
-            "convert --sidecar",
+            "pcapconv convert --sidecar",
             "pcapconv split --by link-type --to pcap",
             "pcapconv join",
         ]
@@ -107,7 +107,7 @@ def test_forms_go_to_other_processes_and_cost_them_little() -> None:
     assert [pickle.loads(pickle.dumps(form)) for form in (in_python, on_command_line)] == [in_python, on_command_line]
     code = "import sys, pcapconv.cli.naming; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
-    heavy = {"typer", "click", "rich", "pydantic", "asyncio", "pcapconv.cli.app", "pcapconv.cli.options"}
+    heavy = {"typer", "click", "rich", "pydantic", "asyncio", "pcapconv.cli.options"}
     assert heavy & set(done.stdout.split()) == set()
 
 
@@ -125,6 +125,18 @@ def test_no_text_of_the_library_names_an_option_of_the_command_line() -> None:
                 if BARE.search(text):
                     found.append(f"{path.relative_to(PACKAGE)}:{node.lineno}: {text}")
     assert found == []
+
+
+def test_functions_are_named_as_they_can_be_typed() -> None:
+    named = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(func=ast.Name(id="call"), args=[ast.Constant(value=str(function)), *_]):
+                    named.append(function)
+    assert {name for name in named if name.removeprefix("pcapconv.") not in pcapconv.__all__} == set()
+    assert {name for name in named if not name.startswith("pcapconv.")} == set()
+    assert len(named) > 5
 
 
 TWO_LINK_TYPES = (
@@ -203,10 +215,10 @@ def test_a_report_says_it_as_whoever_made_it_does(tmp_path: Path) -> None:
     (tmp_path / "in.pcapng").write_bytes(LONG_PACKET)
     assert run(tmp_path, "convert", "in.pcapng", "a.pcapng", "--snaplen", "4", "--report", "a.json")[0] == 0
     (notice,) = json.loads((tmp_path / "a.json").read_bytes())["warnings"]
-    assert notice["reason"].endswith("convert --set-interface 0:0.snaplen=262144 states another")
+    assert notice["reason"].endswith("; pcapconv convert --set-interface 0:0.snaplen=262144 states another")
     report = pcapconv.convert(tmp_path / "in.pcapng", tmp_path / "b.pcapng", snaplen=4)
     (warning,) = report.warnings
-    assert warning.reason.endswith("convert(…, set_interface='0:0.snaplen=262144') states another")
+    assert warning.reason.endswith("; pcapconv.convert(…, set_interface='0:0.snaplen=262144') states another")
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -218,9 +230,9 @@ def test_so_does_a_batch_whatever_carries_it_out(jobs: int, tmp_path: Path) -> N
     line = ["batch", "in", "x", "--to", "pcapng", "--shift-time", "1ns", "--jobs", str(jobs), "--report", "r"]
     assert run(tmp_path, *line)[0] == 1
     said = [each["error"] for each in json.loads((tmp_path / "r").read_bytes())["files"]]
-    assert said == [f"{fact}--shift-time by a multiple of that"] * 2
+    assert said == [f"{fact}give --shift-time a multiple of that"] * 2
     report = pcapconv.batch(tmp_path / "in", tmp_path / "y", to="pcapng", shift_time="1ns", jobs=jobs)
-    assert [each["error"] for each in report.trouble] == [f"{fact}shift_time= by a multiple of that"] * 2
+    assert [each["error"] for each in report.trouble] == [f"{fact}give shift_time= a multiple of that"] * 2
 
 
 def test_a_manifest_says_it_as_whoever_ran_the_batch_does(tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.io.calls import reason_of
 
 _COMPLETES = "_PCAPCONV_COMPLETE"  # set by a shell that asks how a line can go on
-_COMPLETION = (["--install-completion"], ["--show-completion"])
 
 
 def run(arguments: list[str]) -> int:
@@ -75,20 +74,21 @@ def _sentence(error: Exception) -> str:
 def _work(arguments: list[str]) -> Callable[[], int]:
     """What there is to do. What it needs is imported here, where a signal still ends the program at once. Raises
     UsageError."""
-    if arguments[:1] in _COMPLETION or (_COMPLETES in os.environ and not arguments):
+    from pcapconv.cli.commands import COMMANDS, COMPLETION, HELP, VERSION
+
+    if not arguments and _COMPLETES not in os.environ:
+        return _show_what_there_is
+    if not arguments or any(arguments[0] in option.forms for option in COMPLETION):
         from pcapconv.cli.completion import complete
 
         return partial(complete, arguments)
-    if not arguments:
-        return _show_what_there_is
     first, *rest = arguments
-    if first in ("-V", "--version"):
+    if first in VERSION.forms:
         return _show_version
-    if first in ("-h", "--help"):
+    if first in HELP.forms:
         from pcapconv.cli.pages import overview
 
         return partial(_show, overview())
-    from pcapconv.cli.commands import COMMANDS
     from pcapconv.cli.parse import parse
 
     command = COMMANDS.get(first)

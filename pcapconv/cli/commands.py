@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from pcapconv.cli.grammar import Command, Place
+from pcapconv.cli.grammar import Command, Operand, Option
 
 SUMMARY = "Convert packet captures between pcap and pcapng, and lose nothing silently"
 
-_IN = Place("IN", "A pcap or pcapng capture; - for stdin")
+# Options that stand instead of a command.
+VERSION = Option("version", "flag", "Show the version and the kernels", short="V")
+HELP = Option("help", "flag", "Show this page", short="h")
+COMPLETION = (
+    Option("install_completion", "flag", "Have the shell complete what you type"),
+    Option("show_completion", "flag", "Show what that installs"),
+)
+
+_IN = Operand("IN", "A pcap or pcapng capture; - for stdin")
 
 COMMANDS = {
     command.name: command
     for command in (
         Command(
             "convert",
-            (_IN, Place("OUT", "The file to write; - for stdout")),
+            (_IN, Operand("OUT", "The file to write; - for stdout")),
             "Select from, edit and convert one capture",
             "The format of IN is recognised by its content, that of OUT follows its suffix (`.pcap`, `.cap`, "
             "`.pcapng`, `.ntar`) or `--to`. What the format cannot hold, and what is damaged, is said on stderr.",
@@ -26,7 +34,7 @@ COMMANDS = {
         ),
         Command(
             "split",
-            (_IN, Place("TEMPLATE", "Names of the parts: 'part-{index}.pcap'")),
+            (_IN, Operand("TEMPLATE", "Names of the parts: 'part-{index}.pcap'")),
             "Make many captures of one, each of which stands alone",
             "One of the options that tell where a part begins is needed. The template's fields are `{index}`, "
             "`{start:%Y%m%dT%H%M%S}`, `{interface}`, `{link_type}`, `{section}` and `{stem}`; `%H%M%S` and the like "
@@ -40,8 +48,8 @@ COMMANDS = {
         Command(
             "join",
             (
-                Place("SIDECAR", "What split --by link-type --sidecar has written"),
-                Place("OUT", "The pcapng capture to make again; - for stdout"),
+                Operand("SIDECAR", "What split --by link-type --sidecar has written"),
+                Operand("OUT", "The pcapng capture to make again; - for stdout"),
             ),
             "Make one capture again of the parts beside a sidecar",
             "The capture is the one that was split, byte for byte.",
@@ -51,8 +59,8 @@ COMMANDS = {
         Command(
             "batch",
             (
-                Place("SRC", "A directory, file or URL; - for a list on stdin"),
-                Place("DST", "The directory for the new files", optional=True),
+                Operand("SRC", "A directory, file or URL; - for a list on stdin"),
+                Operand("DST", "The directory for the new files", optional=True),
             ),
             "Select from, edit and convert all captures of a tree",
             "Captures are found by their content. DST mirrors SRC; without `--to`, files keep format and name. A file "
@@ -66,8 +74,8 @@ COMMANDS = {
         Command(
             "normalize",
             (
-                Place("IN", "A capture; or files and directories, to --check", many=True),
-                Place("OUT", "The file to write, unless --check or --in-place", optional=True),
+                Operand("IN", "A capture; or files and directories, to --check", many=True),
+                Operand("OUT", "The file to write, unless --check or --in-place", optional=True),
             ),
             "Write the same packets and meaning as the same bytes",
             "For golden captures: whatever tool, machine, byte order or format wrote them, the bytes are the same. "
@@ -81,7 +89,7 @@ COMMANDS = {
         ),
         Command(
             "diff",
-            (Place("A", "A pcap or pcapng capture; - for stdin"), Place("B", "Another one")),
+            (Operand("A", "A pcap or pcapng capture; - for stdin"), Operand("B", "Another one")),
             "Compare what two captures say, whatever their format",
             "Packets are compared by what they mean: byte order, resolution and format do not count. Removed and "
             "inserted packets are found as such.",
@@ -90,7 +98,7 @@ COMMANDS = {
         ),
         Command(
             "info",
-            (Place("IN", "pcap or pcapng captures; - for stdin", many=True),),
+            (Operand("IN", "pcap or pcapng captures; - for stdin", many=True),),
             "Show what captures hold",
             "That is: formats, sections, interfaces, packets, times, comments, names, secrets (type and size only), "
             "statistics, damage, and what a conversion to pcap would lose.",

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pcapconv.cli.commands import COMMANDS, SUMMARY
-from pcapconv.cli.grammar import FLAGS, REPEATABLE, Command, Option, Place
+from pcapconv.cli.commands import COMMANDS, HELP, SUMMARY, VERSION
+from pcapconv.cli.grammar import FLAGS, REPEATABLE, Command, Operand, Option
 from pcapconv.cli.options import options_of
 from pcapconv.errors import UsageError
 
@@ -38,36 +38,33 @@ def app() -> typer.Typer:
         help=SUMMARY,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": list(HELP.forms)},
     )
-    made.callback()(_general)
+    made.callback()(_function([_option(VERSION)]))  # options for completion are Typer's own
     for command in COMMANDS.values():
-        made.command(command.name, short_help=command.summary, add_help_option=False)(_function(command))
+        made.command(command.name, short_help=command.summary, add_help_option=False)(_function(_parameters(command)))
     return made
 
 
-def _general(
-    _version: Annotated[bool, typer.Option("--version", "-V", help="Show the version and the kernels")] = False,
-) -> None:
-    """Options before a command."""
+def _parameters(command: Command) -> list[inspect.Parameter]:
+    operands = [_operand(f"operand_{number}", operand) for number, operand in enumerate(command.operands)]
+    return [*operands, *map(_option, options_of(command.name))]
 
 
-def _function(command: Command) -> Callable[..., None]:
-    """A function with the places and the options of a command, as Typer wants to see them."""
+def _function(parameters: Sequence[inspect.Parameter]) -> Callable[..., None]:
+    """A function with these parameters, which Typer looks at."""
 
     def does_nothing(**_: object) -> None:
         pass
 
-    places = [_place(f"place_{number}", place) for number, place in enumerate(command.places)]
-    options = map(_option, options_of(command.name))
-    does_nothing.__signature__ = inspect.Signature([*places, *options])  # type: ignore[attr-defined]
+    does_nothing.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return does_nothing
 
 
-def _place(name: str, place: Place) -> inspect.Parameter:
-    kind: Any = list[str] if place.many else str
-    declared = typer.Argument(metavar=place.metavar, help=place.help)
-    default = None if place.optional else inspect.Parameter.empty
+def _operand(name: str, operand: Operand) -> inspect.Parameter:
+    kind: Any = list[str] if operand.many else str
+    declared = typer.Argument(metavar=operand.metavar, help=operand.help)
+    default = None if operand.optional else inspect.Parameter.empty
     return inspect.Parameter(name, _KEYWORD, default=default, annotation=Annotated[kind, declared])
 
 

@@ -1,4 +1,4 @@
-"""What a command, a place and an option of the command line are. `commands` and `options` are the tables of them."""
+"""What a command, a operand and an option of the command line are. `commands` and `options` are the tables of them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ REPEATABLE = ("texts", "numbers")
 
 
 class Option(NamedTuple):
-    """`name` is that of the library's argument. A `switch` is a flag that `--no-…` turns off again; `on` tells that it
-    is on unless it is turned off. `texts` and `numbers` can be given several times. `choices` are all that a text may
-    be. `short` is a letter, `word` what stands on the command line for a name that is taken there.
+    """`name` is that of the library's argument. A `switch` is a flag that `--no-…` turns off again, `on_by_default` or
+    not. `texts` and `numbers` can be given several times. `choices` are all that a text may be. `short` is a letter,
+    `word` what stands on the command line for a name that is taken there.
 
     `help` is one line of the help page, `more` what the manual says instead, in Markdown. `group` is the heading below
     which both stand, `commands` has the names of the commands with this option, `example` is a value.
@@ -23,14 +23,14 @@ class Option(NamedTuple):
     name: str
     kind: Kind
     help: str
-    group: str
-    commands: tuple[str, ...]
+    group: str = ""
+    commands: tuple[str, ...] = ()
     metavar: str = ""
     choices: tuple[str, ...] = ()
     example: str = ""
     short: str = ""
     word: str = ""
-    on: bool = False
+    on_by_default: bool = False
     more: str = ""
 
     @property
@@ -51,17 +51,17 @@ class Option(NamedTuple):
     @property
     def forms(self) -> tuple[str, ...]:
         """All ways to write it, as help shows them: `-f` and `--force`, or `--report FILE`."""
-        flag = self.off if self.on else self.flag
+        flag = self.off if self.on_by_default else self.flag
         return (*([f"-{self.short}"] if self.short else []), f"{flag} {self.value}".rstrip())
 
     @property
     def shown_example(self) -> str:
         """The option with a value that it takes: `--to pcap`."""
         value = self.example or (self.choices[0] if self.choices else "")
-        return f"{self.off if self.on else self.flag} {value}".rstrip()
+        return f"{self.off if self.on_by_default else self.flag} {value}".rstrip()
 
 
-class Place(NamedTuple):
+class Operand(NamedTuple):
     """A word on the line that is no option: IN, OUT. `many` tells that there may be more of them."""
 
     metavar: str
@@ -71,17 +71,17 @@ class Place(NamedTuple):
 
     @property
     def usage(self) -> str:
-        """The place in a line of usage: `IN...`, `[DST]`."""
+        """The operand in a line of usage: `IN...`, `[DST]`."""
         shown = self.metavar + "..." * self.many
         return f"[{shown}]" if self.optional else shown
 
 
 class Command(NamedTuple):
-    """`work` is the function that does it, as module and name; it takes the places (one list where there may be many)
+    """`work` is the function that does it, as module and name; it takes the operands (one list where there may be many)
     and the options. `summary` is one line, `more` what the manual says beyond it. The first example stands in help."""
 
     name: str
-    places: tuple[Place, ...]
+    operands: tuple[Operand, ...]
     summary: str
     more: str
     examples: tuple[str, ...]
@@ -90,14 +90,14 @@ class Command(NamedTuple):
     @property
     def usage(self) -> str:
         """The line that shows how to write it."""
-        return " ".join(["pcapconv", self.name, "[OPTIONS]", *(place.usage for place in self.places)])
+        return " ".join(["pcapconv", self.name, "[OPTIONS]", *(operand.usage for operand in self.operands)])
 
     @property
     def least(self) -> int:
         """How many words it wants."""
-        return sum(not place.optional for place in self.places)
+        return sum(not operand.optional for operand in self.operands)
 
     @property
     def most(self) -> int | None:
         """How many words it takes; None for any number."""
-        return None if any(place.many for place in self.places) else len(self.places)
+        return None if any(operand.many for operand in self.operands) else len(self.operands)

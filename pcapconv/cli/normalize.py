@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pcapconv
 from pcapconv.cli.checks import Checks, Status
@@ -21,7 +22,6 @@ from pcapconv.report import LossError, Report
 from pcapconv.text import counted
 
 if TYPE_CHECKING:
-    from pcapconv.batching.places import Found
     from pcapconv.conversion import OnLoss
 
 
@@ -85,18 +85,26 @@ def _without_opposites(configured: dict[str, Any], given: dict[str, Any]) -> dic
     return kept
 
 
-def _expanded(path: str) -> Iterator[Found]:
-    """The files, and what else is in the way."""
-    from pcapconv.batching.local import LOCAL  # with all that batches need, which a single file does without
-    from pcapconv.batching.places import Found, State
+class _Found(NamedTuple):
+    """A file, and why it is not to be read, if so; `failed` tells that somebody should know."""
 
-    if path == STDIO:
-        yield Found(path, path, State(None, None))
+    place: str
+    reason: str | None = None
+    failed: bool = False
+
+
+def _expanded(path: str) -> Iterator[_Found]:
+    """The files, and what else is in the way."""
+    if path == STDIO or os.path.isfile(path):
+        yield _Found(path)
         return
+    from pcapconv.batching.local import LOCAL  # with all that batches need, which a file does without
+
     try:
-        yield from LOCAL.find(path, None, links=False)
+        for found in LOCAL.find(path, None, links=False):
+            yield _Found(found.place, found.reason if found.state is None else None, found.failed)
     except FileError as error:
-        yield Found(path, path, None, str(error).removeprefix(f"{path}: "), failed=True)
+        yield _Found(path, str(error).removeprefix(f"{path}: "), failed=True)
 
 
 class _EachFile:
@@ -134,11 +142,11 @@ class _EachFile:
             return SAME
         return self._failed(path, f"{path}: no capture was found; --allow-empty lets that pass")
 
-    def _one(self, found: Found) -> int | None:
+    def _one(self, found: _Found) -> int | None:
         """The exit status that a file asks for; None for what is no capture, is not named like one, and is not among
         the paths of the command line."""
         path, named = found.place, found.place in self._paths
-        if found.state is None:
+        if found.reason is not None:
             if not (found.failed or named):
                 return None
             return self._failed(path, f"{path}: {found.reason}")

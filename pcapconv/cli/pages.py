@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pcapconv.cli.commands import COMMANDS, SUMMARY
+from pcapconv.cli.commands import COMMANDS, COMPLETION, HELP, SUMMARY, VERSION
 from pcapconv.cli.grammar import Command, Option
 from pcapconv.cli.options import options_of
 
 _COLUMN = 32  # where the words begin
 
-# Options before a command, with what they do.
-GENERAL = (
-    ("-V, --version", "Show the version and the kernels"),
-    ("-h, --help", "Show this page"),
-    ("    --install-completion", "Have the shell complete what you type"),
-    ("    --show-completion", "Show what that installs"),
-)
-_EXAMPLE = "pcapconv convert capture.pcapng capture.pcap"
-
 
 def overview() -> str:
     """The page of pcapconv itself."""
-    lines = [SUMMARY, "", f"Example: {_EXAMPLE}", "", "Usage: pcapconv COMMAND [OPTIONS] ...", "", "Commands:"]
+    example = COMMANDS["convert"].examples[0]
+    lines = [SUMMARY, "", f"Example: {example}", "", "Usage: pcapconv COMMAND [OPTIONS] ...", "", "Commands:"]
     lines += _listed([(command.name, command.summary) for command in COMMANDS.values()], column=14)
-    lines += ["", "Options:", *_listed(GENERAL), ""]
+    lines += ["", "Options:", *_listed(map(_row, (VERSION, HELP, *COMPLETION))), ""]
     lines += ["pcapconv COMMAND --help has the options of a command; more is in man pcapconv."]
     return "\n".join(lines) + "\n"
 
@@ -32,20 +24,20 @@ def overview() -> str:
 def page(command: Command) -> str:
     """The page of one command."""
     lines = [command.summary, "", f"Example: {command.examples[0]}", "", f"Usage: {command.usage}", ""]
-    lines += _listed((place.usage, place.help) for place in command.places)
+    lines += _listed((operand.usage, operand.help) for operand in command.operands)
     group = ""
     for option in options_of(command.name):
         if option.group != group:
             group = option.group
             lines += ["", f"{group}:"]
-        lines += _listed([(left_of(option), option.help)])
+        lines += _listed([_row(option)])
     lines += ["", f"The whole manual: man pcapconv-{command.name}"]
     return "\n".join(lines) + "\n"
 
 
-def left_of(option: Option) -> str:
-    """How an option is written: `-f, --force`, or `    --report FILE`."""
-    return ", ".join(option.forms) if option.short else f"    {option.forms[-1]}"
+def _row(option: Option) -> tuple[str, str]:
+    """How an option is written, `-f, --force` or `    --report FILE`, and its help."""
+    return ", ".join(option.forms) if option.short else f"    {option.forms[-1]}", option.help
 
 
 def _listed(rows: Iterable[tuple[str, str]], column: int = _COLUMN) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import Any
 from pcapconv.cli.grammar import FLAGS, NUMBERS, REPEATABLE, Command, Option
 from pcapconv.cli.options import options_of
 from pcapconv.errors import UsageError
+from pcapconv.wording import argument
 
 _DIGITS = 1000  # more than anything is counted in; Python has a limit of its own
 
@@ -26,13 +27,13 @@ def parse(arguments: Sequence[str], command: Command) -> tuple[list[str], dict[s
     words: list[str] = []
     given: dict[str, Any] = {}
     rest = iter(arguments)
-    for argument in rest:
-        if argument == "--":
+    for word in rest:
+        if word == "--":
             words += rest
-        elif argument == "-" or not argument.startswith("-"):
-            words.append(argument)
+        elif word == "-" or not word.startswith("-"):
+            words.append(word)
         else:
-            for name, joined in _named(argument):
+            for name, joined in _named(word):
                 if name not in known:
                     raise _unknown(name, command)
                 option, on = known[name]
@@ -48,21 +49,25 @@ def parse(arguments: Sequence[str], command: Command) -> tuple[list[str], dict[s
     return words, given
 
 
-def _named(argument: str) -> Iterator[tuple[str, str | None]]:
-    """The options in one argument, each with the value behind its `=`: `-qf` has two."""
-    if argument.startswith("--"):
-        name, equals, value = argument.partition("=")
+def _named(word: str) -> Iterator[tuple[str, str | None]]:
+    """The options in one word, each with the value behind its `=`: `-qf` has two."""
+    if word.startswith("--"):
+        name, equals, value = word.partition("=")
         yield name, value if equals else None
     else:
-        for letter in argument[1:]:
+        for letter in word[1:]:
             yield f"-{letter}", None
 
 
 def _value(option: Option, joined: str | None, rest: Iterator[str], known: dict[str, tuple[Option, bool]]) -> str:
     value = joined if joined is not None else next(rest, None)
-    if value is None or (joined is None and value.startswith("--") and value in known):
+    if value is None or (joined is None and _is_option(value, known)):
         raise UsageError(f"{option.flag}: its value is missing; write it as in {option.shown_example}")
     return value
+
+
+def _is_option(word: str, known: dict[str, tuple[Option, bool]]) -> bool:
+    return word.startswith("-") and word != "-" and all(name in known for name, _ in _named(word))
 
 
 def _take(given: dict[str, Any], option: Option, text: str) -> None:
@@ -70,7 +75,7 @@ def _take(given: dict[str, Any], option: Option, text: str) -> None:
     if option.choices and text not in option.choices:
         *others, last = option.choices
         which = f"{', '.join(others)} or {last}" if others else last
-        raise UsageError(f"{option.flag} {text}: it is {which}")
+        raise UsageError(f"{argument(option.name, text)}: it is {which}")
     value = _number(option, text) if option.kind in NUMBERS else text
     if option.kind in REPEATABLE:
         given.setdefault(option.name, []).append(value)
@@ -82,7 +87,7 @@ def _number(option: Option, text: str) -> int:
     digits = text[1:] if text[:1] in ("-", "+") else text
     wanted = f"write it as in {option.shown_example}"
     if not (digits.isascii() and digits.isdecimal()):
-        raise UsageError(f"{option.flag} {text}: not a whole number; {wanted}")
+        raise UsageError(f"{argument(option.name, text)}: not a whole number; {wanted}")
     if len(digits) > _DIGITS:
         raise UsageError(f"{option.flag}: a number of more than {_DIGITS} digits; {wanted}")
     return int(text)

@@ -1,6 +1,7 @@
 """The exit statuses of the command line, the same in all commands, and which error has which."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from pcapconv.errors import UsageError
 from pcapconv.report import LossError
@@ -13,6 +14,35 @@ DAMAGED = 3  # done, or the same, but the input was damaged
 REFUSED = 4  # because of what would be lost
 INTERRUPTED = 130
 
+
+class Meaning(NamedTuple):
+    """What the manual says of a status; `diff` says something else of it, and `check` is what it is of
+    `normalize --check`. `commands` are those that end with it; without any, all do."""
+
+    status: str
+    text: str
+    diff: str = ""
+    check: str = ""
+    commands: tuple[str, ...] = ()
+
+
+MEANINGS = (
+    Meaning(f"{SAME}", "done", "the same", "in the normal form"),
+    Meaning(f"{FAILED}", "failed", "different", "not in the normal form"),
+    Meaning(f"{WRONG_USAGE}", "wrong usage", "wrong usage, or no answer: a missing file, no capture and the like"),
+    Meaning(
+        f"{DAMAGED}",
+        "done, but the input was damaged",
+        "the same as far as could be read, but a capture was damaged",
+        "in the normal form as far as could be read",
+    ),
+    Meaning(
+        f"{REFUSED}",
+        "refused because of `--on-loss fail`; of a batch: some files were, and no other one failed",
+        commands=("convert", "split", "batch", "normalize"),
+    ),
+    Meaning(f"{INTERRUPTED}, 143, 129", "ended by SIGINT, SIGTERM or SIGHUP"),
+)
 _WORST_FIRST = (FAILED, REFUSED, DAMAGED)
 
 

@@ -14,6 +14,7 @@ from pcapconv.formats import format_of
 from pcapconv.io.paths import STDIO
 
 _SORT = "pcapconv normalize --sort orders packets by time, and leaves out what is not in the normal form; Wireshark's "
+_OUTPUTS = ("OUT", "TEMPLATE", "DST")  # as operands are called
 _NEAR = 0.7  # of 1, for words that are the same
 _ELSEWHERE = {  # what other tools' users look for, and where it is
     "merge": "Wireshark's mergecap merges captures by time: mergecap -w OUT IN...",
@@ -84,7 +85,7 @@ def unknown_option(name: str, command: Command) -> str:
 def _instead(name: str, command: Command) -> str:
     if tip := _elsewhere(name):
         return tip
-    if name in ("-o", "-w", "--output") and len(command.places) == 2:
+    if name in ("-o", "-w", "--output") and command.operands[-1].metavar in _OUTPUTS:
         return f"the output stands behind the input: {_bare(command)}"
     others = [each.name for each in COMMANDS.values() if name in (option.flag for option in options_of(each.name))]
     if not others and (close := _closest(name, command)):
@@ -105,20 +106,21 @@ def _closest(name: str, command: Command) -> str | None:
 
 def missing_words(words: Sequence[str], command: Command) -> str:
     """About a line with too few names."""
-    missing = [place.metavar for place in command.places[len(words) :]]
-    line = " ".join([_line([command.name, *words]), *missing])
+    rest = command.operands[len(words) :]
+    missing = [operand.metavar for operand in rest if not operand.optional]
+    line = " ".join([_line([command.name, *words]), *missing, *(operand.usage for operand in rest if operand.optional)])
     return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; write: {line}"
 
 
 def too_many_words(words: Sequence[str], command: Command) -> str:
     """About a line with too many names."""
-    more = " ".join(map(shlex.quote, words[len(command.places) :]))
+    more = " ".join(map(shlex.quote, words[len(command.operands) :]))
     many = "; pcapconv batch SRC DST converts many captures" if command.name == "convert" else ""
     return f"too many names: {more}; write: {_bare(command)}{many}"
 
 
 def _bare(command: Command) -> str:
-    return " ".join(["pcapconv", command.name, *(place.usage for place in command.places)])
+    return " ".join(["pcapconv", command.name, *(operand.usage for operand in command.operands)])
 
 
 def _line(words: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ def open_sidecar(name: str, stack: ExitStack, files: SidecarFiles = THIS_MACHINE
     try:
         document = open_document(name, stack, files)
     except FileError as error:
-        writes, names = call("convert", sidecar=True), argument("sidecar_file")
+        writes, names = call("pcapconv.convert", sidecar=True), argument("sidecar_file")
         raise FileError(f"{error}; {writes} to pcap writes one, {names} names another one") from None
     if len(document.head.captures) > 1:
         raise SidecarError(
@@ -50,5 +50,5 @@ def another(document: Document, source: Source, fact: str) -> SidecarError:
 def _advice(document: Document) -> str:
     """What to do with a capture that was edited."""
     if document.head.fingerprints:
-        return f"{call('convert', sidecar=True)} finds its packets again"
+        return f"{call('pcapconv.convert', sidecar=True)} finds its packets again"
     return f"only a sidecar made with {argument('sidecar_fingerprints', True)} knows packets again"

@@ -176,7 +176,8 @@ class OpenParts:
             raise UsageError(
                 f"{self._template.text}: the {what} that parts repeat come to {self._repeated:,} bytes with part "
                 f"{part.index}, more than 64 MiB and {_MOST_TIMES} times the input's {size:,}; make larger parts, or "
-                f"leave out what they repeat: {call('split', by='interface')} first, {argument('strip', kinds)}"
+                f"leave out what they repeat: {call('pcapconv.split', by='interface')} first, "
+                f"{argument('strip', kinds)}"
             )
 
     def write_packets(self, part: OpenPart, batch: PacketBatch) -> None:

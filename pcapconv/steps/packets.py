@@ -151,7 +151,7 @@ class EditPackets(Step):
             self._not_shifted[interface.id] = (
                 UsageError,
                 f"interface {interface.id} of section {interface.section} counts in steps of "
-                f"1/{interface.ticks_per_second} s; {argument('shift_time')} by a multiple of that",
+                f"1/{interface.ticks_per_second} s; give {argument('shift_time')} a multiple of that",
             )
         elif abs(exact) > MOST_TICKS:
             self._not_shifted[interface.id] = TargetError, _beyond(interface)

@@ -312,7 +312,8 @@ def _packet_edits(options: StepOptions) -> PacketEdits:
             raise UsageError(
                 f"{argument('packet_comment', text)}: write NUMBER:TEXT, as in 17:retry; packets count from 1"
             )
-        comments.setdefault(int(which), []).append(encoded(argument("packet_comment", which), comment))
+        place = f"{argument('packet_comment')} for packet {which}"
+        comments.setdefault(int(which), []).append(encoded(place, comment))
     if any(sum(map(len, texts)) > _MOST_COMMENTS for texts in comments.values()):
         raise UsageError(f"{argument('packet_comment')}: a packet gets at most {_MOST_COMMENTS:,} bytes of comments")
     return PacketEdits(front=front, end=end, snaplen=snaplen, shift=moved or None, comments=comments)

@@ -157,7 +157,7 @@ def notice_of(batch: PacketBatch, row: int, interface: Interface, layout: Layout
     place = f"{interface.section}:{interface.id}"
     stays = f", which stays, since {why}" if why else ""
     then = "reads no further" if layout == "pcapng" else "cuts such packets"
-    raised = call("convert", set_interface=f"{place}.snaplen={max(NO_LIMIT_SNAPLEN, captured)}")
+    raised = call("pcapconv.convert", set_interface=f"{place}.snaplen={max(NO_LIMIT_SNAPLEN, captured)}")
     return Notice(
         interface.offset,
         f"packet {batch.number(row)} has {captured} bytes, more than the snaplen of {interface.snaplen} that interface "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pcapconv.cli.commands import HELP
 from pcapconv.cli.grammar import Option
 from pcapconv.cli.options.groups import (
     ALL,
@@ -25,8 +26,7 @@ _READ = (
         READ,
         READING,
         choices=("nanoseconds",),
-        more="from pcap: read the fractions of a second as nanoseconds, whatever the magic number says; all commands "
-        "but `join` have it",
+        more="from pcap: read the fractions of a second as nanoseconds, whatever the magic number says",
     ),
     Option(
         "strict",
@@ -47,15 +47,27 @@ _READ = (
     ),
 )
 
+_KEEP_SNAPLEN = (
+    "to pcapng: state the snaplen as it is, also where packets are longer (which libpcap refuses); else 262144"
+)
 _WRITTEN = (
     Option(
         "to",
         "text",
         "The format to write; else the suffix tells",
         WRITTEN,
-        ("convert", "split", "normalize"),
+        ("convert", "split"),
         choices=("pcap", "pcapng"),
         more="the format to write, whatever the suffix of the output",
+    ),
+    Option(
+        "to",
+        "text",
+        "The format to write; else OUT's, or pcapng",
+        WRITTEN,
+        NORMALIZE,
+        choices=("pcap", "pcapng"),
+        more="the format to write; without it, pcapng unless the suffix of OUT says pcap",
     ),
     Option(
         "to",
@@ -73,7 +85,7 @@ _WRITTEN = (
         WRITTEN,
         ("convert", "normalize"),
         short="f",
-        more="replace OUT (and FILE) if it exists; OUT may be IN",
+        more="replace files that exist, a report's and the like too; OUT may be IN",
     ),
     Option(
         "force",
@@ -82,7 +94,7 @@ _WRITTEN = (
         WRITTEN,
         ("split", "join"),
         short="f",
-        more="replace files that exist",
+        more="replace files that exist, a report's and the like too",
     ),
     Option(
         "force",
@@ -98,11 +110,22 @@ _WRITTEN = (
         "text",
         "When OUT cannot hold all; fail writes nothing",
         WRITTEN,
-        ("convert", "split", "batch", "normalize"),
+        ("convert", "split", "normalize"),
         choices=("warn", "ignore", "fail"),
         example="fail",
-        more="what to do when the target cannot hold everything: `warn` unless you say otherwise; `fail` writes "
-        "nothing, status 4 (in a batch, such files fail)",
+        more="what to do when the target cannot hold everything: `warn` unless you say otherwise; `ignore` says "
+        "nothing of it; `fail` writes nothing, status 4",
+    ),
+    Option(
+        "on_loss",
+        "text",
+        "When a target cannot hold all; fail: it fails",
+        WRITTEN,
+        BATCH,
+        choices=("warn", "ignore", "fail"),
+        example="fail",
+        more="what to do when a target cannot hold everything: `warn` unless you say otherwise; `ignore` says "
+        "nothing of it; with `fail`, such files fail, status 4 where no other one does",
     ),
     Option(
         "nanoseconds",
@@ -118,8 +141,7 @@ _WRITTEN = (
         "Keep the snaplen where packets are longer",
         WRITTEN,
         CONVERTING,
-        more="to pcapng: state the snaplen as it is, also where packets are longer (which libpcap refuses); else "
-        "262144",
+        more=_KEEP_SNAPLEN,
     ),
     Option(
         "keep_snaplen",
@@ -127,7 +149,7 @@ _WRITTEN = (
         "Keep the snaplen where packets are longer",
         WRITTEN,
         NORMALIZE,
-        more="as for `convert`",
+        more=_KEEP_SNAPLEN,
     ),
     Option(
         "fsync",
@@ -135,7 +157,7 @@ _WRITTEN = (
         "Do not wait for the disk before replacing",
         WRITTEN,
         WRITING,
-        on=True,
+        on_by_default=True,
         more="do not wait for the disk before a file is replaced: faster for thousands of files, but a power failure "
         "may leave an empty one",
     ),
@@ -194,8 +216,8 @@ _SIDECARS = (
         "Let it know packets again in an edited file",
         SIDECARS,
         ("convert", "batch"),
-        more="let the sidecar that is written know packets again after other tools edited the pcap file (not for "
-        "`split`); takes 13.4 bytes for each, or up to 16 with times in nanoseconds. Without, the sidecar of a plain "
+        more="let the sidecar that is written know packets again after other tools edited the pcap file; "
+        "takes 13.4 bytes for each, or up to 16 with times in nanoseconds. Without, the sidecar of a plain "
         "capture has some 600 bytes",
     ),
 )
@@ -248,10 +270,10 @@ _REPORTED = (
         REPORTED,
         WRITING,
         short="q",
-        more="no progress bar and no closing line; warnings stay (`--on-loss ignore` is for losses)",
+        more="no progress bar and no closing line; warnings stay",
     ),
     Option("debug", "flag", "Show a traceback with an error", REPORTED, ALL, more="a traceback with an error"),
-    Option("help", "flag", "Show this page", REPORTED, ALL, short="h", more="a page with a line for each option"),
+    HELP._replace(group=REPORTED, commands=ALL, more="a page with a line for each option"),
 )
 
 FILES_OF_A_COMMAND = _READ + _WRITTEN + _SIDECARS + _REPORTED

@@ -33,7 +33,8 @@ _FORM = (
         NORMALIZE,
         "KIND,...",
         example="statistics,host",
-        more="kinds of metadata to keep, as for `convert --strip`; kept by default are `comments`, `names`, `secrets`",
+        more="kinds of metadata to keep beside `comments`, `names` and `secrets`, which are kept by default: "
+        "`statistics`, `custom`, `unknown`, `host`, `addresses` (see `convert --strip`)",
     ),
     Option(
         "strip",

@@ -25,8 +25,8 @@ _FILES = (
         BATCH,
         "I/N",
         example="3/16",
-        more="do the I-th of N parts of the files, the same for everybody, for Slurm arrays and the like: [beyond one "
-        "machine](docs/beyond-one-machine.md)",
+        more="do the I-th of N parts of the files, the same for everybody, for Slurm arrays and the like "
+        "([more](docs/beyond-one-machine.md))",
     ),
     Option(
         "resume",
