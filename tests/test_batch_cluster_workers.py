@@ -185,6 +185,7 @@ def test_another_process_at_the_address_of_a_worker_is_another_worker(
         cluster.wait_for_workers(1)
         other = cluster.worker("--worker-port", port, PYTHONPATH=other_build)
         cluster.wait_for_workers(2)
+        assert process.stderr is not None
         assert select.select([process.stderr], [], [], PATIENCE)[0] == [process.stderr]  # it was asked
     _, said = process.communicate(timeout=PATIENCE)
     reason = f"it has another build of pcapconv {pcapconv.__version__}; install the same one"

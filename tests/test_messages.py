@@ -46,7 +46,7 @@ def test_a_directory_takes_the_output_under_the_input_s_name(tmp_path: Path) -> 
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.pcap", "a.pcapng", "raw.dump.pcap"]
     assert run(tmp_path, "convert", "a.pcapng", "out") == (1, ["out/a.pcapng: exists already; --force replaces it"])
     again = run(tmp_path, "convert", "a.pcapng", ".", "--report", "a.pcapng")
-    assert again == (2, ["--report a.pcapng: that is another file of this command; give it a name of its own"])
+    assert again == (2, ["--report a.pcapng: that is another file of the same run; give it a name of its own"])
 
 
 def test_a_directory_takes_the_output_in_python_too(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_parts_are_not_overwritten_by_what_they_make(tmp_path: Path) -> None:
     for name in before:
         place = tmp_path / f"{name}.pcapng"
         place.symlink_to(name)
-        with pytest.raises(UsageError, match="one of the files that OUT would be made of"):
+        with pytest.raises(UsageError, match="one of the files that it would be made of"):
             pcapconv.join(sidecar, place, force=True)
         place.unlink()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
