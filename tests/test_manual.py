@@ -95,6 +95,11 @@ def test_a_page_of_help(arguments: list[str], capfd: pytest.CaptureFixture[str])
     assert re.search(r"<\w+>|\{(str|int|bool)|\.\.\.\.|…", page) is None
 
 
+def test_help_before_a_command_is_that_of_the_command(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["-h", "split"]) == 0
+    assert capfd.readouterr() == (help_of(["split"], capfd), "")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_line_for_each_option(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     page = help_of([name], capfd)

@@ -325,7 +325,7 @@ def test_a_size_is_exact(text: str, size_in_bytes: int) -> None:
     ids=short,
 )
 def test_what_is_not_a_size_is_refused(text: str, fact: str) -> None:
-    assert refusal(lambda: size("size", text)) == f"size={text!r}: {fact}; write 100MB, 64MiB or 1000"
+    assert refusal(lambda: size("size", text)) == f"size={text!r}: {fact}; write 100MB, 64MiB or 5000B"
 
 
 # ---------------------------------------------------------------- count

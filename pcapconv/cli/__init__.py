@@ -86,9 +86,9 @@ def _work(arguments: list[str]) -> Callable[[], int]:
     if first in VERSION.forms:
         return _show_version
     if first in HELP.forms:
-        from pcapconv.cli.pages import overview
+        from pcapconv.cli.pages import overview, page
 
-        return partial(_show, overview())
+        return partial(_show, page(COMMANDS[rest[0]]) if rest and rest[0] in COMMANDS else overview())
     from pcapconv.cli.parse import parse
 
     command = COMMANDS.get(first)

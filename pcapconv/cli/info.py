@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pcapconv.cli.looks import Paint, folded, in_columns, paint_for, width_of
-from pcapconv.cli.messages import MOST, complain, places_of
+from pcapconv.cli.messages import MOST, check_stdin_once, complain, places_of
 from pcapconv.cli.slowness import say_once_if_slow
 from pcapconv.cli.statuses import DAMAGED, FAILED, worst
 from pcapconv.describing import info as take_census
@@ -31,6 +31,7 @@ def info(sources: list[str], *, as_json: bool = False, as_text: bool = False, fr
     the exit status."""
     if as_json and as_text:
         raise UsageError("--json and --text are two forms; give one of them")
+    check_stdin_once(sources)
     say_once_if_slow()
     found: list[dict[str, Any]] = []
     failed = False

@@ -7,13 +7,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from pcapconv.errors import FileError
+from pcapconv.errors import FileError, UsageError
+from pcapconv.io.paths import STDIO
 from pcapconv.model import Damage, Notice
 from pcapconv.report import LEFT_OUT, Report, describe
 from pcapconv.text import counted, shown
 
 MOST = 5  # of a kind, before the rest is only counted
 _MOST_RUNS = 20
+
+
+def check_stdin_once(sources: Sequence[str]) -> None:
+    """Raises UsageError where several of them are stdin."""
+    if list(sources).count(STDIO) > 1:
+        raise UsageError("- is stdin, which can be read once; name it once")
 
 
 def complain(message: str) -> None:

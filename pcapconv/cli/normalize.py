@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pcapconv
 from pcapconv.cli.checks import Checks, Status
-from pcapconv.cli.messages import complain, list_places, say_what_happened
+from pcapconv.cli.messages import check_stdin_once, complain, list_places, say_what_happened
 from pcapconv.cli.signals import begin_another
 from pcapconv.cli.statuses import SAME, worst
 from pcapconv.cli.writing import carry_out, check_names
@@ -47,6 +47,7 @@ def normalize(
             raise UsageError(f"{'--report' if report is not None else '--force'} is for IN and OUT")
         if as_json and in_place:
             raise UsageError("--json is for --check")
+        check_stdin_once(paths)
         each = _EachFile(paths, check=check, allow_empty=allow_empty, fsync=fsync, quiet=quiet, options=options)
         status = worst([each.below(path) for path in paths])
         if as_json:

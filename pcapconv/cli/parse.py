@@ -42,7 +42,8 @@ def parse(arguments: Sequence[str], command: Command) -> tuple[list[str], dict[s
                 elif joined is None:
                     given[option.name] = on
                 else:
-                    raise UsageError(f"{name}: it takes no value; leave out ={joined}")
+                    off = f", or write {option.off}" if option.kind == "switch" and on else ""
+                    raise UsageError(f"{name}: it takes no value; leave out ={joined}{off}")
         if given.get("help"):
             return words, given
     _count(words, command)

@@ -69,7 +69,7 @@ def _for_files(arguments: Sequence[str]) -> list[str] | None:
     """The line with a command, where it begins with a capture's name; None where it does not."""
     first = arguments[0]
     if os.path.isdir(first):
-        return ["batch", *arguments]
+        return ["batch", *arguments, *(["DST"] if len(arguments) == 1 else [])]
     if first != STDIO and format_of(first) is None and not os.path.isfile(first):
         return None
     names = [word for word in arguments if word == STDIO or not word.startswith("-")]

@@ -42,7 +42,7 @@ _ZONE = rf"(?P<zone>[Zz]|(?P<sign>[+-])(?P<east>{_HOUR})(?::?(?P<east_minute>{_M
 _DATE_TIME = rf"{_DATE}(?:[Tt ]{_CLOCK}{_ZONE})?"
 
 _MOMENT_FORMS = "2024-05-01T12:00:00Z, 1714564800.25 or +1h30m"
-_SIZE_FORMS = "100MB, 64MiB or 1000"
+_SIZE_FORMS = "100MB, 64MiB or 5000B"
 _RANGE_FORMS = "1-100,250,900-"
 _LAST_LINK_TYPE = 65535
 
