@@ -76,7 +76,10 @@ def time_loop(editcap: str, source: Path, target: Path) -> float:
 def cluster() -> Iterator[str]:
     """The scheduler's address of a Dask cluster with two processes."""
     running: Any = import_module("distributed").LocalCluster
+    environment = dict(os.environ)
     with running(n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as started:
+        os.environ.clear()  # Dask sets MALLOC_TRIM_THRESHOLD_ for all that follow, which makes pages be had anew
+        os.environ.update(environment)
         yield started.scheduler_address
 
 
