@@ -129,6 +129,14 @@ def test_unify_and_rising_refuse_rows_that_are_not_there(kernels: ModuleType, ro
         kernels.rising(Columns(1), row, rows)
 
 
+def test_unify_asks_the_unit_of_packets_without_a_time_first(kernels: ModuleType) -> None:
+    """That nobody can tell what it means comes before what is wrong with the interface's own."""
+    columns = Columns(1)
+    columns.record_type[0] = SIMPLE
+    too_large, unknown = [0, 0, 0, 0, 0, 2**32], [0, 0, 0, 0, 0, 0]
+    assert kernels.unify(columns, 0, 1, table(too_large, timeless=unknown), False) == (0, 0, UNKNOWN)
+
+
 VALUES = st.one_of(st.integers(0, MOST_TICKS), st.integers(0, 1000), st.sampled_from([0, 1, 2**63, MOST_TICKS]))
 UNITS = st.one_of(
     st.builds(unit, st.sampled_from([0, 1, 1000, 10**9]), st.sampled_from([0, 1, 2, 1000, 2**20, 10**30, 2**127])),

@@ -738,10 +738,12 @@ def _unify_plainly(columns: Columns, row: int, rows: int, units: _Units) -> bool
     numbers = columns.interface[row:rows]
     if not numbers or numbers.tobytes() != numbers[:1].tobytes() * len(numbers) or numbers[0] >= len(units) - 1:
         return False
+    if _SIMPLE in columns.record_type[row:rows].tobytes():
+        return False
     multiply, divide, add, number = units[numbers[0]]
     ticks = columns.ticks[row:rows]
     lowest, highest = min(ticks) * multiply + add, max(ticks) * multiply + add
-    if divide != 1 or not 0 <= lowest <= highest <= MOST_TICKS or _SIMPLE in columns.record_type[row:rows].tobytes():
+    if divide != 1 or not 0 <= lowest <= highest <= MOST_TICKS:
         return False
     if max(ticks) * multiply > MOST_TICKS:
         return False
