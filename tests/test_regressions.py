@@ -251,5 +251,7 @@ def test_a_comment_on_one_packet_of_a_pcap_file_stays_with_that_packet() -> None
 
 
 def test_a_comment_that_is_no_text_is_refused() -> None:
-    with pytest.raises(UsageError, match="packet_comment= for packet 1: character 1 of the text is none that UTF-8 can write"):
+    with pytest.raises(
+        UsageError, match="packet_comment= for packet 1: character 1 of the text is none that UTF-8 can write"
+    ):
         pcapconv.convert(io.BytesIO(), io.BytesIO(), to="pcapng", packet_comment=["1:\ud800"])
