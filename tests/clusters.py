@@ -36,6 +36,16 @@ def busy(address: str) -> int:
     return sum(map(bool, active.values()))
 
 
+def end_of(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """The exit status of a command, and what it said."""
+    try:
+        _, said = process.communicate(timeout=2 * PATIENCE)
+    finally:
+        process.kill()
+        process.communicate()
+    return process.returncode, said
+
+
 class Processes:
     """`scheduler` and `workers` are the processes, `address` is the scheduler's, `home` a folder for their files."""
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 import wire
-from clusters import PATIENCE, Processes, busy, processes, wait_for
+from clusters import PATIENCE, Processes, busy, end_of, processes, wait_for
 
 import pcapconv
 from pcapconv.batching.report import UnfinishedError
@@ -81,13 +81,7 @@ def begin(raw: Path, home: Path, address: str, *more: str) -> subprocess.Popen[s
 
 def run(raw: Path, home: Path, address: str, *more: str) -> tuple[int, str]:
     """The exit status, and what was said."""
-    process = begin(raw, home, address, *more)
-    try:
-        _, said = process.communicate(timeout=PATIENCE)
-    finally:
-        process.kill()
-        process.communicate()
-    return process.returncode, said
+    return end_of(begin(raw, home, address, *more))
 
 
 def lines(home: Path) -> list[dict[str, object]]:

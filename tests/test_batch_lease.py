@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 import wire
 from clusters import PATIENCE, busy, on_each, wait_for
+from watchers import Notes
 
 import pcapconv
 from pcapconv import FileError
@@ -179,18 +180,6 @@ def taken(home: Path, **changes: Any) -> None:
     """A lease that somebody holds: by default on another machine, with jobs that end with the client."""
     told = {"run": "0" * 16, "host": "ws-7", "pid": 4321, "machine": "another", "started": "1", "elsewhere": False}
     (home / LEASE).write_text(json.dumps(told | changes))
-
-
-class Notes(Watcher):
-    """Notes why a batch waits, and does something then."""
-
-    def __init__(self, do: Callable[[], object] = int) -> None:
-        self.told: list[str] = []
-        self._do = do
-
-    def wait(self, reason: str) -> None:
-        self.told.append(reason)
-        self._do()
 
 
 # ---------------------------------------------------------------- the end of a client

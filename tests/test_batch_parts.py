@@ -13,8 +13,7 @@ import wire
 from pcapconv import batch, json_form
 from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.decisions import left_to_do
-from pcapconv.batching.index import Terms
-from pcapconv.batching.known import Done
+from pcapconv.batching.index import Done, Terms
 from pcapconv.batching.outcome import Outcome, SidecarOutcome
 from pcapconv.batching.places import State
 from pcapconv.batching.settings import FormatOptions, Settings

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import wire
 from s3_server import LEASE, MANIFEST, Bucket
+from watchers import Notes
 
 import pcapconv
 from pcapconv import FileError
@@ -55,18 +56,6 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.02)
-
-
-class Notes(Watcher):
-    """Notes why a batch waits, and does something then."""
-
-    def __init__(self, do: Callable[[], object] = int) -> None:
-        self.told: list[str] = []
-        self._do = do
-
-    def wait(self, reason: str) -> None:
-        self.told.append(reason)
-        self._do()
 
 
 @pytest.fixture

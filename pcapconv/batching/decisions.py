@@ -8,7 +8,8 @@ from typing import Any
 
 from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.companions import state_beside_source
-from pcapconv.batching.known import Done, Known
+from pcapconv.batching.index import Done
+from pcapconv.batching.known import Known
 from pcapconv.batching.local import LOCAL
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.places import NothingThereError, State, taken

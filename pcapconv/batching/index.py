@@ -42,11 +42,10 @@ class Terms(NamedTuple):
     key_log: bool
 
 
-class Fact(NamedTuple):
-    """What a line says of a file that was converted: the states of source and target field by field, and the states of
+class Done(NamedTuple):
+    """What a line says of a target that was written: the states of source and target field by field, and the states of
     the sidecars beside target and source (None: there are none)."""
 
-    target: str
     source: str
     source_size: int | None
     source_time: int | str | None
@@ -57,7 +56,8 @@ class Fact(NamedTuple):
     source_sidecar: State | None
 
 
-_Row = tuple[Any, ...]  # the fields of a Fact
+_FIELDS = ("target", *Done._fields)
+_Row = tuple[Any, ...]  # the values of these
 
 
 def facts(place: str, end: int | None = None) -> Iterator[_Row]:
@@ -162,7 +162,7 @@ def _opened(place: str) -> BinaryIO:
 
 def _columns(rows: Iterable[_Row]) -> dict[str, Any]:
     """The fields of facts as columns; without those that are empty, or 0, in all of them."""
-    columns = dict(zip(Fact._fields, map(list, zip(*rows))))
+    columns = dict(zip(_FIELDS, map(list, zip(*rows))))
     numbers = {each: number for number, each in enumerate(dict.fromkeys(columns["terms"]))}
     columns["terms"] = [numbers[each] for each in columns["terms"]]
     return {"said": list(numbers)} | {name: column for name, column in columns.items() if any(column)}
@@ -176,7 +176,7 @@ def _rows(columns: dict[str, Any]) -> Iterator[_Row]:
     for name in ("target_sidecar", "source_sidecar"):
         if name in columns:
             columns[name] = [None if each is None else State(*each) for each in columns[name]]
-    return zip(*(columns.get(name) or repeat(None, count) for name in Fact._fields), strict=True)
+    return zip(*(columns.get(name) or repeat(None, count) for name in _FIELDS), strict=True)
 
 
 def _end(place: str) -> int:

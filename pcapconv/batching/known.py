@@ -3,24 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from pcapconv.batching import index
-from pcapconv.batching.index import Terms
-from pcapconv.batching.places import State
-
-
-class Done(NamedTuple):
-    """What a line says of a target: the rest of an `index.Fact`."""
-
-    source: str
-    source_size: int | None
-    source_time: int | str | None
-    target_size: int | None
-    target_time: int | str | None
-    terms: Terms
-    target_sidecar: State | None
-    source_sidecar: State | None
+from pcapconv.batching.index import Done
 
 
 class Known:

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 import wire
-from clusters import busy, processes, wait_for
+from clusters import busy, end_of, processes, wait_for
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 MANIFEST = "pcapconv-manifest.jsonl"
-PATIENCE = 120
 PCAP = wire.pcap_header() + wire.pcap_record(1, 0, bytes(60))
 MANY = int(os.environ.get("PCAPCONV_CLUSTER_FILES", "1000"))
 WIRE = """
@@ -40,15 +39,6 @@ def begin(source: Path, address: str) -> subprocess.Popen[str]:
     home = source.with_name("new")
     command = [COMMAND, "batch", str(source), str(home), "--to", "pcapng", "--scheduler", address, "--quiet"]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-
-
-def end_of(process: subprocess.Popen[str]) -> tuple[int, str]:
-    try:
-        _, said = process.communicate(timeout=PATIENCE)
-    finally:
-        process.kill()
-        process.communicate()
-    return process.returncode, said
 
 
 def test_a_scheduler_that_does_not_answer(tmp_path: Path) -> None:
