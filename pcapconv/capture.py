@@ -12,7 +12,7 @@ from typing import Self
 from pcapconv import formats
 from pcapconv.errors import DamageError
 from pcapconv.io.paths import Readable
-from pcapconv.io.sources import open_source, spool
+from pcapconv.io.source import open_source, spool
 from pcapconv.model import Damage, Item, Notice, Packet, PacketBatch
 
 

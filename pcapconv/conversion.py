@@ -31,8 +31,8 @@ from pcapconv.errors import (
 from pcapconv.formats import Reader
 from pcapconv.formats.settings import WRITER_OPTIONS, WriterSettings
 from pcapconv.io.paths import STDIO, leads_to
-from pcapconv.io.sources import Source, read_file, spool
-from pcapconv.io.targets import Target, open_target
+from pcapconv.io.source import Source, read_file, spool
+from pcapconv.io.target import Target, open_target
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch
 from pcapconv.report import CaptureFile, LossError, Report, describe
 from pcapconv.sinks import Sink

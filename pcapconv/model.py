@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from pcapconv import timestamps
 from pcapconv.errors import FormatError
-from pcapconv.spec import ByteOrder
-from pcapconv.spec import options as option_lists
+from pcapconv.spec import ByteOrder, option_lists
 from pcapconv.spec import pcapng as layout
 from pcapconv.text import counted
 

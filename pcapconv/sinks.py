@@ -8,10 +8,10 @@ from typing import Protocol, Self
 from pcapconv import formats
 from pcapconv.errors import UsageError
 from pcapconv.formats.settings import WriterSettings
+from pcapconv.io.buffered_output import Output
 from pcapconv.io.commit import commit
-from pcapconv.io.output import Output
-from pcapconv.io.sources import Source
-from pcapconv.io.targets import Target, same_file
+from pcapconv.io.source import Source
+from pcapconv.io.target import Target, same_file
 from pcapconv.model import Item
 from pcapconv.report import CaptureFile, Report
 

@@ -23,7 +23,7 @@ from clusters import PATIENCE, busy, wait_for
 import pcapconv
 from pcapconv import FileError
 from pcapconv.batching import connecting
-from pcapconv.batching.places import time_of_json
+from pcapconv.batching.locations import time_of_json
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 MANIFEST = "pcapconv-manifest.jsonl"

@@ -10,7 +10,7 @@ import pytest
 import wire
 
 import pcapconv
-from pcapconv.io.sources import WINDOW_SIZE
+from pcapconv.io.source import WINDOW_SIZE
 
 MANIFEST = "pcapconv-manifest.jsonl"
 DATA = bytes(range(256)) * 4

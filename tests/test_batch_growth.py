@@ -13,7 +13,7 @@ import wire
 from pcapconv import batch
 from pcapconv.batching import conflicts, manifest, plans
 from pcapconv.batching.actions import Action, Job
-from pcapconv.batching.places import State
+from pcapconv.batching.locations import State
 from pcapconv.batching.pool import DeadProcessError
 
 MANIFEST = "pcapconv-manifest.jsonl"

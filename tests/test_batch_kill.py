@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import pytest
 import wire
 
-from pcapconv.batching.places import time_of_json
+from pcapconv.batching.locations import time_of_json
 from pcapconv.cli import batch as cli_batch
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))

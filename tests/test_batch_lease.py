@@ -31,8 +31,8 @@ from pcapconv import FileError
 from pcapconv.batching import jobs, lease, plans
 from pcapconv.batching.actions import Job
 from pcapconv.batching.holders import this_process
+from pcapconv.batching.locations import time_of_json
 from pcapconv.batching.outcome import Outcome
-from pcapconv.batching.places import time_of_json
 from pcapconv.batching.report import Watcher
 from pcapconv.batching.settings import Settings
 

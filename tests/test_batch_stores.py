@@ -21,9 +21,9 @@ from s3_server import MANIFEST, Bucket
 
 import pcapconv
 from pcapconv import FileError, UsageError
+from pcapconv.batching.locations import Found, State
 from pcapconv.batching.naming import by_template, understood
 from pcapconv.batching.outcome import Outcome
-from pcapconv.batching.places import Found, State
 from pcapconv.batching.remote import Remote
 from pcapconv.batching.report import BatchReport, Watcher
 from pcapconv.batching.sources import is_capture

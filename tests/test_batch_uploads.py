@@ -24,7 +24,7 @@ from pcapconv import FileError
 from pcapconv.batching import lease
 from pcapconv.batching.holders import this_process
 from pcapconv.batching.jobs import Stopped
-from pcapconv.batching.places import Batch
+from pcapconv.batching.locations import Batch
 from pcapconv.batching.remote import Remote
 from pcapconv.batching.report import BatchReport
 from pcapconv.batching.shards import Shard

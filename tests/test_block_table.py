@@ -13,7 +13,7 @@ from pcapng.blocks import KNOWN_BLOCKS
 
 import pcapconv
 from pcapconv.describing import info
-from pcapconv.spec import bodies, options, pcapng
+from pcapconv.spec import bodies, option_lists, pcapng
 from pcapconv.steps.strip import KINDS
 
 T = 1_714_564_800_000_000
@@ -171,9 +171,9 @@ SCHEMAS = {
 
 
 def test_names_and_types_are_those_of_python_pcapng() -> None:
-    holds = {"string": options.TEXT, "epb_flags": "u32", **{number: number for number in options.NUMBERS}}
+    holds = {"string": option_lists.TEXT, "epb_flags": "u32", **{number: number for number in option_lists.NUMBERS}}
     times = {(wire.INTERFACE_STATISTICS, 2), (wire.INTERFACE_STATISTICS, 3)}  # where it says u64
-    special = {"if_tsresol": "u8", "if_filter": options.FILTER}
+    special = {"if_tsresol": "u8", "if_filter": option_lists.FILTER}
     own = {
         (block.code, row.code): (row.name, row.holds)
         for block in pcapng.BLOCKS.values()
@@ -183,7 +183,7 @@ def test_names_and_types_are_those_of_python_pcapng() -> None:
     assert {place: own[place] for place in own.keys() - NEWER} == {
         place: (
             schema.name,
-            options.TIME if place in times else special.get(schema.name, holds.get(schema.ftype, "")),
+            option_lists.TIME if place in times else special.get(schema.name, holds.get(schema.ftype, "")),
         )
         for place, schema in SCHEMAS.items()
     }
@@ -205,7 +205,7 @@ def test_python_pcapng_is_imported_where_it_decodes_a_value_and_nowhere_else(tmp
         "pcapconv.convert('a.pcapng', 'b.pcapng', strip=['unknown'])\n"
         "info('a.pcapng')\n"
         "assert 'pcapng' not in sys.modules\n"
-        "pcapconv.spec.interpret._schemas(1)\n"
+        "pcapconv.spec.readable_options._schemas(1)\n"
         "assert 'pcapng' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-P", "-c", code], check=True, cwd=tmp_path, timeout=60)

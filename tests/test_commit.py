@@ -17,7 +17,7 @@ import pcapconv
 from pcapconv import FileError
 from pcapconv.cli import run
 from pcapconv.cli.signals import Terminated, raised
-from pcapconv.io.targets import PlainFile
+from pcapconv.io.target import PlainFile
 
 pytestmark = pytest.mark.usefixtures("signals_are_heeded")
 

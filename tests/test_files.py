@@ -18,7 +18,7 @@ import wire
 
 import pcapconv
 from pcapconv import FileError, LossError, PcapconvError, UsageError
-from pcapconv.io import output, targets
+from pcapconv.io import buffered_output, target
 
 HEADER = wire.pcap_header()
 RECORD = wire.pcap_record(1, 2, b"four")
@@ -681,7 +681,7 @@ def test_a_capture_that_shrinks_is_an_error(folder: Path) -> None:
 
 def test_small_buffers_write_the_same(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     pcapconv.convert(io.BytesIO(CAPTURE + MANY), folder / "large.pcapng")
-    monkeypatch.setattr(output, "BUFFER_SIZE", 4096)
+    monkeypatch.setattr(buffered_output, "BUFFER_SIZE", 4096)
     pcapconv.convert(io.BytesIO(CAPTURE + MANY), folder / "small.pcapng")
     assert (folder / "small.pcapng").read_bytes() == (folder / "large.pcapng").read_bytes()
 
@@ -707,7 +707,7 @@ def test_standard_streams_that_are_replaced_are_used(monkeypatch: pytest.MonkeyP
 
 
 def test_a_target_that_is_left_without_commit_leaves_nothing(folder: Path, each_way: str) -> None:
-    with targets.open_target(folder / "out.pcap") as target:
+    with target.open_target(folder / "out.pcap") as target:
         target.file.write(CAPTURE)
         assert (names(folder) == []) == (each_way == "nameless")
     assert names(folder) == []

@@ -13,7 +13,7 @@ from wire import BIG, LITTLE, In
 
 import pcapconv
 from pcapconv import PacketBatch, PcapconvError, TargetError, formats
-from pcapconv.io.sources import WINDOW_SIZE, open_source
+from pcapconv.io.source import WINDOW_SIZE, open_source
 
 pytestmark = pytest.mark.usefixtures("kernels")
 

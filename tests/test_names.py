@@ -22,10 +22,10 @@ import pcapconv
 from pcapconv import FileError
 from pcapconv.cli import run
 from pcapconv.cli.signals import Terminated, raised
+from pcapconv.io.held_signals import Signals, deferred
 from pcapconv.io.journal import Journal
-from pcapconv.io.signals import Signals, deferred
-from pcapconv.io.sources import open_source, temporary_file
-from pcapconv.io.targets import open_target
+from pcapconv.io.source import open_source, temporary_file
+from pcapconv.io.target import open_target
 
 HEADER = wire.pcap_header()
 RECORDS = [wire.pcap_record(number, 0, bytes([number])) for number in range(3)]

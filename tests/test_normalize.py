@@ -1036,7 +1036,7 @@ def test_blocks_for_the_end_may_be_more_than_stay_in_memory(
 
 
 def test_more_options_than_memory_should_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pcapconv.normalizing.form._MOST_OPTIONS", 3)
+    monkeypatch.setattr("pcapconv.normalizing.normal_form._MOST_OPTIONS", 3)
     stated = wire.options(*[comment("c")] * 4)
     head = wire.section_header() + wire.interface()
     for capture in (

@@ -24,7 +24,7 @@ from wire import BIG, LITTLE, In
 import pcapconv
 from pcapconv import PcapconvError
 from pcapconv.describing.text_form import write_text
-from pcapconv.io.sources import Source
+from pcapconv.io.source import Source
 
 T = 1_714_564_800
 SIZES = [[1], [3], [17, 1, 40], [64], [1000]]

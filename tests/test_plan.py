@@ -20,7 +20,7 @@ from through import Pipe, Sink, converted
 
 import pcapconv
 from pcapconv import FileError, FormatError, LossError, PcapconvError, TargetError, UsageError
-from pcapconv.io.sources import read_file
+from pcapconv.io.source import read_file
 
 
 @pytest.mark.parametrize(("options", "message"), REFUSED, ids=[message[:40] for _, message in REFUSED])

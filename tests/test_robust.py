@@ -17,8 +17,8 @@ from wire import BIG, LITTLE, In
 
 import pcapconv
 from pcapconv import Damage, FormatError, PacketBatch, PcapconvError, Report, formats
-from pcapconv.io import output
-from pcapconv.io.sources import open_source
+from pcapconv.io import buffered_output
+from pcapconv.io.source import open_source
 
 both_forms = pytest.mark.usefixtures("kernels")
 
@@ -74,7 +74,7 @@ def small_buffers() -> Iterator[None]:
     """Small windows and buffers, which cost less to make anew for each of many captures."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(formats, "open_reader", partial(formats.open_reader, window_size=4096))
-        patch.setattr(output, "BUFFER_SIZE", 4096)
+        patch.setattr(buffered_output, "BUFFER_SIZE", 4096)
         yield
 
 

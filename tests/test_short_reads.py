@@ -14,7 +14,7 @@ import pytest
 import wire
 
 import pcapconv
-from pcapconv.io import calls, sources
+from pcapconv.io import read_write, source
 from pcapconv.normalizing import sort
 
 PLAIN = wire.pcap_header() + wire.pcap_record(1, 2, bytes(984)) * 300
@@ -110,7 +110,7 @@ def test_an_object_that_takes_nothing_for_now_is_asked_again(kind: Callable[[], 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Set once pcapconv waits for a file object."""
-    event, wait_for = threading.Event(), calls.wait_for
+    event, wait_for = threading.Event(), read_write.wait_for
 
     def noted(file: Any, *, writing: bool) -> None:
         event.set()
@@ -212,5 +212,5 @@ def test_files_that_give_and_take_little_at_a_time(most: int, tmp_path: Path, mo
     assert plain["b.pcapng"] == FALLING
     monkeypatch.setattr(Short, "most", most)
     monkeypatch.setattr(io, "FileIO", Short)
-    monkeypatch.setattr(sources, "_Unnamed", Short)
+    monkeypatch.setattr(source, "_Unnamed", Short)
     assert work(tmp_path / "short") == plain

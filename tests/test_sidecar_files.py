@@ -21,7 +21,7 @@ from through import Pipe
 import pcapconv
 from pcapconv import DamageError, FileError, LossError, SidecarError, UsageError
 from pcapconv.describing import info
-from pcapconv.io.targets import PlainFile
+from pcapconv.io.target import PlainFile
 
 COMMAND = Path(sys.executable).with_name("pcapconv")
 FOLDER = Path(__file__).parent / "samples"

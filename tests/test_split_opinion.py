@@ -22,8 +22,8 @@ from wire import BIG, LITTLE, In
 
 import pcapconv
 from pcapconv import FormatError, TargetError
+from pcapconv.io.buffered_output import BUFFER_SIZE, Output
 from pcapconv.io.file_set import Targets
-from pcapconv.io.output import BUFFER_SIZE, Output
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 both_forms = pytest.mark.usefixtures("kernels")

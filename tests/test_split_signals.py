@@ -17,7 +17,7 @@ from splitting import names
 
 from pcapconv import FileError, FormatError, UsageError
 from pcapconv.cli.signals import Terminated, raised
-from pcapconv.io.signals import deferred
+from pcapconv.io.held_signals import deferred
 from pcapconv.splitting import split
 
 pytestmark = pytest.mark.usefixtures("signals_are_heeded")

@@ -113,7 +113,7 @@ TOO_MANY = "OSError(24, 'Too many open files', '/lib/some.py')"
     ("module", "error", "sentence"),
     [
         ("pcapconv.cli", TOO_MANY, "cannot start: [Errno 24] Too many open files: '/lib/some.py'"),
-        ("pcapconv.io.calls", "MemoryError", "cannot start: out of memory"),
+        ("pcapconv.io.read_write", "MemoryError", "cannot start: out of memory"),
         ("pcapconv.cli.messages", "ImportError('no room to map it')", "cannot start: no room to map it"),
         ("pcapconv.cli.convert", TOO_MANY, "/lib/some.py: too many open files"),
         ("pcapconv.cli.convert", "OSError(23, 'Too many open files in system')", "too many open files in system"),
@@ -133,7 +133,7 @@ def test_what_cannot_be_imported_is_a_sentence(
     assert (done.returncode, done.stderr) == (1, f"pcapconv: {sentence}\n")
 
 
-@pytest.mark.parametrize("module", ["pcapconv.io.calls", "pcapconv.cli.diff"])
+@pytest.mark.parametrize("module", ["pcapconv.io.read_write", "pcapconv.cli.diff"])
 def test_what_cannot_be_imported_is_trouble_for_diff(module: str, capture: Path) -> None:
     done = hooked(module, "raise MemoryError", "diff", capture, capture)
     assert (done.returncode, done.stdout) == (2, "")

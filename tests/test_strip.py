@@ -14,7 +14,7 @@ from wire import BIG, LITTLE, ByteOrder, In
 
 from pcapconv.errors import UsageError
 from pcapconv.model import Interface, Item, PacketBatch, Section
-from pcapconv.steps.rows import options_of
+from pcapconv.steps.batch_rows import options_of
 from pcapconv.steps.strip import KINDS, DoNotCopy, Strip, as_enhanced
 
 pytestmark = pytest.mark.usefixtures("kernels")

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pcapconv.errors import UsageError
-from pcapconv.io.template import MOST, Facts, Template, safe
+from pcapconv.io.name_template import MOST, Facts, Template, safe
 
 NOON = Fraction(1_714_564_800)  # 2024-05-01T12:00:00Z, a Wednesday
 

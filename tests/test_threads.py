@@ -17,13 +17,13 @@ import wire
 import pcapconv
 from pcapconv.errors import FileError, SidecarError
 from pcapconv.formats import open_reader
+from pcapconv.io import buffered_output
 from pcapconv.io import digest as digests
-from pcapconv.io import output
+from pcapconv.io.buffer_threads import BufferThread, Piece
+from pcapconv.io.buffered_output import BUFFER_SIZE, Output
 from pcapconv.io.digest import Digest, following
-from pcapconv.io.output import BUFFER_SIZE, Output
-from pcapconv.io.sources import WINDOW_SIZE, open_source
-from pcapconv.io.targets import Target, open_target
-from pcapconv.io.threads import BufferThread, Piece
+from pcapconv.io.source import WINDOW_SIZE, open_source
+from pcapconv.io.target import Target, open_target
 from pcapconv.model import Damage
 from pcapconv.sidecar.reading import restored
 
@@ -156,7 +156,7 @@ class Failing:
 
 
 def test_an_output_with_a_digest_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(output, "BUFFER_SIZE", 4096)
+    monkeypatch.setattr(buffered_output, "BUFFER_SIZE", 4096)
     for good in range(8):
         full = Failing(good, OSError(errno.ENOSPC, "No space left"))
         out = Output(Target(full, "full", seekable=False), hashed=True)
@@ -193,8 +193,8 @@ def test_what_an_output_that_is_given_up_still_holds_is_dropped(monkeypatch: pyt
             written.append(len(data))
             return len(data)
 
-    monkeypatch.setattr(output, "BUFFER_SIZE", 4096)
-    monkeypatch.setattr(output, "_PATIENCE", 0)
+    monkeypatch.setattr(buffered_output, "BUFFER_SIZE", 4096)
+    monkeypatch.setattr(buffered_output, "_PATIENCE", 0)
     out = Output(Target(Slow(), "slow", seekable=False))
     out.write(bytes(2 * 4096 + 1))  # one is being written, one waits
     assert begun.wait(10)
@@ -281,7 +281,7 @@ def test_a_conversion_is_the_same_with_any_buffers(
     """Also on a system that has no thread left."""
     source, pcap, back, joined = (tmp_path / name for name in ("in.pcapng", "out.pcap", "back.pcapng", "joined.pcapng"))
     source.write_bytes(SOURCE)
-    monkeypatch.setattr(output, "BUFFER_SIZE", size)
+    monkeypatch.setattr(buffered_output, "BUFFER_SIZE", size)
     if not threads:
         no_more_threads(monkeypatch)
     pcapconv.convert(source, pcap, sidecar=True)
@@ -310,7 +310,7 @@ def test_a_small_capture_starts_no_thread(tmp_path: Path, monkeypatch: pytest.Mo
 def test_what_goes_wrong_while_writing_reaches_the_caller(
     monkeypatch: pytest.MonkeyPatch, good: int, error: type[BaseException]
 ) -> None:
-    monkeypatch.setattr(output, "BUFFER_SIZE", 4096)
+    monkeypatch.setattr(buffered_output, "BUFFER_SIZE", 4096)
     with pytest.raises(error):
         pcapconv.convert(io.BytesIO(MANY), cast(Any, Failing(good, error())), to="pcap")
 
@@ -368,7 +368,7 @@ def test_a_capture_that_is_written_to_while_it_is_read(
                 file.write(data)
 
     written: list[bool] = []
-    monkeypatch.setattr(output, "BUFFER_SIZE", 4096)
+    monkeypatch.setattr(buffered_output, "BUFFER_SIZE", 4096)
     if at:
         with pytest.raises(SidecarError, match="its SHA-256 is another one"):
             pcapconv.convert(pcap, back, sidecar=True, progress=write)

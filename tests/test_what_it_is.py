@@ -18,7 +18,7 @@ from wire import In
 
 import pcapconv
 from pcapconv import FormatError, formats
-from pcapconv.io.sources import open_source
+from pcapconv.io.source import open_source
 
 PCAP = wire.pcap_header() + wire.pcap_record(1_600_000_000, 5, b"one")
 PCAPNG = wire.section_header() + wire.interface() + wire.enhanced_packet(0, 5, b"one")

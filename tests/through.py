@@ -10,9 +10,9 @@ import pytest
 import pcapconv
 from pcapconv import FormatError, Packet, Report, formats
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.io.output import Output
-from pcapconv.io.sources import WINDOW_SIZE, open_source
-from pcapconv.io.targets import open_target
+from pcapconv.io.buffered_output import Output
+from pcapconv.io.source import WINDOW_SIZE, open_source
+from pcapconv.io.target import open_target
 from pcapconv.model import Item
 
 DAMAGED = {"undeclared-interface", "version-unknown"}  # samples, by stem

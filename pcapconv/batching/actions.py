@@ -6,7 +6,7 @@ import os
 from enum import Enum, auto
 from typing import NamedTuple
 
-from pcapconv.batching.places import State, scheme_of
+from pcapconv.batching.locations import State, scheme_of
 
 
 class Action(Enum):

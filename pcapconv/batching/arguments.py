@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pcapconv import formats
 from pcapconv.batching import manifest
+from pcapconv.batching.locations import joined, local_path, real_place, same_place, scheme_of
 from pcapconv.batching.manifest_names import lease_beside, manifest_of
 from pcapconv.batching.naming import understood
-from pcapconv.batching.places import joined, local_path, real_place, same_place, scheme_of
 from pcapconv.batching.settings import FormatOptions, Settings
 from pcapconv.batching.shards import Shard
 from pcapconv.batching.sources import Patterns
 from pcapconv.batching.stores import store_of
 from pcapconv.conversion import OnLoss, check_comments, check_on_loss, make_plan
 from pcapconv.errors import UsageError
+from pcapconv.io.name_template import Template
 from pcapconv.io.paths import STDIO
-from pcapconv.io.sources import check_fractions, read_file
-from pcapconv.io.template import Template
+from pcapconv.io.source import check_fractions, read_file
 from pcapconv.sidecar import SidecarOptions
+from pcapconv.steps.option_values import duration
 from pcapconv.steps.plan import REPEATABLE
-from pcapconv.steps.quantities import duration
 from pcapconv.steps.secrets import parse_secrets
 from pcapconv.wording import argument, form_now
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from pcapconv.errors import FileError, PcapconvError
-from pcapconv.io.calls import reason_of
+from pcapconv.io.read_write import reason_of
 
 _NOT_THERE = (404, 410)  # what a web server says of what is not there
 _NUMBERS = {errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EPIPE}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pcapconv.batching.actions import Job
 from pcapconv.batching.local import LOCAL
-from pcapconv.batching.places import Batch, State, scheme_of
+from pcapconv.batching.locations import Batch, State, scheme_of
 from pcapconv.batching.stores import store_of
 from pcapconv.io.paths import SIDECAR_SUFFIX
-from pcapconv.io.sources import Source
-from pcapconv.io.targets import Target
+from pcapconv.io.source import Source
+from pcapconv.io.target import Target
 from pcapconv.sidecar.files import SidecarFiles
 
 

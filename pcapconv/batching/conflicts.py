@@ -6,11 +6,11 @@ import os
 from collections.abc import Mapping, Sequence
 
 from pcapconv.batching.actions import Job
+from pcapconv.batching.locations import real_place, scheme_of
 from pcapconv.batching.manifest_names import PREFIX, is_of_batches
-from pcapconv.batching.places import real_place, scheme_of
 from pcapconv.batching.sources import is_capture
 from pcapconv.errors import UsageError
-from pcapconv.io.names import TEMPORARY
+from pcapconv.io.final_names import TEMPORARY
 from pcapconv.wording import argument
 
 

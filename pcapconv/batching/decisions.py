@@ -11,8 +11,8 @@ from pcapconv.batching.companions import state_beside_source
 from pcapconv.batching.index import Done
 from pcapconv.batching.known import Known
 from pcapconv.batching.local import LOCAL
+from pcapconv.batching.locations import NothingThereError, State, taken
 from pcapconv.batching.outcome import Outcome
-from pcapconv.batching.places import NothingThereError, State, taken
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.stores import remote, store_of
 from pcapconv.io.paths import SIDECAR_SUFFIX

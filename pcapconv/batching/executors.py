@@ -13,7 +13,7 @@ from pcapconv.batching.jobs import told_so_far
 from pcapconv.batching.pool import Pool
 from pcapconv.batching.threads import Threads
 from pcapconv.errors import FileError
-from pcapconv.io.signals import deferred
+from pcapconv.io.held_signals import deferred
 
 
 class WorkersLostError(FileError):

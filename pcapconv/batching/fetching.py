@@ -7,7 +7,7 @@ from typing import Any
 
 from pcapconv.batching.asking import asking
 from pcapconv.batching.uploads import PART_SIZE
-from pcapconv.io.sources import Source
+from pcapconv.io.source import Source
 
 
 class Fetched(Source):

@@ -17,11 +17,11 @@ from typing import Any, BinaryIO, NamedTuple
 
 from pcapconv.batching import manifest
 from pcapconv.batching.local import LOCAL
+from pcapconv.batching.locations import State, scheme_of, time_of_json
 from pcapconv.batching.manifest_names import index_beside
 from pcapconv.batching.outcome import DONE, SidecarOutcome
-from pcapconv.batching.places import State, scheme_of, time_of_json
 from pcapconv.errors import PcapconvError
-from pcapconv.io.names import temporary_name, unlink
+from pcapconv.io.final_names import temporary_name, unlink
 
 _SCHEMA = {"name": "pcapconv-index", "version": 1}
 _ROWS = 10_000  # in one line of an index

@@ -21,18 +21,18 @@ from pcapconv.batching.actions import Job
 from pcapconv.batching.companions import CompanionFiles, state_beside_source
 from pcapconv.batching.lease import sight_of
 from pcapconv.batching.local import leads_out, lies_in, make_folder, state_of_open
+from pcapconv.batching.locations import Batch, State, scheme_of
 from pcapconv.batching.outcome import Outcome, SidecarOutcome
-from pcapconv.batching.places import Batch, State, scheme_of
 from pcapconv.batching.pulse import beat
 from pcapconv.batching.retrying import may_pass
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.stores import store_of
 from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError
-from pcapconv.io.calls import TEMPORARY_FILE, reading
 from pcapconv.io.paths import SIDECAR_SUFFIX, base_name
-from pcapconv.io.sources import Source
-from pcapconv.io.targets import Target
+from pcapconv.io.read_write import TEMPORARY_FILE, reading
+from pcapconv.io.source import Source
+from pcapconv.io.target import Target
 from pcapconv.report import LossError, Report
 from pcapconv.sidecar import Sidecars, open_sidecars
 from pcapconv.sinks import FileSink

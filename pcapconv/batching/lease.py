@@ -19,11 +19,11 @@ from typing import NamedTuple, Self
 
 from pcapconv.batching.holders import lives, this_process
 from pcapconv.batching.lease_places import Held, LeasePlace, lease_place
+from pcapconv.batching.locations import joined, scheme_of
 from pcapconv.batching.manifest_names import PREFIX, WHOLE, is_lease, lease_beside, manifest_beside
-from pcapconv.batching.places import joined, scheme_of
 from pcapconv.batching.stores import remote
 from pcapconv.errors import FileError, PcapconvError
-from pcapconv.io.calls import reading
+from pcapconv.io.read_write import reading
 from pcapconv.wording import argument
 
 _PATIENCE = 2.0  # seconds that a touch may take when all else has ended; a file system may stand still

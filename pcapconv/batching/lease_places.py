@@ -14,11 +14,11 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from pcapconv.batching.holders import Holder, holder_of
-from pcapconv.batching.places import NothingThereError, scheme_of
+from pcapconv.batching.locations import NothingThereError, scheme_of
 from pcapconv.batching.stores import briefly, remote
 from pcapconv.errors import FileError, PcapconvError
-from pcapconv.io.calls import reading, writing
-from pcapconv.io.names import look_again, temporary_name
+from pcapconv.io.final_names import look_again, temporary_name
+from pcapconv.io.read_write import reading, writing
 
 _MOST = 4096  # bytes of a lease that are read
 _MADE = 0.25  # seconds after which one is looked at again that is not whole, as while it is written

@@ -7,13 +7,13 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 
-from pcapconv.batching.places import Batch, Found, State, is_file_name, taken
+from pcapconv.batching.locations import Batch, Found, State, is_file_name, taken
 from pcapconv.errors import FileError
-from pcapconv.io.calls import reason_of
-from pcapconv.io.names import TEMPORARY, exists, look_again
+from pcapconv.io.final_names import TEMPORARY, exists, look_again
 from pcapconv.io.paths import STDIO
-from pcapconv.io.sources import Source, open_source
-from pcapconv.io.targets import Target, open_target
+from pcapconv.io.read_write import reason_of
+from pcapconv.io.source import Source, open_source
+from pcapconv.io.target import Target, open_target
 from pcapconv.wording import argument
 
 _OUTSIDE = "a symbolic link that leads out of the tree"

@@ -20,13 +20,13 @@ from typing import Any
 
 from pcapconv.batching.actions import Job
 from pcapconv.batching.local import LOCAL
+from pcapconv.batching.locations import State, joined, scheme_of
 from pcapconv.batching.manifest_names import is_manifest
 from pcapconv.batching.outcome import Outcome
-from pcapconv.batching.places import State, joined, scheme_of
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.stores import remote
 from pcapconv.errors import FileError
-from pcapconv.io.calls import reading, reason_of, writing
+from pcapconv.io.read_write import reading, reason_of, writing
 from pcapconv.json_form import document
 
 try:

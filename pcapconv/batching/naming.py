@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from pcapconv import formats
-from pcapconv.batching.places import Found, scheme_of
+from pcapconv.batching.locations import Found, scheme_of
 from pcapconv.batching.stores import store_of
 from pcapconv.batching.threads import Threads
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.formats.naming import with_suffix
+from pcapconv.io.name_template import Facts, Template
 from pcapconv.io.paths import STDIO
-from pcapconv.io.sources import Source
-from pcapconv.io.template import Facts, Template
+from pcapconv.io.source import Source
 from pcapconv.model import PacketBatch
 from pcapconv.wording import argument
 

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Self
 
 from pcapconv.batching.asking import asking
-from pcapconv.io.calls import writing
-from pcapconv.io.names import TEMPORARY
+from pcapconv.io.final_names import TEMPORARY
+from pcapconv.io.read_write import writing
 
 MARK = "pcapconv-tree"  # the name of the mark in an object's metadata
 TOKEN = b"pcapconv\n"  # what a token has, see `tokens`

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from pcapconv.batching.actions import Job
-from pcapconv.batching.places import State
+from pcapconv.batching.locations import State
 from pcapconv.batching.settings import Settings
 from pcapconv.model import Damage
 from pcapconv.report import Report

@@ -14,10 +14,10 @@ from pcapconv.batching.arguments import IN_PLACE_REMOTE, Arguments
 from pcapconv.batching.conflicts import check_conflicts
 from pcapconv.batching.decisions import left_to_do
 from pcapconv.batching.known import Known
+from pcapconv.batching.locations import Found, State, joined, real_place, scheme_of
 from pcapconv.batching.manifest_names import is_of_batches
 from pcapconv.batching.naming import as_source, by_template
 from pcapconv.batching.outcome import Outcome
-from pcapconv.batching.places import Found, State, joined, real_place, scheme_of
 from pcapconv.batching.sources import NO_FILE_NAME, listed, without_companions
 from pcapconv.batching.stores import store_of
 from pcapconv.errors import UsageError

@@ -17,16 +17,16 @@ from typing import Any
 from pcapconv.batching import web
 from pcapconv.batching.asking import answered, asking, is_missing
 from pcapconv.batching.fetching import Fetched
+from pcapconv.batching.locations import Batch, Found, NothingThereError, State, is_file_name, scheme_of, taken
 from pcapconv.batching.notes import MARK, Note, abort_noted, mark_of, remove_temporary
-from pcapconv.batching.places import Batch, Found, NothingThereError, State, is_file_name, scheme_of, taken
 from pcapconv.batching.threads import Threads
 from pcapconv.batching.uploads import PART_SIZE, Upload
 from pcapconv.batching.urls import check_url, no_bucket, other_file, package_of, page_with_links
 from pcapconv.errors import FileError, UsageError
-from pcapconv.io.calls import reason_of
-from pcapconv.io.names import TEMPORARY
-from pcapconv.io.sources import Source, spool
-from pcapconv.io.targets import Target
+from pcapconv.io.final_names import TEMPORARY
+from pcapconv.io.read_write import reason_of
+from pcapconv.io.source import Source, spool
+from pcapconv.io.target import Target
 
 try:
     import fsspec

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pcapconv import formats
-from pcapconv.batching.places import Found, State, is_file_name, local_path, scheme_of
+from pcapconv.batching.locations import Found, State, is_file_name, local_path, scheme_of
 from pcapconv.batching.retrying import may_pass
 from pcapconv.batching.stores import store_of
 from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError
-from pcapconv.io.names import TEMPORARY
+from pcapconv.io.final_names import TEMPORARY
 from pcapconv.wording import argument
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from pcapconv.batching.executors import WorkersLostError
 from pcapconv.batching.local import state_now
 from pcapconv.batching.threads import Threads
 from pcapconv.errors import FileError
-from pcapconv.io.calls import writing
-from pcapconv.io.names import unlink
+from pcapconv.io.final_names import unlink
+from pcapconv.io.read_write import writing
 from pcapconv.wording import argument
 
 _LOOK = 0.2  # seconds between two looks at whether a store answers

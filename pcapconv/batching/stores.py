@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pcapconv.batching.local import LOCAL
-from pcapconv.batching.places import Store, scheme_of
+from pcapconv.batching.locations import Store, scheme_of
 
 if TYPE_CHECKING:
     from pcapconv.batching.remote import Remote

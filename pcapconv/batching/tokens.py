@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from pcapconv.batching.locations import scheme_of
 from pcapconv.batching.notes import TOKEN
-from pcapconv.batching.places import scheme_of
 from pcapconv.batching.stores import remote
 from pcapconv.errors import PcapconvError
-from pcapconv.io.calls import writing
-from pcapconv.io.names import temporary_name, unlink
+from pcapconv.io.final_names import temporary_name, unlink
+from pcapconv.io.read_write import writing
 
 
 @contextmanager

@@ -15,13 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pcapconv.batching.asking import asking
+from pcapconv.batching.locations import Batch
 from pcapconv.batching.notes import MARK, Note, abort, mark_of
-from pcapconv.batching.places import Batch
-from pcapconv.io.calls import TEMPORARY_FILE, writing
-from pcapconv.io.names import temporary_name
-from pcapconv.io.signals import deferred
-from pcapconv.io.sources import temporary_file
-from pcapconv.io.targets import Target
+from pcapconv.io.final_names import temporary_name
+from pcapconv.io.held_signals import deferred
+from pcapconv.io.read_write import TEMPORARY_FILE, writing
+from pcapconv.io.source import temporary_file
+from pcapconv.io.target import Target
 
 _UPLOAD = "pcapconv-upload"  # what in an object's metadata tells by which upload it came
 PART_SIZE = 8 * 2**20  # bytes that are read or sent at a time

@@ -19,7 +19,7 @@ from pcapconv.cli.naming import on_command_line
 from pcapconv.cli.statuses import INTERRUPTED, WRONG_USAGE, status_of
 from pcapconv.cli.streams import Streams
 from pcapconv.errors import FileError, PcapconvError, UsageError
-from pcapconv.io.calls import reason_of
+from pcapconv.io.read_write import reason_of
 
 _COMPLETES = "_PCAPCONV_COMPLETE"  # set by a shell that asks how a line can go on
 

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pcapconv
+from pcapconv.batching.locations import same_place, scheme_of
 from pcapconv.batching.outcome import Outcome
-from pcapconv.batching.places import same_place, scheme_of
 from pcapconv.batching.report import BatchError, BatchReport, Watcher
 from pcapconv.cli.messages import complain, places_of
 from pcapconv.cli.progress import JsonTally, Tally
@@ -23,8 +23,8 @@ from pcapconv.errors import UsageError
 from pcapconv.formats import format_of
 from pcapconv.io.commit import commit
 from pcapconv.io.paths import STDIO
-from pcapconv.io.sources import open_source
-from pcapconv.io.targets import Target, open_target
+from pcapconv.io.source import open_source
+from pcapconv.io.target import Target, open_target
 from pcapconv.report import LEFT_OUT, describe
 from pcapconv.text import counted
 from pcapconv.timestamps import LONG, duration_said

@@ -17,7 +17,7 @@ from pcapconv.describing.document import Duration, as_document
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.model import Damage
 from pcapconv.report import describe
-from pcapconv.spec.interpret import value_text
+from pcapconv.spec.readable_options import value_text
 from pcapconv.text import counted, shown
 from pcapconv.timestamps import LONG, duration_said, resolution_said
 

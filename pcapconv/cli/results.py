@@ -12,9 +12,9 @@ from xml.etree import ElementTree
 
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import BatchReport
-from pcapconv.io.calls import write_all, writing
-from pcapconv.io.sources import temporary_file
-from pcapconv.io.targets import Target
+from pcapconv.io.read_write import write_all, writing
+from pcapconv.io.source import temporary_file
+from pcapconv.io.target import Target
 from pcapconv.json_form import document, plain, text_of
 from pcapconv.text import shown
 

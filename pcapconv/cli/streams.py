@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 from pcapconv.errors import FileError
-from pcapconv.io.calls import write_all, writing
+from pcapconv.io.read_write import write_all, writing
 
 
 class Streams:

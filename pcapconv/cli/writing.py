@@ -13,10 +13,10 @@ from pcapconv.cli.progress import Progress, progress_bar
 from pcapconv.cli.slowness import say_once_if_slow
 from pcapconv.cli.statuses import DAMAGED
 from pcapconv.errors import UsageError
-from pcapconv.io.calls import write_all, writing
 from pcapconv.io.commit import commit
 from pcapconv.io.paths import SIDECAR_SUFFIX, STDIO
-from pcapconv.io.targets import Target, open_target
+from pcapconv.io.read_write import write_all, writing
+from pcapconv.io.target import Target, open_target
 from pcapconv.report import LossError, Report
 
 

@@ -15,8 +15,8 @@ from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MORE
 from pcapconv.model import Interface, PacketBatch, Section
 from pcapconv.spec.pcapng import OBSOLETE_PACKET, SIMPLE_PACKET
-from pcapconv.steps.rows import options_of
-from pcapconv.steps.scales import Units
+from pcapconv.steps.batch_rows import options_of
+from pcapconv.steps.time_scales import Units
 
 _IS_SIMPLE = bytes(kind == SIMPLE_PACKET for kind in range(256))
 

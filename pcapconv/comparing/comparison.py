@@ -11,7 +11,7 @@ from pcapconv.comparing.sides import Option, Stated
 from pcapconv.json_form import document
 from pcapconv.model import Damage, Notice, Packet
 from pcapconv.report import blocks_said
-from pcapconv.spec.interpret import value_text
+from pcapconv.spec.readable_options import value_text
 from pcapconv.timestamps import format_time
 
 _LONGEST = 200  # characters of what is said in a sentence

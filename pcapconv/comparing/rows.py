@@ -16,7 +16,7 @@ from pcapconv.errors import about
 from pcapconv.kernels.contract import BEYOND, MORE, MOST_TICKS
 from pcapconv.model import Interface, PacketBatch, Section
 from pcapconv.spec.pcapng import SIMPLE_PACKET
-from pcapconv.steps.scales import Scale, Units, scale_of
+from pcapconv.steps.time_scales import Scale, Units, scale_of
 
 if TYPE_CHECKING:
     from fractions import Fraction

@@ -15,15 +15,15 @@ from typing import Any, NamedTuple
 from pcapconv import formats
 from pcapconv.errors import TargetError, about
 from pcapconv.formats.pseudo_headers import with_headers_in
-from pcapconv.io.sources import Source
+from pcapconv.io.source import Source
 from pcapconv.model import Block, Damage, Interface, Item, Notice, Packet, PacketBatch, Section
-from pcapconv.normalizing.form import Form
+from pcapconv.normalizing.normal_form import Form
 from pcapconv.normalizing.survey import Survey
 from pcapconv.report import MOST_LISTED
-from pcapconv.spec import bodies, options
+from pcapconv.spec import bodies, option_lists
 from pcapconv.spec import pcapng as layout
-from pcapconv.spec.interpret import each_option, secrets_digest, value_text
-from pcapconv.steps.rows import options_of
+from pcapconv.spec.readable_options import each_option, secrets_digest, value_text
+from pcapconv.steps.batch_rows import options_of
 from pcapconv.timestamps import format_time
 from pcapconv.wording import argument
 
@@ -31,7 +31,9 @@ _MOST = 32 * 2**20  # bytes of sentences about blocks
 _COST = 300  # of memory that each takes besides
 _SHORTEST_HASHED = 64
 _LONGEST_PROCESS = 4096
-_TIMES = [row.name for row in layout.option_types(layout.INTERFACE_STATISTICS).values() if row.holds == options.TIME]
+_TIMES = [
+    row.name for row in layout.option_types(layout.INTERFACE_STATISTICS).values() if row.holds == option_lists.TIME
+]
 _REFERENCES = dict(zip((f"option {code}" for code in layout.PROCESS_REFERENCES), ("", "effective ")))
 
 
@@ -136,19 +138,21 @@ class Side:
 
     def _add_header(self) -> None:
         """Lists in full: what is only shown of a capture may end after a thousand, what is compared may not."""
-        for code, value in options.Options(self.header.section.options, "little"):
+        for code, value in option_lists.Options(self.header.section.options, "little"):
             row = layout.option_type(layout.SECTION_HEADER, code)
             kind, label = "section-options", layout.option_name(layout.SECTION_HEADER, code)
-            if code == options.COMMENT:
+            if code == option_lists.COMMENT:
                 kind, label = "comments", "comment"
-            text = options.text(value) if row.holds == options.TEXT else value.hex()
+            text = option_lists.text(value) if row.holds == option_lists.TEXT else value.hex()
             self.ordered.append(Said(kind, f"{label} {text}"))
         for record, address, name in sorted(self.header.names):
             known = record in (1, 2) and len(address) in (4, 16)
             shown = str(ipaddress.ip_address(address)) if known else address.hex(":")
-            text = f"name {shown} {options.text(name)}" if name else f"name record {record} {shown}"
+            text = f"name {shown} {option_lists.text(name)}" if name else f"name record {record} {shown}"
             self.said_besides[Said("names", text)] += 1
-        self.ordered += [Said("comments", f"names: comment {options.text(raw)}") for _, raw in self.header.name_options]
+        self.ordered += [
+            Said("comments", f"names: comment {option_lists.text(raw)}") for _, raw in self.header.name_options
+        ]
         for body in self.header.secrets:
             block = Block(layout.DECRYPTION_SECRETS, body, "little", 0, 0)
             secrets = bodies.secrets(body, "little")
@@ -230,7 +234,7 @@ class Side:
     def _option_said(self, option: Option) -> Stated:
         """An option in words; where it refers to a process, what is said of that."""
         words = _REFERENCES.get(option["name"])
-        process = "" if words is None else options.text(bytes.fromhex(option["raw"]))
+        process = "" if words is None else option_lists.text(bytes.fromhex(option["raw"]))
         if process not in self.processes:
             return Stated(option, _one(option))
         return Stated({"name": option["name"], "value": process}, f"{words}{process}")
@@ -252,7 +256,7 @@ def _one(option: Option) -> str:
 def _process_said(process: Block) -> str:
     """What a process block in the normal form says; as an option's value, it is longer than a number."""
     at = process.process_options_at
-    stated = options.Options(process.body[at:], "little")
+    stated = option_lists.Options(process.body[at:], "little")
     if at < 4 or stated.overrun or len(process.body) > _LONGEST_PROCESS:
         return _bytes_said(process)
     said = [f"process {int.from_bytes(process.body[:4], 'little')}"]

@@ -20,8 +20,8 @@ from pcapconv.conversion import (
 from pcapconv.errors import FileError
 from pcapconv.formats.naming import output_of
 from pcapconv.io.paths import Readable, Writable, base_name, name_of
-from pcapconv.io.sources import open_source, spool
-from pcapconv.io.targets import open_target
+from pcapconv.io.source import open_source, spool
+from pcapconv.io.target import open_target
 from pcapconv.report import Report
 from pcapconv.sinks import FileSink
 from pcapconv.wording import call

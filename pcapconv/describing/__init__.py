@@ -21,16 +21,16 @@ from pcapconv.describing.blocks import BY_TYPE, SHOWN, listed_options
 from pcapconv.describing.document import Duration
 from pcapconv.errors import NeedsNanosecondsError, PcapconvError, TargetError
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.io.output import Output
+from pcapconv.io.buffered_output import Output
 from pcapconv.io.paths import SIDECAR_SUFFIX, Readable
-from pcapconv.io.sources import Source, open_source
-from pcapconv.io.targets import Target
+from pcapconv.io.source import Source, open_source
+from pcapconv.io.target import Target
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import OPTION_COUNTS, TOTALS, UNREADABLE
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.report import MOST_LISTED, Report
 from pcapconv.sinks import Sink
-from pcapconv.spec import options as option_lists
+from pcapconv.spec import option_lists
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.link_types import link_type_name
 from pcapconv.steps.snaplens import Limits, notice_of

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 from pcapconv.model import Block
 from pcapconv.report import MOST_LISTED
-from pcapconv.spec import ByteOrder, bodies, interpret
+from pcapconv.spec import ByteOrder, bodies, readable_options
 from pcapconv.spec import pcapng as layout
 from pcapconv.text import counted
 
 Entry = dict[str, Any]
-Units = Callable[[int], interpret.Unit | None]  # of the section's interfaces, by id
+Units = Callable[[int], readable_options.Unit | None]  # of the section's interfaces, by id
 
 
 class Shown(NamedTuple):
@@ -32,20 +32,22 @@ class Shown(NamedTuple):
 
 
 def listed_options(
-    raw: bytes, order: ByteOrder, block_type: int, unit: interpret.Unit | None = None
+    raw: bytes, order: ByteOrder, block_type: int, unit: readable_options.Unit | None = None
 ) -> list[dict[str, Any]]:
     """The first thousand options of a list."""
-    return [option for _, option in zip(range(MOST_LISTED), interpret.each_option(raw, order, block_type, unit))]
+    return [option for _, option in zip(range(MOST_LISTED), readable_options.each_option(raw, order, block_type, unit))]
 
 
 def option_texts(options: list[Entry], leave_out: tuple[str, ...] = ()) -> list[str]:
     """Options as texts, without comments and those to leave out."""
     without = ("opt_comment", *leave_out)
-    return [f"{option['name']} {interpret.value_text(option)}" for option in options if option["name"] not in without]
+    return [
+        f"{option['name']} {readable_options.value_text(option)}" for option in options if option["name"] not in without
+    ]
 
 
 def _names(block: Block, _: Units) -> Iterator[Entry]:
-    return interpret.each_name(block.body, block.byte_order)
+    return readable_options.each_name(block.body, block.byte_order)
 
 
 def _name_text(entry: Entry) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 
 from pcapconv import formats
 from pcapconv.io.paths import Readable
-from pcapconv.io.sources import open_source
+from pcapconv.io.source import open_source
 from pcapconv.model import Block, Damage, Interface, Notice, Packet, PacketBatch, Section
-from pcapconv.spec import ByteOrder, bodies, interpret
+from pcapconv.spec import ByteOrder, bodies, readable_options
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.link_types import link_type_name
 from pcapconv.text import shown
@@ -68,7 +68,7 @@ def _section(section: Section) -> Iterator[str]:
     variant = f" {section.variant}" if section.variant else ""
     version = ".".join(map(str, section.version))
     yield f"{section.layout}{variant}, version {version}, {section.byte_order}-endian"
-    yield from _options(interpret.each_option(section.options, section.byte_order, layout.SECTION_HEADER))
+    yield from _options(readable_options.each_option(section.options, section.byte_order, layout.SECTION_HEADER))
 
 
 def _interface(interface: Interface) -> Iterator[str]:
@@ -77,7 +77,7 @@ def _interface(interface: Interface) -> Iterator[str]:
         facts.append(f"FCS of {interface.fcs_length} bits")
     yield f"interface {interface.id}: {link_type_name(interface.link_type)}, {', '.join(facts)}"
     order = interface.byte_order
-    yield from _options(interpret.each_option(interface.options, order, layout.INTERFACE_DESCRIPTION))
+    yield from _options(readable_options.each_option(interface.options, order, layout.INTERFACE_DESCRIPTION))
 
 
 def _options(read: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -86,7 +86,7 @@ def _options(read: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 def _option(option: dict[str, Any]) -> str:
     """A comment may hold anything; in quotes one sees where it ends."""
-    text = interpret.value_text(option)
+    text = readable_options.value_text(option)
     return f"{option['name']} {json.dumps(text, ensure_ascii=False) if option['name'] == 'opt_comment' else text}"
 
 
@@ -107,14 +107,14 @@ def _write_packet_options(raw: bytes, order: ByteOrder, write: Callable[[str], o
     if len(raw) <= _LONGEST_KNOWN:
         write(_known_options(raw, order))
         return
-    for option in interpret.each_option(raw, order, layout.ENHANCED_PACKET):
+    for option in readable_options.each_option(raw, order, layout.ENHANCED_PACKET):
         write(shown(f", {_option(option)}"))
 
 
 @lru_cache  # most packets of a capture say one of a few things
 def _known_options(raw: bytes, order: ByteOrder) -> str:
     return "".join(
-        shown(f", {_option(option)}") for option in interpret.each_option(raw, order, layout.ENHANCED_PACKET)
+        shown(f", {_option(option)}") for option in readable_options.each_option(raw, order, layout.ENHANCED_PACKET)
     )
 
 
@@ -128,17 +128,21 @@ def _write_block(block: Block, interfaces: list[Interface], write: Callable[[str
     """A block that is none of the above: decoded where somebody knows how, else its bytes."""
     order, stated = block.byte_order, block.body[block.options_at :]
     if block.kind == "names":
-        _write_lines([block.name, *_names(block), *_options(interpret.each_option(stated, order, block.type))], write)
+        _write_lines(
+            [block.name, *_names(block), *_options(readable_options.each_option(stated, order, block.type))], write
+        )
     elif block.kind == "secrets":
         secrets = bodies.secrets(block.body, order)
-        says = f"{secrets.type_name}, {len(secrets.data)} bytes, SHA-256 {interpret.secrets_digest(block.body, order)}"
-        _write_lines([f"{block.name}: {says}", *_options(interpret.each_option(stated, order, block.type))], write)
+        says = f"{secrets.type_name}, {len(secrets.data)} bytes, SHA-256 {readable_options.secrets_digest(block.body, order)}"
+        _write_lines(
+            [f"{block.name}: {says}", *_options(readable_options.each_option(stated, order, block.type))], write
+        )
     elif block.kind == "statistics" and (statistics := bodies.statistics(block.body, order)).has_ticks:
         number, ticks = statistics.interface, statistics.ticks
         unit = interfaces[number].unit if number < len(interfaces) else None
         time = f"{ticks} ticks" if unit is None else format_time(ticks, *unit)
         says = f"interface {number} at {time}"
-        read = interpret.each_option(stated, order, block.type, unit)
+        read = readable_options.each_option(stated, order, block.type, unit)
         _write_lines([f"{block.name}: {says}", *_options(read)], write)
     else:
         write(f"{block.name}:")
@@ -146,7 +150,7 @@ def _write_block(block: Block, interfaces: list[Interface], write: Callable[[str
 
 
 def _names(block: Block) -> Iterator[str]:
-    for record in interpret.each_name(block.body, block.byte_order):
+    for record in readable_options.each_name(block.body, block.byte_order):
         if "address" in record:
             yield f"  {record['address']} {' '.join(record['names'])}"
         else:

@@ -15,8 +15,8 @@ from pcapconv.formats.pcapng_reader import PcapngReader
 from pcapconv.formats.pcapng_writer import PcapngWriter
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.formats.window import FIRST, Window
-from pcapconv.io.output import Output
-from pcapconv.io.sources import WINDOW_SIZE, Source
+from pcapconv.io.buffered_output import Output
+from pcapconv.io.source import WINDOW_SIZE, Source
 from pcapconv.model import Item
 from pcapconv.spec import pcap as pcap_layout
 from pcapconv.spec import pcapng as pcapng_layout

@@ -11,7 +11,7 @@ from collections import Counter
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import COMMENTS, DROP_COUNTS, OPTION_SUMS, OTHER_OPTIONS, OVERRUNS
 from pcapconv.model import Block, Interface, PacketBatch, Section
-from pcapconv.spec import options
+from pcapconv.spec import option_lists
 from pcapconv.spec import pcapng as layout
 
 
@@ -27,11 +27,11 @@ class PcapLosses:
         """A section's header; `further` when it is not the first."""
         self.counts["sections"] += further
         self.counts.update(section.format_only)
-        self._add_options(options.Options(section.options, section.byte_order), "section-options")
+        self._add_options(option_lists.Options(section.options, section.byte_order), "section-options")
 
     def add_interface(self, interface: Interface) -> None:
         """An Interface Description Block; its time and FCS options have a place in pcap."""
-        stated = options.Options(interface.options, interface.byte_order)
+        stated = option_lists.Options(interface.options, interface.byte_order)
         self._add_options(stated, "interface-options", layout.INTERFACE_DESCRIPTION)
 
     def add_block(self, block: Block) -> None:
@@ -66,10 +66,10 @@ class PcapLosses:
             del counts["packet-options"]
         return +counts
 
-    def _add_options(self, stated: options.Options, kind: str, block_type: int | None = None) -> None:
+    def _add_options(self, stated: option_lists.Options, kind: str, block_type: int | None = None) -> None:
         """Count a list's entries, but for those of a `block_type` that pcap has a place for."""
         for option in stated:
-            if option.code == options.COMMENT:
+            if option.code == option_lists.COMMENT:
                 self.counts["comments"] += 1
             elif block_type is None or layout.option_type(block_type, option.code).pcap_length != len(option.value):
                 self.counts[kind] += 1

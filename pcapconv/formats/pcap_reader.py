@@ -20,7 +20,7 @@ from pcapconv.formats.window import LARGEST_RECORD, Window
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL, OTHER
 from pcapconv.model import NOTHING, Columns, Damage, Interface, Item, Notice, PacketBatch
-from pcapconv.spec import options
+from pcapconv.spec import option_lists
 from pcapconv.spec import pcap as layout
 from pcapconv.spec.pcapng import PACKET_FLAGS
 from pcapconv.timestamps import MICROSECONDS
@@ -256,7 +256,7 @@ class PcapReader:
         buffer = bytearray(batch.buffer[begin:end])
         lists = {}
         for packet_type, flags in _FLAGS.items():
-            option_list = options.pack([(PACKET_FLAGS, flags.to_bytes(4, self._byte_order))], self._byte_order)
+            option_list = option_lists.pack([(PACKET_FLAGS, flags.to_bytes(4, self._byte_order))], self._byte_order)
             lists[packet_type] = len(buffer), len(option_list)
             buffer += option_list
         batch.buffer = buffer

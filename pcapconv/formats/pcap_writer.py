@@ -15,7 +15,7 @@ from pcapconv.errors import NeedsNanosecondsError, TargetError, TimeRangeError
 from pcapconv.formats.losses import PcapLosses
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.io.output import Output
+from pcapconv.io.buffered_output import Output
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import BEFORE_1970, FULL, MORE, SCALE, TOTALS
 from pcapconv.model import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pcapconv.model import Interface, Section
-from pcapconv.spec import ByteOrder, options
+from pcapconv.spec import ByteOrder, option_lists
 from pcapconv.spec import pcapng as layout
 from pcapconv.timestamps import MICROSECONDS, ticks_per_second
 
@@ -23,7 +23,7 @@ def section_of(body: bytes, order: ByteOrder, number: int) -> Section:
 def interface_of(body: bytes, order: ByteOrder, section: int, number: int) -> Interface:
     """The interface that an Interface Description Block's body of 8 bytes or more declares."""
     raw_options = body[layout.INTERFACE_OPTIONS_AT :]
-    stated = options.Options(raw_options, order)
+    stated = option_lists.Options(raw_options, order)
     tsresol, tsoffset = stated.first(layout.IF_TSRESOL), stated.first(layout.IF_TSOFFSET)
     fcs_length = stated.first(layout.IF_FCSLEN)
     faults = [

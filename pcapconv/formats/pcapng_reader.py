@@ -17,11 +17,11 @@ from pcapconv.errors import FormatError
 from pcapconv.formats import transfers
 from pcapconv.formats.pcapng_items import interface_of, section_of
 from pcapconv.formats.window import LARGEST_RECORD, Window
-from pcapconv.io.sources import WINDOW_SIZE
+from pcapconv.io.source import WINDOW_SIZE
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL, OPTION_SUMS, OTHER, OVERRUNS
 from pcapconv.model import Block, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
-from pcapconv.spec import ByteOrder, options
+from pcapconv.spec import ByteOrder, option_lists
 from pcapconv.spec import pcapng as layout
 
 _UNPADDED = "the lengths of packet blocks do not count their padding, as old programs had it; they are read as they are"
@@ -284,12 +284,12 @@ class PcapngReader:
         self._interfaces.append(interface)
         yield interface
         yield from self._check_options(interface.options, offset, where)
-        stated = options.Options(interface.options, self._byte_order)
+        stated = option_lists.Options(interface.options, self._byte_order)
         if sum(option.code == layout.IF_TSRESOL for option in stated) > 1:
             yield Notice(offset, f"{where} states if_tsresol more than once; the first counts")
 
     def _check_options(self, raw: bytes, offset: int, where: str) -> Iterator[Item]:
-        if options.Options(raw, self._byte_order).overrun:
+        if option_lists.Options(raw, self._byte_order).overrun:
             yield Notice(offset, _UNREADABLE.format(where=where))
 
     def _with_notices(self, batch: PacketBatch) -> Iterator[Item]:
@@ -314,7 +314,7 @@ class PcapngReader:
         notices = []
         for row, length in enumerate(columns.options_length[: batch.rows]):
             at = columns.options_at[row]
-            if length and options.Options(batch.buffer[at : at + length], self._byte_order).overrun:
+            if length and option_lists.Options(batch.buffer[at : at + length], self._byte_order).overrun:
                 where = f"packet {batch.number(row)}"
                 notices.append((row, Notice(columns.record_at[row] + shift, _UNREADABLE.format(where=where))))
         return notices

@@ -11,11 +11,11 @@ from collections import Counter
 
 from pcapconv.errors import TargetError
 from pcapconv.formats.window import LARGEST_RECORD
-from pcapconv.io.output import Output
+from pcapconv.io.buffered_output import Output
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
-from pcapconv.spec import ByteOrder, options
+from pcapconv.spec import ByteOrder, option_lists
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.timestamps import MICROSECONDS, tsresol_byte
@@ -175,4 +175,4 @@ def interface_body(interface: Interface) -> bytes:
     if interface.layout != "pcapng" and interface.fcs_length is not None:
         stated.append((layout.IF_FCSLEN, bytes([interface.fcs_length])))
     fixed = interface.link_type.to_bytes(2, order) + interface.reserved + interface.snaplen.to_bytes(4, order)
-    return fixed + options.edited(interface.options, order, add=stated)
+    return fixed + option_lists.edited(interface.options, order, add=stated)

@@ -7,7 +7,7 @@ arrive, and shrinks back afterwards; no number from a file allocates anything al
 
 from __future__ import annotations
 
-from pcapconv.io.sources import WINDOW_SIZE, Source
+from pcapconv.io.source import WINDOW_SIZE, Source
 from pcapconv.text import quoted
 
 LARGEST_RECORD = 129 * 2**20  # libpcap's largest snaplen, 128 MiB (D-Bus, USB), and room for options

@@ -12,9 +12,9 @@ import contextlib
 from collections.abc import Sequence
 
 from pcapconv.errors import FileError
-from pcapconv.io.signals import Signals, deferred
-from pcapconv.io.sources import Source
-from pcapconv.io.targets import Target
+from pcapconv.io.held_signals import Signals, deferred
+from pcapconv.io.source import Source
+from pcapconv.io.target import Target
 
 commits = 0  # how often outputs appeared in this process, for who has to say what a signal cut short
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 
 from pcapconv.errors import FileError
-from pcapconv.io.sources import WINDOW_SIZE, Source
-from pcapconv.io.threads import BufferThread, Piece
+from pcapconv.io.buffer_threads import BufferThread, Piece
+from pcapconv.io.source import WINDOW_SIZE, Source
 
 _PIECE = 2**18
 _BESIDE = 2  # buffers that may be worked in while the reader fills another one

@@ -17,15 +17,15 @@ from collections.abc import Sequence
 from typing import Self
 
 from pcapconv.errors import FileError, UsageError
-from pcapconv.io.calls import reason_of, write_all, writing
 from pcapconv.io.commit import commit
+from pcapconv.io.final_names import Appearance, exists, name_if_free, put_aside, temporary_name, unlink
+from pcapconv.io.held_signals import deferred
 from pcapconv.io.journal import OLD, Journal, recover
-from pcapconv.io.names import Appearance, exists, name_if_free, put_aside, temporary_name, unlink
 from pcapconv.io.paths import exists_already, real_path
-from pcapconv.io.rights import copy_rights
-from pcapconv.io.signals import deferred
-from pcapconv.io.sources import Source
-from pcapconv.io.targets import PlainFile, Target, close_directory, open_directory, sync_directory
+from pcapconv.io.permissions import copy_rights
+from pcapconv.io.read_write import reason_of, write_all, writing
+from pcapconv.io.source import Source
+from pcapconv.io.target import PlainFile, Target, close_directory, open_directory, sync_directory
 
 
 class _OneOfMany(Target):

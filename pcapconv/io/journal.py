@@ -13,7 +13,7 @@ import os
 import stat
 from collections.abc import Mapping
 
-from pcapconv.io.names import TEMPORARY, exists, unlink
+from pcapconv.io.final_names import TEMPORARY, exists, unlink
 
 try:
     import fcntl

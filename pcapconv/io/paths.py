@@ -6,8 +6,8 @@ import os
 from typing import BinaryIO
 
 from pcapconv.errors import FileError
-from pcapconv.io.calls import reading, reason_of
-from pcapconv.io.names import exists
+from pcapconv.io.final_names import exists
+from pcapconv.io.read_write import reading, reason_of
 from pcapconv.wording import argument
 
 Readable = str | os.PathLike[str] | BinaryIO

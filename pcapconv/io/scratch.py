@@ -7,8 +7,8 @@ import io
 from types import TracebackType
 from typing import Self
 
-from pcapconv.io.calls import reading, writing
-from pcapconv.io.sources import temporary_file
+from pcapconv.io.read_write import reading, writing
+from pcapconv.io.source import temporary_file
 
 _IN_MEMORY = 2**20  # bytes
 _NAME = "a temporary file"

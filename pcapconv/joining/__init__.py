@@ -14,8 +14,8 @@ from pcapconv.formats import Reader
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.digest import following
 from pcapconv.io.paths import Writable, is_open_as, leads_to, name_of
-from pcapconv.io.sources import Source, open_source
-from pcapconv.io.targets import open_target
+from pcapconv.io.source import Source, open_source
+from pcapconv.io.target import open_target
 from pcapconv.model import Item, PacketBatch
 from pcapconv.report import CaptureFile, Report
 from pcapconv.sidecar import Sidecars

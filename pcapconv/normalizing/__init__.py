@@ -18,17 +18,17 @@ from pcapconv.errors import UsageError
 from pcapconv.formats.naming import output_of
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.paths import Readable, Writable, name_of
-from pcapconv.io.sources import Source, open_source, spool, temporary_file
-from pcapconv.io.targets import open_target
+from pcapconv.io.source import Source, open_source, spool, temporary_file
+from pcapconv.io.target import open_target
 from pcapconv.model import Item, Notice
 from pcapconv.normalizing.check import Gaps, first_difference, reasons
-from pcapconv.normalizing.form import KEPT, Form
+from pcapconv.normalizing.normal_form import KEPT, Form
 from pcapconv.normalizing.packets import MaskTimes, Normalize
 from pcapconv.normalizing.sort import Sort
 from pcapconv.normalizing.survey import Survey
 from pcapconv.report import Report, blocks_said
 from pcapconv.sinks import FileSink
-from pcapconv.steps import Planned, Step, quantities
+from pcapconv.steps import Planned, Step, option_values
 from pcapconv.steps.strip import KINDS
 from pcapconv.text import counted
 from pcapconv.timestamps import NANOSECONDS, format_time
@@ -191,7 +191,7 @@ def _kinds(name: str, texts: Sequence[str]) -> frozenset[str]:
 def _start(text: str | None) -> int | None:
     if text is None:
         return None
-    moment = quantities.moment("rebase_time", text)
+    moment = option_values.moment("rebase_time", text)
     exact = moment.seconds * NANOSECONDS
     if moment.relative or exact.denominator != 1 or not 0 <= exact < 2**64:
         raise UsageError(

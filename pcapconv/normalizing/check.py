@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 
 from pcapconv import formats
-from pcapconv.io.sources import Source
+from pcapconv.io.source import Source
 from pcapconv.model import Block, Damage, Interface, Item, PacketBatch, Section
 from pcapconv.report import describe
 from pcapconv.spec import pcapng as layout

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypedDict, get_args, get_origin, get_type_hi
 from pcapconv.conversion import OnLoss
 from pcapconv.errors import FileError, UsageError
 from pcapconv.formats import FORMATS
-from pcapconv.io.calls import reason_of
+from pcapconv.io.read_write import reason_of
 
 _CHOICES = {"to": FORMATS, "on_loss": get_args(OnLoss)}
 _TABLE = ("tool", "pcapconv", "normalize")

@@ -10,15 +10,15 @@ from pcapconv.errors import TargetError
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels.contract import MORE
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
-from pcapconv.normalizing.form import Form, pack
-from pcapconv.normalizing.later import Later
+from pcapconv.normalizing.normal_form import Form, pack
 from pcapconv.normalizing.survey import Survey
-from pcapconv.spec import bodies, options
+from pcapconv.normalizing.trailing_blocks import Later
+from pcapconv.spec import bodies, option_lists
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
-from pcapconv.steps.rows import options_of, with_options
-from pcapconv.steps.scales import Scale, Units, scale_of
+from pcapconv.steps.batch_rows import options_of, with_options
+from pcapconv.steps.time_scales import Scale, Units, scale_of
 from pcapconv.timestamps import NANOSECONDS
 from pcapconv.wording import argument
 
@@ -129,13 +129,13 @@ class Normalize(Step):
         entries = []
         for code, value in block.option_list:
             holds = layout.option_type(block.type, code).holds
-            if holds == options.TIME and len(value) == 8:
+            if holds == option_lists.TIME and len(value) == 8:
                 ticks = self._moved(bodies.ticks_of(value, order), scale, block)
                 entries.append((code, bodies.ticks_bytes(ticks, "little")))
             elif holds == "u64" and len(value) == 8:  # a count
                 entries.append((code, int.from_bytes(value, order).to_bytes(8, "little")))
-            elif code == options.COMMENT and self._form.keeps("comments"):
-                entries.append((code, options.text_bytes(value)))
+            elif code == option_lists.COMMENT and self._form.keeps("comments"):
+                entries.append((code, option_lists.text_bytes(value)))
         ticks = self._moved(stated.ticks, scale, block)
         return Block(
             block.type, bodies.statistics_body(place, ticks, "little", pack(entries)), "little", 0, block.offset

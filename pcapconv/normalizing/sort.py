@@ -13,12 +13,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from pcapconv.io.calls import read_all, reading, write_all, writing
-from pcapconv.io.sources import temporary_file
+from pcapconv.io.read_write import read_all, reading, write_all, writing
+from pcapconv.io.source import temporary_file
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL
 from pcapconv.model import Block, Columns, Item, PacketBatch, Section
-from pcapconv.normalizing.later import Later
+from pcapconv.normalizing.trailing_blocks import Later
 from pcapconv.steps import Step
 
 _RUN = 16 * 2**20  # bytes of packets that are put in order in memory

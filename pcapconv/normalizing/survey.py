@@ -9,13 +9,13 @@ from pcapconv.errors import TargetError
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MORE
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
-from pcapconv.normalizing.form import Entries, Form, names_body, pack
+from pcapconv.normalizing.normal_form import Entries, Form, names_body, pack
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.pcap import NO_LIMIT_SNAPLEN
 from pcapconv.steps import Step
-from pcapconv.steps.rows import distinct
-from pcapconv.steps.scales import Units
+from pcapconv.steps.batch_rows import distinct
 from pcapconv.steps.snaplens import Limits, Replacements
+from pcapconv.steps.time_scales import Units
 from pcapconv.wording import argument
 
 _MOST = 32 * 2**20  # bytes of names, secrets and comments together

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from pcapconv import formats
 from pcapconv.errors import UsageError
 from pcapconv.io.paths import SIDECAR_SUFFIX, STDIO, Readable, Writable, is_open_as, leads_to
-from pcapconv.io.sources import Source
-from pcapconv.io.targets import Target
+from pcapconv.io.source import Source
+from pcapconv.io.target import Target
 from pcapconv.model import Item
 from pcapconv.report import CaptureFile, Report
 from pcapconv.sidecar.files import THIS_MACHINE, SidecarFiles

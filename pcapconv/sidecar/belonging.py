@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 from pcapconv.errors import FileError, SidecarError
 from pcapconv.io.digest import Digest
-from pcapconv.io.sources import Source
+from pcapconv.io.source import Source
 from pcapconv.sidecar.document import Document, open_document
 from pcapconv.sidecar.files import THIS_MACHINE, SidecarFiles
 from pcapconv.wording import argument, call

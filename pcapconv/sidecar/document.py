@@ -17,10 +17,10 @@ from typing import Any, NamedTuple, Self
 
 from pcapconv.errors import SidecarError
 from pcapconv.formats.window import LARGEST_RECORD
-from pcapconv.io.calls import write_all, writing
+from pcapconv.io.read_write import write_all, writing
 from pcapconv.io.scratch import Scratch
-from pcapconv.io.sources import Source, spool
-from pcapconv.io.targets import Target
+from pcapconv.io.source import Source, spool
+from pcapconv.io.target import Target
 from pcapconv.report import CaptureFile
 from pcapconv.sidecar.fields import Value, member, number
 from pcapconv.sidecar.files import THIS_MACHINE, SidecarFiles

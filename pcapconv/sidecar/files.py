@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pcapconv.io.paths import there_is
-from pcapconv.io.sources import Source, open_source
-from pcapconv.io.targets import Target, open_target
+from pcapconv.io.source import Source, open_source
+from pcapconv.io.target import Target, open_target
 
 
 class SidecarFiles:

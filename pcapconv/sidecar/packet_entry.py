@@ -11,7 +11,7 @@ from pcapconv.sidecar import fields, values
 from pcapconv.spec import ByteOrder, bodies
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.pcapng import SIMPLE_PACKET
-from pcapconv.steps.rows import options_of
+from pcapconv.steps.batch_rows import options_of
 
 _MOST_IN_ENTRY = 2**17  # packets of an entry that says something of each
 

@@ -20,14 +20,14 @@ from pcapconv.kernels.contract import FINGERPRINT, MORE, MOST_TICKS
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.sidecar import fields, values
 from pcapconv.sidecar.document import Draft
-from pcapconv.sidecar.gathered import Gathered
+from pcapconv.sidecar.entry_builder import Gathered
 from pcapconv.spec import ByteOrder
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.pcap import LATEST
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
-from pcapconv.steps.rows import options_of
-from pcapconv.steps.scales import Units
+from pcapconv.steps.batch_rows import options_of
+from pcapconv.steps.time_scales import Units
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 
 

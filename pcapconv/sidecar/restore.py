@@ -25,8 +25,8 @@ from pcapconv.sidecar.packet_entry import Entry, record, type_of
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
-from pcapconv.steps.rows import with_options
-from pcapconv.steps.scales import Scale, row_of, ticks_scale
+from pcapconv.steps.batch_rows import with_options
+from pcapconv.steps.time_scales import Scale, row_of, ticks_scale
 
 _FEW = 16  # parts of a buffer: less than one of them is little of it
 

@@ -18,7 +18,7 @@ from pcapconv.errors import SidecarError
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.model import Block, Interface, Section
 from pcapconv.sidecar.fields import Value, decoded, encoded, member, number
-from pcapconv.spec import ByteOrder, bodies, options
+from pcapconv.spec import ByteOrder, bodies, option_lists
 from pcapconv.spec import pcapng as layout
 
 _LONGEST = 64 * 1024  # bytes of options that are shown, not only kept
@@ -43,24 +43,24 @@ def _options(raw: bytes, order: ByteOrder, block_type: int) -> Value:
     if len(raw) > _LONGEST:
         return {"raw": encoded(raw)}
     said: list[Value] = []
-    entries = list(options.Options(raw, order))
+    entries = list(option_lists.Options(raw, order))
     for code, value in entries:
         name = layout.option_type(block_type, code).name or "option"
         name = name if _codes(block_type).get(name) == code else f"{name} {code}"
         said.append({name: _option_value(value, code, order, block_type)})
-    return said if options.pack(entries, order) == raw else {"said": said, "raw": encoded(raw)}
+    return said if option_lists.pack(entries, order) == raw else {"said": said, "raw": encoded(raw)}
 
 
 def _option_value(value: bytes, code: int, order: ByteOrder, block_type: int) -> Value:
     """As text or a number, where it is one, else in hex."""
     holds = layout.option_type(block_type, code).holds
-    is_filter = holds == options.FILTER and value[:1] == _FILTER_TEXT
-    if is_filter or holds == options.TEXT:
+    is_filter = holds == option_lists.FILTER and value[:1] == _FILTER_TEXT
+    if is_filter or holds == option_lists.TEXT:
         with suppress(UnicodeDecodeError):
             return value[is_filter:].decode()
-    if holds == options.TIME and len(value) == 8:
+    if holds == option_lists.TIME and len(value) == 8:
         return bodies.ticks_of(value, order)
-    size, signed = options.NUMBERS.get(holds, _NO_NUMBER)
+    size, signed = option_lists.NUMBERS.get(holds, _NO_NUMBER)
     if len(value) == size:
         return int.from_bytes(value, order, signed=signed)
     return {"hex": value.hex()}
@@ -85,12 +85,12 @@ def options_raw(value: Value, order: ByteOrder, block_type: int, what: str) -> b
         ((name, said),) = each.items()
         code = _code(name, block_type, what)
         entries.append((code, _option_bytes(said, code, order, block_type, f"{what}: {name}")))
-    return options.pack(entries, order)
+    return option_lists.pack(entries, order)
 
 
 def _option_bytes(said: Value, code: int, order: ByteOrder, block_type: int, what: str) -> bytes:
     if isinstance(said, str):
-        is_filter = layout.option_type(block_type, code).holds == options.FILTER
+        is_filter = layout.option_type(block_type, code).holds == option_lists.FILTER
         data = _FILTER_TEXT * is_filter + _utf8(said, what)
     elif isinstance(said, int):
         data = _number_bytes(said, code, order, block_type, what)
@@ -106,9 +106,9 @@ def _option_bytes(said: Value, code: int, order: ByteOrder, block_type: int, wha
 
 def _number_bytes(said: int, code: int, order: ByteOrder, block_type: int, what: str) -> bytes:
     holds = layout.option_type(block_type, code).holds
-    if holds == options.TIME:
+    if holds == option_lists.TIME:
         return bodies.ticks_bytes(number(said, what), order)
-    size, signed = options.NUMBERS.get(holds, _NO_NUMBER)
+    size, signed = option_lists.NUMBERS.get(holds, _NO_NUMBER)
     if size < 0 or isinstance(said, bool):
         raise SidecarError(f"{what} is not a number")
     try:
@@ -240,7 +240,7 @@ def _names_value(block: Block) -> dict[str, Value]:
         if address is None:
             records.append({f"type {kind}": [rest.hex()]})
             continue
-        names = [options.text(name) for name in rest.split(b"\0")[:-1]]
+        names = [option_lists.text(name) for name in rest.split(b"\0")[:-1]]
         records.append({bodies.address_text(kind, address): names})
     at = block.options_at
     return {"records": records, "options": options_value(block.body[at:], block.byte_order, block.type)}

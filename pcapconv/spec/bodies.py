@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pcapconv.spec import ByteOrder, options
+from pcapconv.spec import ByteOrder, option_lists
 from pcapconv.spec.pcapng import SECRETS_DATA_AT, STATISTICS_OPTIONS_AT
 
 TLS_KEY_LOG = 0x544C534B
@@ -121,7 +121,7 @@ def secrets_body(kind: int, data: bytes | memoryview, byte_order: ByteOrder, sta
 
 def name_records(body: bytes, byte_order: ByteOrder) -> Iterator[NameRecord]:
     """The records of a Name Resolution Block."""
-    for kind, value in options.Options(body, byte_order):
+    for kind, value in option_lists.Options(body, byte_order):
         size = ADDRESS_SIZES.get(kind)
         if size is None or len(value) < size:
             yield NameRecord(kind, None, value)

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from pcapconv.spec import ByteOrder, options
-from pcapconv.spec.options import CUSTOM_BYTES, CUSTOM_TEXT, FILTER, TEXT, TIME, TWO_NUMBERS, OptionType
+from pcapconv.spec import ByteOrder, option_lists
+from pcapconv.spec.option_lists import CUSTOM_BYTES, CUSTOM_TEXT, FILTER, TEXT, TIME, TWO_NUMBERS, OptionType
 
 SECTION_HEADER = 0x0A0D0D0A
 INTERFACE_DESCRIPTION = 1
@@ -102,7 +102,7 @@ class BlockType(NamedTuple):
 
 
 def _after_records(body: bytes, byte_order: ByteOrder) -> int:
-    return options.Options(body, byte_order).length  # an unreadable record ends them, and is an unreadable option
+    return option_lists.Options(body, byte_order).length  # an unreadable record ends them, and is an unreadable option
 
 
 def _after_secrets(body: bytes, byte_order: ByteOrder) -> int:
@@ -114,7 +114,7 @@ def _after(size: int) -> OptionsAt:
 
 
 _ANY_BLOCK = (
-    OptionType(options.COMMENT, "opt_comment", "comments", TEXT),
+    OptionType(option_lists.COMMENT, "opt_comment", "comments", TEXT),
     OptionType(2988, "opt_custom", "custom", CUSTOM_TEXT),
     OptionType(2989, "opt_custom", "custom", CUSTOM_BYTES),
     OptionType(19372, "opt_custom", "custom", CUSTOM_TEXT, copied=False),

@@ -14,17 +14,17 @@ from pcapconv import formats
 from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, open_secrets, writer_and_steps
 from pcapconv.errors import UsageError
 from pcapconv.io.file_set import Targets
+from pcapconv.io.name_template import Template
 from pcapconv.io.paths import SIDECAR_SUFFIX, Readable
-from pcapconv.io.sources import open_source, read_file, spool
-from pcapconv.io.template import Template
+from pcapconv.io.source import open_source, read_file, spool
 from pcapconv.report import Report
-from pcapconv.splitting.by_key import ByInterval
+from pcapconv.splitting.by_interface import KEYS, by_kind
 from pcapconv.splitting.by_size import ByCount, BySize
-from pcapconv.splitting.division import Splitter
-from pcapconv.splitting.kinds import KEYS, by_kind
+from pcapconv.splitting.by_time import ByInterval
 from pcapconv.splitting.parts import MOST_PARTS, OpenParts
-from pcapconv.splitting.sink import PartsSink
-from pcapconv.steps import quantities
+from pcapconv.splitting.parts_sink import PartsSink
+from pcapconv.splitting.splitter import Splitter
+from pcapconv.steps import option_values
 from pcapconv.steps.plan import Plan
 from pcapconv.wording import argument, arguments
 
@@ -88,7 +88,7 @@ def split(
     names = Template(os.fspath(template))
     format_name = formats.target_format(names.text, to)
     way = _way(max_packets, max_bytes, interval, align, by)
-    most = MOST_PARTS if max_parts is None else quantities.count("max_parts", max_parts)
+    most = MOST_PARTS if max_parts is None else option_values.count("max_parts", max_parts)
     _check_sidecar(sidecar, sidecar_secrets, by, format_name)
     writer, steps = writer_and_steps(format_name, options)
     plan = Plan(steps, read_file, divided=not sidecar)  # with a sidecar, everything comes back
@@ -147,15 +147,15 @@ def _way(
         example = arguments(interval="1h", align=True)
         raise UsageError(f"{argument('align', True)}: only intervals have limits to align; write {example}")
     if max_packets is not None:
-        most = quantities.count("max_packets", max_packets)
+        most = option_values.count("max_packets", max_packets)
         return lambda parts: ByCount(parts, most)
     if max_bytes is not None:
-        size = quantities.size("max_bytes", max_bytes)
+        size = option_values.size("max_bytes", max_bytes)
         return lambda parts: BySize(parts, size)
     if interval is not None:
         if not isinstance(interval, str):
             raise UsageError(f"{argument('interval', interval)}: write it as text, as in 90s or 1h")
-        length = quantities.duration("interval", interval, positive=True)
+        length = option_values.duration("interval", interval, positive=True)
         return lambda parts: ByInterval(parts, length, align=align)
     if by not in KEYS:
         raise UsageError(f"{argument('by', by)}: it is one of {', '.join(KEYS)}")

@@ -12,8 +12,8 @@ from pcapconv.model import Block, Interface, PacketBatch, Section
 from pcapconv.spec import pcap as pcap_layout
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.pcapng import SIMPLE_PACKET
-from pcapconv.splitting.division import Splitter, rows_of
 from pcapconv.splitting.parts import OpenPart, OpenParts
+from pcapconv.splitting.splitter import Splitter, rows_of
 
 
 class ByCount(Splitter):

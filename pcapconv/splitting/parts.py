@@ -16,9 +16,9 @@ from pcapconv import formats, timestamps
 from pcapconv.errors import UsageError
 from pcapconv.formats.pcapng_writer import block_size
 from pcapconv.formats.settings import WriterSettings
+from pcapconv.io.buffered_output import Output
 from pcapconv.io.file_set import Targets
-from pcapconv.io.output import Output
-from pcapconv.io.template import Facts, Template
+from pcapconv.io.name_template import Facts, Template
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MOST_TICKS, TOTALS
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section

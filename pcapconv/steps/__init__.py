@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 
 if TYPE_CHECKING:
-    from pcapconv.io.targets import Target
+    from pcapconv.io.target import Target
     from pcapconv.report import Report
 
 

@@ -16,10 +16,10 @@ from pcapconv.errors import FormatError, PcapconvError, TargetError, UsageError
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MOST_TICKS, OPTION_COUNTS, SHIFT
 from pcapconv.model import Interface, Item, PacketBatch, Section
-from pcapconv.spec import options as option_lists
+from pcapconv.spec import option_lists
 from pcapconv.spec.pcapng import OBSOLETE_PACKET, PACKET_HASH, SIMPLE_PACKET
 from pcapconv.steps import Step
-from pcapconv.steps.rows import options_of, with_options
+from pcapconv.steps.batch_rows import options_of, with_options
 from pcapconv.steps.strip import as_enhanced
 from pcapconv.wording import argument
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from pcapconv.errors import TargetError, UsageError
 from pcapconv.model import Interface, Item, PacketBatch, Section
-from pcapconv.spec import options
+from pcapconv.spec import option_lists
 from pcapconv.spec import pcapng as layout
 from pcapconv.steps import Step
-from pcapconv.steps.quantities import interface_place
+from pcapconv.steps.option_values import interface_place
 from pcapconv.wording import argument
 
 KEYS = ("name", "description", "filter", "os", "hardware", "speed", "snaplen", "fcs-length", "comment")
@@ -27,7 +27,7 @@ _CODES = {
     "os": layout.IF_OS,
     "fcs-length": layout.IF_FCSLEN,
     "hardware": layout.IF_HARDWARE,
-    "comment": options.COMMENT,
+    "comment": option_lists.COMMENT,
 }
 _SIZES = {"speed": 8, "snaplen": 4, "fcs-length": 1}  # of numbers, in bytes
 _EXAMPLES = {"speed": 1_000_000_000, "snaplen": 65535, "fcs-length": 32}
@@ -63,7 +63,9 @@ class Relabel(Step):
         self, *, capture_comments: Sequence[str], settings: Sequence[tuple[str, str, str]], link_type: int | None
     ) -> None:
         super().__init__()
-        self._comments = [(options.COMMENT, encoded(argument("capture_comment"), text)) for text in capture_comments]
+        self._comments = [
+            (option_lists.COMMENT, encoded(argument("capture_comment"), text)) for text in capture_comments
+        ]
         self._settings = [_setting(*each) for each in settings]
         self._link_type = link_type
         if link_type is not None and not 0 <= link_type <= _LAST_LINK_TYPE:
@@ -89,7 +91,7 @@ class Relabel(Step):
         comments, self._comments = self._comments, []  # for the first one alone
         section = section._replace(changed=section.changed or bool(self._settings))
         if comments:
-            stated = options.edited(section.options, section.byte_order, add=comments)
+            stated = option_lists.edited(section.options, section.byte_order, add=comments)
             return (section._replace(raw=None, options=stated),)
         if section.layout == "pcap" and (self._settings or self._link_type is not None):
             return (section._replace(raw=None),)  # its header holds what its interface states
@@ -140,20 +142,20 @@ def names_interface(text: str, interface: Interface) -> bool:
     if place is not None and place[1] == interface.id and place[0] in (None, interface.section):
         return True
     name = interface_name(interface)
-    called = None if name is None else options.text_bytes(name)
-    return called is not None and text in (options.text(called), called.decode("utf-8", "surrogateescape"))
+    called = None if name is None else option_lists.text_bytes(name)
+    return called is not None and text in (option_lists.text(called), called.decode("utf-8", "surrogateescape"))
 
 
 def interface_name(interface: Interface) -> bytes | None:
     """Its if_name, without the NUL that some writers put behind it."""
-    name = options.Options(interface.options, interface.byte_order).first(layout.IF_NAME)
+    name = option_lists.Options(interface.options, interface.byte_order).first(layout.IF_NAME)
     return None if name is None else name.rstrip(b"\0")
 
 
 def place_and_name(interface: Interface) -> str:
     """What a user can call it: `0:1 eth0`."""
     name, place = interface_name(interface), f"{interface.section}:{interface.id}"
-    return f"{place} {options.text(name):.{_MOST_SHOWN}}" if name else place
+    return f"{place} {option_lists.text(name):.{_MOST_SHOWN}}" if name else place
 
 
 def _setting(identity: str, key: str, value: str) -> _Setting:
@@ -199,8 +201,8 @@ def _changed(interface: Interface, setting: _Setting) -> Interface:
         value = setting.number.to_bytes(_SIZES[key], interface.byte_order)
     code = _CODES[key]
 
-    def keep(option: options.Option) -> bool:
+    def keep(option: option_lists.Option) -> bool:
         return key == "comment" or option.code != code
 
-    stated = options.edited(interface.options, interface.byte_order, keep=keep, add=[(code, value)])
+    stated = option_lists.edited(interface.options, interface.byte_order, keep=keep, add=[(code, value)])
     return interface._replace(options=stated)

@@ -19,17 +19,16 @@ from pcapconv.errors import FormatError
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import ALWAYS, MOST_TICKS, NEVER, RANGE
 from pcapconv.model import Columns, Interface, Item, PacketBatch, Section
-from pcapconv.spec import ByteOrder
-from pcapconv.spec import options as option_lists
+from pcapconv.spec import ByteOrder, option_lists
 from pcapconv.spec.pcapng import PACKET_FLAGS, SIMPLE_PACKET
 from pcapconv.steps import Step
+from pcapconv.steps.batch_rows import take
 from pcapconv.steps.relabel import names_interface
-from pcapconv.steps.rows import take
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from pcapconv.steps.quantities import Moment
+    from pcapconv.steps.option_values import Moment
 
 DIRECTIONS = {"in": 1, "out": 2}
 

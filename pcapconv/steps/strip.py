@@ -16,10 +16,10 @@ from pcapconv.errors import UsageError
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import OPTION_COUNTS, UNREADABLE
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
-from pcapconv.spec import ByteOrder, options
+from pcapconv.spec import ByteOrder, option_lists
 from pcapconv.spec import pcapng as layout
 from pcapconv.steps import Step
-from pcapconv.steps.rows import options_of, with_options
+from pcapconv.steps.batch_rows import options_of, with_options
 from pcapconv.wording import argument
 
 KINDS = ("comments", "names", "statistics", "secrets", "custom", "unknown", "host", "addresses")
@@ -55,7 +55,7 @@ class _LeaveOut(Step):
     def __init__(
         self,
         left_out: Counter[str],
-        kind_of: Callable[[layout.BlockType | options.OptionType], str | None],
+        kind_of: Callable[[layout.BlockType | option_lists.OptionType], str | None],
         *,
         unknown: bool = False,
     ) -> None:
@@ -143,7 +143,7 @@ class _LeaveOut(Step):
             stays = self._edited(stated, order, layout.OBSOLETE_PACKET if obsolete else layout.ENHANCED_PACKET)
             if stays != stated:
                 added = as_enhanced(batch, row)
-                changed[row] = options.edited(stays, order, add=added) if added else stays
+                changed[row] = option_lists.edited(stays, order, add=added) if added else stays
         with_options(batch, changed)
 
     def _edited(self, stated: bytes, order: ByteOrder, block_type: int) -> bytes:
@@ -152,13 +152,13 @@ class _LeaveOut(Step):
         if not rules:
             return stated
 
-        def keep(option: options.Option) -> bool:
+        def keep(option: option_lists.Option) -> bool:
             kind = rules.kind(option.code)
             if kind is not None:
                 self._left_out[kind] += 1
             return kind is None
 
-        return options.edited(stated, order, keep=keep)
+        return option_lists.edited(stated, order, keep=keep)
 
 
 class Strip(_LeaveOut):
@@ -183,7 +183,7 @@ class Strip(_LeaveOut):
             if kind not in KINDS:
                 raise UsageError(f"{argument('strip', kind)}: the kinds are {', '.join(KINDS)}")
 
-        def kind_of(row: layout.BlockType | options.OptionType) -> str | None:
+        def kind_of(row: layout.BlockType | option_lists.OptionType) -> str | None:
             kind = row.kind if row.specified else _UNKNOWN
             stays = kind == _UNKNOWN and row.specified  # nobody can read it, but it is no stranger
             return kind if kind in kinds and not stays else None

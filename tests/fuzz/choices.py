@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from pcapconv.normalizing.form import KEPT
+from pcapconv.normalizing.normal_form import KEPT
 from pcapconv.steps.strip import KINDS
 
 Options = dict[str, Any]

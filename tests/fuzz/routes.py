@@ -19,7 +19,7 @@ import pytest
 
 from pcapconv import formats, kernels
 from pcapconv.errors import UsageError
-from pcapconv.io import output
+from pcapconv.io import buffered_output
 
 Place = str | BinaryIO
 
@@ -169,5 +169,5 @@ def on(route: Route) -> Iterator[None]:
         patch.setenv("PCAPCONV_KERNELS", route.form)
         if route.window:
             patch.setattr(formats, "open_reader", partial(formats.open_reader, window_size=route.window))
-            patch.setattr(output, "BUFFER_SIZE", max(4096, route.window))
+            patch.setattr(buffered_output, "BUFFER_SIZE", max(4096, route.window))
         yield

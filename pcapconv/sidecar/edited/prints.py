@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FINGERPRINT, MORE
 from pcapconv.model import Columns, Interface, Item, PacketBatch
-from pcapconv.steps.scales import Units
+from pcapconv.steps.time_scales import Units
 from pcapconv.timestamps import MICROSECONDS
 
 

@@ -21,14 +21,14 @@ from pcapconv.sidecar.edited.alignment import AMBIGUOUS, EXACT, NEW, NONE, Match
 from pcapconv.sidecar.edited.known import Known
 from pcapconv.sidecar.packet_entry import drops_of, simple_length, type_of
 from pcapconv.sidecar.restore import Metadata, about_sidecar, as_pcapng
-from pcapconv.spec import ByteOrder, bodies, options
+from pcapconv.spec import ByteOrder, bodies, option_lists
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.pcap import LATEST
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
-from pcapconv.steps.rows import take, with_options
-from pcapconv.steps.scales import Scale, scale_of
+from pcapconv.steps.batch_rows import take, with_options
 from pcapconv.steps.strip import dropcount
+from pcapconv.steps.time_scales import Scale, scale_of
 from pcapconv.timestamps import NANOSECONDS
 
 
@@ -235,10 +235,10 @@ class Match(Step):
         if type_of(block) == layout.OBSOLETE_PACKET:
             add = dropcount(drops_of(block, what), order)
         if self._found.known[place] == EXACT:
-            return options.edited(raw, order, add=add) if add else raw
-        if hashes := sum(option.code == layout.PACKET_HASH for option in options.Options(raw, order)):
+            return option_lists.edited(raw, order, add=add) if add else raw
+        if hashes := sum(option.code == layout.PACKET_HASH for option in option_lists.Options(raw, order)):
             self._left_out["packet-hashes"] += hashes
-        return options.edited(raw, order, keep=_no_hash, add=add)
+        return option_lists.edited(raw, order, keep=_no_hash, add=add)
 
 
 @lru_cache(maxsize=64)
@@ -247,5 +247,5 @@ def _raw(text: bytes, order: ByteOrder) -> bytes:
     return values.options_raw(json.loads(text), order, layout.ENHANCED_PACKET, "a packet")
 
 
-def _no_hash(option: options.Option) -> bool:
+def _no_hash(option: option_lists.Option) -> bool:
     return option.code != layout.PACKET_HASH

@@ -9,7 +9,9 @@ import sys
 from typing import Any, Protocol, Self
 
 from pcapconv.errors import FileError, UsageError
-from pcapconv.io.calls import (
+from pcapconv.io.held_signals import deferred
+from pcapconv.io.paths import STDIO, Readable, real_path
+from pcapconv.io.read_write import (
     TEMPORARY_FILE,
     file_name,
     read_all,
@@ -20,8 +22,6 @@ from pcapconv.io.calls import (
     write_all,
     writing,
 )
-from pcapconv.io.paths import STDIO, Readable, real_path
-from pcapconv.io.signals import deferred
 from pcapconv.wording import argument
 
 WINDOW_SIZE = 512 * 1024  # what readers read at a time, unless a single record has more

@@ -15,9 +15,9 @@ from queue import SimpleQueue
 from typing import Any
 
 from pcapconv.errors import FileError
-from pcapconv.io.calls import read_all, reading, write_all, writing
-from pcapconv.io.targets import Target
-from pcapconv.io.threads import BufferThread, Piece
+from pcapconv.io.buffer_threads import BufferThread, Piece
+from pcapconv.io.read_write import read_all, reading, write_all, writing
+from pcapconv.io.target import Target
 
 BUFFER_SIZE = 512 * 1024
 _BUFFERS = 3

@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING
 
 from pcapconv import timestamps
 from pcapconv.errors import FormatError
-from pcapconv.io.template import Facts
+from pcapconv.io.name_template import Facts
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.spec.link_types import link_type_name
-from pcapconv.spec.options import text
+from pcapconv.spec.option_lists import text
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.splitting.parts import OpenPart, OpenParts
 from pcapconv.steps.relabel import interface_name

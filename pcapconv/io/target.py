@@ -20,11 +20,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from pcapconv.errors import FileError
-from pcapconv.io.calls import TEMPORARY_FILE, file_name, reading, reason_of, standard_stream, write_all, writing
-from pcapconv.io.names import Appearance, exists, name_if_free, put_aside, temporary_name, unlink
+from pcapconv.io.final_names import Appearance, exists, name_if_free, put_aside, temporary_name, unlink
 from pcapconv.io.paths import STDIO, Writable, exists_already, real_path
-from pcapconv.io.rights import copy_rights
-from pcapconv.io.sources import Source, temporary_file
+from pcapconv.io.permissions import copy_rights
+from pcapconv.io.read_write import TEMPORARY_FILE, file_name, reading, reason_of, standard_stream, write_all, writing
+from pcapconv.io.source import Source, temporary_file
 
 try:
     import fcntl

@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from pcapconv.io.rights import copy_rights
+from pcapconv.io.permissions import copy_rights
 
 TEMPORARY = re.compile(r"\.pcapconv-[0-9a-f]{16}\.tmp")  # what a name looks like that goes away again
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # what a file system says that has no hard links

@@ -12,9 +12,9 @@ from pcapconv.kernels.contract import MOST_TICKS, NEVER, RANGE
 from pcapconv.model import Columns, Interface, PacketBatch
 from pcapconv.spec import pcapng as layout
 from pcapconv.spec.pcapng import SIMPLE_PACKET
-from pcapconv.splitting.division import Splitter, instant_of, rows_of
 from pcapconv.splitting.parts import OpenPart, OpenParts
-from pcapconv.steps.rows import take
+from pcapconv.splitting.splitter import Splitter, instant_of, rows_of
+from pcapconv.steps.batch_rows import take
 
 if TYPE_CHECKING:
     from fractions import Fraction

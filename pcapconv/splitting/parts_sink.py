@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.file_set import Targets
-from pcapconv.io.sources import Source
-from pcapconv.io.targets import Target
-from pcapconv.io.template import Template
+from pcapconv.io.name_template import Template
+from pcapconv.io.source import Source
+from pcapconv.io.target import Target
 from pcapconv.report import CaptureFile, Report
 from pcapconv.sinks import Sink
-from pcapconv.splitting.division import Splitter
 from pcapconv.splitting.parts import OpenParts
+from pcapconv.splitting.splitter import Splitter
 
 
 class PartsSink(Sink):

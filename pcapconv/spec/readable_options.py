@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from pcapconv.spec import ByteOrder, bodies, options
+from pcapconv.spec import ByteOrder, bodies, option_lists
 from pcapconv.spec import pcapng as layout
 from pcapconv.timestamps import format_time
 
@@ -35,7 +35,7 @@ def each_option(
 
     A value that nobody can decode is under `"raw"`, in hex. `unit` is that of times in statistics. Never raises.
     """
-    for option in options.Options(raw, byte_order):
+    for option in option_lists.Options(raw, byte_order):
         name = layout.option_name(block_type, option.code)
         try:
             value = _value(option, byte_order, block_type, unit)
@@ -44,35 +44,35 @@ def each_option(
         yield {"name": name, "raw": option.value.hex()} if value is None else {"name": name, "value": value}
 
 
-def _value(option: options.Option, byte_order: ByteOrder, block_type: int, unit: Unit | None) -> Any:
+def _value(option: option_lists.Option, byte_order: ByteOrder, block_type: int, unit: Unit | None) -> Any:
     """None where nobody can decode it."""
     code, raw = option
     row = layout.option_type(block_type, code)
     match row.holds:
-        case options.TEXT:
-            return options.text(raw)
-        case options.FILTER:
-            return options.text(raw[1:]) if raw[:1] == b"\0" else None
-        case options.TIME:
+        case option_lists.TEXT:
+            return option_lists.text(raw)
+        case option_lists.FILTER:
+            return option_lists.text(raw[1:]) if raw[:1] == b"\0" else None
+        case option_lists.TIME:
             return None if len(raw) != 8 or unit is None else format_time(bodies.ticks_of(raw, byte_order), *unit)
-        case options.TWO_NUMBERS:
+        case option_lists.TWO_NUMBERS:
             halves = (int.from_bytes(raw[at : at + 4], byte_order) for at in (0, 4))
             return dict(zip(("process", "thread"), halves)) if len(raw) == 8 else None
-        case options.CUSTOM_TEXT:
-            return {"pen": int.from_bytes(raw[:4], byte_order), "text": options.text(raw[4:])}
-        case options.CUSTOM_BYTES:
+        case option_lists.CUSTOM_TEXT:
+            return {"pen": int.from_bytes(raw[:4], byte_order), "text": option_lists.text(raw[4:])}
+        case option_lists.CUSTOM_BYTES:
             return {"pen": int.from_bytes(raw[:4], byte_order), "hex": raw[4:].hex()}
     if row.name == "if_tsresol":
         return f"{'2' if raw[0] & 0x80 else '10'}^-{raw[0] & 0x7F}" if len(raw) == 1 else None
-    if row.holds in options.NUMBERS:
-        size, signed = options.NUMBERS[row.holds]
+    if row.holds in option_lists.NUMBERS:
+        size, signed = option_lists.NUMBERS[row.holds]
         return int.from_bytes(raw, byte_order, signed=signed) if len(raw) == size else None
     if row.name == "if_IPv6addr":
         return f"{ipaddress.IPv6Address(raw[:16])}/{raw[16]}" if len(raw) == 17 else None
     return _decoded(option, byte_order, block_type)
 
 
-def _decoded(option: options.Option, byte_order: ByteOrder, block_type: int) -> Any:
+def _decoded(option: option_lists.Option, byte_order: ByteOrder, block_type: int) -> Any:
     """What python-pcapng decodes, in JSON's types; None where it knows no schema. Raises whatever it raises."""
     from pcapng.structs import Options
 
@@ -94,7 +94,7 @@ def each_name(body: bytes, byte_order: ByteOrder) -> Iterator[dict[str, Any]]:
         if address is None:
             yield {"type": kind, "raw": names.hex()}
         else:
-            texts = [options.text(name) for name in names.split(b"\0") if name]
+            texts = [option_lists.text(name) for name in names.split(b"\0") if name]
             yield {"address": bodies.address_text(kind, address), "names": texts}
 
 

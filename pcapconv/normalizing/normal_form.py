@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from pcapconv.errors import TargetError
 from pcapconv.model import Block, Interface, Section
-from pcapconv.spec import ByteOrder, bodies, options
+from pcapconv.spec import ByteOrder, bodies, option_lists
 from pcapconv.spec import pcapng as layout
 from pcapconv.timestamps import NANOSECONDS, tsresol_byte
 from pcapconv.wording import argument
@@ -101,7 +101,7 @@ class Form:
     def _packet(self, raw: bytes, order: ByteOrder, *, obsolete: bool, direction: bool) -> bytes:
         kept = self._kept(raw, order, layout.OBSOLETE_PACKET if obsolete else layout.ENHANCED_PACKET)
         kept = list(self._referring(kept, order))
-        flags = options.Options(raw, order).first(layout.PACKET_FLAGS)
+        flags = option_lists.Options(raw, order).first(layout.PACKET_FLAGS)
         told = (_DIRECTION if direction else 0) | (~_DIRECTION if "details" in self.kinds else 0)
         if flags is not None and len(flags) == 4 and (bits := int.from_bytes(flags, order) & told):
             kept.append((layout.PACKET_FLAGS, bits.to_bytes(4, "little")))
@@ -123,7 +123,7 @@ class Form:
         """The names of a block, each as (type, address, name), and its options that are kept."""
         at = block.options_at
         kept = self._kept(block.body[at:], block.byte_order, block.type)
-        return _names(block), [entry for entry in kept if entry[0] == options.COMMENT]
+        return _names(block), [entry for entry in kept if entry[0] == option_lists.COMMENT]
 
     def secrets(self, block: Block) -> bytes | None:
         """The body of a block of secrets, None for one that nobody can read."""
@@ -141,7 +141,7 @@ class Form:
         order, at = block.byte_order, block.process_options_at
         head, stated = block.body[:at], block.body[at:]
         head = head[3::-1] + head[4:] if order == "big" else head  # the process id, or the enterprise number
-        if not options.Options(stated, order).overrun:
+        if not option_lists.Options(stated, order).overrun:
             stated = pack(self._kept(stated, order, block.type))
         return Block(block.type, head + stated, "little", 0, 0)
 
@@ -156,7 +156,7 @@ class Form:
 
     def _kept(self, raw: bytes, order: ByteOrder, block_type: int) -> Entries:
         kept: Entries = []
-        for code, value in options.Options(raw, order):
+        for code, value in option_lists.Options(raw, order):
             row = layout.option_type(block_type, code)
             kind = row.kind
             value = _without_zeros(row.holds, value if order == "little" else _little(row, value))
@@ -170,21 +170,21 @@ class Form:
         return kept
 
 
-def _little(row: options.OptionType, value: bytes) -> bytes:
+def _little(row: option_lists.OptionType, value: bytes) -> bytes:
     """The value of a big-endian section's option as that of a little-endian one."""
     if row.kind == "custom":
         return value[3::-1] + value[4:]
-    if row.kind == "details" and row.holds in options.NUMBERS:
+    if row.kind == "details" and row.holds in option_lists.NUMBERS:
         return value[::-1]
-    return value[3::-1] + value[:3:-1] if row.holds == options.TWO_NUMBERS else value
+    return value[3::-1] + value[:3:-1] if row.holds == option_lists.TWO_NUMBERS else value
 
 
 def _without_zeros(holds: str, value: bytes) -> bytes:
     """An option's value, of a text what stands before its first zero byte."""
-    if holds == options.TEXT:
-        return options.text_bytes(value)
-    if holds == options.FILTER and value[:1] == b"\0":
-        return value[:1] + options.text_bytes(value[1:])
+    if holds == option_lists.TEXT:
+        return option_lists.text_bytes(value)
+    if holds == option_lists.FILTER and value[:1] == b"\0":
+        return value[:1] + option_lists.text_bytes(value[1:])
     return value
 
 
@@ -195,7 +195,7 @@ def pack(entries: Iterable[tuple[int, bytes]]) -> bytes:
         again = ordered and ordered[-1][0] == code
         if not again or code in layout.OPTIONS_OF_ANY:
             ordered.append((code, value))
-    return options.pack(ordered, "little")
+    return option_lists.pack(ordered, "little")
 
 
 def _names(block: Block) -> Iterator[tuple[int, bytes, bytes]]:

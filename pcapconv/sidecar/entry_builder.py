@@ -11,8 +11,8 @@ from pcapconv.kernels.contract import FINGERPRINT
 from pcapconv.sidecar import fields, values
 from pcapconv.spec import ByteOrder
 from pcapconv.spec import pcapng as layout
-from pcapconv.spec.options import COMMENT, Options
-from pcapconv.steps.rows import distinct
+from pcapconv.spec.option_lists import COMMENT, Options
+from pcapconv.steps.batch_rows import distinct
 
 _MANY = 2**14  # packets: what an entry says for itself is little for each then
 _MUCH = 2**18  # bytes of options

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, Protocol, Self
 from urllib.parse import unquote
 
 from pcapconv.errors import FileError
-from pcapconv.io.sources import Source
-from pcapconv.io.targets import Target
+from pcapconv.io.source import Source
+from pcapconv.io.target import Target
 from pcapconv.timestamps import format_time
 from pcapconv.wording import argument
 
