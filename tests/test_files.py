@@ -707,7 +707,7 @@ def test_standard_streams_that_are_replaced_are_used(monkeypatch: pytest.MonkeyP
 
 
 def test_a_target_that_is_left_without_commit_leaves_nothing(folder: Path, each_way: str) -> None:
-    with target.open_target(folder / "out.pcap") as target:
-        target.file.write(CAPTURE)
+    with target.open_target(folder / "out.pcap") as out:
+        out.file.write(CAPTURE)
         assert (names(folder) == []) == (each_way == "nameless")
     assert names(folder) == []

@@ -116,7 +116,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
         event.set()
         wait_for(file, writing=writing)
 
-    for module in (calls, sources):
+    for module in (read_write, source):
         monkeypatch.setattr(module, "wait_for", noted)
     return event
 
