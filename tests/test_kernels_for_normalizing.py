@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kernel_rows import MOST, MOST_TICKS, agree, all_columns, column, packet_rows, unlike_rows, with_rows
 
-from pcapconv.kernels.contract import BEYOND, FINER, MORE, UNIT, UNKNOWN
+from pcapconv.kernels.contract import BEYOND, FINER, MORE, NANOSECOND_SCALE, UNKNOWN
 from pcapconv.model import Columns
 
 HALF = 2**64
@@ -47,7 +47,7 @@ def table(*units: list[int], timeless: list[int] | None = None) -> "array[int]":
 )
 def test_ticks_become_nanoseconds(kernels: ModuleType, ticks: int, scale: list[int], nanoseconds: int | None) -> None:
     columns = with_rows(1, ticks=[ticks], record_type=[ENHANCED])
-    row, inexact, status = kernels.unify(columns, 0, 1, table(scale), True)
+    row, inexact, status = kernels.to_nanoseconds(columns, 0, 1, table(scale), True)
     if nanoseconds is None:
         assert (row, inexact, status, column(columns, "ticks", 1)) == (0, 0, BEYOND, [ticks])
         return
@@ -59,7 +59,7 @@ def test_ticks_become_nanoseconds(kernels: ModuleType, ticks: int, scale: list[i
 def test_each_packet_has_the_unit_and_the_new_id_of_its_interface(kernels: ModuleType) -> None:
     columns = with_rows(4, ticks=[1, 1, 1, 1], interface=[0, 1, 2, 1], record_type=[0, 2, 6, 255])
     units = table(unit(1, number=7), unit(10, number=MOST), unit(100, 1, 5, 0))
-    assert kernels.unify(columns, 0, 4, units, False) == (4, 0, MORE)
+    assert kernels.to_nanoseconds(columns, 0, 4, units, False) == (4, 0, MORE)
     assert column(columns, "ticks", 4) == [1, 10, 105, 10]
     assert column(columns, "interface", 4) == [7, MOST, 0, MOST]
 
@@ -67,7 +67,7 @@ def test_each_packet_has_the_unit_and_the_new_id_of_its_interface(kernels: Modul
 def test_packets_without_a_time_have_that_of_the_last_unit_and_the_id_of_their_interface(kernels: ModuleType) -> None:
     columns = with_rows(2, ticks=[9, 99], interface=[1, 0], record_type=[SIMPLE, SIMPLE])
     units = table(unit(5, number=3), unit(0, 0, number=4), timeless=unit(0, 1, 77, 8))
-    assert kernels.unify(columns, 0, 2, units, False) == (2, 0, MORE)
+    assert kernels.to_nanoseconds(columns, 0, 2, units, False) == (2, 0, MORE)
     assert column(columns, "ticks", 2) == [77, 77]
     assert column(columns, "interface", 2) == [4, 3]
 
@@ -90,23 +90,23 @@ def test_unify_stops_at_a_time_that_it_cannot_make(
     kernels: ModuleType, scale: list[int], cut: bool, status: int
 ) -> None:
     columns = with_rows(4, ticks=[1, 2, 5, 6], interface=[0, 0, 1, 0], record_type=[6] * 4)
-    assert kernels.unify(columns, 1, 4, table(unit(3, number=9), scale), cut) == (2, 0, status)
+    assert kernels.to_nanoseconds(columns, 1, 4, table(unit(3, number=9), scale), cut) == (2, 0, status)
     assert column(columns, "ticks", 4) == [1, 6, 5, 6]
     assert column(columns, "interface", 4) == [0, 9, 1, 0]
 
 
 def test_cut_digits_are_counted_and_cut_downwards(kernels: ModuleType) -> None:
     columns = with_rows(4, ticks=[10, 19, 20, 21], record_type=[6] * 4)
-    assert kernels.unify(columns, 0, 4, table(unit(1, 10, -1)), True) == (4, 2, MORE)
+    assert kernels.to_nanoseconds(columns, 0, 4, table(unit(1, 10, -1)), True) == (4, 2, MORE)
     assert column(columns, "ticks", 4) == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize("units", [table(), table(unit())])
 def test_unify_refuses_an_interface_outside_the_table(kernels: ModuleType, units: "array[int]") -> None:
     columns = with_rows(2, interface=[0, 1], record_type=[6, 3])
-    row = min(1, len(units) // UNIT - 1)
+    row = min(1, len(units) // NANOSECOND_SCALE - 1)
     with pytest.raises(ValueError, match=f"row {row} names an interface that is not there"):
-        kernels.unify(columns, 0, 2, units, False)
+        kernels.to_nanoseconds(columns, 0, 2, units, False)
 
 
 @pytest.mark.parametrize(
@@ -115,16 +115,16 @@ def test_unify_refuses_an_interface_outside_the_table(kernels: ModuleType, units
 )
 def test_unify_refuses_units_that_it_could_not_add_up(kernels: ModuleType, scale: list[int]) -> None:
     columns = with_rows(2, ticks=[5, 6], interface=[0, 1], record_type=[6, 6])
-    assert kernels.unify(columns, 0, 1, table(unit(2), scale), False) == (1, 0, MORE)  # where no row uses it
+    assert kernels.to_nanoseconds(columns, 0, 1, table(unit(2), scale), False) == (1, 0, MORE)  # where no row uses it
     with pytest.raises(ValueError, match="a unit that is too large"):
-        kernels.unify(columns, 1, 2, table(unit(2), scale), False)
+        kernels.to_nanoseconds(columns, 1, 2, table(unit(2), scale), False)
     assert column(columns, "ticks", 2) == [10, 6]
 
 
 @pytest.mark.parametrize(("row", "rows"), [(-1, 1), (2, 1)])
 def test_unify_and_rising_refuse_rows_that_are_not_there(kernels: ModuleType, row: int, rows: int) -> None:
     with pytest.raises(ValueError, match="a row that is not there"):
-        kernels.unify(Columns(1), row, rows, table(unit()), False)
+        kernels.to_nanoseconds(Columns(1), row, rows, table(unit()), False)
     with pytest.raises(ValueError, match="a row that is not there"):
         kernels.rising(Columns(1), row, rows)
 
@@ -134,7 +134,7 @@ def test_unify_asks_the_unit_of_packets_without_a_time_first(kernels: ModuleType
     columns = Columns(1)
     columns.record_type[0] = SIMPLE
     too_large, unknown = [0, 0, 0, 0, 0, 2**32], [0, 0, 0, 0, 0, 0]
-    assert kernels.unify(columns, 0, 1, table(too_large, timeless=unknown), False) == (0, 0, UNKNOWN)
+    assert kernels.to_nanoseconds(columns, 0, 1, table(too_large, timeless=unknown), False) == (0, 0, UNKNOWN)
 
 
 VALUES = st.one_of(st.integers(0, MOST_TICKS), st.integers(0, 1000), st.sampled_from([0, 1, 2**63, MOST_TICKS]))
@@ -156,10 +156,10 @@ def test_parity_of_unify(compiled: ModuleType, data: st.DataObject, units: list[
     columns = data.draw(packet_rows(64))
     row, rows = data.draw(st.integers(-1, columns.capacity + 1)), data.draw(st.integers(0, columns.capacity + 1))
     values = array("Q", [value for each in units for value in each])
-    agree(compiled, "unify", columns, row, rows, values, cut)
+    agree(compiled, "to_nanoseconds", columns, row, rows, values, cut)
     columns.interface = array("I", bytes(4 * columns.capacity))  # all packets at once
     columns.record_type = array("B", b"\6" * columns.capacity)
-    agree(compiled, "unify", columns, row, rows, values, cut)
+    agree(compiled, "to_nanoseconds", columns, row, rows, values, cut)
 
 
 # ---------------------------------------------------------------- rising
@@ -297,7 +297,7 @@ def test_parity_of_same_data(compiled: ModuleType, data: st.DataObject, a: Colum
     ],
 )
 def test_order(kernels: ModuleType, keys: list[int], places: list[int]) -> None:
-    assert kernels.order(array("Q", keys)) == array("q", places)
+    assert kernels.argsort(array("Q", keys)) == array("q", places)
 
 
 @pytest.mark.parametrize("count", [15, 16, 17, 31, 32, 33, 64, 65, 1000, 4097])
@@ -305,18 +305,18 @@ def test_order(kernels: ModuleType, keys: list[int], places: list[int]) -> None:
 def test_order_of_many_is_stable(kernels: ModuleType, count: int, distinct: int) -> None:
     keys = array("Q", [number * 7919 % 10007 % distinct for number in range(count)])
     before = keys[:]
-    assert list(kernels.order(keys)) == sorted(range(count), key=lambda place: keys[place])
+    assert list(kernels.argsort(keys)) == sorted(range(count), key=lambda place: keys[place])
     assert keys == before
 
 
 def test_order_wants_64_bits(kernels: ModuleType) -> None:
     with pytest.raises(ValueError, match="a table of fewer than 0 64-bit values"):
-        kernels.order(array("I", [1]))
+        kernels.argsort(array("I", [1]))
 
 
 @given(st.lists(st.one_of(st.integers(0, 5), st.integers(0, MOST_TICKS)), max_size=100))
 def test_parity_of_order(compiled: ModuleType, keys: list[int]) -> None:
-    agree(compiled, "order", array("Q", keys))
+    agree(compiled, "argsort", array("Q", keys))
 
 
 # ---------------------------------------------------------------- arrange
@@ -326,7 +326,7 @@ def test_parity_of_order(compiled: ModuleType, keys: list[int]) -> None:
 def test_arrange(kernels: ModuleType, places: list[int]) -> None:
     columns, into = unlike_rows(3), Columns(len(places) + 1)
     before = all_columns(columns, 3)
-    assert kernels.arrange(columns, 3, array("q", places), into) is None
+    assert kernels.reorder(columns, 3, array("q", places), into) is None
     for name, values in before.items():
         assert list(getattr(into, name)) == [*(values[place] for place in places), 0]
     assert all_columns(columns, 3) == before
@@ -336,15 +336,15 @@ def test_arrange(kernels: ModuleType, places: list[int]) -> None:
 def test_arrange_refuses_places_without_a_row(kernels: ModuleType, places: list[int], wrong: int) -> None:
     into = Columns(3)
     with pytest.raises(ValueError, match=f"place {wrong} is not that of a row"):
-        kernels.arrange(unlike_rows(3), 3, array("q", places), into)
+        kernels.reorder(unlike_rows(3), 3, array("q", places), into)
     assert all_columns(into, 3) == all_columns(Columns(3), 3)
 
 
 def test_arrange_wants_room_and_64_bits(kernels: ModuleType) -> None:
     with pytest.raises(ValueError, match="is not 2 values"):
-        kernels.arrange(Columns(2), 2, array("q", [0, 1]), Columns(1))
+        kernels.reorder(Columns(2), 2, array("q", [0, 1]), Columns(1))
     with pytest.raises(ValueError, match="places that are not 64-bit numbers"):
-        kernels.arrange(Columns(2), 2, array("i", [0, 1]), Columns(2))
+        kernels.reorder(Columns(2), 2, array("i", [0, 1]), Columns(2))
 
 
 @given(data=st.data(), columns=packet_rows(64))
@@ -353,4 +353,4 @@ def test_parity_of_arrange(compiled: ModuleType, data: st.DataObject, columns: C
     places = data.draw(
         st.lists(st.integers(-1, rows) if data.draw(st.booleans()) else st.integers(0, max(0, rows - 1)), max_size=6)
     )
-    agree(compiled, "arrange", columns, rows, array("q", places), Columns(data.draw(st.integers(4, 6))))
+    agree(compiled, "reorder", columns, rows, array("q", places), Columns(data.draw(st.integers(4, 6))))

@@ -44,7 +44,7 @@ def test_odd_rows(kernels: ModuleType, kind: int, length: int, captured: int, op
         options_length=[0, options],
     )
     mask = bytearray(b"\7\7\7")
-    assert kernels.odd_rows(buffer, rows, 2, mask) == odd
+    assert kernels.rows_with_metadata(buffer, rows, 2, mask) == odd
     assert mask == bytes([0, odd, 7])
 
 
@@ -55,22 +55,22 @@ def test_odd_rows_are_those_whose_lengths_do_not_count_their_padding(
     buffer = write.number(6, 4) + write.number(stated, 4) + b"a\0\0\0"
     rows = with_rows(1, record_type=[6], record_length=[36], captured_length=[1], data_at=[8])
     mask = bytearray(1)
-    assert kernels.odd_rows(buffer, rows, 1, mask) == odd
+    assert kernels.rows_with_metadata(buffer, rows, 1, mask) == odd
     assert mask == bytes([odd])
 
 
 def test_odd_rows_refuse_padding_outside_the_buffer(kernels: ModuleType) -> None:
     rows = with_rows(1, record_type=[6], record_length=[36], captured_length=[3])
     with pytest.raises(ValueError, match="row 0 lies outside its buffer"):
-        kernels.odd_rows(b"abc", rows, 1, bytearray(1))
+        kernels.rows_with_metadata(b"abc", rows, 1, bytearray(1))
     with pytest.raises(ValueError, match="a mask of fewer than 1 rows"):
-        kernels.odd_rows(b"abcd", rows, 1, bytearray(0))
+        kernels.rows_with_metadata(b"abcd", rows, 1, bytearray(0))
 
 
 @given(data=st.data(), columns=packet_rows(8), buffer=st.binary(min_size=8, max_size=8))
 def test_parity_of_odd_rows(compiled: ModuleType, data: st.DataObject, columns: Columns, buffer: bytes) -> None:
     rows = data.draw(st.integers(0, columns.capacity + 1))
-    agree(compiled, "odd_rows", buffer, columns, rows, bytearray(data.draw(st.integers(0, 5))))
+    agree(compiled, "rows_with_metadata", buffer, columns, rows, bytearray(data.draw(st.integers(0, 5))))
 
 
 # ---------------------------------------------------------------- pair
@@ -92,7 +92,7 @@ def test_parity_of_odd_rows(compiled: ModuleType, data: st.DataObject, columns: 
 def test_pair(kernels: ModuleType, ones: list[int], others: list[int], partner: list[int], uneven: list[int]) -> None:
     found = array("i", [-7] * (len(others) + 1))
     keys = array("Q", ones), array("Q", others)
-    assert kernels.pair(*keys, found) == (*map(kernels.order, keys), array("q", uneven))
+    assert kernels.match_keys(*keys, found) == (*map(kernels.argsort, keys), array("q", uneven))
     assert list(found) == [*partner, -7]
 
 
@@ -100,14 +100,14 @@ def test_pair_refuses_other_columns(kernels: ModuleType) -> None:
     keys = array("Q", [1, 2])
     for partner in (array("i", [0]), array("q", [0, 0])):
         with pytest.raises(ValueError, match="no room for the partners of 2 rows"):
-            kernels.pair(keys, keys, partner)
+            kernels.match_keys(keys, keys, partner)
     with pytest.raises(ValueError, match="a table of fewer than 0 64-bit values"):
-        kernels.pair(keys, array("I", [1]), array("i", [0, 0]))
+        kernels.match_keys(keys, array("I", [1]), array("i", [0, 0]))
 
 
 @given(st.lists(st.integers(0, 9), max_size=40), st.lists(st.integers(0, 9), max_size=40))
 def test_parity_of_pair(compiled: ModuleType, ones: list[int], others: list[int]) -> None:
-    agree(compiled, "pair", array("Q", ones), array("Q", others), array("i", [-1] * len(others)))
+    agree(compiled, "match_keys", array("Q", ones), array("Q", others), array("i", [-1] * len(others)))
 
 
 # ---------------------------------------------------------------- fingerprints

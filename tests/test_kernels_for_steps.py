@@ -72,41 +72,41 @@ def test_match_keeps_times_from_the_lowest_to_the_highest(
     kernels: ModuleType, lowest: int, highest: int, ticks: int, stays: bool, record_type: int
 ) -> None:
     columns, mask = with_rows(1, ticks=[ticks], record_type=[record_type]), bytearray(b"\1")
-    assert kernels.match(columns, 1, table(lowest, highest, 0), mask) == stays
+    assert kernels.rows_in_ranges(columns, 1, table(lowest, highest, 0), mask) == stays
     assert mask == bytes([stays])
 
 
 @pytest.mark.parametrize(("timeless", "stays"), [(0, False), (1, True), (2**32, True), (MOST_TICKS, True)])
 def test_match_asks_the_table_about_packets_without_a_time(kernels: ModuleType, timeless: int, stays: bool) -> None:
     columns, mask = with_rows(2, ticks=[5, 99], record_type=[3, 3]), bytearray(b"\1\1")
-    assert kernels.match(columns, 2, table(5, 5, timeless), mask) == 2 * stays
+    assert kernels.rows_in_ranges(columns, 2, table(5, 5, timeless), mask) == 2 * stays
     assert mask == bytes([stays, stays])
 
 
 def test_match_looks_up_each_interface(kernels: ModuleType) -> None:
     columns = with_rows(6, ticks=[1, 2, 1, 2, 1, 2], interface=[0, 0, 1, 1, 2, 2])
     mask = bytearray(b"\1" * 6)
-    assert kernels.match(columns, 6, table(1, 1, 0, 2, 2, 0, 1, 2, 0), mask) == 4
+    assert kernels.rows_in_ranges(columns, 6, table(1, 1, 0, 2, 2, 0, 1, 2, 0), mask) == 4
     assert mask == b"\1\0\0\1\1\1"
 
 
 def test_match_leaves_what_it_does_not_set_to_0(kernels: ModuleType) -> None:
     columns = with_rows(6, ticks=[1, 1, 1, 9, 9, 9])
     mask = bytearray(b"\0\2\xff\0\2\xff")
-    assert kernels.match(columns, 6, table(0, 5, 0), mask) == 2
+    assert kernels.rows_in_ranges(columns, 6, table(0, 5, 0), mask) == 2
     assert mask == b"\0\2\xff\0\0\0"
 
 
 def test_match_looks_at_no_other_rows(kernels: ModuleType) -> None:
     columns, mask = with_rows(3, ticks=[1, 1, 9], interface=[0, 0, MOST]), bytearray(b"\0\1\7\7\7")
-    assert kernels.match(columns, 2, table(0, 5, 0), mask) == 1
+    assert kernels.rows_in_ranges(columns, 2, table(0, 5, 0), mask) == 1
     assert mask == b"\0\1\7\7\7"
 
 
 def test_match_of_no_rows(kernels: ModuleType) -> None:
-    assert kernels.match(Columns(0), 0, table(), bytearray()) == 0
+    assert kernels.rows_in_ranges(Columns(0), 0, table(), bytearray()) == 0
     mask = bytearray(b"\1")
-    assert kernels.match(Columns(1), 0, table(), mask) == 0
+    assert kernels.rows_in_ranges(Columns(1), 0, table(), mask) == 0
     assert mask == b"\1"
 
 
@@ -120,14 +120,14 @@ def test_match_refuses_an_interface_outside_the_table(
 ) -> None:
     columns, mask = with_rows(1, interface=[interface], record_type=[record_type]), bytearray(b"\1")
     with pytest.raises(ValueError, match="row 0 names an interface that is not there"):
-        kernels.match(columns, 1, table(*entries), mask)
+        kernels.rows_in_ranges(columns, 1, table(*entries), mask)
     assert mask == b"\1"
 
 
 def test_match_has_looked_at_the_rows_before_the_one_it_refuses(kernels: ModuleType) -> None:
     columns, mask = with_rows(4, ticks=[9, 1, 9, 9], interface=[0, 0, 1, 0]), bytearray(b"\1" * 4)
     with pytest.raises(ValueError, match="row 2 names an interface that is not there"):
-        kernels.match(columns, 4, table(0, 5, 0), mask)
+        kernels.rows_in_ranges(columns, 4, table(0, 5, 0), mask)
     assert mask == b"\0\1\1\1"
 
 
@@ -135,7 +135,7 @@ def test_match_has_looked_at_the_rows_before_the_one_it_refuses(kernels: ModuleT
 def test_match_refuses_a_mask_that_is_too_short(kernels: ModuleType, length: int) -> None:
     mask = bytearray(b"\1" * length)
     with pytest.raises(ValueError, match="a mask of fewer than 2 rows"):
-        kernels.match(with_rows(2, ticks=[9, 9]), 2, table(0, 5, 0), mask)
+        kernels.rows_in_ranges(with_rows(2, ticks=[9, 9]), 2, table(0, 5, 0), mask)
     assert mask == b"\1" * length
 
 
@@ -162,7 +162,7 @@ def test_take_copies_the_rows_whose_mask_is_not_0(
     before = all_columns(columns, 5)
     for name, typecode in Columns.TYPECODES.items():
         setattr(into, name, array(typecode, [7] * into.capacity))
-    assert kernels.take(columns, 5, bytearray(mask), into) == len(chosen)
+    assert kernels.copy_rows(columns, 5, bytearray(mask), into) == len(chosen)
     for name, values in before.items():
         assert list(getattr(into, name)) == [values[row] for row in chosen] + [7] * room
     assert all_columns(columns, 5) == before
@@ -172,19 +172,19 @@ def test_take_copies_the_rows_whose_mask_is_not_0(
 def test_take_into_the_same_columns(kernels: ModuleType, mask: bytes, chosen: list[int]) -> None:
     columns = unlike_rows(5)
     before = all_columns(columns, 5)
-    assert kernels.take(columns, 5, bytearray(mask), columns) == len(chosen)
+    assert kernels.copy_rows(columns, 5, bytearray(mask), columns) == len(chosen)
     for name, values in before.items():
         assert list(getattr(columns, name)) == [values[row] for row in chosen] + values[len(chosen) :]
 
 
 def test_take_of_no_rows(kernels: ModuleType) -> None:
-    assert kernels.take(Columns(0), 0, bytearray(), Columns(0)) == 0
-    assert kernels.take(unlike_rows(2), 0, bytearray(b"\1\1"), Columns(0)) == 0
+    assert kernels.copy_rows(Columns(0), 0, bytearray(), Columns(0)) == 0
+    assert kernels.copy_rows(unlike_rows(2), 0, bytearray(b"\1\1"), Columns(0)) == 0
 
 
 def test_take_leaves_the_mask(kernels: ModuleType) -> None:
     mask = bytearray(b"\0\2\xff")
-    kernels.take(unlike_rows(3), 3, mask, Columns(3))
+    kernels.copy_rows(unlike_rows(3), 3, mask, Columns(3))
     assert mask == b"\0\2\xff"
 
 
@@ -193,16 +193,16 @@ def test_take_writes_nothing_where_a_column_is_too_short_for_it(kernels: ModuleT
     into = Columns(5)
     setattr(into, name, getattr(into, name)[:1])
     with pytest.raises(ValueError, match=f"column {name} is not 2 values"):
-        kernels.take(unlike_rows(5), 5, bytearray(b"\0\0\1\0\1"), into)
+        kernels.copy_rows(unlike_rows(5), 5, bytearray(b"\0\0\1\0\1"), into)
     assert all(set(values) == {0} for values in all_columns(into, 5).values())
-    assert kernels.take(unlike_rows(5), 5, bytearray(b"\0\0\1\0\0"), into) == 1
+    assert kernels.copy_rows(unlike_rows(5), 5, bytearray(b"\0\0\1\0\0"), into) == 1
 
 
 @pytest.mark.parametrize("length", [0, 4])
 def test_take_refuses_a_mask_that_is_too_short(kernels: ModuleType, length: int) -> None:
     into = Columns(5)
     with pytest.raises(ValueError, match="a mask of fewer than 5 rows"):
-        kernels.take(unlike_rows(5), 5, bytearray(b"\1" * length), into)
+        kernels.copy_rows(unlike_rows(5), 5, bytearray(b"\1" * length), into)
     assert all_columns(into, 5) == all_columns(Columns(5), 5)
 
 
@@ -645,8 +645,10 @@ def test_renumber_has_changed_the_rows_before_the_one_it_refuses(
 
 
 CALLS: dict[str, Callable[[ModuleType, Columns, int], object]] = {
-    "match": lambda kernels, columns, rows: kernels.match(columns, rows, table(0, 9, 1), bytearray(9)),
-    "take": lambda kernels, columns, rows: kernels.take(columns, rows, bytearray(9), Columns(2)),
+    "rows_in_ranges": lambda kernels, columns, rows: kernels.rows_in_ranges(
+        columns, rows, table(0, 9, 1), bytearray(9)
+    ),
+    "copy_rows": lambda kernels, columns, rows: kernels.copy_rows(columns, rows, bytearray(9), Columns(2)),
     "cut_packets": lambda kernels, columns, rows: kernels.cut_packets(columns, rows, 1, 1, 1),
     "shift_times": lambda kernels, columns, rows: kernels.shift_times(columns, rows, table(1, 0)),
     "renumber": lambda kernels, columns, rows: kernels.renumber(bytearray(), columns, rows, table(0), False),
@@ -691,7 +693,7 @@ def test_take_refuses_to_take_into_a_column_of_another_type(kernels: ModuleType,
     into = Columns(2)
     setattr(into, name, array("h", [0, 0]))
     with pytest.raises(ValueError, match=f"column {name} is not 1 values"):
-        kernels.take(Columns(2), 2, bytearray(b"\0\1"), into)
+        kernels.copy_rows(Columns(2), 2, bytearray(b"\0\1"), into)
 
 
 @pytest.mark.parametrize("rows", [-(2**63), -3, -1, 3, 2**63 - 1])
@@ -711,7 +713,7 @@ def test_a_table_of_another_type_is_refused(kernels: ModuleType, typecode: str) 
 
     columns, refusal = Columns(1), "fewer than .* 64-bit values"
     with pytest.raises(ValueError, match=refusal):
-        kernels.match(columns, 1, bad(RANGE), bytearray(1))
+        kernels.rows_in_ranges(columns, 1, bad(RANGE), bytearray(1))
     with pytest.raises(ValueError, match=refusal):
         kernels.shift_times(columns, 1, bad(SHIFT))
     with pytest.raises(ValueError, match=refusal):
@@ -770,7 +772,7 @@ def masks(rows: int) -> st.SearchStrategy[bytearray]:
 @given(data=st.data(), limits=st.lists(TICKS, max_size=12))
 def test_parity_of_match(compiled: ModuleType, data: st.DataObject, limits: list[int]) -> None:
     columns, rows = data.draw(rows_near(limits))
-    agree(compiled, "match", columns, rows, table(*limits), data.draw(masks(columns.capacity)))
+    agree(compiled, "rows_in_ranges", columns, rows, table(*limits), data.draw(masks(columns.capacity)))
 
 
 @given(data=st.data(), columns=packet_rows(len(BUFFER), 6), same=st.booleans())
@@ -780,7 +782,7 @@ def test_parity_of_take(compiled: ModuleType, data: st.DataObject, columns: Colu
     if not same and data.draw(st.booleans()):
         name = data.draw(st.sampled_from(list(Columns.TYPECODES)))
         setattr(into, name, getattr(into, name)[: data.draw(st.integers(0, 3))])
-    agree(compiled, "take", columns, rows, data.draw(masks(columns.capacity)), into)
+    agree(compiled, "copy_rows", columns, rows, data.draw(masks(columns.capacity)), into)
 
 
 @given(data=st.data(), columns=packet_rows(len(BUFFER), 6), front=WORDS, end=WORDS, snaplen=WORDS)

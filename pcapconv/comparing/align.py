@@ -174,7 +174,7 @@ def _same_keys(ones: array[int], others: array[int]) -> Iterator[tuple[array[int
 
 def _groups(keys: array[int]) -> Iterator[tuple[int, array[int]]]:
     """The keys in their order, each with its rows."""
-    order: array[int] = choose().order(keys)
+    order: array[int] = choose().argsort(keys)
     begin = 0
     for at in range(1, len(order) + 1):
         if at == len(order) or keys[order[at]] != keys[order[begin]]:

@@ -124,7 +124,7 @@ cdef enum:
     RANGE = 3   # uint64 values per interface in match
     SHIFT = 2   # uint64 values per interface in shift_times
     TOTALS = 5  # uint64 values per interface in count_packets
-    UNIT = 6    # uint64 values per interface in unify
+    NANOSECOND_SCALE = 6    # uint64 values per interface in to_nanoseconds
     FINGERPRINT = 10
 
 cdef enum:
@@ -494,7 +494,7 @@ def encode_pcapng(buffer, columns, Py_ssize_t row, Py_ssize_t rows, out, Py_ssiz
     return row, at, status
 
 
-def match(columns, Py_ssize_t rows, array.array ranges, mask):
+def rows_in_ranges(columns, Py_ssize_t rows, array.array ranges, mask):
     cdef const uint8_t *record_type = <const uint8_t *>column(columns, "record_type", "B", rows)
     cdef const uint64_t *ticks = <const uint64_t *>column(columns, "ticks", "Q", rows)
     cdef const uint32_t *interface = <const uint32_t *>column(columns, "interface", "I", rows)
@@ -571,7 +571,7 @@ cdef inline void copy_row(const Row *columns, Py_ssize_t row, Row *into, Py_ssiz
     into.options_length[to] = columns.options_length[row]
 
 
-def take(columns, Py_ssize_t rows, mask, into):
+def copy_rows(columns, Py_ssize_t rows, mask, into):
     cdef Row these = all_columns(columns, rows)
     cdef Row there
     cdef const unsigned char *chosen
@@ -597,7 +597,7 @@ def take(columns, Py_ssize_t rows, mask, into):
     return taken
 
 
-def arrange(columns, Py_ssize_t rows, array.array places, into):
+def reorder(columns, Py_ssize_t rows, array.array places, into):
     cdef Py_ssize_t size = len(places), at
     cdef Row these = all_columns(columns, rows)
     cdef Row there = all_columns(into, size)
@@ -723,13 +723,13 @@ cdef inline bint sound_unit(const uint64_t *unit) noexcept nogil:
     return not unit[0] >> 62 and (<int64_t>unit[4] >> 62 == 0 or <int64_t>unit[4] >> 62 == -1) and unit[5] <= 0xFFFFFFFFu
 
 
-def unify(columns, Py_ssize_t row, Py_ssize_t rows, array.array units, bint cut):
+def to_nanoseconds(columns, Py_ssize_t row, Py_ssize_t rows, array.array units, bint cut):
     cdef const uint8_t *record_type = <const uint8_t *>column(columns, "record_type", "B", rows)
     cdef uint64_t *ticks = <uint64_t *>column(columns, "ticks", "Q", rows)
     cdef uint32_t *interface = <uint32_t *>column(columns, "interface", "I", rows)
-    cdef const uint64_t *unit = table(units, UNIT)
+    cdef const uint64_t *unit = table(units, NANOSECOND_SCALE)
     cdef const uint64_t *mine
-    cdef uint64_t interfaces = len(units) // UNIT - 1
+    cdef uint64_t interfaces = len(units) // NANOSECOND_SCALE - 1
     cdef uint64_t time = 0, inexact = 0
     cdef int status = MORE
     cdef bint outside = False, too_large = False
@@ -741,16 +741,16 @@ def unify(columns, Py_ssize_t row, Py_ssize_t rows, array.array units, bint cut)
                 outside = True
                 break
             if record_type[row] == SIMPLE:
-                mine = unit + interfaces * UNIT
+                mine = unit + interfaces * NANOSECOND_SCALE
             else:
-                mine = unit + <uint64_t>interface[row] * UNIT
+                mine = unit + <uint64_t>interface[row] * NANOSECOND_SCALE
             too_large = not sound_unit(mine)
             if too_large:
                 break
             status = in_nanoseconds(ticks[row], mine, cut, &time, &inexact)
             if status != MORE:
                 break
-            mine = unit + <uint64_t>interface[row] * UNIT
+            mine = unit + <uint64_t>interface[row] * NANOSECOND_SCALE
             too_large = not sound_unit(mine)
             if too_large:
                 break
@@ -823,7 +823,7 @@ cdef void merge(
     memcpy(into + at + (middle - one), places + other, (end - other) * sizeof(int64_t))
 
 
-def order(array.array keys):
+def argsort(array.array keys):
     cdef const uint64_t *key = table(keys, 0)
     cdef Py_ssize_t size = len(keys), width = FEW, at
     cdef array.array found = array.clone(array.array("q"), size, zero=False)
@@ -854,7 +854,7 @@ def order(array.array keys):
     return found if places == <int64_t *>found.data.as_voidptr else spare
 
 
-def pair(array.array ones, array.array others, array.array partner):
+def match_keys(array.array ones, array.array others, array.array partner):
     cdef array.array one_order = order(ones), other_order = order(others), uneven = array.array("q")
     cdef const uint64_t *one_key = table(ones, 0)
     cdef const uint64_t *other_key = table(others, 0)
@@ -886,7 +886,7 @@ def pair(array.array ones, array.array others, array.array partner):
     return one_order, other_order, uneven
 
 
-def odd_rows(buffer, columns, Py_ssize_t rows, mask):
+def rows_with_metadata(buffer, columns, Py_ssize_t rows, mask):
     cdef const uint8_t *record_type = <const uint8_t *>column(columns, "record_type", "B", rows)
     cdef const int64_t *record_at = <const int64_t *>column(columns, "record_at", "q", rows)
     cdef const uint32_t *record_length = <const uint32_t *>column(columns, "record_length", "I", rows)

@@ -32,6 +32,7 @@ from pcapconv.kernels.contract import (
     LINUX_SLL2,
     MORE,
     MOST_TICKS,
+    NANOSECOND_SCALE,
     NFLOG,
     NULL,
     OPTION_COUNTS,
@@ -44,7 +45,6 @@ from pcapconv.kernels.contract import (
     SHIFT,
     TOO_LATE,
     TOTALS,
-    UNIT,
     UNKNOWN,
     UNREADABLE,
     USB_LINUX,
@@ -576,7 +576,7 @@ def _headers(words: array[int], rows: int, big: bool) -> tuple[bytes, ...]:
     return unpack(f"{4 * len(words) // rows}s" * rows, words)
 
 
-def match(columns: Columns, rows: int, table: array[int], mask: bytearray) -> int:
+def rows_in_ranges(columns: Columns, rows: int, table: array[int], mask: bytearray) -> int:
     """Set the `mask` of each row to 0 whose time lies outside its interface's range; return how many are still not 0.
 
     `table` holds for each interface: the lowest ticks, the highest ticks, and whether packets without a time stay.
@@ -597,7 +597,7 @@ def match(columns: Columns, rows: int, table: array[int], mask: bytearray) -> in
     return rows - mask[:rows].count(0)
 
 
-def take(columns: Columns, rows: int, mask: bytearray, into: Columns) -> int:
+def copy_rows(columns: Columns, rows: int, mask: bytearray, into: Columns) -> int:
     """Copy the rows whose `mask` is not 0 to the beginning of `into`, which may be `columns`; return how many."""
     _check(columns, rows)
     if len(mask) < rows:
@@ -680,7 +680,7 @@ def shift_times(columns: Columns, rows: int, table: array[int]) -> int:
     return rows
 
 
-def unify(columns: Columns, row: int, rows: int, table: array[int], cut: bool) -> tuple[int, int, int]:
+def to_nanoseconds(columns: Columns, row: int, rows: int, table: array[int], cut: bool) -> tuple[int, int, int]:
     """Make the ticks of the rows from `row` on nanoseconds since 1970, and give them other interface ids.
 
     `table` holds for each interface: what its ticks are multiplied with; the low and the high half of what they are
@@ -690,7 +690,7 @@ def unify(columns: Columns, row: int, rows: int, table: array[int], cut: bool) -
     was; how many times were cut; why it stopped: MORE, UNKNOWN, FINER or BEYOND).
     """
     _check(columns, rows)
-    _check_table(table, UNIT)
+    _check_table(table, NANOSECOND_SCALE)
     if not 0 <= row <= rows:
         raise ValueError("a row that is not there")
     units = _Units(table)
@@ -722,10 +722,12 @@ class _Units(dict[int, tuple[int, int, int, int]]):
         self._table = table
 
     def __len__(self) -> int:
-        return len(self._table) // UNIT
+        return len(self._table) // NANOSECOND_SCALE
 
     def __missing__(self, number: int) -> tuple[int, int, int, int]:
-        multiply, low, high, add_low, add_high, place = self._table[number * UNIT : (number + 1) * UNIT]
+        multiply, low, high, add_low, add_high, place = self._table[
+            number * NANOSECOND_SCALE : (number + 1) * NANOSECOND_SCALE
+        ]
         add = (add_low | add_high << 64) - (add_high >> 63 << 128)
         if multiply >= 2**62 or not -(2**126) <= add < 2**126 or place > _LONGEST:
             raise ValueError("a unit that is too large")
@@ -734,7 +736,7 @@ class _Units(dict[int, tuple[int, int, int, int]]):
 
 
 def _unify_plainly(columns: Columns, row: int, rows: int, units: _Units) -> bool:
-    """`unify` for all rows at once, where they are of one interface, need no division, and fit; whether they were."""
+    """`to_nanoseconds` for all rows at once, where they are of one interface, need no division, and fit; whether they were."""
     numbers = columns.interface[row:rows]
     if not numbers or numbers.tobytes() != numbers[:1].tobytes() * len(numbers) or numbers[0] >= len(units) - 1:
         return False
@@ -780,15 +782,15 @@ def longer(columns: Columns, row: int, rows: int, limits: array[int]) -> int:
     return rows
 
 
-def order(keys: array[int]) -> array[int]:
+def argsort(keys: array[int]) -> array[int]:
     """The places of the keys in ascending order; those of the same key stay in theirs."""
     _check_table(keys, 0)
     return array("q", sorted(range(len(keys)), key=keys.__getitem__))
 
 
-def pair(ones: array[int], others: array[int], partner: array[int]) -> tuple[array[int], array[int], array[int]]:
+def match_keys(ones: array[int], others: array[int], partner: array[int]) -> tuple[array[int], array[int], array[int]]:
     """For each row of `others`, put into `partner` (32 bits) the row of `ones` with the same key, where that stands as
-    often on both sides, in order; leave what is there for the others. Returns the `order` of both, and where a key
+    often on both sides, in order; leave what is there for the others. Returns the `argsort` of both, and where a key
     stands more often on one side: begin and end in the one order, begin and end in the other, four numbers each."""
     one_order, other_order, uneven = order(ones), order(others), array("q")
     if partner.typecode != "i" or len(partner) < len(others):
@@ -813,7 +815,7 @@ def pair(ones: array[int], others: array[int], partner: array[int]) -> tuple[arr
     return one_order, other_order, uneven
 
 
-def arrange(columns: Columns, rows: int, places: array[int], into: Columns) -> None:
+def reorder(columns: Columns, rows: int, places: array[int], into: Columns) -> None:
     """Put the rows of `columns` that stand at these places to the beginning of `into`, which are other columns."""
     _check(columns, rows)
     _check(into, len(places))
@@ -826,7 +828,7 @@ def arrange(columns: Columns, rows: int, places: array[int], into: Columns) -> N
         getattr(into, name)[: len(places)] = array(typecode, map(getattr(columns, name).__getitem__, places))
 
 
-def odd_rows(buffer: bytes | bytearray, columns: Columns, rows: int, mask: bytearray) -> int:
+def rows_with_metadata(buffer: bytes | bytearray, columns: Columns, rows: int, mask: bytearray) -> int:
     """Set the `mask` of each row to 1 that says more than an Enhanced Packet Block without options, with padding of
     zeros that its lengths count, or a pcap record, could; else to 0. Returns how many are 1."""
     _check(columns, rows)

@@ -166,7 +166,7 @@ class Sort(Step):
         if self._kernels.rising(columns, 0, rows) == rows:
             return columns, rows
         into = Columns(rows)
-        self._kernels.arrange(columns, rows, self._kernels.order(columns.ticks[:rows]), into)
+        self._kernels.reorder(columns, rows, self._kernels.argsort(columns.ticks[:rows]), into)
         return into, rows
 
 

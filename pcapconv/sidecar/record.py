@@ -141,7 +141,7 @@ class Record(Step):
         columns, rows = batch.columns, batch.rows
         if len(self._mask) < rows:
             self._mask = bytearray(2 * rows)
-        odd = self._kernels.odd_rows(batch.buffer, columns, rows, self._mask)
+        odd = self._kernels.rows_with_metadata(batch.buffer, columns, rows, self._mask)
         times = self._in_nanoseconds(batch) if self._fingerprints or self._clamp else columns
         prints, digits = self._prints(batch, times)
         row = 0

@@ -17,7 +17,7 @@ from pcapconv.errors import SidecarError
 from pcapconv.formats.pcapng_items import interface_of, section_of
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import choose
-from pcapconv.kernels.contract import MORE, UNIT
+from pcapconv.kernels.contract import MORE, NANOSECOND_SCALE
 from pcapconv.model import Block, Columns, Damage, Interface, Item, PacketBatch, Section
 from pcapconv.sidecar import fields, values
 from pcapconv.sidecar.document import Document
@@ -84,9 +84,9 @@ class Metadata:
     def count_times(self, batch: PacketBatch, units: int) -> None:
         """Make ticks of `units` per second those of the packets' interfaces. Raises SidecarError."""
         table = self._tables.setdefault(units, array("Q", row_of(Scale(0, 1, 0), 0)))
-        for interface in self.interfaces[len(table) // UNIT - 1 :]:
-            table[-UNIT:-UNIT] = array("Q", row_of(ticks_scale(interface, units), interface.id))
-        row_of_fault, _, status = choose().unify(batch.columns, 0, batch.rows, table, False)
+        for interface in self.interfaces[len(table) // NANOSECOND_SCALE - 1 :]:
+            table[-NANOSECOND_SCALE:-NANOSECOND_SCALE] = array("Q", row_of(ticks_scale(interface, units), interface.id))
+        row_of_fault, _, status = choose().to_nanoseconds(batch.columns, 0, batch.rows, table, False)
         if status != MORE:
             raise SidecarError(f"packet {batch.number(row_of_fault)}: its interface cannot count its time")
 

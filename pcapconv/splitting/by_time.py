@@ -48,7 +48,7 @@ class Picking(Splitter):
             part, table = self._for_row(batch, columns, row)
             some, mask = rows_of(batch, row, stop), left[row:stop]
             seen = some.columns if columns is batch.columns else columns.copy(row, stop)
-            count = self._kernels.match(seen, stop - row, table, mask)
+            count = self._kernels.rows_in_ranges(seen, stop - row, table, mask)
             chosen = take(some, mask, self._picked)
             assert chosen is not None
             yield part, chosen

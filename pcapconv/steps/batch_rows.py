@@ -22,7 +22,7 @@ def take(batch: PacketBatch, mask: bytearray, into: Columns) -> PacketBatch | No
     first, last = mask.find(1, 0, batch.rows), mask.rfind(1, 0, batch.rows)
     if last - first + 1 == kept:
         return batch.part(first, last + 1)
-    choose().take(batch.columns, batch.rows, mask, into)
+    choose().copy_rows(batch.columns, batch.rows, mask, into)
     return batch.taken(into, kept, mask[: batch.rows])
 
 

@@ -96,7 +96,7 @@ class Select(Step):
             _zero(mask, batch.first_number, criteria.drop_packets)
         if criteria.interfaces:
             self._extend_places(batch.interfaces)
-            self._kernels.match(batch.columns, rows, self._places, mask)
+            self._kernels.rows_in_ranges(batch.columns, rows, self._places, mask)
         if criteria.comment is not None or criteria.direction is not None:
             self._match_options(batch, mask)
         if criteria.after is not None or criteria.before is not None:
@@ -144,7 +144,7 @@ class Select(Step):
             timeless = sum(kind == SIMPLE_PACKET and mask[row] for row, kind in enumerate(columns.record_type[:rows]))
             if timeless and not self._criteria.invert:
                 self._left_out["packets-without-time"] += timeless
-        self._kernels.match(columns, rows, self._times, mask)
+        self._kernels.rows_in_ranges(columns, rows, self._times, mask)
 
     def _extend_times(self, batch: PacketBatch) -> None:
         """The ranges of ticks for the interfaces so far, all anew once relative times have a beginning."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv.errors import FormatError, PcapconvError, TargetError
 from pcapconv.kernels import choose
-from pcapconv.kernels.contract import BEYOND, FINER, MOST_TICKS, UNIT, UNKNOWN
+from pcapconv.kernels.contract import BEYOND, FINER, MOST_TICKS, NANOSECOND_SCALE, UNKNOWN
 from pcapconv.model import Columns, Interface, PacketBatch
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.timestamps import NANOSECONDS, ratio
@@ -82,11 +82,11 @@ class Units:
         """The section's next interface, whose packets get this interface id."""
         scale = self._no_time if self._timeless else scale_of(interface, self._shift)
         self._scales.append(scale)
-        self._table[-UNIT:-UNIT] = array("Q", row_of(scale, number))
+        self._table[-NANOSECOND_SCALE:-NANOSECOND_SCALE] = array("Q", row_of(scale, number))
 
     def unify(self, columns: Columns, row: int, rows: int, *, cut: bool) -> tuple[int, int, int]:
         """The kernel, on columns whose ticks and interfaces are changed."""
-        done: tuple[int, int, int] = self._kernels.unify(columns, row, rows, self._table, cut)
+        done: tuple[int, int, int] = self._kernels.to_nanoseconds(columns, row, rows, self._table, cut)
         return done
 
     def time(self, batch: PacketBatch, row: int) -> int | Fraction:

@@ -81,7 +81,7 @@ def _pair(
 ) -> Iterator[int]:
     """Put into `partner` which of the keys of the sidecar's packets, all or `ones`, belong to those of an edited
     capture. Gives the places of those of which nobody can tell."""
-    one_order, other_order, uneven = choose().pair(one_keys, other_keys, partner)
+    one_order, other_order, uneven = choose().match_keys(one_keys, other_keys, partner)
     ambiguous = array("q")
     for at in range(0, len(uneven), 4):
         one, one_end, other, other_end = uneven[at : at + 4]
