@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from pcapconv import timestamps
 from pcapconv.errors import FormatError
-from pcapconv.spec import ByteOrder, option_lists
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import ByteOrder, option_lists, pcapng
 from pcapconv.text import counted
 
 if TYPE_CHECKING:
@@ -94,17 +93,17 @@ class Block(NamedTuple):
     @property
     def kind(self) -> str:
         """The kind of metadata that it is: `names`, `statistics`, `secrets`, `custom` or `unknown`."""
-        return layout.block_type(self.type).kind
+        return pcapng.block_type(self.type).kind
 
     @property
     def name(self) -> str:
         """What it is called; `block` and its type in hex where it has no name."""
-        return layout.block_type(self.type).name or f"block 0x{self.type:08x}"
+        return pcapng.block_type(self.type).name or f"block 0x{self.type:08x}"
 
     @property
     def entries(self) -> int:
         """How many it counts for: the records of a names block, at least one; else one."""
-        return max(1, sum(1 for _ in self.name_records)) if self.type == layout.NAME_RESOLUTION else 1
+        return max(1, sum(1 for _ in self.name_records)) if self.type == pcapng.NAME_RESOLUTION else 1
 
     @property
     def name_records(self) -> option_lists.Options:
@@ -114,7 +113,7 @@ class Block(NamedTuple):
     @property
     def options_at(self) -> int:
         """Where the block's options begin in its body, by the table of blocks; at the end where there are none."""
-        return layout.options_at(self.type, self.body, self.byte_order)
+        return pcapng.options_at(self.type, self.body, self.byte_order)
 
     @property
     def option_list(self) -> option_lists.Options:
@@ -124,17 +123,17 @@ class Block(NamedTuple):
     @property
     def process_options_at(self) -> int:
         """Where the options of a process block begin in its body; at its end where there are none."""
-        return layout.process_options_at(self.type, self.body)
+        return pcapng.process_options_at(self.type, self.body)
 
     @property
     def is_process(self) -> bool:
         """Whether it says of a process what packets refer to."""
-        return layout.is_process(self.type, self.body, self.byte_order)
+        return pcapng.is_process(self.type, self.body, self.byte_order)
 
     @property
     def explains_packets(self) -> bool:
         """Whether packets behind it cannot be understood without it: names, secrets, processes."""
-        return layout.explains_packets(self.type, self.body, self.byte_order)
+        return pcapng.explains_packets(self.type, self.body, self.byte_order)
 
 
 class Damage(NamedTuple):
@@ -390,7 +389,7 @@ class PacketBatch:
             number=self.number(row),
             data=memoryview(self.buffer)[data_at : data_at + columns.captured_length[row]].tobytes(),
             original_length=columns.original_length[row],
-            ticks=None if columns.record_type[row] == layout.SIMPLE_PACKET else columns.ticks[row],
+            ticks=None if columns.record_type[row] == pcapng.SIMPLE_PACKET else columns.ticks[row],
             interface=self.interfaces[columns.interface[row]],
             options=bytes(self.buffer[options_at : options_at + columns.options_length[row]]),
             section=self.section,

@@ -20,8 +20,7 @@ from pcapconv.model import Block, Damage, Interface, Item, Notice, Packet, Packe
 from pcapconv.normalizing.normal_form import Form
 from pcapconv.normalizing.survey import Survey
 from pcapconv.report import MOST_LISTED
-from pcapconv.spec import bodies, option_lists
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import bodies, option_lists, pcapng
 from pcapconv.spec.readable_options import each_option, secrets_digest, value_text
 from pcapconv.steps.batch_rows import options_of
 from pcapconv.timestamps import format_time
@@ -32,9 +31,9 @@ _COST = 300  # of memory that each takes besides
 _SHORTEST_HASHED = 64
 _LONGEST_PROCESS = 4096
 _TIMES = [
-    row.name for row in layout.option_types(layout.INTERFACE_STATISTICS).values() if row.holds == option_lists.TIME
+    row.name for row in pcapng.option_types(pcapng.INTERFACE_STATISTICS).values() if row.holds == option_lists.TIME
 ]
-_REFERENCES = dict(zip((f"option {code}" for code in layout.PROCESS_REFERENCES), ("", "effective ")))
+_REFERENCES = dict(zip((f"option {code}" for code in pcapng.PROCESS_REFERENCES), ("", "effective ")))
 
 
 Option = dict[str, Any]  # as `spec.interpret` reads it
@@ -96,7 +95,7 @@ class Side:
             if isinstance(item, Section):
                 self.processes = []
                 self.form.begin_section()
-            elif isinstance(item, Block) and item.type == layout.PROCESS:
+            elif isinstance(item, Block) and item.type == pcapng.PROCESS:
                 process = self._identity.process(item)
                 if process is not None:
                     self.processes.append(_process_said(process))
@@ -112,7 +111,7 @@ class Side:
         """A packet's options in the normal form, as far as they are compared."""
         if not batch.columns.options_length[row]:
             return b""
-        obsolete = batch.columns.record_type[row] == layout.OBSOLETE_PACKET
+        obsolete = batch.columns.record_type[row] == pcapng.OBSOLETE_PACKET
         raw = options_of(batch, row)
         return self.form.packet(raw, batch.section.byte_order, obsolete=obsolete, direction=self._direction)
 
@@ -139,8 +138,8 @@ class Side:
     def _add_header(self) -> None:
         """Lists in full: what is only shown of a capture may end after a thousand, what is compared may not."""
         for code, value in option_lists.Options(self.header.section.options, "little"):
-            row = layout.option_type(layout.SECTION_HEADER, code)
-            kind, label = "section-options", layout.option_name(layout.SECTION_HEADER, code)
+            row = pcapng.option_type(pcapng.SECTION_HEADER, code)
+            kind, label = "section-options", pcapng.option_name(pcapng.SECTION_HEADER, code)
             if code == option_lists.COMMENT:
                 kind, label = "comments", "comment"
             text = option_lists.text(value) if row.holds == option_lists.TEXT else value.hex()
@@ -154,7 +153,7 @@ class Side:
             Said("comments", f"names: comment {option_lists.text(raw)}") for _, raw in self.header.name_options
         ]
         for body in self.header.secrets:
-            block = Block(layout.DECRYPTION_SECRETS, body, "little", 0, 0)
+            block = Block(pcapng.DECRYPTION_SECRETS, body, "little", 0, 0)
             secrets = bodies.secrets(body, "little")
             stated = each_option(body[block.options_at :], "little", block.type)
             says = [
@@ -173,7 +172,7 @@ class Side:
         elif block.is_process:
             process = self._identity.process(block)
             if process is not None:
-                text = _process_said(process) if block.type == layout.PROCESS else _bytes_said(process)
+                text = _process_said(process) if block.type == pcapng.PROCESS else _bytes_said(process)
                 said = Said("processes", text)
                 if not self._blocks[None, said]:  # however often it is said, in several sections perhaps
                     self._note(None, said)
@@ -229,7 +228,7 @@ class Side:
     def _said(self, packet: Packet) -> list[Stated]:
         order = packet.section.byte_order
         raw = self.form.packet(packet.options, order, obsolete=False, direction=self._direction)
-        return [self._option_said(each) for each in each_option(raw, "little", layout.ENHANCED_PACKET)]
+        return [self._option_said(each) for each in each_option(raw, "little", pcapng.ENHANCED_PACKET)]
 
     def _option_said(self, option: Option) -> Stated:
         """An option in words; where it refers to a process, what is said of that."""
@@ -243,7 +242,7 @@ class Side:
 def interface_said(interface: Interface) -> dict[str, list[Option]]:
     """What an interface says: by name, the options of that name, and the fields as if they were options."""
     said = {name: [{"name": name, "value": getattr(interface, name)}] for name in ("link_type", "snaplen")}
-    for each in each_option(interface.options, "little", layout.INTERFACE_DESCRIPTION):
+    for each in each_option(interface.options, "little", pcapng.INTERFACE_DESCRIPTION):
         if each["name"] != "if_tsresol":
             said.setdefault(each["name"], []).append(each)
     return said

@@ -30,8 +30,7 @@ from pcapconv.kernels.contract import OPTION_COUNTS, TOTALS, UNREADABLE
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.report import MOST_LISTED, Report
 from pcapconv.sinks import Sink
-from pcapconv.spec import option_lists
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import option_lists, pcapng
 from pcapconv.spec.link_types import link_type_name
 from pcapconv.steps.snaplens import Limits, notice_of
 
@@ -158,7 +157,7 @@ class _Frames:
         self._from_packet: int | None = None
 
     def add_block(self, block: Block) -> None:
-        kind = layout.block_type(block.type).frame
+        kind = pcapng.block_type(block.type).frame
         if kind and not block.is_process:  # Wireshark's own notes about processes are no frames to it
             self._blocks[kind] += 1
 
@@ -231,7 +230,7 @@ class _Census:
             "packets": sum(self._types),
             "captured_bytes": self._captured,
             "original_bytes": self._original,
-            "packets_without_time": self._types[layout.SIMPLE_PACKET],
+            "packets_without_time": self._types[pcapng.SIMPLE_PACKET],
             "wireshark_numbers": self._frames.result(),
             **times,
             **{name: list(found) for name, found in lists.items()},
@@ -243,7 +242,7 @@ class _Census:
     def _add_section(self, section: Section) -> None:
         self._close_section()
         self._layout = section.layout
-        self._blocks[layout.SECTION_HEADER] += section.layout == "pcapng"
+        self._blocks[pcapng.SECTION_HEADER] += section.layout == "pcapng"
         order = section.byte_order
         self._sections.add(
             {
@@ -251,13 +250,13 @@ class _Census:
                 "byte_order": order,
                 "version": ".".join(map(str, section.version)),
                 "variant": section.variant,
-                "options": listed_options(section.options, order, layout.SECTION_HEADER),
+                "options": listed_options(section.options, order, pcapng.SECTION_HEADER),
             }
         )
         self._add_comments(option_lists.Options(section.options, order), f"section {section.number}")
 
     def _add_interface(self, interface: Interface) -> None:
-        self._blocks[layout.INTERFACE_DESCRIPTION] += interface.layout == "pcapng"
+        self._blocks[pcapng.INTERFACE_DESCRIPTION] += interface.layout == "pcapng"
         order = interface.byte_order
         shown = {
             "section": interface.section,
@@ -269,7 +268,7 @@ class _Census:
             "time_offset_s": interface.time_offset,
             "time_error": interface.time_error or None,
             "fcs_length_bits": interface.fcs_length,
-            "options": listed_options(interface.options, order, layout.INTERFACE_DESCRIPTION),
+            "options": listed_options(interface.options, order, pcapng.INTERFACE_DESCRIPTION),
         }
         self._interfaces.add(shown)
         self._here.append((interface, shown))
@@ -305,7 +304,7 @@ class _Census:
         self._blocks[block.type] += 1
         self._frames.add_block(block)
         where = f" at offset {block.offset}" if self._with_offsets else ""
-        self._add_comments(block.option_list, f"{layout.block_name(block.type)} Block{where}")
+        self._add_comments(block.option_list, f"{pcapng.block_name(block.type)} Block{where}")
         row = BY_TYPE.get(block.type)
         if row is not None:
             self._shown[row.name].add_all(row.entries(block, self._unit_of), row.total(block))
@@ -343,7 +342,7 @@ class _Census:
         if self._layout != "pcapng":
             return {}
         return {
-            layout.option_name(layout.ENHANCED_PACKET, code): count
+            pcapng.option_name(pcapng.ENHANCED_PACKET, code): count
             for code, count in enumerate(self._options[:UNREADABLE])
             if count
         }
@@ -351,9 +350,9 @@ class _Census:
     def _block_census(self) -> dict[str, int]:
         if self._layout != "pcapng":
             return {}
-        for block_type in layout.PACKET_BLOCKS:
+        for block_type in pcapng.PACKET_BLOCKS:
             self._blocks[block_type] += self._types[block_type]
         return {
-            layout.block_name(block_type): count
+            pcapng.block_name(block_type): count
             for block_type, count in sorted((+self._blocks).items(), key=lambda pair: -pair[1])
         }

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 from pcapconv.model import Block
 from pcapconv.report import MOST_LISTED
-from pcapconv.spec import ByteOrder, bodies, readable_options
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import ByteOrder, bodies, pcapng, readable_options
 from pcapconv.text import counted
 
 Entry = dict[str, Any]
@@ -78,7 +77,7 @@ def _custom(block: Block, _: Units) -> Iterator[Entry]:
 
 SHOWN = (
     Shown(
-        (layout.NAME_RESOLUTION,),
+        (pcapng.NAME_RESOLUTION,),
         "names",
         _names,
         "name",
@@ -86,13 +85,13 @@ SHOWN = (
         lambda block: sum(1 for _ in block.name_records),
     ),
     Shown(
-        (layout.DECRYPTION_SECRETS,),
+        (pcapng.DECRYPTION_SECRETS,),
         "secrets",
         _secrets,
         "secrets",
         lambda entry: f"{entry['type']}, {counted(entry['bytes'], 'byte')}",
     ),
-    Shown((layout.INTERFACE_STATISTICS,), "statistics", _statistics, "statistics", _statistics_text),
-    Shown((layout.CUSTOM, layout.CUSTOM_DO_NOT_COPY), "custom", _custom),
+    Shown((pcapng.INTERFACE_STATISTICS,), "statistics", _statistics, "statistics", _statistics_text),
+    Shown((pcapng.CUSTOM, pcapng.CUSTOM_DO_NOT_COPY), "custom", _custom),
 )
 BY_TYPE = {block_type: row for row in SHOWN for block_type in row.types}

@@ -15,8 +15,7 @@ from pcapconv import formats
 from pcapconv.io.paths import Readable
 from pcapconv.io.source import open_source
 from pcapconv.model import Block, Damage, Interface, Notice, Packet, PacketBatch, Section
-from pcapconv.spec import ByteOrder, bodies, readable_options
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import ByteOrder, bodies, pcapng, readable_options
 from pcapconv.spec.link_types import link_type_name
 from pcapconv.text import shown
 from pcapconv.timestamps import format_resolution, format_time
@@ -68,7 +67,7 @@ def _section(section: Section) -> Iterator[str]:
     variant = f" {section.variant}" if section.variant else ""
     version = ".".join(map(str, section.version))
     yield f"{section.layout}{variant}, version {version}, {section.byte_order}-endian"
-    yield from _options(readable_options.each_option(section.options, section.byte_order, layout.SECTION_HEADER))
+    yield from _options(readable_options.each_option(section.options, section.byte_order, pcapng.SECTION_HEADER))
 
 
 def _interface(interface: Interface) -> Iterator[str]:
@@ -77,7 +76,7 @@ def _interface(interface: Interface) -> Iterator[str]:
         facts.append(f"FCS of {interface.fcs_length} bits")
     yield f"interface {interface.id}: {link_type_name(interface.link_type)}, {', '.join(facts)}"
     order = interface.byte_order
-    yield from _options(readable_options.each_option(interface.options, order, layout.INTERFACE_DESCRIPTION))
+    yield from _options(readable_options.each_option(interface.options, order, pcapng.INTERFACE_DESCRIPTION))
 
 
 def _options(read: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -107,14 +106,14 @@ def _write_packet_options(raw: bytes, order: ByteOrder, write: Callable[[str], o
     if len(raw) <= _LONGEST_KNOWN:
         write(_known_options(raw, order))
         return
-    for option in readable_options.each_option(raw, order, layout.ENHANCED_PACKET):
+    for option in readable_options.each_option(raw, order, pcapng.ENHANCED_PACKET):
         write(shown(f", {_option(option)}"))
 
 
 @lru_cache  # most packets of a capture say one of a few things
 def _known_options(raw: bytes, order: ByteOrder) -> str:
     return "".join(
-        shown(f", {_option(option)}") for option in readable_options.each_option(raw, order, layout.ENHANCED_PACKET)
+        shown(f", {_option(option)}") for option in readable_options.each_option(raw, order, pcapng.ENHANCED_PACKET)
     )
 
 

@@ -18,8 +18,7 @@ from pcapconv.formats.window import FIRST, Window
 from pcapconv.io.buffered_output import Output
 from pcapconv.io.source import WINDOW_SIZE, Source
 from pcapconv.model import Item
-from pcapconv.spec import pcap as pcap_layout
-from pcapconv.spec import pcapng as pcapng_layout
+from pcapconv.spec import pcap, pcapng
 from pcapconv.text import quoted
 from pcapconv.wording import argument
 
@@ -90,13 +89,13 @@ def recognise(head: bytes, name: str, *, whole: bool = False) -> str:
     many; `whole` tells that these are all. `name` is for messages. Raises NotACaptureError, and FormatError for what
     was a capture once."""
     transfers.refuse_replacements(head, name)
-    if head[:4] in pcap_layout.MAGICS:
+    if head[:4] in pcap.MAGICS:
         return "pcap"
-    if head[:4] == pcapng_layout.SECTION_HEADER.to_bytes(4, "big"):
+    if head[:4] == pcapng.SECTION_HEADER.to_bytes(4, "big"):
         return "pcapng"
     if not head:
         raise NotACaptureError(f"{name}: the file is empty, not a pcap or pcapng capture")
-    if pcapng_layout.from_text_transfer(head):
+    if pcapng.from_text_transfer(head):
         how = f"it begins with {head[:4].hex(' ')}"
         raise FormatError(transfers.TEXT_MODE.format(name=name, format="pcapng", how=how))
     what = others.what_it_is(head, whole=whole)
@@ -115,7 +114,7 @@ def format_at(source: Source) -> str:
 
 
 def _has_magic(head: bytes) -> bool:
-    return head[:4] in pcap_layout.MAGICS or head[:4] == pcapng_layout.SECTION_HEADER.to_bytes(4, "big")
+    return head[:4] in pcap.MAGICS or head[:4] == pcapng.SECTION_HEADER.to_bytes(4, "big")
 
 
 def target_format(name: str | None, to: str | None) -> str:

@@ -11,8 +11,7 @@ from collections import Counter
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import COMMENTS, DROP_COUNTS, OPTION_SUMS, OTHER_OPTIONS, OVERRUNS
 from pcapconv.model import Block, Interface, PacketBatch, Section
-from pcapconv.spec import option_lists
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import option_lists, pcapng
 
 
 class PcapLosses:
@@ -32,14 +31,14 @@ class PcapLosses:
     def add_interface(self, interface: Interface) -> None:
         """An Interface Description Block; its time and FCS options have a place in pcap."""
         stated = option_lists.Options(interface.options, interface.byte_order)
-        self._add_options(stated, "interface-options", layout.INTERFACE_DESCRIPTION)
+        self._add_options(stated, "interface-options", pcapng.INTERFACE_DESCRIPTION)
 
     def add_block(self, block: Block) -> None:
         """Any other block."""
         stated = block.option_list
-        kind = layout.block_type(block.type).loss
+        kind = pcapng.block_type(block.type).loss
         self.counts[kind] += block.entries
-        if block.type == layout.NAME_RESOLUTION:
+        if block.type == pcapng.NAME_RESOLUTION:
             self._add_options(stated, kind)
             return
         self.counts["comments"] += sum(1 for _ in stated.comments)
@@ -50,7 +49,7 @@ class PcapLosses:
         self.counts.update(batch.format_only)
         self._stated = batch.layout == "pcapng"
         types = bytes(memoryview(batch.columns.record_type)[: batch.rows])
-        if batch.has_options or layout.OBSOLETE_PACKET in types:
+        if batch.has_options or pcapng.OBSOLETE_PACKET in types:
             big = batch.section.byte_order == "big"
             sums = array("Q", bytes(8 * OPTION_SUMS))
             self._kernels.sum_options(batch.buffer, batch.columns, batch.rows, big, sums)
@@ -71,6 +70,6 @@ class PcapLosses:
         for option in stated:
             if option.code == option_lists.COMMENT:
                 self.counts["comments"] += 1
-            elif block_type is None or layout.option_type(block_type, option.code).pcap_length != len(option.value):
+            elif block_type is None or pcapng.option_type(block_type, option.code).pcap_length != len(option.value):
                 self.counts[kind] += 1
         self.counts["unreadable-options"] += stated.overrun

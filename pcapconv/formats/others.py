@@ -12,8 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from struct import unpack_from
 
-from pcapconv.spec import pcap as pcap_layout
-from pcapconv.spec import pcapng as pcapng_layout
+from pcapconv.spec import pcap, pcapng
 from pcapconv.text import quoted
 
 _EDITCAP = "editcap -F pcapng converts it"
@@ -63,9 +62,7 @@ _ENOUGH = 3  # records in a row that are no accident
 _DAY = 86400
 
 # The first eight bytes of a pcap file: its magic and version 2.4.
-_PCAP_STARTS = [
-    magic + b"".join(n.to_bytes(2, order) for n in (2, 4)) for magic, (_, order) in pcap_layout.MAGICS.items()
-]
+_PCAP_STARTS = [magic + b"".join(n.to_bytes(2, order) for n in (2, 4)) for magic, (_, order) in pcap.MAGICS.items()]
 
 
 def what_it_is(head: bytes, *, whole: bool) -> str | None:
@@ -97,8 +94,8 @@ def _behind_text(head: bytes) -> str | None:
 def _first_header(head: bytes) -> tuple[int, str] | None:
     """Where the first file header stands, and of which format it is."""
     found = [(at, "pcap") for start in _PCAP_STARTS if (at := head.find(start)) >= 0]
-    at = head.find(pcapng_layout.SECTION_HEADER.to_bytes(4, "big"))
-    if at >= 0 and head[at + 8 : at + 12] in pcapng_layout.BYTE_ORDERS:
+    at = head.find(pcapng.SECTION_HEADER.to_bytes(4, "big"))
+    if at >= 0 and head[at + 8 : at + 12] in pcapng.BYTE_ORDERS:
         found.append((at, "pcapng"))
     return min(found, default=None)
 

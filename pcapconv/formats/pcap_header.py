@@ -6,8 +6,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from pcapconv.model import NOTHING, Interface, Section
-from pcapconv.spec import ByteOrder
-from pcapconv.spec import pcap as layout
+from pcapconv.spec import ByteOrder, pcap
 from pcapconv.spec.link_types import link_type_name
 from pcapconv.timestamps import NANOSECONDS, format_resolution
 
@@ -21,7 +20,7 @@ class FileHeader(NamedTuple):
     only this header says."""
 
     raw: bytes | None
-    flavour: layout.Flavour
+    flavour: pcap.Flavour
     byte_order: ByteOrder
     version: tuple[int, int]
     swap: int
@@ -83,25 +82,25 @@ class FileHeader(NamedTuple):
 
 def size_of_header(magic: bytes) -> int:
     """How many bytes a file header has that begins with this magic number."""
-    flavour, _ = layout.MAGICS[magic]
-    return layout.HEADER_SIZE + flavour.length_field
+    flavour, _ = pcap.MAGICS[magic]
+    return pcap.HEADER_SIZE + flavour.length_field
 
 
 def read_header(raw: bytes) -> FileHeader:
     """The file header of these bytes, as many as `size_of_header` says. Raises ValueError for an unknown version."""
-    flavour, order = layout.MAGICS[raw[:4]]
+    flavour, order = pcap.MAGICS[raw[:4]]
     fields = Struct("<HHIIII" if order == "little" else ">HHIIII")
     major, minor, thiszone, sigfigs, snaplen, word = fields.unpack_from(raw, 4)
     if major not in (2, 3) and (major, minor) != (543, 0):
         raise ValueError(f"pcap version {major}.{minor} is not one that pcapconv reads (2.x, 3.x)")
-    link_type, fcs_length, reserved = word & 0xFFFF, None, word & (layout.RESERVED_BITS | 0xF000_0000)
-    if word & layout.FCS_PRESENT:
-        fcs_length, reserved = (word >> layout.FCS_SHIFT) * 16, word & layout.RESERVED_BITS
-    aix = flavour is layout.MICROSECOND and (major, minor) == layout.AIX_VERSION and word in layout.AIX_LINK_TYPES
+    link_type, fcs_length, reserved = word & 0xFFFF, None, word & (pcap.RESERVED_BITS | 0xF000_0000)
+    if word & pcap.FCS_PRESENT:
+        fcs_length, reserved = (word >> pcap.FCS_SHIFT) * 16, word & pcap.RESERVED_BITS
+    aix = flavour is pcap.MICROSECOND and (major, minor) == pcap.AIX_VERSION and word in pcap.AIX_LINK_TYPES
     if aix:
-        link_type = layout.AIX_LINK_TYPES[word]
-        flavour = layout.AIX_FDDI if link_type == layout.FDDI else layout.AIX
-    beyond = (thiszone, sigfigs, reserved, flavour.length_field, (major, minor) != layout.VERSION, aix)
+        link_type = pcap.AIX_LINK_TYPES[word]
+        flavour = pcap.AIX_FDDI if link_type == pcap.FDDI else pcap.AIX
+    beyond = (thiszone, sigfigs, reserved, flavour.length_field, (major, minor) != pcap.VERSION, aix)
     return FileHeader(
         raw=raw,
         flavour=flavour,

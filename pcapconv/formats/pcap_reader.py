@@ -20,8 +20,7 @@ from pcapconv.formats.window import LARGEST_RECORD, Window
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL, OTHER
 from pcapconv.model import NOTHING, Columns, Damage, Interface, Item, Notice, PacketBatch
-from pcapconv.spec import option_lists
-from pcapconv.spec import pcap as layout
+from pcapconv.spec import option_lists, pcap
 from pcapconv.spec.pcapng import PACKET_FLAGS
 from pcapconv.timestamps import MICROSECONDS
 from pcapconv.wording import argument
@@ -174,7 +173,7 @@ class PcapReader:
         """What the kernel does not take for a record. Returns True at the end."""
         window = self._window
         magic = bytes(window.buffer[window.start : window.start + 4])
-        ended = yield from self._second_header(magic) if magic in layout.MAGICS else self._zeros()
+        ended = yield from self._second_header(magic) if magic in pcap.MAGICS else self._zeros()
         return ended
 
     def _second_header(self, magic: bytes) -> Generator[Item, None, bool]:
@@ -265,7 +264,7 @@ class PcapReader:
         for row in range(batch.rows):
             columns.record_at[row] -= begin
             columns.data_at[row] -= begin
-            index, _, packet_type = fields.unpack_from(buffer, columns.record_at[row] + layout.RECORD_SIZE)
+            index, _, packet_type = fields.unpack_from(buffer, columns.record_at[row] + pcap.RECORD_SIZE)
             if index not in self._ids:
                 if row > first:
                     yield batch.part(first, row)

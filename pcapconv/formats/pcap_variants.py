@@ -12,15 +12,14 @@ from collections.abc import Callable
 from struct import Struct
 
 from pcapconv.formats.pcap_header import FileHeader
-from pcapconv.spec import ByteOrder
-from pcapconv.spec import pcap as layout
+from pcapconv.spec import ByteOrder, pcap
 from pcapconv.timestamps import MICROSECONDS
 
 Peek = Callable[[int, int], bytes]
 
 _RECORDS = 3  # that are tried at most
 _LONG_AGO = 10**6  # seconds; times below could be lengths, too, and a third record is tried
-_LONGEST = layout.NO_LIMIT_SNAPLEN  # captured bytes
+_LONGEST = pcap.NO_LIMIT_SNAPLEN  # captured bytes
 _LONGEST_ORIGINAL = 128 * 2**20
 _NEAR = 30 * 86400  # seconds between packets that follow each other
 _MOST_INTERFACES = 10_000
@@ -32,17 +31,17 @@ _FIELDS = {"little": Struct("<IIII"), "big": Struct(">IIII")}
 _INDEXED = {"little": Struct("<IHB"), "big": Struct(">IHB")}
 
 
-def variant_of(header: FileHeader, peek: Peek) -> layout.Flavour:
+def variant_of(header: FileHeader, peek: Peek) -> pcap.Flavour:
     """The flavour that a file's first records are in. `peek` gives bytes behind the header: at a distance, so many, or
     as many as there are."""
     own = header.flavour
-    others = layout.VARIANTS.get(own, ()) if header.version == layout.VERSION else ()
+    others = pcap.VARIANTS.get(own, ()) if header.version == pcap.VERSION else ()
     if not others or _makes_sense(header, own, peek):
         return own
     return next((flavour for flavour in others if _makes_sense(header, flavour, peek, near=True)), own)
 
 
-def _makes_sense(header: FileHeader, flavour: layout.Flavour, peek: Peek, *, near: bool = False) -> bool:
+def _makes_sense(header: FileHeader, flavour: pcap.Flavour, peek: Peek, *, near: bool = False) -> bool:
     """Whether the first records do in this flavour; where they have to be `near`, they follow each other in time, and
     zeros make no sense."""
     at, first = 0, 0
@@ -66,17 +65,17 @@ def _makes_sense(header: FileHeader, flavour: layout.Flavour, peek: Peek, *, nea
     return True
 
 
-def _header_makes_sense(byte_order: ByteOrder, flavour: layout.Flavour, head: bytes) -> bool:
+def _header_makes_sense(byte_order: ByteOrder, flavour: pcap.Flavour, head: bytes) -> bool:
     """Whether a record's header does in this flavour."""
     _, fraction, captured, original = _FIELDS[byte_order].unpack_from(head)
     if fraction >= MICROSECONDS or captured > min(original, _LONGEST) or original > _LONGEST_ORIGINAL:
         return False
     if flavour.indexed:
-        interface, protocol, packet_type = _INDEXED[byte_order].unpack_from(head, layout.RECORD_SIZE)
+        interface, protocol, packet_type = _INDEXED[byte_order].unpack_from(head, pcap.RECORD_SIZE)
         known = protocol >= _LOWEST_ETHERTYPE or protocol in _OTHER_PROTOCOLS
         return known and interface <= _MOST_INTERFACES and packet_type <= _MOST_PACKET_TYPE
-    if flavour is layout.NOKIA:
-        field = head[layout.RECORD_SIZE :]
+    if flavour is pcap.NOKIA:
+        field = head[pcap.RECORD_SIZE :]
         return not any(field) or any(_is_nokia(int.from_bytes(field, order)) for order in _ORDERS)
     return True
 

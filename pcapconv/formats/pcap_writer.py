@@ -28,8 +28,7 @@ from pcapconv.model import (
     PacketBatch,
     Section,
 )
-from pcapconv.spec import ByteOrder
-from pcapconv.spec import pcap as layout
+from pcapconv.spec import ByteOrder, pcap
 from pcapconv.spec.link_types import ETHERNET, link_type_name
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.text import counted
@@ -120,7 +119,7 @@ class PcapWriter:
             length = self._output.position - self._length_at - 4
             self._output.patch(self._length_at, min(length, 2**32 - 1).to_bytes(4, self._byte_order))
         if not self._verbatim and self._output.seekable:
-            self._output.patch(layout.SNAPLEN_AT, self._snaplen_and_link_type())
+            self._output.patch(pcap.SNAPLEN_AT, self._snaplen_and_link_type())
 
     def _note_end(self, batch: PacketBatch) -> None:
         """Count the packets behind the last one whose record is not zeros from end to end."""
@@ -147,8 +146,8 @@ class PcapWriter:
             self._verbatim = True
             self._header_written = True
             self._output.write(section.raw)
-            if section.changed and len(section.raw) > layout.HEADER_SIZE:
-                self._length_at = layout.HEADER_SIZE
+            if section.changed and len(section.raw) > pcap.HEADER_SIZE:
+                self._length_at = pcap.HEADER_SIZE
         else:
             self._losses.add_section(section, further=self._sections > 1)
 
@@ -197,7 +196,7 @@ class PcapWriter:
             )
             if status == MORE:
                 break
-            if status == FULL and not output.turn(layout.RECORD_SIZE + columns.captured_length[row]):
+            if status == FULL and not output.turn(pcap.RECORD_SIZE + columns.captured_length[row]):
                 status = self._write_long(batch, columns, row, scale)
                 row += status == MORE
             if status not in (FULL, MORE):
@@ -209,14 +208,14 @@ class PcapWriter:
         """A packet that no buffer holds: its record's header, and bytes that are taken from where they are. Returns the
         kernel's status, MORE when it is written."""
         order, captured = self._byte_order, columns.captured_length[row]
-        empty, header = columns.copy(row, row + 1), bytearray(layout.RECORD_SIZE)
+        empty, header = columns.copy(row, row + 1), bytearray(pcap.RECORD_SIZE)
         empty.captured_length[0] = 0
         status: int
         _, _, status = self._kernels.encode_pcap(
             batch.buffer, empty, 0, 1, header, 0, order == "big", scale, self._counts
         )
         if status == MORE:
-            header[layout.CAPTURED_LENGTH_AT : layout.CAPTURED_LENGTH_AT + 4] = captured.to_bytes(4, order)
+            header[pcap.CAPTURED_LENGTH_AT : pcap.CAPTURED_LENGTH_AT + 4] = captured.to_bytes(4, order)
             self._counts[_LONGEST] = max(self._counts[_LONGEST], captured)
             self._output.write(header)
             with memoryview(batch.buffer) as buffer:
@@ -282,9 +281,9 @@ class PcapWriter:
             return
         self._header_written = True
         self._nanoseconds = self._nanoseconds or self._needs_nanoseconds
-        magic = layout.NANOSECOND_MAGIC if self._nanoseconds else layout.MICROSECOND_MAGIC
+        magic = pcap.NANOSECOND_MAGIC if self._nanoseconds else pcap.MICROSECOND_MAGIC
         order = self._byte_order
-        version = b"".join(number.to_bytes(2, order) for number in layout.VERSION)
+        version = b"".join(number.to_bytes(2, order) for number in pcap.VERSION)
         self._output.write(magic.to_bytes(4, order) + version + bytes(8) + self._snaplen_and_link_type())
         for interface in self._in_section:
             self._add_scale(interface)
@@ -294,7 +293,7 @@ class PcapWriter:
         word = self.link_type
         length = self._fcs_length()
         if length is not None:
-            word |= layout.FCS_PRESENT | (length // 16) << layout.FCS_SHIFT
+            word |= pcap.FCS_PRESENT | (length // 16) << pcap.FCS_SHIFT
         return self._snaplen().to_bytes(4, self._byte_order) + word.to_bytes(4, self._byte_order)
 
     def _fcs_length(self) -> int | None:
@@ -311,7 +310,7 @@ class PcapWriter:
         alone = self._interfaces == 1 and not self.others
         if lowest == highest and (self._was_pcap or (alone and not self.losses)):
             return highest
-        return max(highest if lowest else layout.NO_LIMIT_SNAPLEN, self._counts[_LONGEST])
+        return max(highest if lowest else pcap.NO_LIMIT_SNAPLEN, self._counts[_LONGEST])
 
     @property
     def _units(self) -> int:

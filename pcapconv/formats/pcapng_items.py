@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pcapconv.model import Interface, Section
-from pcapconv.spec import ByteOrder, option_lists
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import ByteOrder, option_lists, pcapng
 from pcapconv.timestamps import MICROSECONDS, ticks_per_second
 
 
@@ -16,16 +15,16 @@ def section_of(body: bytes, order: ByteOrder, number: int) -> Section:
         version=(int.from_bytes(body[4:6], order), int.from_bytes(body[6:8], order)),
         layout="pcapng",
         raw=body,
-        options=body[layout.SECTION_OPTIONS_AT :],
+        options=body[pcapng.SECTION_OPTIONS_AT :],
     )
 
 
 def interface_of(body: bytes, order: ByteOrder, section: int, number: int) -> Interface:
     """The interface that an Interface Description Block's body of 8 bytes or more declares."""
-    raw_options = body[layout.INTERFACE_OPTIONS_AT :]
+    raw_options = body[pcapng.INTERFACE_OPTIONS_AT :]
     stated = option_lists.Options(raw_options, order)
-    tsresol, tsoffset = stated.first(layout.IF_TSRESOL), stated.first(layout.IF_TSOFFSET)
-    fcs_length = stated.first(layout.IF_FCSLEN)
+    tsresol, tsoffset = stated.first(pcapng.IF_TSRESOL), stated.first(pcapng.IF_TSOFFSET)
+    fcs_length = stated.first(pcapng.IF_FCSLEN)
     faults = [
         f"{name} has {len(value)} bytes instead of {size}"
         for name, value, size in (("if_tsresol", tsresol, 1), ("if_tsoffset", tsoffset, 8))

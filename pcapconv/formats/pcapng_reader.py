@@ -21,8 +21,7 @@ from pcapconv.io.source import WINDOW_SIZE
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL, OPTION_SUMS, OTHER, OVERRUNS
 from pcapconv.model import Block, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
-from pcapconv.spec import ByteOrder, option_lists
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import ByteOrder, option_lists, pcapng
 
 _UNPADDED = "the lengths of packet blocks do not count their padding, as old programs had it; they are read as they are"
 _UNREADABLE = "the options of {where} cannot be read to their end; they are kept as they are"
@@ -78,7 +77,7 @@ class PcapngReader:
                     self._packets += rows
                     window.take(end - window.start)
             if status != FULL:
-                if not window.fill(layout.BLOCK_OVERHEAD) and not window.available:
+                if not window.fill(pcapng.BLOCK_OVERHEAD) and not window.available:
                     break
                 yield from self._next_block(refused=status == OTHER)
         yield from self._end_skip()
@@ -89,10 +88,10 @@ class PcapngReader:
         window = self._window
         window.fill(transfers.FIXED)
         transfers.refuse_replacements(window.head(transfers.FIXED), window.name)
-        first = window.head(layout.BLOCK_OVERHEAD)
+        first = window.head(pcapng.BLOCK_OVERHEAD)
         if window.available < 12:
             raise FormatError(f"{window.name}: the capture ends after {window.available} bytes, in its first block")
-        if first[8:] not in layout.BYTE_ORDERS:
+        if first[8:] not in pcapng.BYTE_ORDERS:
             raise FormatError(
                 f"{window.name}: offset 8: the byte-order magic is 0x{first[8:].hex()}, "
                 "neither 0x1a2b3c4d nor 0x4d3c2b1a"
@@ -104,20 +103,20 @@ class PcapngReader:
         A packet block that the kernel has not `refused` is left to it.
         """
         window = self._window
-        if window.available < layout.BLOCK_OVERHEAD:
+        if window.available < pcapng.BLOCK_OVERHEAD:
             yield from self._stop(f"{window.available} bytes are left over, a block has at least 12")
             return
         head = bytes(window.buffer[window.start : window.start + 12])
-        section_header = head[:4] == layout.SECTION_HEADER.to_bytes(4, "big")
+        section_header = head[:4] == pcapng.SECTION_HEADER.to_bytes(4, "big")
         byte_order = self._byte_order
         if section_header:
-            if head[8:] not in layout.BYTE_ORDERS:
+            if head[8:] not in pcapng.BYTE_ORDERS:
                 yield from self._stop(f"a Section Header Block whose byte-order magic is 0x{head[8:].hex()}")
                 return
-            byte_order = layout.BYTE_ORDERS[head[8:]]
+            byte_order = pcapng.BYTE_ORDERS[head[8:]]
         block_type = int.from_bytes(head[:4], byte_order)
         length = int.from_bytes(head[4:8], byte_order)
-        if length < layout.BLOCK_OVERHEAD:
+        if length < pcapng.BLOCK_OVERHEAD:
             yield from self._stop(f"block length {length} is below 12")
         elif length % 4:
             yield from self._unpadded(block_type, length, byte_order)
@@ -142,7 +141,7 @@ class PcapngReader:
         """A packet block whose length does not count its padding, as old writers had it; any other one is damage. It is
         read where its length stands again behind the padding and the next block is certain."""
         padded = length + 3 & ~3
-        there = self._skip is None and block_type in layout.PACKET_BLOCKS and padded <= LARGEST_RECORD
+        there = self._skip is None and block_type in pcapng.PACKET_BLOCKS and padded <= LARGEST_RECORD
         again = there and self._window.peek(padded - 4, 4) == length.to_bytes(4, byte_order)
         batch = None
         if again and self._certain(padded, byte_order) and self._window.fill(padded):
@@ -192,45 +191,45 @@ class PcapngReader:
         """A block that is all there, with two lengths that agree."""
         window = self._window
         offset, at = window.offset, window.start
-        if block_type == layout.SECTION_HEADER:
+        if block_type == pcapng.SECTION_HEADER:
             yield from self._end_skip()
             self._byte_order = byte_order
         elif self._skip is not None:
             self._skip.bytes += length
             window.take(length)
             return
-        if length < layout.SHORTEST.get(block_type, layout.BLOCK_OVERHEAD):
-            name, shortest = layout.block_name(block_type), layout.SHORTEST[block_type]
+        if length < pcapng.SHORTEST.get(block_type, pcapng.BLOCK_OVERHEAD):
+            name, shortest = pcapng.block_name(block_type), pcapng.SHORTEST[block_type]
             yield from self._lost(
                 block_type, length, f"a block of {length} bytes; {name} Blocks have at least {shortest}"
             )
             return
-        if block_type in layout.PACKET_BLOCKS:
-            if refused and block_type == layout.SIMPLE_PACKET and self._interfaces:
+        if block_type in pcapng.PACKET_BLOCKS:
+            if refused and block_type == pcapng.SIMPLE_PACKET and self._interfaces:
                 yield from self._short_packet(length)
             elif refused:
                 yield from self._lost(block_type, length, self._packet_fault(block_type, at, length))
             return
         body = memoryview(window.buffer)[at + 8 : at + length - 4].tobytes()
         window.take(length)
-        if block_type == layout.SECTION_HEADER:
+        if block_type == pcapng.SECTION_HEADER:
             yield from self._open_section(body, offset)
-        elif block_type == layout.INTERFACE_DESCRIPTION:
+        elif block_type == pcapng.INTERFACE_DESCRIPTION:
             yield from self._open_interface(body, offset)
         else:
             assert self._section is not None
             block = Block(block_type, body, byte_order, self._section.number, offset)
             yield block
             if block.option_list.overrun:
-                yield Notice(offset, _UNREADABLE.format(where=f"the {layout.block_name(block_type)} Block"))
+                yield Notice(offset, _UNREADABLE.format(where=f"the {pcapng.block_name(block_type)} Block"))
 
     def _short_packet(self, length: int) -> Iterator[Item]:
         """A Simple Packet whose block holds fewer bytes than it claims: kept as far as it goes, and its original length
         with it, so that no reader of a copy expects more."""
         window, order = self._window, self._byte_order
-        offset, at, room = window.offset, window.start, length - layout.SHORTEST[layout.SIMPLE_PACKET]
+        offset, at, room = window.offset, window.start, length - pcapng.SHORTEST[pcapng.SIMPLE_PACKET]
         columns = Columns(1)
-        columns.record_type[0], columns.data_at[0] = layout.SIMPLE_PACKET, layout.DATA_AT[layout.SIMPLE_PACKET]
+        columns.record_type[0], columns.data_at[0] = pcapng.SIMPLE_PACKET, pcapng.DATA_AT[pcapng.SIMPLE_PACKET]
         columns.captured_length[0] = columns.original_length[0] = room
         claimed = min(int.from_bytes(window.buffer[at + 8 : at + 12], order), self._interfaces[0].snaplen or 2**32)
         reason = f"a Simple Packet of {claimed} bytes in a block with room for {room}, which are kept"
@@ -254,21 +253,21 @@ class PcapngReader:
     def _packet_fault(self, block_type: int, at: int, length: int) -> str:
         """Why the index kernel did not take this packet block."""
         buffer, order = self._window.buffer, self._byte_order
-        if block_type == layout.SIMPLE_PACKET:
+        if block_type == pcapng.SIMPLE_PACKET:
             return "a Simple Packet in a section without an interface"
         captured = int.from_bytes(buffer[at + 20 : at + 24], order)
         if captured > length - 32:
             return f"captured length {captured} in a block with room for {length - 32} bytes"
-        width = 2 if block_type == layout.OBSOLETE_PACKET else 4
+        width = 2 if block_type == pcapng.OBSOLETE_PACKET else 4
         interface = int.from_bytes(buffer[at + 8 : at + 8 + width], order)
         return f"a packet of interface {interface}, but {len(self._interfaces)} are declared so far"
 
     def _open_section(self, body: bytes, offset: int) -> Iterator[Item]:
         order = self._byte_order
         major, minor = int.from_bytes(body[4:6], order), int.from_bytes(body[6:8], order)
-        if (major, minor) not in layout.VERSIONS:
+        if (major, minor) not in pcapng.VERSIONS:
             reason = f"a section of pcapng version {major}.{minor}, pcapconv reads 1.0"
-            self._pass_over(layout.SECTION_HEADER, offset, reason, len(body) + 12)
+            self._pass_over(pcapng.SECTION_HEADER, offset, reason, len(body) + 12)
             return
         self._interfaces = []
         self._section = section_of(body, order, self._sections)
@@ -285,7 +284,7 @@ class PcapngReader:
         yield interface
         yield from self._check_options(interface.options, offset, where)
         stated = option_lists.Options(interface.options, self._byte_order)
-        if sum(option.code == layout.IF_TSRESOL for option in stated) > 1:
+        if sum(option.code == pcapng.IF_TSRESOL for option in stated) > 1:
             yield Notice(offset, f"{where} states if_tsresol more than once; the first counts")
 
     def _check_options(self, raw: bytes, offset: int, where: str) -> Iterator[Item]:
@@ -323,7 +322,7 @@ class PcapngReader:
         """The block is well delimited but makes no sense: leave it out."""
         offset = self._window.offset
         self._window.take(length)
-        if block_type in (layout.INTERFACE_DESCRIPTION, layout.SECTION_HEADER):
+        if block_type in (pcapng.INTERFACE_DESCRIPTION, pcapng.SECTION_HEADER):
             self._pass_over(block_type, offset, reason, length)
         else:
             yield self._damage(offset, reason, length)
@@ -335,13 +334,13 @@ class PcapngReader:
         if not self._certain(padded, byte_order):
             yield from self._stop(reason)
             return
-        if block_type == layout.SECTION_HEADER:
+        if block_type == pcapng.SECTION_HEADER:
             self._byte_order = byte_order
         if self._skip is not None:
             self._skip.bytes += window.skip(padded)
             return
         reason += window.text_here()
-        if block_type in (layout.INTERFACE_DESCRIPTION, layout.SECTION_HEADER):
+        if block_type in (pcapng.INTERFACE_DESCRIPTION, pcapng.SECTION_HEADER):
             self._pass_over(block_type, window.offset, reason, window.skip(padded))
         else:
             offset = window.offset
@@ -357,12 +356,12 @@ class PcapngReader:
             return distance == window.available
         if head is None or len(head) < 12:
             return False
-        if head[:4] == layout.SECTION_HEADER.to_bytes(4, "big"):
-            if head[8:] not in layout.BYTE_ORDERS:
+        if head[:4] == pcapng.SECTION_HEADER.to_bytes(4, "big"):
+            if head[8:] not in pcapng.BYTE_ORDERS:
                 return False
-            byte_order = layout.BYTE_ORDERS[head[8:]]
+            byte_order = pcapng.BYTE_ORDERS[head[8:]]
         length = int.from_bytes(head[4:8], byte_order)
-        if not layout.BLOCK_OVERHEAD <= length <= LARGEST_RECORD:
+        if not pcapng.BLOCK_OVERHEAD <= length <= LARGEST_RECORD:
             return False
         return window.peek(distance + (length + 3 & ~3) - 4, 4) == head[4:8]  # also where it does not count its padding
 
@@ -384,7 +383,7 @@ class PcapngReader:
 
     def _pass_over(self, block_type: int, offset: int, reason: str, passed: int) -> None:
         """Leave out everything up to the next section, because of this block."""
-        inside = self._section is not None and block_type != layout.SECTION_HEADER
+        inside = self._section is not None and block_type != pcapng.SECTION_HEADER
         self._skip = _Skip(offset, reason, passed, self._section.number if self._section and inside else None)
         self._unread = self._unread or reason
 

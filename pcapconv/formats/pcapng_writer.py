@@ -15,8 +15,7 @@ from pcapconv.io.buffered_output import Output
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
-from pcapconv.spec import ByteOrder, option_lists
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import ByteOrder, option_lists, pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.timestamps import MICROSECONDS, tsresol_byte
 
@@ -51,7 +50,7 @@ class PcapngWriter:
                 self._write_section(item)
             case Interface():
                 body = item.raw if item.raw is not None and item.layout == "pcapng" else interface_body(item)
-                self._write_block(layout.INTERFACE_DESCRIPTION, body, item.byte_order)
+                self._write_block(pcapng.INTERFACE_DESCRIPTION, body, item.byte_order)
             case Damage():
                 if self._section is not None and item.section == self._section.number:
                     self._doubtful = True
@@ -64,11 +63,11 @@ class PcapngWriter:
         self._output.finish()
         if self._output.seekable:
             for position in self._unsure:
-                self._output.patch(position, layout.UNKNOWN_LENGTH)
+                self._output.patch(position, pcapng.UNKNOWN_LENGTH)
 
     def _write_block(self, block_type: int, body: bytes, byte_order: ByteOrder) -> None:
         """Its type, its length, a body that is padded already, its length again."""
-        length = (layout.BLOCK_OVERHEAD + len(body)).to_bytes(4, byte_order)
+        length = (pcapng.BLOCK_OVERHEAD + len(body)).to_bytes(4, byte_order)
         for part in (block_type.to_bytes(4, byte_order) + length, body, length):
             self._output.write(part)
 
@@ -79,9 +78,9 @@ class PcapngWriter:
         self._doubtful = False
         body = self._section.raw
         stated = int.from_bytes(body[8:16], self._section.byte_order, signed=True)
-        written = self._output.position - self._section_at - layout.BLOCK_OVERHEAD - len(body)
+        written = self._output.position - self._section_at - pcapng.BLOCK_OVERHEAD - len(body)
         if stated not in (-1, written):
-            self._unsure.append(self._section_at + layout.SECTION_LENGTH_AT)
+            self._unsure.append(self._section_at + pcapng.SECTION_LENGTH_AT)
 
     def _write_section(self, section: Section) -> None:
         self._close_section()
@@ -90,8 +89,8 @@ class PcapngWriter:
         body = section.raw if section.raw is not None and section.layout == "pcapng" else section_body(section)
         self._doubtful = section.changed and self._output.seekable
         if section.changed and not self._output.seekable:  # nobody can go back to it
-            body = body[:8] + layout.UNKNOWN_LENGTH + body[layout.SECTION_OPTIONS_AT :]
-        self._write_block(layout.SECTION_HEADER, body, section.byte_order)
+            body = body[:8] + pcapng.UNKNOWN_LENGTH + body[pcapng.SECTION_OPTIONS_AT :]
+        self._write_block(pcapng.SECTION_HEADER, body, section.byte_order)
 
     def _write_batch(self, batch: PacketBatch) -> None:
         self.packets += batch.rows
@@ -136,11 +135,11 @@ class PcapngWriter:
             block = bytearray(36 + columns.options_length[row])
             _, end, _ = self._kernels.encode_pcapng(batch.buffer, empty, 0, 1, block, 0, order == "big", False)
             simple = columns.record_type[row] == SIMPLE_PACKET
-            at = layout.DATA_AT[layout.SIMPLE_PACKET if simple else layout.ENHANCED_PACKET]
+            at = pcapng.DATA_AT[pcapng.SIMPLE_PACKET if simple else pcapng.ENHANCED_PACKET]
             padding = bytes(-captured & 3)
             block[4:8] = block[end - 4 : end] = (end + captured + len(padding)).to_bytes(4, order)
             if not simple:
-                block[layout.CAPTURED_LENGTH_AT : layout.CAPTURED_LENGTH_AT + 4] = captured.to_bytes(4, order)
+                block[pcapng.CAPTURED_LENGTH_AT : pcapng.CAPTURED_LENGTH_AT + 4] = captured.to_bytes(4, order)
             self._output.write(block[:at])
             self._output.write(buffer[columns.data_at[row] : columns.data_at[row] + captured])
             self._output.write(padding + block[at:end])
@@ -154,7 +153,7 @@ def block_size(item: Section | Interface | Block) -> int:
         body = item.raw
     else:
         body = section_body(item) if isinstance(item, Section) else interface_body(item)
-    return layout.BLOCK_OVERHEAD + len(body)
+    return pcapng.BLOCK_OVERHEAD + len(body)
 
 
 def section_body(section: Section) -> bytes:
@@ -162,7 +161,7 @@ def section_body(section: Section) -> bytes:
     order = section.byte_order
     version = section.version if section.layout == "pcapng" else (1, 0)
     numbers = version[0].to_bytes(2, order) + version[1].to_bytes(2, order)
-    return layout.BYTE_ORDER_MAGIC.to_bytes(4, order) + numbers + layout.UNKNOWN_LENGTH + section.options
+    return pcapng.BYTE_ORDER_MAGIC.to_bytes(4, order) + numbers + pcapng.UNKNOWN_LENGTH + section.options
 
 
 def interface_body(interface: Interface) -> bytes:
@@ -171,8 +170,8 @@ def interface_body(interface: Interface) -> bytes:
     order = interface.byte_order
     stated = []
     if interface.layout != "pcapng" and interface.ticks_per_second != MICROSECONDS:
-        stated.append((layout.IF_TSRESOL, bytes([tsresol_byte(interface.ticks_per_second)])))
+        stated.append((pcapng.IF_TSRESOL, bytes([tsresol_byte(interface.ticks_per_second)])))
     if interface.layout != "pcapng" and interface.fcs_length is not None:
-        stated.append((layout.IF_FCSLEN, bytes([interface.fcs_length])))
+        stated.append((pcapng.IF_FCSLEN, bytes([interface.fcs_length])))
     fixed = interface.link_type.to_bytes(2, order) + interface.reserved + interface.snaplen.to_bytes(4, order)
     return fixed + option_lists.edited(interface.options, order, add=stated)

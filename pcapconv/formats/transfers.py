@@ -12,8 +12,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from pcapconv.errors import FormatError
-from pcapconv.spec import pcap as pcap_layout
-from pcapconv.spec import pcapng as pcapng_layout
+from pcapconv.spec import pcap, pcapng
 
 TEXT_MODE = (
     "{name}: a {format} capture damaged by a text-mode transfer (FTP or HTTP), which changed its line ends: {how}; "
@@ -25,7 +24,7 @@ _LARGEST = 2**18  # captured bytes of a usual packet
 _YEAR = 366 * 86400
 
 _REPLACED = {
-    replaced for magic in pcap_layout.MAGICS if _REPLACEMENT in (replaced := magic.decode("utf-8", "replace").encode())
+    replaced for magic in pcap.MAGICS if _REPLACEMENT in (replaced := magic.decode("utf-8", "replace").encode())
 }
 
 
@@ -48,7 +47,7 @@ def refuse_line_ends(head: bytes, name: str, *, whole: bool) -> None:
 
 def _with_replacements(head: bytes) -> str | None:
     """The format of the capture, None without any."""
-    if head[:4] == pcapng_layout.SECTION_HEADER.to_bytes(4, "big"):
+    if head[:4] == pcapng.SECTION_HEADER.to_bytes(4, "big"):
         return "pcapng" if head[:FIXED].count(_REPLACEMENT) > 1 else None
     return "pcap" if any(head.startswith(each) for each in _REPLACED) else None
 
@@ -75,9 +74,9 @@ class _Walk(NamedTuple):
 
 
 def _walk(head: bytes) -> _Walk:
-    flavour, order = pcap_layout.MAGICS[head[:4]]
+    flavour, order = pcap.MAGICS[head[:4]]
     header = Struct("<IIII" if order == "little" else ">IIII")
-    at, records, first = pcap_layout.HEADER_SIZE + flavour.length_field, 0, None
+    at, records, first = pcap.HEADER_SIZE + flavour.length_field, 0, None
     while at + flavour.record_size <= len(head):
         seconds, fraction, captured, original = header.unpack_from(head, at)
         first = seconds if first is None else first

@@ -10,7 +10,7 @@ from pcapconv import formats
 from pcapconv.io.source import Source
 from pcapconv.model import Block, Damage, Interface, Item, PacketBatch, Section
 from pcapconv.report import describe
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import pcapng
 from pcapconv.timestamps import NANOSECONDS, format_resolution
 
 NOT_NORMAL = {
@@ -44,7 +44,7 @@ def reasons(
                 found[f"times count in {format_resolution(item.ticks_per_second)} s, not in nanoseconds"] = None
             case PacketBatch():
                 kinds = set(item.columns.record_type[: item.rows])
-                if kinds & {layout.SIMPLE_PACKET, layout.OBSOLETE_PACKET}:
+                if kinds & {pcapng.SIMPLE_PACKET, pcapng.OBSOLETE_PACKET}:
                     found["it has Simple or obsolete Packet Blocks"] = None
             case Block():
                 pass
@@ -63,7 +63,7 @@ def _of_section(section: Section) -> Iterator[str]:
         yield "it is big-endian"
     if section.layout == "pcapng" and section.version != (1, 0):
         yield f"its version is {section.version[0]}.{section.version[1]}"
-    if section.layout == "pcapng" and section.raw and section.raw[8:16] != layout.UNKNOWN_LENGTH:
+    if section.layout == "pcapng" and section.raw and section.raw[8:16] != pcapng.UNKNOWN_LENGTH:
         yield "it states a section length"
 
 

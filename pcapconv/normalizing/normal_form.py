@@ -11,8 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from pcapconv.errors import TargetError
 from pcapconv.model import Block, Interface, Section
-from pcapconv.spec import ByteOrder, bodies, option_lists
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
 from pcapconv.timestamps import NANOSECONDS, tsresol_byte
 from pcapconv.wording import argument
 
@@ -60,14 +59,14 @@ class Form:
 
     def section(self, section: Section) -> Entries:
         """The options that are kept of a section's header."""
-        return self._kept(section.options, section.byte_order, layout.SECTION_HEADER)
+        return self._kept(section.options, section.byte_order, pcapng.SECTION_HEADER)
 
     def interface(self, interface: Interface) -> Interface:
         """What an interface says; equal for all that say the same."""
-        kept = self._kept(interface.options, interface.byte_order, layout.INTERFACE_DESCRIPTION)
-        kept.append((layout.IF_TSRESOL, bytes([tsresol_byte(NANOSECONDS)])))
+        kept = self._kept(interface.options, interface.byte_order, pcapng.INTERFACE_DESCRIPTION)
+        kept.append((pcapng.IF_TSRESOL, bytes([tsresol_byte(NANOSECONDS)])))
         if interface.fcs_length is not None:
-            kept.append((layout.IF_FCSLEN, bytes([interface.fcs_length])))
+            kept.append((pcapng.IF_FCSLEN, bytes([interface.fcs_length])))
         return Interface(
             id=0,
             section=0,
@@ -99,18 +98,18 @@ class Form:
         return new
 
     def _packet(self, raw: bytes, order: ByteOrder, *, obsolete: bool, direction: bool) -> bytes:
-        kept = self._kept(raw, order, layout.OBSOLETE_PACKET if obsolete else layout.ENHANCED_PACKET)
+        kept = self._kept(raw, order, pcapng.OBSOLETE_PACKET if obsolete else pcapng.ENHANCED_PACKET)
         kept = list(self._referring(kept, order))
-        flags = option_lists.Options(raw, order).first(layout.PACKET_FLAGS)
+        flags = option_lists.Options(raw, order).first(pcapng.PACKET_FLAGS)
         told = (_DIRECTION if direction else 0) | (~_DIRECTION if "details" in self.kinds else 0)
         if flags is not None and len(flags) == 4 and (bits := int.from_bytes(flags, order) & told):
-            kept.append((layout.PACKET_FLAGS, bits.to_bytes(4, "little")))
+            kept.append((pcapng.PACKET_FLAGS, bits.to_bytes(4, "little")))
         return pack(kept)
 
     def _referring(self, kept: Entries, order: ByteOrder) -> Iterator[tuple[int, bytes]]:
         """The options with references to processes as they are to be."""
         for code, value in kept:
-            if code in layout.PROCESS_REFERENCES and len(value) == 4:
+            if code in pcapng.PROCESS_REFERENCES and len(value) == 4:
                 number = int.from_bytes(value, order)
                 if number < len(self._processes):
                     value = self._processes[number]
@@ -157,7 +156,7 @@ class Form:
     def _kept(self, raw: bytes, order: ByteOrder, block_type: int) -> Entries:
         kept: Entries = []
         for code, value in option_lists.Options(raw, order):
-            row = layout.option_type(block_type, code)
+            row = pcapng.option_type(block_type, code)
             kind = row.kind
             value = _without_zeros(row.holds, value if order == "little" else _little(row, value))
             if kind is not None and (not kind or self.keeps(kind)):
@@ -193,7 +192,7 @@ def pack(entries: Iterable[tuple[int, bytes]]) -> bytes:
     ordered: Entries = []
     for code, value in sorted(entries, key=lambda entry: entry[0]):
         again = ordered and ordered[-1][0] == code
-        if not again or code in layout.OPTIONS_OF_ANY:
+        if not again or code in pcapng.OPTIONS_OF_ANY:
             ordered.append((code, value))
     return option_lists.pack(ordered, "little")
 

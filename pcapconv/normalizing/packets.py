@@ -13,8 +13,7 @@ from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, 
 from pcapconv.normalizing.normal_form import Form, pack
 from pcapconv.normalizing.survey import Survey
 from pcapconv.normalizing.trailing_blocks import Later
-from pcapconv.spec import bodies, option_lists
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import bodies, option_lists, pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
 from pcapconv.steps.batch_rows import options_of, with_options
@@ -60,11 +59,11 @@ class Normalize(Step):
         return (self._packets(with_headers_in("little", batch)),)
 
     def _block(self, block: Block) -> Iterable[Item]:
-        if block.type == layout.INTERFACE_STATISTICS:
+        if block.type == pcapng.INTERFACE_STATISTICS:
             kept = self._normal_statistics(block) if self._form.keeps("statistics") else None
             if kept is not None:
                 self._statistics.add(kept)
-        elif block.type == layout.PROCESS and self._survey.processes:
+        elif block.type == pcapng.PROCESS and self._survey.processes:
             process = self._identity.process(block)
             assert process is not None  # they are kept
             self._form.refer_to(self._survey.processes[process])
@@ -93,7 +92,7 @@ class Normalize(Step):
             raise self._units.refusal(batch, stopped, status)
         self.inexact += inexact
         self.without_time += kinds.count(SIMPLE_PACKET)
-        columns.record_type = array("B", bytes([layout.ENHANCED_PACKET]) * rows)
+        columns.record_type = array("B", bytes([pcapng.ENHANCED_PACKET]) * rows)
         columns.record_length = array("I", bytes(4 * rows))
         normal = PacketBatch(
             batch.buffer,
@@ -114,7 +113,7 @@ class Normalize(Step):
         for row, length in enumerate(batch.columns.options_length[: batch.rows]):
             if length:
                 raw = options_of(batch, row)
-                new = self._form.packet(raw, order, obsolete=kinds[row] == layout.OBSOLETE_PACKET)
+                new = self._form.packet(raw, order, obsolete=kinds[row] == pcapng.OBSOLETE_PACKET)
                 if new != raw:
                     changed[row] = new
         with_options(normal, changed)
@@ -128,7 +127,7 @@ class Normalize(Step):
         place, scale = self._place(interface), scale_of(interface, self._shift)
         entries = []
         for code, value in block.option_list:
-            holds = layout.option_type(block.type, code).holds
+            holds = pcapng.option_type(block.type, code).holds
             if holds == option_lists.TIME and len(value) == 8:
                 ticks = self._moved(bodies.ticks_of(value, order), scale, block)
                 entries.append((code, bodies.ticks_bytes(ticks, "little")))

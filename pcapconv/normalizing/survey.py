@@ -10,7 +10,7 @@ from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MORE
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.normalizing.normal_form import Entries, Form, names_body, pack
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import pcapng
 from pcapconv.spec.pcap import NO_LIMIT_SNAPLEN
 from pcapconv.steps import Step
 from pcapconv.steps.batch_rows import distinct
@@ -95,10 +95,10 @@ class Survey(Step):
         return (batch,)
 
     def _block(self, block: Block) -> Iterable[Item]:
-        if block.type == layout.NAME_RESOLUTION:
+        if block.type == pcapng.NAME_RESOLUTION:
             if self._form.keeps("names"):
                 self._add_names(block)
-        elif block.type == layout.DECRYPTION_SECRETS:
+        elif block.type == pcapng.DECRYPTION_SECRETS:
             if self._form.keeps("secrets"):
                 self._add_secrets(block)
         elif block.is_process:
@@ -116,9 +116,9 @@ class Survey(Step):
         yield from self.interfaces
         if self.names or self.name_options:
             body = names_body(self.names, self.name_options)
-            yield Block(layout.NAME_RESOLUTION, body, "little", 0, 0)
+            yield Block(pcapng.NAME_RESOLUTION, body, "little", 0, 0)
         for body in self._secrets:
-            yield Block(layout.DECRYPTION_SECRETS, body, "little", 0, 0)
+            yield Block(pcapng.DECRYPTION_SECRETS, body, "little", 0, 0)
         yield from self.processes
         yield from self._noted
 
@@ -231,7 +231,7 @@ class Survey(Step):
             return
         advice = f"do not {argument('keep', process.kind)}"
         self._take(f"offset {block.offset}: ", [(0, process.body)], advice)  # each takes memory while it is referred to
-        if process.type == layout.PROCESS:
+        if process.type == pcapng.PROCESS:
             self.processes.setdefault(process, len(self.processes).to_bytes(4, "little"))
         else:
             self._noted.pop(process, None)  # of two with the same id, the last one counts

@@ -9,8 +9,7 @@ from typing import Any
 
 from pcapconv.kernels.contract import FINGERPRINT
 from pcapconv.sidecar import fields, values
-from pcapconv.spec import ByteOrder
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import ByteOrder, pcapng
 from pcapconv.spec.option_lists import COMMENT, Options
 from pcapconv.steps.batch_rows import distinct
 
@@ -111,7 +110,7 @@ class Gathered:
         return found
 
     def _value(self, raw: bytes) -> Any:
-        return values.options_value(raw, self._order, layout.ENHANCED_PACKET)
+        return values.options_value(raw, self._order, pcapng.ENHANCED_PACKET)
 
     def _has_comment(self, raw: bytes) -> bool:
         return Options(raw, self._order).first(COMMENT) is not None

@@ -8,8 +8,7 @@ from typing import Any
 from pcapconv.errors import SidecarError
 from pcapconv.model import PacketBatch
 from pcapconv.sidecar import fields, values
-from pcapconv.spec import ByteOrder, bodies
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import ByteOrder, bodies, pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps.batch_rows import options_of
 
@@ -74,7 +73,7 @@ class Entry:
     def lists_raw(self, order: ByteOrder) -> list[bytes]:
         """The option lists that several packets have. Raises SidecarError."""
         if self._raw is None:
-            self._raw = [values.options_raw(said, order, layout.ENHANCED_PACKET, "packets") for said in self.lists]
+            self._raw = [values.options_raw(said, order, pcapng.ENHANCED_PACKET, "packets") for said in self.lists]
         return self._raw
 
     def which(self, done: int, rows: int) -> array[int]:
@@ -89,7 +88,7 @@ class Entry:
 def type_of(block: Any) -> int:
     """The type of a packet's block. Raises SidecarError."""
     kind = block.get("type", "enhanced") if isinstance(block, dict) else None
-    types = {"enhanced": layout.ENHANCED_PACKET, "simple": SIMPLE_PACKET, "obsolete": layout.OBSOLETE_PACKET}
+    types = {"enhanced": pcapng.ENHANCED_PACKET, "simple": SIMPLE_PACKET, "obsolete": pcapng.OBSOLETE_PACKET}
     if not isinstance(kind, str) or kind not in types:
         raise SidecarError("a packet's block is neither simple nor obsolete")
     return types[kind]
@@ -109,7 +108,7 @@ def record(batch: PacketBatch, row: int, block: Any) -> bytes:
     padding, unpadded = _padding(block, captured, what)
     if kind == SIMPLE_PACKET and captured != (read := simple_length(batch, row)):
         raise SidecarError(f"{what}: a Simple Packet of {captured} bytes, which would be read as one of {read}")
-    if kind != layout.OBSOLETE_PACKET and "padding" not in block and not unpadded:
+    if kind != pcapng.OBSOLETE_PACKET and "padding" not in block and not unpadded:
         return b""
     if (captured + len(padding)) % 4 or (kind != SIMPLE_PACKET and len(padding) > 3):
         raise SidecarError(f"{what}: padding of {len(padding)} bytes behind {captured}")
@@ -117,7 +116,7 @@ def record(batch: PacketBatch, row: int, block: Any) -> bytes:
     body = columns.original_length[row].to_bytes(4, order) + bytes(batch.buffer[at : at + captured]) + padding
     if kind != SIMPLE_PACKET:
         body = _fields(batch, row, kind, block, what) + body + options_of(batch, row)
-    length = (layout.BLOCK_OVERHEAD + len(body) - unpadded * (-captured & 3)).to_bytes(4, order)
+    length = (pcapng.BLOCK_OVERHEAD + len(body) - unpadded * (-captured & 3)).to_bytes(4, order)
     return kind.to_bytes(4, order) + length + body + length
 
 
@@ -137,7 +136,7 @@ def _fields(batch: PacketBatch, row: int, kind: int, block: Any, what: str) -> b
     """The fields of an Enhanced or an obsolete block that stand before the original length."""
     columns, order = batch.columns, batch.section.byte_order
     ticks, interface = columns.ticks[row], columns.interface[row]
-    if kind == layout.OBSOLETE_PACKET:
+    if kind == pcapng.OBSOLETE_PACKET:
         drops = drops_of(block, what)
         if interface > 0xFFFF:
             raise SidecarError(f"{what}: an obsolete block of interface {interface}")

@@ -21,8 +21,7 @@ from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.sidecar import fields, values
 from pcapconv.sidecar.document import Draft
 from pcapconv.sidecar.entry_builder import Gathered
-from pcapconv.spec import ByteOrder
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import ByteOrder, pcapng
 from pcapconv.spec.pcap import LATEST
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
@@ -80,7 +79,7 @@ class Record(Step):
         return (interface,)
 
     def _block(self, block: Block) -> Iterable[Item]:
-        if block.type == layout.DECRYPTION_SECRETS and not self._secrets:
+        if block.type == pcapng.DECRYPTION_SECRETS and not self._secrets:
             losses = PcapLosses()
             losses.add_block(block)
             self.missing += losses.total()
@@ -96,7 +95,7 @@ class Record(Step):
     def _section_value(self, section: Section) -> Any:
         body = section.raw if section.raw is not None and section.layout == "pcapng" else section_body(section)
         if section.changed:  # its length may not hold
-            body = body[:8] + layout.UNKNOWN_LENGTH + body[layout.SECTION_OPTIONS_AT :]
+            body = body[:8] + pcapng.UNKNOWN_LENGTH + body[pcapng.SECTION_OPTIONS_AT :]
         value = values.section_value(section, body)
         return self._exact(value, values.section_body(value)[1], body)
 
@@ -169,7 +168,7 @@ class Record(Step):
         are others."""
         columns, row = batch.columns, first - 1
         kinds = columns.record_type[first:stop].tobytes()
-        plain = kinds == bytes([layout.ENHANCED_PACKET]) * (stop - first)
+        plain = kinds == bytes([pcapng.ENHANCED_PACKET]) * (stop - first)
         stated, blocks = [], {}
         while (row := self._mask.find(1, row + 1, stop)) >= 0:
             stated.append((row - first, options_of(batch, row)))
@@ -246,9 +245,9 @@ def _block_value(batch: PacketBatch, row: int) -> dict[str, Any]:
         end = begin + length - 4
     else:
         end = at + (-captured & 3)
-    if kind == layout.OBSOLETE_PACKET:
+    if kind == pcapng.OBSOLETE_PACKET:
         value["type"] = "obsolete"
-        value["drops"] = int.from_bytes(batch.buffer[begin + layout.DROPS_AT : begin + layout.DROPS_AT + 2], order)
+        value["drops"] = int.from_bytes(batch.buffer[begin + pcapng.DROPS_AT : begin + pcapng.DROPS_AT + 2], order)
     padding = bytes(batch.buffer[at:end])
     if padding != bytes(-captured & 3):
         value["padding"] = padding.hex()

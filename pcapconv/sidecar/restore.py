@@ -22,7 +22,7 @@ from pcapconv.model import Block, Columns, Damage, Interface, Item, PacketBatch,
 from pcapconv.sidecar import fields, values
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.packet_entry import Entry, record, type_of
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
 from pcapconv.steps.batch_rows import with_options
@@ -61,10 +61,10 @@ class Metadata:
     def _begin_section(self, value: Any) -> Section:
         order, body = values.section_body(value)
         body = fields.decoded(value["raw"], "a section") if "raw" in value else body
-        if len(body) < layout.SECTION_OPTIONS_AT or len(body) % 4 or layout.BYTE_ORDERS.get(body[:4]) != order:
+        if len(body) < pcapng.SECTION_OPTIONS_AT or len(body) % 4 or pcapng.BYTE_ORDERS.get(body[:4]) != order:
             raise SidecarError("a section's raw bytes are none of a section")
         self.section = section_of(body, order, self.sections)
-        if self.section.version not in layout.VERSIONS:
+        if self.section.version not in pcapng.VERSIONS:
             raise SidecarError("a section's version is not one that pcapconv reads")
         self.sections += 1
         self.interfaces, self._tables = [], {}
@@ -73,7 +73,7 @@ class Metadata:
     def _add_interface(self, value: Any, section: Section) -> Interface:
         body = values.interface_body(value, section.byte_order)
         body = fields.decoded(value["raw"], "an interface") if "raw" in value else body
-        if len(body) < layout.INTERFACE_OPTIONS_AT or len(body) % 4:
+        if len(body) < pcapng.INTERFACE_OPTIONS_AT or len(body) % 4:
             raise SidecarError("an interface's raw bytes are none of an interface")
         interface = interface_of(body, section.byte_order, section.number, len(self.interfaces))
         if self._from_pcap:
@@ -176,7 +176,7 @@ class Restore(Step):
         with_options(
             normal,
             {
-                row: values.options_raw(said, order, layout.ENHANCED_PACKET, f"packet {first + row}")
+                row: values.options_raw(said, order, pcapng.ENHANCED_PACKET, f"packet {first + row}")
                 for row, said in _of_rows(entry.options, first, rows).items()
             },
         )
@@ -208,7 +208,7 @@ def as_pcapng(batch: PacketBatch, metadata: Metadata, interfaces: array[int], fi
     """Packets of a pcap file, which have columns of their own, as those of a section, from a number on. Their times
     stay in the file's unit."""
     rows, columns = batch.rows, batch.columns
-    columns.record_type = array("B", bytes([layout.ENHANCED_PACKET]) * rows)
+    columns.record_type = array("B", bytes([pcapng.ENHANCED_PACKET]) * rows)
     columns.record_length, columns.options_length = array("I", bytes(4 * rows)), array("I", bytes(4 * rows))
     columns.interface = interfaces
     section = metadata.open_section()
@@ -289,6 +289,6 @@ def _with_records(batch: PacketBatch, records: dict[int, bytes]) -> None:
     for row, raw in records.items():
         columns.record_at[row], columns.record_length[row] = at, len(raw)
         columns.record_type[row] = int.from_bytes(raw[:4], batch.section.byte_order)
-        columns.data_at[row] = at + layout.DATA_AT[columns.record_type[row]]
+        columns.data_at[row] = at + pcapng.DATA_AT[columns.record_type[row]]
         at += len(raw)
         columns.options_at[row] = at - 4 - columns.options_length[row]

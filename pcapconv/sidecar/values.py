@@ -18,8 +18,7 @@ from pcapconv.errors import SidecarError
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.model import Block, Interface, Section
 from pcapconv.sidecar.fields import Value, decoded, encoded, member, number
-from pcapconv.spec import ByteOrder, bodies, option_lists
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
 
 _LONGEST = 64 * 1024  # bytes of options that are shown, not only kept
 _LONGEST_KNOWN = 256
@@ -45,7 +44,7 @@ def _options(raw: bytes, order: ByteOrder, block_type: int) -> Value:
     said: list[Value] = []
     entries = list(option_lists.Options(raw, order))
     for code, value in entries:
-        name = layout.option_type(block_type, code).name or "option"
+        name = pcapng.option_type(block_type, code).name or "option"
         name = name if _codes(block_type).get(name) == code else f"{name} {code}"
         said.append({name: _option_value(value, code, order, block_type)})
     return said if option_lists.pack(entries, order) == raw else {"said": said, "raw": encoded(raw)}
@@ -53,7 +52,7 @@ def _options(raw: bytes, order: ByteOrder, block_type: int) -> Value:
 
 def _option_value(value: bytes, code: int, order: ByteOrder, block_type: int) -> Value:
     """As text or a number, where it is one, else in hex."""
-    holds = layout.option_type(block_type, code).holds
+    holds = pcapng.option_type(block_type, code).holds
     is_filter = holds == option_lists.FILTER and value[:1] == _FILTER_TEXT
     if is_filter or holds == option_lists.TEXT:
         with suppress(UnicodeDecodeError):
@@ -90,7 +89,7 @@ def options_raw(value: Value, order: ByteOrder, block_type: int, what: str) -> b
 
 def _option_bytes(said: Value, code: int, order: ByteOrder, block_type: int, what: str) -> bytes:
     if isinstance(said, str):
-        is_filter = layout.option_type(block_type, code).holds == option_lists.FILTER
+        is_filter = pcapng.option_type(block_type, code).holds == option_lists.FILTER
         data = _FILTER_TEXT * is_filter + _utf8(said, what)
     elif isinstance(said, int):
         data = _number_bytes(said, code, order, block_type, what)
@@ -105,7 +104,7 @@ def _option_bytes(said: Value, code: int, order: ByteOrder, block_type: int, wha
 
 
 def _number_bytes(said: int, code: int, order: ByteOrder, block_type: int, what: str) -> bytes:
-    holds = layout.option_type(block_type, code).holds
+    holds = pcapng.option_type(block_type, code).holds
     if holds == option_lists.TIME:
         return bodies.ticks_bytes(number(said, what), order)
     size, signed = option_lists.NUMBERS.get(holds, _NO_NUMBER)
@@ -120,7 +119,7 @@ def _number_bytes(said: int, code: int, order: ByteOrder, block_type: int, what:
 @lru_cache
 def _codes(block_type: int) -> dict[str, int]:
     """Name → code, of names that are those of one option only."""
-    rows = layout.option_types(block_type).values()
+    rows = pcapng.option_types(block_type).values()
     times = Counter(row.name for row in rows)
     return {row.name: row.code for row in rows if row.name and times[row.name] == 1}
 
@@ -144,7 +143,7 @@ def section_value(section: Section, body: bytes) -> Value:
         "byte_order": order,
         "version": f"{int.from_bytes(body[4:6], order)}.{int.from_bytes(body[6:8], order)}",
         "length": int.from_bytes(body[8:16], order, signed=True),
-        "options": options_value(body[layout.SECTION_OPTIONS_AT :], order, layout.SECTION_HEADER),
+        "options": options_value(body[pcapng.SECTION_OPTIONS_AT :], order, pcapng.SECTION_HEADER),
     }
 
 
@@ -160,11 +159,11 @@ def section_body(value: Value) -> tuple[ByteOrder, bytes]:
     length = number(member(value, "length", what), "a section's length", 2**63 - 1, -(2**63))
     return order, b"".join(
         (
-            layout.BYTE_ORDER_MAGIC.to_bytes(4, order),
+            pcapng.BYTE_ORDER_MAGIC.to_bytes(4, order),
             major.to_bytes(2, order),
             minor.to_bytes(2, order),
             length.to_bytes(8, order, signed=True),
-            options_raw(member(value, "options", what), order, layout.SECTION_HEADER, what),
+            options_raw(member(value, "options", what), order, pcapng.SECTION_HEADER, what),
         )
     )
 
@@ -175,8 +174,8 @@ def interface_value(interface: Interface, body: bytes) -> Value:
     value: dict[str, Value] = {"id": interface.id, "link_type": interface.link_type, "snaplen": interface.snaplen}
     if interface.reserved != bytes(2):
         value["reserved"] = interface.reserved.hex()
-    raw = body[layout.INTERFACE_OPTIONS_AT :]
-    value["options"] = options_value(raw, order, layout.INTERFACE_DESCRIPTION)
+    raw = body[pcapng.INTERFACE_OPTIONS_AT :]
+    value["options"] = options_value(raw, order, pcapng.INTERFACE_DESCRIPTION)
     return value
 
 
@@ -186,7 +185,7 @@ def interface_body(value: Value, order: ByteOrder) -> bytes:
     link_type = number(member(value, "link_type", what), "an interface's link type", 0xFFFF)
     snaplen = number(member(value, "snaplen", what), "an interface's snaplen", 2**32 - 1)
     reserved = _hex(value.get("reserved", "0000"), 2, "an interface's reserved bytes")
-    stated = options_raw(member(value, "options", what), order, layout.INTERFACE_DESCRIPTION, what)
+    stated = options_raw(member(value, "options", what), order, pcapng.INTERFACE_DESCRIPTION, what)
     return link_type.to_bytes(2, order) + reserved + snaplen.to_bytes(4, order) + stated
 
 
@@ -218,14 +217,14 @@ def block_of(name: str, value: Value, order: ByteOrder) -> tuple[int, bytes]:
         kind = int.from_bytes(_hex(digits, 4, "a block's type"), "big")
     else:
         copied = name != "custom" or member(value, "copy", "a custom block") is not False
-        kind = next(row.code for row in layout.BLOCKS.values() if row.kind == name and row.copied == copied)
+        kind = next(row.code for row in pcapng.BLOCKS.values() if row.kind == name and row.copied == copied)
     if isinstance(value, dict) and "raw" in value:
         body = decoded(value["raw"], f"{name}: raw")
     else:
         body = _READABLE[name][1](value, order) if name in _READABLE else _no_body()
-    if kind in layout.BLOCKS and not layout.BLOCKS[kind].kind:
+    if kind in pcapng.BLOCKS and not pcapng.BLOCKS[kind].kind:
         raise SidecarError(f"a block of type 0x{kind:08x}, which is none for an entry of this kind")
-    if len(body) % 4 or len(body) > LARGEST_RECORD - layout.BLOCK_OVERHEAD:
+    if len(body) % 4 or len(body) > LARGEST_RECORD - pcapng.BLOCK_OVERHEAD:
         raise SidecarError(f"{name}: a block's body of {len(body)} bytes, which no block has")
     return kind, body
 
@@ -259,7 +258,7 @@ def _names_body(value: Value, order: ByteOrder) -> bytes:
         if len(data) > 0xFFFF:
             raise SidecarError("names: a record of more than 65535 bytes")
         records += kind.to_bytes(2, order) + len(data).to_bytes(2, order) + data + bytes(-len(data) % 4)
-    stated = options_raw(member(value, "options", what), order, layout.NAME_RESOLUTION, what)
+    stated = options_raw(member(value, "options", what), order, pcapng.NAME_RESOLUTION, what)
     return bytes(records) + bytes(4) + stated
 
 
@@ -287,13 +286,13 @@ def _statistics_body(value: Value, order: ByteOrder) -> bytes:
     what = "statistics"
     interface = number(member(value, "interface", what), "statistics: an interface", 2**32 - 1)
     ticks = number(member(value, "ticks", what), "statistics: ticks")
-    stated = options_raw(member(value, "options", what), order, layout.INTERFACE_STATISTICS, what)
+    stated = options_raw(member(value, "options", what), order, pcapng.INTERFACE_STATISTICS, what)
     return bodies.statistics_body(interface, ticks, order, stated)
 
 
 def _custom_value(block: Block) -> dict[str, Value]:
     pen, data = bodies.custom(block.body, block.byte_order)
-    return {"pen": pen, "copy": layout.block_type(block.type).copied, "data": encoded(data)}
+    return {"pen": pen, "copy": pcapng.block_type(block.type).copied, "data": encoded(data)}
 
 
 def _custom_body(value: Value, order: ByteOrder) -> bytes:

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from pcapconv.spec import ByteOrder, bodies, option_lists
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
 from pcapconv.timestamps import format_time
 
 Unit = tuple[int, int]  # the ticks in a second, and an offset in seconds
@@ -36,7 +35,7 @@ def each_option(
     A value that nobody can decode is under `"raw"`, in hex. `unit` is that of times in statistics. Never raises.
     """
     for option in option_lists.Options(raw, byte_order):
-        name = layout.option_name(block_type, option.code)
+        name = pcapng.option_name(block_type, option.code)
         try:
             value = _value(option, byte_order, block_type, unit)
         except Exception:
@@ -47,7 +46,7 @@ def each_option(
 def _value(option: option_lists.Option, byte_order: ByteOrder, block_type: int, unit: Unit | None) -> Any:
     """None where nobody can decode it."""
     code, raw = option
-    row = layout.option_type(block_type, code)
+    row = pcapng.option_type(block_type, code)
     match row.holds:
         case option_lists.TEXT:
             return option_lists.text(raw)

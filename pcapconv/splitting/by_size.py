@@ -9,8 +9,7 @@ from itertools import accumulate
 
 from pcapconv.formats.pcapng_writer import block_size
 from pcapconv.model import Block, Interface, PacketBatch, Section
-from pcapconv.spec import pcap as pcap_layout
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import pcap, pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.splitting.parts import OpenPart, OpenParts
 from pcapconv.splitting.splitter import Splitter, rows_of
@@ -89,7 +88,7 @@ class BySize(Splitter):
         elif copied:
             lengths = columns.record_length[:rows]
         else:
-            lengths = map(pcap_layout.RECORD_SIZE.__add__, columns.captured_length[:rows])
+            lengths = map(pcap.RECORD_SIZE.__add__, columns.captured_length[:rows])
         return list(accumulate(lengths, initial=0))
 
     def _room(self, *blocks: Block) -> OpenPart:
@@ -111,7 +110,7 @@ class BySize(Splitter):
 
     def _compare(self, part: OpenPart) -> None:
         """Note a part that is larger than asked for, unless what is in it would be without headers, too."""
-        size, headers = part.output.position, part.header_bytes or pcap_layout.HEADER_SIZE
+        size, headers = part.output.position, part.header_bytes or pcap.HEADER_SIZE
         if size > self._most and (headers > self._most or size - headers <= self._most):
             before = self.oversized or {"parts": 0, "header_bytes": 0}
             self.oversized = {"parts": before["parts"] + 1, "header_bytes": max(before["header_bytes"], headers)}
@@ -119,7 +118,7 @@ class BySize(Splitter):
     def _ahead(self, part: OpenPart) -> int:
         """Bytes that the file has before anything else goes into it."""
         size = part.output.position + sum(self._size(item) for item, _ in self._missing(part))
-        return size or pcap_layout.HEADER_SIZE
+        return size or pcap.HEADER_SIZE
 
     def _size(self, item: Section | Interface | Block) -> int:
         """Bytes that a block takes in the file; in pcap only the file header does."""
@@ -134,7 +133,7 @@ def _block_lengths(batch: PacketBatch) -> Iterable[int]:
     copied = columns.record_length[:rows] if batch.layout == "pcapng" else array("I", bytes(4 * rows))
     if 0 not in copied:
         return copied
-    simple, others = layout.SHORTEST[layout.SIMPLE_PACKET], layout.SHORTEST[layout.ENHANCED_PACKET]
+    simple, others = pcapng.SHORTEST[pcapng.SIMPLE_PACKET], pcapng.SHORTEST[pcapng.ENHANCED_PACKET]
     return [
         length or (simple if kind == SIMPLE_PACKET else others + options) + (captured + 3 & ~3)
         for length, kind, captured, options in zip(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MOST_TICKS, NEVER, RANGE
 from pcapconv.model import Columns, Interface, PacketBatch
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.splitting.parts import OpenPart, OpenParts
 from pcapconv.splitting.splitter import Splitter, instant_of, rows_of
@@ -169,7 +169,7 @@ def _with_times(batch: PacketBatch, types: bytes, first: int) -> Columns:
         return batch.columns
     columns = batch.columns.copy(0, batch.rows)
     while row >= 0:
-        columns.record_type[row] = layout.ENHANCED_PACKET
+        columns.record_type[row] = pcapng.ENHANCED_PACKET
         columns.ticks[row], columns.interface[row] = columns.ticks[row - 1], columns.interface[row - 1]
         row = types.find(_TIMELESS, row + 1)
     return columns

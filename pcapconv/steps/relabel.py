@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from pcapconv.errors import TargetError, UsageError
 from pcapconv.model import Interface, Item, PacketBatch, Section
-from pcapconv.spec import option_lists
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import option_lists, pcapng
 from pcapconv.steps import Step
 from pcapconv.steps.option_values import interface_place
 from pcapconv.wording import argument
@@ -20,13 +19,13 @@ from pcapconv.wording import argument
 KEYS = ("name", "description", "filter", "os", "hardware", "speed", "snaplen", "fcs-length", "comment")
 
 _CODES = {
-    "name": layout.IF_NAME,
-    "description": layout.IF_DESCRIPTION,
-    "speed": layout.IF_SPEED,
-    "filter": layout.IF_FILTER,
-    "os": layout.IF_OS,
-    "fcs-length": layout.IF_FCSLEN,
-    "hardware": layout.IF_HARDWARE,
+    "name": pcapng.IF_NAME,
+    "description": pcapng.IF_DESCRIPTION,
+    "speed": pcapng.IF_SPEED,
+    "filter": pcapng.IF_FILTER,
+    "os": pcapng.IF_OS,
+    "fcs-length": pcapng.IF_FCSLEN,
+    "hardware": pcapng.IF_HARDWARE,
     "comment": option_lists.COMMENT,
 }
 _SIZES = {"speed": 8, "snaplen": 4, "fcs-length": 1}  # of numbers, in bytes
@@ -113,10 +112,10 @@ class Relabel(Step):
         if not self._interfaces or self._interfaces[0].snaplen == batch.interfaces[0].snaplen:
             return
         columns, snaplen = batch.columns, self._interfaces[0].snaplen
-        if layout.SIMPLE_PACKET not in columns.record_type[: batch.rows].tobytes():
+        if pcapng.SIMPLE_PACKET not in columns.record_type[: batch.rows].tobytes():
             return
         for row, record_type in enumerate(columns.record_type[: batch.rows]):
-            if record_type != layout.SIMPLE_PACKET:
+            if record_type != pcapng.SIMPLE_PACKET:
                 continue
             captured, original = columns.captured_length[row], columns.original_length[row]
             length = min(original, snaplen or original)
@@ -148,7 +147,7 @@ def names_interface(text: str, interface: Interface) -> bool:
 
 def interface_name(interface: Interface) -> bytes | None:
     """Its if_name, without the NUL that some writers put behind it."""
-    name = option_lists.Options(interface.options, interface.byte_order).first(layout.IF_NAME)
+    name = option_lists.Options(interface.options, interface.byte_order).first(pcapng.IF_NAME)
     return None if name is None else name.rstrip(b"\0")
 
 

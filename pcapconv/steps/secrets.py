@@ -12,8 +12,7 @@ from pcapconv.errors import TargetError, UsageError
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.model import Block, Item, Section
 from pcapconv.report import MOST_LISTED
-from pcapconv.spec import bodies
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import bodies, pcapng
 from pcapconv.steps import Step
 from pcapconv.wording import argument
 
@@ -23,7 +22,7 @@ TYPES = {  # key logs, which are text
     "wireguard": bodies.WIREGUARD_KEY_LOG,
 }
 
-_LARGEST_DATA = LARGEST_RECORD - layout.BLOCK_OVERHEAD - layout.SECRETS_DATA_AT
+_LARGEST_DATA = LARGEST_RECORD - pcapng.BLOCK_OVERHEAD - pcapng.SECRETS_DATA_AT
 _MOST_FOUND = 32 * 2**20
 _COST = 64  # bytes of memory that each log takes besides its own
 _LARGEST_TYPE = 2**32 - 1
@@ -59,7 +58,7 @@ class InjectSecrets(Step):
         order = section.byte_order
         for kind, data in entries:
             body = bodies.secrets_body(kind, data, order)
-            yield Block(type=layout.DECRYPTION_SECRETS, body=body, byte_order=order, section=section.number, offset=0)
+            yield Block(type=pcapng.DECRYPTION_SECRETS, body=body, byte_order=order, section=section.number, offset=0)
 
 
 class ExtractSecrets(Step):
@@ -77,7 +76,7 @@ class ExtractSecrets(Step):
         self._left = _MOST_FOUND
 
     def _block(self, block: Block) -> Iterable[Item]:
-        if block.type == layout.DECRYPTION_SECRETS:
+        if block.type == pcapng.DECRYPTION_SECRETS:
             self._collect(block)
         return (block,)
 

@@ -16,8 +16,7 @@ from pcapconv.errors import UsageError
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import OPTION_COUNTS, UNREADABLE
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
-from pcapconv.spec import ByteOrder, option_lists
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import ByteOrder, option_lists, pcapng
 from pcapconv.steps import Step
 from pcapconv.steps.batch_rows import options_of, with_options
 from pcapconv.wording import argument
@@ -55,7 +54,7 @@ class _LeaveOut(Step):
     def __init__(
         self,
         left_out: Counter[str],
-        kind_of: Callable[[layout.BlockType | option_lists.OptionType], str | None],
+        kind_of: Callable[[pcapng.BlockType | option_lists.OptionType], str | None],
         *,
         unknown: bool = False,
     ) -> None:
@@ -77,7 +76,7 @@ class _LeaveOut(Step):
     def _rules_of(self, block_type: int) -> _Rules:
         rules = self._rules.get(block_type)
         if rules is None:
-            rows = layout.option_types(block_type).values()
+            rows = pcapng.option_types(block_type).values()
             kinds = {row.code: kind for row in rows if (kind := self._kind_of(row)) is not None}
             known = {row.code for row in rows if row.specified} if self._unknown else None
             rules = _Rules(kinds, known)
@@ -85,16 +84,16 @@ class _LeaveOut(Step):
         return rules
 
     def _section(self, section: Section) -> Iterable[Item]:
-        stays = self._edited(section.options, section.byte_order, layout.SECTION_HEADER)
+        stays = self._edited(section.options, section.byte_order, pcapng.SECTION_HEADER)
         raw = section.raw if stays == section.options else None
         return (section._replace(raw=raw, options=stays, changed=True),)
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
-        stays = self._edited(interface.options, interface.byte_order, layout.INTERFACE_DESCRIPTION)
+        stays = self._edited(interface.options, interface.byte_order, pcapng.INTERFACE_DESCRIPTION)
         return (interface if stays == interface.options else interface._replace(raw=None, options=stays),)
 
     def _block(self, block: Block) -> Iterable[Item]:
-        kind = self._kind_of(layout.block_type(block.type))
+        kind = self._kind_of(pcapng.block_type(block.type))
         if kind is not None:
             self._left_out[kind] += block.entries
             return ()
@@ -107,10 +106,10 @@ class _LeaveOut(Step):
 
     def _holds_some(self, batch: PacketBatch) -> bool:
         """Whether an option of the packets may have to be left out."""
-        rules, columns = self._rules_of(layout.ENHANCED_PACKET), batch.columns
+        rules, columns = self._rules_of(pcapng.ENHANCED_PACKET), batch.columns
         if not rules:
             return False
-        if rules.known is not None and layout.OBSOLETE_PACKET in columns.record_type[: batch.rows].tobytes():
+        if rules.known is not None and pcapng.OBSOLETE_PACKET in columns.record_type[: batch.rows].tobytes():
             return True  # of whose options fewer are known
         if not self._counts:
             self._zeros = array("Q", bytes(8 * OPTION_COUNTS))
@@ -138,9 +137,9 @@ class _LeaveOut(Step):
         for row, length in enumerate(columns.options_length[: batch.rows]):
             if not length:
                 continue
-            obsolete = columns.record_type[row] == layout.OBSOLETE_PACKET
+            obsolete = columns.record_type[row] == pcapng.OBSOLETE_PACKET
             stated = options_of(batch, row)
-            stays = self._edited(stated, order, layout.OBSOLETE_PACKET if obsolete else layout.ENHANCED_PACKET)
+            stays = self._edited(stated, order, pcapng.OBSOLETE_PACKET if obsolete else pcapng.ENHANCED_PACKET)
             if stays != stated:
                 added = as_enhanced(batch, row)
                 changed[row] = option_lists.edited(stays, order, add=added) if added else stays
@@ -183,7 +182,7 @@ class Strip(_LeaveOut):
             if kind not in KINDS:
                 raise UsageError(f"{argument('strip', kind)}: the kinds are {', '.join(KINDS)}")
 
-        def kind_of(row: layout.BlockType | option_lists.OptionType) -> str | None:
+        def kind_of(row: pcapng.BlockType | option_lists.OptionType) -> str | None:
             kind = row.kind if row.specified else _UNKNOWN
             stays = kind == _UNKNOWN and row.specified  # nobody can read it, but it is no stranger
             return kind if kind in kinds and not stays else None
@@ -207,13 +206,13 @@ def as_enhanced(batch: PacketBatch, row: int) -> list[tuple[int, bytes]]:
     option, unless it is not known. Call it while the record is still in the buffer. Nothing for other packets.
     """
     columns, order = batch.columns, batch.section.byte_order
-    if columns.record_type[row] != layout.OBSOLETE_PACKET:
+    if columns.record_type[row] != pcapng.OBSOLETE_PACKET:
         return []
-    columns.record_type[row] = layout.ENHANCED_PACKET
-    at = columns.record_at[row] + layout.DROPS_AT
+    columns.record_type[row] = pcapng.ENHANCED_PACKET
+    at = columns.record_at[row] + pcapng.DROPS_AT
     return dropcount(int.from_bytes(batch.buffer[at : at + 2], order), order)
 
 
 def dropcount(drops: int, order: ByteOrder) -> list[tuple[int, bytes]]:
     """The drop count of an obsolete Packet Block as options of an Enhanced one; none where it is not known."""
-    return [] if drops == _DROPS_NOT_KNOWN else [(layout.EPB_DROPCOUNT, drops.to_bytes(8, order))]
+    return [] if drops == _DROPS_NOT_KNOWN else [(pcapng.EPB_DROPCOUNT, drops.to_bytes(8, order))]

@@ -21,8 +21,7 @@ from pcapconv.sidecar.edited.alignment import AMBIGUOUS, EXACT, NEW, NONE, Match
 from pcapconv.sidecar.edited.known import Known
 from pcapconv.sidecar.packet_entry import drops_of, simple_length, type_of
 from pcapconv.sidecar.restore import Metadata, about_sidecar, as_pcapng
-from pcapconv.spec import ByteOrder, bodies, option_lists
-from pcapconv.spec import pcapng as layout
+from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
 from pcapconv.spec.pcap import LATEST
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
@@ -232,11 +231,11 @@ class Match(Step):
             return b""
         raw = _raw(text, order) if text else b""
         add = []
-        if type_of(block) == layout.OBSOLETE_PACKET:
+        if type_of(block) == pcapng.OBSOLETE_PACKET:
             add = dropcount(drops_of(block, what), order)
         if self._found.known[place] == EXACT:
             return option_lists.edited(raw, order, add=add) if add else raw
-        if hashes := sum(option.code == layout.PACKET_HASH for option in option_lists.Options(raw, order)):
+        if hashes := sum(option.code == pcapng.PACKET_HASH for option in option_lists.Options(raw, order)):
             self._left_out["packet-hashes"] += hashes
         return option_lists.edited(raw, order, keep=_no_hash, add=add)
 
@@ -244,8 +243,8 @@ class Match(Step):
 @lru_cache(maxsize=64)
 def _raw(text: bytes, order: ByteOrder) -> bytes:
     """An option list, of which many packets may have the same."""
-    return values.options_raw(json.loads(text), order, layout.ENHANCED_PACKET, "a packet")
+    return values.options_raw(json.loads(text), order, pcapng.ENHANCED_PACKET, "a packet")
 
 
 def _no_hash(option: option_lists.Option) -> bool:
-    return option.code != layout.PACKET_HASH
+    return option.code != pcapng.PACKET_HASH
