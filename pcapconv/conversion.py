@@ -29,24 +29,24 @@ from pcapconv.errors import (
     about,
 )
 from pcapconv.formats import Reader
-from pcapconv.formats.settings import WRITER_OPTIONS, WriterSettings
+from pcapconv.formats.settings import WRITER_ARGUMENTS, WriterSettings
 from pcapconv.io.paths import STDIO, leads_to
 from pcapconv.io.source import Source, read_file, spool
 from pcapconv.io.target import Target, open_target
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch
 from pcapconv.report import CaptureFile, LossError, Report, describe
 from pcapconv.sinks import Sink
-from pcapconv.steps import Planned, Step
+from pcapconv.steps import BasePlan, Step
 from pcapconv.steps.snaplens import Snaplens
 from pcapconv.wording import argument
 
 if TYPE_CHECKING:
-    from pcapconv.formats.settings import WriterOptions
+    from pcapconv.formats.settings import WriterArguments
     from pcapconv.io.digest import Digest
     from pcapconv.sidecar import Sidecars
-    from pcapconv.steps.plan import Plan, StepOptions
+    from pcapconv.steps.plan import Plan, StepArguments
 
-    class ConvertOptions(StepOptions, WriterOptions, total=False):
+    class ConvertArguments(StepArguments, WriterArguments, total=False):
         """What `convert`, `split` and `batch` take: what selects and edits, and what writers are told."""
 
 
@@ -72,10 +72,10 @@ class Conversion:
     """One capture through the steps of a plan into a sink. Use it as a context manager. Every phase raises a
     `PcapconvError`."""
 
-    def __init__(self, source: Source, settings: ConversionSettings, plan: Planned | None = None) -> None:
+    def __init__(self, source: Source, settings: ConversionSettings, plan: BasePlan | None = None) -> None:
         self.source = source
         self._asked = self._settings = settings
-        self._plan = plan or Planned()
+        self._plan = plan or BasePlan()
         self._survey_is_due = False
         self._sidecars: Sidecars | None = None
         self._stack = ExitStack()
@@ -291,10 +291,10 @@ class Conversion:
         return steps if self._snaplens is None else [*steps, self._snaplens.step(report)]
 
 
-def writer_and_steps(format_name: str, options: Mapping[str, Any]) -> tuple[WriterSettings, StepOptions]:
-    """Options of `ConvertOptions`, in two: what the writer of this format is told, and what selects and edits."""
-    told = {name: options[name] for name in WRITER_OPTIONS & options.keys()}
-    steps: Any = {name: value for name, value in options.items() if name not in WRITER_OPTIONS}
+def writer_and_steps(format_name: str, options: Mapping[str, Any]) -> tuple[WriterSettings, StepArguments]:
+    """Options of `ConvertArguments`, in two: what the writer of this format is told, and what selects and edits."""
+    told = {name: options[name] for name in WRITER_ARGUMENTS & options.keys()}
+    steps: Any = {name: value for name, value in options.items() if name not in WRITER_ARGUMENTS}
     return WriterSettings(format_name, **told), steps
 
 
@@ -304,7 +304,7 @@ def check_on_loss(on_loss: str) -> None:
         raise UsageError(f"{argument('on_loss', on_loss)}: it is one of {', '.join(get_args(OnLoss))}")
 
 
-def check_comments(plan: Planned | None, format_name: str | None, on_loss: OnLoss, *, kept: bool) -> None:
+def check_comments(plan: BasePlan | None, format_name: str | None, on_loss: OnLoss, *, kept: bool) -> None:
     """Raises UsageError for comments on packets that a pcap file would lose, and no sidecar keeps; not where losses are
     ignored."""
     if plan is None or not plan.adds_packet_comments or format_name != "pcap" or kept or on_loss == "ignore":
@@ -331,7 +331,7 @@ def refuse(report: Report, what: str) -> NoReturn:
     raise LossError(f"{report.inputs[0]}: {what}; nothing was written", report)
 
 
-def make_plan(options: StepOptions) -> Plan | None:
+def make_plan(options: StepArguments) -> Plan | None:
     """What the selecting and editing options ask for; None for nothing. Raises UsageError."""
     if all(value is None or value is False or value in ((), []) for value in options.values()):
         return None  # a 0 asks for something, if for nothing that makes sense
@@ -340,7 +340,7 @@ def make_plan(options: StepOptions) -> Plan | None:
     return Plan(options, read_file)
 
 
-def open_secrets(plan: Planned | None, *others: object, force: bool) -> Target | None:
+def open_secrets(plan: BasePlan | None, *others: object, force: bool) -> Target | None:
     """The file that extracted secrets go to, for its owner only; None where none is asked for. Raises UsageError where
     that is one of the `others`, which are paths or anything else."""
     if plan is None or plan.extract_to is None:

@@ -8,7 +8,7 @@ from typing import Protocol, Self
 from pcapconv import formats
 from pcapconv.errors import UsageError
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.io.buffered_output import Output
+from pcapconv.io.buffered_output import BufferedOutput
 from pcapconv.io.commit import commit
 from pcapconv.io.source import Source
 from pcapconv.io.target import Target, same_file
@@ -82,7 +82,7 @@ class FileSink(Sink):
         self.name = target.name
         self.seekable = target.seekable
         self._called = called
-        self._output: Output | None = None
+        self._output: BufferedOutput | None = None
         self._writer: formats.Writer | None = None
 
     def check(self, source: Source) -> None:
@@ -92,7 +92,7 @@ class FileSink(Sink):
 
     def begin(self, settings: WriterSettings, *, hashed: bool) -> formats.Writer:
         """See `Sink.begin`."""
-        self._output = Output(self.target, hashed=hashed)
+        self._output = BufferedOutput(self.target, hashed=hashed)
         self._writer = formats.open_writer(settings, self._output)
         return self._writer
 

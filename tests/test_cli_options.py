@@ -19,7 +19,7 @@ from pcapconv.cli.grammar import FLAGS, NUMBERS, REPEATABLE, Option
 from pcapconv.cli.options import OPTIONS, options_of
 from pcapconv.cli.parse import parse
 from pcapconv.errors import UsageError
-from pcapconv.steps.plan import StepOptions
+from pcapconv.steps.plan import StepArguments
 
 CONVERT, NORMALIZE, SPLIT = COMMANDS["convert"], COMMANDS["normalize"], COMMANDS["split"]
 Parsed = tuple[list[str], dict[str, Any]]
@@ -249,7 +249,7 @@ def test_any_line_of_a_command(name: str, data: st.DataObject) -> None:
 
 
 def test_every_step_option_is_on_the_command_line() -> None:
-    steps = set(StepOptions.__annotations__)
+    steps = set(StepArguments.__annotations__)
     for name in ("convert", "split", "batch"):
         assert steps <= {option.name for option in options_of(name)}
 

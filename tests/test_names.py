@@ -22,7 +22,7 @@ import pcapconv
 from pcapconv import FileError
 from pcapconv.cli import run
 from pcapconv.cli.signals import Terminated, raised
-from pcapconv.io.held_signals import Signals, deferred
+from pcapconv.io.held_signals import HeldSignals, hold_signals
 from pcapconv.io.journal import Journal
 from pcapconv.io.source import open_source, temporary_file
 from pcapconv.io.target import open_target
@@ -230,8 +230,8 @@ def test_a_signal_behind_all_outputs_does_not_cost_the_report(
     target, report = folder / "x.pcapng", folder / "report.json"
 
     @contextlib.contextmanager
-    def interrupted() -> Iterator[Signals]:
-        with deferred() as signals:
+    def interrupted() -> Iterator[HeldSignals]:
+        with hold_signals() as signals:
             if target.exists():
                 signal.raise_signal(signal.SIGTERM)
             yield signals

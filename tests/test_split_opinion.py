@@ -22,8 +22,8 @@ from wire import BIG, LITTLE, In
 
 import pcapconv
 from pcapconv import FormatError, TargetError
-from pcapconv.io.buffered_output import BUFFER_SIZE, Output
-from pcapconv.io.file_set import Targets
+from pcapconv.io.buffered_output import BUFFER_SIZE, BufferedOutput
+from pcapconv.io.file_set import FileSet
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 both_forms = pytest.mark.usefixtures("kernels")
@@ -319,9 +319,9 @@ def converted(capture: bytes, **options: Any) -> tuple[bytes, dict[str, int]] | 
 def test_an_output_that_rests_holds_nothing(tmp_path: Path) -> None:
     spares: list[bytearray] = []
     data = [bytes([number]) * size for number, size in enumerate((10, 5000, 3_000_000, 70_000, 1, 600_000))]
-    with Targets(str(tmp_path), "x") as targets:
+    with FileSet(str(tmp_path), "x") as targets:
         target = targets.new()
-        output = Output(target, spares=spares)
+        output = BufferedOutput(target, spares=spares)
         assert output.held == 0
         for piece in data:
             output.write(piece)

@@ -17,7 +17,7 @@ from splitting import names
 
 from pcapconv import FileError, FormatError, UsageError
 from pcapconv.cli.signals import Terminated, raised
-from pcapconv.io.held_signals import deferred
+from pcapconv.io.held_signals import hold_signals
 from pcapconv.splitting import split
 
 pytestmark = pytest.mark.usefixtures("signals_are_heeded")
@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: str, number: signal.Signals = signal.SIGINT) -> list[int]:
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: str, number: signal.HeldSignals = signal.SIGINT) -> list[int]:
     """Have each call of a function of `os` raise a signal before it does its work; the list grows with each."""
     calls: list[int] = []
     real: Callable[..., Any] = getattr(os, step)
@@ -58,7 +58,7 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: str, number: signal.Sign
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_signals_while_old_files_are_replaced_put_all_of_them_back(
-    number: signal.Signals, folder: Path, monkeypatch: pytest.MonkeyPatch
+    number: signal.HeldSignals, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in PARTS:
         (folder / name).write_bytes(OLD)
@@ -141,7 +141,7 @@ def test_a_handler_that_only_takes_note_of_a_signal_gets_an_error(
 def test_signals_that_are_ignored_stay_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with deferred() as signals:
+        with hold_signals() as signals:
             signal.raise_signal(signal.SIGHUP)
         assert signals.came == []
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN

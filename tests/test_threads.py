@@ -20,7 +20,7 @@ from pcapconv.formats import open_reader
 from pcapconv.io import buffered_output
 from pcapconv.io import digest as digests
 from pcapconv.io.buffer_threads import BufferThread, Piece
-from pcapconv.io.buffered_output import BUFFER_SIZE, Output
+from pcapconv.io.buffered_output import BUFFER_SIZE, BufferedOutput
 from pcapconv.io.digest import Digest, following
 from pcapconv.io.source import WINDOW_SIZE, open_source
 from pcapconv.io.target import Target, open_target
@@ -159,7 +159,7 @@ def test_an_output_with_a_digest_that_cannot_be_written(monkeypatch: pytest.Monk
     monkeypatch.setattr(buffered_output, "BUFFER_SIZE", 4096)
     for good in range(8):
         full = Failing(good, OSError(errno.ENOSPC, "No space left"))
-        out = Output(Target(full, "full", seekable=False), hashed=True)
+        out = BufferedOutput(Target(full, "full", seekable=False), hashed=True)
         with pytest.raises(FileError, match="full: cannot write: no space left"):
             out.write(bytes(100_000))
         with pytest.raises(FileError, match="full: cannot write: no space left"):
@@ -171,7 +171,7 @@ def test_an_output_that_rests_has_as_many_buffers_afterwards(tmp_path: Path) -> 
     data = bytes(range(256)) * 2**13
     spares: list[bytearray] = []
     with open_target(tmp_path / "out", force=False) as target:
-        out = Output(target, spares=spares, hashed=True)
+        out = BufferedOutput(target, spares=spares, hashed=True)
         for _ in range(2):
             out.write(data)
             assert out.held == 5 * BUFFER_SIZE
@@ -195,7 +195,7 @@ def test_what_an_output_that_is_given_up_still_holds_is_dropped(monkeypatch: pyt
 
     monkeypatch.setattr(buffered_output, "BUFFER_SIZE", 4096)
     monkeypatch.setattr(buffered_output, "_PATIENCE", 0)
-    out = Output(Target(Slow(), "slow", seekable=False))
+    out = BufferedOutput(Target(Slow(), "slow", seekable=False))
     out.write(bytes(2 * 4096 + 1))  # one is being written, one waits
     assert begun.wait(10)
     out.close()

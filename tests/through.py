@@ -10,7 +10,7 @@ import pytest
 import pcapconv
 from pcapconv import FormatError, Packet, Report, formats
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.io.buffered_output import Output
+from pcapconv.io.buffered_output import BufferedOutput
 from pcapconv.io.source import WINDOW_SIZE, open_source
 from pcapconv.io.target import open_target
 from pcapconv.model import Item
@@ -103,7 +103,7 @@ def read(capture: bytes, window_size: int = WINDOW_SIZE) -> Iterator[Item]:
 def written(items: Iterator[Item], target: BinaryIO, to: str) -> dict[str, int]:
     """Write the items; what the format lost of them."""
     with open_target(target) as place:
-        output = Output(place)
+        output = BufferedOutput(place)
         writer = formats.open_writer(WriterSettings(to), output)
         try:
             for item in items:

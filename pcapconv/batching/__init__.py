@@ -22,13 +22,13 @@ from pcapconv.batching.runner import run
 from pcapconv.batching.settings import FormatOptions
 from pcapconv.batching.stall import before_jobs
 from pcapconv.conversion import writer_and_steps
-from pcapconv.sidecar import SidecarOptions
+from pcapconv.sidecar import SidecarSettings
 from pcapconv.wording import argument
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from pcapconv.conversion import ConvertOptions, OnLoss
+    from pcapconv.conversion import ConvertArguments, OnLoss
 
 
 def batch(
@@ -59,7 +59,7 @@ def batch(
     allow_empty: bool = False,
     watcher: Watcher | None = None,
     others: Mapping[str, str] | None = None,
-    **options: Unpack[ConvertOptions],
+    **options: Unpack[ConvertArguments],
 ) -> BatchReport:
     """Select from, edit and convert all captures of a tree.
 
@@ -89,7 +89,7 @@ def batch(
         target,
         Flags(in_place=in_place, resume=resume, force=force, strict=strict, follow_links=follow_links, fsync=fsync),
         FormatOptions(to, fractions, writer),
-        SidecarOptions(beside=sidecar, secrets=sidecar_secrets, fingerprints=sidecar_fingerprints),
+        SidecarSettings(beside=sidecar, secrets=sidecar_secrets, fingerprints=sidecar_fingerprints),
         Carriers(jobs=jobs, scheduler=scheduler, executor=executor, stall=stall),
         (include, exclude),
         on_loss,

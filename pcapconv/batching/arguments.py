@@ -24,14 +24,14 @@ from pcapconv.errors import UsageError
 from pcapconv.io.name_template import Template
 from pcapconv.io.paths import STDIO
 from pcapconv.io.source import check_fractions, read_file
-from pcapconv.sidecar import SidecarOptions
+from pcapconv.sidecar import SidecarSettings
 from pcapconv.steps.option_values import duration
 from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.secrets import parse_secrets
 from pcapconv.wording import argument, form_now
 
 if TYPE_CHECKING:
-    from pcapconv.steps.plan import StepOptions
+    from pcapconv.steps.plan import StepArguments
 
 IN_PLACE_REMOTE = "is remote, where files cannot be rewritten safely; name a target directory"
 
@@ -87,11 +87,11 @@ def understand(
     target: Any,
     flags: Flags,
     format_options: FormatOptions,
-    sidecars: SidecarOptions,
+    sidecars: SidecarSettings,
     carriers: Carriers,
     patterns: tuple[Sequence[str], Sequence[str]],
     on_loss: OnLoss,
-    options: StepOptions,
+    options: StepArguments,
     *,
     template: str | None = None,
     shard: str | None = None,
@@ -203,7 +203,7 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
     return root, home
 
 
-def _sidecars(options: SidecarOptions) -> SidecarOptions | None:
+def _sidecars(options: SidecarSettings) -> SidecarSettings | None:
     """None where none are asked for. Raises UsageError for what makes no sense."""
     if not options.beside:
         if any(options):
@@ -213,7 +213,7 @@ def _sidecars(options: SidecarOptions) -> SidecarOptions | None:
     return options
 
 
-def _suffix_of_keys(options: StepOptions) -> str | None:
+def _suffix_of_keys(options: StepArguments) -> str | None:
     """What the names of key logs end with. Raises UsageError."""
     keys = options.get("extract_secrets")
     if keys is not None and (not keys.startswith(".") or "/" in keys):
@@ -225,7 +225,11 @@ def _suffix_of_keys(options: StepOptions) -> str | None:
 
 
 def _digest(
-    options: StepOptions, format_options: FormatOptions, sidecars: SidecarOptions | None, flags: Flags, on_loss: OnLoss
+    options: StepArguments,
+    format_options: FormatOptions,
+    sidecars: SidecarSettings | None,
+    flags: Flags,
+    on_loss: OnLoss,
 ) -> str:
     """A digest of what decides on the bytes of targets. It stays the same from version to version, so that `resume`
     believes older manifests: an option that is new counts only where it is used. Raises FileError."""

@@ -13,7 +13,7 @@ from pcapconv.batching.jobs import told_so_far
 from pcapconv.batching.pool import Pool
 from pcapconv.batching.threads import Threads
 from pcapconv.errors import FileError
-from pcapconv.io.held_signals import deferred
+from pcapconv.io.held_signals import hold_signals
 
 
 class WorkersLostError(FileError):
@@ -102,10 +102,10 @@ def processes(several: int) -> Iterator[Workers]:
     workers = Processes(several)
     try:
         yield workers
-        with deferred():  # all is done
+        with hold_signals():  # all is done
             workers.pool.shutdown()
     except BaseException:
-        with deferred():
+        with hold_signals():
             workers.pool.stop()
         raise
 

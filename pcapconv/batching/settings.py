@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pcapconv.conversion import OnLoss
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.sidecar import SidecarOptions
+from pcapconv.sidecar import SidecarSettings
 from pcapconv.steps.plan import Plan
 from pcapconv.wording import Form, in_python
 
@@ -47,7 +47,7 @@ class Settings(NamedTuple):
     on_loss: OnLoss
     fsync: bool
     keys: str | None
-    sidecars: SidecarOptions | None
+    sidecars: SidecarSettings | None
     manifest: str
     adds_lines: bool
     inside: str | None

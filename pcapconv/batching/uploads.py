@@ -18,7 +18,7 @@ from pcapconv.batching.asking import asking
 from pcapconv.batching.locations import Batch
 from pcapconv.batching.notes import MARK, Note, abort, mark_of
 from pcapconv.io.final_names import temporary_name
-from pcapconv.io.held_signals import deferred
+from pcapconv.io.held_signals import hold_signals
 from pcapconv.io.read_write import TEMPORARY_FILE, writing
 from pcapconv.io.source import temporary_file
 from pcapconv.io.target import Target
@@ -40,7 +40,7 @@ class Upload(Target):
         from tempfile import NamedTemporaryFile
 
         nameless = os.path.isdir("/proc/self/fd")
-        with writing(self.place), deferred():
+        with writing(self.place), hold_signals():
             file: Any = temporary_file() if nameless else NamedTemporaryFile(buffering=0)  # noqa: SIM115
             super().__init__(file, name)
         self._local = f"/proc/self/fd/{file.fileno()}" if nameless else file.name

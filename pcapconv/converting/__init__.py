@@ -29,7 +29,7 @@ from pcapconv.wording import call
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from pcapconv.conversion import ConvertOptions
+    from pcapconv.conversion import ConvertArguments
 
 
 def convert(
@@ -47,7 +47,7 @@ def convert(
     sidecar_fingerprints: bool = False,
     fsync: bool = True,
     progress: Callable[[int], object] | None = None,
-    **options: Unpack[ConvertOptions],
+    **options: Unpack[ConvertArguments],
 ) -> Report:
     """Select from, edit and convert one capture.
 

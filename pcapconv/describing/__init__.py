@@ -21,7 +21,7 @@ from pcapconv.describing.blocks import BY_TYPE, SHOWN, listed_options
 from pcapconv.describing.document import Duration
 from pcapconv.errors import NeedsNanosecondsError, PcapconvError, TargetError
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.io.buffered_output import Output
+from pcapconv.io.buffered_output import BufferedOutput
 from pcapconv.io.paths import SIDECAR_SUFFIX, Readable
 from pcapconv.io.source import Source, open_source
 from pcapconv.io.target import Target
@@ -92,7 +92,7 @@ class _Rehearsal(Sink):
     def begin(self, settings: WriterSettings, *, hashed: bool) -> Self:  # noqa: ARG002
         self.census = _Census()
         self._refusal = ""
-        self._output = Output(Target(_Nowhere(), self.name, seekable=False))
+        self._output = BufferedOutput(Target(_Nowhere(), self.name, seekable=False))
         self._writer = formats.open_writer(settings, self._output)
         return self
 

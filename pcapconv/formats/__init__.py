@@ -15,7 +15,7 @@ from pcapconv.formats.pcapng_reader import PcapngReader
 from pcapconv.formats.pcapng_writer import PcapngWriter
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.formats.window import FIRST, Window
-from pcapconv.io.buffered_output import Output
+from pcapconv.io.buffered_output import BufferedOutput
 from pcapconv.io.source import WINDOW_SIZE, Source
 from pcapconv.model import Item
 from pcapconv.spec import pcap, pcapng
@@ -142,7 +142,7 @@ def is_suffix(suffix: str) -> bool:
     return suffix.lower() in _SUFFIXES
 
 
-def open_writer(settings: WriterSettings, output: Output) -> Writer:
+def open_writer(settings: WriterSettings, output: BufferedOutput) -> Writer:
     """The writer for what it is told."""
     if settings.format == "pcap":
         return PcapWriter(output, settings)

@@ -15,7 +15,7 @@ from pcapconv.errors import NeedsNanosecondsError, TargetError, TimeRangeError
 from pcapconv.formats.losses import PcapLosses
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.io.buffered_output import Output
+from pcapconv.io.buffered_output import BufferedOutput
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import BEFORE_1970, FULL, MORE, SCALE, TOTALS
 from pcapconv.model import (
@@ -47,7 +47,7 @@ class PcapWriter:
 
     format = "pcap"
 
-    def __init__(self, output: Output, settings: WriterSettings) -> None:
+    def __init__(self, output: BufferedOutput, settings: WriterSettings) -> None:
         self._output = output
         self._kernels = choose()
         self._nanoseconds = settings.nanoseconds

@@ -11,7 +11,7 @@ from collections import Counter
 
 from pcapconv.errors import TargetError
 from pcapconv.formats.window import LARGEST_RECORD
-from pcapconv.io.buffered_output import Output
+from pcapconv.io.buffered_output import BufferedOutput
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
@@ -27,7 +27,7 @@ class PcapngWriter:
     link_type = None
     zeros_at_end = 0
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: BufferedOutput) -> None:
         self._output = output
         self._kernels = choose()
         self._section: Section | None = None

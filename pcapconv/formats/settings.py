@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple, TypedDict
 
 
-class WriterOptions(TypedDict, total=False):
+class WriterArguments(TypedDict, total=False):
     """What the writers of captures can be told, besides the format.
 
     `nanoseconds` asks for a pcap file with nanoseconds from the start, `keep_snaplen` for a pcapng capture that states
@@ -19,11 +19,11 @@ class WriterOptions(TypedDict, total=False):
     keep_snaplen: bool
 
 
-WRITER_OPTIONS = frozenset(WriterOptions.__annotations__)
+WRITER_ARGUMENTS = frozenset(WriterArguments.__annotations__)
 
 
 class WriterSettings(NamedTuple):
-    """What a writer is told: the `format`, of `formats.FORMATS`, and the options of `WriterOptions`."""
+    """What a writer is told: the `format`, of `formats.FORMATS`, and the options of `WriterArguments`."""
 
     format: str
     nanoseconds: bool = False

@@ -25,7 +25,7 @@ _SMALLEST = 4096
 _PATIENCE = 0.5  # seconds
 
 
-class Output:
+class BufferedOutput:
     """A buffer to encode into, and the file behind it.
 
     Encode into `buffer` from `at` on and move `at`; call `turn` for an empty buffer. Or `write` bytes, as many as there

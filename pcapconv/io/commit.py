@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Sequence
 
 from pcapconv.errors import FileError
-from pcapconv.io.held_signals import Signals, deferred
+from pcapconv.io.held_signals import HeldSignals, hold_signals
 from pcapconv.io.source import Source
 from pcapconv.io.target import Target
 
@@ -26,7 +26,7 @@ def commit(targets: Sequence[Target], read: Sequence[Source] = (), *, fsync: boo
     for target in targets:
         target.complete(fsync=fsync)
     waiting = any(target.may_wait for target in targets)  # for a pipe: signals have to get through
-    with contextlib.nullcontext(Signals()) if waiting else deferred() as signals:
+    with contextlib.nullcontext(HeldSignals()) if waiting else hold_signals() as signals:
         begun: list[Target] = []
         try:
             for target in targets:
@@ -34,12 +34,12 @@ def commit(targets: Sequence[Target], read: Sequence[Source] = (), *, fsync: boo
                     raise FileError(f"{targets[0].name}: interrupted")  # for a handler that raises nothing
                 _check_unchanged(target, read)
                 begun.append(target)
-                with deferred() if waiting and not target.may_wait else contextlib.nullcontext():
+                with hold_signals() if waiting and not target.may_wait else contextlib.nullcontext():
                     # behind the last one nothing fails any more
                     target.appear(keep_old=waiting or target is not targets[-1])
             commits += 1
         except BaseException as error:
-            with deferred():
+            with hold_signals():
                 _take_back(begun, error)
             raise
         _settle(targets, fsync=fsync)

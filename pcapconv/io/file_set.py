@@ -19,7 +19,7 @@ from typing import Self
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.commit import commit
 from pcapconv.io.final_names import Appearance, exists, name_if_free, put_aside, temporary_name, unlink
-from pcapconv.io.held_signals import deferred
+from pcapconv.io.held_signals import hold_signals
 from pcapconv.io.journal import OLD, Journal, recover
 from pcapconv.io.paths import exists_already, real_path
 from pcapconv.io.permissions import copy_rights
@@ -34,7 +34,7 @@ class _OneOfMany(Target):
     replaces = True
     may_wait = False
 
-    def __init__(self, files: Targets, temporary: str, name: str) -> None:
+    def __init__(self, files: FileSet, temporary: str, name: str) -> None:
         self.name = name
         self.seekable = True
         self.start = 0
@@ -81,7 +81,7 @@ class _OneOfMany(Target):
         self._files.settle(fsync=fsync)
 
 
-class Targets:
+class FileSet:
     """Files that appear together, or none of them. Use it as a context manager, as a `Target`.
 
     They grow in a temporary directory within `directory`. `name` is for messages; `taken` are names that none of them
@@ -158,7 +158,7 @@ class Targets:
         paths = [self.place(name) for name in names]
         for file, path, name in zip(self._files, paths, names, strict=True):
             file.name, file.path = name, path
-        with writing(self._name), deferred():
+        with writing(self._name), hold_signals():
             if any(map(exists, paths)):
                 self._journal = Journal(self._folder, {file.temporary: file.path or "" for file in self._files})
         commit([*self._files, *others], read, fsync=fsync)
@@ -249,7 +249,7 @@ class Targets:
 
     def abandon(self) -> None:
         """Nothing temporary remains, but for old files that could not be put back."""
-        with deferred():
+        with hold_signals():
             for file in self._files:
                 with contextlib.suppress(FileError):
                     file.rest()

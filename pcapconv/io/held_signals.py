@@ -11,7 +11,7 @@ from types import FrameType
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
-class Signals:
+class HeldSignals:
     """Those that came meanwhile."""
 
     def __init__(self) -> None:
@@ -19,10 +19,10 @@ class Signals:
 
 
 @contextlib.contextmanager
-def deferred() -> Iterator[Signals]:
+def hold_signals() -> Iterator[HeldSignals]:
     """Signals that would end the program wait until the `with` block is left, however that happens. Only the main
     thread gets any."""
-    signals = Signals()
+    signals = HeldSignals()
     if threading.current_thread() is not threading.main_thread():
         yield signals
         return

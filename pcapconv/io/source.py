@@ -9,7 +9,7 @@ import sys
 from typing import Any, Protocol, Self
 
 from pcapconv.errors import FileError, UsageError
-from pcapconv.io.held_signals import deferred
+from pcapconv.io.held_signals import hold_signals
 from pcapconv.io.paths import STDIO, Readable, real_path
 from pcapconv.io.read_write import (
     TEMPORARY_FILE,
@@ -244,5 +244,5 @@ def temporary_file() -> io.FileIO:
     from tempfile import TemporaryFile  # rarely needed, slow to import
 
     # for a moment it may have a name
-    with writing(TEMPORARY_FILE), deferred(), contextlib.closing(TemporaryFile(buffering=0)) as file:
+    with writing(TEMPORARY_FILE), hold_signals(), contextlib.closing(TemporaryFile(buffering=0)) as file:
         return _Unnamed(os.dup(file.fileno()), "rb+")

@@ -28,7 +28,7 @@ from pcapconv.normalizing.sort import Sort
 from pcapconv.normalizing.survey import Survey
 from pcapconv.report import Report, blocks_said
 from pcapconv.sinks import FileSink
-from pcapconv.steps import Planned, Step, option_values
+from pcapconv.steps import BasePlan, Step, option_values
 from pcapconv.steps.strip import KINDS
 from pcapconv.text import counted
 from pcapconv.timestamps import NANOSECONDS, format_time
@@ -201,7 +201,7 @@ def _start(text: str | None) -> int | None:
     return int(exact)
 
 
-class _Plan(Planned):
+class _Plan(BasePlan):
     """The two passes over one capture."""
 
     needs_survey = True

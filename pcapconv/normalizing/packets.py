@@ -12,7 +12,7 @@ from pcapconv.kernels.contract import MORE
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.normalizing.normal_form import Form, pack
 from pcapconv.normalizing.survey import Survey
-from pcapconv.normalizing.trailing_blocks import Later
+from pcapconv.normalizing.trailing_blocks import TrailingBlocks
 from pcapconv.spec import bodies, option_lists, pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
@@ -43,7 +43,7 @@ class Normalize(Step):
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """The normal form's items. Raises TargetError for a time that it cannot hold."""
         yield from self._survey.items()
-        with Later() as self._statistics:
+        with TrailingBlocks() as self._statistics:
             yield from super().__call__(items)
 
     def _section(self, _section: Section) -> Iterable[Item]:

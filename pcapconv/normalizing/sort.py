@@ -18,7 +18,7 @@ from pcapconv.io.source import temporary_file
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL
 from pcapconv.model import Block, Columns, Item, PacketBatch, Section
-from pcapconv.normalizing.trailing_blocks import Later
+from pcapconv.normalizing.trailing_blocks import TrailingBlocks
 from pcapconv.steps import Step
 
 _RUN = 16 * 2**20  # bytes of packets that are put in order in memory
@@ -49,7 +49,7 @@ class Sort(Step):
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """The items, packets in order. Raises FileError."""
-        with temporary_file() as self._file, Later() as self._behind:
+        with temporary_file() as self._file, TrailingBlocks() as self._behind:
             yield from super().__call__(items)
 
     def _block(self, block: Block) -> Iterable[Item]:

@@ -11,7 +11,7 @@ from pcapconv.model import Block
 _HEAD = Struct("<IQI")
 
 
-class Later(Scratch):
+class TrailingBlocks(Scratch):
     """Little-endian blocks of section 0, in the order in which they came. Raises FileError."""
 
     def add(self, block: Block) -> None:

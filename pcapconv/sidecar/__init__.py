@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # a conversion starts faster without the one that it does not
     from pcapconv.sidecar.writing import WrittenSidecar
 
 
-class SidecarOptions(NamedTuple):
+class SidecarSettings(NamedTuple):
     """What is asked for: a sidecar beside the pcap file (`beside`) or in a `file`; with `secrets` in it, and with
     `fingerprints` of the packets."""
 
@@ -47,7 +47,7 @@ def understood(
     fingerprints: bool = False,
     *,
     named: str = "sidecar_file",
-) -> SidecarOptions:
+) -> SidecarSettings:
     """The options, of which at least one is given. `named` is the argument that names a file. Raises UsageError for
     those that make no sense."""
     file = None if file is None else os.fspath(file)
@@ -61,10 +61,10 @@ def understood(
     if not beside and file is None:
         alone = argument("sidecar_secrets" if secrets else "sidecar_fingerprints", True)
         raise UsageError(f"{alone} goes with {argument('sidecar', True)} or {argument('sidecar_file')}")
-    return SidecarOptions(beside, file, secrets, fingerprints)
+    return SidecarSettings(beside, file, secrets, fingerprints)
 
 
-def sidecar_of(place: Readable, source: Source, options: SidecarOptions, stack: ExitStack) -> ReadSidecar | None:
+def sidecar_of(place: Readable, source: Source, options: SidecarSettings, stack: ExitStack) -> ReadSidecar | None:
     """The sidecar of a capture, which is known to be the one that it belongs to or to be edited; None for pcapng.
     Raises SidecarError, FileError and UsageError."""
     from pcapconv.sidecar.reading import ReadSidecar
@@ -136,7 +136,7 @@ class Sidecars:
 
 
 def open_sidecars(
-    options: SidecarOptions,
+    options: SidecarSettings,
     source: Source,
     target_format: str,
     places: tuple[Readable, Writable],

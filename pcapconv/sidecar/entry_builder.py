@@ -18,7 +18,7 @@ _MUCH = 2**18  # bytes of options
 _MOST_LISTS = 2**16 - 1  # that 16 bits can tell apart
 
 
-class Gathered:
+class EntryBuilder:
     """They follow each other, `before` come before them. `prints` are their fingerprints, where there are any."""
 
     def __init__(self, order: ByteOrder, before: int) -> None:

@@ -20,7 +20,7 @@ from pcapconv.kernels.contract import FINGERPRINT, MORE, MOST_TICKS
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.sidecar import fields, values
 from pcapconv.sidecar.document import Draft
-from pcapconv.sidecar.entry_builder import Gathered
+from pcapconv.sidecar.entry_builder import EntryBuilder
 from pcapconv.spec import ByteOrder, pcapng
 from pcapconv.spec.pcap import LATEST
 from pcapconv.spec.pcapng import SIMPLE_PACKET
@@ -51,7 +51,7 @@ class Record(Step):
         self._mask = bytearray()
         self._plain = 0  # packets that are counted only, of one interface
         self._plain_interface = 0
-        self._gathered: Gathered | None = None  # those behind them
+        self._gathered: EntryBuilder | None = None  # those behind them
         self._packets = 0
         self._order: ByteOrder | None = None  # of the pcap file: the first section's
         self.headers_cut = False
@@ -146,7 +146,7 @@ class Record(Step):
         row = 0
         while row < rows:
             if self._gathered is None:
-                self._gathered = Gathered(batch.section.byte_order, self._packets)
+                self._gathered = EntryBuilder(batch.section.byte_order, self._packets)
             stop = min(rows, row + self._gathered.room)
             stated, blocks = self._odd(batch, row, stop) if odd else ([], {})
             taken = self._gathered.add(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from pcapconv import formats
 from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, open_secrets, writer_and_steps
 from pcapconv.errors import UsageError
-from pcapconv.io.file_set import Targets
+from pcapconv.io.file_set import FileSet
 from pcapconv.io.name_template import Template
 from pcapconv.io.paths import SIDECAR_SUFFIX, Readable
 from pcapconv.io.source import open_source, read_file, spool
@@ -31,7 +31,7 @@ from pcapconv.wording import argument, arguments
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from pcapconv.conversion import ConvertOptions
+    from pcapconv.conversion import ConvertArguments
     from pcapconv.sidecar import Sidecars
 
 By = Literal["interface", "link-type", "section"]
@@ -66,7 +66,7 @@ def split(
     fsync: bool = True,
     progress: Callable[[int], object] | None = None,
     taken: Sequence[str] = (),
-    **options: Unpack[ConvertOptions],
+    **options: Unpack[ConvertArguments],
 ) -> Report:
     """Select from, edit and split one capture.
 
@@ -106,7 +106,7 @@ def split(
             conversion.use_sidecars(_sidecar(name, others, stack, secrets=sidecar_secrets, force=force))
             taken = [*taken, name]
         taken = [*taken, *plan.injected_from, *([] if plan.extract_to is None else [plan.extract_to])]
-        files = Targets(names.directory, names.text, force=force, taken=taken)
+        files = FileSet(names.directory, names.text, force=force, taken=taken)
         read = conversion.source
         conversion.write_to(
             PartsSink(files, names, stem, way, most=most, input_size=lambda: read.size or read.position)

@@ -16,8 +16,8 @@ from pcapconv import formats, timestamps
 from pcapconv.errors import UsageError
 from pcapconv.formats.pcapng_writer import block_size
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.io.buffered_output import Output
-from pcapconv.io.file_set import Targets
+from pcapconv.io.buffered_output import BufferedOutput
+from pcapconv.io.file_set import FileSet
 from pcapconv.io.name_template import Facts, Template
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MOST_TICKS, TOTALS
@@ -61,7 +61,7 @@ class OpenPart:
         "writer",
     )
 
-    def __init__(self, index: int, output: Output, writer: formats.Writer) -> None:
+    def __init__(self, index: int, output: BufferedOutput, writer: formats.Writer) -> None:
         self.index = index
         self.output = output
         self.writer = writer
@@ -89,7 +89,7 @@ class OpenParts:
 
     def __init__(
         self,
-        files: Targets,
+        files: FileSet,
         template: Template,
         stem: str,
         settings: WriterSettings,
@@ -130,7 +130,7 @@ class OpenParts:
                 f"{self._template.text}: the capture makes more than {counted(self._most, 'part')}; "
                 f"write {argument('max_parts', enough)} to have up to {enough:,}, or make larger parts"
             )
-        output = Output(self._files.new(), spares=self._spares, hashed=self._hashed)
+        output = BufferedOutput(self._files.new(), spares=self._spares, hashed=self._hashed)
         writer = formats.open_writer(self._settings, output)
         self.names.append("")
         self.reports.append({})

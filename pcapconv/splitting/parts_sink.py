@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.io.file_set import Targets
+from pcapconv.io.file_set import FileSet
 from pcapconv.io.name_template import Template
 from pcapconv.io.source import Source
 from pcapconv.io.target import Target
@@ -27,7 +27,7 @@ class PartsSink(Sink):
 
     def __init__(
         self,
-        files: Targets,
+        files: FileSet,
         template: Template,
         stem: str,
         way: Callable[[OpenParts], Splitter],

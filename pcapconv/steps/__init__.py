@@ -81,7 +81,7 @@ class Step:
         return ()
 
 
-class Planned:
+class BasePlan:
     """What is to be done between reader and writer, for one capture after the other: here, nothing.
 
     `needs_survey` tells that `survey` has to see the whole capture first, `wants_packets` that packets are selected or

@@ -18,7 +18,7 @@ from pcapconv.io.paths import STDIO
 from pcapconv.io.read_write import write_all, writing
 from pcapconv.io.target import Target
 from pcapconv.model import Interface, Item
-from pcapconv.steps import Planned, Step, option_values
+from pcapconv.steps import BasePlan, Step, option_values
 from pcapconv.steps.packets import EditPackets, PacketEdits
 from pcapconv.steps.relabel import KEYS, Relabel, encoded, names_interface, place_and_name
 from pcapconv.steps.secrets import ExtractSecrets, InjectSecrets, parse_secrets
@@ -49,7 +49,7 @@ REPEATABLE = {
 }
 
 
-class StepOptions(TypedDict, total=False):
+class StepArguments(TypedDict, total=False):
     """The selecting and editing options of `convert`, `split` and `batch`; the README describes each.
 
     Times and durations are text. What can be given several times is a sequence.
@@ -77,14 +77,14 @@ class StepOptions(TypedDict, total=False):
     extract_secrets: str | None
 
 
-class Plan(Planned):
+class Plan(BasePlan):
     """The options, understood. Raises UsageError for those that make no sense.
 
     `read_secrets` reads a key log's file for `inject_secrets`. `divided` tells that the packets go to several files, of
     which nothing makes one again.
     """
 
-    def __init__(self, options: StepOptions, read_secrets: Callable[[str], bytes], *, divided: bool = False) -> None:
+    def __init__(self, options: StepArguments, read_secrets: Callable[[str], bytes], *, divided: bool = False) -> None:
         self._divided = divided
         _check_types(options)
         self._criteria = _criteria(options)
@@ -216,10 +216,10 @@ class _Seen(Step):
             raise UsageError(f"{self._missing[0][0]}: there is no such interface; there are {there or 'none'}")
 
 
-def _check_types(options: StepOptions) -> None:
+def _check_types(options: StepArguments) -> None:
     """Raises TypeError for a name that is no option, as Python does, and UsageError for a value of another type."""
     for name, value in options.items():
-        if name not in StepOptions.__annotations__:
+        if name not in StepArguments.__annotations__:
             raise TypeError(f"{name!r} is no option")
         if value is None or name == "invert":
             continue
@@ -232,7 +232,7 @@ def _check_types(options: StepOptions) -> None:
                 raise UsageError(f"{argument(name, each)}: {'a whole number' if wanted is int else 'text'} is wanted")
 
 
-def _several(options: StepOptions, name: str) -> Sequence[str]:
+def _several(options: StepArguments, name: str) -> Sequence[str]:
     """An option that can be given several times; a single text is one."""
     value = options.get(name)
     if value is None:
@@ -243,7 +243,7 @@ def _several(options: StepOptions, name: str) -> Sequence[str]:
     return tuple(value)
 
 
-def _criteria(options: StepOptions) -> Criteria:
+def _criteria(options: StepArguments) -> Criteria:
     after, before = _moment("after", options.get("after")), _moment("before", options.get("before"))
     if after and before and after.relative == before.relative and before.seconds <= after.seconds:
         late, early = argument("before", options["before"]), argument("after", options["after"])
@@ -288,7 +288,7 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
         ) from None
 
 
-def _packet_edits(options: StepOptions) -> PacketEdits:
+def _packet_edits(options: StepArguments) -> PacketEdits:
     front = end = 0
     chop = options.get("chop")
     for number in () if chop is None else (chop,) if isinstance(chop, int) else chop:
