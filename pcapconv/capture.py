@@ -41,11 +41,11 @@ class Capture:
                 self._reader = formats.open_reader(opened)
                 items = self._reader.items()
             else:
-                from pcapconv.sidecar import sidecar_of, understood
+                from pcapconv.sidecar import sidecar_of, sidecar_settings
 
                 opened = opened if opened.plain else stack.enter_context(spool(opened))
                 file = None if sidecar is True else sidecar
-                options = understood(sidecar is True, file, named="sidecar")
+                options = sidecar_settings(sidecar is True, file, named="sidecar")
                 found = sidecar_of(source, opened, options, stack)
                 self._reader = formats.open_reader(opened)
                 items = self._reader.items() if found is None else found.items(self._reader.items())

@@ -26,7 +26,7 @@ from pcapconv.errors import (
     TargetError,
     TimeRangeError,
     UsageError,
-    about,
+    name_in_errors,
 )
 from pcapconv.formats import Reader
 from pcapconv.formats.settings import WRITER_ARGUMENTS, WriterSettings
@@ -157,7 +157,7 @@ class Conversion:
 
     def named(self) -> AbstractContextManager[None]:
         """Puts the capture's name before what is said of its packets."""
-        return about(self.source.name)
+        return name_in_errors(self.source.name)
 
     def watched(self, items: Iterator[Item], report: Report) -> Iterator[Item]:
         """The items, noted in the report as they come by; so is it where pcap is written of a capture without an

@@ -58,7 +58,7 @@ class NeedsNanosecondsError(TargetError):
 
 
 @contextmanager
-def about(name: str) -> Iterator[None]:
+def name_in_errors(name: str) -> Iterator[None]:
     """Puts the name of a capture before what steps and writers say of its packets; readers and sidecars say theirs."""
     try:
         yield

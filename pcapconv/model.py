@@ -106,9 +106,9 @@ class Block(NamedTuple):
         return max(1, sum(1 for _ in self.name_records)) if self.type == pcapng.NAME_RESOLUTION else 1
 
     @property
-    def name_records(self) -> option_lists.Options:
+    def name_records(self) -> option_lists.OptionList:
         """The records of a names block, which have the form of options: type, length, value."""
-        return option_lists.Options(self.body, self.byte_order)
+        return option_lists.OptionList(self.body, self.byte_order)
 
     @property
     def options_at(self) -> int:
@@ -116,9 +116,9 @@ class Block(NamedTuple):
         return pcapng.options_at(self.type, self.body, self.byte_order)
 
     @property
-    def option_list(self) -> option_lists.Options:
+    def option_list(self) -> option_lists.OptionList:
         """The block's options, as far as the table of blocks knows where they are."""
-        return option_lists.Options(memoryview(self.body)[self.options_at :], self.byte_order)
+        return option_lists.OptionList(memoryview(self.body)[self.options_at :], self.byte_order)
 
     @property
     def process_options_at(self) -> int:
@@ -338,7 +338,7 @@ class PacketBatch:
         twin._numbers = None if numbers is None else numbers[first:stop]
         return twin
 
-    def taken(self, columns: Columns, rows: int, mask: bytes | bytearray) -> PacketBatch:
+    def selected(self, columns: Columns, rows: int, mask: bytes | bytearray) -> PacketBatch:
         """The rows whose `mask` is 1, which stand in `columns` now; valid as long as this batch."""
         twin = self._with_columns(columns, rows)
         twin._numbers, twin._mask = self.numbers, mask
@@ -434,7 +434,7 @@ class Packet(NamedTuple):
     @property
     def comments(self) -> list[str]:
         """Its comments; bytes that are not UTF-8 are shown as `\\xNN`."""
-        return list(option_lists.Options(self.options, self.section.byte_order).comments)
+        return list(option_lists.OptionList(self.options, self.section.byte_order).comments)
 
 
 Item = Section | Interface | PacketBatch | Block | Damage | Notice

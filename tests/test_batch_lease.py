@@ -295,7 +295,7 @@ def test_a_file_that_an_earlier_job_writes_while_it_is_converted_is_done(
 
     def convert_behind(settings: Settings, job: Job, begun: float) -> Outcome:
         monkeypatch.undo()
-        (earlier,) = jobs.carry_out(settings._replace(run="earlier", lease=None), [job])
+        (earlier,) = jobs.run_jobs(settings._replace(run="earlier", lease=None), [job])
         assert earlier.status == "converted"
         return convert(settings, job, begun)
 

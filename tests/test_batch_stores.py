@@ -22,7 +22,7 @@ from s3_server import MANIFEST, Bucket
 import pcapconv
 from pcapconv import FileError, UsageError
 from pcapconv.batching.locations import Found, State
-from pcapconv.batching.naming import by_template, understood
+from pcapconv.batching.naming import by_template, parse_template
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.remote import Remote
 from pcapconv.batching.report import BatchReport, Watcher
@@ -506,7 +506,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def named(url: str) -> str:
     """What a file is called by the time of its first packet."""
-    (name,) = by_template(understood(DAYS), [Found(url, "1.pcap", State(None, None))], None)
+    (name,) = by_template(parse_template(DAYS), [Found(url, "1.pcap", State(None, None))], None)
     return name
 
 

@@ -266,7 +266,7 @@ def test_an_error_of_close_comes_before_the_name(path: Path, there: bool, monkey
 # ---------------------------------------------------------------- signals
 
 
-def with_a_signal(monkeypatch: pytest.MonkeyPatch, step: str, *, behind: bool, number: signal.HeldSignals) -> None:
+def with_a_signal(monkeypatch: pytest.MonkeyPatch, step: str, *, behind: bool, number: signal.Signals) -> None:
     """Have each call of a function of `os` raise a signal before or behind its work."""
     real: Callable[..., Any] = getattr(os, step)
 
@@ -287,7 +287,7 @@ def saved(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_signal_behind_the_name_finds_the_work_done(
-    path: Path, number: signal.HeldSignals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = path.with_name("report.json")
     with_a_signal(monkeypatch, "replace", behind=True, number=number)

@@ -92,11 +92,11 @@ def in_the_middle(
 GAVE_UP = b"pcapconv: interrupted before it was done: an unfinished output file was not kept\n"
 
 
-def last_words(number: signal.HeldSignals) -> bytes:
+def last_words(number: signal.Signals) -> bytes:
     return b"" if number == signal.SIGKILL else GAVE_UP
 
 
-def ended(process: "subprocess.Popen[bytes]", number: signal.HeldSignals) -> tuple[int, bytes]:
+def ended(process: "subprocess.Popen[bytes]", number: signal.Signals) -> tuple[int, bytes]:
     """The status and stderr after the signal."""
     assert process.poll() is None
     process.send_signal(number)
@@ -109,7 +109,7 @@ def ended(process: "subprocess.Popen[bytes]", number: signal.HeldSignals) -> tup
 
 
 @every_ending
-def test_a_signal_leaves_nothing(number: signal.HeldSignals, tmp_path: Path) -> None:
+def test_a_signal_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
     if number == signal.SIGKILL and not nameless_files_work(tmp_path):
         pytest.skip("files without a name do not work here")
     with in_the_middle("-", tmp_path / "out.pcapng") as process:
@@ -119,7 +119,7 @@ def test_a_signal_leaves_nothing(number: signal.HeldSignals, tmp_path: Path) -> 
 
 
 @every_ending
-def test_a_signal_leaves_the_old_file(number: signal.HeldSignals, tmp_path: Path) -> None:
+def test_a_signal_leaves_the_old_file(number: signal.Signals, tmp_path: Path) -> None:
     out = tmp_path / "out.pcapng"
     out.write_bytes(OLD)
     if number == signal.SIGKILL and not nameless_files_work(tmp_path):
@@ -131,7 +131,7 @@ def test_a_signal_leaves_the_old_file(number: signal.HeldSignals, tmp_path: Path
 
 
 @every_handled_ending
-def test_a_signal_leaves_nothing_where_files_need_a_name(number: signal.HeldSignals, tmp_path: Path) -> None:
+def test_a_signal_leaves_nothing_where_files_need_a_name(number: signal.Signals, tmp_path: Path) -> None:
     with in_the_middle("-", tmp_path / "out.pcapng", command=WITHOUT_NAMELESS_FILES) as process:
         (temporary,) = names(tmp_path)
         assert temporary.endswith(".tmp")

@@ -305,7 +305,7 @@ def command(source: str | Path, template: Path, **options: Any) -> list[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
 @pytest.mark.parametrize("way", [{"max_packets": 700}, {"max_packets": 20}, {"interval": "1s"}], ids=str)
-def test_a_signal_leaves_nothing(number: signal.HeldSignals, way: dict[str, Any], folder: Path) -> None:
+def test_a_signal_leaves_nothing(number: signal.Signals, way: dict[str, Any], folder: Path) -> None:
     (folder / "x-00001.pcap").write_bytes(OLD)
     process = subprocess.Popen(command("-", folder / "x.pcap", force=True, **way), stdin=subprocess.PIPE)
     try:

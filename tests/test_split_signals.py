@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: str, number: signal.HeldSignals = signal.SIGINT) -> list[int]:
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: str, number: signal.Signals = signal.SIGINT) -> list[int]:
     """Have each call of a function of `os` raise a signal before it does its work; the list grows with each."""
     calls: list[int] = []
     real: Callable[..., Any] = getattr(os, step)
@@ -58,7 +58,7 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: str, number: signal.Held
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_signals_while_old_files_are_replaced_put_all_of_them_back(
-    number: signal.HeldSignals, folder: Path, monkeypatch: pytest.MonkeyPatch
+    number: signal.Signals, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in PARTS:
         (folder / name).write_bytes(OLD)

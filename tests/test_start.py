@@ -71,7 +71,7 @@ def capture(tmp_path: Path) -> Path:
 
 @every_signal
 @pytest.mark.parametrize("module", MODULES)
-def test_a_signal_while_it_is_imported(module: str, number: signal.HeldSignals, capture: Path, tmp_path: Path) -> None:
+def test_a_signal_while_it_is_imported(module: str, number: signal.Signals, capture: Path, tmp_path: Path) -> None:
     done = hooked(module, f"signal.raise_signal({number:d})", "convert", capture, tmp_path / "out.pcapng")
     assert (done.returncode, done.stderr) == (STATUSES[number], "pcapconv: interrupted\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.pcapng"]
@@ -84,7 +84,7 @@ def test_an_interrupt_before_signals_are_looked_at(capture: Path, tmp_path: Path
 
 
 @every_signal
-def test_a_signal_that_is_ignored_stays_ignored(number: signal.HeldSignals, capture: Path, tmp_path: Path) -> None:
+def test_a_signal_that_is_ignored_stays_ignored(number: signal.Signals, capture: Path, tmp_path: Path) -> None:
     happens = f"signal.raise_signal({number:d})"
     code = f"signal.signal({number:d}, signal.SIG_IGN)"
     lines = HOOKED.format(

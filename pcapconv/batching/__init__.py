@@ -14,7 +14,7 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 from pcapconv.batching import lease
-from pcapconv.batching.arguments import Arguments, Carriers, Flags, understand
+from pcapconv.batching.arguments import Arguments, Carriers, Flags, parse_arguments
 from pcapconv.batching.locations import scheme_of
 from pcapconv.batching.plans import BatchPlan, plan
 from pcapconv.batching.report import BatchReport, NothingFoundError, UnfinishedError, Watcher
@@ -84,7 +84,7 @@ def batch(
     """
     begun = time.monotonic()
     writer, steps = writer_and_steps("", options)
-    arguments = understand(
+    arguments = parse_arguments(
         source,
         target,
         Flags(in_place=in_place, resume=resume, force=force, strict=strict, follow_links=follow_links, fsync=fsync),

@@ -14,7 +14,7 @@ from pcapconv import formats
 from pcapconv.batching import manifest
 from pcapconv.batching.locations import joined, local_path, real_place, same_place, scheme_of
 from pcapconv.batching.manifest_names import lease_beside, manifest_of
-from pcapconv.batching.naming import understood
+from pcapconv.batching.naming import parse_template
 from pcapconv.batching.settings import FormatOptions, Settings
 from pcapconv.batching.shards import Shard
 from pcapconv.batching.sources import Patterns
@@ -82,7 +82,7 @@ class Arguments(NamedTuple):
     settings: Settings
 
 
-def understand(
+def parse_arguments(
     source: Any,
     target: Any,
     flags: Flags,
@@ -103,7 +103,7 @@ def understand(
     check_fractions(format_options.fractions)
     if not isinstance(template, str | None):
         raise UsageError(f"{template!r:.80} is no template of names")
-    names = None if template is None else understood(template)
+    names = None if template is None else parse_template(template)
     if names is not None:
         if flags.in_place:
             names_files, in_place = argument("template"), argument("in_place", True)

@@ -65,7 +65,7 @@ def told_so_far(run: str) -> tuple[int, int]:
     return _read[run], _moves[run]
 
 
-def carry_out(settings: Settings, jobs: Sequence[Job]) -> list[Outcome]:
+def run_jobs(settings: Settings, jobs: Sequence[Job]) -> list[Outcome]:
     """Do some jobs; returns what became of them. Raises Stopped."""
     with named_by(settings.form):
         return [_outcome(settings, job) for job in jobs]
@@ -88,10 +88,10 @@ def _outcome(settings: Settings, job: Job) -> Outcome:
                 return done
         if isinstance(error, LossError):
             refused = True
-    about: dict[str, Any] = {"known": known, "refused": refused, "seconds": _since(begun), "worker": _worker()}
+    name_in_errors: dict[str, Any] = {"known": known, "refused": refused, "seconds": _since(begun), "worker": _worker()}
     if passing is not None:
-        about["retryable"] = passing
-    outcome = Outcome.without_report(job, settings, status, said, **about)
+        name_in_errors["retryable"] = passing
+    outcome = Outcome.without_report(job, settings, status, said, **name_in_errors)
     if settings.adds_lines:
         try:
             manifest.add(settings.manifest, [outcome.to_json()])

@@ -25,7 +25,7 @@ _WINDOW = 2**16  # bytes; only the first packet is wanted
 _ABREAST = 8  # files that are read at a time
 
 
-def understood(text: str) -> Template:
+def parse_template(text: str) -> Template:
     """A template for the targets of a batch. Raises UsageError."""
     if text == STDIO or any(part in ("", ".", "..") for part in text.split("/")):
         raise UsageError(f"{argument('template', text)}: name a place below the target directory, as in {_EXAMPLE}")

@@ -19,7 +19,7 @@ from pcapconv.batching import executors, index, manifest, stores
 from pcapconv.batching.actions import Job
 from pcapconv.batching.arguments import Arguments
 from pcapconv.batching.executors import Workers, WorkersLostError
-from pcapconv.batching.jobs import Stopped, carry_out
+from pcapconv.batching.jobs import Stopped, run_jobs
 from pcapconv.batching.lease import Lease, LeaseLostError, clear_others, leases_in
 from pcapconv.batching.local import LOCAL, clear_away, leads_out, lies_in, state_now
 from pcapconv.batching.locations import scheme_of
@@ -61,13 +61,13 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
             _clear_away_there(arguments, planned.jobs)
             if planned.left:
                 stack.callback(stores.briefly, lambda: _end_uploads(arguments, arguments.settings.run))
-        report = _carry_out(arguments, planned, watcher, lease)
+        report = _run_jobs(arguments, planned, watcher, lease)
         if arguments.local:
             index.write(arguments.manifest)
         return report
 
 
-def _carry_out(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease: Lease | None) -> BatchReport:
+def _run_jobs(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease: Lease | None) -> BatchReport:
     report = BatchReport(arguments.manifest)
     log = Log(report, watcher, None if arguments.local else manifest.Kept(arguments.manifest))
     log.add(planned.outcomes)
@@ -281,7 +281,7 @@ def _submit(
     under_way: dict[Future[list[Outcome]], list[Job]],
 ) -> None:
     try:
-        future = submit(carry_out, settings, jobs)
+        future = submit(run_jobs, settings, jobs)
     except Exception as error:  # it broke, or its owner shut it down
         future = Future()
         future.set_exception(error)

@@ -57,7 +57,7 @@ def main() -> None:
         threading.Thread(target=_listen, args=(connection, work, watch), daemon=True).start()
         while (message := work.get()) is not None:
             send(connection, BEGUN)
-            answer = _carry_out(message)
+            answer = _run_jobs(message)
             watch.tell()
             send(connection, answer)
     os._exit(0)
@@ -74,7 +74,7 @@ def _listen(connection: socket.socket, work: SimpleQueue[bytes | None], watch: _
     os._exit(1)
 
 
-def _carry_out(message: bytes) -> bytes:
+def _run_jobs(message: bytes) -> bytes:
     """A result or an error, ready to be sent. Raises Stopped."""
     answer: tuple[str, Any]
     try:

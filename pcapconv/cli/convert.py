@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pcapconv
 from pcapconv.cli.messages import complain
-from pcapconv.cli.writing import carry_out, check_names
+from pcapconv.cli.writing import check_names, run_command
 from pcapconv.converting import place_of
 from pcapconv.formats import format_of
 from pcapconv.io.paths import SIDECAR_SUFFIX
@@ -40,7 +40,7 @@ def convert(
     check_names(report, options, source, target)
     if not quiet:
         _point_to_a_sidecar(source, target, options)
-    return carry_out(
+    return run_command(
         lambda progress: pcapconv.convert(source, target, on_loss=on_loss, force=force, progress=progress, **options),
         source,
         target,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pcapconv.cli.writing import carry_out, check_names
+from pcapconv.cli.writing import check_names, run_command
 from pcapconv.io.paths import STDIO
 from pcapconv.joining import join as put_together
 from pcapconv.text import counted
@@ -20,7 +20,7 @@ def join(
     """Make the capture again, say on stderr what was not perfect, and return the exit status."""
     check_names(report, {}, sidecar, target)
     taken = () if report in (None, STDIO) else (report,)
-    return carry_out(
+    return run_command(
         lambda progress: put_together(sidecar, target, force=force, fsync=fsync, progress=progress, taken=taken),
         "",  # nobody knows the size of all parts beforehand
         target,

@@ -11,7 +11,7 @@ from pcapconv.cli.checks import Checks, Status
 from pcapconv.cli.messages import check_stdin_once, complain, list_places, say_what_happened
 from pcapconv.cli.signals import begin_another
 from pcapconv.cli.statuses import SAME, worst
-from pcapconv.cli.writing import carry_out, check_names
+from pcapconv.cli.writing import check_names, run_command
 from pcapconv.errors import DamageError, FileError, NotACaptureError, PcapconvError, UsageError
 from pcapconv.formats import format_of
 from pcapconv.formats.naming import output_of
@@ -63,7 +63,7 @@ def normalize(
     target = str(output_of(source, target, options.get("to")))
     on_loss: OnLoss = options.get("on_loss", "warn")
     check_names(report, {}, source, target)
-    return carry_out(
+    return run_command(
         lambda progress: pcapconv.normalize(source, target, force=force, fsync=fsync, progress=progress, **options),
         source,
         target,

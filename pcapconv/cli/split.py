@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pcapconv
-from pcapconv.cli.writing import carry_out, check_names
+from pcapconv.cli.writing import check_names, run_command
 from pcapconv.io.paths import STDIO
 from pcapconv.steps import option_values
 from pcapconv.text import counted
@@ -31,7 +31,7 @@ def split(
     if "max_bytes" in options:
         option_values.size("max_bytes", options["max_bytes"], least_bare=_LEAST_BARE)
     taken = () if report in (None, STDIO) else (report,)
-    return carry_out(
+    return run_command(
         lambda progress: pcapconv.split(
             source, template, on_loss=on_loss, force=force, progress=progress, taken=taken, **options
         ),

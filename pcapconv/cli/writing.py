@@ -20,7 +20,7 @@ from pcapconv.io.target import Target, open_target
 from pcapconv.report import LossError, Report
 
 
-def carry_out(
+def run_command(
     work: Callable[[Progress], Report],
     source: str,
     target: str,

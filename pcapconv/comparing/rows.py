@@ -12,7 +12,7 @@ from array import array
 from typing import TYPE_CHECKING
 
 from pcapconv.comparing.sides import Side
-from pcapconv.errors import about
+from pcapconv.errors import name_in_errors
 from pcapconv.kernels.contract import BEYOND, MORE, MOST_TICKS
 from pcapconv.model import Interface, PacketBatch, Section
 from pcapconv.spec.pcapng import SIMPLE_PACKET
@@ -64,7 +64,7 @@ class Rows:
         self._ticks, self._scale_ids = array("Q"), array("I")
         self._scales: dict[Scale | None, int] = {None: 0}
         self._units = Units(timeless=not side.timed, no_time=Scale(0, 1, _NO_TIME))
-        with about(side.source.name):
+        with name_in_errors(side.source.name):
             self._read(side, first)
         self._known = list(self._scales)
 

@@ -13,11 +13,11 @@ from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from pcapconv import formats
-from pcapconv.errors import TargetError, about
+from pcapconv.errors import TargetError, name_in_errors
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.io.source import Source
 from pcapconv.model import Block, Damage, Interface, Item, Notice, Packet, PacketBatch, Section
-from pcapconv.normalizing.normal_form import Form
+from pcapconv.normalizing.normal_form import NormalForm
 from pcapconv.normalizing.survey import Survey
 from pcapconv.report import MOST_LISTED
 from pcapconv.spec import bodies, option_lists, pcapng
@@ -64,7 +64,7 @@ class Side:
     def __init__(self, source: Source, kinds: Collection[str], *, direction: bool, timed: bool) -> None:
         self.source = source
         self.timed = timed
-        self.form = Form(kinds, Counter())
+        self.form = NormalForm(kinds, Counter())
         self.header = Survey(self.form, timeless=not timed)
         self.damage: list[Damage] = []
         self.damage_total = 0
@@ -74,14 +74,14 @@ class Side:
         self.said_besides: Counter[Said] = Counter()
         self.not_compared: Counter[str] = Counter()
         self._blocks: Counter[tuple[Interface | None, Said]] = Counter()  # sentences, with the interface in question
-        self._identity = Form(kinds, Counter())  # for processes, which are counted otherwise
+        self._identity = NormalForm(kinds, Counter())  # for processes, which are counted otherwise
         self.processes: list[str] = []  # what is said of those of the section so far, if they are looked at
         self._room = _MOST
         self._direction = direction
 
     def survey(self) -> Iterator[Item]:
         """The capture's items, noted as they go by. Raises FormatError, FileError, TargetError."""
-        with about(self.source.name):
+        with name_in_errors(self.source.name):
             yield from self.header(self._noted(self.items()))
         self._add_header()
         for said, times in self._said_of_blocks():
@@ -137,7 +137,7 @@ class Side:
 
     def _add_header(self) -> None:
         """Lists in full: what is only shown of a capture may end after a thousand, what is compared may not."""
-        for code, value in option_lists.Options(self.header.section.options, "little"):
+        for code, value in option_lists.OptionList(self.header.section.options, "little"):
             row = pcapng.option_type(pcapng.SECTION_HEADER, code)
             kind, label = "section-options", pcapng.option_name(pcapng.SECTION_HEADER, code)
             if code == option_lists.COMMENT:
@@ -255,7 +255,7 @@ def _one(option: Option) -> str:
 def _process_said(process: Block) -> str:
     """What a process block in the normal form says; as an option's value, it is longer than a number."""
     at = process.process_options_at
-    stated = option_lists.Options(process.body[at:], "little")
+    stated = option_lists.OptionList(process.body[at:], "little")
     if at < 4 or stated.overrun or len(process.body) > _LONGEST_PROCESS:
         return _bytes_said(process)
     said = [f"process {int.from_bytes(process.body[:4], 'little')}"]

@@ -79,10 +79,10 @@ def convert(
         if sidecar or sidecar_file is not None or sidecar_secrets or sidecar_fingerprints:
             from pcapconv.sidecar import (  # not for a plain conversion, which starts faster without
                 open_sidecars,
-                understood,
+                sidecar_settings,
             )
 
-            wanted = understood(sidecar, sidecar_file, sidecar_secrets, sidecar_fingerprints)
+            wanted = sidecar_settings(sidecar, sidecar_file, sidecar_secrets, sidecar_fingerprints)
             whole = True  # what was read belongs to its sidecar only if it does to its end
             opened = opened if opened.plain else stack.enter_context(spool(opened))
             taken = [] if plan is None else [plan.extract_to, *plan.injected_from]

@@ -253,7 +253,7 @@ class _Census:
                 "options": listed_options(section.options, order, pcapng.SECTION_HEADER),
             }
         )
-        self._add_comments(option_lists.Options(section.options, order), f"section {section.number}")
+        self._add_comments(option_lists.OptionList(section.options, order), f"section {section.number}")
 
     def _add_interface(self, interface: Interface) -> None:
         self._blocks[pcapng.INTERFACE_DESCRIPTION] += interface.layout == "pcapng"
@@ -275,7 +275,7 @@ class _Census:
         self._limits.add(interface.snaplen)
         self._totals.extend([0, 0, 0, _NEVER, 0])
         self._add_comments(
-            option_lists.Options(interface.options, order), f"interface {interface.section}:{interface.id}"
+            option_lists.OptionList(interface.options, order), f"interface {interface.section}:{interface.id}"
         )
 
     def _add_batch(self, batch: PacketBatch) -> None:
@@ -298,7 +298,7 @@ class _Census:
             if length:
                 place = batch.columns.options_at[row]
                 raw = bytes(batch.buffer[place : place + length])
-                self._add_comments(option_lists.Options(raw, order), f"packet {batch.number(row)}")
+                self._add_comments(option_lists.OptionList(raw, order), f"packet {batch.number(row)}")
 
     def _add_block(self, block: Block) -> None:
         self._blocks[block.type] += 1
@@ -312,7 +312,7 @@ class _Census:
     def _unit_of(self, interface: int) -> tuple[int, int] | None:
         return self._here[interface][0].unit if interface < len(self._here) else None
 
-    def _add_comments(self, stated: option_lists.Options, where: str) -> None:
+    def _add_comments(self, stated: option_lists.OptionList, where: str) -> None:
         for text in stated.comments:
             self._comments.add({"where": where, "text": text})
 

@@ -26,11 +26,11 @@ class PcapLosses:
         """A section's header; `further` when it is not the first."""
         self.counts["sections"] += further
         self.counts.update(section.format_only)
-        self._add_options(option_lists.Options(section.options, section.byte_order), "section-options")
+        self._add_options(option_lists.OptionList(section.options, section.byte_order), "section-options")
 
     def add_interface(self, interface: Interface) -> None:
         """An Interface Description Block; its time and FCS options have a place in pcap."""
-        stated = option_lists.Options(interface.options, interface.byte_order)
+        stated = option_lists.OptionList(interface.options, interface.byte_order)
         self._add_options(stated, "interface-options", pcapng.INTERFACE_DESCRIPTION)
 
     def add_block(self, block: Block) -> None:
@@ -65,7 +65,7 @@ class PcapLosses:
             del counts["packet-options"]
         return +counts
 
-    def _add_options(self, stated: option_lists.Options, kind: str, block_type: int | None = None) -> None:
+    def _add_options(self, stated: option_lists.OptionList, kind: str, block_type: int | None = None) -> None:
         """Count a list's entries, but for those of a `block_type` that pcap has a place for."""
         for option in stated:
             if option.code == option_lists.COMMENT:

@@ -22,7 +22,7 @@ def section_of(body: bytes, order: ByteOrder, number: int) -> Section:
 def interface_of(body: bytes, order: ByteOrder, section: int, number: int) -> Interface:
     """The interface that an Interface Description Block's body of 8 bytes or more declares."""
     raw_options = body[pcapng.INTERFACE_OPTIONS_AT :]
-    stated = option_lists.Options(raw_options, order)
+    stated = option_lists.OptionList(raw_options, order)
     tsresol, tsoffset = stated.first(pcapng.IF_TSRESOL), stated.first(pcapng.IF_TSOFFSET)
     fcs_length = stated.first(pcapng.IF_FCSLEN)
     faults = [

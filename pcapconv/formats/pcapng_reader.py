@@ -283,12 +283,12 @@ class PcapngReader:
         self._interfaces.append(interface)
         yield interface
         yield from self._check_options(interface.options, offset, where)
-        stated = option_lists.Options(interface.options, self._byte_order)
+        stated = option_lists.OptionList(interface.options, self._byte_order)
         if sum(option.code == pcapng.IF_TSRESOL for option in stated) > 1:
             yield Notice(offset, f"{where} states if_tsresol more than once; the first counts")
 
     def _check_options(self, raw: bytes, offset: int, where: str) -> Iterator[Item]:
-        if option_lists.Options(raw, self._byte_order).overrun:
+        if option_lists.OptionList(raw, self._byte_order).overrun:
             yield Notice(offset, _UNREADABLE.format(where=where))
 
     def _with_notices(self, batch: PacketBatch) -> Iterator[Item]:
@@ -313,7 +313,7 @@ class PcapngReader:
         notices = []
         for row, length in enumerate(columns.options_length[: batch.rows]):
             at = columns.options_at[row]
-            if length and option_lists.Options(batch.buffer[at : at + length], self._byte_order).overrun:
+            if length and option_lists.OptionList(batch.buffer[at : at + length], self._byte_order).overrun:
                 where = f"packet {batch.number(row)}"
                 notices.append((row, Notice(columns.record_at[row] + shift, _UNREADABLE.format(where=where))))
         return notices

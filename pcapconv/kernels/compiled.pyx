@@ -855,7 +855,7 @@ def argsort(array.array keys):
 
 
 def match_keys(array.array ones, array.array others, array.array partner):
-    cdef array.array one_order = order(ones), other_order = order(others), uneven = array.array("q")
+    cdef array.array one_order = argsort(ones), other_order = argsort(others), uneven = array.array("q")
     cdef const uint64_t *one_key = table(ones, 0)
     cdef const uint64_t *other_key = table(others, 0)
     cdef const int64_t *one_place = <const int64_t *>one_order.data.as_voidptr

@@ -792,7 +792,7 @@ def match_keys(ones: array[int], others: array[int], partner: array[int]) -> tup
     """For each row of `others`, put into `partner` (32 bits) the row of `ones` with the same key, where that stands as
     often on both sides, in order; leave what is there for the others. Returns the `argsort` of both, and where a key
     stands more often on one side: begin and end in the one order, begin and end in the other, four numbers each."""
-    one_order, other_order, uneven = order(ones), order(others), array("q")
+    one_order, other_order, uneven = argsort(ones), argsort(others), array("q")
     if partner.typecode != "i" or len(partner) < len(others):
         raise ValueError(f"no room for the partners of {len(others)} rows")
     one = other = 0

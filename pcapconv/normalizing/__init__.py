@@ -22,7 +22,7 @@ from pcapconv.io.source import Source, open_source, spool, temporary_file
 from pcapconv.io.target import open_target
 from pcapconv.model import Item, Notice
 from pcapconv.normalizing.check import Gaps, first_difference, reasons
-from pcapconv.normalizing.normal_form import KEPT, Form
+from pcapconv.normalizing.normal_form import KEPT, NormalForm
 from pcapconv.normalizing.packets import MaskTimes, Normalize
 from pcapconv.normalizing.sort import Sort
 from pcapconv.normalizing.survey import Survey
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pcapconv.normalizing.config import NormalizeOptions
 
 
-class Options(NamedTuple):
+class NormalSettings(NamedTuple):
     """What to make of a capture, understood: which `kinds` of metadata are kept, and what becomes of times, in
     nanoseconds."""
 
@@ -76,7 +76,7 @@ def normalize(
     Returns a `Report`. Raises a `PcapconvError`.
     """
     target = output_of(source, target, options.get("to"))
-    wanted = understood(name_of(target), **options)
+    wanted = normal_settings(name_of(target), **options)
     whole = wanted.strict or wanted.on_loss == "fail" or wanted.format == "pcap"  # whose header is known when all is
     with (
         open_source(source, fractions=fractions) as opened,
@@ -100,7 +100,7 @@ def check(
     """Why a capture is not in the normal form that `normalize` would give it, in words; nothing when it is. Of a
     damaged one, what could be read counts. `tell` is given the report of the conversion: damage and oddities. Raises a
     `PcapconvError`."""
-    wanted = understood(name_of(source) if isinstance(source, str | os.PathLike) else None, **options)
+    wanted = normal_settings(name_of(source) if isinstance(source, str | os.PathLike) else None, **options)
     plan = _Plan(wanted)
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, fractions=fractions))
@@ -135,7 +135,7 @@ def _conversion(
     return Conversion(source, ConversionSettings(writer, options.strict, options.on_loss, fsync, progress), plan)
 
 
-def _judge(report: Report, options: Options) -> None:
+def _judge(report: Report, options: NormalSettings) -> None:
     """Warn where more custom and unknown blocks are left out than there are packets, or raise LossError: of such a
     capture, the normal form would not have what counts."""
     gone = {kind: count for kind, count in report.other_blocks.items() if kind not in options.kinds}
@@ -157,7 +157,7 @@ def target_format(name: str | None, to: str | None) -> str:
     return formats.target_format(name, to)
 
 
-def understood(
+def normal_settings(
     name: str | None,
     *,
     to: str | None = None,
@@ -169,7 +169,7 @@ def understood(
     keep: Sequence[str] = (),
     strip: Sequence[str] = (),
     keep_snaplen: bool = False,
-) -> Options:
+) -> NormalSettings:
     """The options, for a target of this name. Raises UsageError for those that make no sense."""
     check_on_loss(on_loss)
     kept, stripped = _kinds("keep", keep), _kinds("strip", strip)
@@ -177,7 +177,7 @@ def understood(
     if both:
         raise UsageError(f"{argument('keep')} and {argument('strip', both[0])}: it can be only one of them")
     kinds, start = (KEPT | kept) - stripped, _start(rebase_time)
-    return Options(target_format(name, to), kinds, sort, start, mask_time, strict, on_loss, keep_snaplen)
+    return NormalSettings(target_format(name, to), kinds, sort, start, mask_time, strict, on_loss, keep_snaplen)
 
 
 def _kinds(name: str, texts: Sequence[str]) -> frozenset[str]:
@@ -206,7 +206,7 @@ class _Plan(BasePlan):
 
     needs_survey = True
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: NormalSettings) -> None:
         self.options = options
         self._to_pcap = options.format == "pcap"
         self._surveyed: Counter[str] = Counter()
@@ -217,7 +217,7 @@ class _Plan(BasePlan):
         """Look at the whole capture."""
         options = self.options
         timeless = options.mask and not options.sort
-        form = Form(options.kinds, self._surveyed)
+        form = NormalForm(options.kinds, self._surveyed)
         self._survey = Survey(
             form, sort=options.sort, timeless=timeless, lengths=self._to_pcap, keep_snaplen=options.keep_snaplen
         )
@@ -235,7 +235,7 @@ class _Plan(BasePlan):
         shift = 0 if options.start is None or first is None or options.mask else options.start - first
         self._normalize = Normalize(
             self._survey,
-            Form(options.kinds, left_out, complete=bool(self._survey.processes)),
+            NormalForm(options.kinds, left_out, complete=bool(self._survey.processes)),
             shift=shift,
             cut=options.on_loss == "ignore",
             timeless=options.mask and not options.sort,

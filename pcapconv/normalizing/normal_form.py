@@ -26,7 +26,7 @@ _LONGEST_KNOWN = 256
 Entries = list[tuple[int, bytes]]
 
 
-class Form:
+class NormalForm:
     """The normal form with these kinds of metadata. Counts by kind into `left_out` what it does not keep.
 
     Packets name processes by numbers; what each number becomes is told by `refer_to` as the section's process blocks
@@ -100,7 +100,7 @@ class Form:
     def _packet(self, raw: bytes, order: ByteOrder, *, obsolete: bool, direction: bool) -> bytes:
         kept = self._kept(raw, order, pcapng.OBSOLETE_PACKET if obsolete else pcapng.ENHANCED_PACKET)
         kept = list(self._referring(kept, order))
-        flags = option_lists.Options(raw, order).first(pcapng.PACKET_FLAGS)
+        flags = option_lists.OptionList(raw, order).first(pcapng.PACKET_FLAGS)
         told = (_DIRECTION if direction else 0) | (~_DIRECTION if "details" in self.kinds else 0)
         if flags is not None and len(flags) == 4 and (bits := int.from_bytes(flags, order) & told):
             kept.append((pcapng.PACKET_FLAGS, bits.to_bytes(4, "little")))
@@ -140,7 +140,7 @@ class Form:
         order, at = block.byte_order, block.process_options_at
         head, stated = block.body[:at], block.body[at:]
         head = head[3::-1] + head[4:] if order == "big" else head  # the process id, or the enterprise number
-        if not option_lists.Options(stated, order).overrun:
+        if not option_lists.OptionList(stated, order).overrun:
             stated = pack(self._kept(stated, order, block.type))
         return Block(block.type, head + stated, "little", 0, 0)
 
@@ -155,7 +155,7 @@ class Form:
 
     def _kept(self, raw: bytes, order: ByteOrder, block_type: int) -> Entries:
         kept: Entries = []
-        for code, value in option_lists.Options(raw, order):
+        for code, value in option_lists.OptionList(raw, order):
             row = pcapng.option_type(block_type, code)
             kind = row.kind
             value = _without_zeros(row.holds, value if order == "little" else _little(row, value))

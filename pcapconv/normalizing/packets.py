@@ -10,7 +10,7 @@ from pcapconv.errors import TargetError
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels.contract import MORE
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
-from pcapconv.normalizing.normal_form import Form, pack
+from pcapconv.normalizing.normal_form import NormalForm, pack
 from pcapconv.normalizing.survey import Survey
 from pcapconv.normalizing.trailing_blocks import TrailingBlocks
 from pcapconv.spec import bodies, option_lists, pcapng
@@ -28,14 +28,14 @@ class Normalize(Step):
     """The step. `shift` nanoseconds are added to each time, unless `timeless`; `cut` allows to lose digits, which are
     counted in `inexact`, as packets without a time are in `without_time`."""
 
-    def __init__(self, survey: Survey, form: Form, *, shift: int, cut: bool, timeless: bool) -> None:
+    def __init__(self, survey: Survey, form: NormalForm, *, shift: int, cut: bool, timeless: bool) -> None:
         super().__init__()
         self._survey = survey
         self._form = form
         self._shift = shift
         self._cut = cut
         self._units = Units(shift, timeless=timeless)
-        self._identity = Form(form.kinds, Counter())  # for interfaces, which are counted already
+        self._identity = NormalForm(form.kinds, Counter())  # for interfaces, which are counted already
         self._one_section = survey.section
         self.inexact = 0
         self.without_time = 0

@@ -9,7 +9,7 @@ from pcapconv.errors import TargetError
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MORE
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
-from pcapconv.normalizing.normal_form import Entries, Form, names_body, pack
+from pcapconv.normalizing.normal_form import Entries, NormalForm, names_body, pack
 from pcapconv.spec import pcapng
 from pcapconv.spec.pcap import NO_LIMIT_SNAPLEN
 from pcapconv.steps import Step
@@ -42,7 +42,7 @@ class Survey(Step):
 
     def __init__(
         self,
-        form: Form,
+        form: NormalForm,
         *,
         sort: bool = False,
         timeless: bool = False,

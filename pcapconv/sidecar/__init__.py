@@ -40,7 +40,7 @@ class SidecarSettings(NamedTuple):
     fingerprints: bool = False
 
 
-def understood(
+def sidecar_settings(
     beside: bool,
     file: str | os.PathLike[str] | None,
     secrets: bool = False,

@@ -10,7 +10,7 @@ from typing import Any
 from pcapconv.kernels.contract import FINGERPRINT
 from pcapconv.sidecar import fields, values
 from pcapconv.spec import ByteOrder, pcapng
-from pcapconv.spec.option_lists import COMMENT, Options
+from pcapconv.spec.option_lists import COMMENT, OptionList
 from pcapconv.steps.batch_rows import distinct
 
 _MANY = 2**14  # packets: what an entry says for itself is little for each then
@@ -113,4 +113,4 @@ class EntryBuilder:
         return values.options_value(raw, self._order, pcapng.ENHANCED_PACKET)
 
     def _has_comment(self, raw: bytes) -> bool:
-        return Options(raw, self._order).first(COMMENT) is not None
+        return OptionList(raw, self._order).first(COMMENT) is not None

@@ -42,7 +42,7 @@ def _options(raw: bytes, order: ByteOrder, block_type: int) -> Value:
     if len(raw) > _LONGEST:
         return {"raw": encoded(raw)}
     said: list[Value] = []
-    entries = list(option_lists.Options(raw, order))
+    entries = list(option_lists.OptionList(raw, order))
     for code, value in entries:
         name = pcapng.option_type(block_type, code).name or "option"
         name = name if _codes(block_type).get(name) == code else f"{name} {code}"

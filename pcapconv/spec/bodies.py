@@ -121,7 +121,7 @@ def secrets_body(kind: int, data: bytes | memoryview, byte_order: ByteOrder, sta
 
 def name_records(body: bytes, byte_order: ByteOrder) -> Iterator[NameRecord]:
     """The records of a Name Resolution Block."""
-    for kind, value in option_lists.Options(body, byte_order):
+    for kind, value in option_lists.OptionList(body, byte_order):
         size = ADDRESS_SIZES.get(kind)
         if size is None or len(value) < size:
             yield NameRecord(kind, None, value)

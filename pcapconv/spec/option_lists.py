@@ -53,7 +53,7 @@ class Option(NamedTuple):
     value: bytes
 
 
-class Options:
+class OptionList:
     """An option list, read anew by each walk over it, so that a list of millions costs no memory."""
 
     __slots__ = ("_byte_order", "_end", "_overrun", "_raw")
@@ -122,7 +122,7 @@ def edited(
     kept = bytearray()
     run = at = 0
     removed = False
-    for option in Options(raw, byte_order):
+    for option in OptionList(raw, byte_order):
         after = at + 4 + (len(option.value) + 3 & ~3)
         if keep is not None and not keep(option):
             removed = True

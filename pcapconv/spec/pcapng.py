@@ -102,7 +102,9 @@ class BlockType(NamedTuple):
 
 
 def _after_records(body: bytes, byte_order: ByteOrder) -> int:
-    return option_lists.Options(body, byte_order).length  # an unreadable record ends them, and is an unreadable option
+    return option_lists.OptionList(
+        body, byte_order
+    ).length  # an unreadable record ends them, and is an unreadable option
 
 
 def _after_secrets(body: bytes, byte_order: ByteOrder) -> int:

@@ -34,7 +34,7 @@ def each_option(
 
     A value that nobody can decode is under `"raw"`, in hex. `unit` is that of times in statistics. Never raises.
     """
-    for option in option_lists.Options(raw, byte_order):
+    for option in option_lists.OptionList(raw, byte_order):
         name = pcapng.option_name(block_type, option.code)
         try:
             value = _value(option, byte_order, block_type, unit)
@@ -73,12 +73,12 @@ def _value(option: option_lists.Option, byte_order: ByteOrder, block_type: int, 
 
 def _decoded(option: option_lists.Option, byte_order: ByteOrder, block_type: int) -> Any:
     """What python-pcapng decodes, in JSON's types; None where it knows no schema. Raises whatever it raises."""
-    from pcapng.structs import Options
+    from pcapng.structs import OptionList
 
     schema = _schemas(block_type).get(option.code)
     if schema is None:
         return None
-    value = Options([schema], [option], "<" if byte_order == "little" else ">")[option.code]
+    value = OptionList([schema], [option], "<" if byte_order == "little" else ">")[option.code]
     if isinstance(value, str):
         return value
     if isinstance(value, tuple) and all(isinstance(part, str) for part in value):

@@ -14,7 +14,7 @@ from pcapconv.spec import pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.splitting.parts import OpenPart, OpenParts
 from pcapconv.splitting.splitter import Splitter, instant_of, rows_of
-from pcapconv.steps.batch_rows import take
+from pcapconv.steps.batch_rows import select_rows
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -49,7 +49,7 @@ class Picking(Splitter):
             some, mask = rows_of(batch, row, stop), left[row:stop]
             seen = some.columns if columns is batch.columns else columns.copy(row, stop)
             count = self._kernels.rows_in_ranges(seen, stop - row, table, mask)
-            chosen = take(some, mask, self._picked)
+            chosen = select_rows(some, mask, self._picked)
             assert chosen is not None
             yield part, chosen
             if stop == rows and mask[-1]:

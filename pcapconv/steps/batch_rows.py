@@ -9,7 +9,7 @@ from pcapconv.kernels import choose
 from pcapconv.model import Columns, PacketBatch
 
 
-def take(batch: PacketBatch, mask: bytearray, into: Columns) -> PacketBatch | None:
+def select_rows(batch: PacketBatch, mask: bytearray, into: Columns) -> PacketBatch | None:
     """The rows whose `mask` is 1, as a batch that is valid as long as this one; None for no row at all.
 
     Columns of rows that do not follow each other go to `into`, which needs room for them.
@@ -23,7 +23,7 @@ def take(batch: PacketBatch, mask: bytearray, into: Columns) -> PacketBatch | No
     if last - first + 1 == kept:
         return batch.part(first, last + 1)
     choose().copy_rows(batch.columns, batch.rows, mask, into)
-    return batch.taken(into, kept, mask[: batch.rows])
+    return batch.selected(into, kept, mask[: batch.rows])
 
 
 def distinct(column: array[int]) -> Collection[int]:

@@ -188,7 +188,7 @@ class EditPackets(Step):
             if columns.record_type[row] == OBSOLETE_PACKET:
                 add += as_enhanced(batch, row)
             raw = options_of(batch, row)
-            if cut and (hashes := sum(option.code == PACKET_HASH for option in option_lists.Options(raw, order))):
+            if cut and (hashes := sum(option.code == PACKET_HASH for option in option_lists.OptionList(raw, order))):
                 self._left_out["packet-hashes"] += hashes
             new = option_lists.edited(raw, order, keep=_not_a_hash if cut else None, add=add)
             if new != raw:

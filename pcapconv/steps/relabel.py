@@ -147,7 +147,7 @@ def names_interface(text: str, interface: Interface) -> bool:
 
 def interface_name(interface: Interface) -> bytes | None:
     """Its if_name, without the NUL that some writers put behind it."""
-    name = option_lists.Options(interface.options, interface.byte_order).first(pcapng.IF_NAME)
+    name = option_lists.OptionList(interface.options, interface.byte_order).first(pcapng.IF_NAME)
     return None if name is None else name.rstrip(b"\0")
 
 

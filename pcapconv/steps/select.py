@@ -22,7 +22,7 @@ from pcapconv.model import Columns, Interface, Item, PacketBatch, Section
 from pcapconv.spec import ByteOrder, option_lists
 from pcapconv.spec.pcapng import PACKET_FLAGS, SIMPLE_PACKET
 from pcapconv.steps import Step
-from pcapconv.steps.batch_rows import take
+from pcapconv.steps.batch_rows import select_rows
 from pcapconv.steps.relabel import names_interface
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Select(Step):
             mask = mask.translate(_EXCHANGED)
         if self._columns.capacity < rows:
             self._columns = Columns(batch.columns.capacity)
-        chosen = take(batch, mask, self._columns)
+        chosen = select_rows(batch, mask, self._columns)
         return () if chosen is None else (chosen,)
 
     def _extend_places(self, interfaces: Sequence[Interface]) -> None:
@@ -126,7 +126,7 @@ class Select(Step):
     def _says(self, raw: bytes, byte_order: ByteOrder) -> bool:
         """Whether a packet's options say what is asked for."""
         comment, direction = self._criteria.comment, self._criteria.direction
-        stated = option_lists.Options(raw, byte_order)
+        stated = option_lists.OptionList(raw, byte_order)
         if direction is not None:
             flags = stated.first(PACKET_FLAGS) or b""
             if len(flags) != 4 or int.from_bytes(flags, byte_order) & 3 != DIRECTIONS[direction]:

@@ -64,7 +64,7 @@ class Hunt:
 def replay(name: str, faults: str, line: str | None, place: Path) -> int:
     """One injection: the status, the calls, what is there, what is wrong."""
     at, _, number = (line or "").partition(":")
-    where = Line(int(at), signal.HeldSignals[number]) if line else None
+    where = Line(int(at), signal.Signals[number]) if line else None
     with Server(build(place)) as server:
         sweep = Sweep(server, COMMANDS[name], place / name)
         known = (each for group in GROUPS for each in sweep.group(group) if (each.faults, each.line) == (faults, where))

@@ -101,7 +101,7 @@ def test_too_few_file_handles_are_an_error_with_a_sentence(sweep: Sweep, library
     ["convert-in-place", "convert-with-all", "split-force", "normalize-in-place", "batch-in-place"],
     indirect=True,
 )
-def test_an_end_at_a_random_instant(sweep: Sweep, number: signal.HeldSignals, library: Path, tmp_path: Path) -> None:
+def test_an_end_at_a_random_instant(sweep: Sweep, number: signal.Signals, library: Path, tmp_path: Path) -> None:
     """Before the command has opened any file, it may be Python itself that is ended, which has its own words."""
     chance = random.Random(f"{SEED} {sweep.command.name} {number}")
     wrong = {}

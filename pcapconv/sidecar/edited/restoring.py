@@ -25,7 +25,7 @@ from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
 from pcapconv.spec.pcap import LATEST
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
-from pcapconv.steps.batch_rows import take, with_options
+from pcapconv.steps.batch_rows import select_rows, with_options
 from pcapconv.steps.strip import dropcount
 from pcapconv.steps.time_scales import Scale, scale_of
 from pcapconv.timestamps import NANOSECONDS
@@ -200,7 +200,7 @@ class Match(Step):
         ticks, mask = batch.columns.ticks, bytearray(b"\1") * batch.rows
         for row in stated:
             mask[row] = 0
-        others = take(batch, mask, Columns(batch.rows))
+        others = select_rows(batch, mask, Columns(batch.rows))
         if others is not None:
             self._metadata.count_times(others, NANOSECONDS)
             for row, time in zip(compress(count(), mask), others.columns.ticks):
@@ -235,7 +235,7 @@ class Match(Step):
             add = dropcount(drops_of(block, what), order)
         if self._found.known[place] == EXACT:
             return option_lists.edited(raw, order, add=add) if add else raw
-        if hashes := sum(option.code == pcapng.PACKET_HASH for option in option_lists.Options(raw, order)):
+        if hashes := sum(option.code == pcapng.PACKET_HASH for option in option_lists.OptionList(raw, order)):
             self._left_out["packet-hashes"] += hashes
         return option_lists.edited(raw, order, keep=_no_hash, add=add)
 
