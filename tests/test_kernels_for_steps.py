@@ -668,8 +668,8 @@ CALLS: dict[str, Callable[[ModuleType, Columns, int], object]] = {
     "sum_options": lambda kernels, columns, rows: kernels.sum_options(b"", columns, rows, False, table(0, 0, 0, 0)),
 }
 USED = {
-    "match": ["record_type", "ticks", "interface"],
-    "take": list(Columns.TYPECODES),
+    "rows_in_ranges": ["record_type", "ticks", "interface"],
+    "copy_rows": list(Columns.TYPECODES),
     "cut_packets": ["record_length", "data_at", "captured_length"],
     "shift_times": ["record_length", "record_type", "ticks", "interface"],
     "renumber": ["record_at", "record_length", "record_type", "interface"],

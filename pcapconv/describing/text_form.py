@@ -132,7 +132,8 @@ def _write_block(block: Block, interfaces: list[Interface], write: Callable[[str
         )
     elif block.kind == "secrets":
         secrets = bodies.secrets(block.body, order)
-        says = f"{secrets.type_name}, {len(secrets.data)} bytes, SHA-256 {readable_options.secrets_digest(block.body, order)}"
+        digest = readable_options.secrets_digest(block.body, order)
+        says = f"{secrets.type_name}, {len(secrets.data)} bytes, SHA-256 {digest}"
         _write_lines(
             [f"{block.name}: {says}", *_options(readable_options.each_option(stated, order, block.type))], write
         )

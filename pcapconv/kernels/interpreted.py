@@ -694,7 +694,7 @@ def to_nanoseconds(columns: Columns, row: int, rows: int, table: array[int], cut
     if not 0 <= row <= rows:
         raise ValueError("a row that is not there")
     units = _Units(table)
-    if _unify_plainly(columns, row, rows, units):
+    if _to_nanoseconds_at_once(columns, row, rows, units):
         return rows, 0, MORE
     inexact = 0
     for at in range(row, rows):
@@ -735,8 +735,9 @@ class _Units(dict[int, tuple[int, int, int, int]]):
         return unit
 
 
-def _unify_plainly(columns: Columns, row: int, rows: int, units: _Units) -> bool:
-    """`to_nanoseconds` for all rows at once, where they are of one interface, need no division, and fit; whether they were."""
+def _to_nanoseconds_at_once(columns: Columns, row: int, rows: int, units: _Units) -> bool:
+    """Do `to_nanoseconds` for all rows at once; False where they are of several interfaces, need a division, or do not
+    fit."""
     numbers = columns.interface[row:rows]
     if not numbers or numbers.tobytes() != numbers[:1].tobytes() * len(numbers) or numbers[0] >= len(units) - 1:
         return False
