@@ -101,8 +101,8 @@ def test_the_manifest_that_was_changed_last_is_read_last(tmp_path: Path) -> None
     for second, name in enumerate([*names, "pcapconv-manifest.1-of.jsonl", "notes.jsonl"]):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (second, second))
-    assert manifest.places(str(tmp_path)) == [str(tmp_path / name) for name in names]
-    assert manifest.places(str(tmp_path / "none")) == []
+    assert manifest.locations(str(tmp_path)) == [str(tmp_path / name) for name in names]
+    assert manifest.locations(str(tmp_path / "none")) == []
 
 
 def test_manifests_of_shards_are_no_captures_in_place(source: Path) -> None:

@@ -99,7 +99,8 @@ def batch(
         retries=retries,
     )
     watcher = watcher or Watcher()
-    arguments = arguments._replace(places=list(arguments.places))  # where Ctrl-C is seen: they may come from a pipe
+    # Read the list here, where Ctrl-C is seen: it may come from a pipe.
+    arguments = arguments._replace(locations=list(arguments.locations))
     planned = before_jobs(arguments.carriers, lambda: _planned(arguments, others or {}, watcher))
     try:
         report = run(arguments, planned, watcher)

@@ -61,7 +61,8 @@ class Job(NamedTuple):
 
     def absolute(self) -> Job:
         """The same job for a process in another directory."""
-        places = [
-            place if scheme_of(place) is not None else os.path.abspath(place) for place in (self.source, self.target)
+        locations = [
+            location if scheme_of(location) is not None else os.path.abspath(location)
+            for location in (self.source, self.target)
         ]
-        return self._replace(source=places[0], target=places[1])
+        return self._replace(source=locations[0], target=locations[1])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pcapconv import formats
 from pcapconv.batching import manifest
-from pcapconv.batching.locations import joined, local_path, real_place, same_place, scheme_of
+from pcapconv.batching.locations import joined, local_path, real_location, same_location, scheme_of
 from pcapconv.batching.manifest_names import lease_beside, manifest_of
 from pcapconv.batching.naming import parse_template
 from pcapconv.batching.settings import FormatOptions, Settings
@@ -63,12 +63,12 @@ class Flags(NamedTuple):
 
 
 class Arguments(NamedTuple):
-    """A batch as it was asked for. `root` is the tree or file that is read; where it is None, `places` are the files.
+    """A batch as it was asked for. `root` is the tree or file that is read; if it is None, `locations` are the files.
     `home` is the directory of the manifest, and of the new files unless they are rewritten in place; `local` tells that
     it lies on this machine. `manifest` is the manifest's place, `template` what targets are called if not as their
     sources, `shard` which part of the files is done, and `retries` how often those that failed are tried again."""
 
-    places: Iterable[Any]
+    locations: Iterable[Any]
     root: str | None
     home: str
     local: bool
@@ -123,7 +123,7 @@ def parse_arguments(
     digest = _digest(options, format_options, asked, flags, on_loss)
     wanted = Patterns(*patterns)
     part = None if shard is None else Shard.of(shard)
-    place = joined(home, manifest_of(part))
+    location = joined(home, manifest_of(part))
     store = store_of(home)
     if not store.writable:
         raise UsageError(f"{home}: {scheme_of(home)}:// is only for reading; name another target directory")
@@ -137,18 +137,18 @@ def parse_arguments(
         fsync=flags.fsync,
         keys=keys,
         sidecars=asked,
-        manifest=_absolute(place) if local else place,
+        manifest=_absolute(location) if local else location,
         adds_lines=local,
-        begin=manifest.size_of(place) if local else 0,
-        lease=lease_beside(_absolute(place) if local else place) if elsewhere else None,
-        inside=real_place(home) if local and not (flags.follow_links or flags.in_place) else None,
+        begin=manifest.size_of(location) if local else 0,
+        lease=lease_beside(_absolute(location) if local else location) if elsewhere else None,
+        inside=real_location(home) if local and not (flags.follow_links or flags.in_place) else None,
         options=digest,
-        root=None if root is None else real_place(root),
+        root=None if root is None else real_location(root),
         run=os.urandom(8).hex(),
         form=form_now(),
     )
-    places = source if root is None else ()
-    return Arguments(places, root, home, local, place, names, part, retries, wanted, carriers, flags, settings)
+    locations = source if root is None else ()
+    return Arguments(locations, root, home, local, location, names, part, retries, wanted, carriers, flags, settings)
 
 
 def _check_carriers(carriers: Carriers) -> None:
@@ -175,9 +175,9 @@ def _check_retries(retries: int) -> None:
 
 def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str]:
     """The tree's root, None for a list, and where the manifest is. Raises UsageError."""
-    for place in (source, target):
-        if isinstance(place, bytes) or not (place is None or isinstance(place, str | os.PathLike | Iterable)):
-            raise UsageError(f"{place!r:.80} is not a path")
+    for location in (source, target):
+        if isinstance(location, bytes) or not (location is None or isinstance(location, str | os.PathLike | Iterable)):
+            raise UsageError(f"{location!r:.80} is not a path")
     root = local_path(os.fspath(source)) if isinstance(source, str | os.PathLike) else None
     if in_place:
         if target is not None:
@@ -197,7 +197,7 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
     if os.fspath(target) == STDIO:
         raise UsageError("the target is a directory, and - is stdout, which holds one file; name a directory")
     home = local_path(os.fspath(target))
-    if root is not None and same_place(root, home):
+    if root is not None and same_location(root, home):
         instead = f", or give {argument('in_place', True)}" if scheme_of(home) is None else ""
         raise UsageError(f"{home}: source and target are the same directory; name another one{instead}")
     return root, home

@@ -41,8 +41,8 @@ def cluster(address: str, home: str, source: str, run: str, warn: Callable[[str]
     FileError when nobody answers, no worker fits, or nothing can be written in `home`."""
     workers = Cluster(address, connect(address), run, warn)
     try:
-        with token(home) as place:
-            workers.begin([place] if fitness.unseen([source]) else [place, source])
+        with token(home) as location:
+            workers.begin([location] if fitness.unseen([source]) else [location, source])
             yield workers
         workers.say_who_does_not_fit()  # since the last look
     except BaseException:
@@ -88,9 +88,9 @@ class Cluster(Executor):
 
     # in the caller's thread
 
-    def begin(self, places: Sequence[str]) -> None:
+    def begin(self, locations: Sequence[str]) -> None:
         """Wait for workers that fit, and see these files. Raises FileError."""
-        self._question = fitness.question(places)
+        self._question = fitness.question(locations)
         self._roster.ask(self._question)
         self._client.loop.add_callback(self._look_after)
         until = time.monotonic() + _JOINING

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from pcapconv.batching.actions import Job
-from pcapconv.batching.locations import real_place, scheme_of
+from pcapconv.batching.locations import real_location, scheme_of
 from pcapconv.batching.manifest_names import PREFIX, is_of_batches
 from pcapconv.batching.sources import is_capture
 from pcapconv.errors import UsageError
@@ -20,7 +20,7 @@ def check_conflicts(
     """Raises UsageError for two captures that would have one target, for a target that is a source, and for a key log
     (its target's name with `keys` behind it), or one of the `others` (paths, by what they are), that is either, or the
     manifest."""
-    real = _RealPlaces().of
+    real = _RealLocations().of
     targets = [real(job.target) for job in jobs]
     by_target = dict(zip(targets, jobs))
     rivals: dict[str, list[Job]] = {}
@@ -46,11 +46,11 @@ def check_conflicts(
             raise UsageError(f"{job.target}: that is a source too ({there}); name another directory")
     if both := sorted(path for path in logs if path in by_target or path in sources or _is_manifest(path, home)):
         raise UsageError(f"{argument('extract_secrets', keys)}: {both[0]} is another file of this batch")
-    for what, place in others.items():
-        path = real(place)
+    for what, location in others.items():
+        path = real(location)
         captured = path in sources and is_capture(sources[path])
         if captured or path in by_target or path in logs or _is_manifest(path, home):
-            raise UsageError(f"{what} {place}: that is another file of this batch; give it a name of its own")
+            raise UsageError(f"{what} {location}: that is another file of this batch; give it a name of its own")
 
 
 def _is_manifest(path: str, home: str) -> bool:
@@ -58,24 +58,24 @@ def _is_manifest(path: str, home: str) -> bool:
     return os.path.dirname(path) == home and is_of_batches(os.path.basename(path))
 
 
-class _RealPlaces:
+class _RealLocations:
     """Places without links: each directory is looked at once, not each file."""
 
     def __init__(self) -> None:
         self._folders: dict[str, tuple[str, frozenset[str] | None]] = {}
 
-    def of(self, place: str) -> str:
+    def of(self, location: str) -> str:
         """The real path of a file, there or not, or the URL as it is always written."""
-        if scheme_of(place) is not None:
-            return real_place(place)
-        folder, slash, name = place.rpartition("/")
+        if scheme_of(location) is not None:
+            return real_location(location)
+        folder, slash, name = location.rpartition("/")
         folder += slash
         known = self._folders.get(folder)
         if known is None:
             known = self._folders[folder] = os.path.join(os.path.realpath(folder), ""), _links_in(folder or ".")
         real, links = known
-        if os.path.islink(place) if links is None else name in links:
-            return os.path.realpath(place)
+        if os.path.islink(location) if links is None else name in links:
+            return os.path.realpath(location)
         return real + name
 
 

@@ -134,13 +134,13 @@ def _marked(
     """The places of what lies where jobs write, and no manifest knows, and says itself that it is this batch's: a kill
     came before its line. Raises FileError."""
     suffixes = [*_suffixes(settings), SIDECAR_SUFFIX]
-    places = [
+    locations = [
         job.target + suffix
         for job in jobs
         for suffix in suffixes
         if job.target_name + suffix in there and not _is_known(known.get(job.target_name, ()), settings, there, job)
     ]
-    return remote(places[0]).marked(places, settings.root) if places else set()
+    return remote(locations[0]).marked(locations, settings.root) if locations else set()
 
 
 def _is_known(lines: Sequence[Done], settings: Settings, there: Mapping[str, Any], job: Job) -> bool:
@@ -177,8 +177,8 @@ def _up_to_date(done: Done, job: Job, settings: Settings, there: Mapping[str, St
     if job.in_place:
         return True
     if settings.sidecars is not None:
-        name, place = job.target_name + SIDECAR_SUFFIX, job.target + SIDECAR_SUFFIX
-        state = LOCAL.state(place) if there is None else there.get(name)
+        name, location = job.target_name + SIDECAR_SUFFIX, job.target + SIDECAR_SUFFIX
+        state = LOCAL.state(location) if there is None else there.get(name)
         if done.target_sidecar is not None and not _is_there(*done.target_sidecar, state):
             return False
         now = state_beside_source(job)

@@ -23,7 +23,7 @@ _PROCESS = uuid4().hex  # which one this is
 _seen: set[tuple[str, ...]] = set()  # places, of which one is a token
 
 
-def answer(version: str, build: str, places: list[str]) -> str:
+def answer(version: str, build: str, locations: list[str]) -> str:
     """Why this process can do no jobs; nothing when it can. Runs alone: nothing else of this module is there."""
     from importlib import import_module
 
@@ -43,7 +43,7 @@ def answer(version: str, build: str, places: list[str]) -> str:
             return f"it has another build of pcapconv {version}; install the same one"
         from pcapconv.batching import fitness
 
-        return fitness.unseen_once(places)
+        return fitness.unseen_once(locations)
     except Exception as error:
         return f"its pcapconv does not work: {error}"
 
@@ -71,26 +71,27 @@ def perform(question: tuple[str, dict[str, object]], work: bytes) -> tuple[objec
     return function(*arguments, **named), None
 
 
-def unseen(places: Sequence[str]) -> str:
+def unseen(locations: Sequence[str]) -> str:
     """What is said of the first file that this process does not see; nothing when it sees all of them."""
     from pcapconv.batching import jobs  # noqa: F401 - that it can be imported
 
-    for place in places:
+    for location in locations:
         try:
-            if store_of(place).state(place) is None:
+            if store_of(location).state(location) is None:
                 return (
-                    f"it does not see {place}; source and target have to be the same everywhere, under the same paths"
+                    f"it does not see {location}; source and target have to be the same everywhere, "
+                    "under the same paths"
                 )
         except PcapconvError as error:
             return f"it does not see {error}"
     return ""
 
 
-def unseen_once(places: Sequence[str]) -> str:
+def unseen_once(locations: Sequence[str]) -> str:
     """As `unseen`, for places of which one is a token: once it saw them, this process looks no more."""
-    reason = "" if tuple(places) in _seen else unseen(places)
+    reason = "" if tuple(locations) in _seen else unseen(locations)
     if not reason:
-        _seen.add(tuple(places))
+        _seen.add(tuple(locations))
     return reason
 
 
@@ -101,9 +102,9 @@ def tell(run: str) -> tuple[str, tuple[int, int]]:
     return _PROCESS, told_so_far(run)
 
 
-def question(places: Sequence[str]) -> tuple[str, dict[str, Any]]:
+def question(locations: Sequence[str]) -> tuple[str, dict[str, Any]]:
     """The arguments of `eval` by which another process says whether it fits, see `answer`."""
-    return _alone(answer, version(), build(), list(places))
+    return _alone(answer, version(), build(), list(locations))
 
 
 def question_of_progress(run: str) -> tuple[str, dict[str, Any]]:

@@ -60,14 +60,14 @@ _FIELDS = ("target", *Done._fields)
 _Row = tuple[Any, ...]  # the values of these
 
 
-def facts(place: str, end: int | None = None) -> Iterator[_Row]:
+def facts(location: str, end: int | None = None) -> Iterator[_Row]:
     """The fields of the facts of a manifest, as far as an offset, in its order; some may come twice. Raises
     FileError."""
     begin = 0
-    if scheme_of(place) is None:
+    if scheme_of(location) is None:
         with suppress(OSError, *_WRONG):  # then all of it is parsed
-            begin = yield from _indexed(place)
-    lines = manifest.lines(place, begin)
+            begin = yield from _indexed(location)
+    lines = manifest.lines(location, begin)
     yield from _parsed(lines if end is None else _first(lines, end - begin))
 
 
@@ -107,30 +107,30 @@ def _parsed(lines: Iterable[bytes]) -> Iterator[_Row]:
 # ---------------------------------------------------------------- the file
 
 
-def write(place: str) -> None:
+def write(location: str) -> None:
     """Make the index of a manifest in a file anew where enough was added. What goes wrong is not said: without an index
     all works, and takes longer."""
     with suppress(OSError, PcapconvError, *_WRONG):
-        size = manifest.size_of(place)
-        if size - _end(place) < _WORTH:
+        size = manifest.size_of(location)
+        if size - _end(location) < _WORTH:
             return
-        temporary = temporary_name(os.path.dirname(place))
+        temporary = temporary_name(os.path.dirname(location))
         try:
             with open(temporary, "xb") as file:
-                _write(place, size, file)
-            os.replace(temporary, index_beside(place))
+                _write(location, size, file)
+            os.replace(temporary, index_beside(location))
         except BaseException:
             unlink(temporary)
             raise
 
 
-def _write(place: str, size: int, file: BinaryIO) -> None:
+def _write(location: str, size: int, file: BinaryIO) -> None:
     """Write the index of a manifest's first bytes: lines of columns, and a last one that says what the index is."""
-    with open(place, "rb") as lines:
+    with open(location, "rb") as lines:
         about = {"schema": _SCHEMA, "size": size, "time": os.fstat(lines.fileno()).st_mtime_ns}
         about["tail"] = _tail(lines, size)
     sha256 = hashlib.sha256()
-    found = facts(place, size)
+    found = facts(location, size)
     while rows := list(islice(found, _ROWS)):
         data = _line(_columns(rows))
         sha256.update(data)
@@ -142,22 +142,22 @@ def _line(values: dict[str, Any]) -> bytes:
     return json.dumps(values, separators=(",", ":")).encode() + b"\n"
 
 
-def _indexed(place: str) -> Generator[_Row, None, int]:
+def _indexed(location: str) -> Generator[_Row, None, int]:
     """What the index of a manifest says; returns the offset from which on it knows nothing. Raises OSError, or what a
     wrong line raises."""
-    with _opened(place) as file:
-        end, length = _end_of(file, place)
+    with _opened(location) as file:
+        end, length = _end_of(file, location)
         file.seek(0)
         while file.tell() < length:
             yield from _rows(json.loads(file.readline(_LONGEST)))
     return end
 
 
-def _opened(place: str) -> BinaryIO:
+def _opened(location: str) -> BinaryIO:
     """The index of a manifest. Raises OSError, also where that is no plain file."""
-    if LOCAL.state(index_beside(place)) is None:
+    if LOCAL.state(index_beside(location)) is None:
         raise FileNotFoundError
-    return open(index_beside(place), "rb")
+    return open(index_beside(location), "rb")
 
 
 def _columns(rows: Iterable[_Row]) -> dict[str, Any]:
@@ -179,16 +179,16 @@ def _rows(columns: dict[str, Any]) -> Iterator[_Row]:
     return zip(*(columns.get(name) or repeat(None, count) for name in _FIELDS), strict=True)
 
 
-def _end(place: str) -> int:
+def _end(location: str) -> int:
     """As far as which offset the index of a manifest fits; 0 where it does not."""
     try:
-        with _opened(place) as file:
-            return _end_of(file, place)[0]
+        with _opened(location) as file:
+            return _end_of(file, location)[0]
     except (OSError, *_WRONG):
         return 0
 
 
-def _end_of(index: BinaryIO, place: str) -> tuple[int, int]:
+def _end_of(index: BinaryIO, location: str) -> tuple[int, int]:
     """How much of a manifest an index knows, and how many bytes its columns have. Raises ValueError where it does not
     fit, OSError, or what a wrong line raises."""
     size = index.seek(0, os.SEEK_END)
@@ -199,7 +199,7 @@ def _end_of(index: BinaryIO, place: str) -> tuple[int, int]:
     if not isinstance(known, int) or known <= 0:
         raise ValueError("no size")
     length = size - len(last)
-    with open(place, "rb") as file:
+    with open(location, "rb") as file:
         there = os.fstat(file.fileno())
         same = there.st_mtime_ns == told["time"] if there.st_size == known else there.st_size > known
         if not (same and told["schema"] == _SCHEMA and told["tail"] == _tail(file, known)):

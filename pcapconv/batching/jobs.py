@@ -135,8 +135,8 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
             conversion.survey()
             if store.local:
                 make_folder(job.target, settings.home)
-            place = store.open_target(job.target, batch, force=job.action.replaces_target)
-            conversion.write_to(FileSink(place, base_name(job.target)))
+            location = store.open_target(job.target, batch, force=job.action.replaces_target)
+            conversion.write_to(FileSink(location, base_name(job.target)))
             conversion.extract_to(_open_keys(settings, job))
             report = conversion.run()
             (written,) = conversion.files
@@ -145,7 +145,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
                 job._replace(state=State(source.size, state.time)),
                 settings,
                 source_sha256=conversion.digest_of_source(),
-                target_state=_state_of_written(place, job),
+                target_state=_state_of_written(location, job),
                 target_sha256=written.sha256,
                 seconds=_since(begun),
                 worker=_worker(),
@@ -180,9 +180,9 @@ def _looked_at(settings: Settings, job: Job, source: Source) -> tuple[State, str
         return state or State(None, None), formats.format_at(source)
 
 
-def _state_of_written(place: Target, job: Job) -> State:
+def _state_of_written(location: Target, job: Job) -> State:
     """The state that something beside the target, or the target, will have; behind a URL, only its size is known."""
-    state = state_of_open(place.file.fileno())
+    state = state_of_open(location.file.fileno())
     return state if scheme_of(job.target) is None else State(state.size, None)
 
 
@@ -210,12 +210,12 @@ def _sidecars(settings: Settings, job: Job, source: Source, known: str, stack: E
     if not (there or (to_pcap and adds)):
         return None
     force = job.action.replaces_target or job.action.replaces_keys
-    places = job.source, job.target
+    locations = job.source, job.target
     if scheme_of(job.target) is None:
         make_folder(job.target, settings.home)
     taken = [] if settings.keys is None else [job.target + settings.keys]
     return open_sidecars(
-        settings.sidecars, source, settings.formats.to or known, places, stack, force=force, taken=taken, files=files
+        settings.sidecars, source, settings.formats.to or known, locations, stack, force=force, taken=taken, files=files
     )
 
 
@@ -229,8 +229,8 @@ def _check_inside(settings: Settings, job: Job) -> None:
 def _open_keys(settings: Settings, job: Job) -> Target | None:
     if settings.keys is None:
         return None
-    place, force = job.target + settings.keys, job.action.replaces_keys
-    return store_of(place).open_target(place, _batch_of(settings), force=force, private=True)
+    location, force = job.target + settings.keys, job.action.replaces_keys
+    return store_of(location).open_target(location, _batch_of(settings), force=force, private=True)
 
 
 def _check(settings: Settings, *, now: bool = False) -> None:

@@ -15,10 +15,10 @@ class Known:
     def __init__(self, targets: Mapping[str, str]) -> None:
         self._rows: dict[str, str | Done | list[Done]] = dict(targets)  # the source where nothing is known
 
-    def read(self, place: str) -> None:
+    def read(self, location: str) -> None:
         """Add what a manifest says. Raises FileError."""
         rows = self._rows
-        for target, source, *fields in index.facts(place):
+        for target, source, *fields in index.facts(location):
             before = rows.get(target) if isinstance(target, str) else None
             if isinstance(before, str):
                 rows[target] = Done(before if before == source else source, *fields)

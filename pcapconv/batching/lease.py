@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import NamedTuple, Self
 
 from pcapconv.batching.holders import lives, this_process
-from pcapconv.batching.lease_places import Held, LeasePlace, lease_place
+from pcapconv.batching.lease_location import Held, LeaseLocation, lease_location
 from pcapconv.batching.locations import joined, scheme_of
 from pcapconv.batching.manifest_names import PREFIX, WHOLE, is_lease, lease_beside, manifest_beside
 from pcapconv.batching.stores import remote
@@ -49,8 +49,8 @@ class LeaseLostError(FileError):
     """Another client has the manifest now: nothing may be written to it."""
 
 
-def _pace_of(place: str) -> Pace:
-    return IN_FILES if scheme_of(place) is None else BEHIND_URLS
+def _pace_of(location: str) -> Pace:
+    return IN_FILES if scheme_of(location) is None else BEHIND_URLS
 
 
 # ---------------------------------------------------------------- clients
@@ -80,28 +80,29 @@ def clear(manifests: Sequence[str], note: Callable[[str], object]) -> None:
     """Remove the leases of clients that are dead, when their jobs have stopped. `note` is told when that takes time.
     Raises FileError where a client lives."""
     begun = time.monotonic()
-    found = [(manifest, lease_place(lease_beside(manifest)), _found(lease_beside(manifest))) for manifest in manifests]
-    stopping = [_clear(manifest, place, held, begun, note) for manifest, place, held in found if held is not None]
+    leases = [(manifest, lease_beside(manifest)) for manifest in manifests]
+    found = [(manifest, lease_location(lease), _found(lease)) for manifest, lease in leases]
+    stopping = [_clear(manifest, location, held, begun, note) for manifest, location, held in found if held is not None]
     time.sleep(max(stopping, default=0))
 
 
 def _found(name: str) -> Held | None:
-    held = lease_place(name).read()
+    held = lease_location(name).read()
     for _ in range(_LOOKS):
         if held is None or held.holder.run:
             break
         time.sleep(_MOMENT)  # it may be being made
-        held = lease_place(name).read()
+        held = lease_location(name).read()
     if held is None and scheme_of(name) is None and os.path.lexists(name) and not os.path.isfile(name):
         raise FileError(f"{name}: is no plain file, and so no lease of a batch; remove it")
     return held
 
 
-def _clear(manifest: str, place: LeasePlace, held: Held, begun: float, note: Callable[[str], object]) -> float:
+def _clear(manifest: str, location: LeaseLocation, held: Held, begun: float, note: Callable[[str], object]) -> float:
     """Remove one; returns how many seconds its jobs still have to stop. `begun` is when it was seen first."""
     pace, holder = _pace_of(lease_beside(manifest)), held.holder
     alive = lives(holder)
-    age = None if alive else place.age(held)
+    age = None if alive else location.age(held)
     jobs = holder.elsewhere and (age is None or age < pace.lapse + pace.stop)
     if alive is not True and (jobs or (alive is None and (age is None or age < pace.lapse))):
         note(
@@ -109,13 +110,13 @@ def _clear(manifest: str, place: LeasePlace, held: Held, begun: float, note: Cal
             f"{pace.lapse + pace.stop:g} seconds at most"
         )
     if alive is None:
-        alive = _is_touched(place, held, pace, begun)
+        alive = _is_touched(location, held, pace, begun)
     if alive:
         raise FileError(
             f"{manifest}: another batch is at work here, on {holder.address}; "
             f"wait for it, or stop it and give {argument('resume', True)}"
         )
-    place.remove(holder.run)
+    location.remove(holder.run)
     return pace.stop if jobs else 0
 
 
@@ -125,7 +126,7 @@ class Lease:
     def __init__(self, manifest: str, run: str, note: Callable[[str], object], *, elsewhere: bool) -> None:
         self._manifest = manifest
         self._name = lease_beside(manifest)
-        self._place = lease_place(self._name)
+        self._place = lease_location(self._name)
         self._note = note
         self._holder = this_process(run, elsewhere=elsewhere)
         self._ended = threading.Event()
@@ -188,13 +189,13 @@ class Lease:
             self._touching.release()
 
 
-def _is_touched(place: LeasePlace, held: Held, pace: Pace, begun: float) -> bool:
+def _is_touched(location: LeaseLocation, held: Held, pace: Pace, begun: float) -> bool:
     """Whether a lease that was seen first at `begun` is touched, or taken, before it lapses."""
     while True:
-        seen = place.read()
+        seen = location.read()
         if seen != held:
             return seen is not None
-        age = place.age(held)
+        age = location.age(held)
         if time.monotonic() - begun > pace.lapse or (age is not None and age > pace.lapse):
             return False
         time.sleep(min(pace.look, pace.touch) / 4)
@@ -206,9 +207,9 @@ def _is_touched(place: LeasePlace, held: Held, pace: Pace, begun: float) -> bool
 class Sight:
     """What a process sees of the lease of a run."""
 
-    def __init__(self, place: str, run: str) -> None:
-        self._name = place
-        self._place = lease_place(place)
+    def __init__(self, location: str, run: str) -> None:
+        self._name = location
+        self._place = lease_location(location)
         self._run = run
         self._held = True
         self._due = 0.0
@@ -233,6 +234,6 @@ class Sight:
 
 
 @lru_cache(maxsize=64)
-def sight_of(place: str, run: str) -> Sight:
+def sight_of(location: str, run: str) -> Sight:
     """What this process sees of the lease of a run, in one job after another."""
-    return Sight(place, run)
+    return Sight(location, run)

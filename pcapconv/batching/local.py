@@ -69,66 +69,66 @@ class Local:
         """See `Store.can_hold`."""
         return is_file_name(name)
 
-    def state(self, place: str) -> State | None:
+    def state(self, location: str) -> State | None:
         """See `Store.state`."""
         try:
-            there = os.stat(place)
+            there = os.stat(location)
         except (OSError, ValueError):
             return None
         return _state(there) if stat.S_ISREG(there.st_mode) else None
 
-    def open_source(self, place: str, moved: Callable[[], object]) -> Source:  # noqa: ARG002 - reading tells
+    def open_source(self, location: str, moved: Callable[[], object]) -> Source:  # noqa: ARG002 - reading tells
         """See `Store.open_source`."""
-        return open_source(_plain(place))
+        return open_source(_plain(location))
 
-    def open_stream(self, place: str) -> Source:
+    def open_stream(self, location: str) -> Source:
         """See `Store.open_stream`."""
-        return open_source(_plain(place))
+        return open_source(_plain(location))
 
-    def open_target(self, place: str, batch: Batch, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
+    def open_target(self, location: str, batch: Batch, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
         """See `Store.open_target`. Its directory has to be there."""
         try:
-            if exists(place):
-                if not os.path.isfile(place):
-                    raise FileError(f"{place}: exists already, and is not a plain file")
+            if exists(location):
+                if not os.path.isfile(location):
+                    raise FileError(f"{location}: exists already, and is not a plain file")
                 if not force:
-                    raise FileError(taken(place))
+                    raise FileError(taken(location))
         except OSError as error:
-            raise FileError(f"{place}: cannot create: {reason_of(error)}") from error
-        return open_target(_plain(place), force=force, private=private)
+            raise FileError(f"{location}: cannot create: {reason_of(error)}") from error
+        return open_target(_plain(location), force=force, private=private)
 
 
 LOCAL = Local()
 
 
-def make_folder(place: str, home: str | None) -> None:
+def make_folder(location: str, home: str | None) -> None:
     """Have the directory that a file is to lie in, but neither `home`, an absolute path, nor what that lies in: where
     it is missing, this may be the wrong disk. Raises FileError."""
     missing: list[str] = []
     try:
-        folder = os.path.dirname(os.path.abspath(place))
+        folder = os.path.dirname(os.path.abspath(location))
         while not os.path.exists(folder):
             if folder == home:
-                raise FileError(f"{place}: cannot create: {home} is not there, and a job does not make it")
+                raise FileError(f"{location}: cannot create: {home} is not there, and a job does not make it")
             missing.append(folder)
             folder = os.path.dirname(folder)
         for each in reversed(missing):
             with contextlib.suppress(FileExistsError):  # another job made it
                 os.mkdir(each)
     except OSError as error:
-        raise FileError(f"{place}: cannot create: {reason_of(error)}") from error
+        raise FileError(f"{location}: cannot create: {reason_of(error)}") from error
 
 
-def lies_in(place: str, folder: str) -> bool:
+def lies_in(location: str, folder: str) -> bool:
     """Whether a path, once its symbolic links are followed, lies in a folder, of which the real path is given."""
-    return os.path.commonpath([os.path.realpath(place), folder]) == folder
+    return os.path.commonpath([os.path.realpath(location), folder]) == folder
 
 
-def leads_out(place: str) -> str:
+def leads_out(location: str) -> str:
     """What is said of a path that lies out of the new tree."""
     follow = argument("follow_links", True)
-    where = f"out of the target directory, to {os.path.realpath(place)}"
-    return f"{place}: a symbolic link leads {where}; {follow} writes there"
+    where = f"out of the target directory, to {os.path.realpath(location)}"
+    return f"{location}: a symbolic link leads {where}; {follow} writes there"
 
 
 def clear_away(folders: Iterable[str]) -> None:
@@ -141,20 +141,20 @@ def clear_away(folders: Iterable[str]) -> None:
                         os.unlink(os.path.join(folder, name))
 
 
-def _plain(place: str) -> str:
+def _plain(location: str) -> str:
     """A path that is nothing else."""
-    return os.path.join(".", place) if place == STDIO else place
+    return os.path.join(".", location) if location == STDIO else location
 
 
-def state_now(place: str) -> State | None:
+def state_now(location: str) -> State | None:
     """The state of a file that another host may have written just now; None where there is none. Opening it has the
     system ask a file server what it would else remember."""
-    look_again(os.path.dirname(place))
+    look_again(os.path.dirname(location))
     try:
-        with open(place, "rb", buffering=0) as file:
+        with open(location, "rb", buffering=0) as file:
             return state_of_open(file.fileno())
     except (OSError, ValueError):
-        return LOCAL.state(place)
+        return LOCAL.state(location)
 
 
 def state_of_open(file: int) -> State:

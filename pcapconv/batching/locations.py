@@ -70,7 +70,7 @@ class Found(NamedTuple):
     """A file below a tree's root: `name` is relative to it, with `/`. `state` is None for what is not to be read, for
     which `reason` says why, `failed` that somebody should know, and `folder` that it is a directory."""
 
-    place: str
+    location: str
     name: str
     state: State | None
     reason: str = ""
@@ -104,20 +104,20 @@ class Store(Protocol):
         """Whether a file of this name can lie below a place, and nowhere else. Object stores take any key."""
         ...
 
-    def state(self, place: str) -> State | None:
+    def state(self, location: str) -> State | None:
         """None where there is no file. Raises FileError where nobody may know."""
         ...
 
-    def open_source(self, place: str, moved: Callable[[], object]) -> Source:
+    def open_source(self, location: str, moved: Callable[[], object]) -> Source:
         """A file to read, which can be rewound; `moved` is as of a `Batch`. Raises FileError."""
         ...
 
-    def open_stream(self, place: str) -> Source:
+    def open_stream(self, location: str) -> Source:
         """A file of which the beginning is to be read: behind a URL, little more is fetched than is read. Raises
         FileError."""
         ...
 
-    def open_target(self, place: str, batch: Batch, *, force: bool, private: bool = False) -> Target:
+    def open_target(self, location: str, batch: Batch, *, force: bool, private: bool = False) -> Target:
         """A file to write in a batch, directories included. Raises FileError."""
         ...
 
@@ -127,15 +127,15 @@ def is_file_name(name: str) -> bool:
     return all(part not in ("", ".", "..") for part in name.split("/")) and "\0" not in name
 
 
-def taken(place: str) -> str:
+def taken(location: str) -> str:
     """What is said of a target that is there already."""
     resume, force = argument("resume", True), argument("force", True)
-    return f"{place}: exists already; {resume} replaces only what an earlier run wrote, {force} whatever is there"
+    return f"{location}: exists already; {resume} replaces only what an earlier run wrote, {force} whatever is there"
 
 
-def scheme_of(place: str) -> str | None:
+def scheme_of(location: str) -> str | None:
     """`s3` of `s3://lab/raw`; None for a path."""
-    match = _URL.match(place) if "://" in place else None  # which most lack
+    match = _URL.match(location) if "://" in location else None  # which most lack
     return match[1].lower() if match else None
 
 
@@ -146,24 +146,24 @@ def joined(root: str, name: str) -> str:
     return os.path.join(root, name)
 
 
-def local_path(place: str) -> str:
+def local_path(location: str) -> str:
     """A `file://` URL as the path that it is; anything else as it is."""
-    return unquote(place[len("file://") :]) if place.lower().startswith("file:///") else place
+    return unquote(location[len("file://") :]) if location.lower().startswith("file:///") else location
 
 
-def real_place(place: str) -> str:
+def real_location(location: str) -> str:
     """A path without links, also for a URL of this machine; or another URL without a slash at its end."""
     try:
-        scheme = scheme_of(place)
+        scheme = scheme_of(location)
         if scheme == "local":
-            return os.path.realpath(place[len("local://") :])
+            return os.path.realpath(location[len("local://") :])
         if scheme is not None:
-            return f"{_ALIASES.get(scheme, scheme)}{place[len(scheme) :].rstrip('/')}"
-        return os.path.realpath(place)
+            return f"{_ALIASES.get(scheme, scheme)}{location[len(scheme) :].rstrip('/')}"
+        return os.path.realpath(location)
     except (OSError, ValueError):  # what is wrong with it, opening it will tell
-        return place
+        return location
 
 
-def same_place(one: str, other: str) -> bool:
+def same_location(one: str, other: str) -> bool:
     """Whether two places are the same directory."""
-    return real_place(one) == real_place(other)
+    return real_location(one) == real_location(other)

@@ -42,7 +42,7 @@ _PASSING = ("schema", "seconds", "run", "worker")  # fields that say nothing of 
 _MAY_REPEAT = ("skipped", "failed", "left_alone")  # what becomes again of a file that stays as it is
 
 
-def places(home: str) -> list[str]:
+def locations(home: str) -> list[str]:
     """The manifests in a directory, those of all shards, the one that was changed last at the end. Raises
     FileError."""
     if scheme_of(home) is not None:
@@ -57,25 +57,25 @@ def places(home: str) -> list[str]:
     return [path for _, path in there]
 
 
-def check_place(place: str) -> None:
+def check_location(location: str) -> None:
     """Raises FileError where a manifest cannot lie in a place: something else has its name."""
-    with reading(place):
+    with reading(location):
         try:
-            there = os.stat(place)
+            there = os.stat(location)
         except FileNotFoundError:
             return
-    real = os.path.realpath(place)
+    real = os.path.realpath(location)
     if not stat.S_ISREG(there.st_mode):
-        raise FileError(f"{place}: is not a plain file, and so no manifest; remove it")
+        raise FileError(f"{location}: is not a plain file, and so no manifest; remove it")
     if not is_manifest(os.path.basename(real)):
-        raise FileError(f"{place}: is a symbolic link to {real}, which is not called like a manifest; remove it")
+        raise FileError(f"{location}: is a symbolic link to {real}, which is not called like a manifest; remove it")
 
 
-def add(place: str, lines: Iterable[dict[str, Any]]) -> None:
+def add(location: str, lines: Iterable[dict[str, Any]]) -> None:
     """Add lines to a manifest in a file. Raises FileError."""
     data = b"".join(map(_written, lines))
-    with writing(place), _one_thread:  # of a process, whose threads a file's lock does not keep apart
-        file = os.open(place, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+    with writing(location), _one_thread:  # of a process, whose threads a file's lock does not keep apart
+        file = os.open(location, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         try:
             if fcntl is not None:
                 fcntl.lockf(file, fcntl.LOCK_EX)
@@ -107,32 +107,32 @@ def told(line: bytes) -> dict[str, Any]:
     return told
 
 
-def lines(place: str, begin: int = 0) -> Iterator[bytes]:
+def lines(location: str, begin: int = 0) -> Iterator[bytes]:
     """A manifest's lines, in a file from an offset on."""
-    if scheme_of(place) is not None:
-        yield from remote(place).read(place).splitlines()
+    if scheme_of(location) is not None:
+        yield from remote(location).read(location).splitlines()
         return
-    if LOCAL.state(place) is None:
+    if LOCAL.state(location) is None:
         return
-    with LOCAL.open_stream(place) as source, io.BufferedReader(source.file) as file:
+    with LOCAL.open_stream(location) as source, io.BufferedReader(source.file) as file:
         file.seek(begin)
         while line := file.readline(_LONGEST):  # what is longer is no line, and comes in pieces
             yield line
 
 
-def size_of(place: str) -> int:
+def size_of(location: str) -> int:
     """How large a manifest in a file is; 0 where there is none."""
-    state = LOCAL.state(place)
+    state = LOCAL.state(location)
     return (state and state.size) or 0
 
 
-def find(place: str, begin: int, job: Job, state: State, settings: Settings) -> Outcome | None:
+def find(location: str, begin: int, job: Job, state: State, settings: Settings) -> Outcome | None:
     """The line of a job whose target is there now, with that state, from a manifest in a file, behind the offset at
     which the run began; None where it has none. The line is one of this run, or of an earlier one with the same source,
     root and options, whose jobs were still at work. Raises FileError."""
     found = None
     name = json.dumps(job.target_name).encode()
-    for line in lines(place, begin):
+    for line in lines(location, begin):
         if name not in line:
             continue
         try:
@@ -156,9 +156,9 @@ class Kept:
     """A manifest that is written anew as it grows: that of a store that nothing can be added to. What is there is read
     when there is something to add."""
 
-    def __init__(self, place: str) -> None:
-        self._place = place
-        self._store = remote(place)
+    def __init__(self, location: str) -> None:
+        self._place = location
+        self._store = remote(location)
         self._lines: list[bytes] | None = None
         self._were_there = 0
         self._said: dict[str, int] | None = None

@@ -41,23 +41,23 @@ def by_template(template: Template, found: Sequence[Found], fractions: str | Non
 
     def name_of(each: Found) -> str:
         stem = posixpath.splitext(posixpath.basename(each.name))[0]
-        start = _start(each.place, fractions) if template.needs_start and each.state is not None else None
+        start = _start(each.location, fractions) if template.needs_start and each.state is not None else None
         return template.name(Facts(1, start, "", "", 0), stem)
 
-    if not template.needs_start or all(scheme_of(each.place) is None for each in found):
+    if not template.needs_start or all(scheme_of(each.location) is None for each in found):
         return [name_of(each) for each in found]
     with Threads(_ABREAST) as threads:
         return list(threads.map(name_of, found))
 
 
-def _start(place: str, fractions: str | None) -> Fraction | None:
+def _start(location: str, fractions: str | None) -> Fraction | None:
     """The time of a capture's first packet, in seconds; None where there is none, or nothing can be read."""
-    store = store_of(place)
+    store = store_of(location)
     try:
         try:
-            return _start_of(store.open_stream(place), fractions)
+            return _start_of(store.open_stream(location), fractions)
         except FileError:  # of a web server, say, that sends files only as a whole
-            return _start_of(store.open_source(place, int), fractions)
+            return _start_of(store.open_source(location, int), fractions)
     except PcapconvError:  # as its job will tell
         return None
 

@@ -135,9 +135,9 @@ class Outcome(NamedTuple):
         return self.status in DONE
 
     @property
-    def places(self) -> list[Damage]:
+    def listed_damage(self) -> list[Damage]:
         """The damaged places that are listed."""
-        return [Damage(**place) for place in self.damage]
+        return [Damage(**fields) for fields in self.damage]
 
     @classmethod
     def without_report(cls, job: Job, settings: Settings, status: str, error: str | None = None, **more: Any) -> Self:

@@ -14,7 +14,7 @@ from pcapconv.batching.arguments import IN_PLACE_REMOTE, Arguments
 from pcapconv.batching.conflicts import check_conflicts
 from pcapconv.batching.decisions import left_to_do
 from pcapconv.batching.known import Known
-from pcapconv.batching.locations import Found, State, joined, real_place, scheme_of
+from pcapconv.batching.locations import Found, State, joined, real_location, scheme_of
 from pcapconv.batching.manifest_names import is_of_batches
 from pcapconv.batching.naming import as_source, by_template
 from pcapconv.batching.outcome import Outcome
@@ -61,8 +61,8 @@ def _known(arguments: Arguments, jobs: Iterable[Job]) -> Known:
     """What the manifests say of the jobs' targets; nothing where no earlier run counts. Raises FileError."""
     known = Known({job.target_name: job.name for job in jobs})
     if arguments.flags.resume:
-        for place in manifest.places(arguments.home):
-            known.read(place)
+        for location in manifest.locations(arguments.home):
+            known.read(location)
     return known
 
 
@@ -88,7 +88,7 @@ def _jobs(arguments: Arguments) -> tuple[list[Job], list[Outcome]]:
         if each.state is not None:
             jobs.append(job)
             continue
-        status, error = "failed" if each.failed else "left_alone", f"{each.place}: {each.reason}"
+        status, error = "failed" if each.failed else "left_alone", f"{each.location}: {each.reason}"
         outcomes.append(Outcome.without_report(job, arguments.settings, status, error))
     return jobs, outcomes
 
@@ -98,9 +98,9 @@ def _found(arguments: Arguments) -> tuple[list[Found], dict[str, State | None]]:
     FileError."""
     in_place, root, keys = arguments.flags.in_place, arguments.root, arguments.settings.keys
     if root is None:
-        sources = list(listed(arguments.places))
+        sources = list(listed(arguments.locations))
     else:
-        home = arguments.home if scheme_of(root) is not None else real_place(arguments.home)
+        home = arguments.home if scheme_of(root) is not None else real_location(arguments.home)
         sources = list(store_of(root).find(root, None if in_place else home, links=not in_place))
     beside = _sidecars(sources, arguments)
     found = [each for each in sources if not is_of_batches(each.name) and arguments.patterns.want(each)]
@@ -113,7 +113,7 @@ def _found(arguments: Arguments) -> tuple[list[Found], dict[str, State | None]]:
             each if target.can_hold(each.name) else each._replace(state=None, reason=NO_FILE_NAME, failed=True)
             for each in found
         ]
-    remote = next((each.place for each in found if in_place and scheme_of(each.place) is not None), None)
+    remote = next((each.location for each in found if in_place and scheme_of(each.location) is not None), None)
     if remote is not None:
         raise UsageError(f"{argument('in_place', True)}: {remote} {IN_PLACE_REMOTE}")
     return found, beside
@@ -122,13 +122,13 @@ def _found(arguments: Arguments) -> tuple[list[Found], dict[str, State | None]]:
 def _sidecars(sources: Iterable[Found], arguments: Arguments) -> dict[str, State | None]:
     """The states of sidecars behind URLs, by their places: those that are listed, and where nothing is listed, those
     that stores tell of when they are asked for."""
-    sources = [each for each in sources if scheme_of(each.place) is not None]
+    sources = [each for each in sources if scheme_of(each.location) is not None]
     if arguments.root is not None:
-        return {each.place: each.state for each in sources if each.place.endswith(SIDECAR_SUFFIX)}
+        return {each.location: each.state for each in sources if each.location.endswith(SIDECAR_SUFFIX)}
     if arguments.settings.sidecars is None:
         return {}
-    places = [each.place + SIDECAR_SUFFIX for each in sources]
-    return {place: store_of(place).state(place) for place in places}
+    locations = [each.location + SIDECAR_SUFFIX for each in sources]
+    return {location: store_of(location).state(location) for location in locations}
 
 
 def _names(found: Sequence[Found], arguments: Arguments) -> Iterable[str]:
@@ -144,8 +144,8 @@ def _names(found: Sequence[Found], arguments: Arguments) -> Iterable[str]:
 def _job(found: Found, name: str, arguments: Arguments, home: str, beside: Mapping[str, State | None]) -> Job:
     """A file's job, whose action is what the caller asks for. `name` is what its target is called, `home` what the
     places of targets begin with, `beside` the states of sidecars behind URLs."""
-    place = found.place if arguments.flags.in_place else home + name
+    location = found.location if arguments.flags.in_place else home + name
     action = Action.REPLACE_TARGET if arguments.flags.in_place else Action.CREATE
     action = Action.REPLACE if arguments.flags.force else action
-    sidecar = beside.get(found.place + SIDECAR_SUFFIX)
-    return Job(found.place, found.name, found.state, place, name, action, sidecar)
+    sidecar = beside.get(found.location + SIDECAR_SUFFIX)
+    return Job(found.location, found.name, found.state, location, name, action, sidecar)

@@ -23,10 +23,10 @@ def place_of(settings: Settings) -> str | None:
 
 def beat(settings: Settings) -> None:
     """Touch the pulse now and then, where the batch wants one."""
-    place, now = place_of(settings), time.monotonic()
-    if place is None or now < _touched.get(place, 0.0) + _INTERVAL:
+    location, now = place_of(settings), time.monotonic()
+    if location is None or now < _touched.get(location, 0.0) + _INTERVAL:
         return
     _touched.clear()  # other batches' have ended, or are touched once more
-    _touched[place] = now
+    _touched[location] = now
     with suppress(OSError):  # the batch wants none
-        os.utime(place)
+        os.utime(location)

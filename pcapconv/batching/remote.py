@@ -46,19 +46,19 @@ class Remote:
 
     local = False
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, location: str) -> None:
         if fsspec is None:
-            raise UsageError(f"{place}: remote paths need fsspec; install it: pip install 'pcapconv[remote]'")
-        self._scheme = scheme_of(place)
+            raise UsageError(f"{location}: remote paths need fsspec; install it: pip install 'pcapconv[remote]'")
+        self._scheme = scheme_of(location)
         self.writable = self._scheme not in _WEB
-        check_url(place, buckets=self._scheme in _WHOLE - {"memory"})
+        check_url(location, buckets=self._scheme in _WHOLE - {"memory"})
         try:
             self._files: Any
-            self._files, self._chained = _open(place)
+            self._files, self._chained = _open(location)
         except ImportError as error:
-            raise UsageError(f"{place}: {package_of(self._scheme, error)}") from None
+            raise UsageError(f"{location}: {package_of(self._scheme, error)}") from None
         except Exception as error:
-            raise UsageError(f"{place}: {reason_of(error)}") from error
+            raise UsageError(f"{location}: {reason_of(error)}") from error
 
     def find(self, root: str, without: str | None, *, links: bool) -> Iterator[Found]:  # noqa: ARG002 - there are none
         """See `Store.find`."""
@@ -84,77 +84,77 @@ class Remote:
                 continue  # an object beside the tree
             name = posixpath.basename(full) if full == path else full.removeprefix(path).removeprefix("/")
             name = name.lstrip("/") if self._scheme not in _WHOLE else name
-            place = self._files.unstrip_protocol(full)
+            location = self._files.unstrip_protocol(full)
             if details.get("type") == "directory" or (full.endswith("/") and not details.get("size")):
                 continue  # what stands for a folder
             if TEMPORARY.fullmatch(posixpath.basename(full)):
                 continue
             if left_out is not None and (full == left_out or full.startswith(left_out + "/")):
                 continue
-            reason = self._in_the_way(place, full, details)
-            yield Found(place, name, None if reason else _state(details), reason, failed=bool(reason))
+            reason = self._in_the_way(location, full, details)
+            yield Found(location, name, None if reason else _state(details), reason, failed=bool(reason))
 
     def can_hold(self, name: str) -> bool:
         """See `Store.can_hold`."""
         return self._scheme in _WHOLE or is_file_name(name)
 
-    def state(self, place: str) -> State | None:
+    def state(self, location: str) -> State | None:
         """See `Store.state`."""
-        path = self._file(place)
-        with asking(place, "read"):
+        path = self._file(location)
+        with asking(location, "read"):
             details = self._info(path)
         return None if details is None or details.get("type") == "directory" else _state(details)
 
-    def open_source(self, place: str, moved: Callable[[], object]) -> Source:
+    def open_source(self, location: str, moved: Callable[[], object]) -> Source:
         """See `Store.open_source`."""
         if self._scheme in _WEB:  # whose servers may not know ranges
-            with self._opened(place, 0) as file:
-                return spool(Fetched(file, place, PART_SIZE, moved))
-        with self._opened(place, PART_SIZE) as file:
-            return spool(Fetched(file, place, PART_SIZE, moved))
+            with self._opened(location, 0) as file:
+                return spool(Fetched(file, location, PART_SIZE, moved))
+        with self._opened(location, PART_SIZE) as file:
+            return spool(Fetched(file, location, PART_SIZE, moved))
 
-    def open_stream(self, place: str) -> Source:
+    def open_stream(self, location: str) -> Source:
         """See `Store.open_stream`."""
-        return Fetched(self._opened(place, _BEGINNING), place, _BEGINNING, int, owned=True)
+        return Fetched(self._opened(location, _BEGINNING), location, _BEGINNING, int, owned=True)
 
-    def _opened(self, place: str, block_size: int) -> Any:
+    def _opened(self, location: str, block_size: int) -> Any:
         """A file that fetches about so many bytes at a time; with 0, all of them by one request. Raises FileError."""
-        path = self._file(place)
+        path = self._file(location)
         try:
-            with asking(place, "open"):
+            with asking(location, "open"):
                 if not block_size:
                     return web.opened(self._files, path)
                 return self._files.open(path, "rb", block_size=block_size)
         except FileNotFoundError as error:
-            raise FileError(f"{place}: cannot open: there is no such file any more") from error
+            raise FileError(f"{location}: cannot open: there is no such file any more") from error
 
-    def open_target(self, place: str, batch: Batch, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
+    def open_target(self, location: str, batch: Batch, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
         """See `Store.open_target`; `private` is of files alone."""
-        if not force and self.state(place) is not None:
-            raise FileError(taken(place))
+        if not force and self.state(location) is not None:
+            raise FileError(taken(location))
         whole = self._scheme in _WHOLE
         batch = batch._replace(manifest=self._path(batch.manifest))
-        return Upload(self._files, self._file(place), place, batch, whole=whole)
+        return Upload(self._files, self._file(location), location, batch, whole=whole)
 
     def clear_away(
-        self, home: str, ours: Callable[[Note], bool], places: Iterable[str] = (), *, alone: bool = False
+        self, home: str, ours: Callable[[Note], bool], locations: Iterable[str] = (), *, alone: bool = False
     ) -> None:
         """Remove what runs have left behind: the uploads whose notes in `home` are `ours`, and what they wrote of
         targets at these places; `alone` tells that nobody else is at work there. Raises FileError."""
         if self._scheme in _WHOLE:
             abort_noted(self._files, self._path(home).rstrip("/"), home, ours, alone=alone)
         else:
-            remove_temporary(self._files, {posixpath.dirname(self._path(place)) for place in places})
+            remove_temporary(self._files, {posixpath.dirname(self._path(location)) for location in locations})
 
-    def marked(self, places: Sequence[str], root: str | None) -> set[str]:
+    def marked(self, locations: Sequence[str], root: str | None) -> set[str]:
         """Which of these objects an earlier batch of the tree `root` wrote, as S3 keeps that with an object; nothing
         where the store keeps no such thing. Raises FileError."""
         if not hasattr(self._files, "call_s3"):
             return set()
 
-        def is_marked(place: str) -> bool:
-            path = self._path(place)
-            with suppress(FileNotFoundError), asking(place, "read"):
+        def is_marked(location: str) -> bool:
+            path = self._path(location)
+            with suppress(FileNotFoundError), asking(location, "read"):
                 try:
                     return bool(self._files.metadata(path).get(MARK) == mark_of(root, path))
                 except PermissionError:  # what may not be looked at is somebody's
@@ -162,32 +162,32 @@ class Remote:
             return False
 
         with Threads(_ASKED) as threads:
-            return {place for place, ours in zip(places, threads.map(is_marked, places)) if ours}
+            return {location for location, ours in zip(locations, threads.map(is_marked, locations)) if ours}
 
-    def _path(self, place: str) -> str:
+    def _path(self, location: str) -> str:
         """The path in the file system, whose client leaves out what it takes for something else."""
         if self._chained:
-            return str(fsspec.core.url_to_fs(place)[1])
-        return str(self._files._strip_protocol(place))
+            return str(fsspec.core.url_to_fs(location)[1])
+        return str(self._files._strip_protocol(location))
 
-    def _file(self, place: str) -> str:
+    def _file(self, location: str) -> str:
         """The path of a file. Raises FileError where another file would be read or written."""
-        return self._checked(place, self._path(place))
+        return self._checked(location, self._path(location))
 
-    def _checked(self, place: str, path: str) -> str:
+    def _checked(self, location: str, path: str) -> str:
         """The path of a place. Raises FileError as `_file` does."""
-        if reason := self._other(place, path):
-            raise FileError(f"{place}: {reason}")
+        if reason := self._other(location, path):
+            raise FileError(f"{location}: {reason}")
         return path
 
-    def _other(self, place: str, path: str) -> str:
-        return other_file(place, path, web=self._scheme in _WEB, s3=hasattr(self._files, "call_s3"))
+    def _other(self, location: str, path: str) -> str:
+        return other_file(location, path, web=self._scheme in _WEB, s3=hasattr(self._files, "call_s3"))
 
-    def _in_the_way(self, place: str, path: str, details: dict[str, Any]) -> str:
+    def _in_the_way(self, location: str, path: str, details: dict[str, Any]) -> str:
         """Why what is listed with these details cannot be read by its place; empty where it can."""
         if web.is_page_with_links(self._files, path, details):
             return page_with_links()
-        return self._other(place, self._path(place))
+        return self._other(location, self._path(location))
 
     def _find(self, root: str, path: str) -> dict[str, dict[str, Any]]:
         """What lies below a root, which has this path."""
@@ -231,69 +231,69 @@ class Remote:
         names = [posixpath.basename(each["name"].rstrip("/")) for each in there]
         return [name for _, name in sorted(zip(changed, names)) if name.startswith(prefix)]
 
-    def read(self, place: str) -> bytes:
+    def read(self, location: str) -> bytes:
         """All of a file; nothing where there is none. Raises FileError."""
         try:
-            with asking(place, "read"):
-                return bytes(self._files.cat_file(self._path(place)))
+            with asking(location, "read"):
+                return bytes(self._files.cat_file(self._path(location)))
         except FileNotFoundError:
             return b""
 
-    def write(self, place: str, data: bytes) -> None:
+    def write(self, location: str, data: bytes) -> None:
         """Replace a file. Raises FileError."""
-        path, whole = self._path(place), self._scheme in _WHOLE
+        path, whole = self._path(location), self._scheme in _WHOLE
         try:
-            with asking(place, "write"):
+            with asking(location, "write"):
                 if not whole:
                     self._files.makedirs(posixpath.dirname(path), exist_ok=True)
                 self._files.pipe_file(path, data)
         except FileNotFoundError as error:
             reason = no_bucket(path.partition("/")[0]) if whole else reason_of(error)
-            raise NothingThereError(f"{place}: cannot write: {reason}") from error
+            raise NothingThereError(f"{location}: cannot write: {reason}") from error
 
-    def create(self, place: str, data: bytes) -> bool:
+    def create(self, location: str, data: bytes) -> bool:
         """Write a file where there is none; False where there is one. A store that cannot refuse to replace a file is
         asked before, which leaves a moment between. Raises FileError."""
-        path = self._path(place)
+        path = self._path(location)
         if "mode" in inspect.signature(getattr(self._files, "_pipe_file", self._files.pipe_file)).parameters:
             with suppress(Exception):  # a server that knows no such thing, or what writing will tell
                 if self._scheme not in _WHOLE:
                     self._files.makedirs(posixpath.dirname(path), exist_ok=True)
                 self._files.pipe_file(path, data, mode="create")
                 return True
-        if self.state(place) is not None:
+        if self.state(location) is not None:
             return False
-        self.write(place, data)
+        self.write(location, data)
         return True
 
-    def age(self, place: str) -> float | None:
+    def age(self, location: str) -> float | None:
         """How many seconds ago an object was written, by the clock of S3; None where the store does not tell. Raises
         FileError."""
         if not hasattr(self._files, "call_s3"):
             return None
-        bucket, key, _ = self._files.split_path(self._path(place))
+        bucket, key, _ = self._files.split_path(self._path(location))
         try:
-            with asking(place, "read"):
+            with asking(location, "read"):
                 said = self._files.call_s3("head_object", Bucket=bucket, Key=key)
             now = parsedate_to_datetime(said["ResponseMetadata"]["HTTPHeaders"]["date"])
             return float((now - said["LastModified"]).total_seconds())
         except (FileNotFoundError, KeyError, TypeError, ValueError):
             return None
 
-    def remove(self, place: str) -> None:
+    def remove(self, location: str) -> None:
         """Remove a file. Raises FileError."""
-        with suppress(FileNotFoundError), asking(place, "write"):
-            self._files.rm_file(self._path(place))
+        with suppress(FileNotFoundError), asking(location, "write"):
+            self._files.rm_file(self._path(location))
 
 
-def _open(place: str) -> tuple[Any, bool]:
+def _open(location: str) -> tuple[Any, bool]:
     """The file system of a URL, and whether that lies in another one, whose URL follows behind `::`. Elsewhere that is
     part of a name. What was listed before is not believed."""
-    scheme = scheme_of(place)
+    scheme = scheme_of(location)
     kind = fsspec.get_filesystem_class(scheme)
     if "target_protocol" in inspect.signature(kind.__init__).parameters:
-        return fsspec.core.url_to_fs(place, use_listings_cache=False)[0], True
-    told = kind._get_kwargs_from_urls(place)
+        return fsspec.core.url_to_fs(location, use_listings_cache=False)[0], True
+    told = kind._get_kwargs_from_urls(location)
     told.pop("version_aware", None)  # a name that looks as if it had a version
     return fsspec.filesystem(scheme, use_listings_cache=False, **told), False
 

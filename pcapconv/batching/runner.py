@@ -152,7 +152,7 @@ def _make_home(arguments: Arguments) -> None:
         raise FileError(f"{home}: cannot create: {reason_of(error)}") from error
     if not (arguments.flags.follow_links or lies_in(arguments.manifest, os.path.realpath(home))):
         raise FileError(leads_out(arguments.manifest))
-    manifest.check_place(arguments.manifest)
+    manifest.check_location(arguments.manifest)
 
 
 def _clear_away(arguments: Arguments, jobs: Iterable[Job]) -> None:

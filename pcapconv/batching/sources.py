@@ -51,40 +51,40 @@ def _understood(name: str, patterns: Sequence[str]) -> GitIgnoreSpec | None:
         raise UsageError(f"{argument(name)}: {error}; write one like '*.pcap' or 'lab/**'") from None
 
 
-def listed(places: Iterable[str]) -> Iterator[Found]:
+def listed(locations: Iterable[str]) -> Iterator[Found]:
     """The files of a list, each once, under the names that they get in a tree: relative ones stay, others lose their
     root."""
-    for place in dict.fromkeys(map(_text, places)):
-        scheme = scheme_of(place)
+    for location in dict.fromkeys(map(_text, locations)):
+        scheme = scheme_of(location)
         if scheme is not None:
-            name = posixpath.normpath(place.partition("://")[2]).lstrip("/")
+            name = posixpath.normpath(location.partition("://")[2]).lstrip("/")
         else:
-            name = os.path.normpath(place)
+            name = os.path.normpath(location)
             if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
                 name = os.path.abspath(name).lstrip("/")
         if TEMPORARY.fullmatch(posixpath.basename(name)):
-            yield Found(place, name, None, "unfinished files are called so; rename it", failed=True)
+            yield Found(location, name, None, "unfinished files are called so; rename it", failed=True)
             continue
         if not is_file_name(name):
-            yield Found(place, name, None, NO_FILE_NAME, failed=True)
+            yield Found(location, name, None, NO_FILE_NAME, failed=True)
             continue
         try:
-            state = store_of(place).state(place)
+            state = store_of(location).state(location)
         except FileError as error:
             if may_pass(error, remote=scheme is not None):  # as its job will see, which may be tried again
-                yield Found(place, name, State(None, None))
+                yield Found(location, name, State(None, None))
                 continue
-            yield Found(place, name, None, str(error).removeprefix(f"{place}: "), failed=True)
+            yield Found(location, name, None, str(error).removeprefix(f"{location}: "), failed=True)
             continue
-        reason = "" if state else "not a plain file" if os.path.lexists(place) else "there is no such file"
-        yield Found(place, name, state, reason, failed=state is None)
+        reason = "" if state else "not a plain file" if os.path.lexists(location) else "there is no such file"
+        yield Found(location, name, state, reason, failed=state is None)
 
 
-def _text(place: object) -> str:
+def _text(location: object) -> str:
     """Raises UsageError for what is no path."""
-    path = os.fspath(place) if isinstance(place, str | os.PathLike) else None
+    path = os.fspath(location) if isinstance(location, str | os.PathLike) else None
     if not isinstance(path, str):
-        raise UsageError(f"{place!r:.80} is not a path")
+        raise UsageError(f"{location!r:.80} is not a path")
     return local_path(path)
 
 
@@ -94,14 +94,14 @@ def without_companions(found: Sequence[Found], suffix: str) -> list[Found]:
     return [
         each
         for each in found
-        if not (each.name.endswith(suffix) and each.name.removesuffix(suffix) in names) or is_capture(each.place)
+        if not (each.name.endswith(suffix) and each.name.removesuffix(suffix) in names) or is_capture(each.location)
     ]
 
 
-def is_capture(place: str) -> bool:
+def is_capture(location: str) -> bool:
     """Also when nobody can tell."""
     try:
-        with store_of(place).open_stream(place) as source:
+        with store_of(location).open_stream(location) as source:
             formats.format_at(source)
     except FormatError:
         return False

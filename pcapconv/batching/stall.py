@@ -39,10 +39,10 @@ def before_jobs(carriers: Carriers, work: Callable[[], _T]) -> _T:
     done: Future[_T] = thread.submit(context.run, work)
     thread.shutdown(wait=False)
     while not wait([done], _LOOK).done:
-        seconds, place = silence.now()
+        seconds, location = silence.now()
         if seconds > carriers.patience:
             raise FileError(
-                f"{place}: {argument('stall', carriers.stall)}: for so long there was no answer, and no file was "
+                f"{location}: {argument('stall', carriers.stall)}: for so long there was no answer, and no file was "
                 "begun; see whether the server runs"
             )
     return done.result()

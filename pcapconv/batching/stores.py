@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 _BRIEFLY = 5.0  # seconds
 
 
-def store_of(place: str) -> Store:
+def store_of(location: str) -> Store:
     """Raises UsageError for a URL when fsspec, or what it needs for this one, is not installed."""
-    if scheme_of(place) is None:
+    if scheme_of(location) is None:
         return LOCAL
-    return remote(place)
+    return remote(location)
 
 
 def remote(url: str) -> Remote:

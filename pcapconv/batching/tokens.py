@@ -19,19 +19,19 @@ def token(home: str) -> Iterator[str]:
     """The place of a file in a directory that goes away again, under a name that nobody has seen before. Raises
     FileError."""
     if scheme_of(home) is not None:
-        place, store = temporary_name(home), remote(home)
-        store.write(place, TOKEN)
+        location, store = temporary_name(home), remote(home)
+        store.write(location, TOKEN)
         try:
-            yield place
+            yield location
         finally:
             with suppress(PcapconvError):  # what matters was said before
-                store.remove(place)
+                store.remove(location)
         return
     with writing(home):
-        place = temporary_name(os.path.abspath(home))
-        with open(place, "xb"):
+        location = temporary_name(os.path.abspath(home))
+        with open(location, "xb"):
             pass
     try:
-        yield place
+        yield location
     finally:
-        unlink(place)
+        unlink(location)

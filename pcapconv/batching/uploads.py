@@ -34,13 +34,13 @@ class Upload(Target):
     The batch's manifest, beside which notes are kept, is a path too."""
 
     replaces = True
-    place = TEMPORARY_FILE
+    location = TEMPORARY_FILE
 
     def __init__(self, files: Any, path: str, name: str, batch: Batch, *, whole: bool) -> None:
         from tempfile import NamedTemporaryFile
 
         nameless = os.path.isdir("/proc/self/fd")
-        with writing(self.place), hold_signals():
+        with writing(self.location), hold_signals():
             file: Any = temporary_file() if nameless else NamedTemporaryFile(buffering=0)  # noqa: SIM115
             super().__init__(file, name)
         self._local = f"/proc/self/fd/{file.fileno()}" if nameless else file.name

@@ -9,25 +9,25 @@ _EXTRA = {"s3", "s3a", "gs", "gcs", "http", "https"}  # what needs no more than 
 _NAMES = {"smbclient": "smbprotocol", "libarchive": "libarchive-c"}  # of packages whose modules are called otherwise
 
 
-def check_url(place: str, *, buckets: bool) -> None:
+def check_url(location: str, *, buckets: bool) -> None:
     """Raises UsageError for a URL that leads nowhere; `buckets` tells that the store has some."""
     try:
-        place.encode()
+        location.encode()
     except UnicodeEncodeError:
-        raise UsageError(f"{place}: its name is not in UTF-8, as that of an object has to be; rename it") from None
-    if buckets and place.partition("://")[2][:1] in ("", "/"):
-        scheme = place.partition("://")[0]
-        raise UsageError(f"{place}: names no bucket; write {scheme}://BUCKET, or {scheme}://BUCKET/PREFIX")
+        raise UsageError(f"{location}: its name is not in UTF-8, as that of an object has to be; rename it") from None
+    if buckets and location.partition("://")[2][:1] in ("", "/"):
+        scheme = location.partition("://")[0]
+        raise UsageError(f"{location}: names no bucket; write {scheme}://BUCKET, or {scheme}://BUCKET/PREFIX")
 
 
-def other_file(place: str, path: str, *, web: bool, s3: bool) -> str:
+def other_file(location: str, path: str, *, web: bool, s3: bool) -> str:
     """Why the file at a place is another one for whoever gets this path of it: a client of a `web` server or of `s3`,
     say; empty where it is that one."""
     if web:
-        return "its name has a #, and a web server sees nothing behind that; write %23" if "#" in place else ""
-    if place.endswith("/") and not path.endswith("/"):
+        return "its name has a #, and a web server sees nothing behind that; write %23" if "#" in location else ""
+    if location.endswith("/") and not path.endswith("/"):
         return "its name ends in /, which is lost on the way to its store; copy it to another name"
-    if s3 and "?versionId=" in place:
+    if s3 and "?versionId=" in location:
         return "its name has ?versionId=, which is taken for a version of another object; copy it to another name"
     return ""
 

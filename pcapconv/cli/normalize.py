@@ -103,7 +103,7 @@ def _expanded(path: str) -> Iterator[_Found]:
 
     try:
         for found in LOCAL.find(path, None, links=False):
-            yield _Found(found.place, found.reason if found.state is None else None, found.failed)
+            yield _Found(found.location, found.reason if found.state is None else None, found.failed)
     except FileError as error:
         yield _Found(path, str(error).removeprefix(f"{path}: "), failed=True)
 

@@ -92,7 +92,7 @@ def _case(outcome: Outcome) -> ElementTree.Element:
     elif status in ("skipped", "left_alone"):
         ElementTree.SubElement(case, "skipped", message=error)
     elif status == "damaged" or outcome.damaged_before:
-        said = "; ".join(map(str, outcome.places)) or "damaged, as an earlier run found"
+        said = "; ".join(map(str, outcome.listed_damage)) or "damaged, as an earlier run found"
         ElementTree.SubElement(case, "failure", message=shown(said))
     return case
 

@@ -71,4 +71,4 @@ def _sentence(outcome: Outcome) -> str:
     if outcome.error is not None:  # of an option, say, which other files would be refused for, too
         return outcome.error if outcome.source in outcome.error else f"{outcome.source}: {outcome.error}"
     more = f", and {outcome.damage_total - 1:,} more" if outcome.damage_total > 1 else ""
-    return f"warning: {outcome.source}: {outcome.places[0]}{more}"
+    return f"warning: {outcome.source}: {outcome.listed_damage[0]}{more}"

@@ -21,7 +21,7 @@ from pcapconv import formats, kernels
 from pcapconv.errors import UsageError
 from pcapconv.io import buffered_output
 
-Place = str | BinaryIO
+Location = str | BinaryIO
 
 
 class Route(NamedTuple):
@@ -111,7 +111,7 @@ TARGETS = ["bytes", "file", "sink", "sink3"]
 WINDOWS = [0, 0, 32, 100, 1000, 4096]
 
 
-def open_source(route: Route, path: Path, capture: bytes) -> Place:
+def open_source(route: Route, path: Path, capture: bytes) -> Location:
     """A capture as a route has it; a file is written at this path, everything else has it as its name."""
     name = str(path)
     if route.source == "file":
@@ -126,7 +126,7 @@ def open_source(route: Route, path: Path, capture: bytes) -> Place:
     return cast(BinaryIO, _Stream(name, capture, PIPES[route.source]))
 
 
-def open_target(route: Route, path: Path) -> Place:
+def open_target(route: Route, path: Path) -> Location:
     """Where a route writes to."""
     if route.target == "file":
         return str(path)
@@ -135,7 +135,7 @@ def open_target(route: Route, path: Path) -> Place:
     return cast(BinaryIO, Sink(str(path), 3 if route.target == "sink3" else 2**20))
 
 
-def written(target: Place) -> bytes:
+def written(target: Location) -> bytes:
     """What is in a target now, nothing where no file is there."""
     if isinstance(target, str):
         return Path(target).read_bytes() if os.path.exists(target) else b""

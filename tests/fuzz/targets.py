@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pcapconv
 from fuzz.case import Case
-from fuzz.routes import Place, Route, on, open_source, open_target, written
+from fuzz.routes import Location, Route, on, open_source, open_target, written
 from pcapconv import Damage, Interface, Notice, PacketBatch, PcapconvError, Report
 
 SIDECAR = "out.pcap.meta.json"
@@ -57,7 +57,7 @@ def suffix(capture: bytes) -> str:
     return "pcapng" if capture[:1] == b"\n" else "pcap"
 
 
-def _in(case: Case, route: Route, folder: Path, index: int = 0) -> Place:
+def _in(case: Case, route: Route, folder: Path, index: int = 0) -> Location:
     return open_source(route, folder / f"in{index}", case.captures[index])
 
 

@@ -32,7 +32,7 @@ class Held(NamedTuple):
     touched: int
 
 
-class LeasePlace(Protocol):
+class LeaseLocation(Protocol):
     """A place where a lease may lie."""
 
     def read(self) -> Held | None:
@@ -57,9 +57,9 @@ class LeasePlace(Protocol):
         ...
 
 
-def lease_place(place: str) -> LeasePlace:
+def lease_location(location: str) -> LeaseLocation:
     """Raises UsageError for a URL, when what it needs is not installed."""
-    return _File(place) if scheme_of(place) is None else _Object(place)
+    return _File(location) if scheme_of(location) is None else _Object(location)
 
 
 def _bytes_of(holder: Holder) -> bytes:
@@ -67,8 +67,8 @@ def _bytes_of(holder: Holder) -> bytes:
 
 
 class _File:
-    def __init__(self, place: str) -> None:
-        self._place = place
+    def __init__(self, location: str) -> None:
+        self._place = location
 
     def read(self) -> Held | None:
         """See `LeasePlace.read`."""
@@ -138,9 +138,9 @@ class _File:
 class _Object:
     """A lease behind a URL. Each touch writes it anew, with another time in it."""
 
-    def __init__(self, place: str) -> None:
-        self._place = place
-        self._store = remote(place)
+    def __init__(self, location: str) -> None:
+        self._place = location
+        self._store = remote(location)
 
     def read(self) -> Held | None:
         """See `LeasePlace.read`."""
