@@ -236,7 +236,7 @@ def test_a_signal_behind_all_outputs_does_not_cost_the_report(
                 signal.raise_signal(signal.SIGTERM)
             yield signals
 
-    monkeypatch.setattr("pcapconv.io.commit.deferred", interrupted)
+    monkeypatch.setattr("pcapconv.io.commit.hold_signals", interrupted)
     arguments = ["convert", str(folder.parent / "in.pcap"), str(target), "--report", str(report)]
     assert (run(arguments), capsys.readouterr().err) == (0, "")
     assert json.loads(report.read_bytes())["packets_written"] == 3

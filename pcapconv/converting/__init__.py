@@ -62,7 +62,7 @@ def convert(
     `sidecar_secrets` lets secrets into the one that is written, `sidecar_fingerprints` has it know packets again in a
     capture that was edited since. With `fsync`, what replaces a file is on the disk before it does. `progress` is
     called with the bytes read so far. `options` are what the writer is told, see
-    `pcapconv.formats.settings.WriterOptions`, and what selects and edits, see `pcapconv.steps.plan.StepOptions`.
+    `pcapconv.formats.settings.WriterArguments`, and what selects and edits, see `pcapconv.steps.plan.StepArguments`.
 
     Returns a `Report`. Raises a `PcapconvError`: FormatError, DamageError, TargetError, LossError, SidecarError,
     UsageError or FileError.

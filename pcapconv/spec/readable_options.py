@@ -73,12 +73,12 @@ def _value(option: option_lists.Option, byte_order: ByteOrder, block_type: int, 
 
 def _decoded(option: option_lists.Option, byte_order: ByteOrder, block_type: int) -> Any:
     """What python-pcapng decodes, in JSON's types; None where it knows no schema. Raises whatever it raises."""
-    from pcapng.structs import OptionList
+    from pcapng.structs import Options
 
     schema = _schemas(block_type).get(option.code)
     if schema is None:
         return None
-    value = OptionList([schema], [option], "<" if byte_order == "little" else ">")[option.code]
+    value = Options([schema], [option], "<" if byte_order == "little" else ">")[option.code]
     if isinstance(value, str):
         return value
     if isinstance(value, tuple) and all(isinstance(part, str) for part in value):
