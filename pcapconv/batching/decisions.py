@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from pcapconv.batching.actions import Action, Job
-from pcapconv.batching.companions import state_beside_source
 from pcapconv.batching.index import Done
 from pcapconv.batching.known import Known
 from pcapconv.batching.local import LOCAL
 from pcapconv.batching.locations import NothingThereError, State, taken
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.settings import Settings
+from pcapconv.batching.sidecars import state_beside_source
 from pcapconv.batching.stores import remote, store_of
 from pcapconv.io.paths import SIDECAR_SUFFIX
 from pcapconv.wording import argument
