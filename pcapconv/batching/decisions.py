@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from pcapconv.batching.actions import Action, Job
+from pcapconv.batching.earlier_runs import Known
 from pcapconv.batching.index import Done
-from pcapconv.batching.known import Known
 from pcapconv.batching.local import LOCAL
 from pcapconv.batching.locations import NothingThereError, State, taken
 from pcapconv.batching.outcome import Outcome

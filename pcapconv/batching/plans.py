@@ -13,7 +13,7 @@ from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.arguments import IN_PLACE_REMOTE, Arguments
 from pcapconv.batching.conflicts import check_conflicts
 from pcapconv.batching.decisions import left_to_do
-from pcapconv.batching.known import Known
+from pcapconv.batching.earlier_runs import Known
 from pcapconv.batching.locations import Found, State, joined, real_location, scheme_of
 from pcapconv.batching.manifest_names import is_of_batches
 from pcapconv.batching.naming import as_source, by_template
