@@ -13,8 +13,8 @@ import wire
 from pcapconv import batch, json_form
 from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.decisions import left_to_do
-from pcapconv.batching.index import Done, Terms
 from pcapconv.batching.locations import State
+from pcapconv.batching.manifest_index import Done, Terms
 from pcapconv.batching.outcome import Outcome, SidecarOutcome
 from pcapconv.batching.settings import FormatOptions, Settings
 from pcapconv.formats.settings import WriterSettings

@@ -8,9 +8,9 @@ from typing import Any
 
 from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.earlier_runs import Known
-from pcapconv.batching.index import Done
 from pcapconv.batching.local import LOCAL
 from pcapconv.batching.locations import NothingThereError, State, taken
+from pcapconv.batching.manifest_index import Done
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.sidecars import state_beside_source

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pcapconv.batching import index
-from pcapconv.batching.index import Done
+from pcapconv.batching import manifest_index
+from pcapconv.batching.manifest_index import Done
 
 
 class Known:
@@ -18,7 +18,7 @@ class Known:
     def read(self, location: str) -> None:
         """Add what a manifest says. Raises FileError."""
         rows = self._rows
-        for target, source, *fields in index.facts(location):
+        for target, source, *fields in manifest_index.facts(location):
             before = rows.get(target) if isinstance(target, str) else None
             if isinstance(before, str):
                 rows[target] = Done(before if before == source else source, *fields)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 
-from pcapconv.batching import executors, index, manifest, stores
+from pcapconv.batching import executors, manifest, manifest_index, stores
 from pcapconv.batching.actions import Job
 from pcapconv.batching.arguments import Arguments
 from pcapconv.batching.executors import Workers, WorkersLostError
@@ -63,7 +63,7 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
                 stack.callback(stores.briefly, lambda: _end_uploads(arguments, arguments.settings.run))
         report = _run_jobs(arguments, planned, watcher, lease)
         if arguments.local:
-            index.write(arguments.manifest)
+            manifest_index.write(arguments.manifest)
         return report
 
 
