@@ -23,12 +23,12 @@ from pcapconv.batching.jobs import Stopped, run_jobs
 from pcapconv.batching.lease import Lease, LeaseLostError, clear_others, leases_in
 from pcapconv.batching.local import LOCAL, clear_away, leads_out, lies_in, state_now
 from pcapconv.batching.locations import scheme_of
-from pcapconv.batching.log import Log, UnrecordedError
 from pcapconv.batching.manifest_names import WHOLE, is_manifest, manifest_beside, manifest_of
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.plans import BatchPlan
 from pcapconv.batching.pool import DeadProcessError
 from pcapconv.batching.pulse import place_of
+from pcapconv.batching.recording import Log, UnrecordedError
 from pcapconv.batching.report import BatchReport, UnfinishedError, Watcher
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.stall import Stall
