@@ -22,11 +22,11 @@ from s3_server import MANIFEST, Bucket
 import pcapconv
 from pcapconv import FileError, UsageError
 from pcapconv.batching.locations import Found, State
-from pcapconv.batching.naming import by_template, parse_template
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.remote import Remote
 from pcapconv.batching.report import BatchReport, Watcher
 from pcapconv.batching.sources import is_capture
+from pcapconv.batching.target_names import by_template, parse_template
 from pcapconv.batching.uploads import PART_SIZE
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))

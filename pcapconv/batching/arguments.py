@@ -14,11 +14,11 @@ from pcapconv import formats
 from pcapconv.batching import manifest
 from pcapconv.batching.locations import joined, local_path, real_location, same_location, scheme_of
 from pcapconv.batching.manifest_names import lease_beside, manifest_of
-from pcapconv.batching.naming import parse_template
 from pcapconv.batching.settings import FormatOptions, Settings
 from pcapconv.batching.shards import Shard
 from pcapconv.batching.sources import Patterns
 from pcapconv.batching.stores import store_of
+from pcapconv.batching.target_names import parse_template
 from pcapconv.conversion import OnLoss, check_comments, check_on_loss, make_plan
 from pcapconv.errors import UsageError
 from pcapconv.io.name_template import Template

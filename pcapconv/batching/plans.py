@@ -16,10 +16,10 @@ from pcapconv.batching.decisions import left_to_do
 from pcapconv.batching.earlier_runs import Known
 from pcapconv.batching.locations import Found, State, joined, real_location, scheme_of
 from pcapconv.batching.manifest_names import is_of_batches
-from pcapconv.batching.naming import as_source, by_template
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.sources import NO_FILE_NAME, listed, without_companions
 from pcapconv.batching.stores import store_of
+from pcapconv.batching.target_names import as_source, by_template
 from pcapconv.errors import UsageError
 from pcapconv.io.paths import SIDECAR_SUFFIX
 from pcapconv.wording import argument
