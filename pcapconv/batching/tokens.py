@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from pcapconv.batching.locations import scheme_of
-from pcapconv.batching.notes import TOKEN
 from pcapconv.batching.stores import remote
+from pcapconv.batching.upload_notes import TOKEN
 from pcapconv.errors import PcapconvError
 from pcapconv.io.final_names import temporary_name, unlink
 from pcapconv.io.read_write import writing

@@ -16,7 +16,7 @@ from typing import Any
 
 from pcapconv.batching.asking import asking
 from pcapconv.batching.locations import Batch
-from pcapconv.batching.notes import MARK, Note, abort, mark_of
+from pcapconv.batching.upload_notes import MARK, Note, abort, mark_of
 from pcapconv.io.final_names import temporary_name
 from pcapconv.io.held_signals import hold_signals
 from pcapconv.io.read_write import TEMPORARY_FILE, writing
