@@ -19,7 +19,7 @@ from pcapconv import FileError, FormatError, NothingFoundError, UsageError, batc
 from pcapconv.batching import manifest
 from pcapconv.batching.pool import DeadProcessError
 from pcapconv.batching.report import UnfinishedError
-from pcapconv.batching.retrying import may_pass
+from pcapconv.batching.transient_errors import may_pass
 from pcapconv.cli import progress
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))

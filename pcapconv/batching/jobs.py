@@ -23,10 +23,10 @@ from pcapconv.batching.local import leads_out, lies_in, make_folder, state_of_op
 from pcapconv.batching.locations import Batch, State, scheme_of
 from pcapconv.batching.outcome import Outcome, SidecarOutcome
 from pcapconv.batching.pulse import beat
-from pcapconv.batching.retrying import may_pass
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.sidecars import CompanionFiles, state_beside_source
 from pcapconv.batching.stores import store_of
+from pcapconv.batching.transient_errors import may_pass
 from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError
 from pcapconv.io.paths import SIDECAR_SUFFIX, base_name

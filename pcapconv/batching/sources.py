@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from pcapconv import formats
 from pcapconv.batching.locations import Found, State, is_file_name, local_path, scheme_of
-from pcapconv.batching.retrying import may_pass
 from pcapconv.batching.stores import store_of
+from pcapconv.batching.transient_errors import may_pass
 from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError
 from pcapconv.io.final_names import TEMPORARY
 from pcapconv.wording import argument
