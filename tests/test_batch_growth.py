@@ -11,7 +11,7 @@ import pytest
 import wire
 
 from pcapconv import batch
-from pcapconv.batching import conflicts, manifest, plans
+from pcapconv.batching import conflicts, manifest, planning
 from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.locations import State
 from pcapconv.batching.pool import DeadProcessError
@@ -95,7 +95,7 @@ def test_what_a_resumed_batch_keeps_of_each_file_is_small(tmp_path: Path, monkey
         before(*arguments, **named)
         peaks.append(tracemalloc.get_traced_memory()[1] // files)
 
-    monkeypatch.setattr(plans, "check_conflicts", begin)
+    monkeypatch.setattr(planning, "check_conflicts", begin)
     tracemalloc.start()
     try:
         report = run(source, out, resume=True)

@@ -28,7 +28,7 @@ from watchers import Notes
 
 import pcapconv
 from pcapconv import FileError
-from pcapconv.batching import jobs, lease, plans
+from pcapconv.batching import jobs, lease, planning
 from pcapconv.batching.actions import Job
 from pcapconv.batching.holders import this_process
 from pcapconv.batching.locations import time_of_json
@@ -274,7 +274,7 @@ def test_a_file_that_an_earlier_job_writes_while_a_resume_is_planned_is_up_to_da
     raw: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its line is in the manifest since that was read."""
-    read = plans._known
+    read = planning._known
 
     def read_before(*arguments: Any) -> Any:
         monkeypatch.undo()
@@ -282,7 +282,7 @@ def test_a_file_that_an_earlier_job_writes_while_a_resume_is_planned_is_up_to_da
         assert pcapconv.batch(raw, home, to="pcapng", jobs=1, include=["03.pcap"]).converted == 1
         return known
 
-    monkeypatch.setattr(plans, "_known", read_before)
+    monkeypatch.setattr(planning, "_known", read_before)
     report = pcapconv.batch(raw, home, to="pcapng", jobs=1, resume=True)
     assert (report.converted, report.up_to_date, report.failed) == (FILES - 1, 1, 0)
     is_done(home)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pcapconv.batching import lease
 from pcapconv.batching.arguments import Arguments, Carriers, Flags, parse_arguments
 from pcapconv.batching.locations import scheme_of
-from pcapconv.batching.plans import BatchPlan, plan
+from pcapconv.batching.planning import BatchPlan, plan
 from pcapconv.batching.report import BatchReport, NothingFoundError, UnfinishedError, Watcher
 from pcapconv.batching.runner import run
 from pcapconv.batching.settings import FormatOptions

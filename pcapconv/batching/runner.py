@@ -25,7 +25,7 @@ from pcapconv.batching.local import LOCAL, clear_away, leads_out, lies_in, state
 from pcapconv.batching.locations import scheme_of
 from pcapconv.batching.manifest_names import WHOLE, is_manifest, manifest_beside, manifest_of
 from pcapconv.batching.outcome import Outcome
-from pcapconv.batching.plans import BatchPlan
+from pcapconv.batching.planning import BatchPlan
 from pcapconv.batching.pool import DeadProcessError
 from pcapconv.batching.pulse import place_of
 from pcapconv.batching.recording import Log, UnrecordedError
