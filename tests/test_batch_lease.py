@@ -31,7 +31,7 @@ from pcapconv import FileError
 from pcapconv.batching import jobs, lease, planning
 from pcapconv.batching.actions import Job
 from pcapconv.batching.holders import this_process
-from pcapconv.batching.locations import time_of_json
+from pcapconv.batching.locations import time_from_json
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import Watcher
 from pcapconv.batching.settings import Settings
@@ -102,7 +102,7 @@ def is_done(home: Path) -> None:
         there = (home / line["target"]).stat()
         assert line["status"] == "converted"
         assert line["target_sha256"] == hashlib.sha256(EXPECTED[line["target"]]).hexdigest()
-        assert (line["target_size"], time_of_json(line["target_time"])) == (there.st_size, there.st_mtime_ns)
+        assert (line["target_size"], time_from_json(line["target_time"])) == (there.st_size, there.st_mtime_ns)
     assert not (home / LEASE).exists()
 
 

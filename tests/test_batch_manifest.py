@@ -42,14 +42,14 @@ class Disk:
 
 def test_a_line_that_finds_no_room_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / MANIFEST
-    manifest.add(str(place), [{"a": 1}])
+    manifest.append_lines(str(place), [{"a": 1}])
     disk = Disk(5, monkeypatch)
     with pytest.raises(FileError) as caught:
-        manifest.add(str(place), [{"b": 2}])
+        manifest.append_lines(str(place), [{"b": 2}])
     assert str(caught.value) == f"{place}: cannot write: no space left on device"
     assert place.read_bytes() == SCHEMA + b'"a": 1}\n'
     disk.room = 100
-    manifest.add(str(place), [{"c": 3}])
+    manifest.append_lines(str(place), [{"c": 3}])
     assert place.read_bytes() == SCHEMA + b'"a": 1}\n' + SCHEMA + b'"c": 3}\n'
 
 
@@ -163,7 +163,7 @@ def test_a_line_that_is_too_long_is_none(source: Path, tmp_path: Path, monkeypat
     lengths = []
     with (out / MANIFEST).open("ab") as file:
         file.truncate(10**6)
-    for line in manifest.lines(str(out / MANIFEST)):
+    for line in manifest.read_lines(str(out / MANIFEST)):
         lengths.append(len(line))
     assert max(lengths) == 4096
     assert sum(lengths) == 10**6

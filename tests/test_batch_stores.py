@@ -21,12 +21,12 @@ from s3_server import MANIFEST, Bucket
 
 import pcapconv
 from pcapconv import FileError, UsageError
-from pcapconv.batching.locations import Found, State
+from pcapconv.batching.locations import FoundFile, State
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.remote import Remote
 from pcapconv.batching.report import BatchReport, Watcher
 from pcapconv.batching.sources import is_capture
-from pcapconv.batching.target_names import by_template, parse_template
+from pcapconv.batching.target_names import names_by_template, parse_template
 from pcapconv.batching.uploads import PART_SIZE
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
@@ -506,7 +506,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def named(url: str) -> str:
     """What a file is called by the time of its first packet."""
-    (name,) = by_template(parse_template(DAYS), [Found(url, "1.pcap", State(None, None))], None)
+    (name,) = names_by_template(parse_template(DAYS), [FoundFile(url, "1.pcap", State(None, None))], None)
     return name
 
 

@@ -14,12 +14,12 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 from pcapconv.batching import lease
-from pcapconv.batching.arguments import Arguments, Carriers, Flags, parse_arguments
+from pcapconv.batching.arguments import Arguments, BatchFlags, ExecutionArguments, parse_arguments
 from pcapconv.batching.locations import scheme_of
-from pcapconv.batching.planning import BatchPlan, plan
+from pcapconv.batching.planning import BatchPlan, plan_batch
 from pcapconv.batching.report import BatchReport, NothingFoundError, UnfinishedError, Watcher
 from pcapconv.batching.runner import run
-from pcapconv.batching.settings import FormatOptions
+from pcapconv.batching.settings import FormatSettings
 from pcapconv.batching.stall import before_jobs
 from pcapconv.conversion import writer_and_steps
 from pcapconv.sidecar import SidecarSettings
@@ -87,10 +87,12 @@ def batch(
     arguments = parse_arguments(
         source,
         target,
-        Flags(in_place=in_place, resume=resume, force=force, strict=strict, follow_links=follow_links, fsync=fsync),
-        FormatOptions(to, fractions, writer),
+        BatchFlags(
+            in_place=in_place, resume=resume, force=force, strict=strict, follow_links=follow_links, fsync=fsync
+        ),
+        FormatSettings(to, fractions, writer),
         SidecarSettings(beside=sidecar, secrets=sidecar_secrets, fingerprints=sidecar_fingerprints),
-        Carriers(jobs=jobs, scheduler=scheduler, executor=executor, stall=stall),
+        ExecutionArguments(jobs=jobs, scheduler=scheduler, executor=executor, stall=stall),
         (include, exclude),
         on_loss,
         steps,
@@ -101,7 +103,7 @@ def batch(
     watcher = watcher or Watcher()
     # Read the list here, where Ctrl-C is seen: it may come from a pipe.
     arguments = arguments._replace(locations=list(arguments.locations))
-    planned = before_jobs(arguments.carriers, lambda: _planned(arguments, others or {}, watcher))
+    planned = before_jobs(arguments.execution, lambda: _planned(arguments, others or {}, watcher))
     try:
         report = run(arguments, planned, watcher)
     except UnfinishedError as error:
@@ -110,7 +112,7 @@ def batch(
     report.seconds = round(time.monotonic() - begun, 3)
     root = arguments.root
     tree = root is not None and (scheme_of(root) is not None or os.path.isdir(root))
-    if tree and not (report.captures or planned.elsewhere or allow_empty):
+    if tree and not (report.captures or planned.of_other_shards or allow_empty):
         allowing = argument("allow_empty", True)
         raise NothingFoundError(f"{root}: no capture was found; {allowing} lets that pass", report)
     return report
@@ -120,4 +122,4 @@ def _planned(arguments: Arguments, others: Mapping[str, str], watcher: Watcher) 
     """What is to be done, as soon as nobody else is at work there. Raises UsageError, FileError."""
     lease.clear_others(arguments.manifest, watcher.wait, whole=arguments.shard is None)
     lease.clear([arguments.manifest], watcher.wait)
-    return plan(arguments, others)
+    return plan_batch(arguments, others)

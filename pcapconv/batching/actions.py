@@ -27,7 +27,7 @@ class Action(Enum):
         return self in (Action.REPLACE_TARGET, Action.REPLACE)
 
     @property
-    def replaces_keys(self) -> bool:
+    def replaces_key_log(self) -> bool:
         """Whether a key log that is there may be replaced."""
         return self in (Action.REPLACE, Action.REFUSE_TARGET)
 
@@ -42,12 +42,12 @@ class Job(NamedTuple):
     the source when the batch began, `sidecar` that of the sidecar beside a source behind a URL, if there is one."""
 
     source: str
-    name: str
-    state: State | None
+    source_name: str
+    source_state: State | None
     target: str
     target_name: str
     action: Action
-    sidecar: State | None = None
+    sidecar_state: State | None = None
 
     @property
     def in_place(self) -> bool:
@@ -57,9 +57,9 @@ class Job(NamedTuple):
     @property
     def size(self) -> int:
         """The size of the source, in bytes; 0 where the store does not say."""
-        return (self.state and self.state.size) or 0
+        return (self.source_state and self.source_state.size) or 0
 
-    def absolute(self) -> Job:
+    def with_absolute_paths(self) -> Job:
         """The same job for a process in another directory."""
         locations = [
             location if scheme_of(location) is not None else os.path.abspath(location)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pcapconv import formats
 from pcapconv.batching import manifest
-from pcapconv.batching.locations import joined, local_path, real_location, same_location, scheme_of
+from pcapconv.batching.locations import is_same_location, join_location, local_path, real_location, scheme_of
 from pcapconv.batching.manifest_names import lease_beside, manifest_of
-from pcapconv.batching.settings import FormatOptions, Settings
+from pcapconv.batching.settings import FormatSettings, Settings
 from pcapconv.batching.shards import Shard
 from pcapconv.batching.sources import Patterns
 from pcapconv.batching.stores import store_of
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 IN_PLACE_REMOTE = "is remote, where files cannot be rewritten safely; name a target directory"
 
 
-class Carriers(NamedTuple):
+class ExecutionArguments(NamedTuple):
     """What carries the jobs out: so many processes, the workers of a Dask scheduler, or an executor of the caller's;
     at most one of them is given. `stall` is how long nothing may move."""
 
@@ -46,12 +46,12 @@ class Carriers(NamedTuple):
     stall: str | None
 
     @property
-    def patience(self) -> float:
+    def stall_seconds(self) -> float:
         """How many seconds nothing may move. Raises UsageError."""
         return inf if self.stall is None else float(duration("stall", self.stall, positive=True))
 
 
-class Flags(NamedTuple):
+class BatchFlags(NamedTuple):
     """What is on or off in a whole batch, by `batch`'s names."""
 
     in_place: bool
@@ -77,18 +77,18 @@ class Arguments(NamedTuple):
     shard: Shard | None
     retries: int
     patterns: Patterns
-    carriers: Carriers
-    flags: Flags
+    execution: ExecutionArguments
+    flags: BatchFlags
     settings: Settings
 
 
 def parse_arguments(
     source: Any,
     target: Any,
-    flags: Flags,
-    format_options: FormatOptions,
+    flags: BatchFlags,
+    format_settings: FormatSettings,
     sidecars: SidecarSettings,
-    carriers: Carriers,
+    execution: ExecutionArguments,
     patterns: tuple[Sequence[str], Sequence[str]],
     on_loss: OnLoss,
     options: StepArguments,
@@ -100,7 +100,7 @@ def parse_arguments(
     """Check the arguments, and understand them. `patterns` are those of files to include and to exclude. Raises
     UsageError for arguments that make no sense, and FileError for a key log that cannot be read."""
     check_on_loss(on_loss)
-    check_fractions(format_options.fractions)
+    check_fractions(format_settings.fractions)
     if not isinstance(template, str | None):
         raise UsageError(f"{template!r:.80} is no template of names")
     names = None if template is None else parse_template(template)
@@ -110,36 +110,36 @@ def parse_arguments(
             raise UsageError(
                 f"{names_files} names files in the target directory; with {in_place} they keep their names"
             )
-        format_options = format_options._replace(to=formats.target_format(names.text, format_options.to))
-    if format_options.to is not None:
-        formats.target_format(None, format_options.to)
-    _check_carriers(carriers)
+        format_settings = format_settings._replace(to=formats.target_format(names.text, format_settings.to))
+    if format_settings.to is not None:
+        formats.target_format(None, format_settings.to)
+    _check_execution(execution)
     _check_retries(retries)
     root, home = _roots(source, target, in_place=flags.in_place)
     asked = _sidecars(sidecars)
     plan = make_plan(options)
-    check_comments(plan, format_options.to, on_loss, kept=asked is not None)
-    keys = _suffix_of_keys(options)
-    digest = _digest(options, format_options, asked, flags, on_loss)
+    check_comments(plan, format_settings.to, on_loss, kept=asked is not None)
+    key_log_suffix = _key_log_suffix(options)
+    digest = _digest(options, format_settings, asked, flags, on_loss)
     wanted = Patterns(*patterns)
-    part = None if shard is None else Shard.of(shard)
-    location = joined(home, manifest_of(part))
+    part = None if shard is None else Shard.parse(shard)
+    location = join_location(home, manifest_of(part))
     store = store_of(home)
     if not store.writable:
         raise UsageError(f"{home}: {scheme_of(home)}:// is only for reading; name another target directory")
     local = store.local
-    elsewhere = carriers.scheduler is not None or carriers.executor is not None
+    elsewhere = execution.scheduler is not None or execution.executor is not None
     settings = Settings(
-        formats=format_options,
+        formats=format_settings,
         plan=plan,
         strict=flags.strict,
         on_loss=on_loss,
         fsync=flags.fsync,
-        keys=keys,
+        key_log_suffix=key_log_suffix,
         sidecars=asked,
         manifest=_absolute(location) if local else location,
         adds_lines=local,
-        begin=manifest.size_of(location) if local else 0,
+        manifest_begin=manifest.size_of(location) if local else 0,
         lease=lease_beside(_absolute(location) if local else location) if elsewhere else None,
         inside=real_location(home) if local and not (flags.follow_links or flags.in_place) else None,
         options=digest,
@@ -148,23 +148,23 @@ def parse_arguments(
         form=form_now(),
     )
     locations = source if root is None else ()
-    return Arguments(locations, root, home, local, location, names, part, retries, wanted, carriers, flags, settings)
+    return Arguments(locations, root, home, local, location, names, part, retries, wanted, execution, flags, settings)
 
 
-def _check_carriers(carriers: Carriers) -> None:
+def _check_execution(execution: ExecutionArguments) -> None:
     """Raises UsageError."""
-    jobs = carriers.jobs
-    if not isinstance(carriers.scheduler, str | None):
-        said = argument("scheduler", carriers.scheduler)
+    jobs = execution.jobs
+    if not isinstance(execution.scheduler, str | None):
+        said = argument("scheduler", execution.scheduler)
         raise UsageError(f"{said}: not an address; write one like tcp://host:8786")
-    given = [name for name in ("jobs", "scheduler", "executor") if getattr(carriers, name) is not None]
+    given = [name for name in ("jobs", "scheduler", "executor") if getattr(execution, name) is not None]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(map(argument, given))} exclude each other")
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 1024):
         raise UsageError(f"{argument('jobs', jobs)}: write a whole number from 1 to 1024")
-    if not isinstance(carriers.stall, str | None):
-        raise UsageError(f"{argument('stall', carriers.stall)}: write a length of time, as in '10m'")
-    _ = carriers.patience
+    if not isinstance(execution.stall, str | None):
+        raise UsageError(f"{argument('stall', execution.stall)}: write a length of time, as in '10m'")
+    _ = execution.stall_seconds
 
 
 def _check_retries(retries: int) -> None:
@@ -197,7 +197,7 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
     if os.fspath(target) == STDIO:
         raise UsageError("the target is a directory, and - is stdout, which holds one file; name a directory")
     home = local_path(os.fspath(target))
-    if root is not None and same_location(root, home):
+    if root is not None and is_same_location(root, home):
         instead = f", or give {argument('in_place', True)}" if scheme_of(home) is None else ""
         raise UsageError(f"{home}: source and target are the same directory; name another one{instead}")
     return root, home
@@ -213,7 +213,7 @@ def _sidecars(options: SidecarSettings) -> SidecarSettings | None:
     return options
 
 
-def _suffix_of_keys(options: StepArguments) -> str | None:
+def _key_log_suffix(options: StepArguments) -> str | None:
     """What the names of key logs end with. Raises UsageError."""
     keys = options.get("extract_secrets")
     if keys is not None and (not keys.startswith(".") or "/" in keys):
@@ -226,9 +226,9 @@ def _suffix_of_keys(options: StepArguments) -> str | None:
 
 def _digest(
     options: StepArguments,
-    format_options: FormatOptions,
+    format_settings: FormatSettings,
     sidecars: SidecarSettings | None,
-    flags: Flags,
+    flags: BatchFlags,
     on_loss: OnLoss,
 ) -> str:
     """A digest of what decides on the bytes of targets. It stays the same from version to version, so that `resume`
@@ -236,7 +236,7 @@ def _digest(
     said: dict[str, Any] = {name: value for name, value in options.items() if value}
     for name in REPEATABLE & said.keys():
         said[name] = list(said[name]) if isinstance(said[name], list | tuple) else [said[name]]
-    said |= format_options.said()
+    said |= format_settings.digest_fields()
     said |= {"strict": flags.strict, "fail": on_loss == "fail", "in_place": flags.in_place}
     if sidecars is not None:
         said["sidecars"] = list(sidecars)

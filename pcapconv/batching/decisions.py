@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from pcapconv.batching.actions import Action, Job
-from pcapconv.batching.earlier_runs import Known
+from pcapconv.batching.earlier_runs import EarlierRuns
 from pcapconv.batching.local import LOCAL
-from pcapconv.batching.locations import NothingThereError, State, taken
-from pcapconv.batching.manifest_index import Done
+from pcapconv.batching.locations import NoSuchLocationError, State, exists_message
+from pcapconv.batching.manifest_index import DoneLine
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.sidecars import state_beside_source
-from pcapconv.batching.stores import remote, store_of
+from pcapconv.batching.stores import remote_store, store_of
 from pcapconv.io.paths import SIDECAR_SUFFIX
 from pcapconv.wording import argument
 
@@ -22,8 +22,13 @@ _Said = tuple[str, str | None, bool | None]  # status, error, and whether it was
 _UP_TO_DATE: _Said = "up_to_date", None, False
 
 
-def left_to_do(
-    jobs: Sequence[Job], home: str, settings: Settings, known: Mapping[str, Sequence[Done]] | Known, *, resume: bool
+def decide_actions(
+    jobs: Sequence[Job],
+    home: str,
+    settings: Settings,
+    known: Mapping[str, Sequence[DoneLine]] | EarlierRuns,
+    *,
+    resume: bool,
 ) -> tuple[list[Job], Iterator[Outcome]]:
     """The jobs that are to be done, each with its action, and the outcomes of the others, made as they are asked for:
     those that are up to date, and those that would replace what is not theirs where only a look beforehand can tell.
@@ -52,7 +57,7 @@ def left_to_do(
             error = f"{job.target}: was made with {lost}, which is gone; {force} makes it anew without"
             said[job.target_name] = "failed", error, None
         elif action is Action.REFUSE and there is not None:
-            said[job.target_name] = "failed", taken(job.target), None
+            said[job.target_name] = "failed", exists_message(job.target), None
         else:
             left.append(job._replace(action=action))
             continue
@@ -66,7 +71,7 @@ def _outcomes(jobs: Iterable[Job], said: Mapping[str, _Said], settings: Settings
         yield Outcome.without_report(job, settings, status, error, damaged_before=damaged)
 
 
-def _done(ours: Sequence[Done], there: State | None) -> Done | None:
+def _done(ours: Sequence[DoneLine], there: State | None) -> DoneLine | None:
     """The last line of the target that is there."""
     for each in reversed(ours):
         if _is_target_of(each, there):
@@ -75,7 +80,7 @@ def _done(ours: Sequence[Done], there: State | None) -> Done | None:
 
 
 def _action_of_done(
-    job: Job, settings: Settings, done: Done | None, there: Mapping[str, State | None] | None
+    job: Job, settings: Settings, done: DoneLine | None, there: Mapping[str, State | None] | None
 ) -> Action | None:
     """What the line of a target that is there decides, None where it decides nothing. `there` is what is behind a URL
     beside it."""
@@ -86,13 +91,15 @@ def _action_of_done(
     return Action.FAIL_WITHOUT_SIDECAR if _sidecar_is_lost(done, job, settings) else None
 
 
-def _action_here(job: Job, settings: Settings, ours: Sequence[Done], done: Done | None, state: State | None) -> Action:
+def _action_here(
+    job: Job, settings: Settings, ours: Sequence[DoneLine], done: DoneLine | None, state: State | None
+) -> Action:
     """On this machine. `ours` are the lines of the target, `done` the one that the target that is there is of, and
     `state` is what is there."""
     same = any(each.terms.options == settings.options for each in ours)  # which wrote the key log that is there
     again = done is not None or (state is None and bool(ours))  # the key log may be there without its target
     if again or job.action.replaces_target:
-        return Action.REPLACE if same or job.action.replaces_keys else Action.REPLACE_TARGET
+        return Action.REPLACE if same or job.action.replaces_key_log else Action.REPLACE_TARGET
     if state is None:
         return Action.CREATE
     return Action.REFUSE_TARGET if same else Action.REFUSE
@@ -101,8 +108,8 @@ def _action_here(job: Job, settings: Settings, ours: Sequence[Done], done: Done 
 def _action_there(
     job: Job,
     settings: Settings,
-    ours: Sequence[Done],
-    done: Done | None,
+    ours: Sequence[DoneLine],
+    done: DoneLine | None,
     there: Mapping[str, State | None],
     marked: Set[str],
     *,
@@ -112,8 +119,8 @@ def _action_there(
     if job.action.replaces_target:
         return Action.REPLACE
     known = {job.target} if done is not None else set()
-    if settings.keys is not None and any(each.terms.key_log for each in ours):
-        known.add(job.target + settings.keys)
+    if settings.key_log_suffix is not None and any(each.terms.key_log for each in ours):
+        known.add(job.target + settings.key_log_suffix)
     in_the_way = {job.target + suffix for suffix in _suffixes(settings) if job.target_name + suffix in there}
     if in_the_way:
         return Action.REPLACE if resume and in_the_way <= known | marked else Action.REFUSE
@@ -125,11 +132,14 @@ def _action_there(
 
 def _suffixes(settings: Settings) -> list[str]:
     """What the names of files begin with a target's, and end with: of itself, and of a key log."""
-    return ["", *([] if settings.keys is None else [settings.keys])]
+    return ["", *([] if settings.key_log_suffix is None else [settings.key_log_suffix])]
 
 
 def _marked(
-    jobs: Iterable[Job], settings: Settings, known: Mapping[str, Sequence[Done]] | Known, there: Mapping[str, object]
+    jobs: Iterable[Job],
+    settings: Settings,
+    known: Mapping[str, Sequence[DoneLine]] | EarlierRuns,
+    there: Mapping[str, object],
 ) -> set[str]:
     """The places of what lies where jobs write, and no manifest knows, and says itself that it is this batch's: a kill
     came before its line. Raises FileError."""
@@ -140,10 +150,10 @@ def _marked(
         for suffix in suffixes
         if job.target_name + suffix in there and not _is_known(known.get(job.target_name, ()), settings, there, job)
     ]
-    return remote(locations[0]).marked(locations, settings.root) if locations else set()
+    return remote_store(locations[0]).marked(locations, settings.root) if locations else set()
 
 
-def _is_known(lines: Sequence[Done], settings: Settings, there: Mapping[str, Any], job: Job) -> bool:
+def _is_known(lines: Sequence[DoneLine], settings: Settings, there: Mapping[str, Any], job: Job) -> bool:
     """Whether some line is of the target that is there."""
     return _done([each for each in lines if each.terms.root == settings.root], there.get(job.target_name)) is not None
 
@@ -151,11 +161,11 @@ def _is_known(lines: Sequence[Done], settings: Settings, there: Mapping[str, Any
 def _all_there(home: str) -> dict[str, State | None]:
     try:
         return {each.name: each.state for each in store_of(home).find(home, None, links=False)}
-    except NothingThereError:
+    except NoSuchLocationError:
         return {}
 
 
-def _is_target_of(done: Done, there: State | None) -> bool:
+def _is_target_of(done: DoneLine, there: State | None) -> bool:
     """Whether the target that is there is the one that a line is about. Of what lies behind a URL only the size is
     known beforehand."""
     return _is_there(done.target_size, done.target_time, there)
@@ -166,12 +176,12 @@ def _is_there(size: int | None, time: int | str | None, there: State | None) -> 
     return there is not None and size == there.size and time in (None, there.time)
 
 
-def _up_to_date(done: Done, job: Job, settings: Settings, there: Mapping[str, State | None] | None) -> bool:
+def _up_to_date(done: DoneLine, job: Job, settings: Settings, there: Mapping[str, State | None] | None) -> bool:
     """Whether a target that is there says what its source says now. In place, the target is the source."""
-    if done.terms.options != settings.options or done.source != job.name:
+    if done.terms.options != settings.options or done.source != job.source_name:
         return False
-    if done.terms.key_log and settings.keys is not None:
-        log = job.target + settings.keys
+    if done.terms.key_log and settings.key_log_suffix is not None:
+        log = job.target + settings.key_log_suffix
         if store_of(log).state(log) is None:
             return False
     if job.in_place:
@@ -184,10 +194,10 @@ def _up_to_date(done: Done, job: Job, settings: Settings, there: Mapping[str, St
         now = state_beside_source(job)
         if now not in (None, done.source_sidecar):  # without it, the target could only lose
             return False
-    return _says_the_same(done, job.state)
+    return _says_the_same(done, job.source_state)
 
 
-def _says_the_same(done: Done, now: State | None) -> bool:
+def _says_the_same(done: DoneLine, now: State | None) -> bool:
     """Whether a source says what it said when its line was written, also where its store does not say how large it is.
     One of which its store does not say when it changed may say anything."""
     if now is None or now.time is None:
@@ -195,7 +205,7 @@ def _says_the_same(done: Done, now: State | None) -> bool:
     return now.time == done.source_time and now.size in (None, done.source_size)
 
 
-def _sidecar_is_lost(done: Done, job: Job, settings: Settings) -> bool:
+def _sidecar_is_lost(done: DoneLine, job: Job, settings: Settings) -> bool:
     """Whether the sidecar by which a target was made is gone since, and the target would lose by being made anew."""
     if settings.sidecars is None or job.in_place or job.action.replaces_target or done.source_sidecar is None:
         return False

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 
-from pcapconv.batching.locations import Batch, Found, State, is_file_name, taken
+from pcapconv.batching.locations import BatchContext, FoundFile, State, exists_message, is_file_name
 from pcapconv.errors import FileError
 from pcapconv.io.final_names import TEMPORARY, exists, look_again
 from pcapconv.io.paths import STDIO
@@ -30,12 +30,12 @@ class Local:
     local = True
     writable = True
 
-    def find(self, root: str, without: str | None, *, links: bool) -> Iterator[Found]:
+    def find(self, root: str, without: str | None, *, links: bool) -> Iterator[FoundFile]:
         """See `Store.find`. Directories behind links are not entered: what they lead to in the tree is found anyway."""
         try:
             if not os.path.isdir(root):
                 state = self.state(root) if stat.S_ISREG(os.stat(root).st_mode) else None
-                yield Found(root, os.path.basename(root), state, "" if state else _SPECIAL)
+                yield FoundFile(root, os.path.basename(root), state, "" if state else _SPECIAL)
                 return
             real_root = os.path.realpath(root)
             left_out = None if without is None else os.path.realpath(without)
@@ -51,7 +51,7 @@ class Local:
                     there = sorted(entries, key=lambda entry: entry.name)
             except OSError as error:
                 reason = f"cannot open: {reason_of(error)}"
-                yield Found(os.path.join(root, folder), folder, None, reason, failed=True, folder=True)
+                yield FoundFile(os.path.join(root, folder), folder, None, reason, failed=True, folder=True)
                 continue
             folders, prefix = [], folder and os.path.join(folder, "")
             for entry in there:
@@ -85,14 +85,14 @@ class Local:
         """See `Store.open_stream`."""
         return open_source(_plain(location))
 
-    def open_target(self, location: str, batch: Batch, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
+    def open_target(self, location: str, batch: BatchContext, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
         """See `Store.open_target`. Its directory has to be there."""
         try:
             if exists(location):
                 if not os.path.isfile(location):
                     raise FileError(f"{location}: exists already, and is not a plain file")
                 if not force:
-                    raise FileError(taken(location))
+                    raise FileError(exists_message(location))
         except OSError as error:
             raise FileError(f"{location}: cannot create: {reason_of(error)}") from error
         return open_target(_plain(location), force=force, private=private)
@@ -101,7 +101,7 @@ class Local:
 LOCAL = Local()
 
 
-def make_folder(location: str, home: str | None) -> None:
+def make_directories(location: str, home: str | None) -> None:
     """Have the directory that a file is to lie in, but neither `home`, an absolute path, nor what that lies in: where
     it is missing, this may be the wrong disk. Raises FileError."""
     missing: list[str] = []
@@ -119,19 +119,19 @@ def make_folder(location: str, home: str | None) -> None:
         raise FileError(f"{location}: cannot create: {reason_of(error)}") from error
 
 
-def lies_in(location: str, folder: str) -> bool:
+def is_inside(location: str, folder: str) -> bool:
     """Whether a path, once its symbolic links are followed, lies in a folder, of which the real path is given."""
     return os.path.commonpath([os.path.realpath(location), folder]) == folder
 
 
-def leads_out(location: str) -> str:
+def outside_message(location: str) -> str:
     """What is said of a path that lies out of the new tree."""
     follow = argument("follow_links", True)
     where = f"out of the target directory, to {os.path.realpath(location)}"
     return f"{location}: a symbolic link leads {where}; {follow} writes there"
 
 
-def clear_away(folders: Iterable[str]) -> None:
+def remove_temporary_files(folders: Iterable[str]) -> None:
     """Remove the temporary files that a kill has left in these directories."""
     for folder in folders:
         with contextlib.suppress(OSError):
@@ -146,18 +146,18 @@ def _plain(location: str) -> str:
     return os.path.join(".", location) if location == STDIO else location
 
 
-def state_now(location: str) -> State | None:
+def fresh_state(location: str) -> State | None:
     """The state of a file that another host may have written just now; None where there is none. Opening it has the
     system ask a file server what it would else remember."""
     look_again(os.path.dirname(location))
     try:
         with open(location, "rb", buffering=0) as file:
-            return state_of_open(file.fileno())
+            return state_of_open_file(file.fileno())
     except (OSError, ValueError):
         return LOCAL.state(location)
 
 
-def state_of_open(file: int) -> State:
+def state_of_open_file(file: int) -> State:
     """What an open file's state is. Raises OSError."""
     return _state(os.fstat(file))
 
@@ -166,12 +166,12 @@ def _state(there: os.stat_result) -> State:
     return State(there.st_size, there.st_mtime_ns)
 
 
-def _found(entry: os.DirEntry[str], name: str, roots: tuple[str, str | None], *, links: bool) -> Found:
+def _found(entry: os.DirEntry[str], name: str, roots: tuple[str, str | None], *, links: bool) -> FoundFile:
     try:
         reason = _why_not(entry, *roots, links=links)
-        return Found(entry.path, name, None if reason else _state(entry.stat()), reason)
+        return FoundFile(entry.path, name, None if reason else _state(entry.stat()), reason)
     except OSError as error:
-        return Found(entry.path, name, None, f"cannot open: {reason_of(error)}", failed=True)
+        return FoundFile(entry.path, name, None, f"cannot open: {reason_of(error)}", failed=True)
 
 
 def _why_not(entry: os.DirEntry[str], root: str, left_out: str | None, *, links: bool) -> str:

@@ -23,7 +23,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 _ALIASES = {"s3a": "s3", "gcs": "gs"}
 
 
-class NothingThereError(FileError):
+class NoSuchLocationError(FileError):
     """There is no such place."""
 
 
@@ -45,12 +45,12 @@ class State(NamedTuple):
         return text if _TIME.fullmatch(text) else self.time
 
     @classmethod
-    def of_json(cls, size: Any, time: Any) -> Self:
-        """What a line of the manifest says, see `time_of_json`. The values are not checked."""
-        return cls(size, time_of_json(time))
+    def from_json(cls, size: Any, time: Any) -> Self:
+        """What a line of the manifest says, see `time_from_json`. The values are not checked."""
+        return cls(size, time_from_json(time))
 
 
-def time_of_json(told: Any) -> Any:
+def time_from_json(told: Any) -> Any:
     """The time that a line of the manifest says: as text since version 1 of its schema, as a number before."""
     match = _TIME.fullmatch(told) if isinstance(told, str) else None
     if match is None:
@@ -66,7 +66,7 @@ def _seconds_of(day: str) -> int:
     return 86_400 * (date.fromisoformat(day).toordinal() - _EPOCH)
 
 
-class Found(NamedTuple):
+class FoundFile(NamedTuple):
     """A file below a tree's root: `name` is relative to it, with `/`. `state` is None for what is not to be read, for
     which `reason` says why, `failed` that somebody should know, and `folder` that it is a directory."""
 
@@ -78,7 +78,7 @@ class Found(NamedTuple):
     folder: bool = False
 
 
-class Batch(NamedTuple):
+class BatchContext(NamedTuple):
     """What a store is told of the batch that reads and writes there: the place of its `manifest`, the real path of its
     tree as `root`, None for a list, the id of this `run`, and what is called whenever bytes have `moved`, which may
     raise what ends it."""
@@ -95,9 +95,9 @@ class Store(Protocol):
     local: bool
     writable: bool
 
-    def find(self, root: str, without: str | None, *, links: bool) -> Iterator[Found]:
+    def find(self, root: str, without: str | None, *, links: bool) -> Iterator[FoundFile]:
         """All files at or below a place, always in the same order. `without` is a place below that is left out. `links`
-        tells whether symbolic links to files are followed. Raises NothingThereError, FileError."""
+        tells whether symbolic links to files are followed. Raises NoSuchLocationError, FileError."""
         ...
 
     def can_hold(self, name: str) -> bool:
@@ -109,7 +109,7 @@ class Store(Protocol):
         ...
 
     def open_source(self, location: str, moved: Callable[[], object]) -> Source:
-        """A file to read, which can be rewound; `moved` is as of a `Batch`. Raises FileError."""
+        """A file to read, which can be rewound; `moved` is as of a `BatchContext`. Raises FileError."""
         ...
 
     def open_stream(self, location: str) -> Source:
@@ -117,7 +117,7 @@ class Store(Protocol):
         FileError."""
         ...
 
-    def open_target(self, location: str, batch: Batch, *, force: bool, private: bool = False) -> Target:
+    def open_target(self, location: str, batch: BatchContext, *, force: bool, private: bool = False) -> Target:
         """A file to write in a batch, directories included. Raises FileError."""
         ...
 
@@ -127,7 +127,7 @@ def is_file_name(name: str) -> bool:
     return all(part not in ("", ".", "..") for part in name.split("/")) and "\0" not in name
 
 
-def taken(location: str) -> str:
+def exists_message(location: str) -> str:
     """What is said of a target that is there already."""
     resume, force = argument("resume", True), argument("force", True)
     return f"{location}: exists already; {resume} replaces only what an earlier run wrote, {force} whatever is there"
@@ -139,7 +139,7 @@ def scheme_of(location: str) -> str | None:
     return match[1].lower() if match else None
 
 
-def joined(root: str, name: str) -> str:
+def join_location(root: str, name: str) -> str:
     """The place of a name below a root."""
     if scheme_of(root) is not None:
         return f"{root if root.endswith('/') else root + '/'}{name}"
@@ -164,6 +164,6 @@ def real_location(location: str) -> str:
         return location
 
 
-def same_location(one: str, other: str) -> bool:
+def is_same_location(one: str, other: str) -> bool:
     """Whether two places are the same directory."""
     return real_location(one) == real_location(other)

@@ -20,11 +20,11 @@ from typing import Any
 
 from pcapconv.batching.actions import Job
 from pcapconv.batching.local import LOCAL
-from pcapconv.batching.locations import State, joined, scheme_of
+from pcapconv.batching.locations import State, join_location, scheme_of
 from pcapconv.batching.manifest_names import is_manifest
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.settings import Settings
-from pcapconv.batching.stores import remote
+from pcapconv.batching.stores import remote_store
 from pcapconv.errors import FileError
 from pcapconv.io.read_write import reading, reason_of, writing
 from pcapconv.json_form import document
@@ -42,11 +42,11 @@ _PASSING = ("schema", "seconds", "run", "worker")  # fields that say nothing of 
 _MAY_REPEAT = ("skipped", "failed", "left_alone")  # what becomes again of a file that stays as it is
 
 
-def locations(home: str) -> list[str]:
+def manifests_in(home: str) -> list[str]:
     """The manifests in a directory, those of all shards, the one that was changed last at the end. Raises
     FileError."""
     if scheme_of(home) is not None:
-        return [joined(home, name) for name in remote(home).names(home) if is_manifest(name)]
+        return [join_location(home, name) for name in remote_store(home).names(home) if is_manifest(name)]
     try:
         with os.scandir(home) as entries:
             there = sorted((entry.stat().st_mtime_ns, entry.path) for entry in entries if is_manifest(entry.name))
@@ -71,7 +71,7 @@ def check_location(location: str) -> None:
         raise FileError(f"{location}: is a symbolic link to {real}, which is not called like a manifest; remove it")
 
 
-def add(location: str, lines: Iterable[dict[str, Any]]) -> None:
+def append_lines(location: str, lines: Iterable[dict[str, Any]]) -> None:
     """Add lines to a manifest in a file. Raises FileError."""
     data = b"".join(map(_written, lines))
     with writing(location), _one_thread:  # of a process, whose threads a file's lock does not keep apart
@@ -97,7 +97,7 @@ def _written(line: dict[str, Any]) -> bytes:
     return json.dumps(document("manifest", line)).encode() + b"\n"
 
 
-def told(line: bytes) -> dict[str, Any]:
+def parse_line(line: bytes) -> dict[str, Any]:
     """What a line says, as it does in half the time that `json.loads` takes. Raises ValueError, RecursionError."""
     text = line.decode()
     told: dict[str, Any]
@@ -107,10 +107,10 @@ def told(line: bytes) -> dict[str, Any]:
     return told
 
 
-def lines(location: str, begin: int = 0) -> Iterator[bytes]:
+def read_lines(location: str, begin: int = 0) -> Iterator[bytes]:
     """A manifest's lines, in a file from an offset on."""
     if scheme_of(location) is not None:
-        yield from remote(location).read(location).splitlines()
+        yield from remote_store(location).read(location).splitlines()
         return
     if LOCAL.state(location) is None:
         return
@@ -126,22 +126,26 @@ def size_of(location: str) -> int:
     return (state and state.size) or 0
 
 
-def find(location: str, begin: int, job: Job, state: State, settings: Settings) -> Outcome | None:
+def find_outcome(location: str, begin: int, job: Job, state: State, settings: Settings) -> Outcome | None:
     """The line of a job whose target is there now, with that state, from a manifest in a file, behind the offset at
     which the run began; None where it has none. The line is one of this run, or of an earlier one with the same source,
     root and options, whose jobs were still at work. Raises FileError."""
     found = None
     name = json.dumps(job.target_name).encode()
-    for line in lines(location, begin):
+    for line in read_lines(location, begin):
         if name not in line:
             continue
         try:
-            outcome = Outcome.from_json(told(line))
+            outcome = Outcome.from_json(parse_line(line))
         except (ValueError, KeyError, TypeError, RecursionError):
             continue
-        if (outcome.source, outcome.target, outcome.target_state) != (job.name, job.target_name, state):
+        if (outcome.source, outcome.target, outcome.target_state) != (job.source_name, job.target_name, state):
             continue
-        same = (outcome.source_state, outcome.root, outcome.options) == (job.state, settings.root, settings.options)
+        same = (outcome.source_state, outcome.root, outcome.options) == (
+            job.source_state,
+            settings.root,
+            settings.options,
+        )
         if outcome.run == settings.run or (outcome.done and same):
             found = outcome
     return found
@@ -152,20 +156,20 @@ def _fact(line: dict[str, Any]) -> int:
     return hash(json.dumps({name: value for name, value in line.items() if name not in _PASSING}))
 
 
-class Kept:
+class RewrittenManifest:
     """A manifest that is written anew as it grows: that of a store that nothing can be added to. What is there is read
     when there is something to add."""
 
     def __init__(self, location: str) -> None:
         self._place = location
-        self._store = remote(location)
+        self._store = remote_store(location)
         self._lines: list[bytes] | None = None
         self._were_there = 0
         self._said: dict[str, int] | None = None
         self._due = time.monotonic() + _PATIENCE
         self._new = False
 
-    def add(self, lines: Iterable[dict[str, Any]]) -> None:
+    def append_lines(self, lines: Iterable[dict[str, Any]]) -> None:
         """Add lines, but for those of files that were not converted and of which the last line says the same already.
         Raises FileError."""
         for line in lines:
@@ -179,7 +183,7 @@ class Kept:
     def _all(self) -> list[bytes]:
         """All lines, those of earlier runs first. Raises FileError."""
         if self._lines is None:
-            self._lines = [line + b"\n" for line in lines(self._place)]
+            self._lines = [line + b"\n" for line in read_lines(self._place)]
             self._were_there = len(self._lines)
         return self._lines
 
@@ -193,7 +197,7 @@ class Kept:
                     self._said[line["target"]] = _fact(line)
         return self._said
 
-    def prove(self) -> None:
+    def check_writable(self) -> None:
         """Write a manifest where there is none, so that a store that cannot be written says so. Raises FileError."""
         self._all()
         if not self._were_there:

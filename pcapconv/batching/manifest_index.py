@@ -17,18 +17,18 @@ from typing import Any, BinaryIO, NamedTuple
 
 from pcapconv.batching import manifest
 from pcapconv.batching.local import LOCAL
-from pcapconv.batching.locations import State, scheme_of, time_of_json
+from pcapconv.batching.locations import State, scheme_of, time_from_json
 from pcapconv.batching.manifest_names import index_beside
 from pcapconv.batching.outcome import DONE, SidecarOutcome
 from pcapconv.errors import PcapconvError
 from pcapconv.io.final_names import temporary_name, unlink
 
 _SCHEMA = {"name": "pcapconv-index", "version": 1}
-_ROWS = 10_000  # in one line of an index
+_LINES_AT_ONCE = 10_000  # in one line of an index
 _TAIL = 4096  # bytes at a manifest's end by which it is known again
 _MOST = 1024  # bytes of an index's last line
 _LONGEST = 64 * 2**20  # bytes of any other line
-_WORTH = 2**20  # bytes of new lines from which on an index is made
+_MIN_NEW_BYTES = 2**20  # bytes of new lines from which on an index is made
 _WRONG = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)  # raised by a line that is none
 
 
@@ -42,7 +42,7 @@ class Terms(NamedTuple):
     key_log: bool
 
 
-class Done(NamedTuple):
+class DoneLine(NamedTuple):
     """What a line says of a target that was written: the states of source and target field by field, and the states of
     the sidecars beside target and source (None: there are none)."""
 
@@ -56,18 +56,18 @@ class Done(NamedTuple):
     source_sidecar: State | None
 
 
-_FIELDS = ("target", *Done._fields)
+_FIELDS = ("target", *DoneLine._fields)
 _Row = tuple[Any, ...]  # the values of these
 
 
-def facts(location: str, end: int | None = None) -> Iterator[_Row]:
+def read_done_lines(location: str, end: int | None = None) -> Iterator[_Row]:
     """The fields of the facts of a manifest, as far as an offset, in its order; some may come twice. Raises
     FileError."""
     begin = 0
     if scheme_of(location) is None:
         with suppress(OSError, *_WRONG):  # then all of it is parsed
             begin = yield from _indexed(location)
-    lines = manifest.lines(location, begin)
+    lines = manifest.read_lines(location, begin)
     yield from _parsed(lines if end is None else _first(lines, end - begin))
 
 
@@ -84,7 +84,7 @@ def _parsed(lines: Iterable[bytes]) -> Iterator[_Row]:
     terms: dict[Any, Terms] = {}  # each once
     for line in lines:
         try:
-            told = manifest.told(line)
+            told = manifest.parse_line(line)
             if told["status"] not in DONE:
                 continue
             beside = SidecarOutcome.from_json(told)
@@ -93,9 +93,9 @@ def _parsed(lines: Iterable[bytes]) -> Iterator[_Row]:
                 told["target"],
                 told["source"],
                 told["source_size"],
-                time_of_json(told["source_time"]),
+                time_from_json(told["source_time"]),
                 told["target_size"],
-                time_of_json(told["target_time"]),
+                time_from_json(told["target_time"]),
                 terms.get(said) or terms.setdefault(said, Terms(*said)),
                 beside and beside.target,
                 beside and beside.source,
@@ -107,12 +107,12 @@ def _parsed(lines: Iterable[bytes]) -> Iterator[_Row]:
 # ---------------------------------------------------------------- the file
 
 
-def write(location: str) -> None:
+def update(location: str) -> None:
     """Make the index of a manifest in a file anew where enough was added. What goes wrong is not said: without an index
     all works, and takes longer."""
     with suppress(OSError, PcapconvError, *_WRONG):
         size = manifest.size_of(location)
-        if size - _end(location) < _WORTH:
+        if size - _end(location) < _MIN_NEW_BYTES:
             return
         temporary = temporary_name(os.path.dirname(location))
         try:
@@ -130,8 +130,8 @@ def _write(location: str, size: int, file: BinaryIO) -> None:
         about = {"schema": _SCHEMA, "size": size, "time": os.fstat(lines.fileno()).st_mtime_ns}
         about["tail"] = _tail(lines, size)
     sha256 = hashlib.sha256()
-    found = facts(location, size)
-    while rows := list(islice(found, _ROWS)):
+    found = read_done_lines(location, size)
+    while rows := list(islice(found, _LINES_AT_ONCE)):
         data = _line(_columns(rows))
         sha256.update(data)
         file.write(data)

@@ -38,7 +38,7 @@ class SidecarOutcome(NamedTuple):
     target: State | None
 
     @classmethod
-    def of(cls, report: Report, source: State | None, target: State | None) -> Self:
+    def from_report(cls, report: Report, source: State | None, target: State | None) -> Self:
         """What a conversion's report says of them."""
         found = report.found_in_sidecar or {}
         return cls(
@@ -74,7 +74,7 @@ class SidecarOutcome(NamedTuple):
         if told.keys().isdisjoint(("sidecar_written", "source_sidecar_size", "target_sidecar_size")):
             return None
         states = (
-            None if told.get(f"{name}_size") is None else State.of_json(told[f"{name}_size"], told[f"{name}_time"])
+            None if told.get(f"{name}_size") is None else State.from_json(told[f"{name}_size"], told[f"{name}_time"])
             for name in ("source_sidecar", "target_sidecar")
         )
         return cls(
@@ -145,10 +145,10 @@ class Outcome(NamedTuple):
         said = settings.options, settings.root, settings.run
         if status == "failed":
             more.setdefault("retryable", False)
-        return cls(job.name, job.state or _UNKNOWN, job.target_name, status, *said, error=error, **more)
+        return cls(job.source_name, job.source_state or _UNKNOWN, job.target_name, status, *said, error=error, **more)
 
     @classmethod
-    def of(cls, report: Report, job: Job, settings: Settings, **more: Any) -> Self:
+    def from_report(cls, report: Report, job: Job, settings: Settings, **more: Any) -> Self:
         """The outcome of a conversion: what its report says. `more` are further fields."""
         return cls.without_report(
             job,
@@ -204,9 +204,9 @@ class Outcome(NamedTuple):
         TypeError where that is no line of a file."""
         return cls(
             source=told["source"],
-            source_state=State.of_json(told["source_size"], told["source_time"]),
+            source_state=State.from_json(told["source_size"], told["source_time"]),
             target=told["target"],
-            target_state=State.of_json(told["target_size"], told["target_time"]),
+            target_state=State.from_json(told["target_size"], told["target_time"]),
             status=told["status"],
             options=told["options"],
             root=told.get("root"),

@@ -12,14 +12,14 @@ from pcapconv.batching import manifest
 from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.arguments import IN_PLACE_REMOTE, Arguments
 from pcapconv.batching.conflicts import check_conflicts
-from pcapconv.batching.decisions import left_to_do
-from pcapconv.batching.earlier_runs import Known
-from pcapconv.batching.locations import Found, State, joined, real_location, scheme_of
+from pcapconv.batching.decisions import decide_actions
+from pcapconv.batching.earlier_runs import EarlierRuns
+from pcapconv.batching.locations import FoundFile, State, join_location, real_location, scheme_of
 from pcapconv.batching.manifest_names import is_of_batches
 from pcapconv.batching.outcome import Outcome
-from pcapconv.batching.sources import NO_FILE_NAME, listed, without_companions
+from pcapconv.batching.sources import NO_FILE_NAME, find_listed, without_side_files
 from pcapconv.batching.stores import store_of
-from pcapconv.batching.target_names import as_source, by_template
+from pcapconv.batching.target_names import name_like_source, names_by_template
 from pcapconv.errors import UsageError
 from pcapconv.io.paths import SIDECAR_SUFFIX
 from pcapconv.wording import argument
@@ -31,12 +31,12 @@ class BatchPlan(NamedTuple):
     shards do."""
 
     jobs: list[Job]
-    left: list[Job]
+    remaining: list[Job]
     outcomes: Iterator[Outcome]
-    elsewhere: int
+    of_other_shards: int
 
 
-def plan(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
+def plan_batch(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
     """Find the files, name their targets, check that none is in another's way, and decide what is left to do. `others`
     are paths that no file of the batch may have, by what they are. Raises UsageError, FileError."""
     with _without_collection():
@@ -46,23 +46,23 @@ def plan(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
 def _plan(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
     settings = arguments.settings
     jobs, outcomes = _jobs(arguments)
-    check_conflicts(jobs, settings.keys, arguments.manifest, others, in_place=arguments.flags.in_place)
+    check_conflicts(jobs, settings.key_log_suffix, arguments.manifest, others, in_place=arguments.flags.in_place)
     everything = len(jobs)
     if (shard := arguments.shard) is not None:
-        jobs = [job for job in jobs if shard.has(job.name)]
-        outcomes = [outcome for outcome in outcomes if shard.has(outcome.source)]
-    left, more = left_to_do(jobs, arguments.home, settings, _known(arguments, jobs), resume=arguments.flags.resume)
+        jobs = [job for job in jobs if shard.contains(job.source_name)]
+        outcomes = [outcome for outcome in outcomes if shard.contains(outcome.source)]
+    left, more = decide_actions(jobs, arguments.home, settings, _known(arguments, jobs), resume=arguments.flags.resume)
     if arguments.flags.resume and any(job.action.refuses for job in left):  # an earlier run's job may have added a line
-        left, more = left_to_do(jobs, arguments.home, settings, _known(arguments, jobs), resume=True)
+        left, more = decide_actions(jobs, arguments.home, settings, _known(arguments, jobs), resume=True)
     return BatchPlan(jobs, left, chain(outcomes, more), everything - len(jobs))
 
 
-def _known(arguments: Arguments, jobs: Iterable[Job]) -> Known:
+def _known(arguments: Arguments, jobs: Iterable[Job]) -> EarlierRuns:
     """What the manifests say of the jobs' targets; nothing where no earlier run counts. Raises FileError."""
-    known = Known({job.target_name: job.name for job in jobs})
+    known = EarlierRuns({job.target_name: job.source_name for job in jobs})
     if arguments.flags.resume:
-        for location in manifest.locations(arguments.home):
-            known.read(location)
+        for location in manifest.manifests_in(arguments.home):
+            known.read_manifest(location)
     return known
 
 
@@ -80,7 +80,7 @@ def _without_collection() -> Iterator[None]:
 
 def _jobs(arguments: Arguments) -> tuple[list[Job], list[Outcome]]:
     """The job of each capture, and the outcomes of files that are none to convert. Raises UsageError, FileError."""
-    home = joined(arguments.home, "")
+    home = join_location(arguments.home, "")
     jobs, outcomes = [], []
     found, beside = _found(arguments)
     for each, name in zip(found, _names(found, arguments)):
@@ -93,20 +93,20 @@ def _jobs(arguments: Arguments) -> tuple[list[Job], list[Outcome]]:
     return jobs, outcomes
 
 
-def _found(arguments: Arguments) -> tuple[list[Found], dict[str, State | None]]:
+def _found(arguments: Arguments) -> tuple[list[FoundFile], dict[str, State | None]]:
     """The files that the batch is about, and the states of sidecars behind URLs by their places. Raises UsageError,
     FileError."""
-    in_place, root, keys = arguments.flags.in_place, arguments.root, arguments.settings.keys
+    in_place, root, keys = arguments.flags.in_place, arguments.root, arguments.settings.key_log_suffix
     if root is None:
-        sources = list(listed(arguments.locations))
+        sources = list(find_listed(arguments.locations))
     else:
         home = arguments.home if scheme_of(root) is not None else real_location(arguments.home)
         sources = list(store_of(root).find(root, None if in_place else home, links=not in_place))
     beside = _sidecars(sources, arguments)
-    found = [each for each in sources if not is_of_batches(each.name) and arguments.patterns.want(each)]
+    found = [each for each in sources if not is_of_batches(each.name) and arguments.patterns.match(each)]
     if in_place and keys is not None:  # key logs of an earlier run are no sources
-        found = without_companions(found, keys)
-    found = without_companions(found, SIDECAR_SUFFIX)
+        found = without_side_files(found, keys)
+    found = without_side_files(found, SIDECAR_SUFFIX)
     target = store_of(arguments.home)
     if root is None or scheme_of(root) is not None:  # what lies in a directory has a file's name
         found = [
@@ -119,7 +119,7 @@ def _found(arguments: Arguments) -> tuple[list[Found], dict[str, State | None]]:
     return found, beside
 
 
-def _sidecars(sources: Iterable[Found], arguments: Arguments) -> dict[str, State | None]:
+def _sidecars(sources: Iterable[FoundFile], arguments: Arguments) -> dict[str, State | None]:
     """The states of sidecars behind URLs, by their places: those that are listed, and where nothing is listed, those
     that stores tell of when they are asked for."""
     sources = [each for each in sources if scheme_of(each.location) is not None]
@@ -131,17 +131,17 @@ def _sidecars(sources: Iterable[Found], arguments: Arguments) -> dict[str, State
     return {location: store_of(location).state(location) for location in locations}
 
 
-def _names(found: Sequence[Found], arguments: Arguments) -> Iterable[str]:
+def _names(found: Sequence[FoundFile], arguments: Arguments) -> Iterable[str]:
     """What the targets of files are called in the new tree; in place, as their sources."""
     told, template = arguments.settings.formats, arguments.template
     if arguments.flags.in_place:
         return (each.name for each in found)
     if template is None:
-        return (as_source(each.name, told.to) for each in found)
-    return by_template(template, found, told.fractions)
+        return (name_like_source(each.name, told.to) for each in found)
+    return names_by_template(template, found, told.fractions)
 
 
-def _job(found: Found, name: str, arguments: Arguments, home: str, beside: Mapping[str, State | None]) -> Job:
+def _job(found: FoundFile, name: str, arguments: Arguments, home: str, beside: Mapping[str, State | None]) -> Job:
     """A file's job, whose action is what the caller asks for. `name` is what its target is called, `home` what the
     places of targets begin with, `beside` the states of sidecars behind URLs."""
     location = found.location if arguments.flags.in_place else home + name

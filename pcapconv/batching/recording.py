@@ -17,11 +17,11 @@ class UnrecordedError(FileError):
     """The manifest cannot be written, so that nothing more can be done."""
 
 
-class Log:
+class Recorder:
     """Where outcomes go that come back, and those of files that no job is about. `kept` is the manifest of a store that
     nothing can be added to; None where lines are added to a file."""
 
-    def __init__(self, report: BatchReport, watcher: Watcher, kept: manifest.Kept | None) -> None:
+    def __init__(self, report: BatchReport, watcher: Watcher, kept: manifest.RewrittenManifest | None) -> None:
         self._report = report
         self._watcher = watcher
         self._kept = kept
@@ -41,9 +41,9 @@ class Log:
                 new.append(outcome.to_json())
         try:
             if self._kept is not None:
-                self._kept.add(new)
+                self._kept.append_lines(new)
             elif new:
-                manifest.add(self._report.manifest, new)
+                manifest.append_lines(self._report.manifest, new)
         except FileError as error:
             raise UnrecordedError(str(error)) from error
 
@@ -51,12 +51,12 @@ class Log:
         """Let the watcher look."""
         self._watcher.look(self._report, read)
 
-    def prove(self) -> None:
+    def check_writable(self) -> None:
         """See before the first file that a store takes a manifest, if it has none. Raises FileError."""
         if self._kept is not None:
-            self._kept.prove()
+            self._kept.check_writable()
 
-    def write(self) -> None:
+    def write_manifest(self) -> None:
         """Raises FileError."""
         if self._kept is not None:
             self._kept.write()
@@ -66,7 +66,7 @@ class Log:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            self.write()
+            self.write_manifest()
         elif not issubclass(kind, LeaseLostError):  # whose manifest another one writes
             with suppress(PcapconvError):
-                self.write()
+                self.write_manifest()

@@ -12,7 +12,7 @@ from pcapconv.steps.plan import Plan
 from pcapconv.wording import Form, in_python
 
 
-class FormatOptions(NamedTuple):
+class FormatSettings(NamedTuple):
     """What each conversion is told of formats: `to` is None where each file keeps its format, `fractions` is as for
     `convert`, and `writer` what writers are told, but for the format."""
 
@@ -20,11 +20,11 @@ class FormatOptions(NamedTuple):
     fractions: str | None
     writer: WriterSettings
 
-    def writer_of(self, known: str) -> WriterSettings:
+    def writer_settings(self, known: str) -> WriterSettings:
         """What the writer of a file in a known format is told."""
         return self.writer._replace(format=self.to or known)
 
-    def said(self) -> dict[str, Any]:
+    def digest_fields(self) -> dict[str, Any]:
         """What tells one set of these options from another: what is new counts only where it is used."""
         default = WriterSettings("")
         told = {name: value for name, value in self.writer._asdict().items() if value != getattr(default, name)}
@@ -41,12 +41,12 @@ class Settings(NamedTuple):
     run, which began when the manifest had `begin` bytes. `lease` is the file beside the manifest without which jobs
     stop, None where they end with the batch anyway. `form` is how messages name arguments."""
 
-    formats: FormatOptions
+    formats: FormatSettings
     plan: Plan | None
     strict: bool
     on_loss: OnLoss
     fsync: bool
-    keys: str | None
+    key_log_suffix: str | None
     sidecars: SidecarSettings | None
     manifest: str
     adds_lines: bool
@@ -54,7 +54,7 @@ class Settings(NamedTuple):
     options: str
     root: str | None
     run: str
-    begin: int = 0
+    manifest_begin: int = 0
     lease: str | None = None
     form: Form = in_python
 

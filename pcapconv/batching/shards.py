@@ -25,7 +25,7 @@ class Shard(NamedTuple):
     total: int
 
     @classmethod
-    def of(cls, text: str) -> Self:
+    def parse(cls, text: str) -> Self:
         """`3/16`, understood. Raises UsageError."""
         match = re.fullmatch(r"([0-9]{1,7})/([0-9]{1,7})", text) if isinstance(text, str) else None
         shard = cls(int(match[1]), int(match[2])) if match else cls(0, 0)
@@ -33,7 +33,7 @@ class Shard(NamedTuple):
             raise UsageError(f"{argument('shard', text)}: write I/N, the I-th of N parts from 1 on, as in 3/16")
         return shard
 
-    def has(self, name: str) -> bool:
+    def contains(self, name: str) -> bool:
         """Whether a file, whose name in the tree is given, belongs to it."""
         digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
         return int.from_bytes(digest[:8], "big") % self.total == self.number - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pcapconv.batching.actions import Job
 from pcapconv.batching.local import LOCAL
-from pcapconv.batching.locations import Batch, State, scheme_of
+from pcapconv.batching.locations import BatchContext, State, scheme_of
 from pcapconv.batching.stores import store_of
 from pcapconv.io.paths import SIDECAR_SUFFIX
 from pcapconv.io.source import Source
@@ -14,13 +14,13 @@ from pcapconv.sidecar.files import SidecarFiles
 
 def state_beside_source(job: Job) -> State | None:
     """The state of the sidecar beside a source, None where there is none: now; behind a URL, when the batch began."""
-    return LOCAL.state(job.source + SIDECAR_SUFFIX) if scheme_of(job.source) is None else job.sidecar
+    return LOCAL.state(job.source + SIDECAR_SUFFIX) if scheme_of(job.source) is None else job.sidecar_state
 
 
 class CompanionFiles(SidecarFiles):
     """The sidecars beside one job's source and target, in this batch. All raise FileError."""
 
-    def __init__(self, job: Job, batch: Batch) -> None:
+    def __init__(self, job: Job, batch: BatchContext) -> None:
         self._job = job
         self._batch = batch
 
@@ -28,7 +28,7 @@ class CompanionFiles(SidecarFiles):
         """See `SidecarFiles.there_is`."""
         if scheme_of(name) is None:
             return super().there_is(name)
-        return name == self._job.source + SIDECAR_SUFFIX and self._job.sidecar is not None
+        return name == self._job.source + SIDECAR_SUFFIX and self._job.sidecar_state is not None
 
     def open_source(self, name: str) -> Source:
         """See `SidecarFiles.open_source`."""

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pcapconv import formats
-from pcapconv.batching.locations import Found, State, is_file_name, local_path, scheme_of
+from pcapconv.batching.locations import FoundFile, State, is_file_name, local_path, scheme_of
 from pcapconv.batching.stores import store_of
-from pcapconv.batching.transient_errors import may_pass
+from pcapconv.batching.transient_errors import is_transient
 from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError
 from pcapconv.io.final_names import TEMPORARY
 from pcapconv.wording import argument
@@ -29,7 +29,7 @@ class Patterns:
         self._include = _understood("include", include)
         self._exclude = _understood("exclude", exclude)
 
-    def want(self, found: Found) -> bool:
+    def match(self, found: FoundFile) -> bool:
         """Whether a file is wanted. Directories are there for what is wrong with them, unless they are left out."""
         if not (self._include is None or found.folder or self._include.match_file(found.name)):
             return False
@@ -51,7 +51,7 @@ def _understood(name: str, patterns: Sequence[str]) -> GitIgnoreSpec | None:
         raise UsageError(f"{argument(name)}: {error}; write one like '*.pcap' or 'lab/**'") from None
 
 
-def listed(locations: Iterable[str]) -> Iterator[Found]:
+def find_listed(locations: Iterable[str]) -> Iterator[FoundFile]:
     """The files of a list, each once, under the names that they get in a tree: relative ones stay, others lose their
     root."""
     for location in dict.fromkeys(map(_text, locations)):
@@ -63,21 +63,21 @@ def listed(locations: Iterable[str]) -> Iterator[Found]:
             if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
                 name = os.path.abspath(name).lstrip("/")
         if TEMPORARY.fullmatch(posixpath.basename(name)):
-            yield Found(location, name, None, "unfinished files are called so; rename it", failed=True)
+            yield FoundFile(location, name, None, "unfinished files are called so; rename it", failed=True)
             continue
         if not is_file_name(name):
-            yield Found(location, name, None, NO_FILE_NAME, failed=True)
+            yield FoundFile(location, name, None, NO_FILE_NAME, failed=True)
             continue
         try:
             state = store_of(location).state(location)
         except FileError as error:
-            if may_pass(error, remote=scheme is not None):  # as its job will see, which may be tried again
-                yield Found(location, name, State(None, None))
+            if is_transient(error, remote=scheme is not None):  # as its job will see, which may be tried again
+                yield FoundFile(location, name, State(None, None))
                 continue
-            yield Found(location, name, None, str(error).removeprefix(f"{location}: "), failed=True)
+            yield FoundFile(location, name, None, str(error).removeprefix(f"{location}: "), failed=True)
             continue
         reason = "" if state else "not a plain file" if os.path.lexists(location) else "there is no such file"
-        yield Found(location, name, state, reason, failed=state is None)
+        yield FoundFile(location, name, state, reason, failed=state is None)
 
 
 def _text(location: object) -> str:
@@ -88,7 +88,7 @@ def _text(location: object) -> str:
     return local_path(path)
 
 
-def without_companions(found: Sequence[Found], suffix: str) -> list[Found]:
+def without_side_files(found: Sequence[FoundFile], suffix: str) -> list[FoundFile]:
     """The files without what lies beside another one under its name and `suffix`, and is not a capture."""
     names = {each.name for each in found}
     return [

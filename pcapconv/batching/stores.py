@@ -20,17 +20,17 @@ def store_of(location: str) -> Store:
     """Raises UsageError for a URL when fsspec, or what it needs for this one, is not installed."""
     if scheme_of(location) is None:
         return LOCAL
-    return remote(location)
+    return remote_store(location)
 
 
-def remote(url: str) -> Remote:
+def remote_store(url: str) -> Remote:
     """What is behind a URL. Raises UsageError as `store_of` does."""
     from pcapconv.batching.remote import Remote  # which needs fsspec
 
     return Remote(url)
 
 
-def briefly(work: Callable[[], object]) -> None:
+def run_briefly(work: Callable[[], object]) -> None:
     """Do what tidies up in a store, which may answer late or never: for five seconds at most, and without a word."""
 
     def run() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from pcapconv import formats
-from pcapconv.batching.locations import Found, scheme_of
+from pcapconv.batching.locations import FoundFile, scheme_of
 from pcapconv.batching.stores import store_of
 from pcapconv.batching.threads import Threads
 from pcapconv.errors import FileError, PcapconvError, UsageError
@@ -35,11 +35,11 @@ def parse_template(text: str) -> Template:
         raise UsageError(f"{argument('template', text)}{str(error).removeprefix(text)}") from None
 
 
-def by_template(template: Template, found: Sequence[Found], fractions: str | None) -> list[str]:
+def names_by_template(template: Template, found: Sequence[FoundFile], fractions: str | None) -> list[str]:
     """What the targets of files are called: by their stems and the times of their first packets, as the sources state
     them. Several files behind URLs are read at a time."""
 
-    def name_of(each: Found) -> str:
+    def name_of(each: FoundFile) -> str:
         stem = posixpath.splitext(posixpath.basename(each.name))[0]
         start = _start(each.location, fractions) if template.needs_start and each.state is not None else None
         return template.name(Facts(1, start, "", "", 0), stem)
@@ -73,7 +73,7 @@ def _start_of(opened: Source, fractions: str | None) -> Fraction | None:
     return None
 
 
-def as_source(name: str, to: str | None) -> str:
+def name_like_source(name: str, to: str | None) -> str:
     """What a file is called in the new tree: with the suffix of the format, in the place of another capture's suffix;
     without a change when each file keeps its format."""
     return with_suffix(name, to)

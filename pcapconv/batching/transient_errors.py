@@ -16,10 +16,10 @@ _OF_CONTENTS = (BadGzipFile, ValueError, TypeError, EOFError, zlib.error)  # of 
 _BUSY = (408, 425, 429)  # what a server says with 4xx that does not last
 
 
-def may_pass(error: BaseException, *, remote: bool) -> bool:
+def is_transient(error: BaseException, *, remote: bool) -> bool:
     """Whether an error of one file may be gone the next time. `remote` tells that a store is asked for the file."""
     if isinstance(error, FileError):
-        return error.__cause__ is not None and may_pass(error.__cause__, remote=remote)
+        return error.__cause__ is not None and is_transient(error.__cause__, remote=remote)
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno not in _LASTING
     if isinstance(error, (PcapconvError, MemoryError, *_OF_STATES, *_OF_CONTENTS)):

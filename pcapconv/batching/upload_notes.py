@@ -53,7 +53,7 @@ def mark_of(root: str | None, path: str) -> str:
     return hashlib.sha256(json.dumps([root, path]).encode()).hexdigest()[:16]
 
 
-def abort_noted(files: Any, home: str, name: str, ours: Callable[[Note], bool], *, alone: bool) -> None:
+def abort_noted_uploads(files: Any, home: str, name: str, ours: Callable[[Note], bool], *, alone: bool) -> None:
     """Abort the uploads to S3 that are noted in `home`, and remove their notes, as far as they are `ours`; `alone`,
     where no batch is at work there, also tokens. `name` is for messages. Raises FileError."""
     if not hasattr(files, "call_s3"):
@@ -69,17 +69,17 @@ def abort_noted(files: Any, home: str, name: str, ours: Callable[[Note], bool], 
                 if not (ours(note) if note is not None else alone and data == TOKEN):
                     continue
                 if note is not None and f"{note.upload['Bucket']}/{note.upload['Key']}".startswith(f"{home}/"):
-                    abort(files, note.upload)
+                    abort_upload(files, note.upload)
                 files.rm_file(path)
 
 
-def abort(files: Any, upload: dict[str, str]) -> None:
+def abort_upload(files: Any, upload: dict[str, str]) -> None:
     """Have S3 forget the parts of an upload, unless it has ended."""
     with contextlib.suppress(FileNotFoundError):
         files.call_s3("abort_multipart_upload", **upload)
 
 
-def remove_temporary(files: Any, folders: Iterable[str]) -> None:
+def remove_temporary_files(files: Any, folders: Iterable[str]) -> None:
     """Remove the temporary files that a kill has left in these folders."""
     for folder in folders:
         with contextlib.suppress(Exception):  # there is none, or it may not be listed
