@@ -274,7 +274,7 @@ def test_a_file_that_an_earlier_job_writes_while_a_resume_is_planned_is_up_to_da
     raw: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its line is in the manifest since that was read."""
-    read = planning._known
+    read = planning._earlier_runs
 
     def read_before(*arguments: Any) -> Any:
         monkeypatch.undo()
@@ -282,7 +282,7 @@ def test_a_file_that_an_earlier_job_writes_while_a_resume_is_planned_is_up_to_da
         assert pcapconv.batch(raw, home, to="pcapng", jobs=1, include=["03.pcap"]).converted == 1
         return known
 
-    monkeypatch.setattr(planning, "_known", read_before)
+    monkeypatch.setattr(planning, "_earlier_runs", read_before)
     report = pcapconv.batch(raw, home, to="pcapng", jobs=1, resume=True)
     assert (report.converted, report.up_to_date, report.failed) == (FILES - 1, 1, 0)
     is_done(home)

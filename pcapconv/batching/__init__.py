@@ -1,8 +1,53 @@
 """Convert whole trees of captures, in parallel, and go on where a run was stopped: `pcapconv.batch`.
 
-Strategy: a batch has three phases. Its arguments become one value (`arguments`); files are found and named, and what is
-left to do is decided (`plans`); that is handed in chunks to an executor (`runner`), where `jobs` converts them. What
-became of each file is an `Outcome`, a line of the manifest.
+Strategy: a batch has three phases. Its arguments are checked and become one value. Then it is planned: the files are
+found, their targets named, and each file gets a job, or an outcome if nothing has to be done. Last, chunks of jobs go
+to an executor, whose processes convert the files. The outcome of each file is a line of the manifest.
+
+Planning:
+    arguments          checks the arguments of `batch`
+    settings           the settings that all jobs share
+    planning           the plan: files, targets, and which jobs have to run
+    sources            the source files: patterns, lists
+    target_names       names of targets
+    conflicts          refuses files with two roles
+    shards             which files belong to a shard
+    actions            a job, and what it may replace
+    decisions          the action of each job
+    earlier_runs       what earlier runs wrote
+Running:
+    runner             sends chunks of jobs to an executor, collects the outcomes, tries files again
+    jobs               one file, from its source to its line in the manifest; runs in any process
+    sidecars           the sidecars beside sources and targets
+    executors          what runs the jobs: processes, threads, the caller's executor
+    pool, worker       the processes of this machine, and what each of them runs
+    threads            threads that may hang
+    transient_errors   which errors are worth another try
+    stall, pulse       ends a batch that stands still; the file that jobs elsewhere touch while they move
+Recording:
+    outcome            what became of a file
+    recording          passes outcomes to report, watcher and manifest
+    report             the report of a batch, its errors, the watcher
+    manifest           the manifest, read and written
+    manifest_index     the index beside it, for a quick `resume`
+    manifest_names     names of manifests, leases and indexes
+    lease              who is at work on a manifest, and who has stopped
+    lease_location     the file or object that is a lease
+    holders            the process that holds a lease, and whether it lives
+Where files lie:
+    locations          paths and URLs, states of files, the interface of a store
+    stores             which store has a location
+    local, remote      the two stores: this machine, and URLs
+    fetching, uploads  how sources come from a URL, and targets get there
+    upload_notes       what is noted of uploads to S3, so that a later run cleans up after a kill
+    web                listings of web servers
+    urls               URLs that lead nowhere
+    asking             the answers and the silence of stores
+    tokens             files by which another process shows that it sees the same directory
+Dask clusters:
+    cluster            the executor for a cluster
+    connecting         the connection to its scheduler
+    roster, fitness    which workers there are, and which of them can do the jobs
 """
 
 from __future__ import annotations
@@ -63,24 +108,26 @@ def batch(
 ) -> BatchReport:
     """Select from, edit and convert all captures of a tree.
 
-    `source` is a directory, a file, or a list of files; `target` the directory in which the tree is mirrored, with the
-    suffix of the format `to`; without `to`, files keep format and name. Both may be URLs. `in_place` rewrites each
-    file where it is instead. `include` and `exclude` are patterns as in .gitignore. `resume` goes on where an earlier
-    run of the same batch stopped; `force` replaces targets that exist. `strict`, `on_loss`, `fractions`, `fsync`
-    and `options` are as for `convert`, but for `extract_secrets`: the suffix of a file beside
-    each target. `sidecar` writes one beside each pcap file that comes from pcapng, and reads one wherever it lies
-    beside a pcap file. `follow_links` allows to write where a symbolic link in `target` leads out of it.
-    Jobs run in `jobs` processes, as many as there are cores by default; on the Dask cluster of `scheduler`; or in an
-    `executor` of the caller's. `stall` ends the batch when nothing has moved for so long, as in `10m`. `shard`, as in
-    `3/16`, does the third of sixteen parts of the files, the same for everybody. `template` gives the names of targets
-    in `target`, as in `{start:%Y/%m/%d}/{stem}.pcapng`. What may pass is tried again at the end, up to `retries` times.
-    A file that cannot be converted does not stop the others; one that is no capture is left out, unless its name is
-    that of one, then it failed. `watcher` looks on. `others` are paths that no file of the batch may have, by what they
-    are, as in `{"the report": "report.json"}`.
+    `source` is a directory, a file, or a list of files; `target` is the directory in which the tree is mirrored, with
+    the suffix of the format `to`; without `to`, files keep format and name. Both may be URLs. `in_place` rewrites each
+    file instead. `template` names the targets in `target`, as in `{start:%Y/%m/%d}/{stem}.pcapng`. `include` and
+    `exclude` are patterns as in .gitignore. A file that is no capture is skipped, or fails if its name is that of a
+    capture or with `strict`. A file that cannot be converted does not stop the others.
 
-    Returns a `BatchReport`. Raises a `PcapconvError` when the batch as a whole makes no sense or cannot be done, and a
-    NothingFoundError, with the report, when there is no capture in the directory `source`, unless with `allow_empty`;
-    an UnfinishedError, with the report, when what carries the jobs out is lost on the way.
+    `resume` goes on where an earlier run of the same batch stopped; `force` replaces targets that exist. `strict`,
+    `on_loss`, `fractions`, `fsync` and `options` are as for `convert`, except that `extract_secrets` is the suffix of a
+    file beside each target. `sidecar` writes a sidecar beside each pcap file that comes from pcapng, and reads one if
+    it lies beside a pcap file. `follow_links` writes also where a symbolic link in `target` leads out of it.
+
+    Jobs run in `jobs` processes, by default as many as there are cores; on the Dask cluster of `scheduler`; or in an
+    `executor` of the caller's. `stall` ends the batch if nothing has moved for so long, as in `10m`. `shard`, as in
+    `3/16`, does the third of sixteen parts of the files, which are the same in every process. Files that failed with a
+    transient error are tried again at the end, up to `retries` times. `watcher` gets the progress and each outcome.
+    `others` maps descriptions to paths that no file of the batch may have, as in `{"the report": "report.json"}`.
+
+    Returns a `BatchReport`. Raises a `PcapconvError` if the batch as a whole makes no sense or cannot be done; a
+    NothingFoundError, with the report, if the directory `source` has no capture, unless `allow_empty`; and an
+    UnfinishedError, with the report, if the executor or the manifest fails on the way.
     """
     begun = time.monotonic()
     writer, steps = writer_and_steps("", options)
@@ -101,9 +148,9 @@ def batch(
         retries=retries,
     )
     watcher = watcher or Watcher()
-    # Read the list here, where Ctrl-C is seen: it may come from a pipe.
+    # The list may come from a pipe: read it in this thread, which Ctrl-C interrupts.
     arguments = arguments._replace(locations=list(arguments.locations))
-    planned = before_jobs(arguments.execution, lambda: _planned(arguments, others or {}, watcher))
+    planned = before_jobs(arguments.execution, lambda: _plan_when_free(arguments, others or {}, watcher))
     try:
         report = run(arguments, planned, watcher)
     except UnfinishedError as error:
@@ -111,15 +158,16 @@ def batch(
         raise
     report.seconds = round(time.monotonic() - begun, 3)
     root = arguments.root
-    tree = root is not None and (scheme_of(root) is not None or os.path.isdir(root))
-    if tree and not (report.captures or planned.of_other_shards or allow_empty):
+    is_tree = root is not None and (scheme_of(root) is not None or os.path.isdir(root))
+    if is_tree and not (report.captures or planned.of_other_shards or allow_empty):
         allowing = argument("allow_empty", True)
         raise NothingFoundError(f"{root}: no capture was found; {allowing} lets that pass", report)
     return report
 
 
-def _planned(arguments: Arguments, others: Mapping[str, str], watcher: Watcher) -> BatchPlan:
-    """What is to be done, as soon as nobody else is at work there. Raises UsageError, FileError."""
+def _plan_when_free(arguments: Arguments, others: Mapping[str, str], watcher: Watcher) -> BatchPlan:
+    """Plan the batch, after waiting until the jobs of clients that died have stopped. Raises UsageError, and FileError
+    if another client is at work on the manifest."""
     lease.clear_others(arguments.manifest, watcher.wait, whole=arguments.shard is None)
     lease.clear([arguments.manifest], watcher.wait)
     return plan_batch(arguments, others)

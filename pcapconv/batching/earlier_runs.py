@@ -1,4 +1,4 @@
-"""What earlier runs have done, as their manifests say: what `resume` goes by."""
+"""What earlier runs wrote, by their manifests: `resume` decides by it which targets are up to date."""
 
 from __future__ import annotations
 
@@ -9,27 +9,30 @@ from pcapconv.batching.manifest_index import DoneLine
 
 
 class EarlierRuns:
-    """What manifests say of these targets, each of which is given with its source; without the lines that say
-    something else. Little is kept of a line, and what is the same in many is kept once."""
+    """The manifest lines of a batch's targets that earlier runs wrote. `sources` maps the name of each target to that
+    of its source; lines of other targets are ignored.
 
-    def __init__(self, targets: Mapping[str, str]) -> None:
-        self._rows: dict[str, str | DoneLine | list[DoneLine]] = dict(targets)  # the source where nothing is known
+    A batch has many files, so little of each line is kept, and equal values are kept once.
+    """
+
+    def __init__(self, sources: Mapping[str, str]) -> None:
+        self._lines: dict[str, str | DoneLine | list[DoneLine]] = dict(sources)  # the source's name without a line
 
     def read_manifest(self, location: str) -> None:
-        """Add what a manifest says. Raises FileError."""
-        rows = self._rows
+        """Add the lines of a manifest. Raises FileError."""
+        known = self._lines
         for target, source, *fields in manifest_index.read_done_lines(location):
-            before = rows.get(target) if isinstance(target, str) else None
-            if isinstance(before, str):
-                rows[target] = DoneLine(before if before == source else source, *fields)
-            elif isinstance(before, list):
-                before.append(DoneLine(source, *fields))
-            elif before is not None:
-                rows[target] = [before, DoneLine(source, *fields)]
+            earlier = known.get(target) if isinstance(target, str) else None
+            if isinstance(earlier, str):
+                known[target] = DoneLine(earlier if earlier == source else source, *fields)
+            elif isinstance(earlier, list):
+                earlier.append(DoneLine(source, *fields))
+            elif earlier is not None:
+                known[target] = [earlier, DoneLine(source, *fields)]
 
-    def get(self, target: str, otherwise: Sequence[DoneLine] = ()) -> Sequence[DoneLine]:
-        """What was done for a target, the last one last."""
-        known = self._rows.get(target, "")
-        if isinstance(known, list):
-            return known
-        return [known] if isinstance(known, DoneLine) else otherwise
+    def get(self, target: str, default: Sequence[DoneLine] = ()) -> Sequence[DoneLine]:
+        """Return the lines of a target, the last one at the end; `default` if there are none."""
+        lines = self._lines.get(target, "")
+        if isinstance(lines, list):
+            return lines
+        return [lines] if isinstance(lines, DoneLine) else default

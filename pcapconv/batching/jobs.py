@@ -24,7 +24,7 @@ from pcapconv.batching.locations import BatchContext, State, scheme_of
 from pcapconv.batching.outcome import Outcome, SidecarOutcome
 from pcapconv.batching.pulse import beat
 from pcapconv.batching.settings import Settings
-from pcapconv.batching.sidecars import CompanionFiles, state_beside_source
+from pcapconv.batching.sidecars import BatchSidecarFiles, source_sidecar_state
 from pcapconv.batching.stores import store_of
 from pcapconv.batching.transient_errors import is_transient
 from pcapconv.conversion import Conversion, ConversionSettings
@@ -119,7 +119,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
     with ExitStack() as stack, store_of(job.source).open_source(job.source, batch.moved) as source:
         source.fractions = settings.formats.fractions
         state, known = _looked_at(settings, job, source)
-        before = None if settings.sidecars is None else state_beside_source(job)
+        before = None if settings.sidecars is None else source_sidecar_state(job)
         sidecars = _sidecars(settings, job, source, known, stack)
         how = ConversionSettings(
             settings.formats.writer_settings(known),
@@ -195,7 +195,7 @@ def _beside(
         after = None if written is None else _state_of_written(written, job)
         return {"sidecars": SidecarOutcome.from_report(report, before, after)}
     if (report.source_format, report.target_format) == ("pcap", "pcapng"):
-        return {"sidecar_unused": state_beside_source(job) is not None}
+        return {"sidecar_unused": source_sidecar_state(job) is not None}
     return {}
 
 
@@ -204,7 +204,7 @@ def _sidecars(settings: Settings, job: Job, source: Source, known: str, stack: E
     if settings.sidecars is None:
         return None
     to_pcap = (settings.formats.to or known) == "pcap"
-    files = CompanionFiles(job, _batch_of(settings))
+    files = BatchSidecarFiles(job, _batch_of(settings))
     there = known == "pcap" and files.there_is(job.source + SIDECAR_SUFFIX)
     adds = known == "pcapng" or settings.plan is not None  # what pcap cannot hold
     if not (there or (to_pcap and adds)):

@@ -1,4 +1,4 @@
-"""The files of this machine, or of a file system that it shares."""
+"""The store of this machine: files of its own file systems and of those that it shares."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _SPECIAL = "not a plain file"
 
 
 class Local:
-    """Paths."""
+    """The store whose locations are paths."""
 
     local = True
     writable = True
 
     def find(self, root: str, without: str | None, *, links: bool) -> Iterator[FoundFile]:
-        """See `Store.find`. Directories behind links are not entered: what they lead to in the tree is found anyway."""
+        """See `Store.find`. Symbolic links to directories are not followed: what lies in the tree is found anyway."""
         try:
             if not os.path.isdir(root):
                 state = self.state(root) if stat.S_ISREG(os.stat(root).st_mode) else None
@@ -48,13 +48,13 @@ class Local:
             folder = waiting.pop()
             try:
                 with os.scandir(os.path.join(root, folder)) as entries:
-                    there = sorted(entries, key=lambda entry: entry.name)
+                    ordered = sorted(entries, key=lambda entry: entry.name)
             except OSError as error:
                 reason = f"cannot open: {reason_of(error)}"
-                yield FoundFile(os.path.join(root, folder), folder, None, reason, failed=True, folder=True)
+                yield FoundFile(os.path.join(root, folder), folder, None, reason, failed=True, is_directory=True)
                 continue
             folders, prefix = [], folder and os.path.join(folder, "")
-            for entry in there:
+            for entry in ordered:
                 if entry.name.startswith(".") and TEMPORARY.fullmatch(entry.name):
                     continue
                 name = prefix + entry.name
@@ -72,12 +72,12 @@ class Local:
     def state(self, location: str) -> State | None:
         """See `Store.state`."""
         try:
-            there = os.stat(location)
+            status = os.stat(location)
         except (OSError, ValueError):
             return None
-        return _state(there) if stat.S_ISREG(there.st_mode) else None
+        return _state(status) if stat.S_ISREG(status.st_mode) else None
 
-    def open_source(self, location: str, moved: Callable[[], object]) -> Source:  # noqa: ARG002 - reading tells
+    def open_source(self, location: str, moved: Callable[[], object]) -> Source:  # noqa: ARG002 - its reader reports progress
         """See `Store.open_source`."""
         return open_source(_plain(location))
 
@@ -86,7 +86,7 @@ class Local:
         return open_source(_plain(location))
 
     def open_target(self, location: str, batch: BatchContext, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
-        """See `Store.open_target`. Its directory has to be there."""
+        """See `Store.open_target`. The directory has to exist."""
         try:
             if exists(location):
                 if not os.path.isfile(location):
@@ -102,8 +102,8 @@ LOCAL = Local()
 
 
 def make_directories(location: str, home: str | None) -> None:
-    """Have the directory that a file is to lie in, but neither `home`, an absolute path, nor what that lies in: where
-    it is missing, this may be the wrong disk. Raises FileError."""
+    """Create the missing directories that a file is to lie in, up to the absolute path `home`. If `home` itself is
+    missing, this may be the wrong disk. Raises FileError, also then."""
     missing: list[str] = []
     try:
         folder = os.path.dirname(os.path.abspath(location))
@@ -120,19 +120,19 @@ def make_directories(location: str, home: str | None) -> None:
 
 
 def is_inside(location: str, folder: str) -> bool:
-    """Whether a path, once its symbolic links are followed, lies in a folder, of which the real path is given."""
+    """Return whether a path lies in a directory once symbolic links are followed. `folder` is its real path."""
     return os.path.commonpath([os.path.realpath(location), folder]) == folder
 
 
 def outside_message(location: str) -> str:
-    """What is said of a path that lies out of the new tree."""
+    """Return the error message for a path that a symbolic link leads out of the target directory."""
     follow = argument("follow_links", True)
     where = f"out of the target directory, to {os.path.realpath(location)}"
     return f"{location}: a symbolic link leads {where}; {follow} writes there"
 
 
 def remove_temporary_files(folders: Iterable[str]) -> None:
-    """Remove the temporary files that a kill has left in these directories."""
+    """Remove the temporary files that a killed run left in these directories."""
     for folder in folders:
         with contextlib.suppress(OSError):
             for name in os.listdir(folder):
@@ -142,13 +142,14 @@ def remove_temporary_files(folders: Iterable[str]) -> None:
 
 
 def _plain(location: str) -> str:
-    """A path that is nothing else."""
+    """Return the path of a file called `-`, which otherwise means stdin or stdout, in another form; any other path
+    unchanged."""
     return os.path.join(".", location) if location == STDIO else location
 
 
 def fresh_state(location: str) -> State | None:
-    """The state of a file that another host may have written just now; None where there is none. Opening it has the
-    system ask a file server what it would else remember."""
+    """Return the state of a file that another host may have written just now, None if there is none. The file is
+    opened, so that the system asks a file server instead of using what it remembers."""
     look_again(os.path.dirname(location))
     try:
         with open(location, "rb", buffering=0) as file:
@@ -158,24 +159,24 @@ def fresh_state(location: str) -> State | None:
 
 
 def state_of_open_file(file: int) -> State:
-    """What an open file's state is. Raises OSError."""
+    """Return the state of an open file, given by its descriptor. Raises OSError."""
     return _state(os.fstat(file))
 
 
-def _state(there: os.stat_result) -> State:
-    return State(there.st_size, there.st_mtime_ns)
+def _state(status: os.stat_result) -> State:
+    return State(status.st_size, status.st_mtime_ns)
 
 
 def _found(entry: os.DirEntry[str], name: str, roots: tuple[str, str | None], *, links: bool) -> FoundFile:
     try:
-        reason = _why_not(entry, *roots, links=links)
+        reason = _skip_reason(entry, *roots, links=links)
         return FoundFile(entry.path, name, None if reason else _state(entry.stat()), reason)
     except OSError as error:
         return FoundFile(entry.path, name, None, f"cannot open: {reason_of(error)}", failed=True)
 
 
-def _why_not(entry: os.DirEntry[str], root: str, left_out: str | None, *, links: bool) -> str:
-    """What speaks against reading a file; nothing for most. The two are real paths. Raises OSError."""
+def _skip_reason(entry: os.DirEntry[str], root: str, left_out: str | None, *, links: bool) -> str:
+    """Return why a file is not read, empty if it is. `root` and `left_out` are real paths. Raises OSError."""
     if entry.is_symlink():
         path = os.path.realpath(entry.path)
         if os.path.commonpath([path, root]) != root:

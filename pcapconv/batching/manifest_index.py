@@ -1,8 +1,9 @@
-"""The facts of a manifest that `resume` needs, and an index beside it from which they are had quickly.
+"""The index of a manifest: a file beside it from which `resume` reads quickly what the manifest says.
 
-Strategy: a manifest of many files takes long to parse, so an index lies beside it: the same facts in columns. It says
-of which manifest it is: how large that was, when it was changed, and what its end was. Lines that were added since are
-parsed; an index that does not fit is not used, and made anew at the end of a run.
+Strategy: a manifest of many files takes long to parse, so an index has the fields that `resume` needs, in columns. Its
+last line tells which manifest it was made of: its size, the time of its last change, and the SHA-256 of its last bytes.
+Lines that were appended since are parsed. An index that does not match its manifest is not used, and is made anew at
+the end of a run.
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ from pcapconv.errors import PcapconvError
 from pcapconv.io.final_names import temporary_name, unlink
 
 _SCHEMA = {"name": "pcapconv-index", "version": 1}
-_LINES_AT_ONCE = 10_000  # in one line of an index
-_TAIL = 4096  # bytes at a manifest's end by which it is known again
-_MOST = 1024  # bytes of an index's last line
+_LINES_AT_ONCE = 10_000  # manifest lines in one line of an index
+_TAIL_SIZE = 4096  # bytes at the end of a manifest whose digest an index has
+_MAX_LAST_LINE = 1024  # bytes of an index's last line
 _LONGEST = 64 * 2**20  # bytes of any other line
-_MIN_NEW_BYTES = 2**20  # bytes of new lines from which on an index is made
-_WRONG = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)  # raised by a line that is none
+_MIN_NEW_BYTES = 2**20  # bytes of new lines for which the index is made anew
+_MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)  # raised by a malformed line
 
 
 class Terms(NamedTuple):
-    """What many lines have in common: with which options, out of which tree, with what status, and whether there is a
-    key log beside the target."""
+    """The fields that many lines share: the digest of the options, the source tree, the status, and whether there is a
+    key log beside the target. See `Outcome`."""
 
     options: str
     root: str | None
@@ -43,8 +44,8 @@ class Terms(NamedTuple):
 
 
 class DoneLine(NamedTuple):
-    """What a line says of a target that was written: the states of source and target field by field, and the states of
-    the sidecars beside target and source (None: there are none)."""
+    """What a manifest line says about a target that was written: the states of source and target, field by field, and
+    the states of the sidecars beside target and source, None if there are none."""
 
     source: str
     source_size: int | None
@@ -56,51 +57,53 @@ class DoneLine(NamedTuple):
     source_sidecar: State | None
 
 
-_FIELDS = ("target", *DoneLine._fields)
-_Row = tuple[Any, ...]  # the values of these
+_FIELDS = ("target", *DoneLine._fields)  # the columns of an index, by these names
+_Values = tuple[Any, ...]  # one for each of these fields
 
 
-def read_done_lines(location: str, end: int | None = None) -> Iterator[_Row]:
-    """The fields of the facts of a manifest, as far as an offset, in its order; some may come twice. Raises
-    FileError."""
+def read_done_lines(location: str, end: int | None = None) -> Iterator[_Values]:
+    """Yield the values of `_FIELDS` for each line of a manifest about a target that was written, in the order of the
+    manifest, up to the offset `end`. Values of the index may come a second time, if the index turns out to be
+    malformed. Raises FileError."""
     begin = 0
     if scheme_of(location) is None:
-        with suppress(OSError, *_WRONG):  # then all of it is parsed
-            begin = yield from _indexed(location)
+        with suppress(OSError, *_MALFORMED):  # then the whole manifest is parsed
+            begin = yield from _read_index(location)
     lines = manifest.read_lines(location, begin)
-    yield from _parsed(lines if end is None else _first(lines, end - begin))
+    yield from _parse_lines(lines if end is None else _first_lines(lines, end - begin))
 
 
-def _first(lines: Iterable[bytes], count: int) -> Iterator[bytes]:
-    """The lines that end within so many bytes."""
+def _first_lines(lines: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Yield the lines that end within the first `size` bytes."""
     for line in lines:
-        count -= len(line)
-        if count < 0:
+        size -= len(line)
+        if size < 0:
             return
         yield line
 
 
-def _parsed(lines: Iterable[bytes]) -> Iterator[_Row]:
-    terms: dict[Any, Terms] = {}  # each once
+def _parse_lines(lines: Iterable[bytes]) -> Iterator[_Values]:
+    """Yield the values of `_FIELDS` for each line about a target that was written. Malformed lines are left out."""
+    terms: dict[Any, Terms] = {}  # so that equal ones are kept once
     for line in lines:
         try:
-            told = manifest.parse_line(line)
-            if told["status"] not in DONE:
+            fields = manifest.parse_line(line)
+            if fields["status"] not in DONE:
                 continue
-            beside = SidecarOutcome.from_json(told)
-            said = told["options"], told.get("root"), told["status"], told.get("key_log", False)
+            sidecars = SidecarOutcome.from_json(fields)
+            shared = fields["options"], fields.get("root"), fields["status"], fields.get("key_log", False)
             yield (
-                told["target"],
-                told["source"],
-                told["source_size"],
-                time_from_json(told["source_time"]),
-                told["target_size"],
-                time_from_json(told["target_time"]),
-                terms.get(said) or terms.setdefault(said, Terms(*said)),
-                beside and beside.target,
-                beside and beside.source,
+                fields["target"],
+                fields["source"],
+                fields["source_size"],
+                time_from_json(fields["source_time"]),
+                fields["target_size"],
+                time_from_json(fields["target_time"]),
+                terms.get(shared) or terms.setdefault(shared, Terms(*shared)),
+                sidecars and sidecars.target,
+                sidecars and sidecars.source,
             )
-        except _WRONG:
+        except _MALFORMED:
             continue
 
 
@@ -108,11 +111,11 @@ def _parsed(lines: Iterable[bytes]) -> Iterator[_Row]:
 
 
 def update(location: str) -> None:
-    """Make the index of a manifest in a file anew where enough was added. What goes wrong is not said: without an index
-    all works, and takes longer."""
-    with suppress(OSError, PcapconvError, *_WRONG):
+    """Make the index of a manifest on this machine anew if enough lines were appended since the last time. Errors are
+    ignored: without an index, a later run only takes longer."""
+    with suppress(OSError, PcapconvError, *_MALFORMED):
         size = manifest.size_of(location)
-        if size - _end(location) < _MIN_NEW_BYTES:
+        if size - _indexed_size(location) < _MIN_NEW_BYTES:
             return
         temporary = temporary_name(os.path.dirname(location))
         try:
@@ -125,91 +128,93 @@ def update(location: str) -> None:
 
 
 def _write(location: str, size: int, file: BinaryIO) -> None:
-    """Write the index of a manifest's first bytes: lines of columns, and a last one that says what the index is."""
+    """Write the index of the first `size` bytes of a manifest: lines of columns, and a last line about the manifest."""
     with open(location, "rb") as lines:
-        about = {"schema": _SCHEMA, "size": size, "time": os.fstat(lines.fileno()).st_mtime_ns}
-        about["tail"] = _tail(lines, size)
+        last_line = {"schema": _SCHEMA, "size": size, "time": os.fstat(lines.fileno()).st_mtime_ns}
+        last_line["tail"] = _tail_digest(lines, size)
     sha256 = hashlib.sha256()
-    found = read_done_lines(location, size)
-    while rows := list(islice(found, _LINES_AT_ONCE)):
-        data = _line(_columns(rows))
+    done_lines = read_done_lines(location, size)
+    while some_lines := list(islice(done_lines, _LINES_AT_ONCE)):
+        data = _line_bytes(_columns(some_lines))
         sha256.update(data)
         file.write(data)
-    file.write(_line(about | {"sha256": sha256.hexdigest()}))
+    file.write(_line_bytes(last_line | {"sha256": sha256.hexdigest()}))
 
 
-def _line(values: dict[str, Any]) -> bytes:
+def _line_bytes(values: dict[str, Any]) -> bytes:
     return json.dumps(values, separators=(",", ":")).encode() + b"\n"
 
 
-def _indexed(location: str) -> Generator[_Row, None, int]:
-    """What the index of a manifest says; returns the offset from which on it knows nothing. Raises OSError, or what a
-    wrong line raises."""
-    with _opened(location) as file:
-        end, length = _end_of(file, location)
+def _read_index(location: str) -> Generator[_Values, None, int]:
+    """Yield the values that the index of a manifest has. Return the offset in the manifest from which on its lines are
+    not in the index. Raises OSError, or `_MALFORMED` if the index is malformed or does not match the manifest."""
+    with _open_index(location) as file:
+        end, length = _check_index(file, location)
         file.seek(0)
         while file.tell() < length:
-            yield from _rows(json.loads(file.readline(_LONGEST)))
+            yield from _values_of(json.loads(file.readline(_LONGEST)))
     return end
 
 
-def _opened(location: str) -> BinaryIO:
-    """The index of a manifest. Raises OSError, also where that is no plain file."""
+def _open_index(location: str) -> BinaryIO:
+    """Open the index of a manifest. Raises OSError, also if it is no plain file."""
     if LOCAL.state(index_beside(location)) is None:
         raise FileNotFoundError
     return open(index_beside(location), "rb")
 
 
-def _columns(rows: Iterable[_Row]) -> dict[str, Any]:
-    """The fields of facts as columns; without those that are empty, or 0, in all of them."""
-    columns = dict(zip(_FIELDS, map(list, zip(*rows))))
+def _columns(lines: Iterable[_Values]) -> dict[str, Any]:
+    """Return the columns of some lines. A column is left out if all its values are None or 0. The column `terms` has
+    indexes into the list `said`."""
+    columns = dict(zip(_FIELDS, map(list, zip(*lines))))
     numbers = {each: number for number, each in enumerate(dict.fromkeys(columns["terms"]))}
     columns["terms"] = [numbers[each] for each in columns["terms"]]
     return {"said": list(numbers)} | {name: column for name, column in columns.items() if any(column)}
 
 
-def _rows(columns: dict[str, Any]) -> Iterator[_Row]:
-    """What a line of an index says. Raises what a wrong line raises."""
+def _values_of(columns: dict[str, Any]) -> Iterator[_Values]:
+    """Yield the values that `_columns` made columns of. Raises `_MALFORMED`."""
     count = len(columns["target"])
-    said = [Terms(*each) for each in columns["said"]]
-    columns["terms"] = [said[number] for number in columns.get("terms", [0] * count)]
+    terms = [Terms(*each) for each in columns["said"]]
+    columns["terms"] = [terms[number] for number in columns.get("terms", [0] * count)]
     for name in ("target_sidecar", "source_sidecar"):
         if name in columns:
             columns[name] = [None if each is None else State(*each) for each in columns[name]]
     return zip(*(columns.get(name) or repeat(None, count) for name in _FIELDS), strict=True)
 
 
-def _end(location: str) -> int:
-    """As far as which offset the index of a manifest fits; 0 where it does not."""
+def _indexed_size(location: str) -> int:
+    """Return how many bytes of a manifest its index covers, 0 if there is none that matches."""
     try:
-        with _opened(location) as file:
-            return _end_of(file, location)[0]
-    except (OSError, *_WRONG):
+        with _open_index(location) as file:
+            return _check_index(file, location)[0]
+    except (OSError, *_MALFORMED):
         return 0
 
 
-def _end_of(index: BinaryIO, location: str) -> tuple[int, int]:
-    """How much of a manifest an index knows, and how many bytes its columns have. Raises ValueError where it does not
-    fit, OSError, or what a wrong line raises."""
+def _check_index(index: BinaryIO, location: str) -> tuple[int, int]:
+    """Check that an index matches its manifest. Return how many bytes of the manifest it covers, and how many bytes its
+    lines of columns have. Raises ValueError if it does not match, OSError, or `_MALFORMED`."""
     size = index.seek(0, os.SEEK_END)
-    index.seek(max(0, size - _MOST))
-    last = index.read(_MOST).splitlines(keepends=True)[-1]
-    told = json.loads(last)
-    known = told["size"]
-    if not isinstance(known, int) or known <= 0:
+    index.seek(max(0, size - _MAX_LAST_LINE))
+    last = index.read(_MAX_LAST_LINE).splitlines(keepends=True)[-1]
+    fields = json.loads(last)
+    covered = fields["size"]
+    if not isinstance(covered, int) or covered <= 0:
         raise ValueError("no size")
     length = size - len(last)
     with open(location, "rb") as file:
-        there = os.fstat(file.fileno())
-        same = there.st_mtime_ns == told["time"] if there.st_size == known else there.st_size > known
-        if not (same and told["schema"] == _SCHEMA and told["tail"] == _tail(file, known)):
+        status = os.fstat(file.fileno())
+        fits = status.st_mtime_ns == fields["time"] if status.st_size == covered else status.st_size > covered
+        if not (fits and fields["schema"] == _SCHEMA and fields["tail"] == _tail_digest(file, covered)):
             raise ValueError("another manifest")
-    if told["sha256"] != _digest(index, length):
+    if fields["sha256"] != _digest(index, length):
         raise ValueError("it was changed")
-    return known, length
+    return covered, length
 
 
 def _digest(index: BinaryIO, length: int) -> str:
+    """Return the SHA-256 of the first `length` bytes of an index, in hex."""
     index.seek(0)
     sha256 = hashlib.sha256()
     while length and (data := index.read(min(length, 2**20))):
@@ -218,7 +223,7 @@ def _digest(index: BinaryIO, length: int) -> str:
     return sha256.hexdigest()
 
 
-def _tail(file: BinaryIO, size: int) -> str:
-    """The SHA-256, in hex, of the last bytes of a manifest that had this size."""
-    file.seek(max(0, size - _TAIL))
-    return hashlib.sha256(file.read(min(size, _TAIL))).hexdigest()
+def _tail_digest(file: BinaryIO, size: int) -> str:
+    """Return the SHA-256 of the last `_TAIL_SIZE` of the first `size` bytes of a manifest, in hex."""
+    file.seek(max(0, size - _TAIL_SIZE))
+    return hashlib.sha256(file.read(min(size, _TAIL_SIZE))).hexdigest()

@@ -1,4 +1,4 @@
-"""The plan of a batch: which file becomes which, and what is left to do."""
+"""Plans a batch: finds the files, names their targets, and decides which of them have to be converted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pcapconv.batching.conflicts import check_conflicts
 from pcapconv.batching.decisions import decide_actions
 from pcapconv.batching.earlier_runs import EarlierRuns
 from pcapconv.batching.locations import FoundFile, State, join_location, real_location, scheme_of
-from pcapconv.batching.manifest_names import is_of_batches
+from pcapconv.batching.manifest_names import is_batch_file
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.sources import NO_FILE_NAME, find_listed, without_side_files
 from pcapconv.batching.stores import store_of
@@ -26,9 +26,9 @@ from pcapconv.wording import argument
 
 
 class BatchPlan(NamedTuple):
-    """The captures of a batch as `jobs`, those of them that are `left` to do, and the outcomes of the others and of
-    files that are no captures to convert, made as they are asked for. `elsewhere` is how many other
-    shards do."""
+    """The plan of a batch. `jobs` are those of all captures (of this shard), `remaining` those of them that have to
+    run. `outcomes` are those of the other jobs, and of files that are not read, each made when it is needed.
+    `of_other_shards` is the number of captures that other shards do."""
 
     jobs: list[Job]
     remaining: list[Job]
@@ -37,38 +37,40 @@ class BatchPlan(NamedTuple):
 
 
 def plan_batch(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
-    """Find the files, name their targets, check that none is in another's way, and decide what is left to do. `others`
-    are paths that no file of the batch may have, by what they are. Raises UsageError, FileError."""
-    with _without_collection():
-        return _plan(arguments, others)
+    """Find the files, name their targets, check that no file has two roles, and decide which jobs have to run. `others`
+    maps descriptions of further files of the command to their paths, which no file of the batch may have. Raises
+    UsageError, FileError."""
+    with _without_garbage_collection():
+        return _plan_batch(arguments, others)
 
 
-def _plan(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
+def _plan_batch(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
     settings = arguments.settings
     jobs, outcomes = _jobs(arguments)
     check_conflicts(jobs, settings.key_log_suffix, arguments.manifest, others, in_place=arguments.flags.in_place)
-    everything = len(jobs)
+    job_count = len(jobs)
     if (shard := arguments.shard) is not None:
         jobs = [job for job in jobs if shard.contains(job.source_name)]
         outcomes = [outcome for outcome in outcomes if shard.contains(outcome.source)]
-    left, more = decide_actions(jobs, arguments.home, settings, _known(arguments, jobs), resume=arguments.flags.resume)
-    if arguments.flags.resume and any(job.action.refuses for job in left):  # an earlier run's job may have added a line
-        left, more = decide_actions(jobs, arguments.home, settings, _known(arguments, jobs), resume=True)
-    return BatchPlan(jobs, left, chain(outcomes, more), everything - len(jobs))
+    resume, home = arguments.flags.resume, arguments.home
+    remaining, decided = decide_actions(jobs, home, settings, _earlier_runs(arguments, jobs), resume=resume)
+    if resume and any(job.action.refuses for job in remaining):  # a job of an earlier run may just have added its line
+        remaining, decided = decide_actions(jobs, home, settings, _earlier_runs(arguments, jobs), resume=True)
+    return BatchPlan(jobs, remaining, chain(outcomes, decided), job_count - len(jobs))
 
 
-def _known(arguments: Arguments, jobs: Iterable[Job]) -> EarlierRuns:
-    """What the manifests say of the jobs' targets; nothing where no earlier run counts. Raises FileError."""
-    known = EarlierRuns({job.target_name: job.source_name for job in jobs})
+def _earlier_runs(arguments: Arguments, jobs: Iterable[Job]) -> EarlierRuns:
+    """Read what the manifests say about the targets of these jobs; nothing without `resume`. Raises FileError."""
+    earlier_runs = EarlierRuns({job.target_name: job.source_name for job in jobs})
     if arguments.flags.resume:
         for location in manifest.manifests_in(arguments.home):
-            known.read_manifest(location)
-    return known
+            earlier_runs.read_manifest(location)
+    return earlier_runs
 
 
 @contextmanager
-def _without_collection() -> Iterator[None]:
-    """Without cyclic garbage collection, which would look at each of a hundred thousand jobs many times."""
+def _without_garbage_collection() -> Iterator[None]:
+    """Switch cyclic garbage collection off, which would look at each of a hundred thousand jobs many times."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -79,73 +81,77 @@ def _without_collection() -> Iterator[None]:
 
 
 def _jobs(arguments: Arguments) -> tuple[list[Job], list[Outcome]]:
-    """The job of each capture, and the outcomes of files that are none to convert. Raises UsageError, FileError."""
+    """Make a job for each file to convert, and an outcome for each file that is not read. Raises UsageError,
+    FileError."""
     home = join_location(arguments.home, "")
     jobs, outcomes = [], []
-    found, beside = _found(arguments)
-    for each, name in zip(found, _names(found, arguments)):
-        job = _job(each, name, arguments, home, beside)
-        if each.state is not None:
+    found, sidecar_states = _find_files(arguments)
+    for file, target_name in zip(found, _target_names(found, arguments)):
+        job = _job(file, target_name, arguments, home, sidecar_states)
+        if file.state is not None:
             jobs.append(job)
             continue
-        status, error = "failed" if each.failed else "left_alone", f"{each.location}: {each.reason}"
+        status, error = "failed" if file.failed else "left_alone", f"{file.location}: {file.reason}"
         outcomes.append(Outcome.without_report(job, arguments.settings, status, error))
     return jobs, outcomes
 
 
-def _found(arguments: Arguments) -> tuple[list[FoundFile], dict[str, State | None]]:
-    """The files that the batch is about, and the states of sidecars behind URLs by their places. Raises UsageError,
+def _find_files(arguments: Arguments) -> tuple[list[FoundFile], dict[str, State | None]]:
+    """Find the source files, and the states of sidecars behind URLs by their locations. Raises UsageError,
     FileError."""
-    in_place, root, keys = arguments.flags.in_place, arguments.root, arguments.settings.key_log_suffix
+    in_place, root = arguments.flags.in_place, arguments.root
+    key_log_suffix = arguments.settings.key_log_suffix
     if root is None:
         sources = list(find_listed(arguments.locations))
     else:
         home = arguments.home if scheme_of(root) is not None else real_location(arguments.home)
         sources = list(store_of(root).find(root, None if in_place else home, links=not in_place))
-    beside = _sidecars(sources, arguments)
-    found = [each for each in sources if not is_of_batches(each.name) and arguments.patterns.match(each)]
-    if in_place and keys is not None:  # key logs of an earlier run are no sources
-        found = without_side_files(found, keys)
+    sidecar_states = _remote_sidecars(sources, arguments)
+    found = [file for file in sources if not is_batch_file(file.name) and arguments.patterns.match(file)]
+    if in_place and key_log_suffix is not None:  # key logs of an earlier run are no sources
+        found = without_side_files(found, key_log_suffix)
     found = without_side_files(found, SIDECAR_SUFFIX)
     target = store_of(arguments.home)
-    if root is None or scheme_of(root) is not None:  # what lies in a directory has a file's name
+    if root is None or scheme_of(root) is not None:  # names in a directory of this machine are those of files
         found = [
-            each if target.can_hold(each.name) else each._replace(state=None, reason=NO_FILE_NAME, failed=True)
-            for each in found
+            file if target.can_hold(file.name) else file._replace(state=None, reason=NO_FILE_NAME, failed=True)
+            for file in found
         ]
-    remote = next((each.location for each in found if in_place and scheme_of(each.location) is not None), None)
-    if remote is not None:
-        raise UsageError(f"{argument('in_place', True)}: {remote} {IN_PLACE_REMOTE}")
-    return found, beside
+    url = next((file.location for file in found if in_place and scheme_of(file.location) is not None), None)
+    if url is not None:
+        raise UsageError(f"{argument('in_place', True)}: {url} {IN_PLACE_REMOTE}")
+    return found, sidecar_states
 
 
-def _sidecars(sources: Iterable[FoundFile], arguments: Arguments) -> dict[str, State | None]:
-    """The states of sidecars behind URLs, by their places: those that are listed, and where nothing is listed, those
-    that stores tell of when they are asked for."""
-    sources = [each for each in sources if scheme_of(each.location) is not None]
+def _remote_sidecars(sources: Iterable[FoundFile], arguments: Arguments) -> dict[str, State | None]:
+    """Return the states of sidecars behind URLs by their locations: those in the listing of a tree, or those beside the
+    files of a list, for each of which its store is asked. Raises FileError."""
+    sources = [file for file in sources if scheme_of(file.location) is not None]
     if arguments.root is not None:
-        return {each.location: each.state for each in sources if each.location.endswith(SIDECAR_SUFFIX)}
+        return {file.location: file.state for file in sources if file.location.endswith(SIDECAR_SUFFIX)}
     if arguments.settings.sidecars is None:
         return {}
-    locations = [each.location + SIDECAR_SUFFIX for each in sources]
+    locations = [file.location + SIDECAR_SUFFIX for file in sources]
     return {location: store_of(location).state(location) for location in locations}
 
 
-def _names(found: Sequence[FoundFile], arguments: Arguments) -> Iterable[str]:
-    """What the targets of files are called in the new tree; in place, as their sources."""
-    told, template = arguments.settings.formats, arguments.template
+def _target_names(found: Sequence[FoundFile], arguments: Arguments) -> Iterable[str]:
+    """Return the names of the targets of these files in the target tree; in place, those of their sources."""
+    format_settings, template = arguments.settings.formats, arguments.template
     if arguments.flags.in_place:
-        return (each.name for each in found)
+        return (file.name for file in found)
     if template is None:
-        return (name_like_source(each.name, told.to) for each in found)
-    return names_by_template(template, found, told.fractions)
+        return (name_like_source(file.name, format_settings.to) for file in found)
+    return names_by_template(template, found, format_settings.fractions)
 
 
-def _job(found: FoundFile, name: str, arguments: Arguments, home: str, beside: Mapping[str, State | None]) -> Job:
-    """A file's job, whose action is what the caller asks for. `name` is what its target is called, `home` what the
-    places of targets begin with, `beside` the states of sidecars behind URLs."""
-    location = found.location if arguments.flags.in_place else home + name
+def _job(
+    file: FoundFile, target_name: str, arguments: Arguments, home: str, sidecar_states: Mapping[str, State | None]
+) -> Job:
+    """Return the job of a file, with the action that the arguments give. `home` is what the locations of all targets
+    begin with; `sidecar_states` are those of sidecars behind URLs."""
+    target = file.location if arguments.flags.in_place else home + target_name
     action = Action.REPLACE_TARGET if arguments.flags.in_place else Action.CREATE
     action = Action.REPLACE if arguments.flags.force else action
-    sidecar = beside.get(found.location + SIDECAR_SUFFIX)
-    return Job(found.location, found.name, found.state, location, name, action, sidecar)
+    sidecar_state = sidecar_states.get(file.location + SIDECAR_SUFFIX)
+    return Job(file.location, file.name, file.state, target, target_name, action, sidecar_state)

@@ -150,7 +150,7 @@ class Remote:
         """Remove what runs have left behind: the uploads whose notes in `home` are `ours`, and what they wrote of
         targets at these places; `alone` tells that nobody else is at work there. Raises FileError."""
         if self._scheme in _WHOLE:
-            abort_noted_uploads(self._files, self._path(home).rstrip("/"), home, ours, alone=alone)
+            abort_noted_uploads(self._files, self._path(home).rstrip("/"), home, ours, with_tokens=alone)
         else:
             remove_temporary_files(self._files, {posixpath.dirname(self._path(location)) for location in locations})
 

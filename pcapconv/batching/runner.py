@@ -23,7 +23,7 @@ from pcapconv.batching.jobs import Stopped, run_jobs
 from pcapconv.batching.lease import Lease, LeaseLostError, clear_others, leases_in
 from pcapconv.batching.local import LOCAL, fresh_state, is_inside, outside_message, remove_temporary_files
 from pcapconv.batching.locations import scheme_of
-from pcapconv.batching.manifest_names import WHOLE, is_manifest, manifest_beside, manifest_of
+from pcapconv.batching.manifest_names import WHOLE, is_manifest, manifest_beside, manifest_name
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.planning import BatchPlan
 from pcapconv.batching.pool import DeadProcessError
@@ -189,7 +189,7 @@ def _clear_away_there(arguments: Arguments, jobs: Iterable[Job]) -> None:
 def _end_uploads(arguments: Arguments, run: str | None = None) -> None:
     """Abort the uploads that are noted for this manifest, those of one run alone where one is given. Raises
     FileError."""
-    own = manifest_of(arguments.shard)
+    own = manifest_name(arguments.shard)
     stores.remote_store(arguments.home).clear_away(
         arguments.home, lambda note: note.batch == own and run in (None, note.run)
     )

@@ -1,4 +1,4 @@
-"""The sidecars of a batch's files: on this machine or behind URLs, beside sources and targets."""
+"""The sidecars of a batch, which lie beside sources and targets, on this machine or behind URLs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from pcapconv.io.target import Target
 from pcapconv.sidecar.files import SidecarFiles
 
 
-def state_beside_source(job: Job) -> State | None:
-    """The state of the sidecar beside a source, None where there is none: now; behind a URL, when the batch began."""
+def source_sidecar_state(job: Job) -> State | None:
+    """Return the state of the sidecar beside a job's source, None if there is no sidecar. On this machine this is its
+    present state, behind a URL its state when the batch began."""
     return LOCAL.state(job.source + SIDECAR_SUFFIX) if scheme_of(job.source) is None else job.sidecar_state
 
 
-class CompanionFiles(SidecarFiles):
-    """The sidecars beside one job's source and target, in this batch. All raise FileError."""
+class BatchSidecarFiles(SidecarFiles):
+    """Opens the sidecars beside the source and the target of one job. All methods raise FileError."""
 
     def __init__(self, job: Job, batch: BatchContext) -> None:
         self._job = job

@@ -1,4 +1,4 @@
-"""The files of a batch: those of a tree or of a list, as far as patterns want them."""
+"""The source files of a batch: which files of a tree the patterns select, and the files of a list."""
 
 from __future__ import annotations
 
@@ -23,22 +23,24 @@ NO_FILE_NAME = "its name cannot be that of a file"
 
 
 class Patterns:
-    """Which files are wanted, by patterns as in .gitignore. Raises UsageError."""
+    """Selects files by patterns as in .gitignore: those of `include`, or all without any, but not those of `exclude`.
+    Raises UsageError."""
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
-        self._include = _understood("include", include)
-        self._exclude = _understood("exclude", exclude)
+        self._include = _parse_patterns("include", include)
+        self._exclude = _parse_patterns("exclude", exclude)
 
-    def match(self, found: FoundFile) -> bool:
-        """Whether a file is wanted. Directories are there for what is wrong with them, unless they are left out."""
-        if not (self._include is None or found.folder or self._include.match_file(found.name)):
+    def match(self, file: FoundFile) -> bool:
+        """Return whether a file is selected. A directory, which is one that cannot be listed, is unless it is
+        excluded."""
+        if not (self._include is None or file.is_directory or self._include.match_file(file.name)):
             return False
-        name = found.name + "/" if found.folder else found.name
+        name = file.name + "/" if file.is_directory else file.name
         return self._exclude is None or not self._exclude.match_file(name)
 
 
-def _understood(name: str, patterns: Sequence[str]) -> GitIgnoreSpec | None:
-    """None where there are no patterns. Raises UsageError."""
+def _parse_patterns(name: str, patterns: Sequence[str]) -> GitIgnoreSpec | None:
+    """Parse the patterns of the argument `name`; None if there are none. Raises UsageError."""
     if isinstance(patterns, str) or not all(isinstance(each, str) for each in patterns or ()):
         raise UsageError(f"{argument(name, patterns)}: a list of patterns is wanted")
     if not patterns:
@@ -52,9 +54,9 @@ def _understood(name: str, patterns: Sequence[str]) -> GitIgnoreSpec | None:
 
 
 def find_listed(locations: Iterable[str]) -> Iterator[FoundFile]:
-    """The files of a list, each once, under the names that they get in a tree: relative ones stay, others lose their
-    root."""
-    for location in dict.fromkeys(map(_text, locations)):
+    """Yield the files of a list, each once. Their names in the target tree are their relative paths; for other paths,
+    their absolute paths without the root; for URLs, what follows the scheme. Raises UsageError for what is no path."""
+    for location in dict.fromkeys(map(_path_text, locations)):
         scheme = scheme_of(location)
         if scheme is not None:
             name = posixpath.normpath(location.partition("://")[2]).lstrip("/")
@@ -71,7 +73,7 @@ def find_listed(locations: Iterable[str]) -> Iterator[FoundFile]:
         try:
             state = store_of(location).state(location)
         except FileError as error:
-            if is_transient(error, remote=scheme is not None):  # as its job will see, which may be tried again
+            if is_transient(error, remote=scheme is not None):  # its job tries again, and reports what fails then
                 yield FoundFile(location, name, State(None, None))
                 continue
             yield FoundFile(location, name, None, str(error).removeprefix(f"{location}: "), failed=True)
@@ -80,8 +82,8 @@ def find_listed(locations: Iterable[str]) -> Iterator[FoundFile]:
         yield FoundFile(location, name, state, reason, failed=state is None)
 
 
-def _text(location: object) -> str:
-    """Raises UsageError for what is no path."""
+def _path_text(location: object) -> str:
+    """Return a path or URL as text. Raises UsageError for anything else."""
     path = os.fspath(location) if isinstance(location, str | os.PathLike) else None
     if not isinstance(path, str):
         raise UsageError(f"{location!r:.80} is not a path")
@@ -89,17 +91,18 @@ def _text(location: object) -> str:
 
 
 def without_side_files(found: Sequence[FoundFile], suffix: str) -> list[FoundFile]:
-    """The files without what lies beside another one under its name and `suffix`, and is not a capture."""
-    names = {each.name for each in found}
+    """Return the files without those that lie beside another one, with its name and `suffix` behind it, and are no
+    captures: sidecars or key logs."""
+    names = {file.name for file in found}
     return [
-        each
-        for each in found
-        if not (each.name.endswith(suffix) and each.name.removesuffix(suffix) in names) or is_capture(each.location)
+        file
+        for file in found
+        if not (file.name.endswith(suffix) and file.name.removesuffix(suffix) in names) or is_capture(file.location)
     ]
 
 
 def is_capture(location: str) -> bool:
-    """Also when nobody can tell."""
+    """Return whether a file is a capture; True also if it cannot be read."""
     try:
         with store_of(location).open_stream(location) as source:
             formats.format_at(source)
