@@ -543,7 +543,7 @@ def test_patterns_that_mean_nothing(source: Path, out: Path, option: str, patter
 @pytest.mark.parametrize("option", ["include", "exclude"])
 def test_a_single_pattern_is_no_list_of_letters(source: Path, out: Path, option: str) -> None:
     options: dict[str, Any] = {option: "*.pcap"}
-    with pytest.raises(UsageError, match=rf"^{option}='\*\.pcap': a list of patterns is wanted$"):
+    with pytest.raises(UsageError, match=rf"^{option}='\*\.pcap': write a list of patterns$"):
         run(source, out, **options)
 
 

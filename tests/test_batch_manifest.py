@@ -98,9 +98,7 @@ def test_a_link_to_a_capture_is_no_manifest(source: Path, tmp_path: Path) -> Non
     out.mkdir()
     (out / "mine.pcap").write_bytes(PCAP)
     (out / MANIFEST).symlink_to("mine.pcap")
-    said = (
-        f"{out / MANIFEST}: is a symbolic link to {out / 'mine.pcap'}, which is not called like a manifest; remove it"
-    )
+    said = f"{out / MANIFEST}: is a symbolic link to {out / 'mine.pcap'}, which is not named like a manifest; remove it"
     with pytest.raises(FileError) as caught:
         batch(source, out, to="pcapng")
     assert str(caught.value) == said
@@ -145,13 +143,13 @@ def test_what_is_called_like_an_unfinished_file_is_no_source_of_a_list(tmp_path:
     place = tmp_path / UNFINISHED
     place.write_bytes(PCAP)
     report = batch([place], tmp_path / "out", to="pcapng")
-    assert [line["error"] for line in report.trouble] == [f"{place}: unfinished files are called so; rename it"]
+    assert [line["error"] for line in report.trouble] == [f"{place}: unfinished files have such names; rename it"]
     assert place.read_bytes() == PCAP
 
 
 def test_no_target_is_called_like_an_unfinished_file(source: Path, tmp_path: Path) -> None:
     (source / "a.pcap").rename(source / "1.pcap")
-    with pytest.raises(UsageError, match="unfinished files are called so; name targets otherwise"):
+    with pytest.raises(UsageError, match="unfinished files have such names; give targets other names"):
         batch(source, tmp_path / "out", template=".pcapconv-000000000000000{stem}.tmp", to="pcapng")
 
 

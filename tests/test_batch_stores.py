@@ -390,7 +390,8 @@ def test_resuming_looks_at_sidecars_beside_objects(bucket: Bucket) -> None:
     bucket.put("new/a.pcap", SMALL)
     (line,) = run(new, back, to="pcapng", **again).trouble
     assert line["error"] == (
-        f"{back}/a.pcapng: was made with {new}/a.pcap{BESIDE}, which is gone; force=True makes it anew without"
+        f"{back}/a.pcapng: was made with {new}/a.pcap{BESIDE}, which is gone; "
+        "force=True makes the target anew without it"
     )
     bucket.s3.delete_object(Bucket=bucket.name, Key="new/a.pcap")  # which is somebody's
     assert run(raw, new, to="pcap", **again).converted == 1  # with the target's sidecar

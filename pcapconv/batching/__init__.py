@@ -20,10 +20,12 @@ Running:
     jobs               one file, from its source to its line in the manifest; runs in any process
     sidecars           the sidecars beside sources and targets
     executors          what runs the jobs: processes, threads, the caller's executor
-    pool, worker       the processes of this machine, and what each of them runs
-    threads            threads that may hang
+    pool               the processes of this machine
+    worker             what each process of the pool runs
+    threads            threads that may hang without keeping the program from its end
     transient_errors   which errors are worth another try
-    stall, pulse       ends a batch that stands still; the file that jobs elsewhere touch while they move
+    stall              ends a batch that stands still
+    pulse              the file that jobs elsewhere touch to show that they move
 Recording:
     outcome            what became of a file
     recording          passes outcomes to report, watcher and manifest
@@ -31,23 +33,26 @@ Recording:
     manifest           the manifest, read and written
     manifest_index     the index beside it, for a quick `resume`
     manifest_names     names of manifests, leases and indexes
-    lease              who is at work on a manifest, and who has stopped
+    lease              the lease that a client holds while it is at work on a manifest
     lease_location     the file or object that is a lease
-    holders            the process that holds a lease, and whether it lives
+    holders            which process holds a lease, and whether it lives
 Where files lie:
     locations          paths and URLs, states of files, the interface of a store
     stores             which store has a location
-    local, remote      the two stores: this machine, and URLs
-    fetching, uploads  how sources come from a URL, and targets get there
-    upload_notes       what is noted of uploads to S3, so that a later run cleans up after a kill
+    local              the store of this machine
+    remote             the stores behind URLs
+    fetching           a source behind a URL, as it is read
+    uploads            a target behind a URL, as it is sent
+    upload_notes       notes of uploads to S3, by which a later run cleans up after a kill
     web                listings of web servers
-    urls               URLs that lead nowhere
-    asking             the answers and the silence of stores
+    urls               checks URLs before they are used
+    asking             errors of stores as sentences, and how long a store has not answered
     tokens             files by which another process shows that it sees the same directory
 Dask clusters:
     cluster            the executor for a cluster
     connecting         the connection to its scheduler
-    roster, fitness    which workers there are, and which of them can do the jobs
+    roster             its workers: which there are, and which of them fit
+    fitness            whether a worker can do the jobs
 """
 
 from __future__ import annotations

@@ -41,9 +41,9 @@ def check_conflicts(
     home = os.path.dirname(real(manifest))
     for target, job in zip(targets, jobs):
         if PREFIX in target and _is_file_of_batches(target, home):
-            raise UsageError(f"{job.target}: that is a manifest of this batch; name targets otherwise")
+            raise UsageError(f"{job.target}: that is a manifest of this batch; give targets other names")
         if "/.pcapconv-" in target and TEMPORARY.fullmatch(os.path.basename(target)):
-            raise UsageError(f"{job.target}: unfinished files are called so; name targets otherwise")
+            raise UsageError(f"{job.target}: unfinished files have such names; give targets other names")
         if not in_place and (source := sources.get(target)) is not None:
             raise UsageError(f"{job.target}: that is a source too ({source}); name another directory")
     if clashing := sorted(
@@ -75,10 +75,10 @@ class _RealLocations:
             return real_location(location)
         folder, slash, name = location.rpartition("/")
         folder += slash
-        known = self._folders.get(folder)
-        if known is None:
-            known = self._folders[folder] = os.path.join(os.path.realpath(folder), ""), _links_in(folder or ".")
-        real, links = known
+        cached = self._folders.get(folder)
+        if cached is None:
+            cached = self._folders[folder] = os.path.join(os.path.realpath(folder), ""), _links_in(folder or ".")
+        real, links = cached
         if os.path.islink(location) if links is None else name in links:
             return os.path.realpath(location)
         return real + name

@@ -32,19 +32,19 @@ _Listing = Mapping[str, State | None]  # the files in a target directory behind 
 
 
 def decide_actions(
-    jobs: Sequence[Job], home: str, settings: Settings, known: _Lines, *, resume: bool
+    jobs: Sequence[Job], home: str, settings: Settings, earlier_lines: _Lines, *, resume: bool
 ) -> tuple[list[Job], Iterator[Outcome]]:
     """Decide the action of each job. Return the jobs that have to run, with their actions, and the outcomes of the
     others, each made when it is needed: files that are up to date, that lack the sidecar they were made with, and,
-    behind a URL, whose targets are foreign (on this machine, their jobs find that out). `known` has the manifest lines
-    of each target. Raises FileError."""
+    behind a URL, whose targets are foreign (on this machine, their jobs find that out). `earlier_lines` has the
+    manifest lines of each target. Raises FileError."""
     listing = None if store_of(home).local else _list_targets(home)
-    marked = set[str]() if listing is None or not resume else _marked_locations(jobs, settings, known, listing)
+    marked = set[str]() if listing is None or not resume else _marked_locations(jobs, settings, earlier_lines, listing)
     remaining: list[Job] = []
     decided: list[Job] = []
     results: dict[str, _Result] = {}  # of the decided jobs that are not just up to date, by the names of their targets
     for job in jobs:
-        tree_lines = _lines_of_tree(known.get(job.target_name, ()), settings)
+        tree_lines = _lines_of_tree(earlier_lines.get(job.target_name, ()), settings)
         state = LOCAL.state(job.target) if listing is None else listing.get(job.target_name)
         current_line = _current_line(tree_lines, state) if tree_lines else None
         action = _action_by_line(job, settings, current_line, listing) or (
@@ -58,7 +58,7 @@ def decide_actions(
         elif action is Action.FAIL_WITHOUT_SIDECAR:
             sidecar = job.source + SIDECAR_SUFFIX
             force = argument("force", True)
-            error = f"{job.target}: was made with {sidecar}, which is gone; {force} makes it anew without"
+            error = f"{job.target}: was made with {sidecar}, which is gone; {force} makes the target anew without it"
             results[job.target_name] = "failed", error, None
         elif action is Action.REFUSE and listing is not None:
             results[job.target_name] = "failed", exists_message(job.target), None
@@ -105,7 +105,7 @@ def _is_file_of_line(size: int | None, time: int | str | None, state: State | No
     return state is not None and size == state.size and time in (None, state.time)
 
 
-def _marked_locations(jobs: Iterable[Job], settings: Settings, known: _Lines, listing: _Listing) -> set[str]:
+def _marked_locations(jobs: Iterable[Job], settings: Settings, earlier_lines: _Lines, listing: _Listing) -> set[str]:
     """Return the locations of existing targets, and of key logs and sidecars beside them, whose marks say that a batch
     of this tree wrote them. Only targets without a current line are asked for: their run was killed before it wrote
     one. Raises FileError."""
@@ -114,14 +114,14 @@ def _marked_locations(jobs: Iterable[Job], settings: Settings, known: _Lines, li
         job.target + suffix
         for job in jobs
         for suffix in suffixes
-        if job.target_name + suffix in listing and not _has_current_line(job, settings, known, listing)
+        if job.target_name + suffix in listing and not _has_current_line(job, settings, earlier_lines, listing)
     ]
     return remote_store(locations[0]).marked(locations, settings.root) if locations else set()
 
 
-def _has_current_line(job: Job, settings: Settings, known: _Lines, listing: Mapping[str, Any]) -> bool:
+def _has_current_line(job: Job, settings: Settings, earlier_lines: _Lines, listing: Mapping[str, Any]) -> bool:
     """Return whether a manifest line describes the target that exists."""
-    lines = _lines_of_tree(known.get(job.target_name, ()), settings)
+    lines = _lines_of_tree(earlier_lines.get(job.target_name, ()), settings)
     return _current_line(lines, listing.get(job.target_name)) is not None
 
 
@@ -173,12 +173,12 @@ def _remote_action(
     """Return the action for a target behind a URL. `marked` are the locations of `_marked_locations`."""
     if job.action.replaces_target:
         return Action.REPLACE
-    known = {job.target} if current_line is not None else set()
+    recorded = {job.target} if current_line is not None else set()
     if settings.key_log_suffix is not None and any(line.terms.key_log for line in tree_lines):
-        known.add(job.target + settings.key_log_suffix)
+        recorded.add(job.target + settings.key_log_suffix)
     existing = {job.target + suffix for suffix in _suffixes(settings) if job.target_name + suffix in listing}
     if existing:
-        return Action.REPLACE if resume and existing <= known | marked else Action.REFUSE
+        return Action.REPLACE if resume and existing <= recorded | marked else Action.REFUSE
     if settings.sidecars is None or job.target_name + SIDECAR_SUFFIX not in listing:
         return Action.REPLACE
     if resume and (tree_lines or job.target + SIDECAR_SUFFIX in marked):

@@ -20,15 +20,15 @@ class EarlierRuns:
 
     def read_manifest(self, location: str) -> None:
         """Add the lines of a manifest. Raises FileError."""
-        known = self._lines
+        lines = self._lines
         for target, source, *fields in manifest_index.read_done_lines(location):
-            earlier = known.get(target) if isinstance(target, str) else None
+            earlier = lines.get(target) if isinstance(target, str) else None
             if isinstance(earlier, str):
-                known[target] = DoneLine(earlier if earlier == source else source, *fields)
+                lines[target] = DoneLine(earlier if earlier == source else source, *fields)
             elif isinstance(earlier, list):
                 earlier.append(DoneLine(source, *fields))
             elif earlier is not None:
-                known[target] = [earlier, DoneLine(source, *fields)]
+                lines[target] = [earlier, DoneLine(source, *fields)]
 
     def get(self, target: str, default: Sequence[DoneLine] = ()) -> Sequence[DoneLine]:
         """Return the lines of a target, the last one at the end; `default` if there are none."""

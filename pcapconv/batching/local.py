@@ -109,7 +109,7 @@ def make_directories(location: str, home: str | None) -> None:
         folder = os.path.dirname(os.path.abspath(location))
         while not os.path.exists(folder):
             if folder == home:
-                raise FileError(f"{location}: cannot create: {home} is not there, and a job does not make it")
+                raise FileError(f"{location}: cannot create: {home} does not exist, and jobs do not create it")
             missing.append(folder)
             folder = os.path.dirname(folder)
         for each in reversed(missing):

@@ -69,7 +69,7 @@ def check_location(location: str) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise FileError(f"{location}: is not a plain file, and so no manifest; remove it")
     if not is_manifest(os.path.basename(real)):
-        raise FileError(f"{location}: is a symbolic link to {real}, which is not called like a manifest; remove it")
+        raise FileError(f"{location}: is a symbolic link to {real}, which is not named like a manifest; remove it")
 
 
 def append_lines(location: str, lines: Iterable[dict[str, Any]]) -> None:

@@ -42,7 +42,7 @@ class Patterns:
 def _parse_patterns(name: str, patterns: Sequence[str]) -> GitIgnoreSpec | None:
     """Parse the patterns of the argument `name`; None if there are none. Raises UsageError."""
     if isinstance(patterns, str) or not all(isinstance(each, str) for each in patterns or ()):
-        raise UsageError(f"{argument(name, patterns)}: a list of patterns is wanted")
+        raise UsageError(f"{argument(name, patterns)}: write a list of patterns")
     if not patterns:
         return None
     from pathspec import GitIgnoreSpec
@@ -65,7 +65,7 @@ def find_listed(locations: Iterable[str]) -> Iterator[FoundFile]:
             if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
                 name = os.path.abspath(name).lstrip("/")
         if TEMPORARY.fullmatch(posixpath.basename(name)):
-            yield FoundFile(location, name, None, "unfinished files are called so; rename it", failed=True)
+            yield FoundFile(location, name, None, "unfinished files have such names; rename it", failed=True)
             continue
         if not is_file_name(name):
             yield FoundFile(location, name, None, NO_FILE_NAME, failed=True)

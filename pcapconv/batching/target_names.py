@@ -28,7 +28,7 @@ _READ_AT_ONCE = 8  # files
 def parse_template(text: str) -> Template:
     """Parse a template for the names of targets. Raises UsageError."""
     if text == STDIO or any(part in ("", ".", "..") for part in text.split("/")):
-        raise UsageError(f"{argument('template', text)}: name a place below the target directory, as in {_EXAMPLE}")
+        raise UsageError(f"{argument('template', text)}: name a file below the target directory, as in {_EXAMPLE}")
     try:
         return Template(text, _FIELDS)
     except UsageError as error:

@@ -1,8 +1,8 @@
 """How a complete file gets behind a URL.
 
 Strategy: object stores show an object when all of it has arrived; everywhere else it arrives under a temporary name. A
-large object goes to S3 in parts, and can stop between two of them; while it does, a note says so (`notes`). Any other
-upload goes on to its end once it has begun.
+large object goes to S3 in parts, and can stop between two of them; while it does, a note says so (`upload_notes`). Any
+other upload goes on to its end once it has begun.
 """
 
 from __future__ import annotations
