@@ -11,7 +11,7 @@ from pcapconv.batching.locations import State, scheme_of
 
 class Action(Enum):
     """What a job may do. A job starts with the action that the caller's arguments give (CREATE; REPLACE_TARGET in
-    place; REPLACE with `force`). `decisions` then chooses the final one by the files that exist and the manifests.
+    place; REPLACE with `force`). `decisions` then chooses the final one by the files that exist and by the manifests.
     A file that this batch did not write is foreign."""
 
     CREATE = auto()  # write a new target, and replace nothing

@@ -102,8 +102,9 @@ LOCAL = Local()
 
 
 def make_directories(location: str, home: str | None) -> None:
-    """Create the missing directories that a file is to lie in, up to the absolute path `home`. If `home` itself is
-    missing, this may be the wrong disk. Raises FileError, also then."""
+    """Create the missing directories that a file is to lie in, but not `home`, an absolute path, nor those above it: if
+    `home` is missing, this may be the wrong disk. With None, create all. Raises FileError, also if `home` is
+    missing."""
     missing: list[str] = []
     try:
         folder = os.path.dirname(os.path.abspath(location))

@@ -18,7 +18,7 @@ class BatchReport:
     Each file counts as one of these: `converted`; `damaged` (converted as far as it could be read); `failed`;
     `up_to_date` (an earlier run did it); `skipped` (no capture); `left_alone` (a symbolic link, or no plain file).
 
-    Some count for one of these numbers, too. Of the files up to date, `damaged_before`: the earlier run found damage.
+    Other numbers count some of these files. Of those up to date, `damaged_before`: the earlier run found damage.
     Of the failed ones, `refused`: something would have been lost. Of those converted in this run, damaged ones
     included: `odd` had warnings; `empty` had packets, of which none was selected; `undated` came from a server that
     states neither date nor ETag, so that a later run cannot tell whether they changed. `sidecars_written` and
