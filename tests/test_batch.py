@@ -543,7 +543,7 @@ def test_patterns_that_mean_nothing(source: Path, out: Path, option: str, patter
 @pytest.mark.parametrize("option", ["include", "exclude"])
 def test_a_single_pattern_is_no_list_of_letters(source: Path, out: Path, option: str) -> None:
     options: dict[str, Any] = {option: "*.pcap"}
-    with pytest.raises(UsageError, match=rf"^{option}='\*\.pcap': a list of patterns is wanted$"):
+    with pytest.raises(UsageError, match=rf"^{option}='\*\.pcap': write a list of patterns$"):
         run(source, out, **options)
 
 
@@ -1296,7 +1296,7 @@ class Careless(Executor):
         _, jobs = arguments
         if self.broken:
             return future
-        if any(job.name in self._deadly for job in jobs):
+        if any(job.source_name in self._deadly for job in jobs):
             future.set_exception(self._error("it broke"))
             self.broken = self._error is BrokenProcessPool
             return future
@@ -1464,14 +1464,14 @@ def test_existing_targets_do_not_have_the_manifest_read(
     source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(source, out, to="pcap")
-    monkeypatch.setattr("pcapconv.batching.manifest.find", None)
+    monkeypatch.setattr("pcapconv.batching.manifest.find_outcome", None)
     assert counts(run(source, out, to="pcap")) == {"failed": 2, "skipped": 1}
 
 
 def test_threads_do_not_mix_their_lines(tmp_path: Path) -> None:
     place = str(tmp_path / MANIFEST)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: manifest.add(place, [{"number": number}]), range(2000)))
+        list(pool.map(lambda number: manifest.append_lines(place, [{"number": number}]), range(2000)))
     assert sorted(json.loads(line)["number"] for line in Path(place).read_bytes().splitlines()) == list(range(2000))
 
 

@@ -23,7 +23,7 @@ from clusters import PATIENCE, busy, wait_for
 import pcapconv
 from pcapconv import FileError
 from pcapconv.batching import connecting
-from pcapconv.batching.locations import time_of_json
+from pcapconv.batching.locations import time_from_json
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 MANIFEST = "pcapconv-manifest.jsonl"
@@ -118,7 +118,7 @@ def is_done(home: Path) -> None:
         there = (home / line["target"]).stat()
         assert line["status"] == "converted"
         assert line["target_sha256"] == hashlib.sha256(EXPECTED[line["target"]]).hexdigest()
-        assert (line["target_size"], time_of_json(line["target_time"])) == (there.st_size, there.st_mtime_ns)
+        assert (line["target_size"], time_from_json(line["target_time"])) == (there.st_size, there.st_mtime_ns)
 
 
 def test_a_worker_is_killed_in_the_middle(raw: Path, address: str, tripwire: Path, tmp_path: Path) -> None:

@@ -323,7 +323,7 @@ def test_a_job_never_makes_the_directory_of_the_batch(raw: Path, tmp_path: Path)
     assert str(caught.value) == f"{said}, resume=True goes on with the others"
     assert caught.value.report.converted == 0
     assert {line["error"] for line in caught.value.report.trouble} <= {
-        f"{home}/{name}: cannot create: {home} is not there, and a job does not make it"
+        f"{home}/{name}: cannot create: {home} does not exist, and jobs do not create it"
         for name in ["deep/er/x.pcapng", *(f"{number:02}.pcapng" for number in range(FILES))]
     }
     assert not home.exists()

@@ -11,7 +11,7 @@ import pytest
 import wire
 
 from pcapconv import batch
-from pcapconv.batching import conflicts, manifest, plans
+from pcapconv.batching import conflicts, manifest, planning
 from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.locations import State
 from pcapconv.batching.pool import DeadProcessError
@@ -55,13 +55,13 @@ def test_a_lost_process_costs_a_look_at_what_this_run_wrote(tmp_path: Path, monk
     made(source, 43, first=40)
     told: list[int] = []
     begin = (out / MANIFEST).stat().st_size
-    before = manifest.told
+    before = manifest.parse_line
 
     def tell(line: bytes) -> dict[str, Any]:
         told.append(len(line))
         return before(line)
 
-    monkeypatch.setattr(manifest, "told", tell)
+    monkeypatch.setattr(manifest, "parse_line", tell)
     report = run(source, out, resume=True, executor=Forgetful())
     assert (report.converted, report.up_to_date, report.failed) == (3, 40, 0)
     lines = (out / MANIFEST).read_bytes()[begin:].splitlines()
@@ -74,13 +74,13 @@ def test_a_line_of_before_the_run_is_not_looked_at(tmp_path: Path) -> None:
     run(source, out)
     place = str(out / MANIFEST)
     first = json.loads(Path(place).read_bytes().splitlines()[0])
-    state = State.of_json(first["target_size"], first["target_time"])
+    state = State.from_json(first["target_size"], first["target_time"])
     job = Job("in", first["source"], State(first["source_size"], None), "out", first["target"], Action.CREATE)
     settings: Any = SimpleNamespace(run=first["run"], root=first["root"], options=first["options"])
-    found = manifest.find(place, 0, job, state, settings)
+    found = manifest.find_outcome(place, 0, job, state, settings)
     assert found is not None
     assert {"schema": first["schema"]} | found.to_json() == first
-    assert manifest.find(place, len(json.dumps(first)) + 1, job, state, settings) is None
+    assert manifest.find_outcome(place, len(json.dumps(first)) + 1, job, state, settings) is None
 
 
 def test_what_a_resumed_batch_keeps_of_each_file_is_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_what_a_resumed_batch_keeps_of_each_file_is_small(tmp_path: Path, monkey
         before(*arguments, **named)
         peaks.append(tracemalloc.get_traced_memory()[1] // files)
 
-    monkeypatch.setattr(plans, "check_conflicts", begin)
+    monkeypatch.setattr(planning, "check_conflicts", begin)
     tracemalloc.start()
     try:
         report = run(source, out, resume=True)

@@ -12,7 +12,7 @@ import pytest
 import wire
 
 from pcapconv import batch
-from pcapconv.batching import index, manifest
+from pcapconv.batching import manifest, manifest_index
 
 MANIFEST, INDEX = "pcapconv-manifest.jsonl", "pcapconv-manifest.index"
 PCAP = wire.pcap_header() + wire.pcap_record(1_000, 5, b"one")
@@ -22,8 +22,8 @@ CUT = PCAP + b"cut"
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each manifest is worth an index, and an index has several lines."""
-    monkeypatch.setattr(index, "_WORTH", 1)
-    monkeypatch.setattr(index, "_ROWS", 2)
+    monkeypatch.setattr(manifest_index, "_MIN_NEW_BYTES", 1)
+    monkeypatch.setattr(manifest_index, "_LINES_AT_ONCE", 2)
 
 
 @pytest.fixture
@@ -52,18 +52,18 @@ def run(source: Path, out: Path, **options: Any) -> tuple[int, int]:
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The sources of the lines that are parsed."""
     seen: list[str] = []
-    before = manifest.told
+    before = manifest.parse_line
 
     def told(line: bytes) -> dict[str, Any]:
         seen.append(json.loads(line)["source"])
         return before(line)
 
-    monkeypatch.setattr(manifest, "told", told)
+    monkeypatch.setattr(manifest, "parse_line", told)
     return seen
 
 
 def facts(out: Path) -> list[tuple[Any, ...]]:
-    return list(index.facts(str(out / MANIFEST)))
+    return list(manifest_index.read_done_lines(str(out / MANIFEST)))
 
 
 def test_what_is_in_the_index_is_not_parsed(source: Path, out: Path, parsed: list[str]) -> None:
@@ -78,12 +78,12 @@ def test_lines_that_were_added_since_are_parsed(
 ) -> None:
     run(source, out)
     (source / "5.pcap").write_bytes(PCAP)
-    monkeypatch.setattr(index, "_WORTH", 2**20)
+    monkeypatch.setattr(manifest_index, "_MIN_NEW_BYTES", 2**20)
     assert run(source, out, resume=True) == (1, 5)
     parsed.clear()
     assert run(source, out, resume=True) == (0, 6)
     assert parsed == ["5.pcap"]
-    monkeypatch.setattr(index, "_WORTH", 1)
+    monkeypatch.setattr(manifest_index, "_MIN_NEW_BYTES", 1)
     assert run(source, out, resume=True) == (0, 6)
     parsed.clear()
     assert run(source, out, resume=True) == (0, 6)
@@ -106,7 +106,7 @@ def test_the_index_says_what_the_lines_say(source: Path, out: Path) -> None:
         file.write(b"".join(json.dumps(each).encode() + b"\n" for each in odd) + b'{"torn": ')
     (out / INDEX).unlink()
     wanted = facts(out)
-    index.write(str(out / MANIFEST))
+    manifest_index.update(str(out / MANIFEST))
     assert (out / INDEX).exists()
     assert len(wanted) == 14
     assert facts(out) == wanted
@@ -223,7 +223,7 @@ def test_a_manifest_that_was_removed_or_emptied_is_not_remembered(source: Path, 
 
 
 def test_a_small_manifest_has_no_index(source: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "_WORTH", 2**20)
+    monkeypatch.setattr(manifest_index, "_MIN_NEW_BYTES", 2**20)
     run(source, out)
     assert sorted(os.listdir(out)) == [*(f"{number}.pcapng" for number in range(5)), MANIFEST]
 

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import pytest
 import wire
 
-from pcapconv.batching.locations import time_of_json
+from pcapconv.batching.locations import time_from_json
 from pcapconv.cli import batch as cli_batch
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
@@ -112,7 +112,7 @@ class Batch(NamedTuple):
                 line = last[name]
                 assert line["status"] == ("damaged" if name.startswith(CUT) else "converted")
                 assert line["target_sha256"] == hashlib.sha256(data).hexdigest()
-                assert (line["target_size"], time_of_json(line["target_time"])) == (there.st_size, there.st_mtime_ns)
+                assert (line["target_size"], time_from_json(line["target_time"])) == (there.st_size, there.st_mtime_ns)
 
 
 def mirrored(folder: Path) -> Batch:

@@ -28,10 +28,10 @@ from watchers import Notes
 
 import pcapconv
 from pcapconv import FileError
-from pcapconv.batching import jobs, lease, plans
+from pcapconv.batching import jobs, lease, planning
 from pcapconv.batching.actions import Job
 from pcapconv.batching.holders import this_process
-from pcapconv.batching.locations import time_of_json
+from pcapconv.batching.locations import time_from_json
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import Watcher
 from pcapconv.batching.settings import Settings
@@ -102,7 +102,7 @@ def is_done(home: Path) -> None:
         there = (home / line["target"]).stat()
         assert line["status"] == "converted"
         assert line["target_sha256"] == hashlib.sha256(EXPECTED[line["target"]]).hexdigest()
-        assert (line["target_size"], time_of_json(line["target_time"])) == (there.st_size, there.st_mtime_ns)
+        assert (line["target_size"], time_from_json(line["target_time"])) == (there.st_size, there.st_mtime_ns)
     assert not (home / LEASE).exists()
 
 
@@ -274,7 +274,7 @@ def test_a_file_that_an_earlier_job_writes_while_a_resume_is_planned_is_up_to_da
     raw: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its line is in the manifest since that was read."""
-    read = plans._known
+    read = planning._earlier_runs
 
     def read_before(*arguments: Any) -> Any:
         monkeypatch.undo()
@@ -282,7 +282,7 @@ def test_a_file_that_an_earlier_job_writes_while_a_resume_is_planned_is_up_to_da
         assert pcapconv.batch(raw, home, to="pcapng", jobs=1, include=["03.pcap"]).converted == 1
         return known
 
-    monkeypatch.setattr(plans, "_known", read_before)
+    monkeypatch.setattr(planning, "_earlier_runs", read_before)
     report = pcapconv.batch(raw, home, to="pcapng", jobs=1, resume=True)
     assert (report.converted, report.up_to_date, report.failed) == (FILES - 1, 1, 0)
     is_done(home)

@@ -42,14 +42,14 @@ class Disk:
 
 def test_a_line_that_finds_no_room_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / MANIFEST
-    manifest.add(str(place), [{"a": 1}])
+    manifest.append_lines(str(place), [{"a": 1}])
     disk = Disk(5, monkeypatch)
     with pytest.raises(FileError) as caught:
-        manifest.add(str(place), [{"b": 2}])
+        manifest.append_lines(str(place), [{"b": 2}])
     assert str(caught.value) == f"{place}: cannot write: no space left on device"
     assert place.read_bytes() == SCHEMA + b'"a": 1}\n'
     disk.room = 100
-    manifest.add(str(place), [{"c": 3}])
+    manifest.append_lines(str(place), [{"c": 3}])
     assert place.read_bytes() == SCHEMA + b'"a": 1}\n' + SCHEMA + b'"c": 3}\n'
 
 
@@ -98,9 +98,7 @@ def test_a_link_to_a_capture_is_no_manifest(source: Path, tmp_path: Path) -> Non
     out.mkdir()
     (out / "mine.pcap").write_bytes(PCAP)
     (out / MANIFEST).symlink_to("mine.pcap")
-    said = (
-        f"{out / MANIFEST}: is a symbolic link to {out / 'mine.pcap'}, which is not called like a manifest; remove it"
-    )
+    said = f"{out / MANIFEST}: is a symbolic link to {out / 'mine.pcap'}, which is not named like a manifest; remove it"
     with pytest.raises(FileError) as caught:
         batch(source, out, to="pcapng")
     assert str(caught.value) == said
@@ -145,13 +143,13 @@ def test_what_is_called_like_an_unfinished_file_is_no_source_of_a_list(tmp_path:
     place = tmp_path / UNFINISHED
     place.write_bytes(PCAP)
     report = batch([place], tmp_path / "out", to="pcapng")
-    assert [line["error"] for line in report.trouble] == [f"{place}: unfinished files are called so; rename it"]
+    assert [line["error"] for line in report.trouble] == [f"{place}: unfinished files have such names; rename it"]
     assert place.read_bytes() == PCAP
 
 
 def test_no_target_is_called_like_an_unfinished_file(source: Path, tmp_path: Path) -> None:
     (source / "a.pcap").rename(source / "1.pcap")
-    with pytest.raises(UsageError, match="unfinished files are called so; name targets otherwise"):
+    with pytest.raises(UsageError, match="unfinished files have such names; give targets other names"):
         batch(source, tmp_path / "out", template=".pcapconv-000000000000000{stem}.tmp", to="pcapng")
 
 
@@ -163,7 +161,7 @@ def test_a_line_that_is_too_long_is_none(source: Path, tmp_path: Path, monkeypat
     lengths = []
     with (out / MANIFEST).open("ab") as file:
         file.truncate(10**6)
-    for line in manifest.lines(str(out / MANIFEST)):
+    for line in manifest.read_lines(str(out / MANIFEST)):
         lengths.append(len(line))
     assert max(lengths) == 4096
     assert sum(lengths) == 10**6

@@ -12,23 +12,23 @@ import wire
 
 from pcapconv import batch, json_form
 from pcapconv.batching.actions import Action, Job
-from pcapconv.batching.decisions import left_to_do
-from pcapconv.batching.index import Done, Terms
+from pcapconv.batching.decisions import decide_actions
 from pcapconv.batching.locations import State
+from pcapconv.batching.manifest_index import DoneLine, Terms
 from pcapconv.batching.outcome import Outcome, SidecarOutcome
-from pcapconv.batching.settings import FormatOptions, Settings
+from pcapconv.batching.settings import FormatSettings, Settings
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.model import Damage
 from pcapconv.report import Report
 
 MANIFEST = "pcapconv-manifest.jsonl"
 SETTINGS = Settings(
-    formats=FormatOptions("pcap", None, WriterSettings("")),
+    formats=FormatSettings("pcap", None, WriterSettings("")),
     plan=None,
     strict=False,
     on_loss="warn",
     fsync=True,
-    keys=".keys",
+    key_log_suffix=".keys",
     sidecars=None,
     manifest="",
     adds_lines=False,
@@ -53,16 +53,18 @@ OUTCOMES = {
     "failed": FAILED,
     "no capture": FAILED._replace(status="skipped", known=False, retryable=None),
     "up to date": Outcome.without_report(JOB, SETTINGS, "up_to_date", damaged_before=True),
-    "a link": Outcome.without_report(JOB._replace(state=None), SETTINGS, "left_alone", "in/a: a symbolic link"),
-    "without its sidecar": Outcome.of(Report("in/a", "out/a.pcap", "pcap"), JOB, SETTINGS, sidecar_unused=True),
-    "with sidecars": Outcome.of(
+    "a link": Outcome.without_report(JOB._replace(source_state=None), SETTINGS, "left_alone", "in/a: a symbolic link"),
+    "without its sidecar": Outcome.from_report(
+        Report("in/a", "out/a.pcap", "pcap"), JOB, SETTINGS, sidecar_unused=True
+    ),
+    "with sidecars": Outcome.from_report(
         REPORT,
         JOB,
         SETTINGS,
         source_sha256="s",
         target_state=State(7, 6),
         target_sha256="t",
-        sidecars=SidecarOutcome.of(REPORT, None, State(5, 4)),
+        sidecars=SidecarOutcome.from_report(REPORT, None, State(5, 4)),
     ),
 }
 SOURCE = '{"source": "a", "source_size": 9, "source_time": "1970-01-01T00:00:00.000000008Z", "source_sha256": '
@@ -157,8 +159,8 @@ OLD: dict[str, Any] = {
 )
 def test_times_have_all_their_digits(time: int | str | None, text: int | str | None) -> None:
     assert State(1, time).time_as_json == text
-    assert State.of_json(1, text) == State(1, time)
-    assert State.of_json(1, json_form.plain(text)) == State(1, time)
+    assert State.from_json(1, text) == State(1, time)
+    assert State.from_json(1, json_form.plain(text)) == State(1, time)
 
 
 def test_what_an_older_line_lacks_is_at_its_default() -> None:
@@ -217,7 +219,7 @@ def test_the_action_of_a_job(tmp_path: Path, asked: str, there: bytes | None, ou
     if there is not None:
         place.write_bytes(there)
         time = place.stat().st_mtime_ns
-    done = Done("a", 9, 8, len(b"target"), time, Terms("d", "/r", "damaged", key_log=False), None, None)
+    done = DoneLine("a", 9, 8, len(b"target"), time, Terms("d", "/r", "damaged", key_log=False), None, None)
     changes: dict[str, dict[str, Any]] = {
         "other source": {"source_size": 10},
         "other options": {"terms": done.terms._replace(options="e")},
@@ -227,7 +229,7 @@ def test_the_action_of_a_job(tmp_path: Path, asked: str, there: bytes | None, ou
         done = done._replace(**changes[change])
     job = JOB._replace(target=str(place), action=ASKED[asked])
     known = {"a.pcap": [done]} if ours else {}
-    left, others = left_to_do([job], str(tmp_path), SETTINGS, known, resume=True)
+    left, others = decide_actions([job], str(tmp_path), SETTINGS, known, resume=True)
     outcomes = list(others)
     if action is Action.SKIP:
         assert (left, [(each.status, each.damaged_before) for each in outcomes]) == ([], [("up_to_date", True)])
@@ -237,7 +239,7 @@ def test_the_action_of_a_job(tmp_path: Path, asked: str, there: bytes | None, ou
 
 def test_what_an_action_allows() -> None:
     """Whether it replaces the target and its key log, and whether there is a target that it may not replace."""
-    allowed = {each: (each.replaces_target, each.replaces_keys, each.refuses) for each in Action}
+    allowed = {each: (each.replaces_target, each.replaces_key_log, each.refuses) for each in Action}
     assert allowed == {
         Action.CREATE: (False, False, False),
         Action.REPLACE_TARGET: (True, False, False),

@@ -19,7 +19,7 @@ from pcapconv import FileError, FormatError, NothingFoundError, UsageError, batc
 from pcapconv.batching import manifest
 from pcapconv.batching.pool import DeadProcessError
 from pcapconv.batching.report import UnfinishedError
-from pcapconv.batching.retrying import may_pass
+from pcapconv.batching.transient_errors import is_transient
 from pcapconv.cli import progress
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
@@ -101,8 +101,8 @@ def test_the_manifest_that_was_changed_last_is_read_last(tmp_path: Path) -> None
     for second, name in enumerate([*names, "pcapconv-manifest.1-of.jsonl", "notes.jsonl"]):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (second, second))
-    assert manifest.locations(str(tmp_path)) == [str(tmp_path / name) for name in names]
-    assert manifest.locations(str(tmp_path / "none")) == []
+    assert manifest.manifests_in(str(tmp_path)) == [str(tmp_path / name) for name in names]
+    assert manifest.manifests_in(str(tmp_path / "none")) == []
 
 
 def test_manifests_of_shards_are_no_captures_in_place(source: Path) -> None:
@@ -214,7 +214,7 @@ class RefusedError(Exception):
     ids=repr,
 )
 def test_what_may_pass(error: BaseException, here: bool, there: bool) -> None:
-    assert (may_pass(error, remote=False), may_pass(error, remote=True)) == (here, there)
+    assert (is_transient(error, remote=False), is_transient(error, remote=True)) == (here, there)
 
 
 class Server(ThreadingHTTPServer):
@@ -291,7 +291,7 @@ class Deadly(Executor):
 
     def submit(self, function: Any, /, *arguments: Any, **named: Any) -> Future[Any]:
         future: Future[Any] = Future()
-        if any(job.name == NAMES[3] for job in arguments[1]) and self.times:
+        if any(job.source_name == NAMES[3] for job in arguments[1]) and self.times:
             self.times -= 1
             future.set_exception(DeadProcessError("the process died"))
         else:

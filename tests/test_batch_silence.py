@@ -20,7 +20,7 @@ from web_server import Answer, file, page, serving
 import pcapconv
 from pcapconv import FileError
 from pcapconv.batching import stall
-from pcapconv.batching.arguments import Carriers
+from pcapconv.batching.arguments import ExecutionArguments
 from pcapconv.batching.asking import Silence, answered, asking, heard
 from pcapconv.batching.remote import Remote
 
@@ -146,4 +146,7 @@ def test_each_page_of_a_listing_is_an_answer(bucket: Bucket, monkeypatch: pytest
 
 
 def test_without_the_option_nobody_waits() -> None:
-    assert stall.before_jobs(Carriers(None, None, None, None), threading.current_thread) is threading.current_thread()
+    assert (
+        stall.before_jobs(ExecutionArguments(None, None, None, None), threading.current_thread)
+        is threading.current_thread()
+    )

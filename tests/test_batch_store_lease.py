@@ -248,7 +248,7 @@ def test_a_whole_batch_and_a_shard_do_not_meet(raw: Bucket) -> None:
 def any_in(shard: str) -> bool:
     from pcapconv.batching.shards import Shard
 
-    return any(Shard.of(shard).has(name) for name in RAW)
+    return any(Shard.parse(shard).contains(name) for name in RAW)
 
 
 def test_what_is_up_to_date_needs_no_lease(raw: Bucket) -> None:

@@ -21,12 +21,12 @@ from s3_server import MANIFEST, Bucket
 
 import pcapconv
 from pcapconv import FileError, UsageError
-from pcapconv.batching.locations import Found, State
-from pcapconv.batching.naming import by_template, parse_template
+from pcapconv.batching.locations import FoundFile, State
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.remote import Remote
 from pcapconv.batching.report import BatchReport, Watcher
 from pcapconv.batching.sources import is_capture
+from pcapconv.batching.target_names import names_by_template, parse_template
 from pcapconv.batching.uploads import PART_SIZE
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
@@ -390,7 +390,8 @@ def test_resuming_looks_at_sidecars_beside_objects(bucket: Bucket) -> None:
     bucket.put("new/a.pcap", SMALL)
     (line,) = run(new, back, to="pcapng", **again).trouble
     assert line["error"] == (
-        f"{back}/a.pcapng: was made with {new}/a.pcap{BESIDE}, which is gone; force=True makes it anew without"
+        f"{back}/a.pcapng: was made with {new}/a.pcap{BESIDE}, which is gone; "
+        "force=True makes the target anew without it"
     )
     bucket.s3.delete_object(Bucket=bucket.name, Key="new/a.pcap")  # which is somebody's
     assert run(raw, new, to="pcap", **again).converted == 1  # with the target's sidecar
@@ -506,7 +507,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def named(url: str) -> str:
     """What a file is called by the time of its first packet."""
-    (name,) = by_template(parse_template(DAYS), [Found(url, "1.pcap", State(None, None))], None)
+    (name,) = names_by_template(parse_template(DAYS), [FoundFile(url, "1.pcap", State(None, None))], None)
     return name
 
 

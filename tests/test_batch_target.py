@@ -109,11 +109,11 @@ def test_what_is_there_is_not_overwritten(source: Path, tmp_path: Path) -> None:
 
 def test_a_target_is_no_manifest(tmp_path: Path) -> None:
     source = made(tmp_path / "in", {"pcapconv-manifest.pcap": pcap(MAY)})
-    with pytest.raises(UsageError, match="that is a manifest of this batch; name targets otherwise"):
+    with pytest.raises(UsageError, match="that is a manifest of this batch; give targets other names"):
         run(source, tmp_path / "out", template="{stem}.jsonl", to="pcapng")
 
 
-BELOW = "name a place below the target directory, as in {start:%Y/%m/%d}/{stem}.pcapng\n"
+BELOW = "name a file below the target directory, as in {start:%Y/%m/%d}/{stem}.pcapng\n"
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from pcapconv import FileError
 from pcapconv.batching import lease
 from pcapconv.batching.holders import this_process
 from pcapconv.batching.jobs import Stopped
-from pcapconv.batching.locations import Batch
+from pcapconv.batching.locations import BatchContext
 from pcapconv.batching.remote import Remote
 from pcapconv.batching.report import BatchReport
 from pcapconv.batching.shards import Shard
@@ -86,7 +86,7 @@ with ThreadPoolExecutor(1) as executor:
 def names_of_shards() -> tuple[str, str]:
     """A name of a file in each of two shards."""
     names = [f"{number}.pcap" for number in range(20)]
-    first, second = (next(name for name in names if Shard.of(shard).has(name)) for shard in ("1/2", "2/2"))
+    first, second = (next(name for name in names if Shard.parse(shard).contains(name)) for shard in ("1/2", "2/2"))
     return first, second
 
 
@@ -259,7 +259,7 @@ def test_all_that_is_fetched_and_sent_counts_as_movement(bucket: Bucket) -> None
     """What is read of a store, each part of a large object, and a small one."""
     bucket.put("raw/1.pcap", LARGE)
     moves: list[None] = []
-    batch = Batch(bucket.url(f"new/{MANIFEST}"), None, "0" * 16, lambda: moves.append(None))
+    batch = BatchContext(bucket.url(f"new/{MANIFEST}"), None, "0" * 16, lambda: moves.append(None))
     store = Remote(bucket.url("new"))
     with store.open_source(bucket.url("raw/1.pcap"), batch.moved) as source:
         fetched = len(moves)
@@ -311,7 +311,7 @@ def test_an_upload_that_was_to_stop_replaces_nothing(tmp_path: Path) -> None:
         raise Stopped
 
     url = f"local://{tmp_path}"
-    batch = Batch(f"{url}/{MANIFEST}", None, "0" * 16, moved)
+    batch = BatchContext(f"{url}/{MANIFEST}", None, "0" * 16, moved)
     with Remote(url).open_target(f"{url}/old", batch, force=True) as target:
         target.file.write(b"new")
         with pytest.raises(Stopped):
@@ -328,7 +328,7 @@ def test_an_upload_stops_between_two_parts(bucket: Bucket) -> None:
         if len(moves) == 2:
             raise Stopped
 
-    batch = Batch(bucket.url(f"new/{MANIFEST}"), None, "0" * 16, moved)
+    batch = BatchContext(bucket.url(f"new/{MANIFEST}"), None, "0" * 16, moved)
     with Remote(bucket.url("new")).open_target(bucket.url("new/large"), batch, force=False) as target:
         target.file.write(LARGE)
         with pytest.raises(Stopped):

@@ -276,7 +276,7 @@ def test_a_batch_goes_on_by_sidecars_too(tmp_path: Path) -> None:
     os.utime(pcap / "web.pcap", ns=(1, 1))
     report = go_on("pcap", "back", "pcapng")
     assert (report.failed, report.converted) == (1, 0)
-    gone = f"{back}: was made with {sidecar}, which is gone; force=True makes it anew without"
+    gone = f"{back}: was made with {sidecar}, which is gone; force=True makes the target anew without it"
     assert report.trouble[0]["error"] == gone
     assert back.read_bytes() == WEB.read_bytes()
     again = pcapconv.batch(pcap, back.parent, to="pcapng", sidecar=True, resume=True, force=True, jobs=1)

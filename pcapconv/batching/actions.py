@@ -1,4 +1,4 @@
-"""What is to be done with one file of a batch: a job, and what its action may replace."""
+"""A job of a batch, which is one file to convert, and its action: which existing files the job may replace."""
 
 from __future__ import annotations
 
@@ -10,57 +10,59 @@ from pcapconv.batching.locations import State, scheme_of
 
 
 class Action(Enum):
-    """What a job may do. A job begins with what the caller asks for (CREATE, REPLACE_TARGET in place, REPLACE with
-    force); what is there, and what the manifest says of that, leads to each of the others."""
+    """What a job may do. A job starts with the action that the caller's arguments give (CREATE; REPLACE_TARGET in
+    place; REPLACE with `force`). `decisions` then chooses the final one by the files that exist and by the manifests.
+    A file that this batch did not write is foreign."""
 
-    CREATE = auto()  # write a target where there is none, and replace nothing
-    REPLACE_TARGET = auto()  # replace the target, which is this batch's; a key log beside it is somebody's, and stays
-    REPLACE = auto()  # replace the target and its key log, whatever is there
-    REFUSE_TARGET = auto()  # fail, since the target is somebody's; a key log beside it is this batch's
-    REFUSE = auto()  # fail, since the target is somebody's
-    FAIL_WITHOUT_SIDECAR = auto()  # fail, since the sidecar by which the target was made is gone
-    SKIP = auto()  # do nothing: the target says what the source says now
+    CREATE = auto()  # write a new target, and replace nothing
+    REPLACE_TARGET = auto()  # replace the target (in place, the source), but no key log beside it, which is foreign
+    REPLACE = auto()  # replace the target and its key log, whoever wrote them
+    REFUSE_TARGET = auto()  # fail, since the target is foreign; a key log beside it is this batch's
+    REFUSE = auto()  # fail, since the target is foreign
+    FAIL_WITHOUT_SIDECAR = auto()  # fail, since the sidecar that the target was made with has been removed
+    SKIP = auto()  # do nothing, since the target is up to date
 
     @property
     def replaces_target(self) -> bool:
-        """Whether a target that is there may be replaced."""
+        """Whether an existing target may be replaced."""
         return self in (Action.REPLACE_TARGET, Action.REPLACE)
 
     @property
-    def replaces_keys(self) -> bool:
-        """Whether a key log that is there may be replaced."""
+    def replaces_key_log(self) -> bool:
+        """Whether an existing key log may be replaced."""
         return self in (Action.REPLACE, Action.REFUSE_TARGET)
 
     @property
     def refuses(self) -> bool:
-        """Whether there is a target that may not be replaced."""
+        """Whether the job fails because a target exists that it may not replace."""
         return self in (Action.REFUSE_TARGET, Action.REFUSE)
 
 
 class Job(NamedTuple):
-    """`source` and `target` are places, `name` and `target_name` what they are called in the tree. `state` is that of
-    the source when the batch began, `sidecar` that of the sidecar beside a source behind a URL, if there is one."""
+    """One file to convert. `source` and `target` are locations; `source_name` and `target_name` are their names
+    relative to the roots of the two trees, with `/`. `source_state` is the state of the source when the batch began.
+    `sidecar_state` is that of the sidecar beside a source behind a URL, None if there is no such sidecar."""
 
     source: str
-    name: str
-    state: State | None
+    source_name: str
+    source_state: State | None
     target: str
     target_name: str
     action: Action
-    sidecar: State | None = None
+    sidecar_state: State | None = None
 
     @property
     def in_place(self) -> bool:
-        """Whether the target takes the source's place."""
+        """Whether the target replaces the source."""
         return self.source == self.target
 
     @property
     def size(self) -> int:
-        """The size of the source, in bytes; 0 where the store does not say."""
-        return (self.state and self.state.size) or 0
+        """The size of the source in bytes, 0 if its store does not report one."""
+        return (self.source_state and self.source_state.size) or 0
 
-    def absolute(self) -> Job:
-        """The same job for a process in another directory."""
+    def with_absolute_paths(self) -> Job:
+        """Return the same job for a process with another working directory."""
         locations = [
             location if scheme_of(location) is not None else os.path.abspath(location)
             for location in (self.source, self.target)

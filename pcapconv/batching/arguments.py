@@ -1,4 +1,4 @@
-"""The arguments of a batch, understood: what it reads and writes, and what all its jobs have in common."""
+"""Checks the arguments of `batch`, and makes of them what it reads and writes and the settings of its jobs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pcapconv import formats
 from pcapconv.batching import manifest
-from pcapconv.batching.locations import joined, local_path, real_location, same_location, scheme_of
-from pcapconv.batching.manifest_names import lease_beside, manifest_of
-from pcapconv.batching.naming import parse_template
-from pcapconv.batching.settings import FormatOptions, Settings
+from pcapconv.batching.locations import is_same_location, join_location, local_path, real_location, scheme_of
+from pcapconv.batching.manifest_names import lease_beside, manifest_name
+from pcapconv.batching.settings import FormatSettings, Settings
 from pcapconv.batching.shards import Shard
 from pcapconv.batching.sources import Patterns
 from pcapconv.batching.stores import store_of
+from pcapconv.batching.target_names import parse_template
 from pcapconv.conversion import OnLoss, check_comments, check_on_loss, make_plan
 from pcapconv.errors import UsageError
 from pcapconv.io.name_template import Template
@@ -36,9 +36,10 @@ if TYPE_CHECKING:
 IN_PLACE_REMOTE = "is remote, where files cannot be rewritten safely; name a target directory"
 
 
-class Carriers(NamedTuple):
-    """What carries the jobs out: so many processes, the workers of a Dask scheduler, or an executor of the caller's;
-    at most one of them is given. `stall` is how long nothing may move."""
+class ExecutionArguments(NamedTuple):
+    """Where the jobs run: in `jobs` processes, on the workers of the Dask `scheduler` at this address, or in an
+    `executor` of the caller's; at most one of the three is given. `stall` is how long the batch may stand still, such
+    as `10m`."""
 
     jobs: int | None
     scheduler: str | None
@@ -46,13 +47,13 @@ class Carriers(NamedTuple):
     stall: str | None
 
     @property
-    def patience(self) -> float:
-        """How many seconds nothing may move. Raises UsageError."""
+    def stall_seconds(self) -> float:
+        """How many seconds the batch may stand still. Raises UsageError."""
         return inf if self.stall is None else float(duration("stall", self.stall, positive=True))
 
 
-class Flags(NamedTuple):
-    """What is on or off in a whole batch, by `batch`'s names."""
+class BatchFlags(NamedTuple):
+    """The arguments of `batch` that are True or False, by their names there."""
 
     in_place: bool
     resume: bool
@@ -63,10 +64,13 @@ class Flags(NamedTuple):
 
 
 class Arguments(NamedTuple):
-    """A batch as it was asked for. `root` is the tree or file that is read; if it is None, `locations` are the files.
-    `home` is the directory of the manifest, and of the new files unless they are rewritten in place; `local` tells that
-    it lies on this machine. `manifest` is the manifest's place, `template` what targets are called if not as their
-    sources, `shard` which part of the files is done, and `retries` how often those that failed are tried again."""
+    """The checked arguments of a batch.
+
+    `root` is the tree or file that is read; if it is None, `locations` are the files. `home` is the directory of the
+    manifest, and of the targets unless files are rewritten in place; `local` tells that it lies on this machine.
+    `manifest` is the location of the manifest. `template` names the targets, None if they are named like their sources.
+    `shard` is the part of the files that is done, None for all. Files that failed are tried again up to `retries`
+    times. `settings` go with each job."""
 
     locations: Iterable[Any]
     root: str | None
@@ -77,18 +81,18 @@ class Arguments(NamedTuple):
     shard: Shard | None
     retries: int
     patterns: Patterns
-    carriers: Carriers
-    flags: Flags
+    execution: ExecutionArguments
+    flags: BatchFlags
     settings: Settings
 
 
 def parse_arguments(
     source: Any,
     target: Any,
-    flags: Flags,
-    format_options: FormatOptions,
+    flags: BatchFlags,
+    format_settings: FormatSettings,
     sidecars: SidecarSettings,
-    carriers: Carriers,
+    execution: ExecutionArguments,
     patterns: tuple[Sequence[str], Sequence[str]],
     on_loss: OnLoss,
     options: StepArguments,
@@ -97,10 +101,10 @@ def parse_arguments(
     shard: str | None = None,
     retries: int = 0,
 ) -> Arguments:
-    """Check the arguments, and understand them. `patterns` are those of files to include and to exclude. Raises
+    """Check the arguments of a batch. `patterns` are those of files to include and of files to exclude. Raises
     UsageError for arguments that make no sense, and FileError for a key log that cannot be read."""
     check_on_loss(on_loss)
-    check_fractions(format_options.fractions)
+    check_fractions(format_settings.fractions)
     if not isinstance(template, str | None):
         raise UsageError(f"{template!r:.80} is no template of names")
     names = None if template is None else parse_template(template)
@@ -110,37 +114,37 @@ def parse_arguments(
             raise UsageError(
                 f"{names_files} names files in the target directory; with {in_place} they keep their names"
             )
-        format_options = format_options._replace(to=formats.target_format(names.text, format_options.to))
-    if format_options.to is not None:
-        formats.target_format(None, format_options.to)
-    _check_carriers(carriers)
+        format_settings = format_settings._replace(to=formats.target_format(names.text, format_settings.to))
+    if format_settings.to is not None:
+        formats.target_format(None, format_settings.to)
+    _check_execution(execution)
     _check_retries(retries)
     root, home = _roots(source, target, in_place=flags.in_place)
-    asked = _sidecars(sidecars)
+    sidecar_settings = _check_sidecars(sidecars)
     plan = make_plan(options)
-    check_comments(plan, format_options.to, on_loss, kept=asked is not None)
-    keys = _suffix_of_keys(options)
-    digest = _digest(options, format_options, asked, flags, on_loss)
-    wanted = Patterns(*patterns)
-    part = None if shard is None else Shard.of(shard)
-    location = joined(home, manifest_of(part))
+    check_comments(plan, format_settings.to, on_loss, kept=sidecar_settings is not None)
+    key_log_suffix = _key_log_suffix(options)
+    digest = _options_digest(options, format_settings, sidecar_settings, flags, on_loss)
+    selection = Patterns(*patterns)
+    part = None if shard is None else Shard.parse(shard)
+    location = join_location(home, manifest_name(part))
     store = store_of(home)
     if not store.writable:
         raise UsageError(f"{home}: {scheme_of(home)}:// is only for reading; name another target directory")
     local = store.local
-    elsewhere = carriers.scheduler is not None or carriers.executor is not None
+    outlives_batch = execution.scheduler is not None or execution.executor is not None  # jobs do
     settings = Settings(
-        formats=format_options,
+        formats=format_settings,
         plan=plan,
         strict=flags.strict,
         on_loss=on_loss,
         fsync=flags.fsync,
-        keys=keys,
-        sidecars=asked,
+        key_log_suffix=key_log_suffix,
+        sidecars=sidecar_settings,
         manifest=_absolute(location) if local else location,
         adds_lines=local,
-        begin=manifest.size_of(location) if local else 0,
-        lease=lease_beside(_absolute(location) if local else location) if elsewhere else None,
+        manifest_begin=manifest.size_of(location) if local else 0,
+        lease=lease_beside(_absolute(location) if local else location) if outlives_batch else None,
         inside=real_location(home) if local and not (flags.follow_links or flags.in_place) else None,
         options=digest,
         root=None if root is None else real_location(root),
@@ -148,33 +152,37 @@ def parse_arguments(
         form=form_now(),
     )
     locations = source if root is None else ()
-    return Arguments(locations, root, home, local, location, names, part, retries, wanted, carriers, flags, settings)
+    return Arguments(
+        locations, root, home, local, location, names, part, retries, selection, execution, flags, settings
+    )
 
 
-def _check_carriers(carriers: Carriers) -> None:
-    """Raises UsageError."""
-    jobs = carriers.jobs
-    if not isinstance(carriers.scheduler, str | None):
-        said = argument("scheduler", carriers.scheduler)
-        raise UsageError(f"{said}: not an address; write one like tcp://host:8786")
-    given = [name for name in ("jobs", "scheduler", "executor") if getattr(carriers, name) is not None]
+def _check_execution(execution: ExecutionArguments) -> None:
+    """Check where jobs are to run. Raises UsageError."""
+    jobs = execution.jobs
+    if not isinstance(execution.scheduler, str | None):
+        raise UsageError(
+            f"{argument('scheduler', execution.scheduler)}: not an address; write one like tcp://host:8786"
+        )
+    given = [name for name in ("jobs", "scheduler", "executor") if getattr(execution, name) is not None]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(map(argument, given))} exclude each other")
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 1024):
         raise UsageError(f"{argument('jobs', jobs)}: write a whole number from 1 to 1024")
-    if not isinstance(carriers.stall, str | None):
-        raise UsageError(f"{argument('stall', carriers.stall)}: write a length of time, as in '10m'")
-    _ = carriers.patience
+    if not isinstance(execution.stall, str | None):
+        raise UsageError(f"{argument('stall', execution.stall)}: write a length of time, as in '10m'")
+    _ = execution.stall_seconds  # which raises for a length that makes no sense
 
 
 def _check_retries(retries: int) -> None:
-    """Raises UsageError."""
+    """Check the number of retries. Raises UsageError."""
     if isinstance(retries, bool) or not isinstance(retries, int) or not 0 <= retries <= 100:
         raise UsageError(f"{argument('retries', retries)}: write a whole number from 0 to 100")
 
 
 def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str]:
-    """The tree's root, None for a list, and where the manifest is. Raises UsageError."""
+    """Return the root of the source tree (None for a list of files) and the directory of the manifest. Raises
+    UsageError."""
     for location in (source, target):
         if isinstance(location, bytes) or not (location is None or isinstance(location, str | os.PathLike | Iterable)):
             raise UsageError(f"{location!r:.80} is not a path")
@@ -197,59 +205,60 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
     if os.fspath(target) == STDIO:
         raise UsageError("the target is a directory, and - is stdout, which holds one file; name a directory")
     home = local_path(os.fspath(target))
-    if root is not None and same_location(root, home):
+    if root is not None and is_same_location(root, home):
         instead = f", or give {argument('in_place', True)}" if scheme_of(home) is None else ""
         raise UsageError(f"{home}: source and target are the same directory; name another one{instead}")
     return root, home
 
 
-def _sidecars(options: SidecarSettings) -> SidecarSettings | None:
-    """None where none are asked for. Raises UsageError for what makes no sense."""
-    if not options.beside:
-        if any(options):
-            alone = argument("sidecar_secrets" if options.secrets else "sidecar_fingerprints", True)
-            raise UsageError(f"{alone} goes with {argument('sidecar', True)}")
+def _check_sidecars(sidecars: SidecarSettings) -> SidecarSettings | None:
+    """Return the settings of sidecars, None for a batch without sidecars. Raises UsageError if only an argument about
+    details of sidecars is given."""
+    if not sidecars.beside:
+        if any(sidecars):
+            detail = argument("sidecar_secrets" if sidecars.secrets else "sidecar_fingerprints", True)
+            raise UsageError(f"{detail} goes with {argument('sidecar', True)}")
         return None
-    return options
+    return sidecars
 
 
-def _suffix_of_keys(options: StepArguments) -> str | None:
-    """What the names of key logs end with. Raises UsageError."""
-    keys = options.get("extract_secrets")
-    if keys is not None and (not keys.startswith(".") or "/" in keys):
+def _key_log_suffix(options: StepArguments) -> str | None:
+    """Return what the name of a key log has behind the target's name, None without key logs. Raises UsageError."""
+    suffix = options.get("extract_secrets")
+    if suffix is not None and (not suffix.startswith(".") or "/" in suffix):
         raise UsageError(
-            f"{argument('extract_secrets', keys)}: a batch writes key logs beside its targets; "
+            f"{argument('extract_secrets', suffix)}: a batch writes key logs beside its targets; "
             "give a suffix, as in .keys"
         )
-    return keys
+    return suffix
 
 
-def _digest(
+def _options_digest(
     options: StepArguments,
-    format_options: FormatOptions,
+    format_settings: FormatSettings,
     sidecars: SidecarSettings | None,
-    flags: Flags,
+    flags: BatchFlags,
     on_loss: OnLoss,
 ) -> str:
-    """A digest of what decides on the bytes of targets. It stays the same from version to version, so that `resume`
-    believes older manifests: an option that is new counts only where it is used. Raises FileError."""
-    said: dict[str, Any] = {name: value for name, value in options.items() if value}
-    for name in REPEATABLE & said.keys():
-        said[name] = list(said[name]) if isinstance(said[name], list | tuple) else [said[name]]
-    said |= format_options.said()
-    said |= {"strict": flags.strict, "fail": on_loss == "fail", "in_place": flags.in_place}
+    """Return a digest of everything that decides on the bytes of targets. It stays the same from version to version, so
+    that `resume` accepts older manifests: an argument that is new counts only if it is used. Raises FileError."""
+    fields: dict[str, Any] = {name: value for name, value in options.items() if value}
+    for name in REPEATABLE & fields.keys():
+        fields[name] = list(fields[name]) if isinstance(fields[name], list | tuple) else [fields[name]]
+    fields |= format_settings.digest_fields()
+    fields |= {"strict": flags.strict, "fail": on_loss == "fail", "in_place": flags.in_place}
     if sidecars is not None:
-        said["sidecars"] = list(sidecars)
+        fields["sidecars"] = list(sidecars)
     injected = options.get("inject_secrets") or ()
     for text in [injected] if isinstance(injected, str) else injected:
         path = parse_secrets(text)[1]
-        said[f"secrets {text}"] = hashlib.sha256(read_file(path)).hexdigest()
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+        fields[f"secrets {text}"] = hashlib.sha256(read_file(path)).hexdigest()
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _absolute(path: str) -> str:
-    """A path for processes in other directories."""
+    """Return a path for processes with other working directories."""
     try:
         return os.path.abspath(path)
-    except OSError:  # the working directory is gone, as opening the path will tell
+    except OSError:  # the working directory is gone; opening the path will raise the error
         return path

@@ -18,15 +18,15 @@ from typing import Any
 from pcapconv import formats
 from pcapconv.batching import manifest
 from pcapconv.batching.actions import Job
-from pcapconv.batching.companions import CompanionFiles, state_beside_source
 from pcapconv.batching.lease import sight_of
-from pcapconv.batching.local import leads_out, lies_in, make_folder, state_of_open
-from pcapconv.batching.locations import Batch, State, scheme_of
+from pcapconv.batching.local import is_inside, make_directories, outside_message, state_of_open_file
+from pcapconv.batching.locations import BatchContext, State, scheme_of
 from pcapconv.batching.outcome import Outcome, SidecarOutcome
 from pcapconv.batching.pulse import beat
-from pcapconv.batching.retrying import may_pass
 from pcapconv.batching.settings import Settings
+from pcapconv.batching.sidecars import BatchSidecarFiles, source_sidecar_state
 from pcapconv.batching.stores import store_of
+from pcapconv.batching.transient_errors import is_transient
 from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.errors import FileError, NotACaptureError, PcapconvError
 from pcapconv.io.paths import SIDECAR_SUFFIX, base_name
@@ -82,7 +82,7 @@ def _outcome(settings: Settings, job: Job) -> Outcome:
     except (PcapconvError, MemoryError, OSError) as error:
         said = str(error) or "out of memory"
         said = f"{job.source}: {said}" if said.startswith(TEMPORARY_FILE) else said
-        passing = may_pass(error, remote=scheme_of(job.source) is not None or scheme_of(job.target) is not None)
+        passing = is_transient(error, remote=scheme_of(job.source) is not None or scheme_of(job.target) is not None)
         with suppress(PcapconvError):
             if (done := _done_before(settings, job)) is not None:  # meanwhile
                 return done
@@ -94,7 +94,7 @@ def _outcome(settings: Settings, job: Job) -> Outcome:
     outcome = Outcome.without_report(job, settings, status, said, **name_in_errors)
     if settings.adds_lines:
         try:
-            manifest.add(settings.manifest, [outcome.to_json()])
+            manifest.append_lines(settings.manifest, [outcome.to_json()])
         except PcapconvError:
             return outcome._replace(worker=None)  # whose line the batch itself adds
     return outcome
@@ -107,9 +107,9 @@ def _done_before(settings: Settings, job: Job) -> Outcome | None:
         return None
     store = store_of(job.target)
     state = store.state(job.target)
-    if state is None or (state == job.state if job.in_place else job.action.replaces_target):
+    if state is None or (state == job.source_state if job.in_place else job.action.replaces_target):
         return None
-    return manifest.find(settings.manifest, settings.begin, job, state, settings)
+    return manifest.find_outcome(settings.manifest, settings.manifest_begin, job, state, settings)
 
 
 def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
@@ -119,10 +119,10 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
     with ExitStack() as stack, store_of(job.source).open_source(job.source, batch.moved) as source:
         source.fractions = settings.formats.fractions
         state, known = _looked_at(settings, job, source)
-        before = None if settings.sidecars is None else state_beside_source(job)
+        before = None if settings.sidecars is None else source_sidecar_state(job)
         sidecars = _sidecars(settings, job, source, known, stack)
         how = ConversionSettings(
-            settings.formats.writer_of(known),
+            settings.formats.writer_settings(known),
             settings.strict,
             settings.on_loss,
             settings.fsync,
@@ -134,15 +134,15 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
             conversion.use_sidecars(sidecars)
             conversion.survey()
             if store.local:
-                make_folder(job.target, settings.home)
+                make_directories(job.target, settings.home)
             location = store.open_target(job.target, batch, force=job.action.replaces_target)
             conversion.write_to(FileSink(location, base_name(job.target)))
             conversion.extract_to(_open_keys(settings, job))
             report = conversion.run()
             (written,) = conversion.files
-            outcome = Outcome.of(
+            outcome = Outcome.from_report(
                 report,
-                job._replace(state=State(source.size, state.time)),
+                job._replace(source_state=State(source.size, state.time)),
                 settings,
                 source_sha256=conversion.digest_of_source(),
                 target_state=_state_of_written(location, job),
@@ -155,24 +155,24 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
                 source.check_unchanged(job.target)  # as it is again before the target appears: then there is a line
             _check(settings, now=True)
             if settings.adds_lines:
-                manifest.add(settings.manifest, [outcome.to_json()])
+                manifest.append_lines(settings.manifest, [outcome.to_json()])
             conversion.commit()
     return outcome
 
 
 def _asked_again(job: Job) -> Job:
     """The job with the state of its source, also where its store gave no answer when the batch began."""
-    if job.state == State(None, None):
+    if job.source_state == State(None, None):
         with suppress(FileError):  # as opening it will tell
-            return job._replace(state=store_of(job.source).state(job.source) or job.state)
+            return job._replace(source_state=store_of(job.source).state(job.source) or job.source_state)
     return job
 
 
 def _looked_at(settings: Settings, job: Job, source: Source) -> tuple[State, str]:
     """The state and the format of a source that is opened. Raises FileError where it may not be converted, and
     FormatError where it is no capture."""
-    state = state_of_open(source.file.fileno()) if store_of(job.source).local else job.state
-    if job.in_place and state != job.state:  # another batch may edit it too, or a capture go on
+    state = state_of_open_file(source.file.fileno()) if store_of(job.source).local else job.source_state
+    if job.in_place and state != job.source_state:  # another batch may edit it too, or a capture go on
         again = argument("resume", True)
         raise FileError(f"{job.source}: changed since the batch began, and was left as it is; {again} looks again")
     _check_inside(settings, job)
@@ -182,7 +182,7 @@ def _looked_at(settings: Settings, job: Job, source: Source) -> tuple[State, str
 
 def _state_of_written(location: Target, job: Job) -> State:
     """The state that something beside the target, or the target, will have; behind a URL, only its size is known."""
-    state = state_of_open(location.file.fileno())
+    state = state_of_open_file(location.file.fileno())
     return state if scheme_of(job.target) is None else State(state.size, None)
 
 
@@ -193,9 +193,9 @@ def _beside(
     if settings.sidecars is not None:
         written = None if sidecars is None else sidecars.target
         after = None if written is None else _state_of_written(written, job)
-        return {"sidecars": SidecarOutcome.of(report, before, after)}
+        return {"sidecars": SidecarOutcome.from_report(report, before, after)}
     if (report.source_format, report.target_format) == ("pcap", "pcapng"):
-        return {"sidecar_unused": state_beside_source(job) is not None}
+        return {"sidecar_unused": source_sidecar_state(job) is not None}
     return {}
 
 
@@ -204,16 +204,16 @@ def _sidecars(settings: Settings, job: Job, source: Source, known: str, stack: E
     if settings.sidecars is None:
         return None
     to_pcap = (settings.formats.to or known) == "pcap"
-    files = CompanionFiles(job, _batch_of(settings))
+    files = BatchSidecarFiles(job, _batch_of(settings))
     there = known == "pcap" and files.there_is(job.source + SIDECAR_SUFFIX)
     adds = known == "pcapng" or settings.plan is not None  # what pcap cannot hold
     if not (there or (to_pcap and adds)):
         return None
-    force = job.action.replaces_target or job.action.replaces_keys
+    force = job.action.replaces_target or job.action.replaces_key_log
     locations = job.source, job.target
     if scheme_of(job.target) is None:
-        make_folder(job.target, settings.home)
-    taken = [] if settings.keys is None else [job.target + settings.keys]
+        make_directories(job.target, settings.home)
+    taken = [] if settings.key_log_suffix is None else [job.target + settings.key_log_suffix]
     return open_sidecars(
         settings.sidecars, source, settings.formats.to or known, locations, stack, force=force, taken=taken, files=files
     )
@@ -221,15 +221,15 @@ def _sidecars(settings: Settings, job: Job, source: Source, known: str, stack: E
 
 def _check_inside(settings: Settings, job: Job) -> None:
     """Raises FileError where what is written for a job would lie out of the new tree, by way of a symbolic link."""
-    for suffix in ("", SIDECAR_SUFFIX, *([settings.keys] if settings.keys else [])):
-        if settings.inside is not None and not lies_in(job.target + suffix, settings.inside):
-            raise FileError(leads_out(job.target + suffix))
+    for suffix in ("", SIDECAR_SUFFIX, *([settings.key_log_suffix] if settings.key_log_suffix else [])):
+        if settings.inside is not None and not is_inside(job.target + suffix, settings.inside):
+            raise FileError(outside_message(job.target + suffix))
 
 
 def _open_keys(settings: Settings, job: Job) -> Target | None:
-    if settings.keys is None:
+    if settings.key_log_suffix is None:
         return None
-    location, force = job.target + settings.keys, job.action.replaces_keys
+    location, force = job.target + settings.key_log_suffix, job.action.replaces_key_log
     return store_of(location).open_target(location, _batch_of(settings), force=force, private=True)
 
 
@@ -241,9 +241,9 @@ def _check(settings: Settings, *, now: bool = False) -> None:
         raise Stopped(f"stopped, since the batch showed no sign of life in {settings.lease}")
 
 
-def _batch_of(settings: Settings) -> Batch:
+def _batch_of(settings: Settings) -> BatchContext:
     """What stores are told of the batch."""
-    return Batch(settings.manifest, settings.root, settings.run, lambda: _move(settings, 0))
+    return BatchContext(settings.manifest, settings.root, settings.run, lambda: _move(settings, 0))
 
 
 def _move(settings: Settings, count: int) -> None:

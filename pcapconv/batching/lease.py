@@ -19,9 +19,9 @@ from typing import NamedTuple, Self
 
 from pcapconv.batching.holders import lives, this_process
 from pcapconv.batching.lease_location import Held, LeaseLocation, lease_location
-from pcapconv.batching.locations import joined, scheme_of
+from pcapconv.batching.locations import join_location, scheme_of
 from pcapconv.batching.manifest_names import PREFIX, WHOLE, is_lease, lease_beside, manifest_beside
-from pcapconv.batching.stores import remote
+from pcapconv.batching.stores import remote_store
 from pcapconv.errors import FileError, PcapconvError
 from pcapconv.io.read_write import reading
 from pcapconv.wording import argument
@@ -61,14 +61,14 @@ def clear_others(manifest: str, note: Callable[[str], object], *, whole: bool) -
     batch those of all shards; for a shard, that of the whole batch. Raises FileError."""
     folder = os.path.dirname(manifest)
     names = [name for name in leases_in(folder) if whole or name == lease_beside(WHOLE)]
-    others = [joined(folder, manifest_beside(name)) for name in names]
+    others = [join_location(folder, manifest_beside(name)) for name in names]
     clear([other for other in others if lease_beside(other) != lease_beside(manifest)], note)
 
 
 def leases_in(folder: str) -> list[str]:
     """The names of the leases in a directory. Raises FileError."""
     if scheme_of(folder) is not None:
-        names = remote(folder).names(folder, PREFIX)
+        names = remote_store(folder).names(folder, PREFIX)
     else:
         names = []
         with reading(folder), suppress(FileNotFoundError, NotADirectoryError):

@@ -14,8 +14,8 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from pcapconv.batching.holders import Holder, holder_of
-from pcapconv.batching.locations import NothingThereError, scheme_of
-from pcapconv.batching.stores import briefly, remote
+from pcapconv.batching.locations import NoSuchLocationError, scheme_of
+from pcapconv.batching.stores import remote_store, run_briefly
 from pcapconv.errors import FileError, PcapconvError
 from pcapconv.io.final_names import look_again, temporary_name
 from pcapconv.io.read_write import reading, writing
@@ -140,7 +140,7 @@ class _Object:
 
     def __init__(self, location: str) -> None:
         self._place = location
-        self._store = remote(location)
+        self._store = remote_store(location)
 
     def read(self) -> Held | None:
         """See `LeasePlace.read`."""
@@ -158,7 +158,7 @@ class _Object:
         those whose answer to the first try got lost."""
         try:
             made = self._store.create(self._place, _bytes_of(holder))
-        except NothingThereError as error:  # no bucket, and so nothing of a batch, whose manifest users know
+        except NoSuchLocationError as error:  # no bucket, and so nothing of a batch, whose manifest users know
             raise FileError(str(error).replace(".lease:", ".jsonl:", 1)) from error
         if not made and self._store.read(self._place) == _NOBODYS:
             self.touch(holder)
@@ -187,4 +187,4 @@ class _Object:
                     except FileError:
                         self._store.write(self._place, _NOBODYS)
 
-        briefly(work)
+        run_briefly(work)

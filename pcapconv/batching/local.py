@@ -1,4 +1,4 @@
-"""The files of this machine, or of a file system that it shares."""
+"""The store of this machine: files of its own file systems and of those that it shares."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 
-from pcapconv.batching.locations import Batch, Found, State, is_file_name, taken
+from pcapconv.batching.locations import BatchContext, FoundFile, State, exists_message, is_file_name
 from pcapconv.errors import FileError
 from pcapconv.io.final_names import TEMPORARY, exists, look_again
 from pcapconv.io.paths import STDIO
@@ -25,17 +25,17 @@ _SPECIAL = "not a plain file"
 
 
 class Local:
-    """Paths."""
+    """The store whose locations are paths."""
 
     local = True
     writable = True
 
-    def find(self, root: str, without: str | None, *, links: bool) -> Iterator[Found]:
-        """See `Store.find`. Directories behind links are not entered: what they lead to in the tree is found anyway."""
+    def find(self, root: str, without: str | None, *, links: bool) -> Iterator[FoundFile]:
+        """See `Store.find`. Symbolic links to directories are not followed: what lies in the tree is found anyway."""
         try:
             if not os.path.isdir(root):
                 state = self.state(root) if stat.S_ISREG(os.stat(root).st_mode) else None
-                yield Found(root, os.path.basename(root), state, "" if state else _SPECIAL)
+                yield FoundFile(root, os.path.basename(root), state, "" if state else _SPECIAL)
                 return
             real_root = os.path.realpath(root)
             left_out = None if without is None else os.path.realpath(without)
@@ -48,13 +48,13 @@ class Local:
             folder = waiting.pop()
             try:
                 with os.scandir(os.path.join(root, folder)) as entries:
-                    there = sorted(entries, key=lambda entry: entry.name)
+                    ordered = sorted(entries, key=lambda entry: entry.name)
             except OSError as error:
                 reason = f"cannot open: {reason_of(error)}"
-                yield Found(os.path.join(root, folder), folder, None, reason, failed=True, folder=True)
+                yield FoundFile(os.path.join(root, folder), folder, None, reason, failed=True, is_directory=True)
                 continue
             folders, prefix = [], folder and os.path.join(folder, "")
-            for entry in there:
+            for entry in ordered:
                 if entry.name.startswith(".") and TEMPORARY.fullmatch(entry.name):
                     continue
                 name = prefix + entry.name
@@ -72,12 +72,12 @@ class Local:
     def state(self, location: str) -> State | None:
         """See `Store.state`."""
         try:
-            there = os.stat(location)
+            status = os.stat(location)
         except (OSError, ValueError):
             return None
-        return _state(there) if stat.S_ISREG(there.st_mode) else None
+        return _state(status) if stat.S_ISREG(status.st_mode) else None
 
-    def open_source(self, location: str, moved: Callable[[], object]) -> Source:  # noqa: ARG002 - reading tells
+    def open_source(self, location: str, moved: Callable[[], object]) -> Source:  # noqa: ARG002 - its reader reports progress
         """See `Store.open_source`."""
         return open_source(_plain(location))
 
@@ -85,14 +85,14 @@ class Local:
         """See `Store.open_stream`."""
         return open_source(_plain(location))
 
-    def open_target(self, location: str, batch: Batch, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
-        """See `Store.open_target`. Its directory has to be there."""
+    def open_target(self, location: str, batch: BatchContext, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
+        """See `Store.open_target`. The directory has to exist."""
         try:
             if exists(location):
                 if not os.path.isfile(location):
                     raise FileError(f"{location}: exists already, and is not a plain file")
                 if not force:
-                    raise FileError(taken(location))
+                    raise FileError(exists_message(location))
         except OSError as error:
             raise FileError(f"{location}: cannot create: {reason_of(error)}") from error
         return open_target(_plain(location), force=force, private=private)
@@ -101,15 +101,16 @@ class Local:
 LOCAL = Local()
 
 
-def make_folder(location: str, home: str | None) -> None:
-    """Have the directory that a file is to lie in, but neither `home`, an absolute path, nor what that lies in: where
-    it is missing, this may be the wrong disk. Raises FileError."""
+def make_directories(location: str, home: str | None) -> None:
+    """Create the missing directories that a file is to lie in, but not `home`, an absolute path, nor those above it: if
+    `home` is missing, this may be the wrong disk. With None, create all. Raises FileError, also if `home` is
+    missing."""
     missing: list[str] = []
     try:
         folder = os.path.dirname(os.path.abspath(location))
         while not os.path.exists(folder):
             if folder == home:
-                raise FileError(f"{location}: cannot create: {home} is not there, and a job does not make it")
+                raise FileError(f"{location}: cannot create: {home} does not exist, and jobs do not create it")
             missing.append(folder)
             folder = os.path.dirname(folder)
         for each in reversed(missing):
@@ -119,20 +120,20 @@ def make_folder(location: str, home: str | None) -> None:
         raise FileError(f"{location}: cannot create: {reason_of(error)}") from error
 
 
-def lies_in(location: str, folder: str) -> bool:
-    """Whether a path, once its symbolic links are followed, lies in a folder, of which the real path is given."""
+def is_inside(location: str, folder: str) -> bool:
+    """Return whether a path lies in a directory once symbolic links are followed. `folder` is its real path."""
     return os.path.commonpath([os.path.realpath(location), folder]) == folder
 
 
-def leads_out(location: str) -> str:
-    """What is said of a path that lies out of the new tree."""
+def outside_message(location: str) -> str:
+    """Return the error message for a path that a symbolic link leads out of the target directory."""
     follow = argument("follow_links", True)
     where = f"out of the target directory, to {os.path.realpath(location)}"
     return f"{location}: a symbolic link leads {where}; {follow} writes there"
 
 
-def clear_away(folders: Iterable[str]) -> None:
-    """Remove the temporary files that a kill has left in these directories."""
+def remove_temporary_files(folders: Iterable[str]) -> None:
+    """Remove the temporary files that a killed run left in these directories."""
     for folder in folders:
         with contextlib.suppress(OSError):
             for name in os.listdir(folder):
@@ -142,40 +143,41 @@ def clear_away(folders: Iterable[str]) -> None:
 
 
 def _plain(location: str) -> str:
-    """A path that is nothing else."""
+    """Return the path of a file called `-`, which otherwise means stdin or stdout, in another form; any other path
+    unchanged."""
     return os.path.join(".", location) if location == STDIO else location
 
 
-def state_now(location: str) -> State | None:
-    """The state of a file that another host may have written just now; None where there is none. Opening it has the
-    system ask a file server what it would else remember."""
+def fresh_state(location: str) -> State | None:
+    """Return the state of a file that another host may have written just now, None if there is none. The file is
+    opened, so that the system asks a file server instead of using what it remembers."""
     look_again(os.path.dirname(location))
     try:
         with open(location, "rb", buffering=0) as file:
-            return state_of_open(file.fileno())
+            return state_of_open_file(file.fileno())
     except (OSError, ValueError):
         return LOCAL.state(location)
 
 
-def state_of_open(file: int) -> State:
-    """What an open file's state is. Raises OSError."""
+def state_of_open_file(file: int) -> State:
+    """Return the state of an open file, given by its descriptor. Raises OSError."""
     return _state(os.fstat(file))
 
 
-def _state(there: os.stat_result) -> State:
-    return State(there.st_size, there.st_mtime_ns)
+def _state(status: os.stat_result) -> State:
+    return State(status.st_size, status.st_mtime_ns)
 
 
-def _found(entry: os.DirEntry[str], name: str, roots: tuple[str, str | None], *, links: bool) -> Found:
+def _found(entry: os.DirEntry[str], name: str, roots: tuple[str, str | None], *, links: bool) -> FoundFile:
     try:
-        reason = _why_not(entry, *roots, links=links)
-        return Found(entry.path, name, None if reason else _state(entry.stat()), reason)
+        reason = _skip_reason(entry, *roots, links=links)
+        return FoundFile(entry.path, name, None if reason else _state(entry.stat()), reason)
     except OSError as error:
-        return Found(entry.path, name, None, f"cannot open: {reason_of(error)}", failed=True)
+        return FoundFile(entry.path, name, None, f"cannot open: {reason_of(error)}", failed=True)
 
 
-def _why_not(entry: os.DirEntry[str], root: str, left_out: str | None, *, links: bool) -> str:
-    """What speaks against reading a file; nothing for most. The two are real paths. Raises OSError."""
+def _skip_reason(entry: os.DirEntry[str], root: str, left_out: str | None, *, links: bool) -> str:
+    """Return why a file is not read, empty if it is. `root` and `left_out` are real paths. Raises OSError."""
     if entry.is_symlink():
         path = os.path.realpath(entry.path)
         if os.path.commonpath([path, root]) != root:

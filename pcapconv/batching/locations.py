@@ -1,4 +1,4 @@
-"""What a batch says of the places where its files lie: paths and URLs, the states of files, and what a store can do."""
+"""Locations of a batch's files, which are paths and URLs; the states of files; and the interface of a store."""
 
 from __future__ import annotations
 
@@ -18,43 +18,44 @@ from pcapconv.wording import argument
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})\.([0-9]{9})Z")
-_NUMBER = re.compile("-?[0-9]{20,30}")  # which JSON holds as text, of a year that has not four digits
+_NUMBER = re.compile("-?[0-9]{20,30}")  # nanoseconds as text: a time in a year that has not four digits
 _EPOCH = date(1970, 1, 1).toordinal()
 _ALIASES = {"s3a": "s3", "gcs": "gs"}
 
 
-class NothingThereError(FileError):
-    """There is no such place."""
+class NoSuchLocationError(FileError):
+    """No file and no directory is at a location."""
 
 
 class State(NamedTuple):
-    """What tells whether a file has changed: its size in bytes, and its `time`: when it was changed last in nanoseconds
-    since 1970; behind a URL, what the store says to identify the contents. Either is None where a store keeps it to
-    itself."""
+    """The state of a file, which tells whether the file has changed: its `size` in bytes, and as `time` that of its
+    last change, in nanoseconds since 1970. Behind a URL, `time` is a digest of what the store says about the file
+    (ETag, date and so on). Either is None if the store does not report it."""
 
     size: int | None
     time: int | str | None
 
     @property
     def time_as_json(self) -> int | str | None:
-        """The time as a line of the manifest has it: ISO 8601 in UTC with nanoseconds; a number where the year has not
-        four digits."""
+        """The time as a manifest line has it: ISO 8601 in UTC with nanoseconds, or a number if the year has not four
+        digits."""
         if not isinstance(self.time, int):
             return self.time
         text = format_time(self.time, 10**9, 0)
         return text if _TIME.fullmatch(text) else self.time
 
     @classmethod
-    def of_json(cls, size: Any, time: Any) -> Self:
-        """What a line of the manifest says, see `time_of_json`. The values are not checked."""
-        return cls(size, time_of_json(time))
+    def from_json(cls, size: Any, time: Any) -> Self:
+        """Return the state that a manifest line describes, see `time_from_json`. The values are not checked."""
+        return cls(size, time_from_json(time))
 
 
-def time_of_json(told: Any) -> Any:
-    """The time that a line of the manifest says: as text since version 1 of its schema, as a number before."""
-    match = _TIME.fullmatch(told) if isinstance(told, str) else None
+def time_from_json(value: Any) -> Any:
+    """Return the `State.time` that a field of a manifest line describes: text since version 1 of the schema, a number
+    before. Raises ValueError for a day that does not exist."""
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        return int(told) if isinstance(told, str) and _NUMBER.fullmatch(told) else told
+        return int(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
     day, hours, minutes, seconds, nanoseconds = match.groups()
     whole = _seconds_of(day) + 3600 * int(hours) + 60 * int(minutes) + int(seconds)
     return whole * 10**9 + int(nanoseconds)
@@ -62,26 +63,27 @@ def time_of_json(told: Any) -> Any:
 
 @lru_cache(maxsize=1024)  # many files were changed on one day
 def _seconds_of(day: str) -> int:
-    """Raises ValueError."""
+    """Return the seconds from 1970 to the beginning of a day. Raises ValueError."""
     return 86_400 * (date.fromisoformat(day).toordinal() - _EPOCH)
 
 
-class Found(NamedTuple):
-    """A file below a tree's root: `name` is relative to it, with `/`. `state` is None for what is not to be read, for
-    which `reason` says why, `failed` that somebody should know, and `folder` that it is a directory."""
+class FoundFile(NamedTuple):
+    """A file below the root of a tree. `name` is relative to the root, with `/`. `state` is None if the file is not to
+    be read: then `reason` says why, `failed` whether that counts as a failure, and `is_directory` that it is a
+    directory that cannot be listed."""
 
     location: str
     name: str
     state: State | None
     reason: str = ""
     failed: bool = False
-    folder: bool = False
+    is_directory: bool = False
 
 
-class Batch(NamedTuple):
-    """What a store is told of the batch that reads and writes there: the place of its `manifest`, the real path of its
-    tree as `root`, None for a list, the id of this `run`, and what is called whenever bytes have `moved`, which may
-    raise what ends it."""
+class BatchContext(NamedTuple):
+    """The batch on whose behalf a store reads and writes. `manifest` is the location of its manifest, `root` the real
+    path or URL of the source tree (None for a list of files), and `run` the id of this run. `moved` is called whenever
+    bytes were read or sent, and may raise an exception that ends the job."""
 
     manifest: str
     root: str | None
@@ -90,69 +92,74 @@ class Batch(NamedTuple):
 
 
 class Store(Protocol):
-    """What a batch needs of the place where files lie."""
+    """Reads, lists and writes files: `local.Local` on this machine, `remote.Remote` behind URLs. `local` tells the two
+    apart; `writable` is False for web servers."""
 
     local: bool
     writable: bool
 
-    def find(self, root: str, without: str | None, *, links: bool) -> Iterator[Found]:
-        """All files at or below a place, always in the same order. `without` is a place below that is left out. `links`
-        tells whether symbolic links to files are followed. Raises NothingThereError, FileError."""
+    def find(self, root: str, without: str | None, *, links: bool) -> Iterator[FoundFile]:
+        """Yield all files at or below a location, always in the same order, but those below the location `without`.
+        Symbolic links to files are followed if `links`. Raises FileError, and NoSuchLocationError if there is nothing
+        at `root`."""
         ...
 
     def can_hold(self, name: str) -> bool:
-        """Whether a file of this name can lie below a place, and nowhere else. Object stores take any key."""
+        """Return whether a file of this name, relative to a root, lies below that root. Object stores take any key."""
         ...
 
     def state(self, location: str) -> State | None:
-        """None where there is no file. Raises FileError where nobody may know."""
+        """Return the state of a file, None if there is none. Raises FileError if the store does not answer or
+        refuses."""
         ...
 
     def open_source(self, location: str, moved: Callable[[], object]) -> Source:
-        """A file to read, which can be rewound; `moved` is as of a `Batch`. Raises FileError."""
+        """Open a file to read, which can be rewound. `moved` is that of a `BatchContext`. Raises FileError."""
         ...
 
     def open_stream(self, location: str) -> Source:
-        """A file of which the beginning is to be read: behind a URL, little more is fetched than is read. Raises
+        """Open a file of which only the beginning is read: behind a URL, little more is fetched than is read. Raises
         FileError."""
         ...
 
-    def open_target(self, location: str, batch: Batch, *, force: bool, private: bool = False) -> Target:
-        """A file to write in a batch, directories included. Raises FileError."""
+    def open_target(self, location: str, batch: BatchContext, *, force: bool, private: bool = False) -> Target:
+        """Open a new file to write. An existing file is replaced if `force`; `private` files are for their owner's eyes
+        alone. Raises FileError, also if the file exists without `force`."""
         ...
 
 
 def is_file_name(name: str) -> bool:
-    """Whether a name, with `/`, leads to a file of its own in a tree of files."""
+    """Return whether a relative name, with `/`, is that of a file below the root: no part is empty, `.` or `..`."""
     return all(part not in ("", ".", "..") for part in name.split("/")) and "\0" not in name
 
 
-def taken(location: str) -> str:
-    """What is said of a target that is there already."""
+def exists_message(location: str) -> str:
+    """Return the error message for a target that exists."""
     resume, force = argument("resume", True), argument("force", True)
     return f"{location}: exists already; {resume} replaces only what an earlier run wrote, {force} whatever is there"
 
 
 def scheme_of(location: str) -> str | None:
-    """`s3` of `s3://lab/raw`; None for a path."""
-    match = _URL.match(location) if "://" in location else None  # which most lack
+    """Return the scheme of a URL, such as `s3` for `s3://lab/raw`; None for a path."""
+    match = _URL.match(location) if "://" in location else None  # most locations are paths: a quick test
     return match[1].lower() if match else None
 
 
-def joined(root: str, name: str) -> str:
-    """The place of a name below a root."""
+def join_location(root: str, name: str) -> str:
+    """Return the location of a relative name below a root."""
     if scheme_of(root) is not None:
         return f"{root if root.endswith('/') else root + '/'}{name}"
     return os.path.join(root, name)
 
 
 def local_path(location: str) -> str:
-    """A `file://` URL as the path that it is; anything else as it is."""
+    """Return the path of a `file://` URL; any other location unchanged."""
     return unquote(location[len("file://") :]) if location.lower().startswith("file:///") else location
 
 
 def real_location(location: str) -> str:
-    """A path without links, also for a URL of this machine; or another URL without a slash at its end."""
+    """Return a path without symbolic links, also for a URL of this machine; for any other URL, its usual form without a
+    slash at the end."""
     try:
         scheme = scheme_of(location)
         if scheme == "local":
@@ -160,10 +167,10 @@ def real_location(location: str) -> str:
         if scheme is not None:
             return f"{_ALIASES.get(scheme, scheme)}{location[len(scheme) :].rstrip('/')}"
         return os.path.realpath(location)
-    except (OSError, ValueError):  # what is wrong with it, opening it will tell
+    except (OSError, ValueError):  # opening the location will raise the error
         return location
 
 
-def same_location(one: str, other: str) -> bool:
-    """Whether two places are the same directory."""
+def is_same_location(one: str, other: str) -> bool:
+    """Return whether two locations are the same file or directory."""
     return real_location(one) == real_location(other)

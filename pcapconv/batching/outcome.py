@@ -1,8 +1,9 @@
-"""What became of one file of a batch: a line of the manifest, and what reports and watchers are told.
+"""What became of one file of a batch: a line of the manifest, which reports and watchers get, too.
 
-Strategy: a line is a JSON object with its fields in a fixed order. Some fields are there only where they say something:
-`known` of what is no capture, `damaged_before` of what is up to date, `retryable` and `refused` of what failed,
-`sidecar_unused` and those of sidecars. A line of an earlier version lacks newer fields, which then have their defaults.
+Strategy: a line is a JSON object with its fields in a fixed order. Some fields are there only if they say something:
+`known` for a file that is no capture, `damaged_before` for one that is up to date, `retryable` and `refused` for one
+that failed, `sidecar_unused` and the fields of sidecars. Lines of earlier versions lack newer fields, which then have
+their defaults.
 """
 
 from __future__ import annotations
@@ -16,17 +17,20 @@ from pcapconv.batching.settings import Settings
 from pcapconv.model import Damage
 from pcapconv.report import Report
 
-_MOST_DAMAGE = 10  # places of either kind that a line lists; all are counted
+_MAX_LISTED = 10  # entries of `damage` and of `warnings` that a line lists; all are counted
 DONE = ("converted", "damaged")
 _UNKNOWN = State(None, None)
-_SELDOM = ("known", "damaged_before", "sidecar_unused", "retryable", "refused")
+_OPTIONAL_FIELDS = ("known", "damaged_before", "sidecar_unused", "retryable", "refused")
 _NO_COUNTS: Mapping[str, int] = {}
 
 
 class SidecarOutcome(NamedTuple):
-    """What became of a file's sidecars: their names, None where there was none; what was kept in the one that was
-    written; what the one that was read lacks, in how many places its capture was damaged, and how many packets of an
-    edited capture were found again, by kind. `source` and `target` are the states of the sidecars beside these."""
+    """What became of the sidecars of a file.
+
+    `written` and `read` are their names, None if there was none. `kept` counts by kind what the written one holds,
+    `missing` what the read one lacks; `damage` is the number of damaged spots in the capture that it was written for.
+    `found` counts how the packets of an edited capture were found again. `source` and `target` are the states of the
+    sidecars beside source and target."""
 
     written: str | None
     read: str | None
@@ -38,8 +42,8 @@ class SidecarOutcome(NamedTuple):
     target: State | None
 
     @classmethod
-    def of(cls, report: Report, source: State | None, target: State | None) -> Self:
-        """What a conversion's report says of them."""
+    def from_report(cls, report: Report, source: State | None, target: State | None) -> Self:
+        """Return what the report of a conversion says about sidecars."""
         found = report.found_in_sidecar or {}
         return cls(
             report.sidecar_written,
@@ -53,7 +57,7 @@ class SidecarOutcome(NamedTuple):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The fields of a line."""
+        """Return the fields of a manifest line about sidecars."""
         source, target = self.source or _UNKNOWN, self.target or _UNKNOWN
         return {
             "sidecar_written": self.written,
@@ -69,21 +73,22 @@ class SidecarOutcome(NamedTuple):
         }
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Self | None:
-        """What a line says; None where it says nothing of sidecars. Raises KeyError."""
-        if told.keys().isdisjoint(("sidecar_written", "source_sidecar_size", "target_sidecar_size")):
+    def from_json(cls, line: Mapping[str, Any]) -> Self | None:
+        """Return what a manifest line says about sidecars, None if it says nothing. Raises KeyError if a field is
+        missing."""
+        if line.keys().isdisjoint(("sidecar_written", "source_sidecar_size", "target_sidecar_size")):
             return None
         states = (
-            None if told.get(f"{name}_size") is None else State.of_json(told[f"{name}_size"], told[f"{name}_time"])
+            None if line.get(f"{name}_size") is None else State.from_json(line[f"{name}_size"], line[f"{name}_time"])
             for name in ("source_sidecar", "target_sidecar")
         )
         return cls(
-            told.get("sidecar_written"),
-            told.get("sidecar_read"),
-            told.get("kept_in_sidecar", _NO_COUNTS),
-            told.get("missing_in_sidecar", _NO_COUNTS),
-            told.get("damage_in_sidecar", 0),
-            told.get("found_in_sidecar", _NO_COUNTS),
+            line.get("sidecar_written"),
+            line.get("sidecar_read"),
+            line.get("kept_in_sidecar", _NO_COUNTS),
+            line.get("missing_in_sidecar", _NO_COUNTS),
+            line.get("damage_in_sidecar", 0),
+            line.get("found_in_sidecar", _NO_COUNTS),
             *states,
         )
 
@@ -91,14 +96,17 @@ class SidecarOutcome(NamedTuple):
 class Outcome(NamedTuple):
     """What became of one file of a batch.
 
-    `source` and `target` are names in the tree. `status` is a count's name in BatchReport: converted, damaged, failed,
-    up_to_date, skipped or left_alone. `options`, `root` and `run` are those of `Settings`. `damage` and `warnings` list
-    the first ten places as JSON objects. `key_log` tells that there is a key log beside the target. Five fields are
-    None where they say nothing: `known` tells, of a file that is no capture, that `error` says what it is;
-    `damaged_before`, of one up to date, that it was damaged; `sidecar_unused`, that a sidecar lies beside the source
-    and nobody asked for sidecars; `retryable`, of one that failed, whether that may pass: it does where a store, a
-    network or a lost worker was the reason, and not the file; `refused`, that one failed since something would be
-    lost."""
+    `source` and `target` are names in the two trees. `status` is the name of a count in BatchReport: converted,
+    damaged, failed, up_to_date, skipped or left_alone. `options`, `root` and `run` are those of `Settings`. `damage`
+    and `warnings` list the first ten entries as JSON objects. `key_log`: there is a key log beside the target. `worker`
+    is the host and the process that did the file, as in `ws-7:4321`, None if none did. `error` says why a file was not
+    converted.
+
+    Five fields are None unless they say something. `known`, of a file that is no capture: whether `error` names the
+    format of the file. `damaged_before`, of a file that is up to date: the earlier run found damage. `sidecar_unused`:
+    a sidecar lies beside the source, but the batch does not use sidecars. `retryable`, of a file that failed: whether
+    the error is transient (of a store, a network or a lost worker, not of the file). `refused`: the file failed since
+    something would have been lost."""
 
     source: str
     source_state: State
@@ -136,20 +144,22 @@ class Outcome(NamedTuple):
 
     @property
     def listed_damage(self) -> list[Damage]:
-        """The damaged places that are listed."""
+        """The damage that the line lists, at most ten entries."""
         return [Damage(**fields) for fields in self.damage]
 
     @classmethod
     def without_report(cls, job: Job, settings: Settings, status: str, error: str | None = None, **more: Any) -> Self:
-        """The outcome of a file that was not converted. `more` are further fields."""
-        said = settings.options, settings.root, settings.run
+        """Return the outcome of a file that was not converted. `more` are further fields."""
+        batch_fields = settings.options, settings.root, settings.run
         if status == "failed":
             more.setdefault("retryable", False)
-        return cls(job.name, job.state or _UNKNOWN, job.target_name, status, *said, error=error, **more)
+        return cls(
+            job.source_name, job.source_state or _UNKNOWN, job.target_name, status, *batch_fields, error=error, **more
+        )
 
     @classmethod
-    def of(cls, report: Report, job: Job, settings: Settings, **more: Any) -> Self:
-        """The outcome of a conversion: what its report says. `more` are further fields."""
+    def from_report(cls, report: Report, job: Job, settings: Settings, **more: Any) -> Self:
+        """Return the outcome of a conversion that succeeded, by its report. `more` are further fields."""
         return cls.without_report(
             job,
             settings,
@@ -158,16 +168,16 @@ class Outcome(NamedTuple):
             packets_written=report.packets_written,
             losses=dict(report.losses),
             left_out=dict(report.left_out),
-            damage=[damage._asdict() for damage in report.damage[:_MOST_DAMAGE]],
+            damage=[damage._asdict() for damage in report.damage[:_MAX_LISTED]],
             damage_total=report.damage_total,
-            warnings=[notice._asdict() for notice in report.warnings[:_MOST_DAMAGE]],
+            warnings=[notice._asdict() for notice in report.warnings[:_MAX_LISTED]],
             warnings_total=report.warnings_total,
             key_log=bool(report.secrets_extracted),
             **more,
         )
 
     def to_json(self) -> dict[str, Any]:
-        """A line as plain values, ready for JSON."""
+        """Return the manifest line as plain values, ready for JSON."""
         line: dict[str, Any] = {
             "source": self.source,
             "source_size": self.source_state.size,
@@ -194,26 +204,26 @@ class Outcome(NamedTuple):
             "run": self.run,
             "worker": self.worker,
         }
-        said = {name: getattr(self, name) for name in _SELDOM}
-        line |= {name: value for name, value in said.items() if value is not None}
+        optional = {name: getattr(self, name) for name in _OPTIONAL_FIELDS}
+        line |= {name: value for name, value in optional.items() if value is not None}
         return line if self.sidecars is None else line | self.sidecars.to_json()
 
     @classmethod
-    def from_json(cls, told: Any) -> Self:
-        """The outcome that a line tells of, whatever version wrote it. Its values are not checked. Raises KeyError or
-        TypeError where that is no line of a file."""
+    def from_json(cls, line: Any) -> Self:
+        """Return the outcome that a manifest line of any version describes. The values are not checked. Raises KeyError
+        or TypeError for what is no line of a manifest."""
         return cls(
-            source=told["source"],
-            source_state=State.of_json(told["source_size"], told["source_time"]),
-            target=told["target"],
-            target_state=State.of_json(told["target_size"], told["target_time"]),
-            status=told["status"],
-            options=told["options"],
-            root=told.get("root"),
-            run=told.get("run"),
-            sidecars=SidecarOutcome.from_json(told),
-            **{name: told[name] for name in _MAY_LACK if name in told},
+            source=line["source"],
+            source_state=State.from_json(line["source_size"], line["source_time"]),
+            target=line["target"],
+            target_state=State.from_json(line["target_size"], line["target_time"]),
+            status=line["status"],
+            options=line["options"],
+            root=line.get("root"),
+            run=line.get("run"),
+            sidecars=SidecarOutcome.from_json(line),
+            **{name: line[name] for name in _DEFAULTED_FIELDS if name in line},
         )
 
 
-_MAY_LACK = tuple(name for name in Outcome._field_defaults if name not in ("target_state", "sidecars"))
+_DEFAULTED_FIELDS = tuple(name for name in Outcome._field_defaults if name not in ("target_state", "sidecars"))

@@ -17,9 +17,17 @@ from typing import Any
 from pcapconv.batching import web
 from pcapconv.batching.asking import answered, asking, is_missing
 from pcapconv.batching.fetching import Fetched
-from pcapconv.batching.locations import Batch, Found, NothingThereError, State, is_file_name, scheme_of, taken
-from pcapconv.batching.notes import MARK, Note, abort_noted, mark_of, remove_temporary
+from pcapconv.batching.locations import (
+    BatchContext,
+    FoundFile,
+    NoSuchLocationError,
+    State,
+    exists_message,
+    is_file_name,
+    scheme_of,
+)
 from pcapconv.batching.threads import Threads
+from pcapconv.batching.upload_notes import MARK, Note, abort_noted_uploads, mark_of, remove_temporary_files
 from pcapconv.batching.uploads import PART_SIZE, Upload
 from pcapconv.batching.urls import check_url, no_bucket, other_file, package_of, page_with_links
 from pcapconv.errors import FileError, UsageError
@@ -60,7 +68,7 @@ class Remote:
         except Exception as error:
             raise UsageError(f"{location}: {reason_of(error)}") from error
 
-    def find(self, root: str, without: str | None, *, links: bool) -> Iterator[Found]:  # noqa: ARG002 - there are none
+    def find(self, root: str, without: str | None, *, links: bool) -> Iterator[FoundFile]:  # noqa: ARG002 - there are none
         """See `Store.find`."""
         path = self._checked(root.rstrip("/"), self._path(root).rstrip("/"))
         left_out = None if without is None or scheme_of(without) != self._scheme else self._path(without).rstrip("/")
@@ -77,8 +85,8 @@ class Remote:
             if missing:
                 bucket = path.partition("/")[0]
                 if self._scheme in _WHOLE and bucket and not self._files.exists(bucket):
-                    raise NothingThereError(f"{root}: {no_bucket(bucket)}")
-                raise NothingThereError(f"{root}: there is nothing")
+                    raise NoSuchLocationError(f"{root}: {no_bucket(bucket)}")
+                raise NoSuchLocationError(f"{root}: there is nothing")
         for full, details in sorted(there.items()):
             if full == path and root.endswith("/") and self._scheme in _WHOLE:
                 continue  # an object beside the tree
@@ -92,7 +100,7 @@ class Remote:
             if left_out is not None and (full == left_out or full.startswith(left_out + "/")):
                 continue
             reason = self._in_the_way(location, full, details)
-            yield Found(location, name, None if reason else _state(details), reason, failed=bool(reason))
+            yield FoundFile(location, name, None if reason else _state(details), reason, failed=bool(reason))
 
     def can_hold(self, name: str) -> bool:
         """See `Store.can_hold`."""
@@ -128,10 +136,10 @@ class Remote:
         except FileNotFoundError as error:
             raise FileError(f"{location}: cannot open: there is no such file any more") from error
 
-    def open_target(self, location: str, batch: Batch, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
+    def open_target(self, location: str, batch: BatchContext, *, force: bool, private: bool = False) -> Target:  # noqa: ARG002
         """See `Store.open_target`; `private` is of files alone."""
         if not force and self.state(location) is not None:
-            raise FileError(taken(location))
+            raise FileError(exists_message(location))
         whole = self._scheme in _WHOLE
         batch = batch._replace(manifest=self._path(batch.manifest))
         return Upload(self._files, self._file(location), location, batch, whole=whole)
@@ -142,9 +150,9 @@ class Remote:
         """Remove what runs have left behind: the uploads whose notes in `home` are `ours`, and what they wrote of
         targets at these places; `alone` tells that nobody else is at work there. Raises FileError."""
         if self._scheme in _WHOLE:
-            abort_noted(self._files, self._path(home).rstrip("/"), home, ours, alone=alone)
+            abort_noted_uploads(self._files, self._path(home).rstrip("/"), home, ours, with_tokens=alone)
         else:
-            remove_temporary(self._files, {posixpath.dirname(self._path(location)) for location in locations})
+            remove_temporary_files(self._files, {posixpath.dirname(self._path(location)) for location in locations})
 
     def marked(self, locations: Sequence[str], root: str | None) -> set[str]:
         """Which of these objects an earlier batch of the tree `root` wrote, as S3 keeps that with an object; nothing
@@ -249,7 +257,7 @@ class Remote:
                 self._files.pipe_file(path, data)
         except FileNotFoundError as error:
             reason = no_bucket(path.partition("/")[0]) if whole else reason_of(error)
-            raise NothingThereError(f"{location}: cannot write: {reason}") from error
+            raise NoSuchLocationError(f"{location}: cannot write: {reason}") from error
 
     def create(self, location: str, data: bytes) -> bool:
         """Write a file where there is none; False where there is one. A store that cannot refuse to replace a file is

@@ -1,4 +1,4 @@
-"""What a batch did: the numbers, and somebody who may look on."""
+"""The report of a batch, the errors that carry it, and the interface for those who watch a batch."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from pcapconv.batching.outcome import Outcome
 from pcapconv.errors import PcapconvError
 from pcapconv.json_form import plain
 
-MOST_LISTED = 1000  # files with trouble; all are counted
+MOST_LISTED = 1000  # damaged and failed files; all are counted
 
 
 class BatchReport:
-    """What a batch did.
+    """The report of a batch: what it did, in numbers.
 
-    Files: `converted`, `damaged` (converted, as far as they could be read), `failed`, `up_to_date` (from an earlier
-    run), `skipped` (not captures), `left_alone` (symbolic links and what is no plain file). `damaged_before` says how
-    many of those up to date were damaged, `refused` how many of those that failed did so since something would be
-    lost, `odd` and `empty` how many of the converted ones had warnings, or no packet selected, `undated` of how many of
-    them their server says neither date nor ETag, so that nobody can tell whether they changed; `sidecars_written` and
-    `sidecars_read` how many there were, `sidecars_unused` how many lie beside
-    pcap files that became pcapng without them. `packets_read`, `packets_written`, `bytes_read`, `bytes_written`,
-    `losses`, `left_out`, `kept_in_sidecar`, `missing_in_sidecar`, `damage_in_sidecar` and `found_in_sidecar` are sums
-    over the files of this run, `seconds` is how long it took, `manifest` where that is.
-    `trouble` lists the first thousand lines of damaged and failed files.
+    Each file counts as one of these: `converted`; `damaged` (converted as far as it could be read); `failed`;
+    `up_to_date` (an earlier run did it); `skipped` (no capture); `left_alone` (a symbolic link, or no plain file).
+
+    Other numbers count some of these files. Of those up to date, `damaged_before`: the earlier run found damage.
+    Of the failed ones, `refused`: something would have been lost. Of those converted in this run, damaged ones
+    included: `odd` had warnings; `empty` had packets, of which none was selected; `undated` came from a server that
+    states neither date nor ETag, so that a later run cannot tell whether they changed. `sidecars_written` and
+    `sidecars_read` count sidecars, `sidecars_unused` those that lie beside pcap files that became pcapng without them.
+
+    `packets_read`, `packets_written`, `bytes_read`, `bytes_written`, `losses`, `left_out`, `kept_in_sidecar`,
+    `missing_in_sidecar`, `damage_in_sidecar` and `found_in_sidecar` are sums over the files converted in this run.
+    `seconds` is the duration of the run, `manifest` the location of the manifest. `trouble` lists the manifest lines of
+    damaged and failed files, at most a thousand.
     """
 
     def __init__(self, manifest: str) -> None:
@@ -43,7 +46,7 @@ class BatchReport:
         self.trouble: list[dict[str, Any]] = []
 
     def add(self, outcome: Outcome) -> None:
-        """Count what became of a file."""
+        """Count the outcome of a file."""
         setattr(self, outcome.status, getattr(self, outcome.status) + 1)
         self.damaged_before += bool(outcome.damaged_before)
         self.refused += bool(outcome.refused)
@@ -73,14 +76,14 @@ class BatchReport:
 
     @property
     def captures(self) -> int:
-        """How many captures there were, with those that failed and those that were up to date."""
+        """The number of captures, with those that failed and those that were up to date."""
         return self.converted + self.damaged + self.failed + self.up_to_date
 
     def __repr__(self) -> str:
         return f"BatchReport({', '.join(f'{name}={value!r}' for name, value in self._numbers().items())})"
 
     def as_dict(self) -> dict[str, Any]:
-        """The numbers as plain values, ready for JSON: the document without the lines of `files`."""
+        """Return the numbers as plain values, ready for JSON: the report's document without the lines of `files`."""
         numbers: dict[str, Any] = plain(self._numbers())
         return numbers
 
@@ -89,7 +92,7 @@ class BatchReport:
 
 
 class BatchError(PcapconvError):
-    """A batch did not do what it was asked for. `report` says what it did."""
+    """A batch did not do all of its work. `report` says what it did."""
 
     def __init__(self, message: str, report: BatchReport) -> None:
         super().__init__(message, report)
@@ -100,28 +103,29 @@ class BatchError(PcapconvError):
 
 
 class NothingFoundError(BatchError):
-    """There is no capture in a whole tree."""
+    """The source tree has no capture."""
 
 
 class UnfinishedError(BatchError):
-    """The batch ended before all was done; with `resume` the next one goes on."""
+    """The batch ended before all files were done; a later run with `resume` goes on."""
 
 
 class Watcher:
-    """Somebody who looks on: each method is called in the caller's thread, and does nothing by itself. Lines before
-    `begin` are about files for which there is nothing to do."""
+    """Watches a batch. A subclass overrides the methods that it needs, which do nothing here. All are called in the
+    thread that called `batch`."""
 
     def begin(self, files: int, size: int) -> None:
-        """So many files are to be converted, with so many bytes."""
+        """Called before the first file is converted, with the number of files to convert and their size in bytes. Calls
+        of `line` before that are about files that need no conversion."""
 
     def wait(self, reason: str) -> None:
-        """The batch waits before it begins, for this reason."""
+        """Called when the batch has to wait before it begins; `reason` is a sentence."""
 
     def line(self, outcome: Outcome) -> None:
-        """This became of a file; `outcome.to_json()` has the fields of the manifest."""
+        """Called with the outcome of each file. `outcome.to_json()` has the fields of the manifest line."""
 
     def warn(self, message: str) -> None:
-        """A sentence about the batch as a whole."""
+        """Called with a warning about the batch as a whole."""
 
     def look(self, report: BatchReport, read: int) -> None:
-        """Now and then: what was done so far, and the bytes read."""
+        """Called several times a second with the report so far and the number of bytes read."""

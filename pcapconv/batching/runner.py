@@ -15,20 +15,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 
-from pcapconv.batching import executors, index, manifest, stores
+from pcapconv.batching import executors, manifest, manifest_index, stores
 from pcapconv.batching.actions import Job
 from pcapconv.batching.arguments import Arguments
 from pcapconv.batching.executors import Workers, WorkersLostError
 from pcapconv.batching.jobs import Stopped, run_jobs
 from pcapconv.batching.lease import Lease, LeaseLostError, clear_others, leases_in
-from pcapconv.batching.local import LOCAL, clear_away, leads_out, lies_in, state_now
+from pcapconv.batching.local import LOCAL, fresh_state, is_inside, outside_message, remove_temporary_files
 from pcapconv.batching.locations import scheme_of
-from pcapconv.batching.log import Log, UnrecordedError
-from pcapconv.batching.manifest_names import WHOLE, is_manifest, manifest_beside, manifest_of
+from pcapconv.batching.manifest_names import WHOLE, is_manifest, manifest_beside, manifest_name
 from pcapconv.batching.outcome import Outcome
-from pcapconv.batching.plans import BatchPlan
+from pcapconv.batching.planning import BatchPlan
 from pcapconv.batching.pool import DeadProcessError
 from pcapconv.batching.pulse import place_of
+from pcapconv.batching.recording import Recorder, UnrecordedError
 from pcapconv.batching.report import BatchReport, UnfinishedError, Watcher
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.stall import Stall
@@ -50,7 +50,7 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
         lease = None
         if arguments.local:
             _make_home(arguments)
-        if planned.left:
+        if planned.remaining:
             elsewhere = arguments.settings.lease is not None
             lease = Lease(arguments.manifest, arguments.settings.run, watcher.wait, elsewhere=elsewhere)
             stack.enter_context(lease)
@@ -59,24 +59,28 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
             _clear_away(arguments, planned.jobs)
         else:
             _clear_away_there(arguments, planned.jobs)
-            if planned.left:
-                stack.callback(stores.briefly, lambda: _end_uploads(arguments, arguments.settings.run))
+            if planned.remaining:
+                stack.callback(stores.run_briefly, lambda: _end_uploads(arguments, arguments.settings.run))
         report = _run_jobs(arguments, planned, watcher, lease)
         if arguments.local:
-            index.write(arguments.manifest)
+            manifest_index.update(arguments.manifest)
         return report
 
 
 def _run_jobs(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease: Lease | None) -> BatchReport:
     report = BatchReport(arguments.manifest)
-    log = Log(report, watcher, None if arguments.local else manifest.Kept(arguments.manifest))
+    log = Recorder(report, watcher, None if arguments.local else manifest.RewrittenManifest(arguments.manifest))
     log.add(planned.outcomes)
-    log.begin(planned.left)
-    if not planned.left:
-        log.write()
+    log.begin(planned.remaining)
+    if not planned.remaining:
+        log.write_manifest()
         return report
-    log.prove()
-    left = planned.left if arguments.carriers.scheduler is None else [job.absolute() for job in planned.left]
+    log.check_writable()
+    left = (
+        planned.remaining
+        if arguments.execution.scheduler is None
+        else [job.with_absolute_paths() for job in planned.remaining]
+    )
     memory = "memory" in {scheme_of(arguments.home), *(scheme_of(job.source) for job in left)}
     several = len(left)
     done = moved = 0
@@ -84,7 +88,7 @@ def _run_jobs(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease:
     try:
         with (
             log,
-            Stall(arguments.carriers, place_of(arguments.settings)) as stall,
+            Stall(arguments.execution, place_of(arguments.settings)) as stall,
             _workers(arguments, left, watcher, memory=memory) as workers,
             _stopping(arguments, lease, log, again),
         ):
@@ -108,7 +112,7 @@ def _run_jobs(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease:
                         continue
                     log.add([outcome])
                     done += outcome.status != "failed"
-                left = [job for job in left if job.name in again]
+                left = [job for job in left if job.source_name in again]
                 if not left:
                     break
                 _wait(min(2.0 ** (arguments.retries - tries), _LONGEST_PAUSE), look)
@@ -128,7 +132,7 @@ def _wait(seconds: float, look: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _stopping(arguments: Arguments, lease: Lease | None, log: Log, again: Mapping[str, Outcome]) -> Iterator[None]:
+def _stopping(arguments: Arguments, lease: Lease | None, log: Recorder, again: Mapping[str, Outcome]) -> Iterator[None]:
     """When the `with` block is left in the middle of the work: what failed, and would have been tried again, is said;
     then jobs elsewhere stop."""
     try:
@@ -137,7 +141,7 @@ def _stopping(arguments: Arguments, lease: Lease | None, log: Log, again: Mappin
         if not isinstance(error, LeaseLostError):
             with suppress(FileError):
                 log.add(again.values())
-                log.write()
+                log.write_manifest()
         if lease is not None and arguments.settings.lease is not None:
             lease.release()
         raise
@@ -150,8 +154,8 @@ def _make_home(arguments: Arguments) -> None:
         os.makedirs(home, exist_ok=True)
     except (OSError, ValueError) as error:
         raise FileError(f"{home}: cannot create: {reason_of(error)}") from error
-    if not (arguments.flags.follow_links or lies_in(arguments.manifest, os.path.realpath(home))):
-        raise FileError(leads_out(arguments.manifest))
+    if not (arguments.flags.follow_links or is_inside(arguments.manifest, os.path.realpath(home))):
+        raise FileError(outside_message(arguments.manifest))
     manifest.check_location(arguments.manifest)
 
 
@@ -161,7 +165,7 @@ def _clear_away(arguments: Arguments, jobs: Iterable[Job]) -> None:
     if flags.resume and arguments.shard is None:  # other shards may be writing
         folders = {os.path.dirname(job.target) or "." for job in jobs}
         folders |= set() if flags.in_place else {arguments.home}
-        clear_away(each for each in folders if inside is None or lies_in(each, inside))
+        remove_temporary_files(each for each in folders if inside is None or is_inside(each, inside))
 
 
 def _clear_away_there(arguments: Arguments, jobs: Iterable[Job]) -> None:
@@ -174,7 +178,7 @@ def _clear_away_there(arguments: Arguments, jobs: Iterable[Job]) -> None:
         _end_uploads(arguments)
         return
     at_work = {manifest_beside(lease) for lease in leases_in(arguments.home)} - {WHOLE}
-    stores.remote(arguments.home).clear_away(
+    stores.remote_store(arguments.home).clear_away(
         arguments.home,
         lambda note: is_manifest(note.batch) and note.batch not in at_work,
         [job.target for job in jobs],
@@ -185,8 +189,10 @@ def _clear_away_there(arguments: Arguments, jobs: Iterable[Job]) -> None:
 def _end_uploads(arguments: Arguments, run: str | None = None) -> None:
     """Abort the uploads that are noted for this manifest, those of one run alone where one is given. Raises
     FileError."""
-    own = manifest_of(arguments.shard)
-    stores.remote(arguments.home).clear_away(arguments.home, lambda note: note.batch == own and run in (None, note.run))
+    own = manifest_name(arguments.shard)
+    stores.remote_store(arguments.home).clear_away(
+        arguments.home, lambda note: note.batch == own and run in (None, note.run)
+    )
 
 
 def _workers(
@@ -194,7 +200,7 @@ def _workers(
 ) -> AbstractContextManager[Workers]:
     """What carries the jobs out. `memory` tells that only this process has some of the files. Raises UsageError,
     FileError."""
-    jobs, scheduler, executor, stall = arguments.carriers
+    jobs, scheduler, executor, stall = arguments.execution
     run = arguments.settings.run
     if executor is not None:
         if not hasattr(executor, "submit"):
@@ -294,7 +300,7 @@ def _seen(outcome: Outcome, job: Job, settings: Settings) -> Outcome:
     """What became of a file, as far as it is seen here: a target that is not there was written somewhere else."""
     if not outcome.done or scheme_of(job.target) is not None:
         return outcome
-    if outcome.target_state == LOCAL.state(job.target) or outcome.target_state == state_now(job.target):
+    if outcome.target_state == LOCAL.state(job.target) or outcome.target_state == fresh_state(job.target):
         return outcome
     error = f"{outcome.worker} wrote it, but here it is not; the target has to be the same directory everywhere"
     return Outcome.without_report(job, settings, "failed", f"{job.target}: {error}")

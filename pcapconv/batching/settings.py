@@ -1,4 +1,4 @@
-"""What all jobs of a batch have in common. It goes with them to whatever process does them."""
+"""The settings that all jobs of a batch share. They go with the jobs to whichever process does them."""
 
 from __future__ import annotations
 
@@ -12,41 +12,45 @@ from pcapconv.steps.plan import Plan
 from pcapconv.wording import Form, in_python
 
 
-class FormatOptions(NamedTuple):
-    """What each conversion is told of formats: `to` is None where each file keeps its format, `fractions` is as for
-    `convert`, and `writer` what writers are told, but for the format."""
+class FormatSettings(NamedTuple):
+    """The formats of a batch: `to` is the target format, None if each file keeps its own; `fractions` is as for
+    `convert`; `writer` has the settings of writers, without the format."""
 
     to: str | None
     fractions: str | None
     writer: WriterSettings
 
-    def writer_of(self, known: str) -> WriterSettings:
-        """What the writer of a file in a known format is told."""
-        return self.writer._replace(format=self.to or known)
+    def writer_settings(self, source_format: str) -> WriterSettings:
+        """Return the settings of the writer for a source in this format."""
+        return self.writer._replace(format=self.to or source_format)
 
-    def said(self) -> dict[str, Any]:
-        """What tells one set of these options from another: what is new counts only where it is used."""
+    def digest_fields(self) -> dict[str, Any]:
+        """Return the values that go into the digest of a batch's options. Settings that were added later count only if
+        they differ from their defaults, so that the digests of older manifests stay valid."""
         default = WriterSettings("")
-        told = {name: value for name, value in self.writer._asdict().items() if value != getattr(default, name)}
-        said = {"to": self.to, "nanoseconds": self.writer.nanoseconds} | told
-        return said if self.fractions is None else said | {"fractions": self.fractions}
+        changed = {name: value for name, value in self.writer._asdict().items() if value != getattr(default, name)}
+        fields = {"to": self.to, "nanoseconds": self.writer.nanoseconds} | changed
+        return fields if self.fractions is None else fields | {"fractions": self.fractions}
 
 
 class Settings(NamedTuple):
-    """What all jobs of a batch have in common. `formats`, `plan`, `strict`, `on_loss` and `fsync` are what each
-    conversion is told. `keys` is what the name of a target's extracted secrets ends with. `sidecars` are those that are
-    asked for. `manifest` is the place of the manifest, to which each job adds its line if `adds_lines`; else the batch
-    does. `inside` is the real path of the directory that no target may lie out of, None where it may. `options` is a
-    digest of what decides on the bytes of targets, `root` the real path of the tree, None for a list, and `run` this
-    run, which began when the manifest had `begin` bytes. `lease` is the file beside the manifest without which jobs
-    stop, None where they end with the batch anyway. `form` is how messages name arguments."""
+    """The settings that all jobs of a batch share.
 
-    formats: FormatOptions
+    `formats`, `plan`, `strict`, `on_loss` and `fsync` are those of each conversion. `key_log_suffix` is what the name
+    of a key log (a target's extracted secrets) has behind the target's name, None without key logs; `sidecars` is None
+    without sidecars. `manifest` is the location of the manifest: each job appends its line if `adds_lines`, otherwise
+    the batch writes them. `inside` is the real path of the directory that all targets have to lie in, None if they may
+    lie elsewhere. `options` is a digest of everything that decides on the bytes of targets, `root` the real path or URL
+    of the source tree (None for a list of files), and `run` the id of this run, which began when the manifest had
+    `manifest_begin` bytes. `lease` is the location of the lease without which jobs stop, None if they end with the
+    batch in any case. `form` is how messages name arguments."""
+
+    formats: FormatSettings
     plan: Plan | None
     strict: bool
     on_loss: OnLoss
     fsync: bool
-    keys: str | None
+    key_log_suffix: str | None
     sidecars: SidecarSettings | None
     manifest: str
     adds_lines: bool
@@ -54,11 +58,11 @@ class Settings(NamedTuple):
     options: str
     root: str | None
     run: str
-    begin: int = 0
+    manifest_begin: int = 0
     lease: str | None = None
     form: Form = in_python
 
     @property
     def home(self) -> str | None:
-        """The directory of the manifest, which no job makes; None where the batch writes the manifest."""
+        """The directory of the manifest, which no job creates; None if the batch writes the manifest."""
         return os.path.dirname(self.manifest) if self.adds_lines else None

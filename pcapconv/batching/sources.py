@@ -1,4 +1,4 @@
-"""The files of a batch: those of a tree or of a list, as far as patterns want them."""
+"""The source files of a batch: which files of a tree the patterns select, and the files of a list."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pcapconv import formats
-from pcapconv.batching.locations import Found, State, is_file_name, local_path, scheme_of
-from pcapconv.batching.retrying import may_pass
+from pcapconv.batching.locations import FoundFile, State, is_file_name, local_path, scheme_of
 from pcapconv.batching.stores import store_of
+from pcapconv.batching.transient_errors import is_transient
 from pcapconv.errors import FileError, FormatError, PcapconvError, UsageError
 from pcapconv.io.final_names import TEMPORARY
 from pcapconv.wording import argument
@@ -23,24 +23,26 @@ NO_FILE_NAME = "its name cannot be that of a file"
 
 
 class Patterns:
-    """Which files are wanted, by patterns as in .gitignore. Raises UsageError."""
+    """Selects files by patterns as in .gitignore: those of `include`, or all without any, but not those of `exclude`.
+    Raises UsageError."""
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
-        self._include = _understood("include", include)
-        self._exclude = _understood("exclude", exclude)
+        self._include = _parse_patterns("include", include)
+        self._exclude = _parse_patterns("exclude", exclude)
 
-    def want(self, found: Found) -> bool:
-        """Whether a file is wanted. Directories are there for what is wrong with them, unless they are left out."""
-        if not (self._include is None or found.folder or self._include.match_file(found.name)):
+    def match(self, file: FoundFile) -> bool:
+        """Return whether a file is selected. A directory, which is one that cannot be listed, is unless it is
+        excluded."""
+        if not (self._include is None or file.is_directory or self._include.match_file(file.name)):
             return False
-        name = found.name + "/" if found.folder else found.name
+        name = file.name + "/" if file.is_directory else file.name
         return self._exclude is None or not self._exclude.match_file(name)
 
 
-def _understood(name: str, patterns: Sequence[str]) -> GitIgnoreSpec | None:
-    """None where there are no patterns. Raises UsageError."""
+def _parse_patterns(name: str, patterns: Sequence[str]) -> GitIgnoreSpec | None:
+    """Parse the patterns of the argument `name`; None if there are none. Raises UsageError."""
     if isinstance(patterns, str) or not all(isinstance(each, str) for each in patterns or ()):
-        raise UsageError(f"{argument(name, patterns)}: a list of patterns is wanted")
+        raise UsageError(f"{argument(name, patterns)}: write a list of patterns")
     if not patterns:
         return None
     from pathspec import GitIgnoreSpec
@@ -51,10 +53,10 @@ def _understood(name: str, patterns: Sequence[str]) -> GitIgnoreSpec | None:
         raise UsageError(f"{argument(name)}: {error}; write one like '*.pcap' or 'lab/**'") from None
 
 
-def listed(locations: Iterable[str]) -> Iterator[Found]:
-    """The files of a list, each once, under the names that they get in a tree: relative ones stay, others lose their
-    root."""
-    for location in dict.fromkeys(map(_text, locations)):
+def find_listed(locations: Iterable[str]) -> Iterator[FoundFile]:
+    """Yield the files of a list, each once. Their names in the target tree are their relative paths; for other paths,
+    their absolute paths without the root; for URLs, what follows the scheme. Raises UsageError for what is no path."""
+    for location in dict.fromkeys(map(_path_text, locations)):
         scheme = scheme_of(location)
         if scheme is not None:
             name = posixpath.normpath(location.partition("://")[2]).lstrip("/")
@@ -63,43 +65,44 @@ def listed(locations: Iterable[str]) -> Iterator[Found]:
             if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
                 name = os.path.abspath(name).lstrip("/")
         if TEMPORARY.fullmatch(posixpath.basename(name)):
-            yield Found(location, name, None, "unfinished files are called so; rename it", failed=True)
+            yield FoundFile(location, name, None, "unfinished files have such names; rename it", failed=True)
             continue
         if not is_file_name(name):
-            yield Found(location, name, None, NO_FILE_NAME, failed=True)
+            yield FoundFile(location, name, None, NO_FILE_NAME, failed=True)
             continue
         try:
             state = store_of(location).state(location)
         except FileError as error:
-            if may_pass(error, remote=scheme is not None):  # as its job will see, which may be tried again
-                yield Found(location, name, State(None, None))
+            if is_transient(error, remote=scheme is not None):  # its job tries again, and reports what fails then
+                yield FoundFile(location, name, State(None, None))
                 continue
-            yield Found(location, name, None, str(error).removeprefix(f"{location}: "), failed=True)
+            yield FoundFile(location, name, None, str(error).removeprefix(f"{location}: "), failed=True)
             continue
         reason = "" if state else "not a plain file" if os.path.lexists(location) else "there is no such file"
-        yield Found(location, name, state, reason, failed=state is None)
+        yield FoundFile(location, name, state, reason, failed=state is None)
 
 
-def _text(location: object) -> str:
-    """Raises UsageError for what is no path."""
+def _path_text(location: object) -> str:
+    """Return a path or URL as text. Raises UsageError for anything else."""
     path = os.fspath(location) if isinstance(location, str | os.PathLike) else None
     if not isinstance(path, str):
         raise UsageError(f"{location!r:.80} is not a path")
     return local_path(path)
 
 
-def without_companions(found: Sequence[Found], suffix: str) -> list[Found]:
-    """The files without what lies beside another one under its name and `suffix`, and is not a capture."""
-    names = {each.name for each in found}
+def without_side_files(found: Sequence[FoundFile], suffix: str) -> list[FoundFile]:
+    """Return the files without those that lie beside another one, with its name and `suffix` behind it, and are no
+    captures: sidecars or key logs."""
+    names = {file.name for file in found}
     return [
-        each
-        for each in found
-        if not (each.name.endswith(suffix) and each.name.removesuffix(suffix) in names) or is_capture(each.location)
+        file
+        for file in found
+        if not (file.name.endswith(suffix) and file.name.removesuffix(suffix) in names) or is_capture(file.location)
     ]
 
 
 def is_capture(location: str) -> bool:
-    """Also when nobody can tell."""
+    """Return whether a file is a capture; True also if it cannot be read."""
     try:
         with store_of(location).open_stream(location) as source:
             formats.format_at(source)

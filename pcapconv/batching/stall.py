@@ -14,10 +14,10 @@ from concurrent.futures import Future, wait
 from contextvars import copy_context
 from typing import Self, TypeVar
 
-from pcapconv.batching.arguments import Carriers
+from pcapconv.batching.arguments import ExecutionArguments
 from pcapconv.batching.asking import Silence, heard
 from pcapconv.batching.executors import WorkersLostError
-from pcapconv.batching.local import state_now
+from pcapconv.batching.local import fresh_state
 from pcapconv.batching.threads import Threads
 from pcapconv.errors import FileError
 from pcapconv.io.final_names import unlink
@@ -29,7 +29,7 @@ _LOOK = 0.2  # seconds between two looks at whether a store answers
 _T = TypeVar("_T")
 
 
-def before_jobs(carriers: Carriers, work: Callable[[], _T]) -> _T:
+def before_jobs(carriers: ExecutionArguments, work: Callable[[], _T]) -> _T:
     """Do what comes before the first file; returns what that returns. Raises FileError where a store is asked, and
     answers nothing for as long as `stall` allows: the work is left alone, in a thread that ends with the process."""
     if carriers.stall is None:
@@ -40,7 +40,7 @@ def before_jobs(carriers: Carriers, work: Callable[[], _T]) -> _T:
     thread.shutdown(wait=False)
     while not wait([done], _LOOK).done:
         seconds, location = silence.now()
-        if seconds > carriers.patience:
+        if seconds > carriers.stall_seconds:
             raise FileError(
                 f"{location}: {argument('stall', carriers.stall)}: for so long there was no answer, and no file was "
                 "begun; see whether the server runs"
@@ -52,9 +52,9 @@ class Stall:
     """Notices when nothing moves for as long as `stall` allows. The file `pulse`, if any, is there inside the `with`
     block."""
 
-    def __init__(self, carriers: Carriers, pulse: str | None) -> None:
+    def __init__(self, carriers: ExecutionArguments, pulse: str | None) -> None:
         self._said = carriers.stall
-        self._patience = carriers.patience
+        self._patience = carriers.stall_seconds
         self._pulse = None if carriers.stall is None else pulse
         self._last: tuple[object, ...] = (0, 0, None)
         self._since = time.monotonic()
@@ -73,7 +73,7 @@ class Stall:
     def look(self, done: int, moves: int) -> None:
         """So many files are done, and bytes have moved so often. Raises WorkersLostError."""
         now = time.monotonic()
-        moved = (done, moves, None if self._pulse is None else state_now(self._pulse))
+        moved = (done, moves, None if self._pulse is None else fresh_state(self._pulse))
         if moved != self._last:
             self._last, self._since = moved, now
         elif now - self._since > self._patience:

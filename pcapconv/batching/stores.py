@@ -1,4 +1,4 @@
-"""Which store has a place: this machine, or what is behind a URL."""
+"""Which store holds a location: the file system of this machine, or the client for a URL."""
 
 from __future__ import annotations
 
@@ -13,31 +13,33 @@ from pcapconv.batching.locations import Store, scheme_of
 if TYPE_CHECKING:
     from pcapconv.batching.remote import Remote
 
-_BRIEFLY = 5.0  # seconds
+_MAX_SECONDS = 5.0
 
 
 def store_of(location: str) -> Store:
-    """Raises UsageError for a URL when fsspec, or what it needs for this one, is not installed."""
+    """Return the store that holds a location. Raises UsageError for a URL if fsspec, or a package that fsspec needs for
+    this scheme, is not installed."""
     if scheme_of(location) is None:
         return LOCAL
-    return remote(location)
+    return remote_store(location)
 
 
-def remote(url: str) -> Remote:
-    """What is behind a URL. Raises UsageError as `store_of` does."""
+def remote_store(url: str) -> Remote:
+    """Return the store behind a URL. Raises UsageError as `store_of` does."""
     from pcapconv.batching.remote import Remote  # which needs fsspec
 
     return Remote(url)
 
 
-def briefly(work: Callable[[], object]) -> None:
-    """Do what tidies up in a store, which may answer late or never: for five seconds at most, and without a word."""
+def run_briefly(work: Callable[[], object]) -> None:
+    """Run work that tidies up in a store, which may answer late or never. Wait five seconds at most, and ignore its
+    errors."""
 
     def run() -> None:
-        with suppress(Exception):  # what matters was said before
+        with suppress(Exception):  # any error that matters was reported before
             work()
 
     thread = threading.Thread(target=run, name="pcapconv-tidy", daemon=True)
     with suppress(RuntimeError):  # the system has no thread to spare
         thread.start()
-        thread.join(_BRIEFLY)
+        thread.join(_MAX_SECONDS)

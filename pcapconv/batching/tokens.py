@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from pcapconv.batching.locations import scheme_of
-from pcapconv.batching.notes import TOKEN
-from pcapconv.batching.stores import remote
+from pcapconv.batching.stores import remote_store
+from pcapconv.batching.upload_notes import TOKEN
 from pcapconv.errors import PcapconvError
 from pcapconv.io.final_names import temporary_name, unlink
 from pcapconv.io.read_write import writing
@@ -19,7 +19,7 @@ def token(home: str) -> Iterator[str]:
     """The place of a file in a directory that goes away again, under a name that nobody has seen before. Raises
     FileError."""
     if scheme_of(home) is not None:
-        location, store = temporary_name(home), remote(home)
+        location, store = temporary_name(home), remote_store(home)
         store.write(location, TOKEN)
         try:
             yield location

@@ -1,8 +1,8 @@
 """How a complete file gets behind a URL.
 
 Strategy: object stores show an object when all of it has arrived; everywhere else it arrives under a temporary name. A
-large object goes to S3 in parts, and can stop between two of them; while it does, a note says so (`notes`). Any other
-upload goes on to its end once it has begun.
+large object goes to S3 in parts, and can stop between two of them; while it does, a note says so (`upload_notes`). Any
+other upload goes on to its end once it has begun.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pcapconv.batching.asking import asking
-from pcapconv.batching.locations import Batch
-from pcapconv.batching.notes import MARK, Note, abort, mark_of
+from pcapconv.batching.locations import BatchContext
+from pcapconv.batching.upload_notes import MARK, Note, abort_upload, mark_of
 from pcapconv.io.final_names import temporary_name
 from pcapconv.io.held_signals import hold_signals
 from pcapconv.io.read_write import TEMPORARY_FILE, writing
@@ -36,7 +36,7 @@ class Upload(Target):
     replaces = True
     location = TEMPORARY_FILE
 
-    def __init__(self, files: Any, path: str, name: str, batch: Batch, *, whole: bool) -> None:
+    def __init__(self, files: Any, path: str, name: str, batch: BatchContext, *, whole: bool) -> None:
         from tempfile import NamedTemporaryFile
 
         nameless = os.path.isdir("/proc/self/fd")
@@ -117,7 +117,7 @@ class Upload(Target):
                     raise
         except BaseException:
             with contextlib.suppress(Exception):  # then the client or the next run does it
-                abort(self._files, upload)
+                abort_upload(self._files, upload)
                 self._files.rm_file(note)
             raise
         with contextlib.suppress(Exception):  # then the client or the next run removes it

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pcapconv
-from pcapconv.batching.locations import same_location, scheme_of
+from pcapconv.batching.locations import is_same_location, scheme_of
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import BatchError, BatchReport, Watcher
 from pcapconv.cli.messages import complain, places_of
@@ -53,7 +53,7 @@ def batch(
     others = {option: name for option, name in (("--report", report), ("--junit", junit)) if name not in (None, STDIO)}
     check_names(None, {"inject_secrets": options.get("inject_secrets", ())}, "", junit)
     check_names(report, {"inject_secrets": options.get("inject_secrets", ())}, "")
-    if report is not None and junit is not None and same_location(report, junit):
+    if report is not None and junit is not None and is_same_location(report, junit):
         raise UsageError(f"--report and --junit cannot both be {junit}; give each a name of its own")
     if not quiet:
         say_once_if_slow()

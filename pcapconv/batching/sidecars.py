@@ -1,10 +1,10 @@
-"""The sidecars of a batch's files: on this machine or behind URLs, beside sources and targets."""
+"""The sidecars of a batch, which lie beside sources and targets, on this machine or behind URLs."""
 
 from __future__ import annotations
 
 from pcapconv.batching.actions import Job
 from pcapconv.batching.local import LOCAL
-from pcapconv.batching.locations import Batch, State, scheme_of
+from pcapconv.batching.locations import BatchContext, State, scheme_of
 from pcapconv.batching.stores import store_of
 from pcapconv.io.paths import SIDECAR_SUFFIX
 from pcapconv.io.source import Source
@@ -12,15 +12,16 @@ from pcapconv.io.target import Target
 from pcapconv.sidecar.files import SidecarFiles
 
 
-def state_beside_source(job: Job) -> State | None:
-    """The state of the sidecar beside a source, None where there is none: now; behind a URL, when the batch began."""
-    return LOCAL.state(job.source + SIDECAR_SUFFIX) if scheme_of(job.source) is None else job.sidecar
+def source_sidecar_state(job: Job) -> State | None:
+    """Return the state of the sidecar beside a job's source, None if there is no sidecar. On this machine this is its
+    present state, behind a URL its state when the batch began."""
+    return LOCAL.state(job.source + SIDECAR_SUFFIX) if scheme_of(job.source) is None else job.sidecar_state
 
 
-class CompanionFiles(SidecarFiles):
-    """The sidecars beside one job's source and target, in this batch. All raise FileError."""
+class BatchSidecarFiles(SidecarFiles):
+    """Opens the sidecars beside the source and the target of one job. All methods raise FileError."""
 
-    def __init__(self, job: Job, batch: Batch) -> None:
+    def __init__(self, job: Job, batch: BatchContext) -> None:
         self._job = job
         self._batch = batch
 
@@ -28,7 +29,7 @@ class CompanionFiles(SidecarFiles):
         """See `SidecarFiles.there_is`."""
         if scheme_of(name) is None:
             return super().there_is(name)
-        return name == self._job.source + SIDECAR_SUFFIX and self._job.sidecar is not None
+        return name == self._job.source + SIDECAR_SUFFIX and self._job.sidecar_state is not None
 
     def open_source(self, name: str) -> Source:
         """See `SidecarFiles.open_source`."""

@@ -1,4 +1,4 @@
-"""What targets are called in the new tree: as their sources are, or by a template such as
+"""Names of targets: those of their sources with another suffix, or by a template such as
 `{start:%Y/%m/%d}/{stem}.pcapng`."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from pcapconv import formats
-from pcapconv.batching.locations import Found, scheme_of
+from pcapconv.batching.locations import FoundFile, scheme_of
 from pcapconv.batching.stores import store_of
 from pcapconv.batching.threads import Threads
 from pcapconv.errors import FileError, PcapconvError, UsageError
@@ -21,49 +21,49 @@ from pcapconv.wording import argument
 
 _FIELDS = ("start", "stem")
 _EXAMPLE = "{start:%Y/%m/%d}/{stem}.pcapng"
-_WINDOW = 2**16  # bytes; only the first packet is wanted
-_ABREAST = 8  # files that are read at a time
+_WINDOW = 2**16  # bytes; only the first packet is needed
+_READ_AT_ONCE = 8  # files
 
 
 def parse_template(text: str) -> Template:
-    """A template for the targets of a batch. Raises UsageError."""
+    """Parse a template for the names of targets. Raises UsageError."""
     if text == STDIO or any(part in ("", ".", "..") for part in text.split("/")):
-        raise UsageError(f"{argument('template', text)}: name a place below the target directory, as in {_EXAMPLE}")
+        raise UsageError(f"{argument('template', text)}: name a file below the target directory, as in {_EXAMPLE}")
     try:
         return Template(text, _FIELDS)
     except UsageError as error:
         raise UsageError(f"{argument('template', text)}{str(error).removeprefix(text)}") from None
 
 
-def by_template(template: Template, found: Sequence[Found], fractions: str | None) -> list[str]:
-    """What the targets of files are called: by their stems and the times of their first packets, as the sources state
-    them. Several files behind URLs are read at a time."""
+def names_by_template(template: Template, found: Sequence[FoundFile], fractions: str | None) -> list[str]:
+    """Return the names of the targets of these files. A template may use a file's stem and the time of its first
+    packet, as the source states it. Several files behind URLs are read at a time."""
 
-    def name_of(each: Found) -> str:
-        stem = posixpath.splitext(posixpath.basename(each.name))[0]
-        start = _start(each.location, fractions) if template.needs_start and each.state is not None else None
+    def name_of(file: FoundFile) -> str:
+        stem = posixpath.splitext(posixpath.basename(file.name))[0]
+        start = _start(file.location, fractions) if template.needs_start and file.state is not None else None
         return template.name(Facts(1, start, "", "", 0), stem)
 
     if not template.needs_start or all(scheme_of(each.location) is None for each in found):
         return [name_of(each) for each in found]
-    with Threads(_ABREAST) as threads:
+    with Threads(_READ_AT_ONCE) as threads:
         return list(threads.map(name_of, found))
 
 
 def _start(location: str, fractions: str | None) -> Fraction | None:
-    """The time of a capture's first packet, in seconds; None where there is none, or nothing can be read."""
+    """Return the time of a capture's first packet in seconds since 1970; None if there is none or it cannot be read."""
     store = store_of(location)
     try:
         try:
             return _start_of(store.open_stream(location), fractions)
-        except FileError:  # of a web server, say, that sends files only as a whole
+        except FileError:  # such as that of a web server that sends files only as a whole
             return _start_of(store.open_source(location, int), fractions)
-    except PcapconvError:  # as its job will tell
+    except PcapconvError:  # the file's job will report it
         return None
 
 
 def _start_of(opened: Source, fractions: str | None) -> Fraction | None:
-    """Raises FormatError, FileError."""
+    """Return the time of the first packet of an opened source, and close it. Raises FormatError, FileError."""
     with opened as source:
         source.fractions = fractions
         for item in formats.open_reader(source, _WINDOW).items():
@@ -73,7 +73,7 @@ def _start_of(opened: Source, fractions: str | None) -> Fraction | None:
     return None
 
 
-def as_source(name: str, to: str | None) -> str:
-    """What a file is called in the new tree: with the suffix of the format, in the place of another capture's suffix;
-    without a change when each file keeps its format."""
+def name_like_source(name: str, to: str | None) -> str:
+    """Return a source's name with the suffix of the target format, which replaces a suffix of captures; unchanged if
+    each file keeps its format (`to` is None)."""
     return with_suffix(name, to)
