@@ -27,7 +27,7 @@ from pcapconv.wording import argument
 if TYPE_CHECKING:  # a conversion starts faster without the one that it does not need
     from pcapconv.io.digest import Digest
     from pcapconv.sidecar.reading import ReadSidecar
-    from pcapconv.sidecar.writing import WrittenSidecar
+    from pcapconv.sidecar.written_sidecar import WrittenSidecar
 
 
 class SidecarSettings(NamedTuple):
@@ -167,7 +167,7 @@ def open_sidecars(
         check_apart(name, taken)
         read = ReadSidecar(name, source, stack, files)
     if target_format == "pcap":
-        from pcapconv.sidecar.writing import WrittenSidecar
+        from pcapconv.sidecar.written_sidecar import WrittenSidecar
 
         name = options.file if options.file is not None and not from_pcap else _name_beside(places[1])
         check_apart(name, taken)
