@@ -25,7 +25,7 @@ from pcapconv.io.digest import Digest, following
 from pcapconv.io.source import WINDOW_SIZE, open_source
 from pcapconv.io.target import Target, open_target
 from pcapconv.model import Damage
-from pcapconv.sidecar.reading import restored
+from pcapconv.sidecar.read_sidecar import restored
 
 PACKETS = 4000
 MANY = b"".join(

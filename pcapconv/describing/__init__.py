@@ -51,7 +51,7 @@ def _sidecar(source: Source, name: str) -> dict[str, Any] | None:
     """What the sidecar beside a pcap file says, None without one; why it cannot be used where it does not fit."""
     if not os.path.isfile(name + SIDECAR_SUFFIX):  # nobody asked for it: a pipe there would hold us up
         return None
-    from pcapconv.sidecar.reading import restored  # which most captures do without
+    from pcapconv.sidecar.read_sidecar import restored  # which most captures do without
 
     census = _Census(places=False)
     try:

@@ -26,7 +26,7 @@ from pcapconv.wording import argument
 
 if TYPE_CHECKING:  # a conversion starts faster without the one that it does not need
     from pcapconv.io.digest import Digest
-    from pcapconv.sidecar.reading import ReadSidecar
+    from pcapconv.sidecar.read_sidecar import ReadSidecar
     from pcapconv.sidecar.written_sidecar import WrittenSidecar
 
 
@@ -67,7 +67,7 @@ def sidecar_settings(
 def sidecar_of(place: Readable, source: Source, options: SidecarSettings, stack: ExitStack) -> ReadSidecar | None:
     """The sidecar of a capture, which is known to be the one that it belongs to or to be edited; None for pcapng.
     Raises SidecarError, FileError and UsageError."""
-    from pcapconv.sidecar.reading import ReadSidecar
+    from pcapconv.sidecar.read_sidecar import ReadSidecar
 
     if not _is_pcap(source):
         return None
@@ -161,7 +161,7 @@ def open_sidecars(
     read: ReadSidecar | None = None
     written: WrittenSidecar | None = None
     if from_pcap and (options.file is not None or target_format != "pcap" or _has_one(places[0], files)):
-        from pcapconv.sidecar.reading import ReadSidecar
+        from pcapconv.sidecar.read_sidecar import ReadSidecar
 
         name = options.file or _name_beside(places[0])
         check_apart(name, taken)
