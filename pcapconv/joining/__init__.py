@@ -20,7 +20,7 @@ from pcapconv.model import Item, PacketBatch
 from pcapconv.report import CaptureFile, Report
 from pcapconv.sidecar import Sidecars
 from pcapconv.sidecar.document import Document, open_document
-from pcapconv.sidecar.restore import Restore
+from pcapconv.sidecar.restore_step import Restore
 from pcapconv.sinks import FileSink
 
 

@@ -17,7 +17,7 @@ from pcapconv.report import Report
 from pcapconv.sidecar.belonging import another, check_digest, check_size, open_sidecar
 from pcapconv.sidecar.document import Document, Head
 from pcapconv.sidecar.files import THIS_MACHINE, SidecarFiles
-from pcapconv.sidecar.restore import Restore
+from pcapconv.sidecar.restore_step import Restore
 from pcapconv.steps import Step
 from pcapconv.wording import argument
 

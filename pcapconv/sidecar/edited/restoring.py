@@ -20,7 +20,7 @@ from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.edited.alignment import AMBIGUOUS, EXACT, NEW, NONE, Matches
 from pcapconv.sidecar.edited.known import Known
 from pcapconv.sidecar.packet_entry import drops_of, simple_length, type_of
-from pcapconv.sidecar.restore import Metadata, about_sidecar, as_pcapng
+from pcapconv.sidecar.restore_step import Metadata, about_sidecar, as_pcapng
 from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
 from pcapconv.spec.pcap import LATEST
 from pcapconv.spec.pcapng import SIMPLE_PACKET
