@@ -20,7 +20,7 @@ from pcapconv.kernels.contract import FINGERPRINT, MORE, MOST_TICKS
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.sidecar import fields, values
 from pcapconv.sidecar.document import Draft
-from pcapconv.sidecar.entry_builder import EntryBuilder
+from pcapconv.sidecar.packet_entry_writer import EntryBuilder
 from pcapconv.spec import ByteOrder, pcapng
 from pcapconv.spec.pcap import LATEST
 from pcapconv.spec.pcapng import SIMPLE_PACKET
