@@ -21,7 +21,7 @@ from pcapconv.kernels.contract import MORE, NANOSECOND_SCALE
 from pcapconv.model import Block, Columns, Damage, Interface, Item, PacketBatch, Section
 from pcapconv.sidecar import fields, values
 from pcapconv.sidecar.document import Document
-from pcapconv.sidecar.packet_entry import Entry, record, type_of
+from pcapconv.sidecar.packet_entry_reader import Entry, record, type_of
 from pcapconv.spec import pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step

@@ -15,7 +15,7 @@ from pcapconv.kernels.contract import FINGERPRINT
 from pcapconv.sidecar import fields
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.edited.prints import Prints
-from pcapconv.sidecar.packet_entry import Entry, type_of
+from pcapconv.sidecar.packet_entry_reader import Entry, type_of
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 
 

@@ -19,7 +19,7 @@ from pcapconv.sidecar import fields, values
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.edited.alignment import AMBIGUOUS, EXACT, NEW, NONE, Matches
 from pcapconv.sidecar.edited.known import Known
-from pcapconv.sidecar.packet_entry import drops_of, simple_length, type_of
+from pcapconv.sidecar.packet_entry_reader import drops_of, simple_length, type_of
 from pcapconv.sidecar.restore_step import Metadata, about_sidecar, as_pcapng
 from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
 from pcapconv.spec.pcap import LATEST
