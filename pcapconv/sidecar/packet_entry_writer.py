@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import Any
 
 from pcapconv.kernels.contract import FINGERPRINT
-from pcapconv.sidecar import fields, values
+from pcapconv.sidecar import json_fields, values
 from pcapconv.spec import ByteOrder, pcapng
 from pcapconv.spec.option_lists import COMMENT, OptionList
 from pcapconv.steps.batch_rows import distinct
@@ -80,15 +80,15 @@ class EntryBuilder:
     def entry(self, *, ticks: bool) -> dict[str, Any]:
         """What a sidecar says of them, with their ticks or without, but for the fingerprints."""
         numbers = self._interfaces
-        interface = numbers[0] if len(self.used) == 1 else fields.packed(numbers)
+        interface = numbers[0] if len(self.used) == 1 else json_fields.packed(numbers)
         entry: dict[str, Any] = {"count": len(numbers), "interface": interface}
         if ticks:
-            entry["ticks"] = fields.packed(self._ticks)
+            entry["ticks"] = json_fields.packed(self._ticks)
         entry |= self._options()
         if self._blocks:
             entry["blocks"] = self._blocks
         if any(distinct(self._digits)):
-            entry["digits"] = fields.packed(self._digits)
+            entry["digits"] = json_fields.packed(self._digits)
         return entry
 
     def _options(self) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class EntryBuilder:
                 options[str(self._before + row + 1)] = self._value(raw)
         found: dict[str, Any] = {"options": options} if options else {}
         if shared:
-            found |= {"lists": [self._value(raw) for raw in shared], "list": fields.packed(which)}
+            found |= {"lists": [self._value(raw) for raw in shared], "list": json_fields.packed(which)}
         return found
 
     def _value(self, raw: bytes) -> Any:

@@ -19,7 +19,7 @@ from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MORE, NANOSECOND_SCALE
 from pcapconv.model import Block, Columns, Damage, Interface, Item, PacketBatch, Section
-from pcapconv.sidecar import fields, values
+from pcapconv.sidecar import json_fields, values
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.packet_entry_reader import Entry, record, type_of
 from pcapconv.spec import pcapng
@@ -60,7 +60,7 @@ class Metadata:
 
     def _begin_section(self, value: Any) -> Section:
         order, body = values.section_body(value)
-        body = fields.decoded(value["raw"], "a section") if "raw" in value else body
+        body = json_fields.decoded(value["raw"], "a section") if "raw" in value else body
         if len(body) < pcapng.SECTION_OPTIONS_AT or len(body) % 4 or pcapng.BYTE_ORDERS.get(body[:4]) != order:
             raise SidecarError("a section's raw bytes are none of a section")
         self.section = section_of(body, order, self.sections)
@@ -72,7 +72,7 @@ class Metadata:
 
     def _add_interface(self, value: Any, section: Section) -> Interface:
         body = values.interface_body(value, section.byte_order)
-        body = fields.decoded(value["raw"], "an interface") if "raw" in value else body
+        body = json_fields.decoded(value["raw"], "an interface") if "raw" in value else body
         if len(body) < pcapng.INTERFACE_OPTIONS_AT or len(body) % 4:
             raise SidecarError("an interface's raw bytes are none of an interface")
         interface = interface_of(body, section.byte_order, section.number, len(self.interfaces))

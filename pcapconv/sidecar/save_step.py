@@ -18,7 +18,7 @@ from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FINGERPRINT, MORE, MOST_TICKS
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
-from pcapconv.sidecar import fields, values
+from pcapconv.sidecar import json_fields, values
 from pcapconv.sidecar.document import Draft
 from pcapconv.sidecar.packet_entry_writer import EntryBuilder
 from pcapconv.spec import ByteOrder, pcapng
@@ -100,7 +100,7 @@ class Record(Step):
         return self._exact(value, values.section_body(value)[1], body)
 
     def _exact(self, value: Any, gives: bytes, body: bytes) -> Any:
-        return value if gives == body else {**value, "raw": fields.encoded(body)}
+        return value if gives == body else {**value, "raw": json_fields.encoded(body)}
 
     def _add(self, kind: str, value: Any) -> None:
         self._flush()

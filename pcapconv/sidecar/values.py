@@ -17,7 +17,7 @@ from typing import NoReturn
 from pcapconv.errors import SidecarError
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.model import Block, Interface, Section
-from pcapconv.sidecar.fields import Value, decoded, encoded, member, number
+from pcapconv.sidecar.json_fields import Value, decoded, encoded, member, number
 from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
 
 _LONGEST = 64 * 1024  # bytes of options that are shown, not only kept

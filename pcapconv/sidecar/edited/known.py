@@ -12,7 +12,7 @@ from typing import Any
 from pcapconv.errors import SidecarError
 from pcapconv.io.scratch import Scratch
 from pcapconv.kernels.contract import FINGERPRINT
-from pcapconv.sidecar import fields
+from pcapconv.sidecar import json_fields
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.edited.prints import Prints
 from pcapconv.sidecar.packet_entry_reader import Entry, type_of
@@ -70,7 +70,7 @@ class Known:
     def _add(self, value: Any, interfaces: int) -> None:
         before = len(self.prints)
         entry = Entry(value, before, interfaces)
-        prints = fields.decoded(fields.member(value, "fingerprints", "packets"), "packets: fingerprints")
+        prints = json_fields.decoded(json_fields.member(value, "fingerprints", "packets"), "packets: fingerprints")
         if len(prints) != FINGERPRINT * entry.count:
             raise SidecarError(f"{len(prints)} bytes of fingerprints for {entry.count} packets")
         self.prints.add(prints)
@@ -80,7 +80,7 @@ class Known:
             self._ticks.append((before, ticks))
         if "digits" in value:
             self.digits.extend(array("H", bytes(2 * (before - len(self.digits)))))
-            self.digits.extend(fields.unpacked(value["digits"], "H", entry.count, "packets: digits"))
+            self.digits.extend(json_fields.unpacked(value["digits"], "H", entry.count, "packets: digits"))
         rows: dict[int, list[int]] = {}
         for row, place in enumerate(entry.which(0, entry.count)):
             if place:

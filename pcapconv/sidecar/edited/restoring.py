@@ -15,7 +15,7 @@ from itertools import compress, count
 from typing import Any
 
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
-from pcapconv.sidecar import fields, values
+from pcapconv.sidecar import json_fields, values
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.edited.alignment import AMBIGUOUS, EXACT, NEW, NONE, Matches
 from pcapconv.sidecar.edited.known import Known
@@ -79,7 +79,7 @@ class Match(Step):
             if kind != "packets":
                 self._next = kind, value
                 return
-            self._before += fields.number(fields.member(value, "count", "packets"), "packets: count")
+            self._before += json_fields.number(json_fields.member(value, "count", "packets"), "packets: count")
 
     def _up_to(self, packet: int) -> Iterator[Item]:
         """The entries that come before a packet."""
