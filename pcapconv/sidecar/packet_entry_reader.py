@@ -7,7 +7,7 @@ from typing import Any
 
 from pcapconv.errors import SidecarError
 from pcapconv.model import PacketBatch
-from pcapconv.sidecar import json_fields, values
+from pcapconv.sidecar import json_blocks, json_fields
 from pcapconv.spec import ByteOrder, bodies, pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps.batch_rows import options_of
@@ -75,7 +75,7 @@ class Entry:
     def lists_raw(self, order: ByteOrder) -> list[bytes]:
         """The option lists that several packets have. Raises SidecarError."""
         if self._raw is None:
-            self._raw = [values.options_raw(said, order, pcapng.ENHANCED_PACKET, "packets") for said in self.lists]
+            self._raw = [json_blocks.options_raw(said, order, pcapng.ENHANCED_PACKET, "packets") for said in self.lists]
         return self._raw
 
     def which(self, done: int, rows: int) -> array[int]:

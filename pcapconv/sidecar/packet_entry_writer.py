@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import Any
 
 from pcapconv.kernels.contract import FINGERPRINT
-from pcapconv.sidecar import json_fields, values
+from pcapconv.sidecar import json_blocks, json_fields
 from pcapconv.spec import ByteOrder, pcapng
 from pcapconv.spec.option_lists import COMMENT, OptionList
 from pcapconv.steps.batch_rows import distinct
@@ -110,7 +110,7 @@ class EntryBuilder:
         return found
 
     def _value(self, raw: bytes) -> Any:
-        return values.options_value(raw, self._order, pcapng.ENHANCED_PACKET)
+        return json_blocks.options_value(raw, self._order, pcapng.ENHANCED_PACKET)
 
     def _has_comment(self, raw: bytes) -> bool:
         return OptionList(raw, self._order).first(COMMENT) is not None

@@ -18,7 +18,7 @@ from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FINGERPRINT, MORE, MOST_TICKS
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
-from pcapconv.sidecar import json_fields, values
+from pcapconv.sidecar import json_blocks, json_fields
 from pcapconv.sidecar.document import Draft
 from pcapconv.sidecar.packet_entry_writer import EntryBuilder
 from pcapconv.spec import ByteOrder, pcapng
@@ -72,8 +72,8 @@ class Record(Step):
         self._units.add(interface, interface.id)
         raw = interface.raw if interface.layout == "pcapng" else None
         body = interface_body(interface) if raw is None else raw
-        value = values.interface_value(interface, body)
-        self._add("interface", self._exact(value, values.interface_body(value, interface.byte_order), body))
+        value = json_blocks.interface_value(interface, body)
+        self._add("interface", self._exact(value, json_blocks.interface_body(value, interface.byte_order), body))
         interface = self._in_range(interface)
         self._finer = self._finer or MICROSECONDS % interface.ticks_per_second != 0
         return (interface,)
@@ -83,9 +83,9 @@ class Record(Step):
             losses = PcapLosses()
             losses.add_block(block)
             self.missing += losses.total()
-            self._add("secrets", values.secrets_said(block))
+            self._add("secrets", json_blocks.secrets_said(block))
         else:
-            self._add(*values.block_value(block))
+            self._add(*json_blocks.block_value(block))
         return (block,)
 
     def _end(self) -> Iterable[Item]:
@@ -96,8 +96,8 @@ class Record(Step):
         body = section.raw if section.raw is not None and section.layout == "pcapng" else section_body(section)
         if section.changed:  # its length may not hold
             body = body[:8] + pcapng.UNKNOWN_LENGTH + body[pcapng.SECTION_OPTIONS_AT :]
-        value = values.section_value(section, body)
-        return self._exact(value, values.section_body(value)[1], body)
+        value = json_blocks.section_value(section, body)
+        return self._exact(value, json_blocks.section_body(value)[1], body)
 
     def _exact(self, value: Any, gives: bytes, body: bytes) -> Any:
         return value if gives == body else {**value, "raw": json_fields.encoded(body)}

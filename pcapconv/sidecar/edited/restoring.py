@@ -15,7 +15,7 @@ from itertools import compress, count
 from typing import Any
 
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
-from pcapconv.sidecar import json_fields, values
+from pcapconv.sidecar import json_blocks, json_fields
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.edited.alignment import AMBIGUOUS, EXACT, NEW, NONE, Matches
 from pcapconv.sidecar.edited.known import Known
@@ -243,7 +243,7 @@ class Match(Step):
 @lru_cache(maxsize=64)
 def _raw(text: bytes, order: ByteOrder) -> bytes:
     """An option list, of which many packets may have the same."""
-    return values.options_raw(json.loads(text), order, pcapng.ENHANCED_PACKET, "a packet")
+    return json_blocks.options_raw(json.loads(text), order, pcapng.ENHANCED_PACKET, "a packet")
 
 
 def _no_hash(option: option_lists.Option) -> bool:
