@@ -14,7 +14,7 @@ from pcapconv.io.paths import SIDECAR_SUFFIX
 from pcapconv.io.source import Source
 from pcapconv.model import Item
 from pcapconv.report import Report
-from pcapconv.sidecar.belonging import another, check_digest, check_size, open_sidecar
+from pcapconv.sidecar.capture_check import another, check_digest, check_size, open_sidecar
 from pcapconv.sidecar.document import Document, Head
 from pcapconv.sidecar.files import THIS_MACHINE, SidecarFiles
 from pcapconv.sidecar.restore_step import Restore
