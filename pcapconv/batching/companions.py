@@ -9,7 +9,7 @@ from pcapconv.batching.stores import store_of
 from pcapconv.io.paths import SIDECAR_SUFFIX
 from pcapconv.io.source import Source
 from pcapconv.io.target import Target
-from pcapconv.sidecar.files import SidecarFiles
+from pcapconv.sidecar.file_access import SidecarFiles
 
 
 def state_beside_source(job: Job) -> State | None:

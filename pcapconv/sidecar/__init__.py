@@ -20,7 +20,7 @@ from pcapconv.io.source import Source
 from pcapconv.io.target import Target
 from pcapconv.model import Item
 from pcapconv.report import CaptureFile, Report
-from pcapconv.sidecar.files import THIS_MACHINE, SidecarFiles
+from pcapconv.sidecar.file_access import THIS_MACHINE, SidecarFiles
 from pcapconv.steps import Step
 from pcapconv.wording import argument
 

@@ -8,7 +8,7 @@ from pcapconv.errors import FileError, SidecarError
 from pcapconv.io.digest import Digest
 from pcapconv.io.source import Source
 from pcapconv.sidecar.document import Document, open_document
-from pcapconv.sidecar.files import THIS_MACHINE, SidecarFiles
+from pcapconv.sidecar.file_access import THIS_MACHINE, SidecarFiles
 from pcapconv.wording import argument, call
 
 

@@ -22,7 +22,7 @@ from pcapconv.io.scratch import Scratch
 from pcapconv.io.source import Source, spool
 from pcapconv.io.target import Target
 from pcapconv.report import CaptureFile
-from pcapconv.sidecar.files import THIS_MACHINE, SidecarFiles
+from pcapconv.sidecar.file_access import THIS_MACHINE, SidecarFiles
 from pcapconv.sidecar.json_fields import Value, member, number
 
 VERSION = 1

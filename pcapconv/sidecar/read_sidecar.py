@@ -16,7 +16,7 @@ from pcapconv.model import Item
 from pcapconv.report import Report
 from pcapconv.sidecar.capture_check import another, check_digest, check_size, open_sidecar
 from pcapconv.sidecar.document import Document, Head
-from pcapconv.sidecar.files import THIS_MACHINE, SidecarFiles
+from pcapconv.sidecar.file_access import THIS_MACHINE, SidecarFiles
 from pcapconv.sidecar.restore_step import Restore
 from pcapconv.steps import Step
 from pcapconv.wording import argument

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from pcapconv.report import CaptureFile, Report
 from pcapconv.sidecar.document import Draft, Head
-from pcapconv.sidecar.files import THIS_MACHINE, SidecarFiles
+from pcapconv.sidecar.file_access import THIS_MACHINE, SidecarFiles
 from pcapconv.sidecar.save_step import Record
 
 _ONLY_PCAP = ("header-fields", "record-fields", "time-notation")  # what pcapng, and so a sidecar, cannot say
