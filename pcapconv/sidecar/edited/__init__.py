@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pcapconv.model import Item
 from pcapconv.sidecar.document import Document
-from pcapconv.sidecar.edited.prints import fingerprint
+from pcapconv.sidecar.edited.fingerprints import fingerprint
 from pcapconv.steps import Step
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def match(document: Document, items: Iterator[Item], stack: ExitStack) -> Edited
     """Find the packets of an edited pcap file, of which these are the items, in a sidecar. `stack` closes temporary
     files. Raises SidecarError, FileError, and what the items raise."""
     from pcapconv.sidecar.edited.alignment import matches
+    from pcapconv.sidecar.edited.fingerprints import EditedPrints
     from pcapconv.sidecar.edited.known import Known
-    from pcapconv.sidecar.edited.prints import EditedPrints
 
     known = Known(document, stack)
     prints = EditedPrints(items)

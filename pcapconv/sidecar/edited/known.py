@@ -14,7 +14,7 @@ from pcapconv.io.scratch import Scratch
 from pcapconv.kernels.contract import FINGERPRINT
 from pcapconv.sidecar import json_fields
 from pcapconv.sidecar.document import Document
-from pcapconv.sidecar.edited.prints import Prints
+from pcapconv.sidecar.edited.fingerprints import Prints
 from pcapconv.sidecar.packet_entry_reader import Entry, type_of
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 
