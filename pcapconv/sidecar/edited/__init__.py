@@ -18,7 +18,7 @@ from pcapconv.steps import Step
 
 if TYPE_CHECKING:
     from pcapconv.sidecar.edited.alignment import Matches
-    from pcapconv.sidecar.edited.known import Known
+    from pcapconv.sidecar.edited.sidecar_packets import Known
 
 __all__ = ["EditedCapture", "fingerprint", "match"]
 
@@ -28,7 +28,7 @@ def match(document: Document, items: Iterator[Item], stack: ExitStack) -> Edited
     files. Raises SidecarError, FileError, and what the items raise."""
     from pcapconv.sidecar.edited.alignment import matches
     from pcapconv.sidecar.edited.fingerprints import EditedPrints
-    from pcapconv.sidecar.edited.known import Known
+    from pcapconv.sidecar.edited.sidecar_packets import Known
 
     known = Known(document, stack)
     prints = EditedPrints(items)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from pcapconv.kernels import choose
 from pcapconv.report import MOST_LISTED
 from pcapconv.sidecar.edited.fingerprints import EditedPrints
-from pcapconv.sidecar.edited.known import Known
+from pcapconv.sidecar.edited.sidecar_packets import Known
 
 NEW, EXACT, CUT, CHANGED, AMBIGUOUS = range(5)
 
