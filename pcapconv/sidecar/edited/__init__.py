@@ -17,7 +17,7 @@ from pcapconv.sidecar.edited.fingerprints import fingerprint
 from pcapconv.steps import Step
 
 if TYPE_CHECKING:
-    from pcapconv.sidecar.edited.alignment import Matches
+    from pcapconv.sidecar.edited.matching import Matches
     from pcapconv.sidecar.edited.sidecar_packets import Known
 
 __all__ = ["EditedCapture", "fingerprint", "match"]
@@ -26,8 +26,8 @@ __all__ = ["EditedCapture", "fingerprint", "match"]
 def match(document: Document, items: Iterator[Item], stack: ExitStack) -> EditedCapture:
     """Find the packets of an edited pcap file, of which these are the items, in a sidecar. `stack` closes temporary
     files. Raises SidecarError, FileError, and what the items raise."""
-    from pcapconv.sidecar.edited.alignment import matches
     from pcapconv.sidecar.edited.fingerprints import EditedPrints
+    from pcapconv.sidecar.edited.matching import matches
     from pcapconv.sidecar.edited.sidecar_packets import Known
 
     known = Known(document, stack)
@@ -57,6 +57,6 @@ class EditedCapture:
 
     def summary(self) -> dict[str, Any]:
         """How many packets are known, and how, for the report of a run that is done."""
-        from pcapconv.sidecar.edited.alignment import summary
+        from pcapconv.sidecar.edited.matching import summary
 
         return summary(self._found, len(self._known.prints))

@@ -17,7 +17,7 @@ from typing import Any
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.sidecar import json_blocks, json_fields
 from pcapconv.sidecar.document import Document
-from pcapconv.sidecar.edited.alignment import AMBIGUOUS, EXACT, NEW, NONE, Matches
+from pcapconv.sidecar.edited.matching import AMBIGUOUS, EXACT, NEW, NONE, Matches
 from pcapconv.sidecar.edited.sidecar_packets import Known
 from pcapconv.sidecar.packet_entry_reader import drops_of, simple_length, type_of
 from pcapconv.sidecar.restore_step import Metadata, about_sidecar, as_pcapng
