@@ -50,7 +50,7 @@ class EditedCapture:
     def steps(self, left_out: Counter[str], lost: Counter[str]) -> list[Step]:
         """New steps for one run, which give the packets back what the sidecar says of them. `left_out` counts what no
         longer holds of them, `lost` what only pcap can say."""
-        from pcapconv.sidecar.edited.restoring import Match
+        from pcapconv.sidecar.edited.restore_edited_step import Match
         from pcapconv.steps.strip import DoNotCopy
 
         return [Match(self._document, self._known, self._found, left_out, lost), DoNotCopy(left_out)]
