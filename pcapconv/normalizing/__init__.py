@@ -21,7 +21,7 @@ from pcapconv.io.paths import Readable, Writable, name_of
 from pcapconv.io.source import Source, open_source, spool, temporary_file
 from pcapconv.io.target import open_target
 from pcapconv.model import Item, Notice
-from pcapconv.normalizing.check import Gaps, first_difference, reasons
+from pcapconv.normalizing.check_reasons import Gaps, first_difference, reasons
 from pcapconv.normalizing.normal_form import KEPT, NormalForm
 from pcapconv.normalizing.packets import MaskTimes, Normalize
 from pcapconv.normalizing.sort import Sort
