@@ -17,7 +17,7 @@ from pcapconv.comparing import diff
 from pcapconv.comparing.page import page
 from pcapconv.io.paths import Readable
 from pcapconv.normalizing import normalize
-from pcapconv.normalizing.config import configured
+from pcapconv.normalizing.arguments import configured
 from pcapconv.text import shown
 
 _ADVICE = "PCAPCONV_UPDATE=1 in the environment takes the actual one as expected from now on"

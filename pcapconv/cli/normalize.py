@@ -17,7 +17,7 @@ from pcapconv.formats import format_of
 from pcapconv.formats.naming import output_of
 from pcapconv.io.paths import STDIO
 from pcapconv.normalizing import check as why_not
-from pcapconv.normalizing.config import configured
+from pcapconv.normalizing.arguments import configured
 from pcapconv.report import LossError, Report
 from pcapconv.text import counted
 

@@ -37,7 +37,7 @@ from pcapconv.wording import argument
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from pcapconv.normalizing.config import NormalizeOptions
+    from pcapconv.normalizing.arguments import NormalizeOptions
 
 
 class NormalSettings(NamedTuple):
