@@ -23,7 +23,7 @@ from pcapconv.io.target import open_target
 from pcapconv.model import Item, Notice
 from pcapconv.normalizing.check_reasons import Gaps, first_difference, reasons
 from pcapconv.normalizing.normal_form import KEPT, NormalForm
-from pcapconv.normalizing.packets import MaskTimes, Normalize
+from pcapconv.normalizing.normalize_step import MaskTimes, Normalize
 from pcapconv.normalizing.sort import Sort
 from pcapconv.normalizing.survey import Survey
 from pcapconv.report import Report, blocks_said
