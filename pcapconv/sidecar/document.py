@@ -23,7 +23,7 @@ from pcapconv.io.source import Source, spool
 from pcapconv.io.target import Target
 from pcapconv.report import CaptureFile
 from pcapconv.sidecar.file_access import THIS_MACHINE, SidecarFiles
-from pcapconv.sidecar.json_fields import Value, member, number
+from pcapconv.sidecar.json_fields import Value, check_number, get_member
 
 VERSION = 1
 
@@ -246,7 +246,7 @@ def _head(says: dict[str, Any]) -> Head:
     if not isinstance(captures, list) or not 0 < len(captures) <= _MOST_CAPTURES:
         raise SidecarError("it does not say what it belongs to")
     kept, missing = (
-        {str(kind): number(count, f"{name}: {kind}") for kind, count in member(says, name, "it").items()}
+        {str(kind): check_number(count, f"{name}: {kind}") for kind, count in get_member(says, name, "it").items()}
         if isinstance(says.get(name), dict)
         else {}
         for name in ("kept", "missing")
@@ -254,7 +254,7 @@ def _head(says: dict[str, Any]) -> Head:
     source_format = says.get("source_format")
     if source_format not in ("pcap", "pcapng"):
         raise SidecarError("it does not say whether it was made from pcap or pcapng")
-    damage = number(member(says, "damage", "it"), "damage")
+    damage = check_number(get_member(says, "damage", "it"), "damage")
     fingerprints = says.get("fingerprints") is True
     belongs, headers_cut = [_belongs(each) for each in captures], says.get("headers_cut") is True
     return Head(belongs, source_format, kept, missing, damage, fingerprints, headers_cut)
@@ -262,13 +262,13 @@ def _head(says: dict[str, Any]) -> Head:
 
 def _belongs(value: Value) -> CaptureFile:
     what = "a capture"
-    name, digest = member(value, "name", what), member(value, "sha256", what)
+    name, digest = get_member(value, "name", what), get_member(value, "sha256", what)
     if not isinstance(name, str) or not isinstance(digest, str):
         raise SidecarError("a capture's name and SHA-256 are not text")
     return CaptureFile(
         name,
-        number(member(value, "bytes", what), "a capture's size"),
+        check_number(get_member(value, "bytes", what), "a capture's size"),
         digest,
-        number(member(value, "packets", what), "a capture's packets"),
-        number(member(value, "link_type", what), "a capture's link type", 0xFFFF),
+        check_number(get_member(value, "packets", what), "a capture's packets"),
+        check_number(get_member(value, "link_type", what), "a capture's link type", 0xFFFF),
     )

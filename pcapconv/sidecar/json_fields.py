@@ -1,4 +1,4 @@
-"""Fields of a sidecar's JSON objects: each with a check when it is read; bytes and columns of numbers as text."""
+"""Members of a sidecar's JSON objects: checked when they are read; bytes and columns of numbers stand there as text."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from pcapconv.errors import SidecarError
 Value = Any  # what json gives
 
 
-def encoded(data: bytes) -> str:
-    """Bytes as text."""
+def encode_bytes(data: bytes) -> str:
+    """Return bytes in base64."""
     return b64encode(data).decode()
 
 
-def decoded(value: Value, what: str) -> bytes:
-    """The bytes. Raises SidecarError."""
+def decode_bytes(value: Value, what: str) -> bytes:
+    """Return the bytes of a text in base64. Raises SidecarError, which calls the value `what`, as all functions here
+    do."""
     if not isinstance(value, str):
         raise SidecarError(f"{what} is not text in base64")
     try:
@@ -28,35 +29,61 @@ def decoded(value: Value, what: str) -> bytes:
         raise SidecarError(f"{what} is not base64") from None
 
 
-def number(value: Value, what: str, most: int = 2**64 - 1, least: int = 0) -> int:
-    """A whole number in that range. Raises SidecarError."""
+def decode_hex(value: Value, size: int | None, what: str) -> bytes:
+    """Return the bytes of a text in hex, which are `size` bytes unless that is None. Raises SidecarError."""
+    try:
+        data = bytes.fromhex(value)
+    except (TypeError, ValueError):
+        raise SidecarError(f"{what} is not in hex") from None
+    if size is not None and len(data) != size:
+        raise SidecarError(f"{what} has {len(data)} bytes instead of {size}")
+    return data
+
+
+def utf8_bytes(value: Value, what: str) -> bytes:
+    """Return a text in UTF-8. Raises SidecarError for anything but a text."""
+    try:
+        return str.encode(value)
+    except (TypeError, UnicodeEncodeError):
+        raise SidecarError(f"{what} is not text") from None
+
+
+def check_number(value: Value, what: str, most: int = 2**64 - 1, least: int = 0) -> int:
+    """Return a whole number from `least` to `most`. Raises SidecarError for any other value."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise SidecarError(f"{what} is not a whole number from {least} to {most}")
     return value
 
 
-def member(value: Value, name: str, what: str) -> Value:
-    """What an object has under a name. Raises SidecarError."""
+def check_list(value: Value, what: str) -> list[Value]:
+    """Return a list. Raises SidecarError for any other value."""
+    if not isinstance(value, list):
+        raise SidecarError(f"{what} are not a list")
+    return value
+
+
+def get_member(value: Value, name: str, what: str) -> Value:
+    """Return the member of an object. Raises SidecarError if it has none of this name, or is no object."""
     if not isinstance(value, dict) or name not in value:
         raise SidecarError(f"{what} has no {name}")
     return value[name]
 
 
-def packed(column: array[int]) -> str:
-    """A column of numbers as text: little-endian, compressed."""
+def encode_column(column: array[int]) -> str:
+    """Return a column of numbers as text: little-endian, compressed with zlib, in base64."""
     if sys.byteorder == "big":
         column = column[:]
         column.byteswap()
-    return encoded(zlib.compress(column.tobytes(), 1))
+    return encode_bytes(zlib.compress(column.tobytes(), 1))
 
 
-def unpacked(value: Value, typecode: str, count: int, what: str) -> array[int]:
-    """The column of so many numbers. Raises SidecarError."""
+def decode_column(value: Value, typecode: str, count: int, what: str) -> array[int]:
+    """Return the column of `count` numbers that `encode_column` made a text of. Raises SidecarError."""
     column = array(typecode)
     size = count * column.itemsize
     inflate = zlib.decompressobj()
     try:
-        data = inflate.decompress(decoded(value, what), size + 1)
+        data = inflate.decompress(decode_bytes(value, what), size + 1)
     except zlib.error:
         raise SidecarError(f"{what} is not compressed as it should be") from None
     if len(data) != size or not inflate.eof:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pcapconv.errors import SidecarError
 from pcapconv.model import PacketBatch
-from pcapconv.sidecar import json_blocks, json_fields
+from pcapconv.sidecar import json_fields, json_options
 from pcapconv.spec import ByteOrder, bodies, pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps.batch_rows import options_of
@@ -20,25 +20,27 @@ class Entry:
 
     def __init__(self, value: Any, before: int, interfaces: int) -> None:
         what = "packets"
-        self.count = json_fields.number(json_fields.member(value, "count", what), "packets: count", 2**63 - 1, 1)
-        interface, ticks = json_fields.member(value, "interface", what), value.get("ticks")
+        self.count = json_fields.check_number(
+            json_fields.get_member(value, "count", what), "packets: count", 2**63 - 1, 1
+        )
+        interface, ticks = json_fields.get_member(value, "interface", what), value.get("ticks")
         if self.count > _MOST_IN_ENTRY and set(value) != {"count", "interface"}:
             raise SidecarError(f"an entry about more than {_MOST_IN_ENTRY} packets")
-        self._ticks = None if ticks is None else json_fields.unpacked(ticks, "Q", self.count, "packets: ticks")
+        self._ticks = None if ticks is None else json_fields.decode_column(ticks, "Q", self.count, "packets: ticks")
         self._interfaces: array[int] | None = None
         if isinstance(interface, int):
-            self._interface = json_fields.number(interface, "packets: interface", interfaces - 1)
+            self._interface = json_fields.check_number(interface, "packets: interface", interfaces - 1)
         elif self.count > _MOST_IN_ENTRY:
             raise SidecarError(f"an entry about more than {_MOST_IN_ENTRY} packets")
         else:
-            self._interfaces = json_fields.unpacked(interface, "I", self.count, "packets: interface")
+            self._interfaces = json_fields.decode_column(interface, "I", self.count, "packets: interface")
             if max(self._interfaces) >= interfaces:
                 raise SidecarError(f"packets of interface {max(self._interfaces)}, but {interfaces} are there")
         self.lists = value.get("lists", [])
         if not isinstance(self.lists, list):
             raise SidecarError("packets: lists of options are not a list")
         self._which = (
-            json_fields.unpacked(value.get("list"), "H", self.count, "packets: list") if self.lists else array("H")
+            json_fields.decode_column(value.get("list"), "H", self.count, "packets: list") if self.lists else array("H")
         )
         if self.lists and max(self._which) > len(self.lists):
             raise SidecarError(f"packets with option list {max(self._which)}, but {len(self.lists)} are there")
@@ -75,7 +77,9 @@ class Entry:
     def lists_raw(self, order: ByteOrder) -> list[bytes]:
         """The option lists that several packets have. Raises SidecarError."""
         if self._raw is None:
-            self._raw = [json_blocks.options_raw(said, order, pcapng.ENHANCED_PACKET, "packets") for said in self.lists]
+            self._raw = [
+                json_options.options_bytes(said, order, pcapng.ENHANCED_PACKET, "packets") for said in self.lists
+            ]
         return self._raw
 
     def which(self, done: int, rows: int) -> array[int]:
@@ -98,7 +102,7 @@ def type_of(block: Any) -> int:
 
 def drops_of(block: Any, what: str) -> int:
     """The drop count of a packet's obsolete block. Raises SidecarError."""
-    return json_fields.number(json_fields.member(block, "drops", what), f"{what}: drops", 0xFFFF)
+    return json_fields.check_number(json_fields.get_member(block, "drops", what), f"{what}: drops", 0xFFFF)
 
 
 def record(batch: PacketBatch, row: int, block: Any) -> bytes:

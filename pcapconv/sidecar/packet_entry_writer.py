@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import Any
 
 from pcapconv.kernels.contract import FINGERPRINT
-from pcapconv.sidecar import json_blocks, json_fields
+from pcapconv.sidecar import json_fields, json_options
 from pcapconv.spec import ByteOrder, pcapng
 from pcapconv.spec.option_lists import COMMENT, OptionList
 from pcapconv.steps.batch_rows import distinct
@@ -80,15 +80,15 @@ class EntryBuilder:
     def entry(self, *, ticks: bool) -> dict[str, Any]:
         """What a sidecar says of them, with their ticks or without, but for the fingerprints."""
         numbers = self._interfaces
-        interface = numbers[0] if len(self.used) == 1 else json_fields.packed(numbers)
+        interface = numbers[0] if len(self.used) == 1 else json_fields.encode_column(numbers)
         entry: dict[str, Any] = {"count": len(numbers), "interface": interface}
         if ticks:
-            entry["ticks"] = json_fields.packed(self._ticks)
+            entry["ticks"] = json_fields.encode_column(self._ticks)
         entry |= self._options()
         if self._blocks:
             entry["blocks"] = self._blocks
         if any(distinct(self._digits)):
-            entry["digits"] = json_fields.packed(self._digits)
+            entry["digits"] = json_fields.encode_column(self._digits)
         return entry
 
     def _options(self) -> dict[str, Any]:
@@ -106,11 +106,11 @@ class EntryBuilder:
                 options[str(self._before + row + 1)] = self._value(raw)
         found: dict[str, Any] = {"options": options} if options else {}
         if shared:
-            found |= {"lists": [self._value(raw) for raw in shared], "list": json_fields.packed(which)}
+            found |= {"lists": [self._value(raw) for raw in shared], "list": json_fields.encode_column(which)}
         return found
 
     def _value(self, raw: bytes) -> Any:
-        return json_blocks.options_value(raw, self._order, pcapng.ENHANCED_PACKET)
+        return json_options.options_value(raw, self._order, pcapng.ENHANCED_PACKET)
 
     def _has_comment(self, raw: bytes) -> bool:
         return OptionList(raw, self._order).first(COMMENT) is not None

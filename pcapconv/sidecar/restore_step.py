@@ -19,7 +19,7 @@ from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MORE, NANOSECOND_SCALE
 from pcapconv.model import Block, Columns, Damage, Interface, Item, PacketBatch, Section
-from pcapconv.sidecar import json_blocks, json_fields
+from pcapconv.sidecar import json_blocks, json_fields, json_options
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.packet_entry_reader import Entry, record, type_of
 from pcapconv.spec import pcapng
@@ -52,15 +52,15 @@ class Metadata:
             yield self._add_interface(value, section)
         elif kind == "secrets" and "raw" not in value:
             return  # it was written without them
-        elif kind in json_blocks.BLOCKS:
-            block_type, body = json_blocks.block_of(kind, value, section.byte_order)
+        elif kind in json_blocks.BLOCK_ENTRIES:
+            block_type, body = json_blocks.block_of_entry(kind, value, section.byte_order)
             yield Block(block_type, body, section.byte_order, section.number, 0)
         else:
             raise SidecarError(f"an entry of a kind that is not known: {kind:.40}")
 
     def _begin_section(self, value: Any) -> Section:
         order, body = json_blocks.section_body(value)
-        body = json_fields.decoded(value["raw"], "a section") if "raw" in value else body
+        body = json_fields.decode_bytes(value["raw"], "a section") if "raw" in value else body
         if len(body) < pcapng.SECTION_OPTIONS_AT or len(body) % 4 or pcapng.BYTE_ORDERS.get(body[:4]) != order:
             raise SidecarError("a section's raw bytes are none of a section")
         self.section = section_of(body, order, self.sections)
@@ -72,7 +72,7 @@ class Metadata:
 
     def _add_interface(self, value: Any, section: Section) -> Interface:
         body = json_blocks.interface_body(value, section.byte_order)
-        body = json_fields.decoded(value["raw"], "an interface") if "raw" in value else body
+        body = json_fields.decode_bytes(value["raw"], "an interface") if "raw" in value else body
         if len(body) < pcapng.INTERFACE_OPTIONS_AT or len(body) % 4:
             raise SidecarError("an interface's raw bytes are none of an interface")
         interface = interface_of(body, section.byte_order, section.number, len(self.interfaces))
@@ -176,7 +176,7 @@ class Restore(Step):
         with_options(
             normal,
             {
-                row: json_blocks.options_raw(said, order, pcapng.ENHANCED_PACKET, f"packet {first + row}")
+                row: json_options.options_bytes(said, order, pcapng.ENHANCED_PACKET, f"packet {first + row}")
                 for row, said in _of_rows(entry.options, first, rows).items()
             },
         )

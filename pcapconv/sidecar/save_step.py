@@ -83,7 +83,7 @@ class Record(Step):
             losses = PcapLosses()
             losses.add_block(block)
             self.missing += losses.total()
-            self._add("secrets", json_blocks.secrets_said(block))
+            self._add("secrets", json_blocks.secrets_summary(block))
         else:
             self._add(*json_blocks.block_value(block))
         return (block,)
@@ -100,7 +100,7 @@ class Record(Step):
         return self._exact(value, json_blocks.section_body(value)[1], body)
 
     def _exact(self, value: Any, gives: bytes, body: bytes) -> Any:
-        return value if gives == body else {**value, "raw": json_fields.encoded(body)}
+        return value if gives == body else {**value, "raw": json_fields.encode_bytes(body)}
 
     def _add(self, kind: str, value: Any) -> None:
         self._flush()

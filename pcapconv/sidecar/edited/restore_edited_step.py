@@ -15,7 +15,7 @@ from itertools import compress, count
 from typing import Any
 
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
-from pcapconv.sidecar import json_blocks, json_fields
+from pcapconv.sidecar import json_fields, json_options
 from pcapconv.sidecar.document import Document
 from pcapconv.sidecar.edited.matching import AMBIGUOUS, EXACT, NEW, NONE, Matches
 from pcapconv.sidecar.edited.sidecar_packets import Known
@@ -79,7 +79,9 @@ class Match(Step):
             if kind != "packets":
                 self._next = kind, value
                 return
-            self._before += json_fields.number(json_fields.member(value, "count", "packets"), "packets: count")
+            self._before += json_fields.check_number(
+                json_fields.get_member(value, "count", "packets"), "packets: count"
+            )
 
     def _up_to(self, packet: int) -> Iterator[Item]:
         """The entries that come before a packet."""
@@ -243,7 +245,7 @@ class Match(Step):
 @lru_cache(maxsize=64)
 def _raw(text: bytes, order: ByteOrder) -> bytes:
     """An option list, of which many packets may have the same."""
-    return json_blocks.options_raw(json.loads(text), order, pcapng.ENHANCED_PACKET, "a packet")
+    return json_options.options_bytes(json.loads(text), order, pcapng.ENHANCED_PACKET, "a packet")
 
 
 def _no_hash(option: option_lists.Option) -> bool:

@@ -70,7 +70,9 @@ class Known:
     def _add(self, value: Any, interfaces: int) -> None:
         before = len(self.prints)
         entry = Entry(value, before, interfaces)
-        prints = json_fields.decoded(json_fields.member(value, "fingerprints", "packets"), "packets: fingerprints")
+        prints = json_fields.decode_bytes(
+            json_fields.get_member(value, "fingerprints", "packets"), "packets: fingerprints"
+        )
         if len(prints) != FINGERPRINT * entry.count:
             raise SidecarError(f"{len(prints)} bytes of fingerprints for {entry.count} packets")
         self.prints.add(prints)
@@ -80,7 +82,7 @@ class Known:
             self._ticks.append((before, ticks))
         if "digits" in value:
             self.digits.extend(array("H", bytes(2 * (before - len(self.digits)))))
-            self.digits.extend(json_fields.unpacked(value["digits"], "H", entry.count, "packets: digits"))
+            self.digits.extend(json_fields.decode_column(value["digits"], "H", entry.count, "packets: digits"))
         rows: dict[int, list[int]] = {}
         for row, place in enumerate(entry.which(0, entry.count)):
             if place:
