@@ -24,10 +24,10 @@ class CompanionFiles(SidecarFiles):
         self._job = job
         self._batch = batch
 
-    def there_is(self, name: str) -> bool:
-        """See `SidecarFiles.there_is`."""
+    def exists(self, name: str) -> bool:
+        """See `SidecarFiles.exists`."""
         if scheme_of(name) is None:
-            return super().there_is(name)
+            return super().exists(name)
         return name == self._job.source + SIDECAR_SUFFIX and self._job.sidecar is not None
 
     def open_source(self, name: str) -> Source:

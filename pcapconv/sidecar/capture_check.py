@@ -1,4 +1,4 @@
-"""Whether a capture is the one that a sidecar belongs to: by its size, and by its SHA-256 once it was read."""
+"""Whether a capture is the one that a sidecar belongs to: by its size first, by its SHA-256 when it has been read."""
 
 from __future__ import annotations
 
@@ -12,36 +12,38 @@ from pcapconv.sidecar.file_access import THIS_MACHINE, SidecarFiles
 from pcapconv.wording import argument, call
 
 
-def open_sidecar(name: str, stack: ExitStack, files: SidecarFiles = THIS_MACHINE) -> Document:
-    """A sidecar of one capture. Raises FileError and SidecarError."""
+def open_single_document(name: str, stack: ExitStack, files: SidecarFiles = THIS_MACHINE) -> Document:
+    """Open the sidecar of a single capture; `stack` closes it. Raises FileError, and SidecarError for the sidecar of
+    several."""
     try:
         document = open_document(name, stack, files)
     except FileError as error:
         writes, names = call("pcapconv.convert", sidecar=True), argument("sidecar_file")
         raise FileError(f"{error}; {writes} to pcap writes one, {names} names another one") from None
-    if len(document.head.captures) > 1:
-        raise SidecarError(
-            f"{name}: it belongs to {len(document.head.captures)} captures; {call('pcapconv.join')} puts them together"
-        )
+    if len(document.header.captures) > 1:
+        count = len(document.header.captures)
+        raise SidecarError(f"{name}: it belongs to {count} captures; {call('pcapconv.join')} puts them together")
     return document
 
 
 def check_size(document: Document, source: Source) -> None:
-    """Raises SidecarError where the capture has another size. One of this size holds packets to its end."""
-    size = document.head.captures[0].bytes
+    """Check the capture's size. Raises SidecarError if it is another one than the sidecar states; if it is the same,
+    the source is complete, and holds packets to its end."""
+    size = document.header.captures[0].bytes
     if source.size != size:
-        raise another(document, source, f"it has {source.size} bytes instead of {size}; {_advice(document)}")
+        raise wrong_capture(document, source, f"it has {source.size} bytes instead of {size}; {_advice(document)}")
     source.complete = True
 
 
 def check_digest(document: Document, source: Source, digest: Digest) -> None:
-    """Raises SidecarError where the capture that was read is another one."""
-    if digest.hexdigest() != document.head.captures[0].sha256:
-        raise another(document, source, f"its SHA-256 is another one; {_advice(document)}")
+    """Check the SHA-256 of the capture that was read. Raises SidecarError if it is another one than the sidecar
+    states."""
+    if digest.hexdigest() != document.header.captures[0].sha256:
+        raise wrong_capture(document, source, f"its SHA-256 is another one; {_advice(document)}")
 
 
-def another(document: Document, source: Source, fact: str) -> SidecarError:
-    """The error for a capture that is another one, as this fact tells."""
+def wrong_capture(document: Document, source: Source, fact: str) -> SidecarError:
+    """Return the error for a capture that is not the sidecar's, as a fact shows."""
     return SidecarError(
         f"{document.name}: {source.name} is not the capture that it belongs to, or was edited since: {fact}"
     )
@@ -49,6 +51,6 @@ def another(document: Document, source: Source, fact: str) -> SidecarError:
 
 def _advice(document: Document) -> str:
     """What to do with a capture that was edited."""
-    if document.head.fingerprints:
+    if document.header.fingerprints:
         return f"{call('pcapconv.convert', sidecar=True)} finds its packets again"
     return f"only a sidecar made with {argument('sidecar_fingerprints', True)} knows packets again"

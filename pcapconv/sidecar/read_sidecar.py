@@ -1,4 +1,4 @@
-"""The sidecar that is read: of the very capture that it belongs to, or of one that was edited since."""
+"""The sidecar that a conversion reads: it is checked against its pcap file, or matched with one that was edited."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pcapconv.io.paths import SIDECAR_SUFFIX
 from pcapconv.io.source import Source
 from pcapconv.model import Item
 from pcapconv.report import Report
-from pcapconv.sidecar.capture_check import another, check_digest, check_size, open_sidecar
-from pcapconv.sidecar.document import Document, Head
+from pcapconv.sidecar.capture_check import check_digest, check_size, open_single_document, wrong_capture
+from pcapconv.sidecar.document import Document, Header
 from pcapconv.sidecar.file_access import THIS_MACHINE, SidecarFiles
-from pcapconv.sidecar.restore_step import Restore
+from pcapconv.sidecar.restore_step import RestoreFromSidecar
 from pcapconv.steps import Step
 from pcapconv.wording import argument
 
@@ -26,39 +26,40 @@ if TYPE_CHECKING:
 
 
 class ReadSidecar:
-    """The sidecar `name` of the capture `source`; `stack` closes what is opened. Raises FileError and SidecarError."""
+    """The sidecar in the file `name`, of the pcap file that `source` reads. `stack` closes what is opened. All methods
+    raise FileError and SidecarError."""
 
     def __init__(self, name: str, source: Source, stack: ExitStack, files: SidecarFiles = THIS_MACHINE) -> None:
         self._source = source
         self._stack = stack
-        self._document = document = open_sidecar(name, stack, files)
+        self._document = document = open_single_document(name, stack, files)
         self._digest = Digest(source)
         stack.callback(lambda: self._digest.close())
         self._edited: EditedCapture | None = None
-        self._lost: Counter[str] = Counter()  # of the capture, what only pcap can say
-        if document.head.fingerprints and source.size != document.head.captures[0].bytes:
-            self._find_again()
+        self._lost: Counter[str] = Counter()  # of the last run: what only pcap can hold, by kind
+        if document.header.fingerprints and source.size != document.header.captures[0].bytes:
+            self._match_packets()
         else:
             check_size(document, source)
 
     @property
     def name(self) -> str:
-        """The file's."""
+        """The name of the sidecar's file."""
         return self._document.name
 
     @property
     def file(self) -> Source:
-        """The open file."""
+        """The sidecar's file, open."""
         return self._document.source
 
     @property
-    def head(self) -> Head:
-        """What it says at its beginning."""
-        return self._document.head
+    def header(self) -> Header:
+        """The sidecar's header."""
+        return self._document.header
 
-    def follow(self) -> Digest | None:
-        """Have the digest follow a run that reads the capture from its beginning, and return it; None where nobody
-        wants it."""
+    def follow_capture(self) -> Digest | None:
+        """Begin the digest of a run that reads the capture from its beginning, and return it; None for an edited
+        capture, whose digest is not needed."""
         self._digest.close()
         if self._edited is not None:
             self._source.follower = None
@@ -66,74 +67,75 @@ class ReadSidecar:
         self._digest = following(self._source)
         return self._digest
 
-    def items(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The capture as it was."""
-        for step in self.steps(Counter()):
+    def restore_items(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items of the restored capture, from those of the pcap file."""
+        for step in self.new_steps(Counter()):
             items = step(items)
         return items
 
-    def steps(self, left_out: Counter[str]) -> list[Step]:
-        """New steps for one run, before all others. `left_out` counts what no longer holds of edited captures."""
+    def new_steps(self, left_out: Counter[str]) -> list[Step]:
+        """New steps for one run, which have to come before all others. `left_out` counts by kind what no longer holds
+        of an edited capture."""
         self._lost = Counter()
         if self._edited is not None:
-            return self._edited.steps(left_out, self._lost)
-        return [Restore(self._document, self._lost)] if self._document.head.says_more else []
+            return self._edited.new_steps(left_out, self._lost)
+        return [RestoreFromSidecar(self._document, self._lost)] if self._document.header.adds_to_pcap else []
 
-    def check(self) -> None:
-        """See that the capture that was read is the one that the sidecar belongs to, or known to be edited. Raises
-        SidecarError."""
+    def check_capture(self) -> None:
+        """Check the SHA-256 of the capture that was read, unless it is known to be edited. Raises SidecarError."""
         if self._edited is None:
             check_digest(self._document, self._source, self._digest)
 
-    def edited(self) -> bool:
-        """Whether a run has failed since the capture was edited, and another one will find its packets again."""
-        if self._edited is not None or not self._document.head.fingerprints:
+    def adapt_to_edits(self) -> bool:
+        """Return whether a run may have failed because the capture was edited: if its SHA-256 is not the sidecar's and
+        packets have fingerprints, they are matched, and the next run restores the edited capture."""
+        if self._edited is not None or not self._document.header.fingerprints:
             return False
         try:
-            self.check()
+            self.check_capture()
         except SidecarError:
             self._source.rewind()
-            self._find_again()
+            self._match_packets()
             return True
         return False
 
-    def finish(self, report: Report) -> None:
-        """Say in the report of a run that is done what was found."""
+    def add_to_report(self, report: Report) -> None:
+        """Set what the report of a run that is done says of the sidecar that was read."""
         report.sidecar_read = self._document.name
-        report.missing_in_sidecar = dict(self._document.head.missing)
-        report.damage_in_sidecar = self._document.head.damage
+        report.missing_in_sidecar = dict(self._document.header.missing)
+        report.damage_in_sidecar = self._document.header.damage
         if self._edited is not None:
             report.found_in_sidecar = self._edited.summary()
         report.losses = dict(Counter(report.losses) + self._lost)
 
-    def _find_again(self) -> None:
-        """Look which packets of an edited capture the sidecar knows."""
-        from pcapconv.sidecar.edited import match  # only where a sidecar has fingerprints
+    def _match_packets(self) -> None:
+        """Match the packets of an edited capture with the sidecar's. Raises SidecarError if it is another capture."""
+        from pcapconv.sidecar.edited import match_capture  # only needed if a sidecar has fingerprints
 
         document, source = self._document, self._source
-        found = match(document, formats.open_reader(source).items(), self._stack)
+        edited = match_capture(document, formats.open_reader(source).items(), self._stack)
         source.rewind()
-        wanted = document.head.captures[0].link_type
-        if found.link_type != wanted:
-            raise another(document, source, f"its link type is {found.link_type} instead of {wanted}")
-        if found.packets and found.all_new:
+        link_type = document.header.captures[0].link_type
+        if edited.link_type != link_type:
+            raise wrong_capture(document, source, f"its link type is {edited.link_type} instead of {link_type}")
+        if edited.packets and edited.all_new:
             raise SidecarError(
-                f"{document.name}: it knows none of the {found.packets} packets of {source.name} by time and length: "
+                f"{document.name}: it knows none of the {edited.packets} packets of {source.name} by time and length: "
                 "it belongs to another capture, or all times or lengths were changed since "
                 f"({argument('shift_time')} moves times back)"
             )
-        self._edited = found
+        self._edited = edited
 
 
 @contextmanager
-def restored(source: Source, name: str) -> Iterator[tuple[Document, Iterator[Item]]]:
-    """The sidecar beside a pcap file of this name, and the capture as it was. Raises FileError, and SidecarError where
-    it does not fit, at the end too."""
+def open_restored(source: Source, name: str) -> Iterator[tuple[Document, Iterator[Item]]]:
+    """Open the sidecar beside the pcap file `name`, and yield it with the items of the restored capture. Raises
+    FileError, and SidecarError if the sidecar does not fit, which may show only at the end."""
     with ExitStack() as stack:
-        document = open_sidecar(name + SIDECAR_SUFFIX, stack)
+        document = open_single_document(name + SIDECAR_SUFFIX, stack)
         check_size(document, source)
         digest = following(source)
         stack.callback(digest.close)
         items = formats.open_reader(source).items()
-        yield document, Restore(document, Counter())(items) if document.head.says_more else items
+        yield document, RestoreFromSidecar(document, Counter())(items) if document.header.adds_to_pcap else items
         check_digest(document, source, digest)

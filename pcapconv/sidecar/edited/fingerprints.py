@@ -1,4 +1,7 @@
-"""Fingerprints of packets: two numbers by which a packet is known again, see the kernel `fingerprints`."""
+"""Fingerprints of packets: two numbers by which packets are recognised, computed by the kernel `fingerprints`.
+
+`SIDECAR.md` specifies them. The first depends on a packet's time and original length, the second on its bytes.
+"""
 
 from __future__ import annotations
 
@@ -14,32 +17,34 @@ from pcapconv.timestamps import MICROSECONDS
 
 
 def fingerprint(batch: PacketBatch, times: Columns, *, finer: bool) -> tuple[bytearray, array[int]]:
-    """The fingerprints of a batch's rows, one behind the other; and, where microseconds cannot hold the times and
-    others are `finer`, the nanoseconds beyond them, which tools without nanoseconds cut. `times` are the batch's
-    columns with ticks in nanoseconds since 1970."""
-    prints = bytearray(FINGERPRINT * batch.rows)
-    choose().fingerprints(batch.buffer, times, 0, batch.rows, prints, 0)
-    return prints, array("H", [tick % 1000 for tick in times.ticks[: batch.rows]] if finer else ())
+    """Return the fingerprints of a batch's rows, one behind the other, and the digits of the rows' times: nanoseconds
+    beyond whole microseconds, which some tools cut off; no digits unless times are `finer` than microseconds. `times`
+    are the batch's columns with ticks in nanoseconds since 1970."""
+    fingerprints = bytearray(FINGERPRINT * batch.rows)
+    choose().fingerprints(batch.buffer, times, 0, batch.rows, fingerprints, 0)
+    return fingerprints, array("H", [tick % 1000 for tick in times.ticks[: batch.rows]] if finer else ())
 
 
-class Prints:
-    """The fingerprints of packets, as columns of keys: `when`, of time and length; `exact`, of both and all bytes."""
+class Fingerprints:
+    """The fingerprints of packets as two columns of numbers, by which packets are matched: `time_keys` are the same for
+    packets of the same time and original length, `full_keys` for those that also have the same bytes."""
 
     def __init__(self) -> None:
-        self.when, self.exact = array("Q"), array("Q")
+        self.time_keys, self.full_keys = array("Q"), array("Q")
 
     def __len__(self) -> int:
-        return len(self.when)
+        return len(self.time_keys)
 
-    def add(self, data: bytes | bytearray) -> None:
-        """Fingerprints, one behind the other."""
-        self.when.extend(_big_numbers(data, range(6)))
-        self.exact.extend(_big_numbers(data, range(2, FINGERPRINT)))
+    def append(self, fingerprints: bytes | bytearray) -> None:
+        """Append fingerprints, which stand one behind the other."""
+        self.time_keys.extend(_big_endian_column(fingerprints, range(6)))
+        self.full_keys.extend(_big_endian_column(fingerprints, range(2, FINGERPRINT)))
 
 
-class EditedPrints(Prints):
-    """The fingerprints of an edited pcap file's packets, and its `link_type`. `cut` tells which have fewer bytes than
-    they had on the wire; `digits` are the nanoseconds of their times beyond microseconds, if the file has such."""
+class EditedFingerprints(Fingerprints):
+    """The fingerprints of an edited pcap file's packets, and its `link_type`. `cut` has 1 for a packet of which fewer
+    bytes were captured than its original length; `digits` are the nanoseconds of the packets' times beyond whole
+    microseconds, and empty if the file's times are not that fine."""
 
     def __init__(self, items: Iterator[Item]) -> None:
         super().__init__()
@@ -60,18 +65,18 @@ class EditedPrints(Prints):
         row, _, status = units.unify(columns, 0, batch.rows, cut=True)
         if status != MORE:
             raise units.refusal(batch, row, status)
-        prints, digits = fingerprint(batch, columns, finer=finer)
-        self.add(prints)
+        fingerprints, digits = fingerprint(batch, columns, finer=finer)
+        self.append(fingerprints)
         self.digits.extend(digits)
         lengths = zip(columns.captured_length[: batch.rows], columns.original_length)
         self.cut += bytes(captured < original for captured, original in lengths)
 
 
-def _big_numbers(data: bytes | bytearray, places: range) -> array[int]:
-    """These bytes of each fingerprint as a number in big endian."""
-    room = bytearray(len(data) // FINGERPRINT * 8)
-    for at, place in enumerate(places, 8 - len(places)):
-        room[at::8] = data[place::FINGERPRINT]
+def _big_endian_column(fingerprints: bytes | bytearray, offsets: range) -> array[int]:
+    """The bytes at these offsets of each fingerprint as a number in big endian."""
+    room = bytearray(len(fingerprints) // FINGERPRINT * 8)
+    for at, offset in enumerate(offsets, 8 - len(offsets)):
+        room[at::8] = fingerprints[offset::FINGERPRINT]
     numbers = array("Q", bytes(room))
     if sys.byteorder == "little":
         numbers.byteswap()

@@ -1,8 +1,8 @@
-"""Which packets of an edited capture are which of a sidecar's.
+"""Which packets of an edited capture are which of its sidecar's.
 
-Strategy: first all whose time, length and bytes are the same find each other; then those that were cut or changed, by
-time and length. Where several could be meant, they are taken in order if there are as many on both sides or if all say
-the same; else nobody can tell.
+Strategy: packets whose time, length and bytes are the same are matched first, then by time and length those that were
+cut or changed. If several packets have the same fingerprint, they are matched in order, provided that there are as many
+on both sides, or that all would get the same back; else they are ambiguous.
 """
 
 from __future__ import annotations
@@ -15,112 +15,116 @@ from typing import Any, NamedTuple
 
 from pcapconv.kernels import choose
 from pcapconv.report import MOST_LISTED
-from pcapconv.sidecar.edited.fingerprints import EditedPrints
-from pcapconv.sidecar.edited.sidecar_packets import Known
+from pcapconv.sidecar.edited.fingerprints import EditedFingerprints
+from pcapconv.sidecar.edited.sidecar_packets import SidecarPackets
 
-NEW, EXACT, CUT, CHANGED, AMBIGUOUS = range(5)
+NEW, EXACT, CUT, CHANGED, AMBIGUOUS = range(5)  # levels: how closely a packet is matched
 
-NONE = -1  # for a packet that the sidecar does not know
-
-
-class Matches(NamedTuple):
-    """For each packet of an edited capture, its `partner` in the sidecar or -1, and how it is `known`."""
-
-    partner: array[int]
-    known: bytearray
+NO_PARTNER = -1
 
 
-def matches(known: Known, edited: EditedPrints) -> Matches:
-    """Which packets are which."""
-    partner = array("i", [NONE]) * len(edited)
-    ambiguous = _pair(known, known.prints.exact, edited.exact, partner, exact=True)
-    found = Matches(partner, bytearray(NEW if packet < 0 else EXACT for packet in partner))
+class Matching(NamedTuple):
+    """For each packet of an edited capture: its partner, which is the number of a packet in the sidecar from 0 or
+    NO_PARTNER, and its level."""
+
+    partners: array[int]
+    levels: bytearray
+
+
+def match_packets(packets: SidecarPackets, edited: EditedFingerprints) -> Matching:
+    """Match the packets of an edited capture with those of its sidecar."""
+    partners = array("i", [NO_PARTNER]) * len(edited)
+    ambiguous = _match_keys(packets, packets.fingerprints.full_keys, edited.full_keys, partners, exact=True)
+    matching = Matching(partners, bytearray(NEW if packet < 0 else EXACT for packet in partners))
     for row in ambiguous:
-        found.known[row] = AMBIGUOUS
-    _match_changed(known, edited, found)
-    _drop_other_times(known, edited, found)
-    return found
+        matching.levels[row] = AMBIGUOUS
+    _match_changed(packets, edited, matching)
+    _drop_other_times(packets, edited, matching)
+    return matching
 
 
-def _match_changed(known: Known, edited: EditedPrints, found: Matches) -> None:
-    """Match packets that nobody knows yet with those that the sidecar has left, by time and length."""
-    partner, how = found
-    others = array("I", (row for row, taken in enumerate(how) if not taken))
-    if not others:
+def _match_changed(packets: SidecarPackets, edited: EditedFingerprints, matching: Matching) -> None:
+    """Match packets that are new so far with those of the sidecar that have no partner, by time and length."""
+    partners, levels = matching
+    new_rows = array("I", (row for row, level in enumerate(levels) if level == NEW))
+    if not new_rows:
         return
-    used = bytearray(len(known.prints))
-    for packet in partner:
+    used = bytearray(len(packets.fingerprints))
+    for packet in partners:
         if packet >= 0:
             used[packet] = 1
-    ones = array("I", compress(count(), (not taken for taken in used)))
-    again = array("i", [NONE]) * len(others)
-    keys = array("Q", map(known.prints.when.__getitem__, ones)), array("Q", map(edited.when.__getitem__, others))
-    for place in _pair(known, *keys, again, exact=False, ones=ones):
-        how[others[place]] = AMBIGUOUS
-    for row, place in zip(others, again):
-        if place >= 0:
-            partner[row], how[row] = ones[place], CUT if edited.cut[row] else CHANGED
+    unused = array("I", compress(count(), (not is_used for is_used in used)))
+    found = array("i", [NO_PARTNER]) * len(new_rows)  # indexes in `unused`
+    unused_keys = array("Q", map(packets.fingerprints.time_keys.__getitem__, unused))
+    new_keys = array("Q", map(edited.time_keys.__getitem__, new_rows))
+    for index in _match_keys(packets, unused_keys, new_keys, found, exact=False, numbers=unused):
+        levels[new_rows[index]] = AMBIGUOUS
+    for row, index in zip(new_rows, found):
+        if index >= 0:
+            partners[row], levels[row] = unused[index], CUT if edited.cut[row] else CHANGED
 
 
-def _drop_other_times(known: Known, edited: EditedPrints, found: Matches) -> None:
-    """Let packets go whose times are others beyond microseconds, of which fingerprints know nothing."""
+def _drop_other_times(packets: SidecarPackets, edited: EditedFingerprints, matching: Matching) -> None:
+    """Undo matches of packets whose times differ below a microsecond, which fingerprints do not show."""
     for row, digits in enumerate(edited.digits):
-        packet = found.partner[row]
-        if digits and packet >= 0 and not known.may_have(digits, packet):
-            found.partner[row], found.known[row] = NONE, NEW
+        packet = matching.partners[row]
+        if digits and packet >= 0 and not packets.can_have_digits(digits, packet):
+            matching.partners[row], matching.levels[row] = NO_PARTNER, NEW
 
 
-def _pair(
-    known: Known,
-    one_keys: array[int],
-    other_keys: array[int],
-    partner: array[int],
+def _match_keys(
+    packets: SidecarPackets,
+    sidecar_keys: array[int],
+    edited_keys: array[int],
+    partners: array[int],
     *,
     exact: bool,
-    ones: array[int] | None = None,
+    numbers: array[int] | None = None,
 ) -> Iterator[int]:
-    """Put into `partner` which of the keys of the sidecar's packets, all or `ones`, belong to those of an edited
-    capture. Gives the places of those of which nobody can tell."""
-    one_order, other_order, uneven = choose().match_keys(one_keys, other_keys, partner)
+    """Match keys: set `partners`, for each edited key, to the index of the sidecar's key that belongs to it. `numbers`
+    are the numbers of the sidecar's packets that have the keys, None for all. Returns the indexes of edited keys that
+    are ambiguous."""
+    sidecar_order, edited_order, uneven = choose().match_keys(sidecar_keys, edited_keys, partners)
     ambiguous = array("q")
     for at in range(0, len(uneven), 4):
-        one, one_end, other, other_end = uneven[at : at + 4]
-        mine, theirs = one_order[one:one_end], other_order[other:other_end]
-        packets = mine if ones is None else array("q", map(ones.__getitem__, mine))
-        if not _certain(known, packets, len(theirs), exact=exact):
-            ambiguous.extend(theirs)
+        begin, end, edited_begin, edited_end = uneven[at : at + 4]
+        candidates, edited_indexes = sidecar_order[begin:end], edited_order[edited_begin:edited_end]
+        candidate_numbers = candidates if numbers is None else array("q", map(numbers.__getitem__, candidates))
+        if not _can_match_in_order(packets, candidate_numbers, len(edited_indexes), exact=exact):
+            ambiguous.extend(edited_indexes)
             continue
-        for place, row in zip(mine, theirs):
-            partner[row] = place
+        for candidate, index in zip(candidates, edited_indexes):
+            partners[index] = candidate
     return iter(ambiguous)
 
 
-def _certain(known: Known, packets: Sequence[int], theirs: int, *, exact: bool) -> bool:
-    """Whether packets of the sidecar are those of an edited capture, another number, as far as it matters which is
-    which."""
-    if len(packets) < theirs and not exact:  # not all of them can be what was cut or changed
+def _can_match_in_order(packets: SidecarPackets, candidates: Sequence[int], edited: int, *, exact: bool) -> bool:
+    """Whether packets of the sidecar can be matched in order with another number of `edited` packets of the same key,
+    since it makes no difference which of them gets which partner."""
+    if len(candidates) < edited and not exact:  # not all of the edited packets can be cut or changed ones
         return False
-    return len({known.says(packet) for packet in packets}) == 1
+    return len({packets.metadata_of(packet) for packet in candidates}) == 1
 
 
-def summary(found: Matches, known: int) -> dict[str, Any]:
-    """The numbers for a report, and the numbers of packets that are new or ambiguous, a thousand at most."""
-    counts = Counter(found.known)
+def summary(matching: Matching, in_sidecar: int) -> dict[str, Any]:
+    """The counts by level for a report, the number of packets in the sidecar, and the numbers (from 1) of new and
+    ambiguous packets, at most a thousand of each."""
+    counts = Counter(matching.levels)
 
-    def numbers(level: int) -> list[int]:
+    def packet_numbers(level: int) -> list[int]:
         listed: list[int] = []
         at = -1
-        while len(listed) < MOST_LISTED and (at := found.known.find(level, at + 1)) >= 0:
+        while len(listed) < MOST_LISTED and (at := matching.levels.find(level, at + 1)) >= 0:
             listed.append(at + 1)
         return listed
 
     return {
-        "in_sidecar": known,
+        "in_sidecar": in_sidecar,
         "same": counts[EXACT],
         "cut": counts[CUT],
         "changed": counts[CHANGED],
         "new": counts[NEW],
         "ambiguous": counts[AMBIGUOUS],
-        "new_packets": numbers(NEW),
-        "ambiguous_packets": numbers(AMBIGUOUS),
+        "new_packets": packet_numbers(NEW),
+        "ambiguous_packets": packet_numbers(AMBIGUOUS),
     }
