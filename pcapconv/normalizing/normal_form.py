@@ -64,7 +64,7 @@ class NormalForm:
         return self._kept(section.options, section.byte_order, pcapng.SECTION_HEADER)
 
     def interface(self, interface: Interface) -> Interface:
-        """The interface in its normal form, which is equal for interfaces between which there is no difference."""
+        """The interface in its normal form, with id 0 in section 0, so that equal contents are equal."""
         kept = self._kept(interface.options, interface.byte_order, pcapng.INTERFACE_DESCRIPTION)
         kept.append((pcapng.IF_TSRESOL, bytes([tsresol_byte(NANOSECONDS)])))
         if interface.fcs_length is not None:

@@ -215,8 +215,8 @@ class _RunReader:
 
     @property
     def limit(self) -> int | None:
-        """The time of the last packet in memory, before which none of those still in the file can be; None if none are
-        left there."""
+        """The time of the last packet in memory; those still in the file have this time or a later one. None if no
+        packets of the run are left in the file."""
         return None if self._at == self._end else self._columns.ticks[self.rows - 1]
 
     def next_packets(self, limit: int | None, *, including: bool) -> bytes:

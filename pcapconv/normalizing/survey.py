@@ -179,7 +179,7 @@ class Survey(Step):
         return index
 
     def _times(self, batch: PacketBatch) -> tuple[Sequence[int], bool]:
-        """The batch's times in whole nanoseconds; and whether they rise, False if that was not found out."""
+        """The batch's times in whole nanoseconds, and whether they are known to rise."""
         columns = batch.columns.twin(batch.rows, "ticks", "interface")
         _, _, status = self._units.unify(columns, 0, batch.rows, cut=True)
         if status != MORE:
@@ -219,13 +219,13 @@ class Survey(Step):
         self._limits.begin()
 
     def _add_names(self, block: Block) -> None:
-        where = f"offset {block.offset}: "
+        prefix = f"offset {block.offset}: "
         names, kept = self._form.names(block)
         for name in names:
             if name not in self.names:
-                self._keep(where, [name[1:]])
+                self._keep(prefix, [name[1:]])
                 self.names.add(name)
-        self.name_options += self._keep(where, kept)
+        self.name_options += self._keep(prefix, kept)
 
     def _add_secrets(self, block: Block) -> None:
         body = self._form.secrets(block)
@@ -245,13 +245,13 @@ class Survey(Step):
             self._wireshark_processes.pop(process, None)  # of two with the same id, the last one counts
             self._wireshark_processes[process] = None
 
-    def _keep(self, where: str, entries: _Entries, advice: str = "") -> _Entries:
+    def _keep(self, prefix: str, entries: _Entries, advice: str = "") -> _Entries:
         """Return the entries, which are kept in memory. Raises TargetError if there is no room for them; its message
-        says `where` they are, and gives the `advice` or a default one."""
+        begins with the `prefix`, and gives the `advice` or a default one."""
         self._room -= sum(_OVERHEAD + sum(len(each) for each in entry if isinstance(each, bytes)) for entry in entries)
         if self._room < 0:
             raise TargetError(
-                f"{where}more names, secrets, processes and comments than pcapconv normalises, {_MOST >> 20} MiB; "
+                f"{prefix}more names, secrets, processes and comments than pcapconv normalises, {_MOST >> 20} MiB; "
                 f"{advice or argument('strip', 'names,secrets,comments') + ' leaves them out'}"
             )
         return entries

@@ -1,27 +1,34 @@
 """Sidecars: files beside pcap files that keep what pcap cannot hold, so that the pcapng capture can be restored.
 
-`SIDECAR.md` specifies the file. `Sidecars` has the sidecars of one conversion.
+`SIDECAR.md` specifies the file. `open_sidecars` opens the sidecars of a conversion, and `Sidecars` holds them.
 
-    document              the file's layout line by line: `DocumentWriter` writes it, `Document` reads it
+For both sides:
+
+    document              the layout of the file: `DocumentWriter` writes it, `Document` reads it, an entry in each line
     file_access           how sidecars are opened, on this machine or elsewhere
-    json_fields           checked members of JSON objects; bytes and columns of numbers as text
+    json_fields           members of JSON objects, with checks; bytes and columns of numbers as text
     json_options          option lists as readable JSON, and back
     json_blocks           sections, interfaces and other blocks as readable JSON, and back
 
-    written_sidecar       the sidecar that a conversion writes
-    save_step             the last step before a pcap writer, which adds entries to the written sidecar
+Writing, if the target is pcap:
+
+    written_sidecar       `WrittenSidecar`: the target, the step, and the header at the end of a run
+    save_step             the last step before the pcap writer, which makes an entry of each item
     packet_entry_writer   builds an entry of packets
 
-    read_sidecar          the sidecar that a conversion reads
-    capture_check         whether a pcap file is the one that the sidecar belongs to
-    restore_step          the first step after a pcap reader, which follows the entries of the read sidecar
+Reading, if the source is pcap:
+
+    read_sidecar          `ReadSidecar`: the document, the check of the pcap file, and the steps that restore
+    capture_check         whether the pcap file is the one that the sidecar belongs to
+    restore_step          the first step after the pcap reader, which makes items of the entries, and adds the packets
     packet_entry_reader   reads an entry of packets
     edited/               the same for a pcap file that was edited since: its packets are matched by fingerprints
 
-Writing, if the target is pcap: `save_step` turns each item into an entry, the pcap file is written, and last the header
-with the pcap file's SHA-256. Reading, if the source is pcap: the pcap file's size is checked first, then `restore_step`
-restores item by item, and last the SHA-256 of all that was read is checked; so the other steps of a conversion see the
-capture as it was. A conversion from pcap to pcap may do both.
+The order of writing: while the pcap file is written, `save_step` adds entries, which wait in a temporary file; at the
+end of the run the sidecar is put together of the header, which has the pcap file's SHA-256, and the entries. The order
+of reading: the sidecar's own SHA-256 and the pcap file's size are checked; while the pcap file is read, `restore_step`
+follows the entries, so that all later steps see the capture as it was; at the end of the run the pcap file's SHA-256 is
+checked. A conversion from pcap to pcap may do both.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Members of a sidecar's JSON objects: checked when they are read; bytes and columns of numbers stand there as text."""
+"""Members of a sidecar's JSON objects, checked when they are read; and bytes and columns of numbers as text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from pcapconv.errors import SidecarError
 
-Value = Any  # what json gives
+Value = Any  # any value of JSON
 
 
 def encode_bytes(data: bytes) -> str:
@@ -19,8 +19,8 @@ def encode_bytes(data: bytes) -> str:
 
 
 def decode_bytes(value: Value, what: str) -> bytes:
-    """Return the bytes of a text in base64. Raises SidecarError, which calls the value `what`, as all functions here
-    do."""
+    """Return the bytes of a text in base64. Raises SidecarError, in whose message the value is called `what`; so do all
+    functions below."""
     if not isinstance(value, str):
         raise SidecarError(f"{what} is not text in base64")
     try:

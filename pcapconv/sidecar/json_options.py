@@ -112,7 +112,7 @@ def _number_bytes(number: int, code: int, order: ByteOrder, block_type: int, wha
     try:
         return number.to_bytes(size, order, signed=signed)
     except OverflowError:
-        raise SidecarError(f"{what} is a number that has no place in {size} bytes") from None
+        raise SidecarError(f"{what} is a number that does not fit into {size} bytes") from None
 
 
 @lru_cache

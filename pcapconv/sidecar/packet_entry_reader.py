@@ -16,9 +16,10 @@ _MOST_IN_ENTRY = 2**17  # packets of an entry that has more members than `count`
 
 
 class PacketEntry:
-    """An entry of `count` packets, before which `packets_before` others come, in a section that has `interface_count`
-    interfaces so far. `lists` are the option lists that several packets have; `options` and `blocks` are those of
-    single packets, by packet number from 1; all as JSON values. Raises SidecarError for an entry that makes no sense.
+    """An entry of `count` packets. `packets_before` is the number of packets in the entries before, `interface_count`
+    the number of interfaces that the section has so far. `lists` are the option lists that several packets have;
+    `options` and `blocks` are those of single packets, by packet number from 1; all as JSON values. Raises SidecarError
+    for an entry that makes no sense.
     """
 
     def __init__(self, value: Any, packets_before: int, interface_count: int) -> None:
@@ -53,7 +54,7 @@ class PacketEntry:
 
     def _by_number(self, value: Any, packets_before: int) -> dict[int, Any]:
         if not isinstance(value, dict):
-            raise SidecarError("packets: something of a packet is not under its number")
+            raise SidecarError("packets: options or blocks are not an object with packet numbers")
         first, last = packets_before + 1, packets_before + self.count
         by_number = {}
         for name, packet_value in value.items():

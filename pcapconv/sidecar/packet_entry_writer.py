@@ -19,8 +19,8 @@ _MOST_LISTS = 2**16 - 1  # as many as 16 bits can number
 
 
 class PacketEntryBuilder:
-    """Collects consecutive packets, before which `packets_before` others come, for an entry. `fingerprints` are theirs,
-    empty if the sidecar has none."""
+    """Collects consecutive packets for an entry. `packets_before` is the number of packets in the entries before;
+    `fingerprints` are those of the packets, empty if the sidecar has none."""
 
     def __init__(self, order: ByteOrder, packets_before: int) -> None:
         self._order = order
@@ -79,7 +79,7 @@ class PacketEntryBuilder:
         more = self._options or self._blocks or self.fingerprints or len(self.used_interfaces) > 1
         return None if more else self._interfaces[0]
 
-    def entry(self, *, ticks: bool) -> dict[str, Any]:
+    def build(self, *, ticks: bool) -> dict[str, Any]:
         """The entry as a JSON value, with the packets' ticks or without, and without their fingerprints."""
         interfaces = self._interfaces
         interface = interfaces[0] if len(self.used_interfaces) == 1 else json_fields.encode_column(interfaces)

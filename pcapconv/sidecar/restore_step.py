@@ -29,7 +29,7 @@ from pcapconv.steps import Step
 from pcapconv.steps.batch_rows import with_options
 from pcapconv.steps.time_scales import Scale, row_of, ticks_scale
 
-_SMALL_SHARE = 16  # packets that take less than this share of a buffer are copied out of it
+_SMALL_SHARE = 16  # packets that take less than a sixteenth of their buffer are copied out of it
 
 
 class RestoredMetadata:
@@ -44,7 +44,7 @@ class RestoredMetadata:
         self.section_count = 0
         self.section: Section | None = None
         self.interfaces: list[Interface] = []
-        self._tables: dict[int, array[int]] = {}  # the kernel's for `set_ticks`, by the ticks per second that it is for
+        self._tables: dict[int, array[int]] = {}  # the kernel's tables for `set_ticks`, by `ticks_per_second`
 
     def items_of(self, entry_type: str, value: Any) -> Iterator[Item]:
         """The item of an entry; none for secrets that were left out. Raises SidecarError."""
@@ -60,13 +60,13 @@ class RestoredMetadata:
             block_type, body = json_blocks.block_of_entry(entry_type, value, section.byte_order)
             yield Block(block_type, body, section.byte_order, section.number, 0)
         else:
-            raise SidecarError(f"an entry of a kind that is not known: {entry_type:.40}")
+            raise SidecarError(f"an entry of unknown type: {entry_type:.40}")
 
     def _begin_section(self, value: Any) -> Section:
         order, body = json_blocks.section_body(value)
         body = json_fields.decode_bytes(value["raw"], "a section") if "raw" in value else body
         if len(body) < pcapng.SECTION_OPTIONS_AT or len(body) % 4 or pcapng.BYTE_ORDERS.get(body[:4]) != order:
-            raise SidecarError("a section's raw bytes are none of a section")
+            raise SidecarError("a section's raw bytes are not a section")
         self.section = section_of(body, order, self.section_count)
         if self.section.version not in pcapng.VERSIONS:
             raise SidecarError("a section's version is not one that pcapconv reads")
@@ -78,7 +78,7 @@ class RestoredMetadata:
         body = json_blocks.interface_body(value, section.byte_order)
         body = json_fields.decode_bytes(value["raw"], "an interface") if "raw" in value else body
         if len(body) < pcapng.INTERFACE_OPTIONS_AT or len(body) % 4:
-            raise SidecarError("an interface's raw bytes are none of an interface")
+            raise SidecarError("an interface's raw bytes are not an interface")
         interface = interface_of(body, section.byte_order, section.number, len(self.interfaces))
         if self._from_pcap:
             interface = interface._replace(raw=None)
@@ -86,8 +86,8 @@ class RestoredMetadata:
         return interface
 
     def set_ticks(self, batch: PacketBatch, ticks_per_second: int) -> None:
-        """Change ticks since 1970, `ticks_per_second` of them, into ticks of the packets' interfaces. Raises
-        SidecarError."""
+        """Convert the batch's ticks, which count `ticks_per_second` since 1970, into ticks of the packets' interfaces.
+        Raises SidecarError for a time that its interface cannot count."""
         table = self._tables.setdefault(ticks_per_second, array("Q", row_of(Scale(0, 1, 0), 0)))
         for interface in self.interfaces[len(table) // NANOSECOND_SCALE - 1 :]:
             scale = ticks_scale(interface, ticks_per_second)
@@ -148,8 +148,8 @@ class RestoreFromSidecar(Step):
                 raise SidecarError(f"it has {self._packets} packets, the capture has more")
 
     def _restore_packets(self, value: Any) -> Iterator[Item]:
-        """The packets of an entry, in batches that end with those of the pcap file's reader and where another part of
-        the split has the next packet."""
+        """The packets of an entry, in batches. A batch ends with the batch of the pcap reader, or before a packet that
+        is in another part of the split."""
         self._metadata.current_section()
         entry, done = PacketEntry(value, self._packets, len(self._metadata.interfaces)), 0
         link_types = {number: self._metadata.interfaces[number].link_type for number in entry.used_interfaces}
@@ -157,8 +157,8 @@ class RestoreFromSidecar(Step):
         while done < entry.count:
             link_type, rows = link_types[entry.interface(done)], entry.count - done
             if not one_link_type:
-                others = (row for row in range(1, rows) if link_types[entry.interface(done + row)] != link_type)
-                rows = next(others, rows)
+                changes = (row for row in range(1, rows) if link_types[entry.interface(done + row)] != link_type)
+                rows = next(changes, rows)
             capture = self._captures.get(link_type)
             if capture is None:
                 raise SidecarError(f"packet {self._packets + 1} is of link type {link_type}, and no capture has that")

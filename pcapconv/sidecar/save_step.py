@@ -36,8 +36,8 @@ class SaveToSidecar(Step):
     only counted; `fingerprints` tells whether packets get them. With `clamp`, times that pcap cannot hold become the
     nearest that it can, and times that cannot be determined become 0.
 
-    `missing` counts by kind what is not saved; `kept` counts what is saved and does not reach the pcap writer, which
-    counts all else; `source_format` is the format of the capture; `headers_cut` is as in `Header`.
+    `missing` counts by kind what is not saved; `kept` counts what is saved and is not among the losses that the pcap
+    writer counts; `source_format` is the format of the capture; `headers_cut` is as in `Header`.
     """
 
     def __init__(self, writer: DocumentWriter, *, secrets: bool, fingerprints: bool, clamp: bool) -> None:
@@ -126,7 +126,7 @@ class SaveToSidecar(Step):
         if interface != self._plain_interface:
             self._write_plain()
         if interface is None:
-            self._writer.add_entry({"packets": entry.entry(ticks=not exact)}, entry.fingerprints)
+            self._writer.add_entry({"packets": entry.build(ticks=not exact)}, entry.fingerprints)
         else:
             self._plain_interface = interface
             self._plain_count += entry.count
@@ -181,7 +181,7 @@ class SaveToSidecar(Step):
         return options, blocks
 
     def _fingerprints_of(self, batch: PacketBatch, times: Columns) -> tuple[bytearray, array[int]]:
-        """What `edited.fingerprint` gives, or nothing if packets get no fingerprints."""
+        """The batch's fingerprints and digits as `edited.fingerprint` returns them; both empty if packets get none."""
         if not self._fingerprints:
             return bytearray(), array("H")
         from pcapconv.sidecar.edited import fingerprint

@@ -1,4 +1,4 @@
-"""Restoring a capture that was edited since its sidecar was written: fingerprints tell which packets are still there.
+"""Restoring a capture that was edited since its sidecar was written: its packets are recognised by fingerprints.
 
     fingerprints          the fingerprints of packets: when a sidecar is written, and of an edited capture
     sidecar_packets       all that a sidecar holds of its packets, by packet number

@@ -126,7 +126,7 @@ class SidecarPackets:
         return digits == self.digits_of(packet) or self.ticks(packet) is not None or self.is_simple(packet)
 
     def metadata_of(self, packet: int) -> tuple[Any, ...]:
-        """All that the packet would get back; the same for packets between which there is no difference."""
+        """All that the packet would get back, as a value to compare: it is equal for packets that get back the same."""
         json_texts = self.options.text(packet), self.blocks.text(packet)
         section, interface = self.section(packet), self.interfaces[packet]
         return section, interface, self.ticks(packet), self.digits_of(packet), *json_texts
