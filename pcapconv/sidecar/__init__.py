@@ -194,22 +194,23 @@ def open_sidecars(
         from pcapconv.sidecar.read_sidecar import ReadSidecar
 
         name = settings.file or _name_beside(captures[0])
-        check_is_other_file(name, other_files)
+        check_name_differs(name, other_files)
         read = ReadSidecar(name, source, stack, files)
     if target_format == "pcap":
         from pcapconv.sidecar.written_sidecar import WrittenSidecar
 
         name = settings.file if settings.file is not None and not from_pcap else _name_beside(captures[1])
-        check_is_other_file(name, other_files)
+        check_name_differs(name, other_files)
         if read is not None and leads_to(captures[0]) != leads_to(captures[1]):
-            check_is_other_file(name, [read.name])  # the source needs that sidecar
+            check_name_differs(name, [read.name])  # the source needs that sidecar
         fingerprints = settings.fingerprints or (read is not None and read.header.fingerprints)
         written = WrittenSidecar(name, stack, files, secrets=settings.secrets, fingerprints=fingerprints, force=force)
     return Sidecars(read, written)
 
 
-def check_is_other_file(name: str, other_files: Sequence[object]) -> None:
-    """Check that a sidecar is none of these files, which are paths or open files. Raises UsageError if it is."""
+def check_name_differs(name: str, other_files: Sequence[object]) -> None:
+    """Check that a sidecar is none of the run's other files, which are paths or open files. Raises UsageError if it
+    is."""
     if leads_to(name) in map(leads_to, other_files) or any(is_open_as(name, each) for each in other_files):
         raise UsageError(f"{name}: the sidecar is another file of the same run; give that one another name")
 

@@ -76,8 +76,10 @@ class DocumentWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self._content.__exit__(kind, error, _)
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._content.__exit__(error_type, error, _)
 
     def clear(self) -> None:
         """Forget all entries. Raises FileError."""
