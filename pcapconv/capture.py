@@ -41,14 +41,14 @@ class Capture:
                 self._reader = formats.open_reader(opened)
                 items = self._reader.items()
             else:
-                from pcapconv.sidecar import sidecar_of, sidecar_settings
+                from pcapconv.sidecar import open_read_sidecar, parse_sidecar_arguments
 
                 opened = opened if opened.plain else stack.enter_context(spool(opened))
                 file = None if sidecar is True else sidecar
-                options = sidecar_settings(sidecar is True, file, named="sidecar")
-                found = sidecar_of(source, opened, options, stack)
+                options = parse_sidecar_arguments(sidecar is True, file, named="sidecar")
+                found = open_read_sidecar(source, opened, options, stack)
                 self._reader = formats.open_reader(opened)
-                items = self._reader.items() if found is None else found.items(self._reader.items())
+                items = self._reader.items() if found is None else found.restore_items(self._reader.items())
             self._items = self._read(items)
             self._packets = self._each_packet()
             self._batch: PacketBatch | None = None  # of which packets are given out

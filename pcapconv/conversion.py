@@ -114,7 +114,7 @@ class Conversion:
     def write_to(self, sink: Sink) -> None:
         """The sink that takes what is written."""
         self._sink = self._stack.enter_context(sink)
-        kept = self._sidecars is not None and self._sidecars.writes
+        kept = self._sidecars is not None and self._sidecars.writes_sidecar
         check_comments(self._plan, self._settings.writer.format, self._settings.on_loss, kept=kept)
         sink.check(self.source)
         if self._settings.writer.format == "pcapng" and not self._settings.writer.keep_snaplen:
@@ -140,8 +140,8 @@ class Conversion:
         """Let all outputs appear, or none of them."""
         assert self._sink is not None
         assert self._report is not None
-        sidecar = None if self._sidecars is None else self._sidecars.target
-        read = [self.source] if self._sidecars is None else [self.source, *self._sidecars.read]
+        sidecar = None if self._sidecars is None else self._sidecars.written_target
+        read = [self.source] if self._sidecars is None else [self.source, *self._sidecars.read_sources]
         others = [*filter(None, (self._secrets, sidecar))]
         self._sink.commit(others, read, self._report, fsync=self._settings.fsync)
 
@@ -200,12 +200,12 @@ class Conversion:
                 raise TargetError(f"{self.source.name}: {error}: {again}") from None
             case NeedsSnaplenError():  # which comes only where one can go back
                 pass
-            case TimeRangeError() if self._can_start_again and sidecars is not None and sidecars.clamp():
+            case TimeRangeError() if self._can_start_again and sidecars is not None and sidecars.clamp_written_times():
                 self._tell_writer(nanoseconds=True)  # of which the nearest times that pcap can hold are
             case FileError():  # of a full disk, say
                 return False
             case _:  # the run may have failed since the capture was edited after its sidecar was written
-                if sidecars is None or not sidecars.edited():
+                if sidecars is None or not sidecars.adapt_to_edits():
                     return False
                 self._settings = self._asked
                 self._survey_is_due = self._plan.needs_survey
@@ -222,7 +222,7 @@ class Conversion:
     def _survey(self) -> None:
         with self.named():
             items = self._looked_over(self.open_reader().items())
-            self._plan.survey(items if self._sidecars is None else self._sidecars.restored(items))
+            self._plan.survey(items if self._sidecars is None else self._sidecars.restore_items(items))
         self.source.rewind()
         self._survey_is_due = False
 
@@ -241,7 +241,7 @@ class Conversion:
         if self._survey_is_due:
             self._survey()
         report = Report(self.source.name, sink.name, settings.writer.format)
-        hashed = settings.hashed or (sidecars is not None and sidecars.writes)
+        hashed = settings.hashed or (sidecars is not None and sidecars.writes_sidecar)
         self._follow()
         writer = sink.begin(settings.writer, hashed=hashed)
         try:
@@ -264,10 +264,10 @@ class Conversion:
             self._snaplens.count(report)
         self.files = sink.files(report) if hashed else []
         if sidecars is not None:
-            sidecars.finish(report, self.files)
+            sidecars.finish_run(report, self.files)
         report.losses = dict(Counter(report.losses) + reader.losses)
         if sidecars is not None:
-            sidecars.check()
+            sidecars.check_read_capture()
         return report
 
     def _follow(self) -> None:
@@ -275,7 +275,7 @@ class Conversion:
         wanted, the same or another one."""
         if self._digest is not None:  # of a run before
             self._digest.close()
-        digest = None if self._sidecars is None else self._sidecars.follow()
+        digest = None if self._sidecars is None else self._sidecars.follow_read_capture()
         if self._settings.hashed and digest is None:
             from pcapconv.io.digest import following  # not for a plain conversion, which starts faster without
 
@@ -287,7 +287,7 @@ class Conversion:
         """New steps for one run, with those of sidecars around the plan's."""
         steps = self._plan.steps(report.left_out)
         if self._sidecars is not None:
-            steps = self._sidecars.around(steps, report.left_out)
+            steps = self._sidecars.add_steps(steps, report.left_out)
         return steps if self._snaplens is None else [*steps, self._snaplens.step(report)]
 
 

@@ -17,7 +17,7 @@ from pcapconv.comparing import diff
 from pcapconv.comparing.page import page
 from pcapconv.io.paths import Readable
 from pcapconv.normalizing import normalize
-from pcapconv.normalizing.config import configured
+from pcapconv.normalizing.arguments import read_project_arguments
 from pcapconv.text import shown
 
 _ADVICE = "PCAPCONV_UPDATE=1 in the environment takes the actual one as expected from now on"
@@ -46,7 +46,7 @@ def assert_same_capture(
         return
     if update:
         os.makedirs(os.path.dirname(os.path.abspath(expected)), exist_ok=True)
-        chosen = configured()
+        chosen = read_project_arguments()
         _rewound(actual)
         normalize(actual, expected, force=True, **{**chosen, "strict": True, "on_loss": "fail"})
         with suppress(OSError):  # nobody reads it

@@ -32,7 +32,7 @@ from pcapconv import (
     UsageError,
 )
 from pcapconv.errors import NotACaptureError
-from pcapconv.normalizing import check
+from pcapconv.normalizing import check_normal_form
 
 T = 1_714_564_800
 NS = T * 10**9
@@ -60,7 +60,7 @@ def reported(capture: bytes, **options: Any) -> tuple[bytes, Report]:
 
 def checked(capture: bytes, **options: Any) -> list[str]:
     """Why it is not normal."""
-    return check(io.BytesIO(capture), **options)
+    return check_normal_form(io.BytesIO(capture), **options)
 
 
 def refused(capture: bytes, kind: type[PcapconvError], **options: Any) -> str:
@@ -1277,7 +1277,7 @@ def test_the_format_is_pcapng_unless_the_name_says_pcap(
     report = pcapconv.normalize(io.BytesIO(SHB + IDB + ONE), path, to=to)
     assert report.target_format == format_name
     assert expected.is_pcapng(path.read_bytes()) == (format_name == "pcapng")
-    assert check(path, to=to) == []
+    assert check_normal_form(path, to=to) == []
 
 
 def test_files_as_convert_has_them(tmp_path: Path) -> None:
@@ -1294,7 +1294,7 @@ def test_files_as_convert_has_them(tmp_path: Path) -> None:
     with pytest.raises(FileError):
         pcapconv.normalize(tmp_path / "none", out, force=True)
     with pytest.raises(FileError):
-        check(tmp_path / "none")
+        check_normal_form(tmp_path / "none")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.pcapng", "out.pcapng"]
 
 
@@ -1685,7 +1685,7 @@ def test_pipes_carry_the_same_bytes(write: In, options: dict[str, Any], to: str)
 def test_check_of_a_pipe() -> None:
     for capture, reasons in ((SHB + IDB + ONE, []), (SHB + IDB * 2, ["it has 1 interface without packets"])):
         pieces = Pipe(capture[at : at + 7] for at in range(0, len(capture), 7))
-        assert check(cast(BinaryIO, pieces)) == reasons
+        assert check_normal_form(cast(BinaryIO, pieces)) == reasons
 
 
 def test_progress_is_told() -> None:
@@ -1803,7 +1803,7 @@ def test_check_leaves_files_alone(tmp_path: Path) -> None:
     path = tmp_path / "x.pcapng"
     path.write_bytes(BIG_SHB)
     before = path.stat()
-    assert check(path) == ["it is big-endian"]
+    assert check_normal_form(path) == ["it is big-endian"]
     assert (path.stat().st_mtime_ns, path.stat().st_ino, path.read_bytes()) == (
         before.st_mtime_ns,
         before.st_ino,

@@ -463,7 +463,7 @@ def lab(count: int) -> bytes:
 
 @pytest.mark.parametrize(
     ("fingerprints", "imported"),
-    [(False, []), (True, ["pcapconv.sidecar.edited", "pcapconv.sidecar.edited.prints"])],
+    [(False, []), (True, ["pcapconv.sidecar.edited", "pcapconv.sidecar.edited.fingerprints"])],
 )
 def test_captures_that_were_not_edited_need_nothing_of_this(
     fingerprints: bool, imported: list[str], tmp_path: Path

@@ -349,9 +349,9 @@ def test_a_normal_form_in_pcap_is_that_of_the_one_in_pcapng(write: In) -> None:
 
 def test_check_names_the_snaplen() -> None:
     capture = form((4, b""), packets=nano((0, 5)))
-    reasons = pcapconv.normalizing.check(io.BytesIO(capture))
+    reasons = pcapconv.normalizing.check_normal_form(io.BytesIO(capture))
     assert reasons == ["it has packets longer than the snaplen of 4 that their interface states"]
-    assert pcapconv.normalizing.check(io.BytesIO(capture), keep_snaplen=True) == []
+    assert pcapconv.normalizing.check_normal_form(io.BytesIO(capture), keep_snaplen=True) == []
 
 
 def test_a_capture_and_its_conversions_do_not_differ_in_it(write: In) -> None:

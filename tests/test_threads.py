@@ -25,7 +25,7 @@ from pcapconv.io.digest import Digest, following
 from pcapconv.io.source import WINDOW_SIZE, open_source
 from pcapconv.io.target import Target, open_target
 from pcapconv.model import Damage
-from pcapconv.sidecar.reading import restored
+from pcapconv.sidecar.read_sidecar import open_restored
 
 PACKETS = 4000
 MANY = b"".join(
@@ -261,7 +261,7 @@ def test_a_capture_that_is_left_half_read_leaves_no_thread(tmp_path: Path) -> No
     before = threading.active_count()
 
     def read_some() -> None:
-        with open_source(pcap) as opened, restored(opened, str(pcap)) as (_, items):
+        with open_source(pcap) as opened, open_restored(opened, str(pcap)) as (_, items):
             for item in items:
                 if threading.active_count() > before:
                     raise LookupError(item)

@@ -191,7 +191,7 @@ def _beside(
 ) -> dict[str, Any]:
     """What an outcome says of sidecars. `before` is the state, before the conversion, of the one beside the source."""
     if settings.sidecars is not None:
-        written = None if sidecars is None else sidecars.target
+        written = None if sidecars is None else sidecars.written_target
         after = None if written is None else _state_of_written(written, job)
         return {"sidecars": SidecarOutcome.from_report(report, before, after)}
     if (report.source_format, report.target_format) == ("pcap", "pcapng"):
@@ -205,7 +205,7 @@ def _sidecars(settings: Settings, job: Job, source: Source, known: str, stack: E
         return None
     to_pcap = (settings.formats.to or known) == "pcap"
     files = BatchSidecarFiles(job, _batch_of(settings))
-    there = known == "pcap" and files.there_is(job.source + SIDECAR_SUFFIX)
+    there = known == "pcap" and files.exists(job.source + SIDECAR_SUFFIX)
     adds = known == "pcapng" or settings.plan is not None  # what pcap cannot hold
     if not (there or (to_pcap and adds)):
         return None
@@ -215,7 +215,14 @@ def _sidecars(settings: Settings, job: Job, source: Source, known: str, stack: E
         make_directories(job.target, settings.home)
     taken = [] if settings.key_log_suffix is None else [job.target + settings.key_log_suffix]
     return open_sidecars(
-        settings.sidecars, source, settings.formats.to or known, locations, stack, force=force, taken=taken, files=files
+        settings.sidecars,
+        source,
+        settings.formats.to or known,
+        locations,
+        stack,
+        force=force,
+        other_files=taken,
+        files=files,
     )
 
 

@@ -9,7 +9,7 @@ from pcapconv.batching.stores import store_of
 from pcapconv.io.paths import SIDECAR_SUFFIX
 from pcapconv.io.source import Source
 from pcapconv.io.target import Target
-from pcapconv.sidecar.files import SidecarFiles
+from pcapconv.sidecar.file_access import SidecarFiles
 
 
 def source_sidecar_state(job: Job) -> State | None:
@@ -25,10 +25,10 @@ class BatchSidecarFiles(SidecarFiles):
         self._job = job
         self._batch = batch
 
-    def there_is(self, name: str) -> bool:
-        """See `SidecarFiles.there_is`."""
+    def exists(self, name: str) -> bool:
+        """See `SidecarFiles.exists`."""
         if scheme_of(name) is None:
-            return super().there_is(name)
+            return super().exists(name)
         return name == self._job.source + SIDECAR_SUFFIX and self._job.sidecar_state is not None
 
     def open_source(self, name: str) -> Source:

@@ -16,8 +16,8 @@ from pcapconv.errors import DamageError, FileError, NotACaptureError, PcapconvEr
 from pcapconv.formats import format_of
 from pcapconv.formats.naming import output_of
 from pcapconv.io.paths import STDIO
-from pcapconv.normalizing import check as why_not
-from pcapconv.normalizing.config import configured
+from pcapconv.normalizing import check_normal_form
+from pcapconv.normalizing.arguments import read_project_arguments
 from pcapconv.report import LossError, Report
 from pcapconv.text import counted
 
@@ -39,7 +39,7 @@ def normalize(
     **options: Any,
 ) -> int:
     """Do it, say what was not perfect, and return the exit status."""
-    options = _without_opposites(configured(), options) | options
+    options = _without_opposites(read_project_arguments(), options) | options
     if check or in_place:
         if check and in_place:
             raise UsageError("--check writes nothing, --in-place does; give one of them")
@@ -176,7 +176,7 @@ class _EachFile:
     def _look_at(self, path: str) -> int:
         """The exit status that a capture asks for. Raises a PcapconvError where nobody can tell."""
         reports: list[Report] = []
-        reasons = why_not(path, tell=reports.append, **self._options)
+        reasons = check_normal_form(path, on_report=reports.append, **self._options)
         if not self._check:
             if reasons:
                 self._rewrite(path)

@@ -226,7 +226,7 @@ def _interfaces(a: Side, b: Side, partner: dict[int, int]) -> Iterator[Header]:
             yield Header("interfaces", None, said)
             continue
         before = of_a.pop(partner[place])
-        raised = place in b.header.raised or partner[place] in a.header.raised  # what was stated did not hold
+        raised = place in b.header.replaced or partner[place] in a.header.replaced  # what was stated did not hold
         for name in sorted((said.keys() | before.keys()) - ({"snaplen"} if raised else set())):
             if said.get(name) != before.get(name):
                 yield Header("interface", before.get(name), said.get(name), partner[place], name)

@@ -99,7 +99,7 @@ class Side:
                 process = self._identity.process(item)
                 if process is not None:
                     self.processes.append(_process_said(process))
-                    self.form.refer_to(self.processes[-1].encode())
+                    self.form.add_process(self.processes[-1].encode())
             yield with_headers_in("little", item) if isinstance(item, PacketBatch) else item
 
     @property
@@ -177,7 +177,7 @@ class Side:
                 if not self._blocks[None, said]:  # however often it is said, in several sections perhaps
                     self._note(None, said)
         elif kind != "statistics":
-            other = self.form.other(block)
+            other = self.form.other_block(block)
             if other is not None:
                 self._note(None, Said(kind, _bytes_said(other)))
         elif (statistics := bodies.statistics(block.body, block.byte_order)).has_ticks:

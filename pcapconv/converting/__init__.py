@@ -79,14 +79,16 @@ def convert(
         if sidecar or sidecar_file is not None or sidecar_secrets or sidecar_fingerprints:
             from pcapconv.sidecar import (  # not for a plain conversion, which starts faster without
                 open_sidecars,
-                sidecar_settings,
+                parse_sidecar_arguments,
             )
 
-            wanted = sidecar_settings(sidecar, sidecar_file, sidecar_secrets, sidecar_fingerprints)
+            wanted = parse_sidecar_arguments(sidecar, sidecar_file, sidecar_secrets, sidecar_fingerprints)
             whole = True  # what was read belongs to its sidecar only if it does to its end
             opened = opened if opened.plain else stack.enter_context(spool(opened))
             taken = [] if plan is None else [plan.extract_to, *plan.injected_from]
-            sidecars = open_sidecars(wanted, opened, format_name, (source, target), stack, force=force, taken=taken)
+            sidecars = open_sidecars(
+                wanted, opened, format_name, (source, target), stack, force=force, other_files=taken
+            )
         settings = ConversionSettings(writer, strict, on_loss, fsync, progress)
         conversion = stack.enter_context(Conversion(opened, settings, plan))
         conversion.use_sidecars(sidecars)

@@ -51,19 +51,24 @@ def _sidecar(source: Source, name: str) -> dict[str, Any] | None:
     """What the sidecar beside a pcap file says, None without one; why it cannot be used where it does not fit."""
     if not os.path.isfile(name + SIDECAR_SUFFIX):  # nobody asked for it: a pipe there would hold us up
         return None
-    from pcapconv.sidecar.reading import restored  # which most captures do without
+    from pcapconv.sidecar.read_sidecar import open_restored  # which most captures do without
 
     census = _Census(places=False)
     try:
         source.rewind()
-        with restored(source, name) as (document, items):
+        with open_restored(source, name) as (document, items):
             for item in items:
                 census.add(item)
     except PcapconvError as error:
         return {"file": name + SIDECAR_SUFFIX, "matches": False, "reason": str(error)}
     says = census.result()
-    head = document.head
-    kept = {"kept": head.kept, "missing": head.missing, "damage_before": head.damage, "fingerprints": head.fingerprints}
+    header = document.header
+    kept = {
+        "kept": header.kept,
+        "missing": header.missing,
+        "damage_before": header.damage,
+        "fingerprints": header.fingerprints,
+    }
     return {"file": document.name, "matches": True, **kept, **says}
 
 

@@ -20,7 +20,7 @@ from pcapconv.model import Item, PacketBatch
 from pcapconv.report import CaptureFile, Report
 from pcapconv.sidecar import Sidecars
 from pcapconv.sidecar.document import Document, open_document
-from pcapconv.sidecar.restore import Restore
+from pcapconv.sidecar.restore_step import RestoreFromSidecar
 from pcapconv.sinks import FileSink
 
 
@@ -47,7 +47,7 @@ def join(
         if target_name is not None and formats.format_of(target_name) == "pcap":
             raise UsageError(f"{target_name}: what join makes is pcapng; give it the suffix .pcapng")
         folder = os.path.dirname(os.fspath(sidecar))
-        parts = [(each, stack.enter_context(_open(document, folder, each))) for each in document.head.captures]
+        parts = [(each, stack.enter_context(_open(document, folder, each))) for each in document.header.captures]
         read = [document.name, *(source.name for _, source in parts)]
         for other in (target, *taken):
             if leads_to(other) in map(leads_to, read) or any(is_open_as(name, other) for name in read):
@@ -63,7 +63,7 @@ def join(
 
 
 def _check_link_types(document: Document) -> None:
-    link_types = [each.link_type for each in document.head.captures if each.packets]
+    link_types = [each.link_type for each in document.header.captures if each.packets]
     if len(set(link_types)) < len(link_types):
         raise SidecarError(f"{document.name}: two of its captures have packets of one link type")
 
@@ -126,7 +126,7 @@ class _PartsReader:
         """The capture's items."""
         parts = self._parts
         captures = {each.link_type: parts.items(source) for each, source in parts.parts if each.packets}
-        return Restore(parts.document, Counter()).join(captures)
+        return RestoreFromSidecar(parts.document, Counter()).restore_parts(captures)
 
 
 class _PartsSidecar(Sidecars):
@@ -139,7 +139,7 @@ class _PartsSidecar(Sidecars):
         for _, digest in self._digests:
             stack.callback(digest.close)
 
-    def check(self) -> None:
+    def check_read_capture(self) -> None:
         """Raises SidecarError for a part that was edited."""
         document = self._parts.document
         for each, source in self._parts.parts:
@@ -153,12 +153,12 @@ class _PartsSidecar(Sidecars):
                     "another one"
                 )
 
-    def finish(self, report: Report, files: list[CaptureFile]) -> None:  # noqa: ARG002 - none is written
+    def finish_run(self, report: Report, files: list[CaptureFile]) -> None:  # noqa: ARG002 - none is written
         """Say in the report what was read."""
-        head = self._parts.document.head
+        header = self._parts.document.header
         report.inputs = [self._parts.name, *(source.name for _, source in self._parts.parts)]
-        report.sidecar_read, report.missing_in_sidecar = self._parts.name, dict(head.missing)
-        report.damage_in_sidecar = head.damage
+        report.sidecar_read, report.missing_in_sidecar = self._parts.name, dict(header.missing)
+        report.damage_in_sidecar = header.damage
 
 
 class _Joining(Conversion):

@@ -1,7 +1,14 @@
-"""The same packets and the same meaning as the same bytes, whatever wrote them: `pcapconv.normalize`.
+"""The normal form of captures, in which the same packets with the same meaning are the same bytes: `normalize`.
 
-Strategy: a first pass (`survey`) collects what stands before the packets, a second one (`packets`) writes them behind
-it, perhaps in another order (`sort`). What of the metadata is kept, and how it looks, is in `form`.
+`NORMAL_FORM.md` specifies it.
+
+    arguments         the arguments of `normalize`, and those that a project's pyproject.toml sets
+    normal_form       which metadata the normal form keeps, and how it writes options, interfaces and blocks
+    survey            the first pass over a capture, which collects all that stands before the packets
+    normalize_step    the second pass, which writes that and then the packets; and the step that masks their times
+    sort              the step that orders packets by time, in memory or in a temporary file
+    trailing_blocks   the blocks that come after all packets, kept in a temporary file until then
+    check_reasons     why a capture is not in its normal form, for `check_normal_form`
 """
 
 from __future__ import annotations
@@ -21,9 +28,9 @@ from pcapconv.io.paths import Readable, Writable, name_of
 from pcapconv.io.source import Source, open_source, spool, temporary_file
 from pcapconv.io.target import open_target
 from pcapconv.model import Item, Notice
-from pcapconv.normalizing.check import Gaps, first_difference, reasons
+from pcapconv.normalizing.check_reasons import Gaps, find_reasons, first_difference
 from pcapconv.normalizing.normal_form import KEPT, NormalForm
-from pcapconv.normalizing.packets import MaskTimes, Normalize
+from pcapconv.normalizing.normalize_step import MaskTimes, Normalize
 from pcapconv.normalizing.sort import Sort
 from pcapconv.normalizing.survey import Survey
 from pcapconv.report import Report, blocks_said
@@ -37,12 +44,13 @@ from pcapconv.wording import argument
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from pcapconv.normalizing.config import NormalizeOptions
+    from pcapconv.normalizing.arguments import NormalizeArguments
 
 
 class NormalSettings(NamedTuple):
-    """What to make of a capture, understood: which `kinds` of metadata are kept, and what becomes of times, in
-    nanoseconds."""
+    """The arguments of `normalize`, checked: the target's `format`, which `kinds` of metadata are kept, whether packets
+    are sorted (`sort`), the time of the first packet in nanoseconds since 1970 (`start`, None for its own), and whether
+    times are replaced (`mask`); the others are as for `normalize`."""
 
     format: str
     kinds: frozenset[str]
@@ -62,57 +70,59 @@ def normalize(
     fsync: bool = True,
     fractions: str | None = None,
     progress: Callable[[int], object] | None = None,
-    **options: Unpack[NormalizeOptions],
+    **options: Unpack[NormalizeArguments],
 ) -> Report:
-    """Write a capture in its normal form, which is described in `NORMAL_FORM.md`.
+    """Write a capture in its normal form, which `NORMAL_FORM.md` specifies.
 
     `source`, `target`, `force`, `strict`, `on_loss`, `fractions`, `fsync` and `progress` are as for `convert`; `to` is
-    pcapng where neither it nor the target's suffix says pcap. `sort` orders packets by time. `rebase_time` is where the
-    first packet goes, and all others with it; `mask_time` puts each at its number in milliseconds behind that, or
-    behind 1970-01-01. `keep` and `strip` add and take kinds of metadata, as `convert`'s `strip` has them.
-    `keep_snaplen` has interfaces state what they stated, also where packets are longer. `on_loss="ignore"` cuts times
-    that nanoseconds cannot hold, which otherwise are refused.
+    pcapng unless it or the target's suffix says pcap. `sort` orders packets by time. `rebase_time` moves all times so
+    that the first packet gets this one; `mask_time` replaces each packet's time by its number in milliseconds after
+    that time, or after 1970-01-01. `keep` and `strip` add and remove kinds of metadata, the same kinds as for
+    `convert`'s `strip`. `keep_snaplen` keeps the snaplens that interfaces state, even if packets are longer.
+    `on_loss="ignore"` cuts times that are finer than nanoseconds, which are refused otherwise.
 
     Returns a `Report`. Raises a `PcapconvError`.
     """
     target = output_of(source, target, options.get("to"))
-    wanted = normal_settings(name_of(target), **options)
-    whole = wanted.strict or wanted.on_loss == "fail" or wanted.format == "pcap"  # whose header is known when all is
+    settings = parse_normalize_arguments(name_of(target), **options)
+    # The header of a pcap file is known only at the end.
+    whole = settings.strict or settings.on_loss == "fail" or settings.format == "pcap"
     with (
         open_source(source, fractions=fractions) as opened,
-        _conversion(opened, _Plan(wanted), fsync=fsync, progress=progress) as conversion,
+        _open_conversion(opened, _NormalizePlan(settings), fsync=fsync, progress=progress) as conversion,
     ):
         conversion.survey()
         conversion.write_to(FileSink(open_target(target, force=force, whole=whole)))
         report = conversion.run()
-        _judge(report, wanted)
+        _check_left_out_blocks(report, settings)
         conversion.commit()
         return report
 
 
-def check(
+def check_normal_form(
     source: Readable,
     *,
     fractions: str | None = None,
-    tell: Callable[[Report], object] = lambda _: None,
-    **options: Unpack[NormalizeOptions],
+    on_report: Callable[[Report], object] = lambda _: None,
+    **options: Unpack[NormalizeArguments],
 ) -> list[str]:
-    """Why a capture is not in the normal form that `normalize` would give it, in words; nothing when it is. Of a
-    damaged one, what could be read counts. `tell` is given the report of the conversion: damage and oddities. Raises a
-    `PcapconvError`."""
-    wanted = normal_settings(name_of(source) if isinstance(source, str | os.PathLike) else None, **options)
-    plan = _Plan(wanted)
+    """Return the reasons, in words, why a capture is not in the normal form that `normalize` would give it; none if it
+    is. In a damaged capture, gaps are passed over. `on_report` is called with the report of the conversion, which has
+    the damage and the warnings. Raises a `PcapconvError`."""
+    name = name_of(source) if isinstance(source, str | os.PathLike) else None
+    settings = parse_normalize_arguments(name, **options)
+    plan = _NormalizePlan(settings)
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, fractions=fractions))
         if not opened.seekable:
             opened = stack.enter_context(spool(opened))
         file = stack.enter_context(temporary_file())
-        with _conversion(opened, plan) as conversion:
+        with _open_conversion(opened, plan) as conversion:
             conversion.survey()
             conversion.write_to(FileSink(open_target(file)))
             report = conversion.run()
-            _judge(report, wanted)
-            tell(report)
+            _check_left_out_blocks(report, settings)
+            on_report(report)
             conversion.commit()
         file.seek(0)
         gaps = Gaps(opened) if report.damage else None
@@ -122,42 +132,42 @@ def check(
             return []
         opened.rewind()
         reader = formats.open_reader(opened)
-        if reader.format != wanted.format:
-            return [f"it is {reader.format}, not {wanted.format}"]
-        return reasons(reader.items(), report.left_out, plan.reasons(), position)
+        if reader.format != settings.format:
+            return [f"it is {reader.format}, not {settings.format}"]
+        return find_reasons(reader.items(), report.left_out, plan.reasons(), position)
 
 
-def _conversion(
-    source: Source, plan: _Plan, *, fsync: bool = True, progress: Callable[[int], object] | None = None
+def _open_conversion(
+    source: Source, plan: _NormalizePlan, *, fsync: bool = True, progress: Callable[[int], object] | None = None
 ) -> Conversion:
-    options = plan.options
-    writer = WriterSettings(options.format, nanoseconds=True, keep_snaplen=options.keep_snaplen)
-    return Conversion(source, ConversionSettings(writer, options.strict, options.on_loss, fsync, progress), plan)
+    settings = plan.settings
+    writer = WriterSettings(settings.format, nanoseconds=True, keep_snaplen=settings.keep_snaplen)
+    return Conversion(source, ConversionSettings(writer, settings.strict, settings.on_loss, fsync, progress), plan)
 
 
-def _judge(report: Report, options: NormalSettings) -> None:
-    """Warn where more custom and unknown blocks are left out than there are packets, or raise LossError: of such a
-    capture, the normal form would not have what counts."""
-    gone = {kind: count for kind, count in report.other_blocks.items() if kind not in options.kinds}
-    if sum(gone.values()) <= report.packets_read:
+def _check_left_out_blocks(report: Report, settings: NormalSettings) -> None:
+    """Warn, or raise LossError, if more custom and unknown blocks are left out than there are packets: the normal form
+    of such a capture would lack what matters in it."""
+    left_out = {kind: count for kind, count in report.other_blocks.items() if kind not in settings.kinds}
+    if sum(left_out.values()) <= report.packets_read:
         return
-    said = f"{counted(report.packets_read, 'packet')}, but {blocks_said(gone)}"
-    advice = "" if report.target_format == "pcap" else f"; {argument('keep', ','.join(sorted(gone)))} keeps them"
-    left = f"it holds {said}, which the normal form leaves out{advice}"
-    if options.on_loss == "fail":
-        refuse(report, left)
-    if options.on_loss == "warn":
-        report.add_warning(Notice(None, left))
+    content = f"{counted(report.packets_read, 'packet')}, but {blocks_said(left_out)}"
+    advice = "" if report.target_format == "pcap" else f"; {argument('keep', ','.join(sorted(left_out)))} keeps them"
+    warning = f"it holds {content}, which the normal form leaves out{advice}"
+    if settings.on_loss == "fail":
+        refuse(report, warning)
+    if settings.on_loss == "warn":
+        report.add_warning(Notice(None, warning))
 
 
 def target_format(name: str | None, to: str | None) -> str:
-    """`to`, or what the suffix says, or pcapng. Raises UsageError for another `to`."""
+    """The format to write: `to`, or that of the name's suffix, or pcapng. Raises UsageError for any other `to`."""
     if to is None and (name is None or not formats.is_suffix(os.path.splitext(name)[1])):
         return "pcapng"
     return formats.target_format(name, to)
 
 
-def normal_settings(
+def parse_normalize_arguments(
     name: str | None,
     *,
     to: str | None = None,
@@ -170,17 +180,18 @@ def normal_settings(
     strip: Sequence[str] = (),
     keep_snaplen: bool = False,
 ) -> NormalSettings:
-    """The options, for a target of this name. Raises UsageError for those that make no sense."""
+    """Return the settings that the arguments of `normalize` mean, for a target of this name. Raises UsageError for
+    arguments that make no sense."""
     check_on_loss(on_loss)
-    kept, stripped = _kinds("keep", keep), _kinds("strip", strip)
+    kept, stripped = _parse_kinds("keep", keep), _parse_kinds("strip", strip)
     both = sorted(kept & stripped)
     if both:
         raise UsageError(f"{argument('keep')} and {argument('strip', both[0])}: it can be only one of them")
-    kinds, start = (KEPT | kept) - stripped, _start(rebase_time)
+    kinds, start = (KEPT | kept) - stripped, _parse_start(rebase_time)
     return NormalSettings(target_format(name, to), kinds, sort, start, mask_time, strict, on_loss, keep_snaplen)
 
 
-def _kinds(name: str, texts: Sequence[str]) -> frozenset[str]:
+def _parse_kinds(name: str, texts: Sequence[str]) -> frozenset[str]:
     kinds = frozenset(kind for text in ([texts] if isinstance(texts, str) else texts) for kind in text.split(","))
     for kind in sorted(kinds):
         if kind not in KINDS:
@@ -188,7 +199,7 @@ def _kinds(name: str, texts: Sequence[str]) -> frozenset[str]:
     return kinds
 
 
-def _start(text: str | None) -> int | None:
+def _parse_start(text: str | None) -> int | None:
     if text is None:
         return None
     moment = option_values.moment("rebase_time", text)
@@ -201,74 +212,74 @@ def _start(text: str | None) -> int | None:
     return int(exact)
 
 
-class _Plan(BasePlan):
-    """The two passes over one capture."""
+class _NormalizePlan(BasePlan):
+    """The two passes over one capture: the survey, and the steps that write the normal form."""
 
     needs_survey = True
 
-    def __init__(self, options: NormalSettings) -> None:
-        self.options = options
-        self._to_pcap = options.format == "pcap"
-        self._surveyed: Counter[str] = Counter()
+    def __init__(self, settings: NormalSettings) -> None:
+        self.settings = settings
+        self._to_pcap = settings.format == "pcap"
+        self._left_out_by_survey: Counter[str] = Counter()
         self._survey: Survey | None = None
         self._normalize: Normalize | None = None
 
     def survey(self, items: Iterator[Item]) -> None:
-        """Look at the whole capture."""
-        options = self.options
-        timeless = options.mask and not options.sort
-        form = NormalForm(options.kinds, self._surveyed)
+        """Survey the whole capture."""
+        settings = self.settings
+        timeless = settings.mask and not settings.sort
+        form = NormalForm(settings.kinds, self._left_out_by_survey)
         self._survey = Survey(
-            form, sort=options.sort, timeless=timeless, lengths=self._to_pcap, keep_snaplen=options.keep_snaplen
+            form, sort=settings.sort, timeless=timeless, lengths=self._to_pcap, keep_snaplen=settings.keep_snaplen
         )
         for _ in self._survey(items):
             pass
-        if self._to_pcap:  # whose header states a snaplen that holds for all
-            self._survey.state_limits()
+        if self._to_pcap:  # the header of a pcap file states one snaplen for all interfaces
+            self._survey.unify_snaplens()
 
     def steps(self, left_out: Counter[str]) -> list[Step]:
         """New steps for one run."""
         assert self._survey is not None
-        options = self.options
-        left_out.update(self._surveyed)
+        settings = self.settings
+        left_out.update(self._left_out_by_survey)
         first = self._survey.first
-        shift = 0 if options.start is None or first is None or options.mask else options.start - first
+        shift = 0 if settings.start is None or first is None or settings.mask else settings.start - first
         self._normalize = Normalize(
             self._survey,
-            NormalForm(options.kinds, left_out, complete=bool(self._survey.processes)),
+            NormalForm(settings.kinds, left_out, complete=bool(self._survey.processes)),
             shift=shift,
-            cut=options.on_loss == "ignore",
-            timeless=options.mask and not options.sort,
+            cut=settings.on_loss == "ignore",
+            timeless=settings.mask and not settings.sort,
         )
         steps: list[Step] = [self._normalize]
-        if options.sort:
+        if settings.sort:
             steps.append(Sort(rising=self._survey.rising))
-        if options.mask:
-            steps.append(MaskTimes(options.start or 0))
+        if settings.mask:
+            steps.append(MaskTimes(settings.start or 0))
         return steps
 
     @property
     def losses(self) -> dict[str, int]:
-        """Of the last run."""
+        """The losses of the last run, by kind."""
         if self._normalize is None or self._survey is None:
             return {}
-        found = {"header-fields": 0 if self._to_pcap else len(self._survey.instead)}
-        if not self.options.mask:
-            found["time-digits"] = self._normalize.inexact
-            found["packets-without-time"] = self._normalize.without_time
-        return {kind: count for kind, count in found.items() if count}
+        losses = {"header-fields": 0 if self._to_pcap else len(self._survey.replaced_snaplens)}
+        if not self.settings.mask:
+            losses["time-digits"] = self._normalize.inexact
+            losses["packets-without-time"] = self._normalize.without_time
+        return {kind: count for kind, count in losses.items() if count}
 
     def reasons(self) -> list[str]:
-        """Why the times and lengths that the last survey saw are not normal, as far as that is known."""
-        options, survey = self.options, self._survey
+        """The reasons that the last survey found: why the capture's times, order and snaplens are not normal."""
+        settings, survey = self.settings, self._survey
         found = [
             f"it has packets longer than the snaplen of {stated} that their interface states"
-            for stated in ([] if survey is None else sorted(survey.instead))
+            for stated in ([] if survey is None else sorted(survey.replaced_snaplens))
         ]
-        if survey is not None and options.sort and not survey.rising:
+        if survey is not None and settings.sort and not survey.rising:
             found.append("its packets are not in the order of their times")
-        first = None if survey is None or options.mask else survey.first
-        if first is not None and options.start is not None and first != options.start:
-            at, wanted = (format_time(time, NANOSECONDS, 0) for time in (first, options.start))
-            found.append(f"its first packet is at {at}, not at {wanted}")
+        first = None if survey is None or settings.mask else survey.first
+        if first is not None and settings.start is not None and first != settings.start:
+            actual, expected = (format_time(time, NANOSECONDS, 0) for time in (first, settings.start))
+            found.append(f"its first packet is at {actual}, not at {expected}")
         return found

@@ -1,7 +1,8 @@
-"""What the normal form keeps of a capture's metadata, and how it writes it.
+"""Which metadata of a capture the normal form keeps, and how it writes them.
 
-Strategy: all becomes little-endian options in one order: comments first, as they stood, then by code, each code once.
-`NORMAL_FORM.md` says the same in words, for those who write the form with something else.
+Strategy: all options become little-endian and are ordered by code, so that comments come first; comments and custom
+options of one code keep their order, of any other code only the first option is kept. `NORMAL_FORM.md` specifies the
+same for other programs.
 """
 
 from __future__ import annotations
@@ -15,54 +16,55 @@ from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
 from pcapconv.timestamps import NANOSECONDS, tsresol_byte
 from pcapconv.wording import argument
 
-KEPT = frozenset({"comments", "names", "secrets"})  # unless others are asked for
+KEPT = frozenset({"comments", "names", "secrets"})  # the kinds that are kept by default
 
 _DIRECTION = 0b11
 _LONGEST_VALUE = 0xFFFF
 _MOST_OPTIONS = 100_000  # of one block
-_MOST_KNOWN = 1024  # option lists, and the bytes of one
-_LONGEST_KNOWN = 256
+_MOST_CACHED = 1024  # option lists of packets
+_LONGEST_CACHED = 256  # bytes of each
 
 Entries = list[tuple[int, bytes]]
 
 
 class NormalForm:
-    """The normal form with these kinds of metadata. Counts by kind into `left_out` what it does not keep.
+    """The normal form that keeps these `kinds` of metadata; `left_out` counts by kind what it does not keep.
 
-    Packets name processes by numbers; what each number becomes is told by `refer_to` as the section's process blocks
-    come by. One that names none stays as it is, unless `complete` tells that only processes are meant.
+    Packets refer to process blocks of macOS by their number in the section. `add_process` has to be called for each of
+    these blocks, with the bytes that a reference to it becomes. A number without a process stays as it is, or is left
+    out if `complete`, which tells that the capture has process blocks.
     """
 
     def __init__(self, kinds: Collection[str], left_out: Counter[str], *, complete: bool = False) -> None:
         self.kinds = kinds
         self.left_out = left_out
         self._complete = complete
-        self._processes: list[bytes] = []  # what references to them become, by their number in the section
-        self._known: dict[tuple[bytes, ByteOrder, bool, bool], tuple[bytes, Counter[str]]] = {}
+        self._references: list[bytes] = []  # what references to processes become, by their number in the section
+        self._cache: dict[tuple[bytes, ByteOrder, bool, bool], tuple[bytes, Counter[str]]] = {}
 
     def keeps(self, kind: str) -> bool:
-        """Whether a kind is kept; what is not is counted."""
+        """Return whether a kind is kept, and count what is not."""
         if kind in self.kinds:
             return True
         self.left_out[kind] += 1
         return False
 
     def begin_section(self) -> None:
-        """Forget the processes of another section."""
-        self._processes = []
-        self._known.clear()
+        """Forget the processes of the section before."""
+        self._references = []
+        self._cache.clear()
 
-    def refer_to(self, process: bytes) -> None:
-        """What a reference to the section's next process becomes."""
-        self._processes.append(process)
-        self._known.clear()
+    def add_process(self, reference: bytes) -> None:
+        """Add the section's next process: references to it become these bytes."""
+        self._references.append(reference)
+        self._cache.clear()
 
     def section(self, section: Section) -> Entries:
-        """The options that are kept of a section's header."""
+        """The options of a section that are kept."""
         return self._kept(section.options, section.byte_order, pcapng.SECTION_HEADER)
 
     def interface(self, interface: Interface) -> Interface:
-        """What an interface says; equal for all that say the same."""
+        """The interface in its normal form, with id 0 in section 0, so that equal contents are equal."""
         kept = self._kept(interface.options, interface.byte_order, pcapng.INTERFACE_DESCRIPTION)
         kept.append((pcapng.IF_TSRESOL, bytes([tsresol_byte(NANOSECONDS)])))
         if interface.fcs_length is not None:
@@ -80,52 +82,52 @@ class NormalForm:
         )
 
     def packet(self, raw: bytes, order: ByteOrder, *, obsolete: bool, direction: bool = True) -> bytes:
-        """A packet's options, also its `direction`. Most packets of a capture say one of a few things, which are worked
-        out once."""
+        """A packet's options in their normal form, raw, with its direction unless `direction` is false. Results are
+        cached, since most packets of a capture have one of a few option lists."""
         key = raw, order, obsolete, direction
-        if key not in self._known:
+        if key not in self._cache:
             before = self.left_out.copy()
             new = self._packet(raw, order, obsolete=obsolete, direction=direction)
-            if len(raw) > _LONGEST_KNOWN:
+            if len(raw) > _LONGEST_CACHED:
                 return new
-            if len(self._known) == _MOST_KNOWN:
-                self._known.clear()
-            self._known[key] = new, self.left_out - before
+            if len(self._cache) == _MOST_CACHED:
+                self._cache.clear()
+            self._cache[key] = new, self.left_out - before
             return new
-        new, left_out = self._known[key]
+        new, left_out = self._cache[key]
         if left_out:
             self.left_out.update(left_out)
         return new
 
     def _packet(self, raw: bytes, order: ByteOrder, *, obsolete: bool, direction: bool) -> bytes:
         kept = self._kept(raw, order, pcapng.OBSOLETE_PACKET if obsolete else pcapng.ENHANCED_PACKET)
-        kept = list(self._referring(kept, order))
+        kept = list(self._with_references(kept, order))
         flags = option_lists.OptionList(raw, order).first(pcapng.PACKET_FLAGS)
-        told = (_DIRECTION if direction else 0) | (~_DIRECTION if "details" in self.kinds else 0)
-        if flags is not None and len(flags) == 4 and (bits := int.from_bytes(flags, order) & told):
+        flag_mask = (_DIRECTION if direction else 0) | (~_DIRECTION if "details" in self.kinds else 0)
+        if flags is not None and len(flags) == 4 and (bits := int.from_bytes(flags, order) & flag_mask):
             kept.append((pcapng.PACKET_FLAGS, bits.to_bytes(4, "little")))
         return pack(kept)
 
-    def _referring(self, kept: Entries, order: ByteOrder) -> Iterator[tuple[int, bytes]]:
-        """The options with references to processes as they are to be."""
+    def _with_references(self, kept: Entries, order: ByteOrder) -> Iterator[tuple[int, bytes]]:
+        """The options, with references to processes by their new numbers."""
         for code, value in kept:
             if code in pcapng.PROCESS_REFERENCES and len(value) == 4:
                 number = int.from_bytes(value, order)
-                if number < len(self._processes):
-                    value = self._processes[number]
+                if number < len(self._references):
+                    value = self._references[number]
                 elif self._complete:
                     self.left_out["unknown"] += 1
                     continue
             yield code, value
 
     def names(self, block: Block) -> tuple[Iterator[tuple[int, bytes, bytes]], Entries]:
-        """The names of a block, each as (type, address, name), and its options that are kept."""
+        """The names of a Name Resolution Block, each as (record type, address, name), and its options that are kept."""
         at = block.options_at
         kept = self._kept(block.body[at:], block.byte_order, block.type)
-        return _names(block), [entry for entry in kept if entry[0] == option_lists.COMMENT]
+        return _each_name(block), [entry for entry in kept if entry[0] == option_lists.COMMENT]
 
     def secrets(self, block: Block) -> bytes | None:
-        """The body of a block of secrets, None for one that nobody can read."""
+        """The body of a secrets block in its normal form, or None if the block is not complete."""
         stated = bodies.secrets(block.body, block.byte_order)
         if not stated.complete:
             self.left_out["secrets"] += 1
@@ -134,18 +136,20 @@ class NormalForm:
         return bodies.secrets_body(stated.type, stated.data, "little", pack(kept))
 
     def process(self, block: Block) -> Block | None:
-        """A process block, None where it is not kept. One whose options cannot be read to their end stays as it is."""
+        """A process block in its normal form, or None if it is not kept. Options that cannot be read to their end stay
+        unchanged."""
         if not self.keeps(block.kind):
             return None
         order, at = block.byte_order, block.process_options_at
-        head, stated = block.body[:at], block.body[at:]
-        head = head[3::-1] + head[4:] if order == "big" else head  # the process id, or the enterprise number
-        if not option_lists.OptionList(stated, order).overrun:
-            stated = pack(self._kept(stated, order, block.type))
-        return Block(block.type, head + stated, "little", 0, 0)
+        fields, options = block.body[:at], block.body[at:]
+        fields = fields[3::-1] + fields[4:] if order == "big" else fields  # the process id, or the enterprise number
+        if not option_lists.OptionList(options, order).overrun:
+            options = pack(self._kept(options, order, block.type))
+        return Block(block.type, fields + options, "little", 0, 0)
 
-    def other(self, block: Block) -> Block | None:
-        """A custom or unknown block, None where it is not kept. Nobody knows the byte order of its contents."""
+    def other_block(self, block: Block) -> Block | None:
+        """A custom or unknown block in its normal form, or None if it is not kept. Its contents stay as they are, since
+        their byte order is not known."""
         kind = block.kind
         if not self.keeps(kind):
             return None
@@ -154,11 +158,13 @@ class NormalForm:
         return block._replace(body=body, byte_order="little", section=0)
 
     def _kept(self, raw: bytes, order: ByteOrder, block_type: int) -> Entries:
+        """The options of a list that are kept, with their values in their normal form."""
         kept: Entries = []
         for code, value in option_lists.OptionList(raw, order):
-            row = pcapng.option_type(block_type, code)
-            kind = row.kind
-            value = _without_zeros(row.holds, value if order == "little" else _little(row, value))
+            option_type = pcapng.option_type(block_type, code)
+            kind = option_type.kind
+            value = value if order == "little" else _little_endian_value(option_type, value)
+            value = _without_zeros(option_type.holds, value)
             if kind is not None and (not kind or self.keeps(kind)):
                 kept.append((code, value))
                 if len(kept) > _MOST_OPTIONS:
@@ -169,17 +175,17 @@ class NormalForm:
         return kept
 
 
-def _little(row: option_lists.OptionType, value: bytes) -> bytes:
-    """The value of a big-endian section's option as that of a little-endian one."""
-    if row.kind == "custom":
+def _little_endian_value(option_type: option_lists.OptionType, value: bytes) -> bytes:
+    """The value of an option, changed from big-endian to little-endian."""
+    if option_type.kind == "custom":
         return value[3::-1] + value[4:]
-    if row.kind == "details" and row.holds in option_lists.NUMBERS:
+    if option_type.kind == "details" and option_type.holds in option_lists.NUMBERS:
         return value[::-1]
-    return value[3::-1] + value[:3:-1] if row.holds == option_lists.TWO_NUMBERS else value
+    return value[3::-1] + value[:3:-1] if option_type.holds == option_lists.TWO_NUMBERS else value
 
 
 def _without_zeros(holds: str, value: bytes) -> bytes:
-    """An option's value, of a text what stands before its first zero byte."""
+    """An option's value; a text ends before its first zero byte."""
     if holds == option_lists.TEXT:
         return option_lists.text_bytes(value)
     if holds == option_lists.FILTER and value[:1] == b"\0":
@@ -188,29 +194,31 @@ def _without_zeros(holds: str, value: bytes) -> bytes:
 
 
 def pack(entries: Iterable[tuple[int, bytes]]) -> bytes:
-    """The options by code; comments and custom ones of one code as they stood, of the others the first."""
+    """Return an option list of these options, ordered by code. Comments and custom options of one code keep their
+    order, of any other code only the first option is kept."""
     ordered: Entries = []
     for code, value in sorted(entries, key=lambda entry: entry[0]):
-        again = ordered and ordered[-1][0] == code
-        if not again or code in pcapng.OPTIONS_OF_ANY:
+        repeated = ordered and ordered[-1][0] == code
+        if not repeated or code in pcapng.OPTIONS_OF_ANY:
             ordered.append((code, value))
     return option_lists.pack(ordered, "little")
 
 
-def _names(block: Block) -> Iterator[tuple[int, bytes, bytes]]:
-    for kind, address, names in bodies.name_records(block.body, block.byte_order):
+def _each_name(block: Block) -> Iterator[tuple[int, bytes, bytes]]:
+    """The names of a block; a record without a readable address is given whole, with an empty name."""
+    for record_type, address, names in bodies.name_records(block.body, block.byte_order):
         if address is None:
-            yield kind, names, b""
+            yield record_type, names, b""
             continue
         for name in names.split(b"\0"):
             if name:
-                yield kind, address, name
+                yield record_type, address, name
 
 
 def names_body(names: Iterable[tuple[int, bytes, bytes]], kept: Entries) -> bytes:
-    """A Name Resolution Block's body: a record for each name, sorted, none twice; then options."""
+    """The body of a Name Resolution Block: a record for each name, sorted, none twice; then options."""
     records = bytearray()
-    for kind, address, name in sorted(set(names)):
+    for record_type, address, name in sorted(set(names)):
         value = (address + name + b"\0" if name else address)[:_LONGEST_VALUE]
-        records += kind.to_bytes(2, "little") + len(value).to_bytes(2, "little") + value + bytes(-len(value) % 4)
+        records += record_type.to_bytes(2, "little") + len(value).to_bytes(2, "little") + value + bytes(-len(value) % 4)
     return bytes(records) + bytes(4) + pack(kept)

@@ -1,9 +1,9 @@
-"""Packets in the order of their times, however many there are.
+"""The step that orders packets by time, however many they are.
 
-Strategy: packets become blocks in a buffer; a full one is put in order and goes to an unnamed temporary file as a run.
-The runs are merged by pieces: of each run, the packets up to a time that no packet which is still in the file can
-precede, put in order together. Packets with the same time stay in their order, since runs and what they hold are taken
-in it. Custom and unknown blocks and statistics, but for processes, come behind all packets.
+Strategy: packets are encoded as blocks into a buffer. A full buffer is sorted and written to an unnamed temporary file
+as a run. To merge runs, a piece of each is read; the packets up to a time that no packet still in the file can precede
+are sorted together. Packets of the same time keep their order, since sorting is stable and runs stand in the order of
+the capture. Custom blocks, unknown blocks and statistics, but for processes, come after all packets.
 """
 
 from __future__ import annotations
@@ -21,52 +21,52 @@ from pcapconv.model import Block, Columns, Item, PacketBatch, Section
 from pcapconv.normalizing.trailing_blocks import TrailingBlocks
 from pcapconv.steps import Step
 
-_RUN = 16 * 2**20  # bytes of packets that are put in order in memory
-_PIECES = 8 * 2**20  # bytes of all runs that are in memory while they are merged
-_SMALLEST = 16 * 1024  # bytes of one run
-_MOST_RUNS = 64  # that are merged at once: each piece takes a look at all
-_ROWS = 2**17
+_RUN = 16 * 2**20  # bytes of packets that are sorted in memory
+_PIECES = 8 * 2**20  # bytes of all pieces that are in memory while runs are merged
+_SMALLEST = 16 * 1024  # bytes of one piece
+_MOST_RUNS = 64  # runs that are merged at once: for each output batch, all of them are searched
+_ROWS = 2**17  # packets of a run
 _ROWS_OF_PIECE = 2**15
-_SHORTEST = 32  # bytes of a packet's block
+_SHORTEST = 32  # bytes of the smallest packet block
 _NAME = "a temporary file"
 
 
 class Sort(Step):
-    """The step, for packets of one section whose interfaces count alike. Packets that are `rising` are in order
-    already."""
+    """Orders packets of one section by time; all its interfaces have the same time unit. With `rising`, the packets are
+    in order already, and only the trailing blocks move."""
 
     def __init__(self, *, rising: bool) -> None:
         super().__init__()
         self._rising = rising
-        self._of_packets: Section | None = None
+        self._packet_section: Section | None = None
         self._kernels = choose()
         self._buffer = bytearray()
-        self._columns = Columns(0)  # of what is in it when it is put in order
-        self._size = 0  # of what is in the buffer
-        self._rows = 0
-        self._runs: list[_Place] = []
+        self._columns = Columns(0)  # of a buffer that is sorted
+        self._size = 0  # bytes of packets in the buffer
+        self._rows = 0  # packets in the buffer
+        self._runs: list[_StoredRun] = []
         self._file_end = 0
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items, packets in order. Raises FileError."""
-        with temporary_file() as self._file, TrailingBlocks() as self._behind:
+        """The items with the packets in order. Raises FileError."""
+        with temporary_file() as self._file, TrailingBlocks() as self._trailing:
             yield from super().__call__(items)
 
     def _block(self, block: Block) -> Iterable[Item]:
         if block.explains_packets:
             return (block,)
-        self._behind.add(block)
+        self._trailing.add(block)
         return ()
 
     def _end(self) -> Iterator[Item]:
-        if self._of_packets is not None:
-            yield from self._sorted(self._of_packets)
-        yield from self._behind.blocks()
+        if self._packet_section is not None:
+            yield from self._sorted_batches(self._packet_section)
+        yield from self._trailing.blocks()
 
-    def _sorted(self, section: Section) -> Iterator[PacketBatch]:
-        """All packets, in order."""
+    def _sorted_batches(self, section: Section) -> Iterator[PacketBatch]:
+        """All packets in order, numbered anew."""
         interfaces, number = self._interfaces, 1
-        for buffer, columns, rows in self._in_order(self._file, len(interfaces)):
+        for buffer, columns, rows in self._sorted_columns(self._file, len(interfaces)):
             batch = PacketBatch(buffer, columns, rows, first_number=number, section=section, interfaces=interfaces)
             batch.contiguous = False
             yield batch
@@ -75,7 +75,7 @@ class Sort(Step):
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:
         if self._rising:
             return (batch,)
-        self._of_packets = batch.section
+        self._packet_section = batch.section
         row = 0
         while row < batch.rows:
             rows = min(batch.rows, row + _ROWS - self._rows)
@@ -85,24 +85,24 @@ class Sort(Step):
             self._rows += stopped - row
             row = stopped
             if self._rows == _ROWS or (status == FULL and self._rows):
-                self._put_away(self._file, len(batch.interfaces))
+                self._write_run(self._file, len(batch.interfaces))
             elif status == FULL:
                 columns = batch.columns
                 needed = 36 + columns.captured_length[row] + columns.options_length[row]
                 self._buffer = bytearray(max(_RUN, needed))
         return ()
 
-    def _put_away(self, file: Any, interfaces: int) -> None:
-        """A run that is complete, to the file."""
-        columns, rows = self._ordered(self._buffer, self._size, self._rows, interfaces)
-        self._runs.append(_Place(self._file_end, self._file_end + self._size, max(columns.record_length[:rows])))
-        self._write(file, self._buffer, columns, rows)
+    def _write_run(self, file: Any, interfaces: int) -> None:
+        """Sort the packets in the buffer and write them to the file as a run; the buffer is empty then."""
+        columns, rows = self._sort(self._buffer, self._size, self._rows, interfaces)
+        self._runs.append(_StoredRun(self._file_end, self._file_end + self._size, max(columns.record_length[:rows])))
+        self._append(file, self._buffer, columns, rows)
         self._size = self._rows = 0
-        if len(self._buffer) > _RUN:  # it was for a packet of unusual size
+        if len(self._buffer) > _RUN:  # it was made for a packet of unusual size
             self._buffer = bytearray()
 
-    def _write(self, file: Any, buffer: bytes | bytearray, columns: Columns, rows: int) -> None:
-        """Packets to the end of the file."""
+    def _append(self, file: Any, buffer: bytes | bytearray, columns: Columns, rows: int) -> None:
+        """Append packets to the file."""
         room, row = bytearray(max(_SMALLEST, max(columns.record_length[:rows]))), 0
         with writing(_NAME):
             file.seek(self._file_end)
@@ -112,53 +112,55 @@ class Sort(Step):
                 write_all(file, view[:size])
             self._file_end += size
 
-    def _in_order(self, file: Any, interfaces: int) -> Iterator[tuple[bytes | bytearray, Columns, int]]:
-        """All packets, as buffers and columns."""
+    def _sorted_columns(self, file: Any, interfaces: int) -> Iterator[tuple[bytes | bytearray, Columns, int]]:
+        """All packets in order: buffers, each with columns and the number of rows."""
         if not self._runs:
-            yield (self._buffer, *_changed(self._ordered(self._buffer, self._size, self._rows, interfaces)))
+            yield (self._buffer, *_without_records(self._sort(self._buffer, self._size, self._rows, interfaces)))
             return
         if self._rows:
-            self._put_away(file, interfaces)
+            self._write_run(file, interfaces)
         self._buffer = bytearray()
         while len(self._runs) > 2 and (
             len(self._runs) > _MOST_RUNS or sum(run.longest for run in self._runs) > _PIECES
         ):
-            self._merge_some(file, interfaces)
-        for buffer, columns, rows in self._merged(file, self._runs, interfaces):
-            yield buffer, *_changed((columns, rows))
+            self._merge_neighbours(file, interfaces)
+        for buffer, columns, rows in self._merge(file, self._runs, interfaces):
+            yield buffer, *_without_records((columns, rows))
 
-    def _merge_some(self, file: Any, interfaces: int) -> None:
-        """Merge neighbouring runs into fewer, since each has at least one packet in memory and packets are long."""
+    def _merge_neighbours(self, file: Any, interfaces: int) -> None:
+        """Merge neighbouring runs into fewer: there are too many of them, or their packets are so long that memory
+        cannot hold one of each run."""
         runs, self._runs = self._runs, []
         while runs:
-            taken, longest = 0, 0
-            while taken < len(runs) and (
-                taken < 2 or (taken < _MOST_RUNS and longest + runs[taken].longest <= _PIECES)
+            count, longest = 0, 0
+            while count < len(runs) and (
+                count < 2 or (count < _MOST_RUNS and longest + runs[count].longest <= _PIECES)
             ):
-                longest += runs[taken].longest
-                taken += 1
-            some, runs = runs[:taken], runs[taken:]
+                longest += runs[count].longest
+                count += 1
+            neighbours, runs = runs[:count], runs[count:]
             begin = self._file_end
-            for buffer, columns, rows in self._merged(file, some, interfaces):
-                self._write(file, buffer, columns, rows)
-            self._runs.append(_Place(begin, self._file_end, max(run.longest for run in some)))
+            for buffer, columns, rows in self._merge(file, neighbours, interfaces):
+                self._append(file, buffer, columns, rows)
+            self._runs.append(_StoredRun(begin, self._file_end, max(run.longest for run in neighbours)))
 
-    def _merged(
-        self, file: Any, places: Sequence[_Place], interfaces: int
+    def _merge(
+        self, file: Any, stored: Sequence[_StoredRun], interfaces: int
     ) -> Iterator[tuple[bytes | bytearray, Columns, int]]:
-        size = max(_SMALLEST, _PIECES // len(places))
-        runs = [_Run(file, place.begin, place.end, size, interfaces) for place in places]
+        """The packets of runs in order: buffers, each with columns and the number of rows."""
+        size = max(_SMALLEST, _PIECES // len(stored))
+        readers = [_RunReader(file, run.begin, run.end, size, interfaces) for run in stored]
         while True:
-            runs = [run for run in runs if run.has_more()]
-            if not runs:
+            readers = [reader for reader in readers if reader.has_more()]
+            if not readers:
                 return
-            before = sum(run.row for run in runs)
-            buffer = b"".join(_next_of(runs))
-            rows = sum(run.row for run in runs) - before
-            yield (buffer, *self._ordered(buffer, len(buffer), rows, interfaces))
+            before = sum(reader.row for reader in readers)
+            buffer = b"".join(_next_packets(readers))
+            rows = sum(reader.row for reader in readers) - before
+            yield (buffer, *self._sort(buffer, len(buffer), rows, interfaces))
 
-    def _ordered(self, buffer: bytes | bytearray, size: int, rows: int, interfaces: int) -> tuple[Columns, int]:
-        """The packets in a buffer, in order. Valid until the next call."""
+    def _sort(self, buffer: bytes | bytearray, size: int, rows: int, interfaces: int) -> tuple[Columns, int]:
+        """Sort the packets in a buffer. Returns their columns, valid until the next call, and their number."""
         if self._columns.capacity < rows:
             self._columns = Columns(rows)
         columns = self._columns
@@ -170,16 +172,17 @@ class Sort(Step):
         return into, rows
 
 
-class _Place(NamedTuple):
-    """Where a run is in the file, and the size of its longest packet's block."""
+class _StoredRun(NamedTuple):
+    """A run in the file: the offsets of its begin and end, and the length of its longest packet block."""
 
     begin: int
     end: int
     longest: int
 
 
-class _Run:
-    """A run in the file, of which the packets from `row` up to `rows` are in memory."""
+class _RunReader:
+    """Reads a run from the file by pieces of `size` bytes. Of the piece in memory, the rows from `row` up to `rows` are
+    still to come."""
 
     def __init__(self, file: Any, at: int, end: int, size: int, interfaces: int) -> None:
         self._file = file
@@ -191,7 +194,7 @@ class _Run:
         self.row = self.rows = 0
 
     def has_more(self) -> bool:
-        """Whether there is another packet, which is in memory then."""
+        """Return whether there is another packet, and read the next piece if need be."""
         size = self._size
         while self.row == self.rows and self._at < self._end:
             with reading(_NAME):
@@ -207,16 +210,17 @@ class _Run:
             )
             if self.rows:
                 self._at += self._columns.record_at[self.rows - 1] + self._columns.record_length[self.rows - 1]
-            size *= 2  # for a packet that is longer than a piece
+            size *= 2  # the next packet is longer than a piece
         return self.row < self.rows
 
     @property
     def limit(self) -> int | None:
-        """The last time that is in memory, None when there is nothing behind it."""
+        """The time of the last packet in memory; those still in the file have this time or a later one. None if no
+        packets of the run are left in the file."""
         return None if self._at == self._end else self._columns.ticks[self.rows - 1]
 
-    def up_to(self, limit: int | None, *, including: bool) -> bytes:
-        """The packets up to a time, which are gone then."""
+    def next_packets(self, limit: int | None, *, including: bool) -> bytes:
+        """The next packets in memory that are before a time, or also at it if `including`; all if it is None."""
         first, ticks = self.row, self._columns.ticks
         if limit is None:
             self.row = self.rows
@@ -228,17 +232,18 @@ class _Run:
         return self._buffer[begin : self._columns.record_at[last] + self._columns.record_length[last]]
 
 
-def _next_of(runs: list[_Run]) -> Iterator[bytes]:
-    """The packets of each run that come before all that are still in the file. Of the earliest run that has a packet
-    at the last such time, more of that time may follow; so they go before those of the runs behind it."""
-    limits = [(limit, place) for place, run in enumerate(runs) if (limit := run.limit) is not None]
-    limit, of = min(limits, default=(None, 0))
-    return (run.up_to(limit, including=place <= of) for place, run in enumerate(runs))
+def _next_packets(readers: list[_RunReader]) -> Iterator[bytes]:
+    """The packets of each run that come before all packets still in the file. These begin at the lowest limit; of the
+    first run with that limit, more packets of the same time may be in the file, so packets of that time are given only
+    of this run and of those before it."""
+    limits = [(limit, index) for index, reader in enumerate(readers) if (limit := reader.limit) is not None]
+    limit, first = min(limits, default=(None, 0))
+    return (reader.next_packets(limit, including=index <= first) for index, reader in enumerate(readers))
 
 
-def _changed(ordered: tuple[Columns, int]) -> tuple[Columns, int]:
-    """Packets whose blocks do not count any more, since other steps may change them."""
-    columns, rows = ordered
+def _without_records(packets: tuple[Columns, int]) -> tuple[Columns, int]:
+    """The columns with no record for any row, since later steps may change the packets."""
+    columns, rows = packets
     changed = columns.twin(0, "record_length")
     changed.record_length = array("I", bytes(4 * rows))
     return changed, rows

@@ -1,4 +1,4 @@
-"""The first pass over a capture: what stands before the packets in its normal form."""
+"""The first pass over a capture: collects all that stands before the packets in its normal form."""
 
 from __future__ import annotations
 
@@ -18,26 +18,34 @@ from pcapconv.steps.snaplens import Limits, Replacements
 from pcapconv.steps.time_scales import Units
 from pcapconv.wording import argument
 
-_MOST = 32 * 2**20  # bytes of names, secrets and comments together
+_MOST = 32 * 2**20  # bytes of names, secrets, processes and comments together
 _NEVER = 2**200  # later than any time
-_COST = 300  # of memory that each takes besides
+_OVERHEAD = 300  # bytes of memory that each entry takes besides its own
 
-_Some = TypeVar("_Some", bound=Iterable[tuple[Any, ...]])
+_Entries = TypeVar("_Entries", bound=Iterable[tuple[Any, ...]])
 
 
 class Survey(Step):
-    """What a capture says apart from its packets, in the normal form. A step that passes everything on, and is complete
-    behind the last item. Raises FormatError for a time that nobody can tell, TargetError for more metadata than can be
-    kept in memory.
+    """Collects a capture's metadata in the normal form, as a step that passes all items on. Raises FormatError for a
+    time that cannot be determined, TargetError for more metadata than memory should hold.
 
-    `interfaces` are those with packets, in the order of their first one, in the file or, to `sort`, by time; `ids`
-    tells which of them one that says the same is. Without packets, the first one is there. `instead` has the snaplens
-    that they state instead of those that are too low for packets, none to `keep_snaplen`; `raised` are the places of
-    interfaces that state such a one. `packets` counts packets; `longest` is the most bytes that one has, if `lengths`
-    are asked for; `first` is the time in nanoseconds of the first packet in that order, None without any; all are 0
-    where times do not matter (`timeless`). `rising` tells, to `sort`, that packets are in the order of their times
-    already. `names` are as (type, address, name), `name_options` those of all names blocks. `processes` are macOS's
-    process blocks, each with its number, by which packets refer to it.
+    These attributes are complete after the last item:
+
+    interfaces          the interfaces with packets, ordered by their first packet: the first one in the file, or the
+                        earliest with `sort`; the capture's first interface if it has no packets
+    ids                 the ids of these interfaces, by what `NormalForm.interface` makes of the original ones
+    used_interfaces     the original ones, by section and id; only if statistics are kept
+    replaced_snaplens   the snaplens that are stated instead of those that are too low for a packet, by the latter;
+                        empty with `keep_snaplen`
+    replaced            the ids of interfaces that state such a snaplen
+    packets             the number of packets
+    longest             the largest captured length; only with `lengths`
+    first               the time of the first packet in nanoseconds, None without packets; 0 if `timeless`, which says
+                        that times do not matter
+    rising              whether packets are in the order of their times already; only with `sort`
+    names               the names, as (record type, address, name)
+    name_options        the options of all names blocks
+    processes           the process blocks of macOS, with the bytes by which packets refer to them
     """
 
     def __init__(
@@ -57,22 +65,22 @@ class Survey(Step):
         self.names: set[tuple[int, bytes, bytes]] = set()
         self.name_options: Entries = []
         self._secrets: dict[bytes, None] = {}
-        self._noted: dict[Block, None] = {}  # what Wireshark says of processes
+        self._wireshark_processes: dict[Block, None] = {}
         self.processes: dict[Block, bytes] = {}
         self._room = _MOST
-        self._first_there: Interface | None = None  # of the capture
+        self._first_interface: Interface | None = None  # of the capture
         self._unused = 0  # interfaces without packets
-        self._here: dict[int, int] = {}  # which of those that are known each of the section with packets is, by its id
+        self._indexes: dict[int, int] = {}  # of the section's interfaces with packets in `_distinct`, by their ids
         self._units = Units(timeless=timeless)
         self._limits = Limits()
         self._keep_snaplen = keep_snaplen
-        self.instead = Replacements()
-        self.raised: set[int] = set()
-        self._known: dict[Interface, int] = {}
-        self._firsts: list[tuple[int, int]] = []  # of each that is known: the time and number of its first packet
-        self._last = 0  # time of the last packet, to `sort`
+        self.replaced_snaplens = Replacements()
+        self.replaced: set[int] = set()
+        self._distinct: dict[Interface, int] = {}  # the different interfaces with packets, with their indexes
+        self._firsts: list[tuple[int, int]] = []  # by these indexes: the time and the number of the first packet
+        self._last = 0  # time of the last packet, with `sort`
         self.ids: dict[Interface, int] = {}
-        self.used: dict[tuple[int, int], Interface] = {}  # by section and id, where statistics are kept of them
+        self.used_interfaces: dict[tuple[int, int], Interface] = {}
         self.interfaces: list[Interface] = []
         self.packets = 0
         self.longest = 0
@@ -81,17 +89,17 @@ class Survey(Step):
 
     def _section(self, section: Section) -> Iterable[Item]:
         self._end_section()
-        self._comments += self._take("", self._form.section(section))
+        self._comments += self._keep("", self._form.section(section))
         return (section,)
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
-        self._first_there = self._first_there or interface
+        self._first_interface = self._first_interface or interface
         self._units.add(interface, interface.id)
-        self._limits.add(interface.snaplen, self.instead.get(interface.snaplen))
+        self._limits.add(interface.snaplen, self.replaced_snaplens.get(interface.snaplen))
         return (interface,)
 
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:
-        self._look(batch)
+        self._add_packets(batch)
         return (batch,)
 
     def _block(self, block: Block) -> Iterable[Item]:
@@ -107,11 +115,11 @@ class Survey(Step):
 
     def _end(self) -> Iterable[Item]:
         self._end_section()
-        self._put_in_order()
+        self._order_interfaces()
         return ()
 
     def items(self) -> Iterator[Item]:
-        """What stands before the packets."""
+        """The items before the packets in the normal form."""
         yield self.section
         yield from self.interfaces
         if self.names or self.name_options:
@@ -120,56 +128,55 @@ class Survey(Step):
         for body in self._secrets:
             yield Block(pcapng.DECRYPTION_SECRETS, body, "little", 0, 0)
         yield from self.processes
-        yield from self._noted
+        yield from self._wireshark_processes
 
-    def state_limits(self) -> None:
-        """Have all interfaces state the snaplen of a pcap file that holds their packets."""
+    def unify_snaplens(self) -> None:
+        """Have all interfaces state one snaplen, which is that of a pcap file with all packets."""
         stated = [interface.snaplen for interface in self.interfaces]
         snaplen = max(max(stated, default=0) if all(stated) else NO_LIMIT_SNAPLEN, self.longest)
         self.interfaces = [interface._replace(snaplen=snaplen) for interface in self.interfaces]
 
     @property
     def secrets(self) -> list[bytes]:
-        """The bodies of the blocks of secrets."""
+        """The bodies of the secrets blocks."""
         return list(self._secrets)
 
     @property
     def section(self) -> Section:
-        """The one section."""
+        """The section of the normal form, which has only one."""
         return Section(0, "little", (1, 0), "pcapng", options=pack(self._comments))
 
-    def _look(self, batch: PacketBatch) -> None:
+    def _add_packets(self, batch: PacketBatch) -> None:
         self.packets += batch.rows
         if self._lengths:
             self.longest = max(self.longest, max(batch.columns.captured_length[: batch.rows]))
         for row in () if self._keep_snaplen else self._limits.above(batch):
-            self.instead.meet(self._limits, batch, row)
-        numbers = batch.columns.interface[: batch.rows]
-        used = distinct(numbers)
+            self.replaced_snaplens.meet(self._limits, batch, row)
+        ids = batch.columns.interface[: batch.rows]
         times, rising = self._times(batch) if self._sort else (None, True)
-        earliest = None if times is None or rising else _earliest(times, numbers)
-        for number in used:
-            if number not in self._here:
-                self._here[number] = self._use(number, batch.interfaces[number])
-            known = self._here[number]
+        earliest = None if times is None or rising else _earliest_rows(times, ids)
+        for interface_id in distinct(ids):
+            if interface_id not in self._indexes:
+                self._indexes[interface_id] = self._index_of(interface_id, batch.interfaces[interface_id])
+            index = self._indexes[interface_id]
             if times is not None:
-                row = numbers.index(number) if earliest is None else earliest[number]
-                self._firsts[known] = min(self._firsts[known], (times[row], batch.number(row)))
-            elif not self._firsts[known][1]:
-                row = numbers.index(number)
-                self._firsts[known] = self._units.time(batch, row) // 1, batch.number(row)
+                row = ids.index(interface_id) if earliest is None else earliest[interface_id]
+                self._firsts[index] = min(self._firsts[index], (times[row], batch.number(row)))
+            elif not self._firsts[index][1]:
+                row = ids.index(interface_id)
+                self._firsts[index] = self._units.time(batch, row) // 1, batch.number(row)
 
-    def _use(self, number: int, interface: Interface) -> int:
-        """Which of those that are known an interface is."""
+    def _index_of(self, interface_id: int, interface: Interface) -> int:
+        """Return the index of an interface with packets among those that differ, and add it if it is new."""
         if "statistics" in self._form.kinds:
-            self._take("", [(0, b"")])
-            self.used[interface.section, number] = interface
+            self._keep("", [(0, b"")])
+            self.used_interfaces[interface.section, interface_id] = interface
         normal = self._form.interface(interface)
-        known = self._known.setdefault(normal, len(self._known))
-        if known == len(self._firsts):
+        index = self._distinct.setdefault(normal, len(self._distinct))
+        if index == len(self._firsts):
             self._firsts.append((_NEVER, 0))
-            self._take("", [(0, normal.options)])
-        return known
+            self._keep("", [(0, normal.options)])
+        return index
 
     def _times(self, batch: PacketBatch) -> tuple[Sequence[int], bool]:
         """The batch's times in whole nanoseconds, and whether they are known to rise."""
@@ -183,46 +190,47 @@ class Survey(Step):
         self._last = columns.ticks[-1]
         return columns.ticks, rising
 
-    def _put_in_order(self) -> None:
-        """Interfaces became known in the order of the file; give them their ids, those that say the same now one."""
-        by_first = (lambda known: self._firsts[known]) if self._sort else None
+    def _order_interfaces(self) -> None:
+        """Give interfaces their ids in the order of their first packets. Interfaces that differ only in snaplens which
+        are replaced become one."""
+        by_first = (lambda index: self._firsts[index]) if self._sort else None
         order = sorted(range(len(self._firsts)), key=by_first)
-        there = list(self._known)
-        places: dict[Interface, int] = {}
-        for known in order:
-            stated = there[known].snaplen
-            normal = there[known]._replace(snaplen=self.instead.get(stated, stated))
-            place = self.ids[there[known]] = places.setdefault(normal, len(places))
-            if stated in self.instead:
-                self.raised.add(place)
-        self.interfaces = [interface._replace(id=place) for interface, place in places.items()]
+        interfaces = list(self._distinct)
+        ids: dict[Interface, int] = {}
+        for index in order:
+            stated = interfaces[index].snaplen
+            normal = interfaces[index]._replace(snaplen=self.replaced_snaplens.get(stated, stated))
+            new_id = self.ids[interfaces[index]] = ids.setdefault(normal, len(ids))
+            if stated in self.replaced_snaplens:
+                self.replaced.add(new_id)
+        self.interfaces = [interface._replace(id=new_id) for interface, new_id in ids.items()]
         if order:
             self.first = self._firsts[order[0]][0]
-        elif self._first_there is not None:  # libpcap reads no capture without an interface
-            self.interfaces = [self._form.interface(self._first_there)]
+        elif self._first_interface is not None:  # libpcap reads no capture without an interface
+            self.interfaces = [self._form.interface(self._first_interface)]
             self._unused -= 1
         if self._unused:
             self._form.left_out["interfaces"] += self._unused
 
     def _end_section(self) -> None:
-        self._unused += len(self._interfaces) - len(self._here)
-        self._here = {}
+        self._unused += len(self._interfaces) - len(self._indexes)
+        self._indexes = {}
         self._units.begin()
         self._limits.begin()
 
     def _add_names(self, block: Block) -> None:
-        where = f"offset {block.offset}: "
+        prefix = f"offset {block.offset}: "
         names, kept = self._form.names(block)
         for name in names:
             if name not in self.names:
-                self._take(where, [name[1:]])
+                self._keep(prefix, [name[1:]])
                 self.names.add(name)
-        self.name_options += self._take(where, kept)
+        self.name_options += self._keep(prefix, kept)
 
     def _add_secrets(self, block: Block) -> None:
         body = self._form.secrets(block)
         if body is not None and body not in self._secrets:
-            self._take(f"offset {block.offset}: ", [(0, body)])
+            self._keep(f"offset {block.offset}: ", [(0, body)])
             self._secrets[body] = None
 
     def _add_process(self, block: Block) -> None:
@@ -230,28 +238,29 @@ class Survey(Step):
         if process is None:
             return
         advice = f"do not {argument('keep', process.kind)}"
-        self._take(f"offset {block.offset}: ", [(0, process.body)], advice)  # each takes memory while it is referred to
+        self._keep(f"offset {block.offset}: ", [(0, process.body)], advice)
         if process.type == pcapng.PROCESS:
             self.processes.setdefault(process, len(self.processes).to_bytes(4, "little"))
         else:
-            self._noted.pop(process, None)  # of two with the same id, the last one counts
-            self._noted[process] = None
+            self._wireshark_processes.pop(process, None)  # of two with the same id, the last one counts
+            self._wireshark_processes[process] = None
 
-    def _take(self, where: str, entries: _Some, advice: str = "") -> _Some:
-        """The entries, for which there is room in memory; else `advice` says what to type."""
-        self._room -= sum(_COST + sum(len(each) for each in entry if isinstance(each, bytes)) for entry in entries)
+    def _keep(self, prefix: str, entries: _Entries, advice: str = "") -> _Entries:
+        """Return the entries, which are kept in memory. Raises TargetError if there is no room for them; its message
+        begins with the `prefix`, and gives the `advice` or a default one."""
+        self._room -= sum(_OVERHEAD + sum(len(each) for each in entry if isinstance(each, bytes)) for entry in entries)
         if self._room < 0:
             raise TargetError(
-                f"{where}more names, secrets, processes and comments than pcapconv normalises, {_MOST >> 20} MiB; "
+                f"{prefix}more names, secrets, processes and comments than pcapconv normalises, {_MOST >> 20} MiB; "
                 f"{advice or argument('strip', 'names,secrets,comments') + ' leaves them out'}"
             )
         return entries
 
 
-def _earliest(times: Sequence[int], numbers: Sequence[int]) -> dict[int, int]:
-    """The row of each interface's earliest packet."""
-    found: dict[int, int] = {}
-    for row, (time, number) in enumerate(zip(times, numbers)):
-        if number not in found or time < times[found[number]]:
-            found[number] = row
-    return found
+def _earliest_rows(times: Sequence[int], ids: Sequence[int]) -> dict[int, int]:
+    """The row of each interface's earliest packet, by the interface's id."""
+    rows: dict[int, int] = {}
+    for row, (time, interface_id) in enumerate(zip(times, ids)):
+        if interface_id not in rows or time < times[rows[interface_id]]:
+            rows[interface_id] = row
+    return rows

@@ -1,4 +1,4 @@
-"""Blocks that come behind all packets, however many there are."""
+"""Blocks that come after all packets, kept in a temporary file until then if they are many."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from struct import Struct
 from pcapconv.io.scratch import Scratch
 from pcapconv.model import Block
 
-_HEAD = Struct("<IQI")
+_HEADER = Struct("<IQI")  # type, offset, length of the body
 
 
 class TrailingBlocks(Scratch):
-    """Little-endian blocks of section 0, in the order in which they came. Raises FileError."""
+    """Keeps little-endian blocks of section 0, and gives them back in the same order. All methods raise FileError."""
 
     def add(self, block: Block) -> None:
         """Keep a block."""
-        self.write(_HEAD.pack(block.type, block.offset, len(block.body)))
+        self.write(_HEADER.pack(block.type, block.offset, len(block.body)))
         self.write(block.body)
 
     def blocks(self) -> Iterator[Block]:
-        """All of them."""
+        """All blocks that were added."""
         self.rewind()
-        while head := self.read(_HEAD.size):
-            kind, offset, size = _HEAD.unpack(head)
-            yield Block(kind, self.read(size), "little", 0, offset)
+        while header := self.read(_HEADER.size):
+            block_type, offset, size = _HEADER.unpack(header)
+            yield Block(block_type, self.read(size), "little", 0, offset)

@@ -1,8 +1,34 @@
-"""Sidecars: what a pcap file cannot hold, in a file beside it, and back again. `SIDECAR.md` describes the file.
+"""Sidecars: files beside pcap files that keep what pcap cannot hold, so that the pcapng capture can be restored.
 
-Strategy: a sidecar is two steps around those of a conversion. `Restore` comes first, where the source is a pcap file
-that has one: the steps see the capture as it was. `Record` comes last, where the target is a pcap file. What belongs to
-what is told by the pcap file's SHA-256, which is worked out while it is written or read.
+`SIDECAR.md` specifies the file. `open_sidecars` opens the sidecars of a conversion, and `Sidecars` holds them.
+
+For both sides:
+
+    document              the layout of the file: `DocumentWriter` writes it, `Document` reads it, an entry in each line
+    file_access           how sidecars are opened, on this machine or elsewhere
+    json_fields           members of JSON objects, with checks; bytes and columns of numbers as text
+    json_options          option lists as readable JSON, and back
+    json_blocks           sections, interfaces and other blocks as readable JSON, and back
+
+Writing, if the target is pcap:
+
+    written_sidecar       `WrittenSidecar`: the target, the step, and the header at the end of a run
+    save_step             the last step before the pcap writer, which makes an entry of each item
+    packet_entry_writer   builds an entry of packets
+
+Reading, if the source is pcap:
+
+    read_sidecar          `ReadSidecar`: the document, the check of the pcap file, and the steps that restore
+    capture_check         whether the pcap file is the one that the sidecar belongs to
+    restore_step          the first step after the pcap reader, which makes items of the entries, and adds the packets
+    packet_entry_reader   reads an entry of packets
+    edited/               the same for a pcap file that was edited since: its packets are matched by fingerprints
+
+The order of writing: while the pcap file is written, `save_step` adds entries, which wait in a temporary file; at the
+end of the run the sidecar is put together of the header, which has the pcap file's SHA-256, and the entries. The order
+of reading: the sidecar's own SHA-256 and the pcap file's size are checked; while the pcap file is read, `restore_step`
+follows the entries, so that all later steps see the capture as it was; at the end of the run the pcap file's SHA-256 is
+checked. A conversion from pcap to pcap may do both.
 """
 
 from __future__ import annotations
@@ -20,18 +46,18 @@ from pcapconv.io.source import Source
 from pcapconv.io.target import Target
 from pcapconv.model import Item
 from pcapconv.report import CaptureFile, Report
-from pcapconv.sidecar.files import THIS_MACHINE, SidecarFiles
+from pcapconv.sidecar.file_access import THIS_MACHINE, SidecarFiles
 from pcapconv.steps import Step
 from pcapconv.wording import argument
 
-if TYPE_CHECKING:  # a conversion starts faster without the one that it does not need
+if TYPE_CHECKING:  # imported when needed, so that a conversion starts faster
     from pcapconv.io.digest import Digest
-    from pcapconv.sidecar.reading import ReadSidecar
-    from pcapconv.sidecar.writing import WrittenSidecar
+    from pcapconv.sidecar.read_sidecar import ReadSidecar
+    from pcapconv.sidecar.written_sidecar import WrittenSidecar
 
 
 class SidecarSettings(NamedTuple):
-    """What is asked for: a sidecar beside the pcap file (`beside`) or in a `file`; with `secrets` in it, and with
+    """Where the sidecar is, `beside` the pcap file or in a `file`; and whether one that is written holds `secrets`, and
     `fingerprints` of the packets."""
 
     beside: bool = False
@@ -40,7 +66,7 @@ class SidecarSettings(NamedTuple):
     fingerprints: bool = False
 
 
-def sidecar_settings(
+def parse_sidecar_arguments(
     beside: bool,
     file: str | os.PathLike[str] | None,
     secrets: bool = False,
@@ -48,8 +74,8 @@ def sidecar_settings(
     *,
     named: str = "sidecar_file",
 ) -> SidecarSettings:
-    """The options, of which at least one is given. `named` is the argument that names a file. Raises UsageError for
-    those that make no sense."""
+    """Return the settings that a caller's arguments mean, of which at least one is given. `named` is the name of the
+    argument with the file, for messages. Raises UsageError for arguments that make no sense."""
     file = None if file is None else os.fspath(file)
     if file in ("", STDIO):
         raise UsageError(f"{argument(named, file)}: a sidecar is a file; name one")
@@ -59,97 +85,101 @@ def sidecar_settings(
             "give one of them"
         )
     if not beside and file is None:
-        alone = argument("sidecar_secrets" if secrets else "sidecar_fingerprints", True)
-        raise UsageError(f"{alone} goes with {argument('sidecar', True)} or {argument('sidecar_file')}")
+        given = argument("sidecar_secrets" if secrets else "sidecar_fingerprints", True)
+        raise UsageError(f"{given} goes with {argument('sidecar', True)} or {argument('sidecar_file')}")
     return SidecarSettings(beside, file, secrets, fingerprints)
 
 
-def sidecar_of(place: Readable, source: Source, options: SidecarSettings, stack: ExitStack) -> ReadSidecar | None:
-    """The sidecar of a capture, which is known to be the one that it belongs to or to be edited; None for pcapng.
-    Raises SidecarError, FileError and UsageError."""
-    from pcapconv.sidecar.reading import ReadSidecar
+def open_read_sidecar(
+    capture: Readable, source: Source, settings: SidecarSettings, stack: ExitStack
+) -> ReadSidecar | None:
+    """Open the sidecar of a capture, given by its path and its open file, and check that they belong together, if need
+    be by reading all of the capture; None for pcapng. Raises SidecarError, FileError and UsageError."""
+    from pcapconv.sidecar.read_sidecar import ReadSidecar
 
     if not _is_pcap(source):
         return None
-    found = ReadSidecar(options.file or _name_beside(place, "sidecar"), source, stack)
-    if not found.edited():
-        found.check()
-    return found
+    sidecar = ReadSidecar(settings.file or _name_beside(capture, "sidecar"), source, stack)
+    if not sidecar.adapt_to_edits():
+        sidecar.check_capture()
+    return sidecar
 
 
 class Sidecars:
-    """Those of one conversion: the one that is `read`, and the one that is `written`."""
+    """The sidecars of one conversion: the one that is `read`, and the one that is `written`; each may be None."""
 
     def __init__(self, read: ReadSidecar | None, written: WrittenSidecar | None) -> None:
         self._read = read
         self._written = written
 
-    @property
-    def writes(self) -> bool:
-        """Whether one is written, which needs the digests of what is written."""
-        return self._written is not None
-
-    def follow(self) -> Digest | None:
-        """Of the one that is read: see `ReadSidecar.follow`."""
-        return None if self._read is None else self._read.follow()
-
-    def restored(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The capture as it was when the sidecar that is read was written."""
-        return items if self._read is None else self._read.items(items)
-
-    def around(self, steps: list[Step], left_out: Counter[str]) -> list[Step]:
-        """New steps for one run, with these between them. `left_out` counts what no longer holds of edited captures."""
-        first = [] if self._read is None else self._read.steps(left_out)
-        last = [] if self._written is None else [self._written.step()]
+    def add_steps(self, steps: list[Step], left_out: Counter[str]) -> list[Step]:
+        """Return these steps for one run, between new ones: first the restoring steps of the read sidecar, last the
+        saving step of the written one. `left_out` counts by kind what no longer holds of an edited capture."""
+        first = [] if self._read is None else self._read.new_steps(left_out)
+        last = [] if self._written is None else [self._written.new_step()]
         return [*first, *steps, *last]
 
-    def clamp(self) -> bool:
-        """Of the one that is written: see `WrittenSidecar.clamp`."""
-        return self._written is not None and self._written.clamp()
-
-    def check(self) -> None:
-        """Of the one that is read: see `ReadSidecar.check`. Raises SidecarError."""
-        if self._read is not None:
-            self._read.check()
-
-    def edited(self) -> bool:
-        """Of the one that is read: see `ReadSidecar.edited`. Raises SidecarError."""
-        return self._read is not None and self._read.edited()
-
-    def finish(self, report: Report, files: list[CaptureFile]) -> None:
-        """Write the sidecar of a run that is done and wrote these files, all but its name, and say in the report what
-        came of both. Raises FileError."""
+    def finish_run(self, report: Report, files: list[CaptureFile]) -> None:
+        """Complete both sidecars after a run that wrote these files: write the written one, without giving it its final
+        name, and set what the report says of them. Raises FileError."""
         if self._written is not None:
-            self._written.finish(report, files, None if self._read is None else self._read.head)
+            self._written.finish(report, files, None if self._read is None else self._read.header)
         if self._read is not None:
-            self._read.finish(report)
+            self._read.add_to_report(report)
 
     @property
-    def target(self) -> Target | None:
-        """Where the sidecar goes that is written, None where there is none."""
+    def writes_sidecar(self) -> bool:
+        """Whether a sidecar is written, which needs the SHA-256 of each file that is written."""
+        return self._written is not None
+
+    @property
+    def written_target(self) -> Target | None:
+        """The target of the written sidecar, None if none is written."""
         return None if self._written is None else self._written.target
 
+    def clamp_written_times(self) -> bool:
+        """See `WrittenSidecar.clamp_times`; False if no sidecar is written."""
+        return self._written is not None and self._written.clamp_times()
+
     @property
-    def read(self) -> list[Source]:
-        """The sidecar that is read, if there is one."""
+    def read_sources(self) -> list[Source]:
+        """The file of the read sidecar, if there is one."""
         return [] if self._read is None else [self._read.file]
+
+    def follow_read_capture(self) -> Digest | None:
+        """See `ReadSidecar.follow_capture`; None if no sidecar is read."""
+        return None if self._read is None else self._read.follow_capture()
+
+    def restore_items(self, items: Iterator[Item]) -> Iterator[Item]:
+        """See `ReadSidecar.restore_items`; the same items if no sidecar is read."""
+        return items if self._read is None else self._read.restore_items(items)
+
+    def check_read_capture(self) -> None:
+        """See `ReadSidecar.check_capture`. Raises SidecarError."""
+        if self._read is not None:
+            self._read.check_capture()
+
+    def adapt_to_edits(self) -> bool:
+        """See `ReadSidecar.adapt_to_edits`; False if no sidecar is read. Raises SidecarError."""
+        return self._read is not None and self._read.adapt_to_edits()
 
 
 def open_sidecars(
-    options: SidecarSettings,
+    settings: SidecarSettings,
     source: Source,
     target_format: str,
-    places: tuple[Readable, Writable],
+    captures: tuple[Readable, Writable],
     stack: ExitStack,
     *,
     force: bool,
-    taken: Sequence[object] = (),
+    other_files: Sequence[object] = (),
     files: SidecarFiles = THIS_MACHINE,
 ) -> Sidecars:
-    """The sidecars of a conversion: one is read, where the source is pcap, and one is written, where the target is.
+    """Open the sidecars of a conversion: one is read if the source is pcap, and one is written if the target is.
 
-    `places` are the source and the target as they were given; `taken` are other files of the command, which no sidecar
-    may be; `files` has the sidecars. `stack` closes what is opened. Raises SidecarError, FileError and UsageError.
+    `captures` are the source and the target as the caller named them; `other_files` are the run's other files, from
+    which sidecars have to differ; `files` opens sidecars. `stack` closes what is opened. Raises SidecarError, FileError
+    and UsageError.
     """
     from_pcap = _is_pcap(source)
     if not from_pcap and target_format != "pcap":
@@ -157,42 +187,43 @@ def open_sidecars(
             f"{source.name}: it is pcapng, as is the target, and holds all itself; a sidecar goes with a pcap file "
             "(editcap and mergecap write one with -F pcap)"
         )
-    taken = [*places, source.file, *taken]
+    other_files = [*captures, source.file, *other_files]
     read: ReadSidecar | None = None
     written: WrittenSidecar | None = None
-    if from_pcap and (options.file is not None or target_format != "pcap" or _has_one(places[0], files)):
-        from pcapconv.sidecar.reading import ReadSidecar
+    if from_pcap and (settings.file is not None or target_format != "pcap" or _has_sidecar(captures[0], files)):
+        from pcapconv.sidecar.read_sidecar import ReadSidecar
 
-        name = options.file or _name_beside(places[0])
-        check_apart(name, taken)
+        name = settings.file or _name_beside(captures[0])
+        check_name_differs(name, other_files)
         read = ReadSidecar(name, source, stack, files)
     if target_format == "pcap":
-        from pcapconv.sidecar.writing import WrittenSidecar
+        from pcapconv.sidecar.written_sidecar import WrittenSidecar
 
-        name = options.file if options.file is not None and not from_pcap else _name_beside(places[1])
-        check_apart(name, taken)
-        if read is not None and leads_to(places[0]) != leads_to(places[1]):
-            check_apart(name, [read.name])  # which another capture needs
-        fingerprints = options.fingerprints or (read is not None and read.head.fingerprints)
-        written = WrittenSidecar(name, stack, files, secrets=options.secrets, fingerprints=fingerprints, force=force)
+        name = settings.file if settings.file is not None and not from_pcap else _name_beside(captures[1])
+        check_name_differs(name, other_files)
+        if read is not None and leads_to(captures[0]) != leads_to(captures[1]):
+            check_name_differs(name, [read.name])  # the source needs that sidecar
+        fingerprints = settings.fingerprints or (read is not None and read.header.fingerprints)
+        written = WrittenSidecar(name, stack, files, secrets=settings.secrets, fingerprints=fingerprints, force=force)
     return Sidecars(read, written)
 
 
-def check_apart(name: str, taken: Sequence[object]) -> None:
-    """Raises UsageError where a sidecar would be another file of the same command: a path, or an open file."""
-    if leads_to(name) in map(leads_to, taken) or any(is_open_as(name, place) for place in taken):
+def check_name_differs(name: str, other_files: Sequence[object]) -> None:
+    """Check that a sidecar is none of the run's other files, which are paths or open files. Raises UsageError if it
+    is."""
+    if leads_to(name) in map(leads_to, other_files) or any(is_open_as(name, each) for each in other_files):
         raise UsageError(f"{name}: the sidecar is another file of the same run; give that one another name")
 
 
 def _is_pcap(source: Source) -> bool:
-    found = formats.open_reader(source).format == "pcap"
+    is_pcap = formats.open_reader(source).format == "pcap"
     source.rewind()
-    return found
+    return is_pcap
 
 
 def _name_beside(capture: Readable | Writable, named: str = "sidecar_file") -> str:
-    """The name of a capture's sidecar. Raises UsageError for a capture that has no name; `named` is the argument that
-    names another file."""
+    """The path of the sidecar beside a capture. Raises UsageError for a capture without a path; `named` is the name of
+    the argument with the sidecar's file, for the message."""
     if not isinstance(capture, str | os.PathLike) or os.fspath(capture) == STDIO:
         raise UsageError(
             "a pcap file on a pipe has no sidecar beside it; "
@@ -201,5 +232,5 @@ def _name_beside(capture: Readable | Writable, named: str = "sidecar_file") -> s
     return os.fspath(capture) + SIDECAR_SUFFIX
 
 
-def _has_one(capture: Readable, files: SidecarFiles) -> bool:
-    return isinstance(capture, str | os.PathLike) and files.there_is(os.fspath(capture) + SIDECAR_SUFFIX)
+def _has_sidecar(capture: Readable, files: SidecarFiles) -> bool:
+    return isinstance(capture, str | os.PathLike) and files.exists(os.fspath(capture) + SIDECAR_SUFFIX)

@@ -118,10 +118,10 @@ def split(
 
 def _sidecar(name: str, others: Sequence[object], stack: ExitStack, *, secrets: bool, force: bool) -> Sidecars:
     """The sidecar that is written, which none of the `others` may be. Raises UsageError and FileError."""
-    from pcapconv.sidecar import Sidecars, check_apart
-    from pcapconv.sidecar.writing import WrittenSidecar
+    from pcapconv.sidecar import Sidecars, check_name_differs
+    from pcapconv.sidecar.written_sidecar import WrittenSidecar
 
-    check_apart(name, others)
+    check_name_differs(name, others)
     return Sidecars(None, WrittenSidecar(name, stack, secrets=secrets, fingerprints=False, force=force))
 
 

@@ -40,7 +40,7 @@ def _fuzz(into: Path, arguments: list[str]) -> None:
         import pcapconv.comparing
         import pcapconv.joining
         import pcapconv.normalizing
-        import pcapconv.sidecar.edited.restoring
+        import pcapconv.sidecar.edited.restore_edited_step
         import pcapconv.splitting  # noqa: F401 - instrumented by being imported here
     from fuzz.case import read_case
     from fuzz.engine import Fuzzer

@@ -1,4 +1,4 @@
-"""Why a capture is not in its normal form: for people who have to see what to change, or in whom to believe."""
+"""The reasons why a capture is not in its normal form, in words, so that people see what to change."""
 
 from __future__ import annotations
 
@@ -25,26 +25,27 @@ NOT_NORMAL = {
     "details": ("option that differs by run", "options that differ by run"),
     "interfaces": ("interface without packets", "interfaces without packets"),
 }
-_BLOCK = 2**18
+_PIECE = 2**18  # bytes that are compared at once
 
 
-def reasons(
-    items: Iterator[Item], left_out: Mapping[str, int], of_times: Sequence[str], position: int | None
+def find_reasons(
+    items: Iterator[Item], left_out: Mapping[str, int], of_survey: Sequence[str], difference: int | None
 ) -> list[str]:
-    """What of a capture is not normal, in words, `of_times` among them; `position` is the first byte that differs, None
-    for a file that only is too long or too short."""
-    found: dict[str, None] = dict.fromkeys(of_times)
+    """Return all reasons why a capture is not normal, `of_survey` first. `left_out` counts by kind what its normal form
+    leaves out; `difference` is the offset of the first byte that differs from the normal form, None if the capture is
+    only shorter or longer."""
+    found: dict[str, None] = dict.fromkeys(of_survey)
     sections = 0
     for item in items:
         match item:
             case Section():
                 sections += 1
-                found |= dict.fromkeys(_of_section(item))
+                found |= dict.fromkeys(_reasons_of_section(item))
             case Interface() if item.ticks_per_second != NANOSECONDS or item.time_offset:
                 found[f"times count in {format_resolution(item.ticks_per_second)} s, not in nanoseconds"] = None
             case PacketBatch():
-                kinds = set(item.columns.record_type[: item.rows])
-                if kinds & {pcapng.SIMPLE_PACKET, pcapng.OBSOLETE_PACKET}:
+                block_types = set(item.columns.record_type[: item.rows])
+                if block_types & {pcapng.SIMPLE_PACKET, pcapng.OBSOLETE_PACKET}:
                     found["it has Simple or obsolete Packet Blocks"] = None
             case Block():
                 pass
@@ -53,12 +54,12 @@ def reasons(
     if any(left_out.values()):
         found[f"it has {describe(left_out, NOT_NORMAL)}"] = None
     if not found:
-        where = "at its end" if position is None else f"from offset {position} on"
+        where = "at its end" if difference is None else f"from offset {difference} on"
         found[f"its bytes differ {where}: other times, another order, padding or repetition"] = None
     return list(found)
 
 
-def _of_section(section: Section) -> Iterator[str]:
+def _reasons_of_section(section: Section) -> Iterator[str]:
     if section.byte_order == "big":
         yield "it is big-endian"
     if section.layout == "pcapng" and section.version != (1, 0):
@@ -68,7 +69,7 @@ def _of_section(section: Section) -> Iterator[str]:
 
 
 class Gaps:
-    """The places of a damaged capture that could not be read, each as where it begins and ends."""
+    """The gaps of a damaged capture, which could not be read: offsets of their begins and ends."""
 
     def __init__(self, source: Source) -> None:
         self._begins, self._ends = array("Q"), array("Q")
@@ -78,40 +79,41 @@ class Gaps:
                 self._begins.append(item.offset)
                 self._ends.append(item.offset + item.bytes_left_out)
 
-    def after(self, position: int) -> tuple[int, int] | None:
-        """The first that ends behind a position; None where there is none."""
-        at = bisect_right(self._ends, position)
-        return None if at == len(self._ends) else (self._begins[at], self._ends[at])
+    def next_gap(self, offset: int) -> tuple[int, int] | None:
+        """The begin and end of the first gap that ends after an offset, or None."""
+        index = bisect_right(self._ends, offset)
+        return None if index == len(self._ends) else (self._begins[index], self._ends[index])
 
 
 def first_difference(source: Source, other: Source, gaps: Gaps | None = None) -> tuple[bool, int | None]:
-    """Whether two captures are the same bytes, and else where in the first one they begin to differ. The `gaps` of the
-    first one are passed over."""
-    end = 0  # of what was read of the first one
+    """Return whether two captures are the same bytes, without the `gaps` of the first one; and the offset of the first
+    byte of the first capture that differs, None if one capture only is longer."""
+    end = 0  # how far the first capture was read
     while True:
-        position, one = _intact(source, end, gaps)
-        end, two = position + len(one), _block(other, len(one) or 1)
+        offset, one = _next_intact(source, end, gaps)
+        end, two = offset + len(one), _read(other, len(one) or 1)
         if one != two:
             common = next((at for at, pair in enumerate(zip(one, two)) if pair[0] != pair[1]), None)
-            return False, None if common is None else position + common
+            return False, None if common is None else offset + common
         if not one:
             return True, None
 
 
-def _intact(source: Source, position: int, gaps: Gaps | None) -> tuple[int, bytes]:
-    """Where the next bytes begin that could be read, and these."""
-    while gaps is not None and (gap := gaps.after(position)) is not None:
+def _next_intact(source: Source, offset: int, gaps: Gaps | None) -> tuple[int, bytes]:
+    """Read the next bytes from an offset on that are in no gap, and return their offset and these bytes."""
+    while gaps is not None and (gap := gaps.next_gap(offset)) is not None:
         begin, end = gap
-        if position < begin:
-            return position, _block(source, min(begin - position, _BLOCK))
-        skipped = len(_block(source, min(end - position, _BLOCK)))
+        if offset < begin:
+            return offset, _read(source, min(begin - offset, _PIECE))
+        skipped = len(_read(source, min(end - offset, _PIECE)))
         if not skipped:
             break
-        position += skipped
-    return position, _block(source, _BLOCK)
+        offset += skipped
+    return offset, _read(source, _PIECE)
 
 
-def _block(source: Source, size: int) -> bytes:
+def _read(source: Source, size: int) -> bytes:
+    """Read so many bytes, or as many as there are."""
     room, read = bytearray(size), 0
     with memoryview(room) as view:
         while read < len(room) and (count := source.readinto(view[read:])):

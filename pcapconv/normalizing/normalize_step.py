@@ -1,4 +1,4 @@
-"""The second pass over a capture: packets in the normal form, behind what the survey found."""
+"""The second pass over a capture: writes what the survey collected, and then the packets, in the normal form."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ _MILLISECOND = NANOSECONDS // 1000
 
 
 class Normalize(Step):
-    """The step. `shift` nanoseconds are added to each time, unless `timeless`; `cut` allows to lose digits, which are
-    counted in `inexact`, as packets without a time are in `without_time`."""
+    """Gives the items of a capture's normal form. `shift` nanoseconds are added to each time, unless the times do not
+    matter (`timeless`). With `cut`, digits finer than nanoseconds are cut off; `inexact` counts the times that had such
+    digits, `without_time` the packets without a time."""
 
     def __init__(self, survey: Survey, form: NormalForm, *, shift: int, cut: bool, timeless: bool) -> None:
         super().__init__()
@@ -35,13 +36,13 @@ class Normalize(Step):
         self._shift = shift
         self._cut = cut
         self._units = Units(shift, timeless=timeless)
-        self._identity = NormalForm(form.kinds, Counter())  # for interfaces, which are counted already
+        self._identity = NormalForm(form.kinds, Counter())  # for interfaces and processes, which the survey has counted
         self._one_section = survey.section
         self.inexact = 0
         self.without_time = 0
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The normal form's items. Raises TargetError for a time that it cannot hold."""
+        """The items of the normal form. Raises TargetError for a time that it cannot hold."""
         yield from self._survey.items()
         with TrailingBlocks() as self._statistics:
             yield from super().__call__(items)
@@ -52,11 +53,11 @@ class Normalize(Step):
         return ()
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
-        self._units.add(interface, self._place(interface))
+        self._units.add(interface, self._normal_id(interface))
         return ()
 
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:
-        return (self._packets(with_headers_in("little", batch)),)
+        return (self._normal_batch(with_headers_in("little", batch)),)
 
     def _block(self, block: Block) -> Iterable[Item]:
         if block.type == pcapng.INTERFACE_STATISTICS:
@@ -65,12 +66,12 @@ class Normalize(Step):
                 self._statistics.add(kept)
         elif block.type == pcapng.PROCESS and self._survey.processes:
             process = self._identity.process(block)
-            assert process is not None  # they are kept
-            self._form.refer_to(self._survey.processes[process])
+            assert process is not None  # processes are kept, since the survey has some
+            self._form.add_process(self._survey.processes[process])
         elif not block.explains_packets:
-            other = self._form.other(block)
-            if other is not None:
-                return (other,)
+            normal = self._form.other_block(block)
+            if normal is not None:
+                return (normal,)
         return ()
 
     def _notice(self, _notice: Damage | Notice) -> Iterable[Item]:
@@ -79,19 +80,19 @@ class Normalize(Step):
     def _end(self) -> Iterable[Item]:
         return self._statistics.blocks()
 
-    def _place(self, interface: Interface) -> int:
-        """Which of those in the normal form an interface is; any where it has no packets."""
+    def _normal_id(self, interface: Interface) -> int:
+        """The id that an interface has in the normal form; any id if it has no packets."""
         return self._survey.ids.get(self._identity.interface(interface), 0)
 
-    def _packets(self, batch: PacketBatch) -> PacketBatch:
+    def _normal_batch(self, batch: PacketBatch) -> PacketBatch:
         rows = batch.rows
         columns = batch.columns.twin(rows, "ticks", "interface")
-        kinds = columns.record_type[:rows].tobytes()
+        block_types = columns.record_type[:rows].tobytes()
         stopped, inexact, status = self._units.unify(columns, 0, rows, cut=self._cut)
         if status != MORE:
             raise self._units.refusal(batch, stopped, status)
         self.inexact += inexact
-        self.without_time += kinds.count(SIMPLE_PACKET)
+        self.without_time += block_types.count(SIMPLE_PACKET)
         columns.record_type = array("B", bytes([pcapng.ENHANCED_PACKET]) * rows)
         columns.record_length = array("I", bytes(4 * rows))
         normal = PacketBatch(
@@ -104,46 +105,47 @@ class Normalize(Step):
         )
         normal.contiguous = False
         if batch.has_options:
-            self._write_options(batch, normal, kinds)
+            self._set_options(batch, normal, block_types)
         return normal
 
-    def _write_options(self, batch: PacketBatch, normal: PacketBatch, kinds: bytes) -> None:
+    def _set_options(self, batch: PacketBatch, normal: PacketBatch, block_types: bytes) -> None:
         order = batch.section.byte_order
         changed = {}
         for row, length in enumerate(batch.columns.options_length[: batch.rows]):
             if length:
                 raw = options_of(batch, row)
-                new = self._form.packet(raw, order, obsolete=kinds[row] == pcapng.OBSOLETE_PACKET)
+                new = self._form.packet(raw, order, obsolete=block_types[row] == pcapng.OBSOLETE_PACKET)
                 if new != raw:
                     changed[row] = new
         with_options(normal, changed)
 
     def _normal_statistics(self, block: Block) -> Block | None:
+        """The block in its normal form, or None for statistics of an interface without packets."""
         order = block.byte_order
         stated = bodies.statistics(block.body, order)
-        interface = self._survey.used.get((block.section, stated.interface))
-        if interface is None or not stated.has_ticks:  # of an interface without packets
+        interface = self._survey.used_interfaces.get((block.section, stated.interface))
+        if interface is None or not stated.has_ticks:
             return None
-        place, scale = self._place(interface), scale_of(interface, self._shift)
+        scale = scale_of(interface, self._shift)
         entries = []
         for code, value in block.option_list:
             holds = pcapng.option_type(block.type, code).holds
             if holds == option_lists.TIME and len(value) == 8:
-                ticks = self._moved(bodies.ticks_of(value, order), scale, block)
+                ticks = self._nanoseconds(bodies.ticks_of(value, order), scale, block)
                 entries.append((code, bodies.ticks_bytes(ticks, "little")))
             elif holds == "u64" and len(value) == 8:  # a count
                 entries.append((code, int.from_bytes(value, order).to_bytes(8, "little")))
             elif code == option_lists.COMMENT and self._form.keeps("comments"):
                 entries.append((code, option_lists.text_bytes(value)))
-        ticks = self._moved(stated.ticks, scale, block)
-        return Block(
-            block.type, bodies.statistics_body(place, ticks, "little", pack(entries)), "little", 0, block.offset
-        )
+        ticks = self._nanoseconds(stated.ticks, scale, block)
+        body = bodies.statistics_body(self._normal_id(interface), ticks, "little", pack(entries))
+        return Block(block.type, body, "little", 0, block.offset)
 
-    def _moved(self, ticks: int, scale: Scale, block: Block) -> int:
-        time, rest = divmod(ticks * scale.multiply, scale.divide)
+    def _nanoseconds(self, ticks: int, scale: Scale, block: Block) -> int:
+        """A time of a statistics block in nanoseconds. Raises TargetError if 64 bits cannot hold it."""
+        time, remainder = divmod(ticks * scale.multiply, scale.divide)
         time += scale.add
-        if scale.error or not 0 <= time < 2**64 or (rest and not self._cut):
+        if scale.error or not 0 <= time < 2**64 or (remainder and not self._cut):
             raise TargetError(
                 f"offset {block.offset}: nanoseconds cannot hold the times of this statistics block, moved as the "
                 f"packets are; do not {argument('keep', 'statistics')}"
@@ -152,8 +154,8 @@ class Normalize(Step):
 
 
 class MaskTimes(Step):
-    """The step that puts every packet at its number in milliseconds after `start`, in nanoseconds since 1970. Raises
-    TargetError where there are more packets than times."""
+    """Replaces the time of each packet by its number in milliseconds after `start`, which is in nanoseconds since 1970.
+    Raises TargetError for a packet whose time 64 bits cannot hold."""
 
     def __init__(self, start: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Where sidecars lie: on this machine, or wherever a subclass knows."""
+"""How sidecars are opened: `SidecarFiles` opens files of this machine; a subclass may open sidecars elsewhere."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from pcapconv.io.target import Target, open_target
 
 
 class SidecarFiles:
-    """Files by name. All raise FileError."""
+    """Opens sidecars by their paths. All methods raise FileError."""
 
-    def there_is(self, name: str) -> bool:
-        """Whether there is such a sidecar."""
+    def exists(self, name: str) -> bool:
+        """Return whether a sidecar exists."""
         return there_is(name)
 
     def open_source(self, name: str) -> Source:
-        """A sidecar to read."""
+        """Open a sidecar to read."""
         return open_source(name)
 
     def open_target(self, name: str, *, force: bool, private: bool) -> Target:
-        """A sidecar to write, which appears when it is complete; as for `io.targets.open_target`."""
+        """Open a sidecar to write, which gets its final name when it is complete; arguments as for
+        `io.target.open_target`."""
         return open_target(name, force=force, whole=True, text=True, private=private)
 
 

@@ -1,4 +1,4 @@
-"""The options of `normalize`, and those that stand in a project's `pyproject.toml`."""
+"""The arguments of `normalize`, and those that a project sets in its `pyproject.toml`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _CHOICES = {"to": FORMATS, "on_loss": get_args(OnLoss)}
 _TABLE = ("tool", "pcapconv", "normalize")
 
 
-class NormalizeOptions(TypedDict, total=False):
-    """What `normalize` makes of a capture; the README describes each option. `keep` and `strip` name kinds of metadata,
-    separated by commas or one by one."""
+class NormalizeArguments(TypedDict, total=False):
+    """The arguments that decide what `normalize` makes of a capture; the README describes each. `keep` and `strip` are
+    kinds of metadata, one by one or separated by commas."""
 
     sort: bool
     rebase_time: str | None
@@ -30,17 +30,19 @@ class NormalizeOptions(TypedDict, total=False):
     keep_snaplen: bool
 
 
-class _Wanted(NamedTuple):
-    """What an option's value has to be; `choices` are all that a text may be."""
+class _ValueType(NamedTuple):
+    """What the value of an argument has to be: its `type`, in `words` for messages, and all `choices` of a text, empty
+    if it may be any."""
 
     type: type
     words: str
     choices: tuple[str, ...] = ()
 
 
-def configured() -> dict[str, Any]:
-    """What `[tool.pcapconv.normalize]` says in the nearest `pyproject.toml`, at the working directory or above. Raises
-    UsageError for what is no option, FileError for a file that cannot be read."""
+def read_project_arguments() -> dict[str, Any]:
+    """Read the arguments in `[tool.pcapconv.normalize]` of the nearest `pyproject.toml`, in the working directory or
+    above it; none without such a file. Raises UsageError for anything that is no argument, FileError for a file that
+    cannot be read."""
     import tomllib  # seldom needed
 
     path = next((path for folder in _folders() if (path := folder / "pyproject.toml").is_file()), None)
@@ -56,34 +58,34 @@ def configured() -> dict[str, Any]:
         table = table.get(name, {})
         if not isinstance(table, dict):
             raise UsageError(f"{path}: {name} is not a table, as [{'.'.join(_TABLE)}] is")
-    known = {name.replace("_", "-"): name for name in NormalizeOptions.__annotations__}
+    known = {name.replace("_", "-"): name for name in NormalizeArguments.__annotations__}
     where = f"{path}: [{'.'.join(_TABLE)}]"
-    found = {}
+    arguments = {}
     for key, value in table.items():
         if key not in known:
             raise UsageError(f"{where} {key}: that is no option; there are {', '.join(sorted(known))}")
-        wanted = _wanted(known[key])
+        value_type = _value_type(known[key])
         texts = not isinstance(value, list) or all(isinstance(one, str) for one in value)
-        if not isinstance(value, wanted.type) or not texts:
-            raise UsageError(f"{where} {key} = {value!r:.80}: {wanted.words} is wanted")
-        if wanted.choices and value not in wanted.choices:
-            raise UsageError(f"{where} {key}: it is one of {', '.join(wanted.choices)}")
-        found[known[key]] = value
-    return found
+        if not isinstance(value, value_type.type) or not texts:
+            raise UsageError(f"{where} {key} = {value!r:.80}: {value_type.words} is wanted")
+        if value_type.choices and value not in value_type.choices:
+            raise UsageError(f"{where} {key}: it is one of {', '.join(value_type.choices)}")
+        arguments[known[key]] = value
+    return arguments
 
 
-def _wanted(name: str) -> _Wanted:
-    hint = get_type_hints(NormalizeOptions)[name]
+def _value_type(name: str) -> _ValueType:
+    hint = get_type_hints(NormalizeArguments)[name]
     if hint is bool:
-        return _Wanted(bool, "true or false")
+        return _ValueType(bool, "true or false")
     if get_origin(hint) is Sequence:
-        return _Wanted(list, "a list of texts")
-    return _Wanted(str, "text", _CHOICES.get(name, ()))
+        return _ValueType(list, "a list of texts")
+    return _ValueType(str, "text", _CHOICES.get(name, ()))
 
 
 def _folders() -> list[Path]:
     try:
         here = Path.cwd()
-    except OSError:  # it is gone
+    except OSError:  # the working directory was removed
         return []
     return [here, *here.parents]

@@ -1,0 +1,56 @@
+"""Whether a capture is the one that a sidecar belongs to: by its size first, by its SHA-256 when it has been read."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from pcapconv.errors import FileError, SidecarError
+from pcapconv.io.digest import Digest
+from pcapconv.io.source import Source
+from pcapconv.sidecar.document import Document, open_document
+from pcapconv.sidecar.file_access import THIS_MACHINE, SidecarFiles
+from pcapconv.wording import argument, call
+
+
+def open_single_document(name: str, stack: ExitStack, files: SidecarFiles = THIS_MACHINE) -> Document:
+    """Open the sidecar of a single capture; `stack` closes it. Raises FileError, and SidecarError for the sidecar of
+    several."""
+    try:
+        document = open_document(name, stack, files)
+    except FileError as error:
+        writes, names = call("pcapconv.convert", sidecar=True), argument("sidecar_file")
+        raise FileError(f"{error}; {writes} to pcap writes one, {names} names another one") from None
+    if len(document.header.captures) > 1:
+        count = len(document.header.captures)
+        raise SidecarError(f"{name}: it belongs to {count} captures; {call('pcapconv.join')} puts them together")
+    return document
+
+
+def check_size(document: Document, source: Source) -> None:
+    """Check the capture's size. Raises SidecarError if it is another one than the sidecar states; if it is the same,
+    the source is complete, and holds packets to its end."""
+    size = document.header.captures[0].bytes
+    if source.size != size:
+        raise wrong_capture(document, source, f"it has {source.size} bytes instead of {size}; {_advice(document)}")
+    source.complete = True
+
+
+def check_digest(document: Document, source: Source, digest: Digest) -> None:
+    """Check the SHA-256 of the capture that was read. Raises SidecarError if it is another one than the sidecar
+    states."""
+    if digest.hexdigest() != document.header.captures[0].sha256:
+        raise wrong_capture(document, source, f"its SHA-256 is another one; {_advice(document)}")
+
+
+def wrong_capture(document: Document, source: Source, fact: str) -> SidecarError:
+    """Return the error for a capture that is not the sidecar's, as a fact shows."""
+    return SidecarError(
+        f"{document.name}: {source.name} is not the capture that it belongs to, or was edited since: {fact}"
+    )
+
+
+def _advice(document: Document) -> str:
+    """What to do with a capture that was edited."""
+    if document.header.fingerprints:
+        return f"{call('pcapconv.convert', sidecar=True)} finds its packets again"
+    return f"only a sidecar made with {argument('sidecar_fingerprints', True)} knows packets again"

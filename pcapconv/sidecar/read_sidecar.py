@@ -1,0 +1,141 @@
+"""The sidecar that a conversion reads: it is checked against its pcap file, or matched with one that was edited."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from pcapconv import formats
+from pcapconv.errors import SidecarError
+from pcapconv.io.digest import Digest, following
+from pcapconv.io.paths import SIDECAR_SUFFIX
+from pcapconv.io.source import Source
+from pcapconv.model import Item
+from pcapconv.report import Report
+from pcapconv.sidecar.capture_check import check_digest, check_size, open_single_document, wrong_capture
+from pcapconv.sidecar.document import Document, Header
+from pcapconv.sidecar.file_access import THIS_MACHINE, SidecarFiles
+from pcapconv.sidecar.restore_step import RestoreFromSidecar
+from pcapconv.steps import Step
+from pcapconv.wording import argument
+
+if TYPE_CHECKING:
+    from pcapconv.sidecar.edited import EditedCapture
+
+
+class ReadSidecar:
+    """The sidecar in the file `name`, of the pcap file that `source` reads. `stack` closes what is opened. All methods
+    raise FileError and SidecarError."""
+
+    def __init__(self, name: str, source: Source, stack: ExitStack, files: SidecarFiles = THIS_MACHINE) -> None:
+        self._source = source
+        self._stack = stack
+        self._document = document = open_single_document(name, stack, files)
+        self._digest = Digest(source)
+        stack.callback(lambda: self._digest.close())
+        self._edited: EditedCapture | None = None
+        self._lost: Counter[str] = Counter()  # of the last run: what only pcap can hold, by kind
+        if document.header.fingerprints and source.size != document.header.captures[0].bytes:
+            self._match_packets()
+        else:
+            check_size(document, source)
+
+    @property
+    def name(self) -> str:
+        """The name of the sidecar's file."""
+        return self._document.name
+
+    @property
+    def file(self) -> Source:
+        """The sidecar's file, open."""
+        return self._document.source
+
+    @property
+    def header(self) -> Header:
+        """The sidecar's header."""
+        return self._document.header
+
+    def follow_capture(self) -> Digest | None:
+        """Begin the digest of a run that reads the capture from its beginning, and return it; None for an edited
+        capture, whose digest is not needed."""
+        self._digest.close()
+        if self._edited is not None:
+            self._source.follower = None
+            return None
+        self._digest = following(self._source)
+        return self._digest
+
+    def restore_items(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items of the restored capture, from those of the pcap file."""
+        for step in self.new_steps(Counter()):
+            items = step(items)
+        return items
+
+    def new_steps(self, left_out: Counter[str]) -> list[Step]:
+        """New steps for one run, which have to come before all others. `left_out` counts by kind what no longer holds
+        of an edited capture."""
+        self._lost = Counter()
+        if self._edited is not None:
+            return self._edited.new_steps(left_out, self._lost)
+        return [RestoreFromSidecar(self._document, self._lost)] if self._document.header.adds_to_pcap else []
+
+    def check_capture(self) -> None:
+        """Check the SHA-256 of the capture that was read, unless it is known to be edited. Raises SidecarError."""
+        if self._edited is None:
+            check_digest(self._document, self._source, self._digest)
+
+    def adapt_to_edits(self) -> bool:
+        """Return whether a run may have failed because the capture was edited: if its SHA-256 is not the sidecar's and
+        packets have fingerprints, they are matched, and the next run restores the edited capture."""
+        if self._edited is not None or not self._document.header.fingerprints:
+            return False
+        try:
+            self.check_capture()
+        except SidecarError:
+            self._source.rewind()
+            self._match_packets()
+            return True
+        return False
+
+    def add_to_report(self, report: Report) -> None:
+        """Set what the report of a run that is done says of the sidecar that was read."""
+        report.sidecar_read = self._document.name
+        report.missing_in_sidecar = dict(self._document.header.missing)
+        report.damage_in_sidecar = self._document.header.damage
+        if self._edited is not None:
+            report.found_in_sidecar = self._edited.summary()
+        report.losses = dict(Counter(report.losses) + self._lost)
+
+    def _match_packets(self) -> None:
+        """Match the packets of an edited capture with the sidecar's. Raises SidecarError if it is another capture."""
+        from pcapconv.sidecar.edited import match_capture  # only needed if a sidecar has fingerprints
+
+        document, source = self._document, self._source
+        edited = match_capture(document, formats.open_reader(source).items(), self._stack)
+        source.rewind()
+        link_type = document.header.captures[0].link_type
+        if edited.link_type != link_type:
+            raise wrong_capture(document, source, f"its link type is {edited.link_type} instead of {link_type}")
+        if edited.packets and edited.all_new:
+            raise SidecarError(
+                f"{document.name}: it knows none of the {edited.packets} packets of {source.name} by time and length: "
+                "it belongs to another capture, or all times or lengths were changed since "
+                f"({argument('shift_time')} moves times back)"
+            )
+        self._edited = edited
+
+
+@contextmanager
+def open_restored(source: Source, name: str) -> Iterator[tuple[Document, Iterator[Item]]]:
+    """Open the sidecar beside the pcap file `name`, and yield it with the items of the restored capture. Raises
+    FileError, and SidecarError if the sidecar does not fit, which may show only at the end."""
+    with ExitStack() as stack:
+        document = open_single_document(name + SIDECAR_SUFFIX, stack)
+        check_size(document, source)
+        digest = following(source)
+        stack.callback(digest.close)
+        items = formats.open_reader(source).items()
+        yield document, RestoreFromSidecar(document, Counter())(items) if document.header.adds_to_pcap else items
+        check_digest(document, source, digest)

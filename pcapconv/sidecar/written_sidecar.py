@@ -1,0 +1,68 @@
+"""The sidecar that a conversion or a split writes: the step that fills it, and its header when the run is done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import ExitStack
+
+from pcapconv.report import CaptureFile, Report
+from pcapconv.sidecar.document import DocumentWriter, Header
+from pcapconv.sidecar.file_access import THIS_MACHINE, SidecarFiles
+from pcapconv.sidecar.save_step import SaveToSidecar
+
+_ONLY_PCAP = ("header-fields", "record-fields", "time-notation")  # losses that pcapng, and so a sidecar, cannot hold
+
+
+class WrittenSidecar:
+    """The sidecar that is written to the file `name`, with `secrets` and `fingerprints` in it or without. `stack`
+    closes what is opened. All methods raise FileError."""
+
+    def __init__(
+        self,
+        name: str,
+        stack: ExitStack,
+        files: SidecarFiles = THIS_MACHINE,
+        *,
+        secrets: bool,
+        fingerprints: bool,
+        force: bool,
+    ) -> None:
+        self.target = stack.enter_context(files.open_target(name, force=force, private=secrets))
+        self._writer = stack.enter_context(DocumentWriter())
+        self._secrets = secrets
+        self._fingerprints = fingerprints
+        self._clamp = False
+        self._step: SaveToSidecar | None = None
+
+    def clamp_times(self) -> bool:
+        """Have the next runs write times that pcap cannot hold as the nearest that it can. Returns whether this is
+        new."""
+        before, self._clamp = self._clamp, True
+        return not before
+
+    def new_step(self) -> SaveToSidecar:
+        """A new step for one run, which has to come after all others; the entries of an earlier run are forgotten."""
+        self._writer.clear()
+        self._step = SaveToSidecar(
+            self._writer, secrets=self._secrets, fingerprints=self._fingerprints, clamp=self._clamp
+        )
+        return self._step
+
+    def finish(self, report: Report, captures: list[CaptureFile], read_header: Header | None = None) -> None:
+        """Write the sidecar of a run that is done, without giving it its final name; `captures` are the pcap files that
+        the run wrote. In the report, what the sidecar keeps is no loss. `read_header` is that of the sidecar which the
+        run read, if any: both are of the same capture, so this one lacks what that one lacked. Raises FileError."""
+        step = self._step
+        assert step is not None
+        losses, missing = Counter(report.losses), Counter(step.missing)
+        lost = losses & missing
+        lost.update({kind: losses[kind] for kind in _ONLY_PCAP if losses[kind]})
+        kept = dict(sorted((losses + step.kept - lost).items()))  # in an order that does not depend on batches
+        report.losses, report.kept_in_sidecar, report.sidecar_written = dict(lost), kept, self.target.name
+        damage, source_format = report.damage_total, step.source_format
+        if read_header is not None:
+            missing, damage = missing + Counter(read_header.missing), damage + read_header.damage
+            source_format = read_header.source_format
+        all_missing = dict(sorted(missing.items()))
+        header = Header(captures, source_format, kept, all_missing, damage, self._fingerprints, step.headers_cut)
+        self._writer.write_to(self.target, header)
