@@ -42,7 +42,7 @@ from pcapconv.wording import argument
 
 if TYPE_CHECKING:
     from pcapconv.formats.settings import WriterArguments
-    from pcapconv.io.digest import Digest
+    from pcapconv.io.source_digest import Digest
     from pcapconv.sidecar import Sidecars
     from pcapconv.steps.plan import Plan, StepArguments
 
@@ -277,7 +277,7 @@ class Conversion:
             self._digest.close()
         digest = None if self._sidecars is None else self._sidecars.follow()
         if self._settings.hashed and digest is None:
-            from pcapconv.io.digest import following  # not for a plain conversion, which starts faster without
+            from pcapconv.io.source_digest import following  # not for a plain conversion, which starts faster without
 
             digest = following(self.source)
             self._stack.callback(digest.close)

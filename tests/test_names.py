@@ -23,7 +23,7 @@ from pcapconv import FileError
 from pcapconv.cli import run
 from pcapconv.cli.signals import Terminated, raised
 from pcapconv.io.held_signals import HeldSignals, hold_signals
-from pcapconv.io.journal import Journal
+from pcapconv.io.recovery_journal import Journal
 from pcapconv.io.source import open_source, temporary_file
 from pcapconv.io.target import open_target
 

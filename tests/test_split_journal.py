@@ -19,7 +19,7 @@ from splitting import names
 
 import pcapconv
 from pcapconv.cli import run
-from pcapconv.io.journal import Journal
+from pcapconv.io.recovery_journal import Journal
 
 HEADER = wire.pcap_header()
 RECORDS = [wire.pcap_record(number, 0, bytes([number])) for number in range(4)]

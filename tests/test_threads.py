@@ -18,11 +18,11 @@ import pcapconv
 from pcapconv.errors import FileError, SidecarError
 from pcapconv.formats import open_reader
 from pcapconv.io import buffered_output
-from pcapconv.io import digest as digests
+from pcapconv.io import source_digest as digests
 from pcapconv.io.buffer_threads import BufferThread, Piece
 from pcapconv.io.buffered_output import BUFFER_SIZE, BufferedOutput
-from pcapconv.io.digest import Digest, following
 from pcapconv.io.source import WINDOW_SIZE, open_source
+from pcapconv.io.source_digest import Digest, following
 from pcapconv.io.target import Target, open_target
 from pcapconv.model import Damage
 from pcapconv.sidecar.reading import restored

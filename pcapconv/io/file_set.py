@@ -20,10 +20,10 @@ from pcapconv.errors import FileError, UsageError
 from pcapconv.io.commit import commit
 from pcapconv.io.final_names import Appearance, exists, name_if_free, put_aside, temporary_name, unlink
 from pcapconv.io.held_signals import hold_signals
-from pcapconv.io.journal import OLD, Journal, recover
 from pcapconv.io.paths import exists_already, real_path
 from pcapconv.io.permissions import copy_rights
 from pcapconv.io.read_write import reason_of, write_all, writing
+from pcapconv.io.recovery_journal import OLD, Journal, recover
 from pcapconv.io.source import Source
 from pcapconv.io.target import PlainFile, Target, close_directory, open_directory, sync_directory
 

@@ -12,9 +12,9 @@ from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.errors import FileError, SidecarError, UsageError
 from pcapconv.formats import Reader
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.io.digest import following
 from pcapconv.io.paths import Writable, is_open_as, leads_to, name_of
 from pcapconv.io.source import Source, open_source
+from pcapconv.io.source_digest import following
 from pcapconv.io.target import open_target
 from pcapconv.model import Item, PacketBatch
 from pcapconv.report import CaptureFile, Report

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from struct import Struct
 
-from pcapconv.io.scratch import Scratch
+from pcapconv.io.scratch_file import Scratch
 from pcapconv.model import Block
 
 _HEAD = Struct("<IQI")

@@ -25,7 +25,7 @@ from pcapconv.steps import Step
 from pcapconv.wording import argument
 
 if TYPE_CHECKING:  # a conversion starts faster without the one that it does not need
-    from pcapconv.io.digest import Digest
+    from pcapconv.io.source_digest import Digest
     from pcapconv.sidecar.reading import ReadSidecar
     from pcapconv.sidecar.writing import WrittenSidecar
 

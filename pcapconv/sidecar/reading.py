@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from pcapconv import formats
 from pcapconv.errors import SidecarError
-from pcapconv.io.digest import Digest, following
 from pcapconv.io.paths import SIDECAR_SUFFIX
 from pcapconv.io.source import Source
+from pcapconv.io.source_digest import Digest, following
 from pcapconv.model import Item
 from pcapconv.report import Report
 from pcapconv.sidecar.belonging import another, check_digest, check_size, open_sidecar

@@ -18,8 +18,8 @@ from pcapconv.io.name_template import Template
 from pcapconv.io.paths import SIDECAR_SUFFIX, Readable
 from pcapconv.io.source import open_source, read_file, spool
 from pcapconv.report import Report
-from pcapconv.splitting.by_interface import KEYS, by_kind
-from pcapconv.splitting.by_size import ByCount, BySize
+from pcapconv.splitting.by_count_or_size import ByCount, BySize
+from pcapconv.splitting.by_interface_or_link_type import KEYS, by_kind
 from pcapconv.splitting.by_time import ByInterval
 from pcapconv.splitting.parts import MOST_PARTS, OpenParts
 from pcapconv.splitting.parts_sink import PartsSink

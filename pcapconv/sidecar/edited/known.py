@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from pcapconv.errors import SidecarError
-from pcapconv.io.scratch import Scratch
+from pcapconv.io.scratch_file import Scratch
 from pcapconv.kernels.contract import FINGERPRINT
 from pcapconv.sidecar import fields
 from pcapconv.sidecar.document import Document
