@@ -18,7 +18,7 @@ from pcapconv.formats.losses import PcapLosses
 from pcapconv.kernels.contract import ALWAYS, NEVER, RANGE
 from pcapconv.model import Block, Columns, Interface, PacketBatch, Section
 from pcapconv.spec import bodies
-from pcapconv.splitting.by_time import WIDEST, Picking
+from pcapconv.splitting.mask_splitter import WIDEST, Picking
 from pcapconv.splitting.parts import OpenPart, OpenParts
 from pcapconv.splitting.splitter import COST, MOST_WAITING, Shared, Splitter
 
