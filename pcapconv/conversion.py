@@ -30,7 +30,7 @@ from pcapconv.errors import (
 )
 from pcapconv.formats import Reader
 from pcapconv.formats.settings import WRITER_ARGUMENTS, WriterSettings
-from pcapconv.io.paths import STDIO, leads_to
+from pcapconv.io.paths import STDIO, comparable_path
 from pcapconv.io.source import Source, read_file, spool
 from pcapconv.io.target import Target, open_target
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch
@@ -74,7 +74,7 @@ class Conversion:
 
     def __init__(self, source: Source, settings: ConversionSettings, plan: BasePlan | None = None) -> None:
         self.source = source
-        self._asked = self._settings = settings
+        self._first_settings = self._settings = settings
         self._plan = plan or BasePlan()
         self._survey_is_due = False
         self._sidecars: Sidecars | None = None
@@ -124,10 +124,10 @@ class Conversion:
         """Write everything, so that only `commit` is left. Raises LossError where something is lost and must not be."""
         while True:
             try:
-                self._report = report = self._run()
+                self._report = report = self._run_once()
                 break
             except PcapconvError as error:
-                if not self._learn_from(error):
+                if not self._prepare_next_run(error):
                     raise
             self._start_again()
         if self._settings.on_loss == "fail":
@@ -155,11 +155,11 @@ class Conversion:
         """A reader for one run."""
         return formats.open_reader(self.source)
 
-    def named(self) -> AbstractContextManager[None]:
+    def name_errors(self) -> AbstractContextManager[None]:
         """Puts the capture's name before what is said of its packets."""
         return name_in_errors(self.source.name)
 
-    def watched(self, items: Iterator[Item], report: Report) -> Iterator[Item]:
+    def note_items(self, items: Iterator[Item], report: Report) -> Iterator[Item]:
         """The items, noted in the report as they come by; so is it where pcap is written of a capture without an
         interface. Raises DamageError for damage where that is refused."""
         described, progress, strict = False, self._settings.progress, self._settings.strict
@@ -188,30 +188,30 @@ class Conversion:
     def _can_start_again(self) -> bool:
         return self.source.seekable and self._sink is not None and self._sink.seekable
 
-    def _learn_from(self, error: PcapconvError) -> bool:
+    def _prepare_next_run(self, error: PcapconvError) -> bool:
         """Change what the next run is told, so that it does not fail for this reason; False where there is nothing to
         change, and no next run. Raises TargetError where one cannot go back."""
         sidecars = self._sidecars
         match error:
             case NeedsNanosecondsError() if self._can_start_again:
-                self._tell_writer(nanoseconds=True)
+                self._change_writer(nanoseconds=True)
             case NeedsNanosecondsError():
                 again = f"start again with {argument('nanoseconds', True)}"
                 raise TargetError(f"{self.source.name}: {error}: {again}") from None
             case NeedsSnaplenError():  # which comes only where one can go back
                 pass
             case TimeRangeError() if self._can_start_again and sidecars is not None and sidecars.clamp():
-                self._tell_writer(nanoseconds=True)  # of which the nearest times that pcap can hold are
+                self._change_writer(nanoseconds=True)  # of which the nearest times that pcap can hold are
             case FileError():  # of a full disk, say
                 return False
             case _:  # the run may have failed since the capture was edited after its sidecar was written
                 if sidecars is None or not sidecars.edited():
                     return False
-                self._settings = self._asked
+                self._settings = self._first_settings
                 self._survey_is_due = self._plan.needs_survey
         return True
 
-    def _tell_writer(self, **told: Any) -> None:
+    def _change_writer(self, **told: Any) -> None:
         self._settings = self._settings._replace(writer=self._settings.writer._replace(**told))
 
     def _start_again(self) -> None:
@@ -220,13 +220,13 @@ class Conversion:
         self._sink.restart()
 
     def _survey(self) -> None:
-        with self.named():
-            items = self._looked_over(self.open_reader().items())
+        with self.name_errors():
+            items = self._note_progress(self.open_reader().items())
             self._plan.survey(items if self._sidecars is None else self._sidecars.restored(items))
         self.source.rewind()
         self._survey_is_due = False
 
-    def _looked_over(self, items: Iterator[Item]) -> Iterator[Item]:
+    def _note_progress(self, items: Iterator[Item]) -> Iterator[Item]:
         """The items of a survey, by which nothing is converted yet."""
         progress = self._settings.progress
         for item in items:
@@ -234,7 +234,7 @@ class Conversion:
                 progress(0)
             yield item
 
-    def _run(self) -> Report:
+    def _run_once(self) -> Report:
         """One run, from the beginning of the capture to its end."""
         sink, sidecars, settings = self._sink, self._sidecars, self._settings
         assert sink is not None
@@ -242,18 +242,18 @@ class Conversion:
             self._survey()
         report = Report(self.source.name, sink.name, settings.writer.format)
         hashed = settings.hashed or (sidecars is not None and sidecars.writes)
-        self._follow()
-        writer = sink.begin(settings.writer, hashed=hashed)
+        self._start_digest()
+        writer = sink.begin_run(settings.writer, hashed=hashed)
         try:
-            with self.named():
+            with self.name_errors():
                 reader = self.open_reader()
                 report.source_format = reader.format
-                for item in through(self._steps(report), self.watched(reader.items(), report)):
+                for item in apply_steps(self._steps(report), self.note_items(reader.items(), report)):
                     writer.write(item)
                 writer.finish()
         finally:
-            sink.close()
-        sink.tell(report)
+            sink.end_run()
+        sink.fill_report(report)
         if sink.divides or self._plan.wants_packets:
             report.note_no_packets()
         if report.packets_read or not report.other_blocks:  # of which that was said
@@ -262,7 +262,7 @@ class Conversion:
         report.losses |= self._plan.losses
         if self._snaplens is not None:
             self._snaplens.count(report)
-        self.files = sink.files(report) if hashed else []
+        self.files = sink.written_files(report) if hashed else []
         if sidecars is not None:
             sidecars.finish(report, self.files)
         report.losses = dict(Counter(report.losses) + reader.losses)
@@ -270,16 +270,18 @@ class Conversion:
             sidecars.check()
         return report
 
-    def _follow(self) -> None:
+    def _start_digest(self) -> None:
         """Have digests follow what the run that begins reads: the one of a sidecar that is read, and where digests are
         wanted, the same or another one."""
         if self._digest is not None:  # of a run before
             self._digest.close()
         digest = None if self._sidecars is None else self._sidecars.follow()
         if self._settings.hashed and digest is None:
-            from pcapconv.io.source_digest import following  # not for a plain conversion, which starts faster without
+            from pcapconv.io.source_digest import (
+                start_digest,  # not for a plain conversion, which starts faster without
+            )
 
-            digest = following(self.source)
+            digest = start_digest(self.source)
             self._stack.callback(digest.close)
         self._digest = digest
 
@@ -291,7 +293,7 @@ class Conversion:
         return steps if self._snaplens is None else [*steps, self._snaplens.step(report)]
 
 
-def writer_and_steps(format_name: str, options: Mapping[str, Any]) -> tuple[WriterSettings, StepArguments]:
+def separate_arguments(format_name: str, options: Mapping[str, Any]) -> tuple[WriterSettings, StepArguments]:
     """Options of `ConvertArguments`, in two: what the writer of this format is told, and what selects and edits."""
     told = {name: options[name] for name in WRITER_ARGUMENTS & options.keys()}
     steps: Any = {name: value for name, value in options.items() if name not in WRITER_ARGUMENTS}
@@ -345,7 +347,7 @@ def open_secrets(plan: BasePlan | None, *others: object, force: bool) -> Target 
     that is one of the `others`, which are paths or anything else."""
     if plan is None or plan.extract_to is None:
         return None
-    if plan.extract_to != STDIO and leads_to(plan.extract_to) in map(leads_to, others):
+    if plan.extract_to != STDIO and comparable_path(plan.extract_to) in map(comparable_path, others):
         raise UsageError(
             f"{argument('extract_secrets', plan.extract_to)}: that is another file of the same run; "
             "give it a name of its own"
@@ -353,7 +355,7 @@ def open_secrets(plan: BasePlan | None, *others: object, force: bool) -> Target 
     return open_target(plan.extract_to, force=force, whole=True, text=True, private=True)
 
 
-def through(steps: list[Step], items: Iterator[Item]) -> Iterator[Item]:
+def apply_steps(steps: list[Step], items: Iterator[Item]) -> Iterator[Item]:
     """The items after all steps."""
     for step in steps:
         items = step(items)

@@ -11,7 +11,7 @@ from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.buffered_output import BufferedOutput
 from pcapconv.io.commit import commit
 from pcapconv.io.source import Source
-from pcapconv.io.target import Target, same_file
+from pcapconv.io.target import Target, overwrites_source
 from pcapconv.model import Item
 from pcapconv.report import CaptureFile, Report
 
@@ -41,18 +41,18 @@ class Sink:
     def check(self, source: Source) -> None:
         """Raises UsageError where writing would overwrite what is read."""
 
-    def begin(self, settings: WriterSettings, *, hashed: bool) -> ItemWriter:
+    def begin_run(self, settings: WriterSettings, *, hashed: bool) -> ItemWriter:
         """Begin a run. With `hashed`, `files` have digests."""
         raise NotImplementedError
 
-    def close(self) -> None:
+    def end_run(self) -> None:
         """A run is over, well or not: let threads go."""
 
-    def tell(self, report: Report) -> None:
+    def fill_report(self, report: Report) -> None:
         """Say in a report what was written in a run that is done."""
         raise NotImplementedError
 
-    def files(self, report: Report) -> list[CaptureFile]:  # noqa: ARG002
+    def written_files(self, report: Report) -> list[CaptureFile]:  # noqa: ARG002
         """The files of a run that is done, for a sidecar. Raises FileError."""
         return []
 
@@ -64,14 +64,14 @@ class Sink:
         """Let all appear, with `others`, or nothing, as `io.commit` does. Raises FileError."""
         raise NotImplementedError
 
-    def abandon(self) -> None:
+    def discard(self) -> None:
         """Let go of what did not appear."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.abandon()
+        self.discard()
 
 
 class FileSink(Sink):
@@ -87,29 +87,29 @@ class FileSink(Sink):
 
     def check(self, source: Source) -> None:
         """See `Sink.check`."""
-        if same_file(source, self.target):
+        if overwrites_source(source, self.target):
             raise UsageError(f"{self.name}: input and output are the same open file; give their path instead")
 
-    def begin(self, settings: WriterSettings, *, hashed: bool) -> formats.Writer:
-        """See `Sink.begin`."""
+    def begin_run(self, settings: WriterSettings, *, hashed: bool) -> formats.Writer:
+        """See `Sink.begin_run`."""
         self._output = BufferedOutput(self.target, hashed=hashed)
         self._writer = formats.open_writer(settings, self._output)
         return self._writer
 
-    def close(self) -> None:
-        """See `Sink.close`."""
+    def end_run(self) -> None:
+        """See `Sink.end_run`."""
         if self._output is not None:
             self._output.close()
 
-    def tell(self, report: Report) -> None:
-        """See `Sink.tell`."""
+    def fill_report(self, report: Report) -> None:
+        """See `Sink.fill_report`."""
         assert self._writer is not None
         report.packets_written = self._writer.packets
         report.note_zeros(self.name, self._writer.zeros_at_end)
         report.losses = dict(self._writer.losses)
 
-    def files(self, report: Report) -> list[CaptureFile]:
-        """See `Sink.files`."""
+    def written_files(self, report: Report) -> list[CaptureFile]:
+        """See `Sink.written_files`."""
         assert self._output is not None
         assert self._writer is not None
         size, link_type = self._output.position, self._writer.link_type or 0
@@ -124,6 +124,6 @@ class FileSink(Sink):
         hold."""
         commit([*others, self.target], read, fsync=fsync)
 
-    def abandon(self) -> None:
-        """See `Sink.abandon`."""
-        self.target.abandon()
+    def discard(self) -> None:
+        """See `Sink.discard`."""
+        self.target.discard()

@@ -23,7 +23,7 @@ from pcapconv import FileError
 from pcapconv.cli import run
 from pcapconv.cli.signals import Terminated, raised
 from pcapconv.io.held_signals import HeldSignals, hold_signals
-from pcapconv.io.recovery_journal import Journal
+from pcapconv.io.recovery_journal import RecoveryJournal
 from pcapconv.io.source import open_source, temporary_file
 from pcapconv.io.target import open_target
 
@@ -236,7 +236,7 @@ def test_a_signal_behind_all_outputs_does_not_cost_the_report(
                 signal.raise_signal(signal.SIGTERM)
             yield signals
 
-    monkeypatch.setattr("pcapconv.io.commit.deferred", interrupted)
+    monkeypatch.setattr("pcapconv.io.commit.hold_signals", interrupted)
     arguments = ["convert", str(folder.parent / "in.pcap"), str(target), "--report", str(report)]
     assert (run(arguments), capsys.readouterr().err) == (0, "")
     assert json.loads(report.read_bytes())["packets_written"] == 3
@@ -310,7 +310,7 @@ def test_a_journal_that_cannot_be_removed_says_nothing_any_more(folder: Path, mo
     waiting = folder / ".pcapconv-0123456789abcdef.tmp"
     waiting.mkdir()
     (waiting / "00000000").write_bytes(b"new")
-    journal = Journal(str(waiting), {str(waiting / "00000000"): str(folder / "x-1.pcap")})
+    journal = RecoveryJournal(str(waiting), {str(waiting / "00000000"): str(folder / "x-1.pcap")})
     refuse(monkeypatch, "unlink", lambda _: True)
     journal.close()
     assert (waiting / "journal").read_bytes() == b""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from pcapconv.batching.locations import Batch, Found, State, is_file_name, taken
 from pcapconv.errors import FileError
-from pcapconv.io.final_names import TEMPORARY, exists, look_again
+from pcapconv.io.final_names import TEMPORARY, exists, refresh_directory
 from pcapconv.io.paths import STDIO
 from pcapconv.io.read_write import reason_of
 from pcapconv.io.source import Source, open_source
@@ -149,7 +149,7 @@ def _plain(location: str) -> str:
 def state_now(location: str) -> State | None:
     """The state of a file that another host may have written just now; None where there is none. Opening it has the
     system ask a file server what it would else remember."""
-    look_again(os.path.dirname(location))
+    refresh_directory(os.path.dirname(location))
     try:
         with open(location, "rb", buffering=0) as file:
             return state_of_open(file.fileno())

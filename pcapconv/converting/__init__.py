@@ -15,7 +15,7 @@ from pcapconv.conversion import (
     check_on_loss,
     make_plan,
     open_secrets,
-    writer_and_steps,
+    separate_arguments,
 )
 from pcapconv.errors import FileError
 from pcapconv.formats.naming import output_of
@@ -68,9 +68,9 @@ def convert(
     UsageError or FileError.
     """
     check_on_loss(on_loss)
-    target = place_of(source, target, to)
+    target = resolve_target(source, target, to)
     format_name = formats.target_format(name_of(target), to)
-    writer, steps = writer_and_steps(format_name, options)
+    writer, steps = separate_arguments(format_name, options)
     plan = make_plan(steps)
     whole = strict or on_loss == "fail"
     with ExitStack() as stack:
@@ -98,7 +98,7 @@ def convert(
     return report
 
 
-def place_of(source: Readable, target: Writable, to: str | None) -> Writable:
+def resolve_target(source: Readable, target: Writable, to: str | None) -> Writable:
     """Where the output goes, which in a directory is called as its input. Raises FileError for an input that is a
     directory, and where there is no place."""
     if isinstance(source, str | os.PathLike) and os.path.isdir(source):

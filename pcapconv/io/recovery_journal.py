@@ -1,8 +1,8 @@
-"""What a set of files does while it appears, so that a kill in the middle does not leave old and new files mixed.
+"""The journal of a file set's commit, by which the next run puts old files back if the commit was killed half-way.
 
-Strategy: before the first file is replaced, a journal beside the waiting ones says where each belongs. Whoever replaces
-files keeps it locked, and removes it once all are there. A journal that nobody has locked is left from a kill: the old
-files go back to their places, and the new ones go away.
+Strategy: before the first file is replaced, a journal in the set's temporary folder says where each file belongs. The
+committing process keeps it locked, and removes it once all files have their names. A journal that nobody has locked is
+left from a kill: the old files are put back, and the new ones are removed.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ try:
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
-OLD = ".old"  # what a replaced file's name has behind that of the one that takes its place
+OLD = ".old"  # a replaced file is kept under the temporary name of the file that replaces it, with this suffix
 _NAME = "journal"
 
 
-class Journal:
-    """The journal in the temporary directory `folder`: each file's temporary name, and its path. Raises OSError."""
+class RecoveryJournal:
+    """The journal in the temporary directory `folder`: the temporary name and the final path of each file. Raises
+    OSError."""
 
     def __init__(self, folder: str, files: Mapping[str, str]) -> None:
         self._path = os.path.join(folder, _NAME)
@@ -33,7 +34,7 @@ class Journal:
         self._file = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         try:
             if fcntl is not None:
-                with contextlib.suppress(OSError):  # some file systems have no locks: then nobody puts anything back
+                with contextlib.suppress(OSError):  # some file systems have no locks: then no run puts files back
                     fcntl.flock(self._file, fcntl.LOCK_EX)
             written = {os.path.basename(name): [path, *_state(name)] for name, path in files.items()}
             with open(self._file, "wb", closefd=False) as file:
@@ -46,49 +47,51 @@ class Journal:
             raise
 
     def close(self) -> None:
-        """Nothing is to be put back any more."""
+        """Remove the journal: nothing is to be put back any more."""
         file, self._file = self._file, -1
         if file >= 0:
             with contextlib.suppress(OSError):
-                os.ftruncate(file, 0)  # should it stay, it must not say anything any more
+                os.ftruncate(file, 0)  # if it cannot be removed, it must not count any more
             unlink(self._path)
             with contextlib.suppress(OSError):
                 os.close(file)
 
 
-def recover(directory: str) -> list[str]:
-    """Put back what kills have left half done in a directory; returns the files that are again what they were."""
-    found: list[str] = []
+def put_back_old_files(directory: str) -> list[str]:
+    """Put back the files in a directory that killed commits have replaced; return their paths."""
+    restored: list[str] = []
     try:
         names = sorted(filter(TEMPORARY.fullmatch, os.listdir(directory)))
-    except (OSError, ValueError):  # what is wrong with it, creating files will tell
-        return found
+    except (OSError, ValueError):  # creating files will tell what is wrong with the directory
+        return restored
     for name in names if fcntl is not None else ():
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # no journal, or no sense
-            _recover(os.path.join(directory, name), os.path.realpath(directory), found)
-    return sorted(found)
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # no journal, or a bad one
+            _put_back_folder(os.path.join(directory, name), os.path.realpath(directory), restored)
+    return sorted(restored)
 
 
-def _recover(folder: str, directory: str, found: list[str]) -> None:
-    """Put back the files of one folder, and add them to those that were `found`. A journal counts only where its
-    writer made it: in a folder of this user that was not copied here from elsewhere, for files below `directory`."""
-    there = os.lstat(folder)
+def _put_back_folder(folder: str, directory: str, restored: list[str]) -> None:
+    """Put back the files of one temporary folder, and add their paths to `restored`. A journal counts only if it was
+    written there: in a folder of this user that was not copied from elsewhere, for files below `directory`."""
+    folder_status = os.lstat(folder)
     with open(os.path.join(folder, _NAME), "rb+") as journal:
         fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        told = json.loads(journal.read())
-        if told["folder"] != there.st_ino or there.st_uid != os.geteuid() or not stat.S_ISDIR(there.st_mode):
+        content = json.loads(journal.read())
+        if content["folder"] != folder_status.st_ino or folder_status.st_uid != os.geteuid():
             raise ValueError("somebody else's")
-        if any(os.path.commonpath([directory, path]) != directory for path, *_ in told["files"].values()):
+        if not stat.S_ISDIR(folder_status.st_mode):
+            raise ValueError("not a directory")
+        if any(os.path.commonpath([directory, path]) != directory for path, *_ in content["files"].values()):
             raise ValueError("elsewhere")
         kept = {_NAME}
-        for name, (path, *state) in reversed(told["files"].items()):
+        for name, (path, *state) in reversed(content["files"].items()):
             temporary = os.path.join(folder, os.path.basename(name))
             now = _state(path)
             if exists(temporary + OLD):
                 if now in ([], state):
                     os.replace(temporary + OLD, path)
-                    found.append(path)
-                elif now[1:] != _state(temporary + OLD)[1:]:  # somebody wrote another one since
+                    restored.append(path)
+                elif now[1:] != _state(temporary + OLD)[1:]:  # somebody wrote another file since
                     kept.add(os.path.basename(temporary + OLD))
             elif now == state:
                 os.unlink(path)
@@ -96,14 +99,14 @@ def _recover(folder: str, directory: str, found: list[str]) -> None:
             if name not in kept:
                 os.unlink(os.path.join(folder, name))
         os.unlink(journal.name)
-    with contextlib.suppress(OSError):  # an old file is kept there
+    with contextlib.suppress(OSError):  # an old file may be kept in it
         os.rmdir(folder)
 
 
 def _state(path: str) -> list[int]:
-    """What tells files apart, whatever their names; nothing where there is none. Raises OSError."""
+    """Inode, size and time of a file, which tell it from another one; empty if there is no file. Raises OSError."""
     try:
-        there = os.stat(path)
+        status = os.stat(path)
     except FileNotFoundError:
         return []
-    return [there.st_ino, there.st_size, there.st_mtime_ns]
+    return [status.st_ino, status.st_size, status.st_mtime_ns]

@@ -1,4 +1,4 @@
-"""Bytes that are needed again later: kept in memory while they are few, else in an unnamed temporary file."""
+"""Bytes that are needed again later: in memory while they are few, then in a nameless temporary file."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import io
 from types import TracebackType
 from typing import Self
 
-from pcapconv.io.read_write import reading, writing
+from pcapconv.io.read_write import TEMPORARY_FILE, reading, writing
 from pcapconv.io.source import temporary_file
 
 _IN_MEMORY = 2**20  # bytes
-_NAME = "a temporary file"
 
 
-class Scratch:
-    """Written first, then read from its beginning on. Use it as a context manager. All raise FileError."""
+class ScratchFile:
+    """Bytes that are written first, and then read from the beginning. Use it as a context manager. All methods raise
+    FileError."""
 
     def __init__(self) -> None:
         self._size = 0
@@ -25,38 +25,38 @@ class Scratch:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        with contextlib.suppress(OSError):  # nobody needs it any more
+        with contextlib.suppress(OSError):  # the bytes are not needed any more
             self._file.close()
 
     def write(self, data: bytes) -> int:
-        """Add bytes; returns where they begin."""
-        with writing(_NAME):
+        """Append bytes; return the offset at which they begin."""
+        with writing(TEMPORARY_FILE):
             if isinstance(self._file, io.BytesIO) and self._size + len(data) > _IN_MEMORY:
-                few, self._file = self._file, io.BufferedRandom(temporary_file())
-                self._file.write(few.getbuffer())
+                memory, self._file = self._file, io.BufferedRandom(temporary_file())
+                self._file.write(memory.getbuffer())
             self._file.write(data)
         self._size += len(data)
         return self._size - len(data)
 
     def rewind(self) -> None:
-        """Read from the beginning."""
-        with reading(_NAME):
+        """Go back to the beginning, to read from there."""
+        with reading(TEMPORARY_FILE):
             self._file.seek(0)
 
-    def line(self, place: int) -> bytes:
-        """The line that begins somewhere."""
-        with reading(_NAME):
-            self._file.seek(place)
+    def line(self, offset: int) -> bytes:
+        """The line that begins at this offset."""
+        with reading(TEMPORARY_FILE):
+            self._file.seek(offset)
             return self._file.readline()
 
     def read(self, count: int) -> bytes:
-        """The next bytes, so many or as many as there are."""
-        with reading(_NAME):
+        """Read the next `count` bytes, or all up to the end."""
+        with reading(TEMPORARY_FILE):
             return self._file.read(count)
 
     def clear(self) -> None:
-        """Forget all."""
-        with writing(_NAME):
+        """Remove all bytes."""
+        with writing(TEMPORARY_FILE):
             self._file.seek(0)
             self._file.truncate()
         self._size = 0

@@ -12,9 +12,9 @@ from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.errors import FileError, SidecarError, UsageError
 from pcapconv.formats import Reader
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.io.paths import Writable, is_open_as, leads_to, name_of
+from pcapconv.io.paths import Writable, comparable_path, is_file_at, name_of
 from pcapconv.io.source import Source, open_source
-from pcapconv.io.source_digest import following
+from pcapconv.io.source_digest import start_digest
 from pcapconv.io.target import open_target
 from pcapconv.model import Item, PacketBatch
 from pcapconv.report import CaptureFile, Report
@@ -50,7 +50,7 @@ def join(
         parts = [(each, stack.enter_context(_open(document, folder, each))) for each in document.head.captures]
         read = [document.name, *(source.name for _, source in parts)]
         for other in (target, *taken):
-            if leads_to(other) in map(leads_to, read) or any(is_open_as(name, other) for name in read):
+            if comparable_path(other) in map(comparable_path, read) or any(is_file_at(name, other) for name in read):
                 raise UsageError(f"{other}: that is one of the files that it would be made of; name another one")
         _check_link_types(document)
         settings = ConversionSettings(WriterSettings("pcapng"), fsync=fsync)
@@ -135,7 +135,7 @@ class _PartsSidecar(Sidecars):
     def __init__(self, parts: _Parts, stack: ExitStack) -> None:
         super().__init__(None, None)
         self._parts = parts
-        self._digests = [(each, following(source)) for each, source in parts.parts]
+        self._digests = [(each, start_digest(source)) for each, source in parts.parts]
         for _, digest in self._digests:
             stack.callback(digest.close)
 
@@ -172,12 +172,12 @@ class _Joining(Conversion):
         """See `Conversion.open_reader`."""
         return _PartsReader(self.parts)
 
-    def named(self) -> AbstractContextManager[None]:
-        """See `Conversion.named`: who reads the parts names them."""
+    def name_errors(self) -> AbstractContextManager[None]:
+        """See `Conversion.name_errors`: who reads the parts names them."""
         return nullcontext()
 
-    def watched(self, items: Iterator[Item], report: Report) -> Iterator[Item]:
-        """See `Conversion.watched`: packets are counted, and nothing else is noted."""
+    def note_items(self, items: Iterator[Item], report: Report) -> Iterator[Item]:
+        """See `Conversion.note_items`: packets are counted, and nothing else is noted."""
         for item in items:
             if isinstance(item, PacketBatch):
                 report.packets_read += item.rows

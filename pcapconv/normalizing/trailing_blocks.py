@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from struct import Struct
 
-from pcapconv.io.scratch_file import Scratch
+from pcapconv.io.scratch_file import ScratchFile
 from pcapconv.model import Block
 
 _HEAD = Struct("<IQI")
 
 
-class TrailingBlocks(Scratch):
+class TrailingBlocks(ScratchFile):
     """Little-endian blocks of section 0, in the order in which they came. Raises FileError."""
 
     def add(self, block: Block) -> None:

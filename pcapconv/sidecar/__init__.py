@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import formats
 from pcapconv.errors import UsageError
-from pcapconv.io.paths import SIDECAR_SUFFIX, STDIO, Readable, Writable, is_open_as, leads_to
+from pcapconv.io.paths import SIDECAR_SUFFIX, STDIO, Readable, Writable, comparable_path, is_file_at
 from pcapconv.io.source import Source
 from pcapconv.io.target import Target
 from pcapconv.model import Item
@@ -171,7 +171,7 @@ def open_sidecars(
 
         name = options.file if options.file is not None and not from_pcap else _name_beside(places[1])
         check_apart(name, taken)
-        if read is not None and leads_to(places[0]) != leads_to(places[1]):
+        if read is not None and comparable_path(places[0]) != comparable_path(places[1]):
             check_apart(name, [read.name])  # which another capture needs
         fingerprints = options.fingerprints or (read is not None and read.head.fingerprints)
         written = WrittenSidecar(name, stack, files, secrets=options.secrets, fingerprints=fingerprints, force=force)
@@ -180,7 +180,7 @@ def open_sidecars(
 
 def check_apart(name: str, taken: Sequence[object]) -> None:
     """Raises UsageError where a sidecar would be another file of the same command: a path, or an open file."""
-    if leads_to(name) in map(leads_to, taken) or any(is_open_as(name, place) for place in taken):
+    if comparable_path(name) in map(comparable_path, taken) or any(is_file_at(name, place) for place in taken):
         raise UsageError(f"{name}: the sidecar is another file of the same run; give that one another name")
 
 

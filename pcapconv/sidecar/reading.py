@@ -11,7 +11,7 @@ from pcapconv import formats
 from pcapconv.errors import SidecarError
 from pcapconv.io.paths import SIDECAR_SUFFIX
 from pcapconv.io.source import Source
-from pcapconv.io.source_digest import Digest, following
+from pcapconv.io.source_digest import Digest, start_digest
 from pcapconv.model import Item
 from pcapconv.report import Report
 from pcapconv.sidecar.belonging import another, check_digest, check_size, open_sidecar
@@ -61,9 +61,9 @@ class ReadSidecar:
         wants it."""
         self._digest.close()
         if self._edited is not None:
-            self._source.follower = None
+            self._source.observer = None
             return None
-        self._digest = following(self._source)
+        self._digest = start_digest(self._source)
         return self._digest
 
     def items(self, items: Iterator[Item]) -> Iterator[Item]:
@@ -132,7 +132,7 @@ def restored(source: Source, name: str) -> Iterator[tuple[Document, Iterator[Ite
     with ExitStack() as stack:
         document = open_sidecar(name + SIDECAR_SUFFIX, stack)
         check_size(document, source)
-        digest = following(source)
+        digest = start_digest(source)
         stack.callback(digest.close)
         items = formats.open_reader(source).items()
         yield document, Restore(document, Counter())(items) if document.head.says_more else items

@@ -1,4 +1,4 @@
-"""Dividing by count and by size: a part gets a run of packets that follow each other."""
+"""Splits by number of packets and by file size: a part gets a run of packets that follow each other."""
 
 from __future__ import annotations
 
@@ -12,76 +12,77 @@ from pcapconv.model import Block, Interface, PacketBatch, Section
 from pcapconv.spec import pcap, pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.splitting.parts import OpenPart, OpenParts
-from pcapconv.splitting.splitter import Splitter, rows_of
+from pcapconv.splitting.splitter import Splitter, slice_rows
 
 
 class ByCount(Splitter):
-    """A new part after so many packets."""
+    """Begins a new part after `most` packets."""
 
     def __init__(self, parts: OpenParts, most: int) -> None:
         super().__init__(parts)
         self._most = most
 
-    def _first(self, batch: PacketBatch) -> OpenPart:  # noqa: ARG002 - a packet like any other
-        return self._with_room()
+    def _part_for_first_packet(self, batch: PacketBatch) -> OpenPart:  # noqa: ARG002 - any packet counts as one
+        return self._part_with_room()
 
     def _divide(self, batch: PacketBatch) -> Iterator[tuple[OpenPart, PacketBatch]]:
         row = 0
         while row < batch.rows:
-            part = self._with_room()
+            part = self._part_with_room()
             stop = min(batch.rows, row + self._most - part.packets)
-            yield part, rows_of(batch, row, stop)
+            yield part, slice_rows(batch, row, stop)
             row = stop
 
-    def _with_room(self) -> OpenPart:
+    def _part_with_room(self) -> OpenPart:
         part = self._current
         if part is not None and part.packets < self._most:
             return part
         if part is not None:
-            self._parts.retire(part)
-        return self._parts.new()
+            self._parts.end_part(part)
+        return self._parts.new_part()
 
 
 class BySize(Splitter):
-    """A new part before a packet, or a block of any other kind, that would make the file larger than `most` bytes. A
-    part that has only what every part gets takes the next one in any case."""
+    """Begins a new part before a packet, or another block, that would make the file larger than `most` bytes. A part
+    that has only shared blocks takes the next packet or block in any case."""
 
     def __init__(self, parts: OpenParts, most: int) -> None:
         super().__init__(parts)
         self._most = most
         self._pcap = parts.format == "pcap"
 
-    def _first(self, batch: PacketBatch) -> OpenPart:
+    def _part_for_first_packet(self, batch: PacketBatch) -> OpenPart:
         if self._waiting:
-            return self._room(self._waiting[0])
-        return self._for_packets(self._ends(batch), 0)[0]
+            return self._part_for(self._waiting[0])
+        return self._part_and_stop(self._packet_ends(batch), 0)[0]
 
     def _divide(self, batch: PacketBatch) -> Iterator[tuple[OpenPart, PacketBatch]]:
-        ends, row = self._ends(batch), 0
+        ends, row = self._packet_ends(batch), 0
         while row < batch.rows:
-            part, stop = self._for_packets(ends, row)
-            yield part, rows_of(batch, row, stop)
+            part, stop = self._part_and_stop(ends, row)
+            yield part, slice_rows(batch, row, stop)
             row = stop
 
-    def _for_packets(self, ends: Sequence[int], row: int) -> tuple[OpenPart, int]:
-        """The part for the packets from this row on, and the row behind those that it takes."""
-        part = self._current or self._parts.new()
+    def _part_and_stop(self, ends: Sequence[int], row: int) -> tuple[OpenPart, int]:
+        """The part for the packets from this row on, and the row at which it is full. `ends` are as `_packet_ends` has
+        them."""
+        part = self._current or self._parts.new_part()
         while True:
-            room = self._most - self._ahead(part)
+            room = self._most - self._size_before_next(part)
             stop = bisect_right(ends, ends[row] + room, row + 1) - 1
-            if stop > row or part.bare:
+            if stop > row or part.has_only_shared:
                 return part, max(stop, row + 1)
-            part = self._next(part)
+            part = self._next_part(part)
 
-    def _ends(self, batch: PacketBatch) -> Sequence[int]:
-        """Where each packet's bytes begin in a file that has all of them, and, last, where they end; counted from
-        anywhere."""
+    def _packet_ends(self, batch: PacketBatch) -> Sequence[int]:
+        """The offset at which each packet would begin in a file with all packets of the batch, and, last, the offset at
+        which they end. Only differences count."""
         columns, rows, section = batch.columns, batch.rows, self._section
         copied = batch.layout == self._parts.format and (not self._pcap or (section is not None and section.raw))
         if copied and batch.contiguous:
-            places = columns.record_at[:rows]
-            places.append(batch.span()[1])
-            return places
+            offsets = columns.record_at[:rows]
+            offsets.append(batch.span()[1])
+            return offsets
         lengths: Iterable[int]
         if not self._pcap:
             lengths = _block_lengths(batch)
@@ -91,37 +92,38 @@ class BySize(Splitter):
             lengths = map(pcap.RECORD_SIZE.__add__, columns.captured_length[:rows])
         return list(accumulate(lengths, initial=0))
 
-    def _room(self, *blocks: Block) -> OpenPart:
-        part = self._current or self._parts.new()
-        size = sum(self._size(block) for block in blocks)
-        fits = self._pcap or part.bare or self._ahead(part) + size <= self._most
-        return part if fits else self._next(part)
+    def _part_for(self, *blocks: Block) -> OpenPart:
+        part = self._current or self._parts.new_part()
+        size = sum(self._size_of(block) for block in blocks)
+        fits = self._pcap or part.has_only_shared or self._size_before_next(part) + size <= self._most
+        return part if fits else self._next_part(part)
 
     def finish(self) -> None:
-        """All items were there. Raises PcapconvError."""
+        """See `Splitter.finish`."""
         super().finish()
         if self._current is not None:
-            self._compare(self._current)
+            self._note_oversized(self._current)
 
-    def _next(self, part: OpenPart) -> OpenPart:
-        self._compare(part)
-        self._parts.retire(part)
-        return self._parts.new()
+    def _next_part(self, part: OpenPart) -> OpenPart:
+        """End a part that is full, and open the next one."""
+        self._note_oversized(part)
+        self._parts.end_part(part)
+        return self._parts.new_part()
 
-    def _compare(self, part: OpenPart) -> None:
-        """Note a part that is larger than asked for, unless what is in it would be without headers, too."""
+    def _note_oversized(self, part: OpenPart) -> None:
+        """Note in `oversized` a part that is larger than `most`, unless its packets alone would be so, too."""
         size, headers = part.output.position, part.header_bytes or pcap.HEADER_SIZE
         if size > self._most and (headers > self._most or size - headers <= self._most):
             before = self.oversized or {"parts": 0, "header_bytes": 0}
             self.oversized = {"parts": before["parts"] + 1, "header_bytes": max(before["header_bytes"], headers)}
 
-    def _ahead(self, part: OpenPart) -> int:
-        """Bytes that the file has before anything else goes into it."""
-        size = part.output.position + sum(self._size(item) for item, _ in self._missing(part))
+    def _size_before_next(self, part: OpenPart) -> int:
+        """The size of the part's file before the next packet or block, with the shared blocks that it lacks."""
+        size = part.output.position + sum(self._size_of(item) for item, _ in self._missing_shared_blocks(part))
         return size or pcap.HEADER_SIZE
 
-    def _size(self, item: Section | Interface | Block) -> int:
-        """Bytes that a block takes in the file; in pcap only the file header does."""
+    def _size_of(self, item: Section | Interface | Block) -> int:
+        """The bytes that a block takes in the file; in pcap only the file header takes any."""
         if self._pcap:
             return len(item.raw or b"") if isinstance(item, Section) and item.layout == "pcap" else 0
         return block_size(item)
@@ -133,10 +135,10 @@ def _block_lengths(batch: PacketBatch) -> Iterable[int]:
     copied = columns.record_length[:rows] if batch.layout == "pcapng" else array("I", bytes(4 * rows))
     if 0 not in copied:
         return copied
-    simple, others = pcapng.SHORTEST[pcapng.SIMPLE_PACKET], pcapng.SHORTEST[pcapng.ENHANCED_PACKET]
+    simple, enhanced = pcapng.SHORTEST[pcapng.SIMPLE_PACKET], pcapng.SHORTEST[pcapng.ENHANCED_PACKET]
     return [
-        length or (simple if kind == SIMPLE_PACKET else others + options) + (captured + 3 & ~3)
-        for length, kind, captured, options in zip(
+        length or (simple if record_type == SIMPLE_PACKET else enhanced + options) + (captured + 3 & ~3)
+        for length, record_type, captured, options in zip(
             copied, columns.record_type, columns.captured_length, columns.options_length
         )
     ]

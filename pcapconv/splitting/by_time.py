@@ -1,4 +1,4 @@
-"""Dividing by time: a part's packets may stand anywhere, as they may where a capture is divided by kind."""
+"""Splits by time: a part gets the packets of an interval, wherever they stand in the capture."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pcapconv.kernels.contract import MOST_TICKS, NEVER, RANGE
 from pcapconv.model import Columns, PacketBatch
 from pcapconv.spec import pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
-from pcapconv.splitting.mask_splitter import Picking
+from pcapconv.splitting.mask_splitter import MaskSplitter
 from pcapconv.splitting.parts import OpenPart, OpenParts
-from pcapconv.splitting.splitter import instant_of, rows_of
+from pcapconv.splitting.splitter import slice_rows, time_of_row
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -21,21 +21,23 @@ _MOST_TABLES = 16
 _TIMELESS = bytes([SIMPLE_PACKET])
 
 
-class ByInterval(Picking):
-    """A part for each interval of `length` seconds, from the first packet's time on, or, to `align`, from 1970 on."""
+class ByInterval(MaskSplitter):
+    """A part for each interval of `length` seconds, counted from the time of the first packet, or, with `align`, from
+    1970. The key of a part is the number of its interval. A packet without a time goes to the part of the packet before
+    it."""
 
     def __init__(self, parts: OpenParts, length: Fraction, *, align: bool) -> None:
         super().__init__(parts)
         self._length = length
         self._origin: Fraction | None = self._length * 0 if align else None
         self._section_number = -1
-        self._units: list[tuple[int, int] | None] = []  # of the section's interfaces; None where nobody can tell
+        self._time_units: list[tuple[int, int] | None] = []  # of the section's interfaces; None if unknown
         self._tables: dict[int, array[int]] = {}  # by interval; the last used at the end
 
-    def _first(self, batch: PacketBatch) -> OpenPart:
+    def _part_for_first_packet(self, batch: PacketBatch) -> OpenPart:
         if batch.columns.record_type[0] == SIMPLE_PACKET:
-            return self._current or self._parts.new()
-        return self._part(self._number(batch, batch.columns, 0))
+            return self._current or self._parts.new_part()
+        return self._part_of(self._interval_of(batch, batch.columns, 0))
 
     def _divide(self, batch: PacketBatch) -> Iterator[tuple[OpenPart, PacketBatch]]:
         columns = batch.columns
@@ -43,62 +45,66 @@ class ByInterval(Picking):
         first = len(types) - len(types.lstrip(_TIMELESS))
         if first:
             assert self._current is not None
-            yield self._current, rows_of(batch, 0, first)
+            yield self._current, slice_rows(batch, 0, first)
         if first < batch.rows:
-            yield from self._pick(batch, _with_times(batch, types, first), first)
+            yield from self._divide_by_mask(batch, _fill_times(batch, types, first), first)
 
-    def _for_row(self, batch: PacketBatch, columns: Columns, row: int) -> tuple[OpenPart, array[int]]:
-        number = self._number(batch, columns, row)
+    def _part_and_table(self, batch: PacketBatch, columns: Columns, row: int) -> tuple[OpenPart, array[int]]:
+        interval = self._interval_of(batch, columns, row)
         if batch.section.number != self._section_number:
             self._section_number = batch.section.number
-            self._units, self._tables = [], {}
-        for interface in batch.interfaces[len(self._units) :]:
-            unit = interface.ticks_per_second, interface.time_offset
-            self._units.append(None if interface.time_error else unit)
-        table = self._tables.pop(number, None)
-        if table is None or len(table) != RANGE * len(self._units):
-            table = self._table(number)
+            self._time_units, self._tables = [], {}
+        for interface in batch.interfaces[len(self._time_units) :]:
+            time_unit = interface.ticks_per_second, interface.time_offset
+            self._time_units.append(None if interface.time_error else time_unit)
+        table = self._tables.pop(interval, None)
+        if table is None or len(table) != RANGE * len(self._time_units):
+            table = self._make_table(interval)
         while len(self._tables) >= _MOST_TABLES:
             del self._tables[next(iter(self._tables))]
-        self._tables[number] = table
-        return self._part(number), table
+        self._tables[interval] = table
+        return self._part_of(interval), table
 
-    def _table(self, number: int) -> array[int]:
-        """The kernel's table for an interval: a row for each interface."""
-        rows = {unit: array("Q", NEVER if unit is None else self._range(number, *unit)) for unit in set(self._units)}
-        return array("Q", b"".join(map({unit: row.tobytes() for unit, row in rows.items()}.__getitem__, self._units)))
+    def _make_table(self, interval: int) -> array[int]:
+        """The table for `rows_in_ranges` that selects an interval: an entry for each interface."""
+        entries = {
+            time_unit: array("Q", NEVER if time_unit is None else self._tick_range(interval, *time_unit)).tobytes()
+            for time_unit in set(self._time_units)
+        }
+        return array("Q", b"".join(map(entries.__getitem__, self._time_units)))
 
-    def _number(self, batch: PacketBatch, columns: Columns, row: int) -> int:
-        """In which interval a row is."""
-        time = instant_of(batch, columns, row)
+    def _interval_of(self, batch: PacketBatch, columns: Columns, row: int) -> int:
+        """The number of the interval that a row's time is in. Raises FormatError if the time cannot be determined."""
+        time = time_of_row(batch, columns, row)
         if self._origin is None:
             self._origin = time
         return int((time - self._origin) // self._length)
 
-    def _range(self, number: int, per_second: int, offset: int) -> tuple[int, int, int]:
-        """The ticks of an interval, for the kernel."""
+    def _tick_range(self, interval: int, per_second: int, offset: int) -> tuple[int, int, int]:
+        """The table's entry for an interval and a time unit: its lowest and highest ticks."""
         assert self._origin is not None
-        begin = (self._origin + number * self._length - offset) * per_second
+        begin = (self._origin + interval * self._length - offset) * per_second
         end = begin + self._length * per_second
         lowest, highest = -(-begin // 1), -(-end // 1) - 1
         if highest < 0 or lowest > MOST_TICKS:
             return NEVER
         return max(0, lowest), min(highest, MOST_TICKS), 0
 
-    def _start(self, _part: OpenPart, _rows: PacketBatch) -> Fraction | None:
-        return None
+    def _start_time(self, _part: OpenPart, _rows: PacketBatch) -> Fraction | None:
+        return None  # `_give_name` sets the time at which the interval begins
 
     def _give_name(self, part: OpenPart) -> None:
-        """Only when its interval is known, which packets without a time do not tell."""
-        if part.key is None or part.facts is None or self._origin is None:
+        """Give a part its name once its interval is known, which packets without a time do not tell."""
+        if part.key is None or part.name_values is None or self._origin is None:
             return
         assert isinstance(part.key, int)
-        part.facts = part.facts._replace(start=self._origin + part.key * self._length)
+        part.name_values = part.name_values._replace(start=self._origin + part.key * self._length)
         super()._give_name(part)
 
 
-def _with_times(batch: PacketBatch, types: bytes, first: int) -> Columns:
-    """Columns in which packets without a time have that of the packet before them; from row `first` on."""
+def _fill_times(batch: PacketBatch, types: bytes, first: int) -> Columns:
+    """The batch's columns, in which, from row `first` on, packets without a time have the time and interface of the
+    packet before them."""
     row = types.find(_TIMELESS, first)
     if row < 0:
         return batch.columns

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from pcapconv.errors import SidecarError
-from pcapconv.io.scratch_file import Scratch
+from pcapconv.io.scratch_file import ScratchFile
 from pcapconv.kernels.contract import FINGERPRINT
 from pcapconv.sidecar import fields
 from pcapconv.sidecar.document import Document
@@ -23,7 +23,7 @@ class _Said:
     """What is said of some packets, by their number from 0, kept in a temporary file. All raise FileError."""
 
     def __init__(self, stack: ExitStack) -> None:
-        self._file = stack.enter_context(Scratch())
+        self._file = stack.enter_context(ScratchFile())
         self._places = array("Q")  # of each packet, 0 for none
 
     def add(self, value: Any, packets: Iterable[int]) -> None:
