@@ -149,21 +149,21 @@ class FileSet:
     def commit(
         self,
         names: Sequence[str],
-        others: Sequence[Target] = (),
+        other_targets: Sequence[Target] = (),
         read: Sequence[Source] = (),
         *,
         fsync: bool = True,
     ) -> None:
         """Give the files, which are complete, these final names, in the order in which `new_file` made them, and then
-        publish the `others`. `read` and `fsync` are as for `io.commit`. Raises FileError, and then everything is as it
-        was before."""
+        publish `other_targets`. `read` and `fsync` are as for `io.commit`. Raises FileError, and then everything is as
+        it was before."""
         paths = [self.check_name(name) for name in names]
         for file, path, name in zip(self._files, paths, names, strict=True):
             file.name, file.path = name, path
         with writing(self._name), hold_signals():
             if any(map(exists, paths)):
                 self._journal = RecoveryJournal(self._folder, {file.temporary: file.path or "" for file in self._files})
-        commit([*self._files, *others], read, fsync=fsync)
+        commit([*self._files, *other_targets], read, fsync=fsync)
         self.discard()
 
     def publish(self, file: _SetFile) -> None:

@@ -98,8 +98,8 @@ def split(
     `PcapconvError`.
     """
     check_on_loss(on_loss)
-    name_template = Template(os.fspath(template))
-    format_name = formats.target_format(name_template.text, to)
+    naming = Template(os.fspath(template))
+    format_name = formats.target_format(naming.text, to)
     make_splitter = _splitter_maker(max_packets, max_bytes, interval, align, by)
     most = MOST_PARTS if max_parts is None else option_values.count("max_parts", max_parts)
     _check_sidecar(sidecar, sidecar_secrets, by, format_name)
@@ -114,19 +114,15 @@ def split(
         conversion.survey()
         conversion.extract_to(open_secrets(plan, source, force=force))
         if sidecar:
-            name = os.path.join(
-                "" if name_template.directory == "." else name_template.directory, stem + SIDECAR_SUFFIX
-            )
+            name = os.path.join("" if naming.directory == "." else naming.directory, stem + SIDECAR_SUFFIX)
             other_files = [source, *taken, plan.extract_to, *plan.injected_from]
             conversion.use_sidecars(_open_sidecar(name, other_files, stack, secrets=sidecar_secrets, force=force))
             taken = [*taken, name]
         taken = [*taken, *plan.injected_from, *([] if plan.extract_to is None else [plan.extract_to])]
-        files = FileSet(name_template.directory, name_template.text, force=force, taken=taken)
+        files = FileSet(naming.directory, naming.text, force=force, taken=taken)
         read = conversion.source  # a temporary file, if a survey had to keep a pipe
         conversion.write_to(
-            PartsSink(
-                files, name_template, stem, make_splitter, most=most, input_size=lambda: read.size or read.position
-            )
+            PartsSink(files, naming, stem, make_splitter, most=most, input_size=lambda: read.size or read.position)
         )
         report = conversion.run()
         conversion.commit()

@@ -90,9 +90,9 @@ class PartsSink(Sink):
         """See `Sink.restart`."""
         self._files.restart()
 
-    def commit(self, others: Sequence[Target], read: Sequence[Source], report: Report, *, fsync: bool) -> None:
+    def commit(self, other_targets: Sequence[Target], read: Sequence[Source], report: Report, *, fsync: bool) -> None:
         """See `Sink.commit`."""
-        self._files.commit(report.outputs, others, read, fsync=fsync)
+        self._files.commit(report.outputs, other_targets, read, fsync=fsync)
         report.put_back = self._files.put_back
 
     def discard(self) -> None:
