@@ -1,8 +1,8 @@
 """Bytes in and out: inputs that are read, and outputs that are complete or not there at all.
 
-An output is a `Target`. Its bytes get the file's final name in `Target.publish`, which only `commit.commit` calls, for
-all outputs of a command one after the other; a signal that comes meanwhile waits, and then undoes them all or finds the
-work done.
+An output is a `Target`. It gets its final name in `Target.publish`, which `commit.commit` calls for all outputs of a
+command, one after the other. A signal that arrives meanwhile is held back: before the last output has its name, it
+undoes them all; afterwards it finds the work done.
 
 | file | what it is for |
 |---|---|

@@ -48,7 +48,7 @@ def commit(targets: Sequence[Target], read: Sequence[Source] = (), *, fsync: boo
 
 
 def _check_unchanged(target: Target, read: Sequence[Source]) -> None:
-    """Check that nobody wrote to a source that this target replaces since it was opened. Raises FileError if so."""
+    """Check that a source that this target replaces is still as it was when it was opened. Raises FileError if not."""
     for source in read:
         if target.path is not None and source.is_at(target.path):
             source.check_unchanged(target.path)

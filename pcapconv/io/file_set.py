@@ -85,15 +85,15 @@ class _SetFile(Target):
 class FileSet:
     """Files that get their final names together, or none of them. Use it as a context manager, like a `Target`.
 
-    The files grow in a temporary folder within `directory`. `name` is for messages; `taken` are paths that none of
+    The files grow in a temporary folder within `directory`. `name` is for messages; `reserved` are paths that none of
     them may have. `put_back` lists the files that an earlier run, killed while it committed, had replaced, and that
     this run put back.
     """
 
-    def __init__(self, directory: str, name: str, *, force: bool = False, taken: Sequence[str] = ()) -> None:
+    def __init__(self, directory: str, name: str, *, force: bool = False, reserved: Sequence[str] = ()) -> None:
         self._name = name
         self._force = force
-        self._taken = {real_path(path) for path in taken}
+        self._reserved = {real_path(path) for path in reserved}
         self.put_back: list[str] = []
         self._published: set[tuple[int, int]] = set()  # devices and inodes
         self._synced: dict[str, tuple[int | None, str]] = {}  # open directories with files to replace, and one of them
@@ -125,21 +125,21 @@ class FileSet:
             path = real_path(name)
             if not os.path.isdir(os.path.dirname(path)):
                 raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
-            self._check_not_taken(path, name)
+            self._check_not_reserved(path, name)
             return path
         except (OSError, ValueError) as error:
             raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
         if not plain:
             raise FileError(f"{name}: exists already, and is not a plain file")
         path = real_path(name)
-        self._check_not_taken(path, name)
+        self._check_not_reserved(path, name)
         if not self._force:
             raise FileError(exists_message(name))
         return path
 
-    def _check_not_taken(self, path: str, name: str) -> None:
+    def _check_not_reserved(self, path: str, name: str) -> None:
         """Check that no other file of the command has this path. Raises UsageError if one has."""
-        if path in self._taken:
+        if path in self._reserved:
             raise UsageError(f"{name}: that is another file of the same run; give it a name of its own")
         with writing(name), contextlib.suppress(FileNotFoundError):
             status = os.stat(path)
@@ -171,7 +171,7 @@ class FileSet:
         UsageError if another file of the command has the name."""
         assert file.path is not None
         try:
-            self._check_not_taken(file.path, file.name)
+            self._check_not_reserved(file.path, file.name)
             status = self._give_name(file, file.path)
         except FileExistsError as error:
             raise FileError(exists_message(file.name)) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-from types import TracebackType
 from typing import Self
 
 from pcapconv.io.read_write import TEMPORARY_FILE, reading, writing
@@ -24,7 +23,7 @@ class ScratchFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):  # the bytes are not needed any more
             self._file.close()
 

@@ -16,7 +16,6 @@ import io
 import os
 import stat
 import sys
-from types import TracebackType
 from typing import Any, Self
 
 from pcapconv.errors import FileError
@@ -79,7 +78,7 @@ class Target:
         a file that is replaced, since `undo_publish` may follow. Raises FileError."""
 
     def undo_publish(self) -> None:
-        """Make everything as it was before `publish`, also if that failed half-way. Raises FileError."""
+        """Restore everything to what it was before `publish`, also if that failed half-way. Raises FileError."""
 
     def confirm(self, *, fsync: bool) -> None:
         """Remove the file that was replaced: the output stays. With `fsync`, have its name on the disk, too. Raises
@@ -91,9 +90,7 @@ class Target:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.discard()
 
 

@@ -119,7 +119,7 @@ def split(
             conversion.use_sidecars(_open_sidecar(name, other_files, stack, secrets=sidecar_secrets, force=force))
             taken = [*taken, name]
         taken = [*taken, *plan.injected_from, *([] if plan.extract_to is None else [plan.extract_to])]
-        files = FileSet(naming.directory, naming.text, force=force, taken=taken)
+        files = FileSet(naming.directory, naming.text, force=force, reserved=taken)
         read = conversion.source  # a temporary file, if a survey had to keep a pipe
         conversion.write_to(
             PartsSink(files, naming, stem, make_splitter, most=most, input_size=lambda: read.size or read.position)

@@ -111,7 +111,7 @@ class BySize(Splitter):
         return self._parts.new_part()
 
     def _note_oversized(self, part: OpenPart) -> None:
-        """Note in `oversized` a part that is larger than `most`, unless its packets alone would be so, too."""
+        """Note in `oversized` a part that is larger than `most` because of its shared blocks."""
         size, headers = part.output.position, part.header_bytes or pcap.HEADER_SIZE
         if size > self._most and (headers > self._most or size - headers <= self._most):
             before = self.oversized or {"parts": 0, "header_bytes": 0}

@@ -123,6 +123,8 @@ class ByOwnInterfaces(ByInterfaceKey):
         return part.own_count if part is not None and part.section == self._section.number else 0
 
     def _missing_shared_blocks(self, part: OpenPart) -> list[tuple[Shared, bool]]:
+        """See `Splitter._missing_shared_blocks`. The part's own interfaces stand between the shared blocks, as in the
+        section; no other part has them."""
         missing = super()._missing_shared_blocks(part)
         since = len(self._shared) - len(missing)
         for inserted, (index, interface) in enumerate(self._interfaces_of_part(part)[self._declared_count(part) :]):
