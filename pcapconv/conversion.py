@@ -13,15 +13,16 @@ Strategy: a `Conversion` has phases, in this order:
 A run can fail for four reasons that another run avoids. `_prepare_next_run` then changes what that run needs, and `run`
 starts again from the beginning of the capture:
 
-* Nanoseconds are needed late: the pcap file was begun in microseconds, and then an interface comes that needs
-  nanoseconds. The next run writes nanoseconds from the start. If input or output cannot be rewound (a pipe), the
-  conversion fails, and the message names `--nanoseconds`.
-* pcap cannot hold a time, but the sidecar that is written can. The next run writes the nearest time that pcap can hold,
-  in nanoseconds, since that time has them, and the sidecar keeps the exact one.
-* A packet is longer than the snaplen that its interface states in pcapng. The next run states a larger snaplen, which
-  the step of `steps/snaplens.py` has noted. If nothing can be rewound, that step warns instead of failing.
-* The capture was edited since the sidecar that is read was written. The next run begins with the first settings, and
-  finds by their fingerprints the packets that the sidecar knows.
+* Nanoseconds are needed late (NeedsNanosecondsError, from the pcap writer): packets were written in microseconds, and
+  then an interface whose times are finer comes. The next run writes nanoseconds from the start. If input or output
+  cannot be rewound (a pipe), the conversion fails, and the message names `--nanoseconds`.
+* pcap cannot hold a time (TimeRangeError, from the pcap writer), but the sidecar that is written can. The next run
+  writes the nearest time that pcap can hold, in nanoseconds, since that time has them; the sidecar keeps the exact one.
+* A packet is longer than the snaplen that its interface states in pcapng (NeedsSnaplenError, from the step in
+  `steps/snaplens.py`). The next run states a larger snaplen, which that step has noted. If input or output cannot be
+  rewound, the step only warns.
+* The capture was edited since the sidecar that is read was written (any error, also one of the reader). The next run
+  begins with the first settings, and finds by their fingerprints the packets that the sidecar knows.
 """
 
 from __future__ import annotations
