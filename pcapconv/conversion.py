@@ -15,7 +15,7 @@ starts again from the beginning of the capture:
 
 * Nanoseconds are needed late (NeedsNanosecondsError, from the pcap writer): packets were written in microseconds, and
   then an interface whose times are finer comes. The next run writes nanoseconds from the start. If input or output
-  cannot be rewound (a pipe), the conversion fails, and the message names `--nanoseconds`.
+  cannot be rewound (a pipe), the conversion fails, and the message names the argument `nanoseconds`.
 * pcap cannot hold a time (TimeRangeError, from the pcap writer), but the sidecar that is written can. The next run
   writes the nearest time that pcap can hold, in nanoseconds, since that time has them; the sidecar keeps the exact one.
 * A packet is longer than the snaplen that its interface states in pcapng (NeedsSnaplenError, from the step in
