@@ -1,12 +1,28 @@
-"""A conversion: the items of a capture from a reader through steps into a sink, and what came of it as a `Report`.
+"""A conversion: reads a capture, passes its items through the steps of a plan into a sink, and returns a `Report`.
 
-Strategy: a `Conversion` has phases, in this order: `survey`, where a plan has to see the whole capture first;
-`write_to` a sink, which is one file or the parts of a split; `run`; and `commit`, with which the outputs appear.
-Between the last two, all is complete and nothing is there yet, but what a pipe has taken. Sidecars and the file for
-extracted secrets are handed in before `run`. Four things may prove wrong on the way: an interface that comes late needs
-nanoseconds; a time is none that pcap can hold, and the sidecar that is written can keep it; a packet is longer than its
-interface states; the capture was edited since the sidecar that is read was written. Then `run` starts again from the
-beginning with what was learned: in one loop, and nowhere else.
+Strategy: a `Conversion` has phases, in this order:
+
+1. `survey`: the plan looks at the whole capture, if it has to before it can make steps.
+2. `write_to`: sets the sink, which is one file or the parts of a split. Sidecars and the file for extracted secrets are
+   set before `run`, too.
+3. `run`: writes everything. The loop is in `_run_once`: the reader's items go through the steps, and each item that
+   comes out is written.
+4. `commit`: all outputs get their final names, or none does. Before it, nobody sees anything of them, except what a
+   pipe has taken.
+
+A run can fail for four reasons that another run avoids. `_prepare_next_run` then changes what that run needs, and `run`
+starts again from the beginning of the capture:
+
+* Nanoseconds are needed late (NeedsNanosecondsError, from the pcap writer): packets were written in microseconds, and
+  then an interface whose times are finer comes. The next run writes nanoseconds from the start. If input or output
+  cannot be rewound (a pipe), the conversion fails, and the message names the argument `nanoseconds`.
+* pcap cannot hold a time (TimeRangeError, from the pcap writer), but the sidecar that is written can. The next run
+  writes the nearest time that pcap can hold, in nanoseconds, since that time has them; the sidecar keeps the exact one.
+* A packet is longer than the snaplen that its interface states in pcapng (NeedsSnaplenError, from the step in
+  `steps/snaplens.py`). The next run states a larger snaplen, which that step has noted. If input or output cannot be
+  rewound, the step only warns.
+* The capture was edited since the sidecar that is read was written (any error, also one of the reader). The next run
+  begins with the first settings, and finds by their fingerprints the packets that the sidecar knows.
 """
 
 from __future__ import annotations
@@ -30,7 +46,7 @@ from pcapconv.errors import (
 )
 from pcapconv.formats import Reader
 from pcapconv.formats.settings import WRITER_ARGUMENTS, WriterSettings
-from pcapconv.io.paths import STDIO, leads_to
+from pcapconv.io.paths import STDIO, comparable_path
 from pcapconv.io.source import Source, read_file, spool
 from pcapconv.io.target import Target, open_target
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch
@@ -42,12 +58,12 @@ from pcapconv.wording import argument
 
 if TYPE_CHECKING:
     from pcapconv.formats.settings import WriterArguments
-    from pcapconv.io.digest import Digest
+    from pcapconv.io.source_digest import Digest
     from pcapconv.sidecar import Sidecars
     from pcapconv.steps.plan import Plan, StepArguments
 
     class ConvertArguments(StepArguments, WriterArguments, total=False):
-        """What `convert`, `split` and `batch` take: what selects and edits, and what writers are told."""
+        """The arguments of steps and of writers, which `convert`, `split` and `batch` take."""
 
 
 OnLoss = Literal["warn", "ignore", "fail"]
@@ -56,9 +72,9 @@ _NO_INTERFACE = "the capture has no interface; the pcap file states Ethernet, si
 
 
 class ConversionSettings(NamedTuple):
-    """How a conversion goes: what the `writer` is told; `strict`, `on_loss` and `fsync` as for `convert`; `progress` is
-    called with the bytes read so far, 0 while a survey reads them first. With `hashed`, a conversion has the digests of
-    what it reads and writes."""
+    """The settings of a conversion: those of its `writer`; `strict`, `on_loss` and `fsync` as for `convert`. `progress`
+    is called with the number of bytes read so far, with 0 during a survey. With `hashed`, the conversion has the
+    digests of what it reads and writes."""
 
     writer: WriterSettings
     strict: bool = False
@@ -69,12 +85,13 @@ class ConversionSettings(NamedTuple):
 
 
 class Conversion:
-    """One capture through the steps of a plan into a sink. Use it as a context manager. Every phase raises a
-    `PcapconvError`."""
+    """The conversion of one capture. Use it as a context manager, and call its phases in order: `survey`, `write_to`,
+    `run`, `commit`. Every phase raises PcapconvErrors. `files` are the files of the last run, with `hashed` or a
+    sidecar that is written."""
 
     def __init__(self, source: Source, settings: ConversionSettings, plan: BasePlan | None = None) -> None:
         self.source = source
-        self._asked = self._settings = settings
+        self._first_settings = self._settings = settings
         self._plan = plan or BasePlan()
         self._survey_is_due = False
         self._sidecars: Sidecars | None = None
@@ -84,7 +101,7 @@ class Conversion:
         self._snaplens: Snaplens | None = None
         self._report: Report | None = None
         self._digest: Digest | None = None
-        self.files: list[CaptureFile] = []  # what a run that is done wrote, where digests are wanted
+        self.files: list[CaptureFile] = []
 
     def __enter__(self) -> Self:
         return self
@@ -93,14 +110,13 @@ class Conversion:
         self._stack.__exit__(*error)
 
     def use_sidecars(self, sidecars: Sidecars | None) -> None:
-        """The sidecars that are read and written with the capture, if there are any. One that is read comes before the
-        survey."""
+        """Set the sidecars that are read and written with the capture, or None. Call it before `write_to`, and, if a
+        sidecar is read, before `survey`."""
         self._sidecars = sidecars
 
     def survey(self) -> None:
-        """Let the plan see the whole capture, where it has to. A pipe is kept in an unnamed temporary file for that.
-        Where a sidecar is read, and so handed in before, the run does it: only there is it known whether the capture
-        was edited."""
+        """Let the plan look at the whole capture, if it has to. A pipe is kept in a nameless temporary file for that.
+        With sidecars, `run` does the survey, since only a run finds out whether the capture was edited."""
         self._survey_is_due = self._plan.needs_survey
         if self._survey_is_due and self._sidecars is None:
             if not self.source.seekable:
@@ -108,26 +124,28 @@ class Conversion:
             self._survey()
 
     def extract_to(self, secrets: Target | None) -> None:
-        """The file that extracted secrets go to, if there is one."""
+        """Set the file that extracted secrets are written to, or None."""
         self._secrets = None if secrets is None else self._stack.enter_context(secrets)
 
     def write_to(self, sink: Sink) -> None:
-        """The sink that takes what is written."""
+        """Set the sink that everything is written to. Raises UsageError if that would overwrite the input, or if pcap
+        would lose comments that the plan adds."""
         self._sink = self._stack.enter_context(sink)
-        kept = self._sidecars is not None and self._sidecars.writes_sidecar
-        check_comments(self._plan, self._settings.writer.format, self._settings.on_loss, kept=kept)
+        sidecar_keeps = self._sidecars is not None and self._sidecars.writes_sidecar
+        check_comments(self._plan, self._settings.writer.format, self._settings.on_loss, kept=sidecar_keeps)
         sink.check(self.source)
         if self._settings.writer.format == "pcapng" and not self._settings.writer.keep_snaplen:
             self._snaplens = Snaplens(again=self._can_start_again)
 
     def run(self) -> Report:
-        """Write everything, so that only `commit` is left. Raises LossError where something is lost and must not be."""
+        """Write everything, so that only `commit` remains, and return the report. A run that fails for a reason that
+        another run avoids is done again. Raises LossError for losses with `on_loss="fail"`."""
         while True:
             try:
-                self._report = report = self._run()
+                self._report = report = self._run_once()
                 break
             except PcapconvError as error:
-                if not self._learn_from(error):
+                if not self._prepare_next_run(error):
                     raise
             self._start_again()
         if self._settings.on_loss == "fail":
@@ -137,32 +155,33 @@ class Conversion:
         return report
 
     def commit(self) -> None:
-        """Let all outputs appear, or none of them."""
+        """Give all outputs their final names, or none of them: the sink's files, the sidecar and the extracted
+        secrets."""
         assert self._sink is not None
         assert self._report is not None
         sidecar = None if self._sidecars is None else self._sidecars.written_target
         read = [self.source] if self._sidecars is None else [self.source, *self._sidecars.read_sources]
-        others = [*filter(None, (self._secrets, sidecar))]
-        self._sink.commit(others, read, self._report, fsync=self._settings.fsync)
+        other_targets = [*filter(None, (self._secrets, sidecar))]
+        self._sink.commit(other_targets, read, self._report, fsync=self._settings.fsync)
 
     def digest_of_source(self) -> str:
-        """The SHA-256 of the whole source, which is a plain file, in hex, after `run` and with `hashed`. Raises
+        """The SHA-256 of the whole source, in hex. Only after `run`, with `hashed`, and for a plain file. Raises
         FileError."""
         assert self._digest is not None
         return self._digest.hexdigest(self._settings.progress)
 
     def open_reader(self) -> Reader:
-        """A reader for one run."""
+        """Open a reader for one run."""
         return formats.open_reader(self.source)
 
-    def named(self) -> AbstractContextManager[None]:
-        """Puts the capture's name before what is said of its packets."""
+    def name_errors(self) -> AbstractContextManager[None]:
+        """Context manager that puts the name of the capture before the messages of FormatErrors and TargetErrors."""
         return name_in_errors(self.source.name)
 
-    def watched(self, items: Iterator[Item], report: Report) -> Iterator[Item]:
-        """The items, noted in the report as they come by; so is it where pcap is written of a capture without an
-        interface. Raises DamageError for damage where that is refused."""
-        described, progress, strict = False, self._settings.progress, self._settings.strict
+    def note_items(self, items: Iterator[Item], report: Report) -> Iterator[Item]:
+        """Yield the reader's items, and note packets, damage and oddities in the report; warn at the end if a capture
+        without an interface is written as pcap. Raises DamageError for damage, with `strict`."""
+        has_interface, progress, strict = False, self._settings.progress, self._settings.strict
         for item in items:
             if isinstance(item, PacketBatch):
                 report.packets_read += item.rows
@@ -179,90 +198,94 @@ class Conversion:
             elif isinstance(item, Notice):
                 report.add_warning(item)
             elif isinstance(item, Interface):
-                described = True
+                has_interface = True
             yield item
-        if not described and report.target_format == "pcap":
+        if not has_interface and report.target_format == "pcap":
             report.add_warning(Notice(0, _NO_INTERFACE))
 
     @property
     def _can_start_again(self) -> bool:
         return self.source.seekable and self._sink is not None and self._sink.seekable
 
-    def _learn_from(self, error: PcapconvError) -> bool:
-        """Change what the next run is told, so that it does not fail for this reason; False where there is nothing to
-        change, and no next run. Raises TargetError where one cannot go back."""
+    def _prepare_next_run(self, error: PcapconvError) -> bool:
+        """Change settings or sidecars so that the next run does not fail with this error, and return True; return False
+        if another run would not help. The reasons are in the module's docstring. Raises TargetError if nanoseconds are
+        needed, and input or output cannot be rewound."""
         sidecars = self._sidecars
         match error:
             case NeedsNanosecondsError() if self._can_start_again:
-                self._tell_writer(nanoseconds=True)
+                self._change_writer(nanoseconds=True)
             case NeedsNanosecondsError():
                 again = f"start again with {argument('nanoseconds', True)}"
                 raise TargetError(f"{self.source.name}: {error}: {again}") from None
-            case NeedsSnaplenError():  # which comes only where one can go back
+            case NeedsSnaplenError():  # raised only if the conversion can start again; the step has noted the snaplen
                 pass
             case TimeRangeError() if self._can_start_again and sidecars is not None and sidecars.clamp_written_times():
-                self._tell_writer(nanoseconds=True)  # of which the nearest times that pcap can hold are
-            case FileError():  # of a full disk, say
+                self._change_writer(nanoseconds=True)  # the nearest time that pcap can hold has nanoseconds
+            case FileError():  # a full disk, for example
                 return False
-            case _:  # the run may have failed since the capture was edited after its sidecar was written
+            case _:  # an edited capture can make a run fail anywhere
                 if sidecars is None or not sidecars.adapt_to_edits():
                     return False
-                self._settings = self._asked
+                self._settings = self._first_settings
                 self._survey_is_due = self._plan.needs_survey
         return True
 
-    def _tell_writer(self, **told: Any) -> None:
-        self._settings = self._settings._replace(writer=self._settings.writer._replace(**told))
+    def _change_writer(self, **changes: Any) -> None:
+        self._settings = self._settings._replace(writer=self._settings.writer._replace(**changes))
 
     def _start_again(self) -> None:
+        """Go back to the beginning of the source and of the sink."""
         assert self._sink is not None
         self.source.rewind()
         self._sink.restart()
 
     def _survey(self) -> None:
-        with self.named():
-            items = self._looked_over(self.open_reader().items())
+        """Let the plan look at the whole capture, as it was before pcap lost anything, if a sidecar is read."""
+        with self.name_errors():
+            items = self._note_progress(self.open_reader().items())
             self._plan.survey(items if self._sidecars is None else self._sidecars.restore_items(items))
         self.source.rewind()
         self._survey_is_due = False
 
-    def _looked_over(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items of a survey, by which nothing is converted yet."""
+    def _note_progress(self, items: Iterator[Item]) -> Iterator[Item]:
+        """Yield the items of a survey; progress stays at 0, since nothing is converted yet."""
         progress = self._settings.progress
         for item in items:
             if progress is not None:
                 progress(0)
             yield item
 
-    def _run(self) -> Report:
-        """One run, from the beginning of the capture to its end."""
+    def _run_once(self) -> Report:
+        """Read the capture from its beginning to its end, write everything, and return the report. This has the loop of
+        every conversion."""
         sink, sidecars, settings = self._sink, self._sidecars, self._settings
         assert sink is not None
         if self._survey_is_due:
             self._survey()
         report = Report(self.source.name, sink.name, settings.writer.format)
         hashed = settings.hashed or (sidecars is not None and sidecars.writes_sidecar)
-        self._follow()
-        writer = sink.begin(settings.writer, hashed=hashed)
+        self._start_digest()
+        writer = sink.begin_run(settings.writer, hashed=hashed)
         try:
-            with self.named():
+            with self.name_errors():
                 reader = self.open_reader()
                 report.source_format = reader.format
-                for item in through(self._steps(report), self.watched(reader.items(), report)):
+                for item in apply_steps(self._steps(report), self.note_items(reader.items(), report)):
                     writer.write(item)
                 writer.finish()
         finally:
-            sink.close()
-        sink.tell(report)
+            sink.end_run()
+        sink.fill_report(report)
         if sink.divides or self._plan.wants_packets:
             report.note_no_packets()
-        if report.packets_read or not report.other_blocks:  # of which that was said
+        if report.packets_read or not report.other_blocks:  # else the warning about no packets is enough
             for remark in self._plan.remarks(report.packets_read):
                 report.add_warning(Notice(None, remark))
         report.losses |= self._plan.losses
         if self._snaplens is not None:
             self._snaplens.count(report)
-        self.files = sink.files(report) if hashed else []
+        self.files = sink.written_files(report) if hashed else []
         if sidecars is not None:
             sidecars.finish_run(report, self.files)
         report.losses = dict(Counter(report.losses) + reader.losses)
@@ -270,43 +293,42 @@ class Conversion:
             sidecars.check_read_capture()
         return report
 
-    def _follow(self) -> None:
-        """Have digests follow what the run that begins reads: the one of a sidecar that is read, and where digests are
-        wanted, the same or another one."""
-        if self._digest is not None:  # of a run before
+    def _start_digest(self) -> None:
+        """Start the digest of what this run reads, if a sidecar that is read or `hashed` needs one."""
+        if self._digest is not None:  # an earlier run's
             self._digest.close()
         digest = None if self._sidecars is None else self._sidecars.follow_read_capture()
         if self._settings.hashed and digest is None:
-            from pcapconv.io.digest import following  # not for a plain conversion, which starts faster without
+            from pcapconv.io.source_digest import start_digest  # a plain conversion starts faster without it
 
-            digest = following(self.source)
+            digest = start_digest(self.source)
             self._stack.callback(digest.close)
         self._digest = digest
 
     def _steps(self, report: Report) -> list[Step]:
-        """New steps for one run, with those of sidecars around the plan's."""
+        """New steps for one run: those of the plan, between those of the sidecars."""
         steps = self._plan.steps(report.left_out)
         if self._sidecars is not None:
             steps = self._sidecars.add_steps(steps, report.left_out)
         return steps if self._snaplens is None else [*steps, self._snaplens.step(report)]
 
 
-def writer_and_steps(format_name: str, options: Mapping[str, Any]) -> tuple[WriterSettings, StepArguments]:
-    """Options of `ConvertArguments`, in two: what the writer of this format is told, and what selects and edits."""
-    told = {name: options[name] for name in WRITER_ARGUMENTS & options.keys()}
+def separate_arguments(format_name: str, options: Mapping[str, Any]) -> tuple[WriterSettings, StepArguments]:
+    """Separate `ConvertArguments` into the settings of this format's writer and the arguments of steps."""
+    writer = {name: options[name] for name in WRITER_ARGUMENTS & options.keys()}
     steps: Any = {name: value for name, value in options.items() if name not in WRITER_ARGUMENTS}
-    return WriterSettings(format_name, **told), steps
+    return WriterSettings(format_name, **writer), steps
 
 
 def check_on_loss(on_loss: str) -> None:
-    """Raises UsageError for a word that means nothing."""
+    """Check the argument `on_loss`. Raises UsageError for an unknown word."""
     if on_loss not in get_args(OnLoss):
         raise UsageError(f"{argument('on_loss', on_loss)}: it is one of {', '.join(get_args(OnLoss))}")
 
 
 def check_comments(plan: BasePlan | None, format_name: str | None, on_loss: OnLoss, *, kept: bool) -> None:
-    """Raises UsageError for comments on packets that a pcap file would lose, and no sidecar keeps; not where losses are
-    ignored."""
+    """Check that comments which a plan adds to packets are not lost: pcap cannot hold them. `kept` says that a sidecar
+    keeps them. Raises UsageError if they would be lost, unless losses are ignored."""
     if plan is None or not plan.adds_packet_comments or format_name != "pcap" or kept or on_loss == "ignore":
         return
     raise UsageError(
@@ -316,7 +338,7 @@ def check_comments(plan: BasePlan | None, format_name: str | None, on_loss: OnLo
 
 
 def refuse_losses(report: Report) -> None:
-    """Raises LossError if there are any, or where a sidecar lacks something."""
+    """Raise LossError if the report has losses, or if the sidecar that was read lacks something."""
     what = f"{report.target_format} cannot hold {describe(report.losses)}" if report.losses else ""
     if report.missing_in_sidecar:
         what = f"{report.sidecar_read} was written without {describe(report.missing_in_sidecar)}"
@@ -325,27 +347,27 @@ def refuse_losses(report: Report) -> None:
 
 
 def refuse(report: Report, what: str) -> NoReturn:
-    """Raises LossError, which says `what` would be lost."""
+    """Raise LossError, whose message has `what` would be lost, and whose report says that nothing was written."""
     report.packets_written, report.outputs, report.sidecar_written = 0, [], None
     report.parts = None if report.parts is None else []
     raise LossError(f"{report.inputs[0]}: {what}; nothing was written", report)
 
 
-def make_plan(options: StepArguments) -> Plan | None:
-    """What the selecting and editing options ask for; None for nothing. Raises UsageError."""
-    if all(value is None or value is False or value in ((), []) for value in options.values()):
-        return None  # a 0 asks for something, if for nothing that makes sense
+def make_plan(arguments: StepArguments) -> Plan | None:
+    """The plan for the arguments of steps; None if none is given. Raises UsageError."""
+    if all(value is None or value is False or value in ((), []) for value in arguments.values()):
+        return None  # a 0 is given, if only to be refused
     from pcapconv.steps.plan import Plan  # not for a plain conversion, which starts faster without
 
-    return Plan(options, read_file)
+    return Plan(arguments, read_file)
 
 
-def open_secrets(plan: BasePlan | None, *others: object, force: bool) -> Target | None:
-    """The file that extracted secrets go to, for its owner only; None where none is asked for. Raises UsageError where
-    that is one of the `others`, which are paths or anything else."""
+def open_secrets(plan: BasePlan | None, *other_files: object, force: bool) -> Target | None:
+    """Open the file for the secrets that a plan extracts, which only its owner may read; None if it extracts none.
+    Raises UsageError if it is one of the other files of the command, which are paths or file objects."""
     if plan is None or plan.extract_to is None:
         return None
-    if plan.extract_to != STDIO and leads_to(plan.extract_to) in map(leads_to, others):
+    if plan.extract_to != STDIO and comparable_path(plan.extract_to) in map(comparable_path, other_files):
         raise UsageError(
             f"{argument('extract_secrets', plan.extract_to)}: that is another file of the same run; "
             "give it a name of its own"
@@ -353,8 +375,8 @@ def open_secrets(plan: BasePlan | None, *others: object, force: bool) -> Target 
     return open_target(plan.extract_to, force=force, whole=True, text=True, private=True)
 
 
-def through(steps: list[Step], items: Iterator[Item]) -> Iterator[Item]:
-    """The items after all steps."""
+def apply_steps(steps: list[Step], items: Iterator[Item]) -> Iterator[Item]:
+    """Pass items through all steps, lazily."""
     for step in steps:
         items = step(items)
     return items

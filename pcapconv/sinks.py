@@ -1,4 +1,4 @@
-"""Where the items of a conversion go: the files that it makes, each in a format."""
+"""Sinks: where a conversion writes its items. `FileSink` is one file; a split has a sink of its own."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.buffered_output import BufferedOutput
 from pcapconv.io.commit import commit
 from pcapconv.io.source import Source
-from pcapconv.io.target import Target, same_file
+from pcapconv.io.target import Target, overwrites_source
 from pcapconv.model import Item
 from pcapconv.report import CaptureFile, Report
 
 
 class ItemWriter(Protocol):
-    """Takes the items of one run, in file order, then `finish`."""
+    """Writes the items of one run: `write` for each, in file order, then `finish`."""
 
     def write(self, item: Item) -> None:
-        """Take one item. Raises PcapconvError."""
+        """Write one item. Raises PcapconvError."""
         ...
 
     def finish(self) -> None:
-        """All items were there. Raises PcapconvError."""
+        """Write what must follow the last item. Raises PcapconvError."""
         ...
 
 
 class Sink:
-    """Where the items of a conversion go. Use it as a context manager: nothing remains that did not appear.
+    """Where a conversion writes its items. Use it as a context manager: what was not committed by the end is removed.
 
-    `name` is what a report calls it, `seekable` tells that `restart` works, `divides` that it makes several files.
+    `name` is its name in reports. `restart` works if it is `seekable`. `divides` says that it makes several files.
     """
 
     name = ""
@@ -39,91 +39,92 @@ class Sink:
     divides = False
 
     def check(self, source: Source) -> None:
-        """Raises UsageError where writing would overwrite what is read."""
+        """Check that writing does not overwrite what is read. Raises UsageError if it would."""
 
-    def begin(self, settings: WriterSettings, *, hashed: bool) -> ItemWriter:
-        """Begin a run. With `hashed`, `files` have digests."""
+    def begin_run(self, settings: WriterSettings, *, hashed: bool) -> ItemWriter:
+        """Begin a run, and return what writes its items. With `hashed`, `written_files` have digests."""
         raise NotImplementedError
 
-    def close(self) -> None:
-        """A run is over, well or not: let threads go."""
+    def end_run(self) -> None:
+        """End the threads of a run, whether it succeeded or failed."""
 
-    def tell(self, report: Report) -> None:
-        """Say in a report what was written in a run that is done."""
+    def fill_report(self, report: Report) -> None:
+        """Put into the report what a successful run wrote: outputs, packets and losses."""
         raise NotImplementedError
 
-    def files(self, report: Report) -> list[CaptureFile]:  # noqa: ARG002
-        """The files of a run that is done, for a sidecar. Raises FileError."""
+    def written_files(self, report: Report) -> list[CaptureFile]:  # noqa: ARG002
+        """The files that a successful run wrote, with size, digest, packets and link type. Raises FileError."""
         return []
 
     def restart(self) -> None:
-        """Forget what was written. Raises FileError."""
+        """Remove what was written, so that another run can begin. Raises FileError."""
         raise NotImplementedError
 
-    def commit(self, others: Sequence[Target], read: Sequence[Source], report: Report, *, fsync: bool) -> None:
-        """Let all appear, with `others`, or nothing, as `io.commit` does. Raises FileError."""
+    def commit(self, other_targets: Sequence[Target], read: Sequence[Source], report: Report, *, fsync: bool) -> None:
+        """Give the sink's files and the other targets of the command their final names, or none of them, as `io.commit`
+        does. Raises FileError."""
         raise NotImplementedError
 
-    def abandon(self) -> None:
-        """Let go of what did not appear."""
+    def discard(self) -> None:
+        """Close what is open, and remove what was not committed."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.abandon()
+        self.discard()
 
 
 class FileSink(Sink):
-    """One file. `called` is the name that a sidecar has for it."""
+    """A sink that writes one file. `file_name` is the file's name in a sidecar."""
 
-    def __init__(self, target: Target, called: str = "") -> None:
+    def __init__(self, target: Target, file_name: str = "") -> None:
         self.target = target
         self.name = target.name
         self.seekable = target.seekable
-        self._called = called
+        self._file_name = file_name
         self._output: BufferedOutput | None = None
         self._writer: formats.Writer | None = None
 
     def check(self, source: Source) -> None:
         """See `Sink.check`."""
-        if same_file(source, self.target):
+        if overwrites_source(source, self.target):
             raise UsageError(f"{self.name}: input and output are the same open file; give their path instead")
 
-    def begin(self, settings: WriterSettings, *, hashed: bool) -> formats.Writer:
-        """See `Sink.begin`."""
+    def begin_run(self, settings: WriterSettings, *, hashed: bool) -> formats.Writer:
+        """See `Sink.begin_run`."""
         self._output = BufferedOutput(self.target, hashed=hashed)
         self._writer = formats.open_writer(settings, self._output)
         return self._writer
 
-    def close(self) -> None:
-        """See `Sink.close`."""
+    def end_run(self) -> None:
+        """See `Sink.end_run`."""
         if self._output is not None:
             self._output.close()
 
-    def tell(self, report: Report) -> None:
-        """See `Sink.tell`."""
+    def fill_report(self, report: Report) -> None:
+        """See `Sink.fill_report`."""
         assert self._writer is not None
         report.packets_written = self._writer.packets
         report.note_zeros(self.name, self._writer.zeros_at_end)
         report.losses = dict(self._writer.losses)
 
-    def files(self, report: Report) -> list[CaptureFile]:
-        """See `Sink.files`."""
+    def written_files(self, report: Report) -> list[CaptureFile]:
+        """See `Sink.written_files`."""
         assert self._output is not None
         assert self._writer is not None
         size, link_type = self._output.position, self._writer.link_type or 0
-        return [CaptureFile(self._called, size, self._output.sha256, report.packets_written, link_type)]
+        return [CaptureFile(self._file_name, size, self._output.sha256, report.packets_written, link_type)]
 
     def restart(self) -> None:
         """See `Sink.restart`."""
         self.target.restart()
 
-    def commit(self, others: Sequence[Target], read: Sequence[Source], report: Report, *, fsync: bool) -> None:  # noqa: ARG002
-        """See `Sink.commit`. The capture comes last: it may take the place of the only one that holds what the others
-        hold."""
-        commit([*others, self.target], read, fsync=fsync)
+    def commit(self, other_targets: Sequence[Target], read: Sequence[Source], report: Report, *, fsync: bool) -> None:  # noqa: ARG002
+        """See `Sink.commit`. The capture comes last, since it may replace the only file that has what the other targets
+        keep of it."""
+        commit([*other_targets, self.target], read, fsync=fsync)
 
-    def abandon(self) -> None:
-        """See `Sink.abandon`."""
-        self.target.abandon()
+    def discard(self) -> None:
+        """See `Sink.discard`."""
+        self.target.discard()

@@ -266,13 +266,13 @@ def test_all_that_is_fetched_and_sent_counts_as_movement(bucket: Bucket) -> None
         assert fetched >= len(LARGE) // 2**18
         with store.open_target(bucket.url("new/large"), batch, force=False) as target:
             target.file.write(source.file.read())
-            target.appear(keep_old=False)
+            target.publish(keep_old=False)
     assert bucket.get("new/large") == LARGE
     assert len(moves) - fetched == -(-len(LARGE) // PART_SIZE)
     sent = len(moves)
     with store.open_target(bucket.url("new/small"), batch, force=False) as target:
         target.file.write(OLD)
-        target.appear(keep_old=False)
+        target.publish(keep_old=False)
     assert bucket.get("new/small") == OLD
     assert len(moves) > sent
 
@@ -315,7 +315,7 @@ def test_an_upload_that_was_to_stop_replaces_nothing(tmp_path: Path) -> None:
     with Remote(url).open_target(f"{url}/old", batch, force=True) as target:
         target.file.write(b"new")
         with pytest.raises(Stopped):
-            target.appear(keep_old=False)
+            target.publish(keep_old=False)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"old": OLD}
 
 
@@ -332,5 +332,5 @@ def test_an_upload_stops_between_two_parts(bucket: Bucket) -> None:
     with Remote(bucket.url("new")).open_target(bucket.url("new/large"), batch, force=False) as target:
         target.file.write(LARGE)
         with pytest.raises(Stopped):
-            target.appear(keep_old=False)
+            target.publish(keep_old=False)
     assert (uploads(bucket), bucket.listed()) == ([], [])

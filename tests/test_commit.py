@@ -302,14 +302,14 @@ def test_a_signal_behind_the_last_of_two_names_finds_the_work_done(
 ) -> None:
     source, target = tmp_path / "a.pcapng", tmp_path / "a.pcap"
     source.write_bytes(COMMENTED)
-    appear = PlainFile.appear
+    publish = PlainFile.publish
 
     def interrupted(self: PlainFile, *, keep_old: bool) -> None:
-        appear(self, keep_old=keep_old)
+        publish(self, keep_old=keep_old)
         if self.name == str(target):
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(PlainFile, "appear", interrupted)
+    monkeypatch.setattr(PlainFile, "publish", interrupted)
     assert saved(capsys, ["convert", str(source), str(target), "--sidecar", "-q"]) == (0, "")
     assert names(tmp_path) == ["a.pcap", "a.pcap.meta.json", "a.pcapng"]
 
@@ -324,14 +324,14 @@ def test_a_signal_behind_the_first_of_two_names_takes_it_back(
     for place in (target, sidecar) if there else ():
         place.write_bytes(OLD)
     before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
-    appear = PlainFile.appear
+    publish = PlainFile.publish
 
     def interrupted(self: PlainFile, *, keep_old: bool) -> None:
         assert self.name == str(sidecar)  # the capture does not appear
-        appear(self, keep_old=keep_old)
+        publish(self, keep_old=keep_old)
         signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(PlainFile, "appear", interrupted)
+    monkeypatch.setattr(PlainFile, "publish", interrupted)
     arguments = ["convert", str(source), str(target), "--sidecar", "--force"]
     assert saved(capsys, arguments) == (
         143,
@@ -346,15 +346,15 @@ def test_secrets_and_capture_appear_both_or_neither(tmp_path: Path, monkeypatch:
     source.write_bytes(wire.section_header() + wire.interface() + wire.secrets(0x544C534B, KEYS))
     keys.write_bytes(OLD)
     before = source.read_bytes()
-    appear = PlainFile.appear
+    publish = PlainFile.publish
 
     def refuse(self: PlainFile, *, keep_old: bool) -> None:
         if self.name == str(source):
             assert keys.read_bytes() == KEYS
             raise FileError("no room")
-        appear(self, keep_old=keep_old)
+        publish(self, keep_old=keep_old)
 
-    monkeypatch.setattr(PlainFile, "appear", refuse)
+    monkeypatch.setattr(PlainFile, "publish", refuse)
     with pytest.raises(FileError, match="no room"):
         pcapconv.convert(source, source, force=True, extract_secrets=str(keys), strip=["secrets"])
     assert (source.read_bytes(), keys.read_bytes()) == (before, OLD)

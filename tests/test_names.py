@@ -23,7 +23,7 @@ from pcapconv import FileError
 from pcapconv.cli import run
 from pcapconv.cli.signals import Terminated, raised
 from pcapconv.io.held_signals import HeldSignals, hold_signals
-from pcapconv.io.journal import Journal
+from pcapconv.io.recovery_journal import RecoveryJournal
 from pcapconv.io.source import open_source, temporary_file
 from pcapconv.io.target import open_target
 
@@ -310,7 +310,7 @@ def test_a_journal_that_cannot_be_removed_says_nothing_any_more(folder: Path, mo
     waiting = folder / ".pcapconv-0123456789abcdef.tmp"
     waiting.mkdir()
     (waiting / "00000000").write_bytes(b"new")
-    journal = Journal(str(waiting), {str(waiting / "00000000"): str(folder / "x-1.pcap")})
+    journal = RecoveryJournal(str(waiting), {str(waiting / "00000000"): str(folder / "x-1.pcap")})
     refuse(monkeypatch, "unlink", lambda _: True)
     journal.close()
     assert (waiting / "journal").read_bytes() == b""

@@ -1028,7 +1028,7 @@ def test_blocks_for_the_end_may_be_more_than_stay_in_memory(
     keep = ["statistics", "custom", "unknown"]
     capture = everything(write)
     blocks = [block.body for block in wire.read_blocks(normalized(capture, keep=keep, sort=sort))]
-    monkeypatch.setattr("pcapconv.io.scratch._IN_MEMORY", 1)
+    monkeypatch.setattr("pcapconv.io.scratch_file._IN_MEMORY", 1)
     twice = [block.body for block in wire.read_blocks(normalized(capture * 2, keep=keep, sort=sort))]
     for block in set(blocks[-4:]):
         assert twice.count(block) == 2 * blocks.count(block)

@@ -212,5 +212,5 @@ def test_files_that_give_and_take_little_at_a_time(most: int, tmp_path: Path, mo
     assert plain["b.pcapng"] == FALLING
     monkeypatch.setattr(Short, "most", most)
     monkeypatch.setattr(io, "FileIO", Short)
-    monkeypatch.setattr(source, "_Unnamed", Short)
+    monkeypatch.setattr(source, "_NamelessFile", Short)
     assert work(tmp_path / "short") == plain

@@ -207,13 +207,13 @@ def test_a_capture_that_cannot_appear_leaves_the_old_sidecar(
     if there:
         pcapconv.convert(WEB, pcap, sidecar=True)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    appear = PlainFile.appear
+    publish = PlainFile.publish
 
     def refuse(self: PlainFile, *, keep_old: bool) -> None:
         if self.name == str(pcap):
             assert sidecar.exists()
             raise FileError("no room")
-        appear(self, keep_old=keep_old)
+        publish(self, keep_old=keep_old)
 
     link = os.link
 
@@ -223,7 +223,7 @@ def test_a_capture_that_cannot_appear_leaves_the_old_sidecar(
             raise PermissionError(errno.EPERM, "no links here")
         link(source, target, **options)
 
-    monkeypatch.setattr(PlainFile, "appear", refuse)
+    monkeypatch.setattr(PlainFile, "publish", refuse)
     if not links:
         monkeypatch.setattr(os, "link", no_links)
     with pytest.raises(FileError, match="no room"):

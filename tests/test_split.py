@@ -434,7 +434,7 @@ def test_by_interface_statistics_say_0_and_wait_for_their_interface(write: In) -
 @both_forms
 def test_by_interface_statistics_that_are_too_many_do_not_wait(write: In, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their part has the names that one with packets would have."""
-    monkeypatch.setattr("pcapconv.splitting.by_interface.MOST_WAITING", 900)
+    monkeypatch.setattr("pcapconv.splitting.by_interface_or_link_type.MOST_WAITING", 900)
     section, one, named = write.section_header(), write.interface(1), write.interface(1, options=named_any(write))
     counted = [write.statistics(1, number) for number in range(9)]
     capture = section + one + named + one + micro(write, 0) + b"".join(counted[:6]) + micro(write, 1, interface=1)

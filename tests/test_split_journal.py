@@ -19,7 +19,7 @@ from splitting import names
 
 import pcapconv
 from pcapconv.cli import run
-from pcapconv.io.journal import Journal
+from pcapconv.io.recovery_journal import RecoveryJournal
 
 HEADER = wire.pcap_header()
 RECORDS = [wire.pcap_record(number, 0, bytes([number])) for number in range(4)]
@@ -177,7 +177,7 @@ def test_a_journal_that_is_not_ours_counts_for_nothing(folder: Path, change: Cal
 
 def test_new_parts_alone_need_no_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    monkeypatch.setattr(Journal, "__init__", lambda *_: made.append("journal"))
+    monkeypatch.setattr(RecoveryJournal, "__init__", lambda *_: made.append("journal"))
     (tmp_path / "in.pcap").write_bytes(HEADER + b"".join(RECORDS))
     pcapconv.split(tmp_path / "in.pcap", tmp_path / TEMPLATE, max_packets=1)
     assert made == []

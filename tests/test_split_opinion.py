@@ -320,19 +320,19 @@ def test_an_output_that_rests_holds_nothing(tmp_path: Path) -> None:
     spares: list[bytearray] = []
     data = [bytes([number]) * size for number, size in enumerate((10, 5000, 3_000_000, 70_000, 1, 600_000))]
     with FileSet(str(tmp_path), "x") as targets:
-        target = targets.new()
+        target = targets.new_file()
         output = BufferedOutput(target, spares=spares)
-        assert output.held == 0
+        assert output.memory == 0
         for piece in data:
             output.write(piece)
-            assert 0 < output.held <= 3 * BUFFER_SIZE
-            output.rest()
-            assert (output.held, target.file.tell()) == (0, output.position)
-            target.rest()
+            assert 0 < output.memory <= 3 * BUFFER_SIZE
+            output.release()
+            assert (output.memory, target.file.tell()) == (0, output.position)
+            target.release()
             assert len(spares) <= 3
         output.write(b"end")
-        output.patch(5, b"patched")
-        output.rest()
+        output.overwrite(5, b"patched")
+        output.release()
         targets.commit([str(tmp_path / "x")])
     expected = b"".join(data) + b"end"
     assert (tmp_path / "x").read_bytes() == expected[:5] + b"patched" + expected[12:]

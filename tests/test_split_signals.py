@@ -143,7 +143,7 @@ def test_signals_that_are_ignored_stay_ignored() -> None:
     try:
         with hold_signals() as signals:
             signal.raise_signal(signal.SIGHUP)
-        assert signals.came == []
+        assert signals.arrived == []
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)

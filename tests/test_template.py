@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pcapconv.errors import UsageError
-from pcapconv.io.name_template import MOST, Facts, Template, safe
+from pcapconv.io.name_template import MOST_BYTES, Template, TemplateValues, safe
 
 NOON = Fraction(1_714_564_800)  # 2024-05-01T12:00:00Z, a Wednesday
 
@@ -21,11 +21,11 @@ def facts(
     interface: str = "eth0",
     link_type: str = "ETHERNET",
     section: int = 0,
-) -> Facts:
-    return Facts(number, start, interface, link_type, section)
+) -> TemplateValues:
+    return TemplateValues(number, start, interface, link_type, section)
 
 
-def name(template: str, which: Facts | None = None, stem: str = "big") -> str:
+def name(template: str, which: TemplateValues | None = None, stem: str = "big") -> str:
     return Template(template).name(which or facts(), stem)
 
 
@@ -236,7 +236,7 @@ def test_values_are_made_safe(value: str, expected: str) -> None:
 @given(st.text())
 def test_any_value_is_safe(value: str) -> None:
     shown = safe(value)
-    assert 0 < len(shown.encode()) <= MOST
+    assert 0 < len(shown.encode()) <= MOST_BYTES
     assert all(mark.isalnum() or mark in "._-" for mark in shown)
     assert shown[0] not in ".-"
     assert os.path.basename(shown) == shown

@@ -18,11 +18,11 @@ import pcapconv
 from pcapconv.errors import FileError, SidecarError
 from pcapconv.formats import open_reader
 from pcapconv.io import buffered_output
-from pcapconv.io import digest as digests
+from pcapconv.io import source_digest as digests
 from pcapconv.io.buffer_threads import BufferThread, Piece
 from pcapconv.io.buffered_output import BUFFER_SIZE, BufferedOutput
-from pcapconv.io.digest import Digest, following
 from pcapconv.io.source import WINDOW_SIZE, open_source
+from pcapconv.io.source_digest import Digest, start_digest
 from pcapconv.io.target import Target, open_target
 from pcapconv.model import Damage
 from pcapconv.sidecar.read_sidecar import open_restored
@@ -174,9 +174,9 @@ def test_an_output_that_rests_has_as_many_buffers_afterwards(tmp_path: Path) -> 
         out = BufferedOutput(target, spares=spares, hashed=True)
         for _ in range(2):
             out.write(data)
-            assert out.held == 5 * BUFFER_SIZE
-            out.rest()
-            assert out.held == 0
+            assert out.memory == 5 * BUFFER_SIZE
+            out.release()
+            assert out.memory == 0
             assert list(map(len, spares)) == [BUFFER_SIZE] * 3
         out.finish()
         assert out.sha256 == hashlib.sha256(data * 2).hexdigest()
@@ -213,7 +213,7 @@ def test_a_digest_of_what_is_read(tmp_path: Path, size: int) -> None:
     path = tmp_path / "in.pcapng"
     path.write_bytes(SOURCE)
     with open_source(path) as source:
-        digest = following(source)
+        digest = start_digest(source)
         packets = sum(getattr(item, "rows", 0) for item in open_reader(source, size).items())
         path.write_bytes(bytes(len(SOURCE)))  # which nobody reads
         assert packets == 5 * PACKETS + 2
@@ -225,7 +225,7 @@ def test_a_digest_is_of_what_damage_leaves_out_too(tmp_path: Path, end: bytes) -
     path = tmp_path / "in.pcapng"
     path.write_bytes(MANY * 3 + end)
     with open_source(path) as source:
-        digest = following(source)
+        digest = start_digest(source)
         assert sum(isinstance(item, Damage) for item in open_reader(source).items()) == 1
         with path.open("r+b") as file:
             file.write(bytes(len(MANY) * 3))  # which was read before
@@ -236,7 +236,7 @@ def test_what_is_read_again_counts_once(tmp_path: Path) -> None:
     path = tmp_path / "in.pcapng"
     path.write_bytes(SOURCE)
     with open_source(path) as source:
-        digest = following(source)
+        digest = start_digest(source)
         for stop in (2, 2, 10**9):
             for number, _ in enumerate(open_reader(source).items()):
                 if number > stop:

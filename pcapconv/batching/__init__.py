@@ -71,7 +71,7 @@ from pcapconv.batching.report import BatchReport, NothingFoundError, UnfinishedE
 from pcapconv.batching.runner import run
 from pcapconv.batching.settings import FormatSettings
 from pcapconv.batching.stall import before_jobs
-from pcapconv.conversion import writer_and_steps
+from pcapconv.conversion import separate_arguments
 from pcapconv.sidecar import SidecarSettings
 from pcapconv.wording import argument
 
@@ -135,7 +135,7 @@ def batch(
     UnfinishedError, with the report, if the executor or the manifest fails on the way.
     """
     begun = time.monotonic()
-    writer, steps = writer_and_steps("", options)
+    writer, steps = separate_arguments("", options)
     arguments = parse_arguments(
         source,
         target,

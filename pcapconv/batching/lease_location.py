@@ -17,7 +17,7 @@ from pcapconv.batching.holders import Holder, holder_of
 from pcapconv.batching.locations import NoSuchLocationError, scheme_of
 from pcapconv.batching.stores import remote_store, run_briefly
 from pcapconv.errors import FileError, PcapconvError
-from pcapconv.io.final_names import look_again, temporary_name
+from pcapconv.io.final_names import refresh_directory, temporary_name
 from pcapconv.io.read_write import reading, writing
 
 _MOST = 4096  # bytes of a lease that are read
@@ -119,7 +119,7 @@ class _File:
         try:
             file = os.open(self._place, os.O_RDONLY | os.O_NONBLOCK)
         except FileNotFoundError:
-            look_again(os.path.dirname(self._place) or ".")
+            refresh_directory(os.path.dirname(self._place) or ".")
             try:
                 file = os.open(self._place, os.O_RDONLY | os.O_NONBLOCK)
             except FileNotFoundError:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from pcapconv.batching.locations import BatchContext, FoundFile, State, exists_message, is_file_name
 from pcapconv.errors import FileError
-from pcapconv.io.final_names import TEMPORARY, exists, look_again
+from pcapconv.io.final_names import TEMPORARY, exists, refresh_directory
 from pcapconv.io.paths import STDIO
 from pcapconv.io.read_write import reason_of
 from pcapconv.io.source import Source, open_source
@@ -151,7 +151,7 @@ def _plain(location: str) -> str:
 def fresh_state(location: str) -> State | None:
     """Return the state of a file that another host may have written just now, None if there is none. The file is
     opened, so that the system asks a file server instead of using what it remembers."""
-    look_again(os.path.dirname(location))
+    refresh_directory(os.path.dirname(location))
     try:
         with open(location, "rb", buffering=0) as file:
             return state_of_open_file(file.fileno())

@@ -13,7 +13,7 @@ from pcapconv.batching.stores import store_of
 from pcapconv.batching.threads import Threads
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.formats.naming import with_suffix
-from pcapconv.io.name_template import Facts, Template
+from pcapconv.io.name_template import Template, TemplateValues
 from pcapconv.io.paths import STDIO
 from pcapconv.io.source import Source
 from pcapconv.model import PacketBatch
@@ -42,7 +42,7 @@ def names_by_template(template: Template, found: Sequence[FoundFile], fractions:
     def name_of(file: FoundFile) -> str:
         stem = posixpath.splitext(posixpath.basename(file.name))[0]
         start = _start(file.location, fractions) if template.needs_start and file.state is not None else None
-        return template.name(Facts(1, start, "", "", 0), stem)
+        return template.name(TemplateValues(1, start, "", "", 0), stem)
 
     if not template.needs_start or all(scheme_of(each.location) is None for each in found):
         return [name_of(each) for each in found]

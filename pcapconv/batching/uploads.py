@@ -33,14 +33,14 @@ class Upload(Target):
     """A file that is uploaded to `path` when it is complete. `whole` tells that the store shows nothing before that.
     The batch's manifest, beside which notes are kept, is a path too."""
 
-    replaces = True
-    location = TEMPORARY_FILE
+    hidden_until_published = True
+    interim_name = TEMPORARY_FILE
 
     def __init__(self, files: Any, path: str, name: str, batch: BatchContext, *, whole: bool) -> None:
         from tempfile import NamedTemporaryFile
 
         nameless = os.path.isdir("/proc/self/fd")
-        with writing(self.location), hold_signals():
+        with writing(self.interim_name), hold_signals():
             file: Any = temporary_file() if nameless else NamedTemporaryFile(buffering=0)  # noqa: SIM115
             super().__init__(file, name)
         self._local = f"/proc/self/fd/{file.fileno()}" if nameless else file.name
@@ -49,7 +49,7 @@ class Upload(Target):
         self._batch = batch
         self._whole = whole
 
-    def appear(self, *, keep_old: bool) -> None:  # noqa: ARG002 - what is gone there is gone
+    def publish(self, *, keep_old: bool) -> None:  # noqa: ARG002 - what is gone there is gone
         """Upload the file. Raises FileError."""
         with writing(self.name), asking(self.name, "write"):
             size = os.fstat(self.file.fileno()).st_size
@@ -146,7 +146,7 @@ class Upload(Target):
                 parts.append(part)
         return parts
 
-    def abandon(self) -> None:
+    def discard(self) -> None:
         """Close the temporary file, of which nothing remains."""
         with contextlib.suppress(OSError):  # what matters was said before
             self.file.close()

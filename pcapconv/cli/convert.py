@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pcapconv
 from pcapconv.cli.messages import complain
 from pcapconv.cli.writing import check_names, run_command
-from pcapconv.converting import place_of
+from pcapconv.converting import resolve_target
 from pcapconv.formats import format_of
 from pcapconv.io.paths import SIDECAR_SUFFIX
 from pcapconv.text import counted
@@ -36,7 +36,7 @@ def convert(
     **options: Any,
 ) -> int:
     """Convert, say on stderr what was not perfect, and return the exit status."""
-    target = str(place_of(source, target, options.get("to")))
+    target = str(resolve_target(source, target, options.get("to")))
     check_names(report, options, source, target)
     if not quiet:
         _point_to_a_sidecar(source, target, options)

@@ -1,4 +1,4 @@
-"""One capture into one file: `pcapconv.convert`."""
+"""Converts one capture into one file: `pcapconv.convert`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pcapconv.conversion import (
     check_on_loss,
     make_plan,
     open_secrets,
-    writer_and_steps,
+    separate_arguments,
 )
 from pcapconv.errors import FileError
 from pcapconv.formats.naming import output_of
@@ -51,43 +51,43 @@ def convert(
 ) -> Report:
     """Select from, edit and convert one capture.
 
-    `source` and `target` are paths, `-` for stdin and stdout, or binary file objects, which stay open. A directory as
-    `target` takes the file under the source's name, with the suffix of `to`. The format to write is `to`, or follows
+    `source` and `target` are paths, `-` for stdin and stdout, or binary file objects, which stay open. If `target` is a
+    directory, the file in it gets the source's name, with the suffix of `to`. The format to write is `to`, or follows
     the target's suffix. `force` replaces an existing target, which may be the source itself.
-    `strict` refuses damaged input. `on_loss` says what to do when the target cannot hold everything: `fail` writes
-    nothing; the report tells in any case. `fractions="nanoseconds"` reads a pcap file's fractions of a second as such,
-    whatever its magic number says.
-    `sidecar` writes what pcap cannot hold beside a target that is pcap, and reads it from beside a source that is
-    pcap, see `SIDECAR.md`; `sidecar_file` names another file: to read where the source is pcap, else to write.
-    `sidecar_secrets` lets secrets into the one that is written, `sidecar_fingerprints` has it know packets again in a
-    capture that was edited since. With `fsync`, what replaces a file is on the disk before it does. `progress` is
-    called with the bytes read so far. `options` are what the writer is told, see
-    `pcapconv.formats.settings.WriterArguments`, and what selects and edits, see `pcapconv.steps.plan.StepArguments`.
+    `strict` refuses damaged input. `on_loss` says what to do if the target cannot hold everything: `fail` writes
+    nothing; the report has the losses in any case. `fractions="nanoseconds"` reads the fractions of a second in a pcap
+    file as nanoseconds, whatever its magic number says.
+    `sidecar` writes what pcap cannot hold into a file beside a target that is pcap, and reads it from beside a source
+    that is pcap, see `SIDECAR.md`. `sidecar_file` names another file: to read if the source is pcap, else to write.
+    `sidecar_secrets` allows secrets in the sidecar that is written, `sidecar_fingerprints` lets it find its packets in
+    a capture that was edited since. With `fsync`, what replaces a file is on the disk before it does. `progress` is
+    called with the number of bytes read so far. `options` are the arguments of the writer, see
+    `pcapconv.formats.settings.WriterArguments`, and of steps, see `pcapconv.steps.plan.StepArguments`.
 
     Returns a `Report`. Raises a `PcapconvError`: FormatError, DamageError, TargetError, LossError, SidecarError,
     UsageError or FileError.
     """
     check_on_loss(on_loss)
-    target = place_of(source, target, to)
+    target = resolve_target(source, target, to)
     format_name = formats.target_format(name_of(target), to)
-    writer, steps = writer_and_steps(format_name, options)
+    writer, steps = separate_arguments(format_name, options)
     plan = make_plan(steps)
     whole = strict or on_loss == "fail"
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, fractions=fractions))
         sidecars = None
         if sidecar or sidecar_file is not None or sidecar_secrets or sidecar_fingerprints:
-            from pcapconv.sidecar import (  # not for a plain conversion, which starts faster without
+            from pcapconv.sidecar import (  # a plain conversion starts faster without it
                 open_sidecars,
                 parse_sidecar_arguments,
             )
 
-            wanted = parse_sidecar_arguments(sidecar, sidecar_file, sidecar_secrets, sidecar_fingerprints)
-            whole = True  # what was read belongs to its sidecar only if it does to its end
+            for_sidecars = parse_sidecar_arguments(sidecar, sidecar_file, sidecar_secrets, sidecar_fingerprints)
+            whole = True  # whether the capture belongs to its sidecar is known only at its end
             opened = opened if opened.plain else stack.enter_context(spool(opened))
             taken = [] if plan is None else [plan.extract_to, *plan.injected_from]
             sidecars = open_sidecars(
-                wanted, opened, format_name, (source, target), stack, force=force, other_files=taken
+                for_sidecars, opened, format_name, (source, target), stack, force=force, other_files=taken
             )
         settings = ConversionSettings(writer, strict, on_loss, fsync, progress)
         conversion = stack.enter_context(Conversion(opened, settings, plan))
@@ -100,9 +100,9 @@ def convert(
     return report
 
 
-def place_of(source: Readable, target: Writable, to: str | None) -> Writable:
-    """Where the output goes, which in a directory is called as its input. Raises FileError for an input that is a
-    directory, and where there is no place."""
+def resolve_target(source: Readable, target: Writable, to: str | None) -> Writable:
+    """The target, or, if it is a directory, the path of the output in it. Raises FileError for a source that is a
+    directory, and for a target that cannot be a file."""
     if isinstance(source, str | os.PathLike) and os.path.isdir(source):
         raise FileError(f"{os.fspath(source)}: is a directory; {call('pcapconv.batch')} converts all captures in it")
     return output_of(source, target, to)

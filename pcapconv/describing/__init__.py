@@ -94,7 +94,7 @@ class _Rehearsal(Sink):
     def __init__(self, *, again: bool) -> None:
         self._again = again
 
-    def begin(self, settings: WriterSettings, *, hashed: bool) -> Self:  # noqa: ARG002
+    def begin_run(self, settings: WriterSettings, *, hashed: bool) -> Self:  # noqa: ARG002
         self.census = _Census()
         self._refusal = ""
         self._output = BufferedOutput(Target(_Nowhere(), self.name, seekable=False))
@@ -110,13 +110,13 @@ class _Rehearsal(Sink):
         if not self._refusal:
             self._try(self._writer.finish)
 
-    def close(self) -> None:
+    def end_run(self) -> None:
         self._output.close()
 
     def restart(self) -> None:
         """Nothing was written."""
 
-    def tell(self, report: Report) -> None:
+    def fill_report(self, report: Report) -> None:
         report.losses = dict(self._writer.losses)
 
     def result(self, report: Report) -> dict[str, Any]:

@@ -117,9 +117,9 @@ class PcapWriter:
         self._output.finish()
         if self._length_at and self._output.seekable:  # Ixia's, which counts the records' bytes
             length = self._output.position - self._length_at - 4
-            self._output.patch(self._length_at, min(length, 2**32 - 1).to_bytes(4, self._byte_order))
+            self._output.overwrite(self._length_at, min(length, 2**32 - 1).to_bytes(4, self._byte_order))
         if not self._verbatim and self._output.seekable:
-            self._output.patch(pcap.SNAPLEN_AT, self._snaplen_and_link_type())
+            self._output.overwrite(pcap.SNAPLEN_AT, self._snaplen_and_link_type())
 
     def _note_end(self, batch: PacketBatch) -> None:
         """Count the packets behind the last one whose record is not zeros from end to end."""
@@ -196,7 +196,7 @@ class PcapWriter:
             )
             if status == MORE:
                 break
-            if status == FULL and not output.turn(pcap.RECORD_SIZE + columns.captured_length[row]):
+            if status == FULL and not output.make_room(pcap.RECORD_SIZE + columns.captured_length[row]):
                 status = self._write_long(batch, columns, row, scale)
                 row += status == MORE
             if status not in (FULL, MORE):
@@ -234,7 +234,7 @@ class PcapWriter:
             row, output.at, status = self._kernels.copy_records(
                 batch.buffer, batch.columns, row, batch.rows, output.buffer, output.at
             )
-            if status == FULL and not output.turn(length := batch.columns.record_length[row]):
+            if status == FULL and not output.make_room(length := batch.columns.record_length[row]):
                 with memoryview(batch.buffer) as buffer:
                     at = batch.columns.record_at[row]
                     output.write(buffer[at : at + length])

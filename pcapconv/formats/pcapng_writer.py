@@ -63,7 +63,7 @@ class PcapngWriter:
         self._output.finish()
         if self._output.seekable:
             for position in self._unsure:
-                self._output.patch(position, pcapng.UNKNOWN_LENGTH)
+                self._output.overwrite(position, pcapng.UNKNOWN_LENGTH)
 
     def _write_block(self, block_type: int, body: bytes, byte_order: ByteOrder) -> None:
         """Its type, its length, a body that is padded already, its length again."""
@@ -115,7 +115,7 @@ class PcapngWriter:
                         f"packet {batch.number(row)}: its block would have {made} bytes or so, more than the "
                         f"{LARGEST_RECORD} that pcapconv reads"
                     )
-                if not output.turn(
+                if not output.make_room(
                     max(made, columns.record_length[row])
                 ):  # a Simple Packet that is copied may be longer
                     self._write_long(batch, row, copy=copy)

@@ -1,6 +1,6 @@
 """A window that moves over a source: the only way by which readers take bytes.
 
-Strategy: one reused buffer, or, where the source has a follower, one that is exchanged with it before each reading;
+Strategy: one reused buffer, or, where the source has an observer, one that is exchanged with it before each reading;
 what is left of it moves to the front before more is read. It grows only for a single record, as far as its bytes really
 arrive, and shrinks back afterwards; no number from a file allocates anything alone.
 """
@@ -25,11 +25,11 @@ class Window:
         if source.size is not None:
             size = min(size, max(_SMALLEST, source.size + 1))  # a small capture needs a small window only
         self._source = source
-        self._follower = source.follower
+        self._observer = source.observer
         self._size = size
         self.name = source.name
         self.buffer = bytearray(size)
-        self._fresh = 0  # where in the buffer begins what the follower has not seen
+        self._fresh = 0  # where in the buffer begins what the observer has not seen
         self.start = 0
         self.stop = 0
         self.offset = 0
@@ -147,9 +147,9 @@ class Window:
     def _make_room(self, *, shrink: bool = False) -> None:
         """Have what is left at the buffer's front; with `shrink`, in a buffer of the usual size."""
         kept = self.buffer[self.start : self.stop]
-        if self._follower is not None:
+        if self._observer is not None:
             at = self._source.position - (self.stop - self._fresh)
-            self.buffer = self._follower.exchange(self.buffer, self._fresh, self.stop, at)
+            self.buffer = self._observer.exchange(self.buffer, self._fresh, self.stop, at)
         if shrink and len(self.buffer) > self._size:
             self.buffer = bytearray(self._size)
         self.buffer[: len(kept)] = kept

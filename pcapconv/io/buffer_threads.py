@@ -1,15 +1,15 @@
-"""Threads that work through buffers beside the main thread.
+"""Threads that write or hash full buffers while the main thread goes on.
 
-Strategy: the main thread reads and runs the kernels. One thread writes the full buffers of an output, and where its
-digest is wanted, a second one hashes them (`output`); where the digest of a source is wanted, a thread hashes what was
-read (`digest`). Files and pipes are treated alike. What fits into one buffer starts no thread. Reading ahead in
-a thread took 7 percent more processor time and won nothing, since two cores are busy without it.
+Strategy: the main thread reads and runs the kernels. One thread writes the full buffers of an output, and a second one
+hashes them if a digest is needed (`buffered_output`); another one hashes what was read if the digest of a source is
+needed (`source_digest`). Files and pipes are treated alike. Data that fits into one buffer starts no thread. Reading
+ahead in a thread took 7 percent more processor time and won nothing, since two cores are busy without it.
 
 A buffer belongs to one thread at a time: whoever puts it into a thread's queue leaves it alone until `pass_on` gives it
-back. So there is nothing to lock, and no queue is longer than there are buffers. After an error, a thread passes all
-buffers on untouched, and the main thread raises the error the next time it exchanges a buffer. A thread ends when the
-main thread says so and all that waits is done; what waits for an output that is given up is dropped. Signals reach the
-main thread alone, which ends its threads on the way out.
+back. So there is nothing to lock, and no queue is longer than the number of buffers. After an error, a thread passes
+all buffers on untouched, and the main thread raises the error the next time it exchanges a buffer. A thread ends when
+the main thread tells it to and its queue is empty; the queue of an output that is given up is dropped. Signals reach
+only the main thread, which ends its threads on the way out.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
-Piece = tuple[bytearray, int, int]  # a buffer, and from where to where it is filled
+Piece = tuple[bytearray, int, int]  # a buffer, and the offsets where its data begins and ends
 
 
 class BufferThread:
-    """A thread that calls `work` with what each buffer holds, and `pass_on` when it is done with the buffer.
+    """A thread that calls `work` with the data in each buffer, and then passes the buffer to `pass_on`.
 
-    Where the system has no thread left, `put` does the work itself. `error` is what `work` raised; once it is set, the
-    thread only passes buffers on.
+    If the system can start no thread, `put` does the work itself. `error` is the exception that `work` raised; once it
+    is set, the thread only passes buffers on.
     """
 
     def __init__(self, work: Callable[[memoryview], object], pass_on: Callable[[Piece], object]) -> None:
@@ -40,19 +40,19 @@ class BufferThread:
             self._thread = None
 
     def put(self, piece: Piece) -> None:
-        """Have a buffer worked through, after all that were put before."""
+        """Queue a buffer, behind those that were put before."""
         if self._thread is None:
             self._do(piece)
         else:
             self._waiting.put(piece)
 
     def check(self) -> None:
-        """Raise what `work` raised."""
+        """Raise the exception of `work`, if there was one."""
         if self.error is not None:
             raise self.error
 
     def end(self, patience: float | None = None) -> None:
-        """Wait until all buffers are worked through and the thread has ended, at most `patience` seconds."""
+        """Wait until the queue is empty and the thread has ended, at most `patience` seconds."""
         if self._thread is not None:
             self._waiting.put(None)
             if self._thread.is_alive():

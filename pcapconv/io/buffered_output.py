@@ -1,11 +1,11 @@
-"""Writing beside encoding: full buffers go to a thread that writes them, empty ones come back.
+"""The buffer that a writer encodes into, in front of a target: a thread writes full buffers while encoding goes on.
 
 Strategy: kernels and system calls release the GIL, so a second thread hides nearly all the time that writing takes. It
-starts when the first buffer is full; what fits into one is written without it. Where a digest is wanted, another thread
-works it out of the buffers that are written (see `threads` for who owns a buffer when). A buffer is handed over, never
-copied, and there are few of them, so memory stays constant. Where there are many outputs, each begins with a small one
-and can `rest`: then it holds neither buffer nor thread nor file. They give buffers on to each other, since memory that
-is new costs as much time as writing it.
+starts when the first buffer is full; data that fits into one buffer is written without it. If a digest is needed,
+another thread hashes the buffers that were written (`buffer_threads` says which thread owns a buffer when). A buffer is
+handed over, never copied, and there are few of them, so memory stays constant. If there are many outputs, each begins
+with a small buffer and can `release` it: then it holds no buffer, no thread and no open file. Such outputs share spare
+buffers, since allocating new memory takes as long as writing it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from pcapconv.io.target import Target
 BUFFER_SIZE = 512 * 1024
 _BUFFERS = 3
 _SMALLEST = 4096
-_PATIENCE = 0.5  # seconds
+_PATIENCE = 0.5  # seconds that `close` waits for a thread
 
 
 class BufferedOutput:
-    """A buffer to encode into, and the file behind it.
+    """A buffer to encode into, and the target behind it.
 
-    Encode into `buffer` from `at` on and move `at`; call `turn` for an empty buffer. Or `write` bytes, as many as there
-    are. `finish` writes the rest. `name` is for messages. All raise FileError when the system refuses.
+    Encode into `buffer` from offset `at` on, and advance `at`; call `make_room` when the buffer is full. `write` takes
+    any number of bytes instead. `finish` writes what the buffer still holds. `name` is for messages. All methods raise
+    FileError if the system refuses.
     """
 
     def __init__(
@@ -39,33 +40,33 @@ class BufferedOutput:
         spares: list[bytearray] | None = None,
         hashed: bool = False,
     ) -> None:
-        """`spares` are buffers that nobody uses, which several outputs share. With `hashed` there is a `sha256`."""
+        """`spares` are unused buffers that several outputs share. `hashed` makes `sha256` available."""
         self._target = target
-        self.name = target.place
+        self.name = target.interim_name
         self.seekable = target.seekable
         self._spares = spares
         self.buffer = bytearray(BUFFER_SIZE if spares is None else 0)
         self.at = 0
         self._written = 0
         self._empty: SimpleQueue[Piece] = SimpleQueue()
-        self._threads: list[BufferThread] = []  # what one passes on, the next one takes
-        self._turning = _BUFFERS - 1 + 2 * hashed  # buffers besides the one that is filled
+        self._threads: list[BufferThread] = []  # each passes its buffers on to the next one
+        self._circulating = _BUFFERS - 1 + 2 * hashed  # buffers besides the one that is filled
         self._hash = _sha256() if hashed else None
-        self._patched = False
+        self._overwritten = False
 
     @property
     def position(self) -> int:
-        """Bytes put out so far, with those that still wait in buffers."""
+        """The number of bytes written so far, including those still in buffers."""
         return self._written + self.at
 
     @property
-    def held(self) -> int:
-        """Bytes of memory that its buffers take."""
-        return len(self.buffer) + (self._turning * BUFFER_SIZE if self._threads else 0)
+    def memory(self) -> int:
+        """The memory that the buffers take, in bytes."""
+        return len(self.buffer) + (self._circulating * BUFFER_SIZE if self._threads else 0)
 
-    def turn(self, least: int = 0) -> bool:
-        """Hand the buffer over and go on in an empty one, with room for `least` bytes or more; a small one grows.
-        False, and nothing is done, where that is more than a buffer holds: `write` takes any number of bytes."""
+    def make_room(self, least: int = 0) -> bool:
+        """Have room for at least `least` bytes: enlarge a small buffer, or hand the full one to the thread and go on in
+        an empty one. Return False, with nothing done, if no buffer is that large: `write` takes any number of bytes."""
         if least > BUFFER_SIZE:
             return False
         if len(self.buffer) < BUFFER_SIZE:
@@ -77,7 +78,7 @@ class BufferedOutput:
         return True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Put out these bytes, which are not needed afterwards."""
+        """Append these bytes; the caller may reuse `data` afterwards."""
         size = len(data)
         if size <= min(_SMALLEST, len(self.buffer) - self.at):
             self.buffer[self.at : self.at + size] = data
@@ -87,37 +88,37 @@ class BufferedOutput:
             done = 0
             while done < size:
                 if self.at >= len(self.buffer):
-                    self.turn(min(size - done, BUFFER_SIZE))
+                    self.make_room(min(size - done, BUFFER_SIZE))
                 part = min(size - done, len(self.buffer) - self.at)
                 with memoryview(self.buffer) as room:  # assigned to the bytearray itself, bytes would be copied twice
                     room[self.at : self.at + part] = view[done : done + part]
                 self.at += part
                 done += part
 
-    def patch(self, position: int, data: bytes) -> None:
-        """Replace bytes that were put out before. Only where `seekable`."""
-        self._settle()
-        if self._hash is not None and not self._patched:
-            self._patched = self._read_back(position, len(data)) != data
+    def overwrite(self, position: int, data: bytes) -> None:
+        """Replace bytes that were written before, from an offset on. Only if `seekable`."""
+        self._drain()
+        if self._hash is not None and not self._overwritten:
+            self._overwritten = self._read_back(position, len(data)) != data
         with writing(self.name):
             self._target.file.seek(self._target.start + position)
             write_all(self._target.file, memoryview(data))
             self._target.file.seek(0, os.SEEK_END)
 
     def finish(self) -> None:
-        """Write what is left."""
-        self._settle()
+        """Write what the buffer still holds."""
+        self._drain()
 
     @property
     def sha256(self) -> str:
-        """Of all that was written, in hex, after `finish`. Raises FileError."""
+        """The SHA-256 of all that was written, in hex, after `finish`. Raises FileError."""
         assert self._hash is not None
-        if self._patched:  # what had been hashed already
-            self._hash, self._patched = _sha256(), False
+        if self._overwritten:  # bytes that had been hashed already
+            self._hash, self._overwritten = _sha256(), False
             for at in range(0, self._written, BUFFER_SIZE):
                 self._hash.update(self._read_back(at, min(BUFFER_SIZE, self._written - at)))
-        found: str = self._hash.hexdigest()
-        return found
+        digest: str = self._hash.hexdigest()
+        return digest
 
     def _read_back(self, position: int, count: int) -> bytes:
         with reading(self.name):
@@ -126,21 +127,21 @@ class BufferedOutput:
             self._target.file.seek(0, os.SEEK_END)
         return data
 
-    def send(self) -> None:
-        """Have everything so far written soon, if a thread writes; without waiting, if a buffer is free."""
+    def start_writing(self) -> None:
+        """Hand what the buffer holds to the writing thread, if there is one; wait only if no buffer is free."""
         if self._threads and self.at:
             self._hand_over()
 
-    def rest(self) -> None:
-        """Write what is left, and let buffers, threads and file go until more comes."""
-        self._settle()
+    def release(self) -> None:
+        """Write what the buffer holds, then release buffers, threads and the open file until more is written."""
+        self._drain()
         if self._spares is not None:
             self._give_away(self.buffer)
             self.buffer = bytearray()
-        self._target.rest()
+        self._target.release()
 
     def close(self) -> None:
-        """End the threads. After an error, drop what still waits, and wait not for long: a pipe that nobody reads can
+        """End the threads and drop what they have not written. For a pipe, wait only briefly: one that nobody reads can
         hold a thread for ever."""
         for thread in self._threads:
             thread.error = thread.error or FileError(f"{self.name}: writing was given up")
@@ -155,7 +156,7 @@ class BufferedOutput:
             self._spares.append(buffer)
 
     def _grow(self, size: int) -> None:
-        """Have a larger buffer with the same bytes."""
+        """Replace the buffer by a larger one with the same bytes."""
         larger = self._new_buffer() if self._spares or size >= BUFFER_SIZE else bytearray(size)
         larger[: self.at] = self.buffer[: self.at]
         self.buffer = larger
@@ -166,36 +167,36 @@ class BufferedOutput:
         self._threads[0].put((self.buffer, 0, self.at))
         self._written += self.at
         (self.buffer, _, _), self.at = self._empty.get(), 0
-        self._raise()
+        self._raise_error()
 
     def _start_threads(self) -> None:
         if self._hash is not None:
             self._threads.append(BufferThread(self._hash.update, self._empty.put))
         write_on = self._threads[0].put if self._threads else self._empty.put
-        self._threads.insert(0, BufferThread(self._put, write_on))
-        for _ in range(self._turning):
+        self._threads.insert(0, BufferThread(self._write_to_target, write_on))
+        for _ in range(self._circulating):
             self._empty.put((self._new_buffer(), 0, 0))
 
-    def _settle(self) -> None:
-        """Have everything so far in the file, and end the threads."""
+    def _drain(self) -> None:
+        """Write everything so far to the file, and end the threads."""
         for thread in self._threads:
             thread.end()
-        self._raise()
+        self._raise_error()
         self._threads = []
         while not self._empty.empty():
             self._give_away(self._empty.get()[0])
-        self._put(memoryview(self.buffer)[: self.at])
+        self._write_to_target(memoryview(self.buffer)[: self.at])
         if self._hash is not None:
             self._hash.update(memoryview(self.buffer)[: self.at])
         self._written += self.at
         self.at = 0
 
-    def _put(self, view: memoryview) -> None:
+    def _write_to_target(self, view: memoryview) -> None:
         with writing(self.name):
             write_all(self._target.file, view)
 
-    def _raise(self) -> None:
-        """Raise the error of a thread."""
+    def _raise_error(self) -> None:
+        """Raise the error of a thread, if one has failed."""
         for thread in self._threads:
             thread.check()
 

@@ -1,9 +1,10 @@
-"""Many output files that appear together, or none of them.
+"""Many output files that get their final names together, or none of them: the parts of a split.
 
-Strategy: files that are too many to be open at once have names, in a temporary directory of their own. When all are
-complete they get theirs, one right after the other; a file whose place is taken waits in that directory until it is
-certain that nothing has to be taken back. So that a kill in the middle does not leave old and new files mixed, a
-journal in that directory says meanwhile which is which: whoever writes files there next puts the old ones back.
+Strategy: the files may be too many to be open at once, so they have names, in a temporary directory of their own. When
+all are complete they get their final names, one right after the other. A file that is replaced is kept in that
+directory until nothing has to be undone any more. So that a kill in the middle does not leave old and new files mixed,
+a journal in that directory says meanwhile which is which, and the next run that writes files there puts the old ones
+back (`recovery_journal`).
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ from typing import Self
 
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.commit import commit
-from pcapconv.io.final_names import Appearance, exists, name_if_free, put_aside, temporary_name, unlink
+from pcapconv.io.final_names import UndoableNaming, exists, name_if_free, put_aside, temporary_name, unlink
 from pcapconv.io.held_signals import hold_signals
-from pcapconv.io.journal import OLD, Journal, recover
-from pcapconv.io.paths import exists_already, real_path
-from pcapconv.io.permissions import copy_rights
+from pcapconv.io.paths import exists_message, real_path
+from pcapconv.io.permissions import copy_permissions
 from pcapconv.io.read_write import reason_of, write_all, writing
+from pcapconv.io.recovery_journal import OLD, RecoveryJournal, put_back_old_files
 from pcapconv.io.source import Source
 from pcapconv.io.target import PlainFile, Target, close_directory, open_directory, sync_directory
 
 
-class _OneOfMany(Target):
-    """A file that is open only while somebody writes. `path` is where it is to appear, once that is known."""
+class _SetFile(Target):
+    """A file of a set, open only while it is written. `path` is its final path, once that is known."""
 
-    replaces = True
-    may_wait = False
+    hidden_until_published = True
+    may_block = False
 
     def __init__(self, files: FileSet, temporary: str, name: str) -> None:
         self.name = name
@@ -40,15 +41,15 @@ class _OneOfMany(Target):
         self.start = 0
         self.path: str | None = None
         self.temporary = temporary
-        self.begun = False  # whether there may be something under its temporary name
-        self.old = ""  # where the file is kept that it replaces
-        self.appearance = Appearance()
+        self.begun = False  # whether a file may exist under the temporary name
+        self.old = ""  # the name under which the replaced file is kept
+        self.naming = UndoableNaming()
         self._files = files
         self._file: io.FileIO | None = None
 
     @property
     def file(self) -> io.FileIO:
-        """The file object, at its end when it has just been opened."""
+        """The file object, which is opened if necessary, and then stands at its end."""
         if self._file is None:
             self.begun = True
             file = io.FileIO(os.open(self.temporary, os.O_CREAT | os.O_RDWR, 0o666), "rb+")
@@ -56,159 +57,162 @@ class _OneOfMany(Target):
             self._file = file
         return self._file
 
-    def rest(self) -> None:
-        """Close it; it opens again when it is needed."""
+    def release(self) -> None:
+        """Close the file; `file` opens it again."""
         file, self._file = self._file, None
         if file is not None:
             with writing(self.name):
                 file.close()
 
-    def complete(self, *, fsync: bool) -> None:
-        self.rest()
+    def prepare(self, *, fsync: bool) -> None:
+        self.release()
         with writing(self.name):
             if fsync and self.path is not None and exists(self.path):
                 with open(self.temporary, "rb+", buffering=0) as file:
                     os.fsync(file.fileno())
-                self._files.will_sync(os.path.dirname(self.path), self.name)
+                self._files.prepare_sync(os.path.dirname(self.path), self.name)
 
-    def appear(self, *, keep_old: bool) -> None:  # noqa: ARG002 - it always keeps it
-        self._files.appear(self)
+    def publish(self, *, keep_old: bool) -> None:  # noqa: ARG002 - the old file is always kept
+        self._files.publish(self)
 
-    def take_back(self) -> None:
-        self._files.take_back(self)
+    def undo_publish(self) -> None:
+        self._files.undo_publish(self)
 
-    def settle(self, *, fsync: bool) -> None:
-        self._files.settle(fsync=fsync)
+    def confirm(self, *, fsync: bool) -> None:
+        self._files.confirm(fsync=fsync)
 
 
 class FileSet:
-    """Files that appear together, or none of them. Use it as a context manager, as a `Target`.
+    """Files that get their final names together, or none of them. Use it as a context manager, like a `Target`.
 
-    They grow in a temporary directory within `directory`. `name` is for messages; `taken` are names that none of them
-    may have. `put_back` lists the files of an earlier run, killed while they appeared, that are again what they were
-    before it.
+    The files grow in a temporary folder within `directory`. `name` is for messages; `reserved` are paths that none of
+    them may have. `put_back` lists the files that an earlier run, killed while it committed, had replaced, and that
+    this run put back.
     """
 
-    def __init__(self, directory: str, name: str, *, force: bool = False, taken: Sequence[str] = ()) -> None:
+    def __init__(self, directory: str, name: str, *, force: bool = False, reserved: Sequence[str] = ()) -> None:
         self._name = name
         self._force = force
-        self._taken = {real_path(place) for place in taken}
+        self._reserved = {real_path(path) for path in reserved}
         self.put_back: list[str] = []
-        self._appeared: set[tuple[int, int]] = set()  # devices and inodes
+        self._published: set[tuple[int, int]] = set()  # devices and inodes
         self._synced: dict[str, tuple[int | None, str]] = {}  # open directories with files to replace, and one of them
-        self._files: list[_OneOfMany] = []
+        self._files: list[_SetFile] = []
         self._directory = directory
         self._folder = temporary_name(directory)
-        self._there = False
-        self._journal: Journal | None = None
-        self._kept = set[str]()  # old files that could not be put back
+        self._has_folder = False
+        self._journal: RecoveryJournal | None = None
+        self._stuck = set[str]()  # names of old files that could not be put back
 
-    def new(self) -> Target:
-        """One more file, which has no name so far. Raises FileError."""
-        if not self._there:
-            self.put_back = recover(self._directory)
-            self._there = True
+    def new_file(self) -> Target:
+        """Add a file to the set, which has no final name so far. Raises FileError."""
+        if not self._has_folder:
+            self.put_back = put_back_old_files(self._directory)
+            self._has_folder = True
             try:
                 os.mkdir(self._folder, 0o700)
             except (OSError, ValueError) as error:
                 raise FileError(f"{self._name}: cannot create: {reason_of(error)}") from error
-        self._files.append(_OneOfMany(self, os.path.join(self._folder, f"{len(self._files):08}"), self._name))
+        self._files.append(_SetFile(self, os.path.join(self._folder, f"{len(self._files):08}"), self._name))
         return self._files[-1]
 
-    def place(self, name: str) -> str:
-        """The path that a name stands for. Raises FileError where no file may appear there, UsageError where another
-        file of the same command is to."""
+    def check_name(self, name: str) -> str:
+        """Check that a file of the set may get this final name, and return its path with links resolved. Raises
+        FileError if no file may be written there, UsageError if another file of the command has the name."""
         try:
             plain = stat.S_ISREG(os.stat(name).st_mode)
         except FileNotFoundError as error:
             path = real_path(name)
             if not os.path.isdir(os.path.dirname(path)):
                 raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
-            self._check_taken(path, name)
+            self._check_not_reserved(path, name)
             return path
         except (OSError, ValueError) as error:
             raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
         if not plain:
             raise FileError(f"{name}: exists already, and is not a plain file")
         path = real_path(name)
-        self._check_taken(path, name)
+        self._check_not_reserved(path, name)
         if not self._force:
-            raise FileError(exists_already(name))
+            raise FileError(exists_message(name))
         return path
 
-    def _check_taken(self, path: str, name: str) -> None:
-        """Raises UsageError for a name that another file of the same command has."""
-        if path in self._taken:
+    def _check_not_reserved(self, path: str, name: str) -> None:
+        """Check that no other file of the command has this path. Raises UsageError if one has."""
+        if path in self._reserved:
             raise UsageError(f"{name}: that is another file of the same run; give it a name of its own")
         with writing(name), contextlib.suppress(FileNotFoundError):
-            there = os.stat(path)
-            if (there.st_dev, there.st_ino) in self._appeared:  # where names that differ mean the same file
+            status = os.stat(path)
+            if (status.st_dev, status.st_ino) in self._published:  # names that differ may mean the same file
                 raise UsageError(f"{name}: another part has this name; put {{index}} into the template")
 
     def commit(
         self,
         names: Sequence[str],
-        others: Sequence[Target] = (),
+        other_targets: Sequence[Target] = (),
         read: Sequence[Source] = (),
         *,
         fsync: bool = True,
     ) -> None:
-        """All are complete: let them appear under these names, in the order of `new`, and then the `others`. `read` and
-        `fsync` are as for `commit`. Raises FileError, and then everything is as it was before."""
-        paths = [self.place(name) for name in names]
+        """Give the files, which are complete, these final names, in the order in which `new_file` made them, and then
+        publish `other_targets`. `read` and `fsync` are as for `io.commit`. Raises FileError, and then everything is as
+        it was before."""
+        paths = [self.check_name(name) for name in names]
         for file, path, name in zip(self._files, paths, names, strict=True):
             file.name, file.path = name, path
         with writing(self._name), hold_signals():
             if any(map(exists, paths)):
-                self._journal = Journal(self._folder, {file.temporary: file.path or "" for file in self._files})
-        commit([*self._files, *others], read, fsync=fsync)
-        self.abandon()
+                self._journal = RecoveryJournal(self._folder, {file.temporary: file.path or "" for file in self._files})
+        commit([*self._files, *other_targets], read, fsync=fsync)
+        self.discard()
 
-    def appear(self, file: _OneOfMany) -> None:
-        """Give a file its name; one that it takes the place of stays in the temporary directory for now. Raises
-        FileError, and UsageError where another file of the same command has the name."""
+    def publish(self, file: _SetFile) -> None:
+        """Give a file its final name; a file that it replaces is kept in the temporary folder. Raises FileError, and
+        UsageError if another file of the command has the name."""
         assert file.path is not None
         try:
-            self._check_taken(file.path, file.name)
-            there = self._appear(file, file.path)
+            self._check_not_reserved(file.path, file.name)
+            status = self._give_name(file, file.path)
         except FileExistsError as error:
-            raise FileError(exists_already(file.name)) from error
+            raise FileError(exists_message(file.name)) from error
         except OSError as error:
             raise FileError(f"{file.name}: cannot create: {reason_of(error)}") from error
-        self._appeared.add((there.st_dev, there.st_ino))
+        self._published.add((status.st_dev, status.st_ino))
 
-    def _appear(self, file: _OneOfMany, path: str) -> os.stat_result:
-        """What it is then. Raises OSError, and then it did not appear."""
+    def _give_name(self, file: _SetFile, path: str) -> os.stat_result:
+        """Give a file its final name, and return the status of the file that has it. Raises OSError if it has not."""
         replaces = self._force and exists(path)
-        there = os.stat(file.temporary)
-        if there.st_dev != os.stat(os.path.dirname(path)).st_dev:
-            if replaces:  # which could not be taken back
+        status = os.stat(file.temporary)
+        if status.st_dev != os.stat(os.path.dirname(path)).st_dev:
+            if replaces:  # could not be undone
                 raise OSError(errno.EXDEV, f"it is on another file system than {self._folder}")
             return self._copy(file, path)
         if not replaces:
-            with file.appearance.of(there):
+            with file.naming.record(status):
                 name_if_free(file.temporary, path)
-            return there
+            return status
         with open(file.temporary, "rb+", buffering=0) as opened:
-            copy_rights(path, opened.fileno())
+            copy_permissions(path, opened.fileno())
         file.old = file.temporary + OLD
         put_aside(path, file.old)
-        with file.appearance.of(there):
+        with file.naming.record(status):
             os.replace(file.temporary, path)
-        return there
+        return status
 
-    def take_back(self, file: _OneOfMany) -> None:
-        """Let everything be as it was before a file appeared, if it did. Raises FileError."""
+    def undo_publish(self, file: _SetFile) -> None:
+        """Take the final name from a file again, if it has it, and put back the file that it replaced. Raises
+        FileError."""
         assert file.path is not None
         try:
-            file.appearance.take_back(file.path, file.old)
+            file.naming.undo(file.path, file.old)
         except OSError as error:
-            self._kept.add(file.old)
+            self._stuck.add(file.old)
             where = f"; the old file is {file.old}" if file.old else ""
             raise FileError(f"{file.name}: cannot put back what was there: {reason_of(error)}{where}") from error
 
-    def settle(self, *, fsync: bool) -> None:
-        """All stay: nothing is to be put back any more. Raises FileError where that is not certain."""
+    def confirm(self, *, fsync: bool) -> None:
+        """Confirm that all files stay: remove the journal, and, with `fsync`, sync the directories. Raises FileError if
+        the names may not be on the disk."""
         if self._journal is not None:
             self._journal.close()
             self._journal = None
@@ -220,42 +224,43 @@ class FileSet:
             for directory, _ in synced.values():
                 close_directory(directory)
 
-    def will_sync(self, directory: str, name: str) -> None:
-        """A file in this directory is going to be replaced. Raises OSError."""
+    def prepare_sync(self, directory: str, name: str) -> None:
+        """Open a directory in which a file is going to be replaced, so that `confirm` can sync it. Raises OSError."""
         if directory not in self._synced:
             self._synced[directory] = open_directory(directory), name
 
-    def _copy(self, file: _OneOfMany, path: str) -> os.stat_result:
-        """To another file system: the template's directories may hold one, or a link lead there."""
+    def _copy(self, file: _SetFile, path: str) -> os.stat_result:
+        """Copy a file to its final path on another file system, to which a directory of the template may belong, or a
+        link lead; return the status of the copy."""
         with (
             open(file.temporary, "rb", buffering=0) as original,
-            PlainFile(path, file.name, force=self._force, private=False) as place,
+            PlainFile(path, file.name, force=self._force, private=False) as copy,
         ):
             while data := original.read(1 << 18):
-                write_all(place.file, memoryview(data))
-            place.complete(fsync=False)
-            there = os.fstat(place.file.fileno())
-            with file.appearance.of(there):
-                place.appear(keep_old=False)
-        return there
+                write_all(copy.file, memoryview(data))
+            copy.prepare(fsync=False)
+            status = os.fstat(copy.file.fileno())
+            with file.naming.record(status):
+                copy.publish(keep_old=False)
+        return status
 
     def restart(self) -> None:
-        """Forget all files. Raises FileError."""
+        """Remove all files of the set, so that a new run can begin. Raises FileError."""
         for file in self._files:
-            file.rest()
+            file.release()
             with writing(self._name), contextlib.suppress(FileNotFoundError):
                 os.unlink(file.temporary)
         self._files = []
 
-    def abandon(self) -> None:
-        """Nothing temporary remains, but for old files that could not be put back."""
+    def discard(self) -> None:
+        """Remove everything temporary, except old files that could not be put back."""
         with hold_signals():
             for file in self._files:
                 with contextlib.suppress(FileError):
-                    file.rest()
+                    file.release()
                 if file.begun:
                     unlink(file.temporary)
-                if file.old and file.old not in self._kept:
+                if file.old and file.old not in self._stuck:
                     unlink(file.old)
             self._files = []
             if self._journal is not None:
@@ -263,8 +268,8 @@ class FileSet:
             for directory, _ in self._synced.values():
                 close_directory(directory)
             self._synced = {}
-            if self._there:
-                self._there = False
+            if self._has_folder:
+                self._has_folder = False
                 with contextlib.suppress(OSError):
                     os.rmdir(self._folder)
 
@@ -272,4 +277,4 @@ class FileSet:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.abandon()
+        self.discard()

@@ -1,7 +1,7 @@
-"""Names of files: whether they are taken, how a file gets one that another file has, how that is undone.
+"""How one file gets its final name, also one that another file has, and how that is undone; temporary names.
 
-Strategy: no name is nobody's at any time, not even where there are no hard links: a file that may have to come back is
-linked or copied aside, never moved. Where the system does not say whether a file is there, it counts as there.
+Strategy: a name always leads to the old file or the new one, even without hard links: a file that may have to come back
+is linked or copied aside, never moved. If the system does not say whether a file exists, it counts as existing.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import os
 import re
 from collections.abc import Iterator
 
-from pcapconv.io.permissions import copy_rights
+from pcapconv.io.permissions import copy_permissions
 
-TEMPORARY = re.compile(r"\.pcapconv-[0-9a-f]{16}\.tmp")  # what a name looks like that goes away again
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # what a file system says that has no hard links
+TEMPORARY = re.compile(r"\.pcapconv-[0-9a-f]{16}\.tmp")  # the form of a temporary name
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # errors of a file system that has no hard links
 
 
 def temporary_name(directory: str) -> str:
-    """A new name that goes away again, see `TEMPORARY`."""
+    """A new temporary path in this directory, of the form `TEMPORARY`."""
     return os.path.join(directory, f".pcapconv-{os.urandom(8).hex()}.tmp")
 
 
 def exists(path: str) -> bool:
-    """Whether something has this name, if only a link to nothing. Raises OSError where nobody can tell: what may be
-    there must not be taken for gone."""
+    """Return whether something has this name, if only a link to nothing. Raises OSError if that cannot be determined: a
+    file that may exist must not be taken for gone."""
     try:
         os.lstat(path)
     except FileNotFoundError:
@@ -33,21 +33,21 @@ def exists(path: str) -> bool:
     return True
 
 
-def look_again(directory: str) -> None:
-    """Have a file server say anew which names a directory has, and lacks."""
+def refresh_directory(directory: str) -> None:
+    """Make a network file system ask its server anew which names a directory has."""
     with contextlib.suppress(OSError):
         os.close(os.open(directory or ".", os.O_RDONLY))
 
 
 def unlink(path: str) -> None:
-    """Remove a name that goes away in any case; where the system refuses, it stays."""
+    """Remove a name; if the system refuses, the name stays, and nothing is raised."""
     with contextlib.suppress(OSError):
         os.unlink(path)
 
 
 def put_aside(path: str, aside: str) -> str:
-    """Give the file at a path another name, too, or where there are no links, have a copy there; returns that name, or
-    nothing where there is no file. Raises OSError."""
+    """Keep the file at a path under a second name, by a hard link, or by a copy if there are no links. Return that
+    name, or "" if there is no such file. Raises OSError."""
     try:
         os.link(path, aside)
     except FileNotFoundError:
@@ -60,29 +60,29 @@ def put_aside(path: str, aside: str) -> str:
 
 
 def _copy_aside(path: str, aside: str) -> None:
-    """A copy with the same rights and times, complete when it has its name. Raises OSError."""
+    """Copy a file with its permissions and times; the copy has its name only when it is complete. Raises OSError."""
     temporary = temporary_name(os.path.dirname(aside))
     try:
-        with open(path, "rb") as old, open(temporary, "xb", opener=_for_its_owner) as copy:
+        with open(path, "rb") as old, open(temporary, "xb", opener=_open_for_owner) as copy:
             while data := old.read(1 << 18):
                 copy.write(data)
             copy.flush()
-            copy_rights(path, copy.fileno())
-            there = os.fstat(old.fileno())
-            os.utime(copy.fileno(), ns=(there.st_atime_ns, there.st_mtime_ns))
+            copy_permissions(path, copy.fileno())
+            status = os.fstat(old.fileno())
+            os.utime(copy.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
         os.rename(temporary, aside)
     except BaseException:
         unlink(temporary)
         raise
 
 
-def _for_its_owner(path: str, flags: int) -> int:
+def _open_for_owner(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
 def name_if_free(temporary: str, path: str) -> None:
-    """Give a file this name, too, or instead, unless it has been taken meanwhile. A link refuses a name that is taken,
-    a rename would not. Raises FileExistsError, OSError."""
+    """Give a file this name, as a second one, or, if there are no hard links, in place of its temporary one. Raises
+    FileExistsError if another file has the name by now, which a link notices and a rename would not; and OSError."""
     try:
         os.link(temporary, path)
     except OSError as error:
@@ -93,38 +93,41 @@ def name_if_free(temporary: str, path: str) -> None:
         os.rename(temporary, path)
 
 
-class Appearance:
-    """How far a file has got a name, so that it can be taken from it again."""
+class UndoableNaming:
+    """Remembers which file was given a name, so that this can be undone, also if it failed half-way."""
 
     def __init__(self) -> None:
-        self._there: os.stat_result | None = None  # what the file is, once that was tried
-        self._certain = False
+        self._status: os.stat_result | None = None  # the file's device and inode, once it was to get the name
+        self._done = False
 
     @contextlib.contextmanager
-    def of(self, there: os.stat_result) -> Iterator[None]:
-        """The file that is `there` gets its name within the `with` block. What fails there may be done all the same."""
-        self._there = there
+    def record(self, status: os.stat_result) -> Iterator[None]:
+        """Note that the file of this `status` gets its name within the `with` block. If the block fails, the file may
+        have the name all the same."""
+        self._status = status
         yield
-        self._certain = True
+        self._done = True
 
-    def take_back(self, path: str, old: str) -> None:
-        """Let the path lead to the old file again, which is at `old`, or to nothing if that is "". Raises OSError."""
-        if self._may_be_at(path, replaced=bool(old)):
+    def undo(self, path: str, old: str) -> None:
+        """Give the path back to the old file, which is at `old`, or remove it if `old` is "". Raises OSError."""
+        if self._may_be_named(path, replaced=bool(old)):
             if old:
                 os.replace(old, path)
             else:
                 os.unlink(path)
-        if old:  # two names of one file stay two when one is to replace the other
+        if old:  # if both are names of one file, replacing one by the other did nothing, and left both
             unlink(old)
 
-    def _may_be_at(self, path: str, *, replaced: bool) -> bool:
-        if self._there is None:
+    def _may_be_named(self, path: str, *, replaced: bool) -> bool:
+        """Return whether the path leads to the new file, or may do so. Raises OSError if that cannot be determined, and
+        the file neither got the name for certain nor replaced another one."""
+        if self._status is None:
             return False
         try:
-            return os.path.samestat(self._there, os.stat(path))
+            return os.path.samestat(self._status, os.stat(path))
         except FileNotFoundError:
             return replaced
         except OSError:
-            if self._certain or replaced:
+            if self._done or replaced:
                 return True
             raise

@@ -1,4 +1,4 @@
-"""Signals that wait until something is done that must not be left half done."""
+"""Holds signals back while something must not be left half done."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class HeldSignals:
-    """Those that came meanwhile."""
+    """The signals that `arrived` while they were held back: their numbers, in order."""
 
     def __init__(self) -> None:
-        self.came: list[int] = []
+        self.arrived: list[int] = []
 
 
 @contextlib.contextmanager
 def hold_signals() -> Iterator[HeldSignals]:
-    """Signals that would end the program wait until the `with` block is left, however that happens. Only the main
-    thread gets any."""
+    """Hold back SIGINT, SIGTERM and SIGHUP until the `with` block is left, however it is left; then raise them again,
+    for the handlers from before. In other threads than the main one nothing is done, since these get no signals."""
     signals = HeldSignals()
     if threading.current_thread() is not threading.main_thread():
         yield signals
         return
 
     def note(number: int, _frame: FrameType | None) -> None:
-        signals.came.append(number)
+        signals.arrived.append(number)
 
-    before = {}
+    handlers = {}
     try:
         for name in _ENDING:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) not in (signal.SIG_IGN, None):
-                before[number] = signal.signal(number, note)
+                handlers[number] = signal.signal(number, note)
         yield signals
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
-        for number in signals.came:
+        for number in signals.arrived:
             signal.raise_signal(number)

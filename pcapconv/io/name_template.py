@@ -1,9 +1,9 @@
-"""What files are called that are named by a template: the parts of a split, the targets of a batch.
+"""Templates for file names, such as `{stem}-{start:%H%M}-{interface}.pcapng`: for parts of a split, targets of a batch.
 
-Strategy: a template such as `{stem}-{start:%H%M}-{interface}.pcapng` is taken apart once, and refused whole when
-anything in it makes no sense. Names never leave the template's own directories and hold nothing that a shell or a
-terminal would obey: what comes from a capture is made safe, and slashes come from the template alone. Times are UTC,
-and formatted here, so that the same command gives the same names everywhere.
+Strategy: a template is parsed once, and refused if anything in it makes no sense. Names never leave the template's own
+directories, and have no character that a shell or a terminal would interpret: values from a capture are made safe, and
+slashes come from the template alone. Times are UTC, and formatted here, so that the same command gives the same names
+everywhere.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import NamedTuple
 
 from pcapconv.errors import UsageError
 
-MOST = 100  # bytes of a value in a name
+MOST_BYTES = 100  # of a value in a name
 NO_TIME = "notime"
 
 FIELDS = ("index", "start", "interface", "link_type", "section", "stem")
 _INDEX = "05"
 _START = "%Y%m%dT%H%M%S"
-_BARE = "%%|%[^%](?:[^%/{}]*%[^%])*|%"  # strftime fields outside braces, as in `tcpdump -w`, with what is between
+_BARE = "%%|%[^%](?:[^%/{}]*%[^%])*|%"  # strftime fields outside braces, as in `tcpdump -w`, and text between them
 _WIDTH = re.compile("0?[1-9]?[0-9]d?")
 
 _EPOCH = datetime(1970, 1, 1)
@@ -57,9 +57,9 @@ _LETTERS: dict[str, Callable[[datetime], str]] = {
 }
 
 
-class Facts(NamedTuple):
-    """What a name can say of a part. `number` counts from 1; `start` is in seconds since 1970, None without a time;
-    `interface` and `link_type` are text, of any kind."""
+class TemplateValues(NamedTuple):
+    """The values of a template's fields for one file. `number` is for `{index}`, and counts from 1. `start` is in
+    seconds since 1970, None for a file without a time. `interface` and `link_type` are any text."""
 
     number: int
     start: Fraction | None
@@ -69,14 +69,15 @@ class Facts(NamedTuple):
 
 
 class _Piece(NamedTuple):
-    """`field` is empty for text that stands in the name as it is."""
+    """A field of a template, and its form. Literal text has an empty `field`."""
 
     field: str
     text: str
 
 
 class Template:
-    """A template for names, with these fields. `directory` is where all of them are, or below. Raises UsageError."""
+    """A template for names, which may have these `fields`. All names are in `directory` or below it. Raises
+    UsageError."""
 
     def __init__(self, text: str, fields: Sequence[str] = FIELDS) -> None:
         if text == "-":
@@ -95,12 +96,12 @@ class Template:
 
     @property
     def needs_start(self) -> bool:
-        """Whether names tell a time."""
+        """True if names have a time."""
         return any(piece.field == "start" for piece in self._pieces)
 
-    def name(self, facts: Facts, stem: str) -> str:
-        """The part's name; `stem` is that of the capture."""
-        return "".join(_value(piece, facts, stem) for piece in self._pieces)
+    def name(self, values: TemplateValues, stem: str) -> str:
+        """The name of a file with these values; `stem` is that of the capture."""
+        return "".join(_value(piece, values, stem) for piece in self._pieces)
 
 
 def _shown(fields: Sequence[str]) -> str:
@@ -131,14 +132,14 @@ def _pieces(text: str, fields: Sequence[str]) -> Iterator[_Piece]:
                 raise UsageError(f"{text}: braces within braces; fields are {_shown(fields)}")
             piece = _field(text, field, form or "", conversion) if field in fields else None
             if piece is None:
-                said = field + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
-                raise UsageError(f"{text}: {{{said}}} is no field of a template; fields are {_shown(fields)}")
+                whole = field + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
+                raise UsageError(f"{text}: {{{whole}}} is no field of a template; fields are {_shown(fields)}")
             yield piece
     yield _Piece("", literal)
 
 
 def _field(text: str, field: str, form: str, conversion: str | None) -> _Piece | None:
-    """None where that is none."""
+    """The piece for a field in braces; None if the template may not have it in this form."""
     if field == "index" and not conversion and (not form or _WIDTH.fullmatch(form)):
         return _Piece(field, form or _INDEX)
     if field == "start" and not conversion:
@@ -149,7 +150,7 @@ def _field(text: str, field: str, form: str, conversion: str | None) -> _Piece |
 
 
 def _time_form(text: str, form: str) -> str:
-    """The form of a time, which holds only letters that are known."""
+    """Return the form of a time, after a check that all its `%` fields are known. Raises UsageError."""
     for field in re.findall("%.?", form, re.DOTALL):
         if field[1:] not in _LETTERS:
             letters = " ".join(f"%{letter}" for letter in _LETTERS)
@@ -157,31 +158,31 @@ def _time_form(text: str, form: str) -> str:
     return form
 
 
-def _value(piece: _Piece, facts: Facts, stem: str) -> str:
+def _value(piece: _Piece, values: TemplateValues, stem: str) -> str:
     match piece.field:
         case "":
             return piece.text
         case "index":
-            return format(facts.number, piece.text)
+            return format(values.number, piece.text)
         case "start":
-            return _time(facts.start, piece.text)
+            return _time(values.start, piece.text)
         case "section":
-            return str(facts.section)
+            return str(values.section)
         case "interface":
-            return safe(facts.interface)
+            return safe(values.interface)
         case "link_type":
-            return safe(facts.link_type)
+            return safe(values.link_type)
         case _:
             return safe(stem)
 
 
 def _time(start: Fraction | None, form: str) -> str:
-    """A time in UTC; before the year 1 and after 9999, seconds since 1970."""
+    """A time in UTC in this form; before the year 1 and after 9999, in seconds since 1970."""
     if start is None:
         return NO_TIME
-    seconds, rest = divmod(start, 1)
+    seconds, fraction = divmod(start, 1)
     try:
-        time = _EPOCH + timedelta(seconds=seconds, microseconds=rest * 10**6 // 1)
+        time = _EPOCH + timedelta(seconds=seconds, microseconds=fraction * 10**6 // 1)
     except OverflowError:
         return safe(str(seconds))
     shown = re.sub("%(.)", lambda match: _LETTERS[match[1]](time), form)
@@ -189,9 +190,9 @@ def _time(start: Fraction | None, form: str) -> str:
 
 
 def safe(value: str) -> str:
-    """A value as it may stand anywhere in a file's name: letters, digits, `.`, `_` and `-`, and not empty. A dot or
-    dash at its beginning would hide the file, or look like an option."""
-    marks = "".join(mark if mark.isalnum() or mark in "._-" else "_" for mark in value[:MOST])
-    shown = marks.encode()[:MOST].decode(errors="ignore")
+    """A value in a form that may stand anywhere in a file's name: letters, digits, `.`, `_` and `-`, never empty. Dots
+    and dashes at the beginning are replaced, since they would hide the file, or look like an option."""
+    marks = "".join(mark if mark.isalnum() or mark in "._-" else "_" for mark in value[:MOST_BYTES])
+    shown = marks.encode()[:MOST_BYTES].decode(errors="ignore")
     bare = shown.lstrip(".-")
     return "_" * (len(shown) - len(bare)) + bare or "_"

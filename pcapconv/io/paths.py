@@ -1,4 +1,4 @@
-"""Names of files: what a path leads to, and whether two are the same file."""
+"""What a path leads to, whether two paths are the same file, and what a target is called."""
 
 from __future__ import annotations
 
@@ -13,35 +13,36 @@ from pcapconv.wording import argument
 Readable = str | os.PathLike[str] | BinaryIO
 Writable = str | os.PathLike[str] | BinaryIO
 STDIO = "-"
-SIDECAR_SUFFIX = ".meta.json"  # what a sidecar's name has behind that of its capture
+SIDECAR_SUFFIX = ".meta.json"  # a sidecar is called like its capture, with this suffix
 
 
-def there_is(name: str) -> bool:
-    """Whether there is such an input. Raises FileError where nobody can tell."""
+def input_exists(name: str) -> bool:
+    """Return whether an input exists. Raises FileError if that cannot be determined."""
     with reading(name):
         return exists(name)
 
 
 def real_path(name: str) -> str:
-    """Where a name leads, through links. Raises FileError."""
+    """The path that a name leads to, with links resolved. Raises FileError."""
     try:
         return os.path.realpath(name)
     except OSError as error:  # the working directory is gone
         raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
 
 
-def leads_to(place: object) -> str | None:
-    """Where a path leads, through links; None for what is no path. To see whether two are the same."""
-    if not isinstance(place, str | os.PathLike) or place == STDIO:
+def comparable_path(file: object) -> str | None:
+    """The path that an input or output leads to, with links resolved, to compare it with others; None for `-` and for
+    anything that is no path. Raises nothing."""
+    if not isinstance(file, str | os.PathLike) or file == STDIO:
         return None
     try:
-        return os.path.realpath(os.fspath(place))
-    except (OSError, ValueError):  # the working directory is gone, or nothing can have this name
-        return os.fspath(place)
+        return os.path.realpath(os.fspath(file))
+    except (OSError, ValueError):  # the working directory is gone, or no file can have this name
+        return os.fspath(file)
 
 
-def is_open_as(name: str, file: object) -> bool:
-    """Whether an open file is the one that has this name; False for what is no open file."""
+def is_file_at(name: str, file: object) -> bool:
+    """Return whether an open file is the one at this path; False for anything that is no open file."""
     fileno = getattr(file, "fileno", None)
     try:
         return fileno is not None and os.path.samestat(os.stat(name), os.fstat(fileno()))
@@ -50,7 +51,7 @@ def is_open_as(name: str, file: object) -> bool:
 
 
 def name_of(target: Writable) -> str | None:
-    """A target's path or name, None for stdout and what has none."""
+    """The path of a target, or the name of a file object; None for stdout and for an object without a name."""
     if isinstance(target, str | os.PathLike):
         path = os.fspath(target)
         return None if path == STDIO else path
@@ -59,10 +60,10 @@ def name_of(target: Writable) -> str | None:
 
 
 def base_name(target: Writable) -> str:
-    """What a path is called in its directory; nothing for stdout and what is no path."""
+    """The last component of a path; "" for stdout and for a file object."""
     return os.path.basename(target) if isinstance(target, str | os.PathLike) and target != STDIO else ""
 
 
-def exists_already(name: str) -> str:
-    """What is said of a name that is taken."""
+def exists_message(name: str) -> str:
+    """The message for an output that exists, and that is not to be replaced."""
     return f"{name}: exists already; {argument('force', True)} replaces it"

@@ -1,8 +1,8 @@
-"""The rights of a file that takes the place of another one: owner, group, permissions, ACL, extended attributes.
+"""Copies owner, group, permissions, ACL and extended attributes to the file that is going to replace another one.
 
-Strategy: the new file has no rights for anybody but its owner until all else is set. What the system does not let us
-keep makes the new file narrower, never wider: where an ACL is lost, its mask, which stands where the group's
-permissions do, must not become the group's.
+Strategy: only the owner may use the new file until everything else is set. What the system does not allow to be copied
+makes the permissions narrower, never wider: if an ACL is lost, its mask, which the mode has in the group's bits, must
+not become the group's permissions.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import stat
 from struct import iter_unpack
 
 ACL = "system.posix_acl_access"
-# The attributes that say whose a file is and what for. Others vouch for its bytes, or are the system's own.
+# The attributes that describe a file's owner and use. Others vouch for its bytes, or are the system's own.
 _KEPT = ("user.", "security.selinux", "system.nfs4_acl", "system.richacl")
-_NONE = (errno.ENODATA, errno.ENOTSUP)  # what is said of an attribute that is not there, or that cannot be
+_NONE = (errno.ENODATA, errno.ENOTSUP)  # errors for an attribute that does not exist, or that the system does not have
 _GROUP_OBJECT, _MASK = 0x04, 0x10  # tags of an ACL's entries
 
 
-def copy_rights(path: str, file: int) -> None:
-    """Give an open file the rights of the file at this path, if there still is one. Raises OSError where these cannot
-    be read, and where the file would be open to more people."""
+def copy_permissions(path: str, file: int) -> None:
+    """Give an open file the permissions of the file at this path, if that still exists. Raises OSError if these cannot
+    be read, or if more people could use the open file."""
     try:
         old = os.stat(path)
     except FileNotFoundError:
@@ -48,7 +48,7 @@ def copy_rights(path: str, file: int) -> None:
 
 
 def _set_mode(file: int, mode: int) -> None:
-    """Where the system refuses, it stays as it is."""
+    """Set the mode; if the system refuses, it stays as it is."""
     with contextlib.suppress(OSError):
         os.chmod(file, mode)
 
@@ -71,21 +71,22 @@ def _acl(path: str) -> bytes | None:
 
 
 def _set_acl(file: int, acl: bytes | None) -> bool:
-    """Give a file this ACL, or none, whatever its folder had it inherit; whether that was possible."""
+    """Give a file this ACL, or none, in place of what it inherited from its folder. Return whether that was possible.
+    Raises OSError if an inherited ACL cannot be removed."""
     try:
         if acl is None:
             os.removexattr(file, ACL)
         else:
             os.setxattr(file, ACL, acl)
     except OSError as error:
-        if acl is None and error.errno not in _NONE:  # permissions would be those of the folder's default ACL
+        if acl is None and error.errno not in _NONE:  # the folder's default ACL would give its permissions
             raise
         return False
     return True
 
 
 def _without_the_acl(mode: int, acl: bytes) -> int:
-    """The mode of a file whose ACL is lost: the group may do what the ACL let it do, not all that its mask says."""
+    """The mode of a file whose ACL is lost: the group gets what the ACL gave it, not all that the ACL's mask allows."""
     entries: dict[int, int] = {tag: permissions for tag, permissions, _ in iter_unpack("<HHI", acl[4:])}
     group = entries.get(_GROUP_OBJECT, 0) & entries.get(_MASK, 0o7)
     return mode & ~0o070 | group << 3

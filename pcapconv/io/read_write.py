@@ -1,4 +1,4 @@
-"""Reading and writing whole, however little a file object gives or takes; what the system refuses is a FileError."""
+"""Reads and writes in full, however little a file object gives or takes at a time; errors become a FileError."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from typing import Any
 
 from pcapconv.errors import FileError, PcapconvError, UsageError
 
-TEMPORARY_FILE = "a temporary file"  # what unnamed ones are called in messages
+TEMPORARY_FILE = "a temporary file"  # the name of a nameless file in messages
 _MOMENT = 0.01  # seconds
 
 
 def reading(name: str) -> contextlib.AbstractContextManager[None]:
-    """Turns whatever speaks against reading into a FileError."""
-    return _doing(name, "read")
+    """Context manager that turns errors of reading into a FileError; `name` is the file's, for the message."""
+    return _file_errors(name, "read")
 
 
 def writing(name: str) -> contextlib.AbstractContextManager[None]:
-    """Turns whatever speaks against writing into a FileError."""
-    return _doing(name, "write")
+    """Context manager that turns errors of writing into a FileError; `name` is the file's, for the message."""
+    return _file_errors(name, "write")
 
 
 @contextlib.contextmanager
-def _doing(name: str, what: str) -> Iterator[None]:
-    """Objects that are handed in raise all kinds of things: closed ones ValueError, gzip's EOFError and zlib.error."""
+def _file_errors(name: str, verb: str) -> Iterator[None]:
+    """Turn every exception into a FileError, since objects that are handed in raise all kinds: closed ones ValueError,
+    gzip's EOFError and zlib.error."""
     try:
         yield
     except (PcapconvError, MemoryError):
@@ -34,11 +35,11 @@ def _doing(name: str, what: str) -> Iterator[None]:
     except Exception as error:
         full = name == TEMPORARY_FILE and isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
         hint = "; set TMPDIR to a directory with more room" if full else ""
-        raise FileError(f"{name}: cannot {what}: {reason_of(error)}{hint}") from error
+        raise FileError(f"{name}: cannot {verb}: {reason_of(error)}{hint}") from error
 
 
 def read_all(file: Any, count: int) -> bytes:
-    """The next bytes of a file object, so many or as many as there are, however few it gives at a time."""
+    """Read the next `count` bytes of a file object, or all up to its end, however few it gives at a time."""
     pieces = []
     while count and (piece := file.read(count)) != b"":
         if piece is None:
@@ -50,7 +51,7 @@ def read_all(file: Any, count: int) -> bytes:
 
 
 def write_all(file: Any, view: memoryview) -> None:
-    """Write the bytes to a file object, however few it takes at a time."""
+    """Write all bytes to a file object, however few it takes at a time."""
     while view:
         try:
             written = file.write(view)
@@ -58,14 +59,14 @@ def write_all(file: Any, view: memoryview) -> None:
             written = error.characters_written
         if written:
             view = view[written:]
-        elif written is not None or isinstance(file, io.RawIOBase):  # it would have to wait
+        elif written is not None or isinstance(file, io.RawIOBase):  # the file is not ready
             wait_for(file, writing=True)
-        else:  # an object that does not say
+        else:  # an object whose `write` returns nothing: it has written all
             return
 
 
 def wait_for(file: Any, *, writing: bool) -> None:
-    """Wait until a file object in non-blocking mode is ready; one without a descriptor, for a moment."""
+    """Wait until a file object in non-blocking mode is ready; for a moment, if it has no descriptor."""
     import select  # rarely needed
     import time
 
@@ -80,9 +81,10 @@ def wait_for(file: Any, *, writing: bool) -> None:
 
 
 def file_name(file: Any, otherwise: str, mode: str) -> str:
-    """A file object's name for messages. Raises UsageError for one that takes or gives text."""
+    """The name of a file object for messages, `otherwise` if it has none. Raises UsageError for an object that is not
+    open in this binary `mode`, `rb` or `wb`."""
     name = getattr(file, "name", otherwise)
-    name = name if isinstance(name, str) else otherwise  # of a descriptor it is a number
+    name = name if isinstance(name, str) else otherwise  # a file opened by its descriptor has a number
     if not hasattr(file, "read" if mode == "rb" else "write"):
         raise UsageError(f"{file!r:.80} is neither a path nor a file object")
     if isinstance(file, io.TextIOBase):
@@ -91,7 +93,7 @@ def file_name(file: Any, otherwise: str, mode: str) -> str:
 
 
 def standard_stream(stream: Any, name: str, mode: str) -> Any:
-    """The bytes under sys.stdin or sys.stdout."""
+    """The binary file under sys.stdin or sys.stdout. Raises FileError if it is closed."""
     if stream is None:
         raise FileError(f"{name} is closed")
     try:
@@ -102,5 +104,5 @@ def standard_stream(stream: Any, name: str, mode: str) -> Any:
 
 
 def reason_of(error: Exception) -> str:
-    """What the system says, in lower case."""
+    """The system's words for an error, in lower case."""
     return (getattr(error, "strerror", None) or str(error)).lower()

@@ -1,4 +1,4 @@
-"""Sources: paths, stdin and file objects to read, and bytes that are kept to be read again."""
+"""An input that is opened: a path, stdin or a file object; and nameless temporary files."""
 
 from __future__ import annotations
 
@@ -24,59 +24,62 @@ from pcapconv.io.read_write import (
 )
 from pcapconv.wording import argument
 
-WINDOW_SIZE = 512 * 1024  # what readers read at a time, unless a single record has more
-FRACTIONS = ("nanoseconds",)  # what fractions of a second in pcap files can be read as, whatever these say
+WINDOW_SIZE = 512 * 1024  # bytes that a reader has in its window, unless a single record is longer
+FRACTIONS = ("nanoseconds",)  # units in which a pcap file's fractions of a second can be read, whatever its magic says
 
 
-class Follower(Protocol):
-    """Who wants all the bytes that are read from a source, and may take a while."""
+class ReadObserver(Protocol):
+    """Gets all bytes that are read from a source, and may work on them while the reader goes on: see `Digest`."""
 
-    def exchange(self, buffer: bytearray, start: int, stop: int, at: int) -> bytearray:
-        """Take over a buffer, in which from `start` to `stop` is what was read at the offset `at`, and return one to
-        read on into."""
+    def exchange(self, buffer: bytearray, start: int, stop: int, offset: int) -> bytearray:
+        """Take over a buffer, whose bytes from `start` to `stop` were read at `offset` of the source, and return the
+        buffer in which the reader goes on."""
         ...
 
 
 class Source:
-    """Bytes to read. `name` is for messages; `size` is what a plain file holds from here on, None for anything else;
-    `follower` gets what readers read that begin afterwards. `fractions` is what readers take the fractions of a second
-    in a pcap file for, None for what its magic number says; `complete` tells that the capture is known to hold packets
-    to its end, also where zeros look as if nothing had been written there."""
+    """An input that is opened. Use it as a context manager.
 
-    follower: Follower | None = None
+    `name` is for messages. `size` is the number of bytes in a plain file from where it stood on, None for any other
+    input. `observer` gets the bytes that readers read, if they begin after it was set. `fractions` is the unit in which
+    readers read the fractions of a second in a pcap file, None for that of its magic number. `complete` says that the
+    capture is known to hold packets to its end, even if zeros there look as if nothing had been written.
+    """
+
+    observer: ReadObserver | None = None
     fractions: str | None = None
     complete = False
 
     def __init__(self, file: Any, name: str, *, owned: bool, path: str | None = None) -> None:
         self.file = file
-        self.path = path  # of a file that has one, without links
+        self.path = path  # with links resolved; None without a path
         self._owned = owned
         self._readinto: Any = getattr(file, "readinto", None)
         self.name = name
         self.size: int | None = None
         self.position = 0  # bytes read so far
-        self._start: int | None = None  # where `rewind` goes
+        self._start: int | None = None  # the offset to which `rewind` goes
         with contextlib.suppress(OSError, ValueError, AttributeError):
             if file.seekable():
                 self._start = file.tell()
-                if isinstance(getattr(file, "raw", file), io.FileIO | io.BytesIO):  # not gzip, which would read it all
+                if isinstance(getattr(file, "raw", file), io.FileIO | io.BytesIO):  # gzip would read the whole file
                     end = file.seek(0, os.SEEK_END)
                     file.seek(self._start)
-                    self.size = end - self._start if end > self._start else None  # devices and the like say 0
+                    self.size = end - self._start if end > self._start else None  # devices report 0
         self._opened_as = os.fstat(file.fileno()) if self.plain else None
 
     @property
     def seekable(self) -> bool:
-        """Whether `rewind` works."""
+        """True if `rewind` and `peek` work."""
         return self._start is not None
 
     @property
     def plain(self) -> bool:
-        """Whether it is a plain file of the system, for which `read_at` works."""
+        """True for a plain file of the system, for which `read_at` works."""
         return self.size is not None and isinstance(getattr(self.file, "raw", self.file), io.FileIO)
 
     def is_at(self, path: str) -> bool:
-        """Whether a path leads to this plain file, or did when it was opened. Raises FileError."""
+        """Return whether a path leads to this plain file, or did so when it was opened. Raises FileError."""
         if self._opened_as is None:
             return False
         if path == self.path:
@@ -86,18 +89,18 @@ class Source:
         return False
 
     def check_unchanged(self, path: str) -> None:
-        """Raises FileError where a path, at which this plain file is, leads to another one by now, or to one that
-        somebody wrote to since it was opened."""
+        """Check that the path of this plain file still leads to it, and that nobody wrote to it since it was opened.
+        Raises FileError if not."""
         assert self._opened_as is not None
         with reading(self.name):
             now = os.stat(path)
-        if _what_changes(now) != _what_changes(self._opened_as):
+        if _identity(now) != _identity(self._opened_as):
             raise FileError(f"{path}: was changed while it was read, and is left as it is; run the command again")
 
     def readinto(self, room: memoryview) -> int:
-        """Read what is there, at most until `room` is full; 0 at the end. Raises FileError.
+        """Read into `room` what is available; return the number of bytes, 0 at the end. Raises FileError.
 
-        A plain file is read as it was when it was opened, also when somebody adds to it meanwhile, and fills the room.
+        A plain file fills the room. It is read up to the size that it had when it was opened, even if it grows.
         """
         if self.size is not None:
             room = room[: self.size - self.position]
@@ -121,7 +124,7 @@ class Source:
         return int(count)
 
     def ready(self, seconds: float) -> bool:
-        """Whether reading needs no wait, or none longer than this; False where nobody can tell."""
+        """Return whether bytes can be read within so many seconds; False if that cannot be determined."""
         from select import select  # rarely needed
 
         if self.size is not None:
@@ -131,7 +134,8 @@ class Source:
         return False
 
     def peek(self, offset: int, count: int) -> bytes:
-        """The bytes at an offset from where it was opened, without moving. Only where `seekable`. Raises FileError."""
+        """Read `count` bytes at an offset from where the source was opened, without moving. Only if `seekable`. Raises
+        FileError."""
         assert self._start is not None
         with reading(self.name):
             here = self.file.tell()
@@ -141,15 +145,15 @@ class Source:
         return data
 
     def read_at(self, offset: int, room: memoryview) -> int:
-        """Read the bytes at an offset from where a plain file of the system was opened, as it was then; 0 at the end.
-        Raises FileError."""
+        """Read into `room` the bytes at an offset from where the source was opened; return their number, 0 at the end.
+        Only if `plain`. A file that has grown is read up to its old size. Raises FileError."""
         assert self._start is not None
         assert self.size is not None
         with reading(self.name):
             return os.preadv(self.file.fileno(), [room[: max(0, self.size - offset)]], self._start + offset)
 
     def rewind(self) -> None:
-        """Back to where it was opened."""
+        """Go back to where the source was opened. Only if `seekable`. Raises FileError."""
         assert self._start is not None
         with reading(self.name):
             self.file.seek(self._start)
@@ -160,31 +164,31 @@ class Source:
 
     def __exit__(self, *_: object) -> None:
         if self._owned:
-            with contextlib.suppress(OSError):  # all that was needed of it has been read
+            with contextlib.suppress(OSError):  # all that is needed has been read
                 self.file.close()
 
 
 def check_fractions(fractions: str | None) -> None:
-    """Raises UsageError for a word that means nothing."""
+    """Check the argument `fractions`. Raises UsageError for an unknown word."""
     if fractions is not None and fractions not in FRACTIONS:
         raise UsageError(f"{argument('fractions', fractions)}: it is {' or '.join(FRACTIONS)}")
 
 
-def open_source(place: Readable, *, fractions: str | None = None) -> Source:
-    """A path, `-` for stdin, or a binary file object, which stays open. `fractions` is for readers: see `Source`.
-    Raises FileError, and UsageError for `fractions` that mean nothing."""
+def open_source(file: Readable, *, fractions: str | None = None) -> Source:
+    """Open a path, `-` for stdin, or a binary file object, which stays open. `fractions` is for readers: see `Source`.
+    Raises FileError, and UsageError for unknown `fractions`."""
     check_fractions(fractions)
-    source = _opened(place)
+    source = _open(file)
     source.fractions = fractions
     return source
 
 
-def _opened(place: Readable) -> Source:
-    if not isinstance(place, str | os.PathLike):
-        return Source(place, file_name(place, "input", "rb"), owned=False)
-    if place == STDIO:
+def _open(readable: Readable) -> Source:
+    if not isinstance(readable, str | os.PathLike):
+        return Source(readable, file_name(readable, "input", "rb"), owned=False)
+    if readable == STDIO:
         return Source(standard_stream(sys.stdin, "stdin", "rb"), "stdin", owned=False)
-    name = os.fspath(place)
+    name = os.fspath(readable)
     try:
         file = io.FileIO(name, "rb")
     except (OSError, ValueError) as error:
@@ -195,13 +199,13 @@ def _opened(place: Readable) -> Source:
     return Source(file, name, owned=True, path=real_path(name))
 
 
-def _what_changes(there: os.stat_result) -> tuple[int, int, int, int]:
-    """What tells that a file is another one, or has other bytes."""
-    return there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns
+def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
+    """Device, inode, size and time of a file, which tell that it is another one, or that somebody wrote to it."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def read_file(path: str, most: int = 16 * 2**20) -> bytes:
-    """A small file's bytes. Raises FileError, also for one of more than `most` bytes."""
+    """Read a small file whole. Raises FileError, also for a file of more than `most` bytes."""
     with open_source(path) as source:
         room = bytearray(most + 1 if source.size is None else min(source.size, most) + 1)
         read = 0
@@ -214,7 +218,8 @@ def read_file(path: str, most: int = 16 * 2**20) -> bytes:
 
 
 def spool(source: Source) -> Source:
-    """All that the source holds, in an unnamed temporary file that can be read again. Raises FileError."""
+    """Copy all that a source holds into a nameless temporary file, and return that as a source that can be rewound.
+    Raises FileError."""
     kept = temporary_file()
     room = bytearray(2**18)
     try:
@@ -231,8 +236,8 @@ def spool(source: Source) -> Source:
     return spooled
 
 
-class _Unnamed(io.FileIO):
-    """A file that nobody can open any more: what the system says when it is closed is of no use to anybody."""
+class _NamelessFile(io.FileIO):
+    """A nameless file. Errors when it is closed do not matter: nobody can open it any more."""
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -240,9 +245,9 @@ class _Unnamed(io.FileIO):
 
 
 def temporary_file() -> io.FileIO:
-    """A new file without a name, for bytes that are needed again. Raises FileError."""
+    """Make a nameless file, for bytes that are needed again. Raises FileError."""
     from tempfile import TemporaryFile  # rarely needed, slow to import
 
-    # for a moment it may have a name
+    # signals are held back since the file may have a name for a moment
     with writing(TEMPORARY_FILE), hold_signals(), contextlib.closing(TemporaryFile(buffering=0)) as file:
-        return _Unnamed(os.dup(file.fileno()), "rb+")
+        return _NamelessFile(os.dup(file.fileno()), "rb+")

@@ -1,11 +1,11 @@
-"""Outputs that appear whole or not at all.
+"""An output that is opened: a file that gets its final name when it is complete, or a stream.
 
 Strategy: an output file has no name until it is complete (O_TMPFILE), so that not even a kill leaves anything behind.
-It has a temporary name in the same directory for the moment of replacing an existing file, and all the time where the
-system has no nameless files; that name goes away on any error. What is not a plain file (a pipe, a device, an object
-that was handed in) is written as it comes, unless the caller says that nothing may appear before all is well: then the
-bytes wait in an unnamed temporary file. How outputs get their names is in `commit`, by what steps in `names`; many
-files that appear together are in `file_set`.
+It has a temporary name in the same directory while it replaces an existing file, and from the beginning if the system
+has no nameless files; any error removes that name. A stream (a pipe, a device, an object that was handed in) is written
+as the bytes come, unless the caller wants it to see nothing before the output is complete: then the bytes wait in a
+nameless temporary file. `commit` gives several outputs their names together, `final_names` has the single steps, and
+`file_set` has outputs that are too many to be open at once.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ import io
 import os
 import stat
 import sys
-from types import TracebackType
 from typing import Any, Self
 
 from pcapconv.errors import FileError
-from pcapconv.io.final_names import Appearance, exists, name_if_free, put_aside, temporary_name, unlink
-from pcapconv.io.paths import STDIO, Writable, exists_already, real_path
-from pcapconv.io.permissions import copy_rights
+from pcapconv.io.final_names import UndoableNaming, exists, name_if_free, put_aside, temporary_name, unlink
+from pcapconv.io.paths import STDIO, Writable, exists_message, real_path
+from pcapconv.io.permissions import copy_permissions
 from pcapconv.io.read_write import TEMPORARY_FILE, file_name, reading, reason_of, standard_stream, write_all, writing
 from pcapconv.io.source import Source, temporary_file
 
@@ -33,15 +32,17 @@ except ImportError:  # not on Windows
 
 
 class Target:
-    """Where an output goes. Use it as a context manager: nothing of a plain file remains that has no name by then.
+    """An output that is opened. Use it as a context manager: a plain file that has not got its final name by the end is
+    removed.
 
-    `file` takes the bytes, from `start` on. `seekable` tells that it can be gone back in. How an output appears is in
-    `commit`, which calls `complete`, `appear`, and then `settle` or `take_back`.
+    `file` takes the bytes, from offset `start` on. If `seekable`, earlier bytes can be replaced. When all bytes are
+    written, `io.commit` calls `prepare`, then `publish`, and then `confirm`, or `undo_publish` if another output of the
+    command failed. This base is a stream that the caller owns.
     """
 
-    replaces = False  # whether the bytes appear under the target's name only when they are complete
-    may_wait = True  # whether appearing may take as long as somebody who reads a pipe wants it to
-    path: str | None = None  # of a plain file
+    hidden_until_published = False  # whether nobody sees any bytes under the target's name before `publish`
+    may_block = True  # whether `publish` may wait for whoever reads a pipe
+    path: str | None = None  # the final path of a plain file
 
     def __init__(self, file: Any, name: str, *, seekable: bool = True) -> None:
         self._file = file
@@ -55,99 +56,100 @@ class Target:
         return self._file
 
     @property
-    def place(self) -> str:
-        """What takes the bytes until they appear, for messages."""
+    def interim_name(self) -> str:
+        """The name, for messages, of what holds the bytes until `publish`."""
         return self.name
 
     def restart(self) -> None:
-        """Forget what was written. Only where `seekable`. Raises FileError."""
-        with writing(self.place):
+        """Remove what was written. Only if `seekable`. Raises FileError."""
+        with writing(self.interim_name):
             self.file.seek(self.start)
             self.file.truncate()
 
-    def rest(self) -> None:
-        """Nothing more is to be written for a while."""
+    def release(self) -> None:
+        """Close what need not be open while nothing is written. Raises FileError."""
 
-    def complete(self, *, fsync: bool) -> None:
-        """All is written: have the system say what it could not keep, and, with `fsync`, have on the disk what is to
-        replace a file. Raises FileError."""
+    def prepare(self, *, fsync: bool) -> None:
+        """Make sure that the system keeps all bytes that were written; with `fsync`, have them on the disk if they are
+        to replace a file. Raises FileError."""
 
-    def appear(self, *, keep_old: bool) -> None:
-        """Let the bytes appear under the name; `keep_old` tells that `take_back` may follow. Raises FileError."""
+    def publish(self, *, keep_old: bool) -> None:
+        """Give the file its final name, or send the bytes to where nobody could see them before. With `keep_old`, keep
+        a file that is replaced, since `undo_publish` may follow. Raises FileError."""
 
-    def take_back(self) -> None:
-        """Let everything be as it was before `appear`, as far as that went. Raises FileError."""
+    def undo_publish(self) -> None:
+        """Restore everything to what it was before `publish`, also if that failed half-way. Raises FileError."""
 
-    def settle(self, *, fsync: bool) -> None:
-        """It stays; with `fsync`, also what name it has is on the disk. Raises FileError where that is not certain."""
+    def confirm(self, *, fsync: bool) -> None:
+        """Remove the file that was replaced: the output stays. With `fsync`, have its name on the disk, too. Raises
+        FileError if the name may not be there yet."""
 
-    def abandon(self) -> None:
-        """Let go of what is open, and of bytes that did not appear."""
+    def discard(self) -> None:
+        """Close what is open, and remove what was not published."""
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.abandon()
+    def __exit__(self, *_: object) -> None:
+        self.discard()
 
 
 class _Stream(Target):
-    """A pipe, a device, or an object that was handed in: bytes go out as they come."""
+    """A pipe, a device, or an object that was handed in, which gets the bytes as they come."""
 
     def __init__(self, file: Any, name: str, *, owned: bool, seekable: bool = False) -> None:
         super().__init__(file, name, seekable=seekable)
         self._owned = owned
 
-    def complete(self, *, fsync: bool) -> None:  # noqa: ARG002 - it replaces nothing
+    def prepare(self, *, fsync: bool) -> None:  # noqa: ARG002 - it replaces nothing
         if isinstance(self.file, io.FileIO):
             with writing(self.name):
                 check_written(self.file.fileno())
 
-    def abandon(self) -> None:
+    def discard(self) -> None:
         if self._owned:
-            with contextlib.suppress(OSError):  # what matters was said before
+            with contextlib.suppress(OSError):  # errors that matter were raised before
                 self.file.close()
 
 
-class _Spooled(Target):
-    """Bytes for a stream that must not see any before all is well."""
+class _SpooledStream(Target):
+    """A stream that gets the bytes only when the output is complete; until then a temporary file holds them."""
 
-    replaces = True
-    place = TEMPORARY_FILE
+    hidden_until_published = True
+    interim_name = TEMPORARY_FILE
 
     def __init__(self, stream: Target) -> None:
         super().__init__(temporary_file(), stream.name)
         self._stream = stream
 
-    def appear(self, *, keep_old: bool) -> None:
+    def publish(self, *, keep_old: bool) -> None:
         with reading(TEMPORARY_FILE):
             self.file.seek(0)
         while data := self._read():
             with writing(self.name):
                 write_all(self._stream.file, memoryview(data))
-        self._stream.complete(fsync=False)
-        self._stream.appear(keep_old=keep_old)
+        self._stream.prepare(fsync=False)
+        self._stream.publish(keep_old=keep_old)
 
     def _read(self) -> bytes:
         with reading(TEMPORARY_FILE):
             data: bytes = self.file.read(1 << 18)
         return data
 
-    def abandon(self) -> None:
+    def discard(self) -> None:
         self.file.close()
-        self._stream.abandon()
+        self._stream.discard()
 
 
 class PlainFile(Target):
-    """A file that gets its name when it is complete.
+    """A file that gets its final name when it is complete.
 
-    `force` allows it to replace the file that has its name, `private` keeps it from all but its owner.
+    `path` is that name, without links. With `force`, the file may replace another one; with `private`, only its owner
+    may read it.
     """
 
-    replaces = True
-    may_wait = False
+    hidden_until_published = True
+    may_block = False
     path: str
 
     def __init__(self, path: str, name: str, *, force: bool, private: bool) -> None:
@@ -156,13 +158,13 @@ class PlainFile(Target):
         self._directory = os.path.dirname(path)
         self._force = force
         self._temporary = ""
-        self._remove: Any = None  # what removes the temporary name, also where nobody calls `abandon`
-        self._old = ""  # what the replaced file is called until all is settled
-        self._replaced = False  # whether there was a file in its place
-        self._appearance = Appearance()
-        self._synced: int | None = None  # the open directory, where its names are to be on the disk
+        self._remove: Any = None  # a finalizer that removes the temporary name, also if nobody calls `discard`
+        self._old = ""  # the name under which the replaced file is kept until `confirm`
+        self._replaced = False  # whether a file had the final name before
+        self._naming = UndoableNaming()
+        self._synced: int | None = None  # the open directory, if it is to be synced
         try:
-            # what is to replace a file is its owner's alone until it has the rights of that one
+            # only its owner may read a file that is to replace another one, until it has the permissions of that one
             super().__init__(self._create(0o600 if private or exists(path) else 0o666), name)
         except OSError as error:
             raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
@@ -171,45 +173,45 @@ class PlainFile(Target):
         if hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd"):
             with contextlib.suppress(OSError):
                 return io.FileIO(os.open(self._directory, os.O_TMPFILE | os.O_RDWR, mode), "rb+")
-        self._have_temporary()
+        self._choose_temporary()
         return io.FileIO(os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode), "rb+")
 
-    def _have_temporary(self) -> None:
-        """Choose a temporary name, which goes away also where a signal comes before anybody knows of this object."""
+    def _choose_temporary(self) -> None:
+        """Choose a temporary name, which is removed even if a signal arrives before the constructor returns."""
         from weakref import finalize  # rarely needed
 
         self._temporary = temporary_name(self._directory)
         self._remove = finalize(self, unlink, self._temporary)
-        self._remove.atexit = False  # a process that was forked has no business here
+        self._remove.atexit = False  # a forked process must not remove it
 
-    def complete(self, *, fsync: bool) -> None:
-        """See `Target.complete`."""
+    def prepare(self, *, fsync: bool) -> None:
+        """See `Target.prepare`."""
         with writing(self.name):
             if fsync and exists(self.path):
                 os.fsync(self.file.fileno())
                 self._synced = open_directory(self._directory)
             check_written(self.file.fileno())
 
-    def appear(self, *, keep_old: bool) -> None:
-        """See `Target.appear`."""
+    def publish(self, *, keep_old: bool) -> None:
+        """See `Target.publish`."""
         try:
             self._replaced = exists(self.path)
             if self._replaced and self._force:
                 if not self._private:
-                    copy_rights(self.path, self.file.fileno())
+                    copy_permissions(self.path, self.file.fileno())
                 self._old = put_aside(self.path, temporary_name(self._directory)) if keep_old else ""
-            with self._appearance.of(os.fstat(self.file.fileno())):
+            with self._naming.record(os.fstat(self.file.fileno())):
                 if not self._temporary:
                     self._link()
                 if self._temporary:
                     self._rename()
         except FileExistsError as error:
-            raise FileError(exists_already(self.name)) from error
+            raise FileError(exists_message(self.name)) from error
         except OSError as error:
             raise FileError(f"{self.name}: cannot create: {reason_of(error)}") from error
 
     def _link(self) -> None:
-        """Give the nameless file its name, or, where that one is taken and may be, a temporary one."""
+        """Link the nameless file to its final name, or to a temporary one if it is to replace a file."""
         proc = f"/proc/self/fd/{self.file.fileno()}"
         directory = os.open(self._directory, getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY)
         try:  # dst_dir_fd makes Python call linkat, which follows the link in /proc
@@ -218,39 +220,40 @@ class PlainFile(Target):
             except FileExistsError:
                 if not self._force:
                     raise
-                self._have_temporary()
+                self._choose_temporary()
                 os.link(proc, os.path.basename(self._temporary), dst_dir_fd=directory)
         finally:
             close_directory(directory)
 
     def _rename(self) -> None:
+        """Give the file that has a temporary name its final one."""
         if self._force:
             os.replace(self._temporary, self.path)
             self._remove.detach()
         else:
             name_if_free(self._temporary, self.path)
 
-    def take_back(self) -> None:
-        """See `Target.take_back`."""
-        old, self._old = self._old, ""  # if it cannot be put back, it stays where it is
+    def undo_publish(self) -> None:
+        """See `Target.undo_publish`."""
+        old, self._old = self._old, ""  # if it cannot be put back, it stays under this name
         try:
             if old or not self._replaced:
-                self._appearance.take_back(self.path, old)
+                self._naming.undo(self.path, old)
         except OSError as error:
             where = f"; the old file is {old}" if old else ""
             raise FileError(f"{self.name}: cannot put back what was there: {reason_of(error)}{where}") from error
 
-    def settle(self, *, fsync: bool) -> None:
-        """See `Target.settle`."""
+    def confirm(self, *, fsync: bool) -> None:
+        """See `Target.confirm`."""
         if self._old:
             unlink(self._old)
             self._old = ""
         if self._replaced and fsync:
             sync_directory(self._synced, self.name)
 
-    def abandon(self) -> None:
-        """Nothing of it remains, unless it has its name."""
-        with contextlib.suppress(OSError):  # what matters was said before
+    def discard(self) -> None:
+        """See `Target.discard`."""
+        with contextlib.suppress(OSError):  # errors that matter were raised before
             self.file.close()
         close_directory(self._synced)
         self._synced = None
@@ -259,55 +262,56 @@ class PlainFile(Target):
 
 
 def check_written(descriptor: int) -> None:
-    """Have the system say now what it says else when a file is closed, over a network or a quota: that bytes which it
-    took could not be kept. Raises OSError."""
+    """Make the system report now, and not when the file is closed, that it could not keep bytes that it took: network
+    file systems and quotas do so. Raises OSError."""
     os.close(os.dup(descriptor))
 
 
 def open_directory(path: str) -> int | None:
-    """A directory for `sync_directory`, opened while nothing has been replaced yet; None for one that this user may not
-    read. Raises OSError."""
+    """Open a directory for `sync_directory`, before anything in it is replaced. Return None if this user may not read
+    it. Raises OSError."""
     with contextlib.suppress(PermissionError):
         return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     return None
 
 
 def close_directory(directory: int | None) -> None:
-    """Let go of it; nothing was written to it that an error could be about."""
+    """Close a directory. Errors do not matter: nothing was written through it."""
     if directory is not None:
         with contextlib.suppress(OSError):
             os.close(directory)
 
 
 def sync_directory(directory: int | None, name: str) -> None:
-    """Have what names an open directory holds on the disk. Raises FileError, which names an output in it."""
+    """Have the names in an open directory on the disk. `name` is an output in it, for messages. Raises FileError."""
     try:
         if directory is not None:
             os.fsync(directory)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # nobody can, in some file systems
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some file systems cannot sync directories
             raise FileError(f"{name}: is complete, but may not be on the disk yet: {reason_of(error)}") from error
 
 
 def open_target(
-    place: Writable, *, force: bool = False, whole: bool = False, text: bool = False, private: bool = False
+    output: Writable, *, force: bool = False, whole: bool = False, text: bool = False, private: bool = False
 ) -> Target:
-    """A path, `-` for stdout, or a binary file object, which stays open.
+    """Open a path, `-` for stdout, or a binary file object, which stays open.
 
-    `force` allows an existing file to be replaced. `whole` promises that also a stream sees nothing before all is
-    complete. `text` is what a terminal may show. `private` keeps a file from all but its owner. Raises FileError.
+    With `force`, an existing file may be replaced. With `whole`, a stream, too, gets nothing before the output is
+    complete. `text` allows the output to go to a terminal. With `private`, only its owner may read a file. Raises
+    FileError.
     """
-    if not isinstance(place, str | os.PathLike):
-        seekable = _can_go_back(place)
-        return _streamed(_Stream(place, file_name(place, "output", "wb"), owned=False, seekable=seekable), whole)
-    if place == STDIO:
+    if not isinstance(output, str | os.PathLike):
+        stream = _Stream(output, file_name(output, "output", "wb"), owned=False, seekable=_is_rewritable(output))
+        return _spooled(stream, whole)
+    if output == STDIO:
         stdout = standard_stream(sys.stdout, "stdout", "wb")
         if not text and stdout.isatty():
             raise FileError(
                 "stdout is a terminal: a capture is not for reading; name a file, or pipe it into a program"
             )
-        return _streamed(_Stream(stdout, "stdout", owned=False), whole)
-    name = os.fspath(place)
+        return _spooled(_Stream(stdout, "stdout", owned=False), whole)
+    name = os.fspath(output)
     if not os.path.basename(name):
         raise FileError(f"{name!r} names no file")
     try:
@@ -318,33 +322,35 @@ def open_target(
         raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
     if plain:
         if not force:
-            raise FileError(exists_already(name))
-        # a symbolic link stays, what it points at goes
+            raise FileError(exists_message(name))
+        # a symbolic link stays, and the file that it leads to is replaced
         return PlainFile(real_path(name), name, force=force, private=private)
     try:
-        return _streamed(_Stream(io.FileIO(name, "wb"), name, owned=True), whole)
+        return _spooled(_Stream(io.FileIO(name, "wb"), name, owned=True), whole)
     except OSError as error:
         raise FileError(f"{name}: cannot write: {reason_of(error)}") from error
 
 
-def _can_go_back(file: Any) -> bool:
-    """Whether earlier bytes can be replaced: in plain files that are not for appending, and in memory."""
+def _is_rewritable(file: Any) -> bool:
+    """Return whether earlier bytes of a file object can be replaced: in plain files not opened for appending, and in
+    memory."""
     raw = getattr(file, "raw", file)
     try:
         if not isinstance(raw, io.FileIO):
             return isinstance(raw, io.BytesIO)
-        return raw.seekable() and not _appends(raw)
+        return raw.seekable() and not _is_appending(raw)
     except (OSError, ValueError):
         return False
 
 
-def _appends(file: Any) -> bool:
+def _is_appending(file: Any) -> bool:
     return fcntl is not None and bool(fcntl.fcntl(file.fileno(), fcntl.F_GETFL) & os.O_APPEND)
 
 
-def same_file(source: Source, target: Target) -> bool:
-    """Whether a target that is written as it comes would overwrite the plain file that the source reads."""
-    if target.replaces:
+def overwrites_source(source: Source, target: Target) -> bool:
+    """Return whether writing to a target that is not `hidden_until_published` overwrites the plain file that the source
+    reads."""
+    if target.hidden_until_published:
         return False
     if source.file is target.file:
         return True
@@ -352,8 +358,8 @@ def same_file(source: Source, target: Target) -> bool:
         one, other = os.fstat(source.file.fileno()), os.fstat(target.file.fileno())
     except (AttributeError, OSError, ValueError):
         return False
-    return stat.S_ISREG(one.st_mode) and os.path.samestat(one, other) and not _appends(target.file)
+    return stat.S_ISREG(one.st_mode) and os.path.samestat(one, other) and not _is_appending(target.file)
 
 
-def _streamed(stream: Target, whole: bool) -> Target:
-    return _Spooled(stream) if whole else stream
+def _spooled(stream: Target, whole: bool) -> Target:
+    return _SpooledStream(stream) if whole else stream

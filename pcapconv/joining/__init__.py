@@ -1,4 +1,8 @@
-"""Parts of a capture, split by link type, put together again by their sidecar: `pcapconv.join`."""
+"""Makes one capture again of the parts of a split by link type, by their sidecar: `pcapconv.join`.
+
+Strategy: a join is a conversion whose reader takes packets from all parts in the order that the sidecar has. The parts
+must be as they were: their sizes are checked when they are opened, and their digests when they have been read.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,9 @@ from pcapconv.conversion import Conversion, ConversionSettings
 from pcapconv.errors import FileError, SidecarError, UsageError
 from pcapconv.formats import Reader
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.io.digest import following
-from pcapconv.io.paths import Writable, is_open_as, leads_to, name_of
+from pcapconv.io.paths import Writable, comparable_path, is_file_at, name_of
 from pcapconv.io.source import Source, open_source
+from pcapconv.io.source_digest import start_digest
 from pcapconv.io.target import open_target
 from pcapconv.model import Item, PacketBatch
 from pcapconv.report import CaptureFile, Report
@@ -33,11 +37,11 @@ def join(
     progress: Callable[[int], object] | None = None,
     taken: Sequence[str] = (),
 ) -> Report:
-    """Make the pcapng capture again that `split` made parts of with a sidecar.
+    """Rebuild the pcapng capture from which `split` made parts with a sidecar.
 
-    `sidecar` is the sidecar's path; the parts are looked for beside it, under the names that it has. `target`,
-    `force` and `fsync` are as for `convert`, `progress` is called with the bytes of all parts read so far. `taken`
-    are names that no file of these may have. Nothing is written unless all parts are as they were.
+    `sidecar` is the path of the sidecar; the parts must be beside it, under the names that it has. `target`, `force`
+    and `fsync` are as for `convert`. `progress` is called with the number of bytes read so far from all parts. `taken`
+    are paths that none of these files may have. Nothing is written unless all parts are as they were.
 
     Returns a `Report`. Raises SidecarError, FileError, UsageError and other `PcapconvError`s.
     """
@@ -47,11 +51,11 @@ def join(
         if target_name is not None and formats.format_of(target_name) == "pcap":
             raise UsageError(f"{target_name}: what join makes is pcapng; give it the suffix .pcapng")
         folder = os.path.dirname(os.fspath(sidecar))
-        parts = [(each, stack.enter_context(_open(document, folder, each))) for each in document.header.captures]
-        read = [document.name, *(source.name for _, source in parts)]
-        for other in (target, *taken):
-            if leads_to(other) in map(leads_to, read) or any(is_open_as(name, other) for name in read):
-                raise UsageError(f"{other}: that is one of the files that it would be made of; name another one")
+        parts = [(part, stack.enter_context(_open_part(document, folder, part))) for part in document.header.captures]
+        inputs = [document.name, *(source.name for _, source in parts)]
+        for file in (target, *taken):
+            if comparable_path(file) in map(comparable_path, inputs) or any(is_file_at(name, file) for name in inputs):
+                raise UsageError(f"{file}: that is one of the files that it would be made of; name another one")
         _check_link_types(document)
         settings = ConversionSettings(WriterSettings("pcapng"), fsync=fsync)
         conversion = stack.enter_context(_Joining(_Parts(document, parts, progress), settings))
@@ -63,12 +67,14 @@ def join(
 
 
 def _check_link_types(document: Document) -> None:
+    """Check that no two parts have packets of one link type. Raises SidecarError if two have."""
     link_types = [each.link_type for each in document.header.captures if each.packets]
     if len(set(link_types)) < len(link_types):
         raise SidecarError(f"{document.name}: two of its captures have packets of one link type")
 
 
-def _open(document: Document, folder: str, part: CaptureFile) -> Source:
+def _open_part(document: Document, folder: str, part: CaptureFile) -> Source:
+    """Open a part beside its sidecar. Raises SidecarError if its name or its size is wrong, and FileError."""
     if part.name != os.path.basename(part.name) or part.name in ("", ".", ".."):
         raise SidecarError(f"{document.name}: it belongs to {part.name!r:.80}, which is no name of a file beside it")
     try:
@@ -86,8 +92,8 @@ def _open(document: Document, folder: str, part: CaptureFile) -> Source:
 
 
 class _Parts(Source):
-    """A sidecar and its parts, to be read as one capture. `progress` is called with the bytes of all parts read so
-    far."""
+    """The source of a join: a sidecar and its parts, to be read as one capture. `progress` is called with the number of
+    bytes read so far from all parts."""
 
     def __init__(
         self,
@@ -101,20 +107,20 @@ class _Parts(Source):
         self._progress = progress
 
     def items(self, source: Source) -> Iterator[Item]:
-        """The items of a part."""
+        """Read the items of a part."""
         for item in formats.open_reader(source).items():
             if self._progress is not None:
                 self._progress(sum(part.position for _, part in self.parts))
             yield item
 
     def rewind(self) -> None:
-        """Back to the beginning of every part."""
+        """Go back to the beginning of every part."""
         for _, source in self.parts:
             source.rewind()
 
 
 class _PartsReader:
-    """Reads the parts of a capture as what it was; see `formats.Reader`."""
+    """Reads the parts as the capture that they were split from; see `formats.Reader`."""
 
     format = "pcap"
 
@@ -123,38 +129,38 @@ class _PartsReader:
         self.losses: Counter[str] = Counter()
 
     def items(self) -> Iterator[Item]:
-        """The capture's items."""
+        """See `formats.Reader.items`."""
         parts = self._parts
-        captures = {each.link_type: parts.items(source) for each, source in parts.parts if each.packets}
+        captures = {part.link_type: parts.items(source) for part, source in parts.parts if part.packets}
         return RestoreFromSidecar(parts.document, Counter()).restore_parts(captures)
 
 
 class _PartsSidecar(Sidecars):
-    """The sidecar of the parts, which have to be as they were. `stack` ends what works out their digests."""
+    """The sidecar of the parts, which must be as they were. `stack` ends the threads that compute their digests."""
 
     def __init__(self, parts: _Parts, stack: ExitStack) -> None:
         super().__init__(None, None)
         self._parts = parts
-        self._digests = [(each, following(source)) for each, source in parts.parts]
+        self._digests = [(part, start_digest(source)) for part, source in parts.parts]
         for _, digest in self._digests:
             stack.callback(digest.close)
 
     def check_read_capture(self) -> None:
-        """Raises SidecarError for a part that was edited."""
+        """Check that no part was edited. Raises SidecarError if one was."""
         document = self._parts.document
-        for each, source in self._parts.parts:
-            items = () if each.packets else self._parts.items(source)
+        for part, source in self._parts.parts:
+            items = () if part.packets else self._parts.items(source)
             if any(isinstance(item, PacketBatch) for item in items):
-                raise SidecarError(f"{document.name}: it says that {each.name} has no packets, which is not so")
-        for each, digest in self._digests:
-            if digest.hexdigest() != each.sha256:
+                raise SidecarError(f"{document.name}: it says that {part.name} has no packets, which is not so")
+        for part, digest in self._digests:
+            if digest.hexdigest() != part.sha256:
                 raise SidecarError(
-                    f"{document.name}: {each.name} was edited since, and join takes parts as they were: its SHA-256 is "
+                    f"{document.name}: {part.name} was edited since, and join takes parts as they were: its SHA-256 is "
                     "another one"
                 )
 
     def finish_run(self, report: Report, files: list[CaptureFile]) -> None:  # noqa: ARG002 - none is written
-        """Say in the report what was read."""
+        """Put the sidecar and the parts that were read into the report."""
         header = self._parts.document.header
         report.inputs = [self._parts.name, *(source.name for _, source in self._parts.parts)]
         report.sidecar_read, report.missing_in_sidecar = self._parts.name, dict(header.missing)
@@ -162,7 +168,7 @@ class _PartsSidecar(Sidecars):
 
 
 class _Joining(Conversion):
-    """The conversion of parts, which have no damage: they are what they were."""
+    """The conversion of a join. Parts have no damage, since they must be as they were written."""
 
     def __init__(self, parts: _Parts, settings: ConversionSettings) -> None:
         super().__init__(parts, settings)
@@ -172,12 +178,12 @@ class _Joining(Conversion):
         """See `Conversion.open_reader`."""
         return _PartsReader(self.parts)
 
-    def named(self) -> AbstractContextManager[None]:
-        """See `Conversion.named`: who reads the parts names them."""
+    def name_errors(self) -> AbstractContextManager[None]:
+        """See `Conversion.name_errors`. Does nothing here: the readers of the parts name them."""
         return nullcontext()
 
-    def watched(self, items: Iterator[Item], report: Report) -> Iterator[Item]:
-        """See `Conversion.watched`: packets are counted, and nothing else is noted."""
+    def note_items(self, items: Iterator[Item], report: Report) -> Iterator[Item]:
+        """See `Conversion.note_items`. Only packets are counted here."""
         for item in items:
             if isinstance(item, PacketBatch):
                 report.packets_read += item.rows

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from struct import Struct
 
-from pcapconv.io.scratch import Scratch
+from pcapconv.io.scratch_file import ScratchFile
 from pcapconv.model import Block
 
 _HEADER = Struct("<IQI")  # type, offset, length of the body
 
 
-class TrailingBlocks(Scratch):
+class TrailingBlocks(ScratchFile):
     """Keeps little-endian blocks of section 0, and gives them back in the same order. All methods raise FileError."""
 
     def add(self, block: Block) -> None:

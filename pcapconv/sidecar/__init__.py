@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pcapconv import formats
 from pcapconv.errors import UsageError
-from pcapconv.io.paths import SIDECAR_SUFFIX, STDIO, Readable, Writable, is_open_as, leads_to
+from pcapconv.io.paths import SIDECAR_SUFFIX, STDIO, Readable, Writable, comparable_path, is_file_at
 from pcapconv.io.source import Source
 from pcapconv.io.target import Target
 from pcapconv.model import Item
@@ -51,7 +51,7 @@ from pcapconv.steps import Step
 from pcapconv.wording import argument
 
 if TYPE_CHECKING:  # imported when needed, so that a conversion starts faster
-    from pcapconv.io.digest import Digest
+    from pcapconv.io.source_digest import Digest
     from pcapconv.sidecar.read_sidecar import ReadSidecar
     from pcapconv.sidecar.written_sidecar import WrittenSidecar
 
@@ -201,7 +201,7 @@ def open_sidecars(
 
         name = settings.file if settings.file is not None and not from_pcap else _name_beside(captures[1])
         check_name_differs(name, other_files)
-        if read is not None and leads_to(captures[0]) != leads_to(captures[1]):
+        if read is not None and comparable_path(captures[0]) != comparable_path(captures[1]):
             check_name_differs(name, [read.name])  # the source needs that sidecar
         fingerprints = settings.fingerprints or (read is not None and read.header.fingerprints)
         written = WrittenSidecar(name, stack, files, secrets=settings.secrets, fingerprints=fingerprints, force=force)
@@ -211,7 +211,9 @@ def open_sidecars(
 def check_name_differs(name: str, other_files: Sequence[object]) -> None:
     """Check that a sidecar is none of the run's other files, which are paths or open files. Raises UsageError if it
     is."""
-    if leads_to(name) in map(leads_to, other_files) or any(is_open_as(name, each) for each in other_files):
+    if comparable_path(name) in map(comparable_path, other_files) or any(
+        is_file_at(name, each) for each in other_files
+    ):
         raise UsageError(f"{name}: the sidecar is another file of the same run; give that one another name")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from pcapconv.errors import FileError, SidecarError
-from pcapconv.io.digest import Digest
 from pcapconv.io.source import Source
+from pcapconv.io.source_digest import Digest
 from pcapconv.sidecar.document import Document, open_document
 from pcapconv.sidecar.file_access import THIS_MACHINE, SidecarFiles
 from pcapconv.wording import argument, call

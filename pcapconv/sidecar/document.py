@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Self
 from pcapconv.errors import SidecarError
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.io.read_write import write_all, writing
-from pcapconv.io.scratch import Scratch
+from pcapconv.io.scratch_file import ScratchFile
 from pcapconv.io.source import Source, spool
 from pcapconv.io.target import Target
 from pcapconv.report import CaptureFile
@@ -70,7 +70,7 @@ class DocumentWriter:
     it as a context manager."""
 
     def __init__(self) -> None:
-        self._content = Scratch()
+        self._content = ScratchFile()
         self._entries = 0
 
     def __enter__(self) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pcapconv.io.paths import there_is
+from pcapconv.io.paths import input_exists
 from pcapconv.io.source import Source, open_source
 from pcapconv.io.target import Target, open_target
 
@@ -12,7 +12,7 @@ class SidecarFiles:
 
     def exists(self, name: str) -> bool:
         """Return whether a sidecar exists."""
-        return there_is(name)
+        return input_exists(name)
 
     def open_source(self, name: str) -> Source:
         """Open a sidecar to read."""

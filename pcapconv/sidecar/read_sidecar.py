@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from pcapconv import formats
 from pcapconv.errors import SidecarError
-from pcapconv.io.digest import Digest, following
 from pcapconv.io.paths import SIDECAR_SUFFIX
 from pcapconv.io.source import Source
+from pcapconv.io.source_digest import Digest, start_digest
 from pcapconv.model import Item
 from pcapconv.report import Report
 from pcapconv.sidecar.capture_check import check_digest, check_size, open_single_document, wrong_capture
@@ -62,9 +62,9 @@ class ReadSidecar:
         capture, whose digest is not needed."""
         self._digest.close()
         if self._edited is not None:
-            self._source.follower = None
+            self._source.observer = None
             return None
-        self._digest = following(self._source)
+        self._digest = start_digest(self._source)
         return self._digest
 
     def restore_items(self, items: Iterator[Item]) -> Iterator[Item]:
@@ -134,7 +134,7 @@ def open_restored(source: Source, name: str) -> Iterator[tuple[Document, Iterato
     with ExitStack() as stack:
         document = open_single_document(name + SIDECAR_SUFFIX, stack)
         check_size(document, source)
-        digest = following(source)
+        digest = start_digest(source)
         stack.callback(digest.close)
         items = formats.open_reader(source).items()
         yield document, RestoreFromSidecar(document, Counter())(items) if document.header.adds_to_pcap else items

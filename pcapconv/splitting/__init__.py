@@ -1,6 +1,19 @@
-"""One capture into many, each of which stands alone: `pcapconv.split`.
+"""Splits one capture into many files, each of which stands alone: `pcapconv.split`.
 
-How each packet and block finds its part is in `division`, the files are in `parts`, their names in `io.template`.
+A part begins with the shared blocks of its section: header, interfaces, names, secrets, processes. The splitter decides
+that in `Splitter._missing_shared_blocks`, and writes them in `Splitter._write_shared_blocks`.
+
+| file | what it is for |
+|---|---|
+| `splitter.py` | the base of all splitters: which part each item goes to, and what a part begins with |
+| `by_count_or_size.py` | `max_packets` and `max_bytes`: a new part when the last one is full |
+| `mask_splitter.py` | the base of the two below: a kernel's mask selects each part's rows of a batch |
+| `by_time.py` | `interval`: a part for each interval of time |
+| `by_interface_or_link_type.py` | `by`: a part for each interface, link type or section; interfaces' new ids in parts |
+| `parts.py` | the parts of a run and their files: opened, written, named, finished; their limits |
+| `parts_sink.py` | what the conversion sees of a split: the sink that makes the splitter and commits the parts |
+
+The names of parts are in `io/name_template.py`, their set of files in `io/file_set.py`.
 """
 
 from __future__ import annotations
@@ -11,15 +24,15 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal
 
 from pcapconv import formats
-from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, open_secrets, writer_and_steps
+from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, open_secrets, separate_arguments
 from pcapconv.errors import UsageError
 from pcapconv.io.file_set import FileSet
 from pcapconv.io.name_template import Template
 from pcapconv.io.paths import SIDECAR_SUFFIX, Readable
 from pcapconv.io.source import open_source, read_file, spool
 from pcapconv.report import Report
-from pcapconv.splitting.by_interface import KEYS, by_kind
-from pcapconv.splitting.by_size import ByCount, BySize
+from pcapconv.splitting.by_count_or_size import ByCount, BySize
+from pcapconv.splitting.by_interface_or_link_type import KEYS, open_splitter
 from pcapconv.splitting.by_time import ByInterval
 from pcapconv.splitting.parts import MOST_PARTS, OpenParts
 from pcapconv.splitting.parts_sink import PartsSink
@@ -36,7 +49,7 @@ if TYPE_CHECKING:
 
 By = Literal["interface", "link-type", "section"]
 
-_WAYS = (  # examples
+_EXAMPLES = (  # the arguments that say where a new part begins
     ("max_packets", 10000),
     ("max_bytes", "100MB"),
     ("interval", "1h"),
@@ -70,27 +83,27 @@ def split(
 ) -> Report:
     """Select from, edit and split one capture.
 
-    One of these says where a new part begins: `max_packets` packets; `max_bytes`, a size that no part exceeds unless a
-    single packet does; `interval`, a length of time, from the first packet's time on, or, to `align`, at multiples of
-    it on the UTC clock; `by`, a part for each interface, link type or section.
-    `max_parts` is how many parts there may be, 10,000 where it is not given.
-    `template` gives the parts' names; `{index}`, `{start:%Y%m%dT%H%M%S}`, `{interface}`, `{link_type}`, `{section}` and
-    `{stem}` are filled in; `taken` are names that no part may have. `source`, `to`, `force`, `strict`, `on_loss`,
-    `fractions`, `fsync`, `progress` and the `options` are as for `convert`. `sidecar` keeps, by link
-    type and in pcap, what pcap cannot hold in a file `STEM.meta.json` beside the parts, by which `join` makes one
-    capture of them again; with `sidecar_secrets` secrets too. The parts appear together when all are complete, or none
-    does.
+    One of these says where a new part begins: `max_packets`, after so many packets; `max_bytes`, before a part exceeds
+    this size, unless a single packet does; `interval`, after this length of time, counted from the first packet or,
+    with `align`, at multiples of it on the UTC clock; `by`, with a part for each interface, link type or section.
+    `max_parts` is the largest number of parts, by default 10,000.
+    `template` gives the names of the parts: `{index}`, `{start:%Y%m%dT%H%M%S}`, `{interface}`, `{link_type}`,
+    `{section}` and `{stem}` are filled in. `taken` are paths that no part may have. `source`, `to`, `force`, `strict`,
+    `on_loss`, `fractions`, `fsync`, `progress` and the `options` are as for `convert`. A split by link type into pcap
+    may have a `sidecar`: it keeps what pcap cannot hold in a file `STEM.meta.json` beside the parts, with which `join`
+    makes one capture of them again; with `sidecar_secrets`, it keeps secrets too. All parts get their names together
+    when all are complete, or none does.
 
     Returns a `Report`, whose `parts` list each part's name, packets, bytes, first and last time. Raises a
     `PcapconvError`.
     """
     check_on_loss(on_loss)
-    names = Template(os.fspath(template))
-    format_name = formats.target_format(names.text, to)
-    way = _way(max_packets, max_bytes, interval, align, by)
+    naming = Template(os.fspath(template))
+    format_name = formats.target_format(naming.text, to)
+    make_splitter = _splitter_maker(max_packets, max_bytes, interval, align, by)
     most = MOST_PARTS if max_parts is None else option_values.count("max_parts", max_parts)
     _check_sidecar(sidecar, sidecar_secrets, by, format_name)
-    writer, steps = writer_and_steps(format_name, options)
+    writer, steps = separate_arguments(format_name, options)
     plan = Plan(steps, read_file, divided=not sidecar)  # with a sidecar, everything comes back
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, fractions=fractions))
@@ -101,32 +114,35 @@ def split(
         conversion.survey()
         conversion.extract_to(open_secrets(plan, source, force=force))
         if sidecar:
-            name = os.path.join("" if names.directory == "." else names.directory, stem + SIDECAR_SUFFIX)
-            others = [source, *taken, plan.extract_to, *plan.injected_from]
-            conversion.use_sidecars(_sidecar(name, others, stack, secrets=sidecar_secrets, force=force))
+            name = os.path.join("" if naming.directory == "." else naming.directory, stem + SIDECAR_SUFFIX)
+            other_files = [source, *taken, plan.extract_to, *plan.injected_from]
+            conversion.use_sidecars(_open_sidecar(name, other_files, stack, secrets=sidecar_secrets, force=force))
             taken = [*taken, name]
         taken = [*taken, *plan.injected_from, *([] if plan.extract_to is None else [plan.extract_to])]
-        files = FileSet(names.directory, names.text, force=force, taken=taken)
-        read = conversion.source
+        files = FileSet(naming.directory, naming.text, force=force, reserved=taken)
+        read = conversion.source  # a temporary file, if a survey had to keep a pipe
         conversion.write_to(
-            PartsSink(files, names, stem, way, most=most, input_size=lambda: read.size or read.position)
+            PartsSink(files, naming, stem, make_splitter, most=most, input_size=lambda: read.size or read.position)
         )
         report = conversion.run()
         conversion.commit()
     return report
 
 
-def _sidecar(name: str, others: Sequence[object], stack: ExitStack, *, secrets: bool, force: bool) -> Sidecars:
-    """The sidecar that is written, which none of the `others` may be. Raises UsageError and FileError."""
+def _open_sidecar(
+    name: str, other_files: Sequence[object], stack: ExitStack, *, secrets: bool, force: bool
+) -> Sidecars:
+    """Open the sidecar to write, under a name that no other file of the command has. Raises UsageError and
+    FileError."""
     from pcapconv.sidecar import Sidecars, check_name_differs
     from pcapconv.sidecar.written_sidecar import WrittenSidecar
 
-    check_name_differs(name, others)
+    check_name_differs(name, other_files)
     return Sidecars(None, WrittenSidecar(name, stack, secrets=secrets, fingerprints=False, force=force))
 
 
 def _check_sidecar(sidecar: bool, secrets: bool, by: By | None, format_name: str) -> None:
-    """Raises UsageError for sidecars of splits that have none."""
+    """Check that a split like this one can have a sidecar, if there is to be one. Raises UsageError if not."""
     if secrets and not sidecar:
         raise UsageError(f"{argument('sidecar_secrets', True)} goes with {argument('sidecar', True)}")
     if sidecar and (by != "link-type" or format_name != "pcap"):
@@ -134,15 +150,16 @@ def _check_sidecar(sidecar: bool, secrets: bool, by: By | None, format_name: str
         raise UsageError(f"{argument('sidecar', True)}: a split by link type into pcap files has one ({how})")
 
 
-def _way(
+def _splitter_maker(
     max_packets: int | None, max_bytes: str | int | None, interval: str | None, align: bool, by: By | None
 ) -> Callable[[OpenParts], Splitter]:
-    """What makes the splitter that is asked for. Raises UsageError."""
-    given = [way for way in (max_packets, max_bytes, interval, by) if way is not None]
+    """Check the arguments that say where a new part begins, and return what makes the splitter for the parts of a run.
+    Raises UsageError."""
+    given = [value for value in (max_packets, max_bytes, interval, by) if value is not None]
     if len(given) != 1:
-        how = "two ways to split exclude each other" if given else "nothing says where a new part begins"
-        *ways, last = (argument(name, example) for name, example in _WAYS)
-        raise UsageError(f"{how}; give one of {', '.join(ways)} or {last}")
+        problem = "two ways to split exclude each other" if given else "nothing says where a new part begins"
+        *examples, last = (argument(name, example) for name, example in _EXAMPLES)
+        raise UsageError(f"{problem}; give one of {', '.join(examples)} or {last}")
     if align and interval is None:
         example = arguments(interval="1h", align=True)
         raise UsageError(f"{argument('align', True)}: only intervals have limits to align; write {example}")
@@ -159,4 +176,4 @@ def _way(
         return lambda parts: ByInterval(parts, length, align=align)
     if by not in KEYS:
         raise UsageError(f"{argument('by', by)}: it is one of {', '.join(KEYS)}")
-    return lambda parts: by_kind(parts, by)
+    return lambda parts: open_splitter(parts, by)

@@ -1,100 +1,43 @@
-"""Dividing by time: a part's packets may stand anywhere, as they may where a capture is divided by kind."""
+"""Splits by time: a part gets the packets of an interval, wherever they stand in the capture."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from array import array
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MOST_TICKS, NEVER, RANGE
-from pcapconv.model import Columns, Interface, PacketBatch
+from pcapconv.model import Columns, PacketBatch
 from pcapconv.spec import pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
+from pcapconv.splitting.mask_splitter import MaskSplitter
 from pcapconv.splitting.parts import OpenPart, OpenParts
-from pcapconv.splitting.splitter import Splitter, instant_of, rows_of
-from pcapconv.steps.batch_rows import select_rows
+from pcapconv.splitting.splitter import slice_rows, time_of_row
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
-WIDEST = 2**20  # rows that a kernel call looks at, at the most
 _MOST_TABLES = 16
 _TIMELESS = bytes([SIMPLE_PACKET])
 
 
-class Picking(Splitter):
-    """Parts that each batch may hold packets for in any order: for each part a kernel picks the rows."""
-
-    narrowest = 64  # rows that a kernel call looks at, at the least
-
-    def __init__(self, parts: OpenParts, key_of: Callable[[Interface], Hashable] = lambda _: None) -> None:
-        super().__init__(parts, key_of)
-        self._kernels = choose()
-        self._by_key: dict[Hashable, OpenPart] = {}
-        self._picked = Columns(0)
-        self._width = WIDEST
-
-    def _pick(self, batch: PacketBatch, columns: Columns, first: int) -> Iterator[tuple[OpenPart, PacketBatch]]:
-        """The rows from `first` on, by what stands in these columns. Where few of many rows are one part's, the next
-        kernel call looks at fewer."""
-        rows, row, last = batch.rows, first, self._current
-        left = bytearray(first) + bytearray(b"\1") * (rows - first)
-        if self._picked.capacity < rows:
-            self._picked = Columns(batch.columns.capacity)
-        while row >= 0:
-            stop = min(rows, row + self._width)
-            part, table = self._for_row(batch, columns, row)
-            some, mask = rows_of(batch, row, stop), left[row:stop]
-            seen = some.columns if columns is batch.columns else columns.copy(row, stop)
-            count = self._kernels.rows_in_ranges(seen, stop - row, table, mask)
-            chosen = select_rows(some, mask, self._picked)
-            assert chosen is not None
-            yield part, chosen
-            if stop == rows and mask[-1]:
-                last = part
-            left[row:stop] = _difference(left[row:stop], mask)
-            if count == stop - row:
-                self._width = min(4 * self._width, WIDEST)
-            elif 16 * count < stop - row:
-                self._width = max(self.narrowest, (stop - row) // 4)
-            row = left.find(1, row)
-        self._current = last
-
-    @abstractmethod
-    def _for_row(self, batch: PacketBatch, columns: Columns, row: int) -> tuple[OpenPart, array[int]]:
-        """The part for a row, and the kernel's table that finds the others like it."""
-
-    def _part(self, key: Hashable) -> OpenPart:
-        """The part for this key. What had to be written before anybody knew of a key is the first one's."""
-        part = self._by_key.get(key)
-        if part is None:
-            first = self._current is not None and self._current.key is None
-            part = self._current if first and self._current is not None else self._parts.new()
-            part.key = key
-            self._by_key[key] = part
-        return part
-
-    def _has_part(self, key: Hashable) -> bool:
-        return key in self._by_key
-
-
-class ByInterval(Picking):
-    """A part for each interval of `length` seconds, from the first packet's time on, or, to `align`, from 1970 on."""
+class ByInterval(MaskSplitter):
+    """A part for each interval of `length` seconds, counted from the time of the first packet, or, with `align`, from
+    1970. The key of a part is the number of its interval. A packet without a time goes to the part of the packet before
+    it."""
 
     def __init__(self, parts: OpenParts, length: Fraction, *, align: bool) -> None:
         super().__init__(parts)
         self._length = length
         self._origin: Fraction | None = self._length * 0 if align else None
         self._section_number = -1
-        self._units: list[tuple[int, int] | None] = []  # of the section's interfaces; None where nobody can tell
+        self._time_units: list[tuple[int, int] | None] = []  # of the section's interfaces; None if unknown
         self._tables: dict[int, array[int]] = {}  # by interval; the last used at the end
 
-    def _first(self, batch: PacketBatch) -> OpenPart:
+    def _part_for_first_packet(self, batch: PacketBatch) -> OpenPart:
         if batch.columns.record_type[0] == SIMPLE_PACKET:
-            return self._current or self._parts.new()
-        return self._part(self._number(batch, batch.columns, 0))
+            return self._current or self._parts.new_part()
+        return self._part_of(self._interval_of(batch, batch.columns, 0))
 
     def _divide(self, batch: PacketBatch) -> Iterator[tuple[OpenPart, PacketBatch]]:
         columns = batch.columns
@@ -102,68 +45,66 @@ class ByInterval(Picking):
         first = len(types) - len(types.lstrip(_TIMELESS))
         if first:
             assert self._current is not None
-            yield self._current, rows_of(batch, 0, first)
+            yield self._current, slice_rows(batch, 0, first)
         if first < batch.rows:
-            yield from self._pick(batch, _with_times(batch, types, first), first)
+            yield from self._divide_by_mask(batch, _fill_times(batch, types, first), first)
 
-    def _for_row(self, batch: PacketBatch, columns: Columns, row: int) -> tuple[OpenPart, array[int]]:
-        number = self._number(batch, columns, row)
+    def _part_and_table(self, batch: PacketBatch, columns: Columns, row: int) -> tuple[OpenPart, array[int]]:
+        interval = self._interval_of(batch, columns, row)
         if batch.section.number != self._section_number:
             self._section_number = batch.section.number
-            self._units, self._tables = [], {}
-        for interface in batch.interfaces[len(self._units) :]:
-            unit = interface.ticks_per_second, interface.time_offset
-            self._units.append(None if interface.time_error else unit)
-        table = self._tables.pop(number, None)
-        if table is None or len(table) != RANGE * len(self._units):
-            table = self._table(number)
+            self._time_units, self._tables = [], {}
+        for interface in batch.interfaces[len(self._time_units) :]:
+            time_unit = interface.ticks_per_second, interface.time_offset
+            self._time_units.append(None if interface.time_error else time_unit)
+        table = self._tables.pop(interval, None)
+        if table is None or len(table) != RANGE * len(self._time_units):
+            table = self._make_table(interval)
         while len(self._tables) >= _MOST_TABLES:
             del self._tables[next(iter(self._tables))]
-        self._tables[number] = table
-        return self._part(number), table
+        self._tables[interval] = table
+        return self._part_of(interval), table
 
-    def _table(self, number: int) -> array[int]:
-        """The kernel's table for an interval: a row for each interface."""
-        rows = {unit: array("Q", NEVER if unit is None else self._range(number, *unit)) for unit in set(self._units)}
-        return array("Q", b"".join(map({unit: row.tobytes() for unit, row in rows.items()}.__getitem__, self._units)))
+    def _make_table(self, interval: int) -> array[int]:
+        """The table for `rows_in_ranges` that selects an interval: an entry for each interface."""
+        entries = {
+            time_unit: array("Q", NEVER if time_unit is None else self._tick_range(interval, *time_unit)).tobytes()
+            for time_unit in set(self._time_units)
+        }
+        return array("Q", b"".join(map(entries.__getitem__, self._time_units)))
 
-    def _number(self, batch: PacketBatch, columns: Columns, row: int) -> int:
-        """In which interval a row is."""
-        time = instant_of(batch, columns, row)
+    def _interval_of(self, batch: PacketBatch, columns: Columns, row: int) -> int:
+        """The number of the interval that a row's time is in. Raises FormatError if the time cannot be determined."""
+        time = time_of_row(batch, columns, row)
         if self._origin is None:
             self._origin = time
         return int((time - self._origin) // self._length)
 
-    def _range(self, number: int, per_second: int, offset: int) -> tuple[int, int, int]:
-        """The ticks of an interval, for the kernel."""
+    def _tick_range(self, interval: int, per_second: int, offset: int) -> tuple[int, int, int]:
+        """The table's entry for an interval and a time unit: its lowest and highest ticks."""
         assert self._origin is not None
-        begin = (self._origin + number * self._length - offset) * per_second
+        begin = (self._origin + interval * self._length - offset) * per_second
         end = begin + self._length * per_second
         lowest, highest = -(-begin // 1), -(-end // 1) - 1
         if highest < 0 or lowest > MOST_TICKS:
             return NEVER
         return max(0, lowest), min(highest, MOST_TICKS), 0
 
-    def _start(self, _part: OpenPart, _rows: PacketBatch) -> Fraction | None:
-        return None
+    def _start_time(self, _part: OpenPart, _rows: PacketBatch) -> Fraction | None:
+        return None  # `_give_name` sets the time at which the interval begins
 
     def _give_name(self, part: OpenPart) -> None:
-        """Only when its interval is known, which packets without a time do not tell."""
-        if part.key is None or part.facts is None or self._origin is None:
+        """Give a part its name once its interval is known, which packets without a time do not tell."""
+        if part.key is None or part.name_values is None or self._origin is None:
             return
         assert isinstance(part.key, int)
-        part.facts = part.facts._replace(start=self._origin + part.key * self._length)
+        part.name_values = part.name_values._replace(start=self._origin + part.key * self._length)
         super()._give_name(part)
 
 
-def _difference(mask: bytearray, without: bytearray) -> bytes:
-    """The rows of one mask that are not in the other."""
-    both = int.from_bytes(mask, "little") ^ int.from_bytes(without, "little")
-    return both.to_bytes(len(mask), "little")
-
-
-def _with_times(batch: PacketBatch, types: bytes, first: int) -> Columns:
-    """Columns in which packets without a time have that of the packet before them; from row `first` on."""
+def _fill_times(batch: PacketBatch, types: bytes, first: int) -> Columns:
+    """The batch's columns, in which, from row `first` on, packets without a time have the time and interface of the
+    packet before them."""
     row = types.find(_TIMELESS, first)
     if row < 0:
         return batch.columns

@@ -1,8 +1,9 @@
-"""The parts of a split, and the outputs behind them.
+"""The parts of a run: opens, writes, names and finishes their files, however many there are.
 
-Strategy: there may be thousands of parts, of which few get much at a time: all begin with small buffers, and once these
-take more than `_BUDGET` together, those that got nothing for longest rest, without buffer, thread or open file. What
-many parts repeat, and how many there are, has limits, since a small capture can ask for much of both.
+Strategy: there may be thousands of parts, of which few are written to at a time. All begin with small buffers. Once the
+buffers take more than `_BUDGET` together, the parts that were not written to for longest release theirs, with their
+threads and open files. The number of parts, and the bytes of the shared blocks that they repeat, have limits, since a
+small capture can make much of both.
 """
 
 from __future__ import annotations
@@ -18,45 +19,46 @@ from pcapconv.formats.pcapng_writer import block_size
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.buffered_output import BufferedOutput
 from pcapconv.io.file_set import FileSet
-from pcapconv.io.name_template import Facts, Template
+from pcapconv.io.name_template import Template, TemplateValues
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MOST_TICKS, TOTALS
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.text import counted
 from pcapconv.wording import argument, call
 
-MOST_PARTS = 10_000  # unless more are asked for
-_MOST_REPEATED = 64 * 2**20  # bytes that parts may repeat in any case
-_MOST_TIMES = 10  # and so many times the input
-_BUDGET = 16 * 2**20
-_COST = 2000  # bytes that a part takes besides
+MOST_PARTS = 10_000  # unless `max_parts` is given
+_MOST_REPEATED = 64 * 2**20  # bytes that parts may repeat, whatever the size of the input
+_MOST_TIMES = 10  # how many times the size of the input they may repeat
+_BUDGET = 16 * 2**20  # bytes
+_COST = 2000  # bytes of memory that a part takes besides its buffers
 _NONE = "none"
-_NO_TOTALS = array("Q", [0, 0, 0, MOST_TICKS, 0])  # of an interface, as `count_packets` has them
+_NO_TOTALS = array("Q", [0, 0, 0, MOST_TICKS, 0])  # totals of an interface, as `count_packets` has them
 _NO_TYPES = array("Q", bytes(8 * 256))
 
 
 class OpenPart:
     """A part that may still grow.
 
-    `key` is what it is for, None while nobody knows. `facts` are what its name tells, None before its first packet,
-    which is number `first_number`. `section` is the number of the section that was written last, `shared` counts those
-    blocks of it that every part gets, and `own` its interfaces where a part declares its own only. `bare` tells that
-    there are no other blocks in the part, nor packets; `header_bytes` is what those take that are.
+    `key` is the interval, interface, link type or section that the part is for, None while that is not known.
+    `name_values` are the values for its name, None before its first packet, whose number is `first_number`. `section`
+    is the number of the section that was written last; the part has the first `shared_count` of that section's shared
+    blocks, and, if it declares only its own interfaces, the first `own_count` of these. `has_only_shared` is True while
+    the part has nothing but shared blocks. `header_bytes` is the size of all shared blocks in it.
     """
 
     __slots__ = (
-        "bare",
-        "facts",
         "first_number",
+        "has_only_shared",
         "header_bytes",
         "index",
         "key",
         "name",
+        "name_values",
         "output",
-        "own",
+        "own_count",
         "packets",
         "section",
-        "shared",
+        "shared_count",
         "times",
         "writer",
     )
@@ -66,25 +68,26 @@ class OpenPart:
         self.output = output
         self.writer = writer
         self.key: Hashable = None
-        self.facts: Facts | None = None
+        self.name_values: TemplateValues | None = None
         self.name = ""
         self.first_number = 0
         self.packets = 0
-        self.bare = True
+        self.has_only_shared = True
         self.section = -1
-        self.shared = 0
-        self.own = 0
+        self.shared_count = 0
+        self.own_count = 0
         self.header_bytes = 0
-        self.times: dict[tuple[int, int], tuple[int, int]] = {}  # by unit, the lowest and the highest ticks
+        self.times: dict[tuple[int, int], tuple[int, int]] = {}  # lowest and highest ticks by time unit
 
 
 class OpenParts:
-    """All parts of a run: makes them, writes into them, names them, and closes them one by one or all at once.
+    """All parts of a run: opens them, writes to them, names them, and finishes them one by one or all at once.
 
-    There are `most` parts at the most. `input_size` is asked how many bytes the input has, as far as is known. With
-    `hashed`, reports have each part's SHA-256 and link type. `names` and `reports` are in the parts' order, and
-    complete once all are finished; `losses` and `packets` are sums, and `repeated_losses` counts those among the losses
-    that another part has, too. `zeros_at_end` has for each name how many packets at its end are nothing but zeros.
+    There are at most `most` parts. `input_size` returns the number of bytes of the input, if it is known, else of those
+    read so far. With `hashed`, reports have the SHA-256 and the link type of each part. `names` and `reports` are in
+    the order of the parts, and complete once all parts are finished. `losses` and `packets` are sums over all parts;
+    `repeated_losses` are those among the losses that another part has, too. `zeros_at_end` has, for the name of each
+    part, the number of packets at its end that are nothing but zeros.
     """
 
     def __init__(
@@ -100,18 +103,18 @@ class OpenParts:
     ) -> None:
         self._most = most
         self._input_size = input_size
-        self._repeated = 0  # bytes of blocks that another part has, too
+        self._repeated = 0  # bytes of shared blocks that another part has, too
         self._hashed = hashed
         self._files = files
         self._template = template
         self._stem = stem
         self._settings = settings
-        self._open: dict[OpenPart, None] = {}
-        self._awake: OrderedDict[OpenPart, int] = OrderedDict()  # and the memory it holds; the last used at the end
-        self._held = 0
+        self._unfinished: dict[OpenPart, None] = {}
+        self._active: OrderedDict[OpenPart, int] = OrderedDict()  # bytes of buffers; the part last used at the end
+        self._memory = 0  # bytes of all these
         self._spares: list[bytearray] = []
-        self._retired: OpenPart | None = None
-        self._taken: dict[str, tuple[int, int]] = {}  # path → a part's index and first packet
+        self._ended: OpenPart | None = None
+        self._parts_by_path: dict[str, tuple[int, int]] = {}  # index and first packet of the part at a path
         self._kernels = choose()
         self.format = settings.format
         self.needs_start = template.needs_start
@@ -122,38 +125,38 @@ class OpenParts:
         self.packets = 0
         self.zeros_at_end: dict[str, int] = {}
 
-    def new(self) -> OpenPart:
-        """Begin a part. Raises UsageError where there would be too many, and FileError."""
+    def new_part(self) -> OpenPart:
+        """Open a new part. Raises UsageError if there would be too many parts, and FileError."""
         if len(self.names) == self._most:
             enough = 10 * self._most
             raise UsageError(
                 f"{self._template.text}: the capture makes more than {counted(self._most, 'part')}; "
                 f"write {argument('max_parts', enough)} to have up to {enough:,}, or make larger parts"
             )
-        output = BufferedOutput(self._files.new(), spares=self._spares, hashed=self._hashed)
+        output = BufferedOutput(self._files.new_file(), spares=self._spares, hashed=self._hashed)
         writer = formats.open_writer(self._settings, output)
         self.names.append("")
         self.reports.append({})
         part = OpenPart(len(self.names), output, writer)
-        self._open[part] = None
+        self._unfinished[part] = None
         return part
 
     def write(self, part: OpenPart, *items: Item) -> None:
-        """Write items. Raises TargetError, and FileError when the system refuses."""
+        """Write items to a part. Raises TargetError, and FileError if the system refuses."""
         for item in items:
             part.writer.write(item)
-        held = part.output.held
-        self._held += held - self._awake.pop(part, 0)
-        self._awake[part] = held
-        budget = max(_BUDGET // 4, _BUDGET - _COST * len(self._open))
-        while self._held > budget and len(self._awake) > 1:
-            oldest, held = self._awake.popitem(last=False)
-            self._held -= held
-            oldest.output.rest()
+        held = part.output.memory
+        self._memory += held - self._active.pop(part, 0)
+        self._active[part] = held
+        budget = max(_BUDGET // 4, _BUDGET - _COST * len(self._unfinished))
+        while self._memory > budget and len(self._active) > 1:
+            oldest, held = self._active.popitem(last=False)
+            self._memory -= held
+            oldest.output.release()
 
-    def write_header(self, part: OpenPart, items: Sequence[Section | Interface | Block], *, repeated: bool) -> None:
-        """Write what parts begin with. With `repeated`, another part has it: then its losses count once, and UsageError
-        is raised where parts repeat too much. Else raises as `write`."""
+    def write_shared(self, part: OpenPart, items: Sequence[Section | Interface | Block], *, repeated: bool) -> None:
+        """Write shared blocks to a part. `repeated` says that another part has them, too: then their losses do not
+        count again. Raises UsageError if parts repeat too many bytes, and the errors of `write`."""
         before: Counter[str] = Counter()
         if repeated:
             self._check_repeated(part, items)
@@ -165,7 +168,8 @@ class OpenParts:
             self.repeated_losses.update(Counter(part.writer.losses) - before)
 
     def _check_repeated(self, part: OpenPart, items: Sequence[Section | Interface | Block]) -> None:
-        """In pcap, only interfaces count: they are not written, but take memory."""
+        """Check the number of bytes that parts repeat. In pcap only interfaces count: they are not written, but take
+        memory. Raises UsageError if there are too many."""
         pcap = self.format == "pcap"
         self._repeated += sum(block_size(item) for item in items if isinstance(item, Interface) or not pcap)
         size = self._input_size()
@@ -181,7 +185,7 @@ class OpenParts:
             )
 
     def write_packets(self, part: OpenPart, batch: PacketBatch) -> None:
-        """Write packets, and note how many and when. Raises as `write`."""
+        """Write packets to a part, and note their number and times. Raises the errors of `write`."""
         part.packets += batch.rows
         self._note_times(part, batch)
         self.write(part, batch)
@@ -194,15 +198,17 @@ class OpenParts:
         for number in set(batch.columns.interface[: batch.rows]) if some else range(len(interfaces)):
             lowest, highest = totals[number * TOTALS + 3 : number * TOTALS + 5]
             if lowest <= highest and not interfaces[number].time_error:
-                unit = interfaces[number].ticks_per_second, interfaces[number].time_offset
-                known = part.times.get(unit, (lowest, highest))
-                part.times[unit] = min(lowest, known[0]), max(highest, known[1])
+                time_unit = interfaces[number].ticks_per_second, interfaces[number].time_offset
+                known = part.times.get(time_unit, (lowest, highest))
+                part.times[time_unit] = min(lowest, known[0]), max(highest, known[1])
 
     def give_name(self, part: OpenPart) -> None:
-        """Name a part by its facts. Raises UsageError where another part has the name, FileError where a file has."""
-        facts = part.facts or Facts(part.index, None, _NONE, _NONE, max(0, part.section))
-        name = self._template.name(facts, self._stem)
-        index, first_number = self._taken.setdefault(self._files.place(name), (part.index, part.first_number))
+        """Give a part its name. Raises UsageError if another part has the name, FileError if a file has it that may not
+        be replaced."""
+        name_values = part.name_values or TemplateValues(part.index, None, _NONE, _NONE, max(0, part.section))
+        name = self._template.name(name_values, self._stem)
+        path = self._files.check_name(name)
+        index, first_number = self._parts_by_path.setdefault(path, (part.index, part.first_number))
         if index != part.index:
             raise UsageError(
                 f"{self._template.text}: part {index}, which begins with packet {first_number}, and part "
@@ -211,21 +217,23 @@ class OpenParts:
             )
         part.name = part.output.name = self.names[part.index - 1] = name
 
-    def retire(self, part: OpenPart) -> None:
-        """Nothing more comes for this part. It is finished when the next one retires, and is written meanwhile."""
-        if self._retired is not None:
-            self._finish(self._retired)
-        part.output.send()
-        self._retired = part
+    def end_part(self, part: OpenPart) -> None:
+        """Note that nothing more comes for this part. It is finished when the next part ends, so that its thread can
+        write meanwhile."""
+        if self._ended is not None:
+            self._finish(self._ended)
+        part.output.start_writing()
+        self._ended = part
 
     def _finish(self, part: OpenPart) -> None:
+        """Write the end of a part, close its file, and note its report."""
         if not part.name:
             self.give_name(part)
         part.writer.finish()
         digest = part.output.sha256 if self._hashed else ""
-        part.output.rest()
-        self._held -= self._awake.pop(part, 0)
-        del self._open[part]
+        part.output.release()
+        self._memory -= self._active.pop(part, 0)
+        del self._unfinished[part]
         self.losses.update(part.writer.losses)
         self.packets += part.packets
         self.zeros_at_end[part.name] = part.writer.zeros_at_end
@@ -241,20 +249,20 @@ class OpenParts:
             self.reports[part.index - 1] |= {"sha256": digest, "link_type": part.writer.link_type or 0}
 
     def finish_all(self) -> None:
-        """Nothing more comes for any part. Raises as `write` and `give_name`."""
-        for part in list(self._open):
+        """Finish all parts that are open. Raises the errors of `write` and `give_name`."""
+        for part in list(self._unfinished):
             self._finish(part)
 
     def close(self) -> None:
-        """Let threads go, also after an error."""
-        for part in self._open:
+        """End all threads, also after an error."""
+        for part in self._unfinished:
             part.output.close()
 
 
 def _span(part: OpenPart) -> tuple[str | None, str | None]:
-    """The times of its earliest and its latest packet, with all digits."""
+    """The times of a part's earliest and latest packet, as text with all digits; None without a time."""
     if not part.times:
         return None, None
-    times = [timestamps.instant(ticks, *unit) for unit, ticks_of in part.times.items() for ticks in ticks_of]
-    places = max(timestamps.digits(per_second) for per_second, _ in part.times)
-    return timestamps.format_instant(min(times), places), timestamps.format_instant(max(times), places)
+    times = [timestamps.instant(ticks, *time_unit) for time_unit, span in part.times.items() for ticks in span]
+    digits = max(timestamps.digits(per_second) for per_second, _ in part.times)
+    return timestamps.format_instant(min(times), digits), timestamps.format_instant(max(times), digits)

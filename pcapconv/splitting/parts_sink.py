@@ -1,4 +1,4 @@
-"""The sink of a split: the parts, which appear together."""
+"""The sink of a split: a new splitter for each run, and the parts, which get their final names together."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from pcapconv.splitting.splitter import Splitter
 
 
 class PartsSink(Sink):
-    """Parts among `files`, named by a template and the input's `stem`; see `Sink`.
+    """The parts of a split, which are files of the set `files`, named by a template and the input's `stem`.
 
-    `way` makes what divides a capture among parts, of which there are `most` at the most. `input_size` is asked how
-    many bytes the input has, as far as is known.
+    `make_splitter` returns the splitter for the parts of one run, of which there are at most `most`. `input_size` is as
+    for `OpenParts`.
     """
 
     divides = True
@@ -30,7 +30,7 @@ class PartsSink(Sink):
         files: FileSet,
         template: Template,
         stem: str,
-        way: Callable[[OpenParts], Splitter],
+        make_splitter: Callable[[OpenParts], Splitter],
         *,
         most: int,
         input_size: Callable[[], int],
@@ -38,14 +38,14 @@ class PartsSink(Sink):
         self._files = files
         self._template = template
         self._stem = stem
-        self._way = way
+        self._make_splitter = make_splitter
         self._most = most
         self._input_size = input_size
         self._parts: OpenParts | None = None
         self._splitter: Splitter | None = None
 
-    def begin(self, settings: WriterSettings, *, hashed: bool) -> Splitter:
-        """See `Sink.begin`."""
+    def begin_run(self, settings: WriterSettings, *, hashed: bool) -> Splitter:
+        """See `Sink.begin_run`."""
         self._parts = OpenParts(
             self._files,
             self._template,
@@ -55,16 +55,16 @@ class PartsSink(Sink):
             input_size=self._input_size,
             hashed=hashed,
         )
-        self._splitter = self._way(self._parts)
+        self._splitter = self._make_splitter(self._parts)
         return self._splitter
 
-    def close(self) -> None:
-        """See `Sink.close`."""
+    def end_run(self) -> None:
+        """See `Sink.end_run`."""
         if self._parts is not None:
             self._parts.close()
 
-    def tell(self, report: Report) -> None:
-        """See `Sink.tell`."""
+    def fill_report(self, report: Report) -> None:
+        """See `Sink.fill_report`."""
         parts, splitter = self._parts, self._splitter
         assert parts is not None
         assert splitter is not None
@@ -77,8 +77,8 @@ class PartsSink(Sink):
         report.oversized = splitter.oversized
         report.parts = parts.reports
 
-    def files(self, report: Report) -> list[CaptureFile]:
-        """See `Sink.files`."""
+    def written_files(self, report: Report) -> list[CaptureFile]:
+        """See `Sink.written_files`."""
         return [
             CaptureFile(
                 os.path.basename(part["name"]), part["bytes"], part["sha256"], part["packets"], part["link_type"]
@@ -90,11 +90,11 @@ class PartsSink(Sink):
         """See `Sink.restart`."""
         self._files.restart()
 
-    def commit(self, others: Sequence[Target], read: Sequence[Source], report: Report, *, fsync: bool) -> None:
+    def commit(self, other_targets: Sequence[Target], read: Sequence[Source], report: Report, *, fsync: bool) -> None:
         """See `Sink.commit`."""
-        self._files.commit(report.outputs, others, read, fsync=fsync)
+        self._files.commit(report.outputs, other_targets, read, fsync=fsync)
         report.put_back = self._files.put_back
 
-    def abandon(self) -> None:
-        """See `Sink.abandon`."""
-        self._files.abandon()
+    def discard(self) -> None:
+        """See `Sink.discard`."""
+        self._files.discard()

@@ -1,17 +1,19 @@
-"""Dividing a capture into parts: what all ways have in common.
+"""The base of all splitters: which part each packet and block goes to, and what a part begins with.
 
-Strategy: a splitter takes the items that a reader and steps give, and finds the part for each; there is one kind of
-splitter for each way to split. Packets go to parts in runs, as far as they follow each other in the capture, and
-otherwise as the rows that a kernel picks.
+Strategy: a splitter takes the items that a reader and steps give, and finds the part for each. Each way to split has a
+class of its own, which says where packets go (`_divide`): in runs that follow each other in the capture, or as rows
+that a kernel selects.
 
-A part begins with its section's header, the interfaces, and the names, secrets and processes so far; those that come
-later are written to the part that is current, and to every other one before its next packet. So processes, which
-packets name by their number in the section, have that number in every part. All of these are kept in memory. (Parts by
-kind may declare their own interfaces only: see `kinds`.) Each other
-block goes to one part: the one that is current where it stands, which is that of the packet before it, or, of
-statistics, that of their interface. Those before a section's first packet wait for it, and go to its part, unless they
-are too many to wait. A section without packets goes, whole, to the part that is current. What stands before all packets
-thus goes to the first part, and a capture without any packet is one part.
+What a part begins with: the shared blocks of its section, which are the section's header, the interfaces, and the
+names, secrets and processes so far. `_write_shared_blocks` writes them, and decides by `_missing_shared_blocks`. Shared
+blocks that come later are written to the current part at once, and to every other part before its next packet. So a
+process has in every part the number within the section by which packets name it. All shared blocks are kept in memory.
+(`by_interface_or_link_type` has parts that declare only their own interfaces.)
+
+Every other block goes to one part: the current one, which is the part of the packet before the block, or, for
+statistics, the part of their interface. Blocks before a section's first packet wait for that packet, and go to its
+part, unless they are too many to wait. A section without packets goes to the current part as a whole. So what stands
+before all packets goes to the first part, and a capture without packets is one part.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from pcapconv import timestamps
 from pcapconv.errors import FormatError
-from pcapconv.io.name_template import Facts
+from pcapconv.io.name_template import TemplateValues
 from pcapconv.model import Block, Columns, Interface, Item, PacketBatch, Section
 from pcapconv.spec.link_types import link_type_name
 from pcapconv.spec.option_lists import text
@@ -37,32 +39,33 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
 MOST_WAITING = 2**20  # bytes of blocks that wait for their section's first packet
-COST = 200  # bytes of memory that each takes besides its own
+BLOCK_COST = 200  # bytes of memory that a waiting block takes besides its body
 
 Shared = Section | Interface | Block
 
 
 class Splitter(ABC):
-    """Takes a capture's items and gives each to its part; then `finish`. This base is what all ways have in common.
+    """Takes a capture's items with `write`, in file order, and writes each to its part; then `finish`.
 
-    `left_out` counts by kind what no part has. `oversized` tells how many parts are larger than asked for because of
-    their headers, and how large these are at the most; None where there is none.
+    `key_of` gives the key of the part that an interface's packets go to, if that depends on the interface. `left_out`
+    counts, by kind, what is in no part. `oversized` has the number of parts that are larger than the limit because of
+    their shared blocks, and the most bytes that these take in one part; None if there is no such part.
     """
 
     def __init__(self, parts: OpenParts, key_of: Callable[[Interface], Hashable] = lambda _: None) -> None:
         self._parts = parts
-        self._key_of = key_of  # what the part is for that an interface's packets go to
+        self._key_of = key_of
         self._current: OpenPart | None = None
         self._section: Section | None = None
-        self._shared: list[Shared] = []  # the section's header, and what every part gets of it
-        self._known = 0  # how many of these some part has
-        self._begun = False  # whether the current part has the section
+        self._shared: list[Shared] = []  # the section's shared blocks, its header first
+        self._written_count = 0  # how many of these at least one part has
+        self._section_is_open = False  # whether a part has the section
         self._waiting: list[Block] = []  # the section's other blocks before its first packet
         self._waiting_bytes = 0
         self._sections = 0
-        self._interfaces: Counter[Hashable] = Counter()  # by the key of the part that is theirs
+        self._interfaces: Counter[Hashable] = Counter()  # the number of interfaces by key
         self._fcs_lengths: set[int | None] = {None}
-        self._unwritten: Counter[str] = Counter()  # losses of what was written to no part
+        self._unwritten: Counter[str] = Counter()  # losses by interfaces that are in no part
         self.left_out: Counter[str] = Counter()
         self.oversized: dict[str, int] | None = None
 
@@ -70,35 +73,36 @@ class Splitter(ABC):
         """Take one item. Raises PcapconvError."""
         match item:
             case PacketBatch():
-                if not self._begun:
-                    self._begin(self._first(item))
+                if not self._section_is_open:
+                    self._open_section_in(self._part_for_first_packet(item))
                 for part, rows in self._divide(item):
                     self._write_packets(part, rows)
             case Section():
                 self._end_section()
-                self._open_section(item._replace(changed=True))
+                self._start_section(item._replace(changed=True))
             case Interface():
                 self._interfaces[self._key_of(item)] += 1
                 self._fcs_lengths.add(item.fcs_length)
-                self._share(item)
+                self._give_to_every_part(item)
             case Block():
                 if item.explains_packets:
-                    self._share(item)
+                    self._give_to_every_part(item)
                 else:
-                    self._keep(item)
+                    self._give_to_one_part(item)
 
     def finish(self) -> None:
-        """All items were there. Raises PcapconvError."""
+        """Finish all parts, after the last item. Raises PcapconvError."""
         self._end_section()
         self._parts.finish_all()
 
-    def _open_section(self, section: Section) -> None:
+    def _start_section(self, section: Section) -> None:
+        """Note a new section, whose header no part has so far."""
         self._section = section
-        self._shared, self._known, self._begun = [section], 0, False
+        self._shared, self._written_count, self._section_is_open = [section], 0, False
         self._sections += 1
 
     def losses(self) -> dict[str, int]:
-        """What the parts cannot hold, by kind; what is in several of them counts once."""
+        """The losses of all parts by kind. A loss that several parts have counts once."""
         counted = self._parts.losses + self._unwritten
         losses = counted - self._parts.repeated_losses
         losses["sections"] = min(counted["sections"], self._sections - 1)
@@ -107,124 +111,137 @@ class Splitter(ABC):
         return dict(+losses)
 
     def _interfaces_lost(self) -> int:
-        """How many interfaces share a part with others, or have none."""
+        """The number of interfaces that share a part with others, or that no part has."""
         return sum(count for key, count in self._interfaces.items() if count > 1 or not self._has_part(key))
 
     def _has_part(self, _key: Hashable) -> bool:
-        """Whether there is a part for this."""
+        """Return whether there is a part with this key."""
         return True
 
     @abstractmethod
-    def _first(self, batch: PacketBatch) -> OpenPart:
-        """The part for the batch's first packet, and what goes before it."""
+    def _part_for_first_packet(self, batch: PacketBatch) -> OpenPart:
+        """The part for the first packet of a section, which this batch begins with, and for the blocks before it."""
 
     @abstractmethod
     def _divide(self, batch: PacketBatch) -> Iterator[tuple[OpenPart, PacketBatch]]:
-        """Rows, and the part to which they go; each pair is written before the next one is asked for."""
+        """Yield the rows of a batch with the part that they go to. The rows are written before the generator goes on,
+        and are valid until then."""
 
-    def _room(self, *_blocks: Block) -> OpenPart:
-        """The part for these blocks, and for those of the section that every part gets."""
-        return self._current or self._parts.new()
+    def _part_for(self, *_blocks: Block) -> OpenPart:
+        """The part that gets these blocks, and the shared blocks that it lacks: the current one, or a new one if the
+        current one has no room for them."""
+        return self._current or self._parts.new_part()
 
-    def _owner(self, _block: Block) -> OpenPart | None:
-        """The part that a block belongs to, wherever it stands; None for no one in particular."""
+    def _owning_part(self, _block: Block) -> OpenPart | None:
+        """The part that a block belongs to, wherever it stands; None if it goes to the current part."""
         return None
 
-    def _share(self, item: Interface | Block) -> None:
-        """Give a block to every part, at once or before its next packet."""
+    def _give_to_every_part(self, item: Interface | Block) -> None:
+        """Add a block to the shared ones: the current part gets it at once, every other part before its next packet."""
         self._shared.append(item)
-        if self._begun:
-            self._current = self._room()
-            self._catch_up(self._current)
+        if self._section_is_open:
+            self._current = self._part_for()
+            self._write_shared_blocks(self._current)
 
-    def _keep(self, block: Block) -> None:
-        """Give a block to one part."""
-        if self._begun:
-            self._current = self._room(block)
-            part = self._owner(block) or self._current
-            self._catch_up(part)
+    def _give_to_one_part(self, block: Block) -> None:
+        """Write a block to the part that owns it, or else to the current one; before the section's first packet, let it
+        wait, unless too many blocks wait already."""
+        if self._section_is_open:
+            self._current = self._part_for(block)
+            part = self._owning_part(block) or self._current
+            self._write_shared_blocks(part)
             self._parts.write(part, block)
-            part.bare = False
+            part.has_only_shared = False
             return
         self._waiting.append(block)
-        self._waiting_bytes += len(block.body) + COST
+        self._waiting_bytes += len(block.body) + BLOCK_COST
         if self._waiting_bytes > MOST_WAITING:
-            self._begin(self._room(*self._waiting[:1]))
+            self._open_section_in(self._part_for(*self._waiting[:1]))
 
-    def _begin(self, part: OpenPart) -> None:
-        """Open the section in this part, which is the current one from now on."""
-        self._current, self._begun = part, True
-        self._catch_up(part)
+    def _open_section_in(self, part: OpenPart) -> None:
+        """Begin the section in this part, which becomes the current one: write the shared blocks, and then the blocks
+        that waited for the section's first packet."""
+        self._current, self._section_is_open = part, True
+        self._write_shared_blocks(part)
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         for block in waiting:
-            self._keep(block)
+            self._give_to_one_part(block)
 
     def _end_section(self) -> None:
-        if self._section is not None and not self._begun:  # it has no packets
-            self._begin(self._room(*self._waiting[:1]))
+        """Write a section without packets to the current part."""
+        if self._section is not None and not self._section_is_open:
+            self._open_section_in(self._part_for(*self._waiting[:1]))
         if self._current is not None:
-            self._current.bare = False  # what it has of this section, the next one's parts do not
+            self._current.has_only_shared = False  # the next section's parts do not get this section's shared blocks
 
-    def _missing(self, part: OpenPart) -> list[tuple[Shared, bool]]:
-        """What the part lacks of the section's blocks that it is to have; with each, whether another part has it."""
+    def _missing_shared_blocks(self, part: OpenPart) -> list[tuple[Shared, bool]]:
+        """The section's shared blocks that this part lacks; each with whether another part has it already."""
         assert self._section is not None
-        since = part.shared if part.section == self._section.number else 0
-        return [(item, place < self._known) for place, item in enumerate(self._shared[since:], since)]
+        since = part.shared_count if part.section == self._section.number else 0
+        return [(item, index < self._written_count) for index, item in enumerate(self._shared[since:], since)]
 
-    def _catch_up(self, part: OpenPart) -> None:
-        missing = self._missing(part)
+    def _write_shared_blocks(self, part: OpenPart) -> None:
+        """Write the section's shared blocks that this part lacks. For a new part these are all so far: this is what a
+        part begins with. Called before anything else of the section is written to a part."""
+        missing = self._missing_shared_blocks(part)
         if not missing:
             return
         assert self._section is not None
         for repeated, run in groupby(missing, itemgetter(1)):
-            self._parts.write_header(part, [item for item, _ in run], repeated=repeated)
-        part.section, part.shared, self._known = self._section.number, len(self._shared), len(self._shared)
+            self._parts.write_shared(part, [item for item, _ in run], repeated=repeated)
+        part.section, part.shared_count, self._written_count = (
+            self._section.number,
+            len(self._shared),
+            len(self._shared),
+        )
 
     def _write_packets(self, part: OpenPart, rows: PacketBatch) -> None:
-        self._catch_up(part)
+        """Write packets to a part, which becomes the current one, after the shared blocks that it lacks."""
+        self._write_shared_blocks(part)
         if not part.packets:
-            part.facts = self._facts(part, rows.interfaces[rows.columns.interface[0]], rows)
+            part.name_values = self._name_values(part, rows.interfaces[rows.columns.interface[0]], rows)
             part.first_number = rows.number(0)
         if not part.name:
             self._give_name(part)
         self._parts.write_packets(part, rows)
-        part.bare = False
+        part.has_only_shared = False
         self._current = part
 
     def _give_name(self, part: OpenPart) -> None:
-        """Name a part that has packets."""
+        """Give a part its name when it gets its first packets."""
         self._parts.give_name(part)
 
-    def _facts(self, part: OpenPart, interface: Interface, rows: PacketBatch | None) -> Facts:
-        """What a part's name can tell: of its first packet, or of its interface where there is none."""
+    def _name_values(self, part: OpenPart, interface: Interface, rows: PacketBatch | None) -> TemplateValues:
+        """The values for the name of a part: of its interface, and of the first of its `rows`, if it has any."""
         name = interface_name(interface)
-        return Facts(
+        return TemplateValues(
             number=part.index,
-            start=self._start(part, rows) if rows is not None and self._parts.needs_start else None,
+            start=self._start_time(part, rows) if rows is not None and self._parts.needs_start else None,
             interface=f"{interface.section}-{interface.id}" if name is None else text(name),
             link_type=_link_type(interface.link_type),
             section=interface.section,
         )
 
-    def _start(self, _part: OpenPart, rows: PacketBatch) -> Fraction | None:
-        """When the part begins; None for a packet without a time. Raises FormatError where nobody can tell."""
-        return None if rows.columns.record_type[0] == SIMPLE_PACKET else instant_of(rows, rows.columns, 0)
+    def _start_time(self, _part: OpenPart, rows: PacketBatch) -> Fraction | None:
+        """The time of a part's first packet; None for a packet without a time. Raises FormatError if the time cannot be
+        determined."""
+        return None if rows.columns.record_type[0] == SIMPLE_PACKET else time_of_row(rows, rows.columns, 0)
 
 
 def _link_type(number: int) -> str:
-    """A link type's name, or its number where it has none."""
-    name, named, _ = link_type_name(number).partition(" (")
-    return name if named else str(number)
+    """The name of a link type, or its number if it has none."""
+    name, has_name, _ = link_type_name(number).partition(" (")
+    return name if has_name else str(number)
 
 
-def instant_of(batch: PacketBatch, columns: Columns, row: int) -> Fraction:
-    """A row's time. Raises FormatError where nobody can tell."""
+def time_of_row(batch: PacketBatch, columns: Columns, row: int) -> Fraction:
+    """The time of a row, in seconds since 1970. Raises FormatError if it cannot be determined."""
     interface = batch.interfaces[columns.interface[row]]
     if interface.time_error:
         raise FormatError(f"packet {batch.number(row)}: {interface.time_error}")
     return timestamps.instant(columns.ticks[row], interface.ticks_per_second, interface.time_offset)
 
 
-def rows_of(batch: PacketBatch, first: int, stop: int) -> PacketBatch:
-    """These rows; the batch itself where they are all."""
+def slice_rows(batch: PacketBatch, first: int, stop: int) -> PacketBatch:
+    """The rows from `first` to `stop` of a batch; the batch itself if these are all its rows."""
     return batch if stop - first == batch.rows else batch.part(first, stop)

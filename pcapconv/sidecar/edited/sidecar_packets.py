@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from pcapconv.errors import SidecarError
-from pcapconv.io.scratch import Scratch
+from pcapconv.io.scratch_file import ScratchFile
 from pcapconv.kernels.contract import FINGERPRINT
 from pcapconv.sidecar import json_fields
 from pcapconv.sidecar.document import Document
@@ -23,7 +23,7 @@ class _SpooledValues:
     """JSON values of some packets, by packet number from 0, kept in a temporary file. All methods raise FileError."""
 
     def __init__(self, stack: ExitStack) -> None:
-        self._file = stack.enter_context(Scratch())
+        self._file = stack.enter_context(ScratchFile())
         self._lines = array("Q")  # by packet: the offset of its line in the file, plus 1; 0 for no value
 
     def add(self, value: Any, packets: Iterable[int]) -> None:

@@ -1,0 +1,84 @@
+"""The SHA-256 of an input, computed in a thread from the very bytes that a reader takes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from pcapconv.errors import FileError
+from pcapconv.io.buffer_threads import BufferThread, Piece
+from pcapconv.io.source import WINDOW_SIZE, Source
+
+_PIECE = 2**18
+_BESIDE = 2  # buffers that may be hashed while the reader fills another one
+
+
+def start_digest(source: Source) -> Digest:
+    """Return a new digest that hashes what is read of a plain file from now on; nothing may have been read yet."""
+    source.observer = digest = Digest(source)
+    return digest
+
+
+class Digest:
+    """The SHA-256 of a plain file, as the observer of its source (`io.source.ReadObserver`). A thread hashes each
+    buffer that the reader has filled and left, while the reader goes on in another one. The file's last buffer, and so
+    all of a small file, is hashed without a thread. Bytes that are never read, and those that a reader leaves in its
+    buffer when it stops before the end, are read by `hexdigest`."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._hash = hashlib.sha256()
+        self._position = 0  # how far the file has been hashed
+        self._thread: BufferThread | None = None
+        self._free: SimpleQueue[Piece] = SimpleQueue()
+        for _ in range(_BESIDE):
+            self._free.put((bytearray(), 0, 0))  # replaced by a buffer of the reader's size when it is needed
+
+    def exchange(self, buffer: bytearray, start: int, stop: int, offset: int) -> bytearray:
+        """See `ReadObserver.exchange`. Bytes that are read a second time are not hashed again. A buffer that has grown
+        for a large record is hashed at once, and given back: one such buffer is enough."""
+        if offset != self._position or start == stop:
+            return buffer
+        self._position += stop - start
+        if len(buffer) > WINDOW_SIZE or self._position == self._source.size:
+            self._drain()
+            self._hash.update(memoryview(buffer)[start:stop])
+            return buffer
+        if self._thread is None:
+            self._thread = BufferThread(self._hash.update, self._free.put)
+        self._thread.put((buffer, start, stop))
+        free, _, _ = self._free.get()
+        self._thread.check()
+        return free or bytearray(len(buffer))
+
+    def hexdigest(self, progress: Callable[[int], object] | None = None) -> str:
+        """The SHA-256 of the whole file, in hex. Bytes that no reader has read are read now, and `progress` is called
+        with their offset. Raises FileError."""
+        self._drain()
+        if self._position != self._source.size:
+            with memoryview(bytearray(_PIECE)) as room:
+                while count := self._source.read_at(self._position, room):
+                    self._hash.update(room[:count])
+                    self._position += count
+                    if progress is not None:
+                        progress(self._position)
+            if self._source.size is not None and self._position < self._source.size:
+                raise FileError(
+                    f"{self._source.name}: became shorter while it was read: "
+                    f"{self._position} of {self._source.size} bytes"
+                )
+        return self._hash.hexdigest()
+
+    def close(self) -> None:
+        """End the thread; the digest is not needed any more."""
+        if self._thread is not None:
+            self._thread.end()
+            self._thread = None
+
+    def _drain(self) -> None:
+        """Wait until all queued buffers are hashed, and end the thread."""
+        if self._thread is not None:
+            self._thread.end()
+            self._thread.check()
+            self._thread = None
