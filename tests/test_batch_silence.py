@@ -21,8 +21,8 @@ import pcapconv
 from pcapconv import FileError
 from pcapconv.batching import stall
 from pcapconv.batching.arguments import Carriers
-from pcapconv.batching.asking import Silence, answered, asking, heard
 from pcapconv.batching.remote import Remote
+from pcapconv.batching.store_requests import Silence, answered, asking, heard
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 PATIENCE = 60  # seconds until a test fails that would hang

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pcapconv.batching.asking import asking
+from pcapconv.batching.store_requests import asking
 from pcapconv.batching.uploads import PART_SIZE
 from pcapconv.io.source import Source
 

@@ -16,7 +16,7 @@ import posixpath
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Self
 
-from pcapconv.batching.asking import asking
+from pcapconv.batching.store_requests import asking
 from pcapconv.io.final_names import TEMPORARY
 from pcapconv.io.read_write import writing
 

@@ -14,9 +14,9 @@ import posixpath
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from pcapconv.batching.asking import asking
 from pcapconv.batching.locations import Batch
 from pcapconv.batching.notes import MARK, Note, abort, mark_of
+from pcapconv.batching.store_requests import asking
 from pcapconv.io.final_names import temporary_name
 from pcapconv.io.held_signals import hold_signals
 from pcapconv.io.read_write import TEMPORARY_FILE, writing

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pcapconv import formats
-from pcapconv.batching.asking import answered, is_missing
+from pcapconv.batching.store_requests import answered, is_missing
 from pcapconv.batching.threads import Threads
 
 _ASKED = 8  # files of which a server is asked at a time
