@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from pcapconv.batching import fitness
-from pcapconv.batching.connecting import connect
+from pcapconv.batching.cluster_connection import connect
 from pcapconv.batching.executors import WorkersLostError
 from pcapconv.batching.pool import DeadProcessError
 from pcapconv.batching.roster import ANSWERING, Roster, Worker
