@@ -16,7 +16,7 @@ from concurrent.futures import Executor, Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from pcapconv.batching import fitness
+from pcapconv.batching import worker_check
 from pcapconv.batching.cluster_connection import connect
 from pcapconv.batching.executors import WorkersLostError
 from pcapconv.batching.pool import DeadProcessError
@@ -42,7 +42,7 @@ def cluster(address: str, home: str, source: str, run: str, warn: Callable[[str]
     workers = Cluster(address, connect(address), run, warn)
     try:
         with token(home) as location:
-            workers.begin([location] if fitness.unseen([source]) else [location, source])
+            workers.begin([location] if worker_check.unseen([source]) else [location, source])
             yield workers
         workers.say_who_does_not_fit()  # since the last look
     except BaseException:
@@ -90,7 +90,7 @@ class Cluster(Executor):
 
     def begin(self, locations: Sequence[str]) -> None:
         """Wait for workers that fit, and see these files. Raises FileError."""
-        self._question = fitness.question(locations)
+        self._question = worker_check.question(locations)
         self._roster.ask(self._question)
         self._client.loop.add_callback(self._look_after)
         until = time.monotonic() + _JOINING
@@ -196,7 +196,7 @@ class Cluster(Executor):
         if not task.workers:
             return
         addresses = sorted(worker.address for worker in task.workers)
-        order = fitness.order(self._question, task.work)
+        order = worker_check.order(self._question, task.work)
         try:
             inner = self._inner.submit(eval, *order, workers=addresses)
         except Exception as error:  # the client was closed, since the scheduler is gone

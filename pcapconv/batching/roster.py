@@ -13,7 +13,7 @@ import time
 from collections.abc import Collection, Coroutine, Mapping
 from typing import Any
 
-from pcapconv.batching import fitness
+from pcapconv.batching import worker_check
 
 ANSWERING = 4.0  # seconds that a worker has to answer
 _INTERVAL = 1.0  # seconds between two questions how much a worker has read
@@ -141,7 +141,7 @@ class Roster:
     async def _add_up(self, worker: Worker) -> None:
         """Ask a worker how much it has read. What does not know this batch is another process, which is asked anew."""
         try:
-            said = await self._answer_of(worker, *fitness.question_of_progress(self._run))
+            said = await self._answer_of(worker, *worker_check.question_of_progress(self._run))
         except Exception:  # the next time will tell
             return
         with self._changed:
@@ -151,7 +151,7 @@ class Roster:
                 self._begin(worker.address, worker.threads)
 
     async def _answer_of(self, worker: Worker, *question: Any) -> Any:
-        """What a worker says to a question of `fitness`. Raises what Dask does."""
+        """What a worker says to a question of `worker_check`. Raises what Dask does."""
         arguments: Any = {"workers": [worker.address], "on_error": "return", "asynchronous": True}
         answers = await asyncio.wait_for(self._client.run(asyncio.to_thread, eval, *question, **arguments), ANSWERING)
         answer = answers[worker.address]

@@ -41,9 +41,9 @@ def answer(version: str, build: str, locations: list[str]) -> str:
             return f"it has another build of pcapconv {version}; install the same one"
         if module.build() != build:
             return f"it has another build of pcapconv {version}; install the same one"
-        from pcapconv.batching import fitness
+        from pcapconv.batching import worker_check
 
-        return fitness.unseen_once(locations)
+        return worker_check.unseen_once(locations)
     except Exception as error:
         return f"its pcapconv does not work: {error}"
 
@@ -53,7 +53,7 @@ def progress(run: str) -> object:
     the source of this function is sent there."""
     import sys
 
-    tell = getattr(sys.modules.get("pcapconv.batching.fitness"), "tell", None)
+    tell = getattr(sys.modules.get("pcapconv.batching.worker_check"), "tell", None)
     return tell(run) if tell else None
 
 
