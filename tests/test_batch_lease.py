@@ -30,7 +30,7 @@ import pcapconv
 from pcapconv import FileError
 from pcapconv.batching import jobs, lease, plans
 from pcapconv.batching.actions import Job
-from pcapconv.batching.holders import this_process
+from pcapconv.batching.lease_holder import this_process
 from pcapconv.batching.locations import time_of_json
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import Watcher

@@ -22,8 +22,8 @@ from s3_server import MANIFEST, Bucket
 import pcapconv
 from pcapconv import FileError
 from pcapconv.batching import lease
-from pcapconv.batching.holders import this_process
 from pcapconv.batching.jobs import Stopped
+from pcapconv.batching.lease_holder import this_process
 from pcapconv.batching.locations import Batch
 from pcapconv.batching.remote import Remote
 from pcapconv.batching.report import BatchReport

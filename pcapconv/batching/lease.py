@@ -17,7 +17,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple, Self
 
-from pcapconv.batching.holders import lives, this_process
+from pcapconv.batching.lease_holder import lives, this_process
 from pcapconv.batching.lease_location import Held, LeaseLocation, lease_location
 from pcapconv.batching.locations import joined, scheme_of
 from pcapconv.batching.manifest_names import PREFIX, WHOLE, is_lease, lease_beside, manifest_beside

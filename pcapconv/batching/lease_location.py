@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from pcapconv.batching.holders import Holder, holder_of
+from pcapconv.batching.lease_holder import Holder, holder_of
 from pcapconv.batching.locations import NothingThereError, scheme_of
 from pcapconv.batching.stores import briefly, remote
 from pcapconv.errors import FileError, PcapconvError
