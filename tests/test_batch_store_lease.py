@@ -22,7 +22,7 @@ from watchers import Notes
 
 import pcapconv
 from pcapconv import FileError
-from pcapconv.batching import lease, lease_location
+from pcapconv.batching import lease, lease_storage
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.remote import Remote
 from pcapconv.batching.report import BatchReport, Watcher
@@ -347,16 +347,16 @@ def test_a_lease_that_is_read_while_it_is_made_is_read_again(
 ) -> None:
     read, first = Remote.read, [seen]
     monkeypatch.setattr(Remote, "read", lambda store, place: first.pop() if first else read(store, place))
-    monkeypatch.setattr(lease_location, "_MADE", 0.0)
+    monkeypatch.setattr(lease_storage, "_MADE", 0.0)
     taken(raw)
-    held = lease_location.lease_location(raw.url(f"new/{LEASE}")).read()
+    held = lease_storage.lease_location(raw.url(f"new/{LEASE}")).read()
     assert held is not None
     assert (held.holder.run, held.holder.host, first) == ("0" * 16, "ws-7", [])
 
 
 def test_a_lease_that_stays_unreadable_is_an_unknown_holders(raw: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease_location, "_MADE", 0.0)
+    monkeypatch.setattr(lease_storage, "_MADE", 0.0)
     raw.put(f"new/{LEASE}", b"")
-    held = lease_location.lease_location(raw.url(f"new/{LEASE}")).read()
+    held = lease_storage.lease_location(raw.url(f"new/{LEASE}")).read()
     assert held is not None
     assert held.holder.address == "an unknown host (its lease cannot be read)"

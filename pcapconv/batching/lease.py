@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import NamedTuple, Self
 
 from pcapconv.batching.lease_holder import lives, this_process
-from pcapconv.batching.lease_location import Held, LeaseLocation, lease_location
+from pcapconv.batching.lease_storage import Held, LeaseLocation, lease_location
 from pcapconv.batching.locations import joined, scheme_of
 from pcapconv.batching.manifest_names import PREFIX, WHOLE, is_lease, lease_beside, manifest_beside
 from pcapconv.batching.stores import remote
