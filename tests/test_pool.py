@@ -31,7 +31,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 SITE = """
 import os, signal, sys
-if "pcapconv.batching.worker" in " ".join(sys.orig_argv):
+if "pcapconv.batching.pool_process" in " ".join(sys.orig_argv):
     with open({log!r}, "ab") as log:
         log.write(b".")
     if os.path.getsize({log!r}) <= {deadly}:
@@ -247,7 +247,7 @@ def test_processes_end_quietly_when_their_parent_was_killed_while_they_start(tmp
         os.mkfifo(tmp_path / fifo)
     (tmp_path / "sitecustomize.py").write_text(
         "import os, sys\n"
-        "if 'pcapconv.batching.worker' in ' '.join(sys.orig_argv):\n"
+        "if 'pcapconv.batching.pool_process' in ' '.join(sys.orig_argv):\n"
         f"    open({str(tmp_path / 'started')!r}, 'w').close()\n"
         f"    open({str(tmp_path / 'go on')!r}).close()\n"
     )

@@ -21,12 +21,12 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
-from pcapconv.batching.worker import FAILED, PATIENCE, READ, receive, send
+from pcapconv.batching.pool_process import FAILED, PATIENCE, READ, receive, send
 from pcapconv.errors import FileError
 from pcapconv.io.read_write import reason_of
 
 _TRIES = 10  # processes in a row that may die before they begin their work
-_CODE = "import sys; sys.path[:] = sys.argv[1:]; from pcapconv.batching.worker import main; main()"
+_CODE = "import sys; sys.path[:] = sys.argv[1:]; from pcapconv.batching.pool_process import main; main()"
 
 
 class DeadProcessError(Exception):
