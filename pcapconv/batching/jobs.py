@@ -19,11 +19,11 @@ from pcapconv import formats
 from pcapconv.batching import manifest
 from pcapconv.batching.actions import Job
 from pcapconv.batching.companions import CompanionFiles, state_beside_source
+from pcapconv.batching.heartbeat import beat
 from pcapconv.batching.lease import sight_of
 from pcapconv.batching.local import leads_out, lies_in, make_folder, state_of_open
 from pcapconv.batching.locations import Batch, State, scheme_of
 from pcapconv.batching.outcome import Outcome, SidecarOutcome
-from pcapconv.batching.pulse import beat
 from pcapconv.batching.retrying import may_pass
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.stores import store_of

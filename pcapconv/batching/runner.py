@@ -19,6 +19,7 @@ from pcapconv.batching import executors, index, manifest, stores
 from pcapconv.batching.actions import Job
 from pcapconv.batching.arguments import Arguments
 from pcapconv.batching.executors import Workers, WorkersLostError
+from pcapconv.batching.heartbeat import place_of
 from pcapconv.batching.jobs import Stopped, run_jobs
 from pcapconv.batching.lease import Lease, LeaseLostError, clear_others, leases_in
 from pcapconv.batching.local import LOCAL, clear_away, leads_out, lies_in, state_now
@@ -28,7 +29,6 @@ from pcapconv.batching.manifest_names import WHOLE, is_manifest, manifest_beside
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.plans import BatchPlan
 from pcapconv.batching.pool import DeadProcessError
-from pcapconv.batching.pulse import place_of
 from pcapconv.batching.report import BatchReport, UnfinishedError, Watcher
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.stall import Stall

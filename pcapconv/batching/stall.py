@@ -49,7 +49,7 @@ def before_jobs(carriers: Carriers, work: Callable[[], _T]) -> _T:
 
 
 class Stall:
-    """Notices when nothing moves for as long as `stall` allows. The file `pulse`, if any, is there inside the `with`
+    """Notices when nothing moves for as long as `stall` allows. The file `heartbeat`, if any, is there inside the `with`
     block."""
 
     def __init__(self, carriers: Carriers, pulse: str | None) -> None:
