@@ -1,6 +1,6 @@
 """A Dask cluster that carries jobs out: somebody else's, whose workers come and go, and may be anything.
 
-Strategy: a loop in the thread of Dask's client looks at the scheduler every second, tells `roster` which workers are
+Strategy: a loop in the thread of Dask's client looks at the scheduler every second, tells `cluster_workers` which workers are
 there, and notices when the scheduler is gone. Jobs go only to workers that fit. Where a worker has gone, nobody tells
 which of its jobs ended it, since some only waited there. So each of them gets a worker for itself later; a job that
 loses two such workers has failed.
@@ -18,9 +18,9 @@ from typing import Any
 
 from pcapconv.batching import worker_check
 from pcapconv.batching.cluster_connection import connect
+from pcapconv.batching.cluster_workers import ANSWERING, Roster, Worker
 from pcapconv.batching.executors import WorkersLostError
 from pcapconv.batching.pool import DeadProcessError
-from pcapconv.batching.roster import ANSWERING, Roster, Worker
 from pcapconv.batching.tokens import token
 from pcapconv.errors import FileError
 from pcapconv.wording import argument
