@@ -19,7 +19,7 @@ from web_server import Answer, file, page, serving
 
 import pcapconv
 from pcapconv import FileError
-from pcapconv.batching import stall
+from pcapconv.batching import stall_detector
 from pcapconv.batching.arguments import Carriers
 from pcapconv.batching.remote import Remote
 from pcapconv.batching.store_requests import Silence, answered, asking, heard
@@ -146,4 +146,4 @@ def test_each_page_of_a_listing_is_an_answer(bucket: Bucket, monkeypatch: pytest
 
 
 def test_without_the_option_nobody_waits() -> None:
-    assert stall.before_jobs(Carriers(None, None, None, None), threading.current_thread) is threading.current_thread()
+    assert stall_detector.before_jobs(Carriers(None, None, None, None), threading.current_thread) is threading.current_thread()

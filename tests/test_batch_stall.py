@@ -19,7 +19,7 @@ from clusters import PATIENCE, processes
 
 import pcapconv
 from pcapconv import UsageError
-from pcapconv.batching import stall
+from pcapconv.batching import stall_detector
 from pcapconv.batching.arguments import Carriers
 from pcapconv.batching.executors import WorkersLostError
 from pcapconv.batching.outcome import Outcome
@@ -116,7 +116,7 @@ def test_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_or_a_byte_is_a_movement(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr("time.monotonic", lambda: now)
-    watched = stall.Stall(Carriers(None, None, None, "10m"), None)
+    watched = stall_detector.Stall(Carriers(None, None, None, "10m"), None)
     for done, read, seconds in [(0, 0, 600), (0, 1, 1), (0, 1, 600), (1, 1, 1), (1, 1, 599), (1, 1, 1)]:
         now += seconds
         watched.look(done, read)
@@ -130,7 +130,7 @@ def test_a_file_or_a_byte_is_a_movement(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_pulse_is_a_movement_and_goes_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now, place = 1000.0, tmp_path / "pulse"
     monkeypatch.setattr("time.monotonic", lambda: now)
-    with stall.Stall(Carriers(None, None, None, "10m"), str(place)) as watched:
+    with stall_detector.Stall(Carriers(None, None, None, "10m"), str(place)) as watched:
         for seconds in range(5):
             now += 600
             os.utime(place, (seconds, seconds))
@@ -139,7 +139,7 @@ def test_a_pulse_is_a_movement_and_goes_away(tmp_path: Path, monkeypatch: pytest
         with pytest.raises(WorkersLostError):
             watched.look(0, 0)
     assert os.listdir(tmp_path) == []
-    with stall.Stall(Carriers(None, None, None, None), str(place)):
+    with stall_detector.Stall(Carriers(None, None, None, None), str(place)):
         assert os.listdir(tmp_path) == []
 
 

@@ -28,7 +28,7 @@ from pcapconv.batching.locations import Batch
 from pcapconv.batching.remote import Remote
 from pcapconv.batching.report import BatchReport
 from pcapconv.batching.shards import Shard
-from pcapconv.batching.stall import Stall
+from pcapconv.batching.stall_detector import Stall
 from pcapconv.batching.uploads import PART_SIZE
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))

@@ -20,7 +20,7 @@ from pcapconv.batching.plans import BatchPlan, plan
 from pcapconv.batching.report import BatchReport, NothingFoundError, UnfinishedError, Watcher
 from pcapconv.batching.runner import run
 from pcapconv.batching.settings import FormatOptions
-from pcapconv.batching.stall import before_jobs
+from pcapconv.batching.stall_detector import before_jobs
 from pcapconv.conversion import writer_and_steps
 from pcapconv.sidecar import SidecarSettings
 from pcapconv.wording import argument
@@ -71,7 +71,7 @@ def batch(
     each target. `sidecar` writes one beside each pcap file that comes from pcapng, and reads one wherever it lies
     beside a pcap file. `follow_links` allows to write where a symbolic link in `target` leads out of it.
     Jobs run in `jobs` processes, as many as there are cores by default; on the Dask cluster of `scheduler`; or in an
-    `executor` of the caller's. `stall` ends the batch when nothing has moved for so long, as in `10m`. `shard`, as in
+    `executor` of the caller's. `stall_detector` ends the batch when nothing has moved for so long, as in `10m`. `shard`, as in
     `3/16`, does the third of sixteen parts of the files, the same for everybody. `template` gives the names of targets
     in `target`, as in `{start:%Y/%m/%d}/{stem}.pcapng`. What may pass is tried again at the end, up to `retries` times.
     A file that cannot be converted does not stop the others; one that is no capture is left out, unless its name is

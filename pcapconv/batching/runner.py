@@ -31,7 +31,7 @@ from pcapconv.batching.plans import BatchPlan
 from pcapconv.batching.pool import DeadProcessError
 from pcapconv.batching.report import BatchReport, UnfinishedError, Watcher
 from pcapconv.batching.settings import Settings
-from pcapconv.batching.stall import Stall
+from pcapconv.batching.stall_detector import Stall
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.read_write import reason_of
 from pcapconv.text import counted

@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 
 def before_jobs(carriers: Carriers, work: Callable[[], _T]) -> _T:
     """Do what comes before the first file; returns what that returns. Raises FileError where a store is asked, and
-    answers nothing for as long as `stall` allows: the work is left alone, in a thread that ends with the process."""
+    answers nothing for as long as `stall_detector` allows: the work is left alone, in a thread that ends with the process."""
     if carriers.stall is None:
         return work()
     silence, context, thread = Silence(), copy_context(), Threads(1)
@@ -49,7 +49,7 @@ def before_jobs(carriers: Carriers, work: Callable[[], _T]) -> _T:
 
 
 class Stall:
-    """Notices when nothing moves for as long as `stall` allows. The file `heartbeat`, if any, is there inside the `with`
+    """Notices when nothing moves for as long as `stall_detector` allows. The file `heartbeat`, if any, is there inside the `with`
     block."""
 
     def __init__(self, carriers: Carriers, pulse: str | None) -> None:
