@@ -19,9 +19,9 @@ from typing import Any
 from pcapconv.batching import worker_check
 from pcapconv.batching.cluster_connection import connect
 from pcapconv.batching.cluster_workers import ANSWERING, Roster, Worker
+from pcapconv.batching.directory_tokens import token
 from pcapconv.batching.executors import WorkersLostError
 from pcapconv.batching.pool import DeadProcessError
-from pcapconv.batching.tokens import token
 from pcapconv.errors import FileError
 from pcapconv.wording import argument
 

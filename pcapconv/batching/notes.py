@@ -21,7 +21,7 @@ from pcapconv.io.final_names import TEMPORARY
 from pcapconv.io.read_write import writing
 
 MARK = "pcapconv-tree"  # the name of the mark in an object's metadata
-TOKEN = b"pcapconv\n"  # what a token has, see `tokens`
+TOKEN = b"pcapconv\n"  # what a token has, see `directory_tokens`
 _MOST_NOTED = 2**16  # bytes of a note
 _PLACE = ("Bucket", "Key", "UploadId")  # the upload, as S3 calls that
 
