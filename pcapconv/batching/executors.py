@@ -9,9 +9,9 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from pcapconv.batching.daemon_threads import Threads
 from pcapconv.batching.jobs import told_so_far
 from pcapconv.batching.pool import Pool
-from pcapconv.batching.threads import Threads
 from pcapconv.errors import FileError
 from pcapconv.io.held_signals import hold_signals
 

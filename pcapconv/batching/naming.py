@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from pcapconv import formats
+from pcapconv.batching.daemon_threads import Threads
 from pcapconv.batching.locations import Found, scheme_of
 from pcapconv.batching.stores import store_of
-from pcapconv.batching.threads import Threads
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.formats.naming import with_suffix
 from pcapconv.io.name_template import Facts, Template

@@ -15,11 +15,11 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pcapconv.batching import web
+from pcapconv.batching.daemon_threads import Threads
 from pcapconv.batching.fetching import Fetched
 from pcapconv.batching.locations import Batch, Found, NothingThereError, State, is_file_name, scheme_of, taken
 from pcapconv.batching.notes import MARK, Note, abort_noted, mark_of, remove_temporary
 from pcapconv.batching.store_requests import answered, asking, is_missing
-from pcapconv.batching.threads import Threads
 from pcapconv.batching.uploads import PART_SIZE, Upload
 from pcapconv.batching.urls import check_url, no_bucket, other_file, package_of, page_with_links
 from pcapconv.errors import FileError, UsageError

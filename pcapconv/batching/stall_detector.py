@@ -15,10 +15,10 @@ from contextvars import copy_context
 from typing import Self, TypeVar
 
 from pcapconv.batching.arguments import Carriers
+from pcapconv.batching.daemon_threads import Threads
 from pcapconv.batching.executors import WorkersLostError
 from pcapconv.batching.local import state_now
 from pcapconv.batching.store_requests import Silence, heard
-from pcapconv.batching.threads import Threads
 from pcapconv.errors import FileError
 from pcapconv.io.final_names import unlink
 from pcapconv.io.read_write import writing

@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pcapconv import formats
+from pcapconv.batching.daemon_threads import Threads
 from pcapconv.batching.store_requests import answered, is_missing
-from pcapconv.batching.threads import Threads
 
 _ASKED = 8  # files of which a server is asked at a time
 _CONNECTING, _SILENT = 30.0, 300.0  # seconds that a server may take, and be silent for
