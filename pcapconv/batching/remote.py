@@ -21,7 +21,7 @@ from pcapconv.batching.locations import Batch, Found, NothingThereError, State, 
 from pcapconv.batching.notes import MARK, Note, abort_noted, mark_of, remove_temporary
 from pcapconv.batching.store_requests import answered, asking, is_missing
 from pcapconv.batching.uploads import PART_SIZE, Upload
-from pcapconv.batching.urls import check_url, no_bucket, other_file, package_of, page_with_links
+from pcapconv.batching.url_checks import check_url, no_bucket, other_file, package_of, page_with_links
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.final_names import TEMPORARY
 from pcapconv.io.read_write import reason_of
