@@ -14,7 +14,7 @@ from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from pcapconv.batching import web
+from pcapconv.batching import web_servers
 from pcapconv.batching.daemon_threads import Threads
 from pcapconv.batching.fetching import Fetched
 from pcapconv.batching.locations import Batch, Found, NothingThereError, State, is_file_name, scheme_of, taken
@@ -123,7 +123,7 @@ class Remote:
         try:
             with asking(location, "open"):
                 if not block_size:
-                    return web.opened(self._files, path)
+                    return web_servers.opened(self._files, path)
                 return self._files.open(path, "rb", block_size=block_size)
         except FileNotFoundError as error:
             raise FileError(f"{location}: cannot open: there is no such file any more") from error
@@ -185,14 +185,14 @@ class Remote:
 
     def _in_the_way(self, location: str, path: str, details: dict[str, Any]) -> str:
         """Why what is listed with these details cannot be read by its place; empty where it can."""
-        if web.is_page_with_links(self._files, path, details):
+        if web_servers.is_page_with_links(self._files, path, details):
             return page_with_links()
         return self._other(location, self._path(location))
 
     def _find(self, root: str, path: str) -> dict[str, dict[str, Any]]:
         """What lies below a root, which has this path."""
         if self._scheme in _WEB:
-            return web.find(self._files, root, self._info)
+            return web_servers.find(self._files, root, self._info)
         if hasattr(self._files, "call_s3"):  # where each page of a listing is an answer
             self._files.s3.meta.events.register("after-call.s3", answered, unique_id="pcapconv")
         there = dict(self._files.find(path, detail=True))

@@ -21,7 +21,7 @@ def check_url(location: str, *, buckets: bool) -> None:
 
 
 def other_file(location: str, path: str, *, web: bool, s3: bool) -> str:
-    """Why the file at a place is another one for whoever gets this path of it: a client of a `web` server or of `s3`,
+    """Why the file at a place is another one for whoever gets this path of it: a client of a `web_servers` server or of `s3`,
     say; empty where it is that one."""
     if web:
         return "its name has a #, and a web server sees nothing behind that; write %23" if "#" in location else ""
