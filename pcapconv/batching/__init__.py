@@ -18,9 +18,9 @@ from pcapconv.batching.arguments import Arguments, Carriers, Flags, parse_argume
 from pcapconv.batching.locations import scheme_of
 from pcapconv.batching.plans import BatchPlan, plan
 from pcapconv.batching.report import BatchReport, NothingFoundError, UnfinishedError, Watcher
-from pcapconv.batching.runner import run
+from pcapconv.batching.runner import run_batch
 from pcapconv.batching.settings import FormatOptions
-from pcapconv.batching.stall_detector import before_jobs
+from pcapconv.batching.stall_detector import run_before_jobs
 from pcapconv.conversion import writer_and_steps
 from pcapconv.sidecar import SidecarSettings
 from pcapconv.wording import argument
@@ -71,7 +71,7 @@ def batch(
     each target. `sidecar` writes one beside each pcap file that comes from pcapng, and reads one wherever it lies
     beside a pcap file. `follow_links` allows to write where a symbolic link in `target` leads out of it.
     Jobs run in `jobs` processes, as many as there are cores by default; on the Dask cluster of `scheduler`; or in an
-    `executor` of the caller's. `stall_detector` ends the batch when nothing has moved for so long, as in `10m`. `shard`, as in
+    `executor` of the caller's. `stall` ends the batch when nothing has moved for so long, as in `10m`. `shard`, as in
     `3/16`, does the third of sixteen parts of the files, the same for everybody. `template` gives the names of targets
     in `target`, as in `{start:%Y/%m/%d}/{stem}.pcapng`. What may pass is tried again at the end, up to `retries` times.
     A file that cannot be converted does not stop the others; one that is no capture is left out, unless its name is
@@ -101,9 +101,9 @@ def batch(
     watcher = watcher or Watcher()
     # Read the list here, where Ctrl-C is seen: it may come from a pipe.
     arguments = arguments._replace(locations=list(arguments.locations))
-    planned = before_jobs(arguments.carriers, lambda: _planned(arguments, others or {}, watcher))
+    planned = run_before_jobs(arguments.carriers, lambda: _planned(arguments, others or {}, watcher))
     try:
-        report = run(arguments, planned, watcher)
+        report = run_batch(arguments, planned, watcher)
     except UnfinishedError as error:
         error.report.seconds = round(time.monotonic() - begun, 3)
         raise
@@ -118,6 +118,6 @@ def batch(
 
 def _planned(arguments: Arguments, others: Mapping[str, str], watcher: Watcher) -> BatchPlan:
     """What is to be done, as soon as nobody else is at work there. Raises UsageError, FileError."""
-    lease.clear_others(arguments.manifest, watcher.wait, whole=arguments.shard is None)
-    lease.clear([arguments.manifest], watcher.wait)
+    lease.clear_conflicting_leases(arguments.manifest, watcher.wait, whole=arguments.shard is None)
+    lease.clear_leases([arguments.manifest], watcher.wait)
     return plan(arguments, others)

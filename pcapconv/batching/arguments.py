@@ -38,7 +38,7 @@ IN_PLACE_REMOTE = "is remote, where files cannot be rewritten safely; name a tar
 
 class Carriers(NamedTuple):
     """What carries the jobs out: so many processes, the workers of a Dask scheduler, or an executor of the caller's;
-    at most one of them is given. `stall_detector` is how long nothing may move."""
+    at most one of them is given. `stall` is how long nothing may move."""
 
     jobs: int | None
     scheduler: str | None

@@ -1,4 +1,5 @@
-"""The pulse of a batch: a file by which its jobs, in whatever process, show that they move."""
+"""The heartbeat of a batch: a file that its jobs touch while they move bytes, when the batch cannot watch their
+processes. `stall_detector` reads it."""
 
 from __future__ import annotations
 
@@ -10,23 +11,23 @@ from pcapconv.batching.settings import Settings
 
 _INTERVAL = 1.0  # seconds between two touches by one process
 
-_touched: dict[str, float] = {}  # place → when
+_last_touch: dict[str, float] = {}  # path → time, by time.monotonic()
 
 
-def place_of(settings: Settings) -> str | None:
-    """Where the pulse lies, under a name that a later run clears away. None where jobs end with the batch and tell it
-    how far they are, or where the target is no directory."""
+def heartbeat_path(settings: Settings) -> str | None:
+    """The path of the heartbeat file, which a later run removes if this one is killed. None if the jobs end with the
+    batch and report their progress, or if the target is behind a URL."""
     if settings.lease is None or settings.home is None:
         return None
     return os.path.join(settings.home, f".pcapconv-{settings.run}.tmp")
 
 
-def beat(settings: Settings) -> None:
-    """Touch the pulse now and then, where the batch wants one."""
-    location, now = place_of(settings), time.monotonic()
-    if location is None or now < _touched.get(location, 0.0) + _INTERVAL:
+def touch_heartbeat(settings: Settings) -> None:
+    """Touch the heartbeat file, once a second at most, if the batch has made one."""
+    path, now = heartbeat_path(settings), time.monotonic()
+    if path is None or now < _last_touch.get(path, 0.0) + _INTERVAL:
         return
-    _touched.clear()  # other batches' have ended, or are touched once more
-    _touched[location] = now
-    with suppress(OSError):  # the batch wants none
-        os.utime(location)
+    _last_touch.clear()  # other batches have ended, or theirs are touched once more
+    _last_touch[path] = now
+    with suppress(OSError):  # the batch has made none
+        os.utime(path)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from pcapconv import formats
-from pcapconv.batching.daemon_threads import Threads
+from pcapconv.batching.daemon_threads import DaemonThreads
 from pcapconv.batching.locations import Found, scheme_of
 from pcapconv.batching.stores import store_of
 from pcapconv.errors import FileError, PcapconvError, UsageError
@@ -46,7 +46,7 @@ def by_template(template: Template, found: Sequence[Found], fractions: str | Non
 
     if not template.needs_start or all(scheme_of(each.location) is None for each in found):
         return [name_of(each) for each in found]
-    with Threads(_ABREAST) as threads:
+    with DaemonThreads(_ABREAST) as threads:
         return list(threads.map(name_of, found))
 
 

@@ -16,7 +16,7 @@ import posixpath
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Self
 
-from pcapconv.batching.store_requests import asking
+from pcapconv.batching.store_requests import store_request
 from pcapconv.io.final_names import TEMPORARY
 from pcapconv.io.read_write import writing
 
@@ -58,7 +58,7 @@ def abort_noted(files: Any, home: str, name: str, ours: Callable[[Note], bool], 
     where no batch is at work there, also tokens. `name` is for messages. Raises FileError."""
     if not hasattr(files, "call_s3"):
         return
-    with writing(name), asking(name, "write"):
+    with writing(name), store_request(name, "write"):
         there = files.find(home, prefix=".pcapconv-", detail=True)
         for path in _temporary(there):
             if posixpath.dirname(path) != home or there[path]["size"] > _MOST_NOTED:

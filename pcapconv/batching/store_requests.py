@@ -1,7 +1,7 @@
-"""What stores and their clients say when they are asked for something, in one sentence, and how long they say nothing.
+"""Requests to stores behind URLs: each error becomes a FileError of one sentence, and unanswered time is measured.
 
-Strategy: a client for the web says that a file is missing whenever a server could not be asked. What really happened is
-the cause of that.
+Strategy: every call of a store's client runs inside `store_request`. The client for web servers raises
+FileNotFoundError whenever a request fails; what really happened is the `__cause__` of that error.
 """
 
 from __future__ import annotations
@@ -18,56 +18,59 @@ from contextvars import ContextVar
 from pcapconv.errors import FileError, PcapconvError
 from pcapconv.io.read_write import reason_of
 
-_NOT_THERE = (404, 410)  # what a web server says of what is not there
-_NUMBERS = {errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EPIPE}
+_MISSING_STATUSES = (404, 410)  # of HTTP
+_CONNECTION_ERRORS = {
+    *(errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EPIPE)
+}
 
 
 class Silence:
-    """For how long the stores that are asked in a context say nothing."""
+    """How long stores have left the requests of a context unanswered. Its threads share it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._asked: list[str] = []  # for what, by all threads
-        self._since = 0.0
+        self._pending: list[str] = []  # the locations of requests under way, oldest first
+        self._last_activity = 0.0  # when a request began, ended or was answered in part, by time.monotonic()
 
-    def begin(self, name: str) -> None:
-        """A store is asked for something."""
+    def begin_request(self, location: str) -> None:
+        """Note that a request for a location begins."""
         with self._lock:
-            self._asked.append(name)
-            self._since = time.monotonic()
+            self._pending.append(location)
+            self._last_activity = time.monotonic()
 
-    def end(self, name: str) -> None:
-        """It has answered that."""
+    def end_request(self, location: str) -> None:
+        """Note that a request for a location has ended."""
         with self._lock:
-            self._asked.remove(name)
-            self._since = time.monotonic()
+            self._pending.remove(location)
+            self._last_activity = time.monotonic()
 
-    def hear(self) -> None:
-        """It has answered something, and more is to come."""
-        self._since = time.monotonic()
+    def note_answer(self) -> None:
+        """Note that a store has sent part of an answer."""
+        self._last_activity = time.monotonic()
 
-    def now(self) -> tuple[float, str]:
-        """For how many seconds there was no answer, and what was asked for first; 0 where nothing is."""
+    def measure(self) -> tuple[float, str]:
+        """Return the seconds since the last answer, and the location of the oldest request; 0 and "" if no request is
+        under way."""
         with self._lock:
-            return (time.monotonic() - self._since, self._asked[0]) if self._asked else (0.0, "")
+            return (time.monotonic() - self._last_activity, self._pending[0]) if self._pending else (0.0, "")
 
 
-heard: ContextVar[Silence] = ContextVar("heard")  # who looks at the silence of what is asked in this context
+current_silence: ContextVar[Silence] = ContextVar("current_silence")  # what measures the requests of this context
 
 
-def answered(*_: object, **__: object) -> None:
-    """Tell that a store has answered something, and more is to come."""
-    if (silence := heard.get(None)) is not None:
-        silence.hear()
+def note_answer(*_: object, **__: object) -> None:
+    """Note that a store has sent part of an answer. Takes any arguments, since clients call it as a hook."""
+    if (silence := current_silence.get(None)) is not None:
+        silence.note_answer()
 
 
 @contextmanager
-def asking(name: str, what: str) -> Iterator[None]:
-    """Turns whatever a store answers into a FileError: `name` is what cannot be done `what` to. A file that is missing
-    raises FileNotFoundError still."""
-    silence = heard.get(None)
+def store_request(location: str, action: str) -> Iterator[None]:
+    """Turn any error of a store's client into a FileError, "LOCATION: cannot ACTION: reason". A missing file still
+    raises FileNotFoundError."""
+    silence = current_silence.get(None)
     if silence is not None:
-        silence.begin(name)
+        silence.begin_request(location)
     try:
         yield
     except (PcapconvError, MemoryError):
@@ -75,25 +78,25 @@ def asking(name: str, what: str) -> Iterator[None]:
     except FileNotFoundError as error:
         if is_missing(error):
             raise
-        raise FileError(f"{name}: cannot {what}: {said_of(error)}") from error.__cause__
+        raise FileError(f"{location}: cannot {action}: {_reason_for(error)}") from error.__cause__
     except Exception as error:
-        raise FileError(f"{name}: cannot {what}: {said_of(error)}") from error
+        raise FileError(f"{location}: cannot {action}: {_reason_for(error)}") from error
     finally:
         if silence is not None:
-            silence.end(name)
+            silence.end_request(location)
 
 
 def is_missing(error: FileNotFoundError) -> bool:
-    """Whether a store has no such file, rather than no answer."""
+    """Return whether the store has no such file; False if it only gave no answer."""
     cause = error.__cause__
     status = getattr(cause, "status", None)
     if isinstance(status, int):
-        return status in _NOT_THERE
+        return status in _MISSING_STATUSES
     return not isinstance(cause, OSError) or isinstance(cause, FileNotFoundError)
 
 
-def said_of(error: BaseException) -> str:
-    """The reason why a store could not be asked, or what it answered."""
+def _reason_for(error: BaseException) -> str:
+    """The reason why a request failed, for a message."""
     if isinstance(error, FileNotFoundError) and not is_missing(error) and error.__cause__ is not None:
         error = error.__cause__
     status = getattr(error, "status", None)
@@ -101,12 +104,12 @@ def said_of(error: BaseException) -> str:
         return f"the server answered {status} {getattr(error, 'message', '')}".rstrip()
     if type(error).__name__ == "EndpointConnectionError":  # of S3's client
         url = str(getattr(error, "kwargs", {}).get("endpoint_url", "")).partition("?")[0]
-        return f"cannot connect to {url}; see whether the server runs, and AWS_ENDPOINT_URL names it"
-    for each in (error, getattr(error, "os_error", None)):
-        if isinstance(each, socket.gaierror):
-            return "nobody knows the address of its host; see whether it is spelled so, and the network is there"
-        if isinstance(each, OSError) and each.errno in _NUMBERS:
-            return os.strerror(each.errno).lower()
+        return f"cannot connect to {url}; check that the server runs, and that AWS_ENDPOINT_URL names it"
+    for candidate in (error, getattr(error, "os_error", None)):
+        if isinstance(candidate, socket.gaierror):
+            return "the name of its host cannot be resolved; check its spelling and the network"
+        if isinstance(candidate, OSError) and candidate.errno in _CONNECTION_ERRORS:
+            return os.strerror(candidate.errno).lower()
     if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
         return "no answer in time"
     return reason_of(error) if isinstance(error, Exception) else str(error)

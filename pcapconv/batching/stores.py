@@ -11,7 +11,7 @@ from pcapconv.batching.local import LOCAL
 from pcapconv.batching.locations import Store, scheme_of
 
 if TYPE_CHECKING:
-    from pcapconv.batching.remote import Remote
+    from pcapconv.batching.remote import RemoteStore
 
 _BRIEFLY = 5.0  # seconds
 
@@ -23,11 +23,11 @@ def store_of(location: str) -> Store:
     return remote(location)
 
 
-def remote(url: str) -> Remote:
+def remote(url: str) -> RemoteStore:
     """What is behind a URL. Raises UsageError as `store_of` does."""
-    from pcapconv.batching.remote import Remote  # which needs fsspec
+    from pcapconv.batching.remote import RemoteStore  # which needs fsspec
 
-    return Remote(url)
+    return RemoteStore(url)
 
 
 def briefly(work: Callable[[], object]) -> None:

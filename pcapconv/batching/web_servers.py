@@ -1,7 +1,8 @@
-"""What lies below a URL of a web server: pages whose links are files and folders.
+"""Files on web servers: the links on a server's pages are followed like folders and files.
 
-Strategy: a link that ends in / is a folder. What any other one is, its server says when it is asked: a folder where it
-leads on to the same name with /, a file unless it is a page with links, of which nobody knows whether it is a folder.
+Strategy: a link that ends in / is a folder. For any other link the server is asked: it is a folder if the server
+redirects to the same name with /, else a file. A file that is a page of links may be a folder after all, so that it is
+not read as a capture.
 """
 
 from __future__ import annotations
@@ -14,21 +15,22 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pcapconv import formats
-from pcapconv.batching.daemon_threads import Threads
-from pcapconv.batching.store_requests import answered, is_missing
+from pcapconv.batching.daemon_threads import DaemonThreads
+from pcapconv.batching.store_requests import is_missing, note_answer
 
-_ASKED = 8  # files of which a server is asked at a time
-_CONNECTING, _SILENT = 30.0, 300.0  # seconds that a server may take, and be silent for
-_BEGINNING = 2**16  # bytes of a page in which a link is looked for
+_PARALLEL_REQUESTS = 8
+_CONNECT_TIMEOUT, _READ_TIMEOUT = 30.0, 300.0  # seconds to connect, and between two pieces of an answer
+_BEGINNING = 2**16  # bytes of a page that are searched for a link
 _LINK = re.compile(rb"<a\s[^>]*?href\s*=", re.IGNORECASE)
-_PAGES = {".html", ".htm", ".xhtml"}  # suffixes of what is meant to be a page
+_PAGE_SUFFIXES = {".html", ".htm", ".xhtml"}  # of files that are meant to be pages
 
-Details = dict[str, Any]
+Details = dict[str, Any]  # of a file, as fsspec gives them
 
 
-def find(files: Any, root: str, info: Callable[[str], Details | None]) -> dict[str, Details]:
-    """What a server says of each file below a page, or of the page where it is none; nothing of what it does not know
-    any more. `info` asks it. fsspec would leave out a folder for which the connection breaks."""
+def find_files(files: Any, root: str, info: Callable[[str], Details | None]) -> dict[str, Details]:
+    """Return the files below the page `root`, or `root` itself if it is a file, each with its details, which `info`
+    gets from the server; no details for a file that has gone meanwhile. fsspec's own search would leave out a folder
+    when the connection breaks."""
     found: dict[str, Details] = {}
     folders, seen = [root], set[str]()
     while folders:
@@ -36,16 +38,16 @@ def find(files: Any, root: str, info: Callable[[str], Details | None]) -> dict[s
         if folder.rstrip("/") in seen:
             continue
         seen.add(folder.rstrip("/"))
-        links = _links(files, folder)
+        links = _page_links(files, folder)
         folders += [link for link in links if link.endswith("/")]
         names = [link for link in links if not link.endswith("/") and link not in found]
-        with Threads(_ASKED) as threads:
-            told = dict(zip(names, threads.map(info, names)))
-        for name, details in told.items():
+        with DaemonThreads(_PARALLEL_REQUESTS) as threads:
+            all_details = dict(zip(names, threads.map(info, names)))
+        for name, details in all_details.items():
             if details is not None and _is_folder(name, details):
                 folders.append(name + "/")
             else:
-                found[name] = details or {}  # as opening it will tell
+                found[name] = details or {}  # opening it will fail
     if found or len(seen) > 1:
         return found
     page = root.rstrip("/")
@@ -53,44 +55,43 @@ def find(files: Any, root: str, info: Callable[[str], Details | None]) -> dict[s
     return {} if details is None else {page: details}
 
 
-def opened(files: Any, path: str) -> Any:
-    """A file that is fetched by one request, which may take any time, while it is read. The size is not asked for, and
-    does not matter."""
+def open_by_one_request(files: Any, path: str) -> Any:
+    """Open a file that is fetched while it is read, by one request, which may take any time in total."""
     from aiohttp import ClientTimeout
 
-    timeout = ClientTimeout(total=None, sock_connect=_CONNECTING, sock_read=_SILENT)
-    return files.open(path, "rb", block_size=0, size=1, timeout=timeout)
+    timeout = ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT, sock_read=_READ_TIMEOUT)
+    return files.open(path, "rb", block_size=0, size=1, timeout=timeout)  # any size will do, and saves a request
 
 
-def is_page_with_links(files: Any, name: str, details: Details) -> bool:
-    """Whether what is listed as a file may be a folder: it is a page, is called neither so nor as a capture, and has
-    links."""
-    if details.get("mimetype") != "text/html" or posixpath.splitext(name)[1].lower() in _PAGES:
+def is_link_page(files: Any, name: str, details: Details) -> bool:
+    """Return whether a file may be a folder: it is an HTML page with links, and its name has neither a page's nor a
+    capture's suffix."""
+    if details.get("mimetype") != "text/html" or posixpath.splitext(name)[1].lower() in _PAGE_SUFFIXES:
         return False
-    if formats.format_of(name) is not None:  # as reading it will tell
+    if formats.format_of(name) is not None:  # reading it as a capture will fail
         return False
     data = b""
-    with suppress(Exception), opened(files, name) as page:  # as its job will tell
+    with suppress(Exception), open_by_one_request(files, name) as page:  # its job will fail with the error
         while len(data) < _BEGINNING and (more := page.read(_BEGINNING)):
             data += more
     return _LINK.search(data) is not None
 
 
-def _links(files: Any, folder: str) -> Sequence[str]:
-    """The links of a page, but those to the page itself, however it is to be sorted; none where there is no page."""
+def _page_links(files: Any, folder: str) -> Sequence[str]:
+    """The links on a page, without links to the page itself (as for sorting it); none if there is no such page."""
     try:
-        there = files.ls(folder, detail=False)
+        urls = files.ls(folder, detail=False)
     except FileNotFoundError as error:
         if not is_missing(error):
             raise
         return ()
     finally:
-        answered()
-    links = dict.fromkeys(link.partition("#")[0] for link in there)
+        note_answer()
+    links = dict.fromkeys(url.partition("#")[0] for url in urls)
     page = folder.rstrip("/")
     return [link for link in links if link.partition("?")[0].rstrip("/") != page]
 
 
 def _is_folder(name: str, details: Details) -> bool:
-    """Whether a server leads from a name on to the same with /."""
+    """Return whether the server redirected from a name to the same name with /."""
     return unquote(urlsplit(str(details.get("url", ""))).path) == unquote(urlsplit(name).path) + "/"

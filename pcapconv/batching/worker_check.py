@@ -1,8 +1,9 @@
-"""Whether a process of a cluster can do jobs: the question that each worker is asked before it gets work, and once more
-with each piece of work.
+"""Checks whether a worker of a cluster can do jobs: it needs the same build of pcapconv and must see the same files. A
+worker is checked before it gets work, and again with each piece of work.
 
-Strategy: questions and work travel as source text and plain values, and so do answers. A worker without pcapconv, or
-with another version of it, can answer like any other, and never has to load what is not its own.
+Strategy: `unfit_reason`, `ask_progress` and `do_if_fit` are sent as source text with plain values, and answer with
+plain values. So a worker without pcapconv, or with another version of it, can answer like any other, and never has to
+unpickle what it does not have.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from pcapconv.build import build, version
 from pcapconv.errors import PcapconvError
 
 _EXPRESSION = "exec(source, names) or names[name](*arguments)"
-_PROCESS = uuid4().hex  # which one this is
-_seen: set[tuple[str, ...]] = set()  # places, of which one is a token
+_PROCESS_ID = uuid4().hex  # of this process, also among machines
+_visible: set[tuple[str, ...]] = set()  # locations that this process has seen; one of each tuple is a token
 
 
-def answer(version: str, build: str, locations: list[str]) -> str:
-    """Why this process can do no jobs; nothing when it can. Runs alone: nothing else of this module is there."""
+def unfit_reason(version: str, build: str, locations: list[str]) -> str:
+    """Return why this process cannot do jobs; empty if it can. Only the source of this function is sent to a worker, so
+    that it uses no other name of this module."""
     from importlib import import_module
 
     try:
@@ -32,9 +34,9 @@ def answer(version: str, build: str, locations: list[str]) -> str:
     except Exception as error:
         return "it has no pcapconv" if isinstance(error, ImportError) else f"its pcapconv cannot be imported: {error}"
     try:
-        there = getattr(package, "__version__", "unknown")
-        if there != version:
-            return f"it has pcapconv {there}, and this is {version}"
+        version_here = getattr(package, "__version__", "unknown")
+        if version_here != version:
+            return f"it has pcapconv {version_here}, and this is {version}"
         try:
             from pcapconv import build as module
         except ImportError:
@@ -43,26 +45,27 @@ def answer(version: str, build: str, locations: list[str]) -> str:
             return f"it has another build of pcapconv {version}; install the same one"
         from pcapconv.batching import worker_check
 
-        return worker_check.unseen_once(locations)
+        return worker_check.invisible_reason_once(locations)
     except Exception as error:
         return f"its pcapconv does not work: {error}"
 
 
-def progress(run: str) -> object:
-    """Which process this is, and how many bytes it has read for a run; None where it was not asked if it fits. Only
-    the source of this function is sent there."""
+def ask_progress(run: str) -> object:
+    """Return `process_progress` of a run; None in a process that was never checked. Only the source of this function is
+    sent to a worker."""
     import sys
 
-    tell = getattr(sys.modules.get("pcapconv.batching.worker_check"), "tell", None)
-    return tell(run) if tell else None
+    process_progress = getattr(sys.modules.get("pcapconv.batching.worker_check"), "process_progress", None)
+    return process_progress(run) if process_progress else None
 
 
-def perform(question: tuple[str, dict[str, object]], work: bytes) -> tuple[object, object]:
-    """The result of work, and nothing; or nothing, and the address of this worker with why it does not fit: it may be
-    at an address at which another one was. Only the source of this function is sent there."""
+def do_if_fit(check: tuple[str, dict[str, object]], work: bytes) -> tuple[object, object]:
+    """Do pickled work and return (result, None); or, if this process does not fit, (None, (address of this worker,
+    reason)), since a new process may have the address of one that did fit. Only the source of this function is sent to
+    a worker."""
     import pickle
 
-    reason = eval(*question)
+    reason = eval(*check)
     if reason:
         from distributed import get_worker
 
@@ -71,9 +74,9 @@ def perform(question: tuple[str, dict[str, object]], work: bytes) -> tuple[objec
     return function(*arguments, **named), None
 
 
-def unseen(locations: Sequence[str]) -> str:
-    """What is said of the first file that this process does not see; nothing when it sees all of them."""
-    from pcapconv.batching import jobs  # noqa: F401 - that it can be imported
+def invisible_reason(locations: Sequence[str]) -> str:
+    """Return the message for the first of these files that this process does not see; empty if it sees all of them."""
+    from pcapconv.batching import jobs  # noqa: F401 - fails here if it cannot be imported
 
     for location in locations:
         try:
@@ -87,38 +90,38 @@ def unseen(locations: Sequence[str]) -> str:
     return ""
 
 
-def unseen_once(locations: Sequence[str]) -> str:
-    """As `unseen`, for places of which one is a token: once it saw them, this process looks no more."""
-    reason = "" if tuple(locations) in _seen else unseen(locations)
+def invisible_reason_once(locations: Sequence[str]) -> str:
+    """As `invisible_reason`, but a process that has seen these locations does not look again."""
+    reason = "" if tuple(locations) in _visible else invisible_reason(locations)
     if not reason:
-        _seen.add(tuple(locations))
+        _visible.add(tuple(locations))
     return reason
 
 
-def tell(run: str) -> tuple[str, tuple[int, int]]:
-    """Which process this is, and how many bytes it has read for a run, and how often any have moved."""
-    from pcapconv.batching.jobs import told_so_far
+def process_progress(run: str) -> tuple[str, tuple[int, int]]:
+    """The id of this process, and its `jobs.progress_of` a run."""
+    from pcapconv.batching.jobs import progress_of
 
-    return _PROCESS, told_so_far(run)
-
-
-def question(locations: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    """The arguments of `eval` by which another process says whether it fits, see `answer`."""
-    return _alone(answer, version(), build(), list(locations))
+    return _PROCESS_ID, progress_of(run)
 
 
-def question_of_progress(run: str) -> tuple[str, dict[str, Any]]:
-    """The arguments of `eval` by which another process says how far it is, see `progress`."""
-    return _alone(progress, run)
+def check_expression(locations: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """The arguments of `eval` that call `unfit_reason` in another process."""
+    return _call_expression(unfit_reason, version(), build(), list(locations))
 
 
-def order(asked: tuple[Any, ...], work: tuple[Any, ...]) -> tuple[str, dict[str, Any]]:
-    """The arguments of `eval` that have another process do work if it fits, see `perform`."""
-    return _alone(perform, asked, pickle.dumps(work))
+def progress_expression(run: str) -> tuple[str, dict[str, Any]]:
+    """The arguments of `eval` that call `ask_progress` in another process."""
+    return _call_expression(ask_progress, run)
 
 
-def _alone(function: Callable[..., Any], *arguments: Any) -> tuple[str, dict[str, Any]]:
-    """The arguments of `eval` that have another process call a function, of which only the source goes there."""
+def work_expression(check: tuple[Any, ...], work: tuple[Any, ...]) -> tuple[str, dict[str, Any]]:
+    """The arguments of `eval` that call `do_if_fit` in another process. `check` is a `check_expression`."""
+    return _call_expression(do_if_fit, check, pickle.dumps(work))
+
+
+def _call_expression(function: Callable[..., Any], *arguments: Any) -> tuple[str, dict[str, Any]]:
+    """The arguments of `eval` that call a function in another process, to which only its source is sent."""
     names = {"source": _source(function), "name": function.__name__, "arguments": arguments, "names": {}}
     return _EXPRESSION, names
 
