@@ -1,4 +1,4 @@
-"""Does jobs on a Dask cluster of somebody else's, whose workers come and go and may have anything installed.
+"""Does jobs on a Dask cluster, whose workers come and go and may have anything installed.
 
 Strategy: a loop in the thread of Dask's client asks the scheduler every second which workers there are
 (`cluster_workers`), and notices when the scheduler is gone. Jobs go only to workers that fit (`worker_check`). When a

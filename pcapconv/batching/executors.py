@@ -41,11 +41,11 @@ class Workers(Protocol):
         ...
 
     def bytes_read(self) -> int:
-        """How many bytes the jobs have read, if it is known."""
+        """How many bytes of their sources the jobs have read, if it is known."""
         ...
 
     def transfers(self) -> int:
-        """How often the jobs have read, fetched or sent bytes, also those read before, if it is known."""
+        """How often the jobs have read (also once more), fetched or sent bytes, if it is known."""
         ...
 
     def check(self) -> None:

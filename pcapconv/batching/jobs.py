@@ -45,8 +45,8 @@ class Stopped(BaseException):
 
 
 class Monitor:
-    """How the batch watches the jobs of this process: it may stop them, and is told their progress. This one does
-    neither; `pool_process` has one that does."""
+    """How the batch watches the jobs of this process: it can stop them, and gets their progress. This base does
+    neither; `pool_process` derives one that does both."""
 
     def must_stop(self) -> bool:
         """Return whether the jobs must stop."""

@@ -68,7 +68,7 @@ class RemoteStore:
         except Exception as error:
             raise UsageError(f"{location}: {reason_of(error)}") from error
 
-    def find(self, root: str, without: str | None, *, links: bool) -> Iterator[Found]:  # noqa: ARG002 - there are none
+    def find(self, root: str, without: str | None, *, links: bool) -> Iterator[Found]:  # noqa: ARG002 - stores have none
         """See `Store.find`."""
         path = self._check_path(root.rstrip("/"), self._path(root).rstrip("/"))
         left_out = None if without is None or scheme_of(without) != self._scheme else self._path(without).rstrip("/")
@@ -206,9 +206,8 @@ class RemoteStore:
         if hasattr(self._files, "call_s3"):  # note each page of a listing as an answer
             self._files.s3.meta.events.register("after-call.s3", note_answer, unique_id="pcapconv")
         listed = dict(self._files.find(path, detail=True))
-        if (
-            listed and path not in listed and "/" in path and self._scheme in _OBJECT_STORES
-        ):  # an object may have its key
+        # In an object store, the root itself may be an object, too.
+        if listed and path not in listed and "/" in path and self._scheme in _OBJECT_STORES:
             details = self._info(path) or {}
             listed |= {path: details} if details.get("type") == "file" and details.get("size") else {}
         return listed
