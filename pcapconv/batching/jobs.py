@@ -120,16 +120,18 @@ def _earlier_outcome(settings: Settings, job: Job) -> Outcome | None:
 
 
 def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
+    """Convert one file: write the target under a temporary name, then the line of the manifest, then give the target
+    its final name."""
     store = store_of(job.target)
     batch = _batch_of(settings)
     job = _with_source_state(job)
     with ExitStack() as stack, store_of(job.source).open_source(job.source, batch.moved) as source:
         source.fractions = settings.formats.fractions
-        state, known = _check_source(settings, job, source)
+        state, source_format = _check_source(settings, job, source)
         before = None if settings.sidecars is None else state_beside_source(job)
-        sidecars = _open_sidecars(settings, job, source, known, stack)
+        sidecars = _open_sidecars(settings, job, source, source_format, stack)
         conversion_settings = ConversionSettings(
-            settings.formats.writer_of(known),
+            settings.formats.writer_of(source_format),
             settings.strict,
             settings.on_loss,
             settings.fsync,
@@ -208,23 +210,24 @@ def _sidecar_fields(
     return {}
 
 
-def _open_sidecars(settings: Settings, job: Job, source: Source, known: str, stack: ExitStack) -> Sidecars | None:
+def _open_sidecars(
+    settings: Settings, job: Job, source: Source, source_format: str, stack: ExitStack
+) -> Sidecars | None:
     """Open the sidecars of one file: one is written beside a pcap file that comes from pcapng, and one that lies beside
     a pcap file is read. None if neither is needed."""
     if settings.sidecars is None:
         return None
-    to_pcap = (settings.formats.to or known) == "pcap"
+    target_format = settings.formats.to or source_format
     files = CompanionFiles(job, _batch_of(settings))
-    has_sidecar = known == "pcap" and files.there_is(job.source + SIDECAR_SUFFIX)
-    may_lose = known == "pcapng" or settings.plan is not None  # an edit may add what pcap cannot hold
-    if not (has_sidecar or (to_pcap and may_lose)):
+    has_sidecar = source_format == "pcap" and files.there_is(job.source + SIDECAR_SUFFIX)
+    may_lose = source_format == "pcapng" or settings.plan is not None  # an edit may add what pcap cannot hold
+    if not (has_sidecar or (target_format == "pcap" and may_lose)):
         return None
     force = job.action.replaces_target or job.action.replaces_keys
     locations = job.source, job.target
     if scheme_of(job.target) is None:
         make_folder(job.target, settings.home)
     other_targets = [] if settings.keys is None else [job.target + settings.keys]
-    target_format = settings.formats.to or known
     return open_sidecars(
         settings.sidecars, source, target_format, locations, stack, force=force, taken=other_targets, files=files
     )

@@ -1,8 +1,8 @@
 """Files on web servers: the links on a server's pages are followed like folders and files.
 
 Strategy: a link that ends in / is a folder. For any other link the server is asked: it is a folder if the server
-redirects to the same name with /, else a file. A file that is a page of links may be a folder after all, so that it is
-not read as a capture.
+redirects to the same name with /, else a file. A file that is a page of links may be a folder after all, and is not
+read as a capture.
 """
 
 from __future__ import annotations

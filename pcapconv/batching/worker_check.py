@@ -20,7 +20,7 @@ from pcapconv.build import build, version
 from pcapconv.errors import PcapconvError
 
 _EXPRESSION = "exec(source, names) or names[name](*arguments)"
-_PROCESS_ID = uuid4().hex  # of this process, also among machines
+_PROCESS_ID = uuid4().hex  # tells this process from all others, on any machine
 _visible: set[tuple[str, ...]] = set()  # locations that this process has seen; one of each tuple is a token
 
 
