@@ -1,5 +1,5 @@
-"""Time `pcapconv batch` on many small captures: against a shell loop over editcap, on a Dask cluster, and how evenly
-processes work."""
+"""Time `pcapconv batch` on many small captures: against a shell loop over editcap, on a Dask cluster, and with
+`--resume`; and measure its memory, how evenly its processes work, and how soon Ctrl-C ends it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ MEMORY_LIMIT = 64 * 2**20
 
 
 def write_small(directory: Path, files: int) -> int:
-    """Write small captures, 250 to a folder; return how many packets they have."""
+    """Write small captures, 250 to a folder; return the number of their packets."""
     layout, rng, total = LAYOUTS["pcap"], random.Random("pcapconv batch"), 0
     frames = [layout.frame(packet) for packet in make_pool(MIXED)]
     for number in range(files):
@@ -64,7 +64,7 @@ def write_small(directory: Path, files: int) -> int:
 
 
 def time_loop(editcap: str, source: Path, target: Path) -> float:
-    """A shell loop over editcap."""
+    """The wall time of a shell loop over editcap, in seconds."""
     target.mkdir()
     seconds, _ = launch(["/bin/sh", "-c", LOOP, "sh", str(source), str(target), editcap], {"TZ": "UTC"})
     check_count(target, sum(1 for _ in source.glob("*/*.pcap")))
@@ -78,13 +78,14 @@ def cluster() -> Iterator[str]:
     running: Any = import_module("distributed").LocalCluster
     environment = dict(os.environ)
     with running(n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as started:
-        os.environ.clear()  # Dask sets MALLOC_TRIM_THRESHOLD_ for all that follow, which makes pages be had anew
+        os.environ.clear()  # Dask sets MALLOC_TRIM_THRESHOLD_, with which later programs get their pages anew
         os.environ.update(environment)
         yield started.scheduler_address
 
 
 def time_batch(program: str, source: Path, target: Path, *how: str) -> tuple[float, int, dict[str, float]]:
-    """The wall time, the highest memory of a process, and the busy seconds of each."""
+    """Run a batch; return its wall time in seconds, the peak memory of a process in bytes, and the busy seconds of each
+    process."""
     command = [*LAUNCHER, program, "batch", str(source), str(target), "--to", "pcapng", *how, "-q"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     peaks: Counter[int] = Counter()
@@ -107,7 +108,7 @@ def time_batch(program: str, source: Path, target: Path, *how: str) -> tuple[flo
 
 
 def time_resume(program: str, directory: Path, rounds: int) -> tuple[list[float], int]:
-    """The wall times, and the highest memory, of `--resume` of many files where nothing is left to do."""
+    """Resume a batch of many files that is done; return the wall times in seconds, and the peak memory in bytes."""
     source, target = directory / "many", directory / "target"
     capture = LAYOUTS["pcap"].header()
     for number in range(RESUMED):
@@ -123,7 +124,7 @@ def time_resume(program: str, directory: Path, rounds: int) -> tuple[list[float]
 
 
 def sample_memory(root: int, peaks: Counter[int], over: threading.Event) -> None:
-    """Note the highest resident memory of each process below `root`, until it is over."""
+    """Note the peak resident memory, in bytes, of each descendant of the process `root`, until `over` is set."""
     while not over.wait(0.1):
         for process in descendants(root):
             try:
@@ -135,7 +136,7 @@ def sample_memory(root: int, peaks: Counter[int], over: threading.Event) -> None
 
 
 def descendants(root: int) -> Iterator[int]:
-    """The processes that a process has started, and those that they have."""
+    """The ids of all descendants of a process."""
     try:
         tasks = [task / "children" for task in Path(f"/proc/{root}/task").iterdir()]  # any thread may have started one
         children = " ".join(task.read_text(encoding="utf-8") for task in tasks).split()
@@ -147,13 +148,13 @@ def descendants(root: int) -> Iterator[int]:
 
 
 def time_stop(program: str, source: Path, target: Path) -> float:
-    """How long Ctrl-C takes: the group of processes gets SIGINT while the large captures are converted."""
+    """The seconds that Ctrl-C takes: the process group gets SIGINT while the large captures are converted."""
     command = [program, "batch", str(source), str(target), "--to", "pcapng", "--jobs", "2", "-q"]
-    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # what runs in the background ignores it
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a background process would ignore it
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True, preexec_fn=heed)
     while not target.exists():
         time.sleep(0.01)
-    time.sleep(0.6)  # processes start
+    time.sleep(0.6)  # for the processes to start
     begun = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
     status = process.wait()
@@ -168,14 +169,14 @@ def time_stop(program: str, source: Path, target: Path) -> float:
 
 
 def check_count(target: Path, wanted: int) -> None:
-    """A tool that did nothing cannot win."""
+    """Check that a tool has written all files, so that one that did nothing cannot win."""
     there = sum(1 for _ in target.rglob("*.pcapng"))
     if there != wanted:
         raise SystemExit(f"{there} files were written, not {wanted}")
 
 
 def measure(directory: Path, program: str, editcap: str, files: int, rounds: int) -> list[str]:
-    """Measure everything; returns the tables."""
+    """Measure everything; return the tables as Markdown."""
     small, target = directory / "small", directory / "target"
     say(f"writing {files:,} small captures")
     packets = write_small(small, files)
@@ -268,7 +269,7 @@ def measure(directory: Path, program: str, editcap: str, files: int, rounds: int
 
 
 def main() -> int:
-    """Measure, print, and write what was asked for."""
+    """Measure, print the tables, and update the README if it is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="how often each tool does it all (default: 3)")
     parser.add_argument("--files", type=int, default=FILES, help="how many small captures (default: 10000)")

@@ -1,4 +1,4 @@
-"""Make the captures that the benchmarks read: the same packets as pcap and as pcapng, the same on every machine."""
+"""Make the captures that the benchmarks read: the same packets in pcap and pcapng, and the same on every machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MIX = ((7, 60, 92), (4, 500, 674), (1, 1514, 1514))
 
 @dataclass(frozen=True)
 class Traffic:
-    """A kind of traffic: its name and how many packets a full benchmark run has of it."""
+    """A kind of traffic: its name, the packets of a full benchmark run, and their sizes in words."""
 
     name: str
     packets: int
@@ -67,12 +67,12 @@ def make_packet(size: int, number: int, rng: random.Random) -> bytes:
 
 
 def pool_random(traffic: Traffic) -> random.Random:
-    """The random numbers that a pool is made of, from their beginning."""
+    """The random generator that makes a pool, in its first state."""
     return random.Random(f"pcapconv {traffic.name}")
 
 
 def make_pool(traffic: Traffic) -> list[bytes]:
-    """The packets that a capture repeats, each time with later times."""
+    """The packets of one pool, which a capture repeats with later times."""
     rng = pool_random(traffic)
     return [make_packet(size, number, rng) for number, size in enumerate(packet_sizes(traffic, rng))]
 
@@ -92,12 +92,12 @@ def times_pcapng(first: int, count: int) -> Iterator[bytes]:
 
 
 def frame_pcap(packet: bytes) -> tuple[bytes, bytes]:
-    """What a pcap record holds before and after its time."""
+    """The bytes of a pcap record before and after its time."""
     return b"", struct.pack("<II", len(packet), len(packet)) + packet
 
 
 def frame_pcapng(packet: bytes) -> tuple[bytes, bytes]:
-    """What an Enhanced Packet Block holds before and after its time."""
+    """The bytes of an Enhanced Packet Block before and after its time."""
     size = len(packet)
     padding = bytes(-size % 4)
     total = 32 + size + len(padding)
@@ -118,7 +118,7 @@ def header_pcapng() -> bytes:
 
 @dataclass(frozen=True)
 class Layout:
-    """How one capture format wraps packets."""
+    """How one capture format wraps packets: its header, the bytes around a packet's time, and the times."""
 
     header: Callable[[], bytes]
     frame: Callable[[bytes], tuple[bytes, bytes]]

@@ -1,7 +1,7 @@
 """Compare the speed of two revisions of pcapconv: build both, and run jobs of both alternately.
 
-A job ends when the ratio of the times, new to old, is known within 2 percent. Where that takes too long, the machine is
-too noisy; the command says so and exits with status 3.
+A job ends when the ratio of the times, new to old, is known within 2 percent. If that takes too long, the machine is
+too noisy: the command says so and exits with status 3.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ HERE = Path(__file__).resolve().parent
 OLD, NEW, CP, START = "old", "new", "cp", "start"
 PRECISION = 0.02
 CONFIDENCE = 0.95
-LEAST_ROUNDS = 10  # before an interval is believed
+LEAST_ROUNDS = 10  # before an interval counts
 START_PACKETS = 32
 TOO_NOISY = 3
 
@@ -51,23 +51,23 @@ class Runs:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a job took in the old and the new revision, and maybe `cp`."""
+    """The runs of a job with the old and the new revision, and perhaps with `cp`."""
 
     runs: dict[str, Runs]
 
     @property
     def rounds(self) -> int:
-        """How often each program did the job twice."""
+        """The number of rounds, in each of which each program did the job twice."""
         return len(self.runs[OLD].seconds) // 2
 
     @property
     def ratios(self) -> list[float]:
-        """New to old, of each two neighbouring runs."""
+        """The ratio of the times, new to old, of each two neighbouring runs."""
         return [new / old for old, new in zip(self.runs[OLD].seconds, self.runs[NEW].seconds, strict=True)]
 
     @property
     def ratio(self) -> float:
-        """The median of the ratios: what slows the machine down for a while slows both neighbours down."""
+        """The median of the ratios. A slow moment of the machine slows both neighbouring runs down."""
         return median(self.ratios)
 
     @property
@@ -77,7 +77,7 @@ class Comparison:
 
     @property
     def precise(self) -> bool:
-        """Whether both ends of the interval are near enough to the ratio."""
+        """Return whether both ends of the interval are within `PRECISION` of the ratio."""
         low, high = self.interval
         return low >= self.ratio * (1 - PRECISION) and high <= self.ratio * (1 + PRECISION)
 
@@ -106,7 +106,7 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def jobs_of(packets: int) -> dict[str, list[str]]:
-    """The jobs: pcapconv's arguments by name, in the captures' directory, to write into `outputs`."""
+    """The jobs by name: arguments of pcapconv, which runs in the captures' directory and writes into `outputs`."""
 
     def mixed(job: str, source: str, target: str) -> list[str]:
         case = Case(MIXED.name, packets, source, target, job)
@@ -155,7 +155,7 @@ def build(commit: str, directory: Path) -> str:
 
 
 def write_inputs(directory: Path, program: str, packets: int) -> None:
-    """Write the captures; the one with a sidecar is the program's."""
+    """Write the captures; `program` makes the one with a sidecar."""
     if not has_room(directory, 4 * packets * BYTES_PER_PACKET):
         raise SystemExit(f"{directory.parent} has no room for the captures; give --directory or --packets-scale")
     say(f"writing {packets:,} packets")
@@ -180,7 +180,7 @@ def compare(commands: dict[str, list[str]], directory: Path, seconds: float) -> 
 
 
 def run(command: list[str], runs: Runs, directory: Path) -> int:
-    """Run a command once and note what it took; return how many bytes it wrote."""
+    """Run a command once and note its time and memory; return the number of bytes that it wrote."""
     taken, peak, written = launch_into(directory / "outputs", command, kernels("compiled"), directory=directory)
     runs.seconds.append(taken)
     runs.peak = max(runs.peak, peak)
@@ -188,7 +188,7 @@ def run(command: list[str], runs: Runs, directory: Path) -> int:
 
 
 def table(comparisons: dict[str, Comparison]) -> str:
-    """A row for each job."""
+    """A Markdown table with a line for each job."""
     rows = []
     for job, comparison in comparisons.items():
         old, new = comparison.runs[OLD], comparison.runs[NEW]
@@ -208,7 +208,7 @@ def table(comparisons: dict[str, Comparison]) -> str:
 
 
 def compared_with_cp(conversion: Comparison, start: Comparison) -> str:
-    """How long the conversion takes without the start, in times of what cp takes."""
+    """The time of the conversion without the program's start, as a multiple of cp's time, in words."""
     copy = conversion.runs[CP].median
     old, new = ((conversion.runs[each].median - start.runs[each].median) / copy for each in (OLD, NEW))
     return f"convert without start / cp: {old:.2f} old, {new:.2f} new; cp takes {copy * 1000:.0f} ms\n"
@@ -254,7 +254,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Build both revisions, compare them and print how."""
+    """Build both revisions, compare them and print the results."""
     arguments = parse_arguments()
     commits = {
         name: git("rev-parse", "--short", "--verify", f"{revision}^{{commit}}")

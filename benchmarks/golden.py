@@ -20,16 +20,17 @@ README = HERE / "README.md"
 BEGIN = "<!-- golden results: written by golden.py --update-readme -->\n"
 END = "<!-- end of golden results -->\n"
 
-NORMALIZE_LIMIT, DIFF_LIMIT = 2.0, 3.0  # times what `convert` takes from pcap to pcapng
+NORMALIZE_LIMIT, DIFF_LIMIT = 2.0, 3.0  # times the time of `convert` from pcap to pcapng
 MEMORY_LIMIT = 128 * 2**20
 MILLION = Traffic("million", 1_000_000, MIXED.description)
 FEW = 2000
-LATE = 500  # packets by which another one may come late
+LATE = 500  # packets by which a packet may come too late
 
 
 @dataclass
 class Job:
-    """A command line, the status that it ends with, how long it may take compared with `convert`, and what it took."""
+    """A command line, its expected exit status, the limit of its time as a multiple of `convert`'s, and its measured
+    times in seconds and peak memory in bytes."""
 
     name: str
     arguments: Sequence[str]
@@ -40,7 +41,7 @@ class Job:
 
 
 def write_disordered(path: Path, packets: int) -> None:
-    """The mixed traffic, each packet up to `LATE` places later than its time says."""
+    """Write the mixed traffic, each packet up to `LATE` packets later than its time says."""
     pool = make_pool(MIXED)
     rng = random.Random("pcapconv disorder")
     times = list(times_pcap(0, packets))
@@ -53,7 +54,7 @@ def write_disordered(path: Path, packets: int) -> None:
 
 
 def jobs_of(traffic: Traffic, disordered: bool) -> list[Job]:
-    """What is measured on one kind of traffic; the first one is what the others are compared with."""
+    """The jobs on one kind of traffic; the others are compared with the first one."""
     pcap, pcapng = (f"{traffic.name}.{each}" for each in FORMATS)
     normal = [f"normalize {each} out.pcapng --force -q".split() for each in (pcap, pcapng)]
     jobs = [
@@ -75,7 +76,8 @@ def jobs_of(traffic: Traffic, disordered: bool) -> list[Job]:
 
 
 def run(program: str, job: Job, directory: Path, expected: bytes) -> None:
-    """Do a job once, in the captures' directory; a tool that did nothing cannot win."""
+    """Do a job once, in the captures' directory. `expected` is the beginning of its output, so that a tool that did
+    nothing cannot win."""
     command = [program, *job.arguments]
     seconds, peak = launch(command, kernels("compiled"), directory=directory, status=job.status)
     job.seconds.append(seconds)
@@ -87,7 +89,7 @@ def run(program: str, job: Job, directory: Path, expected: bytes) -> None:
 
 
 def measure(directory: Path, program: str, rounds: int, scale: float) -> list[str]:
-    """Measure everything; returns the tables."""
+    """Measure everything; return the tables as Markdown."""
     met, shown = [], []
     for traffic in (MIXED, MILLION, SMALL):
         packets = max(1, round(traffic.packets * scale))
@@ -137,7 +139,7 @@ def measure(directory: Path, program: str, rounds: int, scale: float) -> list[st
 
 
 def normal_head(directory: Path, program: str, content: Traffic) -> bytes:
-    """How the normal form of the captures begins, made by interpreted kernels."""
+    """The first bytes of the normal form of the captures, made by the interpreted kernels."""
     few, normal = directory / "few.pcap", directory / "few.pcapng"
     write_capture(few, content, FEW, "pcap")
     launch([program, "normalize", str(few), str(normal)], kernels("interpreted"))
@@ -148,7 +150,8 @@ Measure = Callable[[Path, str, int, float], list[str]]
 
 
 def command(description: str | None, measure: Measure, begin: str, end: str) -> int:
-    """A command line that measures, prints the tables, and writes them between these lines of the README."""
+    """Run a command line that measures, prints the tables, and with an option writes them between the lines `begin` and
+    `end` of the README; return the exit status."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--rounds", type=int, default=5, help="how often each job is done (default: 5)")
     parser.add_argument("--packets-scale", type=float, default=1.0, help="part of the packets to use, for a quick try")

@@ -1,7 +1,7 @@
 """Run one command; print its wall time in seconds, peak memory in bytes, and exit status.
 
-A process of its own, with few imports: Linux counts the memory of the process that starts a program into that program's
-peak, so a peak below this script's own size (about 9 MiB) cannot be told apart from it.
+This script is a process of its own with few imports, since Linux counts the memory of the process that starts a program
+into the program's peak. A peak below the script's own size (about 9 MiB) cannot be measured.
 """
 
 import os
@@ -10,7 +10,7 @@ import time
 
 
 def main() -> None:
-    """Run the command that the arguments give; its standard output is thrown away."""
+    """Run the command in the arguments, and discard its standard output."""
     command = sys.argv[1:]
     quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
     start = time.perf_counter()

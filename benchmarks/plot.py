@@ -13,7 +13,7 @@ COLUMNS = 2
 
 
 def draw_case(axes: Any, results: Results, case: Case) -> None:
-    """One bar for each tool, fastest on top, with its median beside it and a line from its fastest to slowest run."""
+    """Draw a bar for each tool, fastest on top, with its median beside it and a line from fastest to slowest run."""
     timings = [timing for timing in results.timings if timing.case == case]
     timings.sort(key=lambda timing: timing.median, reverse=True)
     names = [timing.tool for timing in timings]
@@ -29,7 +29,7 @@ def draw_case(axes: Any, results: Results, case: Case) -> None:
 
 
 def draw_memory(axes: Any, results: Results, limit: int) -> None:
-    """Peak memory against file size, one line a direction, with the limit."""
+    """Draw peak memory against file size: a line for each conversion, and the limit."""
     ways = sorted({(memory.case.job, memory.case.source, memory.case.target) for memory in results.memory})
     for (job, source, target), style in zip(ways, ("o-", "s--", "^:"), strict=False):
         points = [memory for memory in results.memory if (memory.case.job, memory.case.source) == (job, source)]
@@ -56,7 +56,7 @@ def draw_memory(axes: Any, results: Results, limit: int) -> None:
 
 def draw(results: Results, memory_limit: int, path: Path) -> None:
     """Write the plot as SVG."""
-    import matplotlib  # not needed to measure, so only imported here
+    import matplotlib  # only here, since measuring does not need it
     from matplotlib.figure import Figure
 
     matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "pcapconv", "font.family": "sans-serif"})

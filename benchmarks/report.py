@@ -1,6 +1,6 @@
 """Compare results with the targets, and write them as tables, as a plot and into the README.
 
-Run by itself, it writes the plot and the README again from results.json.
+Run as a script, it writes the plot and the README again from results.json.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ START_LIMIT = 0.120
 
 @dataclass(frozen=True)
 class Target:
-    """A promise, its limit, and what was measured."""
+    """A promise: its limit, the measured value, and whether it is kept."""
 
     name: str
     limit: str
@@ -39,7 +39,7 @@ class Target:
 
 
 def ratio_targets(results: Results, case: Case) -> Iterator[Target]:
-    """How long pcapconv takes, compared with editcap, and on a conversion with cp too."""
+    """The targets for pcapconv's time as a multiple of editcap's, and for a conversion also of cp's."""
     ours = results.find(case, PCAPCONV)
     limits = RATIO_LIMITS if case.job == CONVERT else {"editcap": JOB_LIMITS[case.job]}
     for tool, limit in limits.items():
@@ -53,7 +53,7 @@ def ratio_targets(results: Results, case: Case) -> Iterator[Target]:
 
 
 def interpreted_target(results: Results, case: Case) -> Target:
-    """How fast the interpreted kernels do a conversion."""
+    """The target for the speed of the interpreted kernels in a conversion."""
     timing = results.find(case, INTERPRETED)
     speed = timing.packets_per_second if timing else 0
     measured = f"{speed:,.0f}" if timing else "not measured"
@@ -63,7 +63,7 @@ def interpreted_target(results: Results, case: Case) -> Target:
 
 
 def memory_target(results: Results) -> Target:
-    """The highest peak of pcapconv in any run."""
+    """The target for the peak memory of pcapconv, highest of all runs."""
     peaks = [timing.peak_bytes for timing in results.timings if timing.tool in (PCAPCONV, INTERPRETED)]
     peaks += [memory.peak_bytes for memory in results.memory]
     highest = max(peaks, default=0)
@@ -72,14 +72,14 @@ def memory_target(results: Results) -> Target:
 
 
 def start_target(results: Results) -> Target:
-    """How soon `pcapconv --version` is done."""
+    """The target for the time of `pcapconv --version`."""
     seconds = median(results.startup_seconds) if results.startup_seconds else 0
     measured = f"{seconds * 1000:.0f} ms" if seconds else "not measured"
     return Target("`pcapconv --version`", "within 120 ms", measured, 0 < seconds <= START_LIMIT)
 
 
 def targets(results: Results) -> list[Target]:
-    """Every promise, in order."""
+    """All targets, in the order of the table."""
     conversions = [case for case in results.cases() if case.is_conversion]
     promised = conversions + [case for case in results.cases() if case.job != CONVERT]
     ratios = [target for case in promised for target in ratio_targets(results, case)]
@@ -105,7 +105,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]], right: int = 0) ->
 
 
 def target_table(results: Results) -> str:
-    """Limits and what was measured."""
+    """The table of the targets, with limits and measured values."""
     rows = [
         (target.name, target.limit, target.measured, "yes" if target.met else "**no**") for target in targets(results)
     ]
@@ -113,7 +113,7 @@ def target_table(results: Results) -> str:
 
 
 def timing_rows(results: Results, case: Case) -> Iterator[tuple[str, ...]]:
-    """The rows of one case, fastest tool first."""
+    """The lines of one case in the table of times, fastest tool first."""
     timings = [timing for timing in results.timings if timing.case == case]
     for timing in sorted(timings, key=lambda timing: timing.median):
         spread = f"{min(timing.seconds):.2f} to {max(timing.seconds):.2f}"
@@ -122,13 +122,13 @@ def timing_rows(results: Results, case: Case) -> Iterator[tuple[str, ...]]:
 
 
 def timing_table(results: Results) -> str:
-    """The time of every tool on every case."""
+    """The table of times of each tool on each case."""
     rows = [row for case in results.cases() for row in timing_rows(results, case)]
     return table(("capture", "tool", "median, s", "range, s", "million packets/s", "peak, MiB"), rows, right=4)
 
 
 def memory_table(results: Results) -> str:
-    """The memory of pcapconv at several file sizes."""
+    """The table of pcapconv's memory at several file sizes."""
     rows = [
         (
             f"{memory.case.source} → {memory.case.target}"
@@ -142,20 +142,20 @@ def memory_table(results: Results) -> str:
 
 
 def machine_table(results: Results) -> str:
-    """The machine and the versions."""
+    """The table of the machine, the versions and the captures."""
     facts = {**results.machine, **results.versions, "Captures": captures_text(results), "Measured": results.date}
     return table(("what", "value"), facts.items())
 
 
 def captures_text(results: Results) -> str:
-    """What was read, in words."""
+    """The captures and the rounds, in words."""
     counts = {case.traffic: case.packets for case in results.cases()}
     packets = "; ".join(f"{count:,} packets, {traffic}" for traffic, count in counts.items())
     return f"{packets}; {results.rounds} rounds"
 
 
 def as_text(results: Results) -> str:
-    """All tables."""
+    """All tables, as Markdown with headings."""
     parts = [
         ("Targets", target_table(results)),
         ("Times", timing_table(results)),
@@ -166,7 +166,7 @@ def as_text(results: Results) -> str:
 
 
 def update_files(results: Results) -> None:
-    """Write the plot, and the tables between the README's markers."""
+    """Write the plot, and the tables between the markers of the README."""
     plot.draw(results, MEMORY_LIMIT, PLOT)
     before, rest = README.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
@@ -175,7 +175,7 @@ def update_files(results: Results) -> None:
 
 
 def update_section(readme: Path, begin: str, end: str, body: str, *, write: bool) -> None:
-    """Print some tables, and `write` them between these lines of a README."""
+    """Print `body`; with `write`, also put it between the lines `begin` and `end` of a README."""
     print(body)
     if write:
         before, rest = readme.read_text(encoding="utf-8").split(begin)

@@ -1,4 +1,4 @@
-"""What a benchmark run measured, and its form as JSON."""
+"""The results of a benchmark run, and their form as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LAST = "last million on a pipe"
 
 @dataclass(frozen=True)
 class Case:
-    """One job on a kind of traffic, and the format it is read from and written to."""
+    """One job on a kind of traffic, with the formats of its source and its target."""
 
     traffic: str
     packets: int
@@ -27,7 +27,7 @@ class Case:
 
     @property
     def is_conversion(self) -> bool:
-        """Whether the format changes."""
+        """Return whether the format changes."""
         return self.source != self.target
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ class Timing:
 
     @property
     def median(self) -> float:
-        """The median run, in seconds."""
+        """The time of the median run, in seconds."""
         return median(self.seconds)
 
     @property
@@ -67,7 +67,7 @@ class Memory:
 
 @dataclass
 class Results:
-    """Everything that one run measured."""
+    """All results of one benchmark run."""
 
     date: str
     rounds: int
@@ -83,7 +83,7 @@ class Results:
         return list(dict.fromkeys(timing.case for timing in self.timings))
 
     def find(self, case: Case, tool: str) -> Timing | None:
-        """The timing of a tool on a case, if there is one."""
+        """The timing of a tool on a case, or None if there is none."""
         return next((timing for timing in self.timings if timing.case == case and timing.tool == tool), None)
 
 

@@ -49,15 +49,15 @@ SIZE_SLACK = 64 * 1024  # what a tool's own options may add to an output
 
 
 def say(text: str) -> None:
-    """Tell what is going on, and since when the script runs."""
+    """Print a message about the progress on stderr, with the seconds since the script began."""
     print(f"{time.monotonic() - BEGUN:4.0f} s: {text}", file=sys.stderr, flush=True)
 
 
 def launch(
     command: list[str], environment: dict[str, str], *, directory: Path | None = None, status: int = 0
 ) -> tuple[float, int]:
-    """Run a command to its end, which has to have that exit status; return its wall time in seconds and peak memory in
-    bytes."""
+    """Run a command, which must end with the exit status `status`; return its wall time in seconds and its peak memory
+    in bytes."""
     surroundings = {**os.environ, **environment}
     surroundings.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has its byte code
     done = subprocess.run(
@@ -87,12 +87,13 @@ def launch_into(
 
 
 def capture_path(directory: Path, case: Case, file_format: str) -> Path:
-    """Where the capture of a case in a format is."""
+    """The path of a case's capture in a format."""
     return directory / f"{case.traffic}-{case.packets}.{file_format}"
 
 
 def run_once(tool: Tool, case: Case, directory: Path, expected_bytes: int) -> tuple[float, int]:
-    """Let a tool do a case, with no output from before; return its wall time and peak memory."""
+    """Have a tool do a case, without output of an earlier run; return its wall time in seconds and its peak memory in
+    bytes."""
     source = capture_path(directory, case, case.source)
     outputs = directory / "outputs"
     command = tool.command(case, source, outputs / f"output.{case.target}")
@@ -103,13 +104,13 @@ def run_once(tool: Tool, case: Case, directory: Path, expected_bytes: int) -> tu
 
 
 def expected_size(case: Case, sizes: dict[str, int], directory: Path) -> int:
-    """How large a case's output is, roughly, in all its files."""
+    """The approximate size of a case's output, in bytes, all files together."""
     size = sizes[capture_path(directory, case, case.target).name]
     if case.job == SELECT:
         start, stop = map(int, one_percent(case))
         return size * (stop - start) * 1_000_000 // STEP_US // case.packets
     if case.job == CUT:
-        unit = 4 if case.target == "pcapng" else 1  # packets are padded
+        unit = 4 if case.target == "pcapng" else 1  # pcapng pads packets to 4 bytes
         lengths = (-(-length // unit) * unit for length in packet_sizes(MIXED, pool_random(MIXED)))
         saved = sum(max(0, length - 64) for length in lengths)
         return size - saved * case.packets // POOL_SIZE
@@ -117,10 +118,10 @@ def expected_size(case: Case, sizes: dict[str, int], directory: Path) -> int:
 
 
 def keep_warm(directory: Path, size: int) -> None:
-    """Have the system use `size` bytes of memory once and keep them at hand.
+    """Use `size` bytes of memory once, so that the system keeps them.
 
-    A virtual machine hands large free areas back to its host, and is slow when it takes them again, at random moments.
-    One page that stays in use in every 256 KiB leaves no such areas.
+    A virtual machine hands large free areas back to its host, and is slow, at random moments, when it takes them again.
+    A page that stays in use in every 256 KiB leaves no such areas.
     """
     filler, page = bytes(252 * 1024), bytes(4096)
     path = directory / "filler"
@@ -132,7 +133,8 @@ def keep_warm(directory: Path, size: int) -> None:
 
 
 def make_cases(scale: float) -> list[Case]:
-    """Both conversions of both kinds of traffic, and same-format copies of the mixed one."""
+    """The cases: both conversions of both kinds of traffic, and copies and other jobs in one format on the mixed
+    traffic."""
     ways = [(source, target) for source in FORMATS for target in FORMATS]
     cases = [
         Case(traffic.name, max(1, round(traffic.packets * scale)), source, target)
@@ -145,7 +147,8 @@ def make_cases(scale: float) -> list[Case]:
 
 
 def needed_bytes(cases: list[Case]) -> int:
-    """Room for every capture in both formats, and as much again as the largest two."""
+    """The bytes for each capture in both formats, and for the outputs: as much again as the largest capture takes in
+    both formats."""
     counts = {case.traffic: case.packets for case in cases}.values()
     return 2 * BYTES_PER_PACKET * (sum(counts) + max(counts))
 
@@ -197,7 +200,7 @@ def time_tools(results: Results, tools: list[Tool], cases: list[Case], directory
 
 
 def measure_memory(tool: Tool, directory: Path, scale: float) -> list[Memory]:
-    """The peak memory of both conversions at several file sizes."""
+    """The peak memory of both conversions, and of `--last` on a pipe, at several file sizes."""
     measured = []
     for packets in (max(1, round(count * scale)) for count in MEMORY_PACKETS):
         if not has_room(directory, 3 * packets * BYTES_PER_PACKET):
@@ -216,7 +219,7 @@ def measure_memory(tool: Tool, directory: Path, scale: float) -> list[Memory]:
 
 
 def measure_last(tool: Tool, directory: Path, packets: int, sizes: dict[str, int]) -> Memory:
-    """The peak memory of taking the last million packets off a pipe."""
+    """The peak memory of `convert --last 1000000` on a pipe."""
     case = Case(MIXED.name, packets, "pcapng", "pcapng", LAST)
     source, target = capture_path(directory, case, case.source), directory / "output.pcapng"
     script = 'cat "$1" | "$2" convert - "$3" --last 1000000'
@@ -226,20 +229,20 @@ def measure_last(tool: Tool, directory: Path, packets: int, sizes: dict[str, int
 
 
 def measure_start(tool: Tool) -> list[float]:
-    """The wall times of `pcapconv --version`."""
+    """The wall times of `pcapconv --version`, in seconds."""
     say("start of pcapconv")
     launch([tool.program, "--version"], tool.environment)
     return [launch([tool.program, "--version"], tool.environment)[0] for _ in range(STARTS)]
 
 
 def remove(directory: Path, sizes: dict[str, int]) -> None:
-    """Delete captures by name."""
+    """Delete the captures that `sizes` names."""
     for name in sizes:
         (directory / name).unlink()
 
 
 def has_room(directory: Path, size: int) -> bool:
-    """Whether a directory, and memory when it lies there, can take so many more bytes."""
+    """Return whether a directory can take `size` more bytes, and so can memory if the directory lies there."""
     in_memory = MEMORY_FILESYSTEM in directory.parents
     free = [shutil.disk_usage(directory).free] + ([available_memory()] if in_memory else [])
     return size < 0.8 * min(free)
@@ -247,14 +250,15 @@ def has_room(directory: Path, size: int) -> bool:
 
 @contextmanager
 def work_directory(wanted: Path | None) -> Iterator[Path]:
-    """A new directory, in memory where the system has such a file system; deleted at the end."""
+    """Yield a new directory in `wanted`, or else in memory if the system has such a file system; delete it at the
+    end."""
     parent = wanted or (MEMORY_FILESYSTEM if os.access(MEMORY_FILESYSTEM, os.W_OK) else None)
     with tempfile.TemporaryDirectory(prefix="pcapconv-benchmark-", dir=parent) as name:
         yield Path(name).resolve()
 
 
 def measure(directory: Path, tools: list[Tool], rounds: int, scale: float) -> Results:
-    """Measure everything."""
+    """Measure everything and return the results."""
     today = datetime.now(UTC).date().isoformat()
     versions = {tool.name: version(tool) for tool in tools}
     results = Results(today, rounds, describe_machine(directory), versions)
@@ -297,7 +301,8 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Measure, print, and write what was asked for."""
+    """Measure, print the tables, and write the files that were asked for. Returns 1 with `--check` if a target is
+    missed."""
     arguments = parse_arguments()
     tools = find_tools(arguments.pcapconv)
     if not arguments.pcapconv:

@@ -1,4 +1,4 @@
-"""Time conversions with a sidecar against plain ones, and measure sidecars' sizes and the memory they take."""
+"""Time conversions with a sidecar against plain ones, and measure the sizes of sidecars and the peak memory."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tools import kernels
 BEGIN = "<!-- sidecar results: written by sidecar.py --update-readme -->\n"
 END = "<!-- end of sidecar results -->\n"
 
-TIME_LIMIT = 1.5  # times the plain conversion
-SIZE_LIMIT = 0.01  # of the capture
-PRINT_LIMIT = 16  # bytes a packet, with fingerprints
+TIME_LIMIT = 1.5  # times the time of the plain conversion
+SIZE_LIMIT = 0.01  # of the capture's size
+PRINT_LIMIT = 16  # bytes for each packet, with fingerprints
 SIDECAR = "--sidecar"
 PRINTS = "--sidecar-fingerprints"
 
 
 def jobs_of(traffic: Traffic) -> list[tuple[Job, int]]:
-    """What is measured, in this order, each with the place of the job that it is compared with."""
+    """The jobs in their order, each with the index of the job that it is compared with."""
     ng = f"{traffic.name}.pcapng"
 
     def convert(source: str, target: str, *options: str) -> list[str]:
@@ -43,7 +43,7 @@ def jobs_of(traffic: Traffic) -> list[tuple[Job, int]]:
 
 
 def measure(directory: Path, program: str, rounds: int, scale: float) -> list[str]:
-    """Measure everything; returns the tables."""
+    """Measure everything; return the tables as Markdown."""
     met, shown = [], []
     for traffic in (MIXED, MILLION, SMALL):
         packets = max(1, round(traffic.packets * scale))
@@ -53,13 +53,13 @@ def measure(directory: Path, program: str, rounds: int, scale: float) -> list[st
         size = write_capture(source, content, packets, "pcapng")
         edit = [program, "convert", str(source), str(directory / "edited.pcap"), "--drop-packets", str(packets // 2)]
         launch(edit, {})
-        keep_warm(directory, 6 * size)  # all outputs are there at the same time
+        keep_warm(directory, 6 * size)  # all outputs exist at the same time
         jobs = jobs_of(traffic)
         for number in range(rounds + 1):
             say(f"round {number} of {rounds}" if number else "warming up")
             for job, _ in jobs:
                 if traffic is not MILLION and job.name.endswith("less"):
-                    continue  # memory that is proportional to the packets
+                    continue  # its memory grows with the number of packets
                 seconds, peak = launch([program, *job.arguments], kernels("compiled"), directory=directory)
                 job.peak = max(job.peak, peak)
                 if number:

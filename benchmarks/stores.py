@@ -1,4 +1,4 @@
-"""Measure `pcapconv batch` from S3 to S3: memory of a process, requests and time, with a server of moto's."""
+"""Measure `pcapconv batch` from S3 to S3, with moto as the server: memory of a process, requests and time."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CREDENTIALS = {
 
 @contextmanager
 def serving(log: Path) -> Iterator[dict[str, str]]:
-    """An S3 server in a process of its own, which logs its requests; gives the environment of its users."""
+    """Start an S3 server in a process of its own, which logs its requests; yield the environment for its users."""
     with subprocess.Popen([sys.executable, "-c", SERVER, str(log)], stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
@@ -55,7 +55,8 @@ def serving(log: Path) -> Iterator[dict[str, str]]:
 
 
 def measure(program: str, environment: dict[str, str], log: Path, s3: Any, source: Path) -> tuple[float, int, int]:
-    """Seconds, the highest memory of a process in bytes, and requests, of a batch of one object in a new bucket."""
+    """Run a batch of one object in a new bucket; return its seconds, the peak memory of a process in bytes, and the
+    number of requests."""
     bucket = source.stem
     s3.create_bucket(Bucket=bucket)
     s3.upload_file(str(source), bucket, f"raw/{source.name}")
@@ -77,7 +78,7 @@ def measure(program: str, environment: dict[str, str], log: Path, s3: Any, sourc
 
 
 def main() -> int:
-    """Measure and print; the exit status is 1 when a process takes more memory than it may."""
+    """Measure and print; return the exit status, 1 if a process takes too much memory."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--pcapconv", default=find_pcapconv(), help="the program (default: beside this Python, or PATH)"

@@ -1,4 +1,4 @@
-"""The programs that are timed, where they are, and which versions they and the machine have."""
+"""The programs that are timed: their command lines, paths and versions; and facts about the machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ INTERPRETED = "pcapconv, interpreted"
 
 @dataclass(frozen=True)
 class Tool:
-    """A program, and how it is asked to do a case's job: write `target` from `source`."""
+    """A program, and its arguments for a case: it reads `source` and writes `target`. `writes` are its target formats;
+    `conversions_only` tells that it takes no part in copies."""
 
     name: str
     program: str
@@ -39,26 +40,27 @@ class Tool:
         return [self.program, *self.arguments(case, str(source), str(target))]
 
     def does(self, case: Case) -> bool:
-        """Whether this tool takes part in such a run."""
+        """Return whether this tool takes part in a case."""
         if self.conversions_only and not case.is_conversion:
             return False
         return case.job in self.jobs and case.target in self.writes
 
 
 def kernels(kind: str) -> dict[str, str]:
-    """The environment that chooses pcapconv's kernels."""
+    """The environment variable that chooses pcapconv's kernels."""
     return {"PCAPCONV_KERNELS": kind}
 
 
 def one_percent(case: Case) -> tuple[str, str]:
-    """The middle hundredth of a capture's time, in seconds since 1970; editcap 4 takes no more digits."""
+    """The begin and end of the middle hundredth of a capture's time, in whole seconds since 1970, since editcap 4 takes
+    no fractions."""
     middle, length = case.packets * STEP_US // 2, max(1, case.packets * STEP_US // 100 // 1_000_000)
     start = (START_US + middle) // 1_000_000
     return str(start), str(start + length)
 
 
 def pcapconv_arguments(case: Case, source: str, target: str) -> list[str]:
-    """Arguments of pcapconv; the target's suffix tells the format."""
+    """Arguments of pcapconv, to which the target's suffix tells the format."""
     if case.job == SPLIT:
         return ["split", source, target, "--max-packets", str(case.packets // PARTS)]
     options = {SELECT: dict(zip(("--after", "--before"), one_percent(case), strict=True)), CUT: {"--snaplen": "64"}}
@@ -83,7 +85,7 @@ def tcpdump_arguments(_: Case, source: str, target: str) -> list[str]:
 
 
 def find_pcapconv() -> str | None:
-    """The pcapconv beside this Python, else the one on the path."""
+    """The pcapconv beside this Python, or else the one on PATH; None if there is none."""
     beside = Path(sys.executable).parent / PCAPCONV
     return str(beside) if os.access(beside, os.X_OK) else shutil.which(PCAPCONV)
 
@@ -102,7 +104,7 @@ def find_tools(pcapconv: str | None) -> list[Tool]:
 
 
 def version(tool: Tool) -> str:
-    """What the tool says its version is, on one line."""
+    """The version that a tool prints, on one line."""
     environment = {**os.environ, **tool.environment}
     done = subprocess.run([tool.program, "--version"], capture_output=True, text=True, env=environment, check=False)
     lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
@@ -112,7 +114,7 @@ def version(tool: Tool) -> str:
 
 
 def first_match(path: str, pattern: str) -> str:
-    """The first group of a pattern in a file of the system, or nothing."""
+    """The first group of a pattern in a system file; empty if it is not found."""
     try:
         found = re.search(pattern, Path(path).read_text(), re.MULTILINE)
     except OSError:
@@ -121,7 +123,7 @@ def first_match(path: str, pattern: str) -> str:
 
 
 def available_memory() -> int:
-    """Bytes that programs can still take; 0 when the system does not say."""
+    """The bytes of memory that programs can still take; 0 if the system does not tell."""
     return int(first_match("/proc/meminfo", r"^MemAvailable:\s+(\d+)") or 0) * 1024
 
 

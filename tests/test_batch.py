@@ -1329,7 +1329,7 @@ def test_files_that_were_to_be_done_again_have_their_lines_when_the_executor_bre
 
     source = made(tmp_path / "in", {f"{number}.pcap": PCAP for number in range(100)})
     errors = [BrokenProcessPool("it broke"), ValueError("it got lost")]
-    monkeypatch.setattr(executors, "processes", lambda _: nullcontext(executors.Given(Failing(), 1)))
+    monkeypatch.setattr(executors, "process_workers", lambda _: nullcontext(executors.ExecutorWorkers(Failing(), 1)))
     assert counts(batch(source, out)) == {"failed": 100}
     assert not errors
     assert set(told(out).values()) == {
@@ -1347,8 +1347,8 @@ def test_only_what_kills_its_process_fails(tmp_path: Path, out: Path, monkeypatc
     captures = {f"{number}.pcap": PCAP for number in range(100)}
     source = made(tmp_path / "in", captures)
     deadly = ("17.pcap", "18.pcap", "99.pcap")
-    workers = executors.Given(Careless(DeadProcessError, *deadly), 1)
-    monkeypatch.setattr(executors, "processes", lambda _: nullcontext(workers))
+    workers = executors.ExecutorWorkers(Careless(DeadProcessError, *deadly), 1)
+    monkeypatch.setattr(executors, "process_workers", lambda _: nullcontext(workers))
     report = batch(source, out)
     assert counts(report) == {"converted": 97, "failed": 3}
     status = told(out)
@@ -1363,8 +1363,8 @@ def test_work_whose_result_was_lost_is_not_done_again(
     tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
     source = made(tmp_path / "in", {"a": PCAP, "b": OTHER, "c": TEXT})
-    workers = executors.Given(Careless(DeadProcessError, forgets=2), 1)
-    monkeypatch.setattr(executors, "processes", lambda _: nullcontext(workers))
+    workers = executors.ExecutorWorkers(Careless(DeadProcessError, forgets=2), 1)
+    monkeypatch.setattr(executors, "process_workers", lambda _: nullcontext(workers))
     seen = Seen()
     report = batch(source, out, watcher=seen, **options)
     assert counts(report) == {"converted": 2, "skipped": 1}
@@ -1373,8 +1373,8 @@ def test_work_whose_result_was_lost_is_not_done_again(
 
 
 def test_in_place_work_whose_result_was_lost_is_not_done_again(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    workers = executors.Given(Careless(DeadProcessError, forgets=2), 1)
-    monkeypatch.setattr(executors, "processes", lambda _: nullcontext(workers))
+    workers = executors.ExecutorWorkers(Careless(DeadProcessError, forgets=2), 1)
+    monkeypatch.setattr(executors, "process_workers", lambda _: nullcontext(workers))
     assert counts(batch(source, in_place=True, shift_time="+1s")) == {"converted": 2, "skipped": 1}
     for name, time in (("a.pcap", 1_001_000_005_000), ("lab/b.cap", 3_001_000_007_000)):
         assert packets((source / name).read_bytes())[0].time_ns == time

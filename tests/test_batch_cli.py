@@ -68,7 +68,7 @@ def call(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> Done:
 @pytest.fixture
 def threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work is done by threads of this process, which start at once."""
-    monkeypatch.setattr(executors, "processes", executors.threads)
+    monkeypatch.setattr(executors, "process_workers", executors.thread_workers)
 
 
 in_threads = pytest.mark.usefixtures("threads")

@@ -22,7 +22,7 @@ from clusters import PATIENCE, busy, wait_for
 
 import pcapconv
 from pcapconv import FileError
-from pcapconv.batching import connecting
+from pcapconv.batching import cluster_connection
 from pcapconv.batching.locations import time_from_json
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
@@ -203,7 +203,7 @@ def silence() -> Iterator[str]:
 
 
 def test_nobody_listens(raw: Path, silence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connecting, "_CONNECTING", 0.2)
+    monkeypatch.setattr(cluster_connection, "_TIMEOUT", 0.2)
     with pytest.raises(FileError, match=f"^scheduler='{silence}': cannot connect: "):
         pcapconv.batch(raw, tmp_path / "new", to="pcapng", scheduler=silence)
     assert tree(tmp_path / "new") == {}

@@ -280,7 +280,7 @@ def look(seen, arguments):
         os.killpg(0, signal.SIGKILL)
 
 
-if "pcapconv.batching.worker" in " ".join(sys.orig_argv):
+if "pcapconv.batching.pool_process" in " ".join(sys.orig_argv):
     sys.addaudithook(look)
 """
 
@@ -363,7 +363,7 @@ assert not report.failed, report.trouble
 SLOW = """
 import sys
 
-if "pcapconv.batching.worker" in " ".join(sys.orig_argv):
+if "pcapconv.batching.pool_process" in " ".join(sys.orig_argv):
     sys.addaudithook(lambda event, arguments: event == "open" and str(arguments[0]).endswith("slow.pcap") and wait())
 
 

@@ -30,7 +30,7 @@ import pcapconv
 from pcapconv import FileError
 from pcapconv.batching import jobs, lease, planning
 from pcapconv.batching.actions import Job
-from pcapconv.batching.holders import this_process
+from pcapconv.batching.lease_holder import this_process
 from pcapconv.batching.locations import time_from_json
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import Watcher
@@ -490,9 +490,9 @@ def test_a_job_looks_before_it_writes_however_short_ago_it_did(
 
     def convert_behind(settings: Settings, job: Job, begun: float) -> Outcome:
         assert settings.lease == str(home / LEASE)
-        assert lease.sight_of(settings.lease, settings.run).held()
+        assert lease.lease_observer(settings.lease, settings.run).is_held()
         (home / LEASE).unlink(missing_ok=True)
-        assert lease.sight_of(settings.lease, settings.run).held()
+        assert lease.lease_observer(settings.lease, settings.run).is_held()
         return convert(settings, job, begun)
 
     pace(monkeypatch, look=3600.0)
@@ -504,17 +504,17 @@ def test_a_job_looks_before_it_writes_however_short_ago_it_did(
 
 def test_what_a_job_sees_of_a_lease(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pace(monkeypatch, look=3600.0)
-    sight = lease.Sight(str(home / LEASE), "0" * 16)
-    assert not sight.held()  # none is there
+    sight = lease.LeaseObserver(str(home / LEASE), "0" * 16)
+    assert not sight.is_held()  # none is there
     taken(home)
-    assert sight.held()  # looked at again, after a bad sign
+    assert sight.is_held()  # looked at again, after a bad sign
     (home / LEASE).write_text("")
-    assert sight.held(now=True)  # being written
+    assert sight.is_held(now=True)  # being written
     taken(home, run="1" * 16)
-    assert not sight.held(now=True)  # another run's
+    assert not sight.is_held(now=True)  # another run's
     taken(home)
     pace(monkeypatch, lapse=-1.0)
-    assert not sight.held(now=True)  # lapsed
+    assert not sight.is_held(now=True)  # lapsed
 
 
 def test_a_client_that_slept_touches_its_lease_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -208,6 +208,6 @@ def test_an_interrupt_within_a_wait_stays_one(source: Path, tmp_path: Path, monk
         finally:
             raise RuntimeError("release unlocked lock")
 
-    monkeypatch.setattr("pcapconv.batching.runner.wait", interrupted)
+    monkeypatch.setattr("pcapconv.batching.chunks.wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         batch(source, tmp_path / "out", to="pcapng", jobs=1)

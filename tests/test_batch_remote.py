@@ -672,14 +672,14 @@ def test_an_s3_server_that_is_not_there_is_no_missing_file(
         (line,) = run(["s3://lab/1.pcap"], tmp_path / "new").trouble
     finally:
         import_module("s3fs").S3FileSystem.clear_instance_cache()
-    hint = "see whether the server runs, and AWS_ENDPOINT_URL names it"
+    hint = "check that the server runs, and that AWS_ENDPOINT_URL names it"
     said = f"s3://lab/1.pcap: cannot open: cannot connect to {address}/lab/1.pcap; {hint}"
     assert (line["error"], line["retryable"]) == (said, True)
 
 
 def test_a_host_that_nobody_knows_is_no_missing_file(tmp_path: Path) -> None:
     (line,) = run(["http://no-such-host.invalid/1.pcap"], tmp_path / "new").trouble
-    fact = "nobody knows the address of its host; see whether it is spelled so, and the network is there"
+    fact = "the name of its host cannot be resolved; check its spelling and the network"
     assert (line["error"], line["retryable"]) == (f"http://no-such-host.invalid/1.pcap: cannot open: {fact}", True)
 
 

@@ -19,15 +19,15 @@ from web_server import Answer, file, page, serving
 
 import pcapconv
 from pcapconv import FileError
-from pcapconv.batching import stall
+from pcapconv.batching import stall_detector
 from pcapconv.batching.arguments import ExecutionArguments
-from pcapconv.batching.asking import Silence, answered, asking, heard
-from pcapconv.batching.remote import Remote
+from pcapconv.batching.remote import RemoteStore
+from pcapconv.batching.store_requests import Silence, current_silence, note_answer, store_request
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 PATIENCE = 60  # seconds until a test fails that would hang
 PCAP = wire.pcap_header() + wire.pcap_record(1, 0, bytes(60))
-SAID = "--stall 1s: for so long there was no answer, and no file was begun; see whether the server runs"
+SAID = "--stall 1s: for so long there was no answer, and no file was begun; check that the server runs"
 
 
 @contextmanager
@@ -118,35 +118,35 @@ def test_silence_is_of_what_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     silence = Silence()
-    heard_before = heard.set(silence)
+    silence_before = current_silence.set(silence)
     try:
-        assert silence.now() == (0.0, "")
-        with asking("s3://lab", "read"):
+        assert silence.measure() == (0.0, "")
+        with store_request("s3://lab", "read"):
             now += 5
-            assert silence.now() == (5.0, "s3://lab")
-            answered()
-            assert silence.now() == (0.0, "s3://lab")
+            assert silence.measure() == (5.0, "s3://lab")
+            note_answer()
+            assert silence.measure() == (0.0, "s3://lab")
             now += 3
         now += 100
-        assert silence.now() == (0.0, "")
+        assert silence.measure() == (0.0, "")
     finally:
-        heard.reset(heard_before)
+        current_silence.reset(silence_before)
 
 
 def test_each_page_of_a_listing_is_an_answer(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     bucket.fill("raw", {"1.pcap": PCAP, "2.pcap": PCAP})
     silence, context = Silence(), copy_context()
     told = []
-    monkeypatch.setattr(silence, "hear", lambda: told.append(silence.now()[1]))
-    context.run(heard.set, silence)
+    monkeypatch.setattr(silence, "note_answer", lambda: told.append(silence.measure()[1]))
+    context.run(current_silence.set, silence)
     raw = bucket.url("raw")
-    found = context.run(lambda: list(Remote(raw).find(raw, None, links=False)))
+    found = context.run(lambda: list(RemoteStore(raw).find(raw, None, links=False)))
     assert [each.name for each in found] == ["1.pcap", "2.pcap"]
     assert raw in told
 
 
 def test_without_the_option_nobody_waits() -> None:
     assert (
-        stall.before_jobs(ExecutionArguments(None, None, None, None), threading.current_thread)
+        stall_detector.run_before_jobs(ExecutionArguments(None, None, None, None), threading.current_thread)
         is threading.current_thread()
     )

@@ -19,11 +19,11 @@ from clusters import PATIENCE, processes
 
 import pcapconv
 from pcapconv import UsageError
-from pcapconv.batching import stall
+from pcapconv.batching import stall_detector
 from pcapconv.batching.arguments import ExecutionArguments
 from pcapconv.batching.executors import WorkersLostError
 from pcapconv.batching.outcome import Outcome
-from pcapconv.batching.remote import Remote
+from pcapconv.batching.remote import RemoteStore
 from pcapconv.batching.report import UnfinishedError, Watcher
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
@@ -93,15 +93,15 @@ def test_an_executor_of_somebody_else(raw: Path, tmp_path: Path) -> None:
 def test_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of this process, one of which waits for its source for ever."""
     fsspec.filesystem("memory").pipe({"/stall/a.pcap": PCAP, "/stall/b.pcap": PCAP})
-    opened = Remote.open_source
+    opened = RemoteStore.open_source
     free = threading.Event()
 
-    def open_source(store: Remote, place: str, *more: Any) -> Any:
+    def open_source(store: RemoteStore, place: str, *more: Any) -> Any:
         if place.endswith("b.pcap"):
             free.wait(PATIENCE)
         return opened(store, place, *more)
 
-    monkeypatch.setattr(Remote, "open_source", open_source)
+    monkeypatch.setattr(RemoteStore, "open_source", open_source)
     try:
         with pytest.raises(UnfinishedError) as caught:
             pcapconv.batch("memory://stall", tmp_path / "new", to="pcapng", stall="2s", jobs=2)
@@ -116,30 +116,30 @@ def test_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_or_a_byte_is_a_movement(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr("time.monotonic", lambda: now)
-    watched = stall.Stall(ExecutionArguments(None, None, None, "10m"), None)
+    watched = stall_detector.StallDetector(ExecutionArguments(None, None, None, "10m"), None)
     for done, read, seconds in [(0, 0, 600), (0, 1, 1), (0, 1, 600), (1, 1, 1), (1, 1, 599), (1, 1, 1)]:
         now += seconds
-        watched.look(done, read)
+        watched.check(done, read)
     now += 1
     with pytest.raises(
         WorkersLostError, match=r"^stall='10m': for so long no file was done and no byte was read or sent$"
     ):
-        watched.look(1, 1)
+        watched.check(1, 1)
 
 
 def test_a_pulse_is_a_movement_and_goes_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now, place = 1000.0, tmp_path / "pulse"
     monkeypatch.setattr("time.monotonic", lambda: now)
-    with stall.Stall(ExecutionArguments(None, None, None, "10m"), str(place)) as watched:
+    with stall_detector.StallDetector(ExecutionArguments(None, None, None, "10m"), str(place)) as watched:
         for seconds in range(5):
             now += 600
             os.utime(place, (seconds, seconds))
-            watched.look(0, 0)
+            watched.check(0, 0)
         now += 601
         with pytest.raises(WorkersLostError):
-            watched.look(0, 0)
+            watched.check(0, 0)
     assert os.listdir(tmp_path) == []
-    with stall.Stall(ExecutionArguments(None, None, None, None), str(place)):
+    with stall_detector.StallDetector(ExecutionArguments(None, None, None, None), str(place)):
         assert os.listdir(tmp_path) == []
 
 

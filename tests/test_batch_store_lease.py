@@ -22,9 +22,9 @@ from watchers import Notes
 
 import pcapconv
 from pcapconv import FileError
-from pcapconv.batching import lease, lease_location
+from pcapconv.batching import lease, lease_storage
 from pcapconv.batching.outcome import Outcome
-from pcapconv.batching.remote import Remote
+from pcapconv.batching.remote import RemoteStore
 from pcapconv.batching.report import BatchReport, Watcher
 
 PATIENCE = 60  # seconds until a test fails that would hang
@@ -134,10 +134,10 @@ def test_a_client_on_another_machine_that_does_not_is_dead(raw: Bucket, monkeypa
 
 def test_a_lease_that_lapsed_long_ago_is_not_waited_for(raw: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     """S3 tells how old it is."""
-    age = Remote.age
-    monkeypatch.setattr(Remote, "age", lambda store, place: (age(store, place) or 0) + 3600)
+    age = RemoteStore.age
+    monkeypatch.setattr(RemoteStore, "age", lambda store, place: (age(store, place) or 0) + 3600)
     taken(raw, elsewhere=True)
-    assert 3600 <= (Remote(raw.url("new")).age(raw.url(f"new/{LEASE}")) or 0) < 3600 + PATIENCE
+    assert 3600 <= (RemoteStore(raw.url("new")).age(raw.url(f"new/{LEASE}")) or 0) < 3600 + PATIENCE
     watcher = Notes()
     assert run(raw, resume=True, watcher=watcher).converted == FILES
     assert watcher.told == []
@@ -277,16 +277,16 @@ def test_jobs_without_a_lease_stop(raw: Bucket) -> None:
 
 def test_what_a_job_sees_of_a_lease(raw: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "BEHIND_URLS", QUICK._replace(look=3600.0, lapse=3600.0))
-    sight = lease.Sight(raw.url(f"new/{LEASE}"), "0" * 16)
-    assert not sight.held()  # none is there
+    sight = lease.LeaseObserver(raw.url(f"new/{LEASE}"), "0" * 16)
+    assert not sight.is_held()  # none is there
     taken(raw)
-    assert sight.held()  # looked at again, after a bad sign
+    assert sight.is_held()  # looked at again, after a bad sign
     taken(raw, run="1" * 16)
-    assert sight.held()  # not looked at again so soon
-    assert not sight.held(now=True)  # another run's
+    assert sight.is_held()  # not looked at again so soon
+    assert not sight.is_held(now=True)  # another run's
     taken(raw)
     monkeypatch.setattr(lease, "BEHIND_URLS", QUICK._replace(look=3600.0, lapse=-1.0))
-    assert not sight.held(now=True)  # lapsed
+    assert not sight.is_held(now=True)  # lapsed
 
 
 # ---------------------------------------------------------------- the store
@@ -294,7 +294,7 @@ def test_what_a_job_sees_of_a_lease(raw: Bucket, monkeypatch: pytest.MonkeyPatch
 
 def test_a_store_takes_one_lease_of_two(raw: Bucket, tmp_path: Path) -> None:
     for url in (raw.url("new/one"), f"memory://{uuid.uuid4().hex}/one", f"local://{tmp_path}/one"):
-        store = Remote(url)
+        store = RemoteStore(url)
         assert store.create(url, b"first")
         assert not store.create(url, b"second")
         assert store.read(url) == b"first"
@@ -310,7 +310,7 @@ def test_s3_itself_is_asked_to_refuse_the_second(raw: Bucket, monkeypatch: pytes
         return await call(self, method, *more, **named)
 
     monkeypatch.setattr(import_module("s3fs").S3FileSystem, "_call_s3", asking)
-    assert Remote(raw.url("new")).create(raw.url("new/one"), b"first")
+    assert RemoteStore(raw.url("new")).create(raw.url("new/one"), b"first")
     assert asked == [("put_object", "*")]
 
 
@@ -345,18 +345,18 @@ def test_objects_below_the_name_of_a_lease_are_no_lease(raw: Bucket) -> None:
 def test_a_lease_that_is_read_while_it_is_made_is_read_again(
     raw: Bucket, seen: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read, first = Remote.read, [seen]
-    monkeypatch.setattr(Remote, "read", lambda store, place: first.pop() if first else read(store, place))
-    monkeypatch.setattr(lease_location, "_MADE", 0.0)
+    read, first = RemoteStore.read, [seen]
+    monkeypatch.setattr(RemoteStore, "read", lambda store, place: first.pop() if first else read(store, place))
+    monkeypatch.setattr(lease_storage, "_INCOMPLETE_PAUSE", 0.0)
     taken(raw)
-    held = lease_location.lease_location(raw.url(f"new/{LEASE}")).read()
+    held = lease_storage.lease_storage(raw.url(f"new/{LEASE}")).read()
     assert held is not None
     assert (held.holder.run, held.holder.host, first) == ("0" * 16, "ws-7", [])
 
 
 def test_a_lease_that_stays_unreadable_is_an_unknown_holders(raw: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease_location, "_MADE", 0.0)
+    monkeypatch.setattr(lease_storage, "_INCOMPLETE_PAUSE", 0.0)
     raw.put(f"new/{LEASE}", b"")
-    held = lease_location.lease_location(raw.url(f"new/{LEASE}")).read()
+    held = lease_storage.lease_storage(raw.url(f"new/{LEASE}")).read()
     assert held is not None
-    assert held.holder.address == "an unknown host (its lease cannot be read)"
+    assert held.holder.description == "an unknown host (its lease cannot be read)"

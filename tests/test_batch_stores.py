@@ -23,7 +23,7 @@ import pcapconv
 from pcapconv import FileError, UsageError
 from pcapconv.batching.locations import FoundFile, State
 from pcapconv.batching.outcome import Outcome
-from pcapconv.batching.remote import Remote
+from pcapconv.batching.remote import RemoteStore
 from pcapconv.batching.report import BatchReport, Watcher
 from pcapconv.batching.sources import is_capture
 from pcapconv.batching.target_names import names_by_template, parse_template
@@ -449,13 +449,13 @@ def test_a_resume_that_has_nothing_to_do_reads_the_manifest_once(
 ) -> None:
     bucket.fill("raw", {"1.pcap": SMALL})
     run(bucket.url("raw"), bucket.url("new"), to="pcapng")
-    read, asked = Remote.read, []
+    read, asked = RemoteStore.read, []
 
-    def reading(store: Remote, place: str) -> bytes:
+    def reading(store: RemoteStore, place: str) -> bytes:
         asked.append(place)
         return read(store, place)
 
-    monkeypatch.setattr(Remote, "read", reading)
+    monkeypatch.setattr(RemoteStore, "read", reading)
     assert run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True).up_to_date == 1
     assert asked.count(bucket.url(f"new/{MANIFEST}")) == 1
 
@@ -465,13 +465,13 @@ def test_a_manifest_is_written_before_the_first_file_also_where_others_have_line
 ) -> None:
     """Those of files that are left alone, which come first."""
     bucket.fill("raw", {"1.pcap": SMALL})
-    write, places = Remote.write, []
+    write, places = RemoteStore.write, []
 
-    def writing(store: Remote, place: str, data: bytes) -> None:
+    def writing(store: RemoteStore, place: str, data: bytes) -> None:
         places.append(place)
         write(store, place, data)
 
-    monkeypatch.setattr(Remote, "write", writing)
+    monkeypatch.setattr(RemoteStore, "write", writing)
 
     class First(Watcher):
         def line(self, outcome: Outcome) -> None:
@@ -513,13 +513,13 @@ def named(url: str) -> str:
 
 def test_several_files_are_named_at_a_time(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     bucket.fill("raw", {"1.pcap": SMALL, "2.pcap": SMALL})
-    open_stream, both = Remote.open_stream, threading.Barrier(2)
+    open_stream, both = RemoteStore.open_stream, threading.Barrier(2)
 
-    def opening(store: Remote, place: str) -> Any:
+    def opening(store: RemoteStore, place: str) -> Any:
         both.wait(PATIENCE)
         return open_stream(store, place)
 
-    monkeypatch.setattr(Remote, "open_stream", opening)
+    monkeypatch.setattr(RemoteStore, "open_stream", opening)
     assert run(bucket.url("raw"), bucket.url("new"), template=DAYS).converted == 2
     assert list(bucket.tree("new")) == ["1970-01-01/1.pcapng", "1970-01-01/2.pcapng"]
 

@@ -22,13 +22,13 @@ from s3_server import MANIFEST, Bucket
 import pcapconv
 from pcapconv import FileError
 from pcapconv.batching import lease
-from pcapconv.batching.holders import this_process
 from pcapconv.batching.jobs import Stopped
+from pcapconv.batching.lease_holder import this_process
 from pcapconv.batching.locations import BatchContext
-from pcapconv.batching.remote import Remote
+from pcapconv.batching.remote import RemoteStore
 from pcapconv.batching.report import BatchReport
 from pcapconv.batching.shards import Shard
-from pcapconv.batching.stall import Stall
+from pcapconv.batching.stall_detector import StallDetector
 from pcapconv.batching.uploads import PART_SIZE
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
@@ -260,7 +260,7 @@ def test_all_that_is_fetched_and_sent_counts_as_movement(bucket: Bucket) -> None
     bucket.put("raw/1.pcap", LARGE)
     moves: list[None] = []
     batch = BatchContext(bucket.url(f"new/{MANIFEST}"), None, "0" * 16, lambda: moves.append(None))
-    store = Remote(bucket.url("new"))
+    store = RemoteStore(bucket.url("new"))
     with store.open_source(bucket.url("raw/1.pcap"), batch.moved) as source:
         fetched = len(moves)
         assert fetched >= len(LARGE) // 2**18
@@ -282,13 +282,13 @@ def test_a_survey_moves(carrier: str, tmp_path: Path, monkeypatch: pytest.Monkey
     """It reads each byte once more: what was moved is more than what was read."""
     (tmp_path / "1.pcap").write_bytes(LARGE)
     seen: list[int] = []
-    look = Stall.look
+    check = StallDetector.check
 
-    def looking(stall: Stall, done: int, moves: int) -> None:
+    def looking(stall: StallDetector, done: int, moves: int) -> None:
         seen.append(moves)
-        look(stall, done, moves)
+        check(stall, done, moves)
 
-    monkeypatch.setattr(Stall, "look", looking)
+    monkeypatch.setattr(StallDetector, "check", looking)
     told = []
     asked: list[dict[str, Any]] = [{}, {"last": 1}]
     for options in asked:
@@ -312,7 +312,7 @@ def test_an_upload_that_was_to_stop_replaces_nothing(tmp_path: Path) -> None:
 
     url = f"local://{tmp_path}"
     batch = BatchContext(f"{url}/{MANIFEST}", None, "0" * 16, moved)
-    with Remote(url).open_target(f"{url}/old", batch, force=True) as target:
+    with RemoteStore(url).open_target(f"{url}/old", batch, force=True) as target:
         target.file.write(b"new")
         with pytest.raises(Stopped):
             target.publish(keep_old=False)
@@ -329,7 +329,7 @@ def test_an_upload_stops_between_two_parts(bucket: Bucket) -> None:
             raise Stopped
 
     batch = BatchContext(bucket.url(f"new/{MANIFEST}"), None, "0" * 16, moved)
-    with Remote(bucket.url("new")).open_target(bucket.url("new/large"), batch, force=False) as target:
+    with RemoteStore(bucket.url("new")).open_target(bucket.url("new/large"), batch, force=False) as target:
         target.file.write(LARGE)
         with pytest.raises(Stopped):
             target.publish(keep_old=False)

@@ -11,7 +11,7 @@ import wire
 from web_server import Answer, Web, file, leads_to, page, serving
 
 import pcapconv
-from pcapconv.batching.remote import Remote
+from pcapconv.batching.remote import RemoteStore
 from pcapconv.batching.report import BatchReport
 
 MANIFEST = "pcapconv-manifest.jsonl"
@@ -77,7 +77,7 @@ def test_each_piece_that_arrives_is_a_movement(web: Web) -> None:
 
     web.answers["/slow.pcap"] = Answer(slow, len(SMALL))
     place = f"{web.address}/slow.pcap"
-    with Remote(place).open_source(place, moved.release) as source:
+    with RemoteStore(place).open_source(place, moved.release) as source:
         assert source.size == len(SMALL)
 
 

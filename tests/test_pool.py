@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pcapconv.batching.pool import DeadProcessError, Pool
+from pcapconv.batching.pool import DeadProcessError, ProcessPool
 from pcapconv.errors import FileError
 
 PATIENCE = 20  # seconds until a test fails that would hang
@@ -25,13 +25,13 @@ DIED = "^the process that converted it died, or was killed$"
 HALF_A_MESSAGE = """
 import os, signal
 from pcapconv.batching import jobs
-jobs.watch._connection.sendall((1000).to_bytes(8, "little") + b"1")
+jobs.monitor._connection.sendall((1000).to_bytes(8, "little") + b"1")
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
 SITE = """
 import os, signal, sys
-if "pcapconv.batching.worker" in " ".join(sys.orig_argv):
+if "pcapconv.batching.pool_process" in " ".join(sys.orig_argv):
     with open({log!r}, "ab") as log:
         log.write(b".")
     if os.path.getsize({log!r}) <= {deadly}:
@@ -40,20 +40,20 @@ if "pcapconv.batching.worker" in " ".join(sys.orig_argv):
 
 
 @pytest.fixture
-def pool() -> Iterator[Pool]:
+def pool() -> Iterator[ProcessPool]:
     """A pool with one process; nothing of it is left."""
     yield from running(1)
 
 
 @pytest.fixture
-def two() -> Iterator[Pool]:
+def two() -> Iterator[ProcessPool]:
     """A pool with two."""
     yield from running(2)
 
 
-def running(several: int) -> Iterator[Pool]:
+def running(several: int) -> Iterator[ProcessPool]:
     before = threading.active_count()
-    pool = Pool(several)
+    pool = ProcessPool(several)
     try:
         yield pool
     finally:
@@ -61,7 +61,7 @@ def running(several: int) -> Iterator[Pool]:
     assert threading.active_count() == before
 
 
-def result(pool: Pool, function: Any, *arguments: Any) -> Any:
+def result(pool: ProcessPool, function: Any, *arguments: Any) -> Any:
     return pool.submit(function, *arguments).result(PATIENCE)
 
 
@@ -73,7 +73,7 @@ def gone(pid: int) -> bool:
     return False
 
 
-def test_work_is_done_by_one_process_after_another(pool: Pool) -> None:
+def test_work_is_done_by_one_process_after_another(pool: ProcessPool) -> None:
     pid = result(pool, os.getpid)
     assert pid != os.getpid()
     assert [future.result(PATIENCE) for future in [pool.submit(int, str(number)) for number in range(9)]] == [*range(9)]
@@ -82,7 +82,7 @@ def test_work_is_done_by_one_process_after_another(pool: Pool) -> None:
     assert gone(pid)
 
 
-def test_an_idle_process_that_is_killed_costs_nothing(pool: Pool) -> None:
+def test_an_idle_process_that_is_killed_costs_nothing(pool: ProcessPool) -> None:
     pid = result(pool, os.getpid)
     for _ in range(3):
         os.kill(pid, signal.SIGKILL)
@@ -91,7 +91,7 @@ def test_an_idle_process_that_is_killed_costs_nothing(pool: Pool) -> None:
         assert gone(killed)
 
 
-def test_a_process_that_dies_takes_only_its_own_work_with_it(two: Pool, tmp_path: Path) -> None:
+def test_a_process_that_dies_takes_only_its_own_work_with_it(two: ProcessPool, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "wait")
     other = two.submit(exec, f"open({str(tmp_path / 'wait')!r}).read()")
     with pytest.raises(DeadProcessError, match=DIED):
@@ -102,13 +102,13 @@ def test_a_process_that_dies_takes_only_its_own_work_with_it(two: Pool, tmp_path
     assert other.result(PATIENCE) is None
 
 
-def test_killed_in_the_middle_of_a_message(pool: Pool) -> None:
+def test_killed_in_the_middle_of_a_message(pool: ProcessPool) -> None:
     with pytest.raises(DeadProcessError, match=DIED):
         result(pool, exec, HALF_A_MESSAGE)
     assert result(pool, int, "17") == 17
 
 
-def test_a_process_that_is_stopped_is_not_dead(pool: Pool) -> None:
+def test_a_process_that_is_stopped_is_not_dead(pool: ProcessPool) -> None:
     pid = result(pool, os.getpid)
     os.kill(pid, signal.SIGSTOP)
     future = pool.submit(os.getpid)
@@ -117,14 +117,14 @@ def test_a_process_that_is_stopped_is_not_dead(pool: Pool) -> None:
     assert future.result(PATIENCE) == pid
 
 
-def test_a_process_that_is_stopped_ends_with_the_pool(pool: Pool) -> None:
+def test_a_process_that_is_stopped_ends_with_the_pool(pool: ProcessPool) -> None:
     pid = result(pool, os.getpid)
     os.kill(pid, signal.SIGSTOP)
     pool.shutdown()
     assert gone(pid)
 
 
-def test_errors_of_the_work_are_told_and_the_process_lives(pool: Pool) -> None:
+def test_errors_of_the_work_are_told_and_the_process_lives(pool: ProcessPool) -> None:
     pid = result(pool, os.getpid)
     for function, argument, message in [
         (int, "x", r"^invalid literal for int\(\) with base 10: 'x'$"),
@@ -138,14 +138,14 @@ def test_errors_of_the_work_are_told_and_the_process_lives(pool: Pool) -> None:
     assert result(pool, os.getpid) == pid
 
 
-def test_bytes_read_are_added_up(two: Pool) -> None:
-    tell = "from pcapconv.batching import jobs\nfor _ in range(1000): jobs.watch.read(3)"
+def test_bytes_read_are_added_up(two: ProcessPool) -> None:
+    tell = "from pcapconv.batching import jobs\nfor _ in range(1000): jobs.monitor.note_transfer(3)"
     for future in [two.submit(exec, tell) for _ in range(4)]:
         future.result(PATIENCE)
-    assert two.read() == 12000
+    assert two.bytes_read() == 12000
 
 
-def test_processes_share_nothing_that_would_outlive_them(pool: Pool) -> None:
+def test_processes_share_nothing_that_would_outlive_them(pool: ProcessPool) -> None:
     """Named semaphores would; Python makes them with one module."""
     assert result(pool, exec, "import sys\nassert '_multiprocessing' not in sys.modules") is None
     code = "import sys, pcapconv.batching\nassert '_multiprocessing' not in sys.modules"
@@ -163,14 +163,14 @@ def killed_while_starting(deadly: int, folder: Path, patch: pytest.MonkeyPatch) 
     return log
 
 
-def test_killed_while_it_starts(pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_while_it_starts(pool: ProcessPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = killed_while_starting(3, tmp_path, monkeypatch)
     assert result(pool, int, "17") == 17
     assert log.stat().st_size == 4
 
 
 def test_what_is_killed_again_and_again_comes_to_an_end(
-    two: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two: ProcessPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = killed_while_starting(1000, tmp_path, monkeypatch)
     for future in [two.submit(int, "17") for _ in range(30)]:
@@ -212,7 +212,7 @@ def test_no_process_can_be_started(few: list[int]) -> None:
                 future.result(PATIENCE)
 
 
-def test_processes_find_what_this_one_finds(pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_find_what_this_one_finds(pool: ProcessPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "only_here.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
     assert result(pool, exec, "import only_here") is None
@@ -222,7 +222,7 @@ def test_processes_find_what_this_one_finds(pool: Pool, tmp_path: Path, monkeypa
 # ---------------------------------------------------------------- ending
 
 
-def test_nothing_is_taken_after_the_end(pool: Pool) -> None:
+def test_nothing_is_taken_after_the_end(pool: ProcessPool) -> None:
     futures = [pool.submit(int, str(number)) for number in range(9)]
     pool.shutdown()
     assert [future.result(0) for future in futures] == [*range(9)]
@@ -230,7 +230,7 @@ def test_nothing_is_taken_after_the_end(pool: Pool) -> None:
         pool.submit(int)
 
 
-def test_what_has_not_begun_is_cancelled(pool: Pool, tmp_path: Path) -> None:
+def test_what_has_not_begun_is_cancelled(pool: ProcessPool, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "begun")
     endless = f"import time\nopen({str(tmp_path / 'begun')!r}, 'w').close()\nwhile True: time.sleep(1)"
     first, *rest = [pool.submit(exec, endless) for _ in range(3)]
@@ -247,11 +247,11 @@ def test_processes_end_quietly_when_their_parent_was_killed_while_they_start(tmp
         os.mkfifo(tmp_path / fifo)
     (tmp_path / "sitecustomize.py").write_text(
         "import os, sys\n"
-        "if 'pcapconv.batching.worker' in ' '.join(sys.orig_argv):\n"
+        "if 'pcapconv.batching.pool_process' in ' '.join(sys.orig_argv):\n"
         f"    open({str(tmp_path / 'started')!r}, 'w').close()\n"
         f"    open({str(tmp_path / 'go on')!r}).close()\n"
     )
-    code = "from pcapconv.batching.pool import Pool; Pool(1).submit(int, '17').result()"
+    code = "from pcapconv.batching.pool import ProcessPool; ProcessPool(1).submit(int, '17').result()"
     parent = subprocess.Popen(
         [sys.executable, "-P", "-c", code], stderr=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(tmp_path)}
     )

@@ -5,54 +5,56 @@ found, their targets named, and each file gets a job, or an outcome if nothing h
 to an executor, whose processes convert the files. The outcome of each file is a line of the manifest.
 
 Planning:
-    arguments          checks the arguments of `batch`
-    settings           the settings that all jobs share
-    planning           the plan: files, targets, and which jobs have to run
-    sources            the source files: patterns, lists
-    target_names       names of targets
-    conflicts          refuses files with two roles
-    shards             which files belong to a shard
-    actions            a job, and what it may replace
-    decisions          the action of each job
-    earlier_runs       what earlier runs wrote
+    arguments           checks the arguments of `batch`
+    settings            the settings that all jobs share
+    planning            the plan: files, targets, and which jobs have to run
+    sources             the source files: patterns, lists
+    target_names        names of targets
+    conflicts           refuses files with two roles
+    shards              which files belong to a shard
+    actions             a job, and what it may replace
+    decisions           the action of each job
+    earlier_runs        what earlier runs wrote
 Running:
-    runner             sends chunks of jobs to an executor, collects the outcomes, tries files again
-    jobs               one file, from its source to its line in the manifest; runs in any process
-    sidecars           the sidecars beside sources and targets
-    executors          what runs the jobs: processes, threads, the caller's executor
-    pool               the processes of this machine
-    worker             what each process of the pool runs
-    threads            threads that may hang without keeping the program from its end
-    transient_errors   which errors are worth another try
-    stall              ends a batch that stands still
-    pulse              the file that jobs elsewhere touch to show that they move
+    runner              sends chunks of jobs to an executor, collects the outcomes, tries files again
+    chunks              hands chunks of jobs to workers, and jobs of a worker that died to others
+    jobs                one file, from its source to its line in the manifest; runs in any process
+    sidecars            the sidecars beside sources and targets
+    executors           what runs the jobs: processes, threads, the caller's executor
+    pool                the processes of this machine
+    pool_process        what each process of the pool runs
+    daemon_threads      threads that may hang without keeping the program from its end
+    transient_errors    which errors are worth another try
+    stall_detector      ends a batch that stands still
+    heartbeat           the file that jobs elsewhere touch to show that they move
 Recording:
-    outcome            what became of a file
-    recording          passes outcomes to report, watcher and manifest
-    report             the report of a batch, its errors, the watcher
-    manifest           the manifest, read and written
-    manifest_index     the index beside it, for a quick `resume`
-    manifest_names     names of manifests, leases and indexes
-    lease              the lease that a client holds while it is at work on a manifest
-    lease_location     the file or object that is a lease
-    holders            which process holds a lease, and whether it lives
+    outcome             what became of a file
+    recording           passes outcomes to report, watcher and manifest
+    report              the report of a batch, its errors, the watcher
+    manifest            the manifest, read and written
+    manifest_index      the index beside it, for a quick `resume`
+    manifest_names      names of manifests, leases and indexes
+    lease               the lease that a client holds while it is at work on a manifest
+    lease_storage       the file or object that is a lease
+    lease_holder        which process holds a lease, and whether it lives
 Where files lie:
-    locations          paths and URLs, states of files, the interface of a store
-    stores             which store has a location
-    local              the store of this machine
-    remote             the stores behind URLs
-    fetching           a source behind a URL, as it is read
-    uploads            a target behind a URL, as it is sent
-    upload_notes       notes of uploads to S3, by which a later run cleans up after a kill
-    web                listings of web servers
-    urls               checks URLs before they are used
-    asking             errors of stores as sentences, and how long a store has not answered
-    tokens             files by which another process shows that it sees the same directory
+    locations           paths and URLs, states of files, the interface of a store
+    stores              which store has a location
+    local               the store of this machine
+    remote              the stores behind URLs
+    leftovers           removes the temporary files and uploads that killed runs left
+    fetching            a source behind a URL, as it is read
+    uploads             a target behind a URL, as it is sent
+    upload_notes        notes of uploads to S3, by which a later run cleans up after a kill
+    web_servers         listings of web servers
+    url_checks          checks URLs before they are used
+    store_requests      errors of stores as sentences, and how long a store has not answered
+    directory_tokens    files by which another process shows that it sees the same directory
 Dask clusters:
-    cluster            the executor for a cluster
-    connecting         the connection to its scheduler
-    roster             its workers: which there are, and which of them fit
-    fitness            whether a worker can do the jobs
+    cluster             the executor for a cluster
+    cluster_connection  the connection to its scheduler
+    cluster_workers     its workers: which there are, and which of them fit
+    worker_check        whether a worker can do the jobs
 """
 
 from __future__ import annotations
@@ -68,9 +70,9 @@ from pcapconv.batching.arguments import Arguments, BatchFlags, ExecutionArgument
 from pcapconv.batching.locations import scheme_of
 from pcapconv.batching.planning import BatchPlan, plan_batch
 from pcapconv.batching.report import BatchReport, NothingFoundError, UnfinishedError, Watcher
-from pcapconv.batching.runner import run
+from pcapconv.batching.runner import run_batch
 from pcapconv.batching.settings import FormatSettings
-from pcapconv.batching.stall import before_jobs
+from pcapconv.batching.stall_detector import run_before_jobs
 from pcapconv.conversion import separate_arguments
 from pcapconv.sidecar import SidecarSettings
 from pcapconv.wording import argument
@@ -155,9 +157,9 @@ def batch(
     watcher = watcher or Watcher()
     # The list may come from a pipe: read it in this thread, which Ctrl-C interrupts.
     arguments = arguments._replace(locations=list(arguments.locations))
-    planned = before_jobs(arguments.execution, lambda: _plan_when_free(arguments, others or {}, watcher))
+    planned = run_before_jobs(arguments.execution, lambda: _plan_when_free(arguments, others or {}, watcher))
     try:
-        report = run(arguments, planned, watcher)
+        report = run_batch(arguments, planned, watcher)
     except UnfinishedError as error:
         error.report.seconds = round(time.monotonic() - begun, 3)
         raise
@@ -173,6 +175,6 @@ def batch(
 def _plan_when_free(arguments: Arguments, others: Mapping[str, str], watcher: Watcher) -> BatchPlan:
     """Plan the batch, after waiting until the jobs of clients that died have stopped. Raises UsageError, and FileError
     if another client is at work on the manifest."""
-    lease.clear_others(arguments.manifest, watcher.wait, whole=arguments.shard is None)
-    lease.clear([arguments.manifest], watcher.wait)
+    lease.clear_conflicting_leases(arguments.manifest, watcher.wait, whole=arguments.shard is None)
+    lease.clear_leases([arguments.manifest], watcher.wait)
     return plan_batch(arguments, others)

@@ -1,9 +1,9 @@
-"""A Dask cluster that carries jobs out: somebody else's, whose workers come and go, and may be anything.
+"""Does jobs on a Dask cluster, whose workers come and go and may have anything installed.
 
-Strategy: a loop in the thread of Dask's client looks at the scheduler every second, tells `roster` which workers are
-there, and notices when the scheduler is gone. Jobs go only to workers that fit. Where a worker has gone, nobody tells
-which of its jobs ended it, since some only waited there. So each of them gets a worker for itself later; a job that
-loses two such workers has failed.
+Strategy: a loop in the thread of Dask's client asks the scheduler every second which workers there are
+(`cluster_workers`), and notices when the scheduler is gone. Jobs go only to workers that fit (`worker_check`). When a
+worker has gone, it is unknown which of its jobs ended it, since some only waited there. So each of them gets a worker
+to itself later; a job that loses two such workers has failed.
 """
 
 from __future__ import annotations
@@ -16,35 +16,38 @@ from concurrent.futures import Executor, Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from pcapconv.batching import fitness
-from pcapconv.batching.connecting import connect
+from pcapconv.batching import worker_check
+from pcapconv.batching.cluster_connection import connect
+from pcapconv.batching.cluster_workers import ANSWER_TIMEOUT, ClusterWorker, ClusterWorkers
+from pcapconv.batching.directory_tokens import directory_token
 from pcapconv.batching.executors import WorkersLostError
 from pcapconv.batching.pool import DeadProcessError
-from pcapconv.batching.roster import ANSWERING, Roster, Worker
-from pcapconv.batching.tokens import token
 from pcapconv.errors import FileError
 from pcapconv.wording import argument
 
-_JOINING = 5.0  # seconds that the first worker has to join
-_INTERVAL = 1.0  # seconds between two looks at the scheduler
-_TRIES = 3  # looks in a row that a scheduler may leave unanswered
-_CLOSING = 2.0  # seconds that it has to take its leave
-_MOST_LOST = 2  # workers that may go while a job has them for itself
+_JOIN_TIMEOUT = 5.0  # seconds for the first worker to join
+_INTERVAL = 1.0  # seconds between two questions to the scheduler
+_MOST_UNANSWERED = 3  # questions in a row until the scheduler is gone
+_CLOSE_TIMEOUT = 2.0  # seconds
+_MOST_LOST = 2  # workers that an isolated job may lose until it has failed
 _SILENT = "it does not answer any more"
 _DIED = "each worker that converted it died, or was killed; their memory may be too small for it"
 
 
 @contextmanager
-def cluster(address: str, home: str, source: str, run: str, warn: Callable[[str], None]) -> Iterator[Cluster]:
-    """The workers of a Dask scheduler that see the directory `home` and a source, for a `run`. `warn` is told which
-    others there are, in the caller's thread. Raises UsageError when Dask is not installed or that is no address,
-    FileError when nobody answers, no worker fits, or nothing can be written in `home`."""
-    workers = Cluster(address, connect(address), run, warn)
+def open_cluster(
+    address: str, home: str, source: str, run: str, warn: Callable[[str], None]
+) -> Iterator[ClusterExecutor]:
+    """Yield the workers of a Dask scheduler that see the directory `home` and the file `source`, for a `run`. `warn` is
+    called, in the caller's thread, with a sentence about workers that do not fit. Raises UsageError if Dask is not
+    installed or that is no address, FileError if no scheduler answers, no worker fits, or `home` cannot be written."""
+    workers = ClusterExecutor(address, connect(address), run, warn)
     try:
-        with token(home) as location:
-            workers.begin([location] if fitness.unseen([source]) else [location, source])
+        with directory_token(home) as token:
+            # A source that this process does not see cannot tell whether workers see the same files.
+            workers.wait_for_workers([token] if worker_check.invisible_reason([source]) else [token, source])
             yield workers
-        workers.say_who_does_not_fit()  # since the last look
+        workers.warn_of_unfit_workers()  # those that came since the last call
     except BaseException:
         workers.cancel()
         raise
@@ -53,172 +56,179 @@ def cluster(address: str, home: str, source: str, run: str, warn: Callable[[str]
 
 
 class _Task:
-    """A job under way: `future` is the caller's, `inner` Dask's, None where no worker is there to do it. `alone` tells
-    that it is to have a worker for itself."""
+    """Submitted work. `future` is the caller's, `dask_future` is Dask's, None while no worker fits. An `isolated` task
+    has a worker to itself."""
 
-    def __init__(self, work: tuple[Any, ...], *, alone: bool) -> None:
-        self.work = work  # a function, its arguments, those with names
-        self.alone = alone
+    def __init__(self, work: tuple[Any, ...], *, isolated: bool) -> None:
+        self.work = work  # a function, its arguments, its keyword arguments
+        self.isolated = isolated
         self.future: Future[Any] = Future()
-        self.inner: Future[Any] | None = None
-        self.workers: frozenset[Worker] = frozenset()
+        self.dask_future: Future[Any] | None = None
+        self.workers: frozenset[ClusterWorker] = frozenset()
         self.lost = 0  # how often all its workers have gone
 
 
-class Cluster(Executor):
-    """An executor, and the workers of a batch, see `executors.Workers`. `several` and `alone` follow the workers that
-    come and go."""
+class ClusterExecutor(Executor):
+    """An executor, and the workers of a batch (`executors.Workers`). `parallel_jobs` and `isolated_jobs` change as
+    workers come and go."""
 
     def __init__(self, address: str, client: Any, run: str, warn: Callable[[str], None]) -> None:
         self.executor: Executor = self
         self._address = address
         self._client = client
-        self._inner = client.get_executor(pure=False, allow_other_workers=False)
-        self._question: tuple[Any, ...] = ()
+        self._dask_executor = client.get_executor(pure=False, allow_other_workers=False)
+        self._check: tuple[Any, ...] = ()  # a `worker_check.check_expression`
         self._warn = warn
         self._changed = threading.Condition(threading.RLock())
-        self._roster = Roster(client, run, self._changed)
+        self._workers = ClusterWorkers(client, run, self._changed)
         self._tasks: set[_Task] = set()
-        self._invitation: Any = None  # a task that anybody can do, so that a cluster that scales starts a worker
-        self._answered = time.monotonic()  # when the scheduler did, last
-        self._fitting = time.monotonic()  # when a worker that fits was there, last
-        self._waiting = False  # for a worker, and said so
-        self._lost = ""
+        self._scaling_task: Any = None  # empty work for any worker, so that a cluster that scales starts one
+        self._last_answer = time.monotonic()  # of the scheduler
+        self._last_fit = time.monotonic()  # when there was a worker that fits
+        self._has_warned = False  # that there is no worker
+        self._lost_reason = ""  # why the scheduler is gone; empty while it is there
         self._closed = False
 
     # in the caller's thread
 
-    def begin(self, locations: Sequence[str]) -> None:
-        """Wait for workers that fit, and see these files. Raises FileError."""
-        self._question = fitness.question(locations)
-        self._roster.ask(self._question)
-        self._client.loop.add_callback(self._look_after)
-        until = time.monotonic() + _JOINING
+    def wait_for_workers(self, locations: Sequence[str]) -> None:
+        """Wait until some workers fit, which must see the files at `locations`. Raises FileError if none does after
+        some seconds."""
+        self._check = worker_check.check_expression(locations)
+        self._workers.set_check(self._check)
+        self._client.loop.add_callback(self._watch_scheduler)
+        until = time.monotonic() + _JOIN_TIMEOUT
         with self._changed:
-            while (left := until - time.monotonic()) > 0 and not (self._lost or self._roster.settled()):
-                self._changed.wait(left)
-            if not self._roster.fit():
-                if time.monotonic() - self._answered > 2 * _INTERVAL:
-                    self._lose(_SILENT)
-                if not self._lost:
-                    raise FileError(f"{self._said()}: {self._roster.why_nobody(_JOINING)}")
+            while (remaining := until - time.monotonic()) > 0:
+                if self._lost_reason or self._workers.all_have_answered():
+                    break
+                self._changed.wait(remaining)
+            if not self._workers.fit():
+                if time.monotonic() - self._last_answer > 2 * _INTERVAL:
+                    self._mark_lost(_SILENT)
+                if not self._lost_reason:
+                    raise FileError(f"{self._argument_text()}: {self._workers.why_none_fits(_JOIN_TIMEOUT)}")
         self.check()
 
-    def _said(self) -> str:
+    def _argument_text(self) -> str:
         return argument("scheduler", self._address)
 
     @property
-    def several(self) -> int:
-        """How many jobs the workers do at a time."""
+    def parallel_jobs(self) -> int:
+        """See `Workers.parallel_jobs`."""
         with self._changed:
-            return max(1, sum(worker.threads for worker in self._roster.fit()))
+            return max(1, sum(worker.threads for worker in self._workers.fit()))
 
     @property
-    def alone(self) -> int:
-        """How many jobs can have a worker each for themselves."""
+    def isolated_jobs(self) -> int:
+        """See `Workers.isolated_jobs`."""
         with self._changed:
-            return max(1, len(self._roster.fit()))
+            return max(1, len(self._workers.fit()))
 
-    def read(self) -> int:
-        """See `Workers.read`."""
+    def bytes_read(self) -> int:
+        """See `Workers.bytes_read`."""
         with self._changed:
-            return self._roster.read()
+            return self._workers.bytes_read()
 
-    def moves(self) -> int:
-        """See `Workers.moves`."""
+    def transfers(self) -> int:
+        """See `Workers.transfers`."""
         with self._changed:
-            return self._roster.moves()
+            return self._workers.transfers()
 
     def check(self) -> None:
-        """See `Workers.check`."""
+        """See `Workers.check`. Warns of workers that do not fit, and once if there are none."""
         with self._changed:
-            if self._lost:
-                raise WorkersLostError(f"{self._said()}: {self._lost}")
-            nobody = self._nobody()
-        self.say_who_does_not_fit()
-        for sentence in nobody:
-            self._warn(sentence)
-
-    def say_who_does_not_fit(self) -> None:
-        """Warn of workers that get no work, once of each."""
-        with self._changed:
-            warnings = self._roster.warnings()
+            if self._lost_reason:
+                raise WorkersLostError(f"{self._argument_text()}: {self._lost_reason}")
+            warnings = self._check_workers()
+        self.warn_of_unfit_workers()
         for sentence in warnings:
             self._warn(sentence)
 
-    def _nobody(self) -> list[str]:
-        """A warning, once, when there has been no worker for some time. Raises WorkersLostError when there are workers,
-        but none that fits."""
+    def warn_of_unfit_workers(self) -> None:
+        """Warn of workers that get no work, once of each."""
+        with self._changed:
+            warnings = self._workers.new_warnings()
+        for sentence in warnings:
+            self._warn(sentence)
+
+    def _check_workers(self) -> list[str]:
+        """Return a warning, once, if there have been no workers for some time. Raises WorkersLostError if there are
+        workers, but none that fits."""
         now = time.monotonic()
-        if self._roster.fit():
-            self._fitting, self._waiting = now, False
-        if now - self._fitting < 2 * _JOINING or not (self._roster.settled() or self._roster.empty()):
+        if self._workers.fit():
+            self._last_fit, self._has_warned = now, False
+        if now - self._last_fit < 2 * _JOIN_TIMEOUT or not (
+            self._workers.all_have_answered() or self._workers.is_empty()
+        ):
             return []
-        why = self._roster.why_nobody(_JOINING)
-        if not self._roster.empty():
-            raise WorkersLostError(f"{self._said()}: {why}")
-        first, self._waiting = not self._waiting, True
-        return [f"{self._said()}: {why}; the batch waits for one"] if first else []
+        reason = self._workers.why_none_fits(_JOIN_TIMEOUT)
+        if not self._workers.is_empty():
+            raise WorkersLostError(f"{self._argument_text()}: {reason}")
+        is_first, self._has_warned = not self._has_warned, True
+        return [f"{self._argument_text()}: {reason}; the batch waits for one"] if is_first else []
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        """See `Executor.submit`. The future raises DeadProcessError when all workers that it was given to have gone."""
-        return self._submit(_Task((function, arguments, named), alone=False))
+        """See `Executor.submit`. The future raises DeadProcessError if all workers that may do the work have gone."""
+        return self._submit(_Task((function, arguments, named), isolated=False))
 
-    def submit_alone(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
-        """See `Workers.submit_alone`. The future raises DeadProcessError when it has lost two workers."""
-        return self._submit(_Task((function, arguments, {}), alone=True))
+    def submit_isolated(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+        """See `Workers.submit_isolated`. The future raises DeadProcessError after two workers that had the work have
+        gone."""
+        return self._submit(_Task((function, arguments, {}), isolated=True))
 
     def cancel(self) -> None:
-        """Have the cluster forget what was submitted, and not yet begun."""
+        """Have the cluster forget work that was submitted and has not begun."""
         self._closed = True
-        if not self._lost:
+        if not self._lost_reason:
             with suppress(Exception):  # the scheduler may go at any time
-                self._inner.shutdown(wait=False)
+                self._dask_executor.shutdown(wait=False)
 
     def close(self) -> None:
-        """Leave the cluster."""
+        """Close the connection to the cluster."""
         self._closed = True
-        with suppress(Exception):  # there is nobody to tell
-            self._client.close(timeout=_CLOSING)
+        with suppress(Exception):  # the scheduler may be gone
+            self._client.close(timeout=_CLOSE_TIMEOUT)
 
     def _submit(self, task: _Task) -> Future[Any]:
         with self._changed:
             self._tasks.add(task)
-            self._place(task)
-        task.future.add_done_callback(lambda future: self._forget(task) if future.cancelled() else None)
+            self._assign(task)
+        task.future.add_done_callback(lambda future: self._cancel_task(task) if future.cancelled() else None)
         return task.future
 
     # in either thread, with the lock
 
-    def _place(self, task: _Task) -> None:
-        """Give a job to the workers that fit, as soon as there are some."""
-        task.workers, task.inner = self._workers_for(task), None
+    def _assign(self, task: _Task) -> None:
+        """Submit a task to the workers that fit; if there are none, `_update_workers` does it later."""
+        task.workers, task.dask_future = self._workers_for(task), None
         if not task.workers:
             return
         addresses = sorted(worker.address for worker in task.workers)
-        order = fitness.order(self._question, task.work)
+        expression = worker_check.work_expression(self._check, task.work)
         try:
-            inner = self._inner.submit(eval, *order, workers=addresses)
+            dask_future = self._dask_executor.submit(eval, *expression, workers=addresses)
         except Exception as error:  # the client was closed, since the scheduler is gone
-            self._lose(str(error) or type(error).__name__)
+            self._mark_lost(str(error) or type(error).__name__)
             return
-        task.inner = inner
-        inner.add_done_callback(lambda done: self._came_back(task, done))
+        task.dask_future = dask_future
+        dask_future.add_done_callback(lambda done: self._finish(task, done))
 
-    def _workers_for(self, task: _Task) -> frozenset[Worker]:
-        """All that fit; or one that no other job has for itself."""
-        fit = self._roster.fit()
-        if not task.alone:
+    def _workers_for(self, task: _Task) -> frozenset[ClusterWorker]:
+        """All workers that fit; for an isolated task, one that no other isolated task has."""
+        fit = self._workers.fit()
+        if not task.isolated:
             return fit
-        taken = frozenset[Worker]().union(
-            *(other.workers for other in self._tasks if other.alone and other is not task)
+        occupied = frozenset[ClusterWorker]().union(
+            *(other.workers for other in self._tasks if other.isolated and other is not task)
         )
-        return frozenset(sorted(fit - taken, key=lambda worker: worker.address)[:1])
+        return frozenset(sorted(fit - occupied, key=lambda worker: worker.address)[:1])
 
-    def _lose(self, why: str) -> None:
+    def _mark_lost(self, reason: str) -> None:
+        """Note that the scheduler is gone, unless the batch itself has left the cluster."""
         with self._changed:
-            if not (self._lost or self._closed):
-                self._lost = f"the scheduler is gone: {why}"
+            if not (self._lost_reason or self._closed):
+                self._lost_reason = f"the scheduler is gone: {reason}"
             self._changed.notify_all()
 
     def _fail(self, task: _Task, error: BaseException) -> None:
@@ -228,70 +238,72 @@ class Cluster(Executor):
 
     # in the client's thread
 
-    def _came_back(self, task: _Task, inner: Future[Any]) -> None:
+    def _finish(self, task: _Task, dask_future: Future[Any]) -> None:
+        """Give the caller's future the result of Dask's; assign the task again if its worker did not fit."""
         with self._changed:
-            if task.inner is not inner or task.future.done():
+            if task.dask_future is not dask_future or task.future.done():
                 return
-            if inner.cancelled():  # by nobody here: the scheduler is gone, or somebody restarted it
-                self._lose("it ended, or was started anew")
+            if dask_future.cancelled():  # not by this process: the scheduler is gone, or was restarted
+                self._mark_lost("it ended, or was started anew")
                 return
-            error = inner.exception()
+            error = dask_future.exception()
             if error is not None:
                 killed = type(error).__name__ == "KilledWorker"
                 self._fail(task, DeadProcessError(_DIED) if killed else error)
                 return
-            result, refusal = inner.result()
+            result, refusal = dask_future.result()
             if refusal is not None:
-                self._roster.refuse(*refusal)
-                self._place(task)
+                self._workers.mark_unfit(*refusal)
+                self._assign(task)
                 return
             self._tasks.discard(task)
         with suppress(InvalidStateError):  # it was cancelled just now
             task.future.set_result(result)
 
-    def _forget(self, task: _Task) -> None:
+    def _cancel_task(self, task: _Task) -> None:
         with self._changed:
             self._tasks.discard(task)
-            inner, task.inner = task.inner, None
-        if inner is not None and not self._lost:
-            inner.cancel()
+            dask_future, task.dask_future = task.dask_future, None
+        if dask_future is not None and not self._lost_reason:
+            dask_future.cancel()
 
-    async def _look_after(self) -> None:
+    async def _watch_scheduler(self) -> None:
+        """Ask the scheduler for its workers every second, until it is gone or the cluster is closed."""
         unanswered = 0
-        while not (self._closed or self._lost):
+        while not (self._closed or self._lost_reason):
             try:
-                there = await asyncio.wait_for(self._client.scheduler.ncores(), ANSWERING)
+                threads_by_address = await asyncio.wait_for(self._client.scheduler.ncores(), ANSWER_TIMEOUT)
                 with self._changed:
-                    self._answered = time.monotonic()
-                    self._see(dict(there))
-            except Exception:  # whatever Dask says when the scheduler does not answer, or has gone meanwhile
+                    self._last_answer = time.monotonic()
+                    self._update_workers(dict(threads_by_address))
+            except Exception:  # whatever Dask raises if the scheduler does not answer, or has gone
                 unanswered += 1
-                if unanswered == _TRIES:
-                    self._lose(_SILENT)
+                if unanswered == _MOST_UNANSWERED:
+                    self._mark_lost(_SILENT)
             else:
                 unanswered = 0
             await asyncio.sleep(_INTERVAL)
 
-    def _see(self, there: dict[str, int]) -> None:
-        """These workers are there now."""
-        self._roster.see(there)
-        if not there and self._invitation is None:
-            self._invitation = self._client.submit(eval, "None", pure=False)
-        elif self._roster.fit():
-            self._invitation = None
+    def _update_workers(self, threads_by_address: dict[str, int]) -> None:
+        """Take over the workers that the scheduler has now, and reassign tasks whose workers have all gone."""
+        self._workers.update(threads_by_address)
+        if not threads_by_address and self._scaling_task is None:
+            self._scaling_task = self._client.submit(eval, "None", pure=False)
+        elif self._workers.fit():
+            self._scaling_task = None
         for task in list(self._tasks):
-            if not any(map(self._roster.has, task.workers)):
-                self._move(task)
+            if not any(map(self._workers.is_present, task.workers)):
+                self._reassign(task)
         self._changed.notify_all()
 
-    def _move(self, task: _Task) -> None:
-        """Give a job to another worker, once, where the one that it had for itself has gone. Where it shared workers,
-        and all have gone, its future fails, and the batch submits it alone."""
-        inner, task.inner = task.inner, None
+    def _reassign(self, task: _Task) -> None:
+        """Assign a task whose workers have all gone to others. If it has lost too many, its future fails: an isolated
+        one after two, another one at once, which the batch then submits isolated."""
+        dask_future, task.dask_future = task.dask_future, None
         task.lost += bool(task.workers)
-        if inner is not None:
-            self._roster.begin_task(asyncio.to_thread(inner.cancel))  # which waits for this thread
-        if task.lost < (_MOST_LOST if task.alone else 1):
-            self._place(task)
+        if dask_future is not None:
+            self._workers.start_task(asyncio.to_thread(dask_future.cancel))  # `cancel` waits for this thread
+        if task.lost < (_MOST_LOST if task.isolated else 1):
+            self._assign(task)
         else:
             self._fail(task, DeadProcessError(_DIED))

@@ -1,5 +1,5 @@
-"""What carries jobs out: processes on this machine, threads, or an executor of the caller's; for a Dask cluster see
-`cluster`. Jobs only know `concurrent.futures.Executor`."""
+"""The workers that do a batch's jobs: processes on this machine, threads, or an executor of the caller's. Those of a
+Dask cluster are in `cluster`. All of them are behind `concurrent.futures.Executor`."""
 
 from __future__ import annotations
 
@@ -9,100 +9,101 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from pcapconv.batching.jobs import told_so_far
-from pcapconv.batching.pool import Pool
-from pcapconv.batching.threads import Threads
+from pcapconv.batching.daemon_threads import DaemonThreads
+from pcapconv.batching.jobs import progress_of
+from pcapconv.batching.pool import ProcessPool
 from pcapconv.errors import FileError
 from pcapconv.io.held_signals import hold_signals
 
 
 class WorkersLostError(FileError):
-    """No more work will come back."""
+    """The workers are lost, or have stalled: no more outcomes will come back."""
 
 
 class Workers(Protocol):
-    """An executor, and what a batch needs to know of it."""
+    """An executor, and what a batch needs to know about its workers."""
 
     executor: Executor
 
     @property
-    def several(self) -> int:
-        """How many jobs are done at a time; it may change."""
+    def parallel_jobs(self) -> int:
+        """How many jobs are done at the same time; may change."""
         ...
 
     @property
-    def alone(self) -> int:
-        """How many jobs at a time can be submitted alone; it may change."""
+    def isolated_jobs(self) -> int:
+        """How many isolated jobs can be done at the same time; may change."""
         ...
 
-    def submit_alone(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
-        """Have something done while nothing else is done with the same memory. Nothing may be under way but what was
-        submitted like that."""
+    def submit_isolated(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+        """Submit work that shares no memory with other work, so that only it can be what kills its process. While it
+        is under way, all other work must be isolated, too."""
         ...
 
-    def read(self) -> int:
-        """How many bytes were read so far, as far as that is known."""
+    def bytes_read(self) -> int:
+        """How many bytes of their sources the jobs have read, if it is known."""
         ...
 
-    def moves(self) -> int:
-        """How often bytes have moved so far, as far as that is known: read again, fetched or sent, too."""
+    def transfers(self) -> int:
+        """How often the jobs have read (also once more), fetched or sent bytes, if it is known."""
         ...
 
     def check(self) -> None:
-        """Called now and then. Raises WorkersLostError when no more work will come back."""
+        """Check that the workers are still there; called every now and then. Raises WorkersLostError if no more
+        outcomes will come back."""
         ...
 
 
-class Given:
-    """An executor that somebody else made. Of a `run`, only what this process reads is known. Its jobs may share the
-    memory of one machine, so that one at a time is alone."""
+class ExecutorWorkers:
+    """The workers of any executor. Of the progress of a `run`, only that in this process is known. The workers may
+    share the memory of one machine, so that one isolated job is done at a time."""
 
-    alone = 1
+    isolated_jobs = 1
 
-    def __init__(self, executor: Executor, several: int, run: str = "") -> None:
+    def __init__(self, executor: Executor, parallel_jobs: int, run: str = "") -> None:
         self.executor = executor
-        self.several = several
+        self.parallel_jobs = parallel_jobs
         self._run = run
 
-    def submit_alone(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
-        """See `Workers.submit_alone`."""
+    def submit_isolated(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+        """See `Workers.submit_isolated`."""
         return self.executor.submit(function, *arguments)
 
-    def read(self) -> int:
-        """See `Workers.read`."""
-        return told_so_far(self._run)[0]
+    def bytes_read(self) -> int:
+        """See `Workers.bytes_read`."""
+        return progress_of(self._run)[0]
 
-    def moves(self) -> int:
-        """See `Workers.moves`."""
-        return told_so_far(self._run)[1]
+    def transfers(self) -> int:
+        """See `Workers.transfers`."""
+        return progress_of(self._run)[1]
 
     def check(self) -> None:
         """See `Workers.check`."""
 
 
-class Processes(Given):
+class ProcessWorkers(ExecutorWorkers):
     """Processes on this machine."""
 
-    def __init__(self, several: int) -> None:
-        self.pool = Pool(several)
-        super().__init__(self.pool, several)
+    def __init__(self, process_count: int) -> None:
+        self.pool = ProcessPool(process_count)
+        super().__init__(self.pool, process_count)
 
-    def read(self) -> int:
-        """See `Workers.read`."""
-        return self.pool.read()
+    def bytes_read(self) -> int:
+        """See `Workers.bytes_read`."""
+        return self.pool.bytes_read()
 
-    def moves(self) -> int:
-        """See `Workers.moves`."""
-        return self.pool.moves()
+    def transfers(self) -> int:
+        """See `Workers.transfers`."""
+        return self.pool.transfers()
 
 
 @contextmanager
-def processes(several: int) -> Iterator[Workers]:
-    """That many processes; what they still do is stopped when an exception leaves the `with` block."""
-    workers = Processes(several)
+def process_workers(process_count: int) -> Iterator[Workers]:
+    """Yield workers that are processes, which are stopped at once when an exception leaves the `with` block."""
+    workers = ProcessWorkers(process_count)
     try:
         yield workers
-        with hold_signals():  # all is done
+        with hold_signals():  # all jobs are done
             workers.pool.shutdown()
     except BaseException:
         with hold_signals():
@@ -111,11 +112,11 @@ def processes(several: int) -> Iterator[Workers]:
 
 
 @contextmanager
-def threads(several: int, run: str = "") -> Iterator[Workers]:
-    """Threads of this process, for what only this process has, such as `memory://`."""
-    executor, wait = Threads(several), True
+def thread_workers(thread_count: int, run: str = "") -> Iterator[Workers]:
+    """Yield workers that are threads of this process, for files that only this process has, such as `memory://`."""
+    executor, wait = DaemonThreads(thread_count), True
     try:
-        yield Given(executor, several, run)
+        yield ExecutorWorkers(executor, thread_count, run)
     except WorkersLostError:
         wait = False
         raise
@@ -123,8 +124,8 @@ def threads(several: int, run: str = "") -> Iterator[Workers]:
         executor.shutdown(wait=wait)
 
 
-class Here(Executor):
-    """The caller's thread: work is done when it is submitted, and what ends the program ends the work."""
+class InlineExecutor(Executor):
+    """An executor that does work in the caller's thread, inside `submit`, so that Ctrl-C interrupts the work itself."""
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
         """See `Executor.submit`."""
@@ -136,6 +137,6 @@ class Here(Executor):
         return future
 
 
-def cores() -> int:
-    """How many processors this process may use."""
+def core_count() -> int:
+    """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,33 +1,35 @@
-"""Sources behind URLs, as they are fetched."""
+"""A source behind a URL, fetched while it is read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from pcapconv.batching.asking import asking
+from pcapconv.batching.store_requests import store_request
 from pcapconv.batching.uploads import PART_SIZE
 from pcapconv.io.source import Source
 
 
 class Fetched(Source):
-    """A source that is fetched as it is read: `first` bytes at a time, then twice as many, and so on up to a part.
-    Tells when bytes have moved."""
+    """A source that is fetched while it is read: `first_size` bytes at first, then twice as many each time, up to
+    `PART_SIZE`. Calls `moved` after each read."""
 
-    def __init__(self, file: Any, name: str, first: int, moved: Callable[[], object], *, owned: bool = False) -> None:
+    def __init__(
+        self, file: Any, name: str, first_size: int, moved: Callable[[], object], *, owned: bool = False
+    ) -> None:
         super().__init__(file, name, owned=owned)
-        self._most = first
+        self._read_size = first_size
         self._moved = moved
 
     def peek(self, offset: int, count: int) -> bytes:
         """See `Source.peek`."""
-        with asking(self.name, "read"):
+        with store_request(self.name, "read"):
             return super().peek(offset, count)
 
     def _read(self, room: memoryview) -> int:
-        with asking(self.name, "read"):
-            count = super()._read(room[: self._most])
-        if count == self._most:
-            self._most = min(2 * self._most, PART_SIZE)
+        with store_request(self.name, "read"):
+            count = super()._read(room[: self._read_size])
+        if count == self._read_size:
+            self._read_size = min(2 * self._read_size, PART_SIZE)
         self._moved()
         return count

@@ -1,7 +1,8 @@
-"""One file of a batch, from its source to its line in the manifest. Runs in whatever process an executor has.
+"""Does jobs: converts one file after the other, from its source to its line in the manifest, in a worker's process.
 
-Strategy: what is said of a file is said before its target appears (see `manifest`), so that a process that is killed
-leaves either nothing or a target with a line. A job may therefore be done again by another process: it finds that line.
+Strategy: the line of a file is written before its target gets its final name (see `manifest`), so that a process that
+is killed leaves either nothing or a target with a line. A job may therefore be done again by another process, which
+finds that line.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from typing import Any
 from pcapconv import formats
 from pcapconv.batching import manifest
 from pcapconv.batching.actions import Job
-from pcapconv.batching.lease import sight_of
+from pcapconv.batching.heartbeat import touch_heartbeat
+from pcapconv.batching.lease import lease_observer
 from pcapconv.batching.local import is_inside, make_directories, outside_message, state_of_open_file
 from pcapconv.batching.locations import BatchContext, State, scheme_of
 from pcapconv.batching.outcome import Outcome, SidecarOutcome
-from pcapconv.batching.pulse import beat
 from pcapconv.batching.settings import Settings
 from pcapconv.batching.sidecars import BatchSidecarFiles, source_sidecar_state
 from pcapconv.batching.stores import store_of
@@ -40,69 +41,75 @@ from pcapconv.wording import argument, named_by
 
 
 class Stopped(BaseException):
-    """Somebody wants the batch to end."""
+    """Raised inside a job when the batch stops the jobs of this process."""
 
 
-class Watch:
-    """What a process of the batch's own looks at: whether it is to stop; and what it tells: bytes read, and that
-    anything moves."""
+class Monitor:
+    """How the batch watches the jobs of this process: it can stop them, and gets their progress. This base does
+    neither; `pool_process` derives one that does both."""
 
-    def stopped(self) -> bool:
-        """Whether to stop."""
+    def must_stop(self) -> bool:
+        """Return whether the jobs must stop."""
         return False
 
-    def read(self, count: int) -> None:
-        """So many more bytes were read, none when something else moved."""
+    def note_transfer(self, byte_count: int) -> None:
+        """Note that `byte_count` more bytes were read; 0 if bytes were fetched or sent, or read once more."""
 
 
-_read: Counter[str] = Counter()  # run → bytes that this process has read for it
-_moves: Counter[str] = Counter()  # run → how often bytes have moved for it: read again, fetched or sent, too
-watch = Watch()  # this process's; replaced where the batch has a line to it
+_bytes_read: Counter[str] = Counter()  # run → bytes that this process has read for it
+_transfers: Counter[str] = Counter()  # run → how often this process has read, fetched or sent bytes for it
+monitor = Monitor()  # of this process; replaced in a process of the pool
 
 
-def told_so_far(run: str) -> tuple[int, int]:
-    """How many bytes this process has read for a run, and how often any have moved."""
-    return _read[run], _moves[run]
+def progress_of(run: str) -> tuple[int, int]:
+    """How many bytes this process has read for a run, and how often it has read, fetched or sent any."""
+    return _bytes_read[run], _transfers[run]
 
 
 def run_jobs(settings: Settings, jobs: Sequence[Job]) -> list[Outcome]:
-    """Do some jobs; returns what became of them. Raises Stopped."""
+    """Do some jobs and return their outcomes. Raises Stopped."""
     with named_by(settings.form):
-        return [_outcome(settings, job) for job in jobs]
+        return [_run_job(settings, job) for job in jobs]
 
 
-def _outcome(settings: Settings, job: Job) -> Outcome:
+def _run_job(settings: Settings, job: Job) -> Outcome:
+    """Do a job, unless it was done before. An error is part of the outcome."""
     begun = time.perf_counter()
-    known, status, passing, refused = None, "failed", None, None
+    known, status, retryable, refused = None, "failed", None, None
     try:
-        return _done_before(settings, job) or _convert(settings, job, begun)
+        return _earlier_outcome(settings, job) or _convert(settings, job, begun)
     except NotACaptureError as error:
-        meant = settings.strict or formats.format_of(job.source) is not None
-        status, said, known = "failed" if meant else "skipped", str(error), error.known
+        must_be_capture = settings.strict or formats.format_of(job.source) is not None
+        status, message, known = "failed" if must_be_capture else "skipped", str(error), error.known
     except (PcapconvError, MemoryError, OSError) as error:
-        said = str(error) or "out of memory"
-        said = f"{job.source}: {said}" if said.startswith(TEMPORARY_FILE) else said
-        passing = is_transient(error, remote=scheme_of(job.source) is not None or scheme_of(job.target) is not None)
+        message = str(error) or "out of memory"
+        message = f"{job.source}: {message}" if message.startswith(TEMPORARY_FILE) else message
+        retryable = is_transient(error, remote=scheme_of(job.source) is not None or scheme_of(job.target) is not None)
         with suppress(PcapconvError):
-            if (done := _done_before(settings, job)) is not None:  # meanwhile
-                return done
+            if (earlier := _earlier_outcome(settings, job)) is not None:  # another process was faster
+                return earlier
         if isinstance(error, LossError):
             refused = True
-    name_in_errors: dict[str, Any] = {"known": known, "refused": refused, "seconds": _since(begun), "worker": _worker()}
-    if passing is not None:
-        name_in_errors["retryable"] = passing
-    outcome = Outcome.without_report(job, settings, status, said, **name_in_errors)
+    fields: dict[str, Any] = {
+        "known": known,
+        "refused": refused,
+        "seconds": _seconds_since(begun),
+        "worker": _process_name(),
+    }
+    if retryable is not None:
+        fields["retryable"] = retryable
+    outcome = Outcome.without_report(job, settings, status, message, **fields)
     if settings.adds_lines:
         try:
             manifest.append_lines(settings.manifest, [outcome.to_json()])
         except PcapconvError:
-            return outcome._replace(worker=None)  # whose line the batch itself adds
+            return outcome._replace(worker=None)  # tells the batch to add the line itself
     return outcome
 
 
-def _done_before(settings: Settings, job: Job) -> Outcome | None:
-    """What became of a target that another process wrote, of this run before it was lost, or of an earlier one that
-    was still at work, and nobody could tell."""
+def _earlier_outcome(settings: Settings, job: Job) -> Outcome | None:
+    """Return the outcome of this job, if another process has written its target and line since the batch began: one of
+    this run that was lost afterwards, or one of an earlier run that was still at work. None if there is none."""
     if not settings.adds_lines or job.action.refuses:
         return None
     store = store_of(job.target)
@@ -113,30 +120,32 @@ def _done_before(settings: Settings, job: Job) -> Outcome | None:
 
 
 def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
+    """Convert one file: write the target under a temporary name, then the line of the manifest, then give the target
+    its final name."""
     store = store_of(job.target)
     batch = _batch_of(settings)
-    job = _asked_again(job)
+    job = _with_source_state(job)
     with ExitStack() as stack, store_of(job.source).open_source(job.source, batch.moved) as source:
         source.fractions = settings.formats.fractions
-        state, known = _looked_at(settings, job, source)
+        state, source_format = _check_source(settings, job, source)
         before = None if settings.sidecars is None else source_sidecar_state(job)
-        sidecars = _sidecars(settings, job, source, known, stack)
-        how = ConversionSettings(
-            settings.formats.writer_settings(known),
+        sidecars = _open_sidecars(settings, job, source, source_format, stack)
+        conversion_settings = ConversionSettings(
+            settings.formats.writer_settings(source_format),
             settings.strict,
             settings.on_loss,
             settings.fsync,
             _Progress(settings),
             hashed=True,
         )
-        plan = copy.copy(settings.plan)  # which remembers what it saw of a capture
-        with Conversion(source, how, plan) as conversion:
+        plan = copy.copy(settings.plan)  # a plan remembers facts about its capture
+        with Conversion(source, conversion_settings, plan) as conversion:
             conversion.use_sidecars(sidecars)
             conversion.survey()
             if store.local:
                 make_directories(job.target, settings.home)
-            location = store.open_target(job.target, batch, force=job.action.replaces_target)
-            conversion.write_to(FileSink(location, base_name(job.target)))
+            target = store.open_target(job.target, batch, force=job.action.replaces_target)
+            conversion.write_to(FileSink(target, base_name(job.target)))
             conversion.extract_to(_open_keys(settings, job))
             report = conversion.run()
             (written,) = conversion.files
@@ -145,34 +154,34 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
                 job._replace(source_state=State(source.size, state.time)),
                 settings,
                 source_sha256=conversion.digest_of_source(),
-                target_state=_state_of_written(location, job),
+                target_state=_state_of_written(target, job),
                 target_sha256=written.sha256,
-                seconds=_since(begun),
-                worker=_worker(),
-                **_beside(settings, job, report, sidecars, before),
+                seconds=_seconds_since(begun),
+                worker=_process_name(),
+                **_sidecar_fields(settings, job, report, sidecars, before),
             )
             if job.in_place:
-                source.check_unchanged(job.target)  # as it is again before the target appears: then there is a line
-            _check(settings, now=True)
+                source.check_unchanged(job.target)  # `commit` checks again, but then the line is written
+            _check_may_continue(settings, now=True)
             if settings.adds_lines:
                 manifest.append_lines(settings.manifest, [outcome.to_json()])
             conversion.commit()
     return outcome
 
 
-def _asked_again(job: Job) -> Job:
-    """The job with the state of its source, also where its store gave no answer when the batch began."""
+def _with_source_state(job: Job) -> Job:
+    """Return the job with the state of its source; ask the store again if it gave no answer when the batch began."""
     if job.source_state == State(None, None):
-        with suppress(FileError):  # as opening it will tell
+        with suppress(FileError):  # opening it will fail, too
             return job._replace(source_state=store_of(job.source).state(job.source) or job.source_state)
     return job
 
 
-def _looked_at(settings: Settings, job: Job, source: Source) -> tuple[State, str]:
-    """The state and the format of a source that is opened. Raises FileError where it may not be converted, and
-    FormatError where it is no capture."""
+def _check_source(settings: Settings, job: Job, source: Source) -> tuple[State, str]:
+    """Return the state and the format of an open source. Raises FileError if it must not be converted, and FormatError
+    if it is no capture."""
     state = state_of_open_file(source.file.fileno()) if store_of(job.source).local else job.source_state
-    if job.in_place and state != job.source_state:  # another batch may edit it too, or a capture go on
+    if job.in_place and state != job.source_state:  # another batch may edit it, or it is still being captured
         again = argument("resume", True)
         raise FileError(f"{job.source}: changed since the batch began, and was left as it is; {again} looks again")
     _check_inside(settings, job)
@@ -180,16 +189,18 @@ def _looked_at(settings: Settings, job: Job, source: Source) -> tuple[State, str
         return state or State(None, None), formats.format_at(source)
 
 
-def _state_of_written(location: Target, job: Job) -> State:
-    """The state that something beside the target, or the target, will have; behind a URL, only its size is known."""
-    state = state_of_open_file(location.file.fileno())
+def _state_of_written(written: Target, job: Job) -> State:
+    """The state that the target, or a file beside it, will have under its final name; behind a URL, only the size is
+    known."""
+    state = state_of_open_file(written.file.fileno())
     return state if scheme_of(job.target) is None else State(state.size, None)
 
 
-def _beside(
+def _sidecar_fields(
     settings: Settings, job: Job, report: Report, sidecars: Sidecars | None, before: State | None
 ) -> dict[str, Any]:
-    """What an outcome says of sidecars. `before` is the state, before the conversion, of the one beside the source."""
+    """The fields of an outcome about sidecars. `before` is the state that the sidecar beside the source had before the
+    conversion."""
     if settings.sidecars is not None:
         written = None if sidecars is None else sidecars.written_target
         after = None if written is None else _state_of_written(written, job)
@@ -199,35 +210,31 @@ def _beside(
     return {}
 
 
-def _sidecars(settings: Settings, job: Job, source: Source, known: str, stack: ExitStack) -> Sidecars | None:
-    """Those of one file: written beside a pcap file that comes from pcapng, read where one lies beside a pcap file."""
+def _open_sidecars(
+    settings: Settings, job: Job, source: Source, source_format: str, stack: ExitStack
+) -> Sidecars | None:
+    """Open the sidecars of one file: one is written beside a pcap file that comes from pcapng, and one that lies beside
+    a pcap file is read. None if neither is needed."""
     if settings.sidecars is None:
         return None
-    to_pcap = (settings.formats.to or known) == "pcap"
+    target_format = settings.formats.to or source_format
     files = BatchSidecarFiles(job, _batch_of(settings))
-    there = known == "pcap" and files.exists(job.source + SIDECAR_SUFFIX)
-    adds = known == "pcapng" or settings.plan is not None  # what pcap cannot hold
-    if not (there or (to_pcap and adds)):
+    has_sidecar = source_format == "pcap" and files.exists(job.source + SIDECAR_SUFFIX)
+    may_lose = source_format == "pcapng" or settings.plan is not None  # an edit may add what pcap cannot hold
+    if not (has_sidecar or (target_format == "pcap" and may_lose)):
         return None
     force = job.action.replaces_target or job.action.replaces_key_log
     locations = job.source, job.target
     if scheme_of(job.target) is None:
         make_directories(job.target, settings.home)
-    taken = [] if settings.key_log_suffix is None else [job.target + settings.key_log_suffix]
+    other_targets = [] if settings.key_log_suffix is None else [job.target + settings.key_log_suffix]
     return open_sidecars(
-        settings.sidecars,
-        source,
-        settings.formats.to or known,
-        locations,
-        stack,
-        force=force,
-        other_files=taken,
-        files=files,
+        settings.sidecars, source, target_format, locations, stack, force=force, other_files=other_targets, files=files
     )
 
 
 def _check_inside(settings: Settings, job: Job) -> None:
-    """Raises FileError where what is written for a job would lie out of the new tree, by way of a symbolic link."""
+    """Check that no file of a job would be written outside the new tree, through a symbolic link. Raises FileError."""
     for suffix in ("", SIDECAR_SUFFIX, *([settings.key_log_suffix] if settings.key_log_suffix else [])):
         if settings.inside is not None and not is_inside(job.target + suffix, settings.inside):
             raise FileError(outside_message(job.target + suffix))
@@ -240,43 +247,46 @@ def _open_keys(settings: Settings, job: Job) -> Target | None:
     return store_of(location).open_target(location, _batch_of(settings), force=force, private=True)
 
 
-def _check(settings: Settings, *, now: bool = False) -> None:
-    """Raises Stopped where the batch is to end; `now` looks at its lease even if that was looked at a moment ago."""
-    if watch.stopped():
+def _check_may_continue(settings: Settings, *, now: bool = False) -> None:
+    """Check that the batch has not stopped, and still holds its lease; `now` reads the lease even if it was read a
+    moment ago. Raises Stopped."""
+    if monitor.must_stop():
         raise Stopped
-    if settings.lease is not None and not sight_of(settings.lease, settings.run).held(now=now):
+    if settings.lease is not None and not lease_observer(settings.lease, settings.run).is_held(now=now):
         raise Stopped(f"stopped, since the batch showed no sign of life in {settings.lease}")
 
 
 def _batch_of(settings: Settings) -> BatchContext:
-    """What stores are told of the batch."""
-    return BatchContext(settings.manifest, settings.root, settings.run, lambda: _move(settings, 0))
+    """The batch, as stores need to know it."""
+    return BatchContext(settings.manifest, settings.root, settings.run, lambda: _note_transfer(settings, 0))
 
 
-def _move(settings: Settings, count: int) -> None:
-    """Tell that something moves, and that so many bytes were read; end what is to stop."""
-    _check(settings)
-    _moves[settings.run] += 1
-    _read[settings.run] += count
-    watch.read(count)
-    beat(settings)
+def _note_transfer(settings: Settings, byte_count: int) -> None:
+    """Count bytes that were read, or with 0 a transfer of other bytes, and show that the job moves. Raises Stopped."""
+    _check_may_continue(settings)
+    _transfers[settings.run] += 1
+    _bytes_read[settings.run] += byte_count
+    monitor.note_transfer(byte_count)
+    touch_heartbeat(settings)
 
 
 class _Progress:
-    """Tells what is read while it is read, and ends what is to stop."""
+    """The callback of a conversion that is given the position in the source. Bytes that are read once more count only
+    once. Raises Stopped."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._told = 0
+        self._furthest = 0
 
     def __call__(self, position: int) -> None:
-        _move(self._settings, max(0, position - self._told))
-        self._told = max(position, self._told)
+        _note_transfer(self._settings, max(0, position - self._furthest))
+        self._furthest = max(position, self._furthest)
 
 
-def _since(begun: float) -> float:
+def _seconds_since(begun: float) -> float:
     return round(time.perf_counter() - begun, 6)
 
 
-def _worker() -> str:
+def _process_name() -> str:
+    """The host and process that do a job, as the manifest's field `worker`."""
     return f"{socket.gethostname()}:{os.getpid()}"

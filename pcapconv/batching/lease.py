@@ -1,10 +1,10 @@
-"""The lease of a manifest: a small file beside it that tells who is at work there, and whether they still live.
+"""The lease of a manifest: a small file beside it that names the client of the batch that works there.
 
-Strategy: the client of a batch touches its lease every few seconds, and removes it at its end. Jobs that do not end
-with the client look at the lease now and then, and stop where it is gone, is another run's, or was not touched for too
-long. No clock is compared with that of another machine: who waits for the next touch counts the seconds by itself, and
-how old a touch is, the file system or the store says by its own clock. Behind a URL, each touch and each look is a
-request, so there are fewer.
+Strategy: the client (the process that called `batch`) touches its lease every few seconds, and removes it at its end.
+Jobs that do not end with the client read the lease every now and then, and stop if it is gone, names another run, or
+was not touched for too long. No clock is compared with that of another machine: a process that waits for the next touch
+counts the seconds itself, and the age of a touch is measured by the clock of the file system or the store. Behind a
+URL, each touch and each reading is a request, so there are fewer.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple, Self
 
-from pcapconv.batching.holders import lives, this_process
-from pcapconv.batching.lease_location import Held, LeaseLocation, lease_location
+from pcapconv.batching.lease_holder import is_alive, this_process
+from pcapconv.batching.lease_storage import LeaseStorage, StoredLease, lease_storage
 from pcapconv.batching.locations import join_location, scheme_of
 from pcapconv.batching.manifest_names import PREFIX, WHOLE, is_lease, lease_beside, manifest_beside
 from pcapconv.batching.stores import remote_store
@@ -26,14 +26,14 @@ from pcapconv.errors import FileError, PcapconvError
 from pcapconv.io.read_write import reading
 from pcapconv.wording import argument
 
-_PATIENCE = 2.0  # seconds that a touch may take when all else has ended; a file system may stand still
-_LOOKS, _MOMENT = 5, 0.1  # how often, and after how many seconds, one that says nothing is looked at again
-_TRIES = 5  # leases that may be cleared away one after the other
+_PATIENCE = 2.0  # seconds to wait at the end for a touch under way; a file system may stand still
+_REREADS, _REREAD_PAUSE = 5, 0.1  # how often, and after how many seconds, an incomplete lease is read again
+_TRIES = 5  # old leases that may be cleared one after the other
 
 
 class Pace(NamedTuple):
-    """In seconds: how often a lease is touched, when it has lapsed, how often jobs look at it, and how long they may
-    take to stop."""
+    """The times of a lease, in seconds: `touch` between two touches, `lapse` after which an untouched lease has lapsed,
+    `look` between two readings by a job, and `stop` that jobs may take to stop."""
 
     touch: float
     lapse: float
@@ -46,7 +46,7 @@ BEHIND_URLS = Pace(touch=10.0, lapse=22.0, look=2.5, stop=4.0)
 
 
 class LeaseLostError(FileError):
-    """Another client has the manifest now: nothing may be written to it."""
+    """Another client has the lease now: nothing may be written to the manifest any more."""
 
 
 def _pace_of(location: str) -> Pace:
@@ -56,13 +56,13 @@ def _pace_of(location: str) -> Pace:
 # ---------------------------------------------------------------- clients
 
 
-def clear_others(manifest: str, note: Callable[[str], object], *, whole: bool) -> None:
+def clear_conflicting_leases(manifest: str, notify: Callable[[str], object], *, whole: bool) -> None:
     """Clear the leases of other manifests in the directory that must not be in use at the same time: for a `whole`
-    batch those of all shards; for a shard, that of the whole batch. Raises FileError."""
+    batch those of all shards; for a shard, that of the whole batch. Raises FileError as `clear_leases` does."""
     folder = os.path.dirname(manifest)
     names = [name for name in leases_in(folder) if whole or name == lease_beside(WHOLE)]
-    others = [join_location(folder, manifest_beside(name)) for name in names]
-    clear([other for other in others if lease_beside(other) != lease_beside(manifest)], note)
+    manifests = [join_location(folder, manifest_beside(name)) for name in names]
+    clear_leases([other for other in manifests if lease_beside(other) != lease_beside(manifest)], notify)
 
 
 def leases_in(folder: str) -> list[str]:
@@ -76,127 +76,140 @@ def leases_in(folder: str) -> list[str]:
     return sorted(filter(is_lease, names))
 
 
-def clear(manifests: Sequence[str], note: Callable[[str], object]) -> None:
-    """Remove the leases of clients that are dead, when their jobs have stopped. `note` is told when that takes time.
-    Raises FileError where a client lives."""
+def clear_leases(manifests: Sequence[str], notify: Callable[[str], object]) -> None:
+    """Remove the leases of clients that are dead, and wait until their jobs have stopped. `notify` is called with a
+    message when that takes time. Raises FileError if a client is alive."""
     begun = time.monotonic()
-    leases = [(manifest, lease_beside(manifest)) for manifest in manifests]
-    found = [(manifest, lease_location(lease), _found(lease)) for manifest, lease in leases]
-    stopping = [_clear(manifest, location, held, begun, note) for manifest, location, held in found if held is not None]
+    locations = [(manifest, lease_beside(manifest)) for manifest in manifests]
+    leases = [(manifest, lease_storage(location), _read_lease(location)) for manifest, location in locations]
+    stopping = [
+        _clear_lease(manifest, storage, lease, begun, notify)
+        for manifest, storage, lease in leases
+        if lease is not None
+    ]
     time.sleep(max(stopping, default=0))
 
 
-def _found(name: str) -> Held | None:
-    held = lease_location(name).read()
-    for _ in range(_LOOKS):
-        if held is None or held.holder.run:
+def _read_lease(location: str) -> StoredLease | None:
+    """Read a lease; if it is incomplete, as while it is written, a few times more."""
+    lease = lease_storage(location).read()
+    for _ in range(_REREADS):
+        if lease is None or lease.holder.run:
             break
-        time.sleep(_MOMENT)  # it may be being made
-        held = lease_location(name).read()
-    if held is None and scheme_of(name) is None and os.path.lexists(name) and not os.path.isfile(name):
-        raise FileError(f"{name}: is no plain file, and so no lease of a batch; remove it")
-    return held
+        time.sleep(_REREAD_PAUSE)
+        lease = lease_storage(location).read()
+    if lease is None and scheme_of(location) is None and os.path.lexists(location) and not os.path.isfile(location):
+        raise FileError(f"{location}: is no plain file, and so no lease of a batch; remove it")
+    return lease
 
 
-def _clear(manifest: str, location: LeaseLocation, held: Held, begun: float, note: Callable[[str], object]) -> float:
-    """Remove one; returns how many seconds its jobs still have to stop. `begun` is when it was seen first."""
-    pace, holder = _pace_of(lease_beside(manifest)), held.holder
-    alive = lives(holder)
-    age = None if alive else location.age(held)
-    jobs = holder.elsewhere and (age is None or age < pace.lapse + pace.stop)
-    if alive is not True and (jobs or (alive is None and (age is None or age < pace.lapse))):
-        note(
-            f"{manifest}: waiting until the batch of {holder.address} has surely ended, "
+def _clear_lease(
+    manifest: str, storage: LeaseStorage, lease: StoredLease, first_seen: float, notify: Callable[[str], object]
+) -> float:
+    """Remove the lease of a dead client; returns the seconds that its jobs still may take to stop. `first_seen` is a
+    value of time.monotonic()."""
+    pace, holder = _pace_of(lease_beside(manifest)), lease.holder
+    alive = is_alive(holder)
+    age = None if alive else storage.age(lease)
+    jobs_may_run = holder.elsewhere and (age is None or age < pace.lapse + pace.stop)
+    if alive is not True and (jobs_may_run or (alive is None and (age is None or age < pace.lapse))):
+        notify(
+            f"{manifest}: waiting until the batch of {holder.description} has surely ended, "
             f"{pace.lapse + pace.stop:g} seconds at most"
         )
     if alive is None:
-        alive = _is_touched(location, held, pace, begun)
+        alive = _is_touched(storage, lease, pace, first_seen)
     if alive:
         raise FileError(
-            f"{manifest}: another batch is at work here, on {holder.address}; "
+            f"{manifest}: another batch is at work here, on {holder.description}; "
             f"wait for it, or stop it and give {argument('resume', True)}"
         )
-    location.remove(holder.run)
-    return pace.stop if jobs else 0
+    storage.remove(holder.run)
+    return pace.stop if jobs_may_run else 0
 
 
 class Lease:
-    """The lease that this client holds inside the `with` block. Entering raises FileError where another one has it."""
+    """The lease that this client holds inside the `with` block, touched by a thread. `elsewhere` tells that jobs do not
+    end with this process. Entering raises FileError if another client holds the lease."""
 
-    def __init__(self, manifest: str, run: str, note: Callable[[str], object], *, elsewhere: bool) -> None:
+    def __init__(self, manifest: str, run: str, notify: Callable[[str], object], *, elsewhere: bool) -> None:
         self._manifest = manifest
-        self._name = lease_beside(manifest)
-        self._place = lease_location(self._name)
-        self._note = note
+        self._location = lease_beside(manifest)
+        self._storage = lease_storage(self._location)
+        self._notify = notify
         self._holder = this_process(run, elsewhere=elsewhere)
         self._ended = threading.Event()
-        self._keeper = threading.Thread(target=self._keep, name="pcapconv-lease", daemon=True)
+        self._toucher = threading.Thread(target=self._touch_until_end, name="pcapconv-lease", daemon=True)
         self._touching = threading.Lock()
-        self._lost = ""  # why this client may not go on
-        self._touched = time.time()  # which goes on while the machine sleeps
+        self._lost_reason = ""  # why this client must not go on; empty while it holds the lease
+        self._last_touch = time.time()  # by the clock that goes on while the machine sleeps
 
     def __enter__(self) -> Self:
         for _ in range(_TRIES):
-            if self._place.make(self._holder):
+            if self._storage.create(self._holder):
                 break
-            clear([self._manifest], self._note)
+            clear_leases([self._manifest], self._notify)
         else:
-            raise FileError(f"{self._name}: is left of a batch that has ended, and cannot be removed; remove it")
-        with suppress(RuntimeError):  # the system has no thread to spare, and little will be done
-            self._keeper.start()
+            raise FileError(f"{self._location}: is left of a batch that has ended, and cannot be removed; remove it")
+        with suppress(RuntimeError):  # the system has no thread to spare; `check` touches the lease then
+            self._toucher.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.release()
 
     def release(self) -> None:
-        """Remove it, which stops jobs elsewhere."""
+        """Remove the lease, which stops jobs that do not end with this process."""
         self._ended.set()
-        if self._keeper.is_alive():  # a touch behind a URL would make it anew
-            self._keeper.join(_PATIENCE)
-        self._place.remove(self._holder.run)
+        if self._toucher.is_alive():  # a late touch behind a URL would write the lease anew
+            self._toucher.join(_PATIENCE)
+        self._storage.remove(self._holder.run)
 
     def check(self) -> None:
-        """Touch it if that should have been done, as when this machine slept. Raises FileError when it is another's."""
-        if abs(time.time() - self._touched) > 2 * _pace_of(self._name).touch:
+        """Check that this client still holds the lease; touch it first if a touch is overdue, as after this machine
+        slept. Raises LeaseLostError."""
+        if abs(time.time() - self._last_touch) > 2 * _pace_of(self._location).touch:
             self._touch()
-        if self._lost:
-            raise LeaseLostError(f"{self._manifest}: {self._lost}")
+        if self._lost_reason:
+            raise LeaseLostError(f"{self._manifest}: {self._lost_reason}")
 
-    def _keep(self) -> None:
-        while not (self._lost or self._ended.wait(_pace_of(self._name).touch)):
+    def _touch_until_end(self) -> None:
+        while not (self._lost_reason or self._ended.wait(_pace_of(self._location).touch)):
             self._touch()
 
     def _touch(self) -> None:
-        if not self._touching.acquire(blocking=False):  # the other thread is at it
+        """Touch the lease, or note why it is lost."""
+        if not self._touching.acquire(blocking=False):  # the other thread is touching it
             return
         try:
-            with suppress(PcapconvError):  # what cannot be touched lapses
-                held = self._place.read()
+            with suppress(PcapconvError):  # a lease that cannot be touched lapses
+                lease = self._storage.read()
                 if self._ended.is_set():
                     return
-                if held is None:
-                    self._lost = f"somebody removed the lease of this batch; go on with {argument('resume', True)}"
-                elif held.holder.run not in (self._holder.run, ""):
-                    self._lost = (
+                if lease is None:
+                    self._lost_reason = (
+                        f"somebody removed the lease of this batch; go on with {argument('resume', True)}"
+                    )
+                elif lease.holder.run not in (self._holder.run, ""):
+                    self._lost_reason = (
                         "another batch has taken over here, since this one stood still; "
                         f"go on with {argument('resume', True)} when that one has ended"
                     )
                 else:
-                    self._place.touch(self._holder)
-                    self._touched = time.time()
+                    self._storage.touch(self._holder)
+                    self._last_touch = time.time()
         finally:
             self._touching.release()
 
 
-def _is_touched(location: LeaseLocation, held: Held, pace: Pace, begun: float) -> bool:
-    """Whether a lease that was seen first at `begun` is touched, or taken, before it lapses."""
+def _is_touched(storage: LeaseStorage, lease: StoredLease, pace: Pace, first_seen: float) -> bool:
+    """Wait until a lease is touched, replaced or removed, or has lapsed; returns whether it was touched or replaced."""
     while True:
-        seen = location.read()
-        if seen != held:
-            return seen is not None
-        age = location.age(held)
-        if time.monotonic() - begun > pace.lapse or (age is not None and age > pace.lapse):
+        lease_now = storage.read()
+        if lease_now != lease:
+            return lease_now is not None
+        age = storage.age(lease)
+        if time.monotonic() - first_seen > pace.lapse or (age is not None and age > pace.lapse):
             return False
         time.sleep(min(pace.look, pace.touch) / 4)
 
@@ -204,36 +217,38 @@ def _is_touched(location: LeaseLocation, held: Held, pace: Pace, begun: float) -
 # ---------------------------------------------------------------- jobs
 
 
-class Sight:
-    """What a process sees of the lease of a run."""
+class LeaseObserver:
+    """Observes, in a process that does jobs, whether a run still holds its lease."""
 
     def __init__(self, location: str, run: str) -> None:
-        self._name = location
-        self._place = lease_location(location)
+        self._location = location
+        self._storage = lease_storage(location)
         self._run = run
-        self._held = True
+        self._is_held = True
         self._due = 0.0
-        self._touched = 0
-        self._since = time.monotonic()  # when that touch was seen first
+        self._touched = 0  # of the last touch, as `StoredLease` has it
+        self._touch_seen = time.monotonic()  # when that touch was seen first
 
-    def held(self, *, now: bool = False) -> bool:
-        """Whether the run still has its lease. It is looked at now and then, or `now`."""
-        if now or not self._held or time.monotonic() >= self._due:
-            self._held = self._look()
-            self._due = time.monotonic() + _pace_of(self._name).look
-        return self._held
+    def is_held(self, *, now: bool = False) -> bool:
+        """Return whether the run still holds its lease. The lease is read every now and then, or at once with
+        `now`."""
+        if now or not self._is_held or time.monotonic() >= self._due:
+            self._is_held = self._check()
+            self._due = time.monotonic() + _pace_of(self._location).look
+        return self._is_held
 
-    def _look(self) -> bool:
-        with suppress(PcapconvError):  # no news
-            held = self._place.read()
-            if held is None or held.holder.run not in (self._run, ""):
+    def _check(self) -> bool:
+        """Read the lease; one that cannot be read is held until it lapses."""
+        with suppress(PcapconvError):
+            lease = self._storage.read()
+            if lease is None or lease.holder.run not in (self._run, ""):
                 return False
-            if held.touched != self._touched:
-                self._touched, self._since = held.touched, time.monotonic()
-        return time.monotonic() - self._since < _pace_of(self._name).lapse
+            if lease.touched != self._touched:
+                self._touched, self._touch_seen = lease.touched, time.monotonic()
+        return time.monotonic() - self._touch_seen < _pace_of(self._location).lapse
 
 
 @lru_cache(maxsize=64)
-def sight_of(location: str, run: str) -> Sight:
-    """What this process sees of the lease of a run, in one job after another."""
-    return Sight(location, run)
+def lease_observer(location: str, run: str) -> LeaseObserver:
+    """The observer of a lease in this process, the same for all jobs of a run."""
+    return LeaseObserver(location, run)

@@ -1,9 +1,10 @@
-"""Processes that do the work of a batch, any of which may be killed at any time.
+"""A pool of processes that do the work of a batch, any of which may be killed at any time.
 
 Strategy: processes share nothing, neither a queue nor a lock. Each has a slot of its own: a socket pair, and a thread
-here that hands it work and waits for the answer. The death of a process closes its end of the socket, so that the slot
-knows at once, and knows whether the work had begun: only then is it lost, otherwise a new process takes it. Processes
-are interpreters started afresh, since this process may have threads.
+in this process that hands it work and waits for the answer (`pool_process` is the other end). The death of a process
+closes its end of the socket, so that the slot notices at once and knows whether the work had begun. Work that had begun
+is lost; other work goes to a new process. Processes are new interpreters, not forks, since this process may have
+threads.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
-from pcapconv.batching.worker import FAILED, PATIENCE, READ, receive, send
+from pcapconv.batching.pool_process import FAILED, PATIENCE, PROGRESS, receive, send
 from pcapconv.errors import FileError
 from pcapconv.io.read_write import reason_of
 
-_TRIES = 10  # processes in a row that may die before they begin their work
-_CODE = "import sys; sys.path[:] = sys.argv[1:]; from pcapconv.batching.worker import main; main()"
+_MOST_FALSE_STARTS = 10  # processes in a row that may die before they begin their work
+_CODE = "import sys; sys.path[:] = sys.argv[1:]; from pcapconv.batching.pool_process import main; main()"
 
 
 class DeadProcessError(Exception):
-    """The process that had begun the work died, or was killed."""
+    """The process that had begun the work has died, or was killed."""
 
 
 class _Task(NamedTuple):
@@ -38,81 +39,81 @@ class _Task(NamedTuple):
     work: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
-class Pool(Executor):
-    """An executor with up to `several` processes, which are started as work comes. They see no signals, and end when
-    this process does, however it ends."""
+class ProcessPool(Executor):
+    """An executor with up to `max_processes` processes, which are started when work is submitted. SIGINT, SIGTERM and
+    SIGHUP are blocked in them; they end when this process ends, even if it is killed."""
 
-    def __init__(self, several: int) -> None:
+    def __init__(self, max_processes: int) -> None:
         self.stopping = False
-        self._several = several
-        self._tasks: SimpleQueue[_Task | None] = SimpleQueue()  # None: there will be no more
+        self._max_processes = max_processes
+        self._tasks: SimpleQueue[_Task | None] = SimpleQueue()  # None at its end: no more tasks will come
         self._slots: list[_Slot] = []
-        self._closed = 0  # of the slots
-        self._closing = threading.Lock()
-        self._shut = False
+        self._closed_slots = 0
+        self._slots_lock = threading.Lock()
+        self._is_shut_down = False
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        """See `Executor.submit`. The future raises DeadProcessError, FileError when no process can be had, and
-        RuntimeError with the error of the work."""
-        if self._shut:
+        """See `Executor.submit`. The future raises DeadProcessError, FileError if no process can be started, and
+        RuntimeError with the text of an error that the work raised."""
+        if self._is_shut_down:
             raise RuntimeError("cannot submit work to a pool that was shut down")
-        if len(self._slots) < self._several:
+        if len(self._slots) < self._max_processes:
             self._add_slot()
         task = _Task(Future(), (function, arguments, named))
         self._tasks.put(task)
         return task.future
 
-    def read(self) -> int:
-        """How many bytes were read so far."""
-        return sum(slot.read for slot in self._slots)
+    def bytes_read(self) -> int:
+        """See `executors.Workers.bytes_read`."""
+        return sum(slot.bytes_read for slot in self._slots)
 
-    def moves(self) -> int:
-        """How often bytes have moved so far: read again, fetched or sent, too."""
-        return sum(slot.moves for slot in self._slots)
+    def transfers(self) -> int:
+        """See `executors.Workers.transfers`."""
+        return sum(slot.transfers for slot in self._slots)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """See `Executor.shutdown`."""
-        self._shut = True
+        self._is_shut_down = True
         if cancel_futures:
-            self._cancel()
+            self._cancel_tasks()
         self._tasks.put(None)
         if wait:
             for slot in self._slots:
                 slot.wait(None)
-            self._cancel()  # what a slot gave back when the others had ended
+            self._cancel_tasks()  # a slot may have returned one after the others had ended
 
     def stop(self) -> None:
-        """Stop what runs: at its next look, or else by force. Takes two seconds at most."""
+        """Stop running work: by a request first, after a second by force. Takes two seconds at most."""
         self.stopping = True
         self.shutdown(wait=False, cancel_futures=True)
-        for end in (_Slot.ask, _Slot.kill):
+        for end in (_Slot.request_stop, _Slot.kill):
             for slot in self._slots:
                 end(slot)
             until = time.monotonic() + PATIENCE
             for slot in self._slots:
                 slot.wait(max(0.0, until - time.monotonic()))
 
-    def take(self) -> _Task | None:
-        """The next task, as soon as there is one; None when there will be no more."""
+    def next_task(self) -> _Task | None:
+        """Wait for the next task and return it; None if no more will come."""
         task = self._tasks.get()
         if task is None:
             self._tasks.put(None)  # for the other slots
         return task
 
-    def give_back(self, task: _Task) -> bool:
-        """Leave a task to the other slots, and close one; False when it is the last."""
-        with self._closing:
-            if self._closed + 1 == len(self._slots):
-                self._several = len(self._slots)  # another one would fare no better
+    def return_task(self, task: _Task) -> bool:
+        """Leave a task to the other slots, since the calling slot closes. Returns False if that is the last one."""
+        with self._slots_lock:
+            if self._closed_slots + 1 == len(self._slots):
+                self._max_processes = len(self._slots)  # a new slot would have no process either
                 return False
-            self._closed += 1
+            self._closed_slots += 1
         self._tasks.put(task)
         return True
 
     def _add_slot(self) -> None:
-        """Raises RuntimeError when the system has no thread for the first one."""
+        """Add a slot if the system has a thread for it. Raises RuntimeError if there is none for the first slot."""
         slot = _Slot(self)
-        with self._closing:
+        with self._slots_lock:
             self._slots.append(slot)
             try:
                 slot.start()
@@ -121,30 +122,31 @@ class Pool(Executor):
                 if not self._slots:
                     raise
 
-    def _cancel(self) -> None:
+    def _cancel_tasks(self) -> None:
+        """Empty the queue."""
         with suppress(Empty):
             while True:
                 task = self._tasks.get_nowait()
-                if task is not None and not task.future.cancel():  # a slot gave it back
+                if task is not None and not task.future.cancel():  # a slot had begun it, and returned it
                     task.future.set_exception(FileError("the pool was shut down"))
 
 
 class _Slot(threading.Thread):
-    """A place for one process, which is started when there is work, and anew when it died. `read` is how many bytes
-    were read so far, `moves` how often any have moved."""
+    """A thread that runs one process: starts it when there is work, and again after it has died. `bytes_read` and
+    `transfers` add up what its processes report."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: ProcessPool) -> None:
         super().__init__(name="pcapconv-slot", daemon=True)
-        self.read = self.moves = 0
+        self.bytes_read = self.transfers = 0
         self._pool = pool
         self._process: _Process | None = None
-        self._error: FileError | None = None  # why there can be no process
+        self._error: FileError | None = None  # why no process can be started any more
 
     def run(self) -> None:
-        """Do tasks until there are no more, or no process can be had and other slots are left."""
+        """Do tasks until no more will come, or until no process can be started while other slots are left."""
         ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        signal.pthread_sigmask(signal.SIG_BLOCK, ending)  # processes that are started here inherit that
-        while (task := self._pool.take()) is not None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, ending)  # processes inherit the mask of this thread
+        while (task := self._pool.next_task()) is not None:
             future = task.future
             if not (future.running() or future.set_running_or_notify_cancel()):
                 continue
@@ -152,19 +154,19 @@ class _Slot(threading.Thread):
                 result = self._result_of(task)
             except FileError as error:
                 self._error = error
-                if self._pool.give_back(task):
+                if self._pool.return_task(task):
                     break
                 future.set_exception(error)
             except Exception as error:
                 future.set_exception(error)
             else:
                 future.set_result(result)
-        self._drop()
+        self._end_process()
 
-    def ask(self) -> None:
-        """Have the process stop what it does, and end."""
+    def request_stop(self) -> None:
+        """Ask the process to stop its work and end."""
         if (process := self._process) is not None:
-            process.ask()
+            process.request_stop()
 
     def kill(self) -> None:
         """End the process by force."""
@@ -172,34 +174,35 @@ class _Slot(threading.Thread):
             process.kill()
 
     def wait(self, seconds: float | None) -> None:
-        """Wait for the end of the slot and of its process, so long at most."""
+        """Wait for the end of the slot and its process, for `seconds` at most; None: as long as it takes."""
         if self.is_alive():
             self.join(seconds)
 
     def _result_of(self, task: _Task) -> Any:
-        """Raises as `Pool.submit` says, and what pickle does about work that cannot be sent."""
-        self._begin(pickle.dumps(task.work))
+        """Have the process do a task, and return its result. Raises the errors of `ProcessPool.submit`, and those of
+        pickle if the work cannot be sent."""
+        self._start_work(pickle.dumps(task.work))
         assert self._process is not None
         try:
             while True:
-                kind, value = self._process.answer()
-                if kind != READ:
+                message_type, value = self._process.next_message()
+                if message_type != PROGRESS:
                     break
-                self.read += value[0]
-                self.moves += value[1]
+                self.bytes_read += value[0]
+                self.transfers += value[1]
         except (EOFError, OSError):
-            self._drop()
+            self._end_process()
             raise DeadProcessError("the process that converted it died, or was killed") from None
-        except BaseException:  # what the process tells next would be told of something else
-            self._drop()
+        except BaseException:  # the next message would be taken for the answer to other work
+            self._end_process()
             raise
-        if kind == FAILED:
+        if message_type == FAILED:
             raise RuntimeError(value)
         return value
 
-    def _begin(self, work: bytes) -> None:
-        """Have a process begin the work. Raises FileError."""
-        for _ in range(_TRIES):
+    def _start_work(self, work: bytes) -> None:
+        """Have the process, or a new one, begin the work. Raises FileError."""
+        for _ in range(_MOST_FALSE_STARTS):
             if self._error is not None:
                 raise self._error
             if self._pool.stopping:
@@ -208,15 +211,15 @@ class _Slot(threading.Thread):
                 self._process = self._process or _Process()
             except OSError as error:
                 raise FileError(f"cannot start a process: {reason_of(error)}") from error
-            if self._pool.stopping:  # which may have been too early to ask this process
-                self._process.ask()
+            if self._pool.stopping:  # the request may have come before this process was started
+                self._process.request_stop()
             with suppress(EOFError, OSError):
                 self._process.begin(work)
                 return
-            self._drop()
-        raise FileError(f"{_TRIES} processes in a row died, or were killed, before they began")
+            self._end_process()
+        raise FileError(f"{_MOST_FALSE_STARTS} processes in a row died, or were killed, before they began")
 
-    def _drop(self) -> None:
+    def _end_process(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             process.end()
@@ -226,7 +229,7 @@ class _Process:
     """A process, and this end of its socket pair."""
 
     def __init__(self) -> None:
-        """Raises OSError."""
+        """Start the process. Raises OSError."""
         path = [entry for entry in sys.path if isinstance(entry, str)]
         command = [sys.executable, *subprocess._args_from_interpreter_flags(), "-P", "-c", _CODE, *path]  # type: ignore[attr-defined]
         self._connection, far_end = socket.socketpair()
@@ -240,29 +243,30 @@ class _Process:
             far_end.close()
 
     def begin(self, work: bytes) -> None:
-        """Send work, and wait until the process has it. Raises EOFError or OSError when it died before."""
+        """Send work, and wait until the process has it. Raises EOFError or OSError if the process died before."""
         send(self._connection, work)
-        receive(self._file)  # that it begins
+        receive(self._file)  # BEGUN
 
-    def answer(self) -> tuple[str, Any]:
-        """The next thing that the process tells. Raises EOFError or OSError when it died."""
-        told: tuple[str, Any] = pickle.loads(receive(self._file))
-        return told
+    def next_message(self) -> tuple[str, Any]:
+        """Wait for the next message: PROGRESS, DONE or FAILED, and its value. Raises EOFError or OSError if the process
+        has died."""
+        message: tuple[str, Any] = pickle.loads(receive(self._file))
+        return message
 
-    def ask(self) -> None:
-        """Have it stop what it does, and end."""
+    def request_stop(self) -> None:
+        """Ask the process to stop its work and end."""
         with suppress(OSError):  # it has ended
             self._connection.shutdown(socket.SHUT_WR)
 
     def kill(self) -> None:
-        """End it by force."""
+        """End the process by force."""
         self._popen.kill()
         with suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)  # even the system may need long to end it
+            self._connection.shutdown(socket.SHUT_RDWR)  # the system itself may take long to end it
 
     def end(self) -> None:
-        """Wait for its end, and close what belongs to it."""
-        self.ask()
+        """Ask the process to end, kill it after a second, and close its socket."""
+        self.request_stop()
         try:
             self._popen.wait(PATIENCE)
         except subprocess.TimeoutExpired:

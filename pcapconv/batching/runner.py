@@ -1,51 +1,42 @@
-"""The work of a batch: chunks of jobs go to an executor, outcomes come back.
+"""Runs a planned batch: rounds of jobs on workers, whose outcomes go to the manifest, the report and the watcher.
 
-Strategy: few chunks are under way at a time, so that neither they nor their results pile up. When a process dies (for
-want of memory, say), the jobs of its chunk are suspects. When all else is done they are done again, file by file, each
-with a process for itself: only what kills that one, too, fails. What failed for a reason that may pass is tried again
-after that.
+Strategy: all jobs are done in a first round (`chunks`). Jobs that failed for a reason that may pass are done again in
+further rounds. Every fifth of a second, the lease, the workers and stalls are checked.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 
 from pcapconv.batching import executors, manifest, manifest_index, stores
 from pcapconv.batching.actions import Job
 from pcapconv.batching.arguments import Arguments
+from pcapconv.batching.chunks import CHECK_INTERVAL, CHUNK_BYTES, make_chunks, run_chunks
 from pcapconv.batching.executors import Workers, WorkersLostError
-from pcapconv.batching.jobs import Stopped, run_jobs
-from pcapconv.batching.lease import Lease, LeaseLostError, clear_others, leases_in
-from pcapconv.batching.local import LOCAL, fresh_state, is_inside, outside_message, remove_temporary_files
+from pcapconv.batching.heartbeat import heartbeat_path
+from pcapconv.batching.lease import Lease, LeaseLostError, clear_conflicting_leases
+from pcapconv.batching.leftovers import abort_uploads, clear_away_local, clear_away_remote
+from pcapconv.batching.local import is_inside, outside_message
 from pcapconv.batching.locations import scheme_of
-from pcapconv.batching.manifest_names import WHOLE, is_manifest, manifest_beside, manifest_name
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.planning import BatchPlan
-from pcapconv.batching.pool import DeadProcessError
-from pcapconv.batching.pulse import place_of
 from pcapconv.batching.recording import Recorder, UnrecordedError
 from pcapconv.batching.report import BatchReport, UnfinishedError, Watcher
-from pcapconv.batching.settings import Settings
-from pcapconv.batching.stall import Stall
+from pcapconv.batching.stall_detector import StallDetector
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.read_write import reason_of
 from pcapconv.text import counted
 from pcapconv.wording import argument
 
-_LOOK = 0.2  # seconds between two looks at how far the work is
-_FILES = 32  # of a chunk at most
-_BYTES = 8 * 2**20  # and what they hold, unless it is a single one
-_LONGEST_PAUSE = 30.0  # seconds before files are tried again; 1, 2, 4 before the first rounds
-_CHUNKS = 8  # for each worker, at least, so that none waits long for the last one
+_LONGEST_PAUSE = 30.0  # seconds before a round of retries; the first pauses are 1, 2 and 4
 
 
-def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchReport:
-    """Do what is left to do, and say what became of each file. Raises UsageError, FileError, UnfinishedError."""
+def run_batch(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchReport:
+    """Do the jobs that are left to do, and return the report of all files. Raises UsageError, FileError,
+    UnfinishedError."""
     with ExitStack() as stack:
         lease = None
         if arguments.local:
@@ -54,20 +45,22 @@ def run(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchRepo
             elsewhere = arguments.settings.lease is not None
             lease = Lease(arguments.manifest, arguments.settings.run, watcher.wait, elsewhere=elsewhere)
             stack.enter_context(lease)
-            clear_others(arguments.manifest, watcher.wait, whole=arguments.shard is None)  # who began meanwhile
+            # Another batch may have begun since the lease was checked before planning.
+            clear_conflicting_leases(arguments.manifest, watcher.wait, whole=arguments.shard is None)
         if arguments.local:
-            _clear_away(arguments, planned.jobs)
+            clear_away_local(arguments, planned.jobs)
         else:
-            _clear_away_there(arguments, planned.jobs)
+            clear_away_remote(arguments, planned.jobs)
             if planned.remaining:
-                stack.callback(stores.run_briefly, lambda: _end_uploads(arguments, arguments.settings.run))
-        report = _run_jobs(arguments, planned, watcher, lease)
+                stack.callback(stores.run_briefly, lambda: abort_uploads(arguments, arguments.settings.run))
+        report = _run_planned_jobs(arguments, planned, watcher, lease)
         if arguments.local:
             manifest_index.update(arguments.manifest)
         return report
 
 
-def _run_jobs(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease: Lease | None) -> BatchReport:
+def _run_planned_jobs(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease: Lease | None) -> BatchReport:
+    """Do the jobs in one round, and those to retry in further rounds, while stalls and a lost lease are noticed."""
     report = BatchReport(arguments.manifest)
     log = Recorder(report, watcher, None if arguments.local else manifest.RewrittenManifest(arguments.manifest))
     log.add(planned.outcomes)
@@ -76,71 +69,73 @@ def _run_jobs(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease:
         log.write_manifest()
         return report
     log.check_writable()
-    left = (
+    jobs = (
         planned.remaining
         if arguments.execution.scheduler is None
         else [job.with_absolute_paths() for job in planned.remaining]
     )
-    memory = "memory" in {scheme_of(arguments.home), *(scheme_of(job.source) for job in left)}
-    several = len(left)
-    done = moved = 0
-    again: dict[str, Outcome] = {}  # what failed and is tried again, by its source
+    memory = "memory" in {scheme_of(arguments.home), *(scheme_of(job.source) for job in jobs)}
+    job_count = len(jobs)
+    done_count = outcome_count = 0
+    to_retry: dict[str, Outcome] = {}  # source → its failure
     try:
         with (
             log,
-            Stall(arguments.execution, place_of(arguments.settings)) as stall,
-            _workers(arguments, left, watcher, memory=memory) as workers,
-            _stopping(arguments, lease, log, again),
+            StallDetector(arguments.execution, heartbeat_path(arguments.settings)) as stall_detector,
+            _start_workers(arguments, jobs, watcher, memory=memory) as workers,
+            _record_and_stop_on_error(arguments, lease, log, to_retry),
         ):
 
-            def look() -> None:
+            def check_progress() -> None:
                 if lease is not None:
                     lease.check()
-                read = workers.read()
-                log.look(read)
+                log.look(workers.bytes_read())
                 workers.check()
-                stall.look(moved, workers.moves())
+                stall_detector.check(outcome_count, workers.transfers())
 
-            for tries in reversed(range(arguments.retries + 1)):
-                for outcome in _outcomes(workers, _chunks(left, workers.several), arguments.settings, look):
-                    moved += 1
-                    again.pop(outcome.source, None)
-                    if lease is not None:  # before anything is written to a manifest that may be another's
+            for retries_left in reversed(range(arguments.retries + 1)):
+                chunks = make_chunks(jobs, workers.parallel_jobs)
+                for outcome in run_chunks(workers, chunks, arguments.settings, check_progress):
+                    outcome_count += 1
+                    to_retry.pop(outcome.source, None)
+                    if lease is not None:  # never write to a manifest that another batch has taken over
                         lease.check()
-                    if tries and outcome.retryable:
-                        again[outcome.source] = outcome
+                    if retries_left and outcome.retryable:
+                        to_retry[outcome.source] = outcome
                         continue
                     log.add([outcome])
-                    done += outcome.status != "failed"
-                left = [job for job in left if job.source_name in again]
-                if not left:
+                    done_count += outcome.status != "failed"
+                jobs = [job for job in jobs if job.source_name in to_retry]
+                if not jobs:
                     break
-                _wait(min(2.0 ** (arguments.retries - tries), _LONGEST_PAUSE), look)
+                _pause(min(2.0 ** (arguments.retries - retries_left), _LONGEST_PAUSE), check_progress)
     except (WorkersLostError, UnrecordedError) as error:
-        of_all = f"{done:,} of {counted(several, 'file')} {'was' if several == 1 else 'were'} done"
-        message = f"{error}; {of_all}, {argument('resume', True)} goes on with the others"
+        done = f"{done_count:,} of {counted(job_count, 'file')} {'was' if job_count == 1 else 'were'} done"
+        message = f"{error}; {done}, {argument('resume', True)} goes on with the others"
         raise UnfinishedError(message, report) from error
     return report
 
 
-def _wait(seconds: float, look: Callable[[], None]) -> None:
-    """Let a store or a network get better."""
+def _pause(seconds: float, check_progress: Callable[[], None]) -> None:
+    """Wait before a round of retries, for a store or a network to recover."""
     until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        time.sleep(min(left, _LOOK))
-        look()
+    while (remaining := until - time.monotonic()) > 0:
+        time.sleep(min(remaining, CHECK_INTERVAL))
+        check_progress()
 
 
 @contextmanager
-def _stopping(arguments: Arguments, lease: Lease | None, log: Recorder, again: Mapping[str, Outcome]) -> Iterator[None]:
-    """When the `with` block is left in the middle of the work: what failed, and would have been tried again, is said;
-    then jobs elsewhere stop."""
+def _record_and_stop_on_error(
+    arguments: Arguments, lease: Lease | None, log: Recorder, to_retry: Mapping[str, Outcome]
+) -> Iterator[None]:
+    """When an exception leaves the `with` block, record the failures that would have been retried, then release the
+    lease, which stops the jobs that do not end with the batch."""
     try:
         yield
     except BaseException as error:
         if not isinstance(error, LeaseLostError):
             with suppress(FileError):
-                log.add(again.values())
+                log.add(to_retry.values())
                 log.write_manifest()
         if lease is not None and arguments.settings.lease is not None:
             lease.release()
@@ -148,7 +143,8 @@ def _stopping(arguments: Arguments, lease: Lease | None, log: Recorder, again: M
 
 
 def _make_home(arguments: Arguments) -> None:
-    """Have a directory on this machine for the new files. Raises FileError, also where the manifest lies out of it."""
+    """Make the directory of the new files on this machine, and check that the manifest lies inside. Raises
+    FileError."""
     home = arguments.home
     try:
         os.makedirs(home, exist_ok=True)
@@ -159,154 +155,29 @@ def _make_home(arguments: Arguments) -> None:
     manifest.check_location(arguments.manifest)
 
 
-def _clear_away(arguments: Arguments, jobs: Iterable[Job]) -> None:
-    """Remove what an earlier run, killed, has left among the new files."""
-    inside, flags = arguments.settings.inside, arguments.flags
-    if flags.resume and arguments.shard is None:  # other shards may be writing
-        folders = {os.path.dirname(job.target) or "." for job in jobs}
-        folders |= set() if flags.in_place else {arguments.home}
-        remove_temporary_files(each for each in folders if inside is None or is_inside(each, inside))
-
-
-def _clear_away_there(arguments: Arguments, jobs: Iterable[Job]) -> None:
-    """Remove what earlier runs, killed, have left behind a URL: of all shards that nobody is at work on, unless this is
-    one. Raises FileError."""
-    flags, whole = arguments.flags, arguments.shard is None
-    if not (flags.resume or flags.force):
-        return
-    if not whole:  # others may be writing
-        _end_uploads(arguments)
-        return
-    at_work = {manifest_beside(lease) for lease in leases_in(arguments.home)} - {WHOLE}
-    stores.remote_store(arguments.home).clear_away(
-        arguments.home,
-        lambda note: is_manifest(note.batch) and note.batch not in at_work,
-        [job.target for job in jobs],
-        alone=not at_work,
-    )
-
-
-def _end_uploads(arguments: Arguments, run: str | None = None) -> None:
-    """Abort the uploads that are noted for this manifest, those of one run alone where one is given. Raises
-    FileError."""
-    own = manifest_name(arguments.shard)
-    stores.remote_store(arguments.home).clear_away(
-        arguments.home, lambda note: note.batch == own and run in (None, note.run)
-    )
-
-
-def _workers(
-    arguments: Arguments, left: Sequence[Job], watcher: Watcher, *, memory: bool
+def _start_workers(
+    arguments: Arguments, jobs: Sequence[Job], watcher: Watcher, *, memory: bool
 ) -> AbstractContextManager[Workers]:
-    """What carries the jobs out. `memory` tells that only this process has some of the files. Raises UsageError,
-    FileError."""
-    jobs, scheduler, executor, stall = arguments.execution
+    """Return the workers that do the jobs. `memory` tells that some files are in the memory of this process. Raises
+    UsageError, FileError."""
+    process_count, scheduler, executor, stall = arguments.execution
     run = arguments.settings.run
     if executor is not None:
         if not hasattr(executor, "submit"):
             raise UsageError(f"{executor!r:.80} is not an executor")
-        return nullcontext(executors.Given(executor, executors.cores(), run))
+        return nullcontext(executors.ExecutorWorkers(executor, executors.core_count(), run))
     if scheduler is not None:
-        from pcapconv.batching.cluster import cluster  # with asyncio, as slow to import as a small batch
+        from pcapconv.batching.cluster import open_cluster  # imports asyncio, which takes as long as a small batch
 
-        return cluster(scheduler, arguments.home, left[0].source, run, watcher.warn)
-    if jobs is None and stall is None and len(left) == 1 and arguments.local and 0 < left[0].size <= _BYTES:
-        return nullcontext(executors.Given(executors.Here(), 1, run))  # sooner done than a process is there
-    several = jobs or executors.cores()
-    return executors.threads(several, run) if memory else executors.processes(several)
-
-
-def _chunks(jobs: Sequence[Job], several: int) -> list[list[Job]]:
-    """The jobs in the order in which they are to be done, large ones first, small ones together."""
-    ordered = sorted(jobs, key=lambda job: -job.size)
-    most = max(1, min(_FILES, -(-len(jobs) // (_CHUNKS * several))))
-    made: list[list[Job]] = []
-    size = 0
-    for job in ordered:
-        if not made or size + job.size > _BYTES or len(made[-1]) >= most:
-            made.append([])
-            size = 0
-        made[-1].append(job)
-        size += job.size
-    return made
-
-
-def _outcomes(
-    workers: Workers, chunks: Iterable[list[Job]], settings: Settings, look: Callable[[], None]
-) -> Iterator[Outcome]:
-    """The outcomes of all jobs, as they come back. `look` is called now and then, and may raise what ends the batch."""
-    waiting, suspects = deque(chunks), deque[list[Job]]()
-    under_way: dict[Future[list[Outcome]], list[Job]] = {}
-    alone = False  # whether what is under way are suspects
-    try:
-        while waiting or suspects or under_way:
-            while waiting and len(under_way) < 2 * workers.several:
-                _submit(workers.executor.submit, waiting.popleft(), settings, under_way)
-            alone = alone or not under_way
-            while alone and suspects and len(under_way) < workers.alone:
-                _submit(workers.submit_alone, suspects.popleft(), settings, under_way)
-            done = _first_done(under_way)
-            broken: list[list[Job]] = []
-            for future in done:
-                jobs = under_way.pop(future)
-                try:
-                    yield from [_seen(outcome, job, settings) for outcome, job in zip(future.result(), jobs)]
-                except BrokenExecutor:
-                    broken.append(jobs)
-                except (Exception, Stopped) as error:  # the executor's: a process that died, a result that got lost
-                    if len(jobs) > 1 or (isinstance(error, DeadProcessError | Stopped) and not alone):
-                        suspects.extend([job] for job in jobs)
-                    else:
-                        passing = isinstance(error, DeadProcessError | Stopped | OSError)
-                        said = str(error) or type(error).__name__
-                        yield from _failed(jobs, settings, said, retryable=passing)
-            if broken:
-                for jobs in [*broken, *under_way.values(), *suspects, *waiting]:
-                    yield from _failed(jobs, settings, "the executor broke", retryable=True)
-                return
-            look()
-    finally:
-        for future in under_way:
-            future.cancel()
-
-
-def _first_done(under_way: Iterable[Future[list[Outcome]]]) -> set[Future[list[Outcome]]]:
-    """Those that are done, after some time none."""
-    try:
-        return wait(under_way, timeout=_LOOK, return_when=FIRST_COMPLETED).done
-    except RuntimeError as error:  # an interrupt between two steps of `wait`, which it does not expect
-        if isinstance(error.__context__, Exception | None):
-            raise
-        raise error.__context__ from None
-
-
-def _submit(
-    submit: Callable[..., Future[list[Outcome]]],
-    jobs: list[Job],
-    settings: Settings,
-    under_way: dict[Future[list[Outcome]], list[Job]],
-) -> None:
-    try:
-        future = submit(run_jobs, settings, jobs)
-    except Exception as error:  # it broke, or its owner shut it down
-        future = Future()
-        future.set_exception(error)
-    if not isinstance(future, Future):
-        raise UsageError(f"{future!r:.80} is no future of concurrent.futures, as an executor gives")
-    under_way[future] = jobs
-
-
-def _seen(outcome: Outcome, job: Job, settings: Settings) -> Outcome:
-    """What became of a file, as far as it is seen here: a target that is not there was written somewhere else."""
-    if not outcome.done or scheme_of(job.target) is not None:
-        return outcome
-    if outcome.target_state == LOCAL.state(job.target) or outcome.target_state == fresh_state(job.target):
-        return outcome
-    error = f"{outcome.worker} wrote it, but here it is not; the target has to be the same directory everywhere"
-    return Outcome.without_report(job, settings, "failed", f"{job.target}: {error}")
-
-
-def _failed(jobs: list[Job], settings: Settings, error: str, *, retryable: bool) -> list[Outcome]:
-    return [
-        Outcome.without_report(job, settings, "failed", f"{job.source}: {error}", retryable=retryable) for job in jobs
-    ]
+        return open_cluster(scheduler, arguments.home, jobs[0].source, run, watcher.warn)
+    if (
+        process_count is None
+        and stall is None
+        and len(jobs) == 1
+        and arguments.local
+        and 0 < jobs[0].size <= CHUNK_BYTES
+    ):
+        inline = executors.InlineExecutor()  # done before a process would have started
+        return nullcontext(executors.ExecutorWorkers(inline, 1, run))
+    worker_count = process_count or executors.core_count()
+    return executors.thread_workers(worker_count, run) if memory else executors.process_workers(worker_count)

@@ -11,7 +11,7 @@ from pcapconv.batching.local import LOCAL
 from pcapconv.batching.locations import Store, scheme_of
 
 if TYPE_CHECKING:
-    from pcapconv.batching.remote import Remote
+    from pcapconv.batching.remote import RemoteStore
 
 _MAX_SECONDS = 5.0
 
@@ -24,11 +24,11 @@ def store_of(location: str) -> Store:
     return remote_store(location)
 
 
-def remote_store(url: str) -> Remote:
+def remote_store(url: str) -> RemoteStore:
     """Return the store behind a URL. Raises UsageError as `store_of` does."""
-    from pcapconv.batching.remote import Remote  # which needs fsspec
+    from pcapconv.batching.remote import RemoteStore  # which needs fsspec
 
-    return Remote(url)
+    return RemoteStore(url)
 
 
 def run_briefly(work: Callable[[], object]) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from pcapconv import formats
+from pcapconv.batching.daemon_threads import DaemonThreads
 from pcapconv.batching.locations import FoundFile, scheme_of
 from pcapconv.batching.stores import store_of
-from pcapconv.batching.threads import Threads
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.formats.naming import with_suffix
 from pcapconv.io.name_template import Template, TemplateValues
@@ -46,7 +46,7 @@ def names_by_template(template: Template, found: Sequence[FoundFile], fractions:
 
     if not template.needs_start or all(scheme_of(each.location) is None for each in found):
         return [name_of(each) for each in found]
-    with Threads(_READ_AT_ONCE) as threads:
+    with DaemonThreads(_READ_AT_ONCE) as threads:
         return list(threads.map(name_of, found))
 
 

@@ -17,7 +17,7 @@ import posixpath
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Self
 
-from pcapconv.batching.asking import asking
+from pcapconv.batching.store_requests import store_request
 from pcapconv.io.final_names import TEMPORARY
 from pcapconv.io.read_write import writing
 
@@ -62,7 +62,7 @@ def abort_noted_uploads(
     the store, `name` stands for `home` in messages. Raises FileError."""
     if not hasattr(files, "call_s3"):
         return
-    with writing(name), asking(name, "write"):
+    with writing(name), store_request(name, "write"):
         listing = files.find(home, prefix=".pcapconv-", detail=True)
         for path in _temporary_files(listing):
             if posixpath.dirname(path) != home or listing[path]["size"] > _MAX_NOTE:

@@ -1,8 +1,8 @@
-"""How a complete file gets behind a URL.
+"""Targets behind URLs: a file is written to a temporary file here, and uploaded when it is complete.
 
-Strategy: object stores show an object when all of it has arrived; everywhere else it arrives under a temporary name. A
-large object goes to S3 in parts, and can stop between two of them; while it does, a note says so (`upload_notes`). Any
-other upload goes on to its end once it has begun.
+Strategy: object stores show an object only when all of it has arrived; elsewhere the file is uploaded under a temporary
+name and renamed. A large object goes to S3 in parts, and the upload can stop between two of them; meanwhile a note
+records it (`upload_notes`). Any other upload goes on to its end once it has begun.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import posixpath
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from pcapconv.batching.asking import asking
 from pcapconv.batching.locations import BatchContext
+from pcapconv.batching.store_requests import store_request
 from pcapconv.batching.upload_notes import MARK, Note, abort_upload, mark_of
 from pcapconv.io.final_names import temporary_name
 from pcapconv.io.held_signals import hold_signals
@@ -23,20 +23,20 @@ from pcapconv.io.read_write import TEMPORARY_FILE, writing
 from pcapconv.io.source import temporary_file
 from pcapconv.io.target import Target
 
-_UPLOAD = "pcapconv-upload"  # what in an object's metadata tells by which upload it came
+_UPLOAD = "pcapconv-upload"  # the name of the upload's id in an object's metadata
 PART_SIZE = 8 * 2**20  # bytes that are read or sent at a time
-_ABREAST = 3  # parts that are sent at a time
-_MOST_PARTS = 10_000  # of one object, as S3 has it
+_PARALLEL_PARTS = 3  # parts that are sent at the same time
+_MOST_PARTS = 10_000  # of one object, a limit of S3
 
 
 class Upload(Target):
-    """A file that is uploaded to `path` when it is complete. `whole` tells that the store shows nothing before that.
-    The batch's manifest, beside which notes are kept, is a path too."""
+    """A file that is uploaded to `path` when it is complete. `atomic` tells that the store shows an object only when
+    all of it has arrived. `batch.manifest`, beside which notes are kept, is a path in the same store."""
 
     hidden_until_published = True
-    interim_name = TEMPORARY_FILE
+    place = TEMPORARY_FILE  # what messages about its bytes name, until they are uploaded
 
-    def __init__(self, files: Any, path: str, name: str, batch: BatchContext, *, whole: bool) -> None:
+    def __init__(self, files: Any, path: str, name: str, batch: BatchContext, *, atomic: bool) -> None:
         from tempfile import NamedTemporaryFile
 
         nameless = os.path.isdir("/proc/self/fd")
@@ -47,50 +47,51 @@ class Upload(Target):
         self._files = files
         self._path = path
         self._batch = batch
-        self._whole = whole
+        self._atomic = atomic
 
-    def publish(self, *, keep_old: bool) -> None:  # noqa: ARG002 - what is gone there is gone
+    def publish(self, *, keep_old: bool) -> None:  # noqa: ARG002 - a store keeps no old file
         """Upload the file. Raises FileError."""
-        with writing(self.name), asking(self.name, "write"):
+        with writing(self.name), store_request(self.name, "write"):
             size = os.fstat(self.file.fileno()).st_size
-            if not self._whole:
-                self._move_there()
+            if not self._atomic:
+                self._send_and_rename()
             elif hasattr(self._files, "call_s3") and size >= 2 * PART_SIZE:
                 self._send_parts(size)
             else:
-                self._put(self._path)
+                self._send_file(self._path)
 
-    def _put(self, path: str) -> None:
-        """Send the file as the store's client does, with no more memory than for a few parts."""
+    def _send_file(self, path: str) -> None:
+        """Have the store's client send the file, with memory for a few parts at most."""
         put = getattr(self._files, "_put_file", self._files.put_file)
         known = inspect.signature(put).parameters
-        wanted = {"chunksize": PART_SIZE, "max_concurrency": _ABREAST, "callback": self._callback()}
-        told = {name: value for name, value in wanted.items() if name in known}
+        limits = {"chunksize": PART_SIZE, "max_concurrency": _PARALLEL_PARTS, "callback": self._callback()}
+        arguments = {name: value for name, value in limits.items() if name in known}
         if hasattr(self._files, "call_s3"):
-            told["Metadata"] = {MARK: mark_of(self._batch.root, path)}
-        self._files.put_file(self._local, path, **told)
+            arguments["Metadata"] = {MARK: mark_of(self._batch.root, path)}
+        self._files.put_file(self._local, path, **arguments)
 
     def _callback(self) -> Any:
-        """What a store's client calls as bytes move, in a thread of its own, where nothing can be raised."""
+        """The hook that a store's client calls when bytes have moved, in its own thread, where nothing may be
+        raised."""
         from fsspec.callbacks import Callback
 
         moved = self._batch.moved
 
-        class Moving(Callback):  # type: ignore[misc]
+        class MovedCallback(Callback):  # type: ignore[misc]
             def call(self, *_: object, **__: object) -> None:
                 with contextlib.suppress(BaseException):
                     moved()
 
-        return Moving()
+        return MovedCallback()
 
-    def _move_there(self) -> None:
-        """Send the file under a temporary name, and rename it there."""
+    def _send_and_rename(self) -> None:
+        """Send the file under a temporary name, then rename it in the store."""
         folder, name = posixpath.split(self._path)
         temporary = temporary_name(folder)
         self._files.makedirs(folder, exist_ok=True)
         try:
-            self._put(temporary)
-            self._batch.moved()  # which could not end it before
+            self._send_file(temporary)
+            self._batch.moved()  # may raise, which the callback must not
             self._files.mv(temporary, posixpath.join(folder, name))
         except BaseException:
             with contextlib.suppress(Exception):
@@ -98,41 +99,41 @@ class Upload(Target):
             raise
 
     def _send_parts(self, size: int) -> None:
-        """Send the parts of one object to S3."""
+        """Send an object of `size` bytes to S3 in parts. A note records the upload until it has ended."""
         bucket, key, _ = self._files.split_path(self._path)
-        where, name = {"Bucket": bucket, "Key": key}, os.urandom(8).hex()
-        told = {MARK: mark_of(self._batch.root, self._path), _UPLOAD: name}
-        begun = self._files.call_s3("create_multipart_upload", **where, Metadata=told)
-        upload = where | {"UploadId": begun["UploadId"]}
+        s3_object, upload_id = {"Bucket": bucket, "Key": key}, os.urandom(8).hex()
+        metadata = {MARK: mark_of(self._batch.root, self._path), _UPLOAD: upload_id}
+        response = self._files.call_s3("create_multipart_upload", **s3_object, Metadata=metadata)
+        upload = s3_object | {"UploadId": response["UploadId"]}
         folder, batch = posixpath.split(self._batch.manifest)
         note = temporary_name(folder)
         try:
             self._files.pipe_file(note, Note(batch, self._batch.run, upload).to_bytes())
             part_size = max(PART_SIZE, -(-size // _MOST_PARTS))
-            parts = self._parts(upload, part_size, -(-size // part_size))
+            parts = self._send_all_parts(upload, part_size, -(-size // part_size))
             try:
                 self._files.call_s3("complete_multipart_upload", **upload, MultipartUpload={"Parts": parts})
             except Exception:
-                if not self._has_arrived(where, name, size):  # the answer may be all that got lost
+                if not self._has_arrived(s3_object, upload_id, size):  # perhaps only the answer got lost
                     raise
         except BaseException:
-            with contextlib.suppress(Exception):  # then the client or the next run does it
+            with contextlib.suppress(Exception):  # the end of this run, or the next run, aborts it then
                 abort_upload(self._files, upload)
                 self._files.rm_file(note)
             raise
-        with contextlib.suppress(Exception):  # then the client or the next run removes it
+        with contextlib.suppress(Exception):  # the end of this run, or the next run, removes it then
             self._files.rm_file(note)
 
-    def _has_arrived(self, where: dict[str, str], name: str, size: int) -> bool:
-        """Whether the object that is there came by the upload of this name."""
+    def _has_arrived(self, s3_object: dict[str, str], upload_id: str, size: int) -> bool:
+        """Return whether the object in the store came by this upload; False if the store does not answer."""
         try:
-            there = self._files.call_s3("head_object", **where)
-            return bool(there["Metadata"].get(_UPLOAD) == name and there["ContentLength"] == size)
-        except Exception:  # nobody can tell
+            head = self._files.call_s3("head_object", **s3_object)
+            return bool(head["Metadata"].get(_UPLOAD) == upload_id and head["ContentLength"] == size)
+        except Exception:
             return False
 
-    def _parts(self, upload: dict[str, str], size: int, count: int) -> list[dict[str, Any]]:
-        """Send so many parts of this size; returns what completes the upload."""
+    def _send_all_parts(self, upload: dict[str, str], size: int, count: int) -> list[dict[str, Any]]:
+        """Send `count` parts of `size` bytes; returns the list of parts that completes the upload."""
 
         def send(number: int) -> dict[str, Any]:
             data = os.pread(self.file.fileno(), size, (number - 1) * size)
@@ -140,13 +141,13 @@ class Upload(Target):
             return {"PartNumber": number, "ETag": answer["ETag"]}
 
         parts = []
-        with ThreadPoolExecutor(_ABREAST) as threads:
+        with ThreadPoolExecutor(_PARALLEL_PARTS) as threads:
             for part in threads.map(send, range(1, count + 1)):
                 self._batch.moved()
                 parts.append(part)
         return parts
 
     def discard(self) -> None:
-        """Close the temporary file, of which nothing remains."""
-        with contextlib.suppress(OSError):  # what matters was said before
+        """Close the temporary file, which removes it."""
+        with contextlib.suppress(OSError):  # the error that matters was raised before
             self.file.close()

@@ -1,4 +1,4 @@
-"""Every command that writes: its files, what appears, and what belongs together."""
+"""The commands that are tested: all that write, each with its files, its outputs, and which outputs belong together."""
 
 import json
 import struct
@@ -10,33 +10,33 @@ import wire
 from faults.running import File, Tree
 
 READABLE = 0o644
-OWN = 0o640  # of files that are replaced: narrower than what a new file gets
+OWN = 0o640  # of files that are replaced: narrower than the mode of a new file
 
 
 def acl(*entries: tuple[int, int, int]) -> bytes:
-    """A POSIX ACL as the extended attribute that Linux keeps it in: (tag, permissions, id) of each entry."""
+    """A POSIX ACL of (tag, permissions, id) entries, in the form of Linux's extended attribute."""
     return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
 
 
 NOBODY = 0xFFFFFFFF
 USER_OBJ, USER, GROUP_OBJ, MASK, OTHER = 0x01, 0x02, 0x04, 0x10, 0x20
-# One more user may read. The group may not, though the file's mode shows the mask in its place: 0640.
+# One more user may read. The group may not, though its bits in the file's mode (0640), which are the mask, say so.
 ACL = acl((USER_OBJ, 6, NOBODY), (USER, 4, 12345), (GROUP_OBJ, 0, NOBODY), (MASK, 4, NOBODY), (OTHER, 0, NOBODY))
 ATTRIBUTES = (("system.posix_acl_access", ACL), ("user.note", b"kept"))
 
 
 def plain(data: bytes) -> File:
-    """An input that stays as it is."""
+    """An input that no command changes."""
     return File(data, READABLE)
 
 
 def replaced(data: bytes) -> File:
-    """A file that is to be replaced, with rights of its own."""
+    """A file that a command replaces, with permissions of its own."""
     return File(data, OWN)
 
 
 def old(*names: str) -> Tree:
-    """Files that are in the way."""
+    """Old files under the names of outputs."""
     return {name: replaced(f"what was there before as {name}".encode()) for name in names}
 
 
@@ -47,7 +47,7 @@ KEYS = b"CLIENT_RANDOM 00 11\n"
 
 
 def rich(packets: int = 3, link_types: Sequence[int] = (wire.ETHERNET,)) -> bytes:
-    """A capture with what pcap cannot hold: comments, names of interfaces, secrets."""
+    """A pcapng capture with metadata that pcap cannot hold: comments, interface names and secrets."""
     interfaces = [
         wire.interface(link_type, options=wire.options((wire.IF_NAME, b"eth%d" % number)))
         for number, link_type in enumerate(link_types)
@@ -66,12 +66,12 @@ BACKWARDS = wire.pcap_header() + b"".join(wire.pcap_record(9 - number, 0, bytes(
 
 
 class Command(NamedTuple):
-    """A command line and what it works on, in the folder where it runs.
+    """A command line, and the files in the folder where it runs.
 
-    Each of `sets` are names that appear together, or not at all. `later` is a report, which is written when all else is
-    there. `first` is a command line that makes some of the files. `again` is the next run after one that did not end
-    well, where it is another one. `each` tells that files are done one by one, as in a batch. `edited` is an input that
-    is rewritten in place; `folder` is where the outputs appear, if they have one of their own.
+    Each of `sets` has the names of outputs that get their final names together, or not at all. `later` is a report,
+    which is written after all other outputs. `first` is a command line that makes some of the files. `again` is the
+    command line of the next run after a failure, if it differs. `each` tells that files are done one by one, as in a
+    batch. `edited` is an input that is rewritten in place; `folder` is the folder of the outputs, if they have one.
     """
 
     name: str
@@ -84,15 +84,15 @@ class Command(NamedTuple):
     each: bool = False
     edited: str = ""
     folder: str = ""
-    variable: tuple[str, ...] = ()  # names whose bytes differ from run to run, such as times that it took
+    variable: tuple[str, ...] = ()  # outputs whose bytes differ from run to run, such as a report with durations
 
     @property
     def processes(self) -> bool:
-        """Whether it starts other processes."""
+        """Return whether the command starts other processes."""
         return self.arguments.startswith("batch ")
 
     def with_attributes(self) -> "Command":
-        """The same, where the files that are replaced have an ACL and another extended attribute."""
+        """The same command on replaced files that have an ACL and another extended attribute."""
         files = {
             name: file._replace(attributes=ATTRIBUTES) if file.mode == OWN else file
             for name, file in self.files.items()
@@ -105,14 +105,14 @@ class Command(NamedTuple):
 
 
 def is_whole(name: str, data: bytes) -> bool:
-    """Whether a file of `variable` bytes is complete."""
+    """Return whether a file whose bytes differ from run to run is complete."""
     try:
         return name.endswith(".json") and data.endswith(b"}\n") and bool(json.loads(data))
     except ValueError:
         return False
 
 
-KEEP = {"out/keep": plain(b"")}  # so that there is a folder `out`
+KEEP = {"out/keep": plain(b"")}  # makes the folder `out`
 PARTS = tuple(f"out/x-0000{number}.pcap" for number in range(1, 4))
 PAIR = ("out/x.pcap", "out/x.pcap.meta.json")
 BY_LINK_TYPE = ("out/mixed-ETHERNET.pcap", "out/mixed-RAW.pcap", "out/mixed.meta.json")

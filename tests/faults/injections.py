@@ -1,4 +1,4 @@
-"""Which faults there are, and where in a run each can come."""
+"""The kinds of faults, and where in a run each can be injected."""
 
 import signal
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,8 @@ from faults.running import Line, Point
 
 Expected = Literal["success", "failure", "either"]
 
-# File systems as they are: without nameless files (NFS, FUSE, vfat), and also without hard links (vfat, many FUSE).
+# Kinds of file systems: with all calls, without nameless files (NFS, FUSE, vfat), and in two ways also without hard
+# links (vfat, many FUSE file systems).
 SYSTEMS = (
     "",
     "open-nameless:1+:EOPNOTSUPP",
@@ -52,8 +53,8 @@ LASTING = (
     "close",
     "fsync",
     "listdir",
-)  # also from a call on
-# After these nothing can be complete: what was written, or its name, did not arrive.
+)  # calls that may also fail from some call on
+# After an error of these calls, no output can be complete.
 DECISIVE = ("write", "close", "fsync")
 
 HARMLESS: dict[str, tuple[str, ...]] = {
@@ -80,12 +81,12 @@ CHANGES = (
     *("open-write", "open-nameless", "write", "truncate", "close", "fsync", "fsync-folder", "link", "rename", "unlink"),
     *("mkdir", "rmdir", "chmod", "chown", "setxattr", "lock"),
 )
-RETRIED = ("open-read", "open-write", "open-nameless", "read", "write", "fsync")  # by Python, where a signal interrupts
+RETRIED = ("open-read", "open-write", "open-nameless", "read", "write", "fsync")  # by Python, after a signal
 SIGNALS = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
 
 
 class Injection(NamedTuple):
-    """Faults as `shim.c` reads them, or a signal at a line, and how the command may end."""
+    """Faults in the syntax of `shim.c`, or a signal at a line, and how the command is expected to end."""
 
     faults: str
     line: Line | None = None
@@ -94,12 +95,12 @@ class Injection(NamedTuple):
 
     @property
     def kills(self) -> bool:
-        """Whether the command had no chance to clear away."""
+        """Return whether the command is killed, and cannot clear away its temporary files."""
         return "SIGKILL" in self.faults
 
     @property
     def signal(self) -> int | None:
-        """The exit status of a command that a signal ended; None where none is sent."""
+        """The exit status of a command that the signal ends, or None if no signal is sent."""
         if self.line is not None:
             return 128 + self.line.signal
         return next((status for name, status in SIGNALS.items() if f":{name}" in self.faults), None)
@@ -118,7 +119,7 @@ def _is_scratch(point: Point) -> bool:
 
 
 def errors(system: str, points: Sequence[Point]) -> Iterator[Injection]:
-    """What the system refuses, once or from then on. A write, close or sync that fails can only end in failure."""
+    """Calls that fail, once or from then on. After an error of write, close or fsync, the command must fail."""
     for point in points:
         decisive = point.kind in DECISIVE and not _is_scratch(point)
         for error in ERRORS.get(point.kind, ()):
@@ -129,7 +130,7 @@ def errors(system: str, points: Sequence[Point]) -> Iterator[Injection]:
 
 
 def harmless(system: str, points: Sequence[Point]) -> Iterator[Injection]:
-    """What a program has to live with."""
+    """Faults despite which the command must succeed."""
     for point in points:
         for error in HARMLESS.get(point.kind, ()):
             yield _at(system, point, error, "success")
@@ -139,7 +140,7 @@ def harmless(system: str, points: Sequence[Point]) -> Iterator[Injection]:
 
 
 def kills(command: Command, system: str, points: Sequence[Point]) -> Iterator[Injection]:
-    """An end without warning, before each call that changes something."""
+    """SIGKILL before each call that changes something."""
     for point in points:
         if point.kind in CHANGES:
             yield _at(system, point, "SIGKILL")
@@ -148,7 +149,7 @@ def kills(command: Command, system: str, points: Sequence[Point]) -> Iterator[In
 
 
 def signals(system: str, points: Sequence[Point]) -> Iterator[Injection]:
-    """An end that can be handled, right behind each call, or instead of one that is then tried again."""
+    """A signal that can be handled, right after each call, or instead of a call that Python then repeats."""
     for point in points:
         if point.kind in CHANGES or point.kind in RETRIED:
             for name in SIGNALS:
@@ -165,13 +166,13 @@ def lines(count: int, system: str) -> Iterator[Injection]:
 
 
 def full_disks(system: str, size: int) -> Iterator[Injection]:
-    """Room for so many bytes and no more, of those that a clean run writes."""
+    """A disk that is full after some of the `size` bytes that a run without faults writes."""
     for room in sorted({*range(0, min(size, 2000), 97), *range(0, size, max(1, size // 20)), size - 1}):
         yield Injection(f"{system} write:1+:full={room}".strip())
 
 
 def changes(command: Command, system: str, points: Sequence[Point]) -> Iterator[Injection]:
-    """Somebody else appends to an input that is edited in place, or moves the folder of the outputs away."""
+    """Another process appends to an input that is edited in place, or moves the folder of the outputs away."""
     for point in points:
         reads = point.kind == "read" and point.path == command.edited
         if reads or (point.kind == "write" and command.edited and not (command.each or command.later)):

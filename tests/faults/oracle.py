@@ -1,4 +1,4 @@
-"""Judges from outside what a command left behind: files, exit status, messages. Nothing here imports pcapconv."""
+"""Judges what a command left behind: files, exit status and messages. Nothing here imports pcapconv."""
 
 import json
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from faults.running import File, Run, Tree
 TEMPORARY = ".pcapconv-"
 APPENDED = b"appended by another process"
 NOT_KEPT = "not kept"
-REMOVING = ("unlink:", "rmdir:", "vanish=")  # where these are refused, something may have to stay
+REMOVING = ("unlink:", "rmdir:", "vanish=")  # with these faults, temporary files may have to stay
 NOT_PUT_BACK = "cannot put back what was there"
 
 
 class Case(NamedTuple):
-    """A command, its files before a run and after an undisturbed one, and that one's exit status."""
+    """A command, the files before a run and after an undisturbed run, and the exit status of the undisturbed run."""
 
     command: Command
     before: Tree
@@ -25,19 +25,19 @@ class Case(NamedTuple):
 
 
 class States:
-    """Which of the names are as they were, which as they are to be."""
+    """Tells of each name in `found` whether it has its old bytes or the new ones."""
 
     def __init__(self, case: Case, found: Tree, edited: bytes) -> None:
         self.case = case
         self.found = found
-        self._edited = edited  # what was appended to the input
+        self._edited = edited  # bytes that the fault appended to the input
 
     def data(self, name: str) -> bytes | None:
-        """The bytes under a name."""
+        """The bytes under a name, or None if there is no such file."""
         return self.found[name].data if name in self.found else None
 
     def is_old(self, name: str) -> bool:
-        """Whether it is what it was."""
+        """Return whether a name has its old bytes, or still does not exist."""
         before = self.case.before.get(name)
         data = self.data(name)
         if before is None or data is None:
@@ -45,7 +45,7 @@ class States:
         return data == before.data or (name == self.case.command.edited and data == before.data + self._edited)
 
     def is_new(self, name: str) -> bool:
-        """Whether it is complete."""
+        """Return whether a name has the bytes of an undisturbed run."""
         data = self.data(name)
         if data is None or name not in self.case.after:
             return False
@@ -54,7 +54,7 @@ class States:
         return data == self.case.after[name].data or (name == self.case.command.later and self._puts_back(name, data))
 
     def _puts_back(self, name: str, data: bytes) -> bool:
-        """Whether a report is complete, and says besides that old files were put back."""
+        """Return whether a report is complete, but for its list of old files that were put back."""
         try:
             told: dict[str, object] = json.loads(data)
             expected: dict[str, object] = json.loads(self.case.after[name].data)
@@ -63,13 +63,13 @@ class States:
             return False
 
     def all_new(self) -> bool:
-        """Whether everything is there."""
+        """Return whether all outputs are complete."""
         names = [name for names in self.case.command.sets for name in names]
         return all(map(self.is_new, [*names, self.case.command.later] if self.case.command.later else names))
 
 
 def judge(case: Case, injection: Injection, run: Run, found: Tree) -> list[str]:
-    """What is wrong: a sentence each."""
+    """Return what is wrong after a run with an injection: a list of sentences."""
     found = _at_home(case.command, found)
     states = States(case, found, APPENDED if "append=" in injection.faults else b"")
     wrong = [*_ended(case, injection, run, states)]
@@ -78,14 +78,14 @@ def judge(case: Case, injection: Injection, run: Run, found: Tree) -> list[str]:
         return wrong
     wrong += _leftovers(injection, found)
     wrong += _rights(case, injection, found)
-    # nobody can take back what is in a folder that is gone
+    # After a kill, or in a folder that has moved away, a command cannot take back its outputs.
     if not injection.kills and "vanish=" not in injection.faults:
         wrong += _together(case, injection, run, states)
     return wrong
 
 
 def judge_next(case: Case, left_behind: Tree, run: Run, found: Tree) -> list[str]:
-    """What is wrong after the next run, which followed one that was killed, or a batch that failed."""
+    """Return what is wrong after the next run, which followed one that was killed, or a batch that failed."""
     left, now = States(case, left_behind, b""), States(case, found, b"")
     wrong = [f"the next run: {each}" for each in _crashed(run)]
     if run.status == case.status:
@@ -102,8 +102,8 @@ def judge_next(case: Case, left_behind: Tree, run: Run, found: Tree) -> list[str
 
 
 def _mixture(case: Case, names: tuple[str, ...], left: States, run: Run) -> Iterator[str]:
-    """Old and new files together, which only a kill may leave: the old ones are somewhere, and the next run says so. It
-    need not where only names appeared that were not there before: that is cleared away like all else unfinished."""
+    """Check a mixture of old and new files, which only a kill may leave: the old bytes must be somewhere, and the next
+    run must say so, unless only new names have appeared, which it clears away like all unfinished files."""
     everything = [file.data for file in left.found.values()]
     lost = [name for name in names if name in case.before and case.before[name].data not in everything]
     if lost and not all(map(left.is_new, lost)):
@@ -114,7 +114,7 @@ def _mixture(case: Case, names: tuple[str, ...], left: States, run: Run) -> Iter
 
 
 def _at_home(command: Command, found: Tree) -> Tree:
-    """The files as if their folder had not been moved away."""
+    """The files, with the names that they had before their folder was moved away."""
     gone = f"{command.folder}.gone/"
     moved = {name.replace(gone, f"{command.folder}/"): file for name, file in found.items() if name.startswith(gone)}
     return moved | {name: file for name, file in found.items() if not name.startswith(gone)}
@@ -130,7 +130,7 @@ def _crashed(run: Run) -> Iterator[str]:
 
 
 def _ended(case: Case, injection: Injection, run: Run, states: States) -> Iterator[str]:
-    """The exit status, and whether there is a sentence with it."""
+    """Check the exit status, and that a failure has a message."""
     yield from _crashed(run)
     if injection.kills and run.status < 0:
         return
@@ -153,19 +153,19 @@ def _ended(case: Case, injection: Injection, run: Run, states: States) -> Iterat
 
 
 def _was_outside(injection: Injection, run: Run, states: States) -> bool:
-    """Whether a signal ended the process before it took any up, or when all was done, and the system did as it does."""
+    """Return whether a signal ended the process before it handled signals, or after all was done."""
     opened = any(point.kind.startswith("open-") for point in run.points)
     return run.status < 0 and injection.signal == 128 - run.status and (not opened or states.all_new())
 
 
 def _happened(injection: Injection, run: Run) -> bool:
-    """Whether the call that was to fail was made."""
+    """Return whether the run made the call at which the fault was to be injected."""
     point = injection.point
     return point is None or any((each.kind, each.number) == (point.kind, point.number) for each in run.points)
 
 
 def _named(case: Case, run: Run) -> Iterator[str]:
-    """An output that cannot be written is named, and never called stdout if it is not."""
+    """Check that the message names the output that cannot be written, and mentions stdout only for stdout."""
     command = case.command
     names = [*(name for names in command.sets for name in names), command.later]
     template = command.arguments.split()[2] if command.name.startswith("split") else None
@@ -177,7 +177,7 @@ def _named(case: Case, run: Run) -> Iterator[str]:
 
 
 def _contents(states: States) -> Iterator[str]:
-    """Each name holds the old bytes or the new ones, and no name is there that nobody asked for."""
+    """Check that each name has its old bytes or the new ones, and that there are no other names."""
     case = states.case
     outputs = {name for names in case.command.sets for name in names} | {case.command.later}
     for name in {*case.before, *case.after}:
@@ -190,14 +190,14 @@ def _contents(states: States) -> Iterator[str]:
             yield f"{name} is neither the old nor the new file: {'gone' if data is None else f'{len(data)} bytes'}"
     for name in states.found:
         known = name in case.before or name in case.after or name.startswith("tmp/")
-        known = known or name.endswith((".jsonl", ".lease"))  # a lease tells of a batch that was killed
+        known = known or name.endswith((".jsonl", ".lease"))  # a batch that is killed leaves its lease
         if not known and TEMPORARY not in name and name != "stdout":
             yield f"{name} is there, which nobody asked for"
 
 
 def _could_not_put_back(injection: Injection, run: Run, found: Tree, case: Case) -> bool:
-    """Whether the system let nothing be renamed from some call on, and the message says truly where the old bytes are:
-    all that is left to do then."""
+    """Return whether every rename failed from some call on, and the message rightly says where the old bytes are, which
+    is all that a command can do then."""
     lasting = "rename:" in injection.faults and "+:" in injection.faults.rpartition("rename:")[2]
     old = {file.data for file in case.before.values()}
     kept = [name for name, file in found.items() if TEMPORARY in name and file.data in old]
@@ -205,7 +205,7 @@ def _could_not_put_back(injection: Injection, run: Run, found: Tree, case: Case)
 
 
 def _leftovers(injection: Injection, found: Tree) -> Iterator[str]:
-    """Nothing temporary stays, but after a kill, and where the system does not let it go."""
+    """Check that no temporary file stays, unless the command was killed or files could not be removed."""
     if injection.kills or any(word in injection.faults for word in REMOVING):
         return
     for name in found:
@@ -214,8 +214,8 @@ def _leftovers(injection: Injection, found: Tree) -> Iterator[str]:
 
 
 def _is_wider(file: File, than: File) -> bool:
-    """Whether others may do more with a file than they could with another one. The group's bits of a file with an ACL
-    are its mask, so that one without an ACL may let the group do nothing there."""
+    """Return whether group or others may do more with `file` than with the file `than`. If only `than` has an ACL, the
+    group bits of its mode are the ACL's mask, and the group itself may do nothing."""
     acl = "system.posix_acl_access"
     ours, theirs = dict(file.attributes).get(acl), dict(than.attributes).get(acl)
     mode = than.mode & ~0o070 if theirs is not None and ours is None else than.mode
@@ -223,8 +223,8 @@ def _is_wider(file: File, than: File) -> bool:
 
 
 def _rights(case: Case, injection: Injection, found: Tree) -> Iterator[str]:
-    """A file that took another's place, complete or still under a temporary name, is open to nobody else. Where the
-    system says that there are no ACLs, the mode is all there is to go by."""
+    """Check that a file that replaces another one is open to nobody else, also while it has a temporary name, and keeps
+    its extended attributes. If the injected fault says that there are no ACLs, only the mode counts."""
     says_none = "getxattr:" in injection.faults and injection.faults.endswith(":EOPNOTSUPP")
     for name, old in case.before.items():
         file = found.get(name)
@@ -248,7 +248,7 @@ def _may_lose_rights(injection: Injection) -> bool:
 
 
 def _together(case: Case, injection: Injection, run: Run, states: States) -> Iterator[str]:
-    """What belongs together is all old or all new, and what is said of it is true."""
+    """Check that files that belong together are all old or all new, and that the message about them is true."""
     command = case.command
     new = []
     for names in command.sets:
@@ -275,5 +275,5 @@ def _together(case: Case, injection: Injection, run: Run, states: States) -> Ite
 
 
 def _only_later_failed(command: Command, run: Run, states: States) -> bool:
-    """Whether only the report, which comes when all else is there, could not be written, and the message says so."""
+    """Return whether only the report, which is written last, could not be written, and the message says so."""
     return bool(command.later) and states.is_old(command.later) and f"{command.later}: " in run.stderr

@@ -21,7 +21,8 @@ _TURN = 25  # injections of one command, before the next one has its turn
 
 
 class Hunt:
-    """Commands that take turns until the time is over or all was tried, one thread and one server for some of them."""
+    """Injects faults into commands, which take turns, until the time is over or all faults were tried. Each thread has
+    a server and some of the commands."""
 
     def __init__(self, names: Sequence[str], groups: Sequence[str], seconds: float, seed: int, place: Path) -> None:
         self.findings: list[Finding] = []
@@ -31,7 +32,7 @@ class Hunt:
         self._library = build(place)
 
     def run(self, jobs: int) -> None:
-        """Until the time is over."""
+        """Inject faults with `jobs` threads."""
         threads = [threading.Thread(target=self._some, args=(self._names[each::jobs],)) for each in range(jobs)]
         for thread in threads:
             thread.start()
@@ -62,13 +63,14 @@ class Hunt:
 
 
 def replay(name: str, faults: str, line: str | None, place: Path) -> int:
-    """One injection: the status, the calls, what is there, what is wrong."""
+    """Run one injection, and print its calls, its status, the files that are left, and what is wrong. Returns 1 if
+    something is wrong."""
     at, _, number = (line or "").partition(":")
     where = Line(int(at), signal.Signals[number]) if line else None
     with Server(build(place)) as server:
         sweep = Sweep(server, COMMANDS[name], place / name)
         known = (each for group in GROUPS for each in sweep.group(group) if (each.faults, each.line) == (faults, where))
-        injection = next(known, Injection(faults, where))  # which also says how the command may end
+        injection = next(known, Injection(faults, where))  # a known one also tells how the command is expected to end
         run, found = sweep.once(injection)
         finding = sweep.inject(injection)
     for point in run.points:

@@ -1,4 +1,4 @@
-"""Runs commands with faults: the library of `shim.c`, processes of `server.py`, and what a run leaves to look at."""
+"""Runs commands with faults: builds the library of `shim.c`, starts `server.py`, and collects what a run leaves."""
 
 import contextlib
 import json
@@ -23,11 +23,11 @@ class Point(NamedTuple):
     kind: str
     number: int
     path: str
-    state: str  # of a file that gets a name: whether all that was written to it is settled, or dirty
+    state: str  # of a file that gets a name: "dirty" if it was written to and not closed or synced since, or "settled"
 
 
 class File(NamedTuple):
-    """What a name leads to: its bytes, its permissions, its extended attributes (an ACL is one of them)."""
+    """A file: its bytes, its mode, and its extended attributes (an ACL is one of them)."""
 
     data: bytes
     mode: int
@@ -38,9 +38,9 @@ Tree = dict[str, File]
 
 
 class Run(NamedTuple):
-    """How a command ended: `status` as `subprocess` has it, negative for a signal; `lines` is how many lines of
-    pcapconv ran, where they were counted, and `where` a signal came;
-    `written` is how many bytes were written."""
+    """How a command ended. `status` is negative for a signal, as in `subprocess`; `hung` tells that it was killed after
+    its time. `lines` is the number of lines of pcapconv that ran, if they were counted, `where` the line at which a
+    signal was sent, and `written` the number of bytes written."""
 
     status: int
     hung: bool
@@ -52,14 +52,14 @@ class Run(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A signal at the so-manieth line of pcapconv that runs; at 0, lines are only counted."""
+    """A signal at the `at`-th line of pcapconv that runs; with 0, lines are only counted."""
 
     at: int
     signal: int
 
 
 def build(folder: Path) -> Path:
-    """Compile the library; gives its path. Raises CalledProcessError, or FileNotFoundError without a C compiler."""
+    """Compile the library and return its path. Raises CalledProcessError, or FileNotFoundError without a C compiler."""
     library = folder / "shim.so"
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
     command = [*compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(HERE / "shim.c"), "-ldl"]
@@ -68,7 +68,7 @@ def build(folder: Path) -> Path:
 
 
 def environment(folder: Path, faults: str) -> dict[str, str]:
-    """What the library, and pcapconv, are told: all that happens in `folder/home` counts."""
+    """The environment variables of a run with `faults`: the library counts calls that concern `folder/home`."""
     return {
         "FAULTS": faults,
         "FAULTS_ROOT": str(folder / "home"),
@@ -79,14 +79,14 @@ def environment(folder: Path, faults: str) -> dict[str, str]:
 
 
 def prepare(folder: Path, files: Tree) -> None:
-    """Make a run's folder, where `home/` holds these files and an empty `tmp/`."""
+    """Make a run's folder, in which `home/` has these files and an empty `tmp/`."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "home").mkdir(parents=True)
     fill(folder / "home", files)
 
 
 def fill(home: Path, files: Tree) -> None:
-    """Write these files into a folder. Where the file system has no extended attributes, files have none."""
+    """Write files into a folder, without extended attributes if the file system has none."""
     (home / "tmp").mkdir()
     for name, file in files.items():
         path = home / name
@@ -99,7 +99,7 @@ def fill(home: Path, files: Tree) -> None:
 
 
 def look(folder: Path) -> Tree:
-    """All files of a run, and as `NAME/` folders that hold something temporary."""
+    """All files of a run, and temporary folders, as `NAME/`."""
     found: Tree = {}
     for path in sorted((folder / "home").rglob("*")):
         name = path.relative_to(folder / "home").as_posix()
@@ -113,14 +113,14 @@ def look(folder: Path) -> Tree:
 
 
 def points_of(folder: Path) -> list[Point]:
-    """The calls that a run made."""
+    """The calls that a run made, in order."""
     log = folder / "log"
     fields = [line.split("\t") for line in log.read_text("utf-8", "replace").splitlines()] if log.exists() else []
     return [Point(kind, int(number), path, state) for kind, number, path, state in fields]
 
 
 class Server:
-    """A process of `server.py`. Use it as a context manager."""
+    """A process of `server.py`, ended by the `with` block."""
 
     def __init__(self, library: Path) -> None:
         self._process = subprocess.Popen(
@@ -132,7 +132,7 @@ class Server:
         )
 
     def run(self, folder: Path, arguments: Sequence[str], faults: str = "", line: Line | None = None) -> Run:
-        """One command line, in a folder that `prepare` made; what happened there before does not count."""
+        """Run one command line, in a folder that `prepare` made."""
         for name in ("counts", "log", "stderr", "lines", "home/stdout"):
             (folder / name).unlink(missing_ok=True)
         job = {

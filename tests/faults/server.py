@@ -1,8 +1,9 @@
-"""A process that runs commands, each in a fork of its own that dies as it is told to.
+"""A process that runs commands with faults, each in a fork of its own.
 
-Strategy: it has imported all of pcapconv, so that a run takes a few milliseconds and a sweep over thousands of faults
-is possible. It is started with the library made from `shim.c`, which each fork arms. Jobs come on stdin and answers go
-to stdout, a line of JSON each. Whatever a command has started is waited for; what does not end is killed and told.
+Strategy: the process has imported all of pcapconv, so that a run takes a few milliseconds, and thousands of faults can
+be tried. It is started with the library made from `shim.c`, which each fork arms. Jobs come on stdin and answers go to
+stdout, a line of JSON each. The server waits for all processes that a command has started; those that do not end are
+killed and reported as hung.
 """
 
 import atexit
@@ -27,7 +28,7 @@ _BESIDE = ("json", "tempfile", "threading", "multiprocessing.pool", "concurrent.
 
 
 def preload() -> str:
-    """Import everything a command may import; gives the package's folder."""
+    """Import every module that a command may import; returns the package's folder."""
     import pcapconv
 
     for module in pkgutil.walk_packages(pcapconv.__path__, "pcapconv."):
@@ -40,8 +41,8 @@ def preload() -> str:
 
 
 class Lines:
-    """Counts the lines of pcapconv that run in the main thread, and sends a signal at one of them. Those of `__main__`
-    do not count: before they have run, no program can handle a signal."""
+    """A trace function that counts the lines of pcapconv that run in the main thread, and sends a signal at one of
+    them. Lines of `__main__` do not count: before they have run, the program cannot handle a signal."""
 
     def __init__(self, package: str, at: int, number: int) -> None:
         self.count = 0
@@ -61,7 +62,7 @@ class Lines:
 
 
 def run(job: dict[str, Any], package: str) -> int:
-    """In the fork: the command line of the job, from the folder of the job."""
+    """Run the command line of a job in its folder, in the fork; returns the exit status."""
     os.setsid()
     os.chdir(job["folder"])
     os.umask(0o022)
@@ -91,10 +92,11 @@ def run(job: dict[str, Any], package: str) -> int:
 
 
 def end(status: int) -> NoReturn:
-    """End the fork as the interpreter ends, but for what the server had before, which would take longer than a run."""
+    """End the fork as the interpreter would, but without freeing the server's modules, which takes longer than a
+    run."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    gc.collect()  # files that nobody closed say so now
+    gc.collect()  # warns of files that were not closed
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -105,7 +107,8 @@ def end(status: int) -> NoReturn:
 
 
 def wait_for(child: int) -> tuple[int, bool]:
-    """The status of a child, and whether it, or what it started, had to be killed."""
+    """Wait for a child and the processes that it started; returns its status, and whether one of them had to be
+    killed."""
     until = time.monotonic() + PATIENCE
     handle = os.pidfd_open(child)
     ended = bool(select.select([handle], [], [], PATIENCE)[0])
@@ -128,7 +131,7 @@ def wait_for(child: int) -> tuple[int, bool]:
 
 
 def serve() -> None:
-    """Until stdin ends."""
+    """Run jobs until stdin ends."""
     package = preload()
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
     gc.collect()

@@ -1,4 +1,4 @@
-"""All injections of a command, in groups, and what each leads to."""
+"""All injections of a command, in groups, and the findings of running them."""
 
 import random
 import re
@@ -17,7 +17,7 @@ GROUPS = ("errors", "harmless", "kills", "signals", "lines", "full-disks", "chan
 
 
 class Finding(NamedTuple):
-    """An injection that led to something wrong."""
+    """An injection after which something was wrong. Its text begins with the command line that replays it."""
 
     command: str
     injection: Injection
@@ -32,7 +32,7 @@ class Finding(NamedTuple):
 
 
 def summary(findings: Sequence[Finding]) -> str:
-    """One of each kind, and how many there are like it."""
+    """One finding of each sort, with the number of those like it."""
     alike: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
         kind = finding.injection.point.kind if finding.injection.point else finding.where.partition(":")[0]
@@ -42,7 +42,7 @@ def summary(findings: Sequence[Finding]) -> str:
 
 
 class Sweep:
-    """One command's. `folder` is where its runs take place."""
+    """Runs one command in `folder`, undisturbed and with injections."""
 
     def __init__(self, server: Server, command: Command, folder: Path) -> None:
         self.command = command
@@ -87,30 +87,30 @@ class Sweep:
         return everything if len(everything) <= most else chance.sample(everything, most)
 
     def inject(self, injection: Injection) -> Finding | None:
-        """One run; what is wrong with it, None for nothing."""
+        """Run the command with an injection, and perhaps once more; returns what is wrong, None if nothing is."""
         run, found = self.once(injection)
         wrong = judge(self.case, injection, run, found)
-        changed = "append=" in injection.faults or "vanish=" in injection.faults  # by somebody else
+        changed = "append=" in injection.faults or "vanish=" in injection.faults  # by another process
         again = injection.kills or (self.command.processes and run.status and not changed)
         if again and self.command.sets != (("stdout",),):
-            for scratch in (self._folder / "home/tmp").iterdir():  # of another program's, as far as this one knows
+            for scratch in (self._folder / "home/tmp").iterdir():  # the next run leaves other programs' scratch files
                 scratch.unlink()
             after = self._server.run(self._folder, self.command.next_run())
             wrong += judge_next(self.case, found, after, look(self._folder))
         return Finding(self.command.name, injection, wrong, run.where) if wrong else None
 
     def once(self, injection: Injection) -> tuple[Run, Tree]:
-        """One run, and what it leaves."""
+        """Run the command with an injection; returns the run, and the files that it leaves."""
         prepare(self._folder, self._files)
         run = self._server.run(self._folder, self.command.arguments.split(), injection.faults, injection.line)
         return run, look(self._folder)
 
     def undisturbed(self, system: str) -> Run:
-        """How the command runs without faults on one kind of file system."""
+        """The run of the command without faults, on one of `SYSTEMS`; made once."""
         if system not in self._undisturbed:
             self._undisturbed[system], _ = self.once(Injection(system, Line(0, 0)))
         return self._undisturbed[system]
 
     def close(self) -> None:
-        """Nothing remains of the runs."""
+        """Remove the folder."""
         shutil.rmtree(self._folder, ignore_errors=True)

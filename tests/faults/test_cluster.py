@@ -1,4 +1,4 @@
-"""A Dask cluster in trouble, where that takes longer than the suite may."""
+"""A batch on a Dask cluster whose scheduler hangs or whose workers are killed. Too slow for the main suite."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def test_a_scheduler_that_does_not_answer(tmp_path: Path) -> None:
 
 
 def test_a_file_that_kills_its_workers_fails_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As one does that their memory cannot hold. Those that died are started again by others."""
+    """A file that their memory cannot hold kills workers like that. Nannies start the dead workers again."""
     from distributed import LocalCluster
 
     (tmp_path / "sitecustomize.py").write_text(WIRE)
@@ -87,7 +87,7 @@ def test_a_worker_that_is_started_again_and_again_at_one_address(tmp_path: Path)
         worker = cluster.worker("--nanny", "--worker-port", port, PYTHONPATH=str(tmp_path))
         cluster.wait_for_workers(1)
         status, said = end_of(begin(source, cluster.address))
-        worker.terminate()  # and what it has started
+        worker.terminate()  # the nanny, which ends its worker
         worker.wait()
     reason = "each worker that converted it died, or was killed; their memory may be too small for it"
     assert (status, said) == (1, f"pcapconv: {source}/0007.pcap: {reason}\n")

@@ -1,6 +1,6 @@
 """Every command that writes, with faults at some of its calls, and with signals at some of its lines.
 
-Which calls is decided by a seed, so that a run is like the other; `run.py` tries all of them. `README.md` tells more.
+A seed chooses the calls, the same in each run; `run.py` tries all of them. See `README.md`.
 """
 
 import functools
@@ -25,20 +25,20 @@ PAGE = 4096
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Runs all commands; it needs a C compiler."""
+    """The server that runs all commands. It needs a C compiler."""
     with Server(build(tmp_path_factory.mktemp("library"))) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def sweeps(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Sweep]:
-    """Each command's, which knows how the command runs undisturbed."""
+    """A function that gives the sweep of a command, which remembers its undisturbed runs."""
     return functools.cache(lambda name: Sweep(server, COMMANDS[name], tmp_path_factory.mktemp(name)))
 
 
 @pytest.fixture
 def sweep(request: pytest.FixtureRequest, sweeps: Callable[[str], Sweep]) -> Sweep:
-    """That of the command that a test is for."""
+    """The sweep of the command that the test is parametrized with."""
     return sweeps(request.param)
 
 
@@ -62,7 +62,7 @@ def test_a_fault_costs_a_batch_only_what_the_next_run_does(sweep: Sweep, group: 
 
 @over(*SINGLE)
 def test_what_gets_its_name_was_closed_or_synced_before(sweep: Sweep) -> None:
-    """A network or a quota may refuse what was written as late as in close."""
+    """A network file system, or one with quotas, may report a failed write as late as in close."""
     names = {name for names in sweep.command.sets for name in names} | {sweep.command.later}
     dirty = {
         system: [point.path for point in sweep.undisturbed(system).points if point.state == "dirty"]
@@ -75,7 +75,7 @@ def test_what_gets_its_name_was_closed_or_synced_before(sweep: Sweep) -> None:
 
 @over(*[command for command in SINGLE if any(name in command.files for names in command.sets for name in names)])
 def test_what_replaces_a_file_is_synced_and_so_is_its_folder(sweep: Sweep) -> None:
-    """Else a power failure might leave an empty file where the old one was."""
+    """Otherwise a power failure could leave an empty file in place of the old one."""
     replaced = {name for names in sweep.command.sets for name in names if name in sweep.command.files}
     for system in SYSTEMS:
         points = sweep.undisturbed(system).points
@@ -86,11 +86,11 @@ def test_what_replaces_a_file_is_synced_and_so_is_its_folder(sweep: Sweep) -> No
         assert "fsync-folder" in kinds[renames[-1] :], system
 
 
-# ---------------------------------------------------------------- a disk that is full indeed
+# ---------------------------------------------------------------- a full disk
 
 
 def mounted(home: Path, size: int) -> bool:
-    """Have a file system of so many bytes there; False where that is not allowed."""
+    """Mount a file system of `size` bytes at `home`; returns False if that is not allowed."""
     command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(home)]
     try:
         return subprocess.run(command, capture_output=True).returncode == 0
@@ -101,7 +101,7 @@ def mounted(home: Path, size: int) -> bool:
 @pytest.mark.parametrize("pages", range(3))
 @over(*[COMMANDS[name] for name in ("convert-with-all", "convert-large-in-place", "split-force", "normalize-in-place")])
 def test_a_disk_with_few_pages_left(sweep: Sweep, pages: int, server: Server, tmp_path: Path) -> None:
-    """Where nothing can be mounted, writes fail behind so many bytes."""
+    """If nothing can be mounted, writes fail after as many bytes instead."""
     used = sum(-(-len(file.data) // PAGE) * PAGE for file in sweep.case.before.values())
     folder = tmp_path / "disk"
     (folder / "home").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The installed command, as it starts: with few file handles, and ended at random instants."""
+"""The installed command in a process of its own: with few file handles, and ended at random instants."""
 
 import os
 import random
@@ -37,7 +37,8 @@ def sweep(request: pytest.FixtureRequest, library: Path, tmp_path: Path) -> Iter
 def run_installed(
     sweep: Sweep, library: Path, folder: Path, *, handles: int = 0, end: tuple[float, int] | None = None
 ) -> Run:
-    """The installed command, with no more than so many handles, ended after some seconds by a signal."""
+    """Run the installed command, with at most `handles` file handles (0: no limit), ended after `end[0]` seconds by the
+    signal `end[1]`."""
 
     def begin() -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -69,7 +70,7 @@ def run_installed(
 
 
 def python_starts(handles: int) -> bool:
-    """Whether Python itself can do its first work with so many handles."""
+    """Return whether Python itself starts, and imports some modules, with `handles` file handles."""
 
     def begin() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (handles, handles))
@@ -102,7 +103,7 @@ def test_too_few_file_handles_are_an_error_with_a_sentence(sweep: Sweep, library
     indirect=True,
 )
 def test_an_end_at_a_random_instant(sweep: Sweep, number: signal.Signals, library: Path, tmp_path: Path) -> None:
-    """Before the command has opened any file, it may be Python itself that is ended, which has its own words."""
+    """A signal before the command has opened a file may end Python itself while it starts, with its own message."""
     chance = random.Random(f"{SEED} {sweep.command.name} {number}")
     wrong = {}
     for _ in range(4):

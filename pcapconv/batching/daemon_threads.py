@@ -1,4 +1,4 @@
-"""Threads that may hang in a call that never comes back."""
+"""An executor whose threads may hang, in a call that never returns, without keeping the program from its end."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from queue import SimpleQueue
 from typing import Any
 
 
-class Threads(Executor):
-    """Threads that the end of the program does not wait for: one may hang in a call that never comes back."""
+class DaemonThreads(Executor):
+    """Up to `max_threads` threads, which the end of the program does not wait for."""
 
-    def __init__(self, several: int) -> None:
-        self._several = several
+    def __init__(self, max_threads: int) -> None:
+        self._max_threads = max_threads
         self._tasks: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        """See `Executor.submit`. It is done in the context of whoever submits it."""
+        """See `Executor.submit`. The function runs in a copy of the caller's context variables."""
         future: Future[Any] = Future()
         self._tasks.put((future, partial(copy_context().run, function, *arguments, **named)))
-        if len(self._threads) < self._several:
+        if len(self._threads) < self._max_threads:
             thread = threading.Thread(target=self._work, name="pcapconv-jobs", daemon=True)
             self._threads.append(thread)
             thread.start()
         return future
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - the batch does
-        """See `Executor.shutdown`."""
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
+        """See `Executor.shutdown`. `cancel_futures` has no effect: the batch cancels them."""
         for _ in self._threads:
             self._tasks.put(None)
         if wait:
@@ -43,5 +43,5 @@ class Threads(Executor):
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(work())
-                except BaseException as error:  # whatever it may be: it is the work's
+                except BaseException as error:  # any error belongs to the work, not to the thread
                     future.set_exception(error)

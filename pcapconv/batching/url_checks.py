@@ -1,16 +1,17 @@
-"""What is said of URLs that lead nowhere: no bucket, no package for the scheme, a name that no store takes."""
+"""Checks of URLs, and the messages for URLs that cannot be used: no bucket, no package for the scheme, a name that the
+store would read as another one."""
 
 from __future__ import annotations
 
 from pcapconv.errors import UsageError
 from pcapconv.wording import argument
 
-_EXTRA = {"s3", "s3a", "gs", "gcs", "http", "https"}  # what needs no more than the extra `remote`
-_NAMES = {"smbclient": "smbprotocol", "libarchive": "libarchive-c"}  # of packages whose modules are called otherwise
+_REMOTE_EXTRA = {"s3", "s3a", "gs", "gcs", "http", "https"}  # schemes that the extra `remote` supports
+_PACKAGE_NAMES = {"smbclient": "smbprotocol", "libarchive": "libarchive-c"}  # where they differ from their modules
 
 
 def check_url(location: str, *, buckets: bool) -> None:
-    """Raises UsageError for a URL that leads nowhere; `buckets` tells that the store has some."""
+    """Check that a URL can be encoded and, if its store has `buckets`, that it names one. Raises UsageError."""
     try:
         location.encode()
     except UnicodeEncodeError:
@@ -20,9 +21,9 @@ def check_url(location: str, *, buckets: bool) -> None:
         raise UsageError(f"{location}: names no bucket; write {scheme}://BUCKET, or {scheme}://BUCKET/PREFIX")
 
 
-def other_file(location: str, path: str, *, web: bool, s3: bool) -> str:
-    """Why the file at a place is another one for whoever gets this path of it: a client of a `web` server or of `s3`,
-    say; empty where it is that one."""
+def misread_reason(location: str, path: str, *, web: bool, s3: bool) -> str:
+    """Why a store would open another file than the URL `location` names, after its client made `path` of it; empty if
+    it opens that file. `web` and `s3` tell that the store is a web server, or S3."""
     if web:
         return "its name has a #, and a web server sees nothing behind that; write %23" if "#" in location else ""
     if location.endswith("/") and not path.endswith("/"):
@@ -32,26 +33,26 @@ def other_file(location: str, path: str, *, web: bool, s3: bool) -> str:
     return ""
 
 
-def page_with_links() -> str:
-    """What is said of a page of a web server that is named like a file."""
+def link_page_message() -> str:
+    """The message for a page of links, perhaps a directory, that a web server lists as a file."""
     return (
         "is a page with links, which may be a directory, and not a file; name it with / at its end as the source, or "
         f"leave it out with {argument('exclude')}"
     )
 
 
-def no_bucket(bucket: str) -> str:
-    """What is said of a store's missing bucket."""
+def missing_bucket_message(bucket: str) -> str:
+    """The message for a bucket that does not exist, or that these credentials may not see."""
     return f"there is no bucket {bucket} that these credentials see; make it, or correct the name"
 
 
-def package_of(scheme: str | None, error: ImportError) -> str:
-    """What is said of a scheme whose package is not installed."""
-    if scheme in _EXTRA:
+def missing_package_message(scheme: str | None, error: ImportError) -> str:
+    """The message for a scheme whose package is not installed, with the package to install if `error` tells it."""
+    if scheme in _REMOTE_EXTRA:
         return f"{scheme}:// needs the extra remote; install it: pip install 'pcapconv[remote]'"
     cause = error.__cause__
     module = (cause.name if isinstance(cause, ImportError) else None) or ""
-    package = _NAMES.get(module, module.partition(".")[0])
+    package = _PACKAGE_NAMES.get(module, module.partition(".")[0])
     if not package:
         return f"{scheme}:// needs another package: {error}"
     return f"{scheme}:// needs the package {package}; install it: pip install {package}"

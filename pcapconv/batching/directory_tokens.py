@@ -1,4 +1,4 @@
-"""Tokens: files by which another process shows that it sees the same directory."""
+"""A token: a new file in a directory, by which a worker on another machine shows that it sees the same directory."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pcapconv.io.read_write import writing
 
 
 @contextmanager
-def token(home: str) -> Iterator[str]:
-    """The place of a file in a directory that goes away again, under a name that nobody has seen before. Raises
-    FileError."""
+def directory_token(home: str) -> Iterator[str]:
+    """Write a token into a directory, yield its location, and remove it at the end. Raises FileError if it cannot be
+    written."""
     if scheme_of(home) is not None:
         location, store = temporary_name(home), remote_store(home)
         store.write(location, TOKEN)
         try:
             yield location
         finally:
-            with suppress(PcapconvError):  # what matters was said before
+            with suppress(PcapconvError):  # a later run removes it then
                 store.remove(location)
         return
     with writing(home):

@@ -1,0 +1,193 @@
+"""Reads and writes a lease: a file beside a manifest, or an object behind a URL.
+
+Strategy: a touch sets the time of a file's last change; an object is written anew, since it cannot be changed
+otherwise. The age of a lease is measured by the clock of its file system or store, never by this machine's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import time
+from contextlib import suppress
+from typing import NamedTuple, Protocol
+
+from pcapconv.batching.lease_holder import Holder, parse_holder
+from pcapconv.batching.locations import NoSuchLocationError, scheme_of
+from pcapconv.batching.stores import remote_store, run_briefly
+from pcapconv.errors import FileError, PcapconvError
+from pcapconv.io.final_names import refresh_directory, temporary_name
+from pcapconv.io.read_write import reading, writing
+
+_MOST_READ = 4096  # bytes of a lease
+_INCOMPLETE_PAUSE = 0.25  # seconds before an incomplete object, which may be being written, is read again
+_RELEASED = b"{}\n"  # the contents of an object that was a lease, if objects must not be removed
+
+
+class StoredLease(NamedTuple):
+    """A lease as it was read. `touched` becomes another number with each touch."""
+
+    holder: Holder
+    touched: int
+
+
+class LeaseStorage(Protocol):
+    """The file or object of one lease, which need not exist."""
+
+    def read(self) -> StoredLease | None:
+        """Return the lease, or None if there is none. Raises FileError."""
+        ...
+
+    def create(self, holder: Holder) -> bool:
+        """Write a lease for `holder` unless there is one; returns whether `holder` has the lease now. Raises
+        FileError."""
+        ...
+
+    def touch(self, holder: Holder) -> None:
+        """Touch the lease of `holder`. Raises FileError."""
+        ...
+
+    def age(self, lease: StoredLease) -> float | None:
+        """The seconds since the lease was touched; None if it cannot be determined. Raises FileError."""
+        ...
+
+    def remove(self, run: str) -> None:
+        """Remove the lease of a run, if possible. Another client may take it between the check and the removal; that
+        client notices, and ends."""
+        ...
+
+
+def lease_storage(location: str) -> LeaseStorage:
+    """The storage of the lease at a path or URL. Raises UsageError for a URL whose packages are not installed."""
+    return _LeaseFile(location) if scheme_of(location) is None else _LeaseObject(location)
+
+
+def _to_bytes(holder: Holder) -> bytes:
+    return json.dumps(holder._asdict() | {"time_ns": str(time.time_ns())}).encode() + b"\n"
+
+
+class _LeaseFile:
+    """A lease in a file, which is touched by its time of last change."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def read(self) -> StoredLease | None:
+        """See `LeaseStorage.read`."""
+        with reading(self._path):
+            return self._read()
+
+    def create(self, holder: Holder) -> bool:
+        """See `LeaseStorage.create`."""
+        with writing(self._path):
+            try:
+                file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            except FileExistsError:
+                return False
+            try:
+                os.write(file, _to_bytes(holder))
+            except BaseException:
+                os.unlink(self._path)
+                raise
+            finally:
+                os.close(file)
+        return True
+
+    def touch(self, holder: Holder) -> None:  # noqa: ARG002 - the file names it already
+        """See `LeaseStorage.touch`."""
+        with writing(self._path):
+            os.utime(self._path)
+
+    def age(self, lease: StoredLease) -> float:
+        """See `LeaseStorage.age`. A new temporary file tells the time of the file system's clock."""
+        temporary = temporary_name(os.path.dirname(self._path))
+        with writing(self._path):
+            file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                return (os.fstat(file).st_mtime_ns - lease.touched) / 10**9
+            finally:
+                os.close(file)
+                os.unlink(temporary)
+
+    def remove(self, run: str) -> None:
+        """See `LeaseStorage.remove`."""
+        with suppress(OSError):
+            lease = self._read()
+            if lease is not None and lease.holder.run == run:
+                os.unlink(self._path)
+
+    def _read(self) -> StoredLease | None:
+        """Read the lease; None if there is none. Raises OSError."""
+        try:
+            file = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
+        except FileNotFoundError:
+            refresh_directory(os.path.dirname(self._path) or ".")
+            try:
+                file = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
+            except FileNotFoundError:
+                return None
+        except (NotADirectoryError, ValueError):  # making the directory will fail
+            return None
+        try:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                return None
+            data = os.read(file, _MOST_READ)
+            return StoredLease(parse_holder(data), os.fstat(file).st_mtime_ns)
+        finally:
+            os.close(file)
+
+
+class _LeaseObject:
+    """A lease behind a URL. Each touch writes it anew, with another time in it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._store = remote_store(url)
+
+    def read(self) -> StoredLease | None:
+        """See `LeaseStorage.read`."""
+        for pause in (_INCOMPLETE_PAUSE, _INCOMPLETE_PAUSE, 0.0):
+            data = self._store.read(self._url)
+            if data == _RELEASED or not (data or self._store.state(self._url) is not None):
+                return None
+            if parse_holder(data).run:
+                break
+            time.sleep(pause)
+        return StoredLease(parse_holder(data), hash(data))
+
+    def create(self, holder: Holder) -> bool:
+        """See `LeaseStorage.create`. The lease is read again, since some stores cannot refuse to replace an object, and
+        since the answer to a first request may have got lost."""
+        try:
+            created = self._store.create(self._url, _to_bytes(holder))
+        except NoSuchLocationError as error:  # no bucket: name the manifest, which users know
+            raise FileError(str(error).replace(".lease:", ".jsonl:", 1)) from error
+        if not created and self._store.read(self._url) == _RELEASED:
+            self.touch(holder)
+        lease = self.read()
+        if created and lease is None:
+            raise FileError(f"{self._url}: cannot write: it was written, and is not there")
+        return lease is not None and lease.holder == holder
+
+    def touch(self, holder: Holder) -> None:
+        """See `LeaseStorage.touch`."""
+        self._store.write(self._url, _to_bytes(holder))
+
+    def age(self, lease: StoredLease) -> float | None:  # noqa: ARG002 - the store knows its age
+        """See `LeaseStorage.age`."""
+        return self._store.age(self._url)
+
+    def remove(self, run: str) -> None:
+        """See `LeaseStorage.remove`."""
+
+        def work() -> None:
+            with suppress(PcapconvError):
+                lease = self.read()
+                if lease is not None and lease.holder.run == run:
+                    try:
+                        self._store.remove(self._url)
+                    except FileError:
+                        self._store.write(self._url, _RELEASED)
+
+        run_briefly(work)
