@@ -92,7 +92,7 @@ class BatchContext(NamedTuple):
 
 
 class Store(Protocol):
-    """Reads, lists and writes files: `local.Local` on this machine, `remote.RemoteStore` behind URLs. `local` tells
+    """Reads, lists and writes files: `local.Local` on this machine, `remote.RemoteStore` behind URLs. `local` tells them
     apart; `writable` is False for web servers."""
 
     local: bool
