@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from pcapconv.errors import FormatError, NotACaptureError, UsageError
-from pcapconv.formats import others, transfers
+from pcapconv.formats import damaged_transfers, not_captures
 from pcapconv.formats.pcap_reader import PcapReader
 from pcapconv.formats.pcap_writer import PcapWriter
 from pcapconv.formats.pcapng_reader import PcapngReader
@@ -79,7 +79,7 @@ def open_reader(source: Source, window_size: int = WINDOW_SIZE) -> Reader:
     whole = window.left == len(head)
     if recognise(head, source.name, whole=whole) == "pcapng":
         return PcapngReader(window)
-    transfers.refuse_line_ends(head, source.name, whole=whole)
+    damaged_transfers.refuse_line_ends(head, source.name, whole=whole)
     nanoseconds = source.fractions == "nanoseconds"
     return PcapReader(window, head[:4], nanoseconds=nanoseconds, complete=source.complete)
 
@@ -88,7 +88,7 @@ def recognise(head: bytes, name: str, *, whole: bool = False) -> str:
     """The format of what begins with these bytes: 16 of them tell a capture, `HEAD` what else it is, if there are as
     many; `whole` tells that these are all. `name` is for messages. Raises NotACaptureError, and FormatError for what
     was a capture once."""
-    transfers.refuse_replacements(head, name)
+    damaged_transfers.refuse_replacements(head, name)
     if head[:4] in pcap.MAGICS:
         return "pcap"
     if head[:4] == pcapng.SECTION_HEADER.to_bytes(4, "big"):
@@ -97,8 +97,8 @@ def recognise(head: bytes, name: str, *, whole: bool = False) -> str:
         raise NotACaptureError(f"{name}: the file is empty, not a pcap or pcapng capture")
     if pcapng.from_text_transfer(head):
         how = f"it begins with {head[:4].hex(' ')}"
-        raise FormatError(transfers.TEXT_MODE.format(name=name, format="pcapng", how=how))
-    what = others.what_it_is(head, whole=whole)
+        raise FormatError(damaged_transfers.TEXT_MODE.format(name=name, format="pcapng", how=how))
+    what = not_captures.identify(head, whole=whole)
     begins = quoted(head, least=16) or head[:16].hex(" ")
     raise NotACaptureError(
         f"{name}: not a pcap or pcapng capture, it begins with {begins}{f': it is {what}' if what else ''}",

@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterator
 from struct import Struct
 
 from pcapconv.errors import FormatError
-from pcapconv.formats import transfers
+from pcapconv.formats import damaged_transfers
 from pcapconv.formats.pcap_header import ALWAYS, WHERE_LARGER, read_header, size_of_header
 from pcapconv.formats.pcap_variants import variant_of
 from pcapconv.formats.window import LARGEST_RECORD, Window
@@ -236,7 +236,7 @@ class PcapReader:
         reason += self._window.text_here()
         passed = self._window.leave_rest()
         if first := bytes(self._window.first):  # of a plain file this is known from the start
-            transfers.refuse_line_ends(first, self._window.name, whole=self._window.offset == len(first))
+            damaged_transfers.refuse_line_ends(first, self._window.name, whole=self._window.offset == len(first))
         return Damage(offset, self._packets + 1, reason, passed, 0)
 
     def _pass_padding(self, batch: PacketBatch) -> None:

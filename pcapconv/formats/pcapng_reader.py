@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pcapconv.errors import FormatError
-from pcapconv.formats import transfers
+from pcapconv.formats import damaged_transfers
 from pcapconv.formats.pcapng_items import interface_of, section_of
 from pcapconv.formats.window import LARGEST_RECORD, Window
 from pcapconv.io.source import WINDOW_SIZE
@@ -86,8 +86,8 @@ class PcapngReader:
 
     def _check_start(self) -> None:
         window = self._window
-        window.fill(transfers.FIXED)
-        transfers.refuse_replacements(window.head(transfers.FIXED), window.name)
+        window.fill(damaged_transfers.FIXED)
+        damaged_transfers.refuse_replacements(window.head(damaged_transfers.FIXED), window.name)
         first = window.head(pcapng.BLOCK_OVERHEAD)
         if window.available < 12:
             raise FormatError(f"{window.name}: the capture ends after {window.available} bytes, in its first block")

@@ -65,7 +65,7 @@ _DAY = 86400
 _PCAP_STARTS = [magic + b"".join(n.to_bytes(2, order) for n in (2, 4)) for magic, (_, order) in pcap.MAGICS.items()]
 
 
-def what_it_is(head: bytes, *, whole: bool) -> str | None:
+def identify(head: bytes, *, whole: bool) -> str | None:
     """What a file is that begins with these bytes, and is no capture: a noun, and what to do; None for what nobody
     knows. `whole` tells that these are all its bytes."""
     for at, known, what in _KNOWN:
