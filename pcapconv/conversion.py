@@ -34,7 +34,7 @@ from pcapconv.io.paths import STDIO, leads_to
 from pcapconv.io.source import Source, read_file, spool
 from pcapconv.io.target import Target, open_target
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch
-from pcapconv.report import CaptureFile, LossError, Report, describe
+from pcapconv.report import CaptureFile, LossError, Report, counts_in_words
 from pcapconv.sinks import Sink
 from pcapconv.steps import BasePlan, Step
 from pcapconv.steps.snaplens import Snaplens
@@ -255,7 +255,7 @@ class Conversion:
             sink.close()
         sink.tell(report)
         if sink.divides or self._plan.wants_packets:
-            report.note_no_packets()
+            report.warn_of_no_packets()
         if report.packets_read or not report.other_blocks:  # of which that was said
             for remark in self._plan.remarks(report.packets_read):
                 report.add_warning(Notice(None, remark))
@@ -317,9 +317,9 @@ def check_comments(plan: BasePlan | None, format_name: str | None, on_loss: OnLo
 
 def refuse_losses(report: Report) -> None:
     """Raises LossError if there are any, or where a sidecar lacks something."""
-    what = f"{report.target_format} cannot hold {describe(report.losses)}" if report.losses else ""
+    what = f"{report.target_format} cannot hold {counts_in_words(report.losses)}" if report.losses else ""
     if report.missing_in_sidecar:
-        what = f"{report.sidecar_read} was written without {describe(report.missing_in_sidecar)}"
+        what = f"{report.sidecar_read} was written without {counts_in_words(report.missing_in_sidecar)}"
     if what:
         refuse(report, what)
 

@@ -26,7 +26,7 @@ from pcapconv.normalizing.normal_form import KEPT, NormalForm
 from pcapconv.normalizing.packets import MaskTimes, Normalize
 from pcapconv.normalizing.sort import Sort
 from pcapconv.normalizing.survey import Survey
-from pcapconv.report import Report, blocks_said
+from pcapconv.report import Report, blocks_in_words
 from pcapconv.sinks import FileSink
 from pcapconv.steps import BasePlan, Step, option_values
 from pcapconv.steps.strip import KINDS
@@ -141,7 +141,7 @@ def _judge(report: Report, options: NormalSettings) -> None:
     gone = {kind: count for kind, count in report.other_blocks.items() if kind not in options.kinds}
     if sum(gone.values()) <= report.packets_read:
         return
-    said = f"{counted(report.packets_read, 'packet')}, but {blocks_said(gone)}"
+    said = f"{counted(report.packets_read, 'packet')}, but {blocks_in_words(gone)}"
     advice = "" if report.target_format == "pcap" else f"; {argument('keep', ','.join(sorted(gone)))} keeps them"
     left = f"it holds {said}, which the normal form leaves out{advice}"
     if options.on_loss == "fail":

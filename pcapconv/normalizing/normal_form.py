@@ -158,7 +158,7 @@ class NormalForm:
         for code, value in option_lists.OptionList(raw, order):
             row = pcapng.option_type(block_type, code)
             kind = row.kind
-            value = _without_zeros(row.holds, value if order == "little" else _little(row, value))
+            value = _without_zeros(row.value_type, value if order == "little" else _little(row, value))
             if kind is not None and (not kind or self.keeps(kind)):
                 kept.append((code, value))
                 if len(kept) > _MOST_OPTIONS:
@@ -173,9 +173,9 @@ def _little(row: option_lists.OptionType, value: bytes) -> bytes:
     """The value of a big-endian section's option as that of a little-endian one."""
     if row.kind == "custom":
         return value[3::-1] + value[4:]
-    if row.kind == "details" and row.holds in option_lists.NUMBERS:
+    if row.kind == "details" and row.value_type in option_lists.NUMBERS:
         return value[::-1]
-    return value[3::-1] + value[:3:-1] if row.holds == option_lists.TWO_NUMBERS else value
+    return value[3::-1] + value[:3:-1] if row.value_type == option_lists.TWO_NUMBERS else value
 
 
 def _without_zeros(holds: str, value: bytes) -> bytes:

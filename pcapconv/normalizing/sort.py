@@ -239,6 +239,6 @@ def _next_of(runs: list[_Run]) -> Iterator[bytes]:
 def _changed(ordered: tuple[Columns, int]) -> tuple[Columns, int]:
     """Packets whose blocks do not count any more, since other steps may change them."""
     columns, rows = ordered
-    changed = columns.twin(0, "record_length")
+    changed = columns.with_copies(0, "record_length")
     changed.record_length = array("I", bytes(4 * rows))
     return changed, rows

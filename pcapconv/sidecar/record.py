@@ -187,7 +187,7 @@ class Record(Step):
 
     def _in_nanoseconds(self, batch: PacketBatch) -> Columns:
         """Columns whose ticks are those of the pcap file, in nanoseconds."""
-        columns = batch.columns.twin(batch.rows, "ticks", "interface")
+        columns = batch.columns.with_copies(batch.rows, "ticks", "interface")
         row, cut, status = self._units.unify(columns, 0, batch.rows, cut=True)
         kept: Counter[str] = Counter()
         kept["time-digits"] += cut
@@ -218,7 +218,7 @@ class Record(Step):
 
     def _with_times(self, batch: PacketBatch, times: Columns) -> PacketBatch:
         """The batch with times that pcap can hold."""
-        twin = batch.part(0, batch.rows)
+        twin = batch.slice(0, batch.rows)
         twin.columns.ticks = times.ticks
         twin.columns.record_length = array("I", bytes(4 * batch.rows))
         twin.interfaces = self._interfaces

@@ -52,7 +52,7 @@ def _options(raw: bytes, order: ByteOrder, block_type: int) -> Value:
 
 def _option_value(value: bytes, code: int, order: ByteOrder, block_type: int) -> Value:
     """As text or a number, where it is one, else in hex."""
-    holds = pcapng.option_type(block_type, code).holds
+    holds = pcapng.option_type(block_type, code).value_type
     is_filter = holds == option_lists.FILTER and value[:1] == _FILTER_TEXT
     if is_filter or holds == option_lists.TEXT:
         with suppress(UnicodeDecodeError):
@@ -89,7 +89,7 @@ def options_raw(value: Value, order: ByteOrder, block_type: int, what: str) -> b
 
 def _option_bytes(said: Value, code: int, order: ByteOrder, block_type: int, what: str) -> bytes:
     if isinstance(said, str):
-        is_filter = pcapng.option_type(block_type, code).holds == option_lists.FILTER
+        is_filter = pcapng.option_type(block_type, code).value_type == option_lists.FILTER
         data = _FILTER_TEXT * is_filter + _utf8(said, what)
     elif isinstance(said, int):
         data = _number_bytes(said, code, order, block_type, what)
@@ -104,7 +104,7 @@ def _option_bytes(said: Value, code: int, order: ByteOrder, block_type: int, wha
 
 
 def _number_bytes(said: int, code: int, order: ByteOrder, block_type: int, what: str) -> bytes:
-    holds = pcapng.option_type(block_type, code).holds
+    holds = pcapng.option_type(block_type, code).value_type
     if holds == option_lists.TIME:
         return bodies.ticks_bytes(number(said, what), order)
     size, signed = option_lists.NUMBERS.get(holds, _NO_NUMBER)

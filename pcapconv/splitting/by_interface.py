@@ -129,7 +129,7 @@ class ByOwnInterfaces(ByKind):
     def _catch_up(self, part: OpenPart) -> None:
         super()._catch_up(part)
         part.own = len(self._of(part))
-        part.writer.others = part.writer.others or len(self._all) > part.own
+        part.writer.has_other_interfaces = part.writer.has_other_interfaces or len(self._all) > part.own
 
     def _divide(self, batch: PacketBatch) -> Iterator[tuple[OpenPart, PacketBatch]]:
         if self._moved and isinstance(batch.buffer, bytes):  # as edits leave it
@@ -181,7 +181,9 @@ class ByOwnInterfaces(ByKind):
     def _write_statistics(self, part: OpenPart, block: Block) -> None:
         self._catch_up(part)
         number = self._ids[bodies.statistics(block.body, block.byte_order).interface]
-        self._parts.write(part, block._replace(body=bodies.statistics_of(number, block.body, block.byte_order)))
+        self._parts.write(
+            part, block._replace(body=bodies.statistics_for_interface(number, block.body, block.byte_order))
+        )
         part.bare = False
 
     def _end_section(self) -> None:

@@ -227,4 +227,4 @@ def instant_of(batch: PacketBatch, columns: Columns, row: int) -> Fraction:
 
 def rows_of(batch: PacketBatch, first: int, stop: int) -> PacketBatch:
     """These rows; the batch itself where they are all."""
-    return batch if stop - first == batch.rows else batch.part(first, stop)
+    return batch if stop - first == batch.rows else batch.slice(first, stop)

@@ -100,7 +100,7 @@ class Match(Step):
             return block
         number = bodies.statistics(block.body, block.byte_order).interface
         place = self._ids[number] if number < len(self._ids) else number
-        return block._replace(body=bodies.statistics_of(place, block.body, block.byte_order))
+        return block._replace(body=bodies.statistics_for_interface(place, block.body, block.byte_order))
 
     def _split(self, batch: PacketBatch) -> Iterator[Item]:
         """A batch, with the entries that come between its packets."""
@@ -135,7 +135,7 @@ class Match(Step):
             yield self._declare_plain()
         ids, interfaces = self._ids, known.interfaces
         now = array("I", (self._plain if packet < 0 else ids[interfaces[packet]] for packet in packets))
-        yield self._restored(self._metadata.in_own_order(batch.part(begin, end)), packets, times, now, first)
+        yield self._restored(self._metadata.in_own_order(batch.slice(begin, end)), packets, times, now, first)
 
     def _doubt(self, packets: array[int], times: array[int], first: int) -> None:
         """Let packets go that cannot be what they are taken for."""
@@ -234,10 +234,10 @@ class Match(Step):
         if type_of(block) == pcapng.OBSOLETE_PACKET:
             add = dropcount(drops_of(block, what), order)
         if self._found.known[place] == EXACT:
-            return option_lists.edited(raw, order, add=add) if add else raw
+            return option_lists.edit(raw, order, add=add) if add else raw
         if hashes := sum(option.code == pcapng.PACKET_HASH for option in option_lists.OptionList(raw, order)):
             self._left_out["packet-hashes"] += hashes
-        return option_lists.edited(raw, order, keep=_no_hash, add=add)
+        return option_lists.edit(raw, order, keep=_no_hash, add=add)
 
 
 @lru_cache(maxsize=64)
