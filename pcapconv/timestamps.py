@@ -97,16 +97,16 @@ def format_time(ticks: int, per_second: int, offset: int) -> str:
     return _format(seconds + offset, remainder, per_second)
 
 
-def format_instant(time: Fraction, places: int) -> str:
-    """A time in seconds since 1970 as `format_time` shows it, cut to `places` decimal places."""
-    per_second = 10**places
+def format_instant(time: Fraction, decimals: int) -> str:
+    """A time in seconds since 1970 as `format_time` shows it, cut to `decimals` decimal places."""
+    per_second = 10**decimals
     seconds, remainder = divmod(time.numerator * per_second // time.denominator, per_second)
     return _format(seconds, remainder, per_second)
 
 
-def format_duration(time: Fraction, places: int) -> str:
-    """A signed duration in seconds, cut to `places` decimal places: `1,712.000250 s`."""
-    per_second = 10**places
+def format_duration(time: Fraction, decimals: int) -> str:
+    """A signed duration in seconds, cut to `decimals` decimal places: `1,712.000250 s`."""
+    per_second = 10**decimals
     whole = abs(time.numerator) * per_second // time.denominator
     sign = "-" if time < 0 else ""
     return f"{sign}{whole // per_second:,}{_fraction(whole % per_second, per_second)} s"
@@ -138,7 +138,7 @@ def _format(seconds: int, ticks: int, per_second: int) -> str:
 
 def _fraction(ticks: int, per_second: int) -> str:
     """The ticks as decimal places of a second, with the point; empty if a tick is a second."""
-    places = digits(per_second)
-    if not places:
+    decimals = digits(per_second)
+    if not decimals:
         return ""
-    return f".{ticks * 10**places // per_second:0{places}d}"
+    return f".{ticks * 10**decimals // per_second:0{decimals}d}"
