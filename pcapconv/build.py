@@ -1,4 +1,4 @@
-"""Which pcapconv this is: its version, and which build of it, since two builds may share a version."""
+"""Which pcapconv is running: its version, and a digest of its source, since two builds may share a version."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
 
 def version() -> str:
-    """What the package says, which is there when this module is."""
+    """The version that the package states."""
     return str(sys.modules["pcapconv"].__version__)
 
 
 @cache
 def build() -> str:
-    """A digest of the package's source files, in hex, as they were when it was asked for first."""
+    """A digest of the package's source files, as 16 hex digits. Computed once for each process."""
     sha256 = hashlib.sha256()
     for path in sorted(_sources()):
         with open(os.path.join(_PACKAGE, path), "rb") as file:
@@ -27,8 +27,8 @@ def build() -> str:
 
 
 def _sources() -> list[str]:
-    found = []
+    paths = []
     for folder, _, names in os.walk(_PACKAGE):
         relative = os.path.relpath(folder, _PACKAGE)
-        found += [os.path.join(relative, name) for name in names if name.endswith((".py", ".pyx"))]
-    return found
+        paths += [os.path.join(relative, name) for name in names if name.endswith((".py", ".pyx"))]
+    return paths

@@ -1,4 +1,4 @@
-"""The library's front door to reading: `pcapconv.open`."""
+"""Reading a capture from Python: `pcapconv.open` and the `Capture` that it returns."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from pcapconv.model import Damage, Item, Notice, Packet, PacketBatch
 
 
 class Capture:
-    """An open capture: read it once, as items, as batches, or packet by packet. Use it as a context manager.
+    """An open capture, to be read once: as items, as batches, or packet by packet. Use it as a context manager.
 
-    There is one place at which it is read on: whoever iterates, in whatever way, goes on behind what was given out
-    before. `damage` lists what could not be read so far, `warnings` oddities that cost nothing.
+    It has one position: `items`, `batches` and iteration all go on after the last packet or item that any of them gave.
+    `damage` lists what could not be read up to there, `warnings` what is odd but lost nothing. `name` is the source's
+    name in messages.
     """
 
     def __init__(
@@ -45,30 +46,33 @@ class Capture:
 
                 opened = opened if opened.plain else stack.enter_context(spool(opened))
                 file = None if sidecar is True else sidecar
-                options = parse_sidecar_arguments(sidecar is True, file, named="sidecar")
-                found = open_read_sidecar(source, opened, options, stack)
+                settings = parse_sidecar_arguments(sidecar is True, file, named="sidecar")
+                read_sidecar = open_read_sidecar(source, opened, settings, stack)
                 self._reader = formats.open_reader(opened)
-                items = self._reader.items() if found is None else found.restore_items(self._reader.items())
+                items = self._reader.items()
+                items = items if read_sidecar is None else read_sidecar.restore_items(items)
             self._items = self._read(items)
             self._packets = self._each_packet()
-            self._batch: PacketBatch | None = None  # of which packets are given out
-            self._rows = iter(range(0))  # those of its rows that are still to come
+            self._batch: PacketBatch | None = None  # the one that iteration gives packets of
+            self._rows = iter(range(0))  # the rows of that batch whose packets were not given yet
             self._stack = stack.pop_all()
 
     @property
     def format(self) -> str:
-        """`pcap` or `pcapng`."""
+        """The format that the file is in: `pcap` or `pcapng`."""
         return self._reader.format
 
     def items(self, *, reuse: bool = False) -> Iterator[Item]:
-        """Everything in file order: sections, interfaces, batches, other blocks, damage. Batches own their bytes; with
-        `reuse`, which is faster, each is valid until the capture is read on. Raises FormatError, FileError, and with
-        `strict` DamageError."""
-        while (item := self._next()) is not None:
-            yield item.keep() if isinstance(item, PacketBatch) and not reuse else item
+        """Yield everything in file order: sections, interfaces, batches, other blocks, damage, notices.
+
+        Batches own their bytes; with `reuse`, which is faster, a batch is valid only until the next item is read.
+        Raises FormatError, FileError, and with `strict` DamageError.
+        """
+        while (item := self._next_item()) is not None:
+            yield item.copy() if isinstance(item, PacketBatch) and not reuse else item
 
     def batches(self, *, reuse: bool = False) -> Iterator[PacketBatch]:
-        """The packets in batches. `reuse` and errors are as for `items`."""
+        """Yield the packets in batches. `reuse` and what is raised are as for `items`."""
         return (item for item in self.items(reuse=reuse) if isinstance(item, PacketBatch))
 
     def __iter__(self) -> Iterator[Packet]:
@@ -80,16 +84,16 @@ class Capture:
                 self._batch, self._rows = item, iter(range(item.rows))
                 yield from map(item.packet, self._rows)
 
-    def _next(self) -> Item | None:
-        """What is left of a batch of which packets were given out, or else the next item."""
-        left = length_hint(self._rows)
-        if self._batch is not None and left:
-            deque(self._rows, maxlen=0)  # these are given out now
-            return self._batch.part(self._batch.rows - left, self._batch.rows)
+    def _next_item(self) -> Item | None:
+        """Return a batch of the rows that iteration has not given yet, or else the next item; None at the end."""
+        remaining = length_hint(self._rows)
+        if self._batch is not None and remaining:
+            deque(self._rows, maxlen=0)  # exhausts the iterator, so that iteration goes on after this batch
+            return self._batch.slice(self._batch.rows - remaining, self._batch.rows)
         return next(self._items, None)
 
     def close(self) -> None:
-        """Close what `open` opened; a file object that was handed in stays open."""
+        """Close the files that `open` opened; a file object that was handed in stays open."""
         self._stack.close()
 
     def __enter__(self) -> Self:
@@ -99,6 +103,7 @@ class Capture:
         self.close()
 
     def _read(self, items: Iterator[Item]) -> Iterator[Item]:
+        """Yield the items, and collect damage and warnings among them."""
         for item in items:
             if isinstance(item, Damage):
                 if self._strict:
@@ -118,10 +123,12 @@ def open(  # noqa: A001 - the front door's name
 ) -> Capture:
     """Open a capture for reading: a path, `-` for stdin, or a binary file object, which stays open.
 
-    With `strict`, damage raises a DamageError when it is reached; else it is listed in `Capture.damage`.
-    `fractions="nanoseconds"` reads a pcap file's fractions of a second as such, whatever its magic number says. With
-    `sidecar`, a pcap file is read as the pcapng capture that it was made from, by the sidecar beside it or the one that
-    is named, see `SIDECAR.md`; a pcapng capture needs none. Raises FormatError when it is not a capture, FileError when
-    it cannot be opened, SidecarError where the sidecar does not fit.
+    With `strict`, damage raises a DamageError when reading gets there; otherwise it is listed in `Capture.damage`.
+    `fractions="nanoseconds"` reads a pcap file's fractions of a second as nanoseconds, whatever its magic number says.
+    With `sidecar`, a pcap file is read as the pcapng capture that it was made from: by the sidecar beside it if True,
+    else by the sidecar with this path (see `SIDECAR.md`). A pcapng capture needs no sidecar.
+
+    Raises FormatError if the source is not a capture, FileError if it cannot be opened, and SidecarError if the sidecar
+    does not fit.
     """
     return Capture(source, strict=strict, fractions=fractions, sidecar=sidecar)

@@ -50,7 +50,7 @@ from pcapconv.io.paths import STDIO, comparable_path
 from pcapconv.io.source import Source, read_file, spool
 from pcapconv.io.target import Target, open_target
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch
-from pcapconv.report import CaptureFile, LossError, Report, describe
+from pcapconv.report import CaptureFile, LossError, Report, counts_in_words
 from pcapconv.sinks import Sink
 from pcapconv.steps import BasePlan, Step
 from pcapconv.steps.snaplens import Snaplens
@@ -278,7 +278,7 @@ class Conversion:
             sink.end_run()
         sink.fill_report(report)
         if sink.divides or self._plan.wants_packets:
-            report.note_no_packets()
+            report.warn_of_no_packets()
         if report.packets_read or not report.other_blocks:  # else the warning about no packets is enough
             for remark in self._plan.remarks(report.packets_read):
                 report.add_warning(Notice(None, remark))
@@ -339,9 +339,9 @@ def check_comments(plan: BasePlan | None, format_name: str | None, on_loss: OnLo
 
 def refuse_losses(report: Report) -> None:
     """Raise LossError if the report has losses, or if the sidecar that was read lacks something."""
-    what = f"{report.target_format} cannot hold {describe(report.losses)}" if report.losses else ""
+    what = f"{report.target_format} cannot hold {counts_in_words(report.losses)}" if report.losses else ""
     if report.missing_in_sidecar:
-        what = f"{report.sidecar_read} was written without {describe(report.missing_in_sidecar)}"
+        what = f"{report.sidecar_read} was written without {counts_in_words(report.missing_in_sidecar)}"
     if what:
         refuse(report, what)
 

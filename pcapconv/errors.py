@@ -1,6 +1,7 @@
-"""Every exception that pcapconv raises, by whose fault it is.
+"""The exceptions that pcapconv raises, by whose fault it is.
 
-All derive from `PcapconvError`; nothing else escapes the library, on any input.
+All derive from `PcapconvError`; nothing else escapes the library, on any input. `report.LossError` and
+`batching.report.NothingFoundError`, which carry a report, are beside their reports.
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ from contextlib import contextmanager
 
 
 class PcapconvError(Exception):
-    """Base of all: pcapconv refuses, or cannot read or write."""
+    """The base of all exceptions of pcapconv: it refuses, or cannot read or write."""
 
 
 class FormatError(PcapconvError):
-    """The input's fault: not a capture, or one that cannot be read."""
+    """The input is not a capture, or one that cannot be read."""
 
 
 class NotACaptureError(FormatError):
-    """The input is something else; `known` tells that the message says what."""
+    """The input is not a capture. `known` is true if the message says what it is instead."""
 
     def __init__(self, message: str, *, known: bool = False) -> None:
         super().__init__(message)
@@ -26,7 +27,7 @@ class NotACaptureError(FormatError):
 
 
 class SidecarError(FormatError):
-    """A sidecar that cannot be used: not one, changed, or another capture's."""
+    """A sidecar cannot be used: it is none, was changed, or belongs to another capture."""
 
 
 class DamageError(FormatError):
@@ -38,7 +39,7 @@ class TargetError(PcapconvError):
 
 
 class UsageError(PcapconvError):
-    """The caller's mistake: an argument that makes no sense, or a target format nobody named."""
+    """The caller's mistake: an argument that makes no sense, or a missing target format."""
 
 
 class FileError(PcapconvError):
@@ -46,20 +47,23 @@ class FileError(PcapconvError):
 
 
 class TimeRangeError(TargetError):
-    """A packet's time is not one that pcap can hold."""
+    """A packet has a time that pcap cannot hold."""
 
 
 class NeedsSnaplenError(TargetError):
-    """A packet came that is longer than an interface states that is written already; start again."""
+    """A packet is longer than its interface, already written, states: the conversion must start again."""
 
 
 class NeedsNanosecondsError(TargetError):
-    """Packets went out in microseconds before an interface came that needs nanoseconds; start again with them."""
+    """An interface needs nanoseconds after packets were written in microseconds: the conversion must start again."""
 
 
 @contextmanager
 def name_in_errors(name: str) -> Iterator[None]:
-    """Puts the name of a capture before what steps and writers say of its packets; readers and sidecars say theirs."""
+    """Put the name of a capture before the messages of FormatErrors and TargetErrors that are raised inside.
+
+    Steps and writers do not know which capture they work on; readers and sidecars name it themselves.
+    """
     try:
         yield
     except (NeedsNanosecondsError, NeedsSnaplenError, SidecarError):

@@ -1,8 +1,8 @@
-"""What pcapconv writes as JSON: what each document is called, and how its values become JSON.
+"""The JSON documents that pcapconv writes: their names and versions, and how values become JSON.
 
 Strategy: a document is an object that begins with `schema`, its name and version; `pcapconv/schemas` has a JSON Schema
-for each. A version goes up when a field goes or means something else; a new field leaves it as it is. JSON readers may
-hold numbers as floats, which are exact below 2^53: an integer beyond that becomes text with all its digits.
+for each. A version goes up when a field is removed or changes its meaning, not for a new field. JSON readers may hold
+numbers as floats, which are exact below 2^53, so an integer from there on becomes text with all its digits.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ _FIRST_INEXACT = 2**53
 _NANOSECONDS = 10**9
 
 
-def document(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A document of a kind in `VERSIONS`, as plain values: `schema`, and then the fields."""
-    return {"schema": {"name": f"pcapconv-{kind}", "version": VERSIONS[kind]}, **plain(fields)}
+def document(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with this name in `VERSIONS`, as plain values: `schema`, and then the fields."""
+    return {"schema": {"name": f"pcapconv-{name}", "version": VERSIONS[name]}, **plain(fields)}
 
 
 def plain(value: Any) -> Any:
-    """A value in JSON's types. Named tuples become objects, all else that is iterable a list."""
+    """The value in JSON's types. Mappings and named tuples become objects, other iterables become lists. Raises
+    TypeError for bytes and anything else."""
     match value:
         case None | bool() | float() | str():
             return value
@@ -41,12 +42,12 @@ def plain(value: Any) -> Any:
 
 
 def nanoseconds(seconds: Fraction) -> int:
-    """A length of time in whole nanoseconds, cut."""
+    """A duration in seconds as whole nanoseconds, cut."""
     return int(seconds * _NANOSECONDS)
 
 
 def text_of(documents: Any) -> str:
-    """A document, or a list of them, as people and programs read it."""
+    """A document, or a list of documents, as indented JSON."""
     import json  # slow to import, as much as a small conversion
 
     return json.dumps(documents, indent=2)

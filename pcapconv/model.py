@@ -1,9 +1,20 @@
-"""The packet-record model at which readers, steps and writers meet.
+"""The model of a capture at which readers, steps and writers meet: sections, interfaces, packets, other blocks.
 
-Strategy: a capture is a stream of items in file order. What only one format can say travels along as the bytes that
-stood in the file, together with the `layout` (the format's name) that they belong to; a writer of that format copies
-them, every other one builds its own from the fields. An edit clears `raw`, so that nobody copies what no longer holds.
-Items are named tuples rather than dataclasses, whose import alone takes 30 ms.
+* A capture is a stream of **items** in file order: `Section`, `Interface`, `PacketBatch`, `Block`, `Damage`, `Notice`.
+* A **batch** is a run of packets of one section: a `buffer` of bytes, and `columns` with one value for each packet.
+* A **row** is the index of a packet in its batch's columns, from 0. The packet's number in the capture is another
+  thing: it counts from 1, and `PacketBatch.number` gives it.
+* A **record** is the bytes of one packet as its file has them, in the buffer: a pcap record or a pcapng packet block,
+  with its header. A writer of the same format copies it. A row that an edit changed *has no record*: its
+  `record_length` is 0, and every writer encodes it from its columns.
+* **Who owns a batch**: the step or writer that is given it, until it asks for the next item. Until then it may change
+  the batch's columns and attributes, but never the bytes in `buffer`, which other batches share; and whoever gave it
+  does not look at it again. After that the batch is invalid, since readers reuse buffers and columns; `copy` gives one
+  that stays valid. `pcapconv.steps.Step` has the rules for changing a batch.
+* The **layout** of an item is the format, `pcap` or `pcapng`, that its raw bytes are in. A writer of that format copies
+  them, any other one makes its own from the item's fields. A step that edits an item sets its `raw` to None.
+
+Items are named tuples, not dataclasses, whose import alone takes 30 ms.
 """
 
 from __future__ import annotations
@@ -22,18 +33,18 @@ from pcapconv.text import counted
 if TYPE_CHECKING:
     from fractions import Fraction
 
-Layout = Literal["pcap", "pcapng"]
+Layout = Literal["pcap", "pcapng"]  # the format that an item's raw bytes are in
 
-NOTHING: Mapping[str, int] = MappingProxyType({})
+NO_COUNTS: Mapping[str, int] = MappingProxyType({})
 
 
 class Section(NamedTuple):
     """A pcapng section, or a whole pcap file.
 
-    `number` counts from 0. `variant` tells flavours of a layout apart, for people: "nanosecond". `options` are the
-    Section Header Block's, raw. `raw` is the block's body, or the pcap file's header, None when it no longer holds.
-    `format_only` counts, by kind, what the header says that no other format can hold. `changed` tells that a step
-    may leave out or change what follows, so that a length stated in `raw` may be wrong.
+    `number` counts from 0. `variant` names the variant of pcap, for people: "nanosecond"; it is empty for pcapng.
+    `options` are the Section Header Block's options, raw. `raw` is the block's body or the pcap file's header; None if
+    it is no longer true. `format_only` counts, by kind, what the header says that no other format can hold. `changed`
+    is true if a step may leave out or change what follows, so that a length stated in `raw` may be wrong.
     """
 
     number: int
@@ -43,18 +54,19 @@ class Section(NamedTuple):
     raw: bytes | None = None
     options: bytes = b""
     variant: str = ""
-    format_only: Mapping[str, int] = NOTHING
+    format_only: Mapping[str, int] = NO_COUNTS
     changed: bool = False
 
 
 class Interface(NamedTuple):
     """An interface of the section that it follows.
 
-    `id` counts from 0 within its section. `snaplen` 0 means no limit. `fcs_length` is in bits, None when not stated.
-    `ticks_per_second` and `time_offset` (seconds) say what its packets' ticks mean; `time_error` is a sentence when
-    the capture states them in a way that nobody can understand. `options` are the Interface Description Block's, raw;
-    `reserved` are the block's two reserved bytes; `raw` is its body, None when the capture has no such block, or when
-    it no longer holds. `offset` is where the block begins in the capture, 0 when it has none.
+    `id` counts from 0 within its section, `section` is that section's number. `snaplen` 0 means no limit. `fcs_length`
+    is in bits, None if it is not stated. `ticks_per_second` and `time_offset` (seconds) say what its packets' ticks
+    mean; `time_error` says in words why their times cannot be determined, and is empty if they can. `options` are the
+    Interface Description Block's options, raw; `reserved` are the block's two reserved bytes; `raw` is its body, None
+    if the capture has no such block or the body is no longer true. `offset` is where the block begins in the capture,
+    0 if there is none.
     """
 
     id: int
@@ -73,15 +85,16 @@ class Interface(NamedTuple):
     offset: int = 0
 
     @property
-    def unit(self) -> tuple[int, int] | None:
-        """The ticks in a second and the offset in seconds; None where nobody can tell the times."""
+    def time_unit(self) -> tuple[int, int] | None:
+        """The ticks in a second and the offset in seconds; None if times cannot be determined."""
         return None if self.time_error else (self.ticks_per_second, self.time_offset)
 
 
 class Block(NamedTuple):
     """Any other pcapng block: names, statistics, secrets, custom, unknown.
 
-    `body` is what stands between its two lengths, `offset` where the block began in the capture.
+    `type` is its block type, `body` the bytes between its two lengths, `section` the number of its section, `offset`
+    where the block began in the capture.
     """
 
     type: int
@@ -92,56 +105,56 @@ class Block(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """The kind of metadata that it is: `names`, `statistics`, `secrets`, `custom` or `unknown`."""
+        """The kind of metadata in the block: `names`, `statistics`, `secrets`, `custom` or `unknown`."""
         return pcapng.block_type(self.type).kind
 
     @property
     def name(self) -> str:
-        """What it is called; `block` and its type in hex where it has no name."""
+        """The name of its block type; `block` and the type in hex if it has no name."""
         return pcapng.block_type(self.type).name or f"block 0x{self.type:08x}"
 
     @property
     def entries(self) -> int:
-        """How many it counts for: the records of a names block, at least one; else one."""
+        """How many the block counts for in a loss: the records of a names block, but at least one; else one."""
         return max(1, sum(1 for _ in self.name_records)) if self.type == pcapng.NAME_RESOLUTION else 1
 
     @property
     def name_records(self) -> option_lists.OptionList:
-        """The records of a names block, which have the form of options: type, length, value."""
+        """The records of a names block, which have the form of an option list: type, length, value."""
         return option_lists.OptionList(self.body, self.byte_order)
 
     @property
     def options_at(self) -> int:
-        """Where the block's options begin in its body, by the table of blocks; at the end where there are none."""
+        """The offset of the block's options in its body, by the table of blocks; the body's length if it has none."""
         return pcapng.options_at(self.type, self.body, self.byte_order)
 
     @property
     def option_list(self) -> option_lists.OptionList:
-        """The block's options, as far as the table of blocks knows where they are."""
+        """The block's options; empty for a block type without options in the table of blocks."""
         return option_lists.OptionList(memoryview(self.body)[self.options_at :], self.byte_order)
 
     @property
     def process_options_at(self) -> int:
-        """Where the options of a process block begin in its body; at its end where there are none."""
+        """The offset of a process block's options in its body; the body's length if it has none."""
         return pcapng.process_options_at(self.type, self.body)
 
     @property
     def is_process(self) -> bool:
-        """Whether it says of a process what packets refer to."""
+        """Whether the block describes a process that packets refer to."""
         return pcapng.is_process(self.type, self.body, self.byte_order)
 
     @property
     def explains_packets(self) -> bool:
-        """Whether packets behind it cannot be understood without it: names, secrets, processes."""
+        """Whether packets after the block need it to be understood: names, secrets, processes."""
         return pcapng.explains_packets(self.type, self.body, self.byte_order)
 
 
 class Damage(NamedTuple):
     """Something in the input that could not be read.
 
-    `offset` is where it begins, in bytes from the start of the capture, `packet_number` the number that the next
-    intact packet would have had there, `bytes_left_out` what was passed over because of it. `section` is the section
-    that lost something, None where a whole one was passed over.
+    `offset` is where the damage begins, in bytes from the start of the capture. `packet_number` is the number that the
+    next packet would have there. `bytes_left_out` is how many bytes were skipped because of the damage. `section` is
+    the number of the section that lost something, None if a whole section was skipped.
     """
 
     offset: int
@@ -157,8 +170,7 @@ class Damage(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """Something odd that costs nothing: everything was read and is kept. `offset` as in `Damage`; None for the whole
-    capture."""
+    """Something odd in the input, of which nothing is lost. `offset` is as in `Damage`; None for the whole capture."""
 
     offset: int | None
     reason: str
@@ -168,16 +180,17 @@ class Notice(NamedTuple):
 
 
 class Columns:
-    """One entry per packet of a batch; plain arrays that NumPy can look at without a copy.
+    """The packets of a batch as columns: one value for each packet, in plain arrays that NumPy can use without a copy.
 
-    They are as long as there is room; what stands behind a batch's `rows` is of no meaning.
+    Names that end in `_at` are offsets in the batch's buffer. Columns may be longer than the batch has rows; the values
+    from row `rows` on have no meaning.
 
     | column | type | meaning |
     |---|---|---|
-    | `record_at`, `record_length` | int64, uint32 | the whole record or block in the buffer; 0 once changed |
+    | `record_at`, `record_length` | int64, uint32 | the packet's record; length 0 if the row has no record any more |
     | `record_type` | uint8 | 0 for a pcap record, else the pcapng block type: 2 obsolete, 3 Simple, 6 Enhanced |
     | `data_at`, `captured_length`, `original_length` | int64, uint32, uint32 | the packet's bytes, and both lengths |
-    | `ticks` | uint64 | the timestamp in the interface's own unit |
+    | `ticks` | uint64 | the timestamp, in the interface's own time unit |
     | `interface` | uint32 | the interface's id in its section |
     | `options_at`, `options_length` | int64, uint32 | the packet's pcapng options, raw; length 0 for none |
     """
@@ -225,35 +238,38 @@ class Columns:
 
     @property
     def capacity(self) -> int:
-        """How many packets there is room for."""
+        """The number of packets that the columns have room for."""
         return len(self.ticks)
 
-    def twin(self, rows: int, *own: str) -> Columns:
-        """The same columns, but with those named `own` as copies of so many rows, to be changed."""
-        twin = Columns(0)
+    def with_copies(self, rows: int, *copied: str) -> Columns:
+        """New columns that share these arrays, except those named `copied`: copies of the first `rows` values, which
+        the caller may change."""
+        columns = Columns(0)
         for name in self.TYPECODES:
             column = getattr(self, name)
-            setattr(twin, name, column[:rows] if name in own else column)
-        return twin
+            setattr(columns, name, column[:rows] if name in copied else column)
+        return columns
 
     def copy(self, first: int, stop: int) -> Columns:
-        """Columns of their own, with the packets of these rows."""
-        twin = Columns(0)
+        """A copy of the rows from `first` up to, but without, `stop`."""
+        columns = Columns(0)
         for name in self.TYPECODES:
-            setattr(twin, name, getattr(self, name)[first:stop])
-        return twin
+            setattr(columns, name, getattr(self, name)[first:stop])
+        return columns
 
 
 class PacketBatch:
-    """A run of packets of one section: one buffer, and `columns` with one entry for each of `rows` packets.
+    """A run of packets of one section: one `buffer`, and `columns` with one value for each of `rows` packets.
 
-    Valid until its reader is asked for the next item, since buffers are reused; `keep` gives one that stays.
-    `interfaces` are the section's, by id. Packets are numbered from `first_number` on, or by `numbers` where some are
-    left out. `contiguous` says that the rows' records follow each other in the buffer and that no row was changed; one
-    that was has no record any more (`record_length` 0). `format_only` counts, by kind, what the records say that no
-    other format can hold, and `count_format_only` does so anew for some of the rows. `header_order` is the byte order
-    of those headers of packets that follow the file's (see `formats.pseudo_headers`): the section's, or None where an
-    edit cut the packets' front, and with it such a header.
+    Valid until its reader is asked for the next item, since buffers and columns are reused; `copy` gives a batch that
+    stays valid. Until then it belongs to whoever was given it last (see the top of this module).
+
+    `interfaces` are the section's, by id. Packets are numbered from `first_number` on, or by `numbers` if some were
+    left out. `contiguous` is true if the records of all rows follow each other in the buffer and no row was changed, so
+    that a writer of the same format copies them in one piece. `format_only` counts, by kind, what the records say that
+    no other format can hold; `count_format_only` counts that again for a batch with fewer rows. `header_order` is the
+    byte order of those headers inside packets that follow the file's byte order (see `formats.pseudo_headers`): the
+    section's, or None if an edit cut the packets' front, and with it such a header.
     """
 
     __slots__ = (
@@ -281,7 +297,7 @@ class PacketBatch:
         first_number: int,
         section: Section,
         interfaces: list[Interface],
-        format_only: Mapping[str, int] = NOTHING,
+        format_only: Mapping[str, int] = NO_COUNTS,
         count_format_only: Callable[[PacketBatch], Mapping[str, int]] | None = None,
     ) -> None:
         self.buffer = buffer
@@ -306,47 +322,49 @@ class PacketBatch:
 
     @property
     def has_options(self) -> bool:
-        """Whether any of the packets has options. Compares memory, which takes no time worth counting."""
+        """Whether any of the packets has options. Fast, since it compares memory."""
         lengths = memoryview(self.columns.options_length)[: self.rows]
         return lengths.tobytes() != bytes(lengths.nbytes)
 
     def span(self) -> tuple[int, int]:
-        """Where the batch's records begin and end in the buffer."""
+        """The offsets in the buffer at which the first record begins and the last one ends, if `contiguous`."""
         if not self.rows:
             return 0, 0
         last = self.rows - 1
         return self.columns.record_at[0], self.columns.record_at[last] + self.columns.record_length[last]
 
     def number(self, row: int) -> int:
-        """The packet's number in the capture, from 1."""
+        """The number, from 1, that the packet in this row has in the capture."""
         numbers = self.numbers
         return self.first_number + row if numbers is None else numbers[row]
 
     @property
     def numbers(self) -> Sequence[int] | None:
-        """The packets' numbers, None where they follow each other from `first_number` on. Worked out when asked for."""
+        """The packets' numbers, by row; None if they follow each other from `first_number` on. Computed when needed."""
         if self._mask is not None:
-            of_all = count(self.first_number) if self._numbers is None else self._numbers
-            self._numbers, self._mask = array("Q", compress(of_all, self._mask)), None
+            all_numbers = count(self.first_number) if self._numbers is None else self._numbers
+            self._numbers, self._mask = array("Q", compress(all_numbers, self._mask)), None
         return self._numbers
 
-    def part(self, first: int, stop: int) -> PacketBatch:
-        """The rows from `first` up to but without `stop`, valid as long as this batch."""
-        twin = self._with_columns(self.columns.copy(first, stop), stop - first)
+    def slice(self, first: int, stop: int) -> PacketBatch:
+        """A batch of the rows from `first` up to, but without, `stop`: with copied columns and the same buffer, so that
+        it is valid as long as this batch."""
+        batch = self._with_columns(self.columns.copy(first, stop), stop - first)
         numbers = self.numbers
-        twin.first_number = self.first_number + first
-        twin._numbers = None if numbers is None else numbers[first:stop]
-        return twin
+        batch.first_number = self.first_number + first
+        batch._numbers = None if numbers is None else numbers[first:stop]
+        return batch
 
     def selected(self, columns: Columns, rows: int, mask: bytes | bytearray) -> PacketBatch:
-        """The rows whose `mask` is 1, which stand in `columns` now; valid as long as this batch."""
-        twin = self._with_columns(columns, rows)
-        twin._numbers, twin._mask = self.numbers, mask
-        twin.contiguous = False
-        return twin
+        """A batch of the rows whose `mask` is 1, which the caller has copied to `columns`: with the same buffer, so
+        that it is valid as long as this batch."""
+        batch = self._with_columns(columns, rows)
+        batch._numbers, batch._mask = self.numbers, mask
+        batch.contiguous = False
+        return batch
 
     def _with_columns(self, columns: Columns, rows: int) -> PacketBatch:
-        twin = PacketBatch(
+        batch = PacketBatch(
             self.buffer,
             columns,
             rows,
@@ -355,32 +373,32 @@ class PacketBatch:
             interfaces=self.interfaces,
             count_format_only=self.count_format_only,
         )
-        twin.contiguous, twin.header_order = self.contiguous, self.header_order
+        batch.contiguous, batch.header_order = self.contiguous, self.header_order
         if self.format_only and self.count_format_only is not None:
-            twin.format_only = self.count_format_only(twin)
-        return twin
+            batch.format_only = self.count_format_only(batch)
+        return batch
 
-    def keep(self, behind: bytes = b"") -> PacketBatch:
-        """The same packets in memory of their own, valid for ever, with these bytes behind all others. Columns are as
-        long as there are packets."""
+    def copy(self, appended: bytes = b"") -> PacketBatch:
+        """A copy with its own columns and its own buffer, which stays valid. `appended` comes after all other bytes of
+        the new buffer. The columns are exactly as long as the batch has rows."""
         columns = self.columns.copy(0, self.rows)
-        twin = self._with_columns(columns, self.rows)
-        twin._numbers = self.numbers
-        twin.format_only = self.format_only
+        batch = self._with_columns(columns, self.rows)
+        batch._numbers = self.numbers
+        batch.format_only = self.format_only
         begin, end = self.span()
-        if not self.contiguous or (self.layout == "pcap" and self.has_options):  # which stand behind all records there
-            places = list(zip(columns.data_at, columns.captured_length))
-            places += zip(columns.record_at, columns.record_length)  # also where it no longer holds: its drop count may
-            places += [place for place in zip(columns.options_at, columns.options_length) if place[1]]
-            begin = min((at for at, _ in places), default=0)
-            end = max((at + length for at, length in places), default=0)
+        if not self.contiguous or (self.layout == "pcap" and self.has_options):  # pcap's options are behind all records
+            spans = list(zip(columns.data_at, columns.captured_length))
+            spans += zip(columns.record_at, columns.record_length)  # a changed row, too: its drop count is read there
+            spans += [span for span in zip(columns.options_at, columns.options_length) if span[1]]
+            begin = min((at for at, _ in spans), default=0)
+            end = max((at + length for at, length in spans), default=0)
         for name in ("record_at", "data_at", "options_at"):
             setattr(columns, name, array("q", map((-begin).__add__, getattr(columns, name))))
-        twin.buffer = b"".join((memoryview(self.buffer)[begin:end], behind))
-        return twin
+        batch.buffer = b"".join((memoryview(self.buffer)[begin:end], appended))
+        return batch
 
     def packet(self, row: int) -> Packet:
-        """One row as a `Packet` that owns its bytes. Raises IndexError beyond the last."""
+        """The packet in this row, with its own copy of the bytes. Raises IndexError if there is no such row."""
         if not 0 <= row < self.rows:
             raise IndexError(f"row {row} of a batch of {self.rows}")
         columns = self.columns
@@ -397,10 +415,11 @@ class PacketBatch:
 
 
 class Packet(NamedTuple):
-    """One packet, for those who iterate.
+    """One packet, as iterating over a capture or a batch gives it.
 
-    `number` counts from 1 through the capture. `ticks` is None for a packet without a time (a Simple Packet).
-    `options` are its pcapng options, raw.
+    `number` counts from 1 through the capture. `data` is the bytes that were captured. `ticks` is the timestamp in the
+    interface's own time unit, None for a packet without a time (a Simple Packet). `options` are its pcapng options,
+    raw.
     """
 
     number: int
@@ -413,27 +432,30 @@ class Packet(NamedTuple):
 
     @property
     def captured_length(self) -> int:
-        """How many of its bytes were captured."""
+        """The number of bytes that were captured."""
         return len(self.data)
 
     @property
     def time(self) -> Fraction | None:
-        """The exact time in seconds since 1970, None without one. Raises FormatError where nobody can tell."""
-        return None if self.ticks is None else timestamps.instant(self.ticks, *self._unit())
+        """The exact time in seconds since 1970; None for a packet without a time. Raises FormatError if it cannot be
+        determined."""
+        return None if self.ticks is None else timestamps.instant(self.ticks, *self._time_unit())
 
     @property
     def time_ns(self) -> int | None:
-        """The time in whole nanoseconds since 1970, rounded down, None without one; FormatError as in `time`."""
-        return None if self.ticks is None else timestamps.to_units(self.ticks, *self._unit(), timestamps.NANOSECONDS)[0]
+        """The time in whole nanoseconds since 1970, rounded down. None, and FormatError, as for `time`."""
+        if self.ticks is None:
+            return None
+        return timestamps.rescale(self.ticks, *self._time_unit(), timestamps.NANOSECONDS)[0]
 
-    def _unit(self) -> tuple[int, int]:
+    def _time_unit(self) -> tuple[int, int]:
         if self.interface.time_error:
             raise FormatError(f"packet {self.number}: {self.interface.time_error}")
         return self.interface.ticks_per_second, self.interface.time_offset
 
     @property
     def comments(self) -> list[str]:
-        """Its comments; bytes that are not UTF-8 are shown as `\\xNN`."""
+        """The packet's comments; bytes that are not UTF-8 are shown as `\\xNN`."""
         return list(option_lists.OptionList(self.options, self.section.byte_order).comments)
 
 

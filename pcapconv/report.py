@@ -1,4 +1,4 @@
-"""What a conversion did: the numbers, apart from how they are printed."""
+"""The report of a conversion: what it did in numbers, and the words for what was lost or left out."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pcapconv.errors import PcapconvError
 from pcapconv.model import Damage, Notice
 from pcapconv.text import counted
 
-MOST_LISTED = 1000  # places; all are counted
+MOST_LISTED = 1000  # entries of a list of damage or warnings; all are counted
 
-# Kind → what it is, for one and for many. The order is that of a report.
-KINDS = {
+# What the target format cannot hold: kind → its words, singular and plural, in the order of a report.
+LOSS_WORDS = {
     "comments": ("comment", "comments"),
     "names": ("name record", "name records"),
     "secrets": ("secrets block", "secrets blocks"),
@@ -43,9 +43,8 @@ KINDS = {
     "record-fields": ("pcap record's extra fields", "pcap records' extra fields"),
 }
 
-
-# Kind → what it is, for one and for many: what steps leave out, as they were told or as it no longer holds.
-LEFT_OUT = {
+# What steps leave out, as the caller asked or because an edit made it untrue: kind → its words, singular and plural.
+LEFT_OUT_WORDS = {
     "packets-without-time": ("packet without a time", "packets without a time"),
     "packet-hashes": ("packet hash that no longer holds", "packet hashes that no longer hold"),
     "original-lengths": ("Simple Packet's original length", "Simple Packets' original lengths"),
@@ -63,8 +62,8 @@ LEFT_OUT = {
 
 
 class CaptureFile(NamedTuple):
-    """A file that packets were written to: its name without a directory, size, SHA-256 in hex, packets, and their link
-    type."""
+    """A file that packets were written to: its name without a directory, its size in bytes, its SHA-256 in hex, the
+    number of its packets, and their link type."""
 
     name: str
     bytes: int
@@ -76,18 +75,24 @@ class CaptureFile(NamedTuple):
 class Report:
     """What a conversion did.
 
-    `inputs` and `outputs` are names. `other_blocks` counts by kind the custom and unknown blocks of the input, but for
-    those about processes. `losses` counts by kind what the target could not hold, `kept_in_sidecar` what a
-    sidecar holds instead (it is no loss then), `missing_in_sidecar` what one that was read lacks; `sidecar_written` and
-    `sidecar_read` are their names, None where there was none; `damage_in_sidecar` counts places in which the capture
-    was damaged that was read when that one was written; `found_in_sidecar` tells, of a capture that was edited
-    since, how many packets were found again, None of others. `left_out` is what selecting and editing left out beside
-    packets. `secrets_extracted` counts key logs, None when nobody asked. `parts` lists the parts of a split: name,
-    packets, bytes, first and last time, and with a sidecar SHA-256 and link type; None for a conversion. `oversized`
-    tells how many of these `parts` are larger than `max_bytes` because of their headers, and the `header_bytes` that a
-    part has at the most; None where there are none. `damage` lists what of the input could not be read, each with
-    offset, packet number, reason and bytes left out. `warnings` are oddities that cost nothing. `put_back` lists files
-    that an earlier split, killed while its parts appeared, had replaced, and that are again what they were.
+    * `inputs`, `outputs`: names; `source_format`, `target_format`: `pcap` or `pcapng`.
+    * `packets_read`, `packets_written`: how many.
+    * `other_blocks`: the custom and unknown blocks of the input by kind, without those that describe processes.
+    * `losses`: what the target could not hold, by kind.
+    * `left_out`: what selecting and editing left out besides packets, by kind.
+    * `sidecar_written`, `sidecar_read`: names of sidecars, or None. `kept_in_sidecar` counts by kind what the written
+      one holds and the target could not (it is no loss then), `missing_in_sidecar` what the one that was read lacks.
+      `damage_in_sidecar` is in how many places the original capture was damaged when the sidecar that was read was
+      written. `found_in_sidecar` has, for a capture that was edited since then, how many packets were recognised; None
+      for any other.
+    * `secrets_extracted`: the number of key logs; None if they were not to be extracted.
+    * `parts`: the parts of a split, each with name, packets, bytes, first and last time, and with a sidecar SHA-256 and
+      link type; None for a conversion into one file.
+    * `oversized`: how many of these `parts` exceed `max_bytes` because of their headers, and the largest number of
+      `header_bytes` in a part; None if no part does.
+    * `damage`, `damage_total`: what of the input could not be read, and in how many places, of which 1,000 are listed;
+      `warnings`, `warnings_total`: what is odd, but lost nothing, likewise.
+    * `put_back`: files that an earlier split had replaced when it was killed, and that have their old contents again.
     """
 
     def __init__(self, source: str, target: str, target_format: str) -> None:
@@ -116,32 +121,33 @@ class Report:
         self.put_back: list[str] = []
 
     def add_damage(self, damage: Damage) -> None:
-        """Count a place, and list the first thousand."""
+        """Count the damage, and list it if it is among the first 1,000."""
         self.damage_total += 1
         if len(self.damage) < MOST_LISTED:
             self.damage.append(damage)
 
     def add_warning(self, notice: Notice) -> None:
-        """Count an oddity, and list the first thousand."""
+        """Count the notice, and list it if it is among the first 1,000."""
         self.warnings_total += 1
         if len(self.warnings) < MOST_LISTED:
             self.warnings.append(notice)
 
-    def note_zeros(self, name: str, count: int) -> None:
-        """Warn of an output whose last packets, so many, are nothing but zeros: two or more read as damage."""
+    def warn_of_zeros_at_end(self, name: str, count: int) -> None:
+        """Warn if the last `count` packets of the output `name` are nothing but zeros and more than one, since readers
+        take two or more for damage."""
         if count > 1:
-            said = f"{name} ends in {count:,} empty packets at time 0, which read as zeros that a damaged file ends in"
-            self.add_warning(Notice(None, f"{said}; pcapng holds them"))
+            fact = f"{name} ends in {count:,} empty packets at time 0, which read as zeros that a damaged file ends in"
+            self.add_warning(Notice(None, f"{fact}; pcapng holds them"))
 
-    def note_no_packets(self) -> None:
-        """Warn of a capture that has other blocks, but nothing for what works on packets."""
+    def warn_of_no_packets(self) -> None:
+        """Warn if the capture has custom or unknown blocks but no packets to select, edit or split."""
         if self.other_blocks and not self.packets_read:
-            what = blocks_said(self.other_blocks)
-            self.add_warning(Notice(None, f"it holds no packets to select, edit or split, but {what}"))
+            blocks = blocks_in_words(self.other_blocks)
+            self.add_warning(Notice(None, f"it holds no packets to select, edit or split, but {blocks}"))
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as plain values, ready for JSON."""
-        from pcapconv.json_form import document  # which converting does without
+        """The report as plain values, ready for JSON; `schemas/report.json` describes it."""
+        from pcapconv.json_form import document  # a plain conversion does not need it
 
         return document("report", vars(self))
 
@@ -150,7 +156,7 @@ class Report:
 
 
 class LossError(PcapconvError):
-    """Something would be lost, and `on_loss="fail"` forbids it. `report` says what."""
+    """Raised if something would be lost and `on_loss="fail"` forbids that. `report` says what."""
 
     def __init__(self, message: str, report: Report) -> None:
         super().__init__(message, report)
@@ -160,11 +166,11 @@ class LossError(PcapconvError):
         return str(self.args[0])
 
 
-def blocks_said(counts: Mapping[str, int]) -> str:
-    """Blocks by kind, in words: `4,321 unknown blocks`."""
+def blocks_in_words(counts: Mapping[str, int]) -> str:
+    """Counts of blocks by kind, in words: `4,321 unknown blocks`."""
     return " and ".join(counted(count, f"{kind} block") for kind, count in counts.items())
 
 
-def describe(counts: Mapping[str, int], kinds: Mapping[str, tuple[str, str]] = KINDS) -> str:
-    """The counts in words: `3 comments, 1 name record`."""
-    return ", ".join(counted(counts[kind], *words) for kind, words in kinds.items() if counts.get(kind))
+def counts_in_words(counts: Mapping[str, int], words: Mapping[str, tuple[str, str]] = LOSS_WORDS) -> str:
+    """Counts by kind, in `words` (kind → singular and plural) and in their order: `3 comments, 1 name record`."""
+    return ", ".join(counted(counts[kind], *forms) for kind, forms in words.items() if counts.get(kind))

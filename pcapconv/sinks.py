@@ -106,7 +106,7 @@ class FileSink(Sink):
         """See `Sink.fill_report`."""
         assert self._writer is not None
         report.packets_written = self._writer.packets
-        report.note_zeros(self.name, self._writer.zeros_at_end)
+        report.warn_of_zeros_at_end(self.name, self._writer.zeros_at_end)
         report.losses = dict(self._writer.losses)
 
     def written_files(self, report: Report) -> list[CaptureFile]:

@@ -1,4 +1,4 @@
-"""Text from captures and file names, made safe to show."""
+"""Text for people: what comes from captures and file names with control characters escaped, and counts in words."""
 
 from __future__ import annotations
 
@@ -6,47 +6,50 @@ import codecs
 import re
 from itertools import takewhile
 
-_LINE = 8  # characters that are no accident among other bytes
-_MOST = 60  # characters of a line that are shown
+_SHORTEST_LINE = 8  # characters: fewer may be text by accident, if other bytes follow
+_LONGEST_SHOWN = 60  # characters of a line
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _KEY = re.compile("[0-9A-Za-z+/=]{16,}")
 
 
 def shown(text: str) -> str:
-    """The text with everything that is not printable (control characters, marks that turn the writing direction, broken
-    surrogates) as an escape like `\\x1b` or `\\u202e`."""
+    """The text with every character that is not printable (control characters, marks that change the writing direction,
+    lone surrogates) escaped, like `\\x1b` or `\\u202e`."""
     if text.isprintable():
         return text
-    return "".join(mark if mark.isprintable() else _escaped(mark) for mark in text)
+    return "".join(each if each.isprintable() else _escape(each) for each in text)
 
 
 def counted(count: int, one: str, several: str = "") -> str:
-    """A count of things, in the way in which all counts are shown: `1 file`, `1,234 files`."""
+    """A count with its noun, as all counts are shown: `1 file`, `1,234 files`. The plural is `several`, or `one` with
+    an s."""
     return f"{count:,} {one if count == 1 else several or one + 's'}"
 
 
-def quoted(data: bytes, *, least: int = 0) -> str | None:
-    """The first line of the text with which bytes begin, in quotes and safe to show; None where they are not text.
+def quoted(data: bytes, *, min_shown: int = 0) -> str | None:
+    """The first line of the text that the bytes begin with, in quotes and escaped as by `shown`; None if they do not
+    begin with text.
 
-    A word of 16 letters and digits or more ends it, since that may be a key; but `least` characters are shown.
+    The line is cut at 60 characters, and before a word of 16 or more letters and digits, which may be a key; but the
+    first `min_shown` characters are shown in any case.
     """
     encoding, errors = ("utf-16", "replace") if data[:2] in _UTF_16 else ("utf-8", "surrogateescape")
     text = codecs.getincrementaldecoder(encoding)(errors).decode(data).removeprefix("\ufeff")
     beginning = "".join(takewhile(_is_text, text))
     line = beginning.strip().partition("\n")[0].rstrip()
-    if len(beginning) < len(text) and len(line) < _LINE:
+    if len(beginning) < len(text) and len(line) < _SHORTEST_LINE:
         return None
     key = _KEY.search(line)
-    most = min(_MOST, max(least, key.start())) if key else _MOST
-    return f"'{shown(line[:most])}{'…' if len(line) > most else ''}'" if line[:most] else None
+    size = min(_LONGEST_SHOWN, max(min_shown, key.start())) if key else _LONGEST_SHOWN
+    return f"'{shown(line[:size])}{'…' if len(line) > size else ''}'" if line[:size] else None
 
 
-def _is_text(mark: str) -> bool:
-    return mark.isprintable() or mark in "\t\n\f\r\x1b"
+def _is_text(character: str) -> bool:
+    return character.isprintable() or character in "\t\n\f\r\x1b"
 
 
-def _escaped(mark: str) -> str:
-    number = ord(mark)
+def _escape(character: str) -> str:
+    number = ord(character)
     if 0xDC80 <= number <= 0xDCFF:  # a byte of a file name that is not UTF-8
         number -= 0xDC00
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

@@ -1,8 +1,8 @@
-"""Ticks ↔ exact time. Integers only; no float comes near.
+"""Exact times: from ticks to seconds and nanoseconds, between resolutions, and as text.
 
 Strategy: a packet's time is `ticks / ticks_per_second + time_offset` seconds since 1970-01-01 UTC, all integers
-(pcapng, section "Interface Description Block", options if_tsresol and if_tsoffset). An instant that has to be compared
-across resolutions is a `Fraction`, which is exact.
+(pcapng, section "Interface Description Block", options if_tsresol and if_tsoffset). A time that is compared across
+resolutions is a `Fraction`, which is exact too. No float is used anywhere.
 """
 
 from __future__ import annotations
@@ -16,24 +16,25 @@ if TYPE_CHECKING:
 NANOSECONDS = 10**9
 MICROSECONDS = 10**6
 
-LONG = 60  # seconds: what takes as long is said in words beside its digits
-_UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-_RESOLUTIONS = (("s", 1), ("ms", 10**3), ("µs", 10**6), ("ns", 10**9), ("ps", 10**12), ("fs", 10**15))
+LONG = 60  # seconds: a duration from this on is also shown in words
+_DURATION_UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+_RESOLUTION_UNITS = (("s", 1), ("ms", 10**3), ("µs", 10**6), ("ns", 10**9), ("ps", 10**12), ("fs", 10**15))
 
-_FIRST_SECOND = -62135596800  # 0001-01-01T00:00:00, the first that datetime knows
-_LAST_SECOND = 253402300799  # 9999-12-31T23:59:59
+_FIRST_SECOND = -62135596800  # 0001-01-01T00:00:00, the first that datetime can represent
+_LAST_SECOND = 253402300799  # 9999-12-31T23:59:59, the last
 
 
 def ticks_per_second(if_tsresol: int) -> int:
-    """Ticks in a second for the option's byte: 10^n, or 2^n when the top bit is set (n from 0 to 127)."""
+    """The ticks in a second for the byte in an `if_tsresol` option: 10^n, or 2^n if its top bit is set (n from 0 to
+    127)."""
     base = 2 if if_tsresol & 0x80 else 10
     return int(base ** (if_tsresol & 0x7F))
 
 
 def tsresol_byte(per_second: int) -> int:
-    """The `if_tsresol` byte for this many ticks a second, the inverse of `ticks_per_second`.
+    """The `if_tsresol` byte for this many ticks in a second, the inverse of `ticks_per_second`.
 
-    Raises ValueError when it is neither a power of ten nor of two.
+    Raises ValueError if they are neither a power of ten nor of two.
     """
     exponent = len(str(per_second)) - 1
     if per_second == 10**exponent:
@@ -45,42 +46,45 @@ def tsresol_byte(per_second: int) -> int:
 
 
 def format_resolution(per_second: int) -> str:
-    """The resolution as a power: `10^-6`, `2^-20`."""
+    """The length of a tick in seconds, as a power: `10^-6`, `2^-20`."""
     byte = tsresol_byte(per_second)
     return f"{2 if byte & 0x80 else 10}^-{byte & 0x7F}"
 
 
-def resolution_said(per_second: int) -> str:
-    """The resolution as a length of time: `1 µs`; with a `~`, and three digits or more, where it is no whole number of
-    any unit; empty where it is finer than the units have names for."""
-    for name, units in _RESOLUTIONS:
-        whole, rest = divmod(units, per_second)
-        if whole >= 100 or (whole and not rest):
-            return f"{'~' if rest else ''}{(2 * units + per_second) // (2 * per_second):,} {name}"
+def resolution_in_words(per_second: int) -> str:
+    """The length of a tick in the largest unit that fits: `1 µs`.
+
+    A tick that is no whole number of any unit is rounded, and has a `~` and three digits or more. Empty if it is too
+    short for femtoseconds.
+    """
+    for name, units in _RESOLUTION_UNITS:
+        whole, remainder = divmod(units, per_second)
+        if whole >= 100 or (whole and not remainder):
+            return f"{'~' if remainder else ''}{(2 * units + per_second) // (2 * per_second):,} {name}"
     return ""
 
 
 def instant(ticks: int, per_second: int, offset: int) -> Fraction:
     """The exact time in seconds since 1970."""
-    from fractions import Fraction  # slow to import, and not for converting
+    from fractions import Fraction  # slow to import, and a plain conversion does not need it
 
     return Fraction(ticks, per_second) + offset
 
 
-def to_units(ticks: int, per_second: int, offset: int, units: int) -> tuple[int, bool]:
-    """The time in whole `units` per second since 1970, rounded down, and whether that is exact."""
-    whole, rest = divmod(ticks * units, per_second)
-    return whole + offset * units, rest == 0
+def rescale(ticks: int, per_second: int, offset: int, new_per_second: int) -> tuple[int, bool]:
+    """A time as ticks since 1970 of `new_per_second`, rounded down and without an offset; and whether that is exact."""
+    whole, remainder = divmod(ticks * new_per_second, per_second)
+    return whole + offset * new_per_second, remainder == 0
 
 
-def ratio(per_second: int, units: int) -> tuple[int, int]:
-    """(multiply, divide) in lowest terms: a fraction of a second in ticks times this gives it in `units`."""
-    common = gcd(per_second, units)
-    return units // common, per_second // common
+def ratio(per_second: int, new_per_second: int) -> tuple[int, int]:
+    """(multiply, divide) in lowest terms, which turn ticks of `per_second` into ticks of `new_per_second`."""
+    common = gcd(per_second, new_per_second)
+    return new_per_second // common, per_second // common
 
 
 def digits(per_second: int) -> int:
-    """Decimal places that show a fraction of a second of this resolution exactly."""
+    """The number of decimal places that show any fraction of a second of this resolution exactly."""
     if per_second == 1:
         return 0
     byte = tsresol_byte(per_second)
@@ -88,51 +92,53 @@ def digits(per_second: int) -> int:
 
 
 def format_time(ticks: int, per_second: int, offset: int) -> str:
-    """The time as ISO 8601 in UTC with all its digits; outside the years 1 to 9999 as seconds since 1970."""
-    seconds, rest = divmod(ticks, per_second)
-    return _format(seconds + offset, rest, per_second)
+    """The time as ISO 8601 in UTC with all its digits; as seconds since 1970 if it is outside the years 1 to 9999."""
+    seconds, remainder = divmod(ticks, per_second)
+    return _format(seconds + offset, remainder, per_second)
 
 
-def format_instant(time: Fraction, places: int) -> str:
-    """An instant as `format_time` shows it, cut to so many decimal places."""
-    per_second = 10**places
-    seconds, rest = divmod(time.numerator * per_second // time.denominator, per_second)
-    return _format(seconds, rest, per_second)
+def format_instant(time: Fraction, decimals: int) -> str:
+    """A time in seconds since 1970 as `format_time` shows it, cut to `decimals` decimal places."""
+    per_second = 10**decimals
+    seconds, remainder = divmod(time.numerator * per_second // time.denominator, per_second)
+    return _format(seconds, remainder, per_second)
 
 
-def format_duration(time: Fraction, places: int) -> str:
-    """A signed length of time in seconds with so many decimal places, cut: `1,712.000250 s`."""
-    per_second = 10**places
+def format_duration(time: Fraction, decimals: int) -> str:
+    """A signed duration in seconds, cut to `decimals` decimal places: `1,712.000250 s`."""
+    per_second = 10**decimals
     whole = abs(time.numerator) * per_second // time.denominator
     sign = "-" if time < 0 else ""
     return f"{sign}{whole // per_second:,}{_fraction(whole % per_second, per_second)} s"
 
 
-def duration_said(time: Fraction | int) -> str:
-    """A length of time in words, cut to its two largest units: `4 h 59 min`."""
-    left, said = abs(time.numerator) // time.denominator, list[str]()
-    for name, seconds in _UNITS:
-        count, left = divmod(left, seconds)
+def duration_in_words(time: Fraction | int) -> str:
+    """A duration in seconds in words, cut to its two largest units: `4 h 59 min`."""
+    remaining, words = abs(time.numerator) // time.denominator, list[str]()
+    for name, seconds in _DURATION_UNITS:
+        count, remaining = divmod(remaining, seconds)
         if count:
-            said.append(f"{count:,} {name}")
-        elif said:
+            words.append(f"{count:,} {name}")
+        elif words:
             break
-    return ("-" if time < 0 else "") + " ".join(said[:2]) if said else "0 s"
+    return ("-" if time < 0 else "") + " ".join(words[:2]) if words else "0 s"
 
 
-def _format(seconds: int, rest: int, per_second: int) -> str:
-    fraction = _fraction(rest, per_second)
+def _format(seconds: int, ticks: int, per_second: int) -> str:
+    """Seconds since 1970, and the ticks of a second beyond them."""
+    fraction = _fraction(ticks, per_second)
     if _FIRST_SECOND <= seconds <= _LAST_SECOND:
         from datetime import datetime, timedelta
 
         return (datetime(1970, 1, 1) + timedelta(seconds=seconds)).isoformat() + fraction + "Z"
-    if seconds < 0 and rest:  # -1 s and 3/4 is -0.25 s
-        return f"-{-seconds - 1}{_fraction(per_second - rest, per_second)} s since 1970"
+    if seconds < 0 and ticks:  # -1 s and 3/4 is -0.25 s
+        return f"-{-seconds - 1}{_fraction(per_second - ticks, per_second)} s since 1970"
     return f"{seconds}{fraction} s since 1970"
 
 
-def _fraction(rest: int, per_second: int) -> str:
-    places = digits(per_second)
-    if not places:
+def _fraction(ticks: int, per_second: int) -> str:
+    """The ticks as decimal places of a second, with the point; empty if a tick is a second."""
+    decimals = digits(per_second)
+    if not decimals:
         return ""
-    return f".{rest * 10**places // per_second:0{places}d}"
+    return f".{ticks * 10**decimals // per_second:0{decimals}d}"

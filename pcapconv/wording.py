@@ -1,9 +1,9 @@
-"""How messages name the library's arguments: as Python does, unless whoever runs the library names them otherwise.
+"""How messages name the library's arguments: in Python's form, or in the command line's while that runs.
 
-Strategy: a message is put into words where it is made, since it may be written to a manifest or be wrapped into another
-one before anybody sees it. The command line has its form for the time of a run. A form is a function of a module, so
-that it can go with jobs to other processes. It holds for all threads of a process; those that do jobs set it one beside
-another, so each takes away only what it set itself.
+Strategy: a message asks for the form where it is made, since it may be written to a manifest or wrapped into another
+message before anybody sees it. The command line sets its form for the time of a run. A form is a module's function, so
+that it can be sent with jobs to other processes. It holds for all threads of a process; threads that do jobs may set
+one at the same time, so each removes only the form that it set itself.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-Form = Callable[[str, Mapping[str, object]], str]  # of a function's name or "", and arguments; None is no value
+# Takes a function's name or "", and arguments with their values (None: without one); gives the text for a message.
+Form = Callable[[str, Mapping[str, object]], str]
 
 
 def in_python(function: str, values: Mapping[str, object]) -> str:
-    """`before=`, `first=0`, `after='+1h', before='+2h'`, `split(…, by='interface')`."""
-    said = ", ".join(f"{name}={_value(value)}" for name, value in values.items())
-    return f"{function}(…, {said})" if function and said else function or said
+    """The form for Python: `before=`, `first=0`, `after='+1h', before='+2h'`, `split(…, by='interface')`."""
+    pairs = ", ".join(f"{name}={_value(value)}" for name, value in values.items())
+    return f"{function}(…, {pairs})" if function and pairs else function or pairs
 
 
 def _value(value: object) -> str:
@@ -26,35 +27,36 @@ def _value(value: object) -> str:
     return repr(value) if isinstance(value, str) else f"{value!r:.80}"
 
 
-_forms: list[tuple[object, Form]] = [(None, in_python)]  # each with what tells it from its like; the last one holds
+_forms: list[tuple[object, Form]] = [(None, in_python)]  # each with an object of its own; the last one is current
 
 
 @contextmanager
 def named_by(form: Form) -> Iterator[None]:
-    """Messages that are made meanwhile name arguments in this form."""
-    mine = (object(), form)
-    _forms.append(mine)
+    """Name arguments in this form in messages that are made inside the context."""
+    entry = (object(), form)
+    _forms.append(entry)
     try:
         yield
     finally:
-        _forms.remove(mine)
+        _forms.remove(entry)
 
 
-def form_now() -> Form:
-    """The form that holds now."""
+def current_form() -> Form:
+    """The form in which messages name arguments at present."""
     return _forms[-1][1]
 
 
 def argument(name: str, value: object = None) -> str:
-    """How a message names an argument, with a value that was or can be given: `before=`, `first=0`, `force=True`."""
-    return form_now()("", {name: value})
+    """An argument as a message names it, with the value that was or can be given: `before=`, `first=0`,
+    `force=True`."""
+    return current_form()("", {name: value})
 
 
 def arguments(**values: object) -> str:
-    """How a message names several arguments that are given together."""
-    return form_now()("", values)
+    """Several arguments that are given together, as a message names them."""
+    return current_form()("", values)
 
 
 def call(function: str, **values: object) -> str:
-    """How a message names a function of the library, called with these arguments among others."""
-    return form_now()(function, values)
+    """A call of a function of the library, with these arguments among others, as a message names it."""
+    return current_form()(function, values)

@@ -175,7 +175,7 @@ def test_names_and_types_are_those_of_python_pcapng() -> None:
     times = {(wire.INTERFACE_STATISTICS, 2), (wire.INTERFACE_STATISTICS, 3)}  # where it says u64
     special = {"if_tsresol": "u8", "if_filter": option_lists.FILTER}
     own = {
-        (block.code, row.code): (row.name, row.holds)
+        (block.code, row.code): (row.name, row.value_type)
         for block in pcapng.BLOCKS.values()
         for row in block.own_options
         if row.specified
@@ -213,6 +213,6 @@ def test_python_pcapng_is_imported_where_it_decodes_a_value_and_nowhere_else(tmp
 
 def test_statistics_without_a_whole_interface_id_stay_as_they_are() -> None:
     whole = (7).to_bytes(4, "big") + b"rest"
-    assert bodies.statistics_of(9, whole, "big") == (9).to_bytes(4, "big") + b"rest"
+    assert bodies.statistics_for_interface(9, whole, "big") == (9).to_bytes(4, "big") + b"rest"
     for body in (b"", b"\1", b"\1\2\3"):
-        assert bodies.statistics_of(9, body, "big") == body
+        assert bodies.statistics_for_interface(9, body, "big") == body

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import wire
 
-from pcapconv.spec.link_types import link_type_name, names, number_of, numbers
+from pcapconv.spec.link_types import link_type_name, link_type_number, names, numbers
 
 
 @pytest.mark.parametrize(
@@ -87,12 +87,12 @@ def test_all_numbers_from_99_on_have_a_name() -> None:
     ],
 )
 def test_any_programs_name_is_its_number_in_files(name: str, number: int) -> None:
-    assert number_of(name) == number
+    assert link_type_number(name) == number
 
 
 @pytest.mark.parametrize("name", ["", "-", "dlt_", "ethernt", "l\u0131nux_sll", "12", "unknown"])
 def test_a_name_that_nobody_knows(name: str) -> None:
-    assert number_of(name) is None
+    assert link_type_number(name) is None
 
 
 def test_no_name_stands_for_two_numbers() -> None:
@@ -129,7 +129,7 @@ def test_libpcap_has_the_same_names_for_the_same_numbers(tmp_path: Path) -> None
     known = dict(libpcaps_names(tmp_path))
     assert known["EN10MB"] == 1
     assert len(known) > 140
-    assert {name: number_of(f"DLT_{name}") for name in known} == known
+    assert {name: link_type_number(f"DLT_{name}") for name in known} == known
 
 
 @pytest.mark.skipif(shutil.which("editcap") is None, reason="editcap is not installed")
@@ -140,4 +140,4 @@ def test_wireshark_writes_the_same_number_for_its_name(name: str, tmp_path: Path
     source, out = tmp_path / "in.pcap", tmp_path / "out.pcap"
     source.write_bytes(wire.pcap_header() + wire.pcap_record(1, 0, bytes(20)))
     subprocess.run(["editcap", "-F", "pcap", "-T", name, str(source), str(out)], check=True, capture_output=True)
-    assert number_of(name) == int.from_bytes(out.read_bytes()[20:24], "little")
+    assert link_type_number(name) == int.from_bytes(out.read_bytes()[20:24], "little")

@@ -13,7 +13,7 @@ from terminals import COMMAND, on_terminal, without_colours
 
 from pcapconv.cli import progress
 from pcapconv.cli.looks import cells, folded, in_columns
-from pcapconv.timestamps import duration_said, resolution_said
+from pcapconv.timestamps import duration_in_words, resolution_in_words
 
 WEB = Path(__file__).parent / "samples" / "web.pcapng"
 
@@ -81,7 +81,7 @@ def test_durations_and_resolutions_are_said_in_words_beside_the_digits(tmp_path:
     ids=str,
 )
 def test_a_duration_in_words(seconds: Fraction | int, words: str) -> None:
-    assert duration_said(seconds) == words
+    assert duration_in_words(seconds) == words
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_duration_in_words(seconds: Fraction | int, words: str) -> None:
     ids=str,
 )
 def test_a_resolution_in_words(per_second: int, words: str) -> None:
-    assert resolution_said(per_second) == words
+    assert resolution_in_words(per_second) == words
 
 
 def test_text_is_folded_at_spaces_and_where_it_has_none() -> None:

@@ -87,7 +87,7 @@ def test_a_view_on_a_batch_does_not_stop_the_reader() -> None:
 
 def test_a_kept_batch_has_its_own_bytes_only() -> None:
     many = SECTION + ETHERNET + b"".join(wire.enhanced_packet(0, n, b"%06d" % n) for n in range(30_000))
-    kept = [batch.keep() for batch in pcapconv.open(io.BytesIO(many)).batches()]
+    kept = [batch.copy() for batch in pcapconv.open(io.BytesIO(many)).batches()]
     assert sum(len(batch.buffer) for batch in kept) == len(many) - len(SECTION + ETHERNET)
     packets = [packet for batch in kept for packet in batch]
     assert [packet.data for packet in packets] == [b"%06d" % n for n in range(30_000)]
@@ -96,7 +96,7 @@ def test_a_kept_batch_has_its_own_bytes_only() -> None:
 def test_a_kept_batch_of_the_modified_flavour_keeps_its_options() -> None:
     record = wire.pcap_record(1, 2, b"out", extra=wire.modified_extra(packet_type=4))
     (batch,) = pcapconv.open(io.BytesIO(wire.pcap_header(wire.MODIFIED) + record)).batches()
-    (packet,) = batch.keep()
+    (packet,) = batch.copy()
     assert (packet.data, packet.options) == (b"out", wire.options((wire.EPB_FLAGS, wire.number(2, 4))))
 
 

@@ -118,7 +118,7 @@ def test_batches_of_a_section_before_keep_its_interfaces(write: In) -> None:
 
         def _batch(self, batch: PacketBatch) -> Iterable[Item]:
             batch.interfaces = self._interfaces
-            return (batch.keep(),)
+            return (batch.copy(),)
 
     batches = [item for item in Renamed()(read(capture(write))) if isinstance(item, PacketBatch)]
     assert [[interface.link_type for interface in batch.interfaces] for batch in batches] == [[1, 113], [1, 113], [1]]

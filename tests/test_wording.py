@@ -21,7 +21,7 @@ from pcapconv.cli import options
 from pcapconv.cli.naming import on_command_line
 from pcapconv.cli.statuses import status_of
 from pcapconv.report import LossError, Report
-from pcapconv.wording import argument, arguments, call, form_now, in_python, named_by
+from pcapconv.wording import argument, arguments, call, current_form, in_python, named_by
 
 COMMAND = Path(sys.executable).with_name("pcapconv")
 PACKAGE = Path(pcapconv.__file__).parent
@@ -92,15 +92,15 @@ def test_a_form_holds_for_all_threads_and_until_its_last_user_has_ended() -> Non
     thread = Thread(target=lambda: seen.append(argument("first", 3)))
     thread.start()
     thread.join()
-    assert (seen, form_now()) == (["--first 3"], on_command_line)
+    assert (seen, current_form()) == (["--first 3"], on_command_line)
     with named_by(in_python):
         assert argument("first", 3) == "first=3"
     assert argument("first", 3) == "--first 3"
     other.__exit__(None, None, None)
-    assert form_now() is in_python
+    assert current_form() is in_python
     with pytest.raises(ZeroDivisionError), named_by(on_command_line):
         raise ZeroDivisionError
-    assert form_now() is in_python
+    assert current_form() is in_python
 
 
 def test_forms_go_to_other_processes_and_cost_them_little() -> None:
@@ -259,7 +259,7 @@ def test_what_only_python_has_is_named_as_there(tmp_path: Path) -> None:
 def test_the_command_line_takes_its_form_away_again(capfd: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["convert", "none", "x.pcap", "--first", "0"]) == 2
     assert capfd.readouterr().err == "pcapconv: --first 0: too small; write a whole number from 1\n"
-    assert form_now() is in_python
+    assert current_form() is in_python
 
 
 # ---------------------------------------------------------------- statuses

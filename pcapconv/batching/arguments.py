@@ -28,7 +28,7 @@ from pcapconv.sidecar import SidecarSettings
 from pcapconv.steps.option_values import duration
 from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.secrets import parse_secrets
-from pcapconv.wording import argument, form_now
+from pcapconv.wording import argument, current_form
 
 if TYPE_CHECKING:
     from pcapconv.steps.plan import StepArguments
@@ -149,7 +149,7 @@ def parse_arguments(
         options=digest,
         root=None if root is None else real_location(root),
         run=os.urandom(8).hex(),
-        form=form_now(),
+        form=current_form(),
     )
     locations = source if root is None else ()
     return Arguments(

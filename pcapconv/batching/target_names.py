@@ -12,7 +12,7 @@ from pcapconv.batching.daemon_threads import DaemonThreads
 from pcapconv.batching.locations import FoundFile, scheme_of
 from pcapconv.batching.stores import store_of
 from pcapconv.errors import FileError, PcapconvError, UsageError
-from pcapconv.formats.naming import with_suffix
+from pcapconv.formats.output_names import with_suffix
 from pcapconv.io.name_template import Template, TemplateValues
 from pcapconv.io.paths import STDIO
 from pcapconv.io.source import Source

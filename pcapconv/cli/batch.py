@@ -25,9 +25,9 @@ from pcapconv.io.commit import commit
 from pcapconv.io.paths import STDIO
 from pcapconv.io.source import open_source
 from pcapconv.io.target import Target, open_target
-from pcapconv.report import LEFT_OUT, describe
+from pcapconv.report import LEFT_OUT_WORDS, counts_in_words
 from pcapconv.text import counted
-from pcapconv.timestamps import LONG, duration_said
+from pcapconv.timestamps import LONG, duration_in_words
 
 if TYPE_CHECKING:
     from pcapconv.conversion import OnLoss
@@ -174,16 +174,16 @@ def _say_what_happened(done: BatchReport, to: str | None, *, losses: bool, quiet
             f"ETag: --resume cannot tell whether {it} changed, and converts {them} again"
         )
     if done.left_out:
-        complain(f"warning: left out {describe(done.left_out, LEFT_OUT)}")
+        complain(f"warning: left out {counts_in_words(done.left_out, LEFT_OUT_WORDS)}")
     if done.kept_in_sidecar and not quiet:
-        complain(f"kept in sidecars: {describe(done.kept_in_sidecar)}")
+        complain(f"kept in sidecars: {counts_in_words(done.kept_in_sidecar)}")
     if done.sidecars_unused and not quiet:
         beside = f"{done.sidecars_unused:,} of the pcap files"
         complain(f"sidecars lie beside {beside}, and are not used; --sidecar uses them")
     if done.missing_in_sidecar and losses:
         complain(
-            f"warning: the sidecars were written without {describe(done.missing_in_sidecar)}; --sidecar-secrets would "
-            "have kept them"
+            f"warning: the sidecars were written without {counts_in_words(done.missing_in_sidecar)}; --sidecar-secrets "
+            "would have kept them"
         )
     if done.damage_in_sidecar:
         places = places_of(done.damage_in_sidecar)
@@ -201,14 +201,14 @@ def _say_what_happened(done: BatchReport, to: str | None, *, losses: bool, quiet
         option = "--sidecar-secrets" if done.kept_in_sidecar else "--sidecar"
         keep = "" if to == "pcapng" else f", {option} keeps them"
         complain(
-            f"warning: {to or 'pcap'} cannot hold {describe(done.losses)}; {done.manifest} has the counts of each "
-            f"file, --on-loss fail refuses{keep}"
+            f"warning: {to or 'pcap'} cannot hold {counts_in_words(done.losses)}; {done.manifest} has the counts of "
+            f"each file, --on-loss fail refuses{keep}"
         )
 
 
 def _table(done: BatchReport) -> list[tuple[str, str]]:
     """What a summary says: names and values."""
-    words = f" ({duration_said(int(done.seconds))})" if done.seconds >= LONG else ""
+    words = f" ({duration_in_words(int(done.seconds))})" if done.seconds >= LONG else ""
     rows = [
         ("converted", f"{done.converted:,}"),
         ("damaged, what could be read is converted", f"{done.damaged:,}"),

@@ -16,10 +16,10 @@ from pcapconv.describing.blocks import SHOWN, option_texts
 from pcapconv.describing.document import Duration, as_document
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.model import Damage
-from pcapconv.report import describe
+from pcapconv.report import counts_in_words
 from pcapconv.spec.readable_options import value_text
 from pcapconv.text import counted, shown
-from pcapconv.timestamps import LONG, duration_said, resolution_said
+from pcapconv.timestamps import LONG, duration_in_words, resolution_in_words
 
 _MOST_INTERFACES = 50
 _LABEL = len("packet options")  # the longest
@@ -105,7 +105,7 @@ class _Page:
         if not sidecar["matches"]:
             yield from self._named(iter([("sidecar", sidecar["reason"])]))
             return
-        kept = describe(sidecar["kept"]) or "nothing that pcap could not hold"
+        kept = counts_in_words(sidecar["kept"]) or "nothing that pcap could not hold"
         yield ""
         yield from self._title(f"sidecar {sidecar['file']}: keeps {kept}")
         yield from self._named(_sidecar_facts(sidecar))
@@ -132,7 +132,7 @@ class _Page:
 def _interface(interface: dict[str, Any]) -> tuple[str, str, str, str, str, str]:
     """The cells of an interface, safe to show."""
     base, _, exponent = interface["resolution"].partition("^-")
-    length = resolution_said(int(base) ** int(exponent))
+    length = resolution_in_words(int(base) ** int(exponent))
     offset = f" {interface['time_offset_s']:+,} s" if interface["time_offset_s"] else ""
     return (
         f"{interface['section']}:{interface['id']}",
@@ -146,7 +146,7 @@ def _interface(interface: dict[str, Any]) -> tuple[str, str, str, str, str, str]
 
 def _sidecar_facts(sidecar: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if sidecar["missing"]:
-        yield "without", describe(sidecar["missing"])
+        yield "without", counts_in_words(sidecar["missing"])
     if sidecar["damage_before"]:
         yield "damage", f"in {places_of(sidecar['damage_before'])} of the capture that it was made from"
     yield from _sections(sidecar)
@@ -167,7 +167,7 @@ def _facts(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _duration(duration: Duration) -> str:
     """With all digits, and in words where those are many seconds."""
-    return f"{duration}, {duration_said(duration.seconds)}" if duration.seconds >= LONG else str(duration)
+    return f"{duration}, {duration_in_words(duration.seconds)}" if duration.seconds >= LONG else str(duration)
 
 
 def _numbers(from_packet: int, blocks: dict[str, int]) -> str:
@@ -217,7 +217,7 @@ def _to_pcap(census: dict[str, Any]) -> str:
     to_pcap = census["to_pcap"]
     if not to_pcap["possible"]:
         return f"refused: {to_pcap['reason']}"
-    return f"would lose {describe(to_pcap['losses'])}" if to_pcap["losses"] else "would lose nothing"
+    return f"would lose {counts_in_words(to_pcap['losses'])}" if to_pcap["losses"] else "would lose nothing"
 
 
 def _option(interface: dict[str, Any], name: str) -> str:

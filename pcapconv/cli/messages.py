@@ -10,7 +10,7 @@ from typing import Any
 from pcapconv.errors import FileError, UsageError
 from pcapconv.io.paths import STDIO
 from pcapconv.model import Damage, Notice
-from pcapconv.report import LEFT_OUT, Report, describe
+from pcapconv.report import LEFT_OUT_WORDS, Report, counts_in_words
 from pcapconv.text import counted, shown
 
 MOST = 5  # of a kind, before the rest is only counted
@@ -49,7 +49,7 @@ def say_what_happened(
         more = counted(len(report.put_back) - MOST, "more old file was", "more old files were")
         complain(f"warning: {more} put back; --report FILE has their names")
     if report.left_out and left_out:
-        complain(f"warning: {target}: left out {describe(report.left_out, LEFT_OUT)}")
+        complain(f"warning: {target}: left out {counts_in_words(report.left_out, LEFT_OUT_WORDS)}")
     if report.oversized is not None:
         many, size = report.oversized["parts"], report.oversized["header_bytes"]
         complain(
@@ -64,8 +64,8 @@ def say_what_happened(
         _say_what_was_kept(report, source, target)
     if report.missing_in_sidecar and losses:
         complain(
-            f"warning: {target}: {report.sidecar_read} was written without {describe(report.missing_in_sidecar)}; "
-            "--sidecar-secrets would have kept them"
+            f"warning: {target}: {report.sidecar_read} was written without {counts_in_words(report.missing_in_sidecar)}"
+            "; --sidecar-secrets would have kept them"
         )
     if report.damage_in_sidecar:
         complain(
@@ -79,7 +79,7 @@ def say_what_happened(
         helps = sidecar and report.target_format == "pcap" and report.source_format != "pcap"
         keep = f", {option} keeps them" if helps else ""
         complain(
-            f"warning: {target}: {report.target_format} cannot hold {describe(report.losses)}; "
+            f"warning: {target}: {report.target_format} cannot hold {counts_in_words(report.losses)}; "
             f"--report FILE has the counts, --on-loss fail refuses{keep}"
         )
 
@@ -88,7 +88,7 @@ def _say_what_was_kept(report: Report, source: str, target: str) -> None:
     """In a sidecar that was written; nothing where there was nothing to keep."""
     target = target if report.parts is None else source
     if report.kept_in_sidecar:
-        complain(f"{target}: kept in the sidecar {report.sidecar_written}: {describe(report.kept_in_sidecar)}")
+        complain(f"{target}: kept in the sidecar {report.sidecar_written}: {counts_in_words(report.kept_in_sidecar)}")
     elif report.source_format == "pcap" and report.sidecar_read is None:
         complain(f"{target}: its sidecar keeps nothing, since there is none beside {source}")
 

@@ -14,7 +14,7 @@ from pcapconv.cli.statuses import SAME, worst
 from pcapconv.cli.writing import check_names, run_command
 from pcapconv.errors import DamageError, FileError, NotACaptureError, PcapconvError, UsageError
 from pcapconv.formats import format_of
-from pcapconv.formats.naming import output_of
+from pcapconv.formats.output_names import output_of
 from pcapconv.io.paths import STDIO
 from pcapconv.normalizing import check_normal_form
 from pcapconv.normalizing.arguments import read_project_arguments

@@ -14,7 +14,7 @@ from typing import Self
 
 from pcapconv.cli.messages import say
 from pcapconv.text import counted
-from pcapconv.timestamps import duration_said
+from pcapconv.timestamps import duration_in_words
 
 Progress = Callable[[int], object] | None  # takes the bytes read so far; None where nothing is to be shown
 
@@ -92,7 +92,7 @@ def _how_far(done: int, size: int, seconds: float) -> str:
         said.append(f"{_size(int(done / seconds))}/s")
         left = int((size - done) * seconds / done)
         if left >= 1:
-            said.append(f"{duration_said(left)} left")
+            said.append(f"{duration_in_words(left)} left")
     return ", ".join(said)
 
 

@@ -74,7 +74,7 @@ class _Cursor:
         return self.row < self.rows
 
     def _take(self, batch: PacketBatch) -> None:
-        columns = batch.columns.twin(batch.rows, "ticks", "interface")
+        columns = batch.columns.with_copies(batch.rows, "ticks", "interface")
         self.row, (self.rows, _, status) = 0, self._units.unify(columns, 0, batch.rows, cut=False)
         self._over = status != MORE
         self.batch, self.ticks, self.ids = batch, columns.ticks, columns.interface

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pcapconv.comparing.sides import Option, Stated
 from pcapconv.json_form import document
 from pcapconv.model import Damage, Notice, Packet
-from pcapconv.report import blocks_said
+from pcapconv.report import blocks_in_words
 from pcapconv.spec.readable_options import value_text
 from pcapconv.timestamps import format_time
 
@@ -153,7 +153,7 @@ class Comparison:
             blocks = {kind: counts[kind] for kind in ("custom", "unknown") if counts.get(kind)}
             total = sum(blocks.values())
             if total > packets:
-                yield f"{name}: none of its {blocks_said(blocks)} {'was' if total == 1 else 'were'} compared"
+                yield f"{name}: none of its {blocks_in_words(blocks)} {'was' if total == 1 else 'were'} compared"
 
     def as_dict(self) -> dict[str, Any]:
         """The comparison as plain values, ready for JSON."""

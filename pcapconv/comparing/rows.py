@@ -115,7 +115,7 @@ class Rows:
 
     def _add_times(self, side: Side, batch: PacketBatch, begin: int) -> None:
         rows, row, exact = batch.rows, begin, True
-        columns = batch.columns.twin(rows, "ticks", "interface")
+        columns = batch.columns.with_copies(rows, "ticks", "interface")
         status = BEYOND
         while status != MORE:
             row, cut, status = self._units.unify(columns, row, rows, cut=True)

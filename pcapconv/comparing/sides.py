@@ -21,7 +21,7 @@ from pcapconv.normalizing.normal_form import NormalForm
 from pcapconv.normalizing.survey import Survey
 from pcapconv.report import MOST_LISTED
 from pcapconv.spec import bodies, option_lists, pcapng
-from pcapconv.spec.readable_options import each_option, secrets_digest, value_text
+from pcapconv.spec.readable_options import decode_options, secrets_digest, value_text
 from pcapconv.steps.batch_rows import options_of
 from pcapconv.timestamps import format_time
 from pcapconv.wording import argument
@@ -31,7 +31,7 @@ _COST = 300  # of memory that each takes besides
 _SHORTEST_HASHED = 64
 _LONGEST_PROCESS = 4096
 _TIMES = [
-    row.name for row in pcapng.option_types(pcapng.INTERFACE_STATISTICS).values() if row.holds == option_lists.TIME
+    row.name for row in pcapng.option_types(pcapng.INTERFACE_STATISTICS).values() if row.value_type == option_lists.TIME
 ]
 _REFERENCES = dict(zip((f"option {code}" for code in pcapng.PROCESS_REFERENCES), ("", "effective ")))
 
@@ -142,7 +142,7 @@ class Side:
             kind, label = "section-options", pcapng.option_name(pcapng.SECTION_HEADER, code)
             if code == option_lists.COMMENT:
                 kind, label = "comments", "comment"
-            text = option_lists.text(value) if row.holds == option_lists.TEXT else value.hex()
+            text = option_lists.text(value) if row.value_type == option_lists.TEXT else value.hex()
             self.ordered.append(Said(kind, f"{label} {text}"))
         for record, address, name in sorted(self.header.names):
             known = record in (1, 2) and len(address) in (4, 16)
@@ -155,7 +155,7 @@ class Side:
         for body in self.header.secrets:
             block = Block(pcapng.DECRYPTION_SECRETS, body, "little", 0, 0)
             secrets = bodies.secrets(body, "little")
-            stated = each_option(body[block.options_at :], "little", block.type)
+            stated = decode_options(body[block.options_at :], "little", block.type)
             says = [
                 f"{secrets.type_name} of {len(secrets.data)} bytes",
                 f"SHA-256 {secrets_digest(body, 'little')}",
@@ -183,8 +183,8 @@ class Side:
         elif (statistics := bodies.statistics(block.body, block.byte_order)).has_ticks:
             number = statistics.interface
             interface = interfaces[number] if number < len(interfaces) else None
-            unit = None if interface is None else interface.unit
-            read = each_option(block.body[block.options_at :], block.byte_order, block.type, unit)
+            unit = None if interface is None else interface.time_unit
+            read = decode_options(block.body[block.options_at :], block.byte_order, block.type, unit)
             stated = ", ".join(map(_one, map(_plainly, read)))
             if interface is not None and unit is not None:
                 time = format_time(statistics.ticks, *unit)
@@ -228,7 +228,7 @@ class Side:
     def _said(self, packet: Packet) -> list[Stated]:
         order = packet.section.byte_order
         raw = self.form.packet(packet.options, order, obsolete=False, direction=self._direction)
-        return [self._option_said(each) for each in each_option(raw, "little", pcapng.ENHANCED_PACKET)]
+        return [self._option_said(each) for each in decode_options(raw, "little", pcapng.ENHANCED_PACKET)]
 
     def _option_said(self, option: Option) -> Stated:
         """An option in words; where it refers to a process, what is said of that."""
@@ -242,7 +242,7 @@ class Side:
 def interface_said(interface: Interface) -> dict[str, list[Option]]:
     """What an interface says: by name, the options of that name, and the fields as if they were options."""
     said = {name: [{"name": name, "value": getattr(interface, name)}] for name in ("link_type", "snaplen")}
-    for each in each_option(interface.options, "little", pcapng.INTERFACE_DESCRIPTION):
+    for each in decode_options(interface.options, "little", pcapng.INTERFACE_DESCRIPTION):
         if each["name"] != "if_tsresol":
             said.setdefault(each["name"], []).append(each)
     return said
@@ -259,7 +259,7 @@ def _process_said(process: Block) -> str:
     if at < 4 or stated.overrun or len(process.body) > _LONGEST_PROCESS:
         return _bytes_said(process)
     said = [f"process {int.from_bytes(process.body[:4], 'little')}"]
-    return ", ".join([*said, *map(_one, each_option(process.body[at:], "little", process.type))])
+    return ", ".join([*said, *map(_one, decode_options(process.body[at:], "little", process.type))])
 
 
 def _bytes_said(block: Block) -> str:

@@ -18,7 +18,7 @@ from pcapconv.conversion import (
     separate_arguments,
 )
 from pcapconv.errors import FileError
-from pcapconv.formats.naming import output_of
+from pcapconv.formats.output_names import output_of
 from pcapconv.io.paths import Readable, Writable, base_name, name_of
 from pcapconv.io.source import open_source, spool
 from pcapconv.io.target import open_target

@@ -315,7 +315,7 @@ class _Census:
             self._shown[row.name].add_all(row.entries(block, self._unit_of), row.total(block))
 
     def _unit_of(self, interface: int) -> tuple[int, int] | None:
-        return self._here[interface][0].unit if interface < len(self._here) else None
+        return self._here[interface][0].time_unit if interface < len(self._here) else None
 
     def _add_comments(self, stated: option_lists.OptionList, where: str) -> None:
         for text in stated.comments:

@@ -14,7 +14,7 @@ from pcapconv.spec import ByteOrder, bodies, pcapng, readable_options
 from pcapconv.text import counted
 
 Entry = dict[str, Any]
-Units = Callable[[int], readable_options.Unit | None]  # of the section's interfaces, by id
+Units = Callable[[int], readable_options.TimeUnit | None]  # of the section's interfaces, by id
 
 
 class Shown(NamedTuple):
@@ -31,10 +31,11 @@ class Shown(NamedTuple):
 
 
 def listed_options(
-    raw: bytes, order: ByteOrder, block_type: int, unit: readable_options.Unit | None = None
+    raw: bytes, order: ByteOrder, block_type: int, unit: readable_options.TimeUnit | None = None
 ) -> list[dict[str, Any]]:
     """The first thousand options of a list."""
-    return [option for _, option in zip(range(MOST_LISTED), readable_options.each_option(raw, order, block_type, unit))]
+    options = readable_options.decode_options(raw, order, block_type, unit)
+    return [option for _, option in zip(range(MOST_LISTED), options)]
 
 
 def option_texts(options: list[Entry], leave_out: tuple[str, ...] = ()) -> list[str]:
@@ -46,7 +47,7 @@ def option_texts(options: list[Entry], leave_out: tuple[str, ...] = ()) -> list[
 
 
 def _names(block: Block, _: Units) -> Iterator[Entry]:
-    return readable_options.each_name(block.body, block.byte_order)
+    return readable_options.decode_names(block.body, block.byte_order)
 
 
 def _name_text(entry: Entry) -> str:

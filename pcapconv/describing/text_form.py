@@ -67,7 +67,7 @@ def _section(section: Section) -> Iterator[str]:
     variant = f" {section.variant}" if section.variant else ""
     version = ".".join(map(str, section.version))
     yield f"{section.layout}{variant}, version {version}, {section.byte_order}-endian"
-    yield from _options(readable_options.each_option(section.options, section.byte_order, pcapng.SECTION_HEADER))
+    yield from _options(readable_options.decode_options(section.options, section.byte_order, pcapng.SECTION_HEADER))
 
 
 def _interface(interface: Interface) -> Iterator[str]:
@@ -76,7 +76,7 @@ def _interface(interface: Interface) -> Iterator[str]:
         facts.append(f"FCS of {interface.fcs_length} bits")
     yield f"interface {interface.id}: {link_type_name(interface.link_type)}, {', '.join(facts)}"
     order = interface.byte_order
-    yield from _options(readable_options.each_option(interface.options, order, pcapng.INTERFACE_DESCRIPTION))
+    yield from _options(readable_options.decode_options(interface.options, order, pcapng.INTERFACE_DESCRIPTION))
 
 
 def _options(read: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -106,14 +106,14 @@ def _write_packet_options(raw: bytes, order: ByteOrder, write: Callable[[str], o
     if len(raw) <= _LONGEST_KNOWN:
         write(_known_options(raw, order))
         return
-    for option in readable_options.each_option(raw, order, pcapng.ENHANCED_PACKET):
+    for option in readable_options.decode_options(raw, order, pcapng.ENHANCED_PACKET):
         write(shown(f", {_option(option)}"))
 
 
 @lru_cache  # most packets of a capture say one of a few things
 def _known_options(raw: bytes, order: ByteOrder) -> str:
     return "".join(
-        shown(f", {_option(option)}") for option in readable_options.each_option(raw, order, pcapng.ENHANCED_PACKET)
+        shown(f", {_option(option)}") for option in readable_options.decode_options(raw, order, pcapng.ENHANCED_PACKET)
     )
 
 
@@ -128,21 +128,21 @@ def _write_block(block: Block, interfaces: list[Interface], write: Callable[[str
     order, stated = block.byte_order, block.body[block.options_at :]
     if block.kind == "names":
         _write_lines(
-            [block.name, *_names(block), *_options(readable_options.each_option(stated, order, block.type))], write
+            [block.name, *_names(block), *_options(readable_options.decode_options(stated, order, block.type))], write
         )
     elif block.kind == "secrets":
         secrets = bodies.secrets(block.body, order)
         digest = readable_options.secrets_digest(block.body, order)
         says = f"{secrets.type_name}, {len(secrets.data)} bytes, SHA-256 {digest}"
         _write_lines(
-            [f"{block.name}: {says}", *_options(readable_options.each_option(stated, order, block.type))], write
+            [f"{block.name}: {says}", *_options(readable_options.decode_options(stated, order, block.type))], write
         )
     elif block.kind == "statistics" and (statistics := bodies.statistics(block.body, order)).has_ticks:
         number, ticks = statistics.interface, statistics.ticks
-        unit = interfaces[number].unit if number < len(interfaces) else None
+        unit = interfaces[number].time_unit if number < len(interfaces) else None
         time = f"{ticks} ticks" if unit is None else format_time(ticks, *unit)
         says = f"interface {number} at {time}"
-        read = readable_options.each_option(stated, order, block.type, unit)
+        read = readable_options.decode_options(stated, order, block.type, unit)
         _write_lines([f"{block.name}: {says}", *_options(read)], write)
     else:
         write(f"{block.name}:")
@@ -150,7 +150,7 @@ def _write_block(block: Block, interfaces: list[Interface], write: Callable[[str
 
 
 def _names(block: Block) -> Iterator[str]:
-    for record in readable_options.each_name(block.body, block.byte_order):
+    for record in readable_options.decode_names(block.body, block.byte_order):
         if "address" in record:
             yield f"  {record['address']} {' '.join(record['names'])}"
         else:

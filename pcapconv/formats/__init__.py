@@ -1,4 +1,9 @@
-"""Which formats there are, and which one a capture is in: by its content, never by its name."""
+"""Which formats there are, and which one a capture is in: by its content, never by its name.
+
+Each format has a reader and a writer module (`pcap_reader`, `pcap_writer`, `pcapng_reader`, `pcapng_writer`), and this
+module alone knows them all. Readers take bytes from a `window`; `losses` counts what pcap cannot hold; `not_captures`
+and `damaged_transfers` explain what cannot be read.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +13,13 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from pcapconv.errors import FormatError, NotACaptureError, UsageError
-from pcapconv.formats import others, transfers
+from pcapconv.formats import damaged_transfers, not_captures
 from pcapconv.formats.pcap_reader import PcapReader
 from pcapconv.formats.pcap_writer import PcapWriter
 from pcapconv.formats.pcapng_reader import PcapngReader
 from pcapconv.formats.pcapng_writer import PcapngWriter
 from pcapconv.formats.settings import WriterSettings
-from pcapconv.formats.window import FIRST, Window
+from pcapconv.formats.window import FIRST_SIZE, Window
 from pcapconv.io.buffered_output import BufferedOutput
 from pcapconv.io.source import WINDOW_SIZE, Source
 from pcapconv.model import Item
@@ -26,69 +31,74 @@ FORMATS = ("pcap", "pcapng")
 
 _SUFFIXES = {".pcap": "pcap", ".cap": "pcap", ".pcapng": "pcapng", ".ntar": "pcapng"}
 
-HEAD = 4096  # bytes that are enough to name what is no capture
+HEAD_SIZE = 4096  # bytes that are enough to recognise a file that is no capture
 
 
 class Reader(Protocol):
-    """Reads one format: `items` gives a capture in file order. `losses` counts by kind what is in no item, complete at
-    the end."""
+    """Reads one format: `items` gives a capture in file order. `losses` counts by kind what no item holds; it is
+    complete at the end."""
 
     format: str
     losses: Counter[str]
 
     def items(self) -> Iterator[Item]:
-        """The capture's items. Raises FormatError, and FileError when the system refuses."""
+        """Yield the capture's items. Raises FormatError, and FileError if the source cannot be read."""
         ...
 
 
 class Writer(Protocol):
-    """Writes one format: takes items in file order, then `finish`. `losses` counts what the format cannot hold,
-    `zeros_at_end` the last packets that are nothing but zeros: two or more read as damage."""
+    """Writes one format: `write` takes items in file order, then `finish` completes the output.
+
+    `packets` counts the packets that were written, `zeros_at_end` how many of the last ones are nothing but zeros: two
+    or more read as damage. `has_other_interfaces` is set by whoever writes only some of a capture's interfaces here.
+    """
 
     format: str
     packets: int
     zeros_at_end: int
-    others: bool  # whether the capture has interfaces that are not written here
+    has_other_interfaces: bool
 
     @property
     def losses(self) -> dict[str, int]:
-        """Kind → count."""
+        """What the format cannot hold of the items written so far: kind → count."""
         ...
 
     @property
     def link_type(self) -> int | None:
-        """The one of all packets so far, None where there may be several."""
+        """The link type of all packets written so far; None for a format that holds several."""
         ...
 
     def write(self, item: Item) -> None:
-        """Write one item. Raises TargetError, and FileError when the system refuses."""
+        """Write one item. Raises TargetError, and FileError if the output cannot be written."""
         ...
 
     def finish(self) -> None:
-        """Write what is left."""
+        """Complete the output after the last item. Raises as `write` does."""
         ...
 
 
 def open_reader(source: Source, window_size: int = WINDOW_SIZE) -> Reader:
-    """The reader for what the source holds. Raises FormatError when that is not a capture."""
+    """The reader for the format that the source is in. Raises FormatError if it is not a capture."""
     window = Window(source, window_size)
-    window.fill(16 if window.left is None else min(FIRST, window.left))
-    head = window.head(FIRST)
+    window.fill(16 if window.remaining is None else min(FIRST_SIZE, window.remaining))
+    head = window.head(FIRST_SIZE)
     if not _has_magic(head):
-        head = window.gather(HEAD)
-    whole = window.left == len(head)
+        head = window.load_head(HEAD_SIZE)
+    whole = window.remaining == len(head)
     if recognise(head, source.name, whole=whole) == "pcapng":
         return PcapngReader(window)
-    transfers.refuse_line_ends(head, source.name, whole=whole)
+    damaged_transfers.refuse_changed_line_ends(head, source.name, whole=whole)
     nanoseconds = source.fractions == "nanoseconds"
     return PcapReader(window, head[:4], nanoseconds=nanoseconds, complete=source.complete)
 
 
 def recognise(head: bytes, name: str, *, whole: bool = False) -> str:
-    """The format of what begins with these bytes: 16 of them tell a capture, `HEAD` what else it is, if there are as
-    many; `whole` tells that these are all. `name` is for messages. Raises NotACaptureError, and FormatError for what
-    was a capture once."""
-    transfers.refuse_replacements(head, name)
+    """The format of a capture that begins with these bytes: 16 of them are enough for a capture, `HEAD_SIZE` for a
+    message that says what else the file is. `whole` is true if these are all its bytes. `name` is for messages.
+
+    Raises NotACaptureError, and FormatError for a capture that a transfer made unreadable.
+    """
+    damaged_transfers.refuse_replacement_characters(head, name)
     if head[:4] in pcap.MAGICS:
         return "pcap"
     if head[:4] == pcapng.SECTION_HEADER.to_bytes(4, "big"):
@@ -97,19 +107,19 @@ def recognise(head: bytes, name: str, *, whole: bool = False) -> str:
         raise NotACaptureError(f"{name}: the file is empty, not a pcap or pcapng capture")
     if pcapng.from_text_transfer(head):
         how = f"it begins with {head[:4].hex(' ')}"
-        raise FormatError(transfers.TEXT_MODE.format(name=name, format="pcapng", how=how))
-    what = others.what_it_is(head, whole=whole)
-    begins = quoted(head, least=16) or head[:16].hex(" ")
+        raise FormatError(damaged_transfers.TEXT_MODE.format(name=name, format="pcapng", how=how))
+    identified = not_captures.identify(head, whole=whole)
+    beginning = quoted(head, min_shown=16) or head[:16].hex(" ")
     raise NotACaptureError(
-        f"{name}: not a pcap or pcapng capture, it begins with {begins}{f': it is {what}' if what else ''}",
-        known=what is not None,
+        f"{name}: not a pcap or pcapng capture, it begins with {beginning}"
+        f"{f': it is {identified}' if identified else ''}",
+        known=identified is not None,
     )
 
 
 def format_at(source: Source) -> str:
-    """The format of what a source holds that can go back, which stays where it is. Raises as `recognise`, and
-    FileError."""
-    head = source.peek(0, HEAD)
+    """The format that a seekable source is in. Its position stays. Raises as `recognise` does, and FileError."""
+    head = source.peek(0, HEAD_SIZE)
     return recognise(head, source.name, whole=source.size == len(head))
 
 
@@ -118,32 +128,33 @@ def _has_magic(head: bytes) -> bool:
 
 
 def target_format(name: str | None, to: str | None) -> str:
-    """The format to write: `to`, or else by the output's suffix. Raises UsageError when neither tells."""
+    """The format to write: `to`, or the one that the suffix of the output's name stands for. Raises UsageError if there
+    is neither."""
     if to is not None:
         if to not in FORMATS:
             raise UsageError(f"{argument('to', to)}: the format is one of {', '.join(FORMATS)}")
         return to
-    found = None if name is None else format_of(name)
-    if found is None:
+    by_suffix = None if name is None else format_of(name)
+    if by_suffix is None:
         known = ", ".join(_SUFFIXES)
-        place = "the output" if name is None else name
-        say = " or ".join(argument("to", each) for each in FORMATS)
-        raise UsageError(f"{place}: its suffix does not tell the format ({known}); say {say}")
-    return found
+        output = "the output" if name is None else name
+        choices = " or ".join(argument("to", each) for each in FORMATS)
+        raise UsageError(f"{output}: its suffix does not tell the format ({known}); say {choices}")
+    return by_suffix
 
 
 def format_of(name: str) -> str | None:
-    """The format that a name's suffix stands for; None for another one."""
+    """The format that the suffix of a file name stands for; None for any other suffix."""
     return _SUFFIXES.get(os.path.splitext(name)[1].lower())
 
 
 def is_suffix(suffix: str) -> bool:
-    """Whether files of captures have it, as in `.pcap`."""
+    """Whether a suffix, with its point, stands for a format: `.pcap`."""
     return suffix.lower() in _SUFFIXES
 
 
 def open_writer(settings: WriterSettings, output: BufferedOutput) -> Writer:
-    """The writer for what it is told."""
+    """The writer of `settings.format`, which writes to `output`."""
     if settings.format == "pcap":
         return PcapWriter(output, settings)
     return PcapngWriter(output)

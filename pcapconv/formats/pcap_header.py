@@ -1,26 +1,31 @@
-"""What a pcap file's header says: the flavour, the byte order, where the lengths are exchanged, the link type."""
+"""Reads the header of a pcap file: its variant, byte order and link type, and whether records exchange their lengths.
+
+Old versions of pcap wrote the two lengths of a record in the other order: the original length first.
+"""
 
 from __future__ import annotations
 
 from struct import Struct
 from typing import NamedTuple
 
-from pcapconv.model import NOTHING, Interface, Section
+from pcapconv.model import NO_COUNTS, Interface, Section
 from pcapconv.spec import ByteOrder, pcap
 from pcapconv.spec.link_types import link_type_name
 from pcapconv.timestamps import NANOSECONDS, format_resolution
 
-NEVER, WHERE_LARGER, ALWAYS = 0, 1, 2  # where a record's two lengths are exchanged
+NEVER, WHERE_LARGER, ALWAYS = 0, 1, 2  # the records whose two lengths are exchanged: also the index kernel's numbers
 
 
 class FileHeader(NamedTuple):
-    """A file header that was read. `raw` are its bytes, None where no file can begin with them and say the same.
-    `swap` tells where the lengths of records are exchanged; `reserved` are bits of the link type's `word` that should
-    be 0; `link_type` and `fcs_length` (in bits, None when not stated) are what that means. `odd_fields` counts what
-    only this header says."""
+    """A pcap file header that was read.
+
+    `raw` is its bytes, None if there are none that say what the fields say. `swap` is for which records the two lengths
+    are exchanged. `word` is the last word of the header: from it come `link_type`, `fcs_length` (in bits, None if it is
+    not stated) and `reserved`, the bits that should be 0. `odd_fields` counts the fields that no other format can hold.
+    """
 
     raw: bytes | None
-    flavour: pcap.Flavour
+    variant: pcap.Variant
     byte_order: ByteOrder
     version: tuple[int, int]
     swap: int
@@ -33,20 +38,20 @@ class FileHeader(NamedTuple):
 
     @property
     def section(self) -> Section:
-        """The section that the file is."""
+        """The section that the whole file is."""
         return Section(
             number=0,
             byte_order=self.byte_order,
             version=self.version,
             layout="pcap",
             raw=self.raw,
-            variant=self.flavour.name,
-            format_only={"header-fields": self.odd_fields} if self.odd_fields else NOTHING,
+            variant=self.variant.name,
+            format_only={"header-fields": self.odd_fields} if self.odd_fields else NO_COUNTS,
         )
 
     @property
     def interface(self) -> Interface:
-        """The interface of the file's packets."""
+        """The interface of the file's packets, with id 0."""
         return Interface(
             id=0,
             section=0,
@@ -54,41 +59,43 @@ class FileHeader(NamedTuple):
             snaplen=self.snaplen,
             layout="pcap",
             byte_order=self.byte_order,
-            ticks_per_second=self.flavour.units,
+            ticks_per_second=self.variant.ticks_per_second,
             fcs_length=self.fcs_length,
         )
 
     def in_nanoseconds(self) -> FileHeader:
-        """The header of the same records, with fractions that are nanoseconds."""
-        if self.flavour.units == NANOSECONDS:
+        """The header for the same records whose fractions of a second are nanoseconds."""
+        if self.variant.ticks_per_second == NANOSECONDS:
             return self
-        magic, raw = self.flavour.nanosecond_magic, self.raw
+        magic, raw = self.variant.nanosecond_magic, self.raw
         raw = None if magic is None or raw is None else magic.to_bytes(4, self.byte_order) + raw[4:]
-        return self._replace(raw=raw, flavour=self.flavour._replace(units=NANOSECONDS))
+        return self._replace(raw=raw, variant=self.variant._replace(ticks_per_second=NANOSECONDS))
 
     def difference(self, other: FileHeader) -> str:
-        """In what another header does not agree, so that this one cannot read its records; empty where it does."""
-        for what, here, there in (
+        """Why records after the `other` header cannot be read with this one, in words; empty if they can."""
+        for what, mine, its in (
             ("byte order", self.byte_order, other.byte_order),
-            ("unit of time", *(f"{format_resolution(each.flavour.units)} s" for each in (self, other))),
+            ("unit of time", *(f"{format_resolution(each.variant.ticks_per_second)} s" for each in (self, other))),
             ("link type", *(link_type_name(each.link_type) for each in (self, other))),
             ("FCS length", *(f"{each.fcs_length or 0} bits" for each in (self, other))),
         ):
-            if here != there:
-                return f"its {what} is {there}, not {here}"
-        mine, its = ((each.swap, each.flavour.record_size, each.flavour.padding) for each in (self, other))
-        return "" if mine == its else "its records have another layout"
+            if mine != its:
+                return f"its {what} is {its}, not {mine}"
+        my_records, its_records = (
+            (each.swap, each.variant.record_size, each.variant.padding) for each in (self, other)
+        )
+        return "" if my_records == its_records else "its records have another layout"
 
 
-def size_of_header(magic: bytes) -> int:
-    """How many bytes a file header has that begins with this magic number."""
-    flavour, _ = pcap.MAGICS[magic]
-    return pcap.HEADER_SIZE + flavour.length_field
+def header_size(magic: bytes) -> int:
+    """The size in bytes of a file header that begins with this magic number."""
+    variant, _ = pcap.MAGICS[magic]
+    return pcap.HEADER_SIZE + variant.length_field
 
 
 def read_header(raw: bytes) -> FileHeader:
-    """The file header of these bytes, as many as `size_of_header` says. Raises ValueError for an unknown version."""
-    flavour, order = pcap.MAGICS[raw[:4]]
+    """Parse a file header of as many bytes as `header_size` says. Raises ValueError for a version that is not read."""
+    variant, order = pcap.MAGICS[raw[:4]]
     fields = Struct("<HHIIII" if order == "little" else ">HHIIII")
     major, minor, thiszone, sigfigs, snaplen, word = fields.unpack_from(raw, 4)
     if major not in (2, 3) and (major, minor) != (543, 0):
@@ -96,14 +103,14 @@ def read_header(raw: bytes) -> FileHeader:
     link_type, fcs_length, reserved = word & 0xFFFF, None, word & (pcap.RESERVED_BITS | 0xF000_0000)
     if word & pcap.FCS_PRESENT:
         fcs_length, reserved = (word >> pcap.FCS_SHIFT) * 16, word & pcap.RESERVED_BITS
-    aix = flavour is pcap.MICROSECOND and (major, minor) == pcap.AIX_VERSION and word in pcap.AIX_LINK_TYPES
+    aix = variant is pcap.MICROSECOND and (major, minor) == pcap.AIX_VERSION and word in pcap.AIX_LINK_TYPES
     if aix:
         link_type = pcap.AIX_LINK_TYPES[word]
-        flavour = pcap.AIX_FDDI if link_type == pcap.FDDI else pcap.AIX
-    beyond = (thiszone, sigfigs, reserved, flavour.length_field, (major, minor) != pcap.VERSION, aix)
+        variant = pcap.AIX_FDDI if link_type == pcap.FDDI else pcap.AIX
+    only_in_pcap = (thiszone, sigfigs, reserved, variant.length_field, (major, minor) != pcap.VERSION, aix)
     return FileHeader(
         raw=raw,
-        flavour=flavour,
+        variant=variant,
         byte_order=order,
         version=(major, minor),
         swap=_swap(major, minor),
@@ -112,11 +119,12 @@ def read_header(raw: bytes) -> FileHeader:
         link_type=link_type,
         fcs_length=fcs_length,
         reserved=reserved,
-        odd_fields=sum(map(bool, beyond)),
+        odd_fields=sum(map(bool, only_in_pcap)),
     )
 
 
 def _swap(major: int, minor: int) -> int:
+    """For which records a version exchanges the two lengths."""
     if major == 543 or (major == 2 and minor < 3):
         return ALWAYS
     return WHERE_LARGER if (major, minor) == (2, 3) else NEVER

@@ -1,8 +1,9 @@
-"""Reads pcap: one section, and an interface (one for each index in flavours that have indices).
+"""Reads pcap: one section with one interface (or one for each interface index, in variants whose records have it).
 
-Strategy: the header, and where it does not tell, the first records, decide the flavour, the byte order and where the
-lengths are exchanged; then the index kernel turns each window into a batch. It stops at what may be no record: the
-header of a second file, zeros. A pcap file has no marks to find the next record by, so damage ends it.
+Strategy: the file header decides the byte order, the variant and which records have their lengths exchanged; if its
+magic number stands for several variants, the first records decide. Then the index kernel turns each window into a
+batch. It stops at bytes that may be no record: the header of a second file, or zeros. Nothing in a pcap file marks
+where a record begins, so the file is read no further than its first damage.
 """
 
 from __future__ import annotations
@@ -13,30 +14,33 @@ from collections.abc import Generator, Iterator
 from struct import Struct
 
 from pcapconv.errors import FormatError
-from pcapconv.formats import transfers
-from pcapconv.formats.pcap_header import ALWAYS, WHERE_LARGER, read_header, size_of_header
-from pcapconv.formats.pcap_variants import variant_of
+from pcapconv.formats import damaged_transfers
+from pcapconv.formats.pcap_header import ALWAYS, WHERE_LARGER, header_size, read_header
+from pcapconv.formats.pcap_variants import recognise_variant
 from pcapconv.formats.window import LARGEST_RECORD, Window
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FULL, OTHER
-from pcapconv.model import NOTHING, Columns, Damage, Interface, Item, Notice, PacketBatch
+from pcapconv.model import NO_COUNTS, Columns, Damage, Interface, Item, Notice, PacketBatch
 from pcapconv.spec import option_lists, pcap
 from pcapconv.spec.pcapng import PACKET_FLAGS
 from pcapconv.timestamps import MICROSECONDS
 from pcapconv.wording import argument
 
-_LARGEST = LARGEST_RECORD - 48  # so that it fits a pcapng block, with its flags
-_AT_ONCE = 4096  # empty packets of a batch
+_LARGEST = LARGEST_RECORD - 48  # bytes of a record, so that it fits a pcapng block with a flags option
+_EMPTY_IN_BATCH = 4096  # empty packets of a batch
 
-# sll_pkttype, where records have one → direction (bits 0-1) and reception type (bits 2-4) of epb_flags.
-# "To this host" is plainly inbound; 4 went out.
+# The packet type in records that have one (sll_pkttype) → direction (bits 0-1) and reception type (bits 2-4) of
+# epb_flags. 0 was sent to this host, which is plainly inbound; 4 was sent by it.
 _FLAGS = {0: 0b000_01, 1: 0b011_01, 2: 0b010_01, 3: 0b100_01, 4: 0b000_10}
 
 
 class PcapReader:
-    """Items of a pcap file. `magic` is what its first four bytes are; `nanoseconds` tells that fractions of a second
-    are nanoseconds where the magic number says microseconds, `complete` that zeros at the end are packets. `losses`
-    counts by kind what is in no item. Raises FormatError for an unknown version."""
+    """The reader of a pcap file.
+
+    `magic` is the file's first four bytes. With `nanoseconds`, fractions of a second are nanoseconds even if the magic
+    number says microseconds; with `complete`, zeros at the end are packets, not damage. `losses` counts by kind what no
+    item holds.
+    """
 
     format = "pcap"
 
@@ -47,41 +51,43 @@ class PcapReader:
         self._complete = complete
         self._kernels = choose()
         self._packets = 0
-        self._odd = 0  # packets with a fraction of a second or more
+        self._large_fractions = 0  # packets whose fraction of a second is a second or more
         self._interfaces: list[Interface] = []
-        self._ids: dict[int, int] = {}  # interface index, in flavours that have it → id
+        self._ids: dict[int, int] = {}  # interface index (0 in variants without one) → id
         self.losses: Counter[str] = Counter()
 
     def items(self) -> Iterator[Item]:
-        """The section, its interfaces and packets, and what is damaged. See `pcapconv.model` for the items."""
-        self._begin()
-        header, flavour = self._header, self._flavour
+        """Yield the section, its interfaces and packets, and damage. Raises FormatError for a version that is not read,
+        or a file that ends within its header."""
+        self._read_file_header()
+        header, variant = self._header, self._variant
         yield self._section
         if header.reserved:
             word = f"0x{header.word:08x}"
             yield Notice(20, f"reserved bits are set in the link type's word {word}; the link type is its low half")
-        if not flavour.indexed:
-            yield self._declare(0)
-        for item in self._records():
+        if not variant.indexed:
+            yield self._add_interface(0)
+        for item in self._read_records():
             if not isinstance(item, PacketBatch):
                 yield item
-            elif flavour.indexed:
-                yield from self._with_interfaces(item)
+            elif variant.indexed:
+                yield from self._with_new_interfaces(item)
             else:
-                self._pass_padding(item)
+                self._skip_padding(item)
                 yield item
         if not self._interfaces:
-            yield self._declare(0)
-        if flavour.units == MICROSECONDS and self._odd * 2 > self._packets:
+            yield self._add_interface(0)
+        if variant.ticks_per_second == MICROSECONDS and self._large_fractions * 2 > self._packets:
             yield Notice(
                 0,
-                f"{self._odd:,} of {self._packets:,} fractions of a second are 1,000,000 or more, perhaps nanoseconds "
-                f"under the magic number of microseconds; {argument('fractions', 'nanoseconds')} reads them as these",
+                f"{self._large_fractions:,} of {self._packets:,} fractions of a second are 1,000,000 or more, perhaps "
+                "nanoseconds under the magic number of microseconds; "
+                f"{argument('fractions', 'nanoseconds')} reads them as these",
             )
 
-    def _begin(self) -> None:
-        """Take the file header, and see which flavour it is."""
-        window, size = self._window, size_of_header(self._magic)
+    def _read_file_header(self) -> None:
+        """Take the file header, and recognise the variant."""
+        window, size = self._window, header_size(self._magic)
         if not window.fill(size):
             raise FormatError(
                 f"{window.name}: the capture ends after {window.available} bytes, in the file header of {size}"
@@ -92,33 +98,41 @@ class PcapReader:
             stated = read_header(raw)
         except ValueError as error:
             raise FormatError(f"{window.name}: {error}") from None
-        flavour = variant_of(stated, lambda distance, count: window.peek(distance, count) or b"")
-        header = stated._replace(flavour=flavour)
-        self._stated = stated.in_nanoseconds() if self._nanoseconds else stated  # as the magic number alone has it
+        variant = recognise_variant(stated, lambda distance, count: window.peek(distance, count) or b"")
+        header = stated._replace(variant=variant)
+        self._stated = stated.in_nanoseconds() if self._nanoseconds else stated  # with the variant of the magic number
         self._header = header.in_nanoseconds() if self._nanoseconds else header
-        self._flavour, self._byte_order = self._header.flavour, self._header.byte_order
+        self._variant, self._byte_order = self._header.variant, self._header.byte_order
         self._section = self._header.section
 
-    def _records(self) -> Iterator[Item]:
-        window, flavour = self._window, self._flavour
+    def _read_records(self) -> Iterator[Item]:
+        """Yield the packets in batches, damage and notices."""
+        window, variant = self._window, self._variant
         columns = Columns(1 + len(window.buffer) // 32)
         big, swap = self._byte_order == "big", self._header.swap
         ended = False
         while not ended:
-            rows, end, status, odd = self._kernels.index_pcap(
-                window.buffer, window.start, window.stop, columns, big, flavour.record_size, swap, flavour.units
+            rows, end, status, large_fractions = self._kernels.index_pcap(
+                window.buffer,
+                window.start,
+                window.stop,
+                columns,
+                big,
+                variant.record_size,
+                swap,
+                variant.ticks_per_second,
             )
             if rows:
-                yield self._batch(window.buffer, columns, rows, odd)
+                yield self._batch(window.buffer, columns, rows, large_fractions)
                 window.take(end - window.start)
             if status == OTHER:
-                ended = yield from self._other()
+                ended = yield from self._read_other_bytes()
             elif status != FULL:
-                ended = yield from self._next_record()
+                ended = yield from self._load_record()
 
-    def _batch(self, buffer: bytearray | bytes, columns: Columns, rows: int, odd: int) -> PacketBatch:
-        """The next packets, `odd` of them with a fraction of a second or more."""
-        counts = {"time-notation": odd, "record-fields": rows * self._flavour.extra}
+    def _batch(self, buffer: bytearray | bytes, columns: Columns, rows: int, large_fractions: int) -> PacketBatch:
+        """A batch of the next packets; `large_fractions` of them have a fraction of a second or more."""
+        counts = {"time-notation": large_fractions, "record-fields": rows * self._variant.has_extra_fields}
         batch = PacketBatch(
             buffer,
             columns,
@@ -126,37 +140,37 @@ class PcapReader:
             first_number=self._packets + 1,
             section=self._section,
             interfaces=self._interfaces,
-            format_only={kind: count for kind, count in counts.items() if count} or NOTHING,
+            format_only={kind: count for kind, count in counts.items() if count} or NO_COUNTS,
             count_format_only=self._count_format_only,
         )
         self._packets += rows
-        self._odd += odd
+        self._large_fractions += large_fractions
         return batch
 
     def _count_format_only(self, batch: PacketBatch) -> dict[str, int]:
-        """Of some of a batch's records: fractions of a second or more, and what plain pcap has no field for."""
-        columns, order, units = batch.columns, self._byte_order, self._flavour.units
-        odd = sum(
-            int.from_bytes(batch.buffer[at + 4 : at + 8], order) >= units
-            for at in columns.record_at[: batch.rows]  # where it was read, also once the packet was changed
+        """Count, in a batch of some of the rows that were read, large fractions and records with extra fields."""
+        columns, order, limit = batch.columns, self._byte_order, self._variant.ticks_per_second
+        large_fractions = sum(
+            int.from_bytes(batch.buffer[at + 4 : at + 8], order) >= limit
+            for at in columns.record_at[: batch.rows]  # which stays, also in a row that was changed
         )
-        extra = batch.rows * self._flavour.extra
-        return {kind: count for kind, count in (("time-notation", odd), ("record-fields", extra)) if count}
+        extra = batch.rows * self._variant.has_extra_fields
+        return {kind: count for kind, count in (("time-notation", large_fractions), ("record-fields", extra)) if count}
 
-    def _next_record(self) -> Generator[Item, None, bool]:
-        """Have the next record in the window, whole. Returns True at the end, after saying what is wrong there."""
+    def _load_record(self) -> Generator[Item, None, bool]:
+        """Get the whole next record into the window. Yield damage if that is impossible. Return True at the end of the
+        file, or of what can be read of it."""
         window, swap = self._window, self._header.swap
-        size = self._flavour.record_size
+        size = self._variant.record_size
         if window.available < size:
             if window.fill(size):
-                return False  # the kernel looks first whether it is a record
+                return False  # the kernel first checks that it is a record
             if window.available:
                 yield self._damage(f"{window.available} bytes are left over, a record's header has {size}")
             return True
         at = window.start + 8
-        captured, original = (
-            int.from_bytes(window.buffer[place : place + 4], self._byte_order) for place in (at, at + 4)
-        )
+        captured = int.from_bytes(window.buffer[at : at + 4], self._byte_order)
+        original = int.from_bytes(window.buffer[at + 4 : at + 8], self._byte_order)
         if swap == ALWAYS or (swap == WHERE_LARGER and captured > original):
             captured = original
         if size + captured > _LARGEST:
@@ -164,29 +178,32 @@ class PcapReader:
         elif window.fill(size + captured):
             return False
         else:
-            left = window.available if window.left is None else window.left
-            reason = f"the record has {size + captured} bytes, but {left} are left: the capture is cut off or corrupt"
+            remaining = window.available if window.remaining is None else window.remaining
+            reason = (
+                f"the record has {size + captured} bytes, but {remaining} are left: the capture is cut off or corrupt"
+            )
         yield self._damage(reason)
         return True
 
-    def _other(self) -> Generator[Item, None, bool]:
-        """What the kernel does not take for a record. Returns True at the end."""
+    def _read_other_bytes(self) -> Generator[Item, None, bool]:
+        """Read what the kernel does not take for a record: a second file header, or zeros. Return True at the end."""
         window = self._window
         magic = bytes(window.buffer[window.start : window.start + 4])
-        ended = yield from self._second_header(magic) if magic in pcap.MAGICS else self._zeros()
+        ended = yield from self._read_second_header(magic) if magic in pcap.MAGICS else self._read_zeros()
         return ended
 
-    def _second_header(self, magic: bytes) -> Generator[Item, None, bool]:
-        """The header of another capture, as `cat` leaves it: passed over where its records can be read by this one."""
-        window, size = self._window, size_of_header(magic)
+    def _read_second_header(self, magic: bytes) -> Generator[Item, None, bool]:
+        """Read the file header of another capture, as `cat` leaves it. Skip it if the first header fits its records,
+        too; else it is damage. Return True at the end."""
+        window, size = self._window, header_size(magic)
         if not window.fill(size):
-            left = window.available
-            yield self._damage(f"a second capture begins here, and ends after {left} bytes, in its file header")
+            available = window.available
+            yield self._damage(f"a second capture begins here, and ends after {available} bytes, in its file header")
             return True
         mine, header = self._stated, read_header(bytes(window.buffer[window.start : window.start + size]))
-        if window.peek(size, 1):  # records, which may be in another layout
-            flavour = variant_of(header, lambda distance, count: window.peek(size + distance, count) or b"")
-            mine, header = self._header, header._replace(flavour=flavour)
+        if window.peek(size, 1):  # there are records, which may be another variant's
+            variant = recognise_variant(header, lambda distance, count: window.peek(size + distance, count) or b"")
+            mine, header = self._header, header._replace(variant=variant)
         difference = mine.difference(header.in_nanoseconds() if self._nanoseconds else header)
         if difference:
             yield self._damage(
@@ -198,12 +215,12 @@ class PcapReader:
         window.take(size)
         return False
 
-    def _zeros(self) -> Generator[Item, None, bool]:
-        """Zeros up to the end of the capture are damage where they are more than one record; else they are empty
-        packets. They are counted, since memory may not hold them."""
-        window, size = self._window, self._flavour.record_size
+    def _read_zeros(self) -> Generator[Item, None, bool]:
+        """Read zeros. Up to the end of the capture they are damage if they are more than one record; elsewhere they are
+        empty packets. They are counted first, since they may be more than memory holds. Return True at the end."""
+        window, size = self._window, self._variant.record_size
         offset, passed = window.offset, 0
-        while window.zeros() == window.available:
+        while window.leading_zeros() == window.available:
             whole = window.available // size * size
             window.take(whole)
             passed += whole
@@ -211,19 +228,19 @@ class PcapReader:
                 total = passed + window.available
                 if total == size or self._complete:
                     break
-                window.leave_rest()
+                window.skip_to_end()
                 yield Damage(offset, self._packets + 1, f"{total:,} zero bytes at the end", total, 0)
                 return True
-        whole = window.zeros() // size * size
+        whole = window.leading_zeros() // size * size
         window.take(whole)
-        yield from self._empty((passed + whole) // size)
+        yield from self._empty_packets((passed + whole) // size)
         return False
 
-    def _empty(self, count: int) -> Iterator[PacketBatch]:
-        """So many packets of zeros."""
-        size = self._flavour.record_size
+    def _empty_packets(self, count: int) -> Iterator[PacketBatch]:
+        """Yield batches of `count` packets whose records are zeros, without data."""
+        size = self._variant.record_size
         while count:
-            rows = min(count, _AT_ONCE)
+            rows = min(count, _EMPTY_IN_BATCH)
             columns = Columns(rows)
             columns.record_at = array("q", range(0, rows * size, size))
             columns.record_length = array("I", [size]) * rows
@@ -232,25 +249,31 @@ class PcapReader:
             count -= rows
 
     def _damage(self, reason: str) -> Damage:
+        """The damage that begins here, for which the remainder of the file is left out. Raises FormatError instead if a
+        text-mode transfer caused it."""
         offset = self._window.offset
-        reason += self._window.text_here()
-        passed = self._window.leave_rest()
-        if first := bytes(self._window.first):  # of a plain file this is known from the start
-            transfers.refuse_line_ends(first, self._window.name, whole=self._window.offset == len(first))
+        reason += self._window.text_remark()
+        passed = self._window.skip_to_end()
+        if first := bytes(self._window.first):  # a pipe's: of a plain file, `open_reader` has checked enough bytes
+            whole = self._window.offset == len(first)
+            damaged_transfers.refuse_changed_line_ends(first, self._window.name, whole=whole)
         return Damage(offset, self._packets + 1, reason, passed, 0)
 
-    def _pass_padding(self, batch: PacketBatch) -> None:
-        """Let packets begin behind what stands before them and is counted in their lengths."""
-        padding, columns = self._flavour.padding, batch.columns
+    def _skip_padding(self, batch: PacketBatch) -> None:
+        """Take the variant's padding before each packet off its data and off both its lengths, which count it."""
+        padding, columns = self._variant.padding, batch.columns
         for row in range(batch.rows if padding else 0):
             captured, original = columns.captured_length[row], columns.original_length[row]
             columns.data_at[row] += min(padding, captured)
             columns.captured_length[row] = max(0, captured - padding)
             columns.original_length[row] = max(0, original - padding)
 
-    def _with_interfaces(self, batch: PacketBatch) -> Iterator[Item]:
-        """The batch, and each interface that is new in it before its first packet. The packet type becomes an epb_flags
-        option, which has to stand in the batch's buffer: a copy of its records with the few option lists after them."""
+    def _with_new_interfaces(self, batch: PacketBatch) -> Iterator[Item]:
+        """Yield the batch, cut in two where an interface index is new, with the new interface in front.
+
+        Each packet type becomes an epb_flags option. It must be in the batch's buffer, which becomes a copy of the
+        records followed by one option list for each packet type.
+        """
         columns, (begin, end) = batch.columns, batch.span()
         buffer = bytearray(batch.buffer[begin:end])
         lists = {}
@@ -267,14 +290,15 @@ class PcapReader:
             index, _, packet_type = fields.unpack_from(buffer, columns.record_at[row] + pcap.RECORD_SIZE)
             if index not in self._ids:
                 if row > first:
-                    yield batch.part(first, row)
+                    yield batch.slice(first, row)
                 first = row
-                yield self._declare(index)
+                yield self._add_interface(index)
             columns.interface[row] = self._ids[index]
             columns.options_at[row], columns.options_length[row] = lists.get(packet_type, (0, 0))
-        yield batch if first == 0 else batch.part(first, batch.rows)
+        yield batch if first == 0 else batch.slice(first, batch.rows)
 
-    def _declare(self, index: int) -> Interface:
+    def _add_interface(self, index: int) -> Interface:
+        """A new interface for the packets with this interface index."""
         interface = self._header.interface._replace(id=len(self._interfaces))
         self._ids[index] = interface.id
         self._interfaces.append(interface)

@@ -1,9 +1,9 @@
-"""Tells flavours of pcap from each other that have one magic number, by their first records.
+"""Recognises variants of pcap that share a magic number, by their first records.
 
-Strategy: a flavour's own layout is tried first, then the others. A file is in another layout only where its own makes
-no sense of the first records, and the other one all of it: lengths, fractions, the fields behind them. Records begin in
-the same way in all of them, so that it takes the second one to tell. Whatever is looked at is looked at in any case,
-however a pipe delivers it.
+Strategy: the variant that the magic number stands for is tried first, then the others that have it. Another one is
+chosen only if the first makes no sense of the first records and the other does in everything: lengths, fractions,
+further fields. The first 16 bytes of a record are the same in all variants, so it takes a second record to recognise
+one. The result depends on the bytes alone, not on the pieces in which a pipe delivers them.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pcapconv.formats.pcap_header import FileHeader
 from pcapconv.spec import ByteOrder, pcap
 from pcapconv.timestamps import MICROSECONDS
 
-Peek = Callable[[int, int], bytes]
+Peek = Callable[[int, int], bytes]  # distance from the end of the file header, count → bytes, or as many as there are
 
-_RECORDS = 3  # that are tried at most
-_LONG_AGO = 10**6  # seconds; times below could be lengths, too, and a third record is tried
+_RECORDS = 3  # are tried at most
+_LONG_AGO = 10**6  # seconds since 1970; a time below could be a length too, so that a third record is tried
 _LONGEST = pcap.NO_LIMIT_SNAPLEN  # captured bytes
 _LONGEST_ORIGINAL = 128 * 2**20
-_NEAR = 30 * 86400  # seconds between packets that follow each other
+_NEAR = 30 * 86400  # seconds at most between the first packets
 _MOST_INTERFACES = 10_000
 _MOST_PACKET_TYPE = 4
 _LOWEST_ETHERTYPE = 0x600
@@ -31,57 +31,57 @@ _FIELDS = {"little": Struct("<IIII"), "big": Struct(">IIII")}
 _INDEXED = {"little": Struct("<IHB"), "big": Struct(">IHB")}
 
 
-def variant_of(header: FileHeader, peek: Peek) -> pcap.Flavour:
-    """The flavour that a file's first records are in. `peek` gives bytes behind the header: at a distance, so many, or
-    as many as there are."""
-    own = header.flavour
-    others = pcap.VARIANTS.get(own, ()) if header.version == pcap.VERSION else ()
-    if not others or _makes_sense(header, own, peek):
+def recognise_variant(header: FileHeader, peek: Peek) -> pcap.Variant:
+    """The variant that the first records after this header are in. `peek` reads them without taking them."""
+    own = header.variant
+    alternatives = pcap.SAME_MAGIC.get(own, ()) if header.version == pcap.VERSION else ()
+    if not alternatives or _makes_sense(header, own, peek):
         return own
-    return next((flavour for flavour in others if _makes_sense(header, flavour, peek, near=True)), own)
+    return next((variant for variant in alternatives if _makes_sense(header, variant, peek, near=True)), own)
 
 
-def _makes_sense(header: FileHeader, flavour: pcap.Flavour, peek: Peek, *, near: bool = False) -> bool:
-    """Whether the first records do in this flavour; where they have to be `near`, they follow each other in time, and
-    zeros make no sense."""
+def _makes_sense(header: FileHeader, variant: pcap.Variant, peek: Peek, *, near: bool = False) -> bool:
+    """Whether the first records make sense in this variant. With `near`, they also have to be close to each other in
+    time, and must not be zeros."""
     at, first = 0, 0
     for record in range(_RECORDS):
-        head = peek(at, flavour.record_size)
+        head = peek(at, variant.record_size)
         if not head:
             return True
         seconds = int.from_bytes(head[:4], header.byte_order)
         first = first if record else seconds
         is_near = abs(seconds - first) <= _NEAR
-        if len(head) < flavour.record_size:  # cut off, if it is one
+        if len(head) < variant.record_size:  # a record that is cut off, or none
             return record > 0 and len(head) >= 4 and is_near and not (near and first < _LONG_AGO)
         captured = int.from_bytes(head[8:12], header.byte_order)
-        if (near and not (is_near and any(head))) or not _header_makes_sense(header.byte_order, flavour, head):
+        if (near and not (is_near and any(head))) or not _header_makes_sense(header.byte_order, variant, head):
             return False
         if record and first >= _LONG_AGO:
             return True
-        at += flavour.record_size + captured
+        at += variant.record_size + captured
         if captured and not peek(at - 1, 1):
             return False
     return True
 
 
-def _header_makes_sense(byte_order: ByteOrder, flavour: pcap.Flavour, head: bytes) -> bool:
-    """Whether a record's header does in this flavour."""
+def _header_makes_sense(byte_order: ByteOrder, variant: pcap.Variant, head: bytes) -> bool:
+    """Whether a record's header makes sense in this variant."""
     _, fraction, captured, original = _FIELDS[byte_order].unpack_from(head)
     if fraction >= MICROSECONDS or captured > min(original, _LONGEST) or original > _LONGEST_ORIGINAL:
         return False
-    if flavour.indexed:
+    if variant.indexed:
         interface, protocol, packet_type = _INDEXED[byte_order].unpack_from(head, pcap.RECORD_SIZE)
         known = protocol >= _LOWEST_ETHERTYPE or protocol in _OTHER_PROTOCOLS
         return known and interface <= _MOST_INTERFACES and packet_type <= _MOST_PACKET_TYPE
-    if flavour is pcap.NOKIA:
+    if variant is pcap.NOKIA:
         field = head[pcap.RECORD_SIZE :]
         return not any(field) or any(_is_nokia(int.from_bytes(field, order)) for order in _ORDERS)
     return True
 
 
 def _is_nokia(field: int) -> bool:
-    """Whether it is one of the values that have been seen: 0xXfbfYZ0W with X 9 or b, Y b or d, Z 6 or 9, W 1 or 2."""
+    """Whether the field of a Nokia record has one of the values that were seen in captures: 0xXfbfYZ0W with X 9 or b,
+    Y b or d, Z 6 or 9, W 1 or 2."""
     nibbles = f"{field:08x}"
     return (
         nibbles[1:4] == "fbf"

@@ -1,8 +1,9 @@
-"""Writes pcap: a pcap file as the bytes that it was, a pcapng capture as what pcap can hold of it.
+"""Writes pcap: copies a pcap file that did not change, and of any other capture writes what pcap can hold.
 
-Strategy: the file header waits for the first packets, when it is known which interfaces there are, and its snaplen is
-put right at the end. What has no place in pcap goes to the loss counts. Times are exact: the kernel does the
-resolutions whose arithmetic fits 64 bits, ordinary integers the others.
+Strategy: the file header is written with the first packets, when interfaces are known, and its snaplen is corrected at
+the end. If one of those interfaces needs nanoseconds, so does the file; an interface that needs them and comes later
+raises NeedsNanosecondsError, and the conversion starts again. What has no place in pcap is counted in `losses`. Times
+are exact: the kernel converts those resolutions whose arithmetic fits 64 bits, and Python's integers the others.
 """
 
 from __future__ import annotations
@@ -32,17 +33,17 @@ from pcapconv.spec import ByteOrder, pcap
 from pcapconv.spec.link_types import ETHERNET, link_type_name
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.text import counted
-from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, to_units
+from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, rescale
 from pcapconv.wording import argument, call
 
-_CUT, _TIMELESS, _LONGEST = 0, 1, 2  # in the kernel's counts
+_CUT, _TIMELESS, _LONGEST = 0, 1, 2  # indices in the kernel's counts
 
 
 class PcapWriter:
-    """Takes items in file order, then `finish`. `losses` counts by kind what pcap cannot hold.
+    """The writer of a pcap file: `write` takes items in file order, then `finish`. `losses` counts by kind what pcap
+    cannot hold.
 
-    The nanosecond magic is demanded, or chosen by the interfaces that there are before the first packet. Raises
-    TargetError for what pcap cannot hold at all, NeedsNanosecondsError where that choice proves wrong too late.
+    The file has nanoseconds if the settings demand it, or if an interface before the first packet needs them.
     """
 
     format = "pcap"
@@ -52,32 +53,32 @@ class PcapWriter:
         self._kernels = choose()
         self._nanoseconds = settings.nanoseconds
         self._header_written = False
-        self._verbatim = False
+        self._verbatim = False  # whether the capture is a pcap file whose bytes are copied
         self.zeros_at_end = 0
         self._byte_order: ByteOrder = "little"
         self._sections = 0
-        self._length_at = 0
+        self._length_at = 0  # offset of the length field that Ixia's headers have, 0 for none
         self._in_section: list[Interface] = []
-        self._link_types_here: set[int] = set()
-        self._all_fit = True  # whether the kernel can do the arithmetic of all in the section
-        self._interfaces = 0  # in all sections
+        self._link_types_in_section: set[int] = set()
+        self._all_fit = True  # whether the kernel can convert the times of all interfaces in the section
+        self._interfaces = 0  # their number, in all sections
         self._first_link_type = ETHERNET
         self._needs_nanoseconds = False
         self._snaplens = 0, 0  # the lowest and the highest that interfaces state
         self._was_pcap = False
         self._fcs_lengths: set[int | None] = set()
-        self._link_type: int | None = None
-        self._by_link_type: Counter[int] = Counter()
-        self._refused = False
+        self._link_type: int | None = None  # of the first packet
+        self._by_link_type: Counter[int] = Counter()  # packets, once there are several link types
+        self._refused = False  # whether there are several link types, so that nothing more is written
         self._scale = array("Q")
         self._counts = array("Q", [0, 0, 0])
         self._losses = PcapLosses()
         self.packets = 0
-        self.others = False
+        self.has_other_interfaces = False
 
     @property
     def losses(self) -> Counter[str]:
-        """What could not be held so far, by kind."""
+        """What pcap cannot hold of the items written so far: kind → count."""
         if self._verbatim:
             return Counter()
         losses = self._losses.total()
@@ -90,13 +91,14 @@ class PcapWriter:
 
     @property
     def link_type(self) -> int:
-        """That of the packets written so far."""
+        """The link type that the file header states."""
         if self._verbatim and self._in_section:
             return self._in_section[0].link_type
         return self._first_link_type if self._link_type is None else self._link_type
 
     def write(self, item: Item) -> None:
-        """Write one item. Raises TargetError, NeedsNanosecondsError, and FileError when the system refuses."""
+        """Write one item. Raises TimeRangeError for a time that pcap cannot hold, NeedsNanosecondsError for an
+        interface that needs nanoseconds too late, and FileError if the output cannot be written."""
         match item:
             case PacketBatch():
                 self._write_batch(item)
@@ -110,7 +112,8 @@ class PcapWriter:
                 pass
 
     def finish(self) -> None:
-        """Write what is left, and the snaplen that holds for the whole file. Raises as `write` does."""
+        """Complete the output, and correct the snaplen in its header. Raises TargetError if the packets have several
+        link types, and FileError."""
         if self._refused:
             raise TargetError(self._several_link_types())
         self._write_header()
@@ -121,15 +124,15 @@ class PcapWriter:
         if not self._verbatim and self._output.seekable:
             self._output.overwrite(pcap.SNAPLEN_AT, self._snaplen_and_link_type())
 
-    def _note_end(self, batch: PacketBatch) -> None:
-        """Count the packets behind the last one whose record is not zeros from end to end."""
+    def _count_zeros_at_end(self, batch: PacketBatch) -> None:
+        """Count in `zeros_at_end` the packets after the last one whose record is not all zeros."""
         columns, row = batch.columns, batch.rows - 1
-        units = NANOSECONDS if self._nanoseconds or self._verbatim else MICROSECONDS
+        per_second = NANOSECONDS if self._nanoseconds or self._verbatim else MICROSECONDS
         while row >= 0 and not (columns.captured_length[row] or columns.original_length[row]):
             interface = batch.interfaces[columns.interface[row]]
-            unit = interface.ticks_per_second, interface.time_offset
+            time_unit = interface.ticks_per_second, interface.time_offset
             timeless = columns.record_type[row] == SIMPLE_PACKET or bool(interface.time_error)
-            if not timeless and to_units(columns.ticks[row], *unit, units)[0]:
+            if not timeless and rescale(columns.ticks[row], *time_unit, per_second)[0]:
                 break
             row -= 1
         self.zeros_at_end = batch.rows - 1 - row + (self.zeros_at_end if row < 0 else 0)
@@ -139,7 +142,7 @@ class PcapWriter:
             self._byte_order = section.byte_order
         self._sections += 1
         self._in_section = []
-        self._link_types_here = set()
+        self._link_types_in_section = set()
         self._all_fit = True
         self._scale = array("Q")
         if section.layout == "pcap" and section.raw is not None:
@@ -153,7 +156,7 @@ class PcapWriter:
 
     def _open_interface(self, interface: Interface) -> None:
         self._in_section.append(interface)
-        self._link_types_here.add(interface.link_type)
+        self._link_types_in_section.add(interface.link_type)
         if self._verbatim:
             return
         if not self._interfaces:
@@ -175,11 +178,11 @@ class PcapWriter:
             self._add_scale(interface)
 
     def _write_batch(self, batch: PacketBatch) -> None:
-        self._note_end(batch)
+        self._count_zeros_at_end(batch)
         if self._verbatim:
             self._copy_batch(batch)
             return
-        if self._one_link_type(batch):
+        if self._check_link_type(batch):
             self._encode(batch)
 
     def _encode(self, batch: PacketBatch) -> None:
@@ -205,8 +208,8 @@ class PcapWriter:
         self.packets += batch.rows
 
     def _write_long(self, batch: PacketBatch, columns: Columns, row: int, scale: array[int]) -> int:
-        """A packet that no buffer holds: its record's header, and bytes that are taken from where they are. Returns the
-        kernel's status, MORE when it is written."""
+        """Write a packet that is too large for an output buffer: its record's header, and its bytes straight from the
+        batch's buffer. Return the kernel's status, MORE if the packet was written."""
         order, captured = self._byte_order, columns.captured_length[row]
         empty, header = columns.copy(row, row + 1), bytearray(pcap.RECORD_SIZE)
         empty.captured_length[0] = 0
@@ -240,11 +243,14 @@ class PcapWriter:
                     output.write(buffer[at : at + length])
                 row += 1
 
-    def _one_link_type(self, batch: PacketBatch) -> bool:
-        """Whether the packets may be written: not once there were several link types; from then on they only count.
-        Those before the first of another link type are written, so that what is wrong with one of them is said first,
-        however many come at once."""
-        if self._link_types_here == {self._link_type} and not self._refused:
+    def _check_link_type(self, batch: PacketBatch) -> bool:
+        """Return whether the batch may be written: all its packets, and all before, have one link type.
+
+        From the first packet of another link type on, packets are only counted for the message of `finish`. Those
+        before it in its batch are written here, so that an error in one of them is raised first, however large batches
+        are.
+        """
+        if self._link_types_in_section == {self._link_type} and not self._refused:
             return True
         totals = array("Q", bytes(8 * TOTALS * len(self._in_section)))
         columns = batch.columns
@@ -260,14 +266,17 @@ class PcapWriter:
         if not self._refused:
             self._by_link_type[self._link_type] += self.packets
             self._refused = True
-            kinds = (self._in_section[number].link_type for number in columns.interface[: batch.rows])
-            self._encode(batch.part(0, next(row for row, kind in enumerate(kinds) if kind != self._link_type)))
+            link_types = (self._in_section[number].link_type for number in columns.interface[: batch.rows])
+            stop = next(row for row, link_type in enumerate(link_types) if link_type != self._link_type)
+            self._encode(batch.slice(0, stop))
         self._by_link_type.update(here)
         return False
 
     def _several_link_types(self) -> str:
+        """The message for a capture with packets of several link types."""
         counts = ", ".join(
-            f"{link_type_name(kind)}: {counted(count, 'packet')}" for kind, count in sorted(self._by_link_type.items())
+            f"{link_type_name(link_type)}: {counted(count, 'packet')}"
+            for link_type, count in sorted(self._by_link_type.items())
         )
         return (
             f"the capture holds packets of {len(self._by_link_type)} link types, and a pcap file holds one "
@@ -277,6 +286,7 @@ class PcapWriter:
         )
 
     def _write_header(self) -> None:
+        """Write the file header, once. From here on the resolution is decided."""
         if self._header_written:
             return
         self._header_written = True
@@ -289,7 +299,7 @@ class PcapWriter:
             self._add_scale(interface)
 
     def _snaplen_and_link_type(self) -> bytes:
-        """The last two words of the file header, as far as the interfaces are known."""
+        """The last two words of the file header, for the interfaces that are known."""
         word = self.link_type
         length = self._fcs_length()
         if length is not None:
@@ -297,66 +307,69 @@ class PcapWriter:
         return self._snaplen().to_bytes(4, self._byte_order) + word.to_bytes(4, self._byte_order)
 
     def _fcs_length(self) -> int | None:
-        """The FCS length in bits that the file header can state: one that holds for all, in 16-bit words."""
+        """The FCS length in bits that the file header states: one that all interfaces have, and a multiple of 16; else
+        None."""
         length = next(iter(self._fcs_lengths), None)
         return length if len(self._fcs_lengths) == 1 and length is not None and length % 16 == 0 else None
 
     def _snaplen(self) -> int:
-        """The largest that an interface states, and not below the longest packet.
+        """The snaplen that the file header states: the largest that an interface states (262144 if one has no limit),
+        but not less than the longest packet.
 
-        The one statement of a capture that is pcap, or says no more than a pcap file can, stays as it is.
+        The snaplen of a pcap file, or of a capture that says no more than a pcap file can, stays as it is.
         """
         lowest, highest = self._snaplens
-        alone = self._interfaces == 1 and not self.others
-        if lowest == highest and (self._was_pcap or (alone and not self.losses)):
+        single = self._interfaces == 1 and not self.has_other_interfaces
+        if lowest == highest and (self._was_pcap or (single and not self.losses)):
             return highest
         return max(highest if lowest else pcap.NO_LIMIT_SNAPLEN, self._counts[_LONGEST])
 
     @property
-    def _units(self) -> int:
+    def _ticks_per_second(self) -> int:
         return NANOSECONDS if self._nanoseconds else MICROSECONDS
 
     def _add_scale(self, interface: Interface) -> None:
-        """The kernel's row for an interface; see `encode_pcap` in `kernels/interpreted.py`."""
-        if not _fits_kernel(interface, self._units):
+        """Add an interface's entry to the table for the kernel; see `encode_pcap` in `kernels/interpreted.py`."""
+        if not _fits_kernel(interface, self._ticks_per_second):
             self._all_fit = False
-            self._scale.extend([1] * SCALE)  # never used: such a section's ticks are worked out beforehand
+            self._scale.extend([1] * SCALE)  # never used: `_with_times` converts the ticks of such a section
             return
-        multiply, divide = timestamps.ratio(interface.ticks_per_second, self._units)
+        multiply, divide = timestamps.ratio(interface.ticks_per_second, self._ticks_per_second)
         offset = interface.time_offset
         self._scale.extend([interface.ticks_per_second, multiply, divide, abs(offset), int(offset < 0), 0])
 
     def _with_times(self, batch: PacketBatch) -> tuple[Columns, array[int]]:
-        """Columns whose ticks are in the file's own unit, worked out one by one, and the scale that says so."""
-        columns, units = batch.columns.copy(0, batch.rows), self._units
+        """Columns with ticks in the file's own time unit, converted one by one, and the kernel's table for them."""
+        columns, per_second = batch.columns.copy(0, batch.rows), self._ticks_per_second
         for row in range(batch.rows):
             if columns.record_type[row] == SIMPLE_PACKET:
                 continue
             interface = self._in_section[columns.interface[row]]
             if interface.time_error:
                 raise TimeRangeError(f"packet {batch.number(row)}: {interface.time_error}")
-            ticks, exact = timestamps.to_units(
-                columns.ticks[row], interface.ticks_per_second, interface.time_offset, units
+            ticks, exact = timestamps.rescale(
+                columns.ticks[row], interface.ticks_per_second, interface.time_offset, per_second
             )
-            if not 0 <= ticks < units << 32:
+            if not 0 <= ticks < per_second << 32:
                 raise TimeRangeError(_out_of_range(batch, row, interface, before=ticks < 0))
             columns.ticks[row] = ticks
             self._counts[_CUT] += not exact
-        return columns, array("Q", [units, 1, 1, 0, 0, 0] * len(self._in_section))
+        return columns, array("Q", [per_second, 1, 1, 0, 0, 0] * len(self._in_section))
 
 
 def _needs_nanoseconds(interface: Interface) -> bool:
-    """Whether microseconds cannot hold each of the interface's ticks."""
+    """Whether a tick of the interface is no whole number of microseconds."""
     return MICROSECONDS % interface.ticks_per_second != 0
 
 
-def _fits_kernel(interface: Interface, units: int) -> bool:
-    """Whether 64 bits are enough for the kernel's arithmetic."""
-    multiply, _ = timestamps.ratio(interface.ticks_per_second, units)
+def _fits_kernel(interface: Interface, per_second: int) -> bool:
+    """Whether 64 bits are enough for the kernel to convert the interface's ticks into ticks of `per_second`."""
+    multiply, _ = timestamps.ratio(interface.ticks_per_second, per_second)
     return not interface.time_error and interface.ticks_per_second * multiply < 2**64
 
 
 def _out_of_range(batch: PacketBatch, row: int, interface: Interface, *, before: bool) -> str:
+    """The message for a time that pcap cannot hold; `before` is true if it is before 1970."""
     time = timestamps.format_time(batch.columns.ticks[row], interface.ticks_per_second, interface.time_offset)
     limit = "before 1970" if before else "2^32 seconds or more after 1970"
     return f"packet {batch.number(row)}: its time, {time}, is {limit}, which pcap cannot hold"

@@ -1,4 +1,4 @@
-"""Sections and interfaces from the bodies of their pcapng blocks."""
+"""Makes the model's sections and interfaces from the bodies of pcapng blocks."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pcapconv.spec import ByteOrder, option_lists, pcapng
 from pcapconv.timestamps import MICROSECONDS, ticks_per_second
 
 
-def section_of(body: bytes, order: ByteOrder, number: int) -> Section:
-    """The section that a Section Header Block's body of 16 bytes or more opens."""
+def parse_section(body: bytes, order: ByteOrder, number: int) -> Section:
+    """The section that a Section Header Block opens. Its body has 16 bytes or more; `number` counts sections from 0."""
     return Section(
         number=number,
         byte_order=order,
@@ -19,12 +19,13 @@ def section_of(body: bytes, order: ByteOrder, number: int) -> Section:
     )
 
 
-def interface_of(body: bytes, order: ByteOrder, section: int, number: int) -> Interface:
-    """The interface that an Interface Description Block's body of 8 bytes or more declares."""
+def parse_interface(body: bytes, order: ByteOrder, section: int, number: int) -> Interface:
+    """The interface that an Interface Description Block declares. Its body has 8 bytes or more; `section` is the number
+    of its section, `number` becomes its id."""
     raw_options = body[pcapng.INTERFACE_OPTIONS_AT :]
-    stated = option_lists.OptionList(raw_options, order)
-    tsresol, tsoffset = stated.first(pcapng.IF_TSRESOL), stated.first(pcapng.IF_TSOFFSET)
-    fcs_length = stated.first(pcapng.IF_FCSLEN)
+    options = option_lists.OptionList(raw_options, order)
+    tsresol, tsoffset = options.first(pcapng.IF_TSRESOL), options.first(pcapng.IF_TSOFFSET)
+    fcs_length = options.first(pcapng.IF_FCSLEN)
     faults = [
         f"{name} has {len(value)} bytes instead of {size}"
         for name, value, size in (("if_tsresol", tsresol, 1), ("if_tsoffset", tsoffset, 8))

@@ -1,10 +1,9 @@
 """Reads pcapng: sections, interfaces, packets in batches, and every other block as bytes.
 
-Strategy: the index kernel takes runs of sound packet blocks and stops at anything else; that one block is looked at
-here, slowly and in full. Section lengths are never believed. After damage, reading goes on only at a block whose
-beginning is certain: one whose two lengths agree, right behind a block that was delimited at least at its end. Where
-an interface's block is among what was lost, later packets could be given to the wrong interface, so the rest of its
-section is passed over.
+Strategy: the index kernel takes runs of sound packet blocks and stops at anything else; that block is checked here,
+slowly and in full. Section lengths are never trusted. After damage, reading goes on only where a block certainly
+begins: where a length of the damaged block leads, and with two lengths of its own that agree. If an interface's block
+was lost, later packets could be given to the wrong interface, so everything up to the next section is skipped.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pcapconv.errors import FormatError
-from pcapconv.formats import transfers
-from pcapconv.formats.pcapng_items import interface_of, section_of
+from pcapconv.formats import damaged_transfers
+from pcapconv.formats.pcapng_items import parse_interface, parse_section
 from pcapconv.formats.window import LARGEST_RECORD, Window
 from pcapconv.io.source import WINDOW_SIZE
 from pcapconv.kernels import choose
@@ -28,17 +27,20 @@ _UNREADABLE = "the options of {where} cannot be read to their end; they are kept
 
 
 class _Skip:
-    """A stretch that is passed over up to the next section."""
+    """A stretch of the file that is skipped, up to the next section.
 
-    def __init__(self, offset: int, reason: str, passed: int, section: int | None) -> None:
+    `bytes` is its size so far, `section` the section that it belongs to, None if a whole section is skipped.
+    """
+
+    def __init__(self, offset: int, reason: str, size: int, section: int | None) -> None:
         self.section = section
         self.offset = offset
         self.reason = reason
-        self.bytes = passed
+        self.bytes = size
 
 
 class PcapngReader:
-    """Items of a pcapng file. Raises FormatError where no section can be read at all."""
+    """The reader of a pcapng file. `losses` stays empty: its items hold everything that can be read."""
 
     format = "pcapng"
 
@@ -52,14 +54,14 @@ class PcapngReader:
         self._interfaces: list[Interface] = []
         self._byte_order: ByteOrder = "little"
         self._skip: _Skip | None = None
-        self._unread = ""
-        self._unpadded_before = False
+        self._first_fault = ""  # the first reason for which something was left out
+        self._unpadded_before = False  # whether there was a block whose length does not count its padding
         self.losses: Counter[str] = Counter()
 
     def items(self) -> Iterator[Item]:
-        """Everything in file order. See `pcapconv.model` for the items."""
+        """Yield everything in file order. Raises FormatError if no section can be read at all."""
         window = self._window
-        self._check_start()
+        self._check_first_block()
         while True:
             status = None
             if self._skip is None and self._section is not None:
@@ -82,12 +84,13 @@ class PcapngReader:
                 yield from self._next_block(refused=status == OTHER)
         yield from self._end_skip()
         if self._section is None:
-            raise FormatError(f"{window.name}: no section can be read: {self._unread}")
+            raise FormatError(f"{window.name}: no section can be read: {self._first_fault}")
 
-    def _check_start(self) -> None:
+    def _check_first_block(self) -> None:
+        """Raise FormatError if the file does not begin with a Section Header Block, or shows a damaged transfer."""
         window = self._window
-        window.fill(transfers.FIXED)
-        transfers.refuse_replacements(window.head(transfers.FIXED), window.name)
+        window.fill(damaged_transfers.SECTION_HEADER_SIZE)
+        damaged_transfers.refuse_replacement_characters(window.head(damaged_transfers.SECTION_HEADER_SIZE), window.name)
         first = window.head(pcapng.BLOCK_OVERHEAD)
         if window.available < 12:
             raise FormatError(f"{window.name}: the capture ends after {window.available} bytes, in its first block")
@@ -98,71 +101,73 @@ class PcapngReader:
             )
 
     def _next_block(self, *, refused: bool) -> Iterator[Item]:
-        """Have the block at the window's start whole and take it, or say what is wrong with it.
+        """Get the whole block at the window's start into the window and take it, or yield what is wrong with it.
 
-        A packet block that the kernel has not `refused` is left to it.
+        `refused` is true if the kernel refused the block. A packet block that it did not refuse is left to it.
         """
         window = self._window
         if window.available < pcapng.BLOCK_OVERHEAD:
-            yield from self._stop(f"{window.available} bytes are left over, a block has at least 12")
+            yield from self._leave_out_all(f"{window.available} bytes are left over, a block has at least 12")
             return
         head = bytes(window.buffer[window.start : window.start + 12])
         section_header = head[:4] == pcapng.SECTION_HEADER.to_bytes(4, "big")
         byte_order = self._byte_order
         if section_header:
             if head[8:] not in pcapng.BYTE_ORDERS:
-                yield from self._stop(f"a Section Header Block whose byte-order magic is 0x{head[8:].hex()}")
+                yield from self._leave_out_all(f"a Section Header Block whose byte-order magic is 0x{head[8:].hex()}")
                 return
             byte_order = pcapng.BYTE_ORDERS[head[8:]]
         block_type = int.from_bytes(head[:4], byte_order)
         length = int.from_bytes(head[4:8], byte_order)
         if length < pcapng.BLOCK_OVERHEAD:
-            yield from self._stop(f"block length {length} is below 12")
+            yield from self._leave_out_all(f"block length {length} is below 12")
         elif length % 4:
-            yield from self._unpadded(block_type, length, byte_order)
+            yield from self._read_unpadded(block_type, length, byte_order)
         elif length > LARGEST_RECORD:
             reason = f"block length {length} is more than the {LARGEST_RECORD} that pcapconv reads"
-            yield from self._broken(block_type, length, byte_order, reason)
-        elif window.left is not None and length > window.left:
-            yield from self._stop(_cut_off(length, window.left))
+            yield from self._leave_out_doubtful(block_type, length, byte_order, reason)
+        elif window.remaining is not None and length > window.remaining:
+            yield from self._leave_out_all(_cut_off(length, window.remaining))
         elif length > WINDOW_SIZE and not self._trailer_agrees(length, byte_order):
-            yield from self._broken(block_type, length, byte_order, f"block length {length} is not repeated at its end")
+            reason = f"block length {length} is not repeated at its end"
+            yield from self._leave_out_doubtful(block_type, length, byte_order, reason)
         elif not window.fill(length):
-            yield from self._stop(_cut_off(length, window.available))
+            yield from self._leave_out_all(_cut_off(length, window.available))
         else:
             trailer = int.from_bytes(window.buffer[window.start + length - 4 : window.start + length], byte_order)
             if trailer != length:
                 reason = f"block length {length} is {trailer} at the block's end"
-                yield from self._broken(block_type, length, byte_order, reason)
+                yield from self._leave_out_doubtful(block_type, length, byte_order, reason)
             else:
-                yield from self._sound(block_type, length, byte_order, refused)
+                yield from self._read_block(block_type, length, byte_order, refused)
 
-    def _unpadded(self, block_type: int, length: int, byte_order: ByteOrder) -> Iterator[Item]:
-        """A packet block whose length does not count its padding, as old writers had it; any other one is damage. It is
-        read where its length stands again behind the padding and the next block is certain."""
+    def _read_unpadded(self, block_type: int, length: int, byte_order: ByteOrder) -> Iterator[Item]:
+        """Read a packet block whose length does not count its padding, as old programs wrote it; any other block is
+        damage. The length must be repeated after the padding, and a block must certainly begin after that."""
         padded = length + 3 & ~3
-        there = self._skip is None and block_type in pcapng.PACKET_BLOCKS and padded <= LARGEST_RECORD
-        again = there and self._window.peek(padded - 4, 4) == length.to_bytes(4, byte_order)
+        possible = self._skip is None and block_type in pcapng.PACKET_BLOCKS and padded <= LARGEST_RECORD
+        repeated = possible and self._window.peek(padded - 4, 4) == length.to_bytes(4, byte_order)
         batch = None
-        if again and self._certain(padded, byte_order) and self._window.fill(padded):
-            batch = self._one_packet(length, padded)
+        if repeated and self._block_begins_at(padded, byte_order) and self._window.fill(padded):
+            batch = self._unpadded_packet(length, padded)
         if batch is None:
-            yield from self._broken(block_type, length, byte_order, f"block length {length} is not a multiple of 4")
+            reason = f"block length {length} is not a multiple of 4"
+            yield from self._leave_out_doubtful(block_type, length, byte_order, reason)
             return
         if not self._unpadded_before:
             self._unpadded_before = True
             yield Notice(self._window.offset, _UNPADDED)
         yield from self._take_packet(batch, padded)
 
-    def _one_packet(self, length: int, padded: int) -> PacketBatch | None:
-        """The packet in the block at the window's start, which states `length` and takes `padded` bytes; None where the
-        kernel would not take it, or where it is not the padding that makes the difference."""
+    def _unpadded_packet(self, length: int, padded: int) -> PacketBatch | None:
+        """The packet in the block at the window's start, which states `length` and takes `padded` bytes; None if the
+        kernel does not take it with the right length, or if the difference is not the padding."""
         window = self._window
         raw = bytes(window.buffer[window.start : window.start + padded])
-        right = padded.to_bytes(4, self._byte_order)
+        right_length = padded.to_bytes(4, self._byte_order)
         columns = Columns(1)
         rows, _, _ = self._kernels.index_pcapng(
-            raw[:4] + right + raw[8:-4] + right,
+            raw[:4] + right_length + raw[8:-4] + right_length,
             0,
             padded,
             columns,
@@ -174,21 +179,23 @@ class PcapngReader:
             return None
         return self._batch(raw, columns, 1)
 
-    def _take_packet(self, batch: PacketBatch, taken: int) -> Iterator[Item]:
+    def _take_packet(self, batch: PacketBatch, size: int) -> Iterator[Item]:
+        """Take the block of a batch of one packet, which has `size` bytes."""
         offset, columns = self._window.offset, batch.columns
-        self._window.take(taken)
+        self._window.take(size)
         self._packets += 1
         yield batch
-        stated = batch.buffer[columns.options_at[0] : columns.options_at[0] + columns.options_length[0]]
-        yield from self._check_options(bytes(stated), offset, f"packet {batch.number(0)}")
+        options = batch.buffer[columns.options_at[0] : columns.options_at[0] + columns.options_length[0]]
+        yield from self._check_options(bytes(options), offset, f"packet {batch.number(0)}")
 
     def _trailer_agrees(self, length: int, byte_order: ByteOrder) -> bool:
-        """Look at a large block's end before its bytes are taken into memory; a pipe cannot, and hopes."""
+        """Whether a large block's length is repeated at its end, looked up before its bytes are read into memory; True
+        if a pipe cannot look so far ahead."""
         trailer = self._window.peek(length - 4, 4)
         return trailer is None or len(trailer) < 4 or int.from_bytes(trailer, byte_order) == length
 
-    def _sound(self, block_type: int, length: int, byte_order: ByteOrder, refused: bool) -> Iterator[Item]:
-        """A block that is all there, with two lengths that agree."""
+    def _read_block(self, block_type: int, length: int, byte_order: ByteOrder, refused: bool) -> Iterator[Item]:
+        """Read a block that is whole in the window and whose two lengths agree."""
         window = self._window
         offset, at = window.offset, window.start
         if block_type == pcapng.SECTION_HEADER:
@@ -200,15 +207,14 @@ class PcapngReader:
             return
         if length < pcapng.SHORTEST.get(block_type, pcapng.BLOCK_OVERHEAD):
             name, shortest = pcapng.block_name(block_type), pcapng.SHORTEST[block_type]
-            yield from self._lost(
-                block_type, length, f"a block of {length} bytes; {name} Blocks have at least {shortest}"
-            )
+            reason = f"a block of {length} bytes; {name} Blocks have at least {shortest}"
+            yield from self._leave_out_block(block_type, length, reason)
             return
         if block_type in pcapng.PACKET_BLOCKS:
             if refused and block_type == pcapng.SIMPLE_PACKET and self._interfaces:
-                yield from self._short_packet(length)
+                yield from self._read_short_packet(length)
             elif refused:
-                yield from self._lost(block_type, length, self._packet_fault(block_type, at, length))
+                yield from self._leave_out_block(block_type, length, self._packet_fault(block_type, at, length))
             return
         body = memoryview(window.buffer)[at + 8 : at + length - 4].tobytes()
         window.take(length)
@@ -223,9 +229,9 @@ class PcapngReader:
             if block.option_list.overrun:
                 yield Notice(offset, _UNREADABLE.format(where=f"the {pcapng.block_name(block_type)} Block"))
 
-    def _short_packet(self, length: int) -> Iterator[Item]:
-        """A Simple Packet whose block holds fewer bytes than it claims: kept as far as it goes, and its original length
-        with it, so that no reader of a copy expects more."""
+    def _read_short_packet(self, length: int) -> Iterator[Item]:
+        """Read a Simple Packet whose block has fewer bytes than it claims: keep those bytes, and make their number the
+        original length, so that no reader of a copy expects more."""
         window, order = self._window, self._byte_order
         offset, at, room = window.offset, window.start, length - pcapng.SHORTEST[pcapng.SIMPLE_PACKET]
         columns = Columns(1)
@@ -240,6 +246,7 @@ class PcapngReader:
         yield damage
 
     def _batch(self, buffer: bytearray | bytes, columns: Columns, rows: int) -> PacketBatch:
+        """A batch of the next packets."""
         assert self._section is not None
         return PacketBatch(
             buffer,
@@ -267,10 +274,10 @@ class PcapngReader:
         major, minor = int.from_bytes(body[4:6], order), int.from_bytes(body[6:8], order)
         if (major, minor) not in pcapng.VERSIONS:
             reason = f"a section of pcapng version {major}.{minor}, pcapconv reads 1.0"
-            self._pass_over(pcapng.SECTION_HEADER, offset, reason, len(body) + 12)
+            self._begin_skip(pcapng.SECTION_HEADER, offset, reason, len(body) + 12)
             return
         self._interfaces = []
-        self._section = section_of(body, order, self._sections)
+        self._section = parse_section(body, order, self._sections)
         self._sections += 1
         yield self._section
         yield from self._check_options(self._section.options, offset, "section")
@@ -279,30 +286,31 @@ class PcapngReader:
         assert self._section is not None
         number = len(self._interfaces)
         where = f"interface {number} of section {self._section.number}"
-        interface = interface_of(body, self._byte_order, self._section.number, number)._replace(offset=offset)
+        interface = parse_interface(body, self._byte_order, self._section.number, number)._replace(offset=offset)
         self._interfaces.append(interface)
         yield interface
         yield from self._check_options(interface.options, offset, where)
-        stated = option_lists.OptionList(interface.options, self._byte_order)
-        if sum(option.code == pcapng.IF_TSRESOL for option in stated) > 1:
+        options = option_lists.OptionList(interface.options, self._byte_order)
+        if sum(option.code == pcapng.IF_TSRESOL for option in options) > 1:
             yield Notice(offset, f"{where} states if_tsresol more than once; the first counts")
 
     def _check_options(self, raw: bytes, offset: int, where: str) -> Iterator[Item]:
+        """Yield a notice if the options of the block at this offset cannot be read to their end."""
         if option_lists.OptionList(raw, self._byte_order).overrun:
             yield Notice(offset, _UNREADABLE.format(where=where))
 
     def _with_notices(self, batch: PacketBatch) -> Iterator[Item]:
-        """The batch, with a notice behind each packet whose options cannot be read to their end."""
+        """Yield the batch, cut so that a notice comes after each packet whose options cannot be read to their end."""
         first = 0
         for row, notice in self._unreadable_options(batch):
-            yield batch.part(first, row + 1)
+            yield batch.slice(first, row + 1)
             yield notice
             first = row + 1
         if first < batch.rows:
-            yield batch.part(first, batch.rows) if first else batch
+            yield batch.slice(first, batch.rows) if first else batch
 
     def _unreadable_options(self, batch: PacketBatch) -> list[tuple[int, Notice]]:
-        """A notice, with its row, for each packet with options that cannot be read to their end."""
+        """The row and a notice for each packet whose options cannot be read to their end."""
         if not batch.has_options:
             return []
         sums = array("Q", bytes(8 * OPTION_SUMS))
@@ -318,41 +326,42 @@ class PcapngReader:
                 notices.append((row, Notice(columns.record_at[row] + shift, _UNREADABLE.format(where=where))))
         return notices
 
-    def _lost(self, block_type: int, length: int, reason: str) -> Iterator[Item]:
-        """The block is well delimited but makes no sense: leave it out."""
+    def _leave_out_block(self, block_type: int, length: int, reason: str) -> Iterator[Item]:
+        """Leave out a block whose lengths agree but whose contents make no sense."""
         offset = self._window.offset
         self._window.take(length)
         if block_type in (pcapng.INTERFACE_DESCRIPTION, pcapng.SECTION_HEADER):
-            self._pass_over(block_type, offset, reason, length)
+            self._begin_skip(block_type, offset, reason, length)
         else:
             yield self._damage(offset, reason, length)
 
-    def _broken(self, block_type: int, length: int, byte_order: ByteOrder, reason: str) -> Iterator[Item]:
-        """The block's length is doubtful: go on behind it if a block certainly begins there, else stop."""
+    def _leave_out_doubtful(self, block_type: int, length: int, byte_order: ByteOrder, reason: str) -> Iterator[Item]:
+        """Leave out a block whose length is doubtful, if a block certainly begins after it; else leave out all that
+        follows, too."""
         window = self._window
         padded = length + 3 & ~3
-        if not self._certain(padded, byte_order):
-            yield from self._stop(reason)
+        if not self._block_begins_at(padded, byte_order):
+            yield from self._leave_out_all(reason)
             return
         if block_type == pcapng.SECTION_HEADER:
             self._byte_order = byte_order
         if self._skip is not None:
             self._skip.bytes += window.skip(padded)
             return
-        reason += window.text_here()
+        reason += window.text_remark()
         if block_type in (pcapng.INTERFACE_DESCRIPTION, pcapng.SECTION_HEADER):
-            self._pass_over(block_type, window.offset, reason, window.skip(padded))
+            self._begin_skip(block_type, window.offset, reason, window.skip(padded))
         else:
             offset = window.offset
             yield self._damage(offset, reason, window.skip(padded))
 
-    def _certain(self, distance: int, byte_order: ByteOrder) -> bool:
-        """Whether so many bytes ahead there stands a block whose two lengths agree, or the capture's end."""
+    def _block_begins_at(self, distance: int, byte_order: ByteOrder) -> bool:
+        """Whether a block whose two lengths agree, or the capture's end, is `distance` bytes ahead."""
         window = self._window
-        if window.left is not None and distance == window.left:
+        if window.remaining is not None and distance == window.remaining:
             return True
         head = window.peek(distance, 12)
-        if head == b"" and window.left is None:  # a pipe, which is in the window to its end now
+        if head == b"" and window.remaining is None:  # a pipe, all of which is in the window now
             return distance == window.available
         if head is None or len(head) < 12:
             return False
@@ -363,35 +372,36 @@ class PcapngReader:
         length = int.from_bytes(head[4:8], byte_order)
         if not pcapng.BLOCK_OVERHEAD <= length <= LARGEST_RECORD:
             return False
-        return window.peek(distance + (length + 3 & ~3) - 4, 4) == head[4:8]  # also where it does not count its padding
+        return window.peek(distance + (length + 3 & ~3) - 4, 4) == head[4:8]  # a length may not count its padding
 
-    def _stop(self, reason: str) -> Iterator[Item]:
-        """Nothing behind this place is certain: leave out all the rest."""
+    def _leave_out_all(self, reason: str) -> Iterator[Item]:
+        """Leave out everything from here to the end, since nothing tells where a block begins."""
         window = self._window
         offset = window.offset
-        reason += window.text_here()
-        left = window.leave_rest()
+        reason += window.text_remark()
+        size = window.skip_to_end()
         if self._skip is not None:
-            self._skip.bytes += left
+            self._skip.bytes += size
             self._skip.reason += f"; then at offset {offset} {reason}"
         else:
-            self._unread = self._unread or reason
-            yield self._damage(offset, reason, left)
+            self._first_fault = self._first_fault or reason
+            yield self._damage(offset, reason, size)
 
     def _damage(self, offset: int, reason: str, left_out: int) -> Damage:
         return Damage(offset, self._packets + 1, reason, left_out, self._section.number if self._section else None)
 
-    def _pass_over(self, block_type: int, offset: int, reason: str, passed: int) -> None:
-        """Leave out everything up to the next section, because of this block."""
+    def _begin_skip(self, block_type: int, offset: int, reason: str, size: int) -> None:
+        """Skip everything up to the next section, because of this block of `size` bytes."""
         inside = self._section is not None and block_type != pcapng.SECTION_HEADER
-        self._skip = _Skip(offset, reason, passed, self._section.number if self._section and inside else None)
-        self._unread = self._unread or reason
+        self._skip = _Skip(offset, reason, size, self._section.number if self._section and inside else None)
+        self._first_fault = self._first_fault or reason
 
     def _end_skip(self) -> Iterator[Item]:
+        """Yield the damage for the bytes that were skipped, if any were."""
         if self._skip is not None:
             skip, self._skip = self._skip, None
             yield Damage(skip.offset, self._packets + 1, skip.reason, skip.bytes, skip.section)
 
 
-def _cut_off(length: int, left: int) -> str:
-    return f"a block of {length} bytes, but {left} are left: the capture is cut off or corrupt"
+def _cut_off(length: int, remaining: int) -> str:
+    return f"a block of {length} bytes, but {remaining} are left: the capture is cut off or corrupt"

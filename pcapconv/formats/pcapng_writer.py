@@ -1,7 +1,7 @@
-"""Writes pcapng: what was pcapng as the bytes that it was, what was not as blocks made from its fields.
+"""Writes pcapng: copies items that were pcapng and did not change, and makes blocks from the fields of others.
 
-Strategy: an item that still has its `raw` bytes, in this layout, is copied. Blocks that are made hold nothing that
-differs by host, day, version or path.
+Strategy: an item that has its raw bytes, and rows that have a record, in the layout `pcapng`, are copied. A block that
+is made holds nothing that differs by host, day, version or path.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from pcapconv.timestamps import MICROSECONDS, tsresol_byte
 
 
 class PcapngWriter:
-    """Takes items in file order, then `finish`. `losses` counts by kind what pcapng cannot hold."""
+    """The writer of a pcapng file: `write` takes items in file order, then `finish`. `losses` counts by kind what
+    pcapng cannot hold."""
 
     format = "pcapng"
     link_type = None
@@ -32,15 +33,15 @@ class PcapngWriter:
         self._kernels = choose()
         self._section: Section | None = None
         self._section_at = 0
-        self._doubtful = False  # whether the section may have another size than it states
-        self._unsure = array("Q")  # where a section length stands that no longer holds
+        self._size_may_differ = False  # whether the section may have another size than it states
+        self._wrong_lengths = array("Q")  # offsets of section lengths that are no longer true
         self.losses: Counter[str] = Counter()
         self.packets = 0
-        self.others = False
+        self.has_other_interfaces = False
 
     def write(self, item: Item) -> None:
-        """Write one item. Raises TargetError for a packet whose block would be too large, FileError when the system
-        refuses."""
+        """Write one item. Raises TargetError for a packet whose block would be too large, and FileError if the output
+        cannot be written."""
         match item:
             case PacketBatch():
                 self._write_batch(item)
@@ -53,42 +54,43 @@ class PcapngWriter:
                 self._write_block(pcapng.INTERFACE_DESCRIPTION, body, item.byte_order)
             case Damage():
                 if self._section is not None and item.section == self._section.number:
-                    self._doubtful = True
+                    self._size_may_differ = True
             case Notice():
                 pass
 
     def finish(self) -> None:
-        """Write what is left. A section that damage made shorter gets section length -1, where one can go back."""
+        """Complete the output. A section whose stated length is no longer true gets section length -1 (not stated), if
+        the output is seekable. Raises FileError."""
         self._close_section()
         self._output.finish()
         if self._output.seekable:
-            for position in self._unsure:
+            for position in self._wrong_lengths:
                 self._output.overwrite(position, pcapng.UNKNOWN_LENGTH)
 
     def _write_block(self, block_type: int, body: bytes, byte_order: ByteOrder) -> None:
-        """Its type, its length, a body that is padded already, its length again."""
+        """Write a block: its type, its length, the body, which is padded already, and the length again."""
         length = (pcapng.BLOCK_OVERHEAD + len(body)).to_bytes(4, byte_order)
-        for part in (block_type.to_bytes(4, byte_order) + length, body, length):
-            self._output.write(part)
+        for piece in (block_type.to_bytes(4, byte_order) + length, body, length):
+            self._output.write(piece)
 
     def _close_section(self) -> None:
-        """Note the section's length if it may have changed and is another one than it states."""
-        if not self._doubtful or self._section is None or self._section.raw is None:
+        """Remember where the section's length is stated, if the section has another length now."""
+        if not self._size_may_differ or self._section is None or self._section.raw is None:
             return
-        self._doubtful = False
+        self._size_may_differ = False
         body = self._section.raw
         stated = int.from_bytes(body[8:16], self._section.byte_order, signed=True)
         written = self._output.position - self._section_at - pcapng.BLOCK_OVERHEAD - len(body)
         if stated not in (-1, written):
-            self._unsure.append(self._section_at + pcapng.SECTION_LENGTH_AT)
+            self._wrong_lengths.append(self._section_at + pcapng.SECTION_LENGTH_AT)
 
     def _write_section(self, section: Section) -> None:
         self._close_section()
         self.losses.update(section.format_only)
         self._section, self._section_at = section, self._output.position
         body = section.raw if section.raw is not None and section.layout == "pcapng" else section_body(section)
-        self._doubtful = section.changed and self._output.seekable
-        if section.changed and not self._output.seekable:  # nobody can go back to it
+        self._size_may_differ = section.changed and self._output.seekable
+        if section.changed and not self._output.seekable:  # the length cannot be corrected later
             body = body[:8] + pcapng.UNKNOWN_LENGTH + body[pcapng.SECTION_OPTIONS_AT :]
         self._write_block(pcapng.SECTION_HEADER, body, section.byte_order)
 
@@ -115,14 +117,14 @@ class PcapngWriter:
                         f"packet {batch.number(row)}: its block would have {made} bytes or so, more than the "
                         f"{LARGEST_RECORD} that pcapconv reads"
                     )
-                if not output.make_room(
-                    max(made, columns.record_length[row])
-                ):  # a Simple Packet that is copied may be longer
+                size = max(made, columns.record_length[row])  # a Simple Packet that is copied may be longer
+                if not output.make_room(size):
                     self._write_long(batch, row, copy=copy)
                     row += 1
 
     def _write_long(self, batch: PacketBatch, row: int, *, copy: bool) -> None:
-        """A packet that no buffer holds: its block, around bytes that are taken from where they are."""
+        """Write a packet that is too large for an output buffer: copy its record, or make the block around its bytes,
+        which are written straight from the batch's buffer."""
         columns, order = batch.columns, batch.section.byte_order
         captured = columns.captured_length[row]
         with memoryview(batch.buffer) as buffer:
@@ -146,7 +148,7 @@ class PcapngWriter:
 
 
 def block_size(item: Section | Interface | Block) -> int:
-    """How many bytes the block takes that is written for it."""
+    """The size in bytes of the block that is written for an item."""
     if isinstance(item, Block):
         body = item.body
     elif item.raw is not None and item.layout == "pcapng":
@@ -157,7 +159,8 @@ def block_size(item: Section | Interface | Block) -> int:
 
 
 def section_body(section: Section) -> bytes:
-    """A Section Header Block's body: its version, or 1.0; length unknown; the section's own options."""
+    """The body of a Section Header Block made from the section's fields: its version (1.0 for a pcap file), section
+    length -1 (not stated), and its options."""
     order = section.byte_order
     version = section.version if section.layout == "pcapng" else (1, 0)
     numbers = version[0].to_bytes(2, order) + version[1].to_bytes(2, order)
@@ -165,13 +168,13 @@ def section_body(section: Section) -> bytes:
 
 
 def interface_body(interface: Interface) -> bytes:
-    """An Interface Description Block's body from the fields of an interface, and its options. What a pcap file's
-    interface says in its fields alone becomes options too."""
+    """The body of an Interface Description Block made from the fields of an interface, and its options. Resolution and
+    FCS length, for which an interface of a pcap file has fields but no options, become options."""
     order = interface.byte_order
-    stated = []
+    added = []
     if interface.layout != "pcapng" and interface.ticks_per_second != MICROSECONDS:
-        stated.append((pcapng.IF_TSRESOL, bytes([tsresol_byte(interface.ticks_per_second)])))
+        added.append((pcapng.IF_TSRESOL, bytes([tsresol_byte(interface.ticks_per_second)])))
     if interface.layout != "pcapng" and interface.fcs_length is not None:
-        stated.append((pcapng.IF_FCSLEN, bytes([interface.fcs_length])))
+        added.append((pcapng.IF_FCSLEN, bytes([interface.fcs_length])))
     fixed = interface.link_type.to_bytes(2, order) + interface.reserved + interface.snaplen.to_bytes(4, order)
-    return fixed + option_lists.edited(interface.options, order, add=stated)
+    return fixed + option_lists.edit(interface.options, order, add=added)

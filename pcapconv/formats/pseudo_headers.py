@@ -1,7 +1,8 @@
-"""Headers of packets that follow the file's byte order: NULL, ENC, PFLOG, NFLOG, Linux USB, CAN in Linux cooked.
+"""Swaps the headers inside packets that follow the file's byte order: NULL, ENC, PFLOG, NFLOG, Linux USB, cooked CAN.
 
-Strategy: readers (libpcap, Wireshark) take such headers to be in the byte order that the file's header states. So
-whoever writes packets in the other byte order swaps them; a kernel does it, and knows which fields they are.
+Strategy: readers (libpcap, Wireshark) expect such headers in the byte order that the file's header states. So whoever
+writes packets to a file of the other byte order has to swap them. The kernel `swap_headers` does it and knows the
+fields.
 """
 
 from __future__ import annotations
@@ -13,22 +14,21 @@ from pcapconv.kernels.contract import HEADERS_IN_HOST_ORDER
 from pcapconv.model import PacketBatch
 from pcapconv.spec import ByteOrder
 
-_CROWDED = 4096  # bytes of a buffer for each packet
+_CROWDED = 4096  # bytes of the buffer for each packet, up to which copying all of it is fast
 
 
 def with_headers_in(order: ByteOrder, batch: PacketBatch) -> PacketBatch:
-    """The batch with its packets' own headers in this byte order: itself, where nothing has to change, else one with a
-    buffer of its own. Rows keep their records, in which the packets' bytes are swapped too."""
+    """The batch with the headers inside its packets in this byte order: the same batch if nothing changes, else a new
+    one with its own buffer. Rows keep their records, in which the headers are swapped too."""
     if batch.header_order in (order, None):
         return batch
     link_types = array("Q", [interface.link_type for interface in batch.interfaces])
     if HEADERS_IN_HOST_ORDER.isdisjoint(link_types):
         return batch
-    crowded = (
-        len(batch.buffer) < _CROWDED * batch.rows
-    )  # then to copy all of the buffer costs less than to look for ends
-    own = batch.part(0, batch.rows) if crowded else batch.keep()
-    own.buffer = buffer = bytearray(own.buffer)
-    choose().swap_headers(buffer, own.columns, own.rows, link_types, batch.header_order == "big")
-    own.header_order = order
-    return own
+    # Copying all of a crowded buffer costs less than finding out which part of it the packets need.
+    crowded = len(batch.buffer) < _CROWDED * batch.rows
+    swapped = batch.slice(0, batch.rows) if crowded else batch.copy()
+    swapped.buffer = buffer = bytearray(swapped.buffer)
+    choose().swap_headers(buffer, swapped.columns, swapped.rows, link_types, batch.header_order == "big")
+    swapped.header_order = order
+    return swapped

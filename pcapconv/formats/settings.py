@@ -1,6 +1,6 @@
-"""What can be told of how a capture is written: one value, from the front door to the writer.
+"""How a capture is to be written: `WriterSettings`, one value that goes from a command or function to the writer.
 
-A conversion looks at it too: snaplens are stated by a step in front of the writer.
+A conversion reads it too: a step in front of the writer makes the snaplens hold.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from typing import NamedTuple, TypedDict
 
 
 class WriterArguments(TypedDict, total=False):
-    """What the writers of captures can be told, besides the format.
+    """The arguments, besides the format, that functions of the library take for the writer.
 
-    `nanoseconds` asks for a pcap file with nanoseconds from the start, `keep_snaplen` for a pcapng capture that states
-    snaplens as they are, also where packets are longer.
+    `nanoseconds` makes a pcap file one with nanoseconds from its first packet on. `keep_snaplen` leaves the snaplens of
+    a pcapng capture as they are, even if packets are longer.
     """
 
     nanoseconds: bool
@@ -23,7 +23,7 @@ WRITER_ARGUMENTS = frozenset(WriterArguments.__annotations__)
 
 
 class WriterSettings(NamedTuple):
-    """What a writer is told: the `format`, of `formats.FORMATS`, and the options of `WriterArguments`."""
+    """How to write a capture: the `format`, one of `formats.FORMATS`, and the values of `WriterArguments`."""
 
     format: str
     nanoseconds: bool = False

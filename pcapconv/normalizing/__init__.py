@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pcapconv import formats
 from pcapconv.conversion import Conversion, ConversionSettings, OnLoss, check_on_loss, refuse
 from pcapconv.errors import UsageError
-from pcapconv.formats.naming import output_of
+from pcapconv.formats.output_names import output_of
 from pcapconv.formats.settings import WriterSettings
 from pcapconv.io.paths import Readable, Writable, name_of
 from pcapconv.io.source import Source, open_source, spool, temporary_file
@@ -33,7 +33,7 @@ from pcapconv.normalizing.normal_form import KEPT, NormalForm
 from pcapconv.normalizing.normalize_step import MaskTimes, Normalize
 from pcapconv.normalizing.sort import Sort
 from pcapconv.normalizing.survey import Survey
-from pcapconv.report import Report, blocks_said
+from pcapconv.report import Report, blocks_in_words
 from pcapconv.sinks import FileSink
 from pcapconv.steps import BasePlan, Step, option_values
 from pcapconv.steps.strip import KINDS
@@ -151,7 +151,7 @@ def _check_left_out_blocks(report: Report, settings: NormalSettings) -> None:
     left_out = {kind: count for kind, count in report.other_blocks.items() if kind not in settings.kinds}
     if sum(left_out.values()) <= report.packets_read:
         return
-    content = f"{counted(report.packets_read, 'packet')}, but {blocks_said(left_out)}"
+    content = f"{counted(report.packets_read, 'packet')}, but {blocks_in_words(left_out)}"
     advice = "" if report.target_format == "pcap" else f"; {argument('keep', ','.join(sorted(left_out)))} keeps them"
     warning = f"it holds {content}, which the normal form leaves out{advice}"
     if settings.on_loss == "fail":

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pcapconv import formats
 from pcapconv.io.source import Source
 from pcapconv.model import Block, Damage, Interface, Item, PacketBatch, Section
-from pcapconv.report import describe
+from pcapconv.report import counts_in_words
 from pcapconv.spec import pcapng
 from pcapconv.timestamps import NANOSECONDS, format_resolution
 
@@ -52,7 +52,7 @@ def find_reasons(
     if sections > 1:
         found[f"it has {sections} sections"] = None
     if any(left_out.values()):
-        found[f"it has {describe(left_out, NOT_NORMAL)}"] = None
+        found[f"it has {counts_in_words(left_out, NOT_NORMAL)}"] = None
     if not found:
         where = "at its end" if difference is None else f"from offset {difference} on"
         found[f"its bytes differ {where}: other times, another order, padding or repetition"] = None

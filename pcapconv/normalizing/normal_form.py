@@ -164,7 +164,7 @@ class NormalForm:
             option_type = pcapng.option_type(block_type, code)
             kind = option_type.kind
             value = value if order == "little" else _little_endian_value(option_type, value)
-            value = _without_zeros(option_type.holds, value)
+            value = _without_zeros(option_type.value_type, value)
             if kind is not None and (not kind or self.keeps(kind)):
                 kept.append((code, value))
                 if len(kept) > _MOST_OPTIONS:
@@ -179,9 +179,9 @@ def _little_endian_value(option_type: option_lists.OptionType, value: bytes) -> 
     """The value of an option, changed from big-endian to little-endian."""
     if option_type.kind == "custom":
         return value[3::-1] + value[4:]
-    if option_type.kind == "details" and option_type.holds in option_lists.NUMBERS:
+    if option_type.kind == "details" and option_type.value_type in option_lists.NUMBERS:
         return value[::-1]
-    return value[3::-1] + value[:3:-1] if option_type.holds == option_lists.TWO_NUMBERS else value
+    return value[3::-1] + value[:3:-1] if option_type.value_type == option_lists.TWO_NUMBERS else value
 
 
 def _without_zeros(holds: str, value: bytes) -> bytes:

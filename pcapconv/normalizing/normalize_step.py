@@ -86,7 +86,7 @@ class Normalize(Step):
 
     def _normal_batch(self, batch: PacketBatch) -> PacketBatch:
         rows = batch.rows
-        columns = batch.columns.twin(rows, "ticks", "interface")
+        columns = batch.columns.with_copies(rows, "ticks", "interface")
         block_types = columns.record_type[:rows].tobytes()
         stopped, inexact, status = self._units.unify(columns, 0, rows, cut=self._cut)
         if status != MORE:
@@ -129,7 +129,7 @@ class Normalize(Step):
         scale = scale_of(interface, self._shift)
         entries = []
         for code, value in block.option_list:
-            holds = pcapng.option_type(block.type, code).holds
+            holds = pcapng.option_type(block.type, code).value_type
             if holds == option_lists.TIME and len(value) == 8:
                 ticks = self._nanoseconds(bodies.ticks_of(value, order), scale, block)
                 entries.append((code, bodies.ticks_bytes(ticks, "little")))
@@ -167,7 +167,7 @@ class MaskTimes(Step):
             raise TargetError(
                 f"packet {batch.first_number}: {argument('mask_time', True)} leads beyond what nanoseconds can hold"
             )
-        batch.columns = batch.columns.twin(0)
+        batch.columns = batch.columns.with_copies(0)
         batch.columns.ticks = array("Q", range(self._next, stop, _MILLISECOND))
         self._next = stop
         return (batch,)

@@ -244,6 +244,6 @@ def _next_packets(readers: list[_RunReader]) -> Iterator[bytes]:
 def _without_records(packets: tuple[Columns, int]) -> tuple[Columns, int]:
     """The columns with no record for any row, since later steps may change the packets."""
     columns, rows = packets
-    changed = columns.twin(0, "record_length")
+    changed = columns.with_copies(0, "record_length")
     changed.record_length = array("I", bytes(4 * rows))
     return changed, rows

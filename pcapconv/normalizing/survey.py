@@ -180,7 +180,7 @@ class Survey(Step):
 
     def _times(self, batch: PacketBatch) -> tuple[Sequence[int], bool]:
         """The batch's times in whole nanoseconds, and whether they are known to rise."""
-        columns = batch.columns.twin(batch.rows, "ticks", "interface")
+        columns = batch.columns.with_copies(batch.rows, "ticks", "interface")
         _, _, status = self._units.unify(columns, 0, batch.rows, cut=True)
         if status != MORE:
             self.rising = False

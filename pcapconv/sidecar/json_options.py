@@ -54,7 +54,7 @@ def _options(raw: bytes, order: ByteOrder, block_type: int) -> Value:
 
 def _option_value(value: bytes, code: int, order: ByteOrder, block_type: int) -> Value:
     """Return an option's value as text or as a number if it is one, else in hex."""
-    holds = pcapng.option_type(block_type, code).holds
+    holds = pcapng.option_type(block_type, code).value_type
     is_filter = holds == option_lists.FILTER and value[:1] == _FILTER_TEXT
     if is_filter or holds == option_lists.TEXT:
         with suppress(UnicodeDecodeError):
@@ -91,7 +91,7 @@ def options_bytes(value: Value, order: ByteOrder, block_type: int, what: str) ->
 
 def _option_bytes(value: Value, code: int, order: ByteOrder, block_type: int, what: str) -> bytes:
     if isinstance(value, str):
-        is_filter = pcapng.option_type(block_type, code).holds == option_lists.FILTER
+        is_filter = pcapng.option_type(block_type, code).value_type == option_lists.FILTER
         data = _FILTER_TEXT * is_filter + utf8_bytes(value, what)
     elif isinstance(value, int):
         data = _number_bytes(value, code, order, block_type, what)
@@ -103,7 +103,7 @@ def _option_bytes(value: Value, code: int, order: ByteOrder, block_type: int, wh
 
 
 def _number_bytes(number: int, code: int, order: ByteOrder, block_type: int, what: str) -> bytes:
-    holds = pcapng.option_type(block_type, code).holds
+    holds = pcapng.option_type(block_type, code).value_type
     if holds == option_lists.TIME:
         return bodies.ticks_bytes(check_number(number, what), order)
     size, signed = option_lists.NUMBERS.get(holds, _NO_NUMBER)

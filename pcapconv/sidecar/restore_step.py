@@ -15,7 +15,7 @@ from copy import copy
 from typing import Any
 
 from pcapconv.errors import SidecarError
-from pcapconv.formats.pcapng_items import interface_of, section_of
+from pcapconv.formats.pcapng_items import parse_interface, parse_section
 from pcapconv.formats.pseudo_headers import with_headers_in
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MORE, NANOSECOND_SCALE
@@ -67,7 +67,7 @@ class RestoredMetadata:
         body = json_fields.decode_bytes(value["raw"], "a section") if "raw" in value else body
         if len(body) < pcapng.SECTION_OPTIONS_AT or len(body) % 4 or pcapng.BYTE_ORDERS.get(body[:4]) != order:
             raise SidecarError("a section's raw bytes are not a section")
-        self.section = section_of(body, order, self.section_count)
+        self.section = parse_section(body, order, self.section_count)
         if self.section.version not in pcapng.VERSIONS:
             raise SidecarError("a section's version is not one that pcapconv reads")
         self.section_count += 1
@@ -79,7 +79,7 @@ class RestoredMetadata:
         body = json_fields.decode_bytes(value["raw"], "an interface") if "raw" in value else body
         if len(body) < pcapng.INTERFACE_OPTIONS_AT or len(body) % 4:
             raise SidecarError("an interface's raw bytes are not an interface")
-        interface = interface_of(body, section.byte_order, section.number, len(self.interfaces))
+        interface = parse_interface(body, section.byte_order, section.number, len(self.interfaces))
         if self._from_pcap:
             interface = interface._replace(raw=None)
         self.interfaces.append(interface)
@@ -269,12 +269,12 @@ class _CapturePackets:
         stop = min(self._batch.rows, self._row + most)
         if stop - self._row == self._batch.rows:
             part = copy(self._batch)
-            part.columns = self._batch.columns.twin(stop, "ticks", "record_at", "options_at")
+            part.columns = self._batch.columns.with_copies(stop, "ticks", "record_at", "options_at")
         else:
-            part = self._batch.part(self._row, stop)
+            part = self._batch.slice(self._row, stop)
             begin, end = part.span()
             if end - begin < len(part.buffer) // _SMALL_SHARE:  # options will be put behind a copy of the buffer
-                part = part.keep()
+                part = part.copy()
         self._row = stop
         return part
 

@@ -190,7 +190,7 @@ class SaveToSidecar(Step):
 
     def _in_nanoseconds(self, batch: PacketBatch) -> Columns:
         """Columns whose ticks are the packets' times in nanoseconds, as they are in the pcap file."""
-        columns = batch.columns.twin(batch.rows, "ticks", "interface")
+        columns = batch.columns.with_copies(batch.rows, "ticks", "interface")
         row, cut, status = self._units.unify(columns, 0, batch.rows, cut=True)
         kept: Counter[str] = Counter()
         kept["time-digits"] += cut
@@ -221,7 +221,7 @@ class SaveToSidecar(Step):
 
     def _with_times(self, batch: PacketBatch, times: Columns) -> PacketBatch:
         """The batch with other times; its rows have no record, so that the writer encodes them."""
-        twin = batch.part(0, batch.rows)
+        twin = batch.slice(0, batch.rows)
         twin.columns.ticks = times.ticks
         twin.columns.record_length = array("I", bytes(4 * batch.rows))
         twin.interfaces = self._interfaces

@@ -1,6 +1,7 @@
-"""The bodies of pcapng blocks taken apart, and made: statistics, secrets, names, custom blocks.
+"""Parses and makes the bodies of pcapng blocks: statistics, secrets, names, custom blocks.
 
-Strategy: nothing here raises; a body that ends too early says so. Options, which stand behind all this, are `options`'.
+Strategy: nothing here raises; what is parsed from a body that ends too early says so. `option_lists` parses the options
+that follow.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ _SECRETS = {
     0x55414B4C: "OPC UA key log",
 }
 
-ADDRESS_SIZES = {1: 4, 2: 16, 3: 6, 4: 8}  # by type of a name record: IPv4, IPv6, EUI-48, EUI-64
-_LAST_IP = 2  # of these types
+ADDRESS_SIZES = {1: 4, 2: 16, 3: 6, 4: 8}  # bytes, by the type of a name record: IPv4, IPv6, EUI-48, EUI-64
+_LAST_IP = 2  # the types up to here are IP addresses
 
 
 class Statistics(NamedTuple):
-    """What an Interface Statistics Block says before its options: the interface's id, and when, in its ticks.
+    """What an Interface Statistics Block says before its options: the interface's id, and a time in its ticks.
 
-    Of a body that ends before, `length` is how many of the 12 bytes there are; what is missing counts as zero.
+    `length` is how many of the 12 bytes the body has; missing ones count as zero.
     """
 
     interface: int
@@ -40,18 +41,18 @@ class Statistics(NamedTuple):
 
     @property
     def has_interface(self) -> bool:
-        """Whether the interface's id is all there."""
+        """Whether the body has the whole id of the interface."""
         return self.length >= 4
 
     @property
     def has_ticks(self) -> bool:
-        """Whether the time is all there."""
+        """Whether the body has the whole time."""
         return self.length >= STATISTICS_OPTIONS_AT
 
 
 class Secrets(NamedTuple):
-    """What a Decryption Secrets Block holds: `data`, and its type and size as they are stated. `complete` tells that
-    all the data is there."""
+    """What a Decryption Secrets Block holds: `data`, and its type and size as the block states them. `complete` is
+    whether the body has all of the data."""
 
     type: int
     size: int
@@ -60,13 +61,13 @@ class Secrets(NamedTuple):
 
     @property
     def type_name(self) -> str:
-        """The name of the type; its number in hex where it has none."""
+        """The name of the secrets type; its number in hex if it has none."""
         return _SECRETS.get(self.type, f"0x{self.type:08x}")
 
 
 class NameRecord(NamedTuple):
-    """A record of a Name Resolution Block: an address, and its names, each with a zero byte behind it. One that nobody
-    can read has no address, and all its bytes as `names`."""
+    """A record of a Name Resolution Block: an address, and its names, each followed by a zero byte. A record of an
+    unknown type, or with too few bytes, has no address, and all its bytes as `names`."""
 
     type: int
     address: bytes | None
@@ -74,19 +75,19 @@ class NameRecord(NamedTuple):
 
 
 class Custom(NamedTuple):
-    """What a Custom Block holds: a private enterprise number, and data of whoever has it."""
+    """What a Custom Block holds: a private enterprise number (PEN), and data whose form that enterprise defines."""
 
     pen: int
     data: bytes
 
 
 def ticks_of(value: bytes, byte_order: ByteOrder) -> int:
-    """The ticks that two halves of 32 bits give, the high one first."""
+    """The ticks in 8 bytes: two halves of 32 bits, the high one first."""
     return int.from_bytes(value[:4], byte_order) << 32 | int.from_bytes(value[4:8], byte_order)
 
 
 def ticks_bytes(ticks: int, byte_order: ByteOrder) -> bytes:
-    """Ticks as two halves of 32 bits, the high one first."""
+    """Ticks as 8 bytes: two halves of 32 bits, the high one first."""
     return (ticks >> 32).to_bytes(4, byte_order) + (ticks & 0xFFFFFFFF).to_bytes(4, byte_order)
 
 
@@ -96,42 +97,43 @@ def statistics(body: bytes, byte_order: ByteOrder) -> Statistics:
     return Statistics(int.from_bytes(body[:4], byte_order), ticks_of(body[4:12], byte_order), length)
 
 
-def statistics_body(interface: int, ticks: int, byte_order: ByteOrder, stated: bytes) -> bytes:
-    """The body of an Interface Statistics Block with these options."""
-    return interface.to_bytes(4, byte_order) + ticks_bytes(ticks, byte_order) + stated
+def statistics_body(interface: int, ticks: int, byte_order: ByteOrder, options: bytes) -> bytes:
+    """The body of an Interface Statistics Block with these fields and options."""
+    return interface.to_bytes(4, byte_order) + ticks_bytes(ticks, byte_order) + options
 
 
-def statistics_of(interface: int, body: bytes, byte_order: ByteOrder) -> bytes:
-    """The body of an Interface Statistics Block as one of the interface with this id; one without an id stays."""
+def statistics_for_interface(interface: int, body: bytes, byte_order: ByteOrder) -> bytes:
+    """The body of an Interface Statistics Block with this interface id instead of its own; unchanged if it is too short
+    for an id."""
     return interface.to_bytes(4, byte_order) + body[4:] if len(body) >= 4 else body
 
 
 def secrets(body: bytes, byte_order: ByteOrder) -> Secrets:
     """The fields of a Decryption Secrets Block."""
-    kind, size = int.from_bytes(body[:4], byte_order), int.from_bytes(body[4:8], byte_order)
+    secrets_type, size = int.from_bytes(body[:4], byte_order), int.from_bytes(body[4:8], byte_order)
     end = SECRETS_DATA_AT + size
-    return Secrets(kind, size, memoryview(body)[SECRETS_DATA_AT:end], len(body) >= end)
+    return Secrets(secrets_type, size, memoryview(body)[SECRETS_DATA_AT:end], len(body) >= end)
 
 
-def secrets_body(kind: int, data: bytes | memoryview, byte_order: ByteOrder, stated: bytes = b"") -> bytes:
-    """The body of a Decryption Secrets Block with these options."""
-    head = kind.to_bytes(4, byte_order) + len(data).to_bytes(4, byte_order)
-    return b"".join((head, data, bytes(-len(data) % 4), stated))
+def secrets_body(secrets_type: int, data: bytes | memoryview, byte_order: ByteOrder, options: bytes = b"") -> bytes:
+    """The body of a Decryption Secrets Block with this data and these options."""
+    head = secrets_type.to_bytes(4, byte_order) + len(data).to_bytes(4, byte_order)
+    return b"".join((head, data, bytes(-len(data) % 4), options))
 
 
 def name_records(body: bytes, byte_order: ByteOrder) -> Iterator[NameRecord]:
     """The records of a Name Resolution Block."""
-    for kind, value in option_lists.OptionList(body, byte_order):
-        size = ADDRESS_SIZES.get(kind)
+    for record_type, value in option_lists.OptionList(body, byte_order):
+        size = ADDRESS_SIZES.get(record_type)
         if size is None or len(value) < size:
-            yield NameRecord(kind, None, value)
+            yield NameRecord(record_type, None, value)
         else:
-            yield NameRecord(kind, value[:size], value[size:])
+            yield NameRecord(record_type, value[:size], value[size:])
 
 
-def address_text(kind: int, address: bytes) -> str:
-    """The address of a name record of this type as text."""
-    return str(ipaddress.ip_address(address)) if kind <= _LAST_IP else address.hex(":")
+def address_text(record_type: int, address: bytes) -> str:
+    """The address of a name record of this type, as text."""
+    return str(ipaddress.ip_address(address)) if record_type <= _LAST_IP else address.hex(":")
 
 
 def custom(body: bytes, byte_order: ByteOrder) -> Custom:

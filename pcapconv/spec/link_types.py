@@ -1,7 +1,7 @@
-"""Link types: the registry at tcpdump.org, and how other programs call them.
+"""Link types: their numbers and names in the registry at tcpdump.org, and the names that other programs use.
 
-Strategy: one table of facts, read when a name is first asked for. A name stands for its number in files (LINKTYPE_),
-also where the same name has another number (DLT_) in some system's headers.
+Strategy: one table, parsed when a name is first needed. A name stands for its number in files (LINKTYPE_), even if the
+headers of some system have another number (DLT_) for the same name.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from functools import cache
 
 ETHERNET = 1
 
-# Number and name in the registry; then other names: those of libpcap (DLT_) and former ones, in capitals, and those of
-# Wireshark (`editcap -T`), where they are more than the same letters. The registry has no 32; Wireshark writes it.
+# The number and the name in the registry; then other names: those of libpcap (DLT_) and former ones in capitals, and
+# those of Wireshark (`editcap -T`) if they differ in more than case. Number 32 is not registered; Wireshark writes it.
 _REGISTRY = """
 0   NULL
 1   ETHERNET                     EN10MB ether
@@ -237,45 +237,46 @@ _REGISTRY = """
 
 @cache
 def names() -> dict[int, str]:
-    """The registry's name of each number."""
-    return {number: name for number, name, _ in _rows() if name != "-"}
+    """The registry's names: number → name."""
+    return {number: name for number, name, _ in _entries() if name != "-"}
 
 
 @cache
 def numbers() -> dict[str, int]:
-    """The number of each name, also of other programs' names."""
-    return {spelling: number for number, name, others in _rows() for spelling in (name, *others) if spelling != "-"}
+    """All names, those of other programs too: name → number."""
+    return {each: number for number, name, other_names in _entries() for each in (name, *other_names) if each != "-"}
 
 
-def number_of(name: str) -> int | None:
-    """The number of a link type by any of its names, in any case, also with `LINKTYPE_` or `DLT_` before it; None for
-    a name that nobody knows."""
-    return _folded().get(_without_prefix(name))
+def link_type_number(name: str) -> int | None:
+    """The number of the link type with this name, in any case, with or without `LINKTYPE_` or `DLT_` in front; None for
+    an unknown name."""
+    return _numbers_by_lower_name().get(_without_prefix(name))
 
 
-def close_to(name: str) -> list[str]:
-    """The names that look most like it, at most three."""
+def similar_names(name: str) -> list[str]:
+    """The names that look most like this one, at most three."""
     from difflib import get_close_matches
 
-    spellings = {spelling.lower(): spelling for spelling in numbers()}
-    return [spellings[each] for each in get_close_matches(_without_prefix(name), spellings)]
+    by_lower_name = {each.lower(): each for each in numbers()}
+    return [by_lower_name[each] for each in get_close_matches(_without_prefix(name), by_lower_name)]
 
 
 def link_type_name(link_type: int) -> str:
-    """`ETHERNET (1)`; for a number without a name, `link type 12345`."""
+    """A link type for people: `ETHERNET (1)`, or `link type 12345` for a number without a name."""
     name = names().get(link_type)
     return f"{name} ({link_type})" if name else f"link type {link_type}"
 
 
 @cache
-def _rows() -> list[tuple[int, str, list[str]]]:
-    rows = (line.split() for line in _REGISTRY.strip().splitlines())
-    return [(int(number), name, others) for number, name, *others in rows]
+def _entries() -> list[tuple[int, str, list[str]]]:
+    """Number, name in the registry, and other names, for each line of the table."""
+    lines = (line.split() for line in _REGISTRY.strip().splitlines())
+    return [(int(number), name, other_names) for number, name, *other_names in lines]
 
 
 @cache
-def _folded() -> dict[str, int]:
-    return {spelling.lower(): number for spelling, number in numbers().items()}
+def _numbers_by_lower_name() -> dict[str, int]:
+    return {name.lower(): number for name, number in numbers().items()}
 
 
 def _without_prefix(name: str) -> str:

@@ -1,8 +1,8 @@
-"""pcapng option lists as raw bytes, walked on request and never rewritten; and what can be said of an option.
+"""pcapng option lists: reads, edits and makes them as raw bytes; and the form of the table's entry for an option.
 
-Strategy: options are type-length-value entries, each padded to 32 bits (pcapng, section "Options"); the records of a
-names block have the same form. A walk reads up to what is certain: it ends at the end mark, at the end of the bytes,
-or before an entry that claims more than there is.
+Strategy: options are entries of type, length and value, each padded to 32 bits (pcapng, section "Options"); the records
+of a names block have the same form. Bytes are parsed each time that a list is iterated over. Reading ends at the end
+mark, at the end of the bytes, or before an entry that claims more bytes than there are.
 """
 
 from __future__ import annotations
@@ -16,45 +16,45 @@ from pcapconv.spec import ByteOrder
 END_OF_OPTIONS = 0
 COMMENT = 1
 
-# What an option's value holds. Numbers are these, with their bytes and whether they have a sign; anything else that is
-# not named here, python-pcapng may know.
+# Types of values. A type that is not among them may be in python-pcapng's schemas.
 TEXT = "text"
-FILTER = "filter"  # a text behind a zero byte, or something else behind another
-TIME = "time"  # two halves of 32 bits, the high one first, in the interface's unit
-TWO_NUMBERS = "two numbers"  # of 32 bits: a process and a thread
-CUSTOM_TEXT = "custom text"  # a text behind an enterprise number of 32 bits
-CUSTOM_BYTES = "custom bytes"
+FILTER = "filter"  # a zero byte and a text; after any other byte the form is unknown
+TIME = "time"  # two halves of 32 bits, the high one first, in the interface's time unit
+TWO_NUMBERS = "two numbers"  # of 32 bits each: a process and a thread
+CUSTOM_TEXT = "custom text"  # an enterprise number of 32 bits, and a text
+CUSTOM_BYTES = "custom bytes"  # an enterprise number of 32 bits, and bytes
+# Type of a number → its size in bytes, and whether it has a sign.
 NUMBERS = {"u8": (1, False), "u32": (4, False), "u64": (8, False), "i64": (8, True)}
 
 
 class OptionType(NamedTuple):
-    """What an option is.
+    """What an option is: an entry of the table in `pcapng`.
 
-    `name` is empty where its code is all that is shown. `kind` is the kind of metadata: one that can be stripped, or
-    `details`, which differ between runs; "" for what belongs to the block itself, None for what the model's fields
-    say. `holds` is one of the words above, "" for anything else. `pcap_length` is the length of a value that pcap has
-    a place for. `specified` tells whether the specification names it, `copied` whether it may be copied by programs
-    that do not know it.
+    `name` is empty if only its code is shown. `kind` is the kind of metadata: one that can be stripped, or `details`,
+    which differ between runs; "" for what belongs to the block itself, None for what a field of the model holds.
+    `value_type` is one of the types above, "" for any other. `pcap_length` is the length of the values that pcap has a
+    field for, None if it has none. `specified` is whether the specification names the option, `copied` whether programs
+    that do not know it may copy it.
     """
 
     code: int
     name: str
     kind: str | None
-    holds: str = ""
+    value_type: str = ""
     pcap_length: int | None = None
     specified: bool = True
     copied: bool = True
 
 
 class Option(NamedTuple):
-    """One entry: its code and its bytes, without padding."""
+    """An option: its code and its value, without padding."""
 
     code: int
     value: bytes
 
 
 class OptionList:
-    """An option list, read anew by each walk over it, so that a list of millions costs no memory."""
+    """An option list as raw bytes. Each iteration parses it again, so that a list of millions needs no memory."""
 
     __slots__ = ("_byte_order", "_end", "_overrun", "_raw")
 
@@ -65,7 +65,7 @@ class OptionList:
         self._overrun = False
 
     def __iter__(self) -> Iterator[Option]:
-        """The entries that can be read. Never raises."""
+        """Yield the options that can be read. Never raises."""
         unpack = struct.Struct("<HH" if self._byte_order == "little" else ">HH").unpack_from
         raw, at, size = self._raw, 0, len(self._raw)
         while at + 4 <= size:
@@ -82,7 +82,7 @@ class OptionList:
 
     @property
     def length(self) -> int:
-        """How many bytes the entries take, with the end mark if there is one."""
+        """The size in bytes of the options that can be read, with the end mark if there is one."""
         if self._end is None:
             for _ in self:
                 pass
@@ -91,7 +91,7 @@ class OptionList:
 
     @property
     def overrun(self) -> bool:
-        """Whether an entry follows that claims more than there is, or stray bytes do."""
+        """Whether an option that claims more bytes than there are, or stray bytes, follow those that can be read."""
         return self.length >= 0 and self._overrun
 
     @property
@@ -100,20 +100,20 @@ class OptionList:
         return (text(option.value) for option in self if option.code == COMMENT)
 
     def first(self, code: int) -> bytes | None:
-        """The value of the first entry with this code, None without one."""
+        """The value of the first option with this code; None if there is none."""
         return next((option.value for option in self if option.code == code), None)
 
 
-def edited(
+def edit(
     raw: bytes,
     byte_order: ByteOrder,
     *,
     keep: Callable[[Option], bool] | None = None,
     add: Iterable[tuple[int, bytes]] = (),
 ) -> bytes:
-    """The option list without the entries that are not to `keep`, and with some to `add` after those that stay.
+    """The option list with only the options for which `keep` is true, and with those to `add` (code, value) after them.
 
-    What stays keeps its bytes, with its padding and whatever stands behind the last entry that can be read.
+    Options that stay keep their bytes and padding, and so do the bytes after the last option that can be read.
     """
     new = b"".join(
         code.to_bytes(2, byte_order) + len(value).to_bytes(2, byte_order) + value + bytes(-len(value) % 4)
@@ -132,22 +132,22 @@ def edited(
     if not removed and not new:
         return raw
     kept += raw[run:at]
-    rest = raw[at:]
-    if not kept and not new and rest == bytes(4):
-        return b""  # nothing but the end mark is left
-    return b"".join((kept, new, rest or bytes(4)))
+    remainder = raw[at:]
+    if not kept and not new and remainder == bytes(4):
+        return b""  # only the end mark remains
+    return b"".join((kept, new, remainder or bytes(4)))
 
 
 def pack(options: Iterable[tuple[int, bytes]], byte_order: ByteOrder) -> bytes:
-    """An option list with its end mark; nothing at all for no options."""
-    return edited(b"", byte_order, add=options)
+    """An option list of these codes and values, with its end mark; empty if there are none."""
+    return edit(b"", byte_order, add=options)
 
 
 def text_bytes(value: bytes) -> bytes:
-    """The bytes of a text from a capture: it ends at its first zero byte (pcapng, section "Options")."""
+    """The bytes of a text in an option: those before its first zero byte (pcapng, section "Options")."""
     return value.partition(b"\0")[0]
 
 
 def text(value: bytes) -> str:
-    """A text from a capture; what is not UTF-8 is shown as `\\xNN`. Other control characters are still in it."""
+    """The text in an option; bytes that are not UTF-8 are shown as `\\xNN`. Control characters are not escaped."""
     return text_bytes(value).decode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""The wire layout of pcap: draft-ietf-opsawg-pcap, and the flavours that the draft leaves out."""
+"""The wire layout of pcap (draft-ietf-opsawg-pcap), and its variants, which the draft leaves out."""
 
 from __future__ import annotations
 
@@ -26,17 +26,18 @@ FCS_SHIFT = 28
 RESERVED_BITS = 0x0BFF_0000
 
 
-class Flavour(NamedTuple):
-    """A flavour of pcap.
+class Variant(NamedTuple):
+    """A variant of pcap.
 
-    `units` are the fractions in a second. `record_size` is that of a record's header; `indexed` tells that it holds an
-    interface index, a protocol and a packet type behind the 16 bytes that all have. `length_field` counts the bytes
-    between the file header and the first record, `padding` those between a record's header and its packet.
-    `nanosecond_magic` is the magic number of the same layout with nanoseconds, None where there is none.
+    `ticks_per_second` is the resolution of its times. `record_size` is the size of a record's header in bytes. If
+    `indexed`, the header has an interface index, a protocol and a packet type after the 16 bytes that all variants
+    have. `length_field` is the number of bytes between the file header and the first record, `padding` the number
+    between a record's header and its packet. `nanosecond_magic` is the magic number of the same layout with
+    nanoseconds, None if there is none.
     """
 
     name: str
-    units: int
+    ticks_per_second: int
     record_size: int = RECORD_SIZE
     indexed: bool = False
     length_field: int = 0
@@ -44,35 +45,37 @@ class Flavour(NamedTuple):
     nanosecond_magic: int | None = None
 
     @property
-    def extra(self) -> bool:
-        """Whether records say more than those of plain pcap."""
+    def has_extra_fields(self) -> bool:
+        """Whether records hold more than those of plain pcap."""
         return self.record_size > RECORD_SIZE or self.padding > 0
 
 
-MICROSECOND = Flavour("microsecond", MICROSECONDS, nanosecond_magic=NANOSECOND_MAGIC)
-NANOSECOND = Flavour("nanosecond", NANOSECONDS)
-MODIFIED = Flavour("modified", MICROSECONDS, 24, indexed=True)
-RED_HAT = Flavour("Red Hat 6.1", MICROSECONDS, 24, indexed=True)
-SUSE = Flavour("SuSE 6.3", MICROSECONDS, 28, indexed=True)  # also: which processor, and padding
-NOKIA = Flavour("Nokia", MICROSECONDS, 20)  # also: 4 bytes that nobody knows
-AIX = Flavour("AIX", NANOSECONDS)
+MICROSECOND = Variant("microsecond", MICROSECONDS, nanosecond_magic=NANOSECOND_MAGIC)
+NANOSECOND = Variant("nanosecond", NANOSECONDS)
+MODIFIED = Variant("modified", MICROSECONDS, 24, indexed=True)
+RED_HAT = Variant("Red Hat 6.1", MICROSECONDS, 24, indexed=True)
+SUSE = Variant("SuSE 6.3", MICROSECONDS, 28, indexed=True)  # also: which processor, and padding
+NOKIA = Variant("Nokia", MICROSECONDS, 20)  # also: 4 bytes of unknown meaning
+AIX = Variant("AIX", NANOSECONDS)
 AIX_FDDI = AIX._replace(padding=3)
 
-FLAVOURS = {
+# Magic number → the variant that it stands for.
+VARIANTS = {
     MICROSECOND_MAGIC: MICROSECOND,
     NANOSECOND_MAGIC: NANOSECOND,
     0xA1B2CD34: MODIFIED,
-    _IXIA_HARDWARE: Flavour("Ixia hardware", NANOSECONDS, length_field=4),
-    0x1C0001AB: Flavour("Ixia software", MICROSECONDS, length_field=4, nanosecond_magic=_IXIA_HARDWARE),
+    _IXIA_HARDWARE: Variant("Ixia hardware", NANOSECONDS, length_field=4),
+    0x1C0001AB: Variant("Ixia software", MICROSECONDS, length_field=4, nanosecond_magic=_IXIA_HARDWARE),
 }
 
-# Those that a magic number does not tell from its own: `pcap_variants` looks at the records.
-VARIANTS = {MICROSECOND: (RED_HAT, NOKIA), MODIFIED: (SUSE,)}
+# Variant → others with the same magic number. `formats.pcap_variants` recognises them by their records.
+SAME_MAGIC = {MICROSECOND: (RED_HAT, NOKIA), MODIFIED: (SUSE,)}
 
-# AIX has another number in the link type's place (RFC 1573's interface type), and version 2.2.
+# AIX writes version 2.2, and instead of the link type an interface type of RFC 1573.
 AIX_VERSION = (2, 2)
 AIX_LINK_TYPES = {6: 1, 9: 6, 15: 10, 24: 0}
 FDDI = 10
 
+# The first four bytes of a file → its variant and byte order.
 _ORDERS: tuple[ByteOrder, ...] = ("little", "big")
-MAGICS = {magic.to_bytes(4, order): (FLAVOURS[magic], order) for magic in FLAVOURS for order in _ORDERS}
+MAGICS = {magic.to_bytes(4, order): (VARIANTS[magic], order) for magic in VARIANTS for order in _ORDERS}

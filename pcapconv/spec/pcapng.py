@@ -1,10 +1,10 @@
 """pcapng (draft-ietf-opsawg-pcapng): its wire layout, and the one table of its blocks and options.
 
-Strategy: who wants to know what a block or an option is (losses, strip, normal form, sidecar, info, diff, text form)
-asks the table at the end. It is plain data, complete with names and with what `number`, `text` or `time` a value is,
-since conversions ask it and python-pcapng takes longer to import than a small capture to convert. python-pcapng's
-schemas add, in `interpret`, how the other values are to be read, when somebody looks at one; tests hold the names and
-types here against them. What is in no specification, but in captures, is in the table too, and says so.
+Strategy: everything that depends on what a block or an option is (losses, strip, normal form, sidecar, info, diff, text
+form) looks it up in the table at the end. The table is plain data, with all names and with the types of numbers, texts
+and times, since conversions need it and python-pcapng takes longer to import than a small capture takes to convert.
+`readable_options` takes the types of other values from python-pcapng's schemas; tests compare the names and types here
+with them. Blocks and options that no specification names, but captures have, are in the table as not `specified`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pcapconv.spec.option_lists import CUSTOM_BYTES, CUSTOM_TEXT, FILTER, TEXT, 
 SECTION_HEADER = 0x0A0D0D0A
 INTERFACE_DESCRIPTION = 1
 OBSOLETE_PACKET = 2
-SIMPLE_PACKET = 3  # whose packets have no time
+SIMPLE_PACKET = 3  # has no time
 NAME_RESOLUTION = 4
 INTERFACE_STATISTICS = 5
 ENHANCED_PACKET = 6
@@ -26,7 +26,7 @@ JOURNAL = 9
 DECRYPTION_SECRETS = 10
 CUSTOM = 0x00000BAD
 CUSTOM_DO_NOT_COPY = 0x40000BAD
-PROCESS = 0x80000001  # macOS's, of the types for local use
+PROCESS = 0x80000001  # macOS's, from the range for local use
 
 PACKET_BLOCKS = (ENHANCED_PACKET, SIMPLE_PACKET, OBSOLETE_PACKET)
 
@@ -35,7 +35,7 @@ BYTE_ORDERS: dict[bytes, ByteOrder] = {b"\x4d\x3c\x2b\x1a": "little", b"\x1a\x2b
 
 VERSIONS = {(1, 0), (1, 2)}  # 1.2 was written by mistake and reads as 1.0
 
-# Block lengths without a single option.
+# Lengths of blocks in bytes: of one without a body, and of the shortest one of each type, which has no options.
 BLOCK_OVERHEAD = 12
 SHORTEST = {
     SECTION_HEADER: 28,
@@ -45,15 +45,16 @@ SHORTEST = {
     ENHANCED_PACKET: 32,
 }
 
+# Offsets in bytes.
 SECTION_LENGTH_AT = 16  # in the Section Header Block
-SECTION_OPTIONS_AT = 16  # in its body
+SECTION_OPTIONS_AT = 16  # in the Section Header Block's body
 INTERFACE_OPTIONS_AT = 8  # in the Interface Description Block's body
-STATISTICS_OPTIONS_AT = 12  # in the Interface Statistics Block's
-SECRETS_DATA_AT = 8  # in the Decryption Secrets Block's
-DATA_AT = {SIMPLE_PACKET: 12, OBSOLETE_PACKET: 28, ENHANCED_PACKET: 28}  # in the block
+STATISTICS_OPTIONS_AT = 12  # in the Interface Statistics Block's body
+SECRETS_DATA_AT = 8  # in the Decryption Secrets Block's body
+DATA_AT = {SIMPLE_PACKET: 12, OBSOLETE_PACKET: 28, ENHANCED_PACKET: 28}  # of the packet's bytes, in the block
 CAPTURED_LENGTH_AT = 20  # in the Enhanced Packet Block
 DROPS_AT = 10  # in the Packet Block (obsolete), 16 bits
-UNKNOWN_LENGTH = bytes(8 * [0xFF])
+UNKNOWN_LENGTH = bytes(8 * [0xFF])  # section length -1: not stated
 
 IF_NAME = 2
 IF_DESCRIPTION = 3
@@ -68,25 +69,25 @@ PACKET_FLAGS = 2  # epb_flags, and pack_flags of the obsolete block
 PACKET_HASH = 3
 EPB_DROPCOUNT = 4
 
-# Options of packets that name a process of macOS, and the one for which it acts: by the number, from 0, that its block
-# has among those of the section (libpcap of macOS: pcap-ng.h).
+# Options of a packet on macOS that name its process, and the process for which that one acts: by the index, from 0, of
+# the process's block among the process blocks of the section (libpcap of macOS: pcap-ng.h).
 PROCESS_REFERENCES = (32769, 32771)
-WIRESHARK = 32622  # the private enterprise number under which Wireshark notes processes, by their ids
-_PROCESS_ENTRY = b"\3\0\0\0"  # little-endian in every section
-_ENTRY_AT = 12  # in the body of such a block
+WIRESHARK = 32622  # the private enterprise number of custom blocks in which Wireshark describes processes
+_PROCESS_ENTRY = b"\3\0\0\0"  # the type of such a block, after its enterprise number; little-endian in every section
+_ENTRY_AT = 12  # offset of the process entry in the body of such a block
 
-OptionsAt = Callable[[bytes, ByteOrder], int]
+OptionsAt = Callable[[bytes, ByteOrder], int]  # body, byte order → offset of the options in the body
 
 
 class BlockType(NamedTuple):
-    """What a block is.
+    """What a block is: an entry of the table.
 
-    `name` is empty where its code is all that is shown. `kind` is the kind of metadata, "" for packets and what they
-    need to be read. `loss` is what it counts as where a format has no place for it. `options_at` tells where its
-    options begin in its body (which may end before), None where there are none that anybody looks at. `own_options`
-    are those that only this block has. `explains` tells that packets behind it cannot be understood without it.
-    `frame` is what Wireshark calls it, if it counts it among the packets. `specified` and `copied` are as in
-    `OptionType`.
+    `name` is empty if only its code is shown. `kind` is the kind of metadata, "" for packets and the blocks that are
+    needed to read them. `loss` is the kind of loss by which it is counted if a format has no place for it. `options_at`
+    gives the offset of its options in its body (which may be shorter), None if it has no options that are read.
+    `own_options` are the options that only this block has. `explains` is whether packets after it need it to be
+    understood. `frame` is what Wireshark calls the block, if Wireshark counts it among the packets. `specified` and
+    `copied` are as in `OptionType`.
     """
 
     code: int
@@ -102,9 +103,8 @@ class BlockType(NamedTuple):
 
 
 def _after_records(body: bytes, byte_order: ByteOrder) -> int:
-    return option_lists.OptionList(
-        body, byte_order
-    ).length  # an unreadable record ends them, and is an unreadable option
+    # An unreadable record ends the records, and counts as an unreadable option.
+    return option_lists.OptionList(body, byte_order).length
 
 
 def _after_secrets(body: bytes, byte_order: ByteOrder) -> int:
@@ -112,6 +112,7 @@ def _after_secrets(body: bytes, byte_order: ByteOrder) -> int:
 
 
 def _after(size: int) -> OptionsAt:
+    """For options after `size` bytes of fields."""
     return lambda _, __: size
 
 
@@ -158,7 +159,7 @@ _PACKET = (
 _OBSOLETE_PACKET = (
     OptionType(PACKET_FLAGS, "pack_flags", None, "u32"),
     OptionType(PACKET_HASH, "pack_hash", "details"),
-    # An obsolete block has no such options; the normal form takes them as those of an Enhanced Packet Block.
+    # An obsolete block does not have these options; the normal form takes them for those of an Enhanced Packet Block.
     *(OptionType(code, "", "details", specified=False) for code in range(4, 9)),
 )
 _NAMES = (
@@ -204,46 +205,46 @@ _BLOCKS = (
     BlockType(PROCESS, "", own_options=_PROCESS, explains=True, specified=False),
     *(BlockType(code, "", frame="sysdig event", specified=False) for code in (0x204, 0x216, 0x221)),
 )
-BLOCKS: Mapping[int, BlockType] = {row.code: row for row in _BLOCKS}
-_OPTIONS = {row.code: {option.code: option for option in (*_ANY_BLOCK, *row.own_options)} for row in _BLOCKS}
+BLOCKS: Mapping[int, BlockType] = {block.code: block for block in _BLOCKS}
+_OPTIONS = {block.code: {option.code: option for option in (*_ANY_BLOCK, *block.own_options)} for block in _BLOCKS}
 OPTIONS_OF_ANY = {option.code: option for option in _ANY_BLOCK}
 _UNKNOWN_BLOCK = BlockType(0, "", specified=False)
 _UNKNOWN_OPTION = OptionType(0, "", "unknown", specified=False)
 
 
 def block_type(code: int) -> BlockType:
-    """The row of a block type; one of an unknown kind for a code that is not in the table."""
+    """The table's entry for a block type; an entry of kind `unknown` if it has none."""
     return BLOCKS.get(code, _UNKNOWN_BLOCK)
 
 
 def block_name(code: int) -> str:
-    """The name of a block type; its code in hex where it has none."""
+    """The name of a block type; its code in hex if it has none."""
     return block_type(code).name or f"0x{code:08x}"
 
 
 def option_types(block: int) -> Mapping[int, OptionType]:
-    """The options that are known of a block type, by code: its own, and those of any block."""
+    """The table's entries for the options of a block type, its own and those of any block: code → entry."""
     return _OPTIONS.get(block, OPTIONS_OF_ANY)
 
 
 def option_type(block: int, code: int) -> OptionType:
-    """The row of an option of a block type; one of an unknown kind for a code that is not in the table."""
+    """The table's entry for an option of a block type; an entry of kind `unknown` if it has none."""
     return option_types(block).get(code, _UNKNOWN_OPTION)
 
 
 def option_name(block: int, code: int) -> str:
-    """The name of an option of a block type; its code where it has none."""
+    """The name of an option of a block type; `option` and its code if it has none."""
     return option_type(block, code).name or f"option {code}"
 
 
 def options_at(block: int, body: bytes, byte_order: ByteOrder) -> int:
-    """Where the options of a block begin in its body; at its end where there are none."""
-    row = block_type(block)
-    return len(body) if row.options_at is None else min(row.options_at(body, byte_order), len(body))
+    """The offset of a block's options in its body; the body's length if it has none."""
+    entry = block_type(block)
+    return len(body) if entry.options_at is None else min(entry.options_at(body, byte_order), len(body))
 
 
 def is_process(block: int, body: bytes, byte_order: ByteOrder) -> bool:
-    """Whether a block says of a process what packets refer to: macOS's, or Wireshark's."""
+    """Whether a block describes a process that packets refer to: macOS's block, or Wireshark's custom block."""
     return block == PROCESS or (
         block in (CUSTOM, CUSTOM_DO_NOT_COPY)
         and int.from_bytes(body[:4], byte_order) == WIRESHARK
@@ -252,22 +253,22 @@ def is_process(block: int, body: bytes, byte_order: ByteOrder) -> bool:
 
 
 def process_options_at(block: int, body: bytes) -> int:
-    """Where the options of a process block begin in its body; at its end where there are none."""
+    """The offset of a process block's options in its body; the body's length if it has none."""
     if block == PROCESS:
         return min(4, len(body))
-    entry = int.from_bytes(body[8:_ENTRY_AT], "little")
-    return min(_ENTRY_AT + (entry + 3 & ~3), len(body))
+    entry_length = int.from_bytes(body[8:_ENTRY_AT], "little")
+    return min(_ENTRY_AT + (entry_length + 3 & ~3), len(body))
 
 
 def explains_packets(block: int, body: bytes, byte_order: ByteOrder) -> bool:
-    """Whether packets behind a block cannot be understood without it: names, secrets, processes."""
+    """Whether packets after a block need it to be understood: names, secrets, processes."""
     return block_type(block).explains or is_process(block, body, byte_order)
 
 
 def from_text_transfer(first: bytes) -> bool:
-    """Whether a capture's first four bytes are what a Section Header Block's become in a text-mode transfer.
+    """Whether the first four bytes of a file are a Section Header Block's type after a text-mode transfer.
 
-    The specification keeps block types 0x0A0D0A00-FF, 0x000A0D0A-FF0A0D0A, 0x000A0D0D-FF0A0D0D and 0x0D0D0A00-FF
-    unused for this.
+    The specification leaves the block types 0x0A0D0A00-FF, 0x000A0D0A-FF0A0D0A, 0x000A0D0D-FF0A0D0D and 0x0D0D0A00-FF
+    unused so that this shows.
     """
     return first[:3] in (b"\n\r\n", b"\r\r\n") or first[1:4] in (b"\n\r\n", b"\n\r\r")

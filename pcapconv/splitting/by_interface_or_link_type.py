@@ -134,7 +134,9 @@ class ByOwnInterfaces(ByInterfaceKey):
     def _write_shared_blocks(self, part: OpenPart) -> None:
         super()._write_shared_blocks(part)
         part.own_count = len(self._interfaces_of_part(part))
-        part.writer.others = part.writer.others or len(self._all_interfaces) > part.own_count
+        part.writer.has_other_interfaces = (
+            part.writer.has_other_interfaces or len(self._all_interfaces) > part.own_count
+        )
 
     def _divide(self, batch: PacketBatch) -> Iterator[tuple[OpenPart, PacketBatch]]:
         if self._ids_differ and isinstance(batch.buffer, bytes):  # an edited batch may have one
@@ -188,7 +190,9 @@ class ByOwnInterfaces(ByInterfaceKey):
         """Write statistics to the part of their interface, with its id in that part."""
         self._write_shared_blocks(part)
         number = self._new_ids[bodies.statistics(block.body, block.byte_order).interface]
-        self._parts.write(part, block._replace(body=bodies.statistics_of(number, block.body, block.byte_order)))
+        self._parts.write(
+            part, block._replace(body=bodies.statistics_for_interface(number, block.body, block.byte_order))
+        )
         part.has_only_shared = False
 
     def _end_section(self) -> None:

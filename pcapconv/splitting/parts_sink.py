@@ -71,7 +71,7 @@ class PartsSink(Sink):
         report.outputs = parts.names
         report.packets_written = parts.packets
         for name, count in parts.zeros_at_end.items():
-            report.note_zeros(name, count)
+            report.warn_of_zeros_at_end(name, count)
         report.losses = splitter.losses()
         report.left_out.update(splitter.left_out)
         report.oversized = splitter.oversized

@@ -244,4 +244,4 @@ def time_of_row(batch: PacketBatch, columns: Columns, row: int) -> Fraction:
 
 def slice_rows(batch: PacketBatch, first: int, stop: int) -> PacketBatch:
     """The rows from `first` to `stop` of a batch; the batch itself if these are all its rows."""
-    return batch if stop - first == batch.rows else batch.part(first, stop)
+    return batch if stop - first == batch.rows else batch.slice(first, stop)

@@ -26,10 +26,10 @@ class Step:
 
     A step owns the batch that it is given, up to the moment at which it asks for the next item; whoever gave the batch
     does not look at it again. Until then the step may change what the batch says and the values in its columns, and
-    pass it on. What it keeps longer is a copy (`PacketBatch.keep`).
+    pass it on. What it keeps longer is a copy (`PacketBatch.copy`).
 
     * Bytes in `buffer` never change, since other batches have the same buffer: the batch gets another one.
-    * A column as a whole is replaced in other `columns` (`Columns.twin`), since a reader uses its own again.
+    * A column as a whole is replaced in other `columns` (`Columns.with_copies`), since a reader uses its own again.
     * A row that changed has `record_length` 0, and its batch is not `contiguous`.
     * A step that changes interfaces gives its batches `_interfaces`.
     """

@@ -21,7 +21,7 @@ def select_rows(batch: PacketBatch, mask: bytearray, into: Columns) -> PacketBat
         return None
     first, last = mask.find(1, 0, batch.rows), mask.rfind(1, 0, batch.rows)
     if last - first + 1 == kept:
-        return batch.part(first, last + 1)
+        return batch.slice(first, last + 1)
     choose().copy_rows(batch.columns, batch.rows, mask, into)
     return batch.selected(into, kept, mask[: batch.rows])
 
@@ -49,7 +49,7 @@ def with_options(batch: PacketBatch, changed: Mapping[int, bytes]) -> None:
         if raw not in places:
             places[raw] = size
             size += len(raw)
-    own = batch.keep(b"".join(places))
+    own = batch.copy(b"".join(places))
     batch.buffer, batch.columns, batch.contiguous = own.buffer, own.columns, False
     columns, begin = batch.columns, len(batch.buffer) - size
     for row, raw in changed.items():

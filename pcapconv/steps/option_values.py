@@ -217,17 +217,17 @@ def link_type(name: str, text: str) -> int:
 
     Raises UsageError, which shows the names that come close.
     """
-    from pcapconv.spec.link_types import close_to, number_of
+    from pcapconv.spec.link_types import link_type_number, similar_names
 
     forms = f"ETHERNET, RAW or a number from 0 to {_LAST_LINK_TYPE}"
     if text.isascii() and text.isdecimal():
         if not _is_number(text) or int(text) > _LAST_LINK_TYPE:
             raise _refusal(name, text, f"link types go up to {_LAST_LINK_TYPE}", forms)
         return int(text)
-    number = number_of(text)
+    number = link_type_number(text)
     if number is not None:
         return number
-    if close := close_to(text):
+    if close := similar_names(text):
         forms = f"{', '.join(close)} or a number from 0 to {_LAST_LINK_TYPE}"
     raise _refusal(name, text, "no link type has this name", forms)
 

@@ -136,7 +136,7 @@ class EditPackets(Step):
             changed = {}
             for row, kind in enumerate(columns.record_type[:rows]):
                 if kind == OBSOLETE_PACKET:
-                    changed[row] = option_lists.edited(
+                    changed[row] = option_lists.edit(
                         options_of(batch, row), batch.section.byte_order, add=as_enhanced(batch, row)
                     )
             with_options(batch, changed)
@@ -190,7 +190,7 @@ class EditPackets(Step):
             raw = options_of(batch, row)
             if cut and (hashes := sum(option.code == PACKET_HASH for option in option_lists.OptionList(raw, order))):
                 self._left_out["packet-hashes"] += hashes
-            new = option_lists.edited(raw, order, keep=_not_a_hash if cut else None, add=add)
+            new = option_lists.edit(raw, order, keep=_not_a_hash if cut else None, add=add)
             if new != raw:
                 changed[row] = new
         with_options(batch, changed)

@@ -90,7 +90,7 @@ class Relabel(Step):
         comments, self._comments = self._comments, []  # for the first one alone
         section = section._replace(changed=section.changed or bool(self._settings))
         if comments:
-            stated = option_lists.edited(section.options, section.byte_order, add=comments)
+            stated = option_lists.edit(section.options, section.byte_order, add=comments)
             return (section._replace(raw=None, options=stated),)
         if section.layout == "pcap" and (self._settings or self._link_type is not None):
             return (section._replace(raw=None),)  # its header holds what its interface states
@@ -203,5 +203,5 @@ def _changed(interface: Interface, setting: _Setting) -> Interface:
     def keep(option: option_lists.Option) -> bool:
         return key == "comment" or option.code != code
 
-    stated = option_lists.edited(interface.options, interface.byte_order, keep=keep, add=[(code, value)])
+    stated = option_lists.edit(interface.options, interface.byte_order, keep=keep, add=[(code, value)])
     return interface._replace(options=stated)

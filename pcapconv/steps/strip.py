@@ -142,7 +142,7 @@ class _LeaveOut(Step):
             stays = self._edited(stated, order, pcapng.OBSOLETE_PACKET if obsolete else pcapng.ENHANCED_PACKET)
             if stays != stated:
                 added = as_enhanced(batch, row)
-                changed[row] = option_lists.edited(stays, order, add=added) if added else stays
+                changed[row] = option_lists.edit(stays, order, add=added) if added else stays
         with_options(batch, changed)
 
     def _edited(self, stated: bytes, order: ByteOrder, block_type: int) -> bytes:
@@ -157,7 +157,7 @@ class _LeaveOut(Step):
                 self._left_out[kind] += 1
             return kind is None
 
-        return option_lists.edited(stated, order, keep=keep)
+        return option_lists.edit(stated, order, keep=keep)
 
 
 class Strip(_LeaveOut):

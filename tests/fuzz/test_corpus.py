@@ -61,7 +61,7 @@ def noticed(case: Case) -> str:
 def test_another_exception_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pcapconv.formats.pcap_reader, "LARGEST_RECORD", None)
     monkeypatch.setattr(pcapconv.formats.pcap_reader, "_LARGEST", None)
-    assert noticed(WEB) == "TypeError in pcap_reader.py, _next_record"
+    assert noticed(WEB) == "TypeError in pcap_reader.py, _load_record"
 
 
 def test_a_route_that_differs_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ class EditedFingerprints(Fingerprints):
                 self._add_batch(item, units, finer=finer)
 
     def _add_batch(self, batch: PacketBatch, units: Units, *, finer: bool) -> None:
-        columns = batch.columns.twin(batch.rows, "ticks", "interface")
+        columns = batch.columns.with_copies(batch.rows, "ticks", "interface")
         row, _, status = units.unify(columns, 0, batch.rows, cut=True)
         if status != MORE:
             raise units.refusal(batch, row, status)

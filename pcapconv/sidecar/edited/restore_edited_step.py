@@ -111,7 +111,7 @@ class RestoreEdited(Step):
             return block
         number = bodies.statistics(block.body, block.byte_order).interface
         current_id = self._ids[number] if number < len(self._ids) else number
-        return block._replace(body=bodies.statistics_of(current_id, block.body, block.byte_order))
+        return block._replace(body=bodies.statistics_for_interface(current_id, block.body, block.byte_order))
 
     def _restore_packets(self, batch: PacketBatch) -> Iterator[Item]:
         """The packets of a batch, and between them the items of the entries that precede them."""
@@ -147,7 +147,7 @@ class RestoreEdited(Step):
             yield self._add_new_interface()
         ids, old_ids = self._ids, sidecar_packets.interfaces
         interfaces = array("I", (self._new_interface if packet < 0 else ids[old_ids[packet]] for packet in partners))
-        part = self._metadata.with_headers_of_section(batch.part(begin, end))
+        part = self._metadata.with_headers_of_section(batch.slice(begin, end))
         yield self._restore_batch(part, partners, times, interfaces, first)
 
     def _drop_wrong_partners(self, partners: array[int], times: array[int], first: int) -> None:
@@ -258,10 +258,10 @@ class RestoreEdited(Step):
         if block_type_of(block) == pcapng.OBSOLETE_PACKET:
             add = dropcount(drop_count_of(block, what), order)
         if self._matching.levels[packet] == EXACT:
-            return option_lists.edited(raw, order, add=add) if add else raw
+            return option_lists.edit(raw, order, add=add) if add else raw
         if hashes := sum(option.code == pcapng.PACKET_HASH for option in option_lists.OptionList(raw, order)):
             self._left_out["packet-hashes"] += hashes
-        return option_lists.edited(raw, order, keep=_is_no_hash, add=add)
+        return option_lists.edit(raw, order, keep=_is_no_hash, add=add)
 
 
 @lru_cache(maxsize=64)

@@ -1,4 +1,4 @@
-"""What files of captures are called: the suffix of their format, and in a directory the name of their input."""
+"""The names of outputs: with the suffix of their format, and in a directory with the name of their input."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pcapconv.io.paths import STDIO, Readable, Writable, base_name
 
 
 def with_suffix(name: str, to: str | None) -> str:
-    """A name with the suffix of the format `to`, in the place of another capture's suffix; as it is without `to`."""
+    """The name with the suffix of the format `to`, which replaces the suffix of a capture, else is added. If `to` is
+    None, the name as it is."""
     if to is None:
         return name
     stem, suffix = os.path.splitext(name)
@@ -18,8 +19,12 @@ def with_suffix(name: str, to: str | None) -> str:
 
 
 def output_of(source: Readable, target: Writable, to: str | None) -> Writable:
-    """Where an output goes: into a directory under its input's name, with the suffix of the format `to`, as cp does.
-    Raises FileError where that is no name for it."""
+    """The path to write to: in a target that is a directory, the input's name with the suffix of the format `to`, as
+    `cp` does; any other target as it is.
+
+    Raises FileError if the target ends in a slash and is no directory, if the input has no name, or if the path is a
+    directory too.
+    """
     if not isinstance(target, str | os.PathLike) or target == STDIO:
         return target
     path = os.fspath(target)

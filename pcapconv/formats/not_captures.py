@@ -1,7 +1,7 @@
-"""What people take for a capture: named by its bytes, with what to do about it.
+"""Recognises files that people take for captures by their bytes, and says what to do with them.
 
-Strategy: one table of places, bytes and sentences; then the formats that have no magic bytes, which are named only
-where their first records follow each other without a gap. File names tell nothing.
+Strategy: one table of offsets, magic bytes and sentences; then the formats that have no magic bytes, which are
+recognised only if their first records follow each other without a gap. File names are not used.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _UTF_16 = (
     "write the file itself (tcpdump -w FILE)"
 )
 
-_KNOWN = (
+_MAGICS = (
     (0, b"\x1f\x8b", "a gzip file; decompress it first: gzip -d"),
     (0, b"\x28\xb5\x2f\xfd", "a Zstandard file; decompress it first: zstd -d"),
     (0, b"\xfd7zXZ\x00", "an xz file; decompress it first: xz -d"),
@@ -58,41 +58,41 @@ _PACKET_LOGGER = (
 
 _PACKET_LOGGER_TYPES = {0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0A, 0x0B, *range(0xF7, 0xFF)}
 _ERF_TYPES = range(1, 51)
-_ENOUGH = 3  # records in a row that are no accident
+_ENOUGH_RECORDS = 3  # in a row are no accident
 _DAY = 86400
 
-# The first eight bytes of a pcap file: its magic and version 2.4.
+# The first eight bytes of a pcap file: its magic number, and version 2.4.
 _PCAP_STARTS = [magic + b"".join(n.to_bytes(2, order) for n in (2, 4)) for magic, (_, order) in pcap.MAGICS.items()]
 
 
-def what_it_is(head: bytes, *, whole: bool) -> str | None:
-    """What a file is that begins with these bytes, and is no capture: a noun, and what to do; None for what nobody
-    knows. `whole` tells that these are all its bytes."""
-    for at, known, what in _KNOWN:
-        if head.startswith(known, at):
+def identify(head: bytes, *, whole: bool) -> str | None:
+    """What a file is that begins with these bytes and is no capture: a noun, and what to do with it; None if it is not
+    recognised. `whole` is true if these are all its bytes."""
+    for offset, magic, what in _MAGICS:
+        if head.startswith(magic, offset):
             return what
     without_magic: tuple[tuple[Callable[[bytes, bool], bool], str], ...] = (
         (_is_etl, _ETL),
         (_is_packet_logger, _PACKET_LOGGER),
         (_is_erf, _ERF),
     )
-    for is_it, what in without_magic:
-        if is_it(head, whole):
+    for recognises, what in without_magic:
+        if recognises(head, whole):
             return what
-    return _base64(head) or _behind_text(head)
+    return _capture_in_base64(head) or _capture_after_text(head)
 
 
-def _behind_text(head: bytes) -> str | None:
-    """Programs that write to the same stdout say things before the capture begins: kubectl exec, ssh, docker run."""
-    found = _first_header(head)
-    if found is None or quoted(head[: found[0]], least=1) is None:
+def _capture_after_text(head: bytes) -> str | None:
+    """A capture that comes after text, which other programs wrote to the same stdout: kubectl exec, ssh, docker run."""
+    header = _first_header(head)
+    if header is None or quoted(head[: header[0]], min_shown=1) is None:
         return None
-    at, name = found
+    at, name = header
     return f"text, and a {name} capture begins behind it, at offset {at}; cut the text off: tail -c +{at + 1}"
 
 
 def _first_header(head: bytes) -> tuple[int, str] | None:
-    """Where the first file header stands, and of which format it is."""
+    """The offset of the first file header of a capture, and its format."""
     found = [(at, "pcap") for start in _PCAP_STARTS if (at := head.find(start)) >= 0]
     at = head.find(pcapng.SECTION_HEADER.to_bytes(4, "big"))
     if at >= 0 and head[at + 8 : at + 12] in pcapng.BYTE_ORDERS:
@@ -100,57 +100,58 @@ def _first_header(head: bytes) -> tuple[int, str] | None:
     return min(found, default=None)
 
 
-def _base64(head: bytes) -> str | None:
-    """Base64 of a capture, in lines of any length."""
+def _capture_in_base64(head: bytes) -> str | None:
+    """A capture in base64, in lines of any length."""
     letters = b"".join(head[:200].split())
     try:
         data = base64.b64decode(letters[: len(letters) // 4 * 4], validate=True)
     except binascii.Error:
         return None
-    found = _first_header(data)
-    return f"the base64 form of a {found[1]} capture; decode it first: base64 -d" if found and not found[0] else None
+    header = _first_header(data)
+    return f"the base64 form of a {header[1]} capture; decode it first: base64 -d" if header and not header[0] else None
 
 
 def _is_etl(head: bytes, _: bool) -> bool:
-    """A buffer header of 72 bytes, then a system trace header of 32, then a log file header, which repeats the buffer's
-    size."""
+    """Whether there is a buffer header of 72 bytes, then a system trace header of 32, then a log file header, which
+    repeats the buffer's size."""
     return len(head) >= 108 and head[74] in (1, 2) and head[75] == 0xC0 and head[:4] == head[104:108] != bytes(4)
 
 
 def _is_packet_logger(head: bytes, whole: bool) -> bool:
-    """Records of a length (which counts what follows it), seconds, microseconds, and a byte that tells the kind."""
-    return any(_chain(head, whole, partial(_packet_logger_record, head, order)) for order in "><")
+    """Whether there are records of a length (which counts what follows it), seconds, microseconds, and a type."""
+    return any(_records_follow(head, whole, partial(_packet_logger_record, head, order)) for order in "><")
 
 
 def _packet_logger_record(head: bytes, order: str, at: int) -> int:
-    length, _, microseconds, kind = unpack_from(f"{order}IIIB", head, at)
-    sound = 9 <= length < 65536 and microseconds < 1_000_000 and kind in _PACKET_LOGGER_TYPES
+    length, _, microseconds, record_type = unpack_from(f"{order}IIIB", head, at)
+    sound = 9 <= length < 65536 and microseconds < 1_000_000 and record_type in _PACKET_LOGGER_TYPES
     return 4 + length if sound else 0
 
 
 def _is_erf(head: bytes, whole: bool) -> bool:
-    """Records of a time (32 bits of fraction, then seconds), type, flags, length, loss counter, length on the wire."""
+    """Whether there are records of a time (32 bits of fraction, then seconds), type, flags, length, loss counter, and
+    length on the wire."""
     if len(head) < 16:
         return False
     first = int.from_bytes(head[4:8], "little")
-    return first > 0 and _chain(head, whole, partial(_erf_record, head, first))
+    return first > 0 and _records_follow(head, whole, partial(_erf_record, head, first))
 
 
 def _erf_record(head: bytes, first: int, at: int) -> int:
     (seconds,) = unpack_from("<I", head, at + 4)
-    kind, _, length, _, on_wire = unpack_from(">BBHHH", head, at + 8)
-    sound = (kind & 0x7F) in _ERF_TYPES and length > 16 and on_wire and abs(seconds - first) < _DAY
+    record_type, _, length, _, on_wire = unpack_from(">BBHHH", head, at + 8)
+    sound = (record_type & 0x7F) in _ERF_TYPES and length > 16 and on_wire and abs(seconds - first) < _DAY
     return length if sound else 0
 
 
-def _chain(head: bytes, whole: bool, length_of: Callable[[int], int]) -> bool:
-    """Whether records follow each other from the beginning on: some that are sound, and none that is not; two are
-    enough that end where the file does. `length_of` gives a record's length, 0 for one that cannot be."""
+def _records_follow(head: bytes, whole: bool, record_length: Callable[[int], int]) -> bool:
+    """Whether records follow each other from the beginning on, and all are sound: three of them, or two that end where
+    the file does. `record_length` gives the length of the record at an offset, 0 for one that is not sound."""
     at = count = 0
     while at + 16 <= len(head):
-        length = length_of(at)
+        length = record_length(at)
         if not length:
             return False
         at += length
         count += 1
-    return count >= _ENOUGH or (whole and count >= 2 and at == len(head))
+    return count >= _ENOUGH_RECORDS or (whole and count >= 2 and at == len(head))
