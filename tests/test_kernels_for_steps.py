@@ -42,7 +42,7 @@ def table(*values: int) -> "array[int]":
     return array("Q", values)
 
 
-# ---------------------------------------------------------------- facts: match
+# ---------------------------------------------------------------- facts: rows_in_ranges
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def table(*values: int) -> "array[int]":
     ],
 )
 @pytest.mark.parametrize("record_type", [0, 2, 6, 255])
-def test_match_keeps_times_from_the_lowest_to_the_highest(
+def test_rows_in_ranges_keeps_times_from_the_lowest_to_the_highest(
     kernels: ModuleType, lowest: int, highest: int, ticks: int, stays: bool, record_type: int
 ) -> None:
     columns, mask = with_rows(1, ticks=[ticks], record_type=[record_type]), bytearray(b"\1")
@@ -77,33 +77,35 @@ def test_match_keeps_times_from_the_lowest_to_the_highest(
 
 
 @pytest.mark.parametrize(("timeless", "stays"), [(0, False), (1, True), (2**32, True), (MOST_TICKS, True)])
-def test_match_asks_the_table_about_packets_without_a_time(kernels: ModuleType, timeless: int, stays: bool) -> None:
+def test_rows_in_ranges_asks_the_table_about_packets_without_a_time(
+    kernels: ModuleType, timeless: int, stays: bool
+) -> None:
     columns, mask = with_rows(2, ticks=[5, 99], record_type=[3, 3]), bytearray(b"\1\1")
     assert kernels.rows_in_ranges(columns, 2, table(5, 5, timeless), mask) == 2 * stays
     assert mask == bytes([stays, stays])
 
 
-def test_match_looks_up_each_interface(kernels: ModuleType) -> None:
+def test_rows_in_ranges_looks_up_each_interface(kernels: ModuleType) -> None:
     columns = with_rows(6, ticks=[1, 2, 1, 2, 1, 2], interface=[0, 0, 1, 1, 2, 2])
     mask = bytearray(b"\1" * 6)
     assert kernels.rows_in_ranges(columns, 6, table(1, 1, 0, 2, 2, 0, 1, 2, 0), mask) == 4
     assert mask == b"\1\0\0\1\1\1"
 
 
-def test_match_leaves_what_it_does_not_set_to_0(kernels: ModuleType) -> None:
+def test_rows_in_ranges_leaves_what_it_does_not_set_to_0(kernels: ModuleType) -> None:
     columns = with_rows(6, ticks=[1, 1, 1, 9, 9, 9])
     mask = bytearray(b"\0\2\xff\0\2\xff")
     assert kernels.rows_in_ranges(columns, 6, table(0, 5, 0), mask) == 2
     assert mask == b"\0\2\xff\0\0\0"
 
 
-def test_match_looks_at_no_other_rows(kernels: ModuleType) -> None:
+def test_rows_in_ranges_looks_at_no_other_rows(kernels: ModuleType) -> None:
     columns, mask = with_rows(3, ticks=[1, 1, 9], interface=[0, 0, MOST]), bytearray(b"\0\1\7\7\7")
     assert kernels.rows_in_ranges(columns, 2, table(0, 5, 0), mask) == 1
     assert mask == b"\0\1\7\7\7"
 
 
-def test_match_of_no_rows(kernels: ModuleType) -> None:
+def test_rows_in_ranges_of_no_rows(kernels: ModuleType) -> None:
     assert kernels.rows_in_ranges(Columns(0), 0, table(), bytearray()) == 0
     mask = bytearray(b"\1")
     assert kernels.rows_in_ranges(Columns(1), 0, table(), mask) == 0
@@ -115,7 +117,7 @@ def test_match_of_no_rows(kernels: ModuleType) -> None:
     [(0, ()), (0, (0, 9)), (1, (0, 9, 1)), (1, (0, 9, 1, 0, 9)), (MOST, (0, 9, 1, 0, 9, 1))],
 )
 @pytest.mark.parametrize("record_type", [3, 6])
-def test_match_refuses_an_interface_outside_the_table(
+def test_rows_in_ranges_refuses_an_interface_outside_the_table(
     kernels: ModuleType, interface: int, entries: tuple[int, ...], record_type: int
 ) -> None:
     columns, mask = with_rows(1, interface=[interface], record_type=[record_type]), bytearray(b"\1")
@@ -124,7 +126,7 @@ def test_match_refuses_an_interface_outside_the_table(
     assert mask == b"\1"
 
 
-def test_match_has_looked_at_the_rows_before_the_one_it_refuses(kernels: ModuleType) -> None:
+def test_rows_in_ranges_has_looked_at_the_rows_before_the_one_it_refuses(kernels: ModuleType) -> None:
     columns, mask = with_rows(4, ticks=[9, 1, 9, 9], interface=[0, 0, 1, 0]), bytearray(b"\1" * 4)
     with pytest.raises(ValueError, match="row 2 names an interface that is not there"):
         kernels.rows_in_ranges(columns, 4, table(0, 5, 0), mask)
@@ -132,14 +134,14 @@ def test_match_has_looked_at_the_rows_before_the_one_it_refuses(kernels: ModuleT
 
 
 @pytest.mark.parametrize("length", [0, 1])
-def test_match_refuses_a_mask_that_is_too_short(kernels: ModuleType, length: int) -> None:
+def test_rows_in_ranges_refuses_a_mask_that_is_too_short(kernels: ModuleType, length: int) -> None:
     mask = bytearray(b"\1" * length)
     with pytest.raises(ValueError, match="a mask of fewer than 2 rows"):
         kernels.rows_in_ranges(with_rows(2, ticks=[9, 9]), 2, table(0, 5, 0), mask)
     assert mask == b"\1" * length
 
 
-# ---------------------------------------------------------------- facts: take
+# ---------------------------------------------------------------- facts: copy_rows
 
 
 MASKS = [
@@ -155,7 +157,7 @@ MASKS = [
 
 @pytest.mark.parametrize(("mask", "chosen"), MASKS)
 @pytest.mark.parametrize("room", [0, 1, 5])
-def test_take_copies_the_rows_whose_mask_is_not_0(
+def test_copy_rows_copies_the_rows_whose_mask_is_not_0(
     kernels: ModuleType, mask: bytes, chosen: list[int], room: int
 ) -> None:
     columns, into = unlike_rows(5), Columns(len(chosen) + room)
@@ -169,7 +171,7 @@ def test_take_copies_the_rows_whose_mask_is_not_0(
 
 
 @pytest.mark.parametrize(("mask", "chosen"), MASKS)
-def test_take_into_the_same_columns(kernels: ModuleType, mask: bytes, chosen: list[int]) -> None:
+def test_copy_rows_into_the_same_columns(kernels: ModuleType, mask: bytes, chosen: list[int]) -> None:
     columns = unlike_rows(5)
     before = all_columns(columns, 5)
     assert kernels.copy_rows(columns, 5, bytearray(mask), columns) == len(chosen)
@@ -177,19 +179,19 @@ def test_take_into_the_same_columns(kernels: ModuleType, mask: bytes, chosen: li
         assert list(getattr(columns, name)) == [values[row] for row in chosen] + values[len(chosen) :]
 
 
-def test_take_of_no_rows(kernels: ModuleType) -> None:
+def test_copy_rows_of_no_rows(kernels: ModuleType) -> None:
     assert kernels.copy_rows(Columns(0), 0, bytearray(), Columns(0)) == 0
     assert kernels.copy_rows(unlike_rows(2), 0, bytearray(b"\1\1"), Columns(0)) == 0
 
 
-def test_take_leaves_the_mask(kernels: ModuleType) -> None:
+def test_copy_rows_leaves_the_mask(kernels: ModuleType) -> None:
     mask = bytearray(b"\0\2\xff")
     kernels.copy_rows(unlike_rows(3), 3, mask, Columns(3))
     assert mask == b"\0\2\xff"
 
 
 @pytest.mark.parametrize("name", Columns.TYPECODES)
-def test_take_writes_nothing_where_a_column_is_too_short_for_it(kernels: ModuleType, name: str) -> None:
+def test_copy_rows_writes_nothing_where_a_column_is_too_short_for_it(kernels: ModuleType, name: str) -> None:
     into = Columns(5)
     setattr(into, name, getattr(into, name)[:1])
     with pytest.raises(ValueError, match=f"column {name} is not 2 values"):
@@ -199,7 +201,7 @@ def test_take_writes_nothing_where_a_column_is_too_short_for_it(kernels: ModuleT
 
 
 @pytest.mark.parametrize("length", [0, 4])
-def test_take_refuses_a_mask_that_is_too_short(kernels: ModuleType, length: int) -> None:
+def test_copy_rows_refuses_a_mask_that_is_too_short(kernels: ModuleType, length: int) -> None:
     into = Columns(5)
     with pytest.raises(ValueError, match="a mask of fewer than 5 rows"):
         kernels.copy_rows(unlike_rows(5), 5, bytearray(b"\1" * length), into)
@@ -689,7 +691,7 @@ def test_a_bad_column_is_refused(kernels: ModuleType, kernel: str, name: str) ->
 
 
 @pytest.mark.parametrize("name", Columns.TYPECODES)
-def test_take_refuses_to_take_into_a_column_of_another_type(kernels: ModuleType, name: str) -> None:
+def test_copy_rows_refuses_to_take_into_a_column_of_another_type(kernels: ModuleType, name: str) -> None:
     into = Columns(2)
     setattr(into, name, array("h", [0, 0]))
     with pytest.raises(ValueError, match=f"column {name} is not 1 values"):
@@ -770,13 +772,13 @@ def masks(rows: int) -> st.SearchStrategy[bytearray]:
 
 
 @given(data=st.data(), limits=st.lists(TICKS, max_size=12))
-def test_parity_of_match(compiled: ModuleType, data: st.DataObject, limits: list[int]) -> None:
+def test_parity_of_rows_in_ranges(compiled: ModuleType, data: st.DataObject, limits: list[int]) -> None:
     columns, rows = data.draw(rows_near(limits))
     agree(compiled, "rows_in_ranges", columns, rows, table(*limits), data.draw(masks(columns.capacity)))
 
 
 @given(data=st.data(), columns=packet_rows(len(BUFFER), 6), same=st.booleans())
-def test_parity_of_take(compiled: ModuleType, data: st.DataObject, columns: Columns, same: bool) -> None:
+def test_parity_of_copy_rows(compiled: ModuleType, data: st.DataObject, columns: Columns, same: bool) -> None:
     rows = data.draw(st.one_of(st.just(columns.capacity), st.integers(-1, columns.capacity + 1)))
     into = columns if same else unlike_rows(data.draw(st.integers(0, 7)))
     if not same and data.draw(st.booleans()):

@@ -178,7 +178,7 @@ class Survey(Step):
         if status != MORE:
             self.rising = False
             return [self._units.time(batch, row) // 1 for row in range(batch.rows)], False
-        rising = choose().rising(columns, 0, batch.rows) == batch.rows
+        rising = choose().first_out_of_order(columns, 0, batch.rows) == batch.rows
         self.rising = self.rising and rising and columns.ticks[0] >= self._last
         self._last = columns.ticks[-1]
         return columns.ticks, rising

@@ -46,7 +46,7 @@ class Limits:
     def above(self, batch: PacketBatch) -> Iterator[int]:
         """The rows of packets that are longer. A limit that is lifted meanwhile holds for the rows behind."""
         row = 0
-        while (row := self._kernels.longer(batch.columns, row, batch.rows, self._limits)) < batch.rows:
+        while (row := self._kernels.first_over_limit(batch.columns, row, batch.rows, self._limits)) < batch.rows:
             yield row
             row += 1
 
