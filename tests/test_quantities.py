@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pcapconv.errors import UsageError
-from pcapconv.steps.option_values import (
+from pcapconv.steps.argument_values import (
     Moment,
     count,
     duration,

@@ -25,7 +25,7 @@ from pcapconv.io.name_template import Template
 from pcapconv.io.paths import STDIO
 from pcapconv.io.source import check_fractions, read_file
 from pcapconv.sidecar import SidecarSettings
-from pcapconv.steps.option_values import duration
+from pcapconv.steps.argument_values import duration
 from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.secrets import parse_secrets
 from pcapconv.wording import argument, form_now

@@ -28,7 +28,7 @@ from pcapconv.normalizing.sort import Sort
 from pcapconv.normalizing.survey import Survey
 from pcapconv.report import Report, blocks_said
 from pcapconv.sinks import FileSink
-from pcapconv.steps import BasePlan, Step, option_values
+from pcapconv.steps import BasePlan, Step, argument_values
 from pcapconv.steps.strip import KINDS
 from pcapconv.text import counted
 from pcapconv.timestamps import NANOSECONDS, format_time
@@ -191,7 +191,7 @@ def _kinds(name: str, texts: Sequence[str]) -> frozenset[str]:
 def _start(text: str | None) -> int | None:
     if text is None:
         return None
-    moment = option_values.moment("rebase_time", text)
+    moment = argument_values.moment("rebase_time", text)
     exact = moment.seconds * NANOSECONDS
     if moment.relative or exact.denominator != 1 or not 0 <= exact < 2**64:
         raise UsageError(

@@ -18,7 +18,7 @@ from pcapconv.io.paths import STDIO
 from pcapconv.io.read_write import write_all, writing
 from pcapconv.io.target import Target
 from pcapconv.model import Interface, Item
-from pcapconv.steps import BasePlan, Step, option_values
+from pcapconv.steps import BasePlan, Step, argument_values
 from pcapconv.steps.packets import EditPackets, PacketEdits
 from pcapconv.steps.relabel import KEYS, Relabel, encoded, names_interface, place_and_name
 from pcapconv.steps.secrets import ExtractSecrets, InjectSecrets, parse_secrets
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from pcapconv.report import Report
-    from pcapconv.steps.option_values import Moment
+    from pcapconv.steps.argument_values import Moment
 
 _MOST_SHOWN = 20
 _MOST_RANGES = 5
@@ -90,7 +90,7 @@ class Plan(BasePlan):
         self._criteria = _criteria(options)
         self._packets = _packet_edits(options)
         self._settings = [
-            option_values.key_value("set_interface", text, KEYS) for text in _several(options, "set_interface")
+            argument_values.key_value("set_interface", text, KEYS) for text in _several(options, "set_interface")
         ]
         self._capture_comments = _several(options, "capture_comment")
         if sum(map(len, self._capture_comments)) > _MOST_COMMENTS:
@@ -98,7 +98,7 @@ class Plan(BasePlan):
                 f"{argument('capture_comment')}: a capture gets at most {_MOST_COMMENTS:,} characters of comments"
             )
         link_type = options.get("link_type")
-        self._link_type = None if link_type is None else option_values.link_type("link_type", link_type)
+        self._link_type = None if link_type is None else argument_values.link_type("link_type", link_type)
         self._kinds = _kinds(_several(options, "strip"))
         injected = [parse_secrets(text) for text in _several(options, "inject_secrets")]
         if any(path == STDIO for _, path in injected):
@@ -154,7 +154,7 @@ class Plan(BasePlan):
         for name, ranges in (("packets", criteria.packets or ()), ("drop_packets", criteria.drop_packets)):
             beyond = [each for each in ranges if (each[0] if each[1] is None else each[1]) > packets]
             if beyond:
-                listed = ",".join(map(option_values.range_said, beyond[:_MOST_RANGES]))
+                listed = ",".join(map(argument_values.range_said, beyond[:_MOST_RANGES]))
                 yield f"{argument(name, listed)}: the capture has {counted(packets, 'packet')}"
 
     def steps(self, left_out: Counter[str]) -> list[Step]:
@@ -257,10 +257,10 @@ def _criteria(options: StepArguments) -> Criteria:
     criteria = Criteria(
         after=after,
         before=before,
-        packets=None if packets is None else option_values.number_ranges("packets", packets),
-        drop_packets=() if dropped is None else option_values.number_ranges("drop_packets", dropped),
-        first=None if first is None else option_values.count("first", first),
-        last=None if last is None else option_values.count("last", last),
+        packets=None if packets is None else argument_values.number_ranges("packets", packets),
+        drop_packets=() if dropped is None else argument_values.number_ranges("drop_packets", dropped),
+        first=None if first is None else argument_values.count("first", first),
+        last=None if last is None else argument_values.count("last", last),
         interfaces=_several(options, "interface"),
         comment=_pattern(options.get("comment_matches")),
         direction=direction,
@@ -273,7 +273,7 @@ def _criteria(options: StepArguments) -> Criteria:
 
 
 def _moment(name: str, text: str | None) -> Moment | None:
-    return None if text is None else option_values.moment(name, text)
+    return None if text is None else argument_values.moment(name, text)
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:
@@ -301,10 +301,10 @@ def _packet_edits(options: StepArguments) -> PacketEdits:
         front, end = front + max(number, 0), end + max(-number, 0)
     snaplen, shift = options.get("snaplen"), options.get("shift_time")
     if snaplen is not None:
-        snaplen = option_values.count("snaplen", snaplen)
+        snaplen = argument_values.count("snaplen", snaplen)
         if snaplen > 2**31 - 1:
             raise UsageError(f"{argument('snaplen', snaplen)}: it is at most {2**31 - 1}")
-    moved: Fraction | None = None if shift is None else option_values.duration("shift_time", shift, signed=True)
+    moved: Fraction | None = None if shift is None else argument_values.duration("shift_time", shift, signed=True)
     comments: dict[int, list[bytes]] = {}
     for text in _several(options, "packet_comment"):
         which, found, comment = text.partition(":")

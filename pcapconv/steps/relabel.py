@@ -13,7 +13,7 @@ from pcapconv.errors import TargetError, UsageError
 from pcapconv.model import Interface, Item, PacketBatch, Section
 from pcapconv.spec import option_lists, pcapng
 from pcapconv.steps import Step
-from pcapconv.steps.option_values import interface_place
+from pcapconv.steps.argument_values import interface_place
 from pcapconv.wording import argument
 
 KEYS = ("name", "description", "filter", "os", "hardware", "speed", "snaplen", "fcs-length", "comment")

@@ -28,7 +28,7 @@ from pcapconv.steps.relabel import names_interface
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from pcapconv.steps.option_values import Moment
+    from pcapconv.steps.argument_values import Moment
 
 DIRECTIONS = {"in": 1, "out": 2}
 
