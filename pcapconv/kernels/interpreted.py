@@ -715,10 +715,10 @@ def shift_times(columns: Columns, rows: int, shifts: array[int]) -> int:
 
 
 def to_nanoseconds(columns: Columns, first: int, stop: int, scales: array[int], cut: bool) -> tuple[int, int, int]:
-    """Replace the rows' ticks by nanoseconds since 1970, ticks * factor / divisor + offset, and their interface ids.
+    """Replace the rows' ticks by nanoseconds since 1970, ticks * factor / divisor + addend, and their interface ids.
 
     `scales` has NANOSECOND_SCALE values for each interface: the factor; the low and the high half of the divisor, 0 if
-    the times cannot be determined; the low and the high half of the offset, in two's complement; and the new interface
+    the times cannot be determined; the low and the high half of the addend, in two's complement; and the new interface
     id, of 32 bits. One more entry, after the last interface's, is for packets without a time; its id is not used. With
     `cut`, digits finer than a nanosecond are cut. Returns (the row at which it stopped, unchanged, or `stop`; how many
     times were cut; MORE if all rows are done, else UNKNOWN, FINER or BEYOND).
@@ -749,7 +749,7 @@ def to_nanoseconds(columns: Columns, first: int, stop: int, scales: array[int], 
 
 
 class _NanosecondScales(dict[int, tuple[int, int, int, int]]):
-    """(factor, divisor, offset, new interface id) by interface, read from the table when a row first needs them.
+    """(factor, divisor, addend, new interface id) by interface, read from the table when a row first needs them.
 
     Raises ValueError for a scale with which the 128 bits of the compiled form might not suffice."""
 

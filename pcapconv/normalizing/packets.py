@@ -16,8 +16,8 @@ from pcapconv.normalizing.trailing_blocks import TrailingBlocks
 from pcapconv.spec import bodies, option_lists, pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
-from pcapconv.steps.batch_rows import options_of, with_options
-from pcapconv.steps.time_scales import Scale, Units, scale_of
+from pcapconv.steps.batch_rows import options_of, replace_options
+from pcapconv.steps.time_scales import Scale, TimeScales, scale_to_nanoseconds
 from pcapconv.timestamps import NANOSECONDS
 from pcapconv.wording import argument
 
@@ -34,7 +34,7 @@ class Normalize(Step):
         self._form = form
         self._shift = shift
         self._cut = cut
-        self._units = Units(shift, timeless=timeless)
+        self._units = TimeScales(shift, timeless=timeless)
         self._identity = NormalForm(form.kinds, Counter())  # for interfaces, which are counted already
         self._one_section = survey.section
         self.inexact = 0
@@ -87,7 +87,7 @@ class Normalize(Step):
         rows = batch.rows
         columns = batch.columns.twin(rows, "ticks", "interface")
         kinds = columns.record_type[:rows].tobytes()
-        stopped, inexact, status = self._units.unify(columns, 0, rows, cut=self._cut)
+        stopped, inexact, status = self._units.to_nanoseconds(columns, 0, rows, cut=self._cut)
         if status != MORE:
             raise self._units.refusal(batch, stopped, status)
         self.inexact += inexact
@@ -116,7 +116,7 @@ class Normalize(Step):
                 new = self._form.packet(raw, order, obsolete=kinds[row] == pcapng.OBSOLETE_PACKET)
                 if new != raw:
                     changed[row] = new
-        with_options(normal, changed)
+        replace_options(normal, changed)
 
     def _normal_statistics(self, block: Block) -> Block | None:
         order = block.byte_order
@@ -124,7 +124,7 @@ class Normalize(Step):
         interface = self._survey.used.get((block.section, stated.interface))
         if interface is None or not stated.has_ticks:  # of an interface without packets
             return None
-        place, scale = self._place(interface), scale_of(interface, self._shift)
+        place, scale = self._place(interface), scale_to_nanoseconds(interface, self._shift)
         entries = []
         for code, value in block.option_list:
             holds = pcapng.option_type(block.type, code).holds
@@ -141,8 +141,8 @@ class Normalize(Step):
         )
 
     def _moved(self, ticks: int, scale: Scale, block: Block) -> int:
-        time, rest = divmod(ticks * scale.multiply, scale.divide)
-        time += scale.add
+        time, rest = divmod(ticks * scale.factor, scale.divisor)
+        time += scale.addend
         if scale.error or not 0 <= time < 2**64 or (rest and not self._cut):
             raise TargetError(
                 f"offset {block.offset}: nanoseconds cannot hold the times of this statistics block, moved as the "

@@ -14,8 +14,8 @@ from pcapconv.spec import pcapng
 from pcapconv.spec.pcap import NO_LIMIT_SNAPLEN
 from pcapconv.steps import Step
 from pcapconv.steps.batch_rows import distinct
-from pcapconv.steps.snaplens import Limits, Replacements
-from pcapconv.steps.time_scales import Units
+from pcapconv.steps.snaplens import SnaplenLimits, SnaplenReplacements
+from pcapconv.steps.time_scales import TimeScales
 from pcapconv.wording import argument
 
 _MOST = 32 * 2**20  # bytes of names, secrets and comments together
@@ -63,10 +63,10 @@ class Survey(Step):
         self._first_there: Interface | None = None  # of the capture
         self._unused = 0  # interfaces without packets
         self._here: dict[int, int] = {}  # which of those that are known each of the section with packets is, by its id
-        self._units = Units(timeless=timeless)
-        self._limits = Limits()
+        self._units = TimeScales(timeless=timeless)
+        self._limits = SnaplenLimits()
         self._keep_snaplen = keep_snaplen
-        self.instead = Replacements()
+        self.instead = SnaplenReplacements()
         self.raised: set[int] = set()
         self._known: dict[Interface, int] = {}
         self._firsts: list[tuple[int, int]] = []  # of each that is known: the time and number of its first packet
@@ -142,8 +142,8 @@ class Survey(Step):
         self.packets += batch.rows
         if self._lengths:
             self.longest = max(self.longest, max(batch.columns.captured_length[: batch.rows]))
-        for row in () if self._keep_snaplen else self._limits.above(batch):
-            self.instead.meet(self._limits, batch, row)
+        for row in () if self._keep_snaplen else self._limits.rows_above(batch):
+            self.instead.note_longer_packet(self._limits, batch, row)
         numbers = batch.columns.interface[: batch.rows]
         used = distinct(numbers)
         times, rising = self._times(batch) if self._sort else (None, True)
@@ -174,7 +174,7 @@ class Survey(Step):
     def _times(self, batch: PacketBatch) -> tuple[Sequence[int], bool]:
         """The batch's times in whole nanoseconds, and whether they are known to rise."""
         columns = batch.columns.twin(batch.rows, "ticks", "interface")
-        _, _, status = self._units.unify(columns, 0, batch.rows, cut=True)
+        _, _, status = self._units.to_nanoseconds(columns, 0, batch.rows, cut=True)
         if status != MORE:
             self.rising = False
             return [self._units.time(batch, row) // 1 for row in range(batch.rows)], False

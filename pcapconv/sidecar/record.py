@@ -26,7 +26,7 @@ from pcapconv.spec.pcap import LATEST
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
 from pcapconv.steps.batch_rows import options_of
-from pcapconv.steps.time_scales import Units
+from pcapconv.steps.time_scales import TimeScales
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 
 
@@ -46,7 +46,7 @@ class Record(Step):
         self._fingerprints = fingerprints
         self._clamp = clamp
         self._kernels = choose()
-        self._units = Units()
+        self._units = TimeScales()
         self._finer = False  # whether microseconds cannot hold the times of any
         self._mask = bytearray()
         self._plain = 0  # packets that are counted only, of one interface
@@ -188,7 +188,7 @@ class Record(Step):
     def _in_nanoseconds(self, batch: PacketBatch) -> Columns:
         """Columns whose ticks are those of the pcap file, in nanoseconds."""
         columns = batch.columns.twin(batch.rows, "ticks", "interface")
-        row, cut, status = self._units.unify(columns, 0, batch.rows, cut=True)
+        row, cut, status = self._units.to_nanoseconds(columns, 0, batch.rows, cut=True)
         kept: Counter[str] = Counter()
         kept["time-digits"] += cut
         if status != MORE:

@@ -25,8 +25,8 @@ from pcapconv.sidecar.packet_entry import Entry, record, type_of
 from pcapconv.spec import pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
-from pcapconv.steps.batch_rows import with_options
-from pcapconv.steps.time_scales import Scale, row_of, ticks_scale
+from pcapconv.steps.batch_rows import replace_options
+from pcapconv.steps.time_scales import Scale, scale_to_ticks
 
 _FEW = 16  # parts of a buffer: less than one of them is little of it
 
@@ -83,9 +83,11 @@ class Metadata:
 
     def count_times(self, batch: PacketBatch, units: int) -> None:
         """Make ticks of `units` per second those of the packets' interfaces. Raises SidecarError."""
-        table = self._tables.setdefault(units, array("Q", row_of(Scale(0, 1, 0), 0)))
+        table = self._tables.setdefault(units, array("Q", Scale(0, 1, 0).entry(0)))
         for interface in self.interfaces[len(table) // NANOSECOND_SCALE - 1 :]:
-            table[-NANOSECOND_SCALE:-NANOSECOND_SCALE] = array("Q", row_of(ticks_scale(interface, units), interface.id))
+            table[-NANOSECOND_SCALE:-NANOSECOND_SCALE] = array(
+                "Q", scale_to_ticks(interface, units).entry(interface.id)
+            )
         row_of_fault, _, status = choose().to_nanoseconds(batch.columns, 0, batch.rows, table, False)
         if status != MORE:
             raise SidecarError(f"packet {batch.number(row_of_fault)}: its interface cannot count its time")
@@ -173,7 +175,7 @@ class Restore(Step):
         order = normal.section.byte_order
         if entry.lists:
             _with_lists(normal, entry.lists_raw(order), entry.which(done, rows))
-        with_options(
+        replace_options(
             normal,
             {
                 row: values.options_raw(said, order, pcapng.ENHANCED_PACKET, f"packet {first + row}")

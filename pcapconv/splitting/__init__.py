@@ -88,7 +88,7 @@ def split(
     names = Template(os.fspath(template))
     format_name = formats.target_format(names.text, to)
     way = _way(max_packets, max_bytes, interval, align, by)
-    most = MOST_PARTS if max_parts is None else argument_values.count("max_parts", max_parts)
+    most = MOST_PARTS if max_parts is None else argument_values.parse_count("max_parts", max_parts)
     _check_sidecar(sidecar, sidecar_secrets, by, format_name)
     writer, steps = writer_and_steps(format_name, options)
     plan = Plan(steps, read_file, divided=not sidecar)  # with a sidecar, everything comes back
@@ -147,15 +147,15 @@ def _way(
         example = arguments(interval="1h", align=True)
         raise UsageError(f"{argument('align', True)}: only intervals have limits to align; write {example}")
     if max_packets is not None:
-        most = argument_values.count("max_packets", max_packets)
+        most = argument_values.parse_count("max_packets", max_packets)
         return lambda parts: ByCount(parts, most)
     if max_bytes is not None:
-        size = argument_values.size("max_bytes", max_bytes)
+        size = argument_values.parse_size("max_bytes", max_bytes)
         return lambda parts: BySize(parts, size)
     if interval is not None:
         if not isinstance(interval, str):
             raise UsageError(f"{argument('interval', interval)}: write it as text, as in 90s or 1h")
-        length = argument_values.duration("interval", interval, positive=True)
+        length = argument_values.parse_duration("interval", interval, positive=True)
         return lambda parts: ByInterval(parts, length, align=align)
     if by not in KEYS:
         raise UsageError(f"{argument('by', by)}: it is one of {', '.join(KEYS)}")

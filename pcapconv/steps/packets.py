@@ -1,8 +1,8 @@
-"""Editing packets: cutting their bytes, shifting their times, adding comments.
+"""The step that edits packets: cuts their bytes, shifts their times, adds comments.
 
-Strategy: kernels change whole columns; a packet that changed has no record any more, and the writer makes one from the
-fields. What no longer holds of a changed packet goes: the hash of bytes that were cut. What another block type would
-lose is kept: an obsolete Packet Block becomes an Enhanced one with its drop count.
+Strategy: kernels change whole columns; a packet that changes has no record any more, and is encoded from its fields.
+What is no longer true of it is left out: the hash of bytes that were cut. An obsolete Packet Block that changes becomes
+an Enhanced one, which keeps its drop count.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pcapconv.model import Interface, Item, PacketBatch, Section
 from pcapconv.spec import option_lists
 from pcapconv.spec.pcapng import OBSOLETE_PACKET, PACKET_HASH, SIMPLE_PACKET
 from pcapconv.steps import Step
-from pcapconv.steps.batch_rows import options_of, with_options
-from pcapconv.steps.strip import as_enhanced
+from pcapconv.steps.batch_rows import options_of, replace_options
+from pcapconv.steps.strip import make_enhanced
 from pcapconv.wording import argument
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ _MOST = 2**32 - 1
 
 
 class PacketEdits(NamedTuple):
-    """`front` and `end` bytes are taken off, then at most `snaplen` left; `shift` is in seconds, with a sign;
-    `comments` are by packet number."""
+    """What to edit. `front` and `end` bytes are cut off, then packets are cut to `snaplen` bytes; `shift` is added to
+    their times, in seconds; `comments` are added, encoded, by packet number."""
 
     front: int = 0
     end: int = 0
@@ -41,17 +41,17 @@ class PacketEdits(NamedTuple):
 
     @property
     def cuts(self) -> bool:
-        """Whether packets lose bytes."""
+        """Return whether packets may lose bytes."""
         return bool(self.front or self.end or self.snaplen is not None)
 
 
 class EditPackets(Step):
-    """Does the edits. `left_out` counts hashes that no longer hold, and original lengths of Simple Packets, which have
-    no other place to say how much was captured.
+    """Does `edits`. `left_out` counts the hashes of packets that were cut, and the original lengths of Simple Packets
+    that had to be replaced, since their blocks state no other length.
 
-    Raises TargetError where a time would leave what the file can hold, FormatError where nobody can tell it,
-    UsageError where its interface counts in steps too large for the shift, and, after the last item, for a comment on a
-    packet that is not there.
+    Raises TargetError for a time that its interface's ticks cannot hold, FormatError for one that cannot be determined,
+    UsageError for a shift that is not a multiple of an interface's ticks, and, after the last item, for a comment on a
+    packet that does not exist.
     """
 
     def __init__(self, edits: PacketEdits, left_out: Counter[str]) -> None:
@@ -60,12 +60,12 @@ class EditPackets(Step):
         self._left_out = left_out
         self._comments = dict(edits.comments)
         self._shifts = array("Q")
-        self._options = array("Q")  # made when packets have some
-        self._not_shifted: dict[int, tuple[type[PcapconvError], str]] = {}  # interface id → why it cannot be done
+        self._option_counts = array("Q")  # made for the first packets with options
+        self._refused_shifts: dict[int, tuple[type[PcapconvError], str]] = {}  # interface id → why it cannot be shifted
         self._kernels = choose()
 
     def _section(self, section: Section) -> Iterable[Item]:
-        self._shifts, self._not_shifted = array("Q"), {}
+        self._shifts, self._refused_shifts = array("Q"), {}
         return (section._replace(changed=True, raw=None if section.layout == "pcap" else section.raw),)
 
     def _end(self) -> Iterable[Item]:
@@ -87,7 +87,7 @@ class EditPackets(Step):
         batch.interfaces = self._interfaces
         whole = batch.columns.captured_length[: batch.rows]
         cut = self._edits.cuts and self._cut(batch)
-        comments = self._take_comments(batch)
+        comments = self._comments_of(batch)
         if cut or comments:
             self._edit_options(batch, comments, whole)
         if self._edits.shift:
@@ -103,17 +103,19 @@ class EditPackets(Step):
         if edits.front:
             batch.header_order = None
         if SIMPLE_PACKET in columns.record_type[: batch.rows].tobytes():
-            self._cut_simple(batch)
+            self._correct_simple_packets(batch)
         return True
 
-    def _cut_simple(self, batch: PacketBatch) -> None:
-        """A Simple Packet's captured length is the lesser of its original length and the interface's snaplen (pcapng,
-        section "Simple Packet Block"); where that would come out too long, the original length has to say it."""
+    def _correct_simple_packets(self, batch: PacketBatch) -> None:
+        """Replace the original lengths of Simple Packets that were cut to another length than a reader would give them.
+
+        A reader takes the lesser of the original length and the interface's snaplen as the captured length (pcapng,
+        section "Simple Packet Block")."""
         columns = batch.columns
         snaplen = self._interfaces[0].snaplen
-        for row, kind in enumerate(columns.record_type[: batch.rows]):
+        for row, record_type in enumerate(columns.record_type[: batch.rows]):
             captured = columns.captured_length[row]
-            if kind != SIMPLE_PACKET or columns.record_length[row]:
+            if record_type != SIMPLE_PACKET or columns.record_length[row]:
                 continue
             read = min(columns.original_length[row], snaplen or _MOST)
             if read != captured:
@@ -122,104 +124,104 @@ class EditPackets(Step):
 
     def _shift(self, batch: PacketBatch) -> None:
         for interface in self._interfaces[len(self._shifts) // SHIFT :]:
-            self._shifts.extend(self._ticks(interface))
+            self._shifts.extend(self._shift_entry(interface))
         columns, rows = batch.columns, batch.rows
-        for row, interface_id in enumerate(columns.interface[:rows] if self._not_shifted else ()):
-            if interface_id in self._not_shifted and columns.record_type[row] != SIMPLE_PACKET:
-                error, reason = self._not_shifted[interface_id]
+        for row, interface_id in enumerate(columns.interface[:rows] if self._refused_shifts else ()):
+            if interface_id in self._refused_shifts and columns.record_type[row] != SIMPLE_PACKET:
+                error, reason = self._refused_shifts[interface_id]
                 raise error(f"packet {batch.number(row)}: {reason}")
         row = self._kernels.shift_times(columns, rows, self._shifts)
         if row < rows:
-            raise TargetError(f"packet {batch.number(row)}: {_beyond(self._interfaces[columns.interface[row]])}")
+            raise TargetError(f"packet {batch.number(row)}: {_beyond_ticks(self._interfaces[columns.interface[row]])}")
         batch.contiguous = False
         if OBSOLETE_PACKET in columns.record_type[:rows].tobytes():
-            changed = {}
-            for row, kind in enumerate(columns.record_type[:rows]):
-                if kind == OBSOLETE_PACKET:
-                    changed[row] = option_lists.edited(
-                        options_of(batch, row), batch.section.byte_order, add=as_enhanced(batch, row)
+            new_options = {}
+            for row, record_type in enumerate(columns.record_type[:rows]):
+                if record_type == OBSOLETE_PACKET:
+                    new_options[row] = option_lists.edited(
+                        options_of(batch, row), batch.section.byte_order, add=make_enhanced(batch, row)
                     )
-            with_options(batch, changed)
+            replace_options(batch, new_options)
 
-    def _ticks(self, interface: Interface) -> tuple[int, int]:
-        """The kernel's row for an interface. Where the shift cannot be done, that matters only once a packet comes."""
+    def _shift_entry(self, interface: Interface) -> tuple[int, int]:
+        """Return the entry of an interface for the kernel `shift_times`. If the shift is refused, its packets are."""
         assert self._edits.shift is not None
         exact = self._edits.shift * interface.ticks_per_second
         if interface.time_error:
-            self._not_shifted[interface.id] = FormatError, interface.time_error
+            self._refused_shifts[interface.id] = FormatError, interface.time_error
         elif exact.denominator != 1:
-            self._not_shifted[interface.id] = (
+            self._refused_shifts[interface.id] = (
                 UsageError,
                 f"interface {interface.id} of section {interface.section} counts in steps of "
                 f"1/{interface.ticks_per_second} s; give {argument('shift_time')} a multiple of that",
             )
         elif abs(exact) > MOST_TICKS:
-            self._not_shifted[interface.id] = TargetError, _beyond(interface)
+            self._refused_shifts[interface.id] = TargetError, _beyond_ticks(interface)
         else:
             return abs(exact.numerator), int(exact < 0)
         return 0, 0
 
-    def _take_comments(self, batch: PacketBatch) -> dict[int, Sequence[bytes]]:
-        """Row → the comments that it gets."""
+    def _comments_of(self, batch: PacketBatch) -> dict[int, Sequence[bytes]]:
+        """Return the comments to add, by row. Forgets them."""
         if not self._comments:
             return {}
-        found = {}
+        comments = {}
         first, last = batch.number(0), batch.number(batch.rows - 1)
         for number in [number for number in self._comments if first <= number <= last]:
-            row = number - batch.first_number if batch.numbers is None else _index(batch.numbers, number)
+            row = number - batch.first_number if batch.numbers is None else _find_row(batch.numbers, number)
             if row is not None:
-                found[row] = self._comments.pop(number)
-        return found
+                comments[row] = self._comments.pop(number)
+        return comments
 
     def _edit_options(
-        self, batch: PacketBatch, comments: Mapping[int, Sequence[bytes]], captured_before: array[int]
+        self, batch: PacketBatch, comments: Mapping[int, Sequence[bytes]], lengths_before: array[int]
     ) -> None:
-        """Packets that were cut lose their hash, others gain comments."""
+        """Leave out the hashes of packets that were cut, and add comments."""
         columns, order = batch.columns, batch.section.byte_order
-        changed: dict[int, bytes] = {}
-        every = self._holds_hashes(batch) or OBSOLETE_PACKET in columns.record_type[: batch.rows].tobytes()
-        for row in range(batch.rows) if every else comments:
-            cut = columns.captured_length[row] != captured_before[row]
+        new_options: dict[int, bytes] = {}
+        check_all = self._may_have_hashes(batch) or OBSOLETE_PACKET in columns.record_type[: batch.rows].tobytes()
+        for row in range(batch.rows) if check_all else comments:
+            cut = columns.captured_length[row] != lengths_before[row]
             if not cut and row not in comments:
                 continue
             if row in comments and columns.record_type[row] == SIMPLE_PACKET:
                 raise TargetError(f"packet {batch.number(row)}: a Simple Packet, which has no place for a comment")
             add = [(option_lists.COMMENT, text) for text in comments.get(row, ())]
             if columns.record_type[row] == OBSOLETE_PACKET:
-                add += as_enhanced(batch, row)
+                add += make_enhanced(batch, row)
             raw = options_of(batch, row)
             if cut and (hashes := sum(option.code == PACKET_HASH for option in option_lists.OptionList(raw, order))):
                 self._left_out["packet-hashes"] += hashes
-            new = option_lists.edited(raw, order, keep=_not_a_hash if cut else None, add=add)
+            new = option_lists.edited(raw, order, keep=_is_no_hash if cut else None, add=add)
             if new != raw:
-                changed[row] = new
-        with_options(batch, changed)
+                new_options[row] = new
+        replace_options(batch, new_options)
 
-    def _holds_hashes(self, batch: PacketBatch) -> bool:
-        """Whether packets may have a hash; counted by a kernel, since most options are something else."""
+    def _may_have_hashes(self, batch: PacketBatch) -> bool:
+        """Return whether packets may have a hash. A kernel counts them, since most options are something else."""
         if not self._edits.cuts or not batch.has_options:
             return False
-        if not self._options:
-            self._options = array("Q", bytes(8 * OPTION_COUNTS))
-        known = self._options[PACKET_HASH]
+        if not self._option_counts:
+            self._option_counts = array("Q", bytes(8 * OPTION_COUNTS))
+        known = self._option_counts[PACKET_HASH]
         big = batch.section.byte_order == "big"
-        self._kernels.count_options(batch.buffer, batch.columns, batch.rows, big, self._options)
-        return self._options[PACKET_HASH] != known
+        self._kernels.count_options(batch.buffer, batch.columns, batch.rows, big, self._option_counts)
+        return self._option_counts[PACKET_HASH] != known
 
 
-def _beyond(interface: Interface) -> str:
+def _beyond_ticks(interface: Interface) -> str:
     return (
         "shifted, its time would be before the first or after the last that its interface can count "
         f"(interface {interface.id} of section {interface.section}); shift by less"
     )
 
 
-def _not_a_hash(option: option_lists.Option) -> bool:
+def _is_no_hash(option: option_lists.Option) -> bool:
     return option.code != PACKET_HASH
 
 
-def _index(numbers: Sequence[int], number: int) -> int | None:
-    """Where a number stands among ordered ones."""
+def _find_row(numbers: Sequence[int], number: int) -> int | None:
+    """Return the row of a packet number, among ascending ones; None if it is not among them."""
     from bisect import bisect_left
 
     row = bisect_left(numbers, number)

@@ -51,9 +51,9 @@ class EditedCapture:
         """New steps for one run, which give the packets back what the sidecar says of them. `left_out` counts what no
         longer holds of them, `lost` what only pcap can say."""
         from pcapconv.sidecar.edited.restoring import Match
-        from pcapconv.steps.strip import DoNotCopy
+        from pcapconv.steps.strip import StripDoNotCopy
 
-        return [Match(self._document, self._known, self._found, left_out, lost), DoNotCopy(left_out)]
+        return [Match(self._document, self._known, self._found, left_out, lost), StripDoNotCopy(left_out)]
 
     def summary(self) -> dict[str, Any]:
         """How many packets are known, and how, for the report of a run that is done."""

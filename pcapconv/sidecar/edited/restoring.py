@@ -25,9 +25,9 @@ from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
 from pcapconv.spec.pcap import LATEST
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
-from pcapconv.steps.batch_rows import select_rows, with_options
-from pcapconv.steps.strip import dropcount
-from pcapconv.steps.time_scales import Scale, scale_of
+from pcapconv.steps.batch_rows import replace_options, select_rows
+from pcapconv.steps.strip import drop_count_options
+from pcapconv.steps.time_scales import Scale, scale_to_nanoseconds
 from pcapconv.timestamps import NANOSECONDS
 
 
@@ -157,7 +157,7 @@ class Match(Step):
         number = self._ids[self._known.interfaces[packet]]
         scale = self._scales.get(number)
         if scale is None:
-            scale = self._scales[number] = scale_of(self._metadata.interfaces[number])
+            scale = self._scales[number] = scale_to_nanoseconds(self._metadata.interfaces[number])
         stated = 0 if scale.error else max(0, min(int(scale.time(ticks) // 1), LATEST))
         return time in (stated, stated - stated % 1000)
 
@@ -221,7 +221,7 @@ class Match(Step):
     def _add_options(self, batch: PacketBatch, partners: list[tuple[int, int]], first: int) -> None:
         if self._known.options or self._known.blocks:
             stated = {row: self._options(batch, packet, first + row) for row, packet in partners}
-            with_options(batch, {row: raw for row, raw in stated.items() if raw})
+            replace_options(batch, {row: raw for row, raw in stated.items() if raw})
 
     def _options(self, batch: PacketBatch, packet: int, place: int) -> bytes:
         known, order = self._known, batch.section.byte_order
@@ -232,7 +232,7 @@ class Match(Step):
         raw = _raw(text, order) if text else b""
         add = []
         if type_of(block) == pcapng.OBSOLETE_PACKET:
-            add = dropcount(drops_of(block, what), order)
+            add = drop_count_options(drops_of(block, what), order)
         if self._found.known[place] == EXACT:
             return option_lists.edited(raw, order, add=add) if add else raw
         if hashes := sum(option.code == pcapng.PACKET_HASH for option in option_lists.OptionList(raw, order)):
