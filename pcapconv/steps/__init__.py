@@ -1,27 +1,28 @@
-"""Steps: what can be done to a capture between a reader and a writer. Each takes items in file order and gives items in
-file order.
+"""Steps: what is done to a capture between its reader and a writer. Items go in and come out in file order.
 
-`Step` is the base of all steps; it says who owns a batch and what a step may change in it. `BasePlan` is what a
-conversion asks for the steps of a run.
+A step owns the batch of packets that it is given, and may change it; `Step`, the base of all steps, says how far. A
+plan (`BasePlan`) makes the steps of a conversion.
 
-Modules that are steps: `select` passes on the packets that are selected; `secrets` extracts key logs and puts them in;
-`strip` leaves out metadata; `packets` cuts, shifts and comments packets; `relabel` changes what sections and interfaces
-state; `snaplens` raises a snaplen that packets exceed. Other capabilities, such as sidecars and the normal form, have
-steps of their own in their folders.
+* Modules that are steps: `select` passes on the selected packets; `secrets` extracts key logs or puts some in; `strip`
+  leaves out metadata; `edit_packets` cuts, shifts and comments packets; `relabel` changes what sections and interfaces
+  state; `snaplens` raises a snaplen that packets exceed. Sidecars, the normal form and others have steps of their own.
+* Modules that help steps: `plan` checks the selecting and editing arguments and puts the steps in order;
+  `argument_values` parses the texts of arguments; `time_scales` turns times into nanoseconds; `batch_rows` picks rows
+  of a batch and replaces their options.
 
-Modules that help them: `plan` checks the selecting and editing arguments and orders the steps, `argument_values` parses
-the texts of arguments, `time_scales` turns packets' times into nanoseconds, `batch_rows` picks rows of a batch and
-replaces their options.
+The way of a selecting argument, for example `before`, to the packets:
 
-How a selecting argument travels, with `before` as the example: the command line reads `--before` by its entry in
-`cli/options/steps.py` and gives the text as `before=` to a library function, whose keyword arguments for steps are
-`plan.StepArguments`; `plan.Plan` has `argument_values.parse_moment` parse the text, and keeps the moment in its
-`select.Criteria`; for each run it makes a `select.Select` from these, which the loop in `conversion` puts between
-reader and writer; there the moment becomes a range of ticks for each interface, by which the kernel `rows_in_ranges`
-marks the rows of each batch.
+1. `cli/options/steps.py` has the option `--before`, whose text the command line gives to a library function.
+2. `plan.StepArguments` has the argument `before=` of the library functions.
+3. `plan.Plan` checks it: `argument_values.parse_moment` parses its text, and `select.Criteria` keeps the moment.
+4. `Plan.steps` makes the step `select.Select` for each run, and `conversion` puts it between reader and writer.
+5. `Select` turns the moment into a range of ticks for each interface.
+6. The kernel `rows_in_ranges` marks the rows of each batch whose ticks are in that range.
 
-Strategy: steps are generators around each other, so that one item at a time goes through all of them. Steps handle
-batches; what is done to every packet is done by a kernel.
+`plan` begins with how to add an argument.
+
+Strategy: steps are generators around each other, so that one item at a time goes through all of them. What is done to
+every packet of a batch is done by a kernel.
 """
 
 from __future__ import annotations

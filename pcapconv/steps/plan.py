@@ -4,8 +4,8 @@ To add an argument, change in this order:
 
 1. `StepArguments` here; also `_WHOLE_NUMBERS` if it is a number, and `REPEATABLE` if it may be given several times.
 2. `argument_values`, if its text has a form of its own.
-3. The step: a criterion in `select.Criteria`, an edit in `packets.PacketEdits`, or a new module with a `Step`; and a
-   kernel, in both forms, if every packet has to be looked at.
+3. The step: a criterion in `select.Criteria`, an edit in `edit_packets.PacketEdits`, or a new module with a `Step`; and
+   a kernel, in both forms, if it looks at every packet.
 4. `Plan` here: parse and check the value in `__init__`, and give it to the step in `steps`.
 5. `pcapconv/cli/options/steps.py`: its option on the command line. Then run `python docs/generate.py`, which writes it
    into the README and the manual pages.
@@ -30,7 +30,7 @@ from pcapconv.io.read_write import write_all, writing
 from pcapconv.io.target import Target
 from pcapconv.model import Interface, Item
 from pcapconv.steps import BasePlan, Step, argument_values
-from pcapconv.steps.packets import EditPackets, PacketEdits
+from pcapconv.steps.edit_packets import EditPackets, PacketEdits
 from pcapconv.steps.relabel import SETTING_KEYS, Relabel, encode_text, interface_label, names_interface
 from pcapconv.steps.secrets import ExtractSecrets, InjectSecrets, parse_secrets
 from pcapconv.steps.select import DIRECTIONS, Criteria, Select
