@@ -26,7 +26,7 @@ from pcapconv.wording import argument
 if TYPE_CHECKING:
     from fractions import Fraction
 
-_MOST = 2**32 - 1
+_MAX_UINT32 = 2**32 - 1
 
 
 class PacketEdits(NamedTuple):
@@ -50,8 +50,8 @@ class EditPackets(Step):
     that had to be replaced, since their blocks state no other length.
 
     Raises TargetError for a time that its interface's ticks cannot hold, FormatError for one that cannot be determined,
-    UsageError for a shift that is not a multiple of an interface's ticks, and, after the last item, for a comment on a
-    packet that does not exist.
+    UsageError for a shift that is not a multiple of an interface's ticks, and, after the last item, for comments on
+    packets that were not among the items.
     """
 
     def __init__(self, edits: PacketEdits, left_out: Counter[str]) -> None:
@@ -85,19 +85,20 @@ class EditPackets(Step):
 
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:
         batch.interfaces = self._interfaces
-        whole = batch.columns.captured_length[: batch.rows]
+        lengths_before = batch.columns.captured_length[: batch.rows]
         cut = self._edits.cuts and self._cut(batch)
-        comments = self._comments_of(batch)
+        comments = self._pop_comments(batch)
         if cut or comments:
-            self._edit_options(batch, comments, whole)
+            self._edit_options(batch, comments, lengths_before)
         if self._edits.shift:
             self._shift(batch)
         return (batch,)
 
     def _cut(self, batch: PacketBatch) -> bool:
         edits, columns = self._edits, batch.columns
-        snaplen = _MOST if edits.snaplen is None else edits.snaplen
-        if not self._kernels.cut_packets(columns, batch.rows, min(edits.front, _MOST), min(edits.end, _MOST), snaplen):
+        front, end = min(edits.front, _MAX_UINT32), min(edits.end, _MAX_UINT32)
+        snaplen = _MAX_UINT32 if edits.snaplen is None else edits.snaplen
+        if not self._kernels.cut_packets(columns, batch.rows, front, end, snaplen):
             return False
         batch.contiguous = False
         if edits.front:
@@ -107,18 +108,17 @@ class EditPackets(Step):
         return True
 
     def _correct_simple_packets(self, batch: PacketBatch) -> None:
-        """Replace the original lengths of Simple Packets that were cut to another length than a reader would give them.
+        """Replace the original length of a Simple Packet that was cut, if a reader would get the captured length wrong.
 
-        A reader takes the lesser of the original length and the interface's snaplen as the captured length (pcapng,
-        section "Simple Packet Block")."""
+        It is the lesser of the original length and the interface's snaplen (pcapng, section "Simple Packet Block")."""
         columns = batch.columns
         snaplen = self._interfaces[0].snaplen
         for row, record_type in enumerate(columns.record_type[: batch.rows]):
             captured = columns.captured_length[row]
             if record_type != SIMPLE_PACKET or columns.record_length[row]:
                 continue
-            read = min(columns.original_length[row], snaplen or _MOST)
-            if read != captured:
+            length_when_read = min(columns.original_length[row], snaplen or _MAX_UINT32)
+            if length_when_read != captured:
                 columns.original_length[row] = captured
                 self._left_out["original-lengths"] += 1
 
@@ -144,7 +144,9 @@ class EditPackets(Step):
             replace_options(batch, new_options)
 
     def _shift_entry(self, interface: Interface) -> tuple[int, int]:
-        """Return the entry of an interface for the kernel `shift_times`. If the shift is refused, its packets are."""
+        """Return the entry of an interface for the kernel `shift_times`.
+
+        A shift that is impossible is only noted, since it does not matter if the interface has no packets."""
         assert self._edits.shift is not None
         exact = self._edits.shift * interface.ticks_per_second
         if interface.time_error:
@@ -161,8 +163,8 @@ class EditPackets(Step):
             return abs(exact.numerator), int(exact < 0)
         return 0, 0
 
-    def _comments_of(self, batch: PacketBatch) -> dict[int, Sequence[bytes]]:
-        """Return the comments to add, by row. Forgets them."""
+    def _pop_comments(self, batch: PacketBatch) -> dict[int, Sequence[bytes]]:
+        """Remove the batch's comments from those that are still to be added, and return them by row."""
         if not self._comments:
             return {}
         comments = {}

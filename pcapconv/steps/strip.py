@@ -70,7 +70,7 @@ class _LeaveOutStep(Step):
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:
         batch.interfaces = self._interfaces
         if batch.has_options and self._may_hold_some(batch):
-            self._edit_packets(batch)
+            self._strip_packets(batch)
         return (batch,)
 
     def _rules_of(self, block_type: int) -> _Rules:
@@ -84,13 +84,13 @@ class _LeaveOutStep(Step):
         return rules
 
     def _section(self, section: Section) -> Iterable[Item]:
-        stays = self._remaining_options(section.options, section.byte_order, pcapng.SECTION_HEADER)
-        raw = section.raw if stays == section.options else None
-        return (section._replace(raw=raw, options=stays, changed=True),)
+        remaining = self._remaining_options(section.options, section.byte_order, pcapng.SECTION_HEADER)
+        raw = section.raw if remaining == section.options else None
+        return (section._replace(raw=raw, options=remaining, changed=True),)
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
-        stays = self._remaining_options(interface.options, interface.byte_order, pcapng.INTERFACE_DESCRIPTION)
-        return (interface if stays == interface.options else interface._replace(raw=None, options=stays),)
+        remaining = self._remaining_options(interface.options, interface.byte_order, pcapng.INTERFACE_DESCRIPTION)
+        return (interface if remaining == interface.options else interface._replace(raw=None, options=remaining),)
 
     def _block(self, block: Block) -> Iterable[Item]:
         kind = self._kind_of(pcapng.block_type(block.type))
@@ -101,8 +101,8 @@ class _LeaveOutStep(Step):
         stated = block.body[at:]
         if not stated:
             return (block,)
-        stays = self._remaining_options(stated, block.byte_order, block.type)
-        return (block if stays == stated else block._replace(body=block.body[:at] + stays),)
+        remaining = self._remaining_options(stated, block.byte_order, block.type)
+        return (block if remaining == stated else block._replace(body=block.body[:at] + remaining),)
 
     def _may_hold_some(self, batch: PacketBatch) -> bool:
         """Return whether packets of the batch may have an option to leave out."""
@@ -131,7 +131,7 @@ class _LeaveOutStep(Step):
         counts[:] = self._zeros
         return True
 
-    def _edit_packets(self, batch: PacketBatch) -> None:
+    def _strip_packets(self, batch: PacketBatch) -> None:
         columns, order = batch.columns, batch.section.byte_order
         new_options = {}
         for row, length in enumerate(columns.options_length[: batch.rows]):
@@ -140,10 +140,10 @@ class _LeaveOutStep(Step):
             obsolete = columns.record_type[row] == pcapng.OBSOLETE_PACKET
             block_type = pcapng.OBSOLETE_PACKET if obsolete else pcapng.ENHANCED_PACKET
             stated = options_of(batch, row)
-            stays = self._remaining_options(stated, order, block_type)
-            if stays != stated:
+            remaining = self._remaining_options(stated, order, block_type)
+            if remaining != stated:
                 added = make_enhanced(batch, row)
-                new_options[row] = option_lists.edited(stays, order, add=added) if added else stays
+                new_options[row] = option_lists.edited(remaining, order, add=added) if added else remaining
         replace_options(batch, new_options)
 
     def _remaining_options(self, stated: bytes, order: ByteOrder, block_type: int) -> bytes:
@@ -184,8 +184,8 @@ class Strip(_LeaveOutStep):
 
         def kind_of(which: pcapng.BlockType | option_lists.OptionType) -> str | None:
             kind = which.kind if which.specified else _UNKNOWN
-            stays = kind == _UNKNOWN and which.specified  # its content is unknown, but the specification names it
-            return kind if kind in kinds and not stays else None
+            named = kind == _UNKNOWN and which.specified  # its content is unknown, but the specification names it
+            return kind if kind in kinds and not named else None
 
         super().__init__(left_out, kind_of, unknown=_UNKNOWN in kinds)
 
