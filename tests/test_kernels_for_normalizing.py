@@ -1,4 +1,5 @@
-"""The kernels that make packets comparable: facts about each, and the compiled form against the interpreted one."""
+"""The kernels for times, lengths and order: `to_nanoseconds`, `first_out_of_order`, `first_over_limit`, `same_data`,
+`argsort` and `reorder`."""
 
 from array import array
 from types import ModuleType
@@ -15,13 +16,13 @@ HALF = 2**64
 SIMPLE, ENHANCED = 3, 6
 
 
-def unit(multiply: int = 1, divide: int = 1, add: int = 0, number: int = 0) -> list[int]:
+def scale_entry(multiply: int = 1, divide: int = 1, add: int = 0, number: int = 0) -> list[int]:
     both = add % 2**128
     return [multiply, divide % HALF, divide // HALF, both % HALF, both // HALF, number]
 
 
-def table(*units: list[int], timeless: list[int] | None = None) -> "array[int]":
-    return array("Q", [value for each in [*units, timeless or unit(0)] for value in each])
+def table(*scales: list[int], timeless: list[int] | None = None) -> "array[int]":
+    return array("Q", [value for each in [*scales, timeless or scale_entry(0)] for value in each])
 
 
 # ---------------------------------------------------------------- to_nanoseconds
@@ -30,44 +31,44 @@ def table(*units: list[int], timeless: list[int] | None = None) -> "array[int]":
 @pytest.mark.parametrize(
     ("ticks", "scale", "nanoseconds"),
     [
-        (0, unit(), 0),
-        (MOST_TICKS, unit(), MOST_TICKS),
-        (1, unit(1000), 1000),
-        (MOST_TICKS // 1000, unit(1000), MOST_TICKS // 1000 * 1000),
-        (7, unit(10**9, 1, -(7 * 10**9)), 0),
-        (5, unit(1, 1, MOST_TICKS - 5), MOST_TICKS),
-        (MOST_TICKS, unit(10**9, 1, -(10**9) * MOST_TICKS + 3), 3),  # far beyond 64 bits on the way
-        (3, unit(5**9, 2**11), 3 * 5**9 // 2**11),
-        (2**20, unit(5**9, 2**11), 10**9),
-        (2**63, unit(5**9, 2**11), None),
-        (MOST_TICKS, unit(1, 10**30), 0),
-        (10**12, unit(1, 1000), 10**9),
-        (2**40, unit(5**9, 2**100), 0),
+        (0, scale_entry(), 0),
+        (MOST_TICKS, scale_entry(), MOST_TICKS),
+        (1, scale_entry(1000), 1000),
+        (MOST_TICKS // 1000, scale_entry(1000), MOST_TICKS // 1000 * 1000),
+        (7, scale_entry(10**9, 1, -(7 * 10**9)), 0),
+        (5, scale_entry(1, 1, MOST_TICKS - 5), MOST_TICKS),
+        (MOST_TICKS, scale_entry(10**9, 1, -(10**9) * MOST_TICKS + 3), 3),  # far beyond 64 bits on the way
+        (3, scale_entry(5**9, 2**11), 3 * 5**9 // 2**11),
+        (2**20, scale_entry(5**9, 2**11), 10**9),
+        (2**63, scale_entry(5**9, 2**11), None),
+        (MOST_TICKS, scale_entry(1, 10**30), 0),
+        (10**12, scale_entry(1, 1000), 10**9),
+        (2**40, scale_entry(5**9, 2**100), 0),
     ],
 )
 def test_ticks_become_nanoseconds(kernels: ModuleType, ticks: int, scale: list[int], nanoseconds: int | None) -> None:
     columns = with_rows(1, ticks=[ticks], record_type=[ENHANCED])
-    row, inexact, status = kernels.to_nanoseconds(columns, 0, 1, table(scale), True)
+    row, cut_times, status = kernels.to_nanoseconds(columns, 0, 1, table(scale), True)
     if nanoseconds is None:
-        assert (row, inexact, status, column(columns, "ticks", 1)) == (0, 0, BEYOND, [ticks])
+        assert (row, cut_times, status, column(columns, "ticks", 1)) == (0, 0, BEYOND, [ticks])
         return
     divide = scale[1] + scale[2] * HALF
-    assert (row, inexact, status) == (1, int(ticks * scale[0] % divide != 0), MORE)
+    assert (row, cut_times, status) == (1, int(ticks * scale[0] % divide != 0), MORE)
     assert column(columns, "ticks", 1) == [nanoseconds]
 
 
 def test_each_packet_has_the_scale_and_the_new_id_of_its_interface(kernels: ModuleType) -> None:
     columns = with_rows(4, ticks=[1, 1, 1, 1], interface=[0, 1, 2, 1], record_type=[0, 2, 6, 255])
-    units = table(unit(1, number=7), unit(10, number=MOST), unit(100, 1, 5, 0))
-    assert kernels.to_nanoseconds(columns, 0, 4, units, False) == (4, 0, MORE)
+    scales = table(scale_entry(1, number=7), scale_entry(10, number=MOST), scale_entry(100, 1, 5, 0))
+    assert kernels.to_nanoseconds(columns, 0, 4, scales, False) == (4, 0, MORE)
     assert column(columns, "ticks", 4) == [1, 10, 105, 10]
     assert column(columns, "interface", 4) == [7, MOST, 0, MOST]
 
 
 def test_packets_without_a_time_have_the_last_scale_and_the_new_id_of_their_interface(kernels: ModuleType) -> None:
     columns = with_rows(2, ticks=[9, 99], interface=[1, 0], record_type=[SIMPLE, SIMPLE])
-    units = table(unit(5, number=3), unit(0, 0, number=4), timeless=unit(0, 1, 77, 8))
-    assert kernels.to_nanoseconds(columns, 0, 2, units, False) == (2, 0, MORE)
+    scales = table(scale_entry(5, number=3), scale_entry(0, 0, number=4), timeless=scale_entry(0, 1, 77, 8))
+    assert kernels.to_nanoseconds(columns, 0, 2, scales, False) == (2, 0, MORE)
     assert column(columns, "ticks", 2) == [77, 77]
     assert column(columns, "interface", 2) == [4, 3]
 
@@ -75,49 +76,59 @@ def test_packets_without_a_time_have_the_last_scale_and_the_new_id_of_their_inte
 @pytest.mark.parametrize(
     ("scale", "cut", "status"),
     [
-        (unit(1, 0), True, UNKNOWN),
-        (unit(1, 10), False, FINER),
-        (unit(1, 2**64), False, FINER),
-        (unit(1, 1, -6), False, BEYOND),
-        (unit(1, 10, -1), True, BEYOND),
-        (unit(1, 1, MOST_TICKS - 4), False, BEYOND),
-        (unit(2**62 - 1), False, BEYOND),
-        (unit(1, 1, -(2**126)), False, BEYOND),
-        (unit(1, 1, 2**126 - 1), False, BEYOND),
+        (scale_entry(1, 0), True, UNKNOWN),
+        (scale_entry(1, 10), False, FINER),
+        (scale_entry(1, 2**64), False, FINER),
+        (scale_entry(1, 1, -6), False, BEYOND),
+        (scale_entry(1, 10, -1), True, BEYOND),
+        (scale_entry(1, 1, MOST_TICKS - 4), False, BEYOND),
+        (scale_entry(2**62 - 1), False, BEYOND),
+        (scale_entry(1, 1, -(2**126)), False, BEYOND),
+        (scale_entry(1, 1, 2**126 - 1), False, BEYOND),
     ],
 )
 def test_to_nanoseconds_stops_at_a_time_that_nanoseconds_cannot_state(
     kernels: ModuleType, scale: list[int], cut: bool, status: int
 ) -> None:
     columns = with_rows(4, ticks=[1, 2, 5, 6], interface=[0, 0, 1, 0], record_type=[6] * 4)
-    assert kernels.to_nanoseconds(columns, 1, 4, table(unit(3, number=9), scale), cut) == (2, 0, status)
+    assert kernels.to_nanoseconds(columns, 1, 4, table(scale_entry(3, number=9), scale), cut) == (2, 0, status)
     assert column(columns, "ticks", 4) == [1, 6, 5, 6]
     assert column(columns, "interface", 4) == [0, 9, 1, 0]
 
 
 def test_cut_digits_are_counted_and_cut_downwards(kernels: ModuleType) -> None:
     columns = with_rows(4, ticks=[10, 19, 20, 21], record_type=[6] * 4)
-    assert kernels.to_nanoseconds(columns, 0, 4, table(unit(1, 10, -1)), True) == (4, 2, MORE)
+    assert kernels.to_nanoseconds(columns, 0, 4, table(scale_entry(1, 10, -1)), True) == (4, 2, MORE)
     assert column(columns, "ticks", 4) == [0, 0, 1, 1]
 
 
-@pytest.mark.parametrize("units", [table(), table(unit())])
-def test_to_nanoseconds_refuses_an_interface_outside_the_table(kernels: ModuleType, units: "array[int]") -> None:
+@pytest.mark.parametrize("scales", [table(), table(scale_entry())])
+def test_to_nanoseconds_refuses_an_interface_outside_the_table(kernels: ModuleType, scales: "array[int]") -> None:
     columns = with_rows(2, interface=[0, 1], record_type=[6, 3])
-    row = min(1, len(units) // NANOSECOND_SCALE - 1)
+    row = min(1, len(scales) // NANOSECOND_SCALE - 1)
     with pytest.raises(ValueError, match=f"row {row} names an interface that is not there"):
-        kernels.to_nanoseconds(columns, 0, 2, units, False)
+        kernels.to_nanoseconds(columns, 0, 2, scales, False)
 
 
 @pytest.mark.parametrize(
     "scale",
-    [unit(2**62), unit(1, 1, 2**126), unit(1, 1, -(2**126) - 1), unit(1, 1, 0, 2**32), [1, 1, 0, 0, 2**62, 0]],
+    [
+        scale_entry(2**62),
+        scale_entry(1, 1, 2**126),
+        scale_entry(1, 1, -(2**126) - 1),
+        scale_entry(1, 1, 0, 2**32),
+        [1, 1, 0, 0, 2**62, 0],
+    ],
 )
 def test_to_nanoseconds_refuses_scales_that_128_bits_might_not_hold(kernels: ModuleType, scale: list[int]) -> None:
     columns = with_rows(2, ticks=[5, 6], interface=[0, 1], record_type=[6, 6])
-    assert kernels.to_nanoseconds(columns, 0, 1, table(unit(2), scale), False) == (1, 0, MORE)  # where no row uses it
+    assert kernels.to_nanoseconds(columns, 0, 1, table(scale_entry(2), scale), False) == (
+        1,
+        0,
+        MORE,
+    )  # where no row uses it
     with pytest.raises(ValueError, match="a scale that is too large"):
-        kernels.to_nanoseconds(columns, 1, 2, table(unit(2), scale), False)
+        kernels.to_nanoseconds(columns, 1, 2, table(scale_entry(2), scale), False)
     assert column(columns, "ticks", 2) == [10, 6]
 
 
@@ -126,7 +137,7 @@ def test_to_nanoseconds_and_first_out_of_order_refuse_rows_that_are_not_there(
     kernels: ModuleType, row: int, rows: int
 ) -> None:
     with pytest.raises(ValueError, match="a row that is not there"):
-        kernels.to_nanoseconds(Columns(1), row, rows, table(unit()), False)
+        kernels.to_nanoseconds(Columns(1), row, rows, table(scale_entry()), False)
     with pytest.raises(ValueError, match="a row that is not there"):
         kernels.first_out_of_order(Columns(1), row, rows)
 
@@ -140,10 +151,12 @@ def test_to_nanoseconds_uses_the_scale_of_packets_without_a_time_first(kernels: 
 
 
 VALUES = st.one_of(st.integers(0, MOST_TICKS), st.integers(0, 1000), st.sampled_from([0, 1, 2**63, MOST_TICKS]))
-UNITS = st.one_of(
-    st.builds(unit, st.sampled_from([0, 1, 1000, 10**9]), st.sampled_from([0, 1, 2, 1000, 2**20, 10**30, 2**127])),
+SCALES = st.one_of(
     st.builds(
-        unit,
+        scale_entry, st.sampled_from([0, 1, 1000, 10**9]), st.sampled_from([0, 1, 2, 1000, 2**20, 10**30, 2**127])
+    ),
+    st.builds(
+        scale_entry,
         st.integers(0, 2**63 - 1),
         st.one_of(st.integers(0, 2**128 - 1), st.integers(0, 50)),
         st.one_of(st.integers(-(2**126), 2**126 - 1), st.integers(-(2**64), 2**64)),
@@ -153,11 +166,13 @@ UNITS = st.one_of(
 )
 
 
-@given(data=st.data(), units=st.lists(UNITS, min_size=1, max_size=4), cut=st.booleans())
-def test_parity_of_to_nanoseconds(compiled: ModuleType, data: st.DataObject, units: list[list[int]], cut: bool) -> None:
+@given(data=st.data(), scales=st.lists(SCALES, min_size=1, max_size=4), cut=st.booleans())
+def test_parity_of_to_nanoseconds(
+    compiled: ModuleType, data: st.DataObject, scales: list[list[int]], cut: bool
+) -> None:
     columns = data.draw(packet_rows(64))
     row, rows = data.draw(st.integers(-1, columns.capacity + 1)), data.draw(st.integers(0, columns.capacity + 1))
-    values = array("Q", [value for each in units for value in each])
+    values = array("Q", [value for each in scales for value in each])
     agree(compiled, "to_nanoseconds", columns, row, rows, values, cut)
     columns.interface = array("I", bytes(4 * columns.capacity))  # all packets at once
     columns.record_type = array("B", b"\6" * columns.capacity)

@@ -1,4 +1,4 @@
-"""The kernels that a sidecar needs: facts about each, and the compiled form against the interpreted one."""
+"""The kernels for sidecars: `rows_with_metadata`, `match_keys` and `fingerprints`."""
 
 from array import array
 from types import ModuleType
