@@ -130,10 +130,10 @@ def index_pcap(
     offset, rows, long_fractions = start, 0, 0
     while True:
         room = min(_GROUP, columns.capacity - rows)
-        found, offset, status, long_in_group = _index_pcap(
+        count, offset, status, long_in_group = _index_pcap(
             buffer, offset, stop, columns, rows, room, big, header_size, swap, ticks_per_second
         )
-        rows += found
+        rows += count
         long_fractions += long_in_group
         if status != FULL or rows == columns.capacity:
             return rows, offset, status, long_fractions
@@ -152,15 +152,15 @@ def _index_pcap(
     ticks_per_second: int,
 ) -> tuple[int, int, int, int]:
     """Do `index_pcap` for at most `capacity` records, whose rows begin at `first`."""
-    record_at: list[int] = []
-    add = record_at.append
+    record_offsets: list[int] = []
+    add = record_offsets.append
     status = MORE
     last = stop - header_size
     longest = _MAX_UINT32 - header_size
     zeros = bytes(header_size)
     unpack, pair = _SECONDS_AND_CAPTURED[big].unpack_from, _PAIR[big].unpack_from
     while offset <= last:
-        if len(record_at) == capacity:
+        if len(record_offsets) == capacity:
             status = FULL
             break
         seconds, captured = unpack(buffer, offset)
@@ -177,14 +177,14 @@ def _index_pcap(
             break
         add(offset)
         offset += header_size + captured
-    rows = len(record_at)
-    seconds, fractions, captured_length, original_length = _words(buffer, record_at, 4, big)
+    rows = len(record_offsets)
+    seconds, fractions, captured_length, original_length = _words(buffer, record_offsets, 4, big)
     for row in range(rows if swap else 0):
         stated, other = captured_length[row], original_length[row]
         captured_length[row] = _choose_captured(stated, other, swap)
         original_length[row] = stated + other - captured_length[row]
     end = first + rows
-    offsets, ones = array("q", record_at), _ones(rows)
+    offsets, ones = array("q", record_offsets), _ones(rows)
     columns.record_at[first:end] = offsets
     columns.record_length[first:end] = _split_halves(_column(_digits(captured_length) + header_size * ones, rows))[0]
     columns.data_at[first:end] = _signed_column(_digits(offsets) + header_size * ones, rows)
@@ -192,7 +192,9 @@ def _index_pcap(
     columns.original_length[first:end] = original_length
     columns.ticks[first:end] = _column(_digits(seconds) * ticks_per_second + _digits(fractions), rows)
     long_fractions = (
-        sum(part >= ticks_per_second for part in fractions) if rows and max(fractions) >= ticks_per_second else 0
+        sum(fraction >= ticks_per_second for fraction in fractions)
+        if rows and max(fractions) >= ticks_per_second
+        else 0
     )
     return rows, offset, status, long_fractions
 
@@ -224,8 +226,8 @@ def index_pcapng(
     offset, rows = start, 0
     while True:
         room = min(_GROUP, columns.capacity - rows)
-        found, offset, status = _index_pcapng(buffer, offset, stop, columns, rows, room, big, interfaces, snaplen)
-        rows += found
+        count, offset, status = _index_pcapng(buffer, offset, stop, columns, rows, room, big, interfaces, snaplen)
+        rows += count
         if status != FULL or rows == columns.capacity:
             return rows, offset, status
 
@@ -243,12 +245,12 @@ def _index_pcapng(  # noqa: C901 - one loop, as fast as it can be
 ) -> tuple[int, int, int]:
     """Do `index_pcapng` for at most `capacity` blocks, whose rows begin at `first`."""
     unpack, word = _PAIR[big].unpack_from, _WORD[big].unpack_from
-    found: list[int] = []
-    add = found.append
+    block_offsets: list[int] = []
+    add = block_offsets.append
     status = MORE
     only_enhanced = True
     while stop - offset >= 12:
-        if len(found) == capacity:
+        if len(block_offsets) == capacity:
             status = FULL
             break
         block_type, length = unpack(buffer, offset)
@@ -267,22 +269,22 @@ def _index_pcapng(  # noqa: C901 - one loop, as fast as it can be
             break
         add(offset)
         offset = after
-    types, lengths, interface, high, low, captured_length, original_length = _words(buffer, found, 7, big)
+    types, lengths, interface, high, low, captured_length, original_length = _words(buffer, block_offsets, 7, big)
     others = [] if only_enhanced else [(row, each) for row, each in enumerate(types) if each != _ENHANCED]
     short: list[int] = []  # Simple Packets that claim more than their block holds
     for row, record_type in others:
         if record_type == _OBSOLETE:  # its interface has 16 bits, a drop count beside it
             interface[row] = interface[row] >> 16 if big else interface[row] & 0xFFFF
             continue
-        (original,) = word(buffer, found[row] + 8)
+        (original,) = word(buffer, block_offsets[row] + 8)
         original_length[row] = original
         captured_length[row] = min(original, snaplen or original)
         if captured_length[row] > lengths[row] - 16:
             captured_length[row] = 0
             short.append(row)
         interface[row] = high[row] = low[row] = 0
-    rows = len(found)
-    offsets, ones = array("q", found), _ones(rows)
+    rows = len(block_offsets)
+    offsets, ones = array("q", block_offsets), _ones(rows)
     padded = _digits(captured_length) + 3 * ones & _ALIGNED * ones
     data_at = _signed_column(_digits(offsets) + 28 * ones, rows)
     options_at = _signed_column(_digits(offsets) + 28 * ones + padded, rows)
@@ -290,14 +292,14 @@ def _index_pcapng(  # noqa: C901 - one loop, as fast as it can be
     options_length, sound = _split_halves(_column(_digits(lengths) + (2**32 - 32) * ones - padded, rows))
     for row, record_type in others:
         if record_type == _SIMPLE:
-            data_at[row] = found[row] + 12
-            options_at[row], options_length[row] = found[row], 0
+            data_at[row] = block_offsets[row] + 12
+            options_at[row], options_length[row] = block_offsets[row], 0
             sound[row] = 1
     for row in short:
         sound[row] = 0
     if rows and (min(sound) < 1 or max(interface) >= interfaces):
         rows = next(row for row in range(rows) if sound[row] < 1 or interface[row] >= interfaces)
-        offset, status = found[rows], OTHER
+        offset, status = block_offsets[rows], OTHER
     end = first + rows
     columns.record_at[first:end] = offsets[:rows]
     columns.record_length[first:end] = lengths[:rows]

@@ -89,7 +89,7 @@ class StepArguments(TypedDict, total=False):
 
 
 class Plan(BasePlan):
-    """The steps that do what `step_arguments` say. Raises UsageError for values and combinations that make no sense.
+    """The steps that do what the arguments say. Raises UsageError for values and combinations that make no sense.
 
     `read_secrets` reads a key log from its path, for `inject_secrets`. `divided` says that the packets go to several
     files, from which the capture cannot be restored. `injected_from` are the paths of key logs.
@@ -150,15 +150,15 @@ class Plan(BasePlan):
         return self._criteria.last is not None or bool(self._criteria.interfaces or self._interface_settings)
 
     def survey(self, items: Iterator[Item]) -> None:
-        """Count the packets for `last`, and check that there are the interfaces that arguments name. Raises UsageError
-        if there are not."""
+        """Count the packets for `last`, and check that the capture has the interfaces that arguments name. Raises
+        UsageError if it has not."""
         settings = self._interface_settings
         names = [(argument("interface", text), text) for text in self._criteria.interfaces]
         names += [(argument("set_interface", f"{identity}.{key}"), identity) for identity, key, _ in settings]
         interface_check = _InterfaceCheck(names)
         if self._criteria.last is not None:
-            criteria = self._criteria._replace(first=None, last=None, invert=False)
-            self._selected_in_all = Select(criteria, Counter()).count(interface_check(items))
+            without_last = self._criteria._replace(first=None, last=None, invert=False)
+            self._selected_in_all = Select(without_last, Counter()).count(interface_check(items))
         else:
             for _ in interface_check(items):
                 pass
@@ -261,10 +261,8 @@ def _texts(step_arguments: StepArguments, name: str) -> Sequence[str]:
 
 
 def _criteria(step_arguments: StepArguments) -> Criteria:
-    after, before = (
-        _parse_moment("after", step_arguments.get("after")),
-        _parse_moment("before", step_arguments.get("before")),
-    )
+    after = _parse_moment("after", step_arguments.get("after"))
+    before = _parse_moment("before", step_arguments.get("before"))
     if after and before and after.relative == before.relative and before.seconds <= after.seconds:
         late, early = argument("before", step_arguments["before"]), argument("after", step_arguments["after"])
         example = arguments(after="+1h", before="+2h")

@@ -118,10 +118,10 @@ class _LeaveOutStep(Step):
         big = batch.section.byte_order == "big"
         self._kernels.count_options(batch.buffer, columns, batch.rows, big, counts)
         if rules.known is None:
-            found = any(counts[code] for code in rules.kinds)
+            holds_some = any(counts[code] for code in rules.kinds)
             for code in rules.kinds:
                 counts[code] = 0
-            return found
+            return holds_some
         for code in rules.known:
             if code not in rules.kinds:
                 counts[code] = 0
