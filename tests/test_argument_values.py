@@ -1,4 +1,4 @@
-"""What people write for quantities: the exact value of each form, and the words that refuse the rest."""
+"""What arguments are written like: the exact value of each form, and the messages that refuse everything else."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
