@@ -57,9 +57,9 @@ cdef extern from *:
                 remainder = (uint64_t)product % entry[1] != 0;
                 product = (uint64_t)product / entry[1];
             } else {
-                unsigned __int128 divide = (unsigned __int128)entry[2] << 64 | entry[1];
-                remainder = product % divide != 0;
-                product = product / divide;
+                unsigned __int128 divisor = (unsigned __int128)entry[2] << 64 | entry[1];
+                remainder = product % divisor != 0;
+                product = product / divisor;
             }
             if (remainder && !cut) return STOP_FINER;
         }

@@ -340,7 +340,7 @@ def encode_pcap(
     _check_table(scales, 0)
     _check_table(counts, 3)
     entries = [tuple(scales[begin : begin + 5]) for begin in range(0, interfaces * SCALE, SCALE)]
-    if any(per_second == 0 or divide == 0 for per_second, _, divide, *_ in entries):
+    if any(per_second == 0 or divisor == 0 for per_second, _, divisor, *_ in entries):
         raise ValueError("a scale table divides by 0")
     row, status = first, MORE
     while row < stop and status == MORE:
@@ -386,9 +386,9 @@ def _encode_pcap(
             seconds = fraction = 0
             counts[1] += 1
         else:
-            per_second, multiply, divide, offset_seconds, negative = entries[interface]
+            per_second, factor, divisor, offset_seconds, negative = entries[interface]
             seconds, fraction = divmod(ticks, per_second)
-            fraction, remainder = divmod(fraction * multiply, divide)
+            fraction, remainder = divmod(fraction * factor, divisor)
             counts[0] += remainder != 0
             seconds += -offset_seconds if negative else offset_seconds
             if not 0 <= seconds <= _MAX_UINT32:
@@ -412,16 +412,16 @@ def _plain_records(
     same = columns.interface[first:stop] == array("I", [interface]) * rows
     if not same or interface >= len(entries) or _SIMPLE in columns.record_type[first:stop].tobytes():
         return None
-    per_second, multiply, divide, offset_seconds, _ = entries[interface]
+    per_second, factor, divisor, offset_seconds, _ = entries[interface]
     packets = _slices(buffer, columns, first, stop)
-    if divide != 1 or offset_seconds or packets is None:
+    if divisor != 1 or offset_seconds or packets is None:
         return None
     seconds, fractions = zip(*map(divmod, columns.ticks[first:stop], repeat(per_second)))
     if max(seconds) > _MAX_UINT32:
         return None
     words = array("I", bytes(16 * rows))
     words[0::4] = array("I", seconds)
-    words[1::4] = array("I", fractions if multiply == 1 else [part * multiply for part in fractions])
+    words[1::4] = array("I", fractions if factor == 1 else [part * factor for part in fractions])
     words[2::4] = columns.captured_length[first:stop]
     words[3::4] = columns.original_length[first:stop]
     pieces: list[bytes | bytearray] = [b""] * (2 * rows)
@@ -737,16 +737,16 @@ def to_nanoseconds(columns: Columns, first: int, stop: int, scales: array[int], 
         number = columns.interface[row]
         if number >= len(entries) - 1:
             raise ValueError(f"row {row} names an interface that is not there")
-        multiply, divide, add, _ = entries[len(entries) - 1 if columns.record_type[row] == _SIMPLE else number]
-        if not divide:
+        factor, divisor, addend, _ = entries[len(entries) - 1 if columns.record_type[row] == _SIMPLE else number]
+        if not divisor:
             return row, cut_times, UNKNOWN
-        time, remainder = divmod(columns.ticks[row] * multiply, divide)
+        time, remainder = divmod(columns.ticks[row] * factor, divisor)
         if remainder and not cut:
             return row, cut_times, FINER
-        if not 0 <= time + add <= MOST_TICKS:
+        if not 0 <= time + addend <= MOST_TICKS:
             return row, cut_times, BEYOND
         cut_times += remainder != 0
-        columns.ticks[row], columns.interface[row] = time + add, entries[number][3]
+        columns.ticks[row], columns.interface[row] = time + addend, entries[number][3]
     return stop, cut_times, MORE
 
 
@@ -762,13 +762,13 @@ class _NanosecondScales(dict[int, tuple[int, int, int, int]]):
         return len(self._table) // NANOSECOND_SCALE
 
     def __missing__(self, number: int) -> tuple[int, int, int, int]:
-        multiply, low, high, add_low, add_high, new_id = self._table[
+        factor, low, high, addend_low, addend_high, new_id = self._table[
             number * NANOSECOND_SCALE : (number + 1) * NANOSECOND_SCALE
         ]
-        add = (add_low | add_high << 64) - (add_high >> 63 << 128)
-        if multiply >= 2**62 or not -(2**126) <= add < 2**126 or new_id > _MAX_UINT32:
+        addend = (addend_low | addend_high << 64) - (addend_high >> 63 << 128)
+        if factor >= 2**62 or not -(2**126) <= addend < 2**126 or new_id > _MAX_UINT32:
             raise ValueError("a scale that is too large")
-        self[number] = entry = multiply, low | high << 64, add, new_id
+        self[number] = entry = factor, low | high << 64, addend, new_id
         return entry
 
 
@@ -781,14 +781,14 @@ def _to_nanoseconds_at_once(columns: Columns, first: int, stop: int, entries: _N
         return False
     if _SIMPLE in columns.record_type[first:stop].tobytes():
         return False
-    multiply, divide, add, new_id = entries[numbers[0]]
+    factor, divisor, addend, new_id = entries[numbers[0]]
     ticks = columns.ticks[first:stop]
-    lowest, highest = min(ticks) * multiply + add, max(ticks) * multiply + add
-    if divide != 1 or not 0 <= lowest <= highest <= MOST_TICKS:
+    lowest, highest = min(ticks) * factor + addend, max(ticks) * factor + addend
+    if divisor != 1 or not 0 <= lowest <= highest <= MOST_TICKS:
         return False
-    if max(ticks) * multiply > MOST_TICKS:
+    if max(ticks) * factor > MOST_TICKS:
         return False
-    columns.ticks[first:stop] = _column(_digits(ticks) * multiply + add * _ones(len(ticks)), len(ticks))
+    columns.ticks[first:stop] = _column(_digits(ticks) * factor + addend * _ones(len(ticks)), len(ticks))
     columns.interface[first:stop] = array("I", [new_id]) * len(numbers)
     return True
 
