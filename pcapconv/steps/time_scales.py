@@ -1,4 +1,4 @@
-"""Packets' times in nanoseconds, exactly: turns a batch's ticks into nanoseconds, and explains times that are not.
+"""Packets' times in exact nanoseconds: turns ticks into them, and explains why a time has none.
 
 Strategy: nanoseconds since 1970 are ticks * factor / divisor + addend, with other numbers for each interface. The
 kernel `to_nanoseconds` computes that for all packets of a batch from a table. For a packet at which it stops, the time
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _HALF = 2**64
 _FACTOR_LIMIT, _ADDEND_LIMIT = 2**62, 2**126  # the kernel takes less than these
-_LARGEST_DIVISOR = 2**127  # more than any ticks times their factor
+_LARGEST_DIVISOR = 2**127  # exceeds any ticks times their factor, as every larger one does
 
 
 class Scale(NamedTuple):
