@@ -135,7 +135,7 @@ class Conversion:
         check_comments(self._plan, self._settings.writer.format, self._settings.on_loss, kept=sidecar_keeps)
         sink.check(self.source)
         if self._settings.writer.format == "pcapng" and not self._settings.writer.keep_snaplen:
-            self._snaplens = Snaplens(again=self._can_start_again)
+            self._snaplens = Snaplens(can_run_again=self._can_start_again)
 
     def run(self) -> Report:
         """Write everything, so that only `commit` remains, and return the report. A run that fails for a reason that
@@ -277,11 +277,11 @@ class Conversion:
         finally:
             sink.end_run()
         sink.fill_report(report)
-        if sink.divides or self._plan.wants_packets:
+        if sink.divides or self._plan.selects_or_edits_packets:
             report.warn_of_no_packets()
         if report.packets_read or not report.other_blocks:  # else the warning about no packets is enough
-            for remark in self._plan.remarks(report.packets_read):
-                report.add_warning(Notice(None, remark))
+            for warning in self._plan.warnings(report.packets_read):
+                report.add_warning(Notice(None, warning))
         report.losses |= self._plan.losses
         if self._snaplens is not None:
             self._snaplens.count(report)

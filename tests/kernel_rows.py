@@ -7,6 +7,7 @@ from copy import deepcopy
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import wire
 from hypothesis import strategies as st
 from wire import BIG, In
 
@@ -16,6 +17,12 @@ from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, ratio, ticks_per_seco
 
 MOST = 2**32 - 1
 MOST_TICKS = 2**64 - 1
+MAX_OFFSET = 2**63 - 1
+BUFFER = bytes(range(64))
+FILL = b"\xaa"
+SWAP_NEVER, SWAP_IF_LONGER, SWAP_ALWAYS = 0, 1, 2  # `swap` of index_pcap
+MAGICS = [wire.MICROSECONDS, wire.NANOSECONDS, wire.MODIFIED, wire.IXIA_HARDWARE, wire.IXIA_SOFTWARE]
+VERSIONS = [(2, 0), (2, 1), (2, 2), (2, 3), (2, 4), (543, 0)]
 EXTREMES = {"q": (-(2**63), 2**63 - 1), "I": (0, MOST), "B": (0, 255), "Q": (0, MOST_TICKS)}
 
 WORDS = st.one_of(
@@ -25,6 +32,10 @@ WORDS = st.one_of(
 )
 TICKS = st.one_of(st.integers(0, MOST_TICKS), st.sampled_from([0, 2**32 - 1, 2**32, 2**63, MOST_TICKS]))
 SMALL_OR_WORD = st.one_of(st.integers(0, 3), WORDS)
+
+
+def table(*values: int) -> "array[int]":
+    return array("Q", values)
 
 
 def is_big(write: In) -> bool:
@@ -135,3 +146,19 @@ def packet_rows(draw: st.DrawFn, size: int, most: int = 4) -> Columns:
     return with_rows(
         rows, **{name: draw(st.lists(each, min_size=rows, max_size=rows)) for name, each in values.items()}
     )
+
+
+@st.composite
+def near(draw: st.DrawFn, marks: list[int]) -> int:
+    """Ticks at one of the marks or beside it, or any."""
+    beside = draw(st.sampled_from([0, MOST_TICKS, *marks])) + draw(st.integers(-1, 1))
+    return draw(st.one_of(st.just(min(max(0, beside), MOST_TICKS)), TICKS))
+
+
+@st.composite
+def rows_near(draw: st.DrawFn, marks: list[int]) -> tuple[Columns, int]:
+    """Any columns, with ticks near the marks, and how many rows of them; now and then one that is not there."""
+    columns = draw(packet_rows(len(BUFFER), 6))
+    room = columns.capacity
+    columns.ticks = array("Q", draw(st.lists(near(marks), min_size=room, max_size=room)))
+    return columns, draw(st.one_of(st.just(room), st.just(room), st.integers(-1, room + 1)))

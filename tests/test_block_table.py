@@ -14,7 +14,7 @@ from pcapng.blocks import KNOWN_BLOCKS
 import pcapconv
 from pcapconv.describing import info
 from pcapconv.spec import bodies, option_lists, pcapng
-from pcapconv.steps.strip import KINDS
+from pcapconv.steps.strip import STRIP_KINDS
 
 T = 1_714_564_800_000_000
 PROCESS = 0x80000001
@@ -103,7 +103,7 @@ def stripped(data: bytes, *kinds: str) -> bytes:
 def normal(data: bytes, *kinds: str) -> bytes:
     """The normal form with these kinds, and no others."""
     target = io.BytesIO()
-    others = [kind for kind in KINDS if kind not in kinds]
+    others = [kind for kind in STRIP_KINDS if kind not in kinds]
     pcapconv.normalize(io.BytesIO(data), target, to="pcapng", keep=list(kinds), strip=others, on_loss="ignore")
     return target.getvalue()
 
@@ -129,8 +129,8 @@ def test_a_block_is_the_same_for_all(tmp_path: Path, block_type: int) -> None:
     block, name, loss, strip, kept, entry = BLOCKS[block_type]
     data = capture(block)
     assert losses(data) == {loss: 1}
-    assert [kind for kind in KINDS if block_type not in types(stripped(data, kind))] == ([strip] if strip else [])
-    assert [kind for kind in KINDS if block_type in types(normal(data, kind))] == [kept]
+    assert [kind for kind in STRIP_KINDS if block_type not in types(stripped(data, kind))] == ([strip] if strip else [])
+    assert [kind for kind in STRIP_KINDS if block_type in types(normal(data, kind))] == [kept]
     assert info(io.BytesIO(data))["blocks"][name] == 1
     pcapconv.convert(io.BytesIO(data), tmp_path / "a.pcap", sidecar=True)
     content = json.loads((tmp_path / "a.pcap.meta.json").read_bytes())["content"]
@@ -145,9 +145,9 @@ def test_an_option_is_the_same_for_all(block: int, code: int) -> None:
     data = with_option(block, code)
     expected = {"comments": 1} if code == 1 else {} if (block, code) in VALUES else {loss: 1}
     assert losses(data) == expected
-    assert [kind for kind in KINDS if code not in codes(stripped(data, kind))] == ([strip] if strip else [])
-    assert [kind for kind in KINDS if code in codes(normal(data, kind))] == {
-        ALWAYS: list(KINDS),
+    assert [kind for kind in STRIP_KINDS if code not in codes(stripped(data, kind))] == ([strip] if strip else [])
+    assert [kind for kind in STRIP_KINDS if code in codes(normal(data, kind))] == {
+        ALWAYS: list(STRIP_KINDS),
         NEVER: [],
     }.get(kept, [kept])
 

@@ -1,5 +1,4 @@
-"""The kernel that swaps packets' own headers: facts about each link type, and the compiled form against the interpreted
-one and against a second implementation."""
+"""The kernel `swap_headers`: facts about each link type, and both forms against a second implementation."""
 
 from array import array
 from types import ModuleType

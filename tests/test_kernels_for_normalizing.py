@@ -1,4 +1,5 @@
-"""The kernels that make packets comparable: facts about each, and the compiled form against the interpreted one."""
+"""The kernels for times, lengths and order: `to_nanoseconds`, `first_out_of_order`, `first_over_limit`, `same_data`,
+`argsort` and `reorder`."""
 
 from array import array
 from types import ModuleType
@@ -15,59 +16,59 @@ HALF = 2**64
 SIMPLE, ENHANCED = 3, 6
 
 
-def unit(multiply: int = 1, divide: int = 1, add: int = 0, number: int = 0) -> list[int]:
+def scale_entry(multiply: int = 1, divide: int = 1, add: int = 0, number: int = 0) -> list[int]:
     both = add % 2**128
     return [multiply, divide % HALF, divide // HALF, both % HALF, both // HALF, number]
 
 
-def table(*units: list[int], timeless: list[int] | None = None) -> "array[int]":
-    return array("Q", [value for each in [*units, timeless or unit(0)] for value in each])
+def table(*scales: list[int], timeless: list[int] | None = None) -> "array[int]":
+    return array("Q", [value for each in [*scales, timeless or scale_entry(0)] for value in each])
 
 
-# ---------------------------------------------------------------- unify
+# ---------------------------------------------------------------- to_nanoseconds
 
 
 @pytest.mark.parametrize(
     ("ticks", "scale", "nanoseconds"),
     [
-        (0, unit(), 0),
-        (MOST_TICKS, unit(), MOST_TICKS),
-        (1, unit(1000), 1000),
-        (MOST_TICKS // 1000, unit(1000), MOST_TICKS // 1000 * 1000),
-        (7, unit(10**9, 1, -(7 * 10**9)), 0),
-        (5, unit(1, 1, MOST_TICKS - 5), MOST_TICKS),
-        (MOST_TICKS, unit(10**9, 1, -(10**9) * MOST_TICKS + 3), 3),  # far beyond 64 bits on the way
-        (3, unit(5**9, 2**11), 3 * 5**9 // 2**11),
-        (2**20, unit(5**9, 2**11), 10**9),
-        (2**63, unit(5**9, 2**11), None),
-        (MOST_TICKS, unit(1, 10**30), 0),
-        (10**12, unit(1, 1000), 10**9),
-        (2**40, unit(5**9, 2**100), 0),
+        (0, scale_entry(), 0),
+        (MOST_TICKS, scale_entry(), MOST_TICKS),
+        (1, scale_entry(1000), 1000),
+        (MOST_TICKS // 1000, scale_entry(1000), MOST_TICKS // 1000 * 1000),
+        (7, scale_entry(10**9, 1, -(7 * 10**9)), 0),
+        (5, scale_entry(1, 1, MOST_TICKS - 5), MOST_TICKS),
+        (MOST_TICKS, scale_entry(10**9, 1, -(10**9) * MOST_TICKS + 3), 3),  # far beyond 64 bits on the way
+        (3, scale_entry(5**9, 2**11), 3 * 5**9 // 2**11),
+        (2**20, scale_entry(5**9, 2**11), 10**9),
+        (2**63, scale_entry(5**9, 2**11), None),
+        (MOST_TICKS, scale_entry(1, 10**30), 0),
+        (10**12, scale_entry(1, 1000), 10**9),
+        (2**40, scale_entry(5**9, 2**100), 0),
     ],
 )
 def test_ticks_become_nanoseconds(kernels: ModuleType, ticks: int, scale: list[int], nanoseconds: int | None) -> None:
     columns = with_rows(1, ticks=[ticks], record_type=[ENHANCED])
-    row, inexact, status = kernels.to_nanoseconds(columns, 0, 1, table(scale), True)
+    row, cut_times, status = kernels.to_nanoseconds(columns, 0, 1, table(scale), True)
     if nanoseconds is None:
-        assert (row, inexact, status, column(columns, "ticks", 1)) == (0, 0, BEYOND, [ticks])
+        assert (row, cut_times, status, column(columns, "ticks", 1)) == (0, 0, BEYOND, [ticks])
         return
     divide = scale[1] + scale[2] * HALF
-    assert (row, inexact, status) == (1, int(ticks * scale[0] % divide != 0), MORE)
+    assert (row, cut_times, status) == (1, int(ticks * scale[0] % divide != 0), MORE)
     assert column(columns, "ticks", 1) == [nanoseconds]
 
 
-def test_each_packet_has_the_unit_and_the_new_id_of_its_interface(kernels: ModuleType) -> None:
+def test_each_packet_has_the_scale_and_the_new_id_of_its_interface(kernels: ModuleType) -> None:
     columns = with_rows(4, ticks=[1, 1, 1, 1], interface=[0, 1, 2, 1], record_type=[0, 2, 6, 255])
-    units = table(unit(1, number=7), unit(10, number=MOST), unit(100, 1, 5, 0))
-    assert kernels.to_nanoseconds(columns, 0, 4, units, False) == (4, 0, MORE)
+    scales = table(scale_entry(1, number=7), scale_entry(10, number=MOST), scale_entry(100, 1, 5, 0))
+    assert kernels.to_nanoseconds(columns, 0, 4, scales, False) == (4, 0, MORE)
     assert column(columns, "ticks", 4) == [1, 10, 105, 10]
     assert column(columns, "interface", 4) == [7, MOST, 0, MOST]
 
 
-def test_packets_without_a_time_have_that_of_the_last_unit_and_the_id_of_their_interface(kernels: ModuleType) -> None:
+def test_packets_without_a_time_have_the_last_scale_and_the_new_id_of_their_interface(kernels: ModuleType) -> None:
     columns = with_rows(2, ticks=[9, 99], interface=[1, 0], record_type=[SIMPLE, SIMPLE])
-    units = table(unit(5, number=3), unit(0, 0, number=4), timeless=unit(0, 1, 77, 8))
-    assert kernels.to_nanoseconds(columns, 0, 2, units, False) == (2, 0, MORE)
+    scales = table(scale_entry(5, number=3), scale_entry(0, 0, number=4), timeless=scale_entry(0, 1, 77, 8))
+    assert kernels.to_nanoseconds(columns, 0, 2, scales, False) == (2, 0, MORE)
     assert column(columns, "ticks", 2) == [77, 77]
     assert column(columns, "interface", 2) == [4, 3]
 
@@ -75,61 +76,73 @@ def test_packets_without_a_time_have_that_of_the_last_unit_and_the_id_of_their_i
 @pytest.mark.parametrize(
     ("scale", "cut", "status"),
     [
-        (unit(1, 0), True, UNKNOWN),
-        (unit(1, 10), False, FINER),
-        (unit(1, 2**64), False, FINER),
-        (unit(1, 1, -6), False, BEYOND),
-        (unit(1, 10, -1), True, BEYOND),
-        (unit(1, 1, MOST_TICKS - 4), False, BEYOND),
-        (unit(2**62 - 1), False, BEYOND),
-        (unit(1, 1, -(2**126)), False, BEYOND),
-        (unit(1, 1, 2**126 - 1), False, BEYOND),
+        (scale_entry(1, 0), True, UNKNOWN),
+        (scale_entry(1, 10), False, FINER),
+        (scale_entry(1, 2**64), False, FINER),
+        (scale_entry(1, 1, -6), False, BEYOND),
+        (scale_entry(1, 10, -1), True, BEYOND),
+        (scale_entry(1, 1, MOST_TICKS - 4), False, BEYOND),
+        (scale_entry(2**62 - 1), False, BEYOND),
+        (scale_entry(1, 1, -(2**126)), False, BEYOND),
+        (scale_entry(1, 1, 2**126 - 1), False, BEYOND),
     ],
 )
-def test_unify_stops_at_a_time_that_it_cannot_make(
+def test_to_nanoseconds_stops_at_a_time_that_nanoseconds_cannot_state(
     kernels: ModuleType, scale: list[int], cut: bool, status: int
 ) -> None:
     columns = with_rows(4, ticks=[1, 2, 5, 6], interface=[0, 0, 1, 0], record_type=[6] * 4)
-    assert kernels.to_nanoseconds(columns, 1, 4, table(unit(3, number=9), scale), cut) == (2, 0, status)
+    assert kernels.to_nanoseconds(columns, 1, 4, table(scale_entry(3, number=9), scale), cut) == (2, 0, status)
     assert column(columns, "ticks", 4) == [1, 6, 5, 6]
     assert column(columns, "interface", 4) == [0, 9, 1, 0]
 
 
 def test_cut_digits_are_counted_and_cut_downwards(kernels: ModuleType) -> None:
     columns = with_rows(4, ticks=[10, 19, 20, 21], record_type=[6] * 4)
-    assert kernels.to_nanoseconds(columns, 0, 4, table(unit(1, 10, -1)), True) == (4, 2, MORE)
+    assert kernels.to_nanoseconds(columns, 0, 4, table(scale_entry(1, 10, -1)), True) == (4, 2, MORE)
     assert column(columns, "ticks", 4) == [0, 0, 1, 1]
 
 
-@pytest.mark.parametrize("units", [table(), table(unit())])
-def test_unify_refuses_an_interface_outside_the_table(kernels: ModuleType, units: "array[int]") -> None:
+@pytest.mark.parametrize("scales", [table(), table(scale_entry())])
+def test_to_nanoseconds_refuses_an_interface_outside_the_table(kernels: ModuleType, scales: "array[int]") -> None:
     columns = with_rows(2, interface=[0, 1], record_type=[6, 3])
-    row = min(1, len(units) // NANOSECOND_SCALE - 1)
+    row = min(1, len(scales) // NANOSECOND_SCALE - 1)
     with pytest.raises(ValueError, match=f"row {row} names an interface that is not there"):
-        kernels.to_nanoseconds(columns, 0, 2, units, False)
+        kernels.to_nanoseconds(columns, 0, 2, scales, False)
 
 
 @pytest.mark.parametrize(
     "scale",
-    [unit(2**62), unit(1, 1, 2**126), unit(1, 1, -(2**126) - 1), unit(1, 1, 0, 2**32), [1, 1, 0, 0, 2**62, 0]],
+    [
+        scale_entry(2**62),
+        scale_entry(1, 1, 2**126),
+        scale_entry(1, 1, -(2**126) - 1),
+        scale_entry(1, 1, 0, 2**32),
+        [1, 1, 0, 0, 2**62, 0],
+    ],
 )
-def test_unify_refuses_units_that_it_could_not_add_up(kernels: ModuleType, scale: list[int]) -> None:
+def test_to_nanoseconds_refuses_scales_that_128_bits_might_not_hold(kernels: ModuleType, scale: list[int]) -> None:
     columns = with_rows(2, ticks=[5, 6], interface=[0, 1], record_type=[6, 6])
-    assert kernels.to_nanoseconds(columns, 0, 1, table(unit(2), scale), False) == (1, 0, MORE)  # where no row uses it
-    with pytest.raises(ValueError, match="a unit that is too large"):
-        kernels.to_nanoseconds(columns, 1, 2, table(unit(2), scale), False)
+    assert kernels.to_nanoseconds(columns, 0, 1, table(scale_entry(2), scale), False) == (
+        1,
+        0,
+        MORE,
+    )  # where no row uses it
+    with pytest.raises(ValueError, match="a scale that is too large"):
+        kernels.to_nanoseconds(columns, 1, 2, table(scale_entry(2), scale), False)
     assert column(columns, "ticks", 2) == [10, 6]
 
 
 @pytest.mark.parametrize(("row", "rows"), [(-1, 1), (2, 1)])
-def test_unify_and_rising_refuse_rows_that_are_not_there(kernels: ModuleType, row: int, rows: int) -> None:
+def test_to_nanoseconds_and_first_out_of_order_refuse_rows_that_are_not_there(
+    kernels: ModuleType, row: int, rows: int
+) -> None:
     with pytest.raises(ValueError, match="a row that is not there"):
-        kernels.to_nanoseconds(Columns(1), row, rows, table(unit()), False)
+        kernels.to_nanoseconds(Columns(1), row, rows, table(scale_entry()), False)
     with pytest.raises(ValueError, match="a row that is not there"):
-        kernels.rising(Columns(1), row, rows)
+        kernels.first_out_of_order(Columns(1), row, rows)
 
 
-def test_unify_asks_the_unit_of_packets_without_a_time_first(kernels: ModuleType) -> None:
+def test_to_nanoseconds_uses_the_scale_of_packets_without_a_time_first(kernels: ModuleType) -> None:
     """That nobody can tell what it means comes before what is wrong with the interface's own."""
     columns = Columns(1)
     columns.record_type[0] = SIMPLE
@@ -138,10 +151,12 @@ def test_unify_asks_the_unit_of_packets_without_a_time_first(kernels: ModuleType
 
 
 VALUES = st.one_of(st.integers(0, MOST_TICKS), st.integers(0, 1000), st.sampled_from([0, 1, 2**63, MOST_TICKS]))
-UNITS = st.one_of(
-    st.builds(unit, st.sampled_from([0, 1, 1000, 10**9]), st.sampled_from([0, 1, 2, 1000, 2**20, 10**30, 2**127])),
+SCALES = st.one_of(
     st.builds(
-        unit,
+        scale_entry, st.sampled_from([0, 1, 1000, 10**9]), st.sampled_from([0, 1, 2, 1000, 2**20, 10**30, 2**127])
+    ),
+    st.builds(
+        scale_entry,
         st.integers(0, 2**63 - 1),
         st.one_of(st.integers(0, 2**128 - 1), st.integers(0, 50)),
         st.one_of(st.integers(-(2**126), 2**126 - 1), st.integers(-(2**64), 2**64)),
@@ -151,18 +166,20 @@ UNITS = st.one_of(
 )
 
 
-@given(data=st.data(), units=st.lists(UNITS, min_size=1, max_size=4), cut=st.booleans())
-def test_parity_of_unify(compiled: ModuleType, data: st.DataObject, units: list[list[int]], cut: bool) -> None:
+@given(data=st.data(), scales=st.lists(SCALES, min_size=1, max_size=4), cut=st.booleans())
+def test_parity_of_to_nanoseconds(
+    compiled: ModuleType, data: st.DataObject, scales: list[list[int]], cut: bool
+) -> None:
     columns = data.draw(packet_rows(64))
     row, rows = data.draw(st.integers(-1, columns.capacity + 1)), data.draw(st.integers(0, columns.capacity + 1))
-    values = array("Q", [value for each in units for value in each])
+    values = array("Q", [value for each in scales for value in each])
     agree(compiled, "to_nanoseconds", columns, row, rows, values, cut)
     columns.interface = array("I", bytes(4 * columns.capacity))  # all packets at once
     columns.record_type = array("B", b"\6" * columns.capacity)
     agree(compiled, "to_nanoseconds", columns, row, rows, values, cut)
 
 
-# ---------------------------------------------------------------- rising
+# ---------------------------------------------------------------- first_out_of_order
 
 
 @pytest.mark.parametrize(
@@ -179,16 +196,16 @@ def test_parity_of_unify(compiled: ModuleType, data: st.DataObject, units: list[
         ([MOST_TICKS, 0], 0, 1),
     ],
 )
-def test_rising(kernels: ModuleType, ticks: list[int], row: int, stops: int) -> None:
-    assert kernels.rising(with_rows(len(ticks), ticks=ticks), row, len(ticks)) == stops
+def test_first_out_of_order(kernels: ModuleType, ticks: list[int], row: int, stops: int) -> None:
+    assert kernels.first_out_of_order(with_rows(len(ticks), ticks=ticks), row, len(ticks)) == stops
 
 
 @given(st.lists(st.integers(0, 4), max_size=8), st.integers(-1, 9), st.integers(0, 9))
-def test_parity_of_rising(compiled: ModuleType, ticks: list[int], row: int, rows: int) -> None:
-    agree(compiled, "rising", with_rows(len(ticks), ticks=ticks), row, rows)
+def test_parity_of_first_out_of_order(compiled: ModuleType, ticks: list[int], row: int, rows: int) -> None:
+    agree(compiled, "first_out_of_order", with_rows(len(ticks), ticks=ticks), row, rows)
 
 
-# ---------------------------------------------------------------- longer
+# ---------------------------------------------------------------- first_over_limit
 
 
 @pytest.mark.parametrize(
@@ -205,24 +222,26 @@ def test_parity_of_rising(compiled: ModuleType, ticks: list[int], row: int, rows
         ([6, 0], [0, MOST], [5], 0, 0),  # of an interface that is not there, but behind
     ],
 )
-def test_longer(
+def test_first_over_limit(
     kernels: ModuleType, lengths: list[int], interfaces: list[int], limits: list[int], row: int, stops: int
 ) -> None:
     columns = with_rows(len(lengths), captured_length=lengths, interface=interfaces)
-    assert kernels.longer(columns, row, len(lengths), array("Q", limits)) == stops
+    assert kernels.first_over_limit(columns, row, len(lengths), array("Q", limits)) == stops
 
 
-def test_longer_refuses_an_interface_outside_the_table(kernels: ModuleType) -> None:
+def test_first_over_limit_refuses_an_interface_outside_the_table(kernels: ModuleType) -> None:
     for limits in ([], [9]):
         with pytest.raises(ValueError, match=f"row {len(limits)} names an interface that is not there"):
-            kernels.longer(with_rows(2, interface=[0, 1]), 0, 2, array("Q", limits))
+            kernels.first_over_limit(with_rows(2, interface=[0, 1]), 0, 2, array("Q", limits))
 
 
 @given(data=st.data(), limits=st.lists(st.integers(0, 5), max_size=3), row=st.integers(-1, 9), rows=st.integers(0, 9))
-def test_parity_of_longer(compiled: ModuleType, data: st.DataObject, limits: list[int], row: int, rows: int) -> None:
+def test_parity_of_first_over_limit(
+    compiled: ModuleType, data: st.DataObject, limits: list[int], row: int, rows: int
+) -> None:
     numbers = st.lists(st.integers(0, 3), min_size=8, max_size=8)
     columns = with_rows(8, captured_length=data.draw(numbers), interface=data.draw(numbers))
-    agree(compiled, "longer", columns, row, rows, array("Q", limits))
+    agree(compiled, "first_over_limit", columns, row, rows, array("Q", limits))
 
 
 # ---------------------------------------------------------------- same_data
@@ -251,7 +270,7 @@ def test_same_data(
     assert kernels.same_data(A, at(*a), 0, B, at(*b), 0, len(a)) == same
 
 
-def test_same_data_begins_where_it_is_told(kernels: ModuleType) -> None:
+def test_same_data_begins_at_the_given_rows(kernels: ModuleType) -> None:
     a, b = at((0, 1), (2, 3), (6, 3)), at((3, 3), (0, 3), (0, 3), (3, 3))
     assert kernels.same_data(A, a, 1, B, b, 2, 2) == 2
     assert kernels.same_data(A, a, 1, bytearray(B), b, 2, 1) == 1
@@ -283,7 +302,7 @@ def test_parity_of_same_data(compiled: ModuleType, data: st.DataObject, a: Colum
     agree(compiled, "same_data", data.draw(buffers), a, starts[0], data.draw(buffers), b, starts[1], rows)
 
 
-# ---------------------------------------------------------------- order
+# ---------------------------------------------------------------- argsort
 
 
 @pytest.mark.parametrize(
@@ -296,34 +315,34 @@ def test_parity_of_same_data(compiled: ModuleType, data: st.DataObject, a: Colum
         ([MOST_TICKS, 2**63, 2**63 - 1, 0], [3, 2, 1, 0]),
     ],
 )
-def test_order(kernels: ModuleType, keys: list[int], places: list[int]) -> None:
+def test_argsort(kernels: ModuleType, keys: list[int], places: list[int]) -> None:
     assert kernels.argsort(array("Q", keys)) == array("q", places)
 
 
 @pytest.mark.parametrize("count", [15, 16, 17, 31, 32, 33, 64, 65, 1000, 4097])
 @pytest.mark.parametrize("distinct", [1, 2, 7, 5000])
-def test_order_of_many_is_stable(kernels: ModuleType, count: int, distinct: int) -> None:
+def test_argsort_of_many_is_stable(kernels: ModuleType, count: int, distinct: int) -> None:
     keys = array("Q", [number * 7919 % 10007 % distinct for number in range(count)])
     before = keys[:]
     assert list(kernels.argsort(keys)) == sorted(range(count), key=lambda place: keys[place])
     assert keys == before
 
 
-def test_order_wants_64_bits(kernels: ModuleType) -> None:
+def test_argsort_refuses_other_numbers(kernels: ModuleType) -> None:
     with pytest.raises(ValueError, match="a table of fewer than 0 64-bit values"):
         kernels.argsort(array("I", [1]))
 
 
 @given(st.lists(st.one_of(st.integers(0, 5), st.integers(0, MOST_TICKS)), max_size=100))
-def test_parity_of_order(compiled: ModuleType, keys: list[int]) -> None:
+def test_parity_of_argsort(compiled: ModuleType, keys: list[int]) -> None:
     agree(compiled, "argsort", array("Q", keys))
 
 
-# ---------------------------------------------------------------- arrange
+# ---------------------------------------------------------------- reorder
 
 
 @pytest.mark.parametrize("places", [[], [2], [2, 0, 1], [0, 0, 2, 2, 1]])
-def test_arrange(kernels: ModuleType, places: list[int]) -> None:
+def test_reorder(kernels: ModuleType, places: list[int]) -> None:
     columns, into = unlike_rows(3), Columns(len(places) + 1)
     before = all_columns(columns, 3)
     assert kernels.reorder(columns, 3, array("q", places), into) is None
@@ -333,22 +352,22 @@ def test_arrange(kernels: ModuleType, places: list[int]) -> None:
 
 
 @pytest.mark.parametrize(("places", "wrong"), [([0, 3], 1), ([-1], 0), ([0, 1, 2**63 - 1], 2)])
-def test_arrange_refuses_places_without_a_row(kernels: ModuleType, places: list[int], wrong: int) -> None:
+def test_reorder_refuses_places_without_a_row(kernels: ModuleType, places: list[int], wrong: int) -> None:
     into = Columns(3)
-    with pytest.raises(ValueError, match=f"place {wrong} is not that of a row"):
+    with pytest.raises(ValueError, match=f"entry {wrong} of the order is not a row"):
         kernels.reorder(unlike_rows(3), 3, array("q", places), into)
     assert all_columns(into, 3) == all_columns(Columns(3), 3)
 
 
-def test_arrange_wants_room_and_64_bits(kernels: ModuleType) -> None:
+def test_reorder_refuses_short_columns_and_other_numbers(kernels: ModuleType) -> None:
     with pytest.raises(ValueError, match="is not 2 values"):
         kernels.reorder(Columns(2), 2, array("q", [0, 1]), Columns(1))
-    with pytest.raises(ValueError, match="places that are not 64-bit numbers"):
+    with pytest.raises(ValueError, match="an order that is not of signed 64-bit numbers"):
         kernels.reorder(Columns(2), 2, array("i", [0, 1]), Columns(2))
 
 
 @given(data=st.data(), columns=packet_rows(64))
-def test_parity_of_arrange(compiled: ModuleType, data: st.DataObject, columns: Columns) -> None:
+def test_parity_of_reorder(compiled: ModuleType, data: st.DataObject, columns: Columns) -> None:
     rows = data.draw(st.integers(0, columns.capacity))
     places = data.draw(
         st.lists(st.integers(-1, rows) if data.draw(st.booleans()) else st.integers(0, max(0, rows - 1)), max_size=6)

@@ -1,4 +1,4 @@
-"""The kernels that a sidecar needs: facts about each, and the compiled form against the interpreted one."""
+"""The kernels for sidecars: `rows_with_metadata`, `match_keys` and `fingerprints`."""
 
 from array import array
 from types import ModuleType
@@ -15,7 +15,7 @@ from pcapconv.model import Columns
 
 MODULUS = 2**64 - 59
 
-# ---------------------------------------------------------------- odd_rows
+# ---------------------------------------------------------------- rows_with_metadata
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,9 @@ MODULUS = 2**64 - 59
         (2, 36, 4, 0, True),
     ],
 )
-def test_odd_rows(kernels: ModuleType, kind: int, length: int, captured: int, options: int, odd: bool) -> None:
+def test_rows_with_metadata(
+    kernels: ModuleType, kind: int, length: int, captured: int, options: int, odd: bool
+) -> None:
     buffer = bytes(4) + wire.number(length, 4) + {1: b"a\0\0\0", 2: b"ab\0\1", 3: b"abc\1"}.get(captured, b"abcd")
     rows = with_rows(
         2,
@@ -49,7 +51,7 @@ def test_odd_rows(kernels: ModuleType, kind: int, length: int, captured: int, op
 
 
 @pytest.mark.parametrize(("stated", "odd"), [(36, False), (35, True), (33, True), (0, True)])
-def test_odd_rows_are_those_whose_lengths_do_not_count_their_padding(
+def test_rows_with_metadata_are_those_whose_lengths_do_not_count_their_padding(
     kernels: ModuleType, write: In, stated: int, odd: bool
 ) -> None:
     buffer = write.number(6, 4) + write.number(stated, 4) + b"a\0\0\0"
@@ -59,7 +61,7 @@ def test_odd_rows_are_those_whose_lengths_do_not_count_their_padding(
     assert mask == bytes([odd])
 
 
-def test_odd_rows_refuse_padding_outside_the_buffer(kernels: ModuleType) -> None:
+def test_rows_with_metadata_refuse_padding_outside_the_buffer(kernels: ModuleType) -> None:
     rows = with_rows(1, record_type=[6], record_length=[36], captured_length=[3])
     with pytest.raises(ValueError, match="row 0 lies outside its buffer"):
         kernels.rows_with_metadata(b"abc", rows, 1, bytearray(1))
@@ -68,12 +70,14 @@ def test_odd_rows_refuse_padding_outside_the_buffer(kernels: ModuleType) -> None
 
 
 @given(data=st.data(), columns=packet_rows(8), buffer=st.binary(min_size=8, max_size=8))
-def test_parity_of_odd_rows(compiled: ModuleType, data: st.DataObject, columns: Columns, buffer: bytes) -> None:
+def test_parity_of_rows_with_metadata(
+    compiled: ModuleType, data: st.DataObject, columns: Columns, buffer: bytes
+) -> None:
     rows = data.draw(st.integers(0, columns.capacity + 1))
     agree(compiled, "rows_with_metadata", buffer, columns, rows, bytearray(data.draw(st.integers(0, 5))))
 
 
-# ---------------------------------------------------------------- pair
+# ---------------------------------------------------------------- match_keys
 
 
 @pytest.mark.parametrize(
@@ -89,14 +93,16 @@ def test_parity_of_odd_rows(compiled: ModuleType, data: st.DataObject, columns: 
         ([1, 1, 2, 2, 2], [2, 1], [-7, -7], [0, 2, 0, 1, 2, 5, 1, 2]),
     ],
 )
-def test_pair(kernels: ModuleType, ones: list[int], others: list[int], partner: list[int], uneven: list[int]) -> None:
+def test_match_keys(
+    kernels: ModuleType, ones: list[int], others: list[int], partner: list[int], uneven: list[int]
+) -> None:
     found = array("i", [-7] * (len(others) + 1))
     keys = array("Q", ones), array("Q", others)
     assert kernels.match_keys(*keys, found) == (*map(kernels.argsort, keys), array("q", uneven))
     assert list(found) == [*partner, -7]
 
 
-def test_pair_refuses_other_columns(kernels: ModuleType) -> None:
+def test_match_keys_refuses_other_columns(kernels: ModuleType) -> None:
     keys = array("Q", [1, 2])
     for partner in (array("i", [0]), array("q", [0, 0])):
         with pytest.raises(ValueError, match="no room for the partners of 2 rows"):
@@ -106,7 +112,7 @@ def test_pair_refuses_other_columns(kernels: ModuleType) -> None:
 
 
 @given(st.lists(st.integers(0, 9), max_size=40), st.lists(st.integers(0, 9), max_size=40))
-def test_parity_of_pair(compiled: ModuleType, ones: list[int], others: list[int]) -> None:
+def test_parity_of_match_keys(compiled: ModuleType, ones: list[int], others: list[int]) -> None:
     agree(compiled, "match_keys", array("Q", ones), array("Q", others), array("i", [-1] * len(others)))
 
 

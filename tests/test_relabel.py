@@ -10,7 +10,7 @@ from wire import BIG, LITTLE, In
 
 from pcapconv.errors import TargetError, UsageError
 from pcapconv.model import Interface, Item, PacketBatch
-from pcapconv.steps.relabel import KEYS, Relabel, names_interface
+from pcapconv.steps.relabel import SETTING_KEYS, Relabel, names_interface
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -180,7 +180,7 @@ def test_numbers_that_no_field_holds(key: str, text: str) -> None:
         ("name", "x" * 65536, "set_interface='0.name': the text has 65536 bytes; write 65535 at most"),
         ("filter", "x" * 65535, "set_interface='0.filter': the text has 65535 bytes; write 65534 at most"),
         ("os", "\ud800", "set_interface='0.os': character 1 of the text is none that UTF-8 can write"),
-        ("mtu", "9000", f"set_interface='0.mtu=9000': the key is one of {', '.join(KEYS)}"),
+        ("mtu", "9000", f"set_interface='0.mtu=9000': the key is one of {', '.join(SETTING_KEYS)}"),
     ],
 )
 def test_settings_that_cannot_be_stated(key: str, text: str, message: str) -> None:

@@ -11,7 +11,7 @@ from wire import BIG, LITTLE, In
 from pcapconv.errors import TargetError, UsageError
 from pcapconv.formats.window import LARGEST_RECORD
 from pcapconv.model import Block, Item, Section
-from pcapconv.steps.secrets import TYPES, ExtractSecrets, InjectSecrets, parse_secrets
+from pcapconv.steps.secrets import KEY_LOG_TYPES, ExtractSecrets, InjectSecrets, parse_secrets
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -112,7 +112,7 @@ def test_key_logs_are_found_by_type(write: In) -> None:
     )
     step = ExtractSecrets()
     assert stepped(step, capture) == (capture, {})
-    assert step.found == {TLS: [LOG, b"more"], SSH: [b"ssh"], WIREGUARD: [b"wg"]}
+    assert step.logs == {TLS: [LOG, b"more"], SSH: [b"ssh"], WIREGUARD: [b"wg"]}
     assert step.others == {wire.ZIGBEE_NWK_KEY: 2, 7: 1}
 
 
@@ -123,7 +123,7 @@ def test_lengths_may_lie(write: In, length: int, found: list[bytes]) -> None:
     body = write.number(TLS, 4) + write.number(length, 4) + b"abc\0"
     capture, step = write.section_header() + write.block(wire.DECRYPTION_SECRETS, body), ExtractSecrets()
     assert stepped(step, capture)[0] == capture
-    assert step.found.get(TLS, []) == found  # where nobody knows what the log is, there is none
+    assert step.logs.get(TLS, []) == found  # where nobody knows what the log is, there is none
 
 
 @pytest.mark.parametrize("size", [0, 4])
@@ -131,7 +131,7 @@ def test_blocks_that_are_too_short(write: In, size: int) -> None:
     capture = write.section_header() + write.block(wire.DECRYPTION_SECRETS, write.number(TLS, 4)[:size])
     step = ExtractSecrets()
     assert stepped(step, capture)[0] == capture
-    assert (step.found, step.others) == (({}, {}) if size else ({}, {0: 1}))
+    assert (step.logs, step.others) == (({}, {}) if size else ({}, {0: 1}))
 
 
 def endless(kind: int, data: bytes, count: int) -> Iterator[Item]:
@@ -154,7 +154,7 @@ def test_small_logs_are_bounded_too() -> None:
     list(step(endless(TLS, bytes(2**25 - 10 * 65 - 64), 1)))
     with pytest.raises(TargetError, match="offset 1010: "):
         list(step(endless(TLS, b"x", 100)))
-    assert len(step.found[TLS]) == 11
+    assert len(step.logs[TLS]) == 11
 
 
 def test_as_many_types_as_anybody_wants_to_see() -> None:
@@ -174,12 +174,12 @@ def test_what_was_taken_out_can_be_put_in(path: Path) -> None:
     first, second = ExtractSecrets(), ExtractSecrets()
     for _ in first(read(capture)):
         pass
-    assert first.found
-    entries = [(kind, log) for kind, logs in first.found.items() for log in logs]
+    assert first.logs
+    entries = [(kind, log) for kind, logs in first.logs.items() for log in logs]
     stripped, _ = stepped(lambda items: (item for item in items if not isinstance(item, Block)), capture)
     out, _ = stepped(InjectSecrets(entries), stripped)
     assert stepped(second, out)[0] == out
-    assert second.found == first.found
+    assert second.logs == first.logs
 
 
 # ---------------------------------------------------------------- what people write
@@ -204,8 +204,8 @@ def test_type_and_file(text: str, parsed: tuple[int, str]) -> None:
 
 
 def test_types_are_those_of_the_specification() -> None:
-    assert TYPES == {"tls": TLS, "ssh": SSH, "wireguard": WIREGUARD}
-    assert [kind.to_bytes(4, "big") for kind in TYPES.values()] == [b"TLSK", b"SSHK", b"WGKL"]
+    assert KEY_LOG_TYPES == {"tls": TLS, "ssh": SSH, "wireguard": WIREGUARD}
+    assert [kind.to_bytes(4, "big") for kind in KEY_LOG_TYPES.values()] == [b"TLSK", b"SSHK", b"WGKL"]
 
 
 @pytest.mark.parametrize("text", ["", "keys.log", "tls", "tls,", ",", "tls:keys.log"])

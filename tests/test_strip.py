@@ -15,7 +15,7 @@ from wire import BIG, LITTLE, ByteOrder, In
 from pcapconv.errors import UsageError
 from pcapconv.model import Interface, Item, PacketBatch, Section
 from pcapconv.steps.batch_rows import options_of
-from pcapconv.steps.strip import KINDS, DoNotCopy, Strip, as_enhanced
+from pcapconv.steps.strip import STRIP_KINDS, Strip, StripDoNotCopy, make_enhanced
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -38,7 +38,7 @@ def stripped(capture: bytes, *kinds: str) -> tuple[bytes, dict[str, int]]:
 def copied(capture: bytes) -> tuple[bytes, dict[str, int]]:
     """The capture without what must not be copied, and what was counted."""
     left_out: Counter[str] = Counter()
-    return stepped(DoNotCopy(left_out), capture)[0], dict(left_out)
+    return stepped(StripDoNotCopy(left_out), capture)[0], dict(left_out)
 
 
 def everywhere(write: In, *extra: Option, custom: bool = True) -> bytes:
@@ -91,7 +91,7 @@ def test_options_that_may_be_copied_are(write: In) -> None:
     assert copied(capture) == (capture, {})
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", STRIP_KINDS)
 def test_other_kinds_leave_an_option_alone(write: In, kind: str) -> None:
     value = write.custom_value(ENTERPRISE, b"x")
     pairs = {"comments": COMMENT, "custom": (wire.OPT_CUSTOM_TEXT, value), "unknown": (UNKNOWN_OPTION, b"abc")}
@@ -189,8 +189,8 @@ def test_an_option_is_unknown_by_its_block(write: In) -> None:
 
 @every_sample
 def test_what_a_sample_lost_once_is_gone(path: Path) -> None:
-    once, _ = stripped(path.read_bytes(), *KINDS)
-    assert stripped(once, *KINDS) == (once, {})
+    once, _ = stripped(path.read_bytes(), *STRIP_KINDS)
+    assert stripped(once, *STRIP_KINDS) == (once, {})
 
 
 # ---------------------------------------------------------------- blocks
@@ -332,9 +332,9 @@ def test_as_enhanced(write: In) -> None:
     )
     (batch,) = (item for item in read(capture) if isinstance(item, PacketBatch))
     count = (wire.EPB_DROPCOUNT, write.number(258, 8))
-    assert [as_enhanced(batch, row) for row in range(3)] == [[count], [], []]
+    assert [make_enhanced(batch, row) for row in range(3)] == [[count], [], []]
     assert list(batch.columns.record_type[:3]) == [6, 6, 3]
-    assert [as_enhanced(batch, row) for row in range(3)] == [[], [], []]
+    assert [make_enhanced(batch, row) for row in range(3)] == [[], [], []]
 
 
 # ---------------------------------------------------------------- what else a capture is
@@ -345,10 +345,10 @@ def test_of_pcap_nothing_goes(write: In, magic: int) -> None:
     extra = write.modified_extra(3, 0x0800, 4) if magic == wire.MODIFIED else b""
     capture = write.pcap_header(magic, thiszone=5) + write.pcap_record(1, 2, b"abc", extra=extra) * 3
     left_out: Counter[str] = Counter()
-    for step in (Strip(KINDS, left_out), DoNotCopy(left_out)):
+    for step in (Strip(STRIP_KINDS, left_out), StripDoNotCopy(left_out)):
         assert stepped(step, capture, "pcap")[0] == capture
         assert left_out == {}
-    assert stepped(Strip(KINDS, Counter()), capture) == stepped(lambda items: items, capture)
+    assert stepped(Strip(STRIP_KINDS, Counter()), capture) == stepped(lambda items: items, capture)
 
 
 def test_what_went_is_no_loss_in_pcap(write: In) -> None:

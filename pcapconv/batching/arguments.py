@@ -25,7 +25,7 @@ from pcapconv.io.name_template import Template
 from pcapconv.io.paths import STDIO
 from pcapconv.io.source import check_fractions, read_file
 from pcapconv.sidecar import SidecarSettings
-from pcapconv.steps.option_values import duration
+from pcapconv.steps.argument_values import parse_duration
 from pcapconv.steps.plan import REPEATABLE
 from pcapconv.steps.secrets import parse_secrets
 from pcapconv.wording import argument, current_form
@@ -49,7 +49,7 @@ class ExecutionArguments(NamedTuple):
     @property
     def stall_seconds(self) -> float:
         """How many seconds the batch may stand still. Raises UsageError."""
-        return inf if self.stall is None else float(duration("stall", self.stall, positive=True))
+        return inf if self.stall is None else float(parse_duration("stall", self.stall, positive=True))
 
 
 class BatchFlags(NamedTuple):

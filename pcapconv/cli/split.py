@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pcapconv
 from pcapconv.cli.writing import check_names, run_command
 from pcapconv.io.paths import STDIO
-from pcapconv.steps import option_values
+from pcapconv.steps import argument_values
 from pcapconv.text import counted
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def split(
     """Split, say on stderr what was not perfect, and return the exit status."""
     check_names(report, options, source)
     if "max_bytes" in options:
-        option_values.size("max_bytes", options["max_bytes"], least_bare=_LEAST_BARE)
+        argument_values.parse_size("max_bytes", options["max_bytes"], least_bare=_LEAST_BARE)
     taken = () if report in (None, STDIO) else (report,)
     return run_command(
         lambda progress: pcapconv.split(

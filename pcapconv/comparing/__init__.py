@@ -20,8 +20,8 @@ from pcapconv.errors import UsageError
 from pcapconv.io.paths import STDIO, Readable
 from pcapconv.io.source import Source, open_source, spool
 from pcapconv.normalizing.normal_form import KEPT
-from pcapconv.steps import option_values
-from pcapconv.steps.strip import KINDS
+from pcapconv.steps import argument_values
+from pcapconv.steps.strip import STRIP_KINDS
 from pcapconv.timestamps import NANOSECONDS
 from pcapconv.wording import argument
 
@@ -58,8 +58,8 @@ def diff(
         raise UsageError(f"{argument('most', most)}: it is 0 or more")
     if a == STDIO and b == STDIO:
         raise UsageError("both captures are - (stdin), which can be read only once")
-    tolerance = None if time_tolerance is None else option_values.duration("time_tolerance", time_tolerance)
-    kinds = (frozenset((*KINDS, "details")) if everything else KEPT) - ignored
+    tolerance = None if time_tolerance is None else argument_values.parse_duration("time_tolerance", time_tolerance)
+    kinds = (frozenset((*STRIP_KINDS, "details")) if everything else KEPT) - ignored
     with ExitStack() as stack:
         one, other = (
             Side(source, kinds, direction="direction" not in ignored, timed="time" not in ignored)

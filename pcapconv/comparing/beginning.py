@@ -16,7 +16,7 @@ from pcapconv.kernels.contract import MORE
 from pcapconv.model import Interface, PacketBatch, Section
 from pcapconv.spec.pcapng import OBSOLETE_PACKET, SIMPLE_PACKET
 from pcapconv.steps.batch_rows import options_of
-from pcapconv.steps.time_scales import Units
+from pcapconv.steps.time_scales import TimeScales
 
 _IS_SIMPLE = bytes(kind == SIMPLE_PACKET for kind in range(256))
 
@@ -45,7 +45,7 @@ class _Cursor:
     def __init__(self, side: Side, known: dict[Interface, int], *, timeless: bool) -> None:
         self._items = side.survey()
         self._known = known
-        self._units = Units(timeless=timeless)
+        self._units = TimeScales(timeless=timeless)
         self._over = False
         self.side = side
         self.row = self.rows = 0
@@ -75,7 +75,7 @@ class _Cursor:
 
     def _take(self, batch: PacketBatch) -> None:
         columns = batch.columns.with_copies(batch.rows, "ticks", "interface")
-        self.row, (self.rows, _, status) = 0, self._units.unify(columns, 0, batch.rows, cut=False)
+        self.row, (self.rows, _, status) = 0, self._units.to_nanoseconds(columns, 0, batch.rows, cut=False)
         self._over = status != MORE
         self.batch, self.ticks, self.ids = batch, columns.ticks, columns.interface
         kinds = columns.record_type[: batch.rows].tobytes()

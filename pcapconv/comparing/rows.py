@@ -16,7 +16,7 @@ from pcapconv.errors import name_in_errors
 from pcapconv.kernels.contract import BEYOND, MORE, MOST_TICKS
 from pcapconv.model import Interface, PacketBatch, Section
 from pcapconv.spec.pcapng import SIMPLE_PACKET
-from pcapconv.steps.time_scales import Scale, Units, scale_of
+from pcapconv.steps.time_scales import Scale, TimeScales, scale_to_nanoseconds
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -63,7 +63,7 @@ class Rows:
         self._exact_from: int | None = None  # the first row whose ticks and scale are kept
         self._ticks, self._scale_ids = array("Q"), array("I")
         self._scales: dict[Scale | None, int] = {None: 0}
-        self._units = Units(timeless=not side.timed, no_time=Scale(0, 1, _NO_TIME))
+        self._units = TimeScales(timeless=not side.timed, no_time=Scale(0, 1, _NO_TIME))
         with name_in_errors(side.source.name):
             self._read(side, first)
         self._known = list(self._scales)
@@ -118,7 +118,7 @@ class Rows:
         columns = batch.columns.with_copies(rows, "ticks", "interface")
         status = BEYOND
         while status != MORE:
-            row, cut, status = self._units.unify(columns, row, rows, cut=True)
+            row, cut, status = self._units.to_nanoseconds(columns, row, rows, cut=True)
             exact = exact and not cut
             if status != MORE:
                 columns.ticks[row] = max(0, min(int(self._units.time(batch, row)), _NO_TIME))
@@ -136,7 +136,7 @@ class Rows:
     def _keep_ticks(self, batch: PacketBatch, begin: int) -> None:
         columns, rows = batch.columns, batch.rows
         ids = {
-            number: self._scales.setdefault(scale_of(batch.interfaces[number]), len(self._scales))
+            number: self._scales.setdefault(scale_to_nanoseconds(batch.interfaces[number]), len(self._scales))
             for number in set(columns.interface[begin:rows])
         }
         self._ticks.extend(columns.ticks[begin:rows])

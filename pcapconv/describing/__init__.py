@@ -32,7 +32,7 @@ from pcapconv.report import MOST_LISTED, Report
 from pcapconv.sinks import Sink
 from pcapconv.spec import option_lists, pcapng
 from pcapconv.spec.link_types import link_type_name
-from pcapconv.steps.snaplens import Limits, notice_of
+from pcapconv.steps.snaplens import SnaplenLimits, longer_packet_notice
 
 _NEVER = 2**64 - 1  # the lowest ticks of no packet at all
 
@@ -195,7 +195,7 @@ class _Census:
         self._damage, self._warnings = _Listed(), _Listed()
         self._span: tuple[Fraction, Fraction] | None = None
         self._frames = _Frames()
-        self._limits = Limits()
+        self._limits = SnaplenLimits()
         self._places = 0
         self._captured = self._original = 0
         self._layout = ""
@@ -285,10 +285,10 @@ class _Census:
 
     def _add_batch(self, batch: PacketBatch) -> None:
         self._frames.add_batch(batch)
-        for row in self._limits.above(batch) if self._with_offsets else ():
+        for row in self._limits.rows_above(batch) if self._with_offsets else ():
             number = batch.columns.interface[row]
-            self._warnings.add(notice_of(batch, row, self._here[number][0], batch.layout)._asdict())
-            self._limits.lift(number)
+            self._warnings.add(longer_packet_notice(batch, row, self._here[number][0], batch.layout)._asdict())
+            self._limits.raise_limit(number)
         self._kernels.count_packets(batch.columns, batch.rows, self._totals, self._types)
         known = self._options[option_lists.COMMENT]
         order = batch.section.byte_order

@@ -1,7 +1,9 @@
-"""The hot loops, in two forms behind one interface, and the choice between them.
+"""The kernels: the loops over packets, compiled and interpreted, and the choice between the two forms.
 
-`PCAPCONV_KERNELS=compiled` or `=interpreted` demands a form; without it the compiled one runs where it was built.
-The status codes and the tables are in `contract`; what each kernel does is described in `interpreted`.
+What is done to every packet of a batch is done by a kernel. Both forms have the same functions, with the same arguments
+and results: `interpreted` is the readable one and documents each kernel, `compiled` is faster and must do the same.
+`contract` has the constants of both. `choose` returns the form that this process runs: the one that
+`PCAPCONV_KERNELS=compiled` or `=interpreted` names, else the compiled one if it was built.
 """
 
 from __future__ import annotations
@@ -14,13 +16,13 @@ from pcapconv.errors import FileError, UsageError
 
 
 def load(form: str) -> ModuleType:
-    """The kernels in that form, `compiled` or `interpreted`.
+    """Return the kernels in this form, `compiled` or `interpreted`.
 
-    Raises UsageError for another word, or when the compiled form was not built here, FileError when it is there and
-    cannot be loaded.
+    Raises UsageError for another word, or if the compiled form was not built; FileError if it was built and cannot be
+    loaded.
     """
     if form == "interpreted":
-        from pcapconv.kernels import interpreted  # not where the other form runs, which starts faster without
+        from pcapconv.kernels import interpreted  # imported only if it runs, for a faster start
 
         return interpreted
     if form != "compiled":
@@ -32,12 +34,12 @@ def load(form: str) -> ModuleType:
             "the compiled kernels were not built here: install a C compiler and pcapconv again, "
             "or set PCAPCONV_KERNELS=interpreted"
         ) from error
-    except ImportError as error:  # for want of file handles, say
+    except ImportError as error:  # too many open files, for example
         raise FileError(f"cannot load the compiled kernels: {error}") from error
 
 
 def choose() -> ModuleType:
-    """The kernels that this process runs."""
+    """Return the kernels that this process runs. Raises as `load` does if `PCAPCONV_KERNELS` names a form."""
     demanded = os.environ.get("PCAPCONV_KERNELS")
     if demanded:
         return load(demanded)

@@ -1,34 +1,41 @@
-"""What both forms of the kernels have in common: why they stop, and the tables that they are given.
+"""Constants of both forms of the kernels: why a kernel stops, and how many values its tables have.
 
-What each kernel takes and gives is described where it is written out to be read, in `interpreted`.
+`interpreted` says what each kernel takes and gives. A table is an array of unsigned 64-bit values with one entry for
+each interface, or for each value that is counted.
 """
 
 from __future__ import annotations
 
 # Why a kernel stopped.
-MORE = 0  # index: the buffer ends before the next packet does; encode: all rows are done
-FULL = 1  # no room in the columns, or in the output
-OTHER = 2  # index_pcap: zeros, or the header of a pcap file; index_pcapng: the next block is not a sound packet block
+MORE = 0  # an index kernel reached the end of the buffer, and needs more of it; any other kernel has done all rows
+FULL = 1  # the columns have no more rows, or the output has no room for the next row
+OTHER = 2  # index_pcap: zeros, or the beginning of a pcap file; index_pcapng: a block that is not a sound packet block
 BEFORE_1970 = 3  # encode_pcap: the row's time is before 1970
-TOO_LATE = 4  # encode_pcap: the row's time is 2^32 seconds or more
-UNKNOWN = 5  # to_nanoseconds: nobody can tell what the row's ticks mean
+TOO_LATE = 4  # encode_pcap: the row's time is 2^32 seconds after 1970 or later
+UNKNOWN = 5  # to_nanoseconds: the row's time cannot be determined
 FINER = 6  # to_nanoseconds: the row's time has digits finer than a nanosecond
-BEYOND = 7  # to_nanoseconds: the row's time is not one that 64 bits of nanoseconds since 1970 can hold
+BEYOND = 7  # to_nanoseconds: 64 bits cannot hold the row's time in nanoseconds since 1970
 
-SCALE = 6  # values for each interface in a scale table: see `encode_pcap`
-UNREADABLE = 65536  # in `count_options`: option lists that cannot be read to their end
-DROPS = 65537  # in `count_options`: obsolete Packet Blocks that state a drop count
-OPTION_COUNTS = 65538  # values in `count_options`
-COMMENTS, OTHER_OPTIONS, OVERRUNS, DROP_COUNTS = range(4)  # the values in `sum_options`
-OPTION_SUMS = 4  # how many there are
-RANGE = 3  # values for each interface in a table for `rows_in_ranges`
-SHIFT = 2  # values for each interface in a table for `shift_times`
-TOTALS = 5  # values for each interface in `count_packets`
-NANOSECOND_SCALE = 6  # values for each interface in a table for `to_nanoseconds`
-FINGERPRINT = 10  # bytes for each row in `fingerprints`
+# Sizes of entries, in values of 64 bits but for FINGERPRINT.
+SCALE = 6  # `scales` of encode_pcap: values for each interface
+NANOSECOND_SCALE = 6  # `scales` of to_nanoseconds: values for each interface
+RANGE = 3  # `ranges` of rows_in_ranges: values for each interface
+SHIFT = 2  # `shifts` of shift_times: values for each interface
+TOTALS = 5  # `totals` of count_packets: values for each interface
+FINGERPRINT = 10  # `out` of fingerprints: bytes for each row
 
-MOST_TICKS = 2**64 - 1
-ALWAYS, NEVER = (0, MOST_TICKS, 1), (1, 0, 0)  # rows of a table for `rows_in_ranges`
+# Entries of `counts` of count_options. Those before them count options by code, from 0 to 65535.
+UNREADABLE = 65536  # option lists that cannot be read to their end
+DROPS = 65537  # obsolete Packet Blocks that state a drop count
+OPTION_COUNTS = 65538  # how many entries there are
+
+# Entries of `sums` of sum_options: options that are comments, other options, option lists that cannot be read to their
+# end, and obsolete Packet Blocks that state a drop count.
+COMMENTS, OTHER_OPTIONS, OVERRUNS, DROP_COUNTS = range(4)
+OPTION_SUMS = 4  # how many entries there are
+
+MOST_TICKS = 2**64 - 1  # the highest time that a packet can have
+ALWAYS, NEVER = (0, MOST_TICKS, 1), (1, 0, 0)  # entries of `ranges` that select every packet, and none
 
 # Link types whose packets begin with a header in the byte order of the machine that captured: see `swap_headers`.
 NULL, ENC, LINUX_SLL, PFLOG = 0, 109, 113, 117

@@ -35,8 +35,8 @@ from pcapconv.normalizing.sort import Sort
 from pcapconv.normalizing.survey import Survey
 from pcapconv.report import Report, blocks_in_words
 from pcapconv.sinks import FileSink
-from pcapconv.steps import BasePlan, Step, option_values
-from pcapconv.steps.strip import KINDS
+from pcapconv.steps import BasePlan, Step, argument_values
+from pcapconv.steps.strip import STRIP_KINDS
 from pcapconv.text import counted
 from pcapconv.timestamps import NANOSECONDS, format_time
 from pcapconv.wording import argument
@@ -194,15 +194,15 @@ def parse_normalize_arguments(
 def _parse_kinds(name: str, texts: Sequence[str]) -> frozenset[str]:
     kinds = frozenset(kind for text in ([texts] if isinstance(texts, str) else texts) for kind in text.split(","))
     for kind in sorted(kinds):
-        if kind not in KINDS:
-            raise UsageError(f"{argument(name, kind)}: the kinds are {', '.join(KINDS)}")
+        if kind not in STRIP_KINDS:
+            raise UsageError(f"{argument(name, kind)}: the kinds are {', '.join(STRIP_KINDS)}")
     return kinds
 
 
 def _parse_start(text: str | None) -> int | None:
     if text is None:
         return None
-    moment = option_values.moment("rebase_time", text)
+    moment = argument_values.parse_moment("rebase_time", text)
     exact = moment.seconds * NANOSECONDS
     if moment.relative or exact.denominator != 1 or not 0 <= exact < 2**64:
         raise UsageError(

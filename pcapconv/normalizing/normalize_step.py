@@ -16,8 +16,8 @@ from pcapconv.normalizing.trailing_blocks import TrailingBlocks
 from pcapconv.spec import bodies, option_lists, pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
-from pcapconv.steps.batch_rows import options_of, with_options
-from pcapconv.steps.time_scales import Scale, Units, scale_of
+from pcapconv.steps.batch_rows import options_of, replace_options
+from pcapconv.steps.time_scales import Scale, TimeScales, scale_to_nanoseconds
 from pcapconv.timestamps import NANOSECONDS
 from pcapconv.wording import argument
 
@@ -35,7 +35,7 @@ class Normalize(Step):
         self._form = form
         self._shift = shift
         self._cut = cut
-        self._units = Units(shift, timeless=timeless)
+        self._units = TimeScales(shift, timeless=timeless)
         self._identity = NormalForm(form.kinds, Counter())  # for interfaces and processes, which the survey has counted
         self._one_section = survey.section
         self.inexact = 0
@@ -88,7 +88,7 @@ class Normalize(Step):
         rows = batch.rows
         columns = batch.columns.with_copies(rows, "ticks", "interface")
         block_types = columns.record_type[:rows].tobytes()
-        stopped, inexact, status = self._units.unify(columns, 0, rows, cut=self._cut)
+        stopped, inexact, status = self._units.to_nanoseconds(columns, 0, rows, cut=self._cut)
         if status != MORE:
             raise self._units.refusal(batch, stopped, status)
         self.inexact += inexact
@@ -117,7 +117,7 @@ class Normalize(Step):
                 new = self._form.packet(raw, order, obsolete=block_types[row] == pcapng.OBSOLETE_PACKET)
                 if new != raw:
                     changed[row] = new
-        with_options(normal, changed)
+        replace_options(normal, changed)
 
     def _normal_statistics(self, block: Block) -> Block | None:
         """The block in its normal form, or None for statistics of an interface without packets."""
@@ -126,7 +126,7 @@ class Normalize(Step):
         interface = self._survey.used_interfaces.get((block.section, stated.interface))
         if interface is None or not stated.has_ticks:
             return None
-        scale = scale_of(interface, self._shift)
+        scale = scale_to_nanoseconds(interface, self._shift)
         entries = []
         for code, value in block.option_list:
             holds = pcapng.option_type(block.type, code).value_type
@@ -143,8 +143,8 @@ class Normalize(Step):
 
     def _nanoseconds(self, ticks: int, scale: Scale, block: Block) -> int:
         """A time of a statistics block in nanoseconds. Raises TargetError if 64 bits cannot hold it."""
-        time, remainder = divmod(ticks * scale.multiply, scale.divide)
-        time += scale.add
+        time, remainder = divmod(ticks * scale.factor, scale.divisor)
+        time += scale.addend
         if scale.error or not 0 <= time < 2**64 or (remainder and not self._cut):
             raise TargetError(
                 f"offset {block.offset}: nanoseconds cannot hold the times of this statistics block, moved as the "

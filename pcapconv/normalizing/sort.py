@@ -165,7 +165,7 @@ class Sort(Step):
             self._columns = Columns(rows)
         columns = self._columns
         self._kernels.index_pcapng(buffer, 0, size, columns, False, interfaces, 0)
-        if self._kernels.rising(columns, 0, rows) == rows:
+        if self._kernels.first_out_of_order(columns, 0, rows) == rows:
             return columns, rows
         into = Columns(rows)
         self._kernels.reorder(columns, rows, self._kernels.argsort(columns.ticks[:rows]), into)

@@ -14,8 +14,8 @@ from pcapconv.spec import pcapng
 from pcapconv.spec.pcap import NO_LIMIT_SNAPLEN
 from pcapconv.steps import Step
 from pcapconv.steps.batch_rows import distinct
-from pcapconv.steps.snaplens import Limits, Replacements
-from pcapconv.steps.time_scales import Units
+from pcapconv.steps.snaplens import SnaplenLimits, SnaplenReplacements
+from pcapconv.steps.time_scales import TimeScales
 from pcapconv.wording import argument
 
 _MOST = 32 * 2**20  # bytes of names, secrets, processes and comments together
@@ -71,10 +71,10 @@ class Survey(Step):
         self._first_interface: Interface | None = None  # of the capture
         self._unused = 0  # interfaces without packets
         self._indexes: dict[int, int] = {}  # of the section's interfaces with packets in `_distinct`, by their ids
-        self._units = Units(timeless=timeless)
-        self._limits = Limits()
+        self._units = TimeScales(timeless=timeless)
+        self._limits = SnaplenLimits()
         self._keep_snaplen = keep_snaplen
-        self.replaced_snaplens = Replacements()
+        self.replaced_snaplens = SnaplenReplacements()
         self.replaced: set[int] = set()
         self._distinct: dict[Interface, int] = {}  # the different interfaces with packets, with their indexes
         self._firsts: list[tuple[int, int]] = []  # by these indexes: the time and the number of the first packet
@@ -150,8 +150,8 @@ class Survey(Step):
         self.packets += batch.rows
         if self._lengths:
             self.longest = max(self.longest, max(batch.columns.captured_length[: batch.rows]))
-        for row in () if self._keep_snaplen else self._limits.above(batch):
-            self.replaced_snaplens.meet(self._limits, batch, row)
+        for row in () if self._keep_snaplen else self._limits.rows_above(batch):
+            self.replaced_snaplens.note_longer_packet(self._limits, batch, row)
         ids = batch.columns.interface[: batch.rows]
         times, rising = self._times(batch) if self._sort else (None, True)
         earliest = None if times is None or rising else _earliest_rows(times, ids)
@@ -181,11 +181,11 @@ class Survey(Step):
     def _times(self, batch: PacketBatch) -> tuple[Sequence[int], bool]:
         """The batch's times in whole nanoseconds, and whether they are known to rise."""
         columns = batch.columns.with_copies(batch.rows, "ticks", "interface")
-        _, _, status = self._units.unify(columns, 0, batch.rows, cut=True)
+        _, _, status = self._units.to_nanoseconds(columns, 0, batch.rows, cut=True)
         if status != MORE:
             self.rising = False
             return [self._units.time(batch, row) // 1 for row in range(batch.rows)], False
-        rising = choose().rising(columns, 0, batch.rows) == batch.rows
+        rising = choose().first_out_of_order(columns, 0, batch.rows) == batch.rows
         self.rising = self.rising and rising and columns.ticks[0] >= self._last
         self._last = columns.ticks[-1]
         return columns.ticks, rising

@@ -26,8 +26,8 @@ from pcapconv.sidecar.packet_entry_reader import PacketEntry, block_type_of, rec
 from pcapconv.spec import pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
-from pcapconv.steps.batch_rows import with_options
-from pcapconv.steps.time_scales import Scale, row_of, ticks_scale
+from pcapconv.steps.batch_rows import replace_options
+from pcapconv.steps.time_scales import Scale, scale_to_ticks
 
 _SMALL_SHARE = 16  # packets that take less than a sixteenth of their buffer are copied out of it
 
@@ -88,10 +88,10 @@ class RestoredMetadata:
     def set_ticks(self, batch: PacketBatch, ticks_per_second: int) -> None:
         """Convert the batch's ticks, which count `ticks_per_second` since 1970, into ticks of the packets' interfaces.
         Raises SidecarError for a time that its interface cannot count."""
-        table = self._tables.setdefault(ticks_per_second, array("Q", row_of(Scale(0, 1, 0), 0)))
+        table = self._tables.setdefault(ticks_per_second, array("Q", Scale(0, 1, 0).entry(0)))
         for interface in self.interfaces[len(table) // NANOSECOND_SCALE - 1 :]:
-            scale = ticks_scale(interface, ticks_per_second)
-            table[-NANOSECOND_SCALE:-NANOSECOND_SCALE] = array("Q", row_of(scale, interface.id))
+            scale = scale_to_ticks(interface, ticks_per_second)
+            table[-NANOSECOND_SCALE:-NANOSECOND_SCALE] = array("Q", scale.entry(interface.id))
         row, _, status = choose().to_nanoseconds(batch.columns, 0, batch.rows, table, False)
         if status != MORE:
             raise SidecarError(f"packet {batch.number(row)}: its interface cannot count its time")
@@ -185,7 +185,7 @@ class RestoreFromSidecar(Step):
         order = restored.section.byte_order
         if entry.lists:
             _set_shared_options(restored, entry.raw_lists(order), entry.list_numbers(done, rows))
-        with_options(
+        replace_options(
             restored,
             {
                 row: json_options.options_bytes(value, order, pcapng.ENHANCED_PACKET, f"packet {first + row}")

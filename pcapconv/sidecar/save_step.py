@@ -27,7 +27,7 @@ from pcapconv.spec.pcap import LATEST
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
 from pcapconv.steps.batch_rows import options_of
-from pcapconv.steps.time_scales import Units
+from pcapconv.steps.time_scales import TimeScales
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 
 
@@ -47,7 +47,7 @@ class SaveToSidecar(Step):
         self._fingerprints = fingerprints
         self._clamp = clamp
         self._kernels = choose()
-        self._units = Units()
+        self._units = TimeScales()
         self._finer = False  # whether microseconds cannot hold the times of an interface of the section
         self._mask = bytearray()
         self._plain_count = 0  # packets that are only counted, all of `_plain_interface`, and not written yet
@@ -191,7 +191,7 @@ class SaveToSidecar(Step):
     def _in_nanoseconds(self, batch: PacketBatch) -> Columns:
         """Columns whose ticks are the packets' times in nanoseconds, as they are in the pcap file."""
         columns = batch.columns.with_copies(batch.rows, "ticks", "interface")
-        row, cut, status = self._units.unify(columns, 0, batch.rows, cut=True)
+        row, cut, status = self._units.to_nanoseconds(columns, 0, batch.rows, cut=True)
         kept: Counter[str] = Counter()
         kept["time-digits"] += cut
         if status != MORE:

@@ -37,7 +37,7 @@ from pcapconv.splitting.by_time import ByInterval
 from pcapconv.splitting.parts import MOST_PARTS, OpenParts
 from pcapconv.splitting.parts_sink import PartsSink
 from pcapconv.splitting.splitter import Splitter
-from pcapconv.steps import option_values
+from pcapconv.steps import argument_values
 from pcapconv.steps.plan import Plan
 from pcapconv.wording import argument, arguments
 
@@ -101,7 +101,7 @@ def split(
     naming = Template(os.fspath(template))
     format_name = formats.target_format(naming.text, to)
     make_splitter = _splitter_maker(max_packets, max_bytes, interval, align, by)
-    most = MOST_PARTS if max_parts is None else option_values.count("max_parts", max_parts)
+    most = MOST_PARTS if max_parts is None else argument_values.parse_count("max_parts", max_parts)
     _check_sidecar(sidecar, sidecar_secrets, by, format_name)
     writer, steps = separate_arguments(format_name, options)
     plan = Plan(steps, read_file, divided=not sidecar)  # with a sidecar, everything comes back
@@ -164,15 +164,15 @@ def _splitter_maker(
         example = arguments(interval="1h", align=True)
         raise UsageError(f"{argument('align', True)}: only intervals have limits to align; write {example}")
     if max_packets is not None:
-        most = option_values.count("max_packets", max_packets)
+        most = argument_values.parse_count("max_packets", max_packets)
         return lambda parts: ByCount(parts, most)
     if max_bytes is not None:
-        size = option_values.size("max_bytes", max_bytes)
+        size = argument_values.parse_size("max_bytes", max_bytes)
         return lambda parts: BySize(parts, size)
     if interval is not None:
         if not isinstance(interval, str):
             raise UsageError(f"{argument('interval', interval)}: write it as text, as in 90s or 1h")
-        length = option_values.duration("interval", interval, positive=True)
+        length = argument_values.parse_duration("interval", interval, positive=True)
         return lambda parts: ByInterval(parts, length, align=align)
     if by not in KEYS:
         raise UsageError(f"{argument('by', by)}: it is one of {', '.join(KEYS)}")

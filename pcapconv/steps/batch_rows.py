@@ -1,4 +1,4 @@
-"""Rows of a batch: some of them, what they have in common, or with other options."""
+"""Rows of a batch: picks some of them, gives their options, replaces these."""
 
 from __future__ import annotations
 
@@ -10,48 +10,52 @@ from pcapconv.model import Columns, PacketBatch
 
 
 def select_rows(batch: PacketBatch, mask: bytearray, into: Columns) -> PacketBatch | None:
-    """The rows whose `mask` is 1, as a batch that is valid as long as this one; None for no row at all.
+    """Return a batch of the rows whose `mask` is 1, valid as long as `batch`; None if there are none.
 
-    Columns of rows that do not follow each other go to `into`, which needs room for them.
+    If the rows do not follow each other, their columns are copied into `into`, which needs room for them.
     """
-    kept = batch.rows - mask.count(0, 0, batch.rows)
-    if kept == batch.rows:
+    count = batch.rows - mask.count(0, 0, batch.rows)
+    if count == batch.rows:
         return batch
-    if not kept:
+    if not count:
         return None
     first, last = mask.find(1, 0, batch.rows), mask.rfind(1, 0, batch.rows)
-    if last - first + 1 == kept:
+    if last - first + 1 == count:
         return batch.slice(first, last + 1)
     choose().copy_rows(batch.columns, batch.rows, mask, into)
-    return batch.selected(into, kept, mask[: batch.rows])
+    return batch.selected(into, count, mask[: batch.rows])
 
 
 def distinct(column: array[int]) -> Collection[int]:
-    """The numbers of a column, each once in the order of their first rows; most often it is one."""
+    """Return the different numbers of a column, in the order in which they first occur; usually it is one."""
     if column.tobytes() == column[:1].tobytes() * len(column):
         return column[:1]
     return dict.fromkeys(column)
 
 
 def options_of(batch: PacketBatch, row: int) -> bytes:
-    """A row's options, raw."""
+    """Return a row's options, raw."""
     at = batch.columns.options_at[row]
     return bytes(batch.buffer[at : at + batch.columns.options_length[row]])
 
 
-def with_options(batch: PacketBatch, changed: Mapping[int, bytes]) -> None:
-    """Give rows other options, raw: the batch gets a buffer with these at its end, and the rows have no record any
-    more. Only what the rows stand in is copied: the buffer may be much larger."""
-    if not changed:
+def replace_options(batch: PacketBatch, new_options: Mapping[int, bytes]) -> None:
+    """Replace the options of some rows, given raw by row. The rows are encoded from their fields again: they have no
+    record any more.
+
+    The batch gets a buffer of its own, with the new options at its end, and columns of its own. Only the bytes of its
+    rows are copied, since the buffer may be much larger.
+    """
+    if not new_options:
         return
-    places, size = dict[bytes, int](), 0  # many rows may have the same
-    for raw in changed.values():
-        if raw not in places:
-            places[raw] = size
+    offsets, size = dict[bytes, int](), 0  # each different list once, since many rows may have the same
+    for raw in new_options.values():
+        if raw not in offsets:
+            offsets[raw] = size
             size += len(raw)
-    own = batch.copy(b"".join(places))
-    batch.buffer, batch.columns, batch.contiguous = own.buffer, own.columns, False
+    copy = batch.copy(b"".join(offsets))
+    batch.buffer, batch.columns, batch.contiguous = copy.buffer, copy.columns, False
     columns, begin = batch.columns, len(batch.buffer) - size
-    for row, raw in changed.items():
-        columns.options_at[row], columns.options_length[row] = begin + places[raw], len(raw)
+    for row, raw in new_options.items():
+        columns.options_at[row], columns.options_length[row] = begin + offsets[raw], len(raw)
         columns.record_length[row] = 0

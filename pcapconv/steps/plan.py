@@ -1,8 +1,19 @@
-"""What the selecting and editing options ask for, checked before any file is opened, and the steps that do it.
+"""Checks the selecting and editing arguments, before any file is opened, and makes the steps that do what they say.
 
-Strategy: `convert`, `split` and `batch` take the same options; this is the only place that knows them all. Some need a
-survey, a first pass over the capture: `last` counts, `interface` looks which there are. The order of the steps is:
-select; leave out what is to be stripped; then change and add, so that what is added stays.
+To add an argument, change in this order:
+
+1. `StepArguments` here; also `_WHOLE_NUMBERS` if it is a number, and `REPEATABLE` if it may be given several times.
+2. `argument_values`, if its text has a form of its own.
+3. The step: a criterion in `select.Criteria`, an edit in `edit_packets.PacketEdits`, or a new module with a `Step`; and
+   a kernel, in both forms, if it looks at every packet.
+4. `Plan` here: parse and check the value in `__init__`, and give it to the step in `steps`.
+5. `pcapconv/cli/options/steps.py`: its option on the command line. Then run `python docs/generate.py`, which writes it
+   into the README and the manual pages.
+6. The tests that hold for every argument; `CONTRIBUTING.md` lists them.
+
+Strategy: `convert`, `split` and `batch` take the same arguments; only this module knows all of them. Some need a
+survey, a first pass over the capture: `last` has to count, `interface` and `set_interface` to know which interfaces
+there are. The order of the steps is: select; leave out; then change and add, so that what is added stays.
 """
 
 from __future__ import annotations
@@ -18,12 +29,12 @@ from pcapconv.io.paths import STDIO
 from pcapconv.io.read_write import write_all, writing
 from pcapconv.io.target import Target
 from pcapconv.model import Interface, Item
-from pcapconv.steps import BasePlan, Step, option_values
-from pcapconv.steps.packets import EditPackets, PacketEdits
-from pcapconv.steps.relabel import KEYS, Relabel, encoded, names_interface, place_and_name
+from pcapconv.steps import BasePlan, Step, argument_values
+from pcapconv.steps.edit_packets import EditPackets, PacketEdits
+from pcapconv.steps.relabel import SETTING_KEYS, Relabel, encode_text, interface_label, names_interface
 from pcapconv.steps.secrets import ExtractSecrets, InjectSecrets, parse_secrets
 from pcapconv.steps.select import DIRECTIONS, Criteria, Select
-from pcapconv.steps.strip import DoNotCopy, Strip
+from pcapconv.steps.strip import Strip, StripDoNotCopy
 from pcapconv.text import counted
 from pcapconv.wording import argument, arguments
 
@@ -31,13 +42,13 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from pcapconv.report import Report
-    from pcapconv.steps.option_values import Moment
+    from pcapconv.steps.argument_values import Moment
 
-_MOST_SHOWN = 20
-_MOST_RANGES = 5
+_MOST_INTERFACES_SHOWN = 20
+_MOST_RANGES_SHOWN = 5
 _MOST_BYTES = 2**32 - 1
 _MOST_COMMENTS = 16 * 2**20  # characters of comments for one packet, or for the capture
-_NUMBERS = {"first", "last", "snaplen", "chop"}
+_WHOLE_NUMBERS = {"first", "last", "snaplen", "chop"}
 REPEATABLE = {
     "interface",
     "chop",
@@ -50,9 +61,9 @@ REPEATABLE = {
 
 
 class StepArguments(TypedDict, total=False):
-    """The selecting and editing options of `convert`, `split` and `batch`; the README describes each.
+    """The selecting and editing arguments of `convert`, `split` and `batch`; the README describes each.
 
-    Times and durations are text. What can be given several times is a sequence.
+    Times and durations are text. An argument that may be given several times is a sequence.
     """
 
     after: str | None
@@ -78,113 +89,116 @@ class StepArguments(TypedDict, total=False):
 
 
 class Plan(BasePlan):
-    """The options, understood. Raises UsageError for those that make no sense.
+    """The steps that do what the arguments say. Raises UsageError for values and combinations that make no sense.
 
-    `read_secrets` reads a key log's file for `inject_secrets`. `divided` tells that the packets go to several files, of
-    which nothing makes one again.
+    `read_secrets` reads a key log from its path, for `inject_secrets`. `divided` says that the packets go to several
+    files, from which the capture cannot be restored. `injected_from` are the paths of key logs.
     """
 
-    def __init__(self, options: StepArguments, read_secrets: Callable[[str], bytes], *, divided: bool = False) -> None:
+    def __init__(
+        self, step_arguments: StepArguments, read_secrets: Callable[[str], bytes], *, divided: bool = False
+    ) -> None:
         self._divided = divided
-        _check_types(options)
-        self._criteria = _criteria(options)
-        self._packets = _packet_edits(options)
-        self._settings = [
-            option_values.key_value("set_interface", text, KEYS) for text in _several(options, "set_interface")
+        _check_types(step_arguments)
+        self._criteria = _criteria(step_arguments)
+        self._packet_edits = _packet_edits(step_arguments)
+        self._interface_settings = [
+            argument_values.parse_interface_setting("set_interface", text, SETTING_KEYS)
+            for text in _texts(step_arguments, "set_interface")
         ]
-        self._capture_comments = _several(options, "capture_comment")
+        self._capture_comments = _texts(step_arguments, "capture_comment")
         if sum(map(len, self._capture_comments)) > _MOST_COMMENTS:
             raise UsageError(
                 f"{argument('capture_comment')}: a capture gets at most {_MOST_COMMENTS:,} characters of comments"
             )
-        link_type = options.get("link_type")
-        self._link_type = None if link_type is None else option_values.link_type("link_type", link_type)
-        self._kinds = _kinds(_several(options, "strip"))
-        injected = [parse_secrets(text) for text in _several(options, "inject_secrets")]
+        link_type = step_arguments.get("link_type")
+        self._link_type = None if link_type is None else argument_values.parse_link_type("link_type", link_type)
+        self._strip_kinds = _strip_kinds(_texts(step_arguments, "strip"))
+        injected = [parse_secrets(text) for text in _texts(step_arguments, "inject_secrets")]
         if any(path == STDIO for _, path in injected):
             raise UsageError(f"{argument('inject_secrets')}: a key log is read from a file; - is for captures")
         self.injected_from = [path for _, path in injected]
-        self._injected = [(kind, read_secrets(path)) for kind, path in injected]
-        self.extract_to = options.get("extract_secrets")
+        self._injected_secrets = [(secrets_type, read_secrets(path)) for secrets_type, path in injected]
+        self.extract_to = step_arguments.get("extract_secrets")
         self._selected_in_all: int | None = None
         self._extract = ExtractSecrets()
-        self.steps(Counter())  # what only they can refuse, they refuse now
+        self.steps(Counter())  # so that steps refuse now what only they can check
 
     @property
-    def selects(self) -> bool:
-        """Whether packets may be left out."""
+    def selects_packets(self) -> bool:
+        """Return whether packets may be left out."""
         return self._criteria != Criteria()
 
     @property
     def edits_packets(self) -> bool:
-        """Whether packets may change."""
-        return self._packets != PacketEdits()
+        """Return whether packets may change."""
+        return self._packet_edits != PacketEdits()
 
     @property
-    def wants_packets(self) -> bool:
-        """Whether packets are selected or edited."""
-        return self.selects or self.edits_packets
+    def selects_or_edits_packets(self) -> bool:
+        """Return whether packets may be left out or change."""
+        return self.selects_packets or self.edits_packets
 
     @property
     def adds_packet_comments(self) -> bool:
-        """Whether packets get comments, which pcap has no place for."""
-        return bool(self._packets.comments)
+        """Return whether packets get comments, which pcap cannot hold."""
+        return bool(self._packet_edits.comments)
 
     @property
     def needs_survey(self) -> bool:
-        """Whether `survey` has to see the whole capture first."""
-        return self._criteria.last is not None or bool(self._criteria.interfaces or self._settings)
+        """Return whether `survey` has to read the whole capture before the first run."""
+        return self._criteria.last is not None or bool(self._criteria.interfaces or self._interface_settings)
 
     def survey(self, items: Iterator[Item]) -> None:
-        """Look at the whole capture. Raises UsageError for an interface that is not there."""
-        named = [(argument("interface", text), text) for text in self._criteria.interfaces]
-        named += [(argument("set_interface", f"{identity}.{key}"), identity) for identity, key, _ in self._settings]
-        seen = _Seen(named)
+        """Count the packets for `last`, and check that the capture has the interfaces that arguments name. Raises
+        UsageError if it has not."""
+        settings = self._interface_settings
+        names = [(argument("interface", text), text) for text in self._criteria.interfaces]
+        names += [(argument("set_interface", f"{identity}.{key}"), identity) for identity, key, _ in settings]
+        interface_check = _InterfaceCheck(names)
         if self._criteria.last is not None:
-            counted = self._criteria._replace(first=None, last=None, invert=False)
-            self._selected_in_all = Select(counted, Counter()).count(seen(items))
+            without_last = self._criteria._replace(first=None, last=None, invert=False)
+            self._selected_in_all = Select(without_last, Counter()).count(interface_check(items))
         else:
-            for _ in seen(items):
+            for _ in interface_check(items):
                 pass
-        seen.check()
+        interface_check.check()
 
-    def remarks(self, packets: int) -> Iterator[str]:
-        """See `Planned.remarks`: numbers of packets beyond the last one."""
+    def warnings(self, packets: int) -> Iterator[str]:
+        """Return a sentence for each argument with packet numbers that a capture of so many packets does not have."""
         criteria = self._criteria
         for name, ranges in (("packets", criteria.packets or ()), ("drop_packets", criteria.drop_packets)):
             beyond = [each for each in ranges if (each[0] if each[1] is None else each[1]) > packets]
             if beyond:
-                listed = ",".join(map(option_values.range_said, beyond[:_MOST_RANGES]))
+                listed = ",".join(map(argument_values.range_text, beyond[:_MOST_RANGES_SHOWN]))
                 yield f"{argument(name, listed)}: the capture has {counted(packets, 'packet')}"
 
     def steps(self, left_out: Counter[str]) -> list[Step]:
-        """New steps for one run. `left_out` counts by kind what they leave out."""
+        """Return new steps for one run, in their order, which count by kind in `left_out` what they leave out."""
         steps: list[Step] = []
-        if self.selects:
+        if self.selects_packets:
             steps.append(Select(self._criteria, left_out, self._selected_in_all))
         if self.extract_to is not None:
             self._extract = ExtractSecrets()
             steps.append(self._extract)
-        if self._kinds:
-            steps.append(Strip(self._kinds, left_out))
+        if self._strip_kinds:
+            steps.append(Strip(self._strip_kinds, left_out))
         if self.edits_packets:
-            steps.append(EditPackets(self._packets, left_out))
-        if self._capture_comments or self._settings or self._link_type is not None:
-            steps.append(
-                Relabel(capture_comments=self._capture_comments, settings=self._settings, link_type=self._link_type)
-            )
-        if self._injected:
-            steps.append(InjectSecrets(self._injected))
-        if self.wants_packets or self._divided:
-            steps.append(DoNotCopy(left_out))
+            steps.append(EditPackets(self._packet_edits, left_out))
+        if self._capture_comments or self._interface_settings or self._link_type is not None:
+            comments, settings = self._capture_comments, self._interface_settings
+            steps.append(Relabel(capture_comments=comments, settings=settings, link_type=self._link_type))
+        if self._injected_secrets:
+            steps.append(InjectSecrets(self._injected_secrets))
+        if self.selects_or_edits_packets or self._divided:
+            steps.append(StripDoNotCopy(left_out))
         return steps
 
     def write_secrets(self, target: Target | None, report: Report) -> bool:
-        """Write the key logs that the last run saw to where they were asked for; whether there are any. Raises
-        FileError."""
+        """Write the key logs that the last run extracted, and return whether there are any. Raises FileError."""
         if target is None:
             return False
-        logs = [log for logs in self._extract.found.values() for log in logs]
+        logs = [log for logs in self._extract.logs.values() for log in logs]
         report.secrets_extracted = len(logs)
         for log in logs:
             with writing(target.name):
@@ -192,49 +206,52 @@ class Plan(BasePlan):
         return bool(logs)
 
 
-class _Seen(Step):
-    """Passes everything on, and notes which interfaces there are."""
+class _InterfaceCheck(Step):
+    """Checks that a capture has the interfaces in `names`, (the argument for messages, the interface's name or number),
+    and passes everything on."""
 
-    def __init__(self, wanted: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, names: Sequence[tuple[str, str]]) -> None:
         super().__init__()
-        self._missing = list(wanted)
-        self._there: list[Interface] = []
-        self._more = 0
+        self._missing = list(names)
+        self._shown: list[Interface] = []  # the first ones, for a message
+        self._not_shown = 0
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
         self._missing = [named for named in self._missing if not names_interface(named[1], interface)]
-        if len(self._there) < _MOST_SHOWN:
-            self._there.append(interface)
+        if len(self._shown) < _MOST_INTERFACES_SHOWN:
+            self._shown.append(interface)
         else:
-            self._more += 1
+            self._not_shown += 1
         return (interface,)
 
     def check(self) -> None:
-        """Refuse what was asked for and is not there."""
+        """Raise UsageError, after the last item, if an interface is missing."""
         if self._missing:
-            there = ", ".join(map(place_and_name, self._there)) + (f" and {self._more:,} more" if self._more else "")
-            raise UsageError(f"{self._missing[0][0]}: there is no such interface; there are {there or 'none'}")
+            more = f" and {self._not_shown:,} more" if self._not_shown else ""
+            listed = ", ".join(map(interface_label, self._shown)) + more
+            raise UsageError(f"{self._missing[0][0]}: there is no such interface; there are {listed or 'none'}")
 
 
-def _check_types(options: StepArguments) -> None:
-    """Raises TypeError for a name that is no option, as Python does, and UsageError for a value of another type."""
-    for name, value in options.items():
+def _check_types(step_arguments: StepArguments) -> None:
+    """Raise TypeError for a name that is no argument, as Python does, and UsageError for a value of another type."""
+    for name, value in step_arguments.items():
         if name not in StepArguments.__annotations__:
             raise TypeError(f"{name!r} is no option")
         if value is None or name == "invert":
             continue
         several = isinstance(value, list | tuple)
-        wanted: type = int if name in _NUMBERS else str
+        expected_type: type = int if name in _WHOLE_NUMBERS else str
         if several and name not in REPEATABLE:
             raise UsageError(f"{argument(name, value)}: it can be given once only")
         for each in value if isinstance(value, list | tuple) else [value]:
-            if not isinstance(each, wanted) or isinstance(each, bool):
-                raise UsageError(f"{argument(name, each)}: {'a whole number' if wanted is int else 'text'} is wanted")
+            if not isinstance(each, expected_type) or isinstance(each, bool):
+                expected = "a whole number" if expected_type is int else "text"
+                raise UsageError(f"{argument(name, each)}: {expected} is wanted")
 
 
-def _several(options: StepArguments, name: str) -> Sequence[str]:
-    """An option that can be given several times; a single text is one."""
-    value = options.get(name)
+def _texts(step_arguments: StepArguments, name: str) -> Sequence[str]:
+    """Return the texts of an argument that may be given several times; a single text is one of them."""
+    value = step_arguments.get(name)
     if value is None:
         return ()
     if isinstance(value, str):
@@ -243,28 +260,29 @@ def _several(options: StepArguments, name: str) -> Sequence[str]:
     return tuple(value)
 
 
-def _criteria(options: StepArguments) -> Criteria:
-    after, before = _moment("after", options.get("after")), _moment("before", options.get("before"))
+def _criteria(step_arguments: StepArguments) -> Criteria:
+    after = _parse_moment("after", step_arguments.get("after"))
+    before = _parse_moment("before", step_arguments.get("before"))
     if after and before and after.relative == before.relative and before.seconds <= after.seconds:
-        late, early = argument("before", options["before"]), argument("after", options["after"])
+        late, early = argument("before", step_arguments["before"]), argument("after", step_arguments["after"])
         example = arguments(after="+1h", before="+2h")
         raise UsageError(f"{late} is not later than {early}; they select after <= time < before, as in {example}")
-    packets, dropped = options.get("packets"), options.get("drop_packets")
-    first, last = options.get("first"), options.get("last")
-    direction = options.get("direction")
+    packets, dropped = step_arguments.get("packets"), step_arguments.get("drop_packets")
+    first, last = step_arguments.get("first"), step_arguments.get("last")
+    direction = step_arguments.get("direction")
     if direction is not None and direction not in DIRECTIONS:
         raise UsageError(f"{argument('direction', direction)}: it is in or out")
     criteria = Criteria(
         after=after,
         before=before,
-        packets=None if packets is None else option_values.number_ranges("packets", packets),
-        drop_packets=() if dropped is None else option_values.number_ranges("drop_packets", dropped),
-        first=None if first is None else option_values.count("first", first),
-        last=None if last is None else option_values.count("last", last),
-        interfaces=_several(options, "interface"),
-        comment=_pattern(options.get("comment_matches")),
+        packets=None if packets is None else argument_values.parse_packet_ranges("packets", packets),
+        drop_packets=() if dropped is None else argument_values.parse_packet_ranges("drop_packets", dropped),
+        first=None if first is None else argument_values.parse_count("first", first),
+        last=None if last is None else argument_values.parse_count("last", last),
+        interfaces=_texts(step_arguments, "interface"),
+        comment=_pattern(step_arguments.get("comment_matches")),
         direction=direction,
-        invert=bool(options.get("invert", False)),
+        invert=bool(step_arguments.get("invert", False)),
     )
     if criteria == Criteria(invert=True):
         nothing, example = argument("invert", True), arguments(packets="1-100", invert=True)
@@ -272,15 +290,15 @@ def _criteria(options: StepArguments) -> Criteria:
     return criteria
 
 
-def _moment(name: str, text: str | None) -> Moment | None:
-    return None if text is None else option_values.moment(name, text)
+def _parse_moment(name: str, text: str | None) -> Moment | None:
+    return None if text is None else argument_values.parse_moment(name, text)
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:
     if text is None:
         return None
     try:
-        with warnings.catch_warnings(action="ignore"):  # of what a future Python may read differently
+        with warnings.catch_warnings(action="ignore"):  # about what a future Python may read differently
             return re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(
@@ -288,9 +306,9 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
         ) from None
 
 
-def _packet_edits(options: StepArguments) -> PacketEdits:
+def _packet_edits(step_arguments: StepArguments) -> PacketEdits:
     front = end = 0
-    chop = options.get("chop")
+    chop = step_arguments.get("chop")
     for number in () if chop is None else (chop,) if isinstance(chop, int) else chop:
         if not -_MOST_BYTES <= number <= _MOST_BYTES:
             raise UsageError(f"{argument('chop')}: packets have at most {_MOST_BYTES} bytes")
@@ -299,25 +317,28 @@ def _packet_edits(options: StepArguments) -> PacketEdits:
                 f"{argument('chop', number)}: write 14 to remove bytes at the front, -4 at the end of each packet"
             )
         front, end = front + max(number, 0), end + max(-number, 0)
-    snaplen, shift = options.get("snaplen"), options.get("shift_time")
+    snaplen, shift = step_arguments.get("snaplen"), step_arguments.get("shift_time")
     if snaplen is not None:
-        snaplen = option_values.count("snaplen", snaplen)
+        snaplen = argument_values.parse_count("snaplen", snaplen)
         if snaplen > 2**31 - 1:
             raise UsageError(f"{argument('snaplen', snaplen)}: it is at most {2**31 - 1}")
-    moved: Fraction | None = None if shift is None else option_values.duration("shift_time", shift, signed=True)
+    seconds: Fraction | None = None
+    if shift is not None:
+        seconds = argument_values.parse_duration("shift_time", shift, signed=True)
     comments: dict[int, list[bytes]] = {}
-    for text in _several(options, "packet_comment"):
-        which, found, comment = text.partition(":")
-        if not found or not which.isdecimal() or not which.isascii() or len(which) > 20 or not int(which):
+    for text in _texts(step_arguments, "packet_comment"):
+        number_text, colon, comment = text.partition(":")
+        sound = number_text.isdecimal() and number_text.isascii() and len(number_text) <= 20 and int(number_text)
+        if not colon or not sound:
             raise UsageError(
                 f"{argument('packet_comment', text)}: write NUMBER:TEXT, as in 17:retry; packets count from 1"
             )
-        place = f"{argument('packet_comment')} for packet {which}"
-        comments.setdefault(int(which), []).append(encoded(place, comment))
+        beginning = f"{argument('packet_comment')} for packet {number_text}"
+        comments.setdefault(int(number_text), []).append(encode_text(beginning, comment))
     if any(sum(map(len, texts)) > _MOST_COMMENTS for texts in comments.values()):
         raise UsageError(f"{argument('packet_comment')}: a packet gets at most {_MOST_COMMENTS:,} bytes of comments")
-    return PacketEdits(front=front, end=end, snaplen=snaplen, shift=moved or None, comments=comments)
+    return PacketEdits(front=front, end=end, snaplen=snaplen, shift=seconds or None, comments=comments)
 
 
-def _kinds(texts: Sequence[str]) -> frozenset[str]:
+def _strip_kinds(texts: Sequence[str]) -> frozenset[str]:
     return frozenset(kind for text in texts for kind in text.split(","))

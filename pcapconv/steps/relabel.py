@@ -1,7 +1,7 @@
-"""Changing what a capture says of itself: comments on it, what its interfaces are called and how, link types.
+"""The step that changes what a capture states about itself: comments, what its interfaces state, their link types.
 
-Strategy: all is checked before the first item, but for the interfaces that are named, which only the capture knows.
-The bytes of packets stay as they are.
+Strategy: everything is checked before the first item, except whether there are the interfaces that settings name. The
+bytes of packets stay as they are.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pcapconv.errors import TargetError, UsageError
 from pcapconv.model import Interface, Item, PacketBatch, Section
 from pcapconv.spec import option_lists, pcapng
 from pcapconv.steps import Step
-from pcapconv.steps.option_values import interface_place
+from pcapconv.steps.argument_values import parse_interface_id
 from pcapconv.wording import argument
 
-KEYS = ("name", "description", "filter", "os", "hardware", "speed", "snaplen", "fcs-length", "comment")
+SETTING_KEYS = ("name", "description", "filter", "os", "hardware", "speed", "snaplen", "fcs-length", "comment")
 
 _CODES = {
     "name": pcapng.IF_NAME,
@@ -28,8 +28,8 @@ _CODES = {
     "hardware": pcapng.IF_HARDWARE,
     "comment": option_lists.COMMENT,
 }
-_SIZES = {"speed": 8, "snaplen": 4, "fcs-length": 1}  # of numbers, in bytes
-_EXAMPLES = {"speed": 1_000_000_000, "snaplen": 65535, "fcs-length": 32}
+_NUMBER_SIZES = {"speed": 8, "snaplen": 4, "fcs-length": 1}  # bytes of the values that are numbers
+_EXAMPLE_NUMBERS = {"speed": 1_000_000_000, "snaplen": 65535, "fcs-length": 32}
 _MOST_DIGITS = 60
 _LONGEST_VALUE = 65535
 _LAST_LINK_TYPE = 65535
@@ -38,7 +38,8 @@ _MOST_SHOWN = 80  # characters of a name or a setting in a message
 
 
 class _Setting(NamedTuple):
-    """One `ID.KEY=VALUE`: `identity` names interfaces, `text` is the option's value; for a number, `number` is it."""
+    """One `ID.KEY=VALUE`: `identity` names interfaces; `text` is the new value of an option, or `number` if that is a
+    number; `shown` is the setting for messages."""
 
     identity: str
     key: str
@@ -50,12 +51,12 @@ class _Setting(NamedTuple):
 class Relabel(Step):
     """Adds comments to the first section, and changes what interfaces state.
 
-    `settings` are (ID, KEY, VALUE) with a KEY of `KEYS`; an ID is what `names_interface` takes. A value replaces those
-    that are there, a comment comes after them, and of two for the same the last one holds. `link_type` is for all
-    interfaces.
+    `settings` are (ID, KEY, VALUE) with a KEY of `SETTING_KEYS`; `names_interface` says which interfaces an ID names. A
+    value replaces the values that an interface states, a comment is added after its comments; the last of several
+    values for the same key counts. `link_type` is for all interfaces.
 
-    Raises UsageError for values that cannot be stated, and, after the last item, for an ID that no interface has;
-    TargetError where a Simple Packet would have another length under its interface's new snaplen.
+    Raises UsageError for values that cannot be stated, and, after the last item, for an ID that names no interface;
+    TargetError if a Simple Packet would get another length by its interface's new snaplen.
     """
 
     def __init__(
@@ -63,15 +64,15 @@ class Relabel(Step):
     ) -> None:
         super().__init__()
         self._comments = [
-            (option_lists.COMMENT, encoded(argument("capture_comment"), text)) for text in capture_comments
+            (option_lists.COMMENT, encode_text(argument("capture_comment"), text)) for text in capture_comments
         ]
         self._settings = [_setting(*each) for each in settings]
         self._link_type = link_type
         if link_type is not None and not 0 <= link_type <= _LAST_LINK_TYPE:
             raise UsageError(f"{argument('link_type', link_type)}: link types are numbers from 0 to {_LAST_LINK_TYPE}")
-        self._there: list[str] = []  # the first ones, for a message
+        self._labels: list[str] = []  # of the first interfaces, for a message
         self._total = 0
-        self._used: set[int] = set()  # places of settings
+        self._used: set[int] = set()  # indexes of settings
 
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:
         self._check_simple_packets(batch)
@@ -79,15 +80,15 @@ class Relabel(Step):
         return (batch,)
 
     def _end(self) -> Iterable[Item]:
-        for place, setting in enumerate(self._settings):
-            if place not in self._used:
+        for index, setting in enumerate(self._settings):
+            if index not in self._used:
                 raise UsageError(
-                    f"{argument('set_interface', setting.shown)}: there is no such interface; {self._those()}"
+                    f"{argument('set_interface', setting.shown)}: there is no such interface; {self._list_interfaces()}"
                 )
         return ()
 
     def _section(self, section: Section) -> Iterable[Item]:
-        comments, self._comments = self._comments, []  # for the first one alone
+        comments, self._comments = self._comments, []  # only for the first section
         section = section._replace(changed=section.changed or bool(self._settings))
         if comments:
             stated = option_lists.edit(section.options, section.byte_order, add=comments)
@@ -98,17 +99,17 @@ class Relabel(Step):
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
         self._total += 1
-        if self._settings and len(self._there) < _MOST_NAMED:
-            self._there.append(place_and_name(interface))
+        if self._settings and len(self._labels) < _MOST_NAMED:
+            self._labels.append(interface_label(interface))
         changed = interface if self._link_type is None else interface._replace(link_type=self._link_type)
-        for place, setting in enumerate(self._settings):
+        for index, setting in enumerate(self._settings):
             if names_interface(setting.identity, interface):
-                self._used.add(place)
-                changed = _changed(changed, setting)
+                self._used.add(index)
+                changed = _with_setting(changed, setting)
         return (interface if changed == interface else changed._replace(raw=None),)
 
     def _check_simple_packets(self, batch: PacketBatch) -> None:
-        """Raise TargetError for a Simple Packet that would be read with another length than it has."""
+        """Raise TargetError for a Simple Packet that would get another length by its interface's new snaplen."""
         if not self._interfaces or self._interfaces[0].snaplen == batch.interfaces[0].snaplen:
             return
         columns, snaplen = batch.columns, self._interfaces[0].snaplen
@@ -125,79 +126,85 @@ class Relabel(Step):
                     f"interface 0; with snaplen {snaplen} it would be {length} instead of {captured} bytes"
                 )
 
-    def _those(self) -> str:
-        """Which interfaces there are."""
-        if not self._there:
+    def _list_interfaces(self) -> str:
+        """Say which interfaces the capture has."""
+        if not self._labels:
             return "the capture has none"
-        more = self._total - len(self._there)
-        listed = ", ".join(self._there) + (f" and {more:,} more" if more else "")
+        more = self._total - len(self._labels)
+        listed = ", ".join(self._labels) + (f" and {more:,} more" if more else "")
         return f"there {'is' if self._total == 1 else 'are'} {listed}"
 
 
 def names_interface(text: str, interface: Interface) -> bool:
-    """Whether the text names the interface: by its id (`2`, in any section), by section and id (`1:2`, both from 0), or
-    by its if_name. Raises UsageError for a number nobody can mean."""
-    place = interface_place("interface", text)
-    if place is not None and place[1] == interface.id and place[0] in (None, interface.section):
-        return True
+    """Return whether the text names the interface: by its id (`2`, in any section), by section and id (`1:2`, both from
+    0), or by its if_name. Raises UsageError for a number of more than 60 digits."""
+    section_and_id = parse_interface_id("interface", text)
+    if section_and_id is not None:
+        section, interface_id = section_and_id
+        if interface_id == interface.id and section in (None, interface.section):
+            return True
     name = interface_name(interface)
-    called = None if name is None else option_lists.text_bytes(name)
-    return called is not None and text in (option_lists.text(called), called.decode("utf-8", "surrogateescape"))
+    text_part = None if name is None else option_lists.text_bytes(name)
+    return text_part is not None and text in (
+        option_lists.text(text_part),
+        text_part.decode("utf-8", "surrogateescape"),
+    )
 
 
 def interface_name(interface: Interface) -> bytes | None:
-    """Its if_name, without the NUL that some writers put behind it."""
+    """Return an interface's if_name, raw, without the NULs that some writers add; None if it has none."""
     name = option_lists.OptionList(interface.options, interface.byte_order).first(pcapng.IF_NAME)
     return None if name is None else name.rstrip(b"\0")
 
 
-def place_and_name(interface: Interface) -> str:
-    """What a user can call it: `0:1 eth0`."""
-    name, place = interface_name(interface), f"{interface.section}:{interface.id}"
-    return f"{place} {option_lists.text(name):.{_MOST_SHOWN}}" if name else place
+def interface_label(interface: Interface) -> str:
+    """Return what a user can call an interface: section and id, and its name if it has one, as in `0:1 eth0`."""
+    name, numbers = interface_name(interface), f"{interface.section}:{interface.id}"
+    return f"{numbers} {option_lists.text(name):.{_MOST_SHOWN}}" if name else numbers
 
 
 def _setting(identity: str, key: str, value: str) -> _Setting:
-    """A setting that can be stated. Raises UsageError."""
+    """Check a setting, and encode its value. Raises UsageError."""
     shown = f"{identity}.{key}={value}"[:_MOST_SHOWN]
-    if key not in KEYS:
-        raise UsageError(f"{argument('set_interface', shown)}: the key is one of {', '.join(KEYS)}")
-    interface_place("set_interface", identity)
-    if key not in _SIZES:
-        place = argument("set_interface", f"{identity}.{key}"[:_MOST_SHOWN])
-        text = encoded(place, value, b"\0" if key == "filter" else b"")
+    if key not in SETTING_KEYS:
+        raise UsageError(f"{argument('set_interface', shown)}: the key is one of {', '.join(SETTING_KEYS)}")
+    parse_interface_id("set_interface", identity)
+    if key not in _NUMBER_SIZES:
+        beginning = argument("set_interface", f"{identity}.{key}"[:_MOST_SHOWN])
+        text = encode_text(beginning, value, b"\0" if key == "filter" else b"")
         return _Setting(identity, key, text, 0, shown)
-    most = (1 << 8 * _SIZES[key]) - 1
+    most = (1 << 8 * _NUMBER_SIZES[key]) - 1
     decimal = value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS
     if not decimal or int(value) > most:
-        example = f"{identity}.{key}={_EXAMPLES[key]}"
+        example = f"{identity}.{key}={_EXAMPLE_NUMBERS[key]}"
         raise UsageError(f"{argument('set_interface', shown)}: not a whole number from 0 to {most}; write {example}")
     return _Setting(identity, key, b"", int(value), shown)
 
 
-def encoded(place: str, text: str, before: bytes = b"") -> bytes:
-    """The text as an option's value. Raises UsageError, which begins with `place`, when it is too long for one."""
+def encode_text(beginning: str, text: str, prefix: bytes = b"") -> bytes:
+    """Encode a text as an option's value, after a `prefix`. Raises UsageError, with `beginning` as its first words, for
+    a text that UTF-8 cannot encode or that is too long for an option."""
     try:
-        value = before + text.encode()
+        value = prefix + text.encode()
     except UnicodeEncodeError as error:
-        raise UsageError(f"{place}: character {error.start + 1} of the text is none that UTF-8 can write") from None
+        raise UsageError(f"{beginning}: character {error.start + 1} of the text is none that UTF-8 can write") from None
     if len(value) > _LONGEST_VALUE:
-        most = _LONGEST_VALUE - len(before)
-        raise UsageError(f"{place}: the text has {len(value) - len(before)} bytes; write {most} at most")
+        most = _LONGEST_VALUE - len(prefix)
+        raise UsageError(f"{beginning}: the text has {len(value) - len(prefix)} bytes; write {most} at most")
     return value
 
 
-def _changed(interface: Interface, setting: _Setting) -> Interface:
-    """The interface with the setting, in its fields and its options."""
+def _with_setting(interface: Interface, setting: _Setting) -> Interface:
+    """Return the interface with the setting in its fields and its options."""
     key, value = setting.key, setting.text
     if key == "snaplen":
         return interface._replace(snaplen=setting.number)
     if key == "fcs-length":
         interface = interface._replace(fcs_length=setting.number)
-        if interface.layout == "pcap":  # a writer of pcapng makes the option itself
+        if interface.layout == "pcap":  # for which a pcapng writer makes the option itself
             return interface
-    if key in _SIZES:
-        value = setting.number.to_bytes(_SIZES[key], interface.byte_order)
+    if key in _NUMBER_SIZES:
+        value = setting.number.to_bytes(_NUMBER_SIZES[key], interface.byte_order)
     code = _CODES[key]
 
     def keep(option: option_lists.Option) -> bool:

@@ -1,8 +1,8 @@
-"""Selecting packets: by time, number, interface, comment and direction.
+"""The step that selects packets by time, number, interface, comment and direction.
 
-Strategy: each criterion sets rows of a mask to 0; a kernel does those that look at every packet. Blocks that are not
-packets pass. `first` and `last` count the packets that all else selects; how many these are in all, which `last` needs,
-a survey finds out beforehand.
+Strategy: each criterion sets rows of a mask to 0; for times and interfaces, which concern every packet, a kernel does
+so. Blocks that are not packets pass. `first` and `last` count the packets that all other criteria select; `last` needs
+their total, which a survey counts beforehand.
 """
 
 from __future__ import annotations
@@ -28,24 +28,25 @@ from pcapconv.steps.relabel import names_interface
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from pcapconv.steps.option_values import Moment
+    from pcapconv.steps.argument_values import Moment
 
 DIRECTIONS = {"in": 1, "out": 2}
 
-_EXCHANGED = bytes([1, *[0] * 255])
-_ENDLESS = 2**63
+_INVERTED = bytes([1, *[0] * 255])
+_NO_LIMIT = 2**63
 
-Ranges = Sequence[tuple[int, int | None]]
+PacketRanges = Sequence[tuple[int, int | None]]
 
 
 class Criteria(NamedTuple):
-    """What to select; None, or nothing, where it does not matter. `after` ≤ time < `before`; `packets` and
-    `drop_packets` are ranges in order, without overlaps; `invert` keeps what the others would drop."""
+    """Which packets to select; a criterion that is None or empty selects all. `after` ≤ time < `before`; `packets` and
+    `drop_packets` are ascending ranges of packet numbers without overlaps; `invert` selects the packets that all the
+    others together would drop."""
 
     after: Moment | None = None
     before: Moment | None = None
-    packets: Ranges | None = None
-    drop_packets: Ranges = ()
+    packets: PacketRanges | None = None
+    drop_packets: PacketRanges = ()
     first: int | None = None
     last: int | None = None
     interfaces: Sequence[str] = ()
@@ -55,10 +56,11 @@ class Criteria(NamedTuple):
 
 
 class Select(Step):
-    """Passes the packets that the criteria select. Raises FormatError where a packet's time cannot be told.
+    """Passes on the packets that the criteria select.
 
-    `selected_in_all` is how many packets the criteria but for `first`, `last` and `invert` select in the whole capture;
-    needed for `last`. `left_out` counts the packets that have no time where one would be needed.
+    `selected_in_all` is how many packets of the whole capture the criteria select without `first`, `last` and `invert`;
+    `last` needs it. `left_out` counts packets that are dropped because they have no time. Raises FormatError if a time
+    that is needed cannot be determined.
     """
 
     def __init__(self, criteria: Criteria, left_out: Counter[str], selected_in_all: int | None = None) -> None:
@@ -66,65 +68,66 @@ class Select(Step):
         self._criteria = criteria
         self._left_out = left_out
         lowest = 0 if criteria.last is None or selected_in_all is None else max(0, selected_in_all - criteria.last)
-        self._window = lowest, _ENDLESS if criteria.first is None else criteria.first
-        self.selected = 0  # by all but `first`, `last` and `invert`
+        highest = _NO_LIMIT if criteria.first is None else criteria.first
+        self._first_and_last = lowest, highest  # which of the packets that are selected otherwise: from, up to without
+        self.selected = 0  # so far, by all criteria except `first`, `last` and `invert`
         self._kernels = choose()
-        self._columns = Columns(0)
+        self._own_columns = Columns(0)
         self._gaps = list(_gaps(criteria.packets or ()))
-        self._relative = any(each is not None and each.relative for each in (criteria.after, criteria.before))
-        self._start: Fraction | None = None  # what relative times begin at
-        self._times = array("Q")
-        self._places = array("Q")
-        self._unclear: set[int] = set()  # ids of interfaces whose times nobody can tell
+        self._has_relative_times = any(each is not None and each.relative for each in (criteria.after, criteria.before))
+        self._first_packet_time: Fraction | None = None  # from which relative times count
+        self._tick_ranges = array("Q")
+        self._interface_ranges = array("Q")
+        self._unknown_times: set[int] = set()  # ids of interfaces whose times cannot be determined
 
     def count(self, items: Iterator[Item]) -> int:
-        """How many packets all but `first`, `last` and `invert` select."""
+        """Count the packets that all criteria except `first`, `last` and `invert` select."""
         for _ in self(items):
             pass
         return self.selected
 
     def _section(self, section: Section) -> Iterable[Item]:
-        self._times, self._places, self._unclear = array("Q"), array("Q"), set()
+        self._tick_ranges, self._interface_ranges, self._unknown_times = array("Q"), array("Q"), set()
         return (section._replace(changed=True),)
 
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:
         criteria, rows = self._criteria, batch.rows
         mask = bytearray(b"\1") * rows
         if criteria.packets is not None:
-            _zero(mask, batch.first_number, self._gaps)
+            _clear_rows(mask, batch.first_number, self._gaps)
         if criteria.drop_packets:
-            _zero(mask, batch.first_number, criteria.drop_packets)
+            _clear_rows(mask, batch.first_number, criteria.drop_packets)
         if criteria.interfaces:
-            self._extend_places(batch.interfaces)
-            self._kernels.rows_in_ranges(batch.columns, rows, self._places, mask)
+            self._extend_interface_ranges(batch.interfaces)
+            self._kernels.rows_in_ranges(batch.columns, rows, self._interface_ranges, mask)
         if criteria.comment is not None or criteria.direction is not None:
-            self._match_options(batch, mask)
+            self._apply_options(batch, mask)
         if criteria.after is not None or criteria.before is not None:
-            self._match_times(batch, mask)
-        self._match_order(mask)
+            self._apply_times(batch, mask)
+        self._apply_first_and_last(mask)
         if criteria.invert:
-            mask = mask.translate(_EXCHANGED)
-        if self._columns.capacity < rows:
-            self._columns = Columns(batch.columns.capacity)
-        chosen = select_rows(batch, mask, self._columns)
+            mask = mask.translate(_INVERTED)
+        if self._own_columns.capacity < rows:
+            self._own_columns = Columns(batch.columns.capacity)
+        chosen = select_rows(batch, mask, self._own_columns)
         return () if chosen is None else (chosen,)
 
-    def _extend_places(self, interfaces: Sequence[Interface]) -> None:
-        for interface in interfaces[len(self._places) // RANGE :]:
+    def _extend_interface_ranges(self, interfaces: Sequence[Interface]) -> None:
+        for interface in interfaces[len(self._interface_ranges) // RANGE :]:
             named = any(names_interface(text, interface) for text in self._criteria.interfaces)
-            self._places.extend(ALWAYS if named else NEVER)
+            self._interface_ranges.extend(ALWAYS if named else NEVER)
 
-    def _match_options(self, batch: PacketBatch, mask: bytearray) -> None:
+    def _apply_options(self, batch: PacketBatch, mask: bytearray) -> None:
         columns, order = batch.columns, batch.section.byte_order
         row = mask.find(1)
         while row >= 0:
             at, length = columns.options_at[row], columns.options_length[row]
-            if not length or not self._says(bytes(batch.buffer[at : at + length]), order):
+            if not length or not self._options_match(bytes(batch.buffer[at : at + length]), order):
                 mask[row] = 0
             row = mask.find(1, row + 1)
 
-    def _says(self, raw: bytes, byte_order: ByteOrder) -> bool:
-        """Whether a packet's options say what is asked for."""
+    def _options_match(self, raw: bytes, byte_order: ByteOrder) -> bool:
+        """Return whether a packet's options fulfil the criteria for comments and direction."""
         comment, direction = self._criteria.comment, self._criteria.direction
         stated = option_lists.OptionList(raw, byte_order)
         if direction is not None:
@@ -133,48 +136,50 @@ class Select(Step):
                 return False
         return comment is None or any(comment.search(text) for text in stated.comments)
 
-    def _match_times(self, batch: PacketBatch, mask: bytearray) -> None:
+    def _apply_times(self, batch: PacketBatch, mask: bytearray) -> None:
         columns, rows = batch.columns, batch.rows
-        self._extend_times(batch)
-        if self._unclear:
+        self._extend_tick_ranges(batch)
+        if self._unknown_times:
             for row, interface in enumerate(columns.interface[:rows]):
-                if interface in self._unclear and mask[row] and columns.record_type[row] != SIMPLE_PACKET:
+                if interface in self._unknown_times and mask[row] and columns.record_type[row] != SIMPLE_PACKET:
                     raise FormatError(f"packet {batch.number(row)}: {batch.interfaces[interface].time_error}")
         if SIMPLE_PACKET in columns.record_type[:rows].tobytes():
-            timeless = sum(kind == SIMPLE_PACKET and mask[row] for row, kind in enumerate(columns.record_type[:rows]))
+            timeless = sum(
+                record_type == SIMPLE_PACKET and mask[row] for row, record_type in enumerate(columns.record_type[:rows])
+            )
             if timeless and not self._criteria.invert:
                 self._left_out["packets-without-time"] += timeless
-        self._kernels.rows_in_ranges(columns, rows, self._times, mask)
+        self._kernels.rows_in_ranges(columns, rows, self._tick_ranges, mask)
 
-    def _extend_times(self, batch: PacketBatch) -> None:
-        """The ranges of ticks for the interfaces so far, all anew once relative times have a beginning."""
+    def _extend_tick_ranges(self, batch: PacketBatch) -> None:
+        """Add the ranges of ticks of new interfaces; make all of them again once the first packet's time is known."""
         after, before = self._criteria.after, self._criteria.before
-        if self._relative and self._start is None:
-            self._start = _first_time(batch)
-            self._times = array("Q") if self._start is not None else self._times
-        for interface in batch.interfaces[len(self._times) // RANGE :]:
+        if self._has_relative_times and self._first_packet_time is None:
+            self._first_packet_time = _first_time(batch)
+            self._tick_ranges = array("Q") if self._first_packet_time is not None else self._tick_ranges
+        for interface in batch.interfaces[len(self._tick_ranges) // RANGE :]:
             if interface.time_error:
-                self._unclear.add(interface.id)
-            lowest = 0 if after is None else self._ticks(after, interface)
-            highest = MOST_TICKS if before is None else self._ticks(before, interface) - 1
+                self._unknown_times.add(interface.id)
+            lowest = 0 if after is None else self._first_tick(after, interface)
+            highest = MOST_TICKS if before is None else self._first_tick(before, interface) - 1
             if highest < 0 or lowest > MOST_TICKS:
-                self._times.extend(NEVER)
+                self._tick_ranges.extend(NEVER)
             else:
-                self._times.extend((max(0, lowest), min(highest, MOST_TICKS), 0))
+                self._tick_ranges.extend((max(0, lowest), min(highest, MOST_TICKS), 0))
 
-    def _ticks(self, moment: Moment, interface: Interface) -> int:
-        """The first tick of the interface that is not before the moment."""
+    def _first_tick(self, moment: Moment, interface: Interface) -> int:
+        """Return the first tick of an interface that is not before the moment."""
         seconds = moment.seconds
         if moment.relative:
-            if self._start is None:
-                return _ENDLESS << 64  # no packet has had a time so far
-            seconds += self._start
+            if self._first_packet_time is None:
+                return _NO_LIMIT << 64  # no packet so far has a time
+            seconds += self._first_packet_time
         exact = (seconds - interface.time_offset) * interface.ticks_per_second
         return -(-exact.numerator // exact.denominator)
 
-    def _match_order(self, mask: bytearray) -> None:
-        """Leave what `first` and `last` want of the rows that are still selected."""
-        lowest, highest = self._window
+    def _apply_first_and_last(self, mask: bytearray) -> None:
+        """Deselect the rows that `first` and `last` exclude, by the number of packets selected before."""
+        lowest, highest = self._first_and_last
         before = self.selected
         here = len(mask) - mask.count(0)
         self.selected += here
@@ -183,12 +188,13 @@ class Select(Step):
         if self.selected <= lowest or before >= highest:
             mask[:] = bytes(len(mask))
             return
-        places = [row for row, chosen in enumerate(mask) if chosen]
-        for row in (*places[: max(0, lowest - before)], *places[max(0, highest - before) :]):
+        rows = [row for row, chosen in enumerate(mask) if chosen]
+        for row in (*rows[: max(0, lowest - before)], *rows[max(0, highest - before) :]):
             mask[row] = 0
 
 
 def _first_time(batch: PacketBatch) -> Fraction | None:
+    """Return the time of the batch's first packet that has one, in seconds since 1970."""
     for row in range(batch.rows):
         if batch.columns.record_type[row] != SIMPLE_PACKET:
             interface = batch.interfaces[batch.columns.interface[row]]
@@ -199,8 +205,8 @@ def _first_time(batch: PacketBatch) -> Fraction | None:
     return None
 
 
-def _gaps(ranges: Ranges) -> Iterator[tuple[int, int | None]]:
-    """What lies between ranges of packet numbers."""
+def _gaps(ranges: PacketRanges) -> Iterator[tuple[int, int | None]]:
+    """Return the ranges of packet numbers that the given ranges leave out."""
     low = 1
     for first, last in ranges:
         if first > low:
@@ -211,8 +217,8 @@ def _gaps(ranges: Ranges) -> Iterator[tuple[int, int | None]]:
     yield low, None
 
 
-def _zero(mask: bytearray, first_number: int, ranges: Ranges) -> None:
-    """Set the rows of these packets to 0."""
+def _clear_rows(mask: bytearray, first_number: int, ranges: PacketRanges) -> None:
+    """Set the mask of the packets in these ranges to 0."""
     rows = len(mask)
     begin = bisect_right(ranges, first_number, key=lambda each: each[0]) - 1
     for first, last in ranges[max(0, begin) :]:

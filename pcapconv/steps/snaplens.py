@@ -1,9 +1,8 @@
-"""Packets that are longer than the snaplen that their interface states: pcapng forbids them, and libpcap reads no
-further at one.
+"""The step that raises a snaplen that packets exceed: pcapng forbids such packets, and libpcap stops reading at one.
 
-Strategy: a kernel compares a batch with what its interfaces state. A snaplen that is too low is replaced on all
-interfaces that are written and state it, since libpcap reads only files whose interfaces state the same. An interface
-that is copied stays as it is.
+Strategy: a kernel compares captured lengths with the snaplens of a batch's interfaces. A snaplen that is too low is
+replaced in all interfaces that state it and are encoded, since libpcap reads only files whose interfaces all state the
+same one. An interface whose block is copied stays as it is.
 """
 
 from __future__ import annotations
@@ -20,87 +19,96 @@ from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
 from pcapconv.wording import call
 
-_NO_LIMIT = 2**32  # more than any packet has
+_UNLIMITED = 2**32  # more than any packet has
 
 
-class Limits:
-    """What the interfaces of a section state, and which packets are longer."""
+class SnaplenLimits:
+    """The snaplens of a section's interfaces, by which packets that are longer are found. `stated` has what each
+    interface states."""
 
     def __init__(self) -> None:
         self._kernels = choose()
         self.begin()
 
     def begin(self) -> None:
-        """Begin a section."""
+        """Begin a section, which has no interfaces yet."""
         self.stated, self._limits = array("Q"), array("Q")
 
     def add(self, stated: int, limit: int | None = None) -> None:
-        """The section's next interface, whose packets may have what it states, or `limit` bytes; 0 is no limit."""
+        """Add the section's next interface, whose packets may have `limit` bytes, or what it states; 0 is no limit."""
         self.stated.append(stated)
-        self._limits.append((stated if limit is None else limit) or _NO_LIMIT)
+        self._limits.append((stated if limit is None else limit) or _UNLIMITED)
 
-    def lift(self, number: int, limit: int = _NO_LIMIT) -> None:
-        """From now on, packets of this interface may have any length, or so many bytes."""
+    def raise_limit(self, number: int, limit: int = _UNLIMITED) -> None:
+        """Let packets of this interface have `limit` bytes from now on, or any number."""
         self._limits[number] = limit
 
-    def above(self, batch: PacketBatch) -> Iterator[int]:
-        """The rows of packets that are longer. A limit that is lifted meanwhile holds for the rows behind."""
+    def rows_above(self, batch: PacketBatch) -> Iterator[int]:
+        """Return, one by one, the rows whose packets exceed their limit. One that is raised meanwhile holds for rows
+        to come."""
         row = 0
-        while (row := self._kernels.longer(batch.columns, row, batch.rows, self._limits)) < batch.rows:
+        while (row := self._kernels.first_over_limit(batch.columns, row, batch.rows, self._limits)) < batch.rows:
             yield row
             row += 1
 
 
-class Replacements(dict[int, int]):
-    """The snaplens to state instead of those that are too low."""
+class SnaplenReplacements(dict[int, int]):
+    """The snaplens to state, by the stated ones that are too low."""
 
-    def meet(self, limits: Limits, batch: PacketBatch, row: int) -> None:
-        """Note a packet that is longer than its interface states: 262,144 comes instead, or its length if longer."""
+    def note_longer_packet(self, limits: SnaplenLimits, batch: PacketBatch, row: int) -> None:
+        """Replace the snaplen of a packet that is longer: by 262,144, or by the packet's length if that is more."""
         number, captured = batch.columns.interface[row], batch.columns.captured_length[row]
         stated = limits.stated[number]
         self[stated] = max(self.get(stated, NO_LIMIT_SNAPLEN), captured)
-        limits.lift(number, self[stated])
+        limits.raise_limit(number, self[stated])
 
 
 class Snaplens:
-    """What is known of a capture that is written as pcapng, over all runs of its conversion. `again` tells whether
-    there can be another run."""
+    """What the runs of one conversion to pcapng have found out about snaplens. `can_run_again` tells whether the
+    conversion can start again.
 
-    def __init__(self, *, again: bool) -> None:
-        self.again = again
-        self.instead = Replacements()
-        self.needed: set[int] = set()  # by Simple Packets, whose length follows from what their interface states
-        self.replaced: set[int] = set()  # in the last run
+    `replacements` has the snaplens to state; `kept` those that must not be replaced, since the length of a Simple
+    Packet follows from the snaplen of its interface; `replaced` those that the last run replaced.
+    """
 
-    def step(self, report: Report) -> StateSnaplens:
-        """A new step for one run, behind all others."""
+    def __init__(self, *, can_run_again: bool) -> None:
+        self.can_run_again = can_run_again
+        self.replacements = SnaplenReplacements()
+        self.kept: set[int] = set()
+        self.replaced: set[int] = set()
+
+    def step(self, report: Report) -> RaiseSnaplens:
+        """Return a new step for one run, to come after all others."""
         self.replaced = set()
-        return StateSnaplens(self, report)
+        return RaiseSnaplens(self, report)
 
     def count(self, report: Report) -> None:
-        """Count the snaplens that were replaced among the losses of a run that is done."""
+        """Count the snaplens that a run replaced among the losses in its report."""
         if self.replaced:
             report.losses["header-fields"] = report.losses.get("header-fields", 0) + len(self.replaced)
 
 
-class StateSnaplens(Step):
-    """The step. At a packet that is longer than an interface states that is written, it reads on to find the longest
-    one, and raises NeedsSnaplenError. Where there can be no other run, and where an interface is copied, the report
-    gets a warning."""
+class RaiseSnaplens(Step):
+    """States the replacements of snaplens that are too low, and finds packets that exceed a snaplen.
+
+    At a packet that exceeds the snaplen of an interface that is encoded, the step reads all that follows, to find the
+    longest one, and raises NeedsSnaplenError, so that the next run can state enough. If the conversion cannot start
+    again, or if the interface's block is copied, the report gets a warning instead.
+    """
 
     def __init__(self, snaplens: Snaplens, report: Report) -> None:
         super().__init__()
         self._snaplens = snaplens
         self._report = report
-        self._limits = Limits()
-        self._reads_on = False
+        self._limits = SnaplenLimits()
+        self._reads_to_the_end = False
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items, with interfaces that state snaplens that hold. Raises NeedsSnaplenError."""
+        """Return the items, with snaplens replaced. Raises NeedsSnaplenError after the last item."""
         for item in super().__call__(items):
-            if not self._reads_on:
+            if not self._reads_to_the_end:
                 yield item
-        if self._reads_on:
+        if self._reads_to_the_end:
             raise NeedsSnaplenError("packets are longer than the snaplen that their interface states")
 
     def _section(self, section: Section) -> Iterable[Item]:
@@ -109,62 +117,62 @@ class StateSnaplens(Step):
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
         known, stated = self._snaplens, interface.snaplen
-        if _is_written(interface) and stated in known.instead and stated not in known.needed:
+        if _is_encoded(interface) and stated in known.replacements and stated not in known.kept:
             known.replaced.add(stated)
-            interface = interface._replace(snaplen=known.instead[stated])
+            interface = interface._replace(snaplen=known.replacements[stated])
         self._limits.add(stated, interface.snaplen)
         return (interface,)
 
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:
         if self._snaplens.replaced:
             batch.interfaces = self._interfaces
-        if batch.layout == "pcapng" and self._interfaces and _is_written(self._interfaces[0]):
-            self._look_for_cut_simple_packets(batch)
-        for row in self._limits.above(batch):
+        if batch.layout == "pcapng" and self._interfaces and _is_encoded(self._interfaces[0]):
+            self._keep_snaplen_of_cut_simple_packets(batch)
+        for row in self._limits.rows_above(batch):
             number = batch.columns.interface[row]
             stated = self._limits.stated[number]
-            if not _is_written(self._interfaces[number]):
+            if not _is_encoded(self._interfaces[number]):
                 self._warn(batch, row)
-                self._limits.lift(number)
-            elif self._snaplens.again and stated not in self._snaplens.needed:
-                self._snaplens.instead.meet(self._limits, batch, row)
-                self._reads_on = True
+                self._limits.raise_limit(number)
+            elif self._snaplens.can_run_again and stated not in self._snaplens.kept:
+                self._snaplens.replacements.note_longer_packet(self._limits, batch, row)
+                self._reads_to_the_end = True
             else:
-                simple = stated in self._snaplens.needed
+                simple = stated in self._snaplens.kept
                 self._warn(batch, row, "Simple Packets are cut to it" if simple else "one cannot go back in a pipe")
-                self._limits.lift(number)
+                self._limits.raise_limit(number)
         return (batch,)
 
-    def _look_for_cut_simple_packets(self, batch: PacketBatch) -> None:
+    def _keep_snaplen_of_cut_simple_packets(self, batch: PacketBatch) -> None:
         columns, rows = batch.columns, batch.rows
         if SIMPLE_PACKET in columns.record_type[:rows].tobytes() and any(
-            kind == SIMPLE_PACKET and captured < original
-            for kind, captured, original in zip(
+            record_type == SIMPLE_PACKET and captured < original
+            for record_type, captured, original in zip(
                 columns.record_type[:rows], columns.captured_length, columns.original_length
             )
         ):
-            self._snaplens.needed.add(self._limits.stated[0])
+            self._snaplens.kept.add(self._limits.stated[0])
 
     def _warn(self, batch: PacketBatch, row: int, why: str = "") -> None:
         interface = self._interfaces[batch.columns.interface[row]]
-        self._report.add_warning(notice_of(batch, row, interface, "pcapng", why))
+        self._report.add_warning(longer_packet_notice(batch, row, interface, "pcapng", why))
 
 
-def notice_of(batch: PacketBatch, row: int, interface: Interface, layout: Layout, why: str = "") -> Notice:
-    """The warning of a packet that is longer than its interface states, in a capture of this layout; `why` that is not
-    replaced."""
+def longer_packet_notice(batch: PacketBatch, row: int, interface: Interface, layout: Layout, why: str = "") -> Notice:
+    """Return the warning about a packet that is longer than its interface states, in a capture of this format. `why`
+    says why the snaplen is not replaced."""
     captured = batch.columns.captured_length[row]
-    place = f"{interface.section}:{interface.id}"
+    section_and_id = f"{interface.section}:{interface.id}"
     stays = f", which stays, since {why}" if why else ""
-    then = "reads no further" if layout == "pcapng" else "cuts such packets"
-    raised = call("pcapconv.convert", set_interface=f"{place}.snaplen={max(NO_LIMIT_SNAPLEN, captured)}")
+    consequence = "reads no further" if layout == "pcapng" else "cuts such packets"
+    raised = call("pcapconv.convert", set_interface=f"{section_and_id}.snaplen={max(NO_LIMIT_SNAPLEN, captured)}")
     return Notice(
         interface.offset,
         f"packet {batch.number(row)} has {captured} bytes, more than the snaplen of {interface.snaplen} that interface "
-        f"{place} states{stays}; libpcap {then}; {raised} states another",
+        f"{section_and_id} states{stays}; libpcap {consequence}; {raised} states another",
     )
 
 
-def _is_written(interface: Interface) -> bool:
-    """Whether a pcapng writer makes the interface's block, instead of copying it."""
+def _is_encoded(interface: Interface) -> bool:
+    """Return whether a pcapng writer encodes the interface's block from its fields, instead of copying it."""
     return interface.raw is None or interface.layout != "pcapng"

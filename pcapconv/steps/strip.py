@@ -1,8 +1,8 @@
-"""Leaving out metadata: kinds of blocks and options that somebody names, or those that forbid to be copied.
+"""Steps that leave out metadata: blocks and options of the kinds that a user names, and those that forbid copying.
 
-Strategy: a block goes whole, or loses some of its options; a header that loses any is made anew from its fields. Of
-packets a kernel counts the options, and only batches that hold one to leave out are walked, row by row. What cannot be
-read of an option list stays as it is.
+Strategy: a block is left out whole, or loses some of its options; a section or an interface that loses any is encoded
+from its fields. A kernel counts the options of packets by code, and only batches with an option to leave out are walked
+row by row. The part of an option list that cannot be read stays as it is.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from pcapconv.kernels.contract import OPTION_COUNTS, UNREADABLE
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.spec import ByteOrder, option_lists, pcapng
 from pcapconv.steps import Step
-from pcapconv.steps.batch_rows import options_of, with_options
+from pcapconv.steps.batch_rows import options_of, replace_options
 from pcapconv.wording import argument
 
-KINDS = ("comments", "names", "statistics", "secrets", "custom", "unknown", "host", "addresses")
+STRIP_KINDS = ("comments", "names", "statistics", "secrets", "custom", "unknown", "host", "addresses")
 
 _UNKNOWN = "unknown"
-
-_DROPS_NOT_KNOWN = 0xFFFF
+_UNKNOWN_DROP_COUNT = 0xFFFF
 
 
 class _Rules(NamedTuple):
-    """What of a block type's options is left out: `kinds` by code, and, unless None, all that are not in `known`."""
+    """Which options of a block type are left out: those of the codes in `kinds`, which has the kind of each, and those
+    of codes that are not in `known`, unless that is None."""
 
     kinds: Mapping[int, str]
     known: Collection[int] | None = None
 
     def kind(self, code: int) -> str | None:
-        """The kind under which an option is left out; None for one that stays."""
+        """Return the kind under which an option of this code is left out; None if it stays."""
         if self.known is not None and code not in self.known:
             return _UNKNOWN
         return self.kinds.get(code)
@@ -44,11 +44,11 @@ class _Rules(NamedTuple):
         return bool(self.kinds) or self.known is not None
 
 
-class _LeaveOut(Step):
-    """The step that both kinds of leaving out are.
+class _LeaveOutStep(Step):
+    """The base of the two steps here.
 
-    `kind_of` gives the kind under which a block or an option is left out, None for what stays. `unknown` tells that
-    those go which the specification does not name.
+    `kind_of` returns the kind under which a type of blocks or options is left out, or None if it stays. If `unknown`,
+    options of codes that the specification does not name are left out, too. `left_out` counts them by kind.
     """
 
     def __init__(
@@ -69,28 +69,28 @@ class _LeaveOut(Step):
 
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:
         batch.interfaces = self._interfaces
-        if batch.has_options and self._holds_some(batch):
-            self._edit_packets(batch)
+        if batch.has_options and self._may_hold_some(batch):
+            self._strip_packets(batch)
         return (batch,)
 
     def _rules_of(self, block_type: int) -> _Rules:
         rules = self._rules.get(block_type)
         if rules is None:
-            rows = pcapng.option_types(block_type).values()
-            kinds = {row.code: kind for row in rows if (kind := self._kind_of(row)) is not None}
-            known = {row.code for row in rows if row.specified} if self._unknown else None
+            types = pcapng.option_types(block_type).values()
+            kinds = {each.code: kind for each in types if (kind := self._kind_of(each)) is not None}
+            known = {each.code for each in types if each.specified} if self._unknown else None
             rules = _Rules(kinds, known)
             self._rules[block_type] = rules
         return rules
 
     def _section(self, section: Section) -> Iterable[Item]:
-        stays = self._edited(section.options, section.byte_order, pcapng.SECTION_HEADER)
-        raw = section.raw if stays == section.options else None
-        return (section._replace(raw=raw, options=stays, changed=True),)
+        remaining = self._remaining_options(section.options, section.byte_order, pcapng.SECTION_HEADER)
+        raw = section.raw if remaining == section.options else None
+        return (section._replace(raw=raw, options=remaining, changed=True),)
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
-        stays = self._edited(interface.options, interface.byte_order, pcapng.INTERFACE_DESCRIPTION)
-        return (interface if stays == interface.options else interface._replace(raw=None, options=stays),)
+        remaining = self._remaining_options(interface.options, interface.byte_order, pcapng.INTERFACE_DESCRIPTION)
+        return (interface if remaining == interface.options else interface._replace(raw=None, options=remaining),)
 
     def _block(self, block: Block) -> Iterable[Item]:
         kind = self._kind_of(pcapng.block_type(block.type))
@@ -101,16 +101,16 @@ class _LeaveOut(Step):
         stated = block.body[at:]
         if not stated:
             return (block,)
-        stays = self._edited(stated, block.byte_order, block.type)
-        return (block if stays == stated else block._replace(body=block.body[:at] + stays),)
+        remaining = self._remaining_options(stated, block.byte_order, block.type)
+        return (block if remaining == stated else block._replace(body=block.body[:at] + remaining),)
 
-    def _holds_some(self, batch: PacketBatch) -> bool:
-        """Whether an option of the packets may have to be left out."""
+    def _may_hold_some(self, batch: PacketBatch) -> bool:
+        """Return whether packets of the batch may have an option to leave out."""
         rules, columns = self._rules_of(pcapng.ENHANCED_PACKET), batch.columns
         if not rules:
             return False
         if rules.known is not None and pcapng.OBSOLETE_PACKET in columns.record_type[: batch.rows].tobytes():
-            return True  # of whose options fewer are known
+            return True  # which has fewer known options than an Enhanced one
         if not self._counts:
             self._zeros = array("Q", bytes(8 * OPTION_COUNTS))
             self._counts = self._zeros[:]
@@ -118,10 +118,10 @@ class _LeaveOut(Step):
         big = batch.section.byte_order == "big"
         self._kernels.count_options(batch.buffer, columns, batch.rows, big, counts)
         if rules.known is None:
-            found = any(counts[code] for code in rules.kinds)
+            holds_some = any(counts[code] for code in rules.kinds)
             for code in rules.kinds:
                 counts[code] = 0
-            return found
+            return holds_some
         for code in rules.known:
             if code not in rules.kinds:
                 counts[code] = 0
@@ -131,22 +131,23 @@ class _LeaveOut(Step):
         counts[:] = self._zeros
         return True
 
-    def _edit_packets(self, batch: PacketBatch) -> None:
+    def _strip_packets(self, batch: PacketBatch) -> None:
         columns, order = batch.columns, batch.section.byte_order
-        changed = {}
+        new_options = {}
         for row, length in enumerate(columns.options_length[: batch.rows]):
             if not length:
                 continue
             obsolete = columns.record_type[row] == pcapng.OBSOLETE_PACKET
+            block_type = pcapng.OBSOLETE_PACKET if obsolete else pcapng.ENHANCED_PACKET
             stated = options_of(batch, row)
-            stays = self._edited(stated, order, pcapng.OBSOLETE_PACKET if obsolete else pcapng.ENHANCED_PACKET)
-            if stays != stated:
-                added = as_enhanced(batch, row)
-                changed[row] = option_lists.edit(stays, order, add=added) if added else stays
-        with_options(batch, changed)
+            remaining = self._remaining_options(stated, order, block_type)
+            if remaining != stated:
+                added = make_enhanced(batch, row)
+                new_options[row] = option_lists.edit(remaining, order, add=added) if added else remaining
+        replace_options(batch, new_options)
 
-    def _edited(self, stated: bytes, order: ByteOrder, block_type: int) -> bytes:
-        """An option list without what is left out, which is counted."""
+    def _remaining_options(self, stated: bytes, order: ByteOrder, block_type: int) -> bytes:
+        """Return an option list without the options to leave out, and count these."""
         rules = self._rules_of(block_type)
         if not rules:
             return stated
@@ -160,16 +161,15 @@ class _LeaveOut(Step):
         return option_lists.edit(stated, order, keep=keep)
 
 
-class Strip(_LeaveOut):
-    """Leaves out the `kinds`, which are among `KINDS`; without any, nothing. Counts into `left_out`, under the same
-    words, how many blocks and options went, and of name blocks how many records. What a block takes with it is not
-    counted apart.
+class Strip(_LeaveOutStep):
+    """Leaves out metadata of the `kinds`, which are among `STRIP_KINDS`. Counts in `left_out`, by kind, the blocks and
+    options that it leaves out, and the records of name blocks. The options of a block that is left out are not counted.
 
-    | kind | what goes |
+    | kind | what is left out |
     |---|---|
-    | `comments` | opt_comment, wherever it stands |
+    | `comments` | opt_comment, in any block |
     | `names`, `statistics`, `secrets` | Name Resolution, Interface Statistics, Decryption Secrets Blocks |
-    | `custom` | Custom Blocks, and custom options wherever they stand |
+    | `custom` | Custom Blocks, and custom options in any block |
     | `unknown` | blocks of a type, and options of a code, that the specification does not name |
     | `host` | hardware, operating system and application of a section; hardware and operating system of an interface |
     | `addresses` | IPv4, IPv6, MAC and EUI addresses of an interface |
@@ -179,40 +179,40 @@ class Strip(_LeaveOut):
 
     def __init__(self, kinds: Collection[str], left_out: Counter[str]) -> None:
         for kind in sorted(kinds):
-            if kind not in KINDS:
-                raise UsageError(f"{argument('strip', kind)}: the kinds are {', '.join(KINDS)}")
+            if kind not in STRIP_KINDS:
+                raise UsageError(f"{argument('strip', kind)}: the kinds are {', '.join(STRIP_KINDS)}")
 
-        def kind_of(row: pcapng.BlockType | option_lists.OptionType) -> str | None:
-            kind = row.kind if row.specified else _UNKNOWN
-            stays = kind == _UNKNOWN and row.specified  # nobody can read it, but it is no stranger
-            return kind if kind in kinds and not stays else None
+        def kind_of(which: pcapng.BlockType | option_lists.OptionType) -> str | None:
+            kind = which.kind if which.specified else _UNKNOWN
+            named = kind == _UNKNOWN and which.specified  # its content is unknown, but the specification names it
+            return kind if kind in kinds and not named else None
 
         super().__init__(left_out, kind_of, unknown=_UNKNOWN in kinds)
 
 
-class DoNotCopy(_LeaveOut):
-    """Leaves out what the specification wants left out of a capture whose packets change: custom blocks and options
-    that are not to be copied (pcapng, sections "Custom Block" and "Custom Options"). Counts them into `left_out` as
-    `do-not-copy`."""
+class StripDoNotCopy(_LeaveOutStep):
+    """Leaves out custom blocks and options that must not be copied once packets are selected, edited or split (pcapng,
+    sections "Custom Block" and "Custom Options"). Counts them in `left_out` as `do-not-copy`."""
 
     def __init__(self, left_out: Counter[str]) -> None:
-        super().__init__(left_out, lambda row: None if row.copied else "do-not-copy")
+        super().__init__(left_out, lambda which: None if which.copied else "do-not-copy")
 
 
-def as_enhanced(batch: PacketBatch, row: int) -> list[tuple[int, bytes]]:
-    """The options to add to a packet whose record is about to go, so that nothing goes with it.
+def make_enhanced(batch: PacketBatch, row: int) -> list[tuple[int, bytes]]:
+    """Turn an obsolete Packet Block into an Enhanced one in the batch's columns, and return the options to add to it.
 
-    An obsolete Packet Block becomes an Enhanced one, in the batch's columns too, which states the drop count as an
-    option, unless it is not known. Call it while the record is still in the buffer. Nothing for other packets.
+    To be called for a row that is about to lose its record, while that is still in the buffer. The drop count, which an
+    obsolete block states in its header, becomes an option, unless it is unknown. Other packets stay as they are, and
+    get no options.
     """
     columns, order = batch.columns, batch.section.byte_order
     if columns.record_type[row] != pcapng.OBSOLETE_PACKET:
         return []
     columns.record_type[row] = pcapng.ENHANCED_PACKET
     at = columns.record_at[row] + pcapng.DROPS_AT
-    return dropcount(int.from_bytes(batch.buffer[at : at + 2], order), order)
+    return drop_count_options(int.from_bytes(batch.buffer[at : at + 2], order), order)
 
 
-def dropcount(drops: int, order: ByteOrder) -> list[tuple[int, bytes]]:
-    """The drop count of an obsolete Packet Block as options of an Enhanced one; none where it is not known."""
-    return [] if drops == _DROPS_NOT_KNOWN else [(pcapng.EPB_DROPCOUNT, drops.to_bytes(8, order))]
+def drop_count_options(drops: int, order: ByteOrder) -> list[tuple[int, bytes]]:
+    """Return the drop count of an obsolete Packet Block as options of an Enhanced one; none if it is unknown."""
+    return [] if drops == _UNKNOWN_DROP_COUNT else [(pcapng.EPB_DROPCOUNT, drops.to_bytes(8, order))]

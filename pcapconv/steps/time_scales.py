@@ -1,8 +1,8 @@
-"""Packets' times in nanoseconds, exactly: the table that a kernel makes them by, and why it may refuse.
+"""Packets' times in exact nanoseconds: turns ticks into them, and explains why a time has none.
 
-Strategy: nanoseconds since 1970 are ticks * multiply / divide + add, with other numbers for each interface. A kernel
-does that for all packets of a batch; where it stops at one, the packet is named here, or its time worked out with
-integers of any size.
+Strategy: nanoseconds since 1970 are ticks * factor / divisor + addend, with other numbers for each interface. The
+kernel `to_nanoseconds` computes that for all packets of a batch from a table. For a packet at which it stops, the time
+is computed here, with integers of any size.
 """
 
 from __future__ import annotations
@@ -23,48 +23,59 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
 _HALF = 2**64
-_MOST_MULTIPLY, _MOST_ADD = 2**62, 2**126  # from which on a kernel takes them no more
-_DIVIDES_ALL = 2**127  # by more than any ticks in nanoseconds can be
+_FACTOR_LIMIT, _ADDEND_LIMIT = 2**62, 2**126  # the kernel takes less than these
+_LARGEST_DIVISOR = 2**127  # exceeds any ticks times their factor, as every larger one does
 
 
 class Scale(NamedTuple):
-    """Nanoseconds since 1970 are ticks * `multiply` / `divide` + `add`; `error` is why nobody can tell."""
+    """A conversion of times: ticks * `factor` / `divisor` + `addend`; `error` says why it cannot be determined, or is
+    empty."""
 
-    multiply: int
-    divide: int
-    add: int
+    factor: int
+    divisor: int
+    addend: int
     error: str = ""
 
     def time(self, ticks: int) -> int | Fraction:
-        """A time in nanoseconds, exactly. Raises FormatError where nobody can tell."""
+        """Return the exact time of these ticks. Raises FormatError if it cannot be determined."""
         if self.error:
             raise FormatError(self.error)
-        whole, rest = divmod(ticks * self.multiply, self.divide)
-        if not rest:
-            return whole + self.add
-        from fractions import Fraction  # slow to import, and seldom wanted
+        whole, remainder = divmod(ticks * self.factor, self.divisor)
+        if not remainder:
+            return whole + self.addend
+        from fractions import Fraction  # slow to import, and rarely needed
 
-        return Fraction(rest, self.divide) + whole + self.add
+        return Fraction(remainder, self.divisor) + whole + self.addend
+
+    def entry(self, interface_id: int) -> Iterable[int]:
+        """Return the scale's entry in the table of the kernel `to_nanoseconds`, for packets that get this interface
+        id."""
+        divisor = 0 if self.error else min(self.divisor, _LARGEST_DIVISOR)
+        addend = self.addend % _HALF**2
+        return self.factor, divisor % _HALF, divisor // _HALF, addend % _HALF, addend // _HALF, interface_id
 
 
-def scale_of(interface: Interface, shift: int = 0) -> Scale:
-    """The scale of an interface's ticks, `shift` nanoseconds later."""
-    multiply, divide = ratio(interface.ticks_per_second, NANOSECONDS)
-    return Scale(multiply, divide, interface.time_offset * NANOSECONDS + shift, interface.time_error)
+def scale_to_nanoseconds(interface: Interface, shift: int = 0) -> Scale:
+    """Return the scale from an interface's ticks to nanoseconds since 1970, `shift` nanoseconds later."""
+    factor, divisor = ratio(interface.ticks_per_second, NANOSECONDS)
+    return Scale(factor, divisor, interface.time_offset * NANOSECONDS + shift, interface.time_error)
 
 
-def ticks_scale(interface: Interface, units: int) -> Scale:
-    """The other way round: of times in `units` per second since 1970, in an interface's ticks."""
-    multiply, divide = ratio(units, interface.ticks_per_second)
-    add = -interface.time_offset * interface.ticks_per_second
-    if multiply >= _MOST_MULTIPLY or abs(add) >= _MOST_ADD:
+def scale_to_ticks(interface: Interface, per_second: int) -> Scale:
+    """Return the scale from times since 1970, of so many per second, to an interface's ticks."""
+    factor, divisor = ratio(per_second, interface.ticks_per_second)
+    addend = -interface.time_offset * interface.ticks_per_second
+    if factor >= _FACTOR_LIMIT or abs(addend) >= _ADDEND_LIMIT:
         return Scale(0, 1, 0, "more than a kernel can do")
-    return Scale(multiply, divide, add)
+    return Scale(factor, divisor, addend)
 
 
-class Units:
-    """The scales of a section's interfaces, with the ids that they get. Times are `shift` nanoseconds later; packets
-    without one are as if at 0, or what `no_time` says. In a `timeless` capture all are at 0."""
+class TimeScales:
+    """The scales from ticks to nanoseconds of a section's interfaces, and the interface ids that their packets get.
+
+    Times come out `shift` nanoseconds later. A packet without a time is at 0 plus `shift`, or at the time that
+    `no_time` gives. If `timeless`, all packets are at 0.
+    """
 
     def __init__(self, shift: int = 0, *, timeless: bool = False, no_time: Scale | None = None) -> None:
         self._shift = shift
@@ -74,23 +85,23 @@ class Units:
         self.begin()
 
     def begin(self) -> None:
-        """Begin a section."""
+        """Begin a section, which has no interfaces yet."""
         self._scales: list[Scale] = []
-        self._table = array("Q", row_of(self._no_time, 0))
+        self._table = array("Q", self._no_time.entry(0))
 
     def add(self, interface: Interface, number: int) -> None:
-        """The section's next interface, whose packets get this interface id."""
-        scale = self._no_time if self._timeless else scale_of(interface, self._shift)
+        """Add the section's next interface, whose packets get the interface id `number`."""
+        scale = self._no_time if self._timeless else scale_to_nanoseconds(interface, self._shift)
         self._scales.append(scale)
-        self._table[-NANOSECOND_SCALE:-NANOSECOND_SCALE] = array("Q", row_of(scale, number))
+        self._table[-NANOSECOND_SCALE:-NANOSECOND_SCALE] = array("Q", scale.entry(number))
 
-    def unify(self, columns: Columns, row: int, rows: int, *, cut: bool) -> tuple[int, int, int]:
-        """The kernel, on columns whose ticks and interfaces are changed."""
-        done: tuple[int, int, int] = self._kernels.to_nanoseconds(columns, row, rows, self._table, cut)
-        return done
+    def to_nanoseconds(self, columns: Columns, first: int, stop: int, *, cut: bool) -> tuple[int, int, int]:
+        """Run the kernel `to_nanoseconds` with these scales; it changes `columns` and returns what the kernel does."""
+        result: tuple[int, int, int] = self._kernels.to_nanoseconds(columns, first, stop, self._table, cut)
+        return result
 
     def time(self, batch: PacketBatch, row: int) -> int | Fraction:
-        """A packet's time in nanoseconds, exactly. Raises FormatError where nobody can tell."""
+        """Return a packet's exact time in nanoseconds. Raises FormatError if it cannot be determined."""
         columns = batch.columns
         simple = columns.record_type[row] == SIMPLE_PACKET
         scale = self._no_time if simple else self._scales[columns.interface[row]]
@@ -100,7 +111,7 @@ class Units:
             raise FormatError(f"packet {batch.number(row)}: {error}") from None
 
     def refusal(self, batch: PacketBatch, row: int, status: int) -> PcapconvError:
-        """Why the kernel stopped at a row. Raises FormatError itself where nobody can tell the time."""
+        """Return the error for a row at which the kernel stopped. Raises FormatError if its time is not known."""
         if status == FINER:
             return TargetError(
                 f"packet {batch.number(row)}: its time has digits finer than a nanosecond; "
@@ -112,10 +123,3 @@ class Units:
             f"nanoseconds hold 0 to {MOST_TICKS}; {argument('rebase_time')} moves it, "
             f"{argument('mask_time', True)} replaces it"
         )
-
-
-def row_of(scale: Scale, number: int) -> Iterable[int]:
-    """The kernel's row for an interface."""
-    divide = 0 if scale.error else min(scale.divide, _DIVIDES_ALL)
-    add = scale.add % _HALF**2
-    return scale.multiply, divide % _HALF, divide // _HALF, add % _HALF, add // _HALF, number

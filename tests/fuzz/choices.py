@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from pcapconv.normalizing.normal_form import KEPT
-from pcapconv.steps.strip import KINDS
+from pcapconv.steps.strip import STRIP_KINDS
 
 Options = dict[str, Any]
 FORMATS = ("pcap", "pcapng")
@@ -33,7 +33,7 @@ _STEPS: dict[str, list[Any]] = {
     "packet_comment": [["1:seen"], ["1:a", "2:b"], ["2:"]],
     "set_interface": [["0.name=eth7"], ["0:0.description=uplink"], ["eth0.name=wan"], ["0.snaplen=64"]],
     "link_type": ["1", "raw", "276", "65535"],
-    "strip": [[kind] for kind in KINDS] + [list(KINDS)],
+    "strip": [[kind] for kind in STRIP_KINDS] + [list(STRIP_KINDS)],
 }
 
 
@@ -69,7 +69,7 @@ def _normalize(random: Random) -> Options:
         sort=True,
         rebase_time=TIMES,
         mask_time=True,
-        keep=[[kind] for kind in KINDS] + [list(KINDS)],
+        keep=[[kind] for kind in STRIP_KINDS] + [list(STRIP_KINDS)],
         strip=[[kind] for kind in sorted(KEPT)],
     )
 

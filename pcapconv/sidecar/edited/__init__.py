@@ -56,10 +56,10 @@ class EditedCapture:
         """New steps for one run, which give packets back what the sidecar holds of them. `left_out` counts by kind what
         no longer holds of them, `lost` what only pcap can hold."""
         from pcapconv.sidecar.edited.restore_edited_step import RestoreEdited
-        from pcapconv.steps.strip import DoNotCopy
+        from pcapconv.steps.strip import StripDoNotCopy
 
         restore = RestoreEdited(self._document, self._sidecar_packets, self._matching, left_out, lost)
-        return [restore, DoNotCopy(left_out)]
+        return [restore, StripDoNotCopy(left_out)]
 
     def summary(self) -> dict[str, Any]:
         """How many packets were matched, and how closely, for the report of a run that is done."""

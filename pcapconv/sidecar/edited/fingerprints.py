@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import FINGERPRINT, MORE
 from pcapconv.model import Columns, Interface, Item, PacketBatch
-from pcapconv.steps.time_scales import Units
+from pcapconv.steps.time_scales import TimeScales
 from pcapconv.timestamps import MICROSECONDS
 
 
@@ -51,7 +51,7 @@ class EditedFingerprints(Fingerprints):
         self.link_type = 0
         self.cut = bytearray()
         self.digits = array("H")
-        units, finer = Units(), False
+        units, finer = TimeScales(), False
         for item in items:
             if isinstance(item, Interface):
                 self.link_type = item.link_type
@@ -60,9 +60,9 @@ class EditedFingerprints(Fingerprints):
             elif isinstance(item, PacketBatch):
                 self._add_batch(item, units, finer=finer)
 
-    def _add_batch(self, batch: PacketBatch, units: Units, *, finer: bool) -> None:
+    def _add_batch(self, batch: PacketBatch, units: TimeScales, *, finer: bool) -> None:
         columns = batch.columns.with_copies(batch.rows, "ticks", "interface")
-        row, _, status = units.unify(columns, 0, batch.rows, cut=True)
+        row, _, status = units.to_nanoseconds(columns, 0, batch.rows, cut=True)
         if status != MORE:
             raise units.refusal(batch, row, status)
         fingerprints, digits = fingerprint(batch, columns, finer=finer)

@@ -26,9 +26,9 @@ from pcapconv.spec import ByteOrder, bodies, option_lists, pcapng
 from pcapconv.spec.pcap import LATEST
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
-from pcapconv.steps.batch_rows import select_rows, with_options
-from pcapconv.steps.strip import dropcount
-from pcapconv.steps.time_scales import Scale, scale_of
+from pcapconv.steps.batch_rows import replace_options, select_rows
+from pcapconv.steps.strip import drop_count_options
+from pcapconv.steps.time_scales import Scale, scale_to_nanoseconds
 from pcapconv.timestamps import NANOSECONDS
 
 _NO_INTERFACE = -1
@@ -170,7 +170,7 @@ class RestoreEdited(Step):
         number = self._ids[self._sidecar_packets.interfaces[packet]]
         scale = self._scales.get(number)
         if scale is None:
-            scale = self._scales[number] = scale_of(self._metadata.interfaces[number])
+            scale = self._scales[number] = scale_to_nanoseconds(self._metadata.interfaces[number])
         stated = 0 if scale.error else max(0, min(int(scale.time(ticks) // 1), LATEST))
         return time in (stated, stated - stated % 1000)
 
@@ -243,7 +243,7 @@ class RestoreEdited(Step):
     def _set_options(self, batch: PacketBatch, matched: list[tuple[int, int]], first: int) -> None:
         if self._sidecar_packets.options or self._sidecar_packets.blocks:
             options = {row: self._options(batch, packet, first + row) for row, packet in matched}
-            with_options(batch, {row: raw for row, raw in options.items() if raw})
+            replace_options(batch, {row: raw for row, raw in options.items() if raw})
 
     def _options(self, batch: PacketBatch, partner: int, packet: int) -> bytes:
         """The options that a packet gets back from its partner, raw."""
@@ -256,7 +256,7 @@ class RestoreEdited(Step):
         raw = _raw_options(text, order) if text else b""
         add = []
         if block_type_of(block) == pcapng.OBSOLETE_PACKET:
-            add = dropcount(drop_count_of(block, what), order)
+            add = drop_count_options(drop_count_of(block, what), order)
         if self._matching.levels[packet] == EXACT:
             return option_lists.edit(raw, order, add=add) if add else raw
         if hashes := sum(option.code == pcapng.PACKET_HASH for option in option_lists.OptionList(raw, order)):

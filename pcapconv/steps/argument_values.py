@@ -1,9 +1,10 @@
-"""What people write for times, lengths of time, sizes, packet numbers and names: parsed exactly, refused in one
-sentence that shows the right form.
+"""Parses the texts of arguments: times, durations, sizes, packet numbers, interfaces, link types.
 
-Strategy: a pattern admits a text whole, and only then are its digits read, as integers or a `Fraction`; no float comes
-near, and no number has more than 60 digits. `name` is the argument's, which the message begins with. Who shows the
-message escapes it. Whatever does not fit is a UsageError, on any text.
+Each function takes the argument's `name`, with which its messages begin, and its text, and raises UsageError for any
+text that is not in the right form; the message shows that form. Control characters in it are escaped where it is shown.
+
+Strategy: a pattern has to match the whole text; only then are its digits read, as integers or a `Fraction`, never as a
+float. No number has more than 60 digits.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _MOST_DIGITS = 60
 _NUMBER = rf"[0-9]{{1,{_MOST_DIGITS}}}(?:\.[0-9]{{1,{_MOST_DIGITS}}})?"
 
-_UNITS = {  # in nanoseconds; the micro sign has two code points, and keyboards differ
+_TIME_UNITS = {  # in nanoseconds; the micro sign has two code points, and keyboards differ
     "d": 86_400 * 10**9,
     "h": 3_600 * 10**9,
     "ms": 10**6,
@@ -31,7 +32,7 @@ _UNITS = {  # in nanoseconds; the micro sign has two code points, and keyboards 
     "\u03bcs": 10**3,
     "ns": 1,
 }
-_LENGTH = rf"({_NUMBER})({'|'.join(_UNITS)})"
+_QUANTITY = rf"({_NUMBER})({'|'.join(_TIME_UNITS)})"
 
 _DATE = r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-W[0-9]{2}(?:-[0-9])?|[0-9]{4}W[0-9]{2,3})"
 _MINUTES = r"[0-5][0-9]"
@@ -48,27 +49,26 @@ _LAST_LINK_TYPE = 65535
 
 
 class Moment(NamedTuple):
-    """An instant, exactly: `seconds` since 1970-01-01 UTC, or since the capture's first packet if `relative`."""
+    """An exact time: `seconds` since 1970-01-01 UTC, or since the capture's first packet if `relative`."""
 
     seconds: Fraction
     relative: bool
 
 
-def moment(name: str, text: str) -> Moment:
-    """The instant that the text names.
+def parse_moment(name: str, text: str) -> Moment:
+    """Parse a time.
 
-    It is an ISO 8601 date or date and time, extended or compact, in UTC unless it states a zone (`2024-05-01`,
-    `2024-05-01 12:00`, `20240501T120000.5+0200`); seconds since 1970 (`-1.5`); or `+` and what `duration` takes, from
-    the capture's first packet (`+1h30m`). Fractions have up to 60 digits, and all of them count. Leap seconds are
-    refused, as captures have no number for them, and so are eight digits that may be a date or seconds.
-
-    Raises UsageError.
+    The text is an ISO 8601 date or date and time, extended or compact, in UTC unless it states a zone (`2024-05-01`,
+    `2024-05-01 12:00`, `20240501T120000.5+0200`); seconds since 1970 (`-1.5`); or `+` and a duration, as
+    `parse_duration` takes it, after the capture's first packet (`+1h30m`). Fractions have up to 60 digits, and all of
+    them count. Leap seconds are refused, since captures have no number for them, and so are eight digits that may be a
+    date or seconds. Raises UsageError.
     """
     import re
     from fractions import Fraction
 
     if text.startswith("+"):
-        length = _length(text[1:])
+        length = _duration_in_seconds(text[1:])
         if length is None:
             raise _refusal(name, text, "not a time", _MOMENT_FORMS)
         return Moment(length, True)
@@ -80,32 +80,30 @@ def moment(name: str, text: str) -> Moment:
     match = re.fullmatch(_DATE_TIME, text)
     midnight = match and _midnight(match["date"])
     if match is None or midnight is None:
-        if _length(text) is not None:
+        if _duration_in_seconds(text) is not None:
             raise _refusal(name, text, "a length of time", f"+{text} for so long after the first packet")
         raise _refusal(name, text, "not a time", _MOMENT_FORMS)
     if match["second"] == "60":
         before = f"{text[: match.start('second')]}59{text[match.end('second') :]}"
         raise _refusal(name, text, "captures have no leap seconds", f"{before} or the second after it")
-    seconds = midnight + _clock(match["hour"], match["minute"]) + int(match["second"] or 0)
-    east = _clock(match["east"], match["east_minute"])
+    seconds = midnight + _seconds_of_day(match["hour"], match["minute"]) + int(match["second"] or 0)
+    east = _seconds_of_day(match["east"], match["east_minute"])
     seconds -= -east if match["sign"] == "-" else east
     return Moment(seconds + Fraction(f"0.{match['fraction'] or 0}"), False)
 
 
-def duration(name: str, text: str, *, signed: bool = False, positive: bool = False) -> Fraction:
-    """The length of time in seconds.
+def parse_duration(name: str, text: str, *, signed: bool = False, positive: bool = False) -> Fraction:
+    """Parse a duration, and return it in seconds.
 
-    It is numbers with the units d, h, m, s, ms, us (or µs) and ns, from large to small and none twice (`1h30m`,
+    The text is numbers with the units d, h, m, s, ms, us (or µs) and ns, from large to small and none twice (`1h30m`,
     `1.5s`), or a plain number of seconds (`0.25`). `signed` allows a `+` or `-` before it; `positive` refuses 0 and
-    what is below.
-
-    Raises UsageError.
+    less. Raises UsageError.
     """
     forms = "+1.5s, -250ms or 1h30m" if signed and not positive else "90s, 1h30m or 250ms"
     sign = text[:1] if text[:1] in ("+", "-") else ""
-    length = _length(text.removeprefix(sign))
+    length = _duration_in_seconds(text.removeprefix(sign))
     if length is None:
-        ordered = _in_order(text.removeprefix(sign))
+        ordered = _ordered_units(text.removeprefix(sign))
         if ordered:
             form = sign + ordered if signed else ordered
             raise _refusal(name, text, "units go from large to small, none twice", form)
@@ -119,14 +117,12 @@ def duration(name: str, text: str, *, signed: bool = False, positive: bool = Fal
     return length
 
 
-def size(name: str, value: int | str, *, least_bare: int = 1) -> int:
-    """The size in bytes, more than 0.
+def parse_size(name: str, value: int | str, *, least_bare: int = 1) -> int:
+    """Parse a size, and return it in bytes.
 
-    It is a number, alone or with a unit in any case: B is bytes; kB, MB, GB and TB, also without the B, are powers of
-    1000; KiB, MiB, GiB and TiB are powers of 1024. A decimal fraction is fine where whole bytes come out (`1.5MiB`).
-    A number alone is `least_bare` or more.
-
-    Raises UsageError.
+    It is a number greater than 0, alone or with a unit in any case: B is bytes; kB, MB, GB and TB, also without the B,
+    are powers of 1000; KiB, MiB, GiB and TiB are powers of 1024. A decimal fraction is accepted if it gives whole bytes
+    (`1.5MiB`). A number without a unit must be `least_bare` or more. Raises UsageError.
     """
     import re
     from fractions import Fraction
@@ -149,11 +145,8 @@ def size(name: str, value: int | str, *, least_bare: int = 1) -> int:
     return exact.numerator
 
 
-def count(name: str, value: int | str, *, least: int = 1) -> int:
-    """The whole number, given as such or as decimal digits, that is `least` or more.
-
-    Raises UsageError.
-    """
+def parse_count(name: str, value: int | str, *, least: int = 1) -> int:
+    """Parse a whole number, an integer or decimal digits. Raises UsageError, also if it is below `least`."""
     form = f"a whole number from {least}"
     if isinstance(value, str):
         if not _is_number(value.removeprefix("-")):
@@ -161,7 +154,7 @@ def count(name: str, value: int | str, *, least: int = 1) -> int:
         number = int(value)
     elif isinstance(value, int) and not isinstance(value, bool):
         number = value
-        if abs(number) >= 10**_MOST_DIGITS:  # thousands of digits cannot even be shown
+        if abs(number) >= 10**_MOST_DIGITS:  # Python refuses to print a number of thousands of digits
             raise UsageError(f"{argument(name)}: a number of more than {_MOST_DIGITS} digits; write {form}")
     else:
         raise UsageError(f"{argument(name, value)}: not a whole number; write {form}")
@@ -170,16 +163,15 @@ def count(name: str, value: int | str, *, least: int = 1) -> int:
     return number
 
 
-def number_ranges(name: str, text: str) -> list[tuple[int, int | None]]:
-    """The ranges of packet numbers, (first, last), both included; last is None where the range is open.
+def parse_packet_ranges(name: str, text: str) -> list[tuple[int, int | None]]:
+    """Parse ranges of packet numbers, and return them as (first, last), both included; last is None for an open range.
 
     The text is numbers and ranges with commas between them (`1-100,250,900-`), in any order. Packets count from 1.
-    The result is sorted, and ranges that overlap or adjoin have become one, so that only the last can be open.
-
-    Raises UsageError, which names the range at fault.
+    The result is sorted, and ranges that overlap or adjoin are joined, so that only the last one can be open. Raises
+    UsageError, which names the range at fault.
     """
     merged: list[tuple[int, int | None]] = []
-    for first, last in sorted((_range(name, text, each) for each in text.split(",")), key=lambda each: each[0]):
+    for first, last in sorted((_packet_range(name, text, each) for each in text.split(",")), key=lambda each: each[0]):
         if merged:
             start, end = merged[-1]
             if end is None:
@@ -191,16 +183,16 @@ def number_ranges(name: str, text: str) -> list[tuple[int, int | None]]:
     return merged
 
 
-def range_said(numbers: tuple[int, int | None]) -> str:
-    """A range of packet numbers as it is written: `250`, `1-100`, `900-`."""
+def range_text(numbers: tuple[int, int | None]) -> str:
+    """Return a range of packet numbers in the form that `parse_packet_ranges` takes: `250`, `1-100`, `900-`."""
     first, last = numbers
     return str(first) if first == last else f"{first}-{'' if last is None else last}"
 
 
-def interface_place(name: str, text: str) -> tuple[int | None, int] | None:
-    """An interface by its place, as (section, interface id): `1:2` is (1, 2), and `2` is (None, 2).
+def parse_interface_id(name: str, text: str) -> tuple[int | None, int] | None:
+    """Parse an interface's number, and return it as (section, interface id): `1:2` is (1, 2), and `2` is (None, 2).
 
-    None for any other text, which is then an interface's name. Raises UsageError for a number nobody can mean.
+    None for any other text, which is an interface's name then. Raises UsageError for a number of more than 60 digits.
     """
     section, colon, interface = text.rpartition(":")
     digits = section + interface if colon else interface
@@ -211,11 +203,11 @@ def interface_place(name: str, text: str) -> tuple[int | None, int] | None:
     return int(section) if colon else None, int(interface)
 
 
-def link_type(name: str, text: str) -> int:
-    """The number of a link type, given as such (0 to 65535) or by its name at tcpdump.org, in libpcap or Wireshark, in
-    any case and with or without `LINKTYPE_` or `DLT_`.
+def parse_link_type(name: str, text: str) -> int:
+    """Parse a link type, and return its number.
 
-    Raises UsageError, which shows the names that come close.
+    The text is the number (0 to 65535) or the name at tcpdump.org, in libpcap or in Wireshark, in any case and with or
+    without `LINKTYPE_` or `DLT_`. Raises UsageError, which shows similar names.
     """
     from pcapconv.spec.link_types import link_type_number, similar_names
 
@@ -232,16 +224,14 @@ def link_type(name: str, text: str) -> int:
     raise _refusal(name, text, "no link type has this name", forms)
 
 
-def key_value(name: str, text: str, keys: tuple[str, ...]) -> tuple[str, str, str]:
-    """(ID, KEY, VALUE) of `ID.KEY=VALUE`, where KEY is one of `keys`.
+def parse_interface_setting(name: str, text: str, keys: tuple[str, ...]) -> tuple[str, str, str]:
+    """Parse `ID.KEY=VALUE`, where KEY is one of `keys`, and return (ID, KEY, VALUE).
 
-    The first `=` ends the key, and the last `.` before it ends the ID, which may thus hold `:` and `.` (`1:0`,
-    `eth0.100`). VALUE is all that follows and may be empty.
-
-    Raises UsageError, which lists the keys.
+    The first `=` ends the key, and the last `.` before it ends the ID, which may thus contain `:` and `.` (`1:0`,
+    `eth0.100`). VALUE is all that follows and may be empty. Raises UsageError, which lists the keys.
     """
-    place, equals, value = text.partition("=")
-    identity, _, key = place.rpartition(".")
+    setting, equals, value = text.partition("=")
+    identity, _, key = setting.rpartition(".")
     if equals and identity and key in keys:
         return identity, key, value
     named = f"is one of {', '.join(keys)}"
@@ -261,35 +251,35 @@ def _is_number(text: str) -> bool:
     return 0 < len(text) <= _MOST_DIGITS and text.isascii() and text.isdecimal()
 
 
-def _length(text: str) -> Fraction | None:
-    """The seconds of an unsigned length of time, None where it is none."""
+def _duration_in_seconds(text: str) -> Fraction | None:
+    """Parse an unsigned duration, and return it in seconds; None if it is not in the right form."""
     import re
     from fractions import Fraction
 
     if re.fullmatch(_NUMBER, text):
         return Fraction(text)
-    if not re.fullmatch(f"(?:{_LENGTH}){{1,{len(_UNITS)}}}", text):
+    if not re.fullmatch(f"(?:{_QUANTITY}){{1,{len(_TIME_UNITS)}}}", text):
         return None
-    parts = re.findall(_LENGTH, text)
-    units = [_UNITS[unit] for _, unit in parts]
+    parts = re.findall(_QUANTITY, text)
+    units = [_TIME_UNITS[unit] for _, unit in parts]
     if any(unit <= after for unit, after in pairwise(units)):
         return None
     return sum((Fraction(number) * unit for (number, _), unit in zip(parts, units)), Fraction()) / 10**9
 
 
-def _in_order(text: str) -> str:
-    """A length of time with its units put in order; nothing if it is no length of time, or some unit occurs twice."""
+def _ordered_units(text: str) -> str:
+    """Return the duration with its units in order; an empty text if it is not one, or if a unit occurs twice."""
     import re
 
-    if not re.fullmatch(f"(?:{_LENGTH}){{1,{len(_UNITS)}}}", text):
+    if not re.fullmatch(f"(?:{_QUANTITY}){{1,{len(_TIME_UNITS)}}}", text):
         return ""
-    parts = sorted(re.findall(_LENGTH, text), key=lambda part: -_UNITS[part[1]])
+    parts = sorted(re.findall(_QUANTITY, text), key=lambda part: -_TIME_UNITS[part[1]])
     ordered = "".join(number + unit for number, unit in parts)
-    return ordered if _length(ordered) is not None else ""
+    return ordered if _duration_in_seconds(ordered) is not None else ""
 
 
 def _midnight(text: str) -> int | None:
-    """Seconds from 1970 to the start of the ISO 8601 date, None where the calendar has no such day."""
+    """Return the seconds from 1970 to the beginning of an ISO 8601 date; None if the calendar has no such day."""
     from datetime import date
 
     try:
@@ -298,11 +288,11 @@ def _midnight(text: str) -> int | None:
         return None
 
 
-def _clock(hours: str | None, minutes: str | None) -> int:
+def _seconds_of_day(hours: str | None, minutes: str | None) -> int:
     return int(hours or 0) * 3_600 + int(minutes or 0) * 60
 
 
-def _range(name: str, text: str, part: str) -> tuple[int, int | None]:
+def _packet_range(name: str, text: str, part: str) -> tuple[int, int | None]:
     first, dash, last = part.partition("-")
     if not part:
         raise _refusal(name, text, "a packet number is missing", _RANGE_FORMS)

@@ -1,4 +1,4 @@
-"""What people write for quantities: the exact value of each form, and the words that refuse the rest."""
+"""What arguments are written like: the exact value of each form, and the messages that refuse everything else."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -10,16 +10,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pcapconv.errors import UsageError
-from pcapconv.steps.option_values import (
+from pcapconv.steps.argument_values import (
     Moment,
-    count,
-    duration,
-    interface_place,
-    key_value,
-    link_type,
-    moment,
-    number_ranges,
-    size,
+    parse_count,
+    parse_duration,
+    parse_interface_id,
+    parse_interface_setting,
+    parse_link_type,
+    parse_moment,
+    parse_packet_ranges,
+    parse_size,
 )
 from pcapconv.timestamps import format_time
 
@@ -59,7 +59,7 @@ def refusal(call: Callable[[], object]) -> str:
     return message
 
 
-# ---------------------------------------------------------------- moment
+# ---------------------------------------------------------------- parse_moment
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def refusal(call: Callable[[], object]) -> str:
     ],
 )
 def test_a_moment_since_1970_is_exact(text: str, seconds: int | Fraction) -> None:
-    assert moment("after", text) == (seconds, False)
+    assert parse_moment("after", text) == (seconds, False)
 
 
 @pytest.mark.parametrize(
@@ -127,12 +127,12 @@ def test_a_moment_since_1970_is_exact(text: str, seconds: int | Fraction) -> Non
     ],
 )
 def test_a_moment_may_count_from_the_first_packet(text: str, seconds: int | Fraction) -> None:
-    assert moment("after", text) == Moment(Fraction(seconds), relative=True)
+    assert parse_moment("after", text) == Moment(Fraction(seconds), relative=True)
 
 
 @pytest.mark.parametrize("text", NOT_TIMES.split())
 def test_what_is_not_a_time_is_refused(text: str) -> None:
-    assert refusal(lambda: moment("after", text)) == (
+    assert refusal(lambda: parse_moment("after", text)) == (
         f"after={text!r}: not a time; write 2024-05-01T12:00:00Z, 1714564800.25 or +1h30m"
     )
 
@@ -167,7 +167,7 @@ def test_what_is_not_a_time_is_refused(text: str) -> None:
     ids=short,
 )
 def test_a_refused_time_is_told_how_to_be_written(text: str, message: str) -> None:
-    assert message in refusal(lambda: moment("after", text))
+    assert message in refusal(lambda: parse_moment("after", text))
 
 
 ZONES = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -179,16 +179,16 @@ def test_a_moment_is_what_datetime_says(when: datetime, separator: str) -> None:
     offset = when.utcoffset()
     assert offset is not None
     microseconds = (since - offset) // timedelta(microseconds=1)
-    assert moment("after", when.isoformat(separator)) == (Fraction(microseconds, 10**6), False)
+    assert parse_moment("after", when.isoformat(separator)) == (Fraction(microseconds, 10**6), False)
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 59), st.integers(0, 2**30))
 def test_a_moment_reads_what_pcapconv_shows(ticks: int, places: int, offset: int) -> None:
     shown = format_time(ticks, 10**places, offset).removesuffix(" s since 1970")
-    assert moment("after", shown) == (Fraction(ticks, 10**places) + offset, False)
+    assert parse_moment("after", shown) == (Fraction(ticks, 10**places) + offset, False)
 
 
-# ---------------------------------------------------------------- duration
+# ---------------------------------------------------------------- parse_duration
 
 
 @pytest.mark.parametrize(
@@ -217,18 +217,18 @@ def test_a_moment_reads_what_pcapconv_shows(ticks: int, places: int, offset: int
     ],
 )
 def test_a_duration_is_exact(text: str, seconds: int | Fraction) -> None:
-    assert duration("every", text) == seconds
-    assert duration("shift", text, signed=True) == seconds
-    assert duration("shift", f"+{text}", signed=True) == seconds
-    assert duration("shift", f"-{text}", signed=True) == -seconds
+    assert parse_duration("every", text) == seconds
+    assert parse_duration("shift", text, signed=True) == seconds
+    assert parse_duration("shift", f"+{text}", signed=True) == seconds
+    assert parse_duration("shift", f"-{text}", signed=True) == -seconds
 
 
 @pytest.mark.parametrize("text", NOT_DURATIONS.split())
 def test_what_is_not_a_duration_is_refused(text: str) -> None:
-    assert refusal(lambda: duration("every", text)) == (
+    assert refusal(lambda: parse_duration("every", text)) == (
         f"every={text!r}: not a length of time; write 90s, 1h30m or 250ms"
     )
-    assert refusal(lambda: duration("shift", f"-{text}", signed=True)) == (
+    assert refusal(lambda: parse_duration("shift", f"-{text}", signed=True)) == (
         f"shift={f'-{text}'!r}: not a length of time; write +1.5s, -250ms or 1h30m"
     )
 
@@ -253,14 +253,14 @@ def test_what_is_not_a_duration_is_refused(text: str) -> None:
     ids=short,
 )
 def test_a_refused_duration_is_told_how_to_be_written(text: str, signed: bool, positive: bool, message: str) -> None:
-    assert refusal(lambda: duration("every", text, signed=signed, positive=positive)) == message
+    assert refusal(lambda: parse_duration("every", text, signed=signed, positive=positive)) == message
 
 
 def test_a_positive_duration_can_be_as_short_as_you_like() -> None:
-    assert duration("every", "0.001ns", positive=True) == Fraction(1, 10**12)
+    assert parse_duration("every", "0.001ns", positive=True) == Fraction(1, 10**12)
 
 
-# ---------------------------------------------------------------- size
+# ---------------------------------------------------------------- parse_size
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_a_positive_duration_can_be_as_short_as_you_like() -> None:
     ],
 )
 def test_a_size_is_exact(text: str, size_in_bytes: int) -> None:
-    assert size("size", text) == size_in_bytes
+    assert parse_size("size", text) == size_in_bytes
 
 
 @pytest.mark.parametrize(
@@ -325,10 +325,10 @@ def test_a_size_is_exact(text: str, size_in_bytes: int) -> None:
     ids=short,
 )
 def test_what_is_not_a_size_is_refused(text: str, fact: str) -> None:
-    assert refusal(lambda: size("size", text)) == f"size={text!r}: {fact}; write 100MB, 64MiB or 5000B"
+    assert refusal(lambda: parse_size("size", text)) == f"size={text!r}: {fact}; write 100MB, 64MiB or 5000B"
 
 
-# ---------------------------------------------------------------- count
+# ---------------------------------------------------------------- parse_count
 
 
 @pytest.mark.parametrize(
@@ -346,7 +346,7 @@ def test_what_is_not_a_size_is_refused(text: str, fact: str) -> None:
     ],
 )
 def test_a_count_is_a_whole_number(value: int | str, least: int, number: int) -> None:
-    assert count("count", value, least=least) == number
+    assert parse_count("count", value, least=least) == number
 
 
 @pytest.mark.parametrize(
@@ -369,21 +369,21 @@ def test_a_count_is_a_whole_number(value: int | str, least: int, number: int) ->
     ],
 )
 def test_what_is_not_a_count_is_refused(value: int | str, least: int, message: str) -> None:
-    assert refusal(lambda: count("count", value, least=least)) == message
+    assert refusal(lambda: parse_count("count", value, least=least)) == message
 
 
 def test_a_number_too_long_to_show_is_refused() -> None:
     for value in (10**5000, -(10**5000)):
-        message = refusal(lambda: count("count", value))  # noqa: B023 - called at once
+        message = refusal(lambda: parse_count("count", value))  # noqa: B023 - called at once
         assert message == "count=: a number of more than 60 digits; write a whole number from 1"
 
 
 def test_a_float_is_not_a_count() -> None:
-    message = refusal(lambda: count("count", 1.5))  # type: ignore[arg-type]
+    message = refusal(lambda: parse_count("count", 1.5))  # type: ignore[arg-type]
     assert message == "count=1.5: not a whole number; write a whole number from 1"
 
 
-# ---------------------------------------------------------------- number_ranges
+# ---------------------------------------------------------------- parse_packet_ranges
 
 
 @pytest.mark.parametrize(
@@ -408,7 +408,7 @@ def test_a_float_is_not_a_count() -> None:
     ],
 )
 def test_ranges_are_sorted_and_merged(text: str, ranges: list[tuple[int, int | None]]) -> None:
-    assert number_ranges("packets", text) == ranges
+    assert parse_packet_ranges("packets", text) == ranges
 
 
 @pytest.mark.parametrize(
@@ -437,13 +437,13 @@ def test_ranges_are_sorted_and_merged(text: str, ranges: list[tuple[int, int | N
     ids=short,
 )
 def test_what_is_not_a_range_is_refused(text: str, message: str) -> None:
-    assert refusal(lambda: number_ranges("packets", text)) == message
+    assert refusal(lambda: parse_packet_ranges("packets", text)) == message
 
 
 def test_a_hundred_thousand_ranges() -> None:
     apart = [(number, number + 1) for number in range(1, 400_000, 4)]
-    assert number_ranges("packets", ",".join(f"{first}-{last}" for first, last in reversed(apart))) == apart
-    assert number_ranges("packets", ",".join(map(str, range(100_000, 0, -1)))) == [(1, 100_000)]
+    assert parse_packet_ranges("packets", ",".join(f"{first}-{last}" for first, last in reversed(apart))) == apart
+    assert parse_packet_ranges("packets", ",".join(map(str, range(100_000, 0, -1)))) == [(1, 100_000)]
 
 
 RANGES = st.lists(
@@ -460,7 +460,7 @@ def test_ranges_hold_the_same_numbers_as_before(ranges: list[tuple[int, int | No
         return {number for first, last in some for number in range(first, 100 if last is None else last + 1)}
 
     text = ",".join(f"{first}-{'' if last is None else last}" for first, last in ranges)
-    merged = number_ranges("packets", text)
+    merged = parse_packet_ranges("packets", text)
     assert held(merged) == held(ranges)
     for (_, last), (first, _) in pairwise(merged):
         assert last is not None
@@ -496,12 +496,12 @@ def test_ranges_hold_the_same_numbers_as_before(ranges: list[tuple[int, int | No
     ],
 )
 def test_an_interface_is_a_place_or_a_name(text: str, place: tuple[int | None, int] | None) -> None:
-    assert interface_place("interface", text) == place
+    assert parse_interface_id("interface", text) == place
 
 
 @pytest.mark.parametrize("text", [LONG, f"1:{LONG}", f"{HUGE}:1"], ids=short)
 def test_an_endless_place_is_refused(text: str) -> None:
-    assert refusal(lambda: interface_place("interface", text)) == (
+    assert refusal(lambda: parse_interface_id("interface", text)) == (
         f"interface='{text}': a number of more than 60 digits; write 2, 1:2 or its name"
     )
 
@@ -522,7 +522,7 @@ def test_an_endless_place_is_refused(text: str) -> None:
     ],
 )
 def test_a_link_type_is_a_number_or_a_name(text: str, number: int) -> None:
-    assert link_type("link_type", text) == number
+    assert parse_link_type("link_type", text) == number
 
 
 @pytest.mark.parametrize(
@@ -549,7 +549,7 @@ def test_a_link_type_is_a_number_or_a_name(text: str, number: int) -> None:
     ids=short,
 )
 def test_what_is_not_a_link_type_is_refused(text: str, message: str) -> None:
-    assert refusal(lambda: link_type("link_type", text)).startswith(message)
+    assert refusal(lambda: parse_link_type("link_type", text)).startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -566,7 +566,7 @@ def test_what_is_not_a_link_type_is_refused(text: str, message: str) -> None:
     ids=short,
 )
 def test_a_key_has_its_id_and_its_value(text: str, parts: tuple[str, str, str]) -> None:
-    assert key_value("set", text, KEYS) == parts
+    assert parse_interface_setting("set", text, KEYS) == parts
 
 
 @pytest.mark.parametrize(
@@ -586,21 +586,21 @@ def test_a_key_has_its_id_and_its_value(text: str, parts: tuple[str, str, str]) 
     ],
 )
 def test_what_is_not_a_key_is_refused(text: str, message: str) -> None:
-    assert refusal(lambda: key_value("set", text, KEYS)) == f"set={text!r}: {message}"
+    assert refusal(lambda: parse_interface_setting("set", text, KEYS)) == f"set={text!r}: {message}"
 
 
 # ---------------------------------------------------------------- any text at all
 
 READERS: list[Callable[[str], object]] = [
-    lambda text: moment("o", text),
-    lambda text: duration("o", text),
-    lambda text: duration("o", text, signed=True, positive=True),
-    lambda text: size("o", text),
-    lambda text: count("o", text),
-    lambda text: number_ranges("o", text),
-    lambda text: interface_place("o", text),
-    lambda text: link_type("o", text),
-    lambda text: key_value("o", text, KEYS),
+    lambda text: parse_moment("o", text),
+    lambda text: parse_duration("o", text),
+    lambda text: parse_duration("o", text, signed=True, positive=True),
+    lambda text: parse_size("o", text),
+    lambda text: parse_count("o", text),
+    lambda text: parse_packet_ranges("o", text),
+    lambda text: parse_interface_id("o", text),
+    lambda text: parse_link_type("o", text),
+    lambda text: parse_interface_setting("o", text, KEYS),
 ]
 ANY = st.text(st.characters())  # broken surrogates included, as file names have them
 NEARLY = st.text("0123456789+-.,:=TZWz dhmsun\u00b5kKMGiBb_e\u0661\ud800")  # what the patterns look at
@@ -629,6 +629,6 @@ def test_nothing_but_a_usage_error_escapes(text: str) -> None:
 @given(st.integers())
 def test_a_count_takes_or_refuses_any_number(value: int) -> None:
     try:
-        assert count("o", value) == value >= 1
+        assert parse_count("o", value) == value >= 1
     except UsageError:
         assert value < 1
