@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from pcapconv.comparing import diff
-from pcapconv.comparing.page import page
+from pcapconv.comparing.diff_lines import page
 from pcapconv.io.paths import Readable
 from pcapconv.normalizing import normalize
 from pcapconv.normalizing.config import configured

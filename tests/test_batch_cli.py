@@ -21,7 +21,7 @@ from pcapconv.batching import executors
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import Watcher
 from pcapconv.cli import signals
-from pcapconv.cli.troubles import Troubles
+from pcapconv.cli.batch_problems import Troubles
 
 COMMAND = Path(sys.executable).with_name("pcapconv")
 MANIFEST = "pcapconv-manifest.jsonl"

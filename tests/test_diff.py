@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pcapconv import PcapconvError, UsageError, convert, diff
 from pcapconv.comparing import Comparison
-from pcapconv.comparing.align import Gap, Run, align, longest_rise
+from pcapconv.comparing.alignment import Gap, Run, align, longest_rise
 from pcapconv.testing import assert_same_capture
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
@@ -363,7 +363,7 @@ def test_all_flags_are_compared_with_everything() -> None:
 
 
 def test_more_blocks_than_memory_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pcapconv.comparing.sides._MOST", 1000)
+    monkeypatch.setattr("pcapconv.comparing.compared_capture._MOST", 1000)
     a = capture(*(wire.block(0x80000123, number.to_bytes(4, "big")) for number in range(10)), packet(1))
     with pytest.raises(PcapconvError, match="leave out everything=True"):
         compared(a, a, everything=True)

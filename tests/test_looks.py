@@ -12,7 +12,7 @@ import wire
 from terminals import COMMAND, on_terminal, without_colours
 
 from pcapconv.cli import progress
-from pcapconv.cli.looks import cells, folded, in_columns
+from pcapconv.cli.terminal import cells, folded, in_columns
 from pcapconv.timestamps import duration_said, resolution_said
 
 WEB = Path(__file__).parent / "samples" / "web.pcapng"

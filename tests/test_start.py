@@ -39,7 +39,7 @@ MODULES = [
     "pcapconv.io.commit",
     "pcapconv.formats",
     "pcapconv.cli",
-    "pcapconv.cli.streams",
+    "pcapconv.cli.standard_streams",
     "pcapconv.cli.convert",
 ]
 STATUSES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}

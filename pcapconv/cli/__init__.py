@@ -15,9 +15,9 @@ from importlib import import_module
 
 from pcapconv import wording
 from pcapconv.cli import messages, signals
-from pcapconv.cli.naming import on_command_line
+from pcapconv.cli.argument_names import on_command_line
+from pcapconv.cli.standard_streams import Streams
 from pcapconv.cli.statuses import INTERRUPTED, WRONG_USAGE, status_of
-from pcapconv.cli.streams import Streams
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.io.read_write import reason_of
 
@@ -86,19 +86,19 @@ def _work(arguments: list[str]) -> Callable[[], int]:
     if first in VERSION.forms:
         return _show_version
     if first in HELP.forms:
-        from pcapconv.cli.pages import overview, page
+        from pcapconv.cli.help_pages import overview, page
 
         return partial(_show, page(COMMANDS[rest[0]]) if rest and rest[0] in COMMANDS else overview())
     from pcapconv.cli.parse import parse
 
     command = COMMANDS.get(first)
     if command is None:
-        from pcapconv.cli.tips import unknown_command
+        from pcapconv.cli.suggestions import unknown_command
 
         raise UsageError(unknown_command(arguments))
     words, given = parse(rest, command)
     if given.pop("help", False):
-        from pcapconv.cli.pages import page
+        from pcapconv.cli.help_pages import page
 
         return partial(_show, page(command))
     given.pop("debug", None)  # it is read where errors are shown
@@ -108,7 +108,7 @@ def _work(arguments: list[str]) -> Callable[[], int]:
 
 
 def _show_what_there_is() -> int:
-    from pcapconv.cli.pages import overview
+    from pcapconv.cli.help_pages import overview
 
     for line in overview().splitlines():
         messages.say(line)

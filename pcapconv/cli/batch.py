@@ -11,14 +11,14 @@ import pcapconv
 from pcapconv.batching.locations import same_location, scheme_of
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import BatchError, BatchReport, Watcher
+from pcapconv.cli.batch_problems import Troubles
+from pcapconv.cli.batch_results import Results, is_report
+from pcapconv.cli.kernel_warning import say_once_if_slow
 from pcapconv.cli.messages import complain, places_of
 from pcapconv.cli.progress import JsonTally, Tally
-from pcapconv.cli.results import Results, is_report
 from pcapconv.cli.signals import Terminated
-from pcapconv.cli.slowness import say_once_if_slow
 from pcapconv.cli.statuses import DAMAGED, FAILED, REFUSED
-from pcapconv.cli.troubles import Troubles
-from pcapconv.cli.writing import check_names
+from pcapconv.cli.writing_commands import check_names
 from pcapconv.errors import UsageError
 from pcapconv.formats import format_of
 from pcapconv.io.commit import commit

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pcapconv
 from pcapconv.cli.messages import complain
-from pcapconv.cli.writing import check_names, run_command
+from pcapconv.cli.writing_commands import check_names, run_command
 from pcapconv.converting import place_of
 from pcapconv.formats import format_of
 from pcapconv.io.paths import SIDECAR_SUFFIX

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from pcapconv.cli.looks import paint_for, plain
+from pcapconv.cli.kernel_warning import say_once_if_slow
 from pcapconv.cli.messages import complain, list_places
-from pcapconv.cli.slowness import say_once_if_slow
 from pcapconv.cli.statuses import DAMAGED, DIFFERENT, SAME
+from pcapconv.cli.terminal import paint_for, plain
 from pcapconv.comparing import Comparison, diff
-from pcapconv.comparing.page import page
+from pcapconv.comparing.diff_lines import page
 from pcapconv.errors import FileError
 from pcapconv.json_form import text_of
 

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from pcapconv.cli.looks import Paint, folded, in_columns, paint_for, width_of
+from pcapconv.cli.kernel_warning import say_once_if_slow
 from pcapconv.cli.messages import MOST, check_stdin_once, complain, places_of
-from pcapconv.cli.slowness import say_once_if_slow
 from pcapconv.cli.statuses import DAMAGED, FAILED, worst
+from pcapconv.cli.terminal import Paint, folded, in_columns, paint_for, width_of
 from pcapconv.describing import info as take_census
 from pcapconv.describing.blocks import SHOWN, option_texts
 from pcapconv.describing.document import Duration, as_document

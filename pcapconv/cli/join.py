@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pcapconv.cli.writing import check_names, run_command
+from pcapconv.cli.writing_commands import check_names, run_command
 from pcapconv.io.paths import STDIO
 from pcapconv.joining import join as put_together
 from pcapconv.text import counted

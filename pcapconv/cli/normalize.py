@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pcapconv
-from pcapconv.cli.checks import Checks, Status
+from pcapconv.cli.check_results import Checks, Status
 from pcapconv.cli.messages import check_stdin_once, complain, list_places, say_what_happened
 from pcapconv.cli.signals import begin_another
 from pcapconv.cli.statuses import SAME, worst
-from pcapconv.cli.writing import check_names, run_command
+from pcapconv.cli.writing_commands import check_names, run_command
 from pcapconv.errors import DamageError, FileError, NotACaptureError, PcapconvError, UsageError
 from pcapconv.formats import format_of
 from pcapconv.formats.naming import output_of

@@ -95,7 +95,7 @@ def _number(option: Option, text: str) -> int:
 
 
 def _unknown(name: str, command: Command) -> UsageError:
-    from pcapconv.cli.tips import unknown_option
+    from pcapconv.cli.suggestions import unknown_option
 
     return UsageError(unknown_option(name, command))
 
@@ -103,10 +103,10 @@ def _unknown(name: str, command: Command) -> UsageError:
 def _count(words: Sequence[str], command: Command) -> None:
     """Raises UsageError where there are too few or too many."""
     if len(words) < command.least:
-        from pcapconv.cli.tips import missing_words
+        from pcapconv.cli.suggestions import missing_words
 
         raise UsageError(missing_words(words, command))
     if command.most is not None and len(words) > command.most:
-        from pcapconv.cli.tips import too_many_words
+        from pcapconv.cli.suggestions import too_many_words
 
         raise UsageError(too_many_words(words, command))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pcapconv
-from pcapconv.cli.writing import check_names, run_command
+from pcapconv.cli.writing_commands import check_names, run_command
 from pcapconv.io.paths import STDIO
 from pcapconv.steps import option_values
 from pcapconv.text import counted

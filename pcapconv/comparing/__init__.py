@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from pcapconv.comparing.align import Gap, Run, align
-from pcapconv.comparing.beginning import same_from_the_beginning
+from pcapconv.comparing.alignment import Gap, Run, align
+from pcapconv.comparing.common_prefix import same_from_the_beginning
+from pcapconv.comparing.compared_capture import Side, interface_said
 from pcapconv.comparing.comparison import Comparison, Difference, Header, Shown
-from pcapconv.comparing.rows import Rows
-from pcapconv.comparing.sides import Side, interface_said
+from pcapconv.comparing.packet_columns import Rows
 from pcapconv.errors import UsageError
 from pcapconv.io.paths import STDIO, Readable
 from pcapconv.io.source import Source, open_source, spool

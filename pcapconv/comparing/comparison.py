@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pcapconv.comparing.sides import Option, Stated
+from pcapconv.comparing.compared_capture import Option, Stated
 from pcapconv.json_form import document
 from pcapconv.model import Damage, Notice, Packet
 from pcapconv.report import blocks_said

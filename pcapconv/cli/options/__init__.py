@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pcapconv.cli.grammar import Option
-from pcapconv.cli.options.files import FILES_OF_A_COMMAND
-from pcapconv.cli.options.golden import GOLDEN
+from pcapconv.cli.options.batches import TREES
 from pcapconv.cli.options.groups import GROUPS
-from pcapconv.cli.options.parts import PARTS_OF_A_SPLIT
-from pcapconv.cli.options.steps import STEPS
-from pcapconv.cli.options.trees import TREES
+from pcapconv.cli.options.normalizing_and_comparing import GOLDEN
+from pcapconv.cli.options.reading_and_writing import FILES_OF_A_COMMAND
+from pcapconv.cli.options.selecting_and_editing import STEPS
+from pcapconv.cli.options.splitting import PARTS_OF_A_SPLIT
 
 OPTIONS = tuple(
     sorted(

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
+from pcapconv.cli.kernel_warning import say_once_if_slow
 from pcapconv.cli.messages import say, say_what_happened
 from pcapconv.cli.progress import Progress, progress_bar
-from pcapconv.cli.slowness import say_once_if_slow
 from pcapconv.cli.statuses import DAMAGED
 from pcapconv.errors import UsageError
 from pcapconv.io.commit import commit

@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Collection
 
-from pcapconv.comparing.sides import Side
+from pcapconv.comparing.compared_capture import Side
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MORE
 from pcapconv.model import Interface, PacketBatch, Section

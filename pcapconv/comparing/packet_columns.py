@@ -11,7 +11,7 @@ import os
 from array import array
 from typing import TYPE_CHECKING
 
-from pcapconv.comparing.sides import Side
+from pcapconv.comparing.compared_capture import Side
 from pcapconv.errors import name_in_errors
 from pcapconv.kernels.contract import BEYOND, MORE, MOST_TICKS
 from pcapconv.model import Interface, PacketBatch, Section
