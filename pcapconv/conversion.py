@@ -301,7 +301,7 @@ def writer_and_steps(format_name: str, options: Mapping[str, Any]) -> tuple[Writ
 def check_on_loss(on_loss: str) -> None:
     """Raises UsageError for a word that means nothing."""
     if on_loss not in get_args(OnLoss):
-        raise UsageError(f"{argument('on_loss', on_loss)}: it is one of {', '.join(get_args(OnLoss))}")
+        raise UsageError(f"{argument('on_loss', on_loss)}: must be one of {', '.join(get_args(OnLoss))}")
 
 
 def check_comments(plan: BasePlan | None, format_name: str | None, on_loss: OnLoss, *, kept: bool) -> None:

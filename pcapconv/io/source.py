@@ -167,7 +167,7 @@ class Source:
 def check_fractions(fractions: str | None) -> None:
     """Raises UsageError for a word that means nothing."""
     if fractions is not None and fractions not in FRACTIONS:
-        raise UsageError(f"{argument('fractions', fractions)}: it is {' or '.join(FRACTIONS)}")
+        raise UsageError(f"{argument('fractions', fractions)}: must be {' or '.join(FRACTIONS)}")
 
 
 def open_source(place: Readable, *, fractions: str | None = None) -> Source:

@@ -67,7 +67,7 @@ def configured() -> dict[str, Any]:
         if not isinstance(value, wanted.type) or not texts:
             raise UsageError(f"{where} {key} = {value!r:.80}: {wanted.words} is wanted")
         if wanted.choices and value not in wanted.choices:
-            raise UsageError(f"{where} {key}: it is one of {', '.join(wanted.choices)}")
+            raise UsageError(f"{where} {key}: must be one of {', '.join(wanted.choices)}")
         found[known[key]] = value
     return found
 

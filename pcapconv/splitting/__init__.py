@@ -158,5 +158,5 @@ def _way(
         length = option_values.duration("interval", interval, positive=True)
         return lambda parts: ByInterval(parts, length, align=align)
     if by not in KEYS:
-        raise UsageError(f"{argument('by', by)}: it is one of {', '.join(KEYS)}")
+        raise UsageError(f"{argument('by', by)}: must be one of {', '.join(KEYS)}")
     return lambda parts: by_kind(parts, by)

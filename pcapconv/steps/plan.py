@@ -253,7 +253,7 @@ def _criteria(options: StepArguments) -> Criteria:
     first, last = options.get("first"), options.get("last")
     direction = options.get("direction")
     if direction is not None and direction not in DIRECTIONS:
-        raise UsageError(f"{argument('direction', direction)}: it is in or out")
+        raise UsageError(f"{argument('direction', direction)}: must be in or out")
     criteria = Criteria(
         after=after,
         before=before,
@@ -303,7 +303,7 @@ def _packet_edits(options: StepArguments) -> PacketEdits:
     if snaplen is not None:
         snaplen = option_values.count("snaplen", snaplen)
         if snaplen > 2**31 - 1:
-            raise UsageError(f"{argument('snaplen', snaplen)}: it is at most {2**31 - 1}")
+            raise UsageError(f"{argument('snaplen', snaplen)}: must be at most {2**31 - 1}")
     moved: Fraction | None = None if shift is None else option_values.duration("shift_time", shift, signed=True)
     comments: dict[int, list[bytes]] = {}
     for text in _several(options, "packet_comment"):
