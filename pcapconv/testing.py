@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from pcapconv.comparing import diff
-from pcapconv.comparing.diff_lines import page
+from pcapconv.comparing.diff_lines import diff_lines
 from pcapconv.io.paths import Readable
 from pcapconv.normalizing import normalize
 from pcapconv.normalizing.config import configured
@@ -57,7 +57,7 @@ def assert_same_capture(
     damage = [shown(f"{name}: {place}") for name, places in zip(found.names, found.damage) for place in places]
     lines = ["captures are damaged:", *damage] if damaged else []
     if not found.same:
-        lines += ["the captures differ (A is the actual one, B the expected one):", *page(found), _ADVICE]
+        lines += ["the captures differ (A is the actual one, B the expected one):", *diff_lines(found), _ADVICE]
     raise AssertionError("\n".join(lines))
 
 

@@ -397,7 +397,7 @@ def test_more_names_than_are_shown_are_compared() -> None:
             {"ignore": ["times"]},
             "ignore='times': the kinds are time, lengths, interfaces, comments, direction",
         ),
-        ({"most": -1}, "most=-1: it is 0 or more"),
+        ({"most": -1}, "most=-1: must be 0 or more"),
         ({"time_tolerance": "much"}, "time_tolerance='much'"),
         ({"time_tolerance": "-1s"}, "time_tolerance='-1s'"),
     ],

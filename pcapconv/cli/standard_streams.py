@@ -1,7 +1,7 @@
-"""Text on stdout and stderr: all of it arrives, also in a pipe that makes the writer wait, or an error says so.
+"""stdout and stderr that write every text whole, or raise an error.
 
-Strategy: Python's own stdout drops text where a pipe in non-blocking mode is full, and whoever shares the pipe can put
-it into that mode at any time. So while the command line runs, text goes to the descriptors by way of `write_all`.
+Strategy: Python's own stdout drops text when a pipe in non-blocking mode is full, and any process that shares the pipe
+can put it into that mode at any time. So while the command line runs, text goes to the descriptors through `write_all`.
 """
 
 from __future__ import annotations
@@ -15,37 +15,38 @@ from pcapconv.errors import FileError
 from pcapconv.io.read_write import write_all, writing
 
 
-class Streams:
-    """`sys.stdout` and `sys.stderr` while it is entered: what is written there arrives whole, or raises a FileError."""
+class StandardStreams:
+    """While entered, `sys.stdout` and `sys.stderr` write every text whole, or raise FileError."""
 
     def __enter__(self) -> Self:
-        self._before = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = _whole(sys.stdout, "stdout"), _whole(sys.stderr, "stderr")
+        self._old_streams = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = _reliable_stream(sys.stdout, "stdout"), _reliable_stream(sys.stderr, "stderr")
         return self
 
     def __exit__(self, *_: object) -> None:
         for stream in (sys.stdout, sys.stderr):
-            with suppress(FileError, OSError):  # it was raised before, or there is nobody to tell
+            with suppress(FileError, OSError):  # it was raised before, or there is no stream to print it on
                 if stream is not None:
                     stream.flush()
-        sys.stdout, sys.stderr = self._before
+        sys.stdout, sys.stderr = self._old_streams
 
-    def drop(self) -> None:
-        """What still waits to be written to stdout is not wanted: nobody may ever read it."""
-        if isinstance(sys.stdout, io.TextIOWrapper) and isinstance(sys.stdout.buffer, _Descriptor):
-            sys.stdout.buffer.lost = True
+    def discard_stdout(self) -> None:
+        """Discard text that stdout has not written yet: it may be a pipe that nobody reads."""
+        if isinstance(sys.stdout, io.TextIOWrapper) and isinstance(sys.stdout.buffer, _DescriptorFile):
+            sys.stdout.buffer.is_lost = True
 
 
-def _whole(stream: Any, name: str) -> Any:
+def _reliable_stream(stream: Any, name: str) -> Any:
+    """Return a text stream over the same descriptor; the stream itself if it has none."""
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     try:
-        descriptor = _Descriptor(stream.fileno(), name)
+        file = _DescriptorFile(stream.fileno(), name)
         stream.flush()
     except OSError:  # a stream in memory
         return stream
     return io.TextIOWrapper(
-        descriptor,  # which needs no buffer in front of it
+        file,  # needs no buffer
         encoding=stream.encoding,
         errors=stream.errors,
         line_buffering=stream.line_buffering,
@@ -53,33 +54,33 @@ def _whole(stream: Any, name: str) -> Any:
     )
 
 
-class _Descriptor(io.RawIOBase):
-    """A descriptor that takes all bytes at once. After an error it is `lost`, and says nothing more: Python writes once
-    more when it ends."""
+class _DescriptorFile(io.RawIOBase):
+    """A file that writes all bytes of a call. After an error it `is_lost`, and ignores what is written: Python writes
+    again when it ends."""
 
     def __init__(self, descriptor: int, name: str) -> None:
         self._file = io.FileIO(descriptor, "wb", closefd=False)
         self._name = name
-        self.lost = False
+        self.is_lost = False
 
     def write(self, data: Any) -> int:
-        """All of the bytes. Raises FileError."""
+        """Write all bytes. Raises FileError."""
         with memoryview(data) as view:
-            if not self.lost:
-                self.lost = True
+            if not self.is_lost:
+                self.is_lost = True
                 with writing(self._name):
                     write_all(self._file, view)
-                self.lost = False
+                self.is_lost = False
             return len(view)
 
     def fileno(self) -> int:
-        """The descriptor."""
+        """The file descriptor."""
         return self._file.fileno()
 
     def isatty(self) -> bool:
-        """Whether it is a terminal's."""
+        """Return whether the descriptor is a terminal."""
         return self._file.isatty()
 
     def writable(self) -> bool:
-        """It is."""
+        """True."""
         return True

@@ -55,7 +55,7 @@ def diff(
     """
     ignored = _ignored(ignore)
     if most < 0:
-        raise UsageError(f"{argument('most', most)}: it is 0 or more")
+        raise UsageError(f"{argument('most', most)}: must be 0 or more")
     if a == STDIO and b == STDIO:
         raise UsageError("both captures are - (stdin), which can be read only once")
     tolerance = None if time_tolerance is None else option_values.duration("time_tolerance", time_tolerance)

@@ -15,7 +15,7 @@ _WIDTH = 16  # bytes of a line
 _MOST_LINES = 8  # of a packet's bytes
 
 
-def page(found: Comparison, paint: Paint | None = None) -> Iterator[str]:
+def diff_lines(found: Comparison, paint: Paint | None = None) -> Iterator[str]:
     """What differs, line by line, safe to show; nothing where nothing does. Bytes that changed are painted so, or have
     a mark below where nothing is painted."""
     if found.same:

@@ -1,4 +1,4 @@
-"""The options for golden captures: the normal form, comparing and showing."""
+"""The options of `normalize`, `diff` and `info`: the normal form, what is compared and what is shown."""
 
 from __future__ import annotations
 
@@ -10,41 +10,42 @@ _FORM = (
     Option(
         "rebase_time",
         "text",
-        "The first packet at TIME, the others with it",
+        "Move all packets so that the first is at TIME",
         FORM,
         NORMALIZE,
         "TIME",
         example="2024-01-01",
-        more="the first packet at TIME, all others moved with it",
+        manual="move all packets in time, so that the first one is at TIME",
     ),
     Option(
         "mask_time",
         "switch",
-        "Times are packets' numbers, in milliseconds",
+        "Replace times by packet numbers in ms",
         FORM,
         NORMALIZE,
-        more="every packet at TIME of `--rebase-time` (or 1970) plus its number in milliseconds, from 1",
+        manual="replace the time of each packet by the TIME of `--rebase-time` (default: 1970) plus its number, from "
+        "1, in milliseconds",
     ),
     Option(
         "keep",
         "texts",
-        "Keep statistics, custom, unknown, ... too",
+        "Keep statistics, custom, unknown, ..., too",
         FORM,
         NORMALIZE,
         "KIND,...",
         example="statistics,host",
-        more="kinds of metadata to keep beside `comments`, `names` and `secrets`, which are kept by default: "
+        manual="keep these kinds of metadata, beside `comments`, `names` and `secrets`, which are kept by default: "
         "`statistics`, `custom`, `unknown`, `host`, `addresses` (see `convert --strip`)",
     ),
     Option(
         "strip",
         "texts",
-        "Leave out comments, names, secrets too",
+        "Leave out comments, names or secrets",
         FORM,
         NORMALIZE,
         "KIND,...",
         example="secrets",
-        more="kinds of metadata to leave out, of those that are kept by default",
+        manual="leave out these kinds of metadata, of those that are kept by default",
     ),
 )
 
@@ -57,18 +58,26 @@ _COMPARED = (
         DIFF,
         "KIND,...",
         example="time,comments",
-        more="do not compare `time`, `lengths`, `interfaces` (link types among them), `comments`, `direction`, "
+        manual="do not compare `time`, `lengths`, `interfaces` (link types among them), `comments`, `direction`, "
         "`names`, `secrets`",
     ),
-    Option("time_tolerance", "text", "Times may differ by so much", COMPARED, DIFF, "DURATION", example="1ms"),
+    Option(
+        "time_tolerance",
+        "text",
+        "Allow times to differ by DURATION; default: 0",
+        COMPARED,
+        DIFF,
+        "DURATION",
+        example="1ms",
+    ),
     Option(
         "everything",
         "flag",
-        "Compare hosts, statistics, packet ids, ... too",
+        "Also compare hosts, statistics, packet ids, ...",
         COMPARED,
         DIFF,
-        word="all",
-        more="compare hosts, applications, statistics, packet ids, processes and the like, too",
+        flag_name="all",
+        manual="also compare hosts, applications, statistics, packet ids, processes and the like",
     ),
 )
 
@@ -76,50 +85,50 @@ _SHOWN = (
     Option(
         "most",
         "number",
-        "The first N packets that differ; else 10",
+        "Show the first N different packets; default 10",
         SHOWN,
         DIFF,
         "N",
         example="100",
-        word="show",
-        more="show the first N packets that differ; else 10",
+        flag_name="show",
+        manual="show the first N packets that differ; default: 10",
     ),
     Option(
         "as_json",
         "flag",
-        "JSON instead of lines",
+        "Print JSON instead of text",
         SHOWN,
         DIFF,
-        word="json",
-        more="JSON: each difference with the packet's number in A and in B, and [both values of what "
+        flag_name="json",
+        manual="print JSON: each difference with the packet's number in A and in B, and [both values of what "
         "differs](docs/json.md#diff---json); as many as `--show`, 1000 at most",
     ),
     Option(
         "as_json",
         "flag",
-        "With --check: say it as JSON",
+        "With --check: print the results as JSON",
         SHOWN,
         NORMALIZE,
-        word="json",
-        more="with `--check`: [say it as JSON](docs/json.md#normalize---check---json)",
+        flag_name="json",
+        manual="with `--check`: [print the results as JSON](docs/json.md#normalize---check---json)",
     ),
     Option(
         "as_json",
         "flag",
-        "JSON: an object, or a list for several IN",
+        "Print JSON; a list if there are several IN",
         SHOWN,
         INFO,
-        word="json",
-        more="JSON: an object for one capture, a list for several",
+        flag_name="json",
+        manual="print JSON: an object for one capture, a list for several",
     ),
     Option(
         "as_text",
         "flag",
-        "All that a capture says, a line for each packet",
+        "Print everything, a line for each packet",
         SHOWN,
         INFO,
-        word="text",
-        more="all that a capture says, a line for each packet: for `git diff`",
+        flag_name="text",
+        manual="print everything that a capture says, a line for each packet: for `git diff`",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""The options of what is read, written and reported."""
+"""The options for reading, writing, sidecars and reports."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _READ = (
         READ,
         READING,
         choices=("nanoseconds",),
-        more="from pcap: read the fractions of a second as nanoseconds, whatever the magic number says",
+        manual="from pcap: read the fractions of a second as nanoseconds, whatever the magic number says",
     ),
     Option(
         "strict",
@@ -34,49 +34,50 @@ _READ = (
         "Refuse damaged input, with status 1",
         READ,
         ("convert", "split"),
-        more="refuse damaged input, with status 1 and no output",
+        manual="refuse damaged input, with status 1 and no output",
     ),
     Option("strict", "switch", "Refuse damaged input, with status 1", READ, NORMALIZE),
     Option(
         "strict",
         "flag",
-        "Damaged files fail, and what is no capture",
+        "Fail on damaged files and on non-captures",
         READ,
         BATCH,
-        more="damaged captures fail, and what is not a capture fails instead of being skipped",
+        manual="let damaged captures fail, and files that are not captures, which are skipped otherwise",
     ),
 )
 
 _KEEP_SNAPLEN = (
-    "to pcapng: state the snaplen as it is, also where packets are longer (which libpcap refuses); else 262144"
+    "to pcapng: state the snaplen as it is, even if packets are longer (libpcap then refuses the file); default: state "
+    "262144 instead"
 )
 _WRITTEN = (
     Option(
         "to",
         "text",
-        "The format to write; else the suffix tells",
+        "The format to write; default: by the suffix",
         WRITTEN,
         ("convert", "split"),
         choices=("pcap", "pcapng"),
-        more="the format to write, whatever the suffix of the output",
+        manual="the format to write; default: by the suffix of the output",
     ),
     Option(
         "to",
         "text",
-        "The format to write; else OUT's, or pcapng",
+        "The format to write; default: OUT's, or pcapng",
         WRITTEN,
         NORMALIZE,
         choices=("pcap", "pcapng"),
-        more="the format to write; without it, pcapng unless the suffix of OUT says pcap",
+        manual="the format to write; default: pcapng, unless the suffix of OUT says pcap",
     ),
     Option(
         "to",
         "text",
-        "The format to write; else each keeps its own",
+        "The format to write; default: each its own",
         WRITTEN,
         BATCH,
         choices=("pcap", "pcapng"),
-        more="the format to write; without it, each file keeps its own",
+        manual="the format to write; default: each file keeps its own",
     ),
     Option(
         "force",
@@ -85,7 +86,7 @@ _WRITTEN = (
         WRITTEN,
         ("convert", "normalize"),
         short="f",
-        more="replace files that exist, a report's and the like too; OUT may be IN",
+        manual="replace files that exist, such as the output and the report; OUT may be IN",
     ),
     Option(
         "force",
@@ -94,7 +95,7 @@ _WRITTEN = (
         WRITTEN,
         ("split", "join"),
         short="f",
-        more="replace files that exist, a report's and the like too",
+        manual="replace files that exist, such as the output and the report",
     ),
     Option(
         "force",
@@ -103,29 +104,29 @@ _WRITTEN = (
         WRITTEN,
         BATCH,
         short="f",
-        more="replace targets that exist; with `--resume`, those that the batch itself wrote need no `--force`",
+        manual="replace targets that exist; with `--resume`, targets that the batch itself wrote need no `--force`",
     ),
     Option(
         "on_loss",
         "text",
-        "When OUT cannot hold all; fail writes nothing",
+        "If OUT cannot hold everything; default: warn",
         WRITTEN,
         ("convert", "split", "normalize"),
         choices=("warn", "ignore", "fail"),
         example="fail",
-        more="what to do when the target cannot hold everything: `warn` unless you say otherwise; `ignore` says "
-        "nothing of it; `fail` writes nothing, status 4",
+        manual="what to do if the output cannot hold everything: `warn` (default), `ignore` (no warning) or `fail` "
+        "(write nothing, status 4)",
     ),
     Option(
         "on_loss",
         "text",
-        "When a target cannot hold all; fail: it fails",
+        "If a target cannot hold all; default: warn",
         WRITTEN,
         BATCH,
         choices=("warn", "ignore", "fail"),
         example="fail",
-        more="what to do when a target cannot hold everything: `warn` unless you say otherwise; `ignore` says "
-        "nothing of it; with `fail`, such files fail, status 4 where no other one does",
+        manual="what to do if a target cannot hold everything: `warn` (default), `ignore` (no warning) or `fail` (the "
+        "file fails; status 4 if no file fails otherwise)",
     ),
     Option(
         "nanoseconds",
@@ -133,7 +134,7 @@ _WRITTEN = (
         "From pcapng to pcap: write nanoseconds",
         WRITTEN,
         CONVERTING,
-        more="from pcapng to pcap: write nanoseconds, whatever the interfaces say",
+        manual="from pcapng to pcap: write times in nanoseconds, whatever the resolution of the interfaces",
     ),
     Option(
         "keep_snaplen",
@@ -141,7 +142,7 @@ _WRITTEN = (
         "Keep the snaplen where packets are longer",
         WRITTEN,
         CONVERTING,
-        more=_KEEP_SNAPLEN,
+        manual=_KEEP_SNAPLEN,
     ),
     Option(
         "keep_snaplen",
@@ -149,17 +150,17 @@ _WRITTEN = (
         "Keep the snaplen where packets are longer",
         WRITTEN,
         NORMALIZE,
-        more=_KEEP_SNAPLEN,
+        manual=_KEEP_SNAPLEN,
     ),
     Option(
         "fsync",
         "switch",
-        "Do not wait for the disk before replacing",
+        "Do not sync files to disk before replacing",
         WRITTEN,
         WRITING,
         on_by_default=True,
-        more="do not wait for the disk before a file is replaced: faster for thousands of files, but a power failure "
-        "may leave an empty one",
+        manual="do not sync a new file to disk before it replaces an old one: faster for thousands of files, but a "
+        "power failure may leave an empty file",
     ),
 )
 
@@ -170,8 +171,8 @@ _SIDECARS = (
         "Keep what pcap cannot hold in OUT.meta.json",
         SIDECARS,
         ("convert",),
-        more="to pcap: write `OUT.meta.json`; from pcap: read `IN.meta.json`. From pcap to pcap: write one, and read "
-        "the other if it is there. Not together with `--sidecar-file`",
+        manual="to pcap: write what pcap cannot hold to `OUT.meta.json`; from pcap: restore it from `IN.meta.json`. "
+        "From pcap to pcap: write the first, and read the second if it exists. Not together with `--sidecar-file`",
     ),
     Option(
         "sidecar",
@@ -179,7 +180,7 @@ _SIDECARS = (
         "Keep what pcap cannot hold in STEM.meta.json",
         SIDECARS,
         SPLIT,
-        more="with `--by link-type`: keep what pcap cannot hold in `STEM.meta.json`, for `pcapconv join`",
+        manual="with `--by link-type`: keep what pcap cannot hold in `STEM.meta.json`, for `pcapconv join`",
     ),
     Option(
         "sidecar",
@@ -187,38 +188,39 @@ _SIDECARS = (
         "Keep what pcap cannot hold beside each pcap",
         SIDECARS,
         BATCH,
-        more="write a [sidecar](#sidecars) beside each pcap file that comes from pcapng; read one wherever it lies "
-        "beside a pcap file, also behind URLs. Files named like sidecars beside a capture are never taken for "
+        manual="write a [sidecar](#sidecars) beside each pcap file that is made from pcapng, and read the sidecar of "
+        "each pcap file that has one, also behind URLs. Files named like sidecars beside a capture are never taken for "
         "captures",
     ),
     Option(
         "sidecar_file",
         "text",
-        "The same, in FILE instead",
+        "Like --sidecar, with FILE as the sidecar",
         SIDECARS,
         ("convert",),
         "FILE",
         example="case.json",
-        more="from pcap: read FILE instead (to pcap, `OUT.meta.json` is written); from pcapng: write FILE instead",
+        manual="like `--sidecar`, but from pcapng write FILE, and from pcap read FILE (to pcap, `OUT.meta.json` is "
+        "written, too)",
     ),
     Option(
         "sidecar_secrets",
         "flag",
-        "Let secrets into it; only its owner may read it",
+        "Put secrets into the sidecar, too",
         SIDECARS,
         CONVERTING,
-        more="let secrets into the sidecar that is written, which then only its owner may read; without it the way "
-        "back says how many are missing, and `--on-loss fail` refuses",
+        manual="put secrets into the sidecar that is written, too; only its owner may then read it. Without this "
+        "option the way back says how many secrets are missing, and `--on-loss fail` refuses",
     ),
     Option(
         "sidecar_fingerprints",
         "flag",
-        "Let it know packets again in an edited file",
+        "Recognise packets of a file edited since",
         SIDECARS,
         ("convert", "batch"),
-        more="let the sidecar that is written know packets again after other tools edited the pcap file; "
-        "takes 13.4 bytes for each, or up to 16 with times in nanoseconds. Without, the sidecar of a plain "
-        "capture has some 600 bytes",
+        manual="put fingerprints into the sidecar that is written, by which packets are recognised after other tools "
+        "edited the pcap file; 13.4 bytes for each packet, up to 16 with times in nanoseconds. Without them, the "
+        "sidecar of a plain capture has some 600 bytes",
     ),
 )
 
@@ -226,23 +228,23 @@ _REPORTED = (
     Option(
         "report",
         "text",
-        "Write what happened as JSON; - for stdout",
+        "Write a report as JSON; - for stdout",
         REPORTED,
         ("convert", "split", "join", "normalize"),
         "FILE",
         example="report.json",
-        more="what happened, as JSON; `-` for stdout",
+        manual="write a report of the conversion as JSON; `-` for stdout",
     ),
     Option(
         "report",
         "text",
-        "Write what became of each file as JSON",
+        "Write the outcome of each file as JSON",
         REPORTED,
         BATCH,
         "FILE",
         example="report.json",
-        more="what became of each file, as JSON; `-` for stdout. With `--resume`, it replaces the report of the run "
-        "before",
+        manual="write the outcome of each file as JSON; `-` for stdout. With `--resume`, it replaces the report of an "
+        "earlier run",
     ),
     Option(
         "junit",
@@ -252,16 +254,16 @@ _REPORTED = (
         BATCH,
         "FILE",
         example="junit.xml",
-        more="what became of each file, as JUnit XML; `-` for stdout; with `--resume` as for `--report`",
+        manual="write the outcome of each file as JUnit XML; `-` for stdout; with `--resume` as for `--report`",
     ),
     Option(
         "progress",
         "text",
-        "A line on stderr every second",
+        "Print a line of JSON on stderr every second",
         REPORTED,
         BATCH,
         choices=("json",),
-        more="say on stderr every second, and at the end, how far the batch is, as a line of JSON",
+        manual="print the progress on stderr as a line of JSON, every second and at the end",
     ),
     Option(
         "quiet",
@@ -270,10 +272,10 @@ _REPORTED = (
         REPORTED,
         WRITING,
         short="q",
-        more="no progress bar and no closing line; warnings stay",
+        manual="no progress bar and no closing line; warnings stay",
     ),
-    Option("debug", "flag", "Show a traceback with an error", REPORTED, ALL, more="a traceback with an error"),
-    HELP._replace(group=REPORTED, commands=ALL, more="a page with a line for each option"),
+    Option("debug", "flag", "Show a traceback with an error", REPORTED, ALL, manual="show a traceback with an error"),
+    HELP._replace(group=REPORTED, commands=ALL, manual="show a page with a line for each option"),
 )
 
 FILES_OF_A_COMMAND = _READ + _WRITTEN + _SIDECARS + _REPORTED

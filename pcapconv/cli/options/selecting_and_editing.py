@@ -9,25 +9,24 @@ _SELECTED = (
     Option(
         "after",
         "text",
-        "From TIME on: 2024-05-01T12:00Z, +90s",
+        "At or after TIME: 2024-05-01T12:00Z, +90s",
         SELECTED,
         CONVERTING,
         "TIME",
         example="2024-05-01T12:00Z",
-        more="packets from TIME on (after ≤ time < before), exact across interfaces of different resolution. TIME is "
-        "ISO 8601 (`2024-05-01T12:00:00.5+02:00`; without a zone it is UTC), seconds since 1970 with any number of "
-        "digits, or `+90s`, `+1h30m` from the capture's first packet. A packet without a time is left out, and "
-        "counted",
+        manual="packets at or after TIME, exact across interfaces of different resolution. TIME is ISO 8601 "
+        "(`2024-05-01T12:00:00.5+02:00`; without a zone it is UTC), seconds since 1970 with any number of digits, or "
+        "`+90s`, `+1h30m` from the capture's first packet. A packet without a time is left out, and counted",
     ),
     Option(
         "before",
         "text",
-        "Before TIME, which itself is left out",
+        "Before TIME; a packet at TIME is left out",
         SELECTED,
         CONVERTING,
         "TIME",
         example="+1h30m",
-        more="packets before TIME, which itself is left out",
+        manual="packets before TIME; a packet at TIME is left out (after ≤ time < before)",
     ),
     Option(
         "packets",
@@ -37,49 +36,49 @@ _SELECTED = (
         CONVERTING,
         "LIST",
         example="1-100,250,900-",
-        more="packets by number: `1-100,250,900-`, counted from 1 in the input, any number of ranges in any order. "
-        "Packets alone are counted; Wireshark also numbers journal and custom blocks, and `info` says from which "
-        "packet on its numbers differ. Numbers beyond the last packet are a warning",
+        manual="packets by number, from 1 in the input: `1-100,250,900-`, any number of ranges in any order. Packets "
+        "alone are counted; Wireshark also numbers journal and custom blocks, and `info` says from which packet on its "
+        "numbers differ. Numbers beyond the last packet are a warning",
     ),
     Option(
         "drop_packets",
         "text",
-        "All but these, by the same numbers",
+        "All packets but these, by number",
         SELECTED,
         CONVERTING,
         "LIST",
         example="1-10",
-        more="all packets but these, by the same numbers",
+        manual="all packets but these, by the same numbers",
     ),
     Option(
         "first",
         "number",
-        "The first N of those selected otherwise",
+        "Of the selected packets, the first N",
         SELECTED,
         CONVERTING,
         "N",
         example="1000",
-        more="the first N packets of those selected otherwise",
+        manual="of the packets that the other options select, the first N",
     ),
     Option(
         "last",
         "number",
-        "The last N of those selected otherwise",
+        "Of the selected packets, the last N",
         SELECTED,
         CONVERTING,
         "N",
         example="100",
-        more="the last N packets of those selected otherwise",
+        manual="of the packets that the other options select, the last N",
     ),
     Option(
         "interface",
         "texts",
-        "Of an interface: name, id or SECTION:ID",
+        "Of an interface: by name, id or SECTION:ID",
         SELECTED,
         CONVERTING,
         "X",
         example="wan0",
-        more="packets of an interface, by its name, its id in any section (`2`), or section and id, both from 0 "
+        manual="packets of an interface, by its name, its id in any section (`2`), or section and id, both from 0 "
         "(`1:2`)",
     ),
     Option(
@@ -90,24 +89,24 @@ _SELECTED = (
         CONVERTING,
         "REGEX",
         example="'retry|drop'",
-        more="packets with a comment in which the Python regular expression is found",
+        manual="packets with a comment in which the Python regular expression is found",
     ),
     Option(
         "direction",
         "text",
-        "Whose flags say that they came in, or went out",
+        "Received (in) or sent (out) packets",
         SELECTED,
         CONVERTING,
         choices=("in", "out"),
-        more="packets whose `epb_flags` say so",
+        manual="packets that were received (`in`) or sent (`out`), as their `epb_flags` say",
     ),
     Option(
         "invert",
         "flag",
-        "Those that all these would drop",
+        "The packets that the options above drop",
         SELECTED,
         CONVERTING,
-        more="the packets that all the others together would drop",
+        manual="the packets that all the other options together would leave out",
     ),
 )
 
@@ -120,19 +119,19 @@ _EDITED = (
         CONVERTING,
         "N",
         example="14",
-        more="remove N bytes at the front of each packet, or with `-N` at its end; its original length stays as it "
-        "is, but for a Simple Packet: its block states no other length, so that what is left becomes its original "
-        "length, and is counted (`original-lengths`)",
+        manual="remove N bytes at the front of each packet, or with `-N` at its end. The original length is kept; only "
+        "that of a Simple Packet becomes the length of what is left, since its block has no captured length, and is "
+        "counted in the report (`original-lengths`)",
     ),
     Option(
         "snaplen",
         "number",
-        "Then cut packets to N bytes",
+        "Cut packets to N bytes, after --chop",
         EDITED,
         CONVERTING,
         "N",
         example="96",
-        more="then cut packets to N bytes, and state it in the interface or file header",
+        manual="cut packets to N bytes, after `--chop`, and state N as the snaplen of the interface or file header",
     ),
     Option(
         "shift_time",
@@ -142,8 +141,8 @@ _EDITED = (
         CONVERTING,
         "DURATION",
         example="-1h",
-        more="move all packets by `+1h30m`, `-0.25s` (units: `d h m s ms us ns`); refused where an interface cannot "
-        "count it exactly or the file cannot hold the time",
+        manual="move all packets by `+1h30m`, `-0.25s` (units: `d h m s ms us ns`); refused if an interface cannot "
+        "express it exactly or the file cannot hold a time",
     ),
     Option(
         "capture_comment",
@@ -153,29 +152,29 @@ _EDITED = (
         CONVERTING,
         "TEXT",
         example="'lab 3'",
-        more="add a comment to the capture, after those present",
+        manual="add a comment to the capture, after those present",
     ),
     Option(
         "packet_comment",
         "texts",
-        "Add one to packet N of the input",
+        "Add a comment to packet N of the input",
         EDITED,
         CONVERTING,
         "N:TEXT",
         example="17:retry",
-        more="add a comment to packet N, after those present; N is the packet's number in the input, counted as for "
-        "`--packets`. pcap has no place for it: there it needs `--sidecar`, or `--on-loss ignore`",
+        manual="add a comment to packet N, after those present; N is the packet's number in the input, counted as for "
+        "`--packets`. pcap cannot hold comments: to pcap this needs `--sidecar`, or `--on-loss ignore`",
     ),
     Option(
         "set_interface",
         "texts",
-        "State a name, speed, ...: 0.name=eth0",
+        "Set an interface's name, speed, ...: 0.name=eth0",
         EDITED,
         CONVERTING,
         "ID.KEY=VALUE",
         example="0.name=eth0",
-        more="state `name`, `description`, `filter`, `os`, `hardware`, `speed` (bit/s), `snaplen`, `fcs-length` "
-        "(bits) or `comment` of an interface: `0.name=eth0`; also of a pcap file's",
+        manual="set `name`, `description`, `filter`, `os`, `hardware`, `speed` (bit/s), `snaplen`, `fcs-length` (bits) "
+        "or `comment` of an interface: `0.name=eth0`; a pcap file has one interface, 0",
     ),
     Option(
         "link_type",
@@ -185,8 +184,8 @@ _EDITED = (
         CONVERTING,
         "TYPE",
         example="raw",
-        more="relabel the link type, by number or by any name that tcpdump.org (`IEEE802_11_RADIOTAP`, with or without "
-        "`LINKTYPE_`), libpcap (`DLT_EN10MB`) or Wireshark (`ether`, `rawip`) has for it; packets stay as they are",
+        manual="relabel the link type, by number or by any name that tcpdump.org (`IEEE802_11_RADIOTAP`, with or "
+        "without `LINKTYPE_`), libpcap (`DLT_EN10MB`) or Wireshark (`ether`, `rawip`) uses; packets stay as they are",
     ),
     Option(
         "strip",
@@ -196,30 +195,30 @@ _EDITED = (
         CONVERTING,
         "KIND,...",
         example="comments,names",
-        more="leave out `comments`, `names`, `statistics`, `secrets`, `custom` (blocks and options), `unknown` (those "
-        "that the pcapng specification does not name), `host` (hardware, operating system, application), `addresses` "
-        "(of interfaces). Packets keep theirs: their bytes are not touched",
+        manual="leave out kinds of metadata: `comments`, `names`, `statistics`, `secrets`, `custom` (blocks and "
+        "options), `unknown` (those that the pcapng specification does not name), `host` (hardware, operating system, "
+        "application), `addresses` (of interfaces). The bytes of packets, and the addresses in them, are not changed",
     ),
     Option(
         "inject_secrets",
         "texts",
-        "Add a key log: tls, ssh, wireguard",
+        "Add a key log; TYPE: tls, ssh, wireguard",
         EDITED,
         CONVERTING,
         "TYPE,FILE",
         example="tls,keys.log",
-        more="add a key log before all packets: `tls`, `ssh`, `wireguard`, or a number",
+        manual="add the key log in FILE before all packets; TYPE is `tls`, `ssh`, `wireguard` or a number",
     ),
     Option(
         "extract_secrets",
         "text",
-        "Write key logs to FILE, for its owner only",
+        "Write key logs to FILE, readable by you alone",
         EDITED,
         ("convert", "split"),
         "FILE",
         example="keys.log",
-        more="write the capture's TLS, SSH and WireGuard key logs to a file that only its owner may read; with "
-        "`--strip secrets` the output has them no more",
+        manual="write the capture's TLS, SSH and WireGuard key logs to a file that only its owner may read; with "
+        "`--strip secrets` the output does not have them any more",
     ),
     Option(
         "extract_secrets",
@@ -229,7 +228,7 @@ _EDITED = (
         BATCH,
         "SUFFIX",
         example=".keys",
-        more="write key logs beside each target, under its name with SUFFIX added, as in `.keys`",
+        manual="write key logs beside each target, under its name with SUFFIX added, as in `.keys`",
     ),
 )
 

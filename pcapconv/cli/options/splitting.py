@@ -1,4 +1,4 @@
-"""The options that divide a capture."""
+"""The options that decide where a part of a split begins."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ PARTS_OF_A_SPLIT = (
     Option(
         "max_packets",
         "number",
-        "After N packets",
+        "Begin a new part after N packets",
         PARTS,
         SPLIT,
         "N",
         example="1000000",
-        more="a new part after N packets",
+        manual="begin a new part after N packets",
     ),
     Option(
         "max_bytes",
         "text",
-        "Before a file would be larger: 100MB, 64MiB",
+        "Limit the size of a part: 100MB, 64MiB",
         PARTS,
         SPLIT,
         "SIZE",
         example="100MB",
-        more="a new part before a packet that would make the file larger than SIZE (`100MB`, `64MiB`, `5000B`); only "
-        "a single packet, or other block, may be larger, with the headers that it needs; a warning has the number of "
-        "parts that headers alone make larger",
+        manual="begin a new part before a packet that would make the file larger than SIZE (`100MB`, `64MiB`, "
+        "`5000B`). A part is larger only if it holds a single packet, or other block, with the headers that it needs; "
+        "a warning has the number of parts that are larger because of their headers alone",
     ),
     Option(
         "interval",
         "text",
-        "Every DURATION from the first packet: 90s, 1h",
+        "Begin a new part every DURATION: 90s, 1h",
         PARTS,
         SPLIT,
         "DURATION",
         example="1h",
-        more="a new part every DURATION from the first packet's time, or with `--align` at multiples of it on the UTC "
-        "clock. A packet goes to the part of its own interval, also when times go backwards; there are no empty "
-        "parts, unless the capture has no packet at all",
+        manual="begin a new part every DURATION from the first packet's time, or with `--align` at multiples of it on "
+        "the UTC clock. A packet goes to the part of its own interval, also when times go backwards; there are no "
+        "empty parts, unless the capture has no packet at all",
     ),
     Option(
         "align",
         "flag",
-        "With --interval: at multiples on the UTC clock",
+        "With --interval: at multiples of it in UTC",
         PARTS,
         SPLIT,
-        more="with `--interval`: parts begin at multiples of it on the UTC clock",
+        manual="with `--interval`: begin parts at multiples of it on the UTC clock",
     ),
     Option(
         "by",
         "text",
-        "One part for each",
+        "Make one part for each",
         PARTS,
         SPLIT,
         choices=("interface", "link-type", "section"),
@@ -60,11 +60,11 @@ PARTS_OF_A_SPLIT = (
     Option(
         "max_parts",
         "number",
-        "Allow N parts; else 10,000 are the most",
+        "Refuse more than N parts; default: 10,000",
         PARTS,
         SPLIT,
         "N",
         example="50000",
-        more="allow N parts; without it, more than 10,000 are refused",
+        manual="refuse more than N parts; default: 10,000",
     ),
 )
