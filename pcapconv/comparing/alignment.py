@@ -1,9 +1,10 @@
-"""Which packets of one capture are those of another: an alignment by content, in memory proportional to the packets.
+"""Alignment by content: finds which packets of capture A are which packets of capture B.
 
-Strategy: walk both sides as long as they are the same; where they differ, look a little ahead for the place where they
-are the same again. Where that is not near, the rest is aligned by anchors: packets whose content and time, or else
-content alone, stand once on each side, and of these the longest run in the same order on both. What lies between two
-anchors is aligned in the same way, with weaker ones. What is left over has no counterpart.
+Strategy: compare both captures row by row as long as they are equal. Where they differ, look a few rows ahead for a
+place from which both are equal again. If there is none, align the remaining rows by anchors: rows whose content and
+time, or else content alone, occur once in each capture, and of these the longest sequence in the same order in both.
+The rows between two anchors are aligned in the same way with weaker anchors. Rows that remain have no counterpart.
+Memory grows with the number of packets.
 """
 
 from __future__ import annotations
@@ -16,189 +17,211 @@ from typing import NamedTuple, TypeAlias
 from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MOST_TICKS
 
-_NEAR = 32  # rows that are looked ahead
-_SURE = 4  # rows that are the same before two sides are believed to go on together
+_LOOKAHEAD = 32  # rows of each capture that are searched for the next equal ones
+_SURE = 4  # rows that must be equal for both captures to be believed to go on together
 _STEP = 4096  # rows that are compared at once
 
-Sides: TypeAlias = "tuple[array[int], array[int]]"
+ColumnPair: TypeAlias = "tuple[array[int], array[int]]"  # a column of A and the same column of B
 
 
-class Run(NamedTuple):
-    """Rows that belong together: `rows` of each side, from `a` and `b` on."""
+class PairedRows(NamedTuple):
+    """`rows` rows of A from row `a` on, whose counterparts are the rows of B from row `b` on."""
 
     a: int
     b: int
     rows: int
 
 
-class Gap(NamedTuple):
-    """Rows `a_begin` up to `a_end` of one side, and `b_begin` up to `b_end` of the other, that have no counterpart."""
+class RowRanges(NamedTuple):
+    """The rows `a_begin` up to `a_stop` of A, and `b_begin` up to `b_stop` of B."""
 
     a_begin: int
-    a_end: int
+    a_stop: int
     b_begin: int
-    b_end: int
+    b_stop: int
 
 
-Then = Callable[[Gap], Iterator[Run]]
+def align(contents: ColumnPair, times: ColumnPair | None) -> Iterator[PairedRows | RowRanges]:
+    """Yield all rows of A and B in order: `PairedRows` are counterparts, rows in `RowRanges` have none.
 
-
-def align(contents: Sides, times: Sides | None) -> Iterator[Run | Gap]:
-    """What belongs together and what does not, in order: every row stands in one run or gap. `contents` has a number
-    for each packet, the same for the same content; `times`, where times are compared, their times."""
-    whole = Gap(0, len(contents[0]), 0, len(contents[1]))
-    at = Run(0, 0, 0)
-    for run in _walked(whole, [contents] if times is None else [contents, times]):
-        if run.a == at.a + at.rows and run.b == at.b + at.rows:
-            at = at._replace(rows=at.rows + run.rows)
+    `contents` has a number for each packet, equal for equal content; `times` the packets' times, or None if times are
+    not compared.
+    """
+    everything = RowRanges(0, len(contents[0]), 0, len(contents[1]))
+    current = PairedRows(0, 0, 0)
+    for pairs in _pair_rows(everything, [contents] if times is None else [contents, times]):
+        if pairs.a == current.a + current.rows and pairs.b == current.b + current.rows:
+            current = current._replace(rows=current.rows + pairs.rows)
             continue
-        if at.rows:
-            yield at
-        yield Gap(at.a + at.rows, run.a, at.b + at.rows, run.b)
-        at = run
-    if at.rows:
-        yield at
-    rest = Gap(at.a + at.rows, whole.a_end, at.b + at.rows, whole.b_end)
-    if rest.a_begin < rest.a_end or rest.b_begin < rest.b_end:
-        yield rest
+        if current.rows:
+            yield current
+        yield RowRanges(current.a + current.rows, pairs.a, current.b + current.rows, pairs.b)
+        current = pairs
+    if current.rows:
+        yield current
+    remainder = RowRanges(current.a + current.rows, everything.a_stop, current.b + current.rows, everything.b_stop)
+    if remainder.a_begin < remainder.a_stop or remainder.b_begin < remainder.b_stop:
+        yield remainder
 
 
-def _walked(gap: Gap, columns: list[Sides]) -> Iterator[Run]:
-    """The runs of a gap: side by side as far as that goes, then by anchors."""
-    one, a_end, other, b_end = gap
-    while one < a_end and other < b_end:
-        rows = _together(Gap(one, a_end, other, b_end), columns)
+def _pair_rows(ranges: RowRanges, columns: list[ColumnPair]) -> Iterator[PairedRows]:
+    """Yield the counterparts in two ranges: row by row as long as possible, the remaining ones by anchors."""
+    a_row, a_stop, b_row, b_stop = ranges
+    while a_row < a_stop and b_row < b_stop:
+        rows = _equal_rows(RowRanges(a_row, a_stop, b_row, b_stop), columns)
         if rows:
-            yield Run(one, other, rows)
-            one, other = one + rows, other + rows
+            yield PairedRows(a_row, b_row, rows)
+            a_row, b_row = a_row + rows, b_row + rows
             continue
-        ahead = _ahead(Gap(one, a_end, other, b_end), columns)
-        if ahead is None:
+        next_rows = _next_equal_rows(RowRanges(a_row, a_stop, b_row, b_stop), columns)
+        if next_rows is None:
             break
-        yield from _by_anchors(Gap(one, ahead[0], other, ahead[1]), columns)
-        one, other = ahead
-    yield from _by_anchors(Gap(one, a_end, other, b_end), columns)
+        yield from _pair_by_anchors(RowRanges(a_row, next_rows[0], b_row, next_rows[1]), columns)
+        a_row, b_row = next_rows
+    yield from _pair_by_anchors(RowRanges(a_row, a_stop, b_row, b_stop), columns)
 
 
-def _together(gap: Gap, columns: list[Sides]) -> int:
-    """How many rows are the same from the beginning of a gap on."""
-    most, rows, step = min(gap.a_end - gap.a_begin, gap.b_end - gap.b_begin), 0, 1
+def _equal_rows(ranges: RowRanges, columns: list[ColumnPair]) -> int:
+    """Return the number of rows that are equal in both captures from the beginning of two ranges on."""
+    most, rows, step = min(ranges.a_stop - ranges.a_begin, ranges.b_stop - ranges.b_begin), 0, 1
     while rows < most:
         step = min(2 * step, _STEP, most - rows)
-        one, other = gap.a_begin + rows, gap.b_begin + rows
+        a_row, b_row = ranges.a_begin + rows, ranges.b_begin + rows
         for a, b in columns:
-            mine, others = a[one : one + step], b[other : other + step]
-            if mine != others:
-                step = next(row for row, pair in enumerate(zip(mine, others)) if pair[0] != pair[1])
+            a_values, b_values = a[a_row : a_row + step], b[b_row : b_row + step]
+            if a_values != b_values:
+                step = next(index for index, pair in enumerate(zip(a_values, b_values)) if pair[0] != pair[1])
                 most = rows + step
         rows += step
     return rows
 
 
-def _ahead(gap: Gap, columns: list[Sides]) -> tuple[int, int] | None:
-    """The nearest rows from which on both sides are the same for a while, or to an end; None for none near."""
-    places: dict[tuple[int, ...], list[int]] = {}
-    for place, row in enumerate(zip(*(side[1][gap.b_begin : min(gap.b_begin + _NEAR, gap.b_end)] for side in columns))):
-        places.setdefault(row, []).append(place)
-    near = zip(*(side[0][gap.a_begin : min(gap.a_begin + _NEAR, gap.a_end)] for side in columns))
-    found = ((skipped + place, skipped) for skipped, row in enumerate(near) for place in places.get(row, ()))
-    for distance, skipped in sorted(found):
-        one, other = gap.a_begin + skipped, gap.b_begin + distance - skipped
-        length = min(_SURE, gap.a_end - one, gap.b_end - other)
-        if all(a[one : one + length] == b[other : other + length] for a, b in columns):
-            return one, other
+def _next_equal_rows(ranges: RowRanges, columns: list[ColumnPair]) -> tuple[int, int] | None:
+    """Return the nearest row of A and of B from which on both are equal for `_SURE` rows, or to an end; None if none
+    is near."""
+    b_indices: dict[tuple[int, ...], list[int]] = {}  # in the rows of B ahead, by their values
+    b_ahead = zip(*(b[ranges.b_begin : min(ranges.b_begin + _LOOKAHEAD, ranges.b_stop)] for _, b in columns))
+    for index, values in enumerate(b_ahead):
+        b_indices.setdefault(values, []).append(index)
+    a_ahead = zip(*(a[ranges.a_begin : min(ranges.a_begin + _LOOKAHEAD, ranges.a_stop)] for a, _ in columns))
+    candidates = (
+        (a_index + b_index, a_index) for a_index, values in enumerate(a_ahead) for b_index in b_indices.get(values, ())
+    )
+    for skipped_rows, a_index in sorted(candidates):
+        a_row, b_row = ranges.a_begin + a_index, ranges.b_begin + skipped_rows - a_index
+        length = min(_SURE, ranges.a_stop - a_row, ranges.b_stop - b_row)
+        if all(a[a_row : a_row + length] == b[b_row : b_row + length] for a, b in columns):
+            return a_row, b_row
     return None
 
 
-def _by_anchors(gap: Gap, columns: list[Sides]) -> Iterator[Run]:
-    """The runs of a gap: those with the same content and time, between them those with the same content."""
-    contents = columns[0]
-    if len(columns) == 1:
-        return _anchored(gap, [(columns, True), (columns, False)], None)
-    return _anchored(gap, [(columns, True)], lambda gap: _walked(gap, [contents]))
+def _pair_by_anchors(ranges: RowRanges, columns: list[ColumnPair]) -> Iterator[PairedRows]:
+    """Yield the counterparts in two ranges by anchors, the strongest first.
+
+    With times: rows whose content and time occur once in each range; between them content alone counts. With content
+    alone: rows that occur once in each range, and between them equal rows in the order in which they occur.
+    """
+    if len(columns) > 1:
+        return _pair_anchors(ranges, columns, unique=True, between=lambda inner: _pair_rows(inner, columns[:1]))
+    return _pair_anchors(
+        ranges,
+        columns,
+        unique=True,
+        between=lambda inner: _pair_anchors(inner, columns, unique=False, between=_pair_none),
+    )
 
 
-def _anchored(gap: Gap, kinds: list[tuple[list[Sides], bool]], then: Then | None) -> Iterator[Run]:
-    """The runs of a gap, by the kinds of anchors, the strongest first, and what is `then` done between them."""
-    if gap.a_begin == gap.a_end or gap.b_begin == gap.b_end:
+def _pair_anchors(
+    ranges: RowRanges,
+    columns: list[ColumnPair],
+    *,
+    unique: bool,
+    between: Callable[[RowRanges], Iterator[PairedRows]],
+) -> Iterator[PairedRows]:
+    """Yield the anchors of two ranges, and what the function `between` pairs between them, in order."""
+    if ranges.a_begin == ranges.a_stop or ranges.b_begin == ranges.b_stop:
         return
-    if not kinds:
-        if then is not None:
-            yield from then(gap)
-        return
-    a_begin, b_begin = gap.a_begin, gap.b_begin
-    for one, other in _anchors(gap, *kinds[0]):
-        yield from _anchored(Gap(a_begin, one, b_begin, other), kinds[1:], then)
-        yield Run(one, other, 1)
-        a_begin, b_begin = one + 1, other + 1
-    yield from _anchored(Gap(a_begin, gap.a_end, b_begin, gap.b_end), kinds[1:], then)
+    a_begin, b_begin = ranges.a_begin, ranges.b_begin
+    for a_row, b_row in _anchors(ranges, columns, unique=unique):
+        yield from between(RowRanges(a_begin, a_row, b_begin, b_row))
+        yield PairedRows(a_row, b_row, 1)
+        a_begin, b_begin = a_row + 1, b_row + 1
+    yield from between(RowRanges(a_begin, ranges.a_stop, b_begin, ranges.b_stop))
 
 
-def _anchors(gap: Gap, columns: list[Sides], alone: bool) -> Iterator[tuple[int, int]]:
-    """Pairs of rows that are the same, in the same order on both sides, as many as there are: rows that stand there
-    once, or, if not `alone`, the first with the first, the second with the second, and so on."""
-    partner = array("i", [-1]) * (gap.b_end - gap.b_begin)
-    ones = _keys([side[0] for side in columns], gap.a_begin, gap.a_end)
-    others = _keys([side[1] for side in columns], gap.b_begin, gap.b_end)
-    for a_rows, b_rows in _same_keys(ones, others):
-        if not alone or len(a_rows) == len(b_rows) == 1:
+def _pair_none(_: RowRanges) -> Iterator[PairedRows]:
+    return iter(())
+
+
+def _anchors(ranges: RowRanges, columns: list[ColumnPair], *, unique: bool) -> Iterator[tuple[int, int]]:
+    """Yield as many pairs of equal rows as possible that are in the same order in both captures.
+
+    `unique`: only rows that occur once in each range; else the first of several equal rows is paired with the first,
+    the second with the second, and so on.
+    """
+    a_partners = array("i", [-1]) * (ranges.b_stop - ranges.b_begin)  # for each row of B, its partner in A
+    a_keys = _row_keys([a for a, _ in columns], ranges.a_begin, ranges.a_stop)
+    b_keys = _row_keys([b for _, b in columns], ranges.b_begin, ranges.b_stop)
+    for a_rows, b_rows in _rows_of_common_keys(a_keys, b_keys):
+        if not unique or len(a_rows) == len(b_rows) == 1:
             for a_row, b_row in zip(a_rows, b_rows):
-                partner[b_row] = a_row
-    del ones, others
-    there = array("i", (row for row, a_row in enumerate(partner) if a_row >= 0))
-    for place in longest_rise(array("i", (partner[row] for row in there))):
-        yield partner[there[place]] + gap.a_begin, there[place] + gap.b_begin
+                a_partners[b_row] = a_row
+    del a_keys, b_keys
+    paired_rows = array("i", (b_row for b_row, a_row in enumerate(a_partners) if a_row >= 0))
+    for index in longest_increasing_subsequence(array("i", (a_partners[b_row] for b_row in paired_rows))):
+        yield a_partners[paired_rows[index]] + ranges.a_begin, paired_rows[index] + ranges.b_begin
 
 
-def _keys(columns: list[array[int]], begin: int, end: int) -> array[int]:
-    """A number for each row, the same for the same rows."""
+def _row_keys(columns: list[array[int]], begin: int, stop: int) -> array[int]:
+    """Return a number for each row, equal for rows with equal values."""
     if len(columns) == 1:
-        return columns[0][begin:end]
-    rows = zip(*(column[begin:end] for column in columns))
+        return columns[0][begin:stop]
+    rows = zip(*(column[begin:stop] for column in columns))
     return array("Q", (hash(row) & MOST_TICKS for row in rows))
 
 
-def _same_keys(ones: array[int], others: array[int]) -> Iterator[tuple[array[int], array[int]]]:
-    """For each key that stands in both columns of 64-bit numbers, its rows in the one and in the other, in order."""
-    one_groups, other_groups = _groups(ones), _groups(others)
-    one, other = next(one_groups, None), next(other_groups, None)
-    while one is not None and other is not None:
-        if one[0] < other[0]:
-            one = next(one_groups, None)
-        elif one[0] > other[0]:
-            other = next(other_groups, None)
+def _rows_of_common_keys(a_keys: array[int], b_keys: array[int]) -> Iterator[tuple[array[int], array[int]]]:
+    """Yield, for each key that occurs in both columns of 64-bit numbers, its rows in A and in B, in order."""
+    a_groups, b_groups = _rows_by_key(a_keys), _rows_by_key(b_keys)
+    a, b = next(a_groups, None), next(b_groups, None)
+    while a is not None and b is not None:
+        if a[0] < b[0]:
+            a = next(a_groups, None)
+        elif a[0] > b[0]:
+            b = next(b_groups, None)
         else:
-            yield one[1], other[1]
-            one, other = next(one_groups, None), next(other_groups, None)
+            yield a[1], b[1]
+            a, b = next(a_groups, None), next(b_groups, None)
 
 
-def _groups(keys: array[int]) -> Iterator[tuple[int, array[int]]]:
-    """The keys in their order, each with its rows."""
+def _rows_by_key(keys: array[int]) -> Iterator[tuple[int, array[int]]]:
+    """Yield the keys in ascending order, each with its rows."""
     order: array[int] = choose().argsort(keys)
     begin = 0
-    for at in range(1, len(order) + 1):
-        if at == len(order) or keys[order[at]] != keys[order[begin]]:
-            yield keys[order[begin]], order[begin:at]
-            begin = at
+    for index in range(1, len(order) + 1):
+        if index == len(order) or keys[order[index]] != keys[order[begin]]:
+            yield keys[order[begin]], order[begin:index]
+            begin = index
 
 
-def longest_rise(numbers: Sequence[int]) -> Iterable[int]:
-    """The places of a longest rising run among numbers, none of which is there twice."""
-    ends, places = array("i"), array("i")  # the lowest number that a rise of each length ends with, and its place
-    before = array("i", bytes(4 * len(numbers)))
-    for place, number in enumerate(numbers):
-        length = bisect_left(ends, number)
-        before[place] = places[length - 1] if length else -1
-        if length == len(ends):
-            ends.append(number)
-            places.append(place)
+def longest_increasing_subsequence(numbers: Sequence[int]) -> Iterable[int]:
+    """Return the indices of a longest increasing subsequence of distinct numbers."""
+    # For each length: the lowest number that ends an increasing subsequence of that length, and its index.
+    last_numbers, last_indices = array("i"), array("i")
+    previous = array("i", bytes(4 * len(numbers)))
+    for index, number in enumerate(numbers):
+        length = bisect_left(last_numbers, number)
+        previous[index] = last_indices[length - 1] if length else -1
+        if length == len(last_numbers):
+            last_numbers.append(number)
+            last_indices.append(index)
         else:
-            ends[length] = number
-            places[length] = place
-    found = array("i")
-    place = places[-1] if places else -1
-    while place >= 0:
-        found.append(place)
-        place = before[place]
-    found.reverse()
-    return found
+            last_numbers[length] = number
+            last_indices[length] = index
+    indices = array("i")
+    index = last_indices[-1] if last_indices else -1
+    while index >= 0:
+        indices.append(index)
+        index = previous[index]
+    indices.reverse()
+    return indices

@@ -1,126 +1,135 @@
-"""What two captures say differently, as lines of text for people."""
+"""The differences between two captures as lines of text, for people."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from pcapconv.comparing.comparison import Comparison, Header, Shown, only, time_said
+from pcapconv.comparing.comparison import Comparison, HeaderDifference, ShownDifference, options_only_in, time_text
 from pcapconv.model import Packet
 from pcapconv.text import counted, shown
 
-Paint = Callable[[str, str], str]  # takes a text that is safe to show, and what it is: `title`, `a`, `b changed` …
+Painter = Callable[[str, str], str]  # takes a text without control characters, and a style: `title`, `b changed`, …
 
-_WIDTH = 16  # bytes of a line
+_LINE_BYTES = 16
 _MOST_LINES = 8  # of a packet's bytes
 
 
-def diff_lines(found: Comparison, paint: Paint | None = None) -> Iterator[str]:
-    """What differs, line by line, safe to show; nothing where nothing does. Bytes that changed are painted so, or have
-    a mark below where nothing is painted."""
-    if found.same:
+def diff_lines(comparison: Comparison, painter: Painter | None = None) -> Iterator[str]:
+    """Yield the differences as lines with control characters escaped; none for captures that are the same.
+
+    Bytes that differ are painted; without a painter, they are marked in a line below.
+    """
+    if comparison.same:
         return
-    look = partial(_painted, paint)
-    yield look(f"A {found.names[0]}: {counted(found.packets[0], 'packet')}", "a")
-    yield look(f"B {found.names[1]}: {counted(found.packets[1], 'packet')}", "b")
-    for header in found.header_differences:
-        yield look(str(header), _side(header))
-    if not found.counts:
+    paint = partial(_painted, painter)
+    counts = comparison.counts
+    yield paint(f"A {comparison.names[0]}: {counted(comparison.packets[0], 'packet')}", "a")
+    yield paint(f"B {comparison.names[1]}: {counted(comparison.packets[1], 'packet')}", "b")
+    for header_difference in comparison.header_differences:
+        yield paint(str(header_difference), _header_style(header_difference))
+    if not counts:
         return
     words = {"removed": "only in A", "inserted": "only in B", "changed": "changed"}
-    parts = [f"{found.counts[kind]:,} {word}" for kind, word in words.items() if found.counts[kind]]
-    fields = ", ".join(f"{field} {count:,}" for field, count in found.fields.most_common())
-    yield look(f"packets: {', '.join(parts)}{f' ({fields})' if fields else ''}", "title")
-    for each in found.shown:
-        yield from _difference(each, paint)
-    left = sum(found.counts.values()) - len(found.shown)
-    if left:
-        yield f"and {counted(left, 'more packet')} that differ{'s' * (left == 1)}"
+    count_texts = [f"{counts[kind]:,} {word}" for kind, word in words.items() if counts[kind]]
+    fields = ", ".join(f"{field} {count:,}" for field, count in comparison.fields.most_common())
+    yield paint(f"packets: {', '.join(count_texts)}{f' ({fields})' if fields else ''}", "title")
+    for difference in comparison.shown:
+        yield from _difference_lines(difference, painter)
+    not_shown = sum(counts.values()) - len(comparison.shown)
+    if not_shown:
+        yield f"and {counted(not_shown, 'more packet')} that differ{'s' * (not_shown == 1)}"
 
 
-def _painted(paint: Paint | None, text: str, look: str) -> str:
-    return shown(text) if paint is None else paint(shown(text), look)
+def _painted(painter: Painter | None, text: str, style: str) -> str:
+    return shown(text) if painter is None else painter(shown(text), style)
 
 
-def _side(header: Header) -> str:
-    """The side that says it alone."""
-    return "b" if header.a is None else "a" if header.b is None else ""
+def _header_style(difference: HeaderDifference) -> str:
+    """Return the style of a difference that only A or only B has; none for others."""
+    return "b" if difference.a is None else "a" if difference.b is None else ""
 
 
-def _difference(each: Shown, paint: Paint | None) -> Iterator[str]:
-    look, number = partial(_painted, paint), each.difference
-    if each.b is None and each.a is not None:
-        yield look(f"packet {number.a} only in A: {_summary(each.a)}", "a")
-    elif each.a is None and each.b is not None:
-        yield look(f"packet {number.b} only in B: {_summary(each.b)}", "b")
-    elif each.a is not None and each.b is not None:
-        same = number.a == number.b
-        yield look(f"packet {number.a}{'' if same else f' (in B {number.b})'}: {', '.join(number.fields)}", "title")
-        for side, text in _fields(each, each.a, each.b):
-            yield look(text, side)
-        if "bytes" in number.fields:
-            yield from _bytes(each.a.data, each.b.data, paint)
+def _difference_lines(shown_difference: ShownDifference, painter: Painter | None) -> Iterator[str]:
+    """Yield the lines about one packet."""
+    paint = partial(_painted, painter)
+    difference, a, b = shown_difference.difference, shown_difference.a, shown_difference.b
+    if b is None and a is not None:
+        yield paint(f"packet {difference.a} only in A: {_summary(a)}", "a")
+    elif a is None and b is not None:
+        yield paint(f"packet {difference.b} only in B: {_summary(b)}", "b")
+    elif a is not None and b is not None:
+        number_in_b = "" if difference.a == difference.b else f" (in B {difference.b})"
+        yield paint(f"packet {difference.a}{number_in_b}: {', '.join(difference.fields)}", "title")
+        for style, text in _field_lines(shown_difference, a, b):
+            yield paint(text, style)
+        if "bytes" in difference.fields:
+            yield from _byte_lines(a.data, b.data, painter)
 
 
-def _fields(each: Shown, a: Packet, b: Packet) -> Iterator[tuple[str, str]]:
-    """What differs of packets but for their bytes: whose it is, and a line."""
-    fields = each.difference.fields
+def _field_lines(difference: ShownDifference, a: Packet, b: Packet) -> Iterator[tuple[str, str]]:
+    """Yield the style and text of the lines about fields that differ; all but the bytes."""
+    fields = difference.difference.fields
     if "time" in fields:
-        yield "a", f"  A {_time(a)}"
-        yield "b", f"  B {_time(b)}"
+        yield "a", f"  A {_time_text(a)}"
+        yield "b", f"  B {_time_text(b)}"
     if "lengths" in fields or a.captured_length != b.captured_length:
-        yield "a", f"  A {_lengths(a)}"
-        yield "b", f"  B {_lengths(b)}"
+        yield "a", f"  A {_length_text(a)}"
+        yield "b", f"  B {_length_text(b)}"
     if "interface" in fields:
         yield "a", f"  A interface {a.interface.id} of section {a.interface.section}"
         yield "b", f"  B interface {b.interface.id} of section {b.interface.section}"
     if "options" in fields:
-        for where, said, other in (("A", each.a_options, each.b_options), ("B", each.b_options, each.a_options)):
-            yield from ((where.lower(), f"  only in {where}: {option.text}") for option in only(said, other))
+        for side, options, others in (
+            ("A", difference.a_options, difference.b_options),
+            ("B", difference.b_options, difference.a_options),
+        ):
+            for option in options_only_in(options, others):
+                yield side.lower(), f"  only in {side}: {option.text}"
 
 
-def _bytes(a: bytes, b: bytes, paint: Paint | None) -> Iterator[str]:
-    """The lines of both in which bytes differ."""
+def _byte_lines(a: bytes, b: bytes, painter: Painter | None) -> Iterator[str]:
+    """Yield the lines of A's and B's bytes that differ, 16 bytes each."""
     lines = 0
-    for at in range(0, max(len(a), len(b)), _WIDTH):
-        one, other = a[at : at + _WIDTH], b[at : at + _WIDTH]
-        if one == other:
+    for offset in range(0, max(len(a), len(b)), _LINE_BYTES):
+        a_line, b_line = a[offset : offset + _LINE_BYTES], b[offset : offset + _LINE_BYTES]
+        if a_line == b_line:
             continue
         if lines == _MOST_LINES:
             yield "  …"
             return
         lines += 1
-        changed = [one[place : place + 1] != other[place : place + 1] for place in range(_WIDTH)]
-        for side, line in (("a", one), ("b", other)):
+        changed = [a_line[index : index + 1] != b_line[index : index + 1] for index in range(_LINE_BYTES)]
+        for side, line in (("a", a_line), ("b", b_line)):
             if line:
-                yield _line(side, at, line, changed, paint)
-        if paint is None:
-            yield " " * len(_place("a", at)) + " ".join("^^" if each else "  " for each in changed).rstrip()
+                yield _byte_line(side, offset, line, changed, painter)
+        if painter is None:
+            yield " " * len(_line_label("a", offset)) + " ".join("^^" if each else "  " for each in changed).rstrip()
 
 
-def _line(side: str, at: int, line: bytes, changed: list[bool], paint: Paint | None) -> str:
-    """Up to 16 bytes in hex and as text."""
+def _byte_line(side: str, offset: int, line: bytes, changed: list[bool], painter: Painter | None) -> str:
+    """Return up to 16 bytes in hex and as text."""
 
-    def look(text: str, place: int) -> str:
-        return _painted(paint, text, f"{side} changed" if changed[place] else side)
+    def paint(text: str, index: int) -> str:
+        return _painted(painter, text, f"{side} changed" if changed[index] else side)
 
-    digits = " ".join(look(f"{byte:02x}", place) for place, byte in enumerate(line))
-    text = "".join(look(chr(byte) if 32 <= byte < 127 else ".", place) for place, byte in enumerate(line))
-    padding = " " * (3 * (_WIDTH - len(line)) + 2)
-    return f"{_painted(paint, _place(side, at), side)}{digits}{padding}{text}"
+    digits = " ".join(paint(f"{byte:02x}", index) for index, byte in enumerate(line))
+    text = "".join(paint(chr(byte) if 32 <= byte < 127 else ".", index) for index, byte in enumerate(line))
+    padding = " " * (3 * (_LINE_BYTES - len(line)) + 2)
+    return f"{_painted(painter, _line_label(side, offset), side)}{digits}{padding}{text}"
 
 
-def _place(side: str, at: int) -> str:
-    return f"  {side.upper()} {at:04x}  "
+def _line_label(side: str, offset: int) -> str:
+    return f"  {side.upper()} {offset:04x}  "
 
 
 def _summary(packet: Packet) -> str:
-    return f"{_time(packet)}, {counted(packet.captured_length, 'byte')}"
+    return f"{_time_text(packet)}, {counted(packet.captured_length, 'byte')}"
 
 
-def _lengths(packet: Packet) -> str:
+def _length_text(packet: Packet) -> str:
     return f"{counted(packet.captured_length, 'byte')} of {packet.original_length:,}"
 
 
-def _time(packet: Packet) -> str:
-    return time_said(packet) or "no time"
+def _time_text(packet: Packet) -> str:
+    return time_text(packet) or "no time"
