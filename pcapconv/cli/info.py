@@ -12,7 +12,7 @@ from pcapconv.cli.messages import MOST_PRINTED, check_stdin_once, place_count, p
 from pcapconv.cli.statuses import DAMAGED, FAILED, worst_status
 from pcapconv.cli.terminal import Painter, align_columns, painter_for, terminal_width, wrap_text
 from pcapconv.describing import info as take_census
-from pcapconv.describing.blocks import SHOWN, option_texts
+from pcapconv.describing.blocks import BLOCK_LISTS, option_texts
 from pcapconv.describing.document import Duration, as_document
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.model import Damage
@@ -204,7 +204,7 @@ def _details(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for comment in _first_entries(census["comments"]):
         yield "comment", f"{comment['where']}: {comment['text']}"
     yield from _not_shown(census, "comments")
-    for row in SHOWN:
+    for row in BLOCK_LISTS:
         if row.label:
             for entry in _first_entries(census[row.name]):
                 yield row.label, row.text(entry)
