@@ -20,7 +20,7 @@ from pcapconv.normalizing import normalize
 from pcapconv.normalizing.config import configured
 from pcapconv.text import shown
 
-_ADVICE = "PCAPCONV_UPDATE=1 in the environment takes the actual one as expected from now on"
+_ADVICE = "PCAPCONV_UPDATE=1 in the environment writes the actual one as the expected one"
 
 
 def assert_same_capture(
@@ -38,7 +38,7 @@ def assert_same_capture(
     update = os.environ.get("PCAPCONV_UPDATE", "0") not in ("", "0")
     missing = not os.path.lexists(expected)
     if missing and not update:
-        raise AssertionError(f"{os.fspath(expected)} is not there; {_ADVICE}")
+        raise AssertionError(f"{os.fspath(expected)} does not exist; {_ADVICE}")
     comparison = None if missing else diff(actual, expected, ignore=ignore, **options)
     damaged = comparison is not None and any(comparison.damage)
     if comparison is not None and comparison.same and not damaged:

@@ -65,7 +65,7 @@ WRONG = {  # arguments of convert
     "in out --bogus --help": "convert has no option --bogus; pcapconv convert --help lists its options",
     "in out --max-packets 5": "convert has no option --max-packets; pcapconv split has it",
     "in out --allow-empty": "convert has no option --allow-empty; pcapconv batch and normalize have it",
-    "in -o out": "convert has no option -o; the output stands behind the input: pcapconv convert IN OUT",
+    "in -o out": "convert has no option -o; the output comes after the input: pcapconv convert IN OUT",
     "in out -fx": "convert has no option -x; pcapconv convert --help lists its options",
     "in out --force=yes": "--force: it takes no value; leave out =yes",
     "in out --fsync=no": "--fsync: it takes no value; leave out =no, or write --no-fsync",
@@ -87,8 +87,8 @@ WRONG = {  # arguments of convert
     f"in out --last {'9' * 1001}": "--last: a number of more than 1000 digits; write it as in --last 100",
 }
 OF_OTHERS = {  # whole lines of other commands
-    "split a -o b": "split has no option -o; the output stands behind the input: pcapconv split IN TEMPLATE",
-    "batch a -w b": "batch has no option -w; the output stands behind the input: pcapconv batch SRC [DST]",
+    "split a -o b": "split has no option -o; the output comes after the input: pcapconv split IN TEMPLATE",
+    "batch a -w b": "batch has no option -w; the output comes after the input: pcapconv batch SRC [DST]",
     "diff a -o b": "diff has no option -o; pcapconv diff --help lists its options",
     "info a -o b": "info has no option -o; pcapconv info --help lists its options",
     "normalize": "IN is missing; write: pcapconv normalize IN [OUT]",
@@ -112,7 +112,7 @@ TIPS = {  # whole lines, and what is said of them
     "covert a b": "no such command: covert; did you mean: pcapconv convert a b",
     "help": "no such command: help; did you mean: pcapconv --help",
     "help split": "no such command: help; did you mean: pcapconv split --help",
-    "-q convert a b": "-q stands before the command; did you mean: pcapconv convert -q a b",
+    "-q convert a b": "-q has to come after the command; did you mean: pcapconv convert -q a b",
     "--bogus": "no such option: --bogus; pcapconv --help lists the commands",
     "transmogrify": "no such command: transmogrify; pcapconv --help lists the commands",
 }

@@ -552,7 +552,7 @@ def test_what_a_program_expects_of_a_capture(pair: tuple[Path, Path], monkeypatc
     assert_same_capture(pair[0], pair[0])
     with pytest.raises(AssertionError, match=r"(?s)packet 3 only in A.*packet 8 \(in B 7\): bytes.*PCAPCONV_UPDATE=1"):
         assert_same_capture(*pair)
-    with pytest.raises(AssertionError, match=r"none is not there; PCAPCONV_UPDATE=1 in the environment"):
+    with pytest.raises(AssertionError, match=r"none does not exist; PCAPCONV_UPDATE=1 in the environment"):
         assert_same_capture(pair[0], pair[0].with_name("none"))
     monkeypatch.setenv("PCAPCONV_UPDATE", "1")
     assert_same_capture(pair[0], pair[1])

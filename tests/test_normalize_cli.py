@@ -429,7 +429,7 @@ def test_in_place_of_stdin_makes_no_sense(tmp_path: Path) -> None:
     assert run("--in-place", "-", stdin=OTHER, folder=tmp_path) == (
         2,
         b"",
-        said("--in-place: stdin has no place; give IN and OUT"),
+        said("--in-place: stdin cannot be rewritten; give IN and OUT"),
     )
 
 

@@ -194,14 +194,14 @@ def _print_warnings(done: BatchReport, to: str | None, *, losses: bool, quiet: b
     if done.damage_in_sidecar:
         damaged_places = place_count(done.damage_in_sidecar)
         print_message(
-            f"warning: when the sidecars were written, the captures were damaged in {damaged_places}; what could be "
-            f"read then is all there is, {done.manifest} has the counts of each file"
+            f"warning: when the sidecars were written, the captures were damaged in {damaged_places}; only what "
+            f"could be read then is restored, {done.manifest} has the counts of each file"
         )
     found = done.found_in_sidecar
     if found["new"] + found["ambiguous"]:
         print_message(
-            f"warning: captures were edited since: {found['new']:,} new and {found['ambiguous']:,} ambiguous packets "
-            f"were kept plain; {done.manifest} has the counts of each file"
+            f"warning: captures were edited since: nothing was restored for {found['new']:,} new and "
+            f"{found['ambiguous']:,} ambiguous packets; {done.manifest} has the counts of each file"
         )
     if done.losses and losses:
         option = "--sidecar-secrets" if done.kept_in_sidecar else "--sidecar"

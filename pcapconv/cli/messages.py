@@ -49,7 +49,8 @@ def print_warnings(
     print_findings(f"warning: {source}", report.warnings, report.warnings_total)
     for name in report.put_back[:MOST_PRINTED]:
         print_message(
-            f"warning: {name}: an earlier split was killed while its parts appeared; the old file was put back"
+            f"warning: {name}: an earlier split was killed while its parts got their final names; "
+            "the old file was put back"
         )
     if len(report.put_back) > MOST_PRINTED:
         more = counted(len(report.put_back) - MOST_PRINTED, "more old file was", "more old files were")
@@ -76,7 +77,7 @@ def print_warnings(
     if report.damage_in_sidecar:
         print_message(
             f"warning: {target}: when {report.sidecar_read} was written, the capture was damaged in "
-            f"{place_count(report.damage_in_sidecar)}; what could be read then is all there is"
+            f"{place_count(report.damage_in_sidecar)}; only what could be read then is restored"
         )
     if report.found_in_sidecar is not None:
         _print_matches(report.found_in_sidecar, target, quiet=quiet)
@@ -96,7 +97,7 @@ def _print_kept(report: Report, source: str, target: str) -> None:
     if report.kept_in_sidecar:
         print_message(f"{target}: kept in the sidecar {report.sidecar_written}: {describe(report.kept_in_sidecar)}")
     elif report.source_format == "pcap" and report.sidecar_read is None:
-        print_message(f"{target}: its sidecar keeps nothing, since there is none beside {source}")
+        print_message(f"{target}: its sidecar keeps nothing, since {source} has none")
 
 
 def _print_matches(found: Mapping[str, Any], target: str, *, quiet: bool) -> None:
@@ -114,7 +115,7 @@ def _print_matches(found: Mapping[str, Any], target: str, *, quiet: bool) -> Non
     for match in ("new", "ambiguous"):
         if found[match]:
             numbers = _number_ranges(found[f"{match}_packets"], found[match])
-            print_message(f"warning: {target}: {match}, and kept plain: packet {numbers}")
+            print_message(f"warning: {target}: {match}, nothing was restored for packet {numbers}")
 
 
 def _number_ranges(numbers: Sequence[int], total: int) -> str:

@@ -196,7 +196,7 @@ class _Files:
     def _rewrite(self, path: str) -> None:
         """Replace a capture by its normal form."""
         if path == STDIO:
-            raise UsageError("--in-place: stdin has no place; give IN and OUT")
+            raise UsageError("--in-place: stdin cannot be rewritten; give IN and OUT")
         report = pcapconv.normalize(path, path, force=True, fsync=self._fsync, **self._options)
         print_warnings(report, path, losses=self._losses, left_out=False)
         if not self._quiet:

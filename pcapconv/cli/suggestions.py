@@ -23,7 +23,7 @@ _TASK_TIPS = {  # commands and options that users may expect, and what does the 
     "merge": "Wireshark's mergecap merges captures by time: mergecap -w OUT IN...",
     "sort": f"{_SORT}reordercap does nothing but sort: reordercap IN OUT",
     "reorder": f"{_SORT}reordercap does nothing but sort: reordercap IN OUT",
-    "dedupe": "Wireshark's editcap leaves out packets that are there twice: editcap -d IN OUT",
+    "dedupe": "Wireshark's editcap leaves out duplicate packets: editcap -d IN OUT",
     "repair": "pcapconv convert IN OUT keeps all that is intact of a damaged capture, and names the damage",
     "anonymize": "pcapconv convert --strip names,comments,secrets,host,addresses leaves out what a capture says "
     "beside packets; tcprewrite --seed changes the addresses in packets",
@@ -55,7 +55,7 @@ def unknown_command(arguments: Sequence[str]) -> str:
         index = next((index for index, word in enumerate(remaining) if word in COMMANDS), None)
         if index is not None:
             reordered = [remaining[index], first, *remaining[:index], *remaining[index + 1 :]]
-            return f"{name} stands before the command; did you mean: {_line(reordered)}"
+            return f"{name} has to come after the command; did you mean: {_line(reordered)}"
         return f"no such option: {name}; {_task_tip(name) or 'pcapconv --help lists the commands'}"
     if first == "help":
         topic = [word for word in remaining if word in COMMANDS][:1]
@@ -91,7 +91,7 @@ def _option_tip(name: str, command: Command) -> str:
     if tip := _task_tip(name):
         return tip
     if name in ("-o", "-w", "--output") and command.operands[-1].metavar in _OUTPUTS:
-        return f"the output stands behind the input: {_usage(command)}"
+        return f"the output comes after the input: {_usage(command)}"
     other_commands = [
         each.name for each in COMMANDS.values() if name in (option.flag for option in options_of(each.name))
     ]

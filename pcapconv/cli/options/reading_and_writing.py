@@ -210,7 +210,7 @@ _SIDECARS = (
         SIDECARS,
         CONVERTING,
         manual="put secrets into the sidecar that is written, too; only its owner may then read it. Without this "
-        "option the way back says how many secrets are missing, and `--on-loss fail` refuses",
+        "option, the conversion back to pcapng says how many secrets are missing, and `--on-loss fail` refuses it",
     ),
     Option(
         "sidecar_fingerprints",
