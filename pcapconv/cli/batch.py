@@ -1,4 +1,4 @@
-"""`pcapconv batch SRC DST`."""
+"""The command `pcapconv batch SRC DST`: converts all captures of a tree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`pcapconv convert IN OUT`."""
+"""The command `pcapconv convert IN OUT`: converts one capture."""
 
 from __future__ import annotations
 

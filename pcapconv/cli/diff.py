@@ -1,4 +1,4 @@
-"""`pcapconv diff A B`: the differences between two captures, for people or as JSON."""
+"""The command `pcapconv diff A B`: prints the differences between two captures, for people or as JSON."""
 
 from __future__ import annotations
 

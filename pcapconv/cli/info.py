@@ -1,4 +1,4 @@
-"""`pcapconv info IN...`: what captures hold, as a page, as JSON or as text."""
+"""The command `pcapconv info IN...`: prints what captures hold, as a page, as JSON or as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`pcapconv join SIDECAR OUT`."""
+"""The command `pcapconv join SIDECAR OUT`: rebuilds a capture from its parts."""
 
 from __future__ import annotations
 

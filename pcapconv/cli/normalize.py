@@ -1,4 +1,4 @@
-"""`pcapconv normalize IN OUT`, and `--check` or `--in-place` for many files."""
+"""The command `pcapconv normalize`: writes the normal form of IN to OUT, or checks or rewrites many files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`pcapconv split IN TEMPLATE`."""
+"""The command `pcapconv split IN TEMPLATE`: splits one capture into parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`pcapconv --version`."""
+"""The line of `pcapconv --version`."""
 
 from __future__ import annotations
 
