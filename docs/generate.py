@@ -1,9 +1,9 @@
-"""Writes anew what the tables of commands and options say: the manual pages, and the tables of options in README.md.
+"""Generates the manual pages, and the tables of options and exit statuses in README.md, from the command line's tables.
 
     python docs/generate.py
 
-The tables in README.md stand between comments that say what they hold. One with options of another command than
-`convert` holds what differs from it.
+The tables in README.md stand between comments that name their command and groups of options. A table of another command
+than `convert` holds only the options that `convert` does not have, or has with another meaning.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _DATED = re.compile(r"^## .*(\d{4}-\d\d-\d\d)", re.MULTILINE)  # the heading of 
 
 _TABLE = re.compile("(<!-- options of ([a-z]+): ([^\n]+) -->\n).*?(<!-- end of options -->\n)", re.DOTALL)
 _STATUSES = re.compile("(<!-- statuses -->\n).*?(<!-- end of statuses -->\n)", re.DOTALL)
-_ELSEWHERE = re.compile(r" \(\[more]\([^)]+\)\)")  # a link that is of no use without its target
+_MORE_LINK = re.compile(r" \(\[more]\([^)]+\)\)")  # manual pages have no links
 _MARKED = re.compile(r"`([^`]+)`|\[([^]]+)]\(([^)]+)\)")
 _VARIABLES = (
-    ("PCAPCONV_KERNELS", "`compiled` or `interpreted` demands one form of the inner loops."),
-    ("TMPDIR", "Where temporary files without a name are made."),
+    ("PCAPCONV_KERNELS", "`compiled` or `interpreted`: use this form of the inner loops, or fail."),
+    ("TMPDIR", "The directory for temporary files without a name."),
 )
 
 
-def made() -> dict[Path, str]:
-    """All files, and what they have to hold."""
+def generated_files() -> dict[Path, str]:
+    """Return the text of each generated file."""
     pages = {f"pcapconv-{name}.1": _command_page(command) for name, command in COMMANDS.items()}
     pages["pcapconv.1"] = _overview_page()
     readme = ROOT / "README.md"
@@ -47,10 +47,11 @@ def made() -> dict[Path, str]:
 # ---------------------------------------------------------------- README.md
 
 
-def _table(found: re.Match[str]) -> str:
-    begin, command, groups, end = found.groups()
+def _table(match: re.Match[str]) -> str:
+    """Return a table of options, with the comments around it."""
+    begin, command, groups, end = match.groups()
     rows = [
-        f"| {_forms_in_markdown(option)} | {_text(option)} |\n"
+        f"| {_forms_in_markdown(option)} | {_option_text(option)} |\n"
         for group in groups.split(", ")
         for option in options_of(command)
         if option.group == group and (command == "convert" or "convert" not in option.commands)
@@ -58,24 +59,25 @@ def _table(found: re.Match[str]) -> str:
     return f"{begin}| option | meaning |\n|---|---|\n{''.join(rows)}{end}"
 
 
-def _table_of_statuses(found: re.Match[str]) -> str:
-    rows = [f"| {meaning.status} | {_of_all(meaning)} |\n" for meaning in MEANINGS]
-    return f"{found[1]}| status | meaning |\n|---|---|\n{''.join(rows)}{found[2]}"
+def _table_of_statuses(match: re.Match[str]) -> str:
+    rows = [f"| {meaning.status} | {_meanings_text(meaning)} |\n" for meaning in MEANINGS]
+    return f"{match[1]}| status | meaning |\n|---|---|\n{''.join(rows)}{match[2]}"
 
 
-def _of_all(meaning: Meaning) -> str:
-    """What a status means in all commands."""
-    of = (("diff", meaning.diff), ("normalize --check", meaning.check))
-    return "; ".join([meaning.text, *(f"`{command}`: {text}" for command, text in of if text)])
+def _meanings_text(meaning: Meaning) -> str:
+    """Return the meaning of a status, and its other meanings in `diff` and `normalize --check`."""
+    others = (("diff", meaning.diff), ("normalize --check", meaning.check))
+    return "; ".join([meaning.text, *(f"`{command}`: {text}" for command, text in others if text)])
 
 
 def _forms_in_markdown(option: Option) -> str:
     forms = ", ".join(f"`{form}`".replace("|", "\\|") for form in option.forms)
-    return f"{forms} (repeatable)" if option.kind in REPEATABLE else forms
+    return f"{forms} (repeatable)" if option.value_type in REPEATABLE else forms
 
 
-def _text(option: Option) -> str:
-    return option.more or option.help[0].lower() + option.help[1:]
+def _option_text(option: Option) -> str:
+    """Return the manual's text about an option, without a capital and full stop."""
+    return option.manual or option.help[0].lower() + option.help[1:]
 
 
 # ---------------------------------------------------------------- manual pages
@@ -84,32 +86,35 @@ def _text(option: Option) -> str:
 def _command_page(command: Command) -> str:
     name = f"pcapconv-{command.name}"
     usage = " ".join(
-        f"[{_slanted(operand.usage[1:-1])}]" if operand.optional else _slanted(operand.usage)
+        f"[{_italic(operand.usage[1:-1])}]" if operand.optional else _italic(operand.usage)
         for operand in command.operands
     )
-    lines = [*_head(name, command.summary), f"\\fBpcapconv {command.name}\\fR [\\fIOPTIONS\\fR] {usage}"]
-    lines += [".SH DESCRIPTION", f"{_roff(command.summary)}.", _roff(command.more)]
+    lines = [*_page_head(name, command.summary), f"\\fBpcapconv {command.name}\\fR [\\fIOPTIONS\\fR] {usage}"]
+    lines += [".SH DESCRIPTION", f"{_roff(command.summary)}.", _roff(command.description)]
     for operand in command.operands:
-        lines += _item(_slanted(operand.usage.strip("[]")), f"{_roff(operand.help)}.")
+        lines += _item(_italic(operand.usage.strip("[]")), f"{_roff(operand.help)}.")
     lines.append(".SH OPTIONS")
     group = ""
     for option in options_of(command.name):
         if option.group != group:
             group = option.group
             lines.append(f".SS {group}")
-        lines += _option(option)
-    statuses = [(each.status, _sentence(_of(command, each))) for each in MEANINGS if _ends_with(command, each)]
+        lines += _option_item(option)
+    statuses = [
+        (each.status, _sentence(_meaning_text(command, each))) for each in MEANINGS if _has_status(command, each)
+    ]
     lines += [".SH EXIT STATUS", *_items(statuses), ".SH EXAMPLES", *_examples(command.examples)]
-    others = [f"pcapconv-{each}" for each in COMMANDS if each != command.name]
-    return _page([*lines, *_see_also(["pcapconv", *others])])
+    other_pages = [f"pcapconv-{each}" for each in COMMANDS if each != command.name]
+    return _page([*lines, *_see_also(["pcapconv", *other_pages])])
 
 
-def _ends_with(command: Command, meaning: Meaning) -> bool:
+def _has_status(command: Command, meaning: Meaning) -> bool:
+    """Return whether a command can end with a status."""
     return not meaning.commands or command.name in meaning.commands
 
 
-def _of(command: Command, meaning: Meaning) -> str:
-    """What a status means in one command."""
+def _meaning_text(command: Command, meaning: Meaning) -> str:
+    """Return the meaning of a status in one command."""
     if command.name == "diff" and meaning.diff:
         return meaning.diff
     if command.name == "normalize" and meaning.check:
@@ -118,68 +123,68 @@ def _of(command: Command, meaning: Meaning) -> str:
 
 
 def _overview_page() -> str:
-    lines = [*_head("pcapconv", SUMMARY), "\\fBpcapconv\\fR \\fICOMMAND\\fR [\\fIOPTIONS\\fR] \\fI...\\fR"]
+    lines = [*_page_head("pcapconv", SUMMARY), "\\fBpcapconv\\fR \\fICOMMAND\\fR [\\fIOPTIONS\\fR] \\fI...\\fR"]
     lines += [
         ".SH DESCRIPTION",
         "What the target format can hold arrives unchanged, to the last bit; what it cannot hold is counted, named and",
         "reported.",
         "Times are integers from end to end.",
-        "An output appears whole or not at all.",
+        "An output gets its final name only when it is complete.",
         ".SH COMMANDS",
     ]
     for command in COMMANDS.values():
         lines += _item(f"\\fB{_roff(command.name)}\\fR", f"{_roff(command.summary)}.")
-    lines += [".SH OPTIONS", *(line for option in (VERSION, HELP, *COMPLETION) for line in _option(option))]
-    statuses = [(meaning.status, _sentence(_of_all(meaning))) for meaning in MEANINGS]
+    lines += [".SH OPTIONS", *(line for option in (VERSION, HELP, *COMPLETION) for line in _option_item(option))]
+    statuses = [(meaning.status, _sentence(_meanings_text(meaning))) for meaning in MEANINGS]
     lines += [".SH EXIT STATUS", *_items(statuses), ".SH ENVIRONMENT", *_items(_VARIABLES)]
     lines += [".SH EXAMPLES", *_examples(tuple(command.examples[0] for command in COMMANDS.values()))]
     return _page([*lines, *_see_also([f"pcapconv-{each}" for each in COMMANDS])])
 
 
 def _page(lines: list[str]) -> str:
-    """All lines, the long ones of text in several."""
-    return "".join(f"{part}\n" for line in lines for part in _wrapped(line))
+    """Return the page with these lines; long lines of text are wrapped."""
+    return "".join(f"{part}\n" for line in lines for part in _wrapped_lines(line))
 
 
-def _wrapped(line: str) -> list[str]:
+def _wrapped_lines(line: str) -> list[str]:
     if line.startswith("."):
         return [line]
     parts = wrap(line, _WIDTH, break_long_words=False, break_on_hyphens=False)
     return [f"\\&{part}" if part.startswith((".", "'")) else part for part in parts]
 
 
-def _head(name: str, summary: str) -> list[str]:
-    dated = _DATED.search((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
-    assert dated is not None
-    date = dated[1]
+def _page_head(name: str, summary: str) -> list[str]:
+    heading = _DATED.search((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
+    assert heading is not None
+    date = heading[1]
     title = f'.TH {_roff(name.upper())} 1 "{date}" "pcapconv {__version__}" "User Commands"'
-    does = summary[0].lower() + summary[1:]
-    return [title, ".nh", ".ad l", ".SH NAME", f"{_roff(name)} \\- {_roff(does)}", ".SH SYNOPSIS"]
+    purpose = summary[0].lower() + summary[1:]
+    return [title, ".nh", ".ad l", ".SH NAME", f"{_roff(name)} \\- {_roff(purpose)}", ".SH SYNOPSIS"]
 
 
-def _sentences(option: Option) -> str:
-    said = _sentence(_ELSEWHERE.sub("", _text(option)))
-    if option.kind in REPEATABLE:
-        said += " Repeatable."
-    if option.kind == "switch":
-        said += f" The opposite is `{option.flag if option.on_by_default else option.off}`."
-    return f"{said} Example: `{option.shown_example}`." if option.metavar else said
+def _option_sentences(option: Option) -> str:
+    text = _sentence(_MORE_LINK.sub("", _option_text(option)))
+    if option.value_type in REPEATABLE:
+        text += " Repeatable."
+    if option.value_type == "switch":
+        text += f" The opposite is `{option.flag if option.on_by_default else option.negated_flag}`."
+    return f"{text} Example: `{option.shown_example}`." if option.metavar else text
 
 
 def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _option(option: Option) -> list[str]:
-    return _item(", ".join(map(_form, option.forms)), _roff(_sentences(option)))
+def _option_item(option: Option) -> list[str]:
+    return _item(", ".join(map(_form_in_roff, option.forms)), _roff(_option_sentences(option)))
 
 
-def _form(form: str) -> str:
+def _form_in_roff(form: str) -> str:
     flag, _, value = form.partition(" ")
-    return f"\\fB{_roff(flag)}\\fR {_slanted(value)}" if value else f"\\fB{_roff(flag)}\\fR"
+    return f"\\fB{_roff(flag)}\\fR {_italic(value)}" if value else f"\\fB{_roff(flag)}\\fR"
 
 
-def _slanted(text: str) -> str:
+def _italic(text: str) -> str:
     return f"\\fI{_roff(text)}\\fR"
 
 
@@ -188,6 +193,7 @@ def _items(rows: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _item(left: str, text: str) -> list[str]:
+    """Return the lines of an item: a tag and, indented below it, a text."""
     return [".TP", left, text]
 
 
@@ -201,22 +207,23 @@ def _see_also(names: list[str]) -> list[str]:
 
 
 def _roff(text: str) -> str:
-    """Text with its marks: code is bold, of a link the words stay."""
+    """Return Markdown as roff: code becomes bold, a link becomes its text."""
     parts = []
     at = 0
     for mark in _MARKED.finditer(text):
-        parts += [_plain(text[at : mark.start()]), f"\\fB{_plain(mark[1])}\\fR" if mark[1] else _plain(mark[2])]
+        parts += [_escaped(text[at : mark.start()]), f"\\fB{_escaped(mark[1])}\\fR" if mark[1] else _escaped(mark[2])]
         at = mark.end()
-    return "".join([*parts, _plain(text[at:])])
+    return "".join([*parts, _escaped(text[at:])])
 
 
-def _plain(text: str) -> str:
+def _escaped(text: str) -> str:
+    """Return plain text with roff's special characters escaped."""
     for mark, written in (("\\", "\\e"), ("-", "\\-"), ("'", "\\(aq"), ("^", "\\(ha"), ("~", "\\(ti"), ("≤", "\\(<=")):
         text = text.replace(mark, written)
     return text
 
 
 if __name__ == "__main__":
-    for path, text in made().items():
+    for path, text in generated_files().items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -323,7 +323,7 @@ def separate_arguments(format_name: str, options: Mapping[str, Any]) -> tuple[Wr
 def check_on_loss(on_loss: str) -> None:
     """Check the argument `on_loss`. Raises UsageError for an unknown word."""
     if on_loss not in get_args(OnLoss):
-        raise UsageError(f"{argument('on_loss', on_loss)}: it is one of {', '.join(get_args(OnLoss))}")
+        raise UsageError(f"{argument('on_loss', on_loss)}: must be one of {', '.join(get_args(OnLoss))}")
 
 
 def check_comments(plan: BasePlan | None, format_name: str | None, on_loss: OnLoss, *, kept: bool) -> None:

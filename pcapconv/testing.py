@@ -1,7 +1,7 @@
-"""For tests that compare captures: `assert_same_capture`.
+"""An assertion for tests that compare captures: `assert_same_capture`.
 
-`PCAPCONV_UPDATE=1` in the environment writes what was expected anew where it differs, in its normal form, with the
-options that `[tool.pcapconv.normalize]` of the nearest `pyproject.toml` has.
+With `PCAPCONV_UPDATE=1` in the environment, a difference does not fail: the actual capture is written as the expected
+one, in its normal form, with the options in `[tool.pcapconv.normalize]` of the nearest `pyproject.toml`.
 """
 
 from __future__ import annotations
@@ -14,54 +14,55 @@ from contextlib import suppress
 from typing import Any
 
 from pcapconv.comparing import diff
-from pcapconv.comparing.page import page
+from pcapconv.comparing.diff_lines import diff_lines
 from pcapconv.io.paths import Readable
 from pcapconv.normalizing import normalize
 from pcapconv.normalizing.arguments import read_project_arguments
 from pcapconv.text import shown
 
-_ADVICE = "PCAPCONV_UPDATE=1 in the environment takes the actual one as expected from now on"
+_ADVICE = "PCAPCONV_UPDATE=1 in the environment writes the actual one as the expected one"
 
 
 def assert_same_capture(
     actual: Readable, expected: str | os.PathLike[str], *, ignore: Sequence[str] = (), **options: Any
 ) -> None:
-    """Fail, with a text that shows what differs and what is damaged, unless both captures say the same and are whole.
+    """Fail, with a text that shows the differences and the damage, unless both captures say the same and are whole.
 
-    `ignore` and the other `options` are those of `pcapconv.diff`. With `PCAPCONV_UPDATE` set to anything but nothing or
-    0, `actual` is written to `expected` in its normal form instead where they differ, and that is said on stderr;
-    `actual` must not be damaged, and `expected` has to hold all of it. Raises AssertionError, and a `PcapconvError` for
-    what cannot be read or taken as expected. Warns where captures hold mostly blocks that were not compared.
+    `ignore` and the other `options` are those of `pcapconv.diff`. If PCAPCONV_UPDATE is set, and not to 0, a
+    difference does not fail: `actual` is written to `expected` in its normal form, and a line on stderr says so;
+    `actual` must not be damaged, and the format of `expected` must be able to hold all of it. Raises AssertionError,
+    and a `PcapconvError` for a capture that cannot be read, or not be written as the expected one. Warns if more blocks
+    than packets were not compared.
     """
     __tracebackhide__ = True
     update = os.environ.get("PCAPCONV_UPDATE", "0") not in ("", "0")
     missing = not os.path.lexists(expected)
     if missing and not update:
-        raise AssertionError(f"{os.fspath(expected)} is not there; {_ADVICE}")
-    found = None if missing else diff(actual, expected, ignore=ignore, **options)
-    damaged = found is not None and any(found.damage)
-    if found is not None and found.same and not damaged:
-        for said in found.passed_over():
-            warnings.warn(f"{said}; everything=True compares them", stacklevel=2)
+        raise AssertionError(f"{os.fspath(expected)} does not exist; {_ADVICE}")
+    comparison = None if missing else diff(actual, expected, ignore=ignore, **options)
+    damaged = comparison is not None and any(comparison.damage)
+    if comparison is not None and comparison.same and not damaged:
+        for sentence in comparison.passed_over():
+            warnings.warn(f"{sentence}; everything=True compares them", stacklevel=2)
         return
     if update:
         os.makedirs(os.path.dirname(os.path.abspath(expected)), exist_ok=True)
-        chosen = read_project_arguments()
-        _rewound(actual)
-        normalize(actual, expected, force=True, **{**chosen, "strict": True, "on_loss": "fail"})
-        with suppress(OSError):  # nobody reads it
+        normal_form_options = read_project_arguments()
+        _rewind(actual)
+        normalize(actual, expected, force=True, **{**normal_form_options, "strict": True, "on_loss": "fail"})
+        with suppress(OSError):  # stderr cannot be written
             if sys.stderr is not None:
                 sys.stderr.write(f"pcapconv: {shown(os.fspath(expected))}: written anew\n")
         return
-    assert found is not None
-    damage = [shown(f"{name}: {place}") for name, places in zip(found.names, found.damage) for place in places]
+    assert comparison is not None
+    damage = [shown(f"{name}: {each}") for name, listed in zip(comparison.names, comparison.damage) for each in listed]
     lines = ["captures are damaged:", *damage] if damaged else []
-    if not found.same:
-        lines += ["the captures differ (A is the actual one, B the expected one):", *page(found), _ADVICE]
+    if not comparison.same:
+        lines += ["the captures differ (A is the actual one, B the expected one):", *diff_lines(comparison), _ADVICE]
     raise AssertionError("\n".join(lines))
 
 
-def _rewound(capture: Readable) -> None:
-    """A file object that was compared is read again."""
+def _rewind(capture: Readable) -> None:
+    """Seek a file object, which was read to be compared, to its beginning."""
     if not isinstance(capture, str | os.PathLike):
         capture.seek(0)

@@ -61,7 +61,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "`comment_matches='a{99999999999}'`: not a regular expression: the repetition number is too large; "
         "write one like 'retry|drop'",
     ),
-    ({"direction": "up"}, "`direction='up'`: it is in or out"),
+    ({"direction": "up"}, "`direction='up'`: must be in or out"),
     ({"invert": True}, NOTHING_TO_INVERT),
     ({"invert": True, "snaplen": 64, "interface": []}, NOTHING_TO_INVERT),
     ({"invert": True, "first": 0}, f"`first=0`: {FROM_1}"),
@@ -69,7 +69,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"chop": 0}, "`chop=0`: write 14 to remove bytes at the front, -4 at the end of each packet"),
     ({"chop": [2**32]}, "`chop=`: packets have at most 4294967295 bytes"),
     ({"snaplen": 0}, f"`snaplen=0`: {FROM_1}"),
-    ({"snaplen": 2**31}, "`snaplen=2147483648`: it is at most 2147483647"),
+    ({"snaplen": 2**31}, "`snaplen=2147483648`: must be at most 2147483647"),
     ({"shift_time": "soon"}, "`shift_time='soon'`: not a length of time; write +1.5s, -250ms or 1h30m"),
     (
         {"shift_time": "0.0000000001"},

@@ -653,7 +653,7 @@ def test_a_folder_that_is_excluded_need_not_be_read(source: Path, out: Path, pat
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no such format": ({"to": "zip"}, "zip"),
-    "no such word": ({"on_loss": "cry"}, "on_loss='cry': it is one of warn, ignore, fail"),
+    "no such word": ({"on_loss": "cry"}, "on_loss='cry': must be one of warn, ignore, fail"),
     "no jobs": ({"jobs": 0}, "jobs=0: write a whole number from 1 to 1024"),
     "many jobs": ({"jobs": 1025}, "jobs=1025: write a whole number from 1 to 1024"),
     "jobs as a truth": ({"jobs": True}, "jobs=True: write a whole number from 1 to 1024"),

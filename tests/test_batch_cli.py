@@ -21,7 +21,7 @@ from pcapconv.batching import executors
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import Watcher
 from pcapconv.cli import signals
-from pcapconv.cli.troubles import Troubles
+from pcapconv.cli.batch_problems import BatchProblems
 
 COMMAND = Path(sys.executable).with_name("pcapconv")
 MANIFEST = "pcapconv-manifest.jsonl"
@@ -247,10 +247,10 @@ def outcome(name: str, status: str, error: str | None = None) -> Outcome:
 
 
 def test_twenty_kinds_of_trouble_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
-    troubles = Troubles()
+    troubles = BatchProblems()
     for letter in "abcdefghijklmnopqrstuvw":
         troubles.add(outcome(letter, "failed", f"in/{letter}: kind {letter * 2}"))
-    troubles.say("M")
+    troubles.print_all("M")
     lines = capsys.readouterr().err.splitlines()
     assert lines[:2] == ["pcapconv: in/a: kind aa", "pcapconv: in/b: kind bb"]
     assert (len(lines), lines[-1]) == (21, "pcapconv: 3 more files failed, were damaged or suspicious; M has them all")
@@ -493,7 +493,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
         ["in", "out", "--bogus"],
         "batch has no option --bogus; pcapconv batch --help lists its options",
     ),
-    "unknown format": (["in", "out", "--to", "zip"], "--to zip: it is pcap or pcapng"),
+    "unknown format": (["in", "out", "--to", "zip"], "--to zip: must be pcap or pcapng"),
     "target in place": (
         ["in", "out", "--in-place"],
         "--in-place rewrites the files where they are; name no target directory",

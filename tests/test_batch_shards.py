@@ -348,11 +348,11 @@ def test_progress_is_told_to_machines_as_json(source: Path, out: Path) -> None:
 def test_progress_is_a_line_a_second(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     now = [100.0]
     monkeypatch.setattr("pcapconv.cli.progress.time.monotonic", lambda: now[0])
-    with progress.JsonTally() as tally:
+    with progress.JsonProgress() as tally:
         tally.begin(20, 5000)
         for tenth in range(25):
             now[0] = 100 + tenth / 10
-            tally.look(tenth // 2, tenth * 10, tenth // 20)
+            tally.update(tenth // 2, tenth * 10, tenth // 20)
     said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(each["seconds"], each["done"], each["bytes"], each["failed"]) for each in said] == [
         (1.0, 5, 100, 0),

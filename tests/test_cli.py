@@ -218,10 +218,10 @@ WRONG_USAGE = {
         ["convert", "a.pcap", "b.pcap", "--bogus"],
         "convert has no option --bogus; pcapconv convert --help lists",
     ),
-    "unknown format": (["convert", "a.pcap", "b.pcap", "--to", "zip"], "--to zip: it is pcap or pcapng"),
+    "unknown format": (["convert", "a.pcap", "b.pcap", "--to", "zip"], "--to zip: must be pcap or pcapng"),
     "unknown on-loss": (
         ["convert", "a.pcap", "b.pcap", "--on-loss", "cry"],
-        "--on-loss cry: it is warn, ignore or fail",
+        "--on-loss cry: must be warn, ignore or fail",
     ),
     "option without value": (
         ["convert", "a.pcap", "b.pcap", "--report"],
@@ -593,7 +593,7 @@ def test_a_terminal_gets_a_closing_line(tmp_path: Path) -> None:
 def test_long_work_shows_a_bar_that_goes_away(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(progress, "_PATIENCE", -1.0)
+    monkeypatch.setattr(progress, "_BAR_DELAY", -1.0)
     with progress.progress_bar(str(WEB_PCAP), show=True) as update:
         assert update is not None
         update(1000)

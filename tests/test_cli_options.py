@@ -65,7 +65,7 @@ WRONG = {  # arguments of convert
     "in out --bogus --help": "convert has no option --bogus; pcapconv convert --help lists its options",
     "in out --max-packets 5": "convert has no option --max-packets; pcapconv split has it",
     "in out --allow-empty": "convert has no option --allow-empty; pcapconv batch and normalize have it",
-    "in -o out": "convert has no option -o; the output stands behind the input: pcapconv convert IN OUT",
+    "in -o out": "convert has no option -o; the output comes after the input: pcapconv convert IN OUT",
     "in out -fx": "convert has no option -x; pcapconv convert --help lists its options",
     "in out --force=yes": "--force: it takes no value; leave out =yes",
     "in out --fsync=no": "--fsync: it takes no value; leave out =no, or write --no-fsync",
@@ -76,9 +76,9 @@ WRONG = {  # arguments of convert
     "in out --report -qf": "--report: its value is missing; write it as in --report report.json",
     "in out --after --before=5": "--after: its value is missing; write it as in --after 2024-05-01T12:00Z",
     "in out --capture-comment -f": "--capture-comment: its value is missing; write it as in --capture-comment 'lab 3'",
-    "in out --to erf": "--to erf: it is pcap or pcapng",
-    "in out --on-loss=": "--on-loss: it is warn, ignore or fail",
-    "in out --fractions ms": "--fractions ms: it is nanoseconds",
+    "in out --to erf": "--to erf: must be pcap or pcapng",
+    "in out --on-loss=": "--on-loss: must be warn, ignore or fail",
+    "in out --fractions ms": "--fractions ms: must be nanoseconds",
     "in out --first x": "--first x: not a whole number; write it as in --first 1000",
     "in out --first 1.5": "--first 1.5: not a whole number; write it as in --first 1000",
     "in out --last=": "--last: not a whole number; write it as in --last 100",
@@ -87,8 +87,8 @@ WRONG = {  # arguments of convert
     f"in out --last {'9' * 1001}": "--last: a number of more than 1000 digits; write it as in --last 100",
 }
 OF_OTHERS = {  # whole lines of other commands
-    "split a -o b": "split has no option -o; the output stands behind the input: pcapconv split IN TEMPLATE",
-    "batch a -w b": "batch has no option -w; the output stands behind the input: pcapconv batch SRC [DST]",
+    "split a -o b": "split has no option -o; the output comes after the input: pcapconv split IN TEMPLATE",
+    "batch a -w b": "batch has no option -w; the output comes after the input: pcapconv batch SRC [DST]",
     "diff a -o b": "diff has no option -o; pcapconv diff --help lists its options",
     "info a -o b": "info has no option -o; pcapconv info --help lists its options",
     "normalize": "IN is missing; write: pcapconv normalize IN [OUT]",
@@ -112,7 +112,7 @@ TIPS = {  # whole lines, and what is said of them
     "covert a b": "no such command: covert; did you mean: pcapconv convert a b",
     "help": "no such command: help; did you mean: pcapconv --help",
     "help split": "no such command: help; did you mean: pcapconv split --help",
-    "-q convert a b": "-q stands before the command; did you mean: pcapconv convert -q a b",
+    "-q convert a b": "-q has to come after the command; did you mean: pcapconv convert -q a b",
     "--bogus": "no such option: --bogus; pcapconv --help lists the commands",
     "transmogrify": "no such command: transmogrify; pcapconv --help lists the commands",
 }
@@ -213,14 +213,14 @@ def test_only_switches_can_be_turned_off(line: str) -> None:
 
 def words_for(option: Option) -> st.SearchStrategy[tuple[list[str], tuple[Option, Any]]]:
     """What is written, and what it says."""
-    if option.kind in FLAGS:
+    if option.value_type in FLAGS:
         written = {option.flag: True} | ({f"-{option.short}": True} if option.short else {})
-        written |= {option.off: False} if option.kind == "switch" else {}
+        written |= {option.negated_flag: False} if option.value_type == "switch" else {}
         return st.sampled_from(sorted(written)).map(lambda flag: ([flag], (option, written[flag])))
     value: st.SearchStrategy[Any] = st.text("az09-=,.: ", max_size=5)
     if option.choices:
         value = st.sampled_from(option.choices)
-    if option.kind in NUMBERS:
+    if option.value_type in NUMBERS:
         value = st.integers(-99, 10**9)
     return st.builds(
         lambda said, joined: ([f"{option.flag}={said}"] if joined else [option.flag, str(said)], (option, said)),
@@ -237,7 +237,7 @@ def test_any_line_of_a_command(name: str, data: st.DataObject) -> None:
     words = [operand.metavar for operand in COMMANDS[name].operands]
     expected: dict[str, Any] = {}
     for _, (option, value) in groups:
-        if option.kind in REPEATABLE:
+        if option.value_type in REPEATABLE:
             expected.setdefault(option.name, []).append(value)
         else:
             expected[option.name] = value
@@ -264,7 +264,7 @@ def test_a_command_has_no_option_twice(name: str) -> None:
 
 
 def test_short_options_mean_one_thing_and_take_no_value() -> None:
-    shorts = {(option.short, option.name, option.kind in FLAGS) for option in OPTIONS if option.short}
+    shorts = {(option.short, option.name, option.value_type in FLAGS) for option in OPTIONS if option.short}
     assert shorts == {("f", "force", True), ("q", "quiet", True), ("h", "help", True)}
 
 
@@ -285,7 +285,7 @@ def test_an_example_of_a_command_is_one(line: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_function_of_a_command_takes_its_options(name: str) -> None:
     command = COMMANDS[name]
-    module, function = command.work
+    module, function = command.function
     parameters = inspect.signature(getattr(import_module(module), function)).parameters
     if not any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
         assert {option.name for option in options_of(name)} - {"help", "debug"} <= set(parameters)

@@ -16,7 +16,7 @@ import wire
 import pcapconv
 from pcapconv import FileError
 from pcapconv.cli import run
-from pcapconv.cli.signals import Terminated, raised
+from pcapconv.cli.signals import Terminated, raise_on_signals
 from pcapconv.io.target import PlainFile
 
 pytestmark = pytest.mark.usefixtures("signals_are_heeded")
@@ -379,7 +379,7 @@ def test_a_signal_between_files_that_are_rewritten_ends_behind_the_first(
 
 
 def test_a_second_signal_ends_what_waits_for_a_reader(path: Path) -> None:
-    with raised():
+    with raise_on_signals():
         pcapconv.convert(path, path.with_name("out.pcapng"))
         signal.raise_signal(signal.SIGTERM)
         with pytest.raises(Terminated):

@@ -54,7 +54,7 @@ def test_what_may_follow(line: str, expected: list[str]) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_all_options_of_a_command(name: str) -> None:
     options = options_of(name)
-    flags = {flag for each in options for flag in (each.flag, each.off)[: 1 + (each.kind == "switch")]}
+    flags = {flag for each in options for flag in (each.flag, each.negated_flag)[: 1 + (each.value_type == "switch")]}
     flags |= {f"-{each.short}" for each in options if each.short}
     assert set(asked("bash", f"pcapconv {name} -").stdout.split()) == flags
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pcapconv import PcapconvError, UsageError, convert, diff
 from pcapconv.comparing import Comparison
-from pcapconv.comparing.align import Gap, Run, align, longest_rise
+from pcapconv.comparing.alignment import PairedRows, RowRanges, align, longest_increasing_subsequence
 from pcapconv.testing import assert_same_capture
 
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
@@ -50,35 +50,37 @@ def found(a: bytes, b: bytes, **options: Any) -> list[tuple[int | None, int | No
 numbers = st.lists(st.integers(0, 4), max_size=40)
 
 
-def aligned(a: Sequence[int], b: Sequence[int], times: tuple[Sequence[int], Sequence[int]] | None) -> list[Run | Gap]:
+def aligned(
+    a: Sequence[int], b: Sequence[int], times: tuple[Sequence[int], Sequence[int]] | None
+) -> list[PairedRows | RowRanges]:
     """The alignment, in which runs and gaps take turns and every row stands once."""
     contents = array("Q", a), array("Q", b)
     found = list(align(contents, times and (array("Q", times[0]), array("Q", times[1]))))
     at = [0, 0]
     for each in found:
-        if isinstance(each, Run):
+        if isinstance(each, PairedRows):
             assert (each.a, each.b) == (at[0], at[1])
             assert each.rows > 0
             at = [each.a + each.rows, each.b + each.rows]
         else:
             assert (each.a_begin, each.b_begin) == (at[0], at[1])
-            assert (each.a_end, each.b_end) != (at[0], at[1])
-            at = [each.a_end, each.b_end]
+            assert (each.a_stop, each.b_stop) != (at[0], at[1])
+            at = [each.a_stop, each.b_stop]
     assert at == [len(a), len(b)]
-    assert all(isinstance(one, Run) != isinstance(other, Run) for one, other in pairwise(found))
+    assert all(isinstance(one, PairedRows) != isinstance(other, PairedRows) for one, other in pairwise(found))
     return found
 
 
-def paired(found: list[Run | Gap]) -> tuple[list[int], list[int]]:
-    runs = [each for each in found if isinstance(each, Run)]
+def paired(found: list[PairedRows | RowRanges]) -> tuple[list[int], list[int]]:
+    runs = [each for each in found if isinstance(each, PairedRows)]
     return (
         [row for run in runs for row in range(run.a, run.a + run.rows)],
         [row for run in runs for row in range(run.b, run.b + run.rows)],
     )
 
 
-def gaps(found: list[Run | Gap]) -> list[Gap]:
-    return [each for each in found if isinstance(each, Gap)]
+def gaps(found: list[PairedRows | RowRanges]) -> list[RowRanges]:
+    return [each for each in found if isinstance(each, RowRanges)]
 
 
 @given(a=numbers, b=numbers, timed=st.booleans())
@@ -105,7 +107,7 @@ def test_what_was_taken_out_and_put_in_is_found(data: st.DataObject, count: int)
 
 @given(st.permutations(range(40)))
 def test_the_longest_rise_is_the_longest(order: list[int]) -> None:
-    places = list(longest_rise(order))
+    places = list(longest_increasing_subsequence(order))
     rise = [order[place] for place in places]
     assert rise == sorted(rise)
     assert places == sorted(places)
@@ -118,20 +120,20 @@ def test_the_longest_rise_is_the_longest(order: list[int]) -> None:
 def test_times_tell_equal_packets_apart() -> None:
     a, b = [7] * 1000, [7] * 999
     found = aligned(a, b, (range(1000), [*range(500), *range(501, 1000)]))
-    assert gaps(found) == [Gap(500, 501, 500, 500)]
+    assert gaps(found) == [RowRanges(500, 501, 500, 500)]
 
 
 def test_a_long_insertion_costs_nothing_else() -> None:
     a = list(range(1000))
     b = [*range(500), *range(5000, 6000), *range(500, 1000)]
-    assert gaps(aligned(a, b, None)) == [Gap(500, 500, 500, 1500)]
+    assert gaps(aligned(a, b, None)) == [RowRanges(500, 500, 500, 1500)]
 
 
 def test_other_times_everywhere_are_no_reason_to_part() -> None:
     a = list(range(100))
     b = [number for number in a if number != 50]
     found = aligned(a, b, (a, [number + 10**6 for number in b]))
-    assert gaps(found) == [Gap(50, 51, 50, 50)]
+    assert gaps(found) == [RowRanges(50, 51, 50, 50)]
 
 
 # ---------------------------------------------------------------- packets
@@ -363,7 +365,7 @@ def test_all_flags_are_compared_with_everything() -> None:
 
 
 def test_more_blocks_than_memory_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pcapconv.comparing.sides._MOST", 1000)
+    monkeypatch.setattr("pcapconv.comparing.compared_capture._MOST_TEXT", 1000)
     a = capture(*(wire.block(0x80000123, number.to_bytes(4, "big")) for number in range(10)), packet(1))
     with pytest.raises(PcapconvError, match="leave out everything=True"):
         compared(a, a, everything=True)
@@ -397,7 +399,7 @@ def test_more_names_than_are_shown_are_compared() -> None:
             {"ignore": ["times"]},
             "ignore='times': the kinds are time, lengths, interfaces, comments, direction",
         ),
-        ({"most": -1}, "most=-1: it is 0 or more"),
+        ({"most": -1}, "most=-1: must be 0 or more"),
         ({"time_tolerance": "much"}, "time_tolerance='much'"),
         ({"time_tolerance": "-1s"}, "time_tolerance='-1s'"),
     ],
@@ -550,7 +552,7 @@ def test_what_a_program_expects_of_a_capture(pair: tuple[Path, Path], monkeypatc
     assert_same_capture(pair[0], pair[0])
     with pytest.raises(AssertionError, match=r"(?s)packet 3 only in A.*packet 8 \(in B 7\): bytes.*PCAPCONV_UPDATE=1"):
         assert_same_capture(*pair)
-    with pytest.raises(AssertionError, match=r"none is not there; PCAPCONV_UPDATE=1 in the environment"):
+    with pytest.raises(AssertionError, match=r"none does not exist; PCAPCONV_UPDATE=1 in the environment"):
         assert_same_capture(pair[0], pair[0].with_name("none"))
     monkeypatch.setenv("PCAPCONV_UPDATE", "1")
     assert_same_capture(pair[0], pair[1])

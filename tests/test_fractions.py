@@ -195,7 +195,7 @@ def test_other_fractions_are_refused(path: Path, tmp_path: Path, wrong: str) -> 
         lambda: info(path, fractions=wrong),
     ]
     for call in calls:
-        with pytest.raises(pcapconv.UsageError, match="it is nanoseconds"):
+        with pytest.raises(pcapconv.UsageError, match="must be nanoseconds"):
             call()
 
 

@@ -232,7 +232,7 @@ def test_a_batch_finds_packets_again(tmp_path: Path) -> None:
     done = run("pcap", "back", "--to", "pcapng", "--sidecar", "--report", "report.json", "-q")
     assert done.returncode == 0
     assert sorted(done.stderr.splitlines()) == [
-        "pcapconv: warning: captures were edited since: 1 new and 0 ambiguous packets were kept plain; "
+        "pcapconv: warning: captures were edited since: nothing was restored for 1 new and 0 ambiguous packets; "
         "back/pcapconv-manifest.jsonl has the counts of each file",
         "pcapconv: warning: the sidecars were written without 1 comment, 7 secrets blocks; --sidecar-secrets would "
         "have kept them",
@@ -311,8 +311,8 @@ def test_a_batch_tells_of_damage_before_and_of_sidecars_that_nobody_asked_for(tm
         return [line for line in done.stderr.splitlines() if line.startswith("pcapconv: ")]
 
     assert told("back", "--sidecar") == [
-        "pcapconv: warning: when the sidecars were written, the captures were damaged in 1 place; what could be read "
-        "then is all there is, back/pcapconv-manifest.jsonl has the counts of each file",
+        "pcapconv: warning: when the sidecars were written, the captures were damaged in 1 place; only what could "
+        "be read then is restored, back/pcapconv-manifest.jsonl has the counts of each file",
     ]
     unused = "pcapconv: sidecars lie beside 1 of the pcap files, and are not used; --sidecar uses them"
     assert told("plain") == [unused]

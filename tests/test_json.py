@@ -20,7 +20,7 @@ from through import SAMPLES
 
 import pcapconv
 from pcapconv import cli, json_form
-from pcapconv.cli.progress import JsonTally
+from pcapconv.cli.progress import JsonProgress
 from pcapconv.describing import info
 from pcapconv.describing.document import as_document
 
@@ -345,9 +345,9 @@ def test_the_report_of_a_batch(run: Run, tmp_path: Path) -> None:
 
 def test_progress() -> None:
     said = io.StringIO()
-    with contextlib.redirect_stderr(said), JsonTally() as tally:
+    with contextlib.redirect_stderr(said), JsonProgress() as tally:
         tally.begin(3, 500)
-        tally.look(2, 100, 1)
+        tally.update(2, 100, 1)
     lines = [json.loads(line) for line in said.getvalue().splitlines()]
     check("progress", lines)
     assert promised("progress") <= set(names(lines))

@@ -12,7 +12,7 @@ import wire
 from terminals import COMMAND, on_terminal, without_colours
 
 from pcapconv.cli import progress
-from pcapconv.cli.looks import cells, folded, in_columns
+from pcapconv.cli.terminal import align_columns, display_width, wrap_text
 from pcapconv.timestamps import duration_in_words, resolution_in_words
 
 WEB = Path(__file__).parent / "samples" / "web.pcapng"
@@ -30,7 +30,7 @@ def test_info_is_painted_on_a_terminal_and_fits_it(columns: int) -> None:
     lines = seen.splitlines()
     assert lines[0].startswith("\x1b[1m/")
     assert "\x1b[36mpackets\x1b[0m         32 (3,765 bytes captured of 3,765)" in lines
-    assert max(cells(without_colours(line)) for line in lines) <= columns
+    assert max(display_width(without_colours(line)) for line in lines) <= columns
     assert "".join(without_colours(seen).split()) == "".join(said("info", WEB).split())
 
 
@@ -107,13 +107,13 @@ def test_a_resolution_in_words(per_second: int, words: str) -> None:
 
 
 def test_text_is_folded_at_spaces_and_where_it_has_none() -> None:
-    assert folded("one two three", 7) == ["one two", "three"]
-    assert folded("one two three", 8) == ["one two", "three"]
-    assert folded("abcdefgh", 3) == ["abc", "def", "gh"]
-    assert folded("完了完了", 5) == ["完了", "完了"]
-    assert folded("e\u0301" * 4, 3) == ["e\u0301" * 3, "e\u0301"]
-    assert folded("any length", None) == ["any length"]
-    assert folded("", 5) == [""]
+    assert wrap_text("one two three", 7) == ["one two", "three"]
+    assert wrap_text("one two three", 8) == ["one two", "three"]
+    assert wrap_text("abcdefgh", 3) == ["abc", "def", "gh"]
+    assert wrap_text("完了完了", 5) == ["完了", "完了"]
+    assert wrap_text("e\u0301" * 4, 3) == ["e\u0301" * 3, "e\u0301"]
+    assert wrap_text("any length", None) == ["any length"]
+    assert wrap_text("", 5) == [""]
 
 
 def test_columns_are_as_wide_as_they_are_seen() -> None:
@@ -123,11 +123,11 @@ def test_columns_are_as_wide_as_they_are_seen() -> None:
         return f"<{text}>" if look and text else text
 
     looks = [("", "a", "b"), ("b", "", "")]
-    assert [*in_columns(rows, paint, looks, width=None, least=5, right=(1,))] == [
+    assert [*align_columns(rows, paint, looks, width=None, least=5, right=(1,))] == [
         "完了       <1>  <one two>",
         "<a>      1,000",
     ]
-    narrow = [*in_columns([("a", "word " * 5)], paint, [("", "b")], width=10)]  # the last column keeps 20 characters
+    narrow = [*align_columns([("a", "word " * 5)], paint, [("", "b")], width=10)]  # the last column keeps 20 characters
     assert narrow == ["a  <word word word word>", "   <word >"]
 
 
@@ -205,11 +205,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_lines_of_progress_say_what_is_done_how_fast_and_what_is_left(
     clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with progress.Tally(show=True) as tally:
+    with progress.BatchProgress(show=True) as tally:
         tally.begin(1234, 10**9)
         for seconds, files, read, failed in ((31, 0, 0, 0), (62, 1, 1_000_000, 1), (123, 1200, 990_000_000, 3)):
             clock[0] = 100.0 + seconds
-            tally.look(files, read, failed)
+            tally.update(files, read, failed)
     assert capsys.readouterr().err.splitlines() == [
         "pcapconv: 0 of 1,234 files, 0 bytes of 1.0 GB",
         "pcapconv: 1 of 1,234 files, 1 failed, 1.0 MB of 1.0 GB, 16.1 kB/s, 17 h 12 min left",
@@ -218,20 +218,20 @@ def test_lines_of_progress_say_what_is_done_how_fast_and_what_is_left(
 
 
 def test_progress_of_one_file_and_of_unknown_sizes(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
-    with progress.Tally(show=True) as tally:
+    with progress.BatchProgress(show=True) as tally:
         tally.begin(1, 0)
         clock[0] = 140.0
-        tally.look(0, 4000)
+        tally.update(0, 4000)
     assert capsys.readouterr().err == "pcapconv: 0 of 1 file, 4.0 kB, 100 bytes/s\n"
 
 
 @pytest.mark.parametrize("columns", [80, 120])
 def test_the_bar_fits_and_is_in_no_colour_of_errors(columns: int) -> None:
     code = (
-        "from pcapconv.cli import progress; progress._PATIENCE = progress._OFTEN = -1.0; import itertools\n"
+        "from pcapconv.cli import progress; progress._BAR_DELAY = progress._BAR_INTERVAL = -1.0; import itertools\n"
         "progress.time.monotonic = itertools.count(100.0).__next__\n"
-        "with progress.Tally(show=True) as tally:\n"
-        "    tally.begin(12345, 10**9); tally.look(1234, 5 * 10**8, 12)"
+        "with progress.BatchProgress(show=True) as tally:\n"
+        "    tally.begin(12345, 10**9); tally.update(1234, 5 * 10**8, 12)"
     )
     status, seen = on_terminal("stderr", "-P", "-c", code, columns=columns, command=sys.executable)
     assert (status, "\x1b[31m" in seen, "\x1b[36m" in seen) == (0, False, True)
@@ -239,4 +239,4 @@ def test_the_bar_fits_and_is_in_no_colour_of_errors(columns: int) -> None:
     lines = [without_colours(line) for line in seen.replace("\r", "\n").splitlines()]
     (drawn,) = {line for line in lines if line}
     assert drawn.endswith(f"━━ {bar}")
-    assert cells(drawn) <= columns
+    assert display_width(drawn) <= columns

@@ -20,7 +20,7 @@ from pcapconv.cli.options.groups import GROUPS
 
 ROOT = Path(__file__).parent.parent
 MAN = ROOT / "man" / "man1"
-GENERATED: dict[Path, str] = runpy.run_path(str(ROOT / "docs" / "generate.py"))["made"]()
+GENERATED: dict[Path, str] = runpy.run_path(str(ROOT / "docs" / "generate.py"))["generated_files"]()
 PAGES = [[], *([name] for name in COMMANDS)]
 NAMES = sorted({option.name for option in OPTIONS})
 
@@ -120,7 +120,7 @@ def test_help_is_in_groups(capfd: pytest.CaptureFixture[str]) -> None:
     assert [group for group in GROUPS if group in groups] == groups
     writing = page[page.index("Writing:") : page.index("Sidecars:")]
     assert "\n  -f, --force                   Replace what exists; OUT may be IN\n" in writing
-    assert "      --to pcap|pcapng          The format to write; else the suffix tells\n" in writing
+    assert "      --to pcap|pcapng          The format to write; default: by the suffix\n" in writing
 
 
 def test_help_without_a_command_lists_them(capfd: pytest.CaptureFixture[str]) -> None:
@@ -202,7 +202,7 @@ def test_a_manual_page_has_the_statuses_of_its_command(name: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_manual_page_speaks_of_options_that_its_command_has(name: str) -> None:
     page = words_of(MAN / f"pcapconv-{name}.1")
-    flags = {flag for option in options_of(name) for flag in (option.flag, option.off)}
+    flags = {flag for option in options_of(name) for flag in (option.flag, option.negated_flag)}
     others = re.sub(r"(?:convert|split|diff) --[a-z-]+( link-type --sidecar)?", "", page.replace("\n", " "))
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", others)) <= flags
     assert (
@@ -224,8 +224,8 @@ def test_readme_has_each_option() -> None:
     tables = "".join(line for line in readme.splitlines(keepends=True) if line.startswith("| `-"))
     for option in OPTIONS:
         row = ", ".join(f"`{form}`".replace("|", "\\|") for form in option.forms)
-        row += " (repeatable)" * (option.kind in REPEATABLE)
-        text = option.more or option.help[0].lower() + option.help[1:]
+        row += " (repeatable)" * (option.value_type in REPEATABLE)
+        text = option.manual or option.help[0].lower() + option.help[1:]
         assert f"| {row} | {text} |\n" in tables, (option.flag, option.commands)
 
 

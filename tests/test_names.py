@@ -21,7 +21,7 @@ from splitting import names
 import pcapconv
 from pcapconv import FileError
 from pcapconv.cli import run
-from pcapconv.cli.signals import Terminated, raised
+from pcapconv.cli.signals import Terminated, raise_on_signals
 from pcapconv.io.held_signals import HeldSignals, hold_signals
 from pcapconv.io.recovery_journal import RecoveryJournal
 from pcapconv.io.source import open_source, temporary_file
@@ -281,7 +281,7 @@ def test_a_signal_right_behind_a_scratch_file_leaves_nothing(folder: Path, monke
 
     monkeypatch.setattr("tempfile.tempdir", str(folder))
     monkeypatch.setattr(os, "open", interrupted)
-    with raised(), pytest.raises(Terminated):
+    with raise_on_signals(), pytest.raises(Terminated):
         temporary_file()
     assert names(folder) == []
 

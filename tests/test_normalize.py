@@ -1174,7 +1174,7 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, Any], says: s
 
 
 def test_another_on_loss_is_refused() -> None:
-    assert "on_loss='perhaps': it is one of" in refused(SHB, UsageError, on_loss="perhaps")
+    assert "on_loss='perhaps': must be one of" in refused(SHB, UsageError, on_loss="perhaps")
 
 
 # ---------------------------------------------------------------- --to pcap and names of files

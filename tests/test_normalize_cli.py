@@ -429,7 +429,7 @@ def test_in_place_of_stdin_makes_no_sense(tmp_path: Path) -> None:
     assert run("--in-place", "-", stdin=OTHER, folder=tmp_path) == (
         2,
         b"",
-        said("--in-place: stdin has no place; give IN and OUT"),
+        said("--in-place: stdin cannot be rewritten; give IN and OUT"),
     )
 
 
@@ -563,8 +563,8 @@ KEYS = "keep, keep-snaplen, mask-time, on-loss, rebase-time, sort, strict, strip
         ("rebase-time = 2024-05-01", "rebase-time = datetime.date(2024, 5, 1): text is wanted"),
         ('keep = "host"', "keep = 'host': a list of texts is wanted"),
         ("strip = [1]", "strip = [1]: a list of texts is wanted"),
-        ('to = "pcapx"', "to: it is one of pcap, pcapng"),
-        ('on-loss = "perhaps"', "on-loss: it is one of warn, ignore, fail"),
+        ('to = "pcapx"', "to: must be one of pcap, pcapng"),
+        ('on-loss = "perhaps"', "on-loss: must be one of warn, ignore, fail"),
     ],
 )
 def test_status_2_for_what_is_no_option(here: Here, line: str, says: str) -> None:

@@ -320,8 +320,8 @@ def test_a_sidecar_of_a_damaged_capture_says_so(trip: Trip) -> None:
         [COMMAND, "convert", "a.pcap", back, "--sidecar"], cwd=trip.pcap.parent, capture_output=True, text=True
     )
     says = (
-        f"pcapconv: warning: {back}: when a.pcap.meta.json was written, the capture was damaged in 1 place; what could "
-        "be read then is all there is\n"
+        f"pcapconv: warning: {back}: when a.pcap.meta.json was written, the capture was damaged in 1 place; only what "
+        "could be read then is restored\n"
     )
     assert (done.returncode, done.stderr) == (0, says)
     assert pcapconv.convert(trip.pcap, back, sidecar=True, force=True).damage_in_sidecar == 1

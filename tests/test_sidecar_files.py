@@ -147,7 +147,7 @@ def test_from_pcap_without_one_there_is_nothing_to_keep(lab: Path) -> None:
     done = run(lab, "convert", "a.pcap", "b.pcap", "--sidecar")
     assert (done.returncode, done.stderr) == (
         0,
-        "pcapconv: b.pcap: its sidecar keeps nothing, since there is none beside a.pcap\n",
+        "pcapconv: b.pcap: its sidecar keeps nothing, since a.pcap has none\n",
     )
     assert run(lab, "convert", "a.pcap", "b.pcap", "--sidecar", "--force", "-q").stderr == ""
 

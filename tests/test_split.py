@@ -709,7 +709,7 @@ def test_nanoseconds_that_come_late_begin_anew(write: In, tmp_path: Path) -> Non
         ({"max_bytes": "many"}, "max_bytes='many': not a size"),
         ({"interval": "0s"}, "interval='0s': must be more than 0"),
         ({"interval": "soon"}, "interval='soon'"),
-        ({"by": "packet"}, "by='packet': it is one of interface, link-type, section"),
+        ({"by": "packet"}, "by='packet': must be one of interface, link-type, section"),
         ({"max_packets": 1, "align": True}, "align=True: only intervals"),
         ({"max_packets": 1, "on_loss": "maybe"}, "maybe"),
         ({"max_packets": 1, "to": "zip"}, "zip"),

@@ -289,7 +289,7 @@ from pcapconv.cli import signals
 from pcapconv.errors import PcapconvError
 from pcapconv.splitting import split
 try:
-    with signals.raised():
+    with signals.raise_on_signals():
         split(sys.argv[1], sys.argv[2], **eval(sys.argv[3]))
 except PcapconvError as error:
     sys.exit(str(error))

@@ -89,7 +89,7 @@ def test_it_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["split", str(folder.parent / "in.pcap"), str(folder / "y.pcap"), "--max-packets", "9"]
     assert run([*arguments, "--report", str(report)]) == 0
     assert capsys.readouterr().err.splitlines() == [
-        f"pcapconv: warning: {folder}/{name}: an earlier split was killed while its parts appeared; "
+        f"pcapconv: warning: {folder}/{name}: an earlier split was killed while its parts got their final names; "
         "the old file was put back"
         for name in ("x-2.pcap", "x-3.pcap")
     ]

@@ -16,7 +16,7 @@ import wire
 from splitting import names
 
 from pcapconv import FileError, FormatError, UsageError
-from pcapconv.cli.signals import Terminated, raised
+from pcapconv.cli.signals import Terminated, raise_on_signals
 from pcapconv.io.held_signals import hold_signals
 from pcapconv.splitting import split
 
@@ -63,7 +63,7 @@ def test_signals_while_old_files_are_replaced_put_all_of_them_back(
     for name in PARTS:
         (folder / name).write_bytes(OLD)
     calls = interrupt_at(monkeypatch, "replace", number)
-    with raised(), pytest.raises(Terminated) as end:
+    with raise_on_signals(), pytest.raises(Terminated) as end:
         split(io.BytesIO(FOUR), folder / "x.pcap", max_packets=1, force=True)
     assert end.value.status == 128 + number
     assert len(calls) == 2  # once when the first part appeared, once when that was undone
@@ -73,7 +73,7 @@ def test_signals_while_old_files_are_replaced_put_all_of_them_back(
 
 def test_a_signal_while_new_files_appear_takes_all_of_them_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupt_at(monkeypatch, "link")
-    with raised(), pytest.raises(Terminated):
+    with raise_on_signals(), pytest.raises(Terminated):
         split(io.BytesIO(FOUR), folder / "x.pcap", max_packets=1)
     assert names(folder) == []
 
@@ -84,7 +84,7 @@ def test_a_signal_behind_the_last_part_comes_too_late(
 ) -> None:
     for name in PARTS if force else []:
         (folder / name).write_bytes(OLD)
-    with raised():
+    with raise_on_signals():
         calls = interrupt_at(monkeypatch, "rmdir")
         report = split(io.BytesIO(FOUR), folder / "x.pcap", max_packets=1, force=force)
     assert calls
@@ -97,7 +97,7 @@ def test_signals_while_a_failed_run_is_cleared_away_wait_for_that(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = interrupt_at(monkeypatch, "unlink", signal.SIGTERM)
-    with raised(), pytest.raises(Terminated) as end:
+    with raise_on_signals(), pytest.raises(Terminated) as end:
         split(io.BytesIO(FOUR + b"\xff" * 20), folder / "x.pcap", max_packets=1, strict=True)
     assert isinstance(end.value.__context__, FormatError)
     assert len(calls) == 2  # the files that were there

@@ -39,7 +39,7 @@ MODULES = [
     "pcapconv.io.commit",
     "pcapconv.formats",
     "pcapconv.cli",
-    "pcapconv.cli.streams",
+    "pcapconv.cli.standard_streams",
     "pcapconv.cli.convert",
 ]
 STATUSES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -164,13 +164,13 @@ def test_a_progress_bar_that_there_is_no_thread_for(monkeypatch: pytest.MonkeyPa
     def refuse(_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(progress, "_PATIENCE", 0.0)
+    monkeypatch.setattr(progress, "_BAR_DELAY", 0.0)
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with progress.progress_bar("in.pcap", show=True) as tell:
         assert tell is not None
         tell(1)
         tell(2)
-    with progress.Tally(show=True) as tally:
-        monkeypatch.setattr(tally, "_terminal", True)
-        monkeypatch.setattr(tally, "_due", 0.0)
-        tally.look(1, 2, 3)
+    with progress.BatchProgress(show=True) as tally:
+        monkeypatch.setattr(tally, "_is_terminal", True)
+        monkeypatch.setattr(tally, "_next_update", 0.0)
+        tally.update(1, 2, 3)

@@ -18,7 +18,7 @@ import pcapconv
 from pcapconv import cli, errors
 from pcapconv.batching.report import BatchReport, NothingFoundError
 from pcapconv.cli import options
-from pcapconv.cli.naming import on_command_line
+from pcapconv.cli.argument_names import on_command_line
 from pcapconv.cli.statuses import status_of
 from pcapconv.report import LossError, Report
 from pcapconv.wording import argument, arguments, call, current_form, in_python, named_by
@@ -105,7 +105,7 @@ def test_a_form_holds_for_all_threads_and_until_its_last_user_has_ended() -> Non
 
 def test_forms_go_to_other_processes_and_cost_them_little() -> None:
     assert [pickle.loads(pickle.dumps(form)) for form in (in_python, on_command_line)] == [in_python, on_command_line]
-    code = "import sys, pcapconv.cli.naming; print(*sys.modules)"
+    code = "import sys, pcapconv.cli.argument_names; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     heavy = {"typer", "click", "rich", "pydantic", "asyncio", "pcapconv.cli.options"}
     assert heavy & set(done.stdout.split()) == set()

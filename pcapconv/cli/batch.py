@@ -1,4 +1,4 @@
-"""`pcapconv batch SRC DST`."""
+"""The command `pcapconv batch SRC DST`: converts all captures of a tree."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pcapconv
 from pcapconv.batching.locations import is_same_location, scheme_of
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import BatchError, BatchReport, Watcher
-from pcapconv.cli.messages import complain, places_of
-from pcapconv.cli.progress import JsonTally, Tally
-from pcapconv.cli.results import Results, is_report
+from pcapconv.cli.batch_problems import BatchProblems
+from pcapconv.cli.batch_results import BatchResults, is_report
+from pcapconv.cli.kernel_warning import warn_if_interpreted
+from pcapconv.cli.messages import place_count, print_message
+from pcapconv.cli.progress import BatchProgress, JsonProgress
 from pcapconv.cli.signals import Terminated
-from pcapconv.cli.slowness import say_once_if_slow
 from pcapconv.cli.statuses import DAMAGED, FAILED, REFUSED
-from pcapconv.cli.troubles import Troubles
-from pcapconv.cli.writing import check_names
+from pcapconv.cli.writing_commands import check_names
 from pcapconv.errors import UsageError
 from pcapconv.formats import format_of
 from pcapconv.io.commit import commit
@@ -32,7 +32,7 @@ from pcapconv.timestamps import LONG, duration_in_words
 if TYPE_CHECKING:
     from pcapconv.conversion import OnLoss
 
-_PIECE = 2**16
+_CHUNK = 2**16  # bytes of stdin that are read at once
 
 
 def batch(
@@ -47,169 +47,175 @@ def batch(
     progress: str | None = None,
     **options: Any,
 ) -> int:
-    """Convert a tree, say on stderr what was not perfect and then what was done, and return the exit status."""
+    """Convert a tree, print warnings and a summary on stderr, and return the exit status."""
     if target is not None and scheme_of(target) == "memory":
         raise UsageError(f"{target}: what is in memory:// ends with the command; name a DST that stays")
-    others = {option: name for option, name in (("--report", report), ("--junit", junit)) if name not in (None, STDIO)}
+    report_files = {
+        option: name for option, name in (("--report", report), ("--junit", junit)) if name not in (None, STDIO)
+    }
     check_names(None, {"inject_secrets": options.get("inject_secrets", ())}, "", junit)
     check_names(report, {"inject_secrets": options.get("inject_secrets", ())}, "")
     if report is not None and junit is not None and is_same_location(report, junit):
         raise UsageError(f"--report and --junit cannot both be {junit}; give each a name of its own")
     if not quiet:
-        say_once_if_slow()
-    again = bool(options.get("resume"))
+        warn_if_interpreted()
+    resumes = bool(options.get("resume"))
     with ExitStack() as stack:
-        places = [
-            None if name is None else stack.enter_context(_report_target(name, force=force, again=again))
+        targets = [
+            None if name is None else stack.enter_context(_report_target(name, force=force, resumes=resumes))
             for name in (report, junit)
         ]
-        results = stack.enter_context(Results()) if any(places) else None
-        watcher = _Watcher(JsonTally() if progress == "json" else Tally(show=not quiet), results)
-        stack.callback(watcher.say_troubles)
-        ended: BatchError | None = None
+        results = stack.enter_context(BatchResults()) if any(targets) else None
+        watcher = _Watcher(JsonProgress() if progress == "json" else BatchProgress(show=not quiet), results)
+        stack.callback(watcher.print_problems)
+        batch_error: BatchError | None = None
         try:
-            with watcher.tally:
+            with watcher.progress:
                 try:
                     done = pcapconv.batch(
-                        _listed() if source == STDIO else source,
+                        _names_on_stdin() if source == STDIO else source,
                         target,
                         on_loss=on_loss,
                         force=force,
                         watcher=watcher,
-                        others=others,
+                        others=report_files,
                         **options,
                     )
                 except BatchError as error:
-                    done, ended = error.report, error
+                    done, batch_error = error.report, error
                 watcher.look(done, done.bytes_read)
         except (KeyboardInterrupt, Terminated):
-            watcher.say_how_far()
+            watcher.print_files_done()
             raise
-        if results is not None and places[0] is not None:
-            results.write_json(places[0], done)
-        if results is not None and places[1] is not None:
-            results.write_junit(places[1], done)
-        commit([place for place in places if place is not None])
-    if not done.captures and ended is None and "shard" not in options:
-        complain("warning: no capture was found")
+        json_target, junit_target = targets
+        if results is not None and json_target is not None:
+            results.write_json(json_target, done)
+        if results is not None and junit_target is not None:
+            results.write_junit(junit_target, done)
+        commit([target for target in targets if target is not None])
+    if not done.captures and batch_error is None and "shard" not in options:
+        print_message("warning: no capture was found")
     to = options.get("to") or format_of(options.get("template") or "")
-    _say_what_happened(done, to, losses=on_loss == "warn", quiet=quiet)
+    _print_warnings(done, to, losses=on_loss == "warn", quiet=quiet)
     if not quiet:
-        watcher.tally.show_table(_table(done))
-    if ended is not None:
-        raise ended
+        watcher.progress.show_table(_summary(done))
+    if batch_error is not None:
+        raise batch_error
     if done.failed:
         return REFUSED if done.refused == done.failed else FAILED
     return DAMAGED if done.damaged or done.damaged_before else 0
 
 
-def _report_target(name: str, *, force: bool, again: bool) -> Target:
-    """Where a report goes. A batch that goes on `again` replaces the report of the run before it. Raises FileError."""
-    return open_target(name, force=force or (again and is_report(name)), text=True)
+def _report_target(name: str, *, force: bool, resumes: bool) -> Target:
+    """Open the target of a report. A batch that `resumes` replaces the report of an earlier run. Raises FileError."""
+    return open_target(name, force=force or (resumes and is_report(name)), text=True)
 
 
-def _listed() -> Iterator[str]:
-    """The names on stdin: one on each line, or as `find -print0` has them. Raises FileError."""
+def _names_on_stdin() -> Iterator[str]:
+    """Yield the file names on stdin: one on each line, or separated by NUL as by `find -print0`. Raises FileError."""
     data = b""
-    with open_source(STDIO) as stdin, memoryview(bytearray(_PIECE)) as room:
-        while count := stdin.readinto(room):
-            data += room[:count]
+    with open_source(STDIO) as stdin, memoryview(bytearray(_CHUNK)) as buffer:
+        while count := stdin.readinto(buffer):
+            data += buffer[:count]
     for name in data.split(b"\0" if b"\0" in data else b"\n"):
         if name:
             yield os.fsdecode(name)
 
 
 class _Watcher(Watcher):
-    """Passes on what it sees: to the progress, and to whoever writes a report."""
+    """Passes what the batch tells to the progress, the report and the messages about problems."""
 
-    def __init__(self, tally: Tally | JsonTally, results: Results | None) -> None:
-        self.tally = tally
+    def __init__(self, progress: BatchProgress | JsonProgress, results: BatchResults | None) -> None:
+        self.progress = progress
         self._results = results
-        self._troubles = Troubles()
-        self._files = self._looked_at = self._done = 0
-        self._manifest = "the manifest"  # until its place is known
+        self._problems = BatchProblems()
+        self._files = self._outcomes = self._done = 0  # files of the batch, with an outcome, and not failed
+        self._manifest = "the manifest"  # until `look` has its name
 
     def begin(self, files: int, size: int) -> None:
-        self._files, self._looked_at, self._done = files, 0, 0
-        self.tally.begin(files, size)
+        self._files, self._outcomes, self._done = files, 0, 0
+        self.progress.begin(files, size)
 
     def wait(self, reason: str) -> None:
-        complain(reason)
+        print_message(reason)
 
     def line(self, outcome: Outcome) -> None:
-        self._looked_at += 1
+        self._outcomes += 1
         self._done += outcome.status != "failed"
         if self._results is not None:
             self._results.add(outcome.to_json())
         if outcome.status in ("failed", "damaged") or (outcome.status == "skipped" and outcome.known):
-            self._troubles.add(outcome)
+            self._problems.add(outcome)
 
     def warn(self, message: str) -> None:
-        complain(f"warning: {message}")
+        print_message(f"warning: {message}")
 
     def look(self, report: BatchReport, read: int) -> None:
         self._manifest = report.manifest
-        self.tally.look(self._looked_at, max(read, report.bytes_read), report.failed)
+        self.progress.update(self._outcomes, max(read, report.bytes_read), report.failed)
 
-    def say_troubles(self) -> None:
-        """Name the files that failed, were damaged or skipped."""
-        self._troubles.say(self._manifest)
+    def print_problems(self) -> None:
+        """Print which files failed, are damaged or were skipped."""
+        self._problems.print_all(self._manifest)
 
-    def say_how_far(self) -> None:
-        """What there is to say of a batch that is interrupted in its work."""
-        if self._looked_at < self._files:
+    def print_files_done(self) -> None:
+        """Print how many files of an interrupted batch are done; nothing if all are."""
+        if self._outcomes < self._files:
             of_all = f"{self._done:,} of {counted(self._files, 'file')}"
-            complain(f"{of_all} {'is' if self._files == 1 else 'are'} done; --resume goes on with the others")
+            print_message(f"{of_all} {'is' if self._files == 1 else 'are'} done; --resume goes on with the others")
 
 
-def _say_what_happened(done: BatchReport, to: str | None, *, losses: bool, quiet: bool) -> None:
+def _print_warnings(done: BatchReport, to: str | None, *, losses: bool, quiet: bool) -> None:
+    """Print the warnings about all files of a batch; `losses`: also what the target format `to` cannot hold."""
     if done.odd:
-        complain(f"warning: oddities in {counted(done.odd, 'file')}, which cost nothing; {done.manifest} names them")
+        print_message(
+            f"warning: oddities in {counted(done.odd, 'file')}, which cost nothing; {done.manifest} names them"
+        )
     if done.empty:
-        complain(f"warning: of {counted(done.empty, 'file')} no packet was selected")
+        print_message(f"warning: of {counted(done.empty, 'file')} no packet was selected")
     if done.undated:
-        it, them = ("it", "it") if done.undated == 1 else ("they", "them")
-        complain(
+        subject, them = ("it", "it") if done.undated == 1 else ("they", "them")
+        print_message(
             f"warning: {counted(done.undated, 'file comes', 'files come')} from a server that says neither date nor "
-            f"ETag: --resume cannot tell whether {it} changed, and converts {them} again"
+            f"ETag: --resume cannot tell whether {subject} changed, and converts {them} again"
         )
     if done.left_out:
-        complain(f"warning: left out {counts_in_words(done.left_out, LEFT_OUT_WORDS)}")
+        print_message(f"warning: left out {counts_in_words(done.left_out, LEFT_OUT_WORDS)}")
     if done.kept_in_sidecar and not quiet:
-        complain(f"kept in sidecars: {counts_in_words(done.kept_in_sidecar)}")
+        print_message(f"kept in sidecars: {counts_in_words(done.kept_in_sidecar)}")
     if done.sidecars_unused and not quiet:
         beside = f"{done.sidecars_unused:,} of the pcap files"
-        complain(f"sidecars lie beside {beside}, and are not used; --sidecar uses them")
+        print_message(f"sidecars lie beside {beside}, and are not used; --sidecar uses them")
     if done.missing_in_sidecar and losses:
-        complain(
-            f"warning: the sidecars were written without {counts_in_words(done.missing_in_sidecar)}; --sidecar-secrets "
-            "would have kept them"
+        print_message(
+            f"warning: the sidecars were written without {counts_in_words(done.missing_in_sidecar)}; --sidecar-secrets would "
+            "have kept them"
         )
     if done.damage_in_sidecar:
-        places = places_of(done.damage_in_sidecar)
-        complain(
-            f"warning: when the sidecars were written, the captures were damaged in {places}; what could be read then "
-            f"is all there is, {done.manifest} has the counts of each file"
+        damaged_places = place_count(done.damage_in_sidecar)
+        print_message(
+            f"warning: when the sidecars were written, the captures were damaged in {damaged_places}; only what "
+            f"could be read then is restored, {done.manifest} has the counts of each file"
         )
     found = done.found_in_sidecar
     if found["new"] + found["ambiguous"]:
-        complain(
-            f"warning: captures were edited since: {found['new']:,} new and {found['ambiguous']:,} ambiguous packets "
-            f"were kept plain; {done.manifest} has the counts of each file"
+        print_message(
+            f"warning: captures were edited since: nothing was restored for {found['new']:,} new and "
+            f"{found['ambiguous']:,} ambiguous packets; {done.manifest} has the counts of each file"
         )
     if done.losses and losses:
         option = "--sidecar-secrets" if done.kept_in_sidecar else "--sidecar"
-        keep = "" if to == "pcapng" else f", {option} keeps them"
-        complain(
-            f"warning: {to or 'pcap'} cannot hold {counts_in_words(done.losses)}; {done.manifest} has the counts of "
-            f"each file, --on-loss fail refuses{keep}"
+        advice = "" if to == "pcapng" else f", {option} keeps them"
+        print_message(
+            f"warning: {to or 'pcap'} cannot hold {counts_in_words(done.losses)}; {done.manifest} has the counts of each "
+            f"file, --on-loss fail refuses{advice}"
         )
 
 
-def _table(done: BatchReport) -> list[tuple[str, str]]:
-    """What a summary says: names and values."""
-    words = f" ({duration_in_words(int(done.seconds))})" if done.seconds >= LONG else ""
-    rows = [
+def _summary(done: BatchReport) -> list[tuple[str, str]]:
+    """Return the lines of the closing table: names and values; counts of 0 are left out."""
+    duration = f" ({duration_in_words(int(done.seconds))})" if done.seconds >= LONG else ""
+    lines = [
         ("converted", f"{done.converted:,}"),
         ("damaged, what could be read is converted", f"{done.damaged:,}"),
         ("failed", f"{done.failed:,}"),
@@ -218,16 +224,16 @@ def _table(done: BatchReport) -> list[tuple[str, str]]:
         ("not captures", f"{done.skipped:,}"),
         ("links and special files, left alone", f"{done.left_alone:,}"),
     ]
-    rows += [
+    lines += [
         ("sidecars written", f"{done.sidecars_written:,}"),
         ("sidecars read", f"{done.sidecars_read:,}"),
     ]
-    rows = [row for row in rows if row[1] != "0" or row[0] in ("converted", "failed")]
-    rows += [
+    lines = [line for line in lines if line[1] != "0" or line[0] in ("converted", "failed")]
+    lines += [
         ("packets read", f"{done.packets_read:,}"),
         ("packets written", f"{done.packets_written:,}"),
         ("bytes read", f"{done.bytes_read:,}"),
         ("bytes written", f"{done.bytes_written:,}"),
-        (f"seconds{words}", f"{done.seconds:,.1f}"),
+        (f"seconds{duration}", f"{done.seconds:,.1f}"),
     ]
-    return rows
+    return lines

@@ -1,7 +1,7 @@
-"""Completion by the shell, which Typer does: its commands are made from the tables, for this alone.
+"""Completion in the shell, by Typer, whose commands are made from the tables `commands` and `options`.
 
-Strategy: Typer takes 100 to 200 ms to import, longer than most conversions, and asks pydantic about every value; so no
-other command line needs it. See `parse`.
+Strategy: Typer is imported for completion alone, since that takes 100 to 200 ms, longer than most conversions; see
+`parse`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 
 def complete(arguments: Sequence[str]) -> int:
-    """Answer a shell that completes a line, or show or install what has it ask; the status. Raises UsageError."""
+    """Answer a shell that completes a line, or show or install the shell's completion script.
+
+    Returns the exit status. Raises UsageError if more than the option is given.
+    """
     if len(arguments) > 1:
         raise UsageError(f"{arguments[0]} takes no names: it is for the shell in which it runs")
     try:
@@ -32,18 +35,20 @@ def complete(arguments: Sequence[str]) -> int:
 
 
 def app() -> typer.Typer:
-    """Typer's commands. They do nothing."""
-    made = typer.Typer(
+    """Return Typer's commands; they do nothing when called."""
+    application = typer.Typer(
         name="pcapconv",
         help=SUMMARY,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": list(HELP.forms)},
     )
-    made.callback()(_function([_option(VERSION)]))  # options for completion are Typer's own
+    application.callback()(_function([_option(VERSION)]))  # Typer adds the options for completion itself
     for command in COMMANDS.values():
-        made.command(command.name, short_help=command.summary, add_help_option=False)(_function(_parameters(command)))
-    return made
+        application.command(command.name, short_help=command.summary, add_help_option=False)(
+            _function(_parameters(command))
+        )
+    return application
 
 
 def _parameters(command: Command) -> list[inspect.Parameter]:
@@ -52,7 +57,7 @@ def _parameters(command: Command) -> list[inspect.Parameter]:
 
 
 def _function(parameters: Sequence[inspect.Parameter]) -> Callable[..., None]:
-    """A function with these parameters, which Typer looks at."""
+    """Return a function with the given signature, from which Typer makes a command."""
 
     def does_nothing(**_: object) -> None:
         pass
@@ -62,22 +67,26 @@ def _function(parameters: Sequence[inspect.Parameter]) -> Callable[..., None]:
 
 
 def _operand(name: str, operand: Operand) -> inspect.Parameter:
-    kind: Any = list[str] if operand.many else str
+    value_type: Any = list[str] if operand.many else str
     declared = typer.Argument(metavar=operand.metavar, help=operand.help)
     default = None if operand.optional else inspect.Parameter.empty
-    return inspect.Parameter(name, _KEYWORD, default=default, annotation=Annotated[kind, declared])
+    return inspect.Parameter(name, _KEYWORD, default=default, annotation=Annotated[value_type, declared])
 
 
 def _option(option: Option) -> inspect.Parameter:
-    kind: Any = bool if option.kind in FLAGS else list[str] if option.kind in REPEATABLE else str
-    flag = f"{option.flag}/{option.off}" if option.kind == "switch" else option.flag
+    value_type: Any = bool if option.value_type in FLAGS else list[str] if option.value_type in REPEATABLE else str
+    flag = f"{option.flag}/{option.negated_flag}" if option.value_type == "switch" else option.flag
     flags = [flag, *([f"-{option.short}"] if option.short else [])]
-    declared = typer.Option(*flags, help=option.help, autocompletion=_among(option.choices) if option.choices else None)
-    return inspect.Parameter(option.name, _KEYWORD, default=None, annotation=Annotated[kind | None, declared])
+    declared = typer.Option(
+        *flags, help=option.help, autocompletion=_completer(option.choices) if option.choices else None
+    )
+    return inspect.Parameter(option.name, _KEYWORD, default=None, annotation=Annotated[value_type | None, declared])
 
 
-def _among(choices: Sequence[str]) -> Callable[[str], list[str]]:
-    def those_that_begin_so(incomplete: str) -> list[str]:
+def _completer(choices: Sequence[str]) -> Callable[[str], list[str]]:
+    """Return a function that gives the choices with a common beginning."""
+
+    def matching_choices(incomplete: str) -> list[str]:
         return [choice for choice in choices if choice.startswith(incomplete)]
 
-    return those_that_begin_so
+    return matching_choices

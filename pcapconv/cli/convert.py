@@ -1,4 +1,4 @@
-"""`pcapconv convert IN OUT`."""
+"""The command `pcapconv convert IN OUT`: converts one capture."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pcapconv
-from pcapconv.cli.messages import complain
-from pcapconv.cli.writing import check_names, run_command
+from pcapconv.cli.messages import print_message
+from pcapconv.cli.writing_commands import check_names, run_writing_command
 from pcapconv.converting import resolve_target
 from pcapconv.formats import format_of
 from pcapconv.io.paths import SIDECAR_SUFFIX
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from pcapconv.conversion import OnLoss
 
 
-def _point_to_a_sidecar(source: str, target: str, options: Mapping[str, Any]) -> None:
-    """Say that there is one, where it would be of use and nobody asks for it."""
-    from_pcap = not (options.get("sidecar") or options.get("sidecar_file")) and os.path.exists(source + SIDECAR_SUFFIX)
-    if from_pcap and (options.get("to") or format_of(target)) == "pcapng":
-        complain(f"{source}{SIDECAR_SUFFIX} lies beside it, and is not used; --sidecar uses it")
+def _mention_sidecar(source: str, target: str, options: Mapping[str, Any]) -> None:
+    """Print that a sidecar lies beside the input, if a conversion to pcapng does not use it."""
+    is_unused = not (options.get("sidecar") or options.get("sidecar_file")) and os.path.exists(source + SIDECAR_SUFFIX)
+    if is_unused and (options.get("to") or format_of(target)) == "pcapng":
+        print_message(f"{source}{SIDECAR_SUFFIX} lies beside it, and is not used; --sidecar uses it")
 
 
 def convert(
@@ -35,12 +35,12 @@ def convert(
     quiet: bool = False,
     **options: Any,
 ) -> int:
-    """Convert, say on stderr what was not perfect, and return the exit status."""
+    """Convert one capture, print warnings on stderr, and return the exit status."""
     target = str(resolve_target(source, target, options.get("to")))
     check_names(report, options, source, target)
     if not quiet:
-        _point_to_a_sidecar(source, target, options)
-    return run_command(
+        _mention_sidecar(source, target, options)
+    return run_writing_command(
         lambda progress: pcapconv.convert(source, target, on_loss=on_loss, force=force, progress=progress, **options),
         source,
         target,

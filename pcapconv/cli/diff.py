@@ -1,42 +1,48 @@
-"""`pcapconv diff A B`: what two captures say differently, for people or as JSON."""
+"""The command `pcapconv diff A B`: prints the differences between two captures, for people or as JSON."""
 
 from __future__ import annotations
 
 import sys
 from typing import Any
 
-from pcapconv.cli.looks import paint_for, plain
-from pcapconv.cli.messages import complain, list_places
-from pcapconv.cli.slowness import say_once_if_slow
+from pcapconv.cli.kernel_warning import warn_if_interpreted
+from pcapconv.cli.messages import print_findings, print_message
 from pcapconv.cli.statuses import DAMAGED, DIFFERENT, SAME
+from pcapconv.cli.terminal import painter_for, unpainted
 from pcapconv.comparing import Comparison, diff
-from pcapconv.comparing.page import page
+from pcapconv.comparing.diff_lines import diff_lines
 from pcapconv.errors import FileError
 from pcapconv.json_form import text_of
 
+_WHERE_ALL = "--json lists them"
+
 
 def compare(a: str, b: str, *, as_json: bool = False, **options: Any) -> int:
-    """Compare, print what differs on stdout, and return the exit status."""
-    say_once_if_slow()
-    found = diff(a, b, **options)
+    """Compare two captures, print the differences on stdout, and return the exit status."""
+    warn_if_interpreted()
+    comparison = diff(a, b, **options)
+    damage, warnings = comparison.damage, comparison.warnings
     for side, name in enumerate((a, b)):
-        list_places(f"warning: {name}", found.damage[side], found.damage_total[side], rest="--json lists them")
+        print_findings(f"warning: {name}", damage[side], comparison.damage_total[side], where_all=_WHERE_ALL)
     for side, name in enumerate((a, b)):
-        list_places(f"warning: {name}", found.warnings[side], found.warnings_total[side], rest="--json lists them")
-    for said in found.passed_over():
-        complain(f"warning: {said}; --all compares them")
-    _write(found, as_json=as_json)
-    if not found.same:
+        print_findings(f"warning: {name}", warnings[side], comparison.warnings_total[side], where_all=_WHERE_ALL)
+    for sentence in comparison.passed_over():
+        print_message(f"warning: {sentence}; --all compares them")
+    _write(comparison, as_json=as_json)
+    if not comparison.same:
         return DIFFERENT
-    return DAMAGED if any(found.damage) else SAME
+    return DAMAGED if any(comparison.damage) else SAME
 
 
-def _write(found: Comparison, *, as_json: bool) -> None:
-    """Raises FileError where nobody takes it."""
+def _write(comparison: Comparison, *, as_json: bool) -> None:
+    """Write the comparison to stdout. Raises FileError if stdout is closed."""
     if sys.stdout is None:
         raise FileError("stdout: cannot write: it is closed")
-    paint = paint_for(sys.stdout)
-    lines = [text_of(found.as_dict())] if as_json else page(found, None if paint is plain else paint)
+    if as_json:
+        lines = iter([text_of(comparison.as_dict())])
+    else:
+        painter = painter_for(sys.stdout)
+        lines = diff_lines(comparison, None if painter is unpainted else painter)
     for line in lines:
         sys.stdout.write(line.encode(errors="backslashreplace").decode() + "\n")
     sys.stdout.flush()

@@ -1,10 +1,10 @@
-"""What a command, a operand and an option of the command line are. `commands` and `options` are the tables of them."""
+"""Command, Operand and Option: the types of the entries in the tables `commands` and `options`."""
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Kind = Literal["flag", "switch", "text", "number", "texts", "numbers"]
+ValueType = Literal["flag", "switch", "text", "number", "texts", "numbers"]
 
 FLAGS = ("flag", "switch")
 NUMBERS = ("number", "numbers")
@@ -12,16 +12,25 @@ REPEATABLE = ("texts", "numbers")
 
 
 class Option(NamedTuple):
-    """`name` is that of the library's argument. A `switch` is a flag that `--no-…` turns off again, `on_by_default` or
-    not. `texts` and `numbers` can be given several times. `choices` are all that a text may be. `short` is a letter,
-    `word` what stands on the command line for a name that is taken there.
+    """An option of one or several commands: one line of help, one entry of the manual.
 
-    `help` is one line of the help page, `more` what the manual says instead, in Markdown. `group` is the heading below
-    which both stand, `commands` has the names of the commands with this option, `example` is a value.
+    `name` is the name of the library's argument.
+    `value_type`: a `flag` takes no value; a `switch` is a flag that `--no-…` turns off again; `texts` and `numbers` may
+    be given several times.
+    `help` is the line on the help page.
+    `group` is the heading under which help and the manual show the option.
+    `commands` are the names of the commands that have it.
+    `metavar` stands for the value in help.
+    `choices` are all values that the option takes; empty for any text.
+    `example` is a value that it takes.
+    `short` is the letter of its short form.
+    `flag_name` is its name on the command line, where that differs from `name`.
+    `on_by_default`: the switch is on unless `--no-…` is given.
+    `manual` is the text of the manual and the README, in Markdown; empty: they show `help`.
     """
 
     name: str
-    kind: Kind
+    value_type: ValueType
     help: str
     group: str = ""
     commands: tuple[str, ...] = ()
@@ -29,40 +38,40 @@ class Option(NamedTuple):
     choices: tuple[str, ...] = ()
     example: str = ""
     short: str = ""
-    word: str = ""
+    flag_name: str = ""
     on_by_default: bool = False
-    more: str = ""
+    manual: str = ""
 
     @property
     def flag(self) -> str:
-        """The option as on the command line: `--drop-packets`."""
-        return "--" + (self.word or self.name.replace("_", "-"))
+        """The option's long form: `--drop-packets`."""
+        return "--" + (self.flag_name or self.name.replace("_", "-"))
 
     @property
-    def off(self) -> str:
-        """What turns a switch off: `--no-sort`."""
+    def negated_flag(self) -> str:
+        """The flag that turns a switch off: `--no-sort`."""
         return "--no-" + self.flag[2:]
 
     @property
     def value(self) -> str:
-        """What stands for the value in help: `FILE`, `pcap|pcapng`; nothing for a flag."""
+        """The placeholder of the value in help: `FILE`, `pcap|pcapng`; empty for a flag."""
         return self.metavar or "|".join(self.choices)
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """All ways to write it, as help shows them: `-f` and `--force`, or `--report FILE`."""
-        flag = self.off if self.on_by_default else self.flag
+        """All forms of the option, as help shows them: `-f` and `--force`, or `--report FILE`."""
+        flag = self.negated_flag if self.on_by_default else self.flag
         return (*([f"-{self.short}"] if self.short else []), f"{flag} {self.value}".rstrip())
 
     @property
     def shown_example(self) -> str:
-        """The option with a value that it takes: `--to pcap`."""
+        """The option with an example value: `--to pcap`."""
         value = self.example or (self.choices[0] if self.choices else "")
-        return f"{self.off if self.on_by_default else self.flag} {value}".rstrip()
+        return f"{self.negated_flag if self.on_by_default else self.flag} {value}".rstrip()
 
 
 class Operand(NamedTuple):
-    """A word on the line that is no option: IN, OUT. `many` tells that there may be more of them."""
+    """An argument of a command that is not an option: IN, OUT. `many`: it may be given more than once."""
 
     metavar: str
     help: str
@@ -71,33 +80,38 @@ class Operand(NamedTuple):
 
     @property
     def usage(self) -> str:
-        """The operand in a line of usage: `IN...`, `[DST]`."""
+        """The operand in a usage line: `IN...`, `[DST]`."""
         shown = self.metavar + "..." * self.many
         return f"[{shown}]" if self.optional else shown
 
 
 class Command(NamedTuple):
-    """`work` is the function that does it, as module and name; it takes the operands (one list where there may be many)
-    and the options. `summary` is one line, `more` what the manual says beyond it. The first example stands in help."""
+    """A command.
+
+    `summary` is one line; `description` is the text that the manual adds to it.
+    The first of the `examples` stands in help.
+    `function` is the module and the name of the function that runs the command. It takes the operands (as one list if
+    one of them is `many`) and the options as keyword arguments, and returns the exit status.
+    """
 
     name: str
     operands: tuple[Operand, ...]
     summary: str
-    more: str
+    description: str
     examples: tuple[str, ...]
-    work: tuple[str, str]
+    function: tuple[str, str]
 
     @property
     def usage(self) -> str:
-        """The line that shows how to write it."""
+        """The usage line: `pcapconv convert [OPTIONS] IN OUT`."""
         return " ".join(["pcapconv", self.name, "[OPTIONS]", *(operand.usage for operand in self.operands)])
 
     @property
-    def least(self) -> int:
-        """How many words it wants."""
+    def fewest_operands(self) -> int:
+        """The least number of operands."""
         return sum(not operand.optional for operand in self.operands)
 
     @property
-    def most(self) -> int | None:
-        """How many words it takes; None for any number."""
+    def most_operands(self) -> int | None:
+        """The greatest number of operands; None if there is no limit."""
         return None if any(operand.many for operand in self.operands) else len(self.operands)

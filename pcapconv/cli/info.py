@@ -1,4 +1,4 @@
-"""`pcapconv info IN...`: what captures hold, as a page to read or as JSON."""
+"""The command `pcapconv info IN...`: prints what captures hold, as a page, as JSON or as text."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from pcapconv.cli.looks import Paint, folded, in_columns, paint_for, width_of
-from pcapconv.cli.messages import MOST, check_stdin_once, complain, places_of
-from pcapconv.cli.slowness import say_once_if_slow
-from pcapconv.cli.statuses import DAMAGED, FAILED, worst
+from pcapconv.cli.kernel_warning import warn_if_interpreted
+from pcapconv.cli.messages import MOST_PRINTED, check_stdin_once, place_count, print_message
+from pcapconv.cli.statuses import DAMAGED, FAILED, worst_status
+from pcapconv.cli.terminal import Painter, align_columns, painter_for, terminal_width, wrap_text
 from pcapconv.describing import info as take_census
-from pcapconv.describing.blocks import SHOWN, option_texts
+from pcapconv.describing.blocks import BLOCK_LISTS, option_texts
 from pcapconv.describing.document import Duration, as_document
 from pcapconv.errors import FileError, PcapconvError, UsageError
 from pcapconv.model import Damage
@@ -22,52 +22,55 @@ from pcapconv.text import counted, shown
 from pcapconv.timestamps import LONG, duration_in_words, resolution_in_words
 
 _MOST_INTERFACES = 50
-_LABEL = len("packet options")  # the longest
-_LOOKS = {"warning": "warning", "damage": "damage"}  # of lines, by their labels
+_LABEL_WIDTH = len("packet options")  # the longest label
+_LINE_STYLES = {"warning": "warning", "damage": "damage"}  # of lines, by their labels
 
 
 def info(sources: list[str], *, as_json: bool = False, as_text: bool = False, fractions: str | None = None) -> int:
-    """Show each capture; one that cannot be read is named, and the others go on. `fractions` as for `convert`. Returns
-    the exit status."""
+    """Print what each capture holds, and return the exit status.
+
+    A capture that cannot be read is an error message; the others are printed all the same. `fractions` as for
+    `convert`.
+    """
     if as_json and as_text:
         raise UsageError("--json and --text are two forms; give one of them")
     check_stdin_once(sources)
-    say_once_if_slow()
-    found: list[dict[str, Any]] = []
+    warn_if_interpreted()
+    censuses: list[dict[str, Any]] = []
     failed = False
     if sys.stdout is None:
         raise FileError("stdout is closed")
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names in any script, terminals of every age
-        if as_text:  # the same on every machine
+        sys.stdout.reconfigure(errors="backslashreplace")  # the terminal may not know all characters
+        if as_text:  # the text is the same on every machine
             sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     if as_text:
         return _print_text(sources, fractions)
-    page = _Page(paint_for(sys.stdout), width_of(sys.stdout))
+    page = _Page(painter_for(sys.stdout), terminal_width(sys.stdout))
     for source in sources:
         try:
             census = take_census(source, fractions=fractions)
         except PcapconvError as error:
-            complain(str(error))
+            print_message(str(error))
             failed = True
             continue
         if not as_json:
-            lines = ([""] if found else []) + [*page.lines(census)]
+            lines = ([""] if censuses else []) + [*page.lines(census)]
             sys.stdout.write("\n".join(lines) + "\n")
-        found.append(census)
-    if as_json and (found or len(sources) > 1):
-        from pcapconv.json_form import text_of  # which the page does without
+        censuses.append(census)
+    if as_json and (censuses or len(sources) > 1):
+        from pcapconv.json_form import text_of  # not needed for the page
 
-        documents = [as_document(census) for census in found]
+        documents = [as_document(census) for census in censuses]
         print(text_of(documents[0] if len(sources) == 1 else documents))
     if failed:
         return FAILED
-    return DAMAGED if any(census["damage"] for census in found) else 0
+    return DAMAGED if any(census["damage"] for census in censuses) else 0
 
 
 def _print_text(sources: list[str], fractions: str | None) -> int:
-    """Each capture's text form."""
-    from pcapconv.describing.text_form import write_text  # which the page does without
+    """Print the text form of each capture, and return the exit status."""
+    from pcapconv.describing.text_form import write_text  # not needed for the page
 
     statuses = []
     for source in sources:
@@ -76,71 +79,74 @@ def _print_text(sources: list[str], fractions: str | None) -> int:
         try:
             statuses.append(DAMAGED if write_text(source, sys.stdout.write, fractions=fractions) else 0)
         except PcapconvError as error:
-            complain(str(error))
+            print_message(str(error))
             statuses.append(FAILED)
-    return worst(statuses)
+    return worst_status(statuses)
 
 
 class _Page:
-    """What captures hold, as lines for people: painted, and none longer than `width`."""
+    """Renders what captures hold as lines for people: painted, and not longer than `width`."""
 
-    def __init__(self, paint: Paint, width: int | None) -> None:
-        self._paint = paint
+    def __init__(self, painter: Painter, width: int | None) -> None:
+        self._painter = painter
         self._width = width
 
     def lines(self, census: dict[str, Any]) -> Iterator[str]:
-        """Those of one capture, and of the sidecar beside it."""
+        """Yield the lines about one capture, and about the sidecar beside it."""
         variants = {section["variant"] for section in census["sections"]} - {""}
         orders = sorted({section["byte_order"] + "-endian" for section in census["sections"]})
         title = ", ".join([census["format"], *variants, *orders, counted(census["bytes"], "byte")])
         yield from self._title(f"{census['file']}: {title}")
-        yield from self._named(_facts(census))
-        yield from self._interfaces(census)
-        yield from self._named(_details(census))
+        yield from self._labelled_lines(_facts(census))
+        yield from self._interface_table(census)
+        yield from self._labelled_lines(_details(census))
         if census["sidecar"] is not None:
             yield from self._sidecar(census["sidecar"])
 
     def _sidecar(self, sidecar: dict[str, Any]) -> Iterator[str]:
-        """What lies beside a pcap file."""
+        """Yield the lines about the sidecar beside a pcap file, or why it cannot be used."""
         if not sidecar["matches"]:
-            yield from self._named(iter([("sidecar", sidecar["reason"])]))
+            yield from self._labelled_lines(iter([("sidecar", sidecar["reason"])]))
             return
         kept = counts_in_words(sidecar["kept"]) or "nothing that pcap could not hold"
         yield ""
         yield from self._title(f"sidecar {sidecar['file']}: keeps {kept}")
-        yield from self._named(_sidecar_facts(sidecar))
-        yield from self._interfaces(sidecar)
-        yield from self._named(_details({**sidecar, "to_pcap": None}))
+        yield from self._labelled_lines(_sidecar_facts(sidecar))
+        yield from self._interface_table(sidecar)
+        yield from self._labelled_lines(_details({**sidecar, "to_pcap": None}))
 
     def _title(self, text: str) -> Iterator[str]:
-        for line in folded(shown(text), self._width):
-            yield self._paint(line, "title")
+        for line in wrap_text(shown(text), self._width):
+            yield self._painter(line, "title")
 
-    def _named(self, rows: Iterator[tuple[str, str]]) -> Iterator[str]:
-        """A line for each name and value."""
-        listed = [(label, shown(text)) for label, text in rows]
-        looks = [(_LOOKS.get(label, "label"), _LOOKS.get(label, "")) for label, _ in listed]
-        yield from in_columns(listed, self._paint, looks, width=self._width, least=_LABEL)
+    def _labelled_lines(self, labels_and_texts: Iterator[tuple[str, str]]) -> Iterator[str]:
+        """Yield a line for each label and text; a long text takes several."""
+        cells = [(label, shown(text)) for label, text in labels_and_texts]
+        styles = [(_LINE_STYLES.get(label, "label"), _LINE_STYLES.get(label, "")) for label, _ in cells]
+        yield from align_columns(cells, self._painter, styles, width=self._width, least=_LABEL_WIDTH)
 
-    def _interfaces(self, census: dict[str, Any]) -> Iterator[str]:
-        rows = [("interface", "link type", "snaplen", "resolution", "packets", "name")]
-        rows += [*map(_interface, _first(census["interfaces"], _MOST_INTERFACES))]
-        looks = [("title",) * len(rows[0]), *([("label", "", "", "", "", "")] * (len(rows) - 1))]
-        yield from in_columns(rows, self._paint, looks, width=self._width, right=(2, 4))
+    def _interface_table(self, census: dict[str, Any]) -> Iterator[str]:
+        lines = [("interface", "link type", "snaplen", "resolution", "packets", "name")]
+        lines += [*map(_interface_cells, _first_entries(census["interfaces"], _MOST_INTERFACES))]
+        styles = [("title",) * len(lines[0]), *([("label", "", "", "", "", "")] * (len(lines) - 1))]
+        yield from align_columns(lines, self._painter, styles, width=self._width, right=(2, 4))
 
 
-def _interface(interface: dict[str, Any]) -> tuple[str, str, str, str, str, str]:
-    """The cells of an interface, safe to show."""
+# Each function below yields labels and texts of lines, or makes one text.
+
+
+def _interface_cells(interface: dict[str, Any]) -> tuple[str, str, str, str, str, str]:
+    """Return the cells of an interface in the table, with control characters escaped."""
     base, _, exponent = interface["resolution"].partition("^-")
-    length = resolution_in_words(int(base) ** int(exponent))
+    step = resolution_in_words(int(base) ** int(exponent))
     offset = f" {interface['time_offset_s']:+,} s" if interface["time_offset_s"] else ""
     return (
         f"{interface['section']}:{interface['id']}",
         shown(interface["link_type_name"]),
         f"{interface['snaplen']:,}" if interface["snaplen"] else "no limit",
-        interface["resolution"] + (f" ({length})" if length else "") + offset,
+        interface["resolution"] + (f" ({step})" if step else "") + offset,
         f"{interface['packets']:,}",
-        shown(_option(interface, "if_name")),
+        shown(_option_text(interface, "if_name")),
     )
 
 
@@ -148,7 +154,7 @@ def _sidecar_facts(sidecar: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if sidecar["missing"]:
         yield "without", counts_in_words(sidecar["missing"])
     if sidecar["damage_before"]:
-        yield "damage", f"in {places_of(sidecar['damage_before'])} of the capture that it was made from"
+        yield "damage", f"in {place_count(sidecar['damage_before'])} of the capture that it was made from"
     yield from _sections(sidecar)
 
 
@@ -156,79 +162,81 @@ def _facts(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
     captured, original = census["captured_bytes"], census["original_bytes"]
     yield "packets", f"{census['packets']:,} ({counted(captured, 'byte')} captured of {original:,})"
     if census["first_time"] is not None:
-        yield "time", f"{census['first_time']} to {census['last_time']} ({_duration(census['duration'])})"
+        yield "time", f"{census['first_time']} to {census['last_time']} ({_duration_text(census['duration'])})"
     if without := census["packets_without_time"]:
         yield "", f"{counted(without, 'packet')} {'has' if without == 1 else 'have'} no time"
     if census["wireshark_numbers"] is not None:
-        yield "numbers", _numbers(**census["wireshark_numbers"])
+        yield "numbers", _frame_number_text(**census["wireshark_numbers"])
     if census["format"] == "pcapng":
         yield from _sections(census)
 
 
-def _duration(duration: Duration) -> str:
-    """With all digits, and in words where those are many seconds."""
+def _duration_text(duration: Duration) -> str:
+    """Return a duration with all digits; a long one also in words."""
     return f"{duration}, {duration_in_words(duration.seconds)}" if duration.seconds >= LONG else str(duration)
 
 
-def _numbers(from_packet: int, blocks: dict[str, int]) -> str:
-    """How Wireshark's numbers differ."""
+def _frame_number_text(from_packet: int, blocks: dict[str, int]) -> str:
+    """Return from which packet on Wireshark's frame numbers differ, and which blocks it counts."""
     total = sum(blocks.values())
-    which = counted(total, f"{' and '.join(blocks)} block")
-    return f"from packet {from_packet} on, Wireshark's frame numbers are larger: it counts the {which}"
+    counted_blocks = counted(total, f"{' and '.join(blocks)} block")
+    return f"from packet {from_packet} on, Wireshark's frame numbers are larger: it counts the {counted_blocks}"
 
 
 def _sections(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for section in _first(census["sections"]):
+    for section in _first_entries(census["sections"]):
         options = option_texts(section["options"])
         if options or len(census["sections"]) > 1:
             version = [] if section["version"] == "1.0" and options else [f"version {section['version']}"]
             yield f"section {section['number']}", ", ".join([*version, *options])
-    yield from _more(census, "sections")
+    yield from _not_shown(census, "sections")
 
 
 def _details(census: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    yield from _more(census, "interfaces", _MOST_INTERFACES)
-    for interface in _first(census["interfaces"]):
+    yield from _not_shown(census, "interfaces", _MOST_INTERFACES)
+    for interface in _first_entries(census["interfaces"]):
         if options := option_texts(interface["options"], leave_out=("if_name", "if_tsresol", "if_tsoffset")):
             yield f"interface {interface['section']}:{interface['id']}", ", ".join(options)
     if census["blocks"]:
         yield "blocks", ", ".join(f"{name} {count:,}" for name, count in census["blocks"].items())
     if census["packet_options"]:
         yield "packet options", ", ".join(f"{name} {count:,}" for name, count in census["packet_options"].items())
-    for comment in _first(census["comments"]):
+    for comment in _first_entries(census["comments"]):
         yield "comment", f"{comment['where']}: {comment['text']}"
-    yield from _more(census, "comments")
-    for row in SHOWN:
+    yield from _not_shown(census, "comments")
+    for row in BLOCK_LISTS:
         if row.label:
-            for entry in _first(census[row.name]):
+            for entry in _first_entries(census[row.name]):
                 yield row.label, row.text(entry)
-            yield from _more(census, row.name)
-    for notice in _first(census["warnings"]):
+            yield from _not_shown(census, row.name)
+    for notice in _first_entries(census["warnings"]):
         yield "warning", f"offset {notice['offset']}: {notice['reason']}"
-    yield from _more(census, "warnings")
-    for damage in _first(census["damage"]):
+    yield from _not_shown(census, "warnings")
+    for damage in _first_entries(census["damage"]):
         yield "damage", str(Damage(**damage))
-    yield from _more(census, "damage")
+    yield from _not_shown(census, "damage")
     if census["to_pcap"] is not None:
-        yield "to pcap", _to_pcap(census)
+        yield "to pcap", _conversion_text(census)
 
 
-def _to_pcap(census: dict[str, Any]) -> str:
+def _conversion_text(census: dict[str, Any]) -> str:
+    """Return what a conversion to pcap would lose, or why it would be refused."""
     to_pcap = census["to_pcap"]
     if not to_pcap["possible"]:
         return f"refused: {to_pcap['reason']}"
     return f"would lose {counts_in_words(to_pcap['losses'])}" if to_pcap["losses"] else "would lose nothing"
 
 
-def _option(interface: dict[str, Any], name: str) -> str:
+def _option_text(interface: dict[str, Any], name: str) -> str:
     return next((value_text(option) for option in interface["options"] if option["name"] == name), "")
 
 
-def _first(found: list[Any], most: int = MOST) -> list[Any]:
-    return found[:most]
+def _first_entries(entries: list[Any], most: int = MOST_PRINTED) -> list[Any]:
+    return entries[:most]
 
 
-def _more(census: dict[str, Any], name: str, most: int = MOST) -> Iterator[tuple[str, str]]:
+def _not_shown(census: dict[str, Any], name: str, most: int = MOST_PRINTED) -> Iterator[tuple[str, str]]:
+    """Yield how many more entries the list `name` has than the page shows; nothing if it shows all."""
     total = census["totals"][name]
     if total > most:
         yield "", f"and {total - most:,} more {name}; --json lists them"

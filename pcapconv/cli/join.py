@@ -1,10 +1,10 @@
-"""`pcapconv join SIDECAR OUT`."""
+"""The command `pcapconv join SIDECAR OUT`: rebuilds a capture from its parts."""
 
 from __future__ import annotations
 
-from pcapconv.cli.writing import check_names, run_command
+from pcapconv.cli.writing_commands import check_names, run_writing_command
 from pcapconv.io.paths import STDIO
-from pcapconv.joining import join as put_together
+from pcapconv.joining import join as join_parts
 from pcapconv.text import counted
 
 
@@ -17,12 +17,12 @@ def join(
     fsync: bool = True,
     quiet: bool = False,
 ) -> int:
-    """Make the capture again, say on stderr what was not perfect, and return the exit status."""
+    """Rebuild the capture that was split, print warnings on stderr, and return the exit status."""
     check_names(report, {}, sidecar, target)
-    taken = () if report in (None, STDIO) else (report,)
-    return run_command(
-        lambda progress: put_together(sidecar, target, force=force, fsync=fsync, progress=progress, taken=taken),
-        "",  # nobody knows the size of all parts beforehand
+    report_paths = () if report in (None, STDIO) else (report,)
+    return run_writing_command(
+        lambda progress: join_parts(sidecar, target, force=force, fsync=fsync, progress=progress, taken=report_paths),
+        "",  # no file to show the size of: the parts are many
         target,
         closing=lambda done: f"{target}: {counted(done.packets_written, 'packet')} written",
         report=report,

@@ -1,4 +1,4 @@
-"""What the command line says on stderr: one sentence each, with nothing in it that a terminal would obey."""
+"""Messages on stderr: errors and warnings in one sentence each, with control characters escaped."""
 
 from __future__ import annotations
 
@@ -13,130 +13,139 @@ from pcapconv.model import Damage, Notice
 from pcapconv.report import LEFT_OUT_WORDS, Report, counts_in_words
 from pcapconv.text import counted, shown
 
-MOST = 5  # of a kind, before the rest is only counted
-_MOST_RUNS = 20
+MOST_PRINTED = 5  # entries of one kind that are printed; the others are only counted
+_MOST_RANGES = 20  # ranges of packet numbers in one message
 
 
 def check_stdin_once(sources: Sequence[str]) -> None:
-    """Raises UsageError where several of them are stdin."""
+    """Check that at most one source is stdin. Raises UsageError if several are."""
     if list(sources).count(STDIO) > 1:
         raise UsageError("- is stdin, which can be read once; name it once")
 
 
-def complain(message: str) -> None:
-    """An error or a warning."""
-    say(f"pcapconv: {message}")
+def print_message(message: str) -> None:
+    """Print an error or a warning."""
+    print_line(f"pcapconv: {message}")
 
 
-def say(message: str) -> None:
-    """A line on stderr, if there is one and somebody reads it."""
+def print_line(message: str) -> None:
+    """Print a line on stderr; a stderr that is closed or cannot be written is ignored."""
     with suppress(FileError, OSError):
         if sys.stderr is not None:
             sys.stderr.write(f"{shown(message)}\n")
 
 
-def say_what_happened(
+def print_warnings(
     report: Report, target: str, *, losses: bool, left_out: bool = True, sidecar: bool = False, quiet: bool = False
 ) -> None:
-    """Warnings of a finished conversion: damage, oddities, and in one line what was lost; unless `quiet`, also what
-    sidecars did. `target` is for messages; `sidecar` tells that the command can write one."""
+    """Print the warnings of a finished conversion: damage, oddities, packets and metadata that the output lacks.
+
+    `target` names the output in messages. `losses`: warn of what the target format cannot hold; `left_out`: warn of
+    what an edit left out. `sidecar`: the command can write sidecars, so that warnings advise one. Unless `quiet`, what
+    sidecars kept and restored is printed, too.
+    """
     source = report.inputs[0]
-    list_places(f"warning: {source}", report.damage, report.damage_total)
-    list_places(f"warning: {source}", report.warnings, report.warnings_total)
-    for name in report.put_back[:MOST]:
-        complain(f"warning: {name}: an earlier split was killed while its parts appeared; the old file was put back")
-    if len(report.put_back) > MOST:
-        more = counted(len(report.put_back) - MOST, "more old file was", "more old files were")
-        complain(f"warning: {more} put back; --report FILE has their names")
+    print_findings(f"warning: {source}", report.damage, report.damage_total)
+    print_findings(f"warning: {source}", report.warnings, report.warnings_total)
+    for name in report.put_back[:MOST_PRINTED]:
+        print_message(
+            f"warning: {name}: an earlier split was killed while its parts got their final names; "
+            "the old file was put back"
+        )
+    if len(report.put_back) > MOST_PRINTED:
+        more = counted(len(report.put_back) - MOST_PRINTED, "more old file was", "more old files were")
+        print_message(f"warning: {more} put back; --report FILE has their names")
     if report.left_out and left_out:
-        complain(f"warning: {target}: left out {counts_in_words(report.left_out, LEFT_OUT_WORDS)}")
+        print_message(f"warning: {target}: left out {counts_in_words(report.left_out, LEFT_OUT_WORDS)}")
     if report.oversized is not None:
-        many, size = report.oversized["parts"], report.oversized["header_bytes"]
-        complain(
-            f"warning: {target}: {counted(many, 'part is', 'parts are')} larger than --max-bytes, as the headers "
+        parts, size = report.oversized["parts"], report.oversized["header_bytes"]
+        print_message(
+            f"warning: {target}: {counted(parts, 'part is', 'parts are')} larger than --max-bytes, as the headers "
             f"that a part begins with take up to {counted(size, 'byte')}"
         )
     if report.packets_read and not report.packets_written:
-        complain(f"warning: {target}: no packet was selected, it holds none")
+        print_message(f"warning: {target}: no packet was selected, it holds none")
     if report.secrets_extracted == 0:
-        complain(f"warning: {source}: it holds no key log, and none was written")
+        print_message(f"warning: {source}: it holds no key log, and none was written")
     if report.sidecar_written is not None and not quiet:
-        _say_what_was_kept(report, source, target)
+        _print_kept(report, source, target)
     if report.missing_in_sidecar and losses:
-        complain(
-            f"warning: {target}: {report.sidecar_read} was written without {counts_in_words(report.missing_in_sidecar)}"
-            "; --sidecar-secrets would have kept them"
+        print_message(
+            f"warning: {target}: {report.sidecar_read} was written without {counts_in_words(report.missing_in_sidecar)}; "
+            "--sidecar-secrets would have kept them"
         )
     if report.damage_in_sidecar:
-        complain(
+        print_message(
             f"warning: {target}: when {report.sidecar_read} was written, the capture was damaged in "
-            f"{places_of(report.damage_in_sidecar)}; what could be read then is all there is"
+            f"{place_count(report.damage_in_sidecar)}; only what could be read then is restored"
         )
     if report.found_in_sidecar is not None:
-        _say_what_was_found(report.found_in_sidecar, target, quiet=quiet)
+        _print_matches(report.found_in_sidecar, target, quiet=quiet)
     if report.losses and losses:
         option = "--sidecar-secrets" if report.kept_in_sidecar else "--sidecar"
-        helps = sidecar and report.target_format == "pcap" and report.source_format != "pcap"
-        keep = f", {option} keeps them" if helps else ""
-        complain(
+        sidecar_helps = sidecar and report.target_format == "pcap" and report.source_format != "pcap"
+        advice = f", {option} keeps them" if sidecar_helps else ""
+        print_message(
             f"warning: {target}: {report.target_format} cannot hold {counts_in_words(report.losses)}; "
-            f"--report FILE has the counts, --on-loss fail refuses{keep}"
+            f"--report FILE has the counts, --on-loss fail refuses{advice}"
         )
 
 
-def _say_what_was_kept(report: Report, source: str, target: str) -> None:
-    """In a sidecar that was written; nothing where there was nothing to keep."""
+def _print_kept(report: Report, source: str, target: str) -> None:
+    """Print what the sidecar that was written keeps, by kind and count; nothing if there was nothing to keep."""
     target = target if report.parts is None else source
     if report.kept_in_sidecar:
-        complain(f"{target}: kept in the sidecar {report.sidecar_written}: {counts_in_words(report.kept_in_sidecar)}")
+        print_message(
+            f"{target}: kept in the sidecar {report.sidecar_written}: {counts_in_words(report.kept_in_sidecar)}"
+        )
     elif report.source_format == "pcap" and report.sidecar_read is None:
-        complain(f"{target}: its sidecar keeps nothing, since there is none beside {source}")
+        print_message(f"{target}: its sidecar keeps nothing, since {source} has none")
 
 
-def _say_what_was_found(found: Mapping[str, Any], target: str, *, quiet: bool) -> None:
-    """How many packets of an edited capture its sidecar knows, and which it does not."""
-    again = found["same"] + found["cut"] + found["changed"]
-    how = [
-        f"{found[kind]:,} {words}"
-        for kind, words in (("cut", "of them cut"), ("changed", "with other bytes"))
-        if found[kind]
+def _print_matches(found: Mapping[str, Any], target: str, *, quiet: bool) -> None:
+    """Print how many packets of an edited capture its sidecar knows, unless `quiet`, and which it does not know."""
+    known = found["same"] + found["cut"] + found["changed"]
+    changes = [
+        f"{found[match]:,} {words}"
+        for match, words in (("cut", "of them cut"), ("changed", "with other bytes"))
+        if found[match]
     ]
-    of_all = f"{again:,} of the sidecar's {counted(found['in_sidecar'], 'packet')} were found again"
-    details = f" ({', '.join(how)})" if how else ""
+    known_of_all = f"{known:,} of the sidecar's {counted(found['in_sidecar'], 'packet')} were found again"
+    details = f" ({', '.join(changes)})" if changes else ""
     if not quiet:
-        complain(f"{target}: {of_all}{details}")
-    for kind in ("new", "ambiguous"):
-        if found[kind]:
-            numbers = _runs(found[f"{kind}_packets"], found[kind])
-            complain(f"warning: {target}: {kind}, and kept plain: packet {numbers}")
+        print_message(f"{target}: {known_of_all}{details}")
+    for match in ("new", "ambiguous"):
+        if found[match]:
+            numbers = _number_ranges(found[f"{match}_packets"], found[match])
+            print_message(f"warning: {target}: {match}, nothing was restored for packet {numbers}")
 
 
-def _runs(numbers: Sequence[int], total: int) -> str:
-    """Numbers in order, those that follow each other together: `3, 5-17 and 2 more`."""
-    runs: list[list[int]] = []
+def _number_ranges(numbers: Sequence[int], total: int) -> str:
+    """Return ascending numbers as ranges: `3, 5-17 and 2 more`; `total` counts all, also those not in `numbers`."""
+    ranges: list[list[int]] = []
     listed = 0
     for number in numbers:
-        if runs and runs[-1][1] == number - 1:
-            runs[-1][1] = number
-        elif len(runs) == _MOST_RUNS:
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1][1] = number
+        elif len(ranges) == _MOST_RANGES:
             break
         else:
-            runs.append([number, number])
+            ranges.append([number, number])
         listed += 1
-    said = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
-    return f"{said} and {total - listed:,} more" if total > listed else said
+    text = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
+    return f"{text} and {total - listed:,} more" if total > listed else text
 
 
-def places_of(count: int) -> str:
-    """`1 place`, `2 places`."""
+def place_count(count: int) -> str:
+    """Return a number of damaged places: `1 place`, `2 places`."""
     return counted(count, "place")
 
 
-def list_places(
-    prefix: str, places: Sequence[Damage | Notice], total: int, *, rest: str = "--report FILE has them"
+def print_findings(
+    prefix: str, findings: Sequence[Damage | Notice], total: int, *, where_all: str = "--report FILE has them"
 ) -> None:
-    """The first ones, and how many more there are; `rest` says where these are."""
-    for place in places[:MOST]:
-        complain(f"{prefix}: {place}")
-    if total > MOST:
-        complain(f"{prefix}: and {total - MOST:,} more like these; {rest}")
+    """Print the first few of damage or oddities, and how many more there are; `where_all` says where all are listed."""
+    for finding in findings[:MOST_PRINTED]:
+        print_message(f"{prefix}: {finding}")
+    if total > MOST_PRINTED:
+        print_message(f"{prefix}: and {total - MOST_PRINTED:,} more like these; {where_all}")

@@ -1,4 +1,4 @@
-"""`pcapconv normalize IN OUT`, and `--check` or `--in-place` for many files."""
+"""The command `pcapconv normalize`: writes the normal form of IN to OUT, or checks or rewrites many files."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pcapconv
-from pcapconv.cli.checks import Checks, Status
-from pcapconv.cli.messages import check_stdin_once, complain, list_places, say_what_happened
-from pcapconv.cli.signals import begin_another
-from pcapconv.cli.statuses import SAME, worst
-from pcapconv.cli.writing import check_names, run_command
+from pcapconv.cli.check_results import CheckResults, Status
+from pcapconv.cli.messages import check_stdin_once, print_findings, print_message, print_warnings
+from pcapconv.cli.signals import begin_next_output
+from pcapconv.cli.statuses import SAME, worst_status
+from pcapconv.cli.writing_commands import check_names, run_writing_command
 from pcapconv.errors import DamageError, FileError, NotACaptureError, PcapconvError, UsageError
 from pcapconv.formats import format_of
 from pcapconv.formats.output_names import output_of
@@ -38,8 +38,8 @@ def normalize(
     quiet: bool = False,
     **options: Any,
 ) -> int:
-    """Do it, say what was not perfect, and return the exit status."""
-    options = _without_opposites(read_project_arguments(), options) | options
+    """Normalize, check or rewrite captures, print warnings on stderr, and return the exit status."""
+    options = _without_contradictions(read_project_arguments(), options) | options
     if check or in_place:
         if check and in_place:
             raise UsageError("--check writes nothing, --in-place does; give one of them")
@@ -48,10 +48,10 @@ def normalize(
         if as_json and in_place:
             raise UsageError("--json is for --check")
         check_stdin_once(paths)
-        each = _EachFile(paths, check=check, allow_empty=allow_empty, fsync=fsync, quiet=quiet, options=options)
-        status = worst([each.below(path) for path in paths])
+        files = _Files(paths, check=check, allow_empty=allow_empty, fsync=fsync, quiet=quiet, options=options)
+        status = worst_status([files.process(path) for path in paths])
         if as_json:
-            each.checks.write()
+            files.results.write()
         return status
     if as_json:
         raise UsageError("--json is for --check; --report FILE writes what happened as JSON")
@@ -63,7 +63,7 @@ def normalize(
     target = str(output_of(source, target, options.get("to")))
     on_loss: OnLoss = options.get("on_loss", "warn")
     check_names(report, {}, source, target)
-    return run_command(
+    return run_writing_command(
         lambda progress: pcapconv.normalize(source, target, force=force, fsync=fsync, progress=progress, **options),
         source,
         target,
@@ -76,40 +76,42 @@ def normalize(
     )
 
 
-def _without_opposites(configured: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """What is configured, without kinds that are to be kept there and stripped here, or the other way round."""
-    kept = dict(configured)
+def _without_contradictions(configured: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return the configured options without kinds that the command line strips instead of keeping, or keeps instead of
+    stripping."""
+    options = dict(configured)
     for name, opposite in (("keep", "strip"), ("strip", "keep")):
         kinds = {kind for text in given.get(opposite, ()) for kind in text.split(",")}
-        if name in kept:
-            kept[name] = [kind for text in kept[name] for kind in text.split(",") if kind not in kinds]
-    return kept
+        if name in options:
+            options[name] = [kind for text in options[name] for kind in text.split(",") if kind not in kinds]
+    return options
 
 
-class _Found(NamedTuple):
-    """A file, and why it is not to be read, if so; `failed` tells that somebody should know."""
+class _Candidate(NamedTuple):
+    """A file that may be a capture. `reason` is why it is not read, if so; `failed`: that is an error, also for a file
+    that the command line does not name."""
 
-    place: str
+    path: str
     reason: str | None = None
     failed: bool = False
 
 
-def _expanded(path: str) -> Iterator[_Found]:
-    """The files, and what else is in the way."""
+def _candidates(path: str) -> Iterator[_Candidate]:
+    """Yield the file, or all files of the directory, that a path of the command line names."""
     if path == STDIO or os.path.isfile(path):
-        yield _Found(path)
+        yield _Candidate(path)
         return
-    from pcapconv.batching.local import LOCAL  # with all that batches need, which a file does without
+    from pcapconv.batching.local import LOCAL  # imports much that a single file does not need
 
     try:
         for found in LOCAL.find(path, None, links=False):
-            yield _Found(found.location, found.reason if found.state is None else None, found.failed)
+            yield _Candidate(found.location, found.reason if found.state is None else None, found.failed)
     except FileError as error:
-        yield _Found(path, str(error).removeprefix(f"{path}: "), failed=True)
+        yield _Candidate(path, str(error).removeprefix(f"{path}: "), failed=True)
 
 
-class _EachFile:
-    """Checks files one by one, or puts them into their normal form; `paths` are those that the command line names."""
+class _Files:
+    """Checks files one by one, or rewrites them in their normal form; `paths` are those of the command line."""
 
     def __init__(
         self,
@@ -127,36 +129,38 @@ class _EachFile:
         self._fsync = fsync
         self._quiet = quiet
         self._losses = options.get("on_loss", "warn") == "warn"
-        self._options = options if check else {**options, "strict": True}  # a damaged file stays as it is
-        self.checks = Checks()
+        self._options = options if check else {**options, "strict": True}  # a damaged file is not rewritten
+        self.results = CheckResults()
 
-    def below(self, path: str) -> int:
-        """The exit status that a file asks for, or all in a directory."""
+    def process(self, path: str) -> int:
+        """Check or rewrite a file, or all files of a directory, and return the exit status."""
         statuses = []
-        for found in _expanded(path):
-            begin_another()
-            statuses.append(self._one(found))
+        for candidate in _candidates(path):
+            begin_next_output()
+            statuses.append(self._process_candidate(candidate))
         if any(status is not None for status in statuses):
-            return worst(status for status in statuses if status is not None)
+            return worst_status(status for status in statuses if status is not None)
         if self._allow_empty:
-            complain(f"warning: {path}: no capture was found")
+            print_message(f"warning: {path}: no capture was found")
             return SAME
         return self._failed(path, f"{path}: no capture was found; --allow-empty lets that pass")
 
-    def _one(self, found: _Found) -> int | None:
-        """The exit status that a file asks for; None for what is no capture, is not named like one, and is not among
-        the paths of the command line."""
-        path, named = found.place, found.place in self._paths
-        if found.reason is not None:
-            if not (found.failed or named):
+    def _process_candidate(self, candidate: _Candidate) -> int | None:
+        """Check or rewrite a file and return its exit status; None for a file that is skipped.
+
+        Skipped are files that are no captures, not named like one and not named by the command line.
+        """
+        path, is_named = candidate.path, candidate.path in self._paths
+        if candidate.reason is not None:
+            if not (candidate.failed or is_named):
                 return None
-            return self._failed(path, f"{path}: {found.reason}")
+            return self._failed(path, f"{path}: {candidate.reason}")
         try:
-            return self._look_at(path)
+            return self._process_capture(path)
         except NotACaptureError as error:
-            if not named and format_of(path) is None:
+            if not is_named and format_of(path) is None:
                 if error.known:
-                    complain(f"warning: skipped: {error}")
+                    print_message(f"warning: skipped: {error}")
                 return None
             return self._failed(path, str(error))
         except UsageError:
@@ -164,17 +168,17 @@ class _EachFile:
         except DamageError as error:
             return self._failed(path, f"{path}: damaged, and left as it is: {str(error).removeprefix(f'{path}: ')}")
         except LossError as error:
-            complain(str(error))
-            return self.checks.add(path, "refused", error.report, reasons=[], error=str(error))
+            print_message(str(error))
+            return self.results.add(path, "refused", error.report, reasons=[], error=str(error))
         except PcapconvError as error:
             return self._failed(path, str(error))
 
     def _failed(self, path: str, error: str) -> int:
-        complain(error)
-        return self.checks.add(path, "failed", None, reasons=[], error=error)
+        print_message(error)
+        return self.results.add(path, "failed", None, reasons=[], error=error)
 
-    def _look_at(self, path: str) -> int:
-        """The exit status that a capture asks for. Raises a PcapconvError where nobody can tell."""
+    def _process_capture(self, path: str) -> int:
+        """Check or rewrite a capture and return its exit status. Raises a PcapconvError if it cannot be read."""
         reports: list[Report] = []
         reasons = check_normal_form(path, on_report=reports.append, **self._options)
         if not self._check:
@@ -182,17 +186,18 @@ class _EachFile:
                 self._rewrite(path)
             return SAME
         (report,) = reports
-        list_places(f"warning: {path}", report.damage, report.damage_total, rest="--json lists them")
-        list_places(f"warning: {path}", report.warnings, report.warnings_total, rest="--json lists them")
+        print_findings(f"warning: {path}", report.damage, report.damage_total, where_all="--json lists them")
+        print_findings(f"warning: {path}", report.warnings, report.warnings_total, where_all="--json lists them")
         if reasons:
-            complain(f"{path}: not in its normal form: {'; '.join(reasons)}")
+            print_message(f"{path}: not in its normal form: {'; '.join(reasons)}")
         status: Status = "different" if reasons else "damaged" if report.damage else "normal"
-        return self.checks.add(path, status, report, reasons=reasons)
+        return self.results.add(path, status, report, reasons=reasons)
 
     def _rewrite(self, path: str) -> None:
+        """Replace a capture by its normal form."""
         if path == STDIO:
-            raise UsageError("--in-place: stdin has no place; give IN and OUT")
+            raise UsageError("--in-place: stdin cannot be rewritten; give IN and OUT")
         report = pcapconv.normalize(path, path, force=True, fsync=self._fsync, **self._options)
-        say_what_happened(report, path, losses=self._losses, left_out=False)
+        print_warnings(report, path, losses=self._losses, left_out=False)
         if not self._quiet:
-            complain(f"{path}: rewritten")
+            print_message(f"{path}: rewritten")

@@ -1,7 +1,8 @@
-"""Whole command lines become words and options; what is wrong with any other is said in one sentence.
+"""Parsing of a command line into operands and options; a faulty line is refused in one sentence.
 
 Strategy: Typer takes 100 to 200 ms to import, longer than most conversions, and asks pydantic about every value. So all
-command lines are understood here, from the table that Typer completes by, and it is imported for completion alone.
+command lines are parsed here, by the same tables from which Typer gets its completions; Typer is imported for
+completion alone.
 """
 
 from __future__ import annotations
@@ -14,44 +15,47 @@ from pcapconv.cli.options import options_of
 from pcapconv.errors import UsageError
 from pcapconv.wording import argument
 
-_DIGITS = 1000  # more than anything is counted in; Python has a limit of its own
+_DIGITS = 1000  # more than any count has; int() has a limit of its own
 
 
 def parse(arguments: Sequence[str], command: Command) -> tuple[list[str], dict[str, Any]]:
-    """The words that are no options, and the options that are given, by their names; behind `--help` nothing is looked
-    at. Raises UsageError."""
+    """Return the operands, and the values of the options that are given, by option name.
+
+    Nothing after `--help` is checked. Raises UsageError for an unknown option, a missing or wrong value, too few or too
+    many operands.
+    """
     options = options_of(command.name)
     known: dict[str, tuple[Option, bool]] = {f"-{option.short}": (option, True) for option in options if option.short}
     known |= {option.flag: (option, True) for option in options}
-    known |= {option.off: (option, False) for option in options if option.kind == "switch"}
-    words: list[str] = []
-    given: dict[str, Any] = {}
-    rest = iter(arguments)
-    for word in rest:
+    known |= {option.negated_flag: (option, False) for option in options if option.value_type == "switch"}
+    operands: list[str] = []
+    values: dict[str, Any] = {}
+    remaining = iter(arguments)
+    for word in remaining:
         if word == "--":
-            words += rest
+            operands += remaining
         elif word == "-" or not word.startswith("-"):
-            words.append(word)
+            operands.append(word)
         else:
-            for name, joined in _named(word):
+            for name, joined_value in _options_in(word):
                 if name not in known:
-                    raise _unknown(name, command)
-                option, on = known[name]
-                if option.kind not in FLAGS:
-                    _take(given, option, _value(option, joined, rest, known))
-                elif joined is None:
-                    given[option.name] = on
+                    raise _unknown_option(name, command)
+                option, is_on = known[name]
+                if option.value_type not in FLAGS:
+                    _add_value(values, option, _value_text(option, joined_value, remaining, known))
+                elif joined_value is None:
+                    values[option.name] = is_on
                 else:
-                    off = f", or write {option.off}" if option.kind == "switch" and on else ""
-                    raise UsageError(f"{name}: it takes no value; leave out ={joined}{off}")
-        if given.get("help"):
-            return words, given
-    _count(words, command)
-    return words, given
+                    negation = f", or write {option.negated_flag}" if option.value_type == "switch" and is_on else ""
+                    raise UsageError(f"{name}: it takes no value; leave out ={joined_value}{negation}")
+        if values.get("help"):
+            return operands, values
+    _check_operand_count(operands, command)
+    return operands, values
 
 
-def _named(word: str) -> Iterator[tuple[str, str | None]]:
-    """The options in one word, each with the value behind its `=`: `-qf` has two."""
+def _options_in(word: str) -> Iterator[tuple[str, str | None]]:
+    """Yield the options in one word, each with the value after its `=`, or None: `-qf` holds two options."""
     if word.startswith("--"):
         name, equals, value = word.partition("=")
         yield name, value if equals else None
@@ -60,53 +64,56 @@ def _named(word: str) -> Iterator[tuple[str, str | None]]:
             yield f"-{letter}", None
 
 
-def _value(option: Option, joined: str | None, rest: Iterator[str], known: dict[str, tuple[Option, bool]]) -> str:
-    value = joined if joined is not None else next(rest, None)
-    if value is None or (joined is None and _is_option(value, known)):
+def _value_text(
+    option: Option, joined_value: str | None, remaining: Iterator[str], known: dict[str, tuple[Option, bool]]
+) -> str:
+    """Return the value of an option: the text after its `=`, or the next word. Raises UsageError without one."""
+    value = joined_value if joined_value is not None else next(remaining, None)
+    if value is None or (joined_value is None and _is_option(value, known)):
         raise UsageError(f"{option.flag}: its value is missing; write it as in {option.shown_example}")
     return value
 
 
 def _is_option(word: str, known: dict[str, tuple[Option, bool]]) -> bool:
-    return word.startswith("-") and word != "-" and all(name in known for name, _ in _named(word))
+    return word.startswith("-") and word != "-" and all(name in known for name, _ in _options_in(word))
 
 
-def _take(given: dict[str, Any], option: Option, text: str) -> None:
-    """Add what a text says to the options. Raises UsageError."""
+def _add_value(values: dict[str, Any], option: Option, text: str) -> None:
+    """Parse an option's value and store it in `values`. Raises UsageError for a value that the option does not take."""
     if option.choices and text not in option.choices:
-        *others, last = option.choices
-        which = f"{', '.join(others)} or {last}" if others else last
-        raise UsageError(f"{argument(option.name, text)}: it is {which}")
-    value = _number(option, text) if option.kind in NUMBERS else text
-    if option.kind in REPEATABLE:
-        given.setdefault(option.name, []).append(value)
+        *first_choices, last = option.choices
+        choices = f"{', '.join(first_choices)} or {last}" if first_choices else last
+        raise UsageError(f"{argument(option.name, text)}: must be {choices}")
+    value = _number(option, text) if option.value_type in NUMBERS else text
+    if option.value_type in REPEATABLE:
+        values.setdefault(option.name, []).append(value)
     else:
-        given[option.name] = value
+        values[option.name] = value
 
 
 def _number(option: Option, text: str) -> int:
     digits = text[1:] if text[:1] in ("-", "+") else text
-    wanted = f"write it as in {option.shown_example}"
+    advice = f"write it as in {option.shown_example}"
     if not (digits.isascii() and digits.isdecimal()):
-        raise UsageError(f"{argument(option.name, text)}: not a whole number; {wanted}")
+        raise UsageError(f"{argument(option.name, text)}: not a whole number; {advice}")
     if len(digits) > _DIGITS:
-        raise UsageError(f"{option.flag}: a number of more than {_DIGITS} digits; {wanted}")
+        raise UsageError(f"{option.flag}: a number of more than {_DIGITS} digits; {advice}")
     return int(text)
 
 
-def _unknown(name: str, command: Command) -> UsageError:
-    from pcapconv.cli.tips import unknown_option
+def _unknown_option(name: str, command: Command) -> UsageError:
+    from pcapconv.cli.suggestions import unknown_option
 
     return UsageError(unknown_option(name, command))
 
 
-def _count(words: Sequence[str], command: Command) -> None:
-    """Raises UsageError where there are too few or too many."""
-    if len(words) < command.least:
-        from pcapconv.cli.tips import missing_words
+def _check_operand_count(operands: Sequence[str], command: Command) -> None:
+    """Raise UsageError if there are too few or too many operands."""
+    if len(operands) < command.fewest_operands:
+        from pcapconv.cli.suggestions import missing_operands
 
-        raise UsageError(missing_words(words, command))
-    if command.most is not None and len(words) > command.most:
-        from pcapconv.cli.tips import too_many_words
+        raise UsageError(missing_operands(operands, command))
+    if command.most_operands is not None and len(operands) > command.most_operands:
+        from pcapconv.cli.suggestions import too_many_operands
 
-        raise UsageError(too_many_words(words, command))
+        raise UsageError(too_many_operands(operands, command))

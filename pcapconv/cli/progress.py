@@ -1,6 +1,6 @@
-"""How far long work is: what is done, how fast it goes and what time is left.
+"""The progress of long work: a bar on a terminal, lines of text or JSON elsewhere.
 
-On a terminal, rich draws a bar, and is imported only when there is one to draw.
+The bar is drawn by rich, which is imported only when the bar first appears.
 """
 
 from __future__ import annotations
@@ -12,57 +12,57 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Self
 
-from pcapconv.cli.messages import say
+from pcapconv.cli.messages import print_line
 from pcapconv.text import counted
 from pcapconv.timestamps import duration_in_words
 
-Progress = Callable[[int], object] | None  # takes the bytes read so far; None where nothing is to be shown
+Progress = Callable[[int], object] | None  # takes the number of bytes read so far; None if no progress is shown
 
-_PATIENCE = 1.0  # seconds before a bar appears
-_SECOND = 1.0
-_SELDOM = 30.0  # seconds between lines where there is no terminal
-_OFTEN = 0.1  # and between two looks of a bar
-_UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
+_BAR_DELAY = 1.0  # seconds before a bar appears
+_BAR_INTERVAL = 0.1  # seconds between updates of a bar
+_LINE_INTERVAL = 30.0  # seconds between lines of text, without a terminal
+_JSON_INTERVAL = 1.0  # seconds between lines of JSON
+_SIZE_UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 
 @contextmanager
 def progress_bar(source: str, *, show: bool) -> Iterator[Progress]:
-    """What is to be told of the progress."""
+    """While entered, show the progress of one capture: yields the function that takes the bytes read so far."""
     if not show:
         yield None
         return
-    bar = _Bar(source)
+    bar = _CaptureBar(source)
     try:
         yield bar.update
     finally:
         bar.close()
 
 
-class _Bar:
-    """The bar of one capture."""
+class _CaptureBar:
+    """The progress bar of one capture; it appears after a second."""
 
     def __init__(self, source: str) -> None:
         self._source = source
-        self._begun = time.monotonic()
-        self._due = self._begun + _PATIENCE
-        self._drawn: _Drawn | None = None
+        self._start = time.monotonic()
+        self._next_update = self._start + _BAR_DELAY
+        self._bar: _RichBar | None = None
 
-    def update(self, done: int) -> None:
+    def update(self, bytes_read: int) -> None:
         now = time.monotonic()
-        if now < self._due:
+        if now < self._next_update:
             return
-        self._due = now + _OFTEN
-        if self._drawn is None:
-            self._drawn = _Drawn(os.path.getsize(self._source) if os.path.isfile(self._source) else 0)
-        self._drawn.show(done, _how_far(done, self._drawn.size, now - self._begun))
+        self._next_update = now + _BAR_INTERVAL
+        if self._bar is None:
+            self._bar = _RichBar(os.path.getsize(self._source) if os.path.isfile(self._source) else 0)
+        self._bar.update(bytes_read, _progress_text(bytes_read, self._bar.size, now - self._start))
 
     def close(self) -> None:
-        if self._drawn is not None:
-            self._drawn.close()
+        if self._bar is not None:
+            self._bar.close()
 
 
-class _Drawn:
-    """A bar on the terminal, with words behind it."""
+class _RichBar:
+    """A bar on the terminal, with text after it. `size` is the number of bytes at its end; 0 if that is not known."""
 
     def __init__(self, size: int) -> None:
         from rich.console import Console
@@ -71,116 +71,115 @@ class _Drawn:
 
         self.size = size
         bar = BarColumn(None, "bright_black", "cyan", "green", "cyan", table_column=Column(ratio=1, min_width=4))
-        words = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True))
-        self._progress = Progress(bar, words, console=Console(stderr=True), transient=True, expand=True)
+        text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True))
+        self._progress = Progress(bar, text, console=Console(stderr=True), transient=True, expand=True)
         self._task = self._progress.add_task("", total=size or None)
 
-    def show(self, done: int, words: str) -> None:
-        """So many bytes are done."""
-        self._progress.update(self._task, completed=done, description=words)
-        with suppress(RuntimeError):  # the system has no thread to spare; the work goes on without a bar
+    def update(self, bytes_read: int, text: str) -> None:
+        self._progress.update(self._task, completed=bytes_read, description=text)
+        with suppress(RuntimeError):  # no thread can be started; the work goes on without a bar
             self._progress.start()
 
     def close(self) -> None:
         self._progress.stop()
 
 
-def _how_far(done: int, size: int, seconds: float) -> str:
-    """`120.0 MB of 500.0 MB, 30.0 MB/s, 12 s left`: of bytes, as far as they and their number are known."""
-    said = [f"{_size(done)} of {_size(size)}" if size else _size(done)]
-    if done and seconds > 0:
-        said.append(f"{_size(int(done / seconds))}/s")
-        left = int((size - done) * seconds / done)
-        if left >= 1:
-            said.append(f"{duration_in_words(left)} left")
-    return ", ".join(said)
+def _progress_text(bytes_read: int, size: int, seconds: float) -> str:
+    """Return `120.0 MB of 500.0 MB, 30.0 MB/s, 12 s left`; `size` is 0 if it is not known."""
+    texts = [f"{_size_text(bytes_read)} of {_size_text(size)}" if size else _size_text(bytes_read)]
+    if bytes_read and seconds > 0:
+        texts.append(f"{_size_text(int(bytes_read / seconds))}/s")
+        seconds_left = int((size - bytes_read) * seconds / bytes_read)
+        if seconds_left >= 1:
+            texts.append(f"{duration_in_words(seconds_left)} left")
+    return ", ".join(texts)
 
 
-def _size(count: int) -> str:
-    for name, unit in _UNITS:
+def _size_text(count: int) -> str:
+    for name, unit in _SIZE_UNITS:
         if count >= unit:
             return f"{count / unit:,.1f} {name}"
     return counted(count, "byte")
 
 
-class Tally:
-    """How far a batch is: a bar on a terminal, a line now and then elsewhere; and a table at its end."""
+class BatchProgress:
+    """The progress of a batch: a bar on a terminal, a line every 30 seconds elsewhere; a table at the end."""
 
     def __init__(self, *, show: bool) -> None:
         self._show = show and sys.stderr is not None
-        self._terminal = self._show and sys.stderr.isatty()
-        self._begun = time.monotonic()
-        self._due = self._begun + (_PATIENCE if self._terminal else _SELDOM)
+        self._is_terminal = self._show and sys.stderr.isatty()
+        self._start = time.monotonic()
+        self._next_update = self._start + (_BAR_DELAY if self._is_terminal else _LINE_INTERVAL)
         self._files = self._size = 0
-        self._drawn: _Drawn | None = None
+        self._bar: _RichBar | None = None
 
     def begin(self, files: int, size: int) -> None:
-        """So much is to be done."""
+        """Set the number of files to convert, and of their bytes."""
         self._files, self._size = files, size
 
-    def look(self, files: int, read: int, failed: int = 0) -> None:
-        """So many files and bytes are done, and so many of the files failed."""
+    def update(self, files: int, bytes_read: int, failed: int = 0) -> None:
+        """Show how many files are done, how many bytes were read and how many of the files failed."""
         now = time.monotonic()
-        if not self._show or now < self._due:
+        if not self._show or now < self._next_update:
             return
-        of_all = f"{files:,} of {counted(self._files, 'file')}{f', {failed:,} failed' if failed else ''}"
-        how_far = f"{of_all}, {_how_far(read, self._size, now - self._begun)}"
-        if not self._terminal:
-            self._due = now + _SELDOM
-            say(f"pcapconv: {how_far}")
+        file_text = f"{files:,} of {counted(self._files, 'file')}{f', {failed:,} failed' if failed else ''}"
+        text = f"{file_text}, {_progress_text(bytes_read, self._size, now - self._start)}"
+        if not self._is_terminal:
+            self._next_update = now + _LINE_INTERVAL
+            print_line(f"pcapconv: {text}")
             return
-        self._due = now + _OFTEN
-        self._drawn = self._drawn or _Drawn(self._size)
-        self._drawn.show(read, how_far)
+        self._next_update = now + _BAR_INTERVAL
+        self._bar = self._bar or _RichBar(self._size)
+        self._bar.update(bytes_read, text)
 
-    def show_table(self, rows: Sequence[tuple[str, str]]) -> None:
-        """Names and values."""
+    def show_table(self, lines: Sequence[tuple[str, str]]) -> None:
+        """Print names and values in two columns."""
         if not self._show:
             return
-        wide, wide_value = (max(len(row[place]) for row in rows) for place in (0, 1))
-        for name, value in rows:
-            say(f"{name:{wide}}  {value:>{wide_value}}")
+        name_width, value_width = (max(len(line[column]) for line in lines) for column in (0, 1))
+        for name, value in lines:
+            print_line(f"{name:{name_width}}  {value:>{value_width}}")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._drawn is not None:
-            self._drawn.close()
+        if self._bar is not None:
+            self._bar.close()
 
 
-class JsonTally:
-    """How far a batch is, for machines: a line of JSON on stderr every second, and one at the end."""
+class JsonProgress:
+    """The progress of a batch for machines: a line of JSON on stderr every second, and one at the end."""
 
     def __init__(self) -> None:
-        self._begun = time.monotonic()
-        self._due = self._begun + _SECOND
-        self._said = {"files": 0, "bytes": 0, "done": 0, "failed": 0}
+        self._start = time.monotonic()
+        self._next_update = self._start + _JSON_INTERVAL
+        self._fields = {"files": 0, "bytes": 0, "done": 0, "failed": 0}
 
-    def begin(self, files: int, size: int) -> None:  # noqa: ARG002 - it is the other's
-        """See `Tally.begin`."""
-        self._said["files"] = files
+    def begin(self, files: int, size: int) -> None:  # noqa: ARG002 - as `BatchProgress.begin`
+        """See `BatchProgress.begin`."""
+        self._fields["files"] = files
 
-    def look(self, files: int, read: int, failed: int = 0) -> None:
-        """See `Tally.look`."""
-        self._said |= {"bytes": read, "done": files, "failed": failed}
-        if time.monotonic() >= self._due:
-            self._due = time.monotonic() + _SECOND
-            self._say()
+    def update(self, files: int, bytes_read: int, failed: int = 0) -> None:
+        """See `BatchProgress.update`."""
+        self._fields |= {"bytes": bytes_read, "done": files, "failed": failed}
+        if time.monotonic() >= self._next_update:
+            self._next_update = time.monotonic() + _JSON_INTERVAL
+            self._print()
 
-    def show_table(self, rows: Sequence[tuple[str, str]]) -> None:
-        """Nothing: the last line has been said."""
+    def show_table(self, lines: Sequence[tuple[str, str]]) -> None:
+        """Do nothing: the last line of JSON has the numbers."""
 
-    def _say(self) -> None:
-        import json  # slow to import, and on the way of every command that writes
+    def _print(self) -> None:
+        import json  # slow to import, and this module is imported by every command that writes
 
         from pcapconv.json_form import document
 
-        seconds = round(time.monotonic() - self._begun, 3)
-        say(json.dumps(document("progress", self._said | {"seconds": seconds})))
+        seconds = round(time.monotonic() - self._start, 3)
+        print_line(json.dumps(document("progress", self._fields | {"seconds": seconds})))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._say()
+        self._print()

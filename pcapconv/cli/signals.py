@@ -1,7 +1,8 @@
-"""Signals that end the program become exceptions, so that outputs are cleared away on the way out.
+"""SIGINT, SIGTERM and SIGHUP become exceptions, so that unfinished outputs are removed before the program ends.
 
-Strategy: once the outputs of a command have their names, it is done, but for its last words: a signal that comes then
-is no reason to say anything else. A second one is: those words may go to a pipe that nobody reads.
+Strategy: a command whose outputs have their final names is done, but for its last messages. A signal that comes then
+is only noted, and the command ends as usual. A second signal does end it: the messages may go to a pipe that nobody
+reads.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from types import FrameType
 
 from pcapconv.io import commit
 
-_late: list[int] = []  # signals that came when the command was done
-_before = 0  # how often outputs had appeared when it began
+_late_signals: list[int] = []  # signals that came after the outputs were committed
+_commits_before = 0  # `commit.commits` when the current output began
 
 
 class Terminated(BaseException):
-    """The system, or somebody, told the program to end. `status` is what a shell expects."""
+    """A signal told the program to end. `status` is the exit status that a shell expects: 128 + the signal's number."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -26,39 +27,44 @@ class Terminated(BaseException):
 
 
 @contextlib.contextmanager
-def raised() -> Iterator[None]:
-    """Have SIGINT, SIGTERM and SIGHUP raise `Terminated`, unless they are ignored; only the main thread can."""
-    before = {}
-    _late.clear()
-    begin_another()
+def raise_on_signals() -> Iterator[None]:
+    """While entered, have SIGINT, SIGTERM and SIGHUP raise `Terminated`, unless they are ignored.
+
+    Does nothing outside the main thread, which alone can handle signals.
+    """
+    old_handlers = {}
+    _late_signals.clear()
+    begin_next_output()
     try:
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) not in (signal.SIG_IGN, None):
                 with contextlib.suppress(ValueError):
-                    before[number] = signal.signal(number, _raise)
+                    old_handlers[number] = signal.signal(number, _raise)
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in old_handlers.items():
             signal.signal(number, handler)
 
 
-def all_is_done() -> bool:
-    """Whether the outputs of the command that runs, or ran last, have their names."""
-    return commit.commits > _before
+def outputs_are_committed() -> bool:
+    """Return whether the outputs of the current (or last) command have their final names."""
+    return commit.commits > _commits_before
 
 
-def begin_another() -> None:
-    """A command with several outputs, each complete by itself, begins another one. Raises Terminated if a signal came
-    behind the one before."""
-    global _before
-    _before = commit.commits
-    if _late:
-        raise Terminated(_late.pop())
+def begin_next_output() -> None:
+    """Note that a command with several independent outputs begins its next one.
+
+    Raises Terminated if a signal came after the output before was committed.
+    """
+    global _commits_before
+    _commits_before = commit.commits
+    if _late_signals:
+        raise Terminated(_late_signals.pop())
 
 
 def _raise(number: int, _frame: FrameType | None) -> None:
-    if all_is_done() and not _late:
-        _late.append(number)
+    if outputs_are_committed() and not _late_signals:
+        _late_signals.append(number)
     else:
         raise Terminated(number)

@@ -1,11 +1,11 @@
-"""`pcapconv split IN TEMPLATE`."""
+"""The command `pcapconv split IN TEMPLATE`: splits one capture into parts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import pcapconv
-from pcapconv.cli.writing import check_names, run_command
+from pcapconv.cli.writing_commands import check_names, run_writing_command
 from pcapconv.io.paths import STDIO
 from pcapconv.steps import argument_values
 from pcapconv.text import counted
@@ -13,7 +13,7 @@ from pcapconv.text import counted
 if TYPE_CHECKING:
     from pcapconv.conversion import OnLoss
 
-_LEAST_BARE = 4096  # bytes; whoever writes less without a unit most likely thinks of another one
+_LEAST_BARE = 4096  # bytes of --max-bytes without a unit: smaller numbers are likely meant in another unit
 
 
 def split(
@@ -26,14 +26,14 @@ def split(
     quiet: bool = False,
     **options: Any,
 ) -> int:
-    """Split, say on stderr what was not perfect, and return the exit status."""
+    """Split one capture, print warnings on stderr, and return the exit status."""
     check_names(report, options, source)
     if "max_bytes" in options:
         argument_values.parse_size("max_bytes", options["max_bytes"], least_bare=_LEAST_BARE)
-    taken = () if report in (None, STDIO) else (report,)
-    return run_command(
+    report_paths = () if report in (None, STDIO) else (report,)
+    return run_writing_command(
         lambda progress: pcapconv.split(
-            source, template, on_loss=on_loss, force=force, progress=progress, taken=taken, **options
+            source, template, on_loss=on_loss, force=force, progress=progress, taken=report_paths, **options
         ),
         source,
         template,

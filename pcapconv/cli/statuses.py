@@ -1,4 +1,4 @@
-"""The exit statuses of the command line, the same in all commands, and which error has which."""
+"""The exit statuses of the command line, their meanings for the manual, and the status of each error."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -6,18 +6,21 @@ from typing import NamedTuple
 from pcapconv.errors import UsageError
 from pcapconv.report import LossError
 
-SAME = 0  # or done
+SAME = 0  # also: done
 DIFFERENT = FAILED = 1
 WRONG_USAGE = 2
-TROUBLE = 2  # of diff, whose 1 means "different": also what cannot be read
-DAMAGED = 3  # done, or the same, but the input was damaged
-REFUSED = 4  # because of what would be lost
+DIFF_FAILED = 2  # of diff, whose 1 means "different": as in diff(1), also a file that cannot be read
+DAMAGED = 3  # done, or the same, but an input was damaged
+REFUSED = 4  # by `--on-loss fail`
 INTERRUPTED = 130
 
 
 class Meaning(NamedTuple):
-    """What the manual says of a status; `diff` says something else of it, and `check` is what it is of
-    `normalize --check`. `commands` are those that end with it; without any, all do."""
+    """What the manual says about an exit status.
+
+    `diff` is the meaning in `diff`, if it is another one; `check` the meaning in `normalize --check`. `commands` are
+    those that can end with the status; empty: all can.
+    """
 
     status: str
     text: str
@@ -29,16 +32,20 @@ class Meaning(NamedTuple):
 MEANINGS = (
     Meaning(f"{SAME}", "done", "the same", "in the normal form"),
     Meaning(f"{FAILED}", "failed", "different", "not in the normal form"),
-    Meaning(f"{WRONG_USAGE}", "wrong usage", "wrong usage, or no answer: a missing file, no capture and the like"),
+    Meaning(
+        f"{WRONG_USAGE}",
+        "wrong usage",
+        "wrong usage, or failed: a missing file, a file that is not a capture and the like",
+    ),
     Meaning(
         f"{DAMAGED}",
         "done, but the input was damaged",
-        "the same as far as could be read, but a capture was damaged",
-        "in the normal form as far as could be read",
+        "the same as far as they can be read, but a capture is damaged",
+        "in the normal form as far as it can be read",
     ),
     Meaning(
         f"{REFUSED}",
-        "refused because of `--on-loss fail`; of a batch: some files were, and no other one failed",
+        "refused because of `--on-loss fail`; of a batch: some files were refused, and no other file failed",
         commands=("convert", "split", "batch", "normalize"),
     ),
     Meaning(f"{INTERRUPTED}, 143, 129", "ended by SIGINT, SIGTERM or SIGHUP"),
@@ -47,9 +54,9 @@ _WORST_FIRST = (FAILED, REFUSED, DAMAGED)
 
 
 def status_of(error: Exception, command: str = "") -> int:
-    """The status of a command that ends with this error."""
+    """Return the exit status of a command that an error ended."""
     if command == "diff":
-        return TROUBLE
+        return DIFF_FAILED
     match error:
         case UsageError():
             return WRONG_USAGE
@@ -59,7 +66,7 @@ def status_of(error: Exception, command: str = "") -> int:
             return FAILED
 
 
-def worst(statuses: Iterable[int]) -> int:
-    """The status of a command over several captures, each of which asks for one."""
-    asked = set(statuses)
-    return next((status for status in _WORST_FIRST if status in asked), SAME)
+def worst_status(statuses: Iterable[int]) -> int:
+    """Return the exit status of a command over several captures, given the status of each."""
+    present = set(statuses)
+    return next((status for status in _WORST_FIRST if status in present), SAME)

@@ -1,4 +1,4 @@
-"""`pcapconv --version`: what runs here."""
+"""The line of `pcapconv --version`."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from pcapconv import __version__, kernels
 
 
 def version() -> str:
-    """The version, the kernels in use, and Python's version, in one line."""
+    """Return the version, the kernels in use and Python's version, in one line."""
     return f"pcapconv {__version__} ({kernels.choose().NAME} kernels, Python {platform.python_version()})"

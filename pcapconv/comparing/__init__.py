@@ -1,8 +1,16 @@
-"""What two captures say differently: `pcapconv.diff`.
+"""Comparing two captures, A and B: `pcapconv.diff`.
 
-Strategy: both captures are read side by side as long as they are the same (`beginning`). Of what comes then, each
-becomes a few columns (`rows`), packets find their counterparts by content (`align`), and runs of pairs are compared
-field by field. Only packets that are shown are read again.
+Strategy: both captures are read side by side as long as they are equal. The packets after that are kept as columns of
+numbers, their counterparts are found by content, and pairs are compared field by field. Only packets that are shown
+are read again.
+
+The files, in the order in which a comparison uses them:
+  compared_capture  A or B: what it says apart from its packets, and packets by number
+  common_prefix     how many packets are equal from the first one on
+  packet_columns    the packets after the common prefix, as columns of numbers
+  alignment         which packets of A are which packets of B
+  comparison        the result: `Comparison`, its differences, and its JSON form
+  diff_lines        the result as lines of text
 """
 
 from __future__ import annotations
@@ -11,11 +19,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from pcapconv.comparing.align import Gap, Run, align
-from pcapconv.comparing.beginning import same_from_the_beginning
-from pcapconv.comparing.comparison import Comparison, Difference, Header, Shown
-from pcapconv.comparing.rows import Rows
-from pcapconv.comparing.sides import Side, interface_said
+from pcapconv.comparing.alignment import PairedRows, RowRanges, align
+from pcapconv.comparing.common_prefix import common_prefix_length
+from pcapconv.comparing.compared_capture import ComparedCapture, interface_options
+from pcapconv.comparing.comparison import Comparison, Difference, HeaderDifference, ShownDifference
+from pcapconv.comparing.packet_columns import PacketColumns
 from pcapconv.errors import UsageError
 from pcapconv.io.paths import STDIO, Readable
 from pcapconv.io.source import Source, open_source, spool
@@ -27,10 +35,11 @@ from pcapconv.wording import argument
 
 __all__ = ["IGNORABLE", "MOST_SHOWN", "Comparison", "diff"]
 
+# Values of `ignore`.
 IGNORABLE = ("time", "lengths", "interfaces", "comments", "direction", "names", "secrets")
 MOST_SHOWN = 1000
 
-_AT_ONCE = 4096  # rows that are compared as columns
+_STEP = 4096  # rows that are compared at once
 
 
 def diff(
@@ -43,39 +52,42 @@ def diff(
     most: int = 10,
     fractions: str | None = None,
 ) -> Comparison:
-    """Compare what two captures say, across formats, byte orders and resolutions.
+    """Compare two captures, whatever their formats, byte orders and time resolutions.
 
-    Packets are compared by number, bytes, lengths, time, interface, comments and direction; further the interfaces in
-    use, names, secrets and comments; with `everything` also where a capture was made: hosts, applications, addresses,
-    statistics, packet ids, custom and unknown blocks. `ignore` leaves out kinds of `IGNORABLE`; times may differ by
-    `time_tolerance`, such as 1ms. `fractions` is as for `convert`, and for both captures. The first `most` differences
-    are `shown`, a thousand at most.
+    Compared are the number of packets; their bytes, lengths, times, interfaces, comments and directions; the interfaces
+    in use, names, secrets and comments. `everything` adds hosts, applications, addresses, statistics, packet ids,
+    custom and unknown blocks. `ignore` leaves out some of `IGNORABLE`; times may differ by `time_tolerance`, such as
+    1ms. `fractions` is as for `convert`, and for both captures. `Comparison.shown` has the first `most` packets that
+    differ, a thousand at most.
 
-    Raises a `PcapconvError` for what cannot be read or makes no sense.
+    Raises UsageError for arguments that make no sense, and another `PcapconvError` for a capture that cannot be read.
     """
-    ignored = _ignored(ignore)
+    ignored = _parse_ignore(ignore)
     if most < 0:
-        raise UsageError(f"{argument('most', most)}: it is 0 or more")
+        raise UsageError(f"{argument('most', most)}: must be 0 or more")
     if a == STDIO and b == STDIO:
         raise UsageError("both captures are - (stdin), which can be read only once")
     tolerance = None if time_tolerance is None else argument_values.parse_duration("time_tolerance", time_tolerance)
     kinds = (frozenset((*STRIP_KINDS, "details")) if everything else KEPT) - ignored
     with ExitStack() as stack:
-        one, other = (
-            Side(source, kinds, direction="direction" not in ignored, timed="time" not in ignored)
+        a_capture, b_capture = (
+            ComparedCapture(source, kinds, direction="direction" not in ignored, timed="time" not in ignored)
             for source in [_seekable(each, fractions, stack) for each in (a, b)]
         )
-        if one.source.file is other.source.file:
+        if a_capture.source.file is b_capture.source.file:
             raise UsageError("both captures are the same open file, which can be read only once")
-        return _compare(one, other, ignored, 0 if tolerance is None else tolerance * NANOSECONDS, most)
+        tolerance_ns = 0 if tolerance is None else tolerance * NANOSECONDS
+        return _compare(a_capture, b_capture, ignored, tolerance_ns, most)
 
 
-def _seekable(place: Readable, fractions: str | None, stack: ExitStack) -> Source:
-    source = stack.enter_context(open_source(place, fractions=fractions))
+def _seekable(readable: Readable, fractions: str | None, stack: ExitStack) -> Source:
+    """Open a capture; one that cannot be read twice is copied to a temporary file."""
+    source = stack.enter_context(open_source(readable, fractions=fractions))
     return source if source.seekable else stack.enter_context(spool(source))
 
 
-def _ignored(texts: Sequence[str]) -> frozenset[str]:
+def _parse_ignore(texts: Sequence[str]) -> frozenset[str]:
+    """Return the kinds in texts such as `time,comments`. Raises UsageError for one that is not in `IGNORABLE`."""
     listed = [texts] if isinstance(texts, str) else texts
     ignored = frozenset(kind.strip() for text in listed for kind in text.split(","))
     for kind in sorted(ignored):
@@ -84,151 +96,166 @@ def _ignored(texts: Sequence[str]) -> frozenset[str]:
     return ignored
 
 
-def _compare(a: Side, b: Side, ignored: frozenset[str], tolerance: Any, most: int) -> Comparison:
-    found = Comparison((a.source.name, b.source.name))
-    same = same_from_the_beginning(a, b, ignored)
-    found.packets = a.header.packets, b.header.packets
-    found.damage = a.damage, b.damage
-    found.damage_total = a.damage_total, b.damage_total
-    found.warnings = a.warnings, b.warnings
-    found.warnings_total = a.warnings_total, b.warnings_total
-    found.not_compared = a.not_compared, b.not_compared
-    partner = _partners(a, b)
-    found.header_differences = list(_headers(a, b, partner, ignored))
-    if found.packets != (same, same):
-        pairs = _Pairs(Rows(a, same), Rows(b, same), partner, ignored, tolerance)
-        _collect(found, a, b, pairs.differences(same + 1), most)
-    return found
+def _compare(
+    a: ComparedCapture, b: ComparedCapture, ignored: frozenset[str], tolerance_ns: Any, most: int
+) -> Comparison:
+    comparison = Comparison((a.source.name, b.source.name))
+    equal_packets = common_prefix_length(a, b, ignored)
+    comparison.packets = a.header.packets, b.header.packets
+    comparison.damage = a.damage, b.damage
+    comparison.damage_total = a.damage_total, b.damage_total
+    comparison.warnings = a.warnings, b.warnings
+    comparison.warnings_total = a.warnings_total, b.warnings_total
+    comparison.not_compared = a.not_compared, b.not_compared
+    partners = _interface_partners(a, b)
+    comparison.header_differences = list(_header_differences(a, b, partners, ignored))
+    if comparison.packets != (equal_packets, equal_packets):
+        a_columns, b_columns = PacketColumns(a, equal_packets), PacketColumns(b, equal_packets)
+        packets = _PacketComparison(a_columns, b_columns, partners, ignored, tolerance_ns)
+        _collect(comparison, a, b, packets.differences(equal_packets + 1), most)
+    return comparison
 
 
-def _collect(found: Comparison, a: Side, b: Side, differences: Iterator[Difference], most: int) -> None:
-    """Count the differences, and have the first ones shown."""
+def _collect(
+    comparison: Comparison, a: ComparedCapture, b: ComparedCapture, differences: Iterator[Difference], most: int
+) -> None:
+    """Count the differences, and add the first `most` to those that are shown."""
     first: list[Difference] = []
     for each in differences:
-        found.counts[each.kind] += 1
-        found.fields.update(each.fields)
+        comparison.counts[each.kind] += 1
+        comparison.fields.update(each.fields)
         if len(first) < min(most, MOST_SHOWN):
             first.append(each)
-    ones = a.packets([each.a - 1 for each in first if each.a is not None])
-    others = b.packets([each.b - 1 for each in first if each.b is not None])
+    a_packets = a.packets([each.a - 1 for each in first if each.a is not None])
+    b_packets = b.packets([each.b - 1 for each in first if each.b is not None])
     for each in first:
-        one, a_options = (None, []) if each.a is None else ones[each.a - 1]
-        other, b_options = (None, []) if each.b is None else others[each.b - 1]
-        found.shown.append(Shown(each, one, other, a_options, b_options))
+        a_packet, a_options = (None, []) if each.a is None else a_packets[each.a - 1]
+        b_packet, b_options = (None, []) if each.b is None else b_packets[each.b - 1]
+        comparison.shown.append(ShownDifference(each, a_packet, b_packet, a_options, b_options))
 
 
-def _partners(a: Side, b: Side) -> dict[int, int]:
-    """For B's interfaces in use, which of A's each is: the one that says the same, else the next that has no other."""
-    there = {interface._replace(id=0): place for place, interface in enumerate(a.interfaces)}
-    partner = {
-        place: there[interface._replace(id=0)]
-        for place, interface in enumerate(b.interfaces)
-        if interface._replace(id=0) in there
+def _interface_partners(a: ComparedCapture, b: ComparedCapture) -> dict[int, int]:
+    """Return the index of the counterpart in A of each interface of B: one that says the same, else the next of A's
+    that is left over. Interfaces of B beyond A's get indices that A does not have."""
+    a_indices = {interface._replace(id=0): index for index, interface in enumerate(a.interfaces)}
+    partners = {
+        index: a_indices[interface._replace(id=0)]
+        for index, interface in enumerate(b.interfaces)
+        if interface._replace(id=0) in a_indices
     }
-    taken = set(partner.values())
-    free = [place for place in range(len(a.interfaces)) if place not in taken]
-    others = [place for place in range(len(b.interfaces)) if place not in partner]
-    partner |= dict(zip(others, free))
-    beyond = len(a.interfaces)
-    return partner | {place: beyond + place for place in others[len(free) :]}
+    paired = set(partners.values())
+    unpaired_a = [index for index in range(len(a.interfaces)) if index not in paired]
+    unpaired_b = [index for index in range(len(b.interfaces)) if index not in partners]
+    partners |= dict(zip(unpaired_b, unpaired_a))
+    return partners | {index: len(a.interfaces) + index for index in unpaired_b[len(unpaired_a) :]}
 
 
-class _Pairs:
-    """Compares the packets of two sides. `partner` has A's interface for each of B's."""
+class _PacketComparison:
+    """Compares the packets of A and B after their common prefix. `partners` has the interface of A for each of B."""
 
-    def __init__(self, a: Rows, b: Rows, partner: dict[int, int], ignored: frozenset[str], tolerance: Any) -> None:
+    def __init__(
+        self, a: PacketColumns, b: PacketColumns, partners: dict[int, int], ignored: frozenset[str], tolerance_ns: Any
+    ) -> None:
         self._a, self._b = a, b
-        self._partner = partner
+        self._partners = partners
         self._ignored = ignored
-        self._tolerance = tolerance
+        self._tolerance_ns = tolerance_ns
 
     def differences(self, first: int) -> Iterator[Difference]:
-        """What differs, by numbers that count from `first`."""
+        """Yield the packets that differ; `first` is the number of the first packet of the columns."""
         a, b = self._a, self._b
-        timed = "time" not in self._ignored and not self._tolerance
+        timed = "time" not in self._ignored and not self._tolerance_ns
         for each in align((a.contents, b.contents), (a.times, b.times) if timed else None):
-            if isinstance(each, Gap):
+            if isinstance(each, RowRanges):
                 yield from self._unpaired(each, first)
                 continue
-            for row in self._doubtful(each):
-                fields = tuple(self._fields(each.a + row, each.b + row))
+            for row in self._rows_to_compare(each):
+                fields = tuple(self._different_fields(each.a + row, each.b + row))
                 if fields:
                     yield Difference(first + each.a + row, first + each.b + row, fields)
 
-    def _unpaired(self, gap: Gap, first: int) -> Iterator[Difference]:
-        """Packets without a counterpart of the same bytes. As many on both sides are taken to be the same ones,
-        changed."""
-        if gap.a_end - gap.a_begin == gap.b_end - gap.b_begin:
-            for one, other in zip(range(gap.a_begin, gap.a_end), range(gap.b_begin, gap.b_end)):
-                yield Difference(first + one, first + other, ("bytes", *self._fields(one, other)))
+    def _unpaired(self, ranges: RowRanges, first: int) -> Iterator[Difference]:
+        """Yield packets without a counterpart of the same bytes: as changed ones if they are as many in A as in B, else
+        as removed and inserted ones."""
+        a_rows, b_rows = range(ranges.a_begin, ranges.a_stop), range(ranges.b_begin, ranges.b_stop)
+        if len(a_rows) == len(b_rows):
+            for a_row, b_row in zip(a_rows, b_rows):
+                yield Difference(first + a_row, first + b_row, ("bytes", *self._different_fields(a_row, b_row)))
             return
-        for one in range(gap.a_begin, gap.a_end):
-            yield Difference(first + one, None)
-        for other in range(gap.b_begin, gap.b_end):
-            yield Difference(None, first + other)
+        for a_row in a_rows:
+            yield Difference(first + a_row, None)
+        for b_row in b_rows:
+            yield Difference(None, first + b_row)
 
-    def _doubtful(self, run: Run) -> Iterator[int]:
-        """The rows of a run that have to be compared one by one; most are not, where columns are the same."""
+    def _rows_to_compare(self, pairs: PairedRows) -> Iterator[int]:
+        """Yield the rows of pairs, counted from their first, that have to be compared one by one. Where whole columns
+        are equal, none has to."""
         a, b = self._a, self._b
-        same_interfaces = all(one == other for other, one in self._partner.items())
-        for begin in range(0, run.rows, _AT_ONCE):
-            rows = min(_AT_ONCE, run.rows - begin)
-            one, other = run.a + begin, run.b + begin
-            same = (
-                a.lengths[one : one + rows] == b.lengths[other : other + rows]
-                and a.exact(one + rows)
-                and b.exact(other + rows)
-                and ("time" in self._ignored or a.times[one : one + rows] == b.times[other : other + rows])
-                and a.options.part(one, one + rows) == b.options.part(other, other + rows)
+        same_interfaces = all(a_index == b_index for b_index, a_index in self._partners.items())
+        for begin in range(0, pairs.rows, _STEP):
+            rows = min(_STEP, pairs.rows - begin)
+            a_row, b_row = pairs.a + begin, pairs.b + begin
+            a_stop, b_stop = a_row + rows, b_row + rows
+            equal = (
+                a.lengths[a_row:a_stop] == b.lengths[b_row:b_stop]
+                and a.has_exact_times(a_stop)
+                and b.has_exact_times(b_stop)
+                and ("time" in self._ignored or a.times[a_row:a_stop] == b.times[b_row:b_stop])
+                and a.options.part(a_row, a_stop) == b.options.part(b_row, b_stop)
                 and (
                     "interfaces" in self._ignored
-                    or (
-                        same_interfaces and a.interfaces.part(one, one + rows) == b.interfaces.part(other, other + rows)
-                    )
+                    or (same_interfaces and a.interfaces.part(a_row, a_stop) == b.interfaces.part(b_row, b_stop))
                 )
             )
-            if not same:
+            if not equal:
                 yield from range(begin, begin + rows)
 
-    def _fields(self, one: int, other: int) -> Iterator[str]:
-        """In what two packets differ, apart from their bytes."""
+    def _different_fields(self, a_row: int, b_row: int) -> Iterator[str]:
+        """Yield the fields in which two packets differ, apart from their bytes."""
         a, b = self._a, self._b
-        if a.lengths[one] != b.lengths[other] and "lengths" not in self._ignored:
+        if a.lengths[a_row] != b.lengths[b_row] and "lengths" not in self._ignored:
             yield "lengths"
-        if "time" not in self._ignored and not _same_time(a.time(one), b.time(other), self._tolerance):
+        if "time" not in self._ignored and not _is_same_time(a.time(a_row), b.time(b_row), self._tolerance_ns):
             yield "time"
-        if "interfaces" not in self._ignored and a.interfaces[one] != self._partner[b.interfaces[other]]:
+        if "interfaces" not in self._ignored and a.interfaces[a_row] != self._partners[b.interfaces[b_row]]:
             yield "interface"
-        if a.options[one] != b.options[other]:
+        if a.options[a_row] != b.options[b_row]:
             yield "options"
 
 
-def _same_time(one: Any, other: Any, tolerance: Any) -> bool:
-    if one is None or other is None:
-        return one is other
-    return bool(abs(one - other) <= tolerance)
+def _is_same_time(a_time: Any, b_time: Any, tolerance_ns: Any) -> bool:
+    if a_time is None or b_time is None:
+        return a_time is b_time
+    return bool(abs(a_time - b_time) <= tolerance_ns)
 
 
-def _headers(a: Side, b: Side, partner: dict[int, int], ignored: frozenset[str]) -> Iterator[Header]:
+def _header_differences(
+    a: ComparedCapture, b: ComparedCapture, partners: dict[int, int], ignored: frozenset[str]
+) -> Iterator[HeaderDifference]:
+    """Yield the differences apart from packets."""
     if "interfaces" not in ignored:
-        yield from _interfaces(a, b, partner)
-    if a.said_besides == b.said_besides and a.ordered != b.ordered:
-        yield Header("order", [each.text for each in a.ordered], [each.text for each in b.ordered])
-    yield from (Header(said.kind, said.text, None) for said in a.said_besides - b.said_besides)
-    yield from (Header(said.kind, None, said.text) for said in b.said_besides - a.said_besides)
+        yield from _interface_differences(a, b, partners)
+    a_texts, b_texts = ([each.text for each in capture.ordered_statements] for capture in (a, b))
+    if a.statements == b.statements and a.ordered_statements != b.ordered_statements:
+        yield HeaderDifference("order", a_texts, b_texts)
+    yield from (HeaderDifference(each.kind, each.text, None) for each in a.statements - b.statements)
+    yield from (HeaderDifference(each.kind, None, each.text) for each in b.statements - a.statements)
 
 
-def _interfaces(a: Side, b: Side, partner: dict[int, int]) -> Iterator[Header]:
-    of_a = {place: interface_said(each) for place, each in enumerate(a.interfaces)}
-    for place, interface in enumerate(b.interfaces):
-        said = interface_said(interface)
-        if partner[place] not in of_a:
-            yield Header("interfaces", None, said)
+def _interface_differences(
+    a: ComparedCapture, b: ComparedCapture, partners: dict[int, int]
+) -> Iterator[HeaderDifference]:
+    unmatched = {index: interface_options(interface) for index, interface in enumerate(a.interfaces)}
+    for index, interface in enumerate(b.interfaces):
+        b_options, a_index = interface_options(interface), partners[index]
+        if a_index not in unmatched:
+            yield HeaderDifference("interfaces", None, b_options)
             continue
-        before = of_a.pop(partner[place])
-        raised = place in b.header.replaced or partner[place] in a.header.replaced  # what was stated did not hold
-        for name in sorted((said.keys() | before.keys()) - ({"snaplen"} if raised else set())):
-            if said.get(name) != before.get(name):
-                yield Header("interface", before.get(name), said.get(name), partner[place], name)
-    for said in of_a.values():
-        yield Header("interfaces", said, None)
+        a_options = unmatched.pop(a_index)
+        # A snaplen that was raised, since packets are longer, is not what the capture states.
+        not_stated = {"snaplen"} if index in b.header.replaced or a_index in a.header.raised else set()
+        for name in sorted((b_options.keys() | a_options.keys()) - not_stated):
+            if b_options.get(name) != a_options.get(name):
+                yield HeaderDifference("interface", a_options.get(name), b_options.get(name), a_index, name)
+    for a_options in unmatched.values():
+        yield HeaderDifference("interfaces", a_options, None)

@@ -1,4 +1,4 @@
-"""The JSON form of what a capture holds, which is made of the values that the page shows."""
+"""The JSON form of what a capture holds, made from the values that the page shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pcapconv.timestamps import format_duration
 
 
 class Duration(NamedTuple):
-    """A length of time, and how many decimal places show it exactly."""
+    """A length of time, and the number of decimal places that shows it exactly."""
 
     seconds: Fraction
     places: int
@@ -19,22 +19,22 @@ class Duration(NamedTuple):
         return format_duration(self.seconds, self.places)
 
 
-def as_document(found: dict[str, Any]) -> dict[str, Any]:
-    """What `info` found, in JSON's types."""
-    return document("info", _fields(found))
+def as_document(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that `info` returns as a JSON document."""
+    return document("info", _json_fields(fields))
 
 
-def _fields(found: dict[str, Any]) -> dict[str, Any]:
-    """Those of JSON; of a capture, or of its sidecar, which has nearly the same."""
-    fields: dict[str, Any] = {}
-    for name, value in found.items():
+def _json_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a capture, or of its sidecar, which has nearly the same, in JSON's types."""
+    json_fields: dict[str, Any] = {}
+    for name, value in fields.items():
         match value:
             case Duration():
-                fields["duration_ns"] = nanoseconds(value.seconds)
+                json_fields["duration_ns"] = nanoseconds(value.seconds)
             case None if name == "duration":
-                fields["duration_ns"] = None
+                json_fields["duration_ns"] = None
             case dict() if name == "sidecar":
-                fields[name] = _fields(value)
+                json_fields[name] = _json_fields(value)
             case _:
-                fields[name] = value
-    return fields
+                json_fields[name] = value
+    return json_fields

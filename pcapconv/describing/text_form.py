@@ -1,7 +1,7 @@
-"""All that a capture says as lines of text, for people and for `git diff`.
+"""The text form of a capture: everything that it says as lines of text, for people and for `git diff`.
 
-Strategy: a line for each packet, and for each option of anything else. No line holds a number that changes when packets
-are added or removed before it, so that a difference stays where it is. Long data is written in pieces.
+Strategy: each packet is a line, and so is each option of other blocks. No line holds a number that changes when packets
+are added or removed before it, so that a difference does not spread. Long data is written in pieces.
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ from pcapconv.timestamps import format_resolution, format_time
 
 _PIECE = 32 * 1024  # bytes of data that are written at once
 _GROUP = 4  # bytes between two blanks
-_LONGEST_KNOWN = 256  # bytes of options that are remembered
+_LONGEST_CACHED = 256  # bytes of options whose text is cached
 
 
 def write_text(source: Readable, write: Callable[[str], object], *, fractions: str | None = None) -> bool:
-    """Write a capture's text form, and tell whether it is damaged. `fractions` as for `convert`. Raises FormatError,
-    FileError, and what `write` raises."""
+    """Write the text form of a capture and return whether the capture is damaged.
+
+    `write` takes the text piece by piece. `fractions` as for `convert`. Raises FormatError, FileError, and what `write`
+    raises.
+    """
     with open_source(source, fractions=fractions) as opened:
         reader = formats.open_reader(opened)
         interfaces: list[Interface] = []
@@ -36,18 +39,18 @@ def write_text(source: Readable, write: Callable[[str], object], *, fractions: s
             match item:
                 case PacketBatch():
                     for packet in item:
-                        write(f"packet {_head(packet)}")
+                        write(f"packet {_packet_head(packet)}")
                         if packet.options:
                             _write_packet_options(packet.options, packet.section.byte_order, write)
                         write(":")
                         _write_data(packet.data, write)
-                        del packet  # which may be large, before there is another one
+                        del packet  # it may be large: two at once would take twice the memory
                 case Section():
                     interfaces = []
-                    _write_lines(_section(item), write)
+                    _write_lines(_section_lines(item), write)
                 case Interface():
                     interfaces.append(item)
-                    _write_lines(_interface(item), write)
+                    _write_lines(_interface_lines(item), write)
                 case Block():
                     _write_block(item, interfaces, write)
                 case Damage():
@@ -63,34 +66,36 @@ def _write_lines(lines: Iterable[str], write: Callable[[str], object]) -> None:
         write(f"{shown(line)}\n")
 
 
-def _section(section: Section) -> Iterator[str]:
+def _section_lines(section: Section) -> Iterator[str]:
     variant = f" {section.variant}" if section.variant else ""
     version = ".".join(map(str, section.version))
     yield f"{section.layout}{variant}, version {version}, {section.byte_order}-endian"
-    yield from _options(readable_options.decode_options(section.options, section.byte_order, pcapng.SECTION_HEADER))
+    yield from _option_lines(
+        readable_options.decode_options(section.options, section.byte_order, pcapng.SECTION_HEADER)
+    )
 
 
-def _interface(interface: Interface) -> Iterator[str]:
+def _interface_lines(interface: Interface) -> Iterator[str]:
     facts = [f"snaplen {interface.snaplen}", f"times in {format_resolution(interface.ticks_per_second)} s"]
     if interface.fcs_length is not None:
         facts.append(f"FCS of {interface.fcs_length} bits")
     yield f"interface {interface.id}: {link_type_name(interface.link_type)}, {', '.join(facts)}"
     order = interface.byte_order
-    yield from _options(readable_options.decode_options(interface.options, order, pcapng.INTERFACE_DESCRIPTION))
+    yield from _option_lines(readable_options.decode_options(interface.options, order, pcapng.INTERFACE_DESCRIPTION))
 
 
-def _options(read: Iterable[dict[str, Any]]) -> Iterator[str]:
-    return (f"  {_option(option)}" for option in read)
+def _option_lines(options: Iterable[dict[str, Any]]) -> Iterator[str]:
+    return (f"  {_option_text(option)}" for option in options)
 
 
-def _option(option: dict[str, Any]) -> str:
-    """A comment may hold anything; in quotes one sees where it ends."""
+def _option_text(option: dict[str, Any]) -> str:
+    """Return the name and value of an option; a comment in quotes, which show where it ends."""
     text = readable_options.value_text(option)
     return f"{option['name']} {json.dumps(text, ensure_ascii=False) if option['name'] == 'opt_comment' else text}"
 
 
-def _head(packet: Packet) -> str:
-    """What a packet's line says before its data."""
+def _packet_head(packet: Packet) -> str:
+    """Return the text of a packet's line before its options and data."""
     interface = packet.interface
     if packet.ticks is None:
         time = "no time"
@@ -103,18 +108,17 @@ def _head(packet: Packet) -> str:
 
 
 def _write_packet_options(raw: bytes, order: ByteOrder, write: Callable[[str], object]) -> None:
-    if len(raw) <= _LONGEST_KNOWN:
-        write(_known_options(raw, order))
+    if len(raw) <= _LONGEST_CACHED:
+        write(_cached_options(raw, order))
         return
     for option in readable_options.decode_options(raw, order, pcapng.ENHANCED_PACKET):
-        write(shown(f", {_option(option)}"))
+        write(shown(f", {_option_text(option)}"))
 
 
-@lru_cache  # most packets of a capture say one of a few things
-def _known_options(raw: bytes, order: ByteOrder) -> str:
-    return "".join(
-        shown(f", {_option(option)}") for option in readable_options.decode_options(raw, order, pcapng.ENHANCED_PACKET)
-    )
+@lru_cache  # most packets of a capture have one of a few option lists
+def _cached_options(raw: bytes, order: ByteOrder) -> str:
+    options = readable_options.decode_options(raw, order, pcapng.ENHANCED_PACKET)
+    return "".join(shown(f", {_option_text(option)}") for option in options)
 
 
 def _write_data(data: bytes, write: Callable[[str], object]) -> None:
@@ -124,32 +128,35 @@ def _write_data(data: bytes, write: Callable[[str], object]) -> None:
 
 
 def _write_block(block: Block, interfaces: list[Interface], write: Callable[[str], object]) -> None:
-    """A block that is none of the above: decoded where somebody knows how, else its bytes."""
-    order, stated = block.byte_order, block.body[block.options_at :]
+    """Write a block that holds no packets: names, secrets and statistics decoded, others as bytes."""
+    order, options = block.byte_order, block.body[block.options_at :]
     if block.kind == "names":
         _write_lines(
-            [block.name, *_names(block), *_options(readable_options.decode_options(stated, order, block.type))], write
+            [
+                block.name,
+                *_name_lines(block),
+                *_option_lines(readable_options.decode_options(options, order, block.type)),
+            ],
+            write,
         )
     elif block.kind == "secrets":
         secrets = bodies.secrets(block.body, order)
         digest = readable_options.secrets_digest(block.body, order)
-        says = f"{secrets.type_name}, {len(secrets.data)} bytes, SHA-256 {digest}"
-        _write_lines(
-            [f"{block.name}: {says}", *_options(readable_options.decode_options(stated, order, block.type))], write
-        )
+        text = f"{secrets.type_name}, {len(secrets.data)} bytes, SHA-256 {digest}"
+        option_lines = _option_lines(readable_options.decode_options(options, order, block.type))
+        _write_lines([f"{block.name}: {text}", *option_lines], write)
     elif block.kind == "statistics" and (statistics := bodies.statistics(block.body, order)).has_ticks:
         number, ticks = statistics.interface, statistics.ticks
         unit = interfaces[number].time_unit if number < len(interfaces) else None
         time = f"{ticks} ticks" if unit is None else format_time(ticks, *unit)
-        says = f"interface {number} at {time}"
-        read = readable_options.decode_options(stated, order, block.type, unit)
-        _write_lines([f"{block.name}: {says}", *_options(read)], write)
+        option_lines = _option_lines(readable_options.decode_options(options, order, block.type, unit))
+        _write_lines([f"{block.name}: interface {number} at {time}", *option_lines], write)
     else:
         write(f"{block.name}:")
         _write_data(block.body, write)
 
 
-def _names(block: Block) -> Iterator[str]:
+def _name_lines(block: Block) -> Iterator[str]:
     for record in readable_options.decode_names(block.body, block.byte_order):
         if "address" in record:
             yield f"  {record['address']} {' '.join(record['names'])}"

@@ -171,7 +171,7 @@ class Source:
 def check_fractions(fractions: str | None) -> None:
     """Check the argument `fractions`. Raises UsageError for an unknown word."""
     if fractions is not None and fractions not in FRACTIONS:
-        raise UsageError(f"{argument('fractions', fractions)}: it is {' or '.join(FRACTIONS)}")
+        raise UsageError(f"{argument('fractions', fractions)}: must be {' or '.join(FRACTIONS)}")
 
 
 def open_source(file: Readable, *, fractions: str | None = None) -> Source:

@@ -69,7 +69,7 @@ def read_project_arguments() -> dict[str, Any]:
         if not isinstance(value, value_type.type) or not texts:
             raise UsageError(f"{where} {key} = {value!r:.80}: {value_type.words} is wanted")
         if value_type.choices and value not in value_type.choices:
-            raise UsageError(f"{where} {key}: it is one of {', '.join(value_type.choices)}")
+            raise UsageError(f"{where} {key}: must be one of {', '.join(value_type.choices)}")
         arguments[known[key]] = value
     return arguments
 

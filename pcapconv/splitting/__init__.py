@@ -175,5 +175,5 @@ def _splitter_maker(
         length = argument_values.parse_duration("interval", interval, positive=True)
         return lambda parts: ByInterval(parts, length, align=align)
     if by not in KEYS:
-        raise UsageError(f"{argument('by', by)}: it is one of {', '.join(KEYS)}")
+        raise UsageError(f"{argument('by', by)}: must be one of {', '.join(KEYS)}")
     return lambda parts: open_splitter(parts, by)

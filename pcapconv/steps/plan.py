@@ -271,7 +271,7 @@ def _criteria(step_arguments: StepArguments) -> Criteria:
     first, last = step_arguments.get("first"), step_arguments.get("last")
     direction = step_arguments.get("direction")
     if direction is not None and direction not in DIRECTIONS:
-        raise UsageError(f"{argument('direction', direction)}: it is in or out")
+        raise UsageError(f"{argument('direction', direction)}: must be in or out")
     criteria = Criteria(
         after=after,
         before=before,
@@ -321,7 +321,7 @@ def _packet_edits(step_arguments: StepArguments) -> PacketEdits:
     if snaplen is not None:
         snaplen = argument_values.parse_count("snaplen", snaplen)
         if snaplen > 2**31 - 1:
-            raise UsageError(f"{argument('snaplen', snaplen)}: it is at most {2**31 - 1}")
+            raise UsageError(f"{argument('snaplen', snaplen)}: must be at most {2**31 - 1}")
     seconds: Fraction | None = None
     if shift is not None:
         seconds = argument_values.parse_duration("shift_time", shift, signed=True)

@@ -1,4 +1,4 @@
-"""The headings below which help and the manual show options, and the commands that have the same ones."""
+"""The headings under which help and the manual show options, and the commands that share options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of each file of a batch, written as JSON or for CI systems as JUnit's XML, whatever their number."""
+"""The reports of a batch: the outcome of each file as JSON, or as JUnit XML for CI systems."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from pcapconv.io.target import Target
 from pcapconv.json_form import document, plain, text_of
 from pcapconv.text import shown
 
-_JSON = text_of(document("batch", {})).removesuffix("\n  }\n}")  # what reports begin with
+_JSON = text_of(document("batch", {})).removesuffix("\n  }\n}")  # what JSON reports begin with
 _JUNIT = "<?xml version='1.0' encoding='utf-8'?>\n<testsuite name=\"pcapconv batch\""
 
 
 def is_report(path: str) -> bool:
-    """Whether a file is the report of a batch."""
+    """Return whether a file is the report of a batch."""
     if not os.path.isfile(path):
         return False
     try:
@@ -34,40 +34,42 @@ def is_report(path: str) -> bool:
     return beginning.startswith((_JSON.encode(), _JUNIT.encode()))
 
 
-class Results:
-    """The lines of a batch, kept in an unnamed temporary file until all are there."""
+class BatchResults:
+    """The lines of a batch's report, kept in an unnamed temporary file until the batch ends, whatever their number."""
 
     def __init__(self) -> None:
         self._file = io.BufferedRandom(temporary_file())
 
     def add(self, line: dict[str, Any]) -> None:
-        """One file's. Raises FileError."""
+        """Add the line of one file. Raises FileError if the temporary file cannot be written."""
         with writing("a temporary file"):
             self._file.write(json.dumps(plain(line)).encode() + b"\n")
 
-    def write_json(self, place: Target, report: BatchReport) -> None:
-        """An object with the report's numbers and a list `files`. Raises FileError."""
+    def write_json(self, target: Target, report: BatchReport) -> None:
+        """Write an object with the report's numbers and a list `files`. Raises FileError."""
         summary = text_of(document("batch", report.as_dict())).removesuffix("\n}")
-        _put(place, f'{summary},\n  "files": [')
+        _write_text(target, f'{summary},\n  "files": [')
         separator = "\n    "
         for line in self._lines():
-            _put(place, separator + line.decode().rstrip())
+            _write_text(target, separator + line.decode().rstrip())
             separator = ",\n    "
-        _put(place, "\n  ]\n}\n")
+        _write_text(target, "\n  ]\n}\n")
 
-    def write_junit(self, place: Target, report: BatchReport) -> None:
-        """A test suite with a case for each file: those that failed are errors, damaged ones failures, and what is
-        no capture is skipped. Raises FileError."""
+    def write_junit(self, target: Target, report: BatchReport) -> None:
+        """Write a test suite with a case for each file: failed files are errors, damaged ones failures, and files that
+        are no captures are skipped. Raises FileError."""
         tests = sum(1 for _ in self._lines())
         skipped = report.skipped + report.left_alone
-        _put(
-            place,
+        _write_text(
+            target,
             f'{_JUNIT} tests="{tests}" errors="{report.failed}" '
             f'failures="{report.damaged + report.damaged_before}" skipped="{skipped}" time="{report.seconds:.3f}">\n',
         )
         for line in self._lines():
-            _put(place, ElementTree.tostring(_case(Outcome.from_json(json.loads(line))), encoding="unicode") + "\n")
-        _put(place, "</testsuite>\n")
+            _write_text(
+                target, ElementTree.tostring(_case(Outcome.from_json(json.loads(line))), encoding="unicode") + "\n"
+            )
+        _write_text(target, "</testsuite>\n")
 
     def _lines(self) -> Iterator[bytes]:
         with writing("a temporary file"):
@@ -78,11 +80,12 @@ class Results:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):  # nobody needs it any more
+        with contextlib.suppress(OSError):  # it has served its purpose
             self._file.close()
 
 
 def _case(outcome: Outcome) -> ElementTree.Element:
+    """Return the test case of one file."""
     case = ElementTree.Element(
         "testcase", classname="pcapconv.batch", name=shown(outcome.source), time=f"{outcome.seconds:.6f}"
     )
@@ -92,11 +95,11 @@ def _case(outcome: Outcome) -> ElementTree.Element:
     elif status in ("skipped", "left_alone"):
         ElementTree.SubElement(case, "skipped", message=error)
     elif status == "damaged" or outcome.damaged_before:
-        said = "; ".join(map(str, outcome.listed_damage)) or "damaged, as an earlier run found"
-        ElementTree.SubElement(case, "failure", message=shown(said))
+        message = "; ".join(map(str, outcome.listed_damage)) or "damaged, as an earlier run found"
+        ElementTree.SubElement(case, "failure", message=shown(message))
     return case
 
 
-def _put(place: Target, text: str) -> None:
-    with writing(place.name):
-        write_all(place.file, memoryview(text.encode(errors="backslashreplace")))
+def _write_text(target: Target, text: str) -> None:
+    with writing(target.name):
+        write_all(target.file, memoryview(text.encode(errors="backslashreplace")))

@@ -1,22 +1,22 @@
-"""What `normalize --check` finds, capture by capture: its exit statuses, and its JSON."""
+"""The results of `normalize --check`: the exit status of each capture, and the JSON of all."""
 
 from __future__ import annotations
 
 import sys
 from typing import Any, Literal
 
-from pcapconv.cli.statuses import DAMAGED, DIFFERENT, FAILED, REFUSED, SAME, worst
+from pcapconv.cli.statuses import DAMAGED, DIFFERENT, FAILED, REFUSED, SAME, worst_status
 from pcapconv.errors import FileError
 from pcapconv.json_form import document, text_of
 from pcapconv.report import Report
 
 Status = Literal["normal", "different", "damaged", "failed", "refused"]
 
-_EXIT = {"normal": SAME, "different": DIFFERENT, "damaged": DAMAGED, "failed": FAILED, "refused": REFUSED}
+_STATUSES = {"normal": SAME, "different": DIFFERENT, "damaged": DAMAGED, "failed": FAILED, "refused": REFUSED}
 
 
-class Checks:
-    """The captures that were looked at, in order."""
+class CheckResults:
+    """The result of each capture that was checked, in order."""
 
     def __init__(self) -> None:
         self._files: list[dict[str, Any]] = []
@@ -24,7 +24,7 @@ class Checks:
     def add(
         self, path: str, status: Status, report: Report | None, *, reasons: list[str], error: str | None = None
     ) -> int:
-        """Note a capture; returns the exit status that it asks for. `report` is None where nobody came so far."""
+        """Add a capture and return its exit status. `report` is None if the capture could not be read."""
         self._files.append(
             {
                 "file": path,
@@ -37,11 +37,11 @@ class Checks:
                 "error": error,
             }
         )
-        return _EXIT[status]
+        return _STATUSES[status]
 
     def write(self) -> None:
-        """The JSON, to stdout. Raises FileError where nobody takes it."""
+        """Write the JSON to stdout. Raises FileError if stdout is closed."""
         if sys.stdout is None:
             raise FileError("stdout: cannot write: it is closed")
-        normal = worst(_EXIT[each["status"]] for each in self._files) == SAME
+        normal = worst_status(_STATUSES[each["status"]] for each in self._files) == SAME
         sys.stdout.write(text_of(document("check", {"normal": normal, "files": self._files})) + "\n")

@@ -1,8 +1,8 @@
-"""What is kept of a capture's packets to find their counterparts: a few numbers for each.
+"""The packets of a capture as columns of numbers, kept in memory to find their counterparts in another capture.
 
-Strategy: bytes and options become keyed hashes; nobody can prepare two packets that have the same. Times are whole
-nanoseconds in one column; for those that are not, the ticks are kept too. Columns that say nothing of most captures
-(options, interfaces, such ticks) take memory only from the first packet on of which they do.
+Strategy: bytes and options are kept as hashes with a random key, so that nobody can prepare two packets with the same
+hash. Times are kept in whole nanoseconds; from the first packet on whose time is none, the ticks are kept, too. Columns
+that are 0 for all packets of most captures (options, interfaces) take memory only from the first other value on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 from array import array
 from typing import TYPE_CHECKING
 
-from pcapconv.comparing.sides import Side
+from pcapconv.comparing.compared_capture import ComparedCapture
 from pcapconv.errors import name_in_errors
 from pcapconv.kernels.contract import BEYOND, MORE, MOST_TICKS
 from pcapconv.model import Interface, PacketBatch, Section
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
 _KEY = os.urandom(16)
-_NO_TIME = MOST_TICKS  # in `times`, where hardly any packet's own time is that
+_NO_TIME = MOST_TICKS  # stands in `times` for no time; hardly any packet has this one
 
 
-class _Seldom:
-    """A column of numbers that are mostly 0: it takes no memory up to the first that is not."""
+class _SparseColumn:
+    """A column of numbers of which the first ones are 0 and take no memory."""
 
     def __init__(self, typecode: str) -> None:
         self._values = array(typecode)
         self._zeros = 0
 
     def extend(self, values: array[int]) -> None:
-        """Add numbers."""
+        """Append numbers."""
         if not self._values and values.tobytes() == bytes(len(values) * values.itemsize):
             self._zeros += len(values)
         else:
@@ -43,63 +43,65 @@ class _Seldom:
         return 0 if row < self._zeros else self._values[row - self._zeros]
 
     def part(self, row: int, stop: int) -> array[int]:
-        """Some of them."""
-        typecode, before = self._values.typecode, self._zeros - row
-        zeros = array(typecode, bytes(max(0, min(before, stop - row)) * self._values.itemsize))
-        return zeros + self._values[max(0, -before) : max(0, stop - self._zeros)]
+        """Return the numbers of the rows up to `stop`."""
+        typecode, zeros_left = self._values.typecode, self._zeros - row
+        zeros = array(typecode, bytes(max(0, min(zeros_left, stop - row)) * self._values.itemsize))
+        return zeros + self._values[max(0, -zeros_left) : max(0, stop - self._zeros)]
 
 
-class Rows:
-    """The packets of a side from row `first` on, as columns with an entry for each.
+class PacketColumns:
+    """The packets of a capture from packet `first` on (counted from 0), as columns with a number for each.
 
-    `contents` are hashes of bytes, `lengths` original lengths, `times` nanoseconds since 1970 as far as 64 bits hold
-    them (`time` has them exactly), `interfaces` places in the survey's list, `options` hashes of what options say.
-    Raises FormatError for a time that nobody can tell, FileError.
+    `contents` are hashes of the packets' bytes; `lengths` their original lengths; `times` nanoseconds since 1970, cut
+    to whole ones and to 64 bits (`time` gives them exactly); `interfaces` indices in `ComparedCapture.interfaces`;
+    `options` hashes of options in the normal form. Raises FileError, and FormatError for a time that cannot be
+    determined.
     """
 
-    def __init__(self, side: Side, first: int) -> None:
+    def __init__(self, capture: ComparedCapture, first: int) -> None:
         self.contents, self.times, self.lengths = array("Q"), array("Q"), array("I")
-        self.interfaces, self.options = _Seldom("I"), _Seldom("q")
+        self.interfaces, self.options = _SparseColumn("I"), _SparseColumn("q")
         self._exact_from: int | None = None  # the first row whose ticks and scale are kept
         self._ticks, self._scale_ids = array("Q"), array("I")
         self._scales: dict[Scale | None, int] = {None: 0}
-        self._units = TimeScales(timeless=not side.timed, no_time=Scale(0, 1, _NO_TIME))
-        with name_in_errors(side.source.name):
-            self._read(side, first)
-        self._known = list(self._scales)
+        self._units = TimeScales(timeless=not capture.timed, no_time=Scale(0, 1, _NO_TIME))
+        with name_in_errors(capture.source.name):
+            self._read(capture, first)
+        self._scale_list = list(self._scales)
 
     def __len__(self) -> int:
         return len(self.contents)
 
-    def exact(self, rows: int) -> bool:
-        """Whether `times` has the times of the first so many rows exactly."""
-        return self._exact_from is None or rows <= self._exact_from
+    def has_exact_times(self, stop: int) -> bool:
+        """Return whether `times` has the times of all rows before `stop` exactly."""
+        return self._exact_from is None or stop <= self._exact_from
 
     def time(self, row: int) -> int | Fraction | None:
-        """A packet's time in nanoseconds since 1970, exactly; None without one."""
+        """Return a packet's time in nanoseconds since 1970, exactly; None if it has none."""
         if self._exact_from is None or row < self._exact_from:
             return self.times[row]
-        scale = self._known[self._scale_ids[row - self._exact_from]]
+        scale = self._scale_list[self._scale_ids[row - self._exact_from]]
         return None if scale is None else scale.time(self._ticks[row - self._exact_from])
 
-    def _read(self, side: Side, first: int) -> None:
-        seen = 0
-        for item in side.items():
+    def _read(self, capture: ComparedCapture, first: int) -> None:
+        packets = 0
+        for item in capture.items():
             match item:
                 case PacketBatch():
-                    if seen + item.rows > first:
-                        self._add(side, item, max(0, first - seen))
-                    seen += item.rows
+                    if packets + item.rows > first:
+                        self._add_batch(capture, item, max(0, first - packets))
+                    packets += item.rows
                 case Section():
                     self._units.begin()
                 case Interface():
-                    self._units.add(item, side.header.ids.get(side.form.interface(item), 0))
+                    self._units.add(item, capture.header.ids.get(capture.form.interface(item), 0))
                 case _:
                     pass
 
-    def _add(self, side: Side, batch: PacketBatch, begin: int) -> None:
+    def _add_batch(self, capture: ComparedCapture, batch: PacketBatch, begin: int) -> None:
+        """Append the rows of a batch from `begin` on."""
         columns, rows = batch.columns, batch.rows
-        self._add_times(side, batch, begin)
+        self._add_times(capture, batch, begin)
         self.lengths.extend(columns.original_length[begin:rows])
         with memoryview(batch.buffer) as buffer:
             self.contents.extend(
@@ -109,11 +111,11 @@ class Rows:
         options = array("q", bytes(8 * (rows - begin)))
         if batch.has_options:
             for row in range(begin, rows):
-                raw = side.options(batch, row)
+                raw = capture.options(batch, row)
                 options[row - begin] = hash(_KEY + raw) if raw else 0
         self.options.extend(options)
 
-    def _add_times(self, side: Side, batch: PacketBatch, begin: int) -> None:
+    def _add_times(self, capture: ComparedCapture, batch: PacketBatch, begin: int) -> None:
         rows, row, exact = batch.rows, begin, True
         columns = batch.columns.with_copies(rows, "ticks", "interface")
         status = BEYOND
@@ -122,11 +124,11 @@ class Rows:
             exact = exact and not cut
             if status != MORE:
                 columns.ticks[row] = max(0, min(int(self._units.time(batch, row)), _NO_TIME))
-                normal = side.form.interface(batch.interfaces[columns.interface[row]])
-                columns.interface[row] = side.header.ids[normal]
+                normal = capture.form.interface(batch.interfaces[columns.interface[row]])
+                columns.interface[row] = capture.header.ids[normal]
                 row, exact = row + 1, False
         simple = SIMPLE_PACKET in batch.columns.record_type[begin:rows].tobytes()
-        if side.timed and self._exact_from is None and (simple or not exact):
+        if capture.timed and self._exact_from is None and (simple or not exact):
             self._exact_from = len(self.times)
         if self._exact_from is not None:
             self._keep_ticks(batch, begin)
@@ -134,6 +136,7 @@ class Rows:
         self.interfaces.extend(columns.interface[begin:rows])
 
     def _keep_ticks(self, batch: PacketBatch, begin: int) -> None:
+        """Append the ticks of a batch from row `begin` on, and the numbers of their scales; 0 for no time."""
         columns, rows = batch.columns, batch.rows
         ids = {
             number: self._scales.setdefault(scale_to_nanoseconds(batch.interfaces[number]), len(self._scales))
@@ -141,6 +144,6 @@ class Rows:
         }
         self._ticks.extend(columns.ticks[begin:rows])
         self._scale_ids.extend(
-            0 if kind == SIMPLE_PACKET else ids[number]
-            for number, kind in zip(columns.interface[begin:rows], columns.record_type[begin:rows])
+            0 if record_type == SIMPLE_PACKET else ids[number]
+            for number, record_type in zip(columns.interface[begin:rows], columns.record_type[begin:rows])
         )

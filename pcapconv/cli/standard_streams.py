@@ -1,0 +1,86 @@
+"""stdout and stderr that write every text whole, or raise an error.
+
+Strategy: Python's own stdout drops text when a pipe in non-blocking mode is full, and any process that shares the pipe
+can put it into that mode at any time. So while the command line runs, text goes to the descriptors through `write_all`.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from contextlib import suppress
+from typing import Any, Self
+
+from pcapconv.errors import FileError
+from pcapconv.io.read_write import write_all, writing
+
+
+class StandardStreams:
+    """While entered, `sys.stdout` and `sys.stderr` write every text whole, or raise FileError."""
+
+    def __enter__(self) -> Self:
+        self._old_streams = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = _reliable_stream(sys.stdout, "stdout"), _reliable_stream(sys.stderr, "stderr")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(FileError, OSError):  # it was raised before, or there is no stream to print it on
+                if stream is not None:
+                    stream.flush()
+        sys.stdout, sys.stderr = self._old_streams
+
+    def discard_stdout(self) -> None:
+        """Discard text that stdout has not written yet: it may be a pipe that nobody reads."""
+        if isinstance(sys.stdout, io.TextIOWrapper) and isinstance(sys.stdout.buffer, _DescriptorFile):
+            sys.stdout.buffer.is_lost = True
+
+
+def _reliable_stream(stream: Any, name: str) -> Any:
+    """Return a text stream over the same descriptor; the stream itself if it has none."""
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream
+    try:
+        file = _DescriptorFile(stream.fileno(), name)
+        stream.flush()
+    except OSError:  # a stream in memory
+        return stream
+    return io.TextIOWrapper(
+        file,  # needs no buffer
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+
+
+class _DescriptorFile(io.RawIOBase):
+    """A file that writes all bytes of a call. After an error it `is_lost`, and ignores what is written: Python writes
+    again when it ends."""
+
+    def __init__(self, descriptor: int, name: str) -> None:
+        self._file = io.FileIO(descriptor, "wb", closefd=False)
+        self._name = name
+        self.is_lost = False
+
+    def write(self, data: Any) -> int:
+        """Write all bytes. Raises FileError."""
+        with memoryview(data) as view:
+            if not self.is_lost:
+                self.is_lost = True
+                with writing(self._name):
+                    write_all(self._file, view)
+                self.is_lost = False
+            return len(view)
+
+    def fileno(self) -> int:
+        """The file descriptor."""
+        return self._file.fileno()
+
+    def isatty(self) -> bool:
+        """Return whether the descriptor is a terminal."""
+        return self._file.isatty()
+
+    def writable(self) -> bool:
+        """True."""
+        return True

@@ -1,0 +1,138 @@
+"""Error messages for command lines that cannot be run, with a suggestion of what to type instead.
+
+Each public function returns one sentence.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from pcapconv.cli.commands import COMMANDS
+from pcapconv.cli.grammar import Command
+from pcapconv.cli.options import options_of
+from pcapconv.formats import format_of
+from pcapconv.io.paths import STDIO
+
+_SORT = "pcapconv normalize --sort orders packets by time, and leaves out what is not in the normal form; Wireshark's "
+_OUTPUTS = ("OUT", "TEMPLATE", "DST")  # operands that name outputs
+_SIMILARITY = 0.7  # of option names that may be meant; 1 for equal ones
+_TASK_TIPS = {  # commands and options that users may expect, and what does the same
+    "merge": "Wireshark's mergecap merges captures by time: mergecap -w OUT IN...",
+    "sort": f"{_SORT}reordercap does nothing but sort: reordercap IN OUT",
+    "reorder": f"{_SORT}reordercap does nothing but sort: reordercap IN OUT",
+    "dedupe": "Wireshark's editcap leaves out duplicate packets: editcap -d IN OUT",
+    "repair": "pcapconv convert IN OUT keeps all that is intact of a damaged capture, and names the damage",
+    "anonymize": "pcapconv convert --strip names,comments,secrets,host,addresses leaves out what a capture says "
+    "beside packets; tcprewrite --seed changes the addresses in packets",
+    "filter": "pcapconv convert selects by --after, --before, --packets, --interface, --comment-matches and "
+    "--direction; for display filters there is tshark -r IN -Y FILTER -w OUT",
+}
+_SYNONYMS = {
+    "anonymise": "anonymize",
+    "append": "merge",
+    "concat": "merge",
+    "dedup": "dedupe",
+    "deduplicate": "dedupe",
+    "fix": "repair",
+    "recover": "repair",
+}
+
+
+def _task_tip(word: str) -> str | None:
+    """Return what does the task that a word names; None for a word that names none."""
+    word = word.removeprefix("--").lower()
+    return _TASK_TIPS.get(_SYNONYMS.get(word, word))
+
+
+def unknown_command(arguments: Sequence[str]) -> str:
+    """Return the message about a line that does not begin with a command."""
+    first, *remaining = arguments
+    if first.startswith("-") and first != STDIO:
+        name = first.partition("=")[0]
+        index = next((index for index, word in enumerate(remaining) if word in COMMANDS), None)
+        if index is not None:
+            reordered = [remaining[index], first, *remaining[:index], *remaining[index + 1 :]]
+            return f"{name} has to come after the command; did you mean: {_line(reordered)}"
+        return f"no such option: {name}; {_task_tip(name) or 'pcapconv --help lists the commands'}"
+    if first == "help":
+        topic = [word for word in remaining if word in COMMANDS][:1]
+        return f"no such command: help; did you mean: {_line([*topic, '--help'])}"
+    if tip := _task_tip(first):
+        return f"no such command: {first}; {tip}"
+    similar = get_close_matches(first, COMMANDS, 1)
+    suggested = _with_command(arguments) or [*similar, *remaining]
+    if suggested == remaining:
+        return f"no such command: {first}; pcapconv --help lists the commands"
+    return f"no such command: {first}; did you mean: {_line(suggested)}"
+
+
+def _with_command(arguments: Sequence[str]) -> list[str] | None:
+    """Return the line with a fitting command before it, if it begins with the name of a capture or directory; else
+    None."""
+    first = arguments[0]
+    if os.path.isdir(first):
+        return ["batch", *arguments, *(["DST"] if len(arguments) == 1 else [])]
+    if first != STDIO and format_of(first) is None and not os.path.isfile(first):
+        return None
+    names = [word for word in arguments if word == STDIO or not word.startswith("-")]
+    only_inputs = len(names) == 1 or (len(names) > 2 and all(map(os.path.isfile, names)))
+    return [("info" if only_inputs else "convert"), *arguments]
+
+
+def unknown_option(name: str, command: Command) -> str:
+    """Return the message about an option that the command does not have."""
+    return f"{command.name} has no option {name}; {_option_tip(name, command)}"
+
+
+def _option_tip(name: str, command: Command) -> str:
+    if tip := _task_tip(name):
+        return tip
+    if name in ("-o", "-w", "--output") and command.operands[-1].metavar in _OUTPUTS:
+        return f"the output comes after the input: {_usage(command)}"
+    other_commands = [
+        each.name for each in COMMANDS.values() if name in (option.flag for option in options_of(each.name))
+    ]
+    if not other_commands and (similar := _most_similar_flag(name, command)):
+        return f"did you mean {similar}?"
+    if other_commands:
+        return f"pcapconv {' and '.join(other_commands)} ha{'s' if len(other_commands) == 1 else 've'} it"
+    return f"pcapconv {command.name} --help lists its options"
+
+
+def _most_similar_flag(name: str, command: Command) -> str | None:
+    """Return the option of the command whose spelling is most similar to `name`; None if none is similar."""
+    options = options_of(command.name)
+    if name.startswith("--no-"):
+        flags = [option.negated_flag for option in options if option.value_type == "switch"]
+    else:
+        flags = [option.flag for option in options]
+    similar = get_close_matches(name.removeprefix("--"), [flag.removeprefix("--") for flag in flags], 1, _SIMILARITY)
+    return f"--{similar[0]}" if similar else None
+
+
+def missing_operands(given: Sequence[str], command: Command) -> str:
+    """Return the message about a line with too few operands."""
+    not_given = command.operands[len(given) :]
+    missing = [operand.metavar for operand in not_given if not operand.optional]
+    optional = [operand.usage for operand in not_given if operand.optional]
+    line = " ".join([_line([command.name, *given]), *missing, *optional])
+    return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; write: {line}"
+
+
+def too_many_operands(given: Sequence[str], command: Command) -> str:
+    """Return the message about a line with too many operands."""
+    surplus = " ".join(map(shlex.quote, given[len(command.operands) :]))
+    batch_tip = "; pcapconv batch SRC DST converts many captures" if command.name == "convert" else ""
+    return f"too many names: {surplus}; write: {_usage(command)}{batch_tip}"
+
+
+def _usage(command: Command) -> str:
+    """Return the command with its operands: `pcapconv convert IN OUT`."""
+    return " ".join(["pcapconv", command.name, *(operand.usage for operand in command.operands)])
+
+
+def _line(words: Sequence[str]) -> str:
+    return shlex.join(["pcapconv", *words])

@@ -1,0 +1,108 @@
+"""What the commands that write captures share: checks of file names, the progress bar, warnings and the report."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from typing import Any
+
+from pcapconv.cli.kernel_warning import warn_if_interpreted
+from pcapconv.cli.messages import print_line, print_warnings
+from pcapconv.cli.progress import Progress, progress_bar
+from pcapconv.cli.statuses import DAMAGED
+from pcapconv.errors import UsageError
+from pcapconv.io.commit import commit
+from pcapconv.io.paths import SIDECAR_SUFFIX, STDIO
+from pcapconv.io.read_write import write_all, writing
+from pcapconv.io.target import Target, open_target
+from pcapconv.report import LossError, Report
+
+
+def run_writing_command(
+    convert: Callable[[Progress], Report],
+    source: str,
+    target: str,
+    *,
+    closing: Callable[[Report], str],
+    report: str | None,
+    force: bool,
+    quiet: bool,
+    losses: bool,
+    left_out: bool = True,
+    sidecar: bool = False,
+) -> int:
+    """Convert with a progress bar, print warnings on stderr, write the report, and return the exit status.
+
+    `convert` is called with the progress. `source` is the capture whose size the progress bar shows; `target` names the
+    output in messages. `report` is the name of the report's file, if there is one. `closing` gives the last line on a
+    terminal. `losses`, `left_out` and `sidecar` are those of `print_warnings`. Raises what `convert` raises; the report
+    is written also for a LossError.
+    """
+    on_terminal = not quiet and sys.stderr is not None and sys.stderr.isatty()
+    if on_terminal:
+        warn_if_interpreted()
+    with _report_target(report, force=force) as report_target:
+        try:
+            with progress_bar(source, show=on_terminal) as progress:
+                done = convert(progress)
+        except LossError as error:
+            _write_report(report_target, error.report)
+            raise
+        name = done.outputs[0] if done.parts is None else target
+        print_warnings(done, name, losses=losses, left_out=left_out, sidecar=sidecar, quiet=quiet)
+        _write_report(report_target, done)
+    if on_terminal:
+        print_line(closing(done))
+    return DAMAGED if done.damage else 0
+
+
+def check_names(report: str | None, options: Mapping[str, Any], source: str, target: str | None = None) -> None:
+    """Check that the files of a command are different ones. Raises UsageError if two are the same.
+
+    `target` is None for a split, which checks the names of its parts when it makes them.
+    """
+    secrets = options.get("extract_secrets")
+    if [report, secrets, target].count(STDIO) > 1:
+        raise UsageError("- is stdout, and can be only one of the output, --report and --extract-secrets; name a file")
+    inputs = [text.partition(",")[2] for text in options.get("inject_secrets", ())]
+    if options.get("sidecar") or options.get("sidecar_file"):
+        inputs += _sidecar_paths(options, source, target)
+    outputs = (("the output", target), ("--report", report), ("--extract-secrets", secrets))
+    for index, (option, name) in enumerate(outputs):
+        # The output may be the input: with --force it replaces it.
+        other_files = [*inputs, *([source] if index else []), *(path for _, path in outputs[:index] if path)]
+        if name is not None and name != STDIO and _is_same_as_any(name, *other_files):
+            raise UsageError(f"{option} {name}: that is another file of the same run; give it a name of its own")
+
+
+def _sidecar_paths(options: Mapping[str, Any], source: str, target: str | None) -> list[str]:
+    """Return the paths of the sidecars that a command may read or write; without that of a split."""
+    return [options.get("sidecar_file") or "", *(path + SIDECAR_SUFFIX for path in (source, target) if path)]
+
+
+def _is_same_as_any(name: str, *paths: str) -> bool:
+    paths = tuple(path for path in paths if path)
+    try:
+        return os.path.realpath(name) in map(os.path.realpath, paths)
+    except OSError:  # the working directory is gone
+        return name in paths
+
+
+def _report_target(report: str | None, *, force: bool) -> Target | nullcontext[None]:
+    """Open the report's target, before any work is done; None without a report. Raises FileError."""
+    if report is None:
+        return nullcontext()
+    return open_target(report, force=force, text=True)
+
+
+def _write_report(target: Target | None, report: Report) -> None:
+    """Write the report and give it its final name; nothing if `target` is None. Raises FileError."""
+    if target is None:
+        return
+    from pcapconv.json_form import text_of  # not needed without a report
+
+    with writing(target.name):
+        write_all(target.file, memoryview((text_of(report.as_dict()) + "\n").encode()))
+    commit([target])

@@ -1,0 +1,302 @@
+"""One of the two captures of a comparison: what it says apart from its packets, and its packets for showing.
+
+Strategy: both captures are compared in their normal form (`normalizing`), so that byte order, block types and time
+resolutions make no difference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections import Counter
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
+
+from pcapconv import formats
+from pcapconv.errors import TargetError, name_in_errors
+from pcapconv.formats.pseudo_headers import with_headers_in
+from pcapconv.io.source import Source
+from pcapconv.model import Block, Damage, Interface, Item, Notice, Packet, PacketBatch, Section
+from pcapconv.normalizing.normal_form import NormalForm
+from pcapconv.normalizing.survey import Survey
+from pcapconv.report import MOST_LISTED
+from pcapconv.spec import bodies, option_lists, pcapng
+from pcapconv.spec.readable_options import decode_options, secrets_digest, value_text
+from pcapconv.steps.batch_rows import options_of
+from pcapconv.timestamps import format_time
+from pcapconv.wording import argument
+
+_MOST_TEXT = 32 * 2**20  # bytes of memory for statements about blocks
+_STATEMENT_SIZE = 300  # bytes of memory that a statement takes beside its text
+_LONGEST_HEX = 64  # bytes that are shown in hex; more are shown as their SHA-256
+_LONGEST_PROCESS = 4096
+_TIME_OPTIONS = [
+    row.name for row in pcapng.option_types(pcapng.INTERFACE_STATISTICS).values() if row.value_type == option_lists.TIME
+]
+_PROCESS_REFERENCES = dict(zip((f"option {code}" for code in pcapng.PROCESS_REFERENCES), ("", "effective ")))
+
+
+Option = dict[str, Any]  # as `spec.readable_options` reads it
+
+
+class Statement(NamedTuple):
+    """Something that a capture says beside its packets and interfaces: the kind of metadata, and a sentence."""
+
+    kind: str
+    text: str
+
+
+class OptionText(NamedTuple):
+    """An option of a packet, and the same in words."""
+
+    option: Option
+    text: str
+
+
+class ComparedCapture:
+    """A capture that is compared. `survey` has to be iterated first, to its end.
+
+    `kinds` are the kinds of metadata that are compared; `direction` and `timed` tell whether the directions and times
+    of packets are.
+    `header` is the survey of section, interfaces, names and secrets.
+    `statements` counts what the capture says beside its packets and interfaces; `ordered_statements` are those whose
+    order matters.
+    `not_compared` counts, by kind, the statistics, custom and unknown blocks that are not compared.
+    `processes` are the texts of the processes seen so far in the section, if processes are compared.
+    """
+
+    def __init__(self, source: Source, kinds: Collection[str], *, direction: bool, timed: bool) -> None:
+        self.source = source
+        self.timed = timed
+        self.form = NormalForm(kinds, Counter())
+        self.header = Survey(self.form, timeless=not timed)
+        self.damage: list[Damage] = []
+        self.damage_total = 0
+        self.warnings: list[Notice] = []
+        self.warnings_total = 0
+        self.ordered_statements: list[Statement] = []
+        self.statements: Counter[Statement] = Counter()
+        self.not_compared: Counter[str] = Counter()
+        # Statements about blocks, with the interface that they are about, if there is one.
+        self._block_statements: Counter[tuple[Interface | None, Statement]] = Counter()
+        self._process_form = NormalForm(kinds, Counter())  # for processes, which `form` must not count
+        self.processes: list[str] = []
+        self._memory_left = _MOST_TEXT
+        self._direction = direction
+
+    def survey(self) -> Iterator[Item]:
+        """Yield the capture's items, and collect what they say apart from packets.
+
+        Raises FormatError, FileError, and TargetError if blocks say more than memory should hold.
+        """
+        with name_in_errors(self.source.name):
+            yield from self.header(self._collect(self.items()))
+        self._add_header()
+        for statement, count in self._counted_block_statements():
+            self.statements[statement] += count
+
+    def items(self) -> Iterator[Item]:
+        """Yield the capture's items from its beginning; headers before packets' data are made little-endian.
+
+        `options` refers to the section of the last item that was yielded.
+        """
+        self.source.rewind()
+        for item in formats.open_reader(self.source).items():
+            if isinstance(item, Section):
+                self.processes = []
+                self.form.begin_section()
+            elif isinstance(item, Block) and item.type == pcapng.PROCESS:
+                process = self._process_form.process(item)
+                if process is not None:
+                    self.processes.append(_process_text(process))
+                    self.form.add_process(self.processes[-1].encode())
+            yield with_headers_in("little", item) if isinstance(item, PacketBatch) else item
+
+    @property
+    def interfaces(self) -> list[Interface]:
+        """The interfaces that have packets. (The survey has one also for a capture without packets.)"""
+        return self.header.interfaces if self.header.packets else []
+
+    def options(self, batch: PacketBatch, row: int) -> bytes:
+        """Return a packet's options in the normal form: those that are compared."""
+        if not batch.columns.options_length[row]:
+            return b""
+        obsolete = batch.columns.record_type[row] == pcapng.OBSOLETE_PACKET
+        raw = options_of(batch, row)
+        return self.form.packet(raw, batch.section.byte_order, obsolete=obsolete, direction=self._direction)
+
+    def _collect(self, items: Iterator[Item]) -> Iterator[Item]:
+        """Yield the items, and collect damage, oddities and statements about blocks."""
+        interfaces: list[Interface] = []
+        for item in items:
+            match item:
+                case Damage():
+                    self.damage_total += 1
+                    if len(self.damage) < MOST_LISTED:
+                        self.damage.append(item)
+                case Notice():
+                    self.warnings_total += 1
+                    if len(self.warnings) < MOST_LISTED:
+                        self.warnings.append(item)
+                case Section():
+                    interfaces = []
+                case Interface():
+                    interfaces.append(item)
+                case Block() if item.is_process or not item.explains_packets:
+                    self._add_block(item, interfaces)
+            yield item
+
+    def _add_header(self) -> None:
+        """Add the statements of the survey's section, names and secrets; all of them, also beyond a thousand."""
+        for code, value in option_lists.OptionList(self.header.section.options, "little"):
+            row = pcapng.option_type(pcapng.SECTION_HEADER, code)
+            kind, label = "section-options", pcapng.option_name(pcapng.SECTION_HEADER, code)
+            if code == option_lists.COMMENT:
+                kind, label = "comments", "comment"
+            text = option_lists.text(value) if row.value_type == option_lists.TEXT else value.hex()
+            self.ordered_statements.append(Statement(kind, f"{label} {text}"))
+        for record_type, address, name in sorted(self.header.names):
+            is_ip_address = record_type in (1, 2) and len(address) in (4, 16)
+            shown = str(ipaddress.ip_address(address)) if is_ip_address else address.hex(":")
+            text = f"name {shown} {option_lists.text(name)}" if name else f"name record {record_type} {shown}"
+            self.statements[Statement("names", text)] += 1
+        self.ordered_statements += [
+            Statement("comments", f"names: comment {option_lists.text(raw)}") for _, raw in self.header.name_options
+        ]
+        for body in self.header.secrets:
+            block = Block(pcapng.DECRYPTION_SECRETS, body, "little", 0, 0)
+            secrets = bodies.secrets(body, "little")
+            options = decode_options(body[block.options_at :], "little", block.type)
+            texts = [
+                f"{secrets.type_name} of {len(secrets.data)} bytes",
+                f"SHA-256 {secrets_digest(body, 'little')}",
+                *map(_option_text, options),
+            ]
+            self.ordered_statements.append(Statement("secrets", ", ".join(texts)))
+        self.statements.update(self.ordered_statements)
+
+    def _add_block(self, block: Block, interfaces: list[Interface]) -> None:
+        """Add what a process, statistics, custom or unknown block says, if its kind is compared."""
+        kind = block.kind
+        if not self.form.keeps(kind):
+            self.not_compared[kind] += 1
+        elif block.is_process:
+            process = self._process_form.process(block)
+            if process is not None:
+                text = _process_text(process) if block.type == pcapng.PROCESS else _bytes_text(process)
+                statement = Statement("processes", text)
+                if not self._block_statements[None, statement]:  # sections may repeat a process: it counts once
+                    self._add_statement(None, statement)
+        elif kind != "statistics":
+            other = self.form.other_block(block)
+            if other is not None:
+                self._add_statement(None, Statement(kind, _bytes_text(other)))
+        elif (statistics := bodies.statistics(block.body, block.byte_order)).has_ticks:
+            number = statistics.interface
+            interface = interfaces[number] if number < len(interfaces) else None
+            unit = None if interface is None else interface.time_unit
+            options = decode_options(block.body[block.options_at :], block.byte_order, block.type, unit)
+            text = ", ".join(map(_option_text, map(_with_short_time, options)))
+            if interface is not None and unit is not None:
+                time = format_time(statistics.ticks, *unit)
+                self._add_statement(self.form.interface(interface), Statement(kind, f"at {_short_time(time)}: {text}"))
+
+    def _add_statement(self, interface: Interface | None, statement: Statement) -> None:
+        """Add a statement about a block, of an interface or of none. Raises TargetError beyond the limit of memory."""
+        self._memory_left -= len(statement.text) + _STATEMENT_SIZE
+        if self._memory_left < 0:
+            raise TargetError(
+                f"more statistics and other blocks than pcapconv compares, {_MOST_TEXT >> 20} MiB; "
+                f"leave out {argument('everything', True)}"
+            )
+        self._block_statements[interface, statement] += 1
+
+    def _counted_block_statements(self) -> Iterator[tuple[Statement, int]]:
+        """Yield the statements about blocks and their counts, without those about interfaces that have no packets."""
+        for (interface, statement), count in self._block_statements.items():
+            if interface is None:
+                yield statement, count
+            elif interface in self.header.ids:
+                text = f"statistics of interface {self.header.ids[interface]} {statement.text}"
+                yield statement._replace(text=text), count
+
+    def packets(self, indices: Collection[int]) -> dict[int, tuple[Packet, list[OptionText]]]:
+        """Read the capture again and return some packets, with their options, by index (counted from 0)."""
+        packets: dict[int, tuple[Packet, list[OptionText]]] = {}
+        remaining, first = sorted(indices), 0
+        for item in self.items() if remaining else ():
+            if not isinstance(item, PacketBatch):
+                continue
+            while remaining and remaining[0] < first + item.rows:
+                packet = item.packet(remaining[0] - first)
+                packets[remaining[0]] = packet, self._option_texts(packet)
+                del remaining[0]
+            first += item.rows
+            if not remaining:
+                break
+        return packets
+
+    def _option_texts(self, packet: Packet) -> list[OptionText]:
+        order = packet.section.byte_order
+        raw = self.form.packet(packet.options, order, obsolete=False, direction=self._direction)
+        return [self._option_text(each) for each in decode_options(raw, "little", pcapng.ENHANCED_PACKET)]
+
+    def _option_text(self, option: Option) -> OptionText:
+        """Return an option with its text; if it refers to a process, with the text of that process."""
+        words = _PROCESS_REFERENCES.get(option["name"])
+        process = "" if words is None else option_lists.text(bytes.fromhex(option["raw"]))
+        if process not in self.processes:
+            return OptionText(option, _option_text(option))
+        return OptionText({"name": option["name"], "value": process}, f"{words}{process}")
+
+
+def interface_options(interface: Interface) -> dict[str, list[Option]]:
+    """Return the options of an interface by name; its link type and snaplen as if they were options, too."""
+    options = {name: [{"name": name, "value": getattr(interface, name)}] for name in ("link_type", "snaplen")}
+    for each in decode_options(interface.options, "little", pcapng.INTERFACE_DESCRIPTION):
+        if each["name"] != "if_tsresol":
+            options.setdefault(each["name"], []).append(each)
+    return options
+
+
+def _option_text(option: Option) -> str:
+    return f"{option['name']} {value_text(option)}"
+
+
+def _process_text(process: Block) -> str:
+    """Return the text of a process block in the normal form.
+
+    It stands for the process in options that refer to it, and is longer than a process id, so that the two are never
+    confused.
+    """
+    at = process.process_options_at
+    options = option_lists.OptionList(process.body[at:], "little")
+    if at < 4 or options.overrun or len(process.body) > _LONGEST_PROCESS:
+        return _bytes_text(process)
+    texts = [f"process {int.from_bytes(process.body[:4], 'little')}"]
+    return ", ".join([*texts, *map(_option_text, decode_options(process.body[at:], "little", process.type))])
+
+
+def _bytes_text(block: Block) -> str:
+    return f"{block.name}: {_hex_or_digest(block.body)}"
+
+
+def _with_short_time(option: Option) -> Option:
+    """Return an option; if its value is a time, without the zeros that depend on the resolution."""
+    if option["name"] in _TIME_OPTIONS and "value" in option:
+        return {**option, "value": _short_time(option["value"])}
+    return option
+
+
+def _short_time(time: str) -> str:
+    """Return a time without zeros at the end of its fraction."""
+    whole, point, remainder = time.partition(".")
+    digits = remainder[: next((at for at, mark in enumerate(remainder) if not mark.isdigit()), len(remainder))]
+    return f"{whole}{point}{digits.rstrip('0')}".removesuffix(".") + remainder[len(digits) :]
+
+
+def _hex_or_digest(data: bytes) -> str:
+    """Return bytes in hex; many bytes as their length and SHA-256."""
+    if len(data) <= _LONGEST_HEX:
+        return data.hex()
+    return f"{len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}"

@@ -1,0 +1,84 @@
+"""What a conversion to pcap would lose, or why it would be refused.
+
+Strategy: a pcap writer converts the capture and writes to nowhere. So the answer never differs from what `convert`
+does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+from pcapconv import formats
+from pcapconv.describing.census import Census
+from pcapconv.errors import NeedsNanosecondsError, TargetError
+from pcapconv.formats.settings import WriterSettings
+from pcapconv.io.buffered_output import BufferedOutput
+from pcapconv.io.target import Target
+from pcapconv.model import Item
+from pcapconv.report import Report
+from pcapconv.sinks import Sink
+
+
+class TrialSink(Sink):
+    """The sink of a conversion to pcap that writes to nowhere, and takes a `census` of its items.
+
+    The reason why pcap cannot hold the capture is part of the `result`, not an error. Only NeedsNanosecondsError is
+    raised, if the conversion `can_restart`.
+    """
+
+    name = "nowhere"
+
+    def __init__(self, *, can_restart: bool) -> None:
+        self._can_restart = can_restart
+
+    def begin(self, settings: WriterSettings, *, hashed: bool) -> Self:  # noqa: ARG002
+        """Open the writer that writes to nowhere, and begin a census."""
+        self.census = Census()
+        self._refusal = ""
+        self._output = BufferedOutput(Target(_DiscardingFile(), self.name, seekable=False))
+        self._writer = formats.open_writer(settings, self._output)
+        return self
+
+    def write(self, item: Item) -> None:
+        """Add an item to the census, and write it unless an item before it was refused."""
+        self.census.add(item)
+        if not self._refusal:
+            self._try(lambda: self._writer.write(item))
+
+    def finish(self) -> None:
+        """Write the end of the file, unless an item was refused."""
+        if not self._refusal:
+            self._try(self._writer.finish)
+
+    def close(self) -> None:
+        """Close the output."""
+        self._output.close()
+
+    def restart(self) -> None:
+        """Do nothing: nothing was written."""
+
+    def tell(self, report: Report) -> None:
+        """Set the losses of the report."""
+        report.losses = dict(self._writer.losses)
+
+    def result(self, report: Report) -> dict[str, Any]:
+        """Return what would be lost, by kind; or why the conversion would be refused."""
+        if self._refusal:
+            return {"possible": False, "reason": self._refusal}
+        return {"possible": True, "losses": report.losses}
+
+    def _try(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except TargetError as error:
+            if isinstance(error, NeedsNanosecondsError) and self._can_restart:
+                raise
+            self._refusal = str(error)
+
+
+class _DiscardingFile:
+    """A file that discards what is written to it."""
+
+    def write(self, data: memoryview) -> int:
+        return len(data)
