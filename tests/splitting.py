@@ -6,10 +6,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from wire import In
 
 from pcapconv.report import Report
 from pcapconv.splitting import split
+
+both_forms = pytest.mark.usefixtures("kernels")
 
 
 def names(folder: Path) -> list[str]:

@@ -1,0 +1,70 @@
+"""The command as it is installed, and in this process: how tests run it, and what it says."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import wire
+from terminals import COMMAND
+
+from pcapconv import cli
+
+FOLDER = Path(__file__).parent / "samples"
+WEB_PCAP, WEB_PCAPNG = FOLDER / "web.pcap", FOLDER / "web.pcapng"
+LOST_OF_WEB = "4 comments, 1 name record, 4 interface options, 3 section options, 1 statistics block"
+HEADER = wire.pcap_header()
+CUT = HEADER + wire.pcap_record(1, 2, b"four") + b"cut off"
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    status: int
+    out: bytes
+    err: str
+
+
+def run(*arguments: str | bytes | Path, stdin: bytes = b"", shell: str = "", **environment: str) -> Done:
+    """The installed command; `shell` adds redirections. Whatever it forgets to close is said on stderr."""
+    command: list[str | bytes | Path] = [COMMAND, *arguments]
+    if shell:
+        command = ["sh", "-c", f'exec "$@" {shell}', "sh", *command]
+    done = subprocess.run(
+        command,
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        env=os.environ | {"PYTHONWARNINGS": "default::ResourceWarning"} | environment,
+    )
+    return Done(done.returncode, done.stdout, done.stderr.decode())
+
+
+@pytest.fixture(autouse=True)
+def signals_stay_as_they_were() -> Iterator[None]:
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+def call(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> Done:
+    """The same command line in this process, which is faster."""
+    try:
+        status = cli.run([os.fspath(each) for each in arguments])
+    except SystemExit as end:
+        status = int(end.code or 0)
+    out, err = capfd.readouterr()
+    return Done(status, out.encode(), err)
+
+
+def said(*sentences: str) -> str:
+    """stderr, one sentence a line."""
+    return "".join(f"pcapconv: {sentence}\n" for sentence in sentences)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
