@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import wire
-from through import converted
+from conversions import converted
 
 from pcapconv import batch
 from pcapconv.batching.outcome import Outcome

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import wire
+from equivalent_captures import ALIKE, UNKNOWN_OPTION, Option, comment
+from expected_normal_form import KINDS
 from hypothesis import strategies as st
-from normal import KINDS
 from wire import BIG, LITTLE, In
-from written import ALIKE, UNKNOWN_OPTION, Option, comment
 
 import pcapconv
 from pcapconv import (

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 import wire
-from through import converted
+from conversions import converted
 
 import pcapconv
 from pcapconv import cli

@@ -14,7 +14,7 @@ import wire
 from batches import BROKEN, HEADER, OTHER, PCAP, TEXT, Seen, counts, lines, made, ng, run, told, tree
 from batches import out as out
 from batches import source as source
-from through import SAMPLES, packets
+from conversions import SAMPLES, packets
 
 from pcapconv import batch
 from pcapconv.batching import executors

@@ -9,7 +9,7 @@ import pytest
 import wire
 from batches import BROKEN, HEADER, MANIFEST, OTHER, PCAP, TEXT, counts, identity, made, ng, run, told, tree
 from batches import source as source
-from through import packets
+from conversions import packets
 
 from pcapconv import UsageError
 

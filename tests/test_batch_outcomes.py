@@ -30,7 +30,7 @@ from batches import (
 )
 from batches import out as out
 from batches import source as source
-from through import DAMAGED, SAMPLES, converted, packets, stem
+from conversions import DAMAGED, SAMPLES, converted, packets, stem
 
 from pcapconv import NothingFoundError, UsageError
 from pcapconv.batching.outcome import Outcome

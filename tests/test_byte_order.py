@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import expected
-import normal
+import expected_normal_form
 import pytest
 import wire
+from conversions import converted
 from host_order import (
     BUILDERS,
     CAN,
@@ -38,7 +39,6 @@ from host_order import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from splitting import parts
-from through import converted
 from wire import BIG, LITTLE, ByteOrder
 
 import pcapconv
@@ -155,8 +155,8 @@ def test_every_kind_of_block_is_read_with_its_header() -> None:
 @settings(max_examples=60)
 def test_the_second_implementation_agrees(data: st.DataObject) -> None:
     source = data.draw(captures())
-    asked = normal.Asked(sort=data.draw(st.booleans()))
-    assert normalized(source, **asked.options()) == normal.normal(source, asked).capture
+    asked = expected_normal_form.Asked(sort=data.draw(st.booleans()))
+    assert normalized(source, **asked.options()) == expected_normal_form.normal(source, asked).capture
 
 
 @st.composite

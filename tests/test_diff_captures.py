@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import wire
+from conversions import DAMAGED, every_sample, stem
+from equivalent_captures import FULL, PLAIN, Said, plainly_written, written
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from through import DAMAGED, every_sample, stem
 from wire import BIG, LITTLE, In
-from written import FULL, PLAIN, Said, plainly_written, written
 
 import pcapconv
 from pcapconv import PcapconvError

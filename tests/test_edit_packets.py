@@ -8,7 +8,7 @@ from typing import Any
 import expected
 import pytest
 import wire
-from agree import (
+from agreement import (
     agrees,
     agrees_in_bytes,
     agrees_on_pipes,
@@ -17,11 +17,11 @@ from agree import (
     same_packets,
     sound,
 )
+from conversions import DAMAGED, SAMPLES, converted, every_sample, stem
 from expected import Asked
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import edits, made_pcap, made_pcapng, selections
-from through import DAMAGED, SAMPLES, converted, every_sample, stem
+from invented_captures import edits, made_pcap, made_pcapng, selections
 from wire import In
 
 from pcapconv import FormatError, TargetError, UsageError

@@ -6,9 +6,9 @@ from typing import BinaryIO, cast
 
 import pytest
 import wire
+from conversions import DAMAGED, SAMPLES, Pipe, converted, every_sample, identical, stem
 from hypothesis import given
 from hypothesis import strategies as st
-from through import DAMAGED, SAMPLES, Pipe, converted, every_sample, identical, stem
 from wire import BIG, LITTLE, In
 
 import pcapconv

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import wire
+from conversions import DAMAGED, SAMPLES, every_sample, stem
 from hypothesis import given, settings
-from made import made_pcapng
-from through import DAMAGED, SAMPLES, every_sample, stem
+from invented_captures import made_pcapng
 from wire import In
 
 import pcapconv

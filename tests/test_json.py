@@ -15,8 +15,8 @@ from typing import Any, cast
 
 import pytest
 import wire
+from conversions import SAMPLES
 from jsonschema import Draft202012Validator
-from through import SAMPLES
 
 import pcapconv
 from pcapconv import cli, json_form

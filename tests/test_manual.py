@@ -30,7 +30,7 @@ AGAIN = {
         *("after", "before", "packets", "drop_packets", "first", "last", "interface", "comment_matches", "direction"),
         *("invert", "chop", "snaplen", "shift_time", "packet_comment"),
     ),
-    "normal.py": ("sort", "rebase_time", "mask_time", "keep", "strip"),
+    "expected_normal_form.py": ("sort", "rebase_time", "mask_time", "keep", "strip"),
     "test_split_opinion.py": ("max_packets", "max_bytes", "interval", "align", "by"),
 }
 # Where exact bytes, or what is said, are stated for those that are too simple for that.

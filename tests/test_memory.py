@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import wire
-from through import Pipe
+from conversions import Pipe
 
 import pcapconv
 from pcapconv.describing import info

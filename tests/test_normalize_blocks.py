@@ -2,7 +2,8 @@
 
 import pytest
 import wire
-from normal import KINDS
+from equivalent_captures import ALIKE, UNKNOWN_OPTION, Option, comment
+from expected_normal_form import KINDS
 from normalizing import (
     IDB,
     LOCAL_OPTION,
@@ -20,7 +21,6 @@ from normalizing import (
     reported,
 )
 from wire import BIG, LITTLE, In
-from written import ALIKE, UNKNOWN_OPTION, Option, comment
 
 # ---------------------------------------------------------------- the file
 

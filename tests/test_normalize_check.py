@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import wire
-from normal import KINDS
+from expected_normal_form import KINDS
 from normalizing import IDB, ONE, SHB, USUAL, T, checked, everything, of_everything
 from wire import BIG, In
 

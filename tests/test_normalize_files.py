@@ -7,9 +7,11 @@ from typing import Any, BinaryIO, cast
 import expected
 import pytest
 import wire
+from conversions import Pipe, Sink, converted, damage_of, every_sample
+from equivalent_captures import comment
+from expected_normal_form import KINDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from normal import KINDS
 from normalizing import (
     EVERY,
     IDB,
@@ -25,9 +27,7 @@ from normalizing import (
     reported,
     timed,
 )
-from through import Pipe, Sink, converted, damage_of, every_sample
 from wire import BIG, LITTLE, In
-from written import comment
 
 import pcapconv
 from pcapconv import (

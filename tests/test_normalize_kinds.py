@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 import wire
-from normal import KINDS
+from equivalent_captures import comment
+from expected_normal_form import KINDS
 from normalizing import (
     IDB,
     NANO,
@@ -23,7 +24,6 @@ from normalizing import (
     refused,
 )
 from wire import In
-from written import comment
 
 from pcapconv import (
     TargetError,

@@ -6,12 +6,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from conversions import DAMAGED, damage_of, every_sample, stem
+from expected_normal_form import KINDS, Asked, normal
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import made_pcap, made_pcapng
-from normal import KINDS, Asked, normal
+from invented_captures import made_pcap, made_pcapng
 from normalizing import normalized, reported, rich
-from through import DAMAGED, damage_of, every_sample, stem
 
 from pcapconv import (
     FormatError,

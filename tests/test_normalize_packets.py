@@ -2,10 +2,10 @@
 
 import pytest
 import wire
-from normal import KINDS
+from equivalent_captures import ALIKE, comment
+from expected_normal_form import KINDS
 from normalizing import IDB, NANO, NS, ONE, SHB, T, idb, normalized, reported
 from wire import In
-from written import ALIKE, comment
 
 
 @pytest.mark.parametrize(

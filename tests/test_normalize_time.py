@@ -5,11 +5,11 @@ from fractions import Fraction
 import expected
 import pytest
 import wire
+from equivalent_captures import Option
 from hypothesis import given
 from hypothesis import strategies as st
 from normalizing import IDB, NANO, NS, ONE, SHB, UNKNOWN_BLOCK, T, at, idb, normalized, refused, reported, timed
 from wire import In
-from written import Option
 
 from pcapconv import (
     FormatError,

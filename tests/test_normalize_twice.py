@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import wire
+from conversions import SAMPLES, stem
+from equivalent_captures import FULL, PLAIN, Option, Said, comment, plainly_written, written
+from expected_normal_form import KINDS, Asked
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from normal import KINDS, Asked
 from normalizing import EVERY, SHB, SWITCHES, checked, combined, everything, idb, normalized, reported, rich
-from through import SAMPLES, stem
 from wire import BIG, LITTLE, In
-from written import FULL, PLAIN, Option, Said, comment, plainly_written, written
 
 from pcapconv import (
     FormatError,

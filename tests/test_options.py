@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import wire
-from through import converted, identical, packets
+from conversions import converted, identical, packets
 from wire import In
 
 pytestmark = pytest.mark.usefixtures("kernels")

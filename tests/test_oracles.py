@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pytest
 import wire
+from conversions import every_sample
 from pcapng import FileScanner, blocks
-from through import every_sample
 
 import pcapconv
 from pcapconv import PcapconvError, TargetError

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import wire
+from conversions import converted
 from splitting import split_up
-from through import converted
 from wire import In
 
 import pcapconv

@@ -7,7 +7,7 @@ from typing import BinaryIO, cast
 
 import pytest
 import wire
-from through import Pipe, converted, damage_of, identical, packets, refused
+from conversions import Pipe, converted, damage_of, identical, packets, refused
 from wire import In
 
 import pcapconv

@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 
 import pytest
 import wire
-from through import Pipe, converted, damage_of, identical, packets
+from conversions import Pipe, converted, damage_of, identical, packets
 from wire import BIG, LITTLE, In
 
 import pcapconv

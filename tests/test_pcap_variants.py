@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 import wire
-from through import Pipe, converted, damage_of, identical, packets
+from conversions import Pipe, converted, damage_of, identical, packets
 from wire import In
 
 import pcapconv

@@ -5,8 +5,8 @@ from typing import BinaryIO, cast
 
 import pytest
 import wire
+from conversions import Pipe, converted, damage_of, identical, packets, refused
 from pcapng_structure import ENTERPRISE, LARGEST, MOST, SECONDS, T, start
-from through import Pipe, converted, damage_of, identical, packets, refused
 from wire import In, ipv4_name
 
 import pcapconv

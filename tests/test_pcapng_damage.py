@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 import wire
+from conversions import converted, damage_of
 from pcapng_structure import LARGEST, MOST, T, start, swapped
-from through import converted, damage_of
 from wire import In
 
 import pcapconv

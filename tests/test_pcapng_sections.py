@@ -4,8 +4,8 @@ import io
 
 import pytest
 import wire
+from conversions import converted, damage_of, identical, packets, refused
 from pcapng_structure import ENTERPRISE, MOST, SECONDS, T, start, swapped
-from through import converted, damage_of, identical, packets, refused
 from wire import LITTLE, In, ipv4_name
 
 import pcapconv

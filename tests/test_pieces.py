@@ -15,10 +15,10 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 import wire
+from conversions import SAMPLES, Pipe
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made import made_pcap, made_pcapng
-from through import SAMPLES, Pipe
+from invented_captures import made_pcap, made_pcapng
 from wire import BIG, LITTLE, In
 
 import pcapconv

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 import wire
+from conversions import Pipe, Sink, converted
 from nonsense import REFUSED, WEB, in_python
-from through import Pipe, Sink, converted
 
 import pcapconv
 from pcapconv import FileError, FormatError, LossError, PcapconvError, TargetError, UsageError

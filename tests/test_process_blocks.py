@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import wire
-from normal import Asked, normal
+from conversions import converted
+from expected_normal_form import Asked, normal
 from splitting import parts
-from through import converted
 from wire import BIG, LITTLE, In
 
 import pcapconv

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 import wire
-from through import converted
+from conversions import converted
 
 import pcapconv
 from pcapconv import FileError, LossError, PcapconvError, UsageError

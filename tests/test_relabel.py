@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import wire
-from through import every_sample, packets, read, stepped
+from conversions import every_sample, packets, read, stepped
 from wire import BIG, LITTLE, In
 
 from pcapconv.errors import TargetError, UsageError

@@ -10,9 +10,9 @@ from typing import BinaryIO, cast
 
 import pytest
 import wire
+from conversions import SAMPLES, Pipe, converted, every_sample
 from hypothesis import given
 from hypothesis import strategies as st
-from through import SAMPLES, Pipe, converted, every_sample
 from wire import BIG, LITTLE, In
 
 import pcapconv

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 import expected
 import pytest
 import wire
-from agree import (
+from agreement import (
     agrees,
     agrees_in_bytes,
     agrees_on_pipes,
@@ -21,10 +21,10 @@ from agree import (
     same_packets,
     sound,
 )
+from conversions import DAMAGED, SAMPLES, Sink, converted, every_sample, stem
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import START, made_pcap, made_pcapng, selections
-from through import DAMAGED, SAMPLES, Sink, converted, every_sample, stem
+from invented_captures import START, made_pcap, made_pcapng, selections
 from wire import In
 
 import pcapconv

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import wire
+from conversions import converted
 from nonsense import REFUSED, on_command_line
-from through import converted
 
 from pcapconv import cli
 

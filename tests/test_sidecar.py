@@ -17,10 +17,10 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 import wire
+from conversions import DAMAGED, SAMPLES, Pipe, Sink, converted, packets, stem
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import made_pcap, made_pcapng
-from through import DAMAGED, SAMPLES, Pipe, Sink, converted, packets, stem
+from invented_captures import made_pcap, made_pcapng
 from wire import BIG, In
 
 import pcapconv

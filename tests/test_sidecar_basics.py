@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 import wire
+from conversions import DAMAGED, every_sample, stem
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import made_pcapng
-from through import DAMAGED, every_sample, stem
+from invented_captures import made_pcapng
 from wire import In
 
 import pcapconv

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import pytest
 import wire
+from conversions import packets
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from through import packets
 from wire import BIG, LITTLE, In
 
 import pcapconv

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 import wire
-from through import Pipe
+from conversions import Pipe
 
 import pcapconv
 from pcapconv import DamageError, FileError, LossError, SidecarError, UsageError

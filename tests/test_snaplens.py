@@ -9,8 +9,8 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 import wire
+from conversions import Pipe, Sink, converted
 from splitting import split_up
-from through import Pipe, Sink, converted
 from wire import In
 
 import pcapconv

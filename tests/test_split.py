@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import wire
+from conversions import Pipe
 from nonsense import PARTS, in_python
 from splitting import both_forms, micro, names, parts, split_up
-from through import Pipe
 from wire import BIG, LITTLE, In
 
 from pcapconv import TargetError, UsageError

@@ -4,8 +4,8 @@ import os
 
 import pytest
 import wire
+from conversions import Pipe
 from splitting import both_forms, micro, parts, split_up
-from through import Pipe
 from wire import In
 
 from pcapconv import FormatError

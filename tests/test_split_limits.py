@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import wire
+from conversions import Pipe
 from nonsense import PARTS, on_command_line
 from splitting import micro, names, split_up
-from through import Pipe
 from wire import LITTLE, In
 
 from pcapconv import UsageError, split

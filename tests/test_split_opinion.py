@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import pytest
 import wire
+from conversions import Pipe, every_sample
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from splitting import names, parts, split_up
-from through import Pipe, every_sample
 from wire import BIG, LITTLE, In
 
 import pcapconv

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import wire
-from through import every_sample, read, stepped
+from conversions import every_sample, read, stepped
 from wire import In
 
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section

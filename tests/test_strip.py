@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import wire
+from conversions import Sink, every_sample, read, stepped, written
 from hypothesis import given
 from hypothesis import strategies as st
-from through import Sink, every_sample, read, stepped, written
 from wire import BIG, LITTLE, ByteOrder, In
 
 from pcapconv.errors import UsageError

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import wire
-from through import SAMPLES
+from conversions import SAMPLES
 from wire import In
 
 import pcapconv

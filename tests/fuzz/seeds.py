@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import hypothesis
-from made import made_pcap, made_pcapng
+from invented_captures import made_pcap, made_pcapng
 
 import pcapconv
 from fuzz.mutations import MOST

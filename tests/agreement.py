@@ -9,8 +9,8 @@ from typing import Any, BinaryIO, cast
 import expected
 import pytest
 import wire
+from conversions import Pipe, Sink, converted
 from expected import Asked
-from through import Pipe, Sink, converted
 
 import pcapconv
 from pcapconv import PcapconvError
