@@ -18,27 +18,27 @@ from pcapconv.batching.report import BatchReport, Watcher
 MANIFEST = "pcapconv-manifest.jsonl"
 HEADER = wire.pcap_header()
 PCAP = HEADER + wire.pcap_record(1_000, 5, b"one") + wire.pcap_record(2_000, 6, b"two")
-OTHER = HEADER + wire.pcap_record(3_000, 7, b"three")
+OTHER_PCAP = HEADER + wire.pcap_record(3_000, 7, b"three")
 PCAPNG = wire.section_header() + wire.interface() + wire.enhanced_packet(0, 1_000_000_005, b"four")
 COMMENTED = PCAPNG + wire.enhanced_packet(
     0, 1_000_000_006, b"five", options=wire.options((wire.OPT_COMMENT, b"a"), (wire.OPT_COMMENT, b"b"))
 )
 CUT = PCAP + b"cut"
 TEXT = b"Dear reader, this is text\n"
-LOG = b"CLIENT_RANDOM 00 01\n"
-SECRET = wire.section_header() + wire.secrets(wire.TLS_KEY_LOG, LOG) + wire.interface()
-TAKEN = "exists already; resume=True replaces only what an earlier run wrote, force=True whatever is there"
+KEY_LOG = b"CLIENT_RANDOM 00 01\n"
+SECRET = wire.section_header() + wire.secrets(wire.TLS_KEY_LOG, KEY_LOG) + wire.interface()
+EXISTS = "exists already; resume=True replaces only what an earlier run wrote, force=True whatever is there"
 NO_CAPTURE = "not a pcap or pcapng capture, it begins with 'Dear reader"
 Files = Mapping[str, bytes]
 
 
-def run(source: Any, target: Any = None, *, executor: Executor | None = None, **options: Any) -> BatchReport:
+def run_batch(source: Any, target: Any = None, *, executor: Executor | None = None, **options: Any) -> BatchReport:
     """A batch in a thread of this process, which starts at once."""
     with ThreadPoolExecutor(1) as own:
         return batch(source, target, executor=executor or own, **options)
 
 
-def made(folder: Path, files: Files) -> Path:
+def write_tree(folder: Path, files: Files) -> Path:
     """A tree of files."""
     folder.mkdir(exist_ok=True)
     for name, data in files.items():
@@ -48,36 +48,36 @@ def made(folder: Path, files: Files) -> Path:
     return folder
 
 
-def tree(folder: Path) -> dict[str, bytes]:
+def files_below(folder: Path) -> dict[str, bytes]:
     """All plain files below a folder, but for its manifest."""
     paths = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths if path != folder / MANIFEST}
 
 
-def ng(capture: bytes, **options: Any) -> bytes:
+def as_pcapng(capture: bytes, **options: Any) -> bytes:
     """What `convert` makes of it."""
     return converted(capture, "pcapng", **options)[0]
 
 
-def lines(folder: Path) -> list[dict[str, Any]]:
+def manifest_lines(folder: Path) -> list[dict[str, Any]]:
     """A manifest's."""
     return [json.loads(line) for line in (folder / MANIFEST).read_bytes().splitlines()]
 
 
-def told(folder: Path) -> dict[str, tuple[str, str | None]]:
+def statuses(folder: Path) -> dict[str, tuple[str, str | None]]:
     """Source → its status and error, as the manifest has them."""
-    found = lines(folder)
+    found = manifest_lines(folder)
     assert len({line["source"] for line in found}) == len(found)
     return {line["source"]: (line["status"], line["error"]) for line in found}
 
 
-def counts(report: BatchReport) -> dict[str, int]:
+def nonzero_counts(report: BatchReport) -> dict[str, int]:
     """How many files became what."""
     names = ("converted", "damaged", "failed", "up_to_date", "skipped", "left_alone")
     return {name: number for name in names if (number := getattr(report, name))}
 
 
-def identity(path: Path) -> tuple[int, int]:
+def file_identity(path: Path) -> tuple[int, int]:
     """It changes when the file is written again."""
     there = path.stat()
     return there.st_ino, there.st_mtime_ns
@@ -86,7 +86,7 @@ def identity(path: Path) -> tuple[int, int]:
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """Two captures and a text, in two folders."""
-    return made(tmp_path / "in", {"a.pcap": PCAP, "lab/b.cap": OTHER, "lab/notes.txt": TEXT})
+    return write_tree(tmp_path / "in", {"a.pcap": PCAP, "lab/b.cap": OTHER_PCAP, "lab/notes.txt": TEXT})
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-class Seen(Watcher):
+class RecordingWatcher(Watcher):
     """Notes what it is told."""
 
     def __init__(self) -> None:
@@ -145,4 +145,6 @@ def _older(path: Path) -> None:
     os.utime(path, ns=(0, 0))
 
 
-changes = pytest.mark.parametrize("change", [_same_size, _same_time, _older], ids=lambda change: change.__name__[1:])
+each_change = pytest.mark.parametrize(
+    "change", [_same_size, _same_time, _older], ids=lambda change: change.__name__[1:]
+)

@@ -20,7 +20,7 @@ HEADER = wire.pcap_header()
 CUT = HEADER + wire.pcap_record(1, 2, b"four") + b"cut off"
 
 
-class Done(NamedTuple):
+class CommandResult(NamedTuple):
     """How a command ended."""
 
     status: int
@@ -28,7 +28,9 @@ class Done(NamedTuple):
     err: str
 
 
-def run(*arguments: str | bytes | Path, stdin: bytes = b"", shell: str = "", **environment: str) -> Done:
+def run_command(
+    *arguments: str | bytes | Path, stdin: bytes = b"", shell: str = "", **environment: str
+) -> CommandResult:
     """The installed command; `shell` adds redirections. Whatever it forgets to close is said on stderr."""
     command: list[str | bytes | Path] = [COMMAND, *arguments]
     if shell:
@@ -40,7 +42,7 @@ def run(*arguments: str | bytes | Path, stdin: bytes = b"", shell: str = "", **e
         timeout=60,
         env=os.environ | {"PYTHONWARNINGS": "default::ResourceWarning"} | environment,
     )
-    return Done(done.returncode, done.stdout, done.stderr.decode())
+    return CommandResult(done.returncode, done.stdout, done.stderr.decode())
 
 
 @pytest.fixture(autouse=True)
@@ -51,20 +53,20 @@ def signals_stay_as_they_were() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def call(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> Done:
+def run_in_process(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> CommandResult:
     """The same command line in this process, which is faster."""
     try:
         status = cli.run([os.fspath(each) for each in arguments])
     except SystemExit as end:
         status = int(end.code or 0)
     out, err = capfd.readouterr()
-    return Done(status, out.encode(), err)
+    return CommandResult(status, out.encode(), err)
 
 
-def said(*sentences: str) -> str:
+def error_lines(*sentences: str) -> str:
     """stderr, one sentence a line."""
     return "".join(f"pcapconv: {sentence}\n" for sentence in sentences)
 
 
-def names(folder: Path) -> list[str]:
+def file_names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())

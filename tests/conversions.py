@@ -114,7 +114,7 @@ def written(items: Iterator[Item], target: BinaryIO, to: str) -> dict[str, int]:
     return dict(writer.losses)
 
 
-def stepped(
+def after_step(
     step: Callable[[Iterator[Item]], Iterator[Item]], capture: bytes, to: str = "pcapng", window_size: int = WINDOW_SIZE
 ) -> tuple[bytes, dict[str, int]]:
     """What is written of a capture after a step, and what the format lost of it."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import wire
-from equivalent_captures import ALIKE, UNKNOWN_OPTION, Option, comment
+from equivalent_captures import IGNORED_OPTIONS, UNKNOWN_OPTION, Option, comment
 from expected_normal_form import KINDS
 from hypothesis import strategies as st
 from wire import BIG, LITTLE, In
@@ -30,33 +30,33 @@ ONE = wire.enhanced_packet(0, NS, b"one")
 
 def normalized(capture: bytes, **options: Any) -> bytes:
     """The normal form."""
-    return reported(capture, **options)[0]
+    return normalized_with_report(capture, **options)[0]
 
 
-def reported(capture: bytes, **options: Any) -> tuple[bytes, Report]:
+def normalized_with_report(capture: bytes, **options: Any) -> tuple[bytes, Report]:
     """The normal form, and the report."""
     target = io.BytesIO()
     report = pcapconv.normalize(io.BytesIO(capture), target, **options)
     return target.getvalue(), report
 
 
-def checked(capture: bytes, **options: Any) -> list[str]:
+def reasons_against(capture: bytes, **options: Any) -> list[str]:
     """Why it is not normal."""
     return check(io.BytesIO(capture), **options)
 
 
-def refused(capture: bytes, kind: type[PcapconvError], **options: Any) -> str:
+def refusal_of(capture: bytes, kind: type[PcapconvError], **options: Any) -> str:
     """What is said of a capture that has no normal form; nothing is written, and `check` says the same."""
     target = io.BytesIO()
     with pytest.raises(kind) as caught:
         pcapconv.normalize(io.BytesIO(capture), target, **options)
     with pytest.raises(kind) as again:
-        checked(capture, **options)
+        reasons_against(capture, **options)
     assert str(again.value) == str(caught.value)
     return str(caught.value)
 
 
-def idb(*pairs: Option, link_type: int = 1, snaplen: int = 262144) -> bytes:
+def normal_interface(*pairs: Option, link_type: int = 1, snaplen: int = 262144) -> bytes:
     """An interface in the normal form, its options in the order given, with if_tsresol among them."""
     listed = sorted([*pairs, NANO], key=lambda pair: pair[0])
     return wire.interface(link_type, snaplen, options=wire.options(*listed))
@@ -72,29 +72,29 @@ UNLIKE: list[Option] = [
 ]
 
 
-def timed(write: In, resolution: int, offset: int | None, ticks: int) -> bytes:
+def capture_with_time(write: In, resolution: int, offset: int | None, ticks: int) -> bytes:
     pairs = [(wire.IF_TSRESOL, bytes([resolution]))]
     pairs += [] if offset is None else [(wire.IF_TSOFFSET, write.number(offset, 8))]
     interface = write.interface(options=write.options(*pairs))
     return write.section_header() + interface + write.enhanced_packet(0, ticks, b"one")
 
 
-def at(*times: tuple[int, int]) -> bytes:
+def normal_packets(*times: tuple[int, int]) -> bytes:
     """The normal form of some of these packets, each with its time and number."""
     return (
         SHB
-        + idb((wire.IF_NAME, b"i"))
+        + normal_interface((wire.IF_NAME, b"i"))
         + b"".join(wire.enhanced_packet(0, time, bytes([number])) for number, time in times)
     )
 
 
-def everything(write: In) -> bytes:
+def capture_with_all_kinds(write: In) -> bytes:
     """A capture with all kinds in all places."""
     said = [comment("c"), (wire.OPT_CUSTOM_TEXT, write.custom_value(PEN, b"t")), (UNKNOWN_OPTION, b"u")]
     host = [(wire.SHB_HARDWARE, b"hw"), (wire.SHB_OS, b"os"), (wire.SHB_USERAPPL, b"app")]
     return (
         write.section_header(options=write.options(*host, *said))
-        + write.interface(options=write.options(*UNLIKE[:1], *ALIKE[:-2], *said))
+        + write.interface(options=write.options(*UNLIKE[:1], *IGNORED_OPTIONS[:-2], *said))
         + write.names(wire.ipv4_name("192.0.2.1", "a"), options=write.options(comment("n")))
         + write.secrets(wire.TLS_KEY_LOG, b"key", options=write.options(*said))
         + write.custom(wire.CUSTOM_COPY, PEN, b"body")
@@ -117,7 +117,7 @@ def everything(write: In) -> bytes:
     )
 
 
-def of_everything(*kinds: str, shift: int = 0, sort: bool = False) -> bytes:
+def normal_form_with(*kinds: str, shift: int = 0, sort: bool = False) -> bytes:
     """Its normal form with these kinds."""
 
     def stated(*own: Option) -> bytes:
@@ -134,7 +134,7 @@ def of_everything(*kinds: str, shift: int = 0, sort: bool = False) -> bytes:
 
     host = [(wire.SHB_HARDWARE, b"hw"), (wire.SHB_OS, b"os"), (wire.SHB_USERAPPL, b"app")]
     of_host = [(wire.IF_OS, b"os"), (wire.IF_HARDWARE, b"card")]
-    addresses = [pair for pair in ALIKE if 4 <= pair[0] <= 7]
+    addresses = [pair for pair in IGNORED_OPTIONS if 4 <= pair[0] <= 7]
     first = wire.enhanced_packet(0, NS + shift, b"one", options=stated())
     second = wire.enhanced_packet(0, NS + shift + 1000, b"two")
     custom = only("custom", wire.custom(wire.CUSTOM_COPY, PEN, b"body"))
@@ -180,7 +180,7 @@ RECORDS = st.lists(
 
 
 @st.composite
-def rich(draw: st.DrawFn) -> bytes:
+def captures_rich_in_metadata(draw: st.DrawFn) -> bytes:
     """Captures whose metadata says much, in sections of any byte order, with any options anywhere."""
     capture = b""
     for _ in range(draw(st.integers(1, 3))):
@@ -243,7 +243,7 @@ SWITCHES: dict[str, list[dict[str, Any]]] = {  # one of each
 }
 
 
-def combined(*choices: dict[str, Any]) -> dict[str, Any]:
+def combined_arguments(*choices: dict[str, Any]) -> dict[str, Any]:
     options: dict[str, Any] = {"keep": [], "strip": []}
     for choice in choices:
         for name, value in choice.items():
@@ -254,4 +254,4 @@ def combined(*choices: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-EVERY = [combined(*choices) for choices in product(*SWITCHES.values())]
+ALL_COMBINATIONS = [combined_arguments(*choices) for choices in product(*SWITCHES.values())]

@@ -35,30 +35,30 @@ TREE = {name: pcap(number) for name, number in NAMES.items()} | {"notes.txt": b"
 DONE = {f"{name}ng": pcapng(number) for name, number in NAMES.items()}
 
 
-def run(source: Any, target: Any = None, **options: Any) -> BatchReport:
+def run_batch(source: Any, target: Any = None, **options: Any) -> BatchReport:
     """A batch in threads of this process, which start at once."""
     with ThreadPoolExecutor(2) as executor:
         return pcapconv.batch(source, target, executor=executor, **options)
 
 
-def counts(done: BatchReport) -> dict[str, int]:
+def nonzero_counts(done: BatchReport) -> dict[str, int]:
     """What became of files, as far as it happened."""
     kinds = ("converted", "damaged", "failed", "up_to_date", "skipped", "left_alone")
     return {kind: getattr(done, kind) for kind in kinds if getattr(done, kind)}
 
 
-def errors(done: BatchReport) -> list[str]:
+def error_texts(done: BatchReport) -> list[str]:
     return sorted(line["error"] for line in done.trouble)
 
 
-def make_tree(root: Path, files: dict[str, bytes] = TREE) -> Path:
+def write_tree(root: Path, files: dict[str, bytes] = TREE) -> Path:
     for name, data in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(data)
     return root
 
 
-def tree(root: Path) -> dict[str, bytes]:
+def files_below(root: Path) -> dict[str, bytes]:
     """All files but the manifest, temporary ones included."""
     files = [path for path in root.rglob("*") if path.is_file() and path.name != MANIFEST]
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
@@ -69,7 +69,7 @@ def last_lines(manifest: bytes) -> dict[str, Any]:
     return {line["target"]: line for line in map(json.loads, manifest.splitlines())}
 
 
-def agrees(manifest: bytes, sources: dict[str, bytes], targets: dict[str, bytes]) -> None:
+def check_manifest(manifest: bytes, sources: dict[str, bytes], targets: dict[str, bytes]) -> None:
     """The manifest's last lines of what was converted are true."""
     last = {name: line for name, line in last_lines(manifest).items() if line["status"] == "converted"}
     assert last.keys() == targets.keys()
@@ -93,7 +93,7 @@ def memory() -> Iterator[Any]:
     files.store.clear()
 
 
-def told(*arguments: Any, **environment: str) -> tuple[int, str]:
+def run_command(*arguments: Any, **environment: str) -> tuple[int, str]:
     """The status of the command, and what it says."""
     done = subprocess.run(
         [COMMAND, "batch", *arguments, "-q"],

@@ -15,16 +15,16 @@ from pcapconv.splitting import split
 both_forms = pytest.mark.usefixtures("kernels")
 
 
-def names(folder: Path) -> list[str]:
+def file_names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def parts(capture: bytes, template: str = "x.pcapng", **options: Any) -> list[bytes]:
+def parts_of(capture: bytes, template: str = "x.pcapng", **options: Any) -> list[bytes]:
     """The parts' bytes, in the report's order."""
-    return split_up(capture, template, **options)[0]
+    return parts_and_report(capture, template, **options)[0]
 
 
-def split_up(capture: bytes, template: str = "x.pcapng", **options: Any) -> tuple[list[bytes], Report]:
+def parts_and_report(capture: bytes, template: str = "x.pcapng", **options: Any) -> tuple[list[bytes], Report]:
     """The parts' bytes, in the report's order, and the report, which agrees with them and with what is there."""
     with tempfile.TemporaryDirectory() as folder:
         source = capture if isinstance(capture, io.RawIOBase) else io.BytesIO(capture)
@@ -39,5 +39,5 @@ def split_up(capture: bytes, template: str = "x.pcapng", **options: Any) -> tupl
     return written, report
 
 
-def micro(write: In, second: float, data: bytes = b"four", interface: int = 0) -> bytes:
+def packet_at(write: In, second: float, data: bytes = b"four", interface: int = 0) -> bytes:
     return write.enhanced_packet(interface, 1_000_000_000_500_000 + round(second * 10**6), data)

@@ -11,7 +11,21 @@ from typing import Any
 
 import pytest
 import wire
-from batches import BROKEN, HEADER, OTHER, PCAP, TEXT, Seen, counts, lines, made, ng, run, told, tree
+from batches import (
+    BROKEN,
+    HEADER,
+    OTHER_PCAP,
+    PCAP,
+    TEXT,
+    RecordingWatcher,
+    as_pcapng,
+    files_below,
+    manifest_lines,
+    nonzero_counts,
+    run_batch,
+    statuses,
+    write_tree,
+)
 from batches import out as out
 from batches import source as source
 from conversions import SAMPLES, packets
@@ -25,23 +39,23 @@ pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 def test_threads_of_the_caller(tmp_path: Path, out: Path) -> None:
     """Hundreds of files, four at a time, each once."""
-    captures = {f"{number // 50}/{number}.pcap": PCAP if number % 2 else OTHER for number in range(300)}
-    source = made(tmp_path / "in", captures)
+    captures = {f"{number // 50}/{number}.pcap": PCAP if number % 2 else OTHER_PCAP for number in range(300)}
+    source = write_tree(tmp_path / "in", captures)
     with ThreadPoolExecutor(4) as executor:
         report = batch(source, out, to="pcapng", last=1, executor=executor)
         assert executor.submit(int, "17").result() == 17  # it is the caller's, and still good
-    assert counts(report) == {"converted": 300}
-    assert set(tree(out).values()) == {ng(PCAP, last=1), ng(OTHER, last=1)}
-    assert Counter(line["source"] for line in lines(out)) == Counter(list(captures))
+    assert nonzero_counts(report) == {"converted": 300}
+    assert set(files_below(out).values()) == {as_pcapng(PCAP, last=1), as_pcapng(OTHER_PCAP, last=1)}
+    assert Counter(line["source"] for line in manifest_lines(out)) == Counter(list(captures))
 
 
 def test_large_files_come_first(tmp_path: Path, out: Path) -> None:
     """So that none of them is what all wait for at the end."""
     record = wire.pcap_record(1, 2, bytes(984))
     sizes = {"a": 1, "b": 500, "c": 2, "d": 700, "e": 0}
-    source = made(tmp_path / "in", {name: HEADER + record * number for name, number in sizes.items()})
-    run(source, out)
-    assert [line["source"] for line in lines(out)] == ["d", "b", "c", "a", "e"]
+    source = write_tree(tmp_path / "in", {name: HEADER + record * number for name, number in sizes.items()})
+    run_batch(source, out)
+    assert [line["source"] for line in manifest_lines(out)] == ["d", "b", "c", "a", "e"]
 
 
 def test_an_executor_that_was_shut_down(source: Path, out: Path) -> None:
@@ -49,8 +63,8 @@ def test_an_executor_that_was_shut_down(source: Path, out: Path) -> None:
     executor = ThreadPoolExecutor(1)
     executor.shutdown()
     report = batch(source, out, executor=executor)
-    assert counts(report) == {"failed": 3}
-    assert sorted(told(out)) == ["a.pcap", "lab/b.cap", "lab/notes.txt"]
+    assert nonzero_counts(report) == {"failed": 3}
+    assert sorted(statuses(out)) == ["a.pcap", "lab/b.cap", "lab/notes.txt"]
 
 
 class Careless(Executor):
@@ -84,10 +98,10 @@ class Careless(Executor):
 def test_an_executor_of_the_caller_that_breaks(source: Path, out: Path) -> None:
     report = batch(source, out, executor=Careless(BrokenProcessPool, "a.pcap"))
     assert report.failed >= 1
-    assert sum(counts(report).values()) == 3
-    assert told(out)["a.pcap"] == ("failed", f"{source}/a.pcap: the executor broke")
-    assert counts(run(source, out, resume=True))["skipped"] == 1
-    assert tree(out) == {"a.pcap": PCAP, "lab/b.cap": OTHER}
+    assert sum(nonzero_counts(report).values()) == 3
+    assert statuses(out)["a.pcap"] == ("failed", f"{source}/a.pcap: the executor broke")
+    assert nonzero_counts(run_batch(source, out, resume=True))["skipped"] == 1
+    assert files_below(out) == {"a.pcap": PCAP, "lab/b.cap": OTHER_PCAP}
 
 
 def test_files_that_were_to_be_done_again_have_their_lines_when_the_executor_breaks(
@@ -99,75 +113,75 @@ def test_files_that_were_to_be_done_again_have_their_lines_when_the_executor_bre
             future.set_exception(errors.pop())
             return future
 
-    source = made(tmp_path / "in", {f"{number}.pcap": PCAP for number in range(100)})
+    source = write_tree(tmp_path / "in", {f"{number}.pcap": PCAP for number in range(100)})
     errors = [BrokenProcessPool("it broke"), ValueError("it got lost")]
     monkeypatch.setattr(executors, "processes", lambda _: nullcontext(executors.Given(Failing(), 1)))
-    assert counts(batch(source, out)) == {"failed": 100}
+    assert nonzero_counts(batch(source, out)) == {"failed": 100}
     assert not errors
-    assert set(told(out).values()) == {
+    assert set(statuses(out).values()) == {
         ("failed", f"{source}/{number}.pcap: the executor broke") for number in range(100)
     }
 
 
 def test_what_an_executor_says_of_a_job_is_that_jobs_error(source: Path, out: Path) -> None:
     report = batch(source, out, executor=Careless(ValueError, "a.pcap"))
-    assert counts(report) == {"converted": 1, "failed": 1, "skipped": 1}
-    assert told(out)["a.pcap"] == ("failed", f"{source}/a.pcap: it broke")
+    assert nonzero_counts(report) == {"converted": 1, "failed": 1, "skipped": 1}
+    assert statuses(out)["a.pcap"] == ("failed", f"{source}/a.pcap: it broke")
 
 
 def test_only_what_kills_its_process_fails(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     captures = {f"{number}.pcap": PCAP for number in range(100)}
-    source = made(tmp_path / "in", captures)
+    source = write_tree(tmp_path / "in", captures)
     deadly = ("17.pcap", "18.pcap", "99.pcap")
     workers = executors.Given(Careless(DeadProcessError, *deadly), 1)
     monkeypatch.setattr(executors, "processes", lambda _: nullcontext(workers))
     report = batch(source, out)
-    assert counts(report) == {"converted": 97, "failed": 3}
-    status = told(out)
+    assert nonzero_counts(report) == {"converted": 97, "failed": 3}
+    status = statuses(out)
     assert {name: status[name] for name in status if status[name][0] == "failed"} == {
         name: ("failed", f"{source}/{name}: it broke") for name in deadly
     }
-    assert sorted(tree(out)) == sorted(set(captures) - set(deadly))
+    assert sorted(files_below(out)) == sorted(set(captures) - set(deadly))
 
 
 @pytest.mark.parametrize("options", [{}, {"resume": True}], ids=["anew", "resume"])
 def test_work_whose_result_was_lost_is_not_done_again(
     tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
-    source = made(tmp_path / "in", {"a": PCAP, "b": OTHER, "c": TEXT})
+    source = write_tree(tmp_path / "in", {"a": PCAP, "b": OTHER_PCAP, "c": TEXT})
     workers = executors.Given(Careless(DeadProcessError, forgets=2), 1)
     monkeypatch.setattr(executors, "processes", lambda _: nullcontext(workers))
-    seen = Seen()
+    seen = RecordingWatcher()
     report = batch(source, out, watcher=seen, **options)
-    assert counts(report) == {"converted": 2, "skipped": 1}
+    assert nonzero_counts(report) == {"converted": 2, "skipped": 1}
     assert sorted(line["source"] for line in seen.lines) == ["a", "b", "c"]
-    assert (report.packets_written, tree(out)) == (3, {"a": PCAP, "b": OTHER})
+    assert (report.packets_written, files_below(out)) == (3, {"a": PCAP, "b": OTHER_PCAP})
 
 
 def test_in_place_work_whose_result_was_lost_is_not_done_again(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workers = executors.Given(Careless(DeadProcessError, forgets=2), 1)
     monkeypatch.setattr(executors, "processes", lambda _: nullcontext(workers))
-    assert counts(batch(source, in_place=True, shift_time="+1s")) == {"converted": 2, "skipped": 1}
+    assert nonzero_counts(batch(source, in_place=True, shift_time="+1s")) == {"converted": 2, "skipped": 1}
     for name, time in (("a.pcap", 1_001_000_005_000), ("lab/b.cap", 3_001_000_007_000)):
         assert packets((source / name).read_bytes())[0].time_ns == time
 
 
 def test_processes_do_what_threads_do(tmp_path: Path) -> None:
     captures = {name: capture for name, (capture, _, _) in BROKEN.items()}
-    captures |= {path.name: path.read_bytes() for path in SAMPLES} | {"\udcff\n.pcap": PCAP, "lab/a.cap": OTHER}
-    source = made(tmp_path / "in", captures)
+    captures |= {path.name: path.read_bytes() for path in SAMPLES} | {"\udcff\n.pcap": PCAP, "lab/a.cap": OTHER_PCAP}
+    source = write_tree(tmp_path / "in", captures)
     options: dict[str, Any] = {"to": "pcap", "last": 2, "comment_matches": "a", "invert": True}
     options["extract_secrets"] = ".keys"
     exclude = [f"{stem}.pcap" for stem in {Path(name).stem for name in captures if name.endswith(".pcapng")}]
     reports = [
         batch(source, tmp_path / "processes", jobs=2, exclude=exclude, **options),
-        run(source, tmp_path / "threads", exclude=exclude, **options),
+        run_batch(source, tmp_path / "threads", exclude=exclude, **options),
     ]
-    assert tree(tmp_path / "processes") == tree(tmp_path / "threads")
+    assert files_below(tmp_path / "processes") == files_below(tmp_path / "threads")
     one, other = ({**report.as_dict(), "seconds": 0, "manifest": ""} for report in reports)
     assert one == other
     assert one["converted"] > 50
-    workers = {line["worker"] for line in lines(tmp_path / "processes")}
+    workers = {line["worker"] for line in manifest_lines(tmp_path / "processes")}
     assert f"{socket.gethostname()}:{os.getpid()}" not in workers
 
 
@@ -183,6 +197,6 @@ def test_a_process_that_dies_takes_no_other_file_with_it(
 ) -> None:
     monkeypatch.chdir(source)
     report = batch([Deadly("a.pcap"), "lab/b.cap", "lab/notes.txt"], out, jobs=1)
-    assert counts(report) == {"converted": 1, "failed": 1, "skipped": 1}
-    assert told(out)["a.pcap"] == ("failed", "a.pcap: the process that converted it died, or was killed")
-    assert tree(out) == {"lab/b.cap": OTHER}
+    assert nonzero_counts(report) == {"converted": 1, "failed": 1, "skipped": 1}
+    assert statuses(out)["a.pcap"] == ("failed", "a.pcap: the process that converted it died, or was killed")
+    assert files_below(out) == {"lab/b.cap": OTHER_PCAP}

@@ -6,14 +6,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batches import BROKEN, COMMENTED, CUT, NO_CAPTURE, OTHER, PCAP, PCAPNG, TAKEN, TEXT, counts, made, run, told, tree
+from batches import (
+    BROKEN,
+    COMMENTED,
+    CUT,
+    EXISTS,
+    NO_CAPTURE,
+    OTHER_PCAP,
+    PCAP,
+    PCAPNG,
+    TEXT,
+    files_below,
+    nonzero_counts,
+    run_batch,
+    statuses,
+    write_tree,
+)
 from batches import out as out
 from batches import source as source
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
-class Meddler(ThreadPoolExecutor):
+class RunsFirst(ThreadPoolExecutor):
     """Does something else before it takes up its first work: the moment after all files were found."""
 
     def __init__(self, deed: Callable[[], object]) -> None:
@@ -28,76 +43,76 @@ class Meddler(ThreadPoolExecutor):
 
 def test_broken_files_stop_no_other(tmp_path: Path, out: Path) -> None:
     captures = {name: capture for name, (capture, _, _) in BROKEN.items()}
-    source = made(tmp_path / "in", captures | {"a": PCAP, "z": OTHER})
-    report = run(source, out, to="pcap")
-    status = told(out)
+    source = write_tree(tmp_path / "in", captures | {"a": PCAP, "z": OTHER_PCAP})
+    report = run_batch(source, out, to="pcap")
+    status = statuses(out)
     assert {name: status[name][0] for name in captures} == {name: kind for name, (_, kind, _) in BROKEN.items()}
     for name, (_, kind, fact) in BROKEN.items():
         error = status[name][1]
         assert (error is None) == (kind == "damaged")
         assert error is None or (error.startswith(f"{source}/{name}: ") and fact is not None and fact in error)
-    assert tree(out) == {"a.pcap": PCAP, "z.pcap": OTHER, "cut.pcap": PCAP}
-    assert counts(report) == {"converted": 2, "damaged": 1, "failed": 3, "skipped": 3}
+    assert files_below(out) == {"a.pcap": PCAP, "z.pcap": OTHER_PCAP, "cut.pcap": PCAP}
+    assert nonzero_counts(report) == {"converted": 2, "damaged": 1, "failed": 3, "skipped": 3}
     assert {line["source"] for line in report.trouble} == {"time", "types", "version", "cut"}
 
 
 def test_strict_refuses_damage_and_what_is_no_capture(tmp_path: Path, out: Path) -> None:
-    source = made(tmp_path / "in", {"a": PCAP, "cut": CUT, "text": TEXT})
-    report = run(source, out, strict=True)
-    assert counts(report) == {"converted": 1, "failed": 2}
-    assert tree(out) == {"a": PCAP}
-    errors = {name: error for name, (_, error) in told(out).items()}
+    source = write_tree(tmp_path / "in", {"a": PCAP, "cut": CUT, "text": TEXT})
+    report = run_batch(source, out, strict=True)
+    assert nonzero_counts(report) == {"converted": 1, "failed": 2}
+    assert files_below(out) == {"a": PCAP}
+    errors = {name: error for name, (_, error) in statuses(out).items()}
     assert str(errors["cut"]).startswith(f"{source}/cut: offset {len(PCAP)} (packet 3): ")
     assert str(errors["text"]).startswith(f"{source}/text: {NO_CAPTURE}")
 
 
 def test_losses_are_counted_or_refused(tmp_path: Path, out: Path) -> None:
-    source = made(tmp_path / "in", {"a": COMMENTED, "b": PCAPNG})
-    report = run(source, out, to="pcap", on_loss="fail")
-    assert counts(report) == {"converted": 1, "failed": 1}
-    assert told(out)["a"] == ("failed", f"{source}/a: pcap cannot hold 2 comments; nothing was written")
-    assert list(tree(out)) == ["b.pcap"]
+    source = write_tree(tmp_path / "in", {"a": COMMENTED, "b": PCAPNG})
+    report = run_batch(source, out, to="pcap", on_loss="fail")
+    assert nonzero_counts(report) == {"converted": 1, "failed": 1}
+    assert statuses(out)["a"] == ("failed", f"{source}/a: pcap cannot hold 2 comments; nothing was written")
+    assert list(files_below(out)) == ["b.pcap"]
     for on_loss in ("warn", "ignore"):
-        assert run(source, out, to="pcap", on_loss=on_loss, force=True).losses == {"comments": 2}
+        assert run_batch(source, out, to="pcap", on_loss=on_loss, force=True).losses == {"comments": 2}
 
 
 def test_a_source_that_goes_away_fails(source: Path, out: Path) -> None:
-    with Meddler((source / "a.pcap").unlink) as executor:
-        report = run(source, out, executor=executor)
-    assert counts(report) == {"converted": 1, "failed": 1, "skipped": 1}
-    assert told(out)["a.pcap"] == ("failed", f"{source}/a.pcap: cannot open: no such file or directory")
+    with RunsFirst((source / "a.pcap").unlink) as executor:
+        report = run_batch(source, out, executor=executor)
+    assert nonzero_counts(report) == {"converted": 1, "failed": 1, "skipped": 1}
+    assert statuses(out)["a.pcap"] == ("failed", f"{source}/a.pcap: cannot open: no such file or directory")
 
 
 def test_a_target_that_appears_meanwhile_is_kept(source: Path, out: Path) -> None:
-    with Meddler(lambda: (out / "a.pcap").write_bytes(TEXT)) as executor:
-        report = run(source, out, executor=executor)
-    assert counts(report) == {"converted": 1, "failed": 1, "skipped": 1}
-    assert told(out)["a.pcap"] == ("failed", f"{out}/a.pcap: {TAKEN}")
+    with RunsFirst(lambda: (out / "a.pcap").write_bytes(TEXT)) as executor:
+        report = run_batch(source, out, executor=executor)
+    assert nonzero_counts(report) == {"converted": 1, "failed": 1, "skipped": 1}
+    assert statuses(out)["a.pcap"] == ("failed", f"{out}/a.pcap: {EXISTS}")
     assert (out / "a.pcap").read_bytes() == TEXT
 
 
 def test_a_target_that_is_there_is_kept_without_force(source: Path, out: Path) -> None:
-    made(out, {"a.pcap": TEXT})
-    assert counts(run(source, out)) == {"converted": 1, "failed": 1, "skipped": 1}
-    assert tree(out) == {"a.pcap": TEXT, "lab/b.cap": OTHER}
-    assert counts(run(source, out)) == {"failed": 2, "skipped": 1}
-    assert counts(run(source, out, force=True)) == {"converted": 2, "skipped": 1}
-    assert tree(out) == {"a.pcap": PCAP, "lab/b.cap": OTHER}
+    write_tree(out, {"a.pcap": TEXT})
+    assert nonzero_counts(run_batch(source, out)) == {"converted": 1, "failed": 1, "skipped": 1}
+    assert files_below(out) == {"a.pcap": TEXT, "lab/b.cap": OTHER_PCAP}
+    assert nonzero_counts(run_batch(source, out)) == {"failed": 2, "skipped": 1}
+    assert nonzero_counts(run_batch(source, out, force=True)) == {"converted": 2, "skipped": 1}
+    assert files_below(out) == {"a.pcap": PCAP, "lab/b.cap": OTHER_PCAP}
 
 
 @pytest.mark.parametrize("force", [False, True])
 def test_what_is_no_plain_file_is_never_replaced(source: Path, out: Path, force: bool) -> None:
     (out / "a.pcap").mkdir(parents=True)
-    made(out, {"lab": TEXT})
-    report = run(source, out, force=force)
-    assert counts(report) == {"failed": 2, "skipped": 1}
-    assert told(out)["a.pcap"] == ("failed", f"{out}/a.pcap: exists already, and is not a plain file")
-    assert str(told(out)["lab/b.cap"][1]).startswith(f"{out}/lab/b.cap: cannot create: ")
+    write_tree(out, {"lab": TEXT})
+    report = run_batch(source, out, force=force)
+    assert nonzero_counts(report) == {"failed": 2, "skipped": 1}
+    assert statuses(out)["a.pcap"] == ("failed", f"{out}/a.pcap: exists already, and is not a plain file")
+    assert str(statuses(out)["lab/b.cap"][1]).startswith(f"{out}/lab/b.cap: cannot create: ")
     assert (out / "lab").read_bytes() == TEXT
 
 
 def test_a_target_that_leads_nowhere_is_not_followed(source: Path, tmp_path: Path, out: Path) -> None:
     out.mkdir()
     (out / "a.pcap").symlink_to(tmp_path / "elsewhere")
-    assert run(source, out, force=True).failed == 1
+    assert run_batch(source, out, force=True).failed == 1
     assert not (tmp_path / "elsewhere").exists()

@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batches import OTHER, PCAP, TEXT, counts, lines, made, ng, run, tree
+from batches import (
+    OTHER_PCAP,
+    PCAP,
+    TEXT,
+    as_pcapng,
+    files_below,
+    manifest_lines,
+    nonzero_counts,
+    run_batch,
+    write_tree,
+)
 from batches import out as out
 from batches import source as source
 
@@ -41,58 +51,61 @@ NAMES = {
 
 
 def test_a_target_has_its_formats_suffix(tmp_path: Path, out: Path) -> None:
-    report = run(made(tmp_path / "in", dict.fromkeys(NAMES, PCAP)), out, to="pcapng")
-    assert tree(out) == dict.fromkeys(NAMES.values(), ng(PCAP))
-    assert counts(report) == {"converted": len(NAMES)}
-    again = run(tmp_path / "in", out, to="pcapng", resume=True)
-    assert counts(again) == {"up_to_date": len(NAMES)}
+    report = run_batch(write_tree(tmp_path / "in", dict.fromkeys(NAMES, PCAP)), out, to="pcapng")
+    assert files_below(out) == dict.fromkeys(NAMES.values(), as_pcapng(PCAP))
+    assert nonzero_counts(report) == {"converted": len(NAMES)}
+    again = run_batch(tmp_path / "in", out, to="pcapng", resume=True)
+    assert nonzero_counts(again) == {"up_to_date": len(NAMES)}
 
 
 def test_names_of_a_list(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Relative ones stay, others lose their root; each counts once."""
-    made(tmp_path, {"here/a.pcap": PCAP, "here/sub/b.cap": PCAP, "here/-": PCAP, "c.pcap": OTHER, "d.pcap": OTHER})
+    write_tree(
+        tmp_path,
+        {"here/a.pcap": PCAP, "here/sub/b.cap": PCAP, "here/-": PCAP, "c.pcap": OTHER_PCAP, "d.pcap": OTHER_PCAP},
+    )
     monkeypatch.chdir(tmp_path / "here")
     absolute = str(tmp_path / "d.pcap")
     listed = ["a.pcap", "./sub//b.cap", "-", "../c.pcap", absolute, absolute, "a.pcap"]
-    report = run(iter(listed), out, to="pcap")
+    report = run_batch(iter(listed), out, to="pcap")
     below = tmp_path.as_posix().lstrip("/")
-    assert tree(out) == {
+    assert files_below(out) == {
         "a.pcap": PCAP,
         "sub/b.pcap": PCAP,
         "-.pcap": PCAP,
-        f"{below}/c.pcap": OTHER,
-        f"{below}/d.pcap": OTHER,
+        f"{below}/c.pcap": OTHER_PCAP,
+        f"{below}/d.pcap": OTHER_PCAP,
     }
-    assert counts(report) == {"converted": 5}
+    assert nonzero_counts(report) == {"converted": 5}
 
 
 def test_what_a_list_names_in_vain_fails(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made(tmp_path, {"a.pcap": PCAP, "folder/b.pcap": PCAP})
+    write_tree(tmp_path, {"a.pcap": PCAP, "folder/b.pcap": PCAP})
     os.mkfifo(tmp_path / "fifo")
     monkeypatch.chdir(tmp_path)
-    report = run(["a.pcap", "none.pcap", "folder", "fifo", "", ".", "nul\0.pcap"], out)
-    assert tree(out) == {"a.pcap": PCAP}
-    assert counts(report) == {"converted": 1, "failed": 6}
-    errors = [line["error"] for line in lines(out) if line["status"] == "failed"]
+    report = run_batch(["a.pcap", "none.pcap", "folder", "fifo", "", ".", "nul\0.pcap"], out)
+    assert files_below(out) == {"a.pcap": PCAP}
+    assert nonzero_counts(report) == {"converted": 1, "failed": 6}
+    errors = [line["error"] for line in manifest_lines(out) if line["status"] == "failed"]
     assert errors[:3] == [
         "none.pcap: there is no such file",
         "folder: not a plain file",
         "fifo: not a plain file",
     ]
     assert errors[3:5] == [f"{name}: its name cannot be that of a file" for name in ("", ".")]
-    assert [line["status"] for line in lines(out) if line["source"] == "nul\0.pcap"] == ["failed"]
+    assert [line["status"] for line in manifest_lines(out) if line["source"] == "nul\0.pcap"] == ["failed"]
 
 
 def test_a_list_may_hold_path_objects(source: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(source)
     paths: Iterable[Any] = [*sorted(Path().rglob("*ap")), Path("a.pcap")]
-    assert counts(run(paths, out, to="pcap")) == {"converted": 2}
-    assert sorted(tree(out)) == ["a.pcap", "lab/b.pcap"]
+    assert nonzero_counts(run_batch(paths, out, to="pcap")) == {"converted": 2}
+    assert sorted(files_below(out)) == ["a.pcap", "lab/b.pcap"]
 
 
 def test_a_file_as_source(source: Path, out: Path) -> None:
-    assert counts(run(source / "lab" / "b.cap", out, to="pcap")) == {"converted": 1}
-    assert tree(out) == {"b.pcap": OTHER}
+    assert nonzero_counts(run_batch(source / "lab" / "b.cap", out, to="pcap")) == {"converted": 1}
+    assert files_below(out) == {"b.pcap": OTHER_PCAP}
 
 
 # ---------------------------------------------------------------- two that would be one
@@ -100,46 +113,46 @@ def test_a_file_as_source(source: Path, out: Path) -> None:
 
 @pytest.mark.parametrize("resume", [False, True])
 def test_two_captures_of_one_name_are_refused(tmp_path: Path, out: Path, resume: bool) -> None:
-    source = made(tmp_path / "in", {"a.pcap": PCAP, "lab/b.cap": PCAP, "lab/b.pcap": OTHER})
+    source = write_tree(tmp_path / "in", {"a.pcap": PCAP, "lab/b.cap": PCAP, "lab/b.pcap": OTHER_PCAP})
     with pytest.raises(UsageError) as caught:
-        run(source, out, to="pcapng", force=True, resume=resume)
+        run_batch(source, out, to="pcapng", force=True, resume=resume)
     assert str(caught.value) == (
         f"{source}/lab/b.cap and {source}/lab/b.pcap would both become {out}/lab/b.pcapng; rename one, or leave it "
         "out with exclude="
     )
     assert not out.exists()
-    assert counts(run(source, out, to="pcapng", exclude=["*.cap"])) == {"converted": 2}
+    assert nonzero_counts(run_batch(source, out, to="pcapng", exclude=["*.cap"])) == {"converted": 2}
 
 
 @pytest.mark.parametrize("larger", ["a.cap", "a.pcap"])
 def test_what_is_no_capture_has_no_target(tmp_path: Path, out: Path, larger: str) -> None:
     """It neither stands in a capture's way nor passes for it, whichever is looked at first."""
     text = TEXT * (1 if larger == "a.pcap" else 100)
-    source = made(tmp_path / "in", {"a.cap": text, "a.pcap": PCAP, "a.ntar": b""})
-    assert counts(run(source, out, to="pcapng")) == {"converted": 1, "failed": 2}
-    assert tree(out) == {"a.pcapng": ng(PCAP)}
-    assert counts(run(source, out, to="pcapng", resume=True)) == {"up_to_date": 1, "failed": 2}
-    assert tree(out) == {"a.pcapng": ng(PCAP)}
+    source = write_tree(tmp_path / "in", {"a.cap": text, "a.pcap": PCAP, "a.ntar": b""})
+    assert nonzero_counts(run_batch(source, out, to="pcapng")) == {"converted": 1, "failed": 2}
+    assert files_below(out) == {"a.pcapng": as_pcapng(PCAP)}
+    assert nonzero_counts(run_batch(source, out, to="pcapng", resume=True)) == {"up_to_date": 1, "failed": 2}
+    assert files_below(out) == {"a.pcapng": as_pcapng(PCAP)}
 
 
 @pytest.mark.parametrize("force", [False, True])
 def test_a_target_is_never_a_source(tmp_path: Path, force: bool) -> None:
     """SRC in DST: what is called after itself would be overwritten."""
-    source = made(tmp_path / "in", {"a.pcap": PCAP, "in/a.cap": OTHER})
+    source = write_tree(tmp_path / "in", {"a.pcap": PCAP, "in/a.cap": OTHER_PCAP})
     (source / "in" / "a.cap").rename(source / "in" / "x.pcap")
     (source / "x.pcap").write_bytes(PCAP)
     with pytest.raises(UsageError) as caught:
-        run(source, tmp_path, force=force)
+        run_batch(source, tmp_path, force=force)
     place = f"{tmp_path}/in/x.pcap"
     assert str(caught.value) == f"{place}: that is a source too ({place}); name another directory"
-    assert tree(tmp_path) == {"in/a.pcap": PCAP, "in/x.pcap": PCAP, "in/in/x.pcap": OTHER}
+    assert files_below(tmp_path) == {"in/a.pcap": PCAP, "in/x.pcap": PCAP, "in/in/x.pcap": OTHER_PCAP}
 
 
 def test_a_target_is_never_a_source_by_way_of_a_link(source: Path, out: Path) -> None:
     out.mkdir()
     (out / "a.pcap").symlink_to(source / "a.pcap")
     with pytest.raises(UsageError, match="that is a source too"):
-        run(source, out, force=True, first=1)
+        run_batch(source, out, force=True, first=1)
     assert (source / "a.pcap").read_bytes() == PCAP
 
 
@@ -152,30 +165,33 @@ def test_a_target_is_never_a_source_by_way_of_a_folder(source: Path, tmp_path: P
         (out / "lab").symlink_to(place)
         if place == source / "lab":
             with pytest.raises(UsageError, match="that is a source too"):
-                run(source, out, force=True, first=1)
+                run_batch(source, out, force=True, first=1)
         else:
-            assert counts(run(source, out, force=True, follow_links=True)) == {"converted": 2, "skipped": 1}
-            assert tree(place) == {"b.cap": OTHER}
-    assert tree(source) == {"a.pcap": PCAP, "lab/b.cap": OTHER, "lab/notes.txt": TEXT}
+            assert nonzero_counts(run_batch(source, out, force=True, follow_links=True)) == {
+                "converted": 2,
+                "skipped": 1,
+            }
+            assert files_below(place) == {"b.cap": OTHER_PCAP}
+    assert files_below(source) == {"a.pcap": PCAP, "lab/b.cap": OTHER_PCAP, "lab/notes.txt": TEXT}
 
 
 def test_a_file_and_a_folder_of_one_name(tmp_path: Path, out: Path) -> None:
     """One fails, the other is whole."""
-    source = made(tmp_path / "in", {"x.cap": PCAP, "x.pcap/y": OTHER})
-    report = run(source, out, to="pcap")
-    assert counts(report) == {"converted": 1, "failed": 1}
-    assert tree(out) in ({"x.pcap": PCAP}, {"x.pcap/y.pcap": OTHER})
+    source = write_tree(tmp_path / "in", {"x.cap": PCAP, "x.pcap/y": OTHER_PCAP})
+    report = run_batch(source, out, to="pcap")
+    assert nonzero_counts(report) == {"converted": 1, "failed": 1}
+    assert files_below(out) in ({"x.pcap": PCAP}, {"x.pcap/y.pcap": OTHER_PCAP})
 
 
 def test_source_and_target_in_each_other(source: Path) -> None:
     """DST in SRC is not converted again, SRC in DST does no harm."""
     out = source / "lab" / "out"
-    assert counts(run(source, out, to="pcapng")) == {"converted": 2, "skipped": 1}
-    assert counts(run(source, out, to="pcapng", resume=True)) == {"up_to_date": 2, "skipped": 1}
-    assert tree(out) == {"a.pcapng": ng(PCAP), "lab/b.pcapng": ng(OTHER)}
+    assert nonzero_counts(run_batch(source, out, to="pcapng")) == {"converted": 2, "skipped": 1}
+    assert nonzero_counts(run_batch(source, out, to="pcapng", resume=True)) == {"up_to_date": 2, "skipped": 1}
+    assert files_below(out) == {"a.pcapng": as_pcapng(PCAP), "lab/b.pcapng": as_pcapng(OTHER_PCAP)}
     shutil.rmtree(out)
-    assert counts(run(source, source.parent, to="pcapng")) == {"converted": 2, "skipped": 1}
-    assert (source.parent / "lab" / "b.pcapng").read_bytes() == ng(OTHER)
+    assert nonzero_counts(run_batch(source, source.parent, to="pcapng")) == {"converted": 2, "skipped": 1}
+    assert (source.parent / "lab" / "b.pcapng").read_bytes() == as_pcapng(OTHER_PCAP)
 
 
 def test_a_target_in_the_source_by_another_name(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,13 +199,13 @@ def test_a_target_in_the_source_by_another_name(source: Path, monkeypatch: pytes
     (source / "out").mkdir()
     monkeypatch.chdir(source)
     for place in ("./lab/../out", str(source.parent / "link" / "out")):
-        run(".", place, to="pcapng", force=True)
-        assert tree(source / "out") == {"a.pcapng": ng(PCAP), "lab/b.pcapng": ng(OTHER)}
+        run_batch(".", place, to="pcapng", force=True)
+        assert files_below(source / "out") == {"a.pcapng": as_pcapng(PCAP), "lab/b.pcapng": as_pcapng(OTHER_PCAP)}
 
 
 def test_a_link_into_the_target_is_not_converted_again(source: Path) -> None:
     (source / "latest.pcap").symlink_to("out/a.pcapng")
     for resume in (False, True):
-        report = run(source, source / "out", to="pcapng", resume=resume)
+        report = run_batch(source, source / "out", to="pcapng", resume=resume)
         assert (report.failed, report.left_alone) == (0, 1)
-        assert tree(source / "out") == {"a.pcapng": ng(PCAP), "lab/b.pcapng": ng(OTHER)}
+        assert files_below(source / "out") == {"a.pcapng": as_pcapng(PCAP), "lab/b.pcapng": as_pcapng(OTHER_PCAP)}

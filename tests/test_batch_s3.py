@@ -18,22 +18,22 @@ from remote_batches import (
     NAMES,
     PATIENCE,
     TREE,
-    agrees,
-    counts,
-    errors,
+    check_manifest,
+    error_texts,
+    files_below,
     last_lines,
-    make_tree,
+    nonzero_counts,
     pcap,
     pcapng,
-    run,
-    tree,
+    run_batch,
+    write_tree,
 )
 from s3_server import LEASE, MANIFEST, Bucket, aws
 
 from pcapconv import FileError, UsageError
 
 OLD = b"what was there before"
-TAKEN = "exists already; resume=True replaces only what an earlier run wrote, force=True whatever is there"
+EXISTS = "exists already; resume=True replaces only what an earlier run wrote, force=True whatever is there"
 CUT = pcap(1)[:-1]
 COMMENTED = (
     wire.section_header()
@@ -54,21 +54,25 @@ def test_a_tree_from_s3_to_s3(bucket: Bucket) -> None:
     assert bucket.tree("new/er") == DONE
     assert bucket.versions("new/er") == dict.fromkeys(DONE, 1)
     assert bucket.tree("raw") == TREE
-    agrees(bucket.manifest("new/er"), TREE, DONE)
+    check_manifest(bucket.manifest("new/er"), TREE, DONE)
 
 
 def test_resuming_on_s3_does_what_has_changed(bucket: Bucket) -> None:
     bucket.fill("raw", TREE)
     raw, new = bucket.url("raw"), bucket.url("new")
-    assert counts(run(raw, new, to="pcapng")) == {"converted": 3, "skipped": 1}
-    again = run(raw, new, to="pcapng", resume=True)
-    assert (counts(again), again.bytes_read) == ({"up_to_date": 3, "skipped": 1}, 0)
+    assert nonzero_counts(run_batch(raw, new, to="pcapng")) == {"converted": 3, "skipped": 1}
+    again = run_batch(raw, new, to="pcapng", resume=True)
+    assert (nonzero_counts(again), again.bytes_read) == ({"up_to_date": 3, "skipped": 1}, 0)
     assert bucket.versions("new") == dict.fromkeys(DONE, 1)
 
     bucket.put("raw/1.pcap", pcap(9))  # of the same size
     bucket.put("raw/later.pcap", pcap(4))
     bucket.s3.delete_object(Bucket=bucket.name, Key="new/deep/er/2.pcapng")
-    assert counts(run(raw, new, to="pcapng", resume=True)) == {"converted": 3, "up_to_date": 1, "skipped": 1}
+    assert nonzero_counts(run_batch(raw, new, to="pcapng", resume=True)) == {
+        "converted": 3,
+        "up_to_date": 1,
+        "skipped": 1,
+    }
     now = DONE | {"1.pcapng": pcapng(9), "later.pcapng": pcapng(4)}
     assert bucket.tree("new") == now
     assert bucket.versions("new") == {
@@ -77,19 +81,19 @@ def test_resuming_on_s3_does_what_has_changed(bucket: Bucket) -> None:
         "later.pcapng": 1,
         "ü and %20#?.pcapng": 1,
     }
-    agrees(bucket.manifest("new"), TREE | {"1.pcap": pcap(9), "later.pcap": pcap(4)}, now)
-    assert counts(run(raw, new, to="pcapng", resume=True)) == {"up_to_date": 4, "skipped": 1}
+    check_manifest(bucket.manifest("new"), TREE | {"1.pcap": pcap(9), "later.pcap": pcap(4)}, now)
+    assert nonzero_counts(run_batch(raw, new, to="pcapng", resume=True)) == {"up_to_date": 4, "skipped": 1}
 
-    other = run(raw, new, to="pcapng", resume=True, snaplen=10)  # other options
-    assert counts(other) == {"converted": 4, "skipped": 1}
+    other = run_batch(raw, new, to="pcapng", resume=True, snaplen=10)  # other options
+    assert nonzero_counts(other) == {"converted": 4, "skipped": 1}
 
 
 def test_a_resume_without_the_manifest_does_all_again(bucket: Bucket) -> None:
     bucket.fill("raw", TREE)
     raw, new = bucket.url("raw"), bucket.url("new")
-    run(raw, new, to="pcapng")
+    run_batch(raw, new, to="pcapng")
     bucket.s3.delete_object(Bucket=bucket.name, Key=f"new/{MANIFEST}")
-    assert counts(run(raw, new, to="pcapng", resume=True)) == {"converted": 3, "skipped": 1}
+    assert nonzero_counts(run_batch(raw, new, to="pcapng", resume=True)) == {"converted": 3, "skipped": 1}
     assert bucket.tree("new") == DONE
 
 
@@ -128,9 +132,9 @@ def free_requests(server: str, count: str) -> None:
 def test_an_object_that_is_denied_fails_alone(bucket: Bucket) -> None:
     bucket.fill("raw", TREE)
     with denied(bucket, "s3:GetObject", "raw/1.pcap"):
-        done = run(bucket.url("raw"), bucket.url("new"), to="pcapng")
-    assert counts(done) == {"converted": 2, "failed": 1, "skipped": 1}
-    (error,) = errors(done)
+        done = run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng")
+    assert nonzero_counts(done) == {"converted": 2, "failed": 1, "skipped": 1}
+    (error,) = error_texts(done)
     assert error.startswith(f"{bucket.url('raw/1.pcap')}: cannot ")
     assert bucket.tree("new") == {name: data for name, data in DONE.items() if name != "1.pcapng"}
     failed = last_lines(bucket.manifest("new"))["1.pcapng"]
@@ -140,9 +144,9 @@ def test_an_object_that_is_denied_fails_alone(bucket: Bucket) -> None:
 def test_a_target_that_is_denied_fails_alone(bucket: Bucket) -> None:
     bucket.fill("raw", TREE)
     with denied(bucket, "s3:PutObject", "new/deep/*"):
-        done = run(bucket.url("raw"), bucket.url("new"), to="pcapng")
-    assert counts(done) == {"converted": 2, "failed": 1, "skipped": 1}
-    (error,) = errors(done)
+        done = run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng")
+    assert nonzero_counts(done) == {"converted": 2, "failed": 1, "skipped": 1}
+    (error,) = error_texts(done)
     assert error.startswith(f"{bucket.url('new/deep/er/2.pcapng')}: cannot write: ")
     assert bucket.tree("new") == {name: data for name, data in DONE.items() if not name.startswith("deep")}
     assert last_lines(bucket.manifest("new"))["deep/er/2.pcapng"]["status"] == "failed"
@@ -152,18 +156,21 @@ def test_a_manifest_that_is_denied_is_an_error(bucket: Bucket) -> None:
     bucket.fill("raw", TREE)
     message = f"^{bucket.url(f'new/{MANIFEST}')}: cannot write: "
     with denied(bucket, "s3:PutObject", f"new/{MANIFEST}"), pytest.raises(FileError, match=message):
-        run(bucket.url("raw"), bucket.url("new"), to="pcapng")
+        run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng")
 
 
 def test_a_store_of_which_nothing_may_be_removed(bucket: Bucket) -> None:
     """The lease that stays there is nobody's."""
     bucket.fill("raw", TREE)
     with denied(bucket, "s3:DeleteObject", "new/*"):
-        assert counts(run(bucket.url("raw"), bucket.url("new"), to="pcapng")) == {"converted": 3, "skipped": 1}
+        assert nonzero_counts(run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng")) == {
+            "converted": 3,
+            "skipped": 1,
+        }
     bucket.put("raw/later.pcap", pcap(4))
     with denied(bucket, "s3:DeleteObject", "new/*"):
-        again = run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True)
-    assert counts(again) == {"converted": 1, "up_to_date": 3, "skipped": 1}
+        again = run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True)
+    assert nonzero_counts(again) == {"converted": 1, "up_to_date": 3, "skipped": 1}
     assert bucket.get(f"new/{LEASE}") == b"{}\n"
 
 
@@ -171,19 +178,19 @@ def test_a_target_that_may_not_be_looked_at_is_somebodys(bucket: Bucket) -> None
     bucket.fill("raw", TREE)
     bucket.put("new/1.pcapng", OLD)
     with denied(bucket, "s3:GetObject", "new/1.pcapng"):
-        done = run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True)
-    assert errors(done) == [f"{bucket.url('new/1.pcapng')}: {TAKEN}"]
+        done = run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True)
+    assert error_texts(done) == [f"{bucket.url('new/1.pcapng')}: {EXISTS}"]
 
 
 def test_a_target_that_exists_is_left_without_force(bucket: Bucket) -> None:
     bucket.fill("raw", TREE)
     bucket.put("new/1.pcapng", OLD)
-    done = run(bucket.url("raw"), bucket.url("new"), to="pcapng")
-    assert counts(done) == {"converted": 2, "failed": 1, "skipped": 1}
-    assert errors(done) == [f"{bucket.url('new/1.pcapng')}: {TAKEN}"]
+    done = run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng")
+    assert nonzero_counts(done) == {"converted": 2, "failed": 1, "skipped": 1}
+    assert error_texts(done) == [f"{bucket.url('new/1.pcapng')}: {EXISTS}"]
     assert bucket.tree("new") == DONE | {"1.pcapng": OLD}
-    forced = run(bucket.url("raw"), bucket.url("new"), to="pcapng", force=True)
-    assert counts(forced) == {"converted": 3, "skipped": 1}
+    forced = run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng", force=True)
+    assert nonzero_counts(forced) == {"converted": 3, "skipped": 1}
     assert bucket.tree("new") == DONE
 
 
@@ -192,7 +199,7 @@ def test_a_conversion_that_fails_uploads_nothing(bucket: Bucket, options: Any) -
     bucket.fill("raw", {"cut.pcap": CUT, "commented.pcapng": COMMENTED, "1.pcap": pcap(1)})
     bucket.put("new/cut.pcap", OLD)
     bucket.put("new/commented.pcap", OLD)
-    done = run(bucket.url("raw"), bucket.url("new"), to="pcap", force=True, **options)
+    done = run_batch(bucket.url("raw"), bucket.url("new"), to="pcap", force=True, **options)
     assert done.failed == 1
     assert done.trouble[0]["status"] in ("failed", "damaged")
     refused = "cut.pcap" if "strict" in options else "commented.pcap"
@@ -201,30 +208,30 @@ def test_a_conversion_that_fails_uploads_nothing(bucket: Bucket, options: Any) -
 
 
 def test_a_bucket_that_is_not_there(bucket: Bucket, tmp_path: Path) -> None:
-    raw = make_tree(tmp_path / "raw")
+    raw = write_tree(tmp_path / "raw")
     with pytest.raises(FileError, match=r"^s3://no-such-bucket/raw: "):
-        run("s3://no-such-bucket/raw", bucket.url("new"))
+        run_batch("s3://no-such-bucket/raw", bucket.url("new"))
     with pytest.raises(FileError, match=f"^{bucket.url('nothing')}: there is nothing$"):
-        run(bucket.url("nothing"), tmp_path / "new")
+        run_batch(bucket.url("nothing"), tmp_path / "new")
     with pytest.raises(FileError, match=r"^s3://no-such-bucket/new/.*: cannot write: "):
-        run(raw, "s3://no-such-bucket/new", to="pcapng")
+        run_batch(raw, "s3://no-such-bucket/new", to="pcapng")
 
 
 def test_in_place_is_refused(bucket: Bucket) -> None:
     bucket.fill("raw", TREE)
     with pytest.raises(UsageError, match=f"^in_place=True: {bucket.url('raw')} is remote, "):
-        run(bucket.url("raw"), in_place=True, chop=4)
+        run_batch(bucket.url("raw"), in_place=True, chop=4)
     assert bucket.versions("raw") == dict.fromkeys(TREE, 1)
 
 
 def test_in_place_is_refused_for_a_list(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """None of the list's files is touched."""
     bucket.fill("raw", TREE)
-    monkeypatch.chdir(make_tree(tmp_path / "raw"))
+    monkeypatch.chdir(write_tree(tmp_path / "raw"))
     with pytest.raises(UsageError, match=f"^in_place=True: {bucket.url('raw/1.pcap')} is remote, "):
-        run(["1.pcap", bucket.url("raw/1.pcap")], in_place=True, chop=4)
+        run_batch(["1.pcap", bucket.url("raw/1.pcap")], in_place=True, chop=4)
     assert bucket.versions("raw") == dict.fromkeys(TREE, 1)
-    assert tree(tmp_path / "raw") == TREE
+    assert files_below(tmp_path / "raw") == TREE
 
 
 ODD = ["../up.pcap", "deep/../../up.pcap", "./dot.pcap", "deep//double.pcap", "/root.pcap", "deep/./2.pcap"]
@@ -233,23 +240,25 @@ ODD = ["../up.pcap", "deep/../../up.pcap", "./dot.pcap", "deep//double.pcap", "/
 def test_keys_that_cannot_be_file_names_fail_alone(bucket: Bucket, tmp_path: Path) -> None:
     bucket.fill("raw", dict.fromkeys(ODD, pcap(9)) | {"1.pcap": pcap(1)})
     assert len(bucket.listed()) == len(ODD) + 1  # the server keeps each as it is
-    done = run(bucket.url("raw"), tmp_path / "a/b/new", to="pcapng")
-    assert counts(done) == {"converted": 1, "failed": len(ODD)}
-    assert errors(done) == sorted(f"{bucket.url(f'raw/{name}')}: its name cannot be that of a file" for name in ODD)
-    assert tree(tmp_path) == {"a/b/new/1.pcapng": pcapng(1)}
+    done = run_batch(bucket.url("raw"), tmp_path / "a/b/new", to="pcapng")
+    assert nonzero_counts(done) == {"converted": 1, "failed": len(ODD)}
+    assert error_texts(done) == sorted(
+        f"{bucket.url(f'raw/{name}')}: its name cannot be that of a file" for name in ODD
+    )
+    assert files_below(tmp_path) == {"a/b/new/1.pcapng": pcapng(1)}
 
 
 def test_keys_that_cannot_be_file_names_are_taken_where_they_are_keys_again(bucket: Bucket) -> None:
     bucket.fill("raw", {name: pcap(number) for number, name in enumerate(ODD, 1)} | {"deep/2.pcap": pcap(9)})
     raw, new = bucket.url("raw"), bucket.url("a/b/new")
-    assert counts(run(raw, new, to="pcapng")) == {"converted": len(ODD) + 1}
+    assert nonzero_counts(run_batch(raw, new, to="pcapng")) == {"converted": len(ODD) + 1}
     wanted = {f"{name}ng": pcapng(number) for number, name in enumerate(ODD, 1)} | {"deep/2.pcapng": pcapng(9)}
     assert bucket.tree("a/b/new") == wanted
     assert {key for key in bucket.listed() if not key.startswith("raw/")} == {
         *(f"a/b/new/{name}" for name in wanted),
         f"a/b/new/{MANIFEST}",
     }
-    assert counts(run(raw, new, to="pcapng", resume=True)) == {"up_to_date": len(ODD) + 1}
+    assert nonzero_counts(run_batch(raw, new, to="pcapng", resume=True)) == {"up_to_date": len(ODD) + 1}
 
 
 def test_directories_as_keys_are_no_trouble(bucket: Bucket) -> None:
@@ -257,50 +266,53 @@ def test_directories_as_keys_are_no_trouble(bucket: Bucket) -> None:
     bucket.fill("raw", TREE)
     for key in ("raw/", "raw/deep/", "raw/empty/"):
         bucket.put(key, b"")
-    done = run(bucket.url("raw/"), bucket.url("new"), to="pcapng")
-    assert (errors(done), done.converted) == ([], 3)
+    done = run_batch(bucket.url("raw/"), bucket.url("new"), to="pcapng")
+    assert (error_texts(done), done.converted) == ([], 3)
     assert bucket.tree("new") == DONE
 
 
 def test_a_target_below_the_source_is_not_converted_again(bucket: Bucket) -> None:
     bucket.fill("raw", TREE)
     raw, new = bucket.url("raw"), bucket.url("raw/new")
-    assert counts(run(raw, new, to="pcapng")) == {"converted": 3, "skipped": 1}
-    assert counts(run(raw, new, to="pcapng", resume=True)) == {"up_to_date": 3, "skipped": 1}
+    assert nonzero_counts(run_batch(raw, new, to="pcapng")) == {"converted": 3, "skipped": 1}
+    assert nonzero_counts(run_batch(raw, new, to="pcapng", resume=True)) == {"up_to_date": 3, "skipped": 1}
     assert bucket.tree("raw/new") == DONE
 
 
 def test_from_s3_to_a_directory_and_back(bucket: Bucket, tmp_path: Path) -> None:
     bucket.fill("raw", TREE)
     local = tmp_path / "local"
-    assert counts(run(bucket.url("raw"), local, to="pcapng")) == {"converted": 3, "skipped": 1}
-    assert tree(local) == DONE
-    agrees((local / MANIFEST).read_bytes(), TREE, DONE)
-    assert counts(run(bucket.url("raw"), local, to="pcapng", resume=True)) == {"up_to_date": 3, "skipped": 1}
+    assert nonzero_counts(run_batch(bucket.url("raw"), local, to="pcapng")) == {"converted": 3, "skipped": 1}
+    assert files_below(local) == DONE
+    check_manifest((local / MANIFEST).read_bytes(), TREE, DONE)
+    assert nonzero_counts(run_batch(bucket.url("raw"), local, to="pcapng", resume=True)) == {
+        "up_to_date": 3,
+        "skipped": 1,
+    }
     bucket.put("raw/1.pcap", pcap(9))
-    assert counts(run(bucket.url("raw"), local, to="pcapng", resume=True)) == {
+    assert nonzero_counts(run_batch(bucket.url("raw"), local, to="pcapng", resume=True)) == {
         "converted": 1,
         "up_to_date": 2,
         "skipped": 1,
     }
-    assert tree(local) == DONE | {"1.pcapng": pcapng(9)}
+    assert files_below(local) == DONE | {"1.pcapng": pcapng(9)}
 
-    assert counts(run(local, bucket.url("back"), to="pcap")) == {"converted": 3}
+    assert nonzero_counts(run_batch(local, bucket.url("back"), to="pcap")) == {"converted": 3}
     back = {name: pcap(number) for name, number in NAMES.items()} | {"1.pcap": pcap(9)}
     assert bucket.tree("back") == back
-    agrees(bucket.manifest("back"), tree(local), back)
-    assert counts(run(local, bucket.url("back"), to="pcap", resume=True)) == {"up_to_date": 3}
+    check_manifest(bucket.manifest("back"), files_below(local), back)
+    assert nonzero_counts(run_batch(local, bucket.url("back"), to="pcap", resume=True)) == {"up_to_date": 3}
 
 
 def test_one_object_and_a_list_of_objects(bucket: Bucket, tmp_path: Path) -> None:
     bucket.fill("raw", TREE)
-    assert counts(run(bucket.url("raw/1.pcap"), tmp_path / "one", to="pcapng")) == {"converted": 1}
-    assert tree(tmp_path / "one") == {"1.pcapng": pcapng(1)}
+    assert nonzero_counts(run_batch(bucket.url("raw/1.pcap"), tmp_path / "one", to="pcapng")) == {"converted": 1}
+    assert files_below(tmp_path / "one") == {"1.pcapng": pcapng(1)}
     places = [bucket.url("raw/1.pcap"), bucket.url("raw/deep/er/2.pcap"), bucket.url("raw/none.pcap")]
-    done = run(places, tmp_path / "list", to="pcapng")
-    assert counts(done) == {"converted": 2, "failed": 1}
-    assert errors(done) == [f"{places[2]}: there is no such file"]
-    assert tree(tmp_path / "list") == {
+    done = run_batch(places, tmp_path / "list", to="pcapng")
+    assert nonzero_counts(done) == {"converted": 2, "failed": 1}
+    assert error_texts(done) == [f"{places[2]}: there is no such file"]
+    assert files_below(tmp_path / "list") == {
         f"{bucket.name}/raw/1.pcapng": pcapng(1),
         f"{bucket.name}/raw/deep/er/2.pcapng": pcapng(2),
     }
@@ -315,14 +327,14 @@ def test_resume_leaves_what_no_earlier_run_wrote(bucket: Bucket) -> None:
     raw, new = bucket.url("raw"), bucket.url("new")
     bucket.put("new/1.pcapng", OLD)
     for _ in range(2):
-        done = run(raw, new, to="pcapng", resume=True)
-        assert errors(done) == [f"{new}/1.pcapng: {TAKEN}"]
+        done = run_batch(raw, new, to="pcapng", resume=True)
+        assert error_texts(done) == [f"{new}/1.pcapng: {EXISTS}"]
         assert bucket.tree("new") == DONE | {"1.pcapng": OLD}
     bucket.put("new/deep/er/2.pcapng", OLD)
-    done = run(raw, new, to="pcapng", resume=True)
-    assert errors(done) == [f"{new}/1.pcapng: {TAKEN}", f"{new}/deep/er/2.pcapng: {TAKEN}"]
+    done = run_batch(raw, new, to="pcapng", resume=True)
+    assert error_texts(done) == [f"{new}/1.pcapng: {EXISTS}", f"{new}/deep/er/2.pcapng: {EXISTS}"]
     assert bucket.versions("new") == dict.fromkeys(DONE, 1) | {"deep/er/2.pcapng": 2}
-    assert counts(run(raw, new, to="pcapng", resume=True, force=True)) == {
+    assert nonzero_counts(run_batch(raw, new, to="pcapng", resume=True, force=True)) == {
         "converted": 2,
         "up_to_date": 1,
         "skipped": 1,
@@ -335,34 +347,34 @@ def test_resume_replaces_what_a_killed_run_wrote_before_its_line(bucket: Bucket)
     bucket.fill("raw", TREE)
     bucket.fill("other", TREE)
     raw, new = bucket.url("raw"), bucket.url("new")
-    run(raw, new, to="pcapng")
+    run_batch(raw, new, to="pcapng")
     bucket.put("raw/later.pcap", pcap(4))
     copied = {"Bucket": bucket.name, "Key": "new/1.pcapng"}
     bucket.s3.copy_object(Bucket=bucket.name, Key="new/later.pcapng", CopySource=copied)
     bucket.s3.delete_object(Bucket=bucket.name, Key=f"new/{MANIFEST}")
-    assert errors(run(bucket.url("other"), new, to="pcapng", resume=True)) == sorted(
-        f"{new}/{name}: {TAKEN}" for name in DONE
+    assert error_texts(run_batch(bucket.url("other"), new, to="pcapng", resume=True)) == sorted(
+        f"{new}/{name}: {EXISTS}" for name in DONE
     )
     bucket.s3.delete_object(Bucket=bucket.name, Key=f"new/{MANIFEST}")
-    done = run(raw, new, to="pcapng", resume=True)
-    assert counts(done) == {"converted": 3, "failed": 1, "skipped": 1}
-    assert errors(done) == [f"{new}/later.pcapng: {TAKEN}"]
+    done = run_batch(raw, new, to="pcapng", resume=True)
+    assert nonzero_counts(done) == {"converted": 3, "failed": 1, "skipped": 1}
+    assert error_texts(done) == [f"{new}/later.pcapng: {EXISTS}"]
     assert bucket.tree("new") == DONE | {"later.pcapng": DONE["1.pcapng"]}
 
 
 def test_resume_leaves_a_key_log_that_is_somebodys(bucket: Bucket) -> None:
     bucket.fill("raw", TREE)
     bucket.put("new/1.pcapng.keys", OLD)
-    done = run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True, extract_secrets=".keys")
-    assert errors(done) == [f"{bucket.url('new/1.pcapng')}: {TAKEN}"]
+    done = run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True, extract_secrets=".keys")
+    assert error_texts(done) == [f"{bucket.url('new/1.pcapng')}: {EXISTS}"]
     assert bucket.get("new/1.pcapng.keys") == OLD
 
 
 def test_resume_leaves_what_is_somebodys_in_a_store_that_keeps_no_such_thing(tmp_path: Path) -> None:
-    raw = make_tree(tmp_path / "raw")
+    raw = write_tree(tmp_path / "raw")
     new = f"memory://{uuid.uuid4().hex}/new"
     import_module("fsspec").filesystem("memory").pipe_file(f"{new.removeprefix('memory:/')}/1.pcapng", OLD)
-    done = run(raw, new, to="pcapng", resume=True)
-    assert counts(done) == {"converted": 2, "failed": 1, "skipped": 1}
-    assert errors(done) == [f"{new}/1.pcapng: {TAKEN}"]
-    assert counts(run(raw, new, to="pcapng", resume=True)) == {"up_to_date": 2, "failed": 1, "skipped": 1}
+    done = run_batch(raw, new, to="pcapng", resume=True)
+    assert nonzero_counts(done) == {"converted": 2, "failed": 1, "skipped": 1}
+    assert error_texts(done) == [f"{new}/1.pcapng: {EXISTS}"]
+    assert nonzero_counts(run_batch(raw, new, to="pcapng", resume=True)) == {"up_to_date": 2, "failed": 1, "skipped": 1}

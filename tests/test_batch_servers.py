@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from remote_batches import make_tree, pcap, run, told
+from remote_batches import pcap, run_batch, run_command, write_tree
 
 from pcapconv import FileError
 
@@ -23,8 +23,8 @@ def closed_port() -> int:
 def test_a_connection_that_is_refused_is_no_missing_file(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{closed_port()}/1.pcap"
     for source in (url, url.removesuffix("1.pcap")):
-        assert told(source, tmp_path / "new") == (1, f"pcapconv: {source}: cannot read: connection refused\n")
-    (line,) = run([url], tmp_path / "new").trouble
+        assert run_command(source, tmp_path / "new") == (1, f"pcapconv: {source}: cannot read: connection refused\n")
+    (line,) = run_batch([url], tmp_path / "new").trouble
     assert (line["error"], line["retryable"]) == (f"{url}: cannot open: connection refused", True)
 
 
@@ -37,7 +37,7 @@ def test_an_s3_server_that_is_not_there_is_no_missing_file(
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     import_module("s3fs").S3FileSystem.clear_instance_cache()
     try:
-        (line,) = run(["s3://lab/1.pcap"], tmp_path / "new").trouble
+        (line,) = run_batch(["s3://lab/1.pcap"], tmp_path / "new").trouble
     finally:
         import_module("s3fs").S3FileSystem.clear_instance_cache()
     hint = "see whether the server runs, and AWS_ENDPOINT_URL names it"
@@ -46,7 +46,7 @@ def test_an_s3_server_that_is_not_there_is_no_missing_file(
 
 
 def test_a_host_that_nobody_knows_is_no_missing_file(tmp_path: Path) -> None:
-    (line,) = run(["http://no-such-host.invalid/1.pcap"], tmp_path / "new").trouble
+    (line,) = run_batch(["http://no-such-host.invalid/1.pcap"], tmp_path / "new").trouble
     fact = "nobody knows the address of its host; see whether it is spelled so, and the network is there"
     assert (line["error"], line["retryable"]) == (f"http://no-such-host.invalid/1.pcap: cannot open: {fact}", True)
 
@@ -77,10 +77,10 @@ def test_what_a_web_server_answers(status: int, said: str, retryable: bool, tmp_
         thread.start()
         try:
             url = f"http://127.0.0.1:{listening.server_address[1]}"
-            (line,) = run([f"{url}/1.pcap"], tmp_path / "new").trouble
+            (line,) = run_batch([f"{url}/1.pcap"], tmp_path / "new").trouble
             tree = "there is nothing" if status == 404 else said.replace("open", "read")
             with pytest.raises(FileError, match=f"^{url}/raw/: {tree}$"):
-                run(f"{url}/raw/", tmp_path / "new")
+                run_batch(f"{url}/raw/", tmp_path / "new")
         finally:
             listening.shutdown()
             thread.join()
@@ -89,7 +89,7 @@ def test_what_a_web_server_answers(status: int, said: str, retryable: bool, tmp_
 
 def test_a_listing_that_breaks_off_is_no_empty_directory(tmp_path: Path) -> None:
     """The server resets the connection when it is asked for a directory further down."""
-    make_tree(tmp_path / "shown", {"1.pcap": pcap(1), "deep/2.pcap": pcap(2)})
+    write_tree(tmp_path / "shown", {"1.pcap": pcap(1), "deep/2.pcap": pcap(2)})
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
@@ -112,7 +112,7 @@ def test_a_listing_that_breaks_off_is_no_empty_directory(tmp_path: Path) -> None
         try:
             url = f"http://127.0.0.1:{listening.server_address[1]}/"
             with pytest.raises(FileError, match=f"^{url}: cannot read: connection reset by peer$"):
-                run(url, tmp_path / "new", to="pcapng")
+                run_batch(url, tmp_path / "new", to="pcapng")
         finally:
             listening.shutdown()
             thread.join()

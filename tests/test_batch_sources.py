@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batches import OTHER, PCAP, counts, made, run, told, tree
+from batches import OTHER_PCAP, PCAP, files_below, nonzero_counts, run_batch, statuses, write_tree
 from batches import out as out
 from batches import source as source
 
@@ -36,15 +36,15 @@ CHOICES = {
 def test_include_and_exclude(
     tmp_path: Path, out: Path, include: list[str], exclude: list[str], chosen: list[str]
 ) -> None:
-    report = run(made(tmp_path / "in", SOME), out, include=include, exclude=exclude, allow_empty=True)
-    assert sorted(tree(out)) == chosen
-    assert counts(report) == ({"converted": len(chosen)} if chosen else {})
+    report = run_batch(write_tree(tmp_path / "in", SOME), out, include=include, exclude=exclude, allow_empty=True)
+    assert sorted(files_below(out)) == chosen
+    assert nonzero_counts(report) == ({"converted": len(chosen)} if chosen else {})
 
 
 def test_include_and_exclude_for_a_list(source: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(source)
-    run(["a.pcap", "lab/b.cap", "none.pcap"], out, include=["lab/"])
-    assert tree(out) == {"lab/b.cap": OTHER}
+    run_batch(["a.pcap", "lab/b.cap", "none.pcap"], out, include=["lab/"])
+    assert files_below(out) == {"lab/b.cap": OTHER_PCAP}
 
 
 @pytest.mark.parametrize("option", ["include", "exclude"])
@@ -52,7 +52,7 @@ def test_include_and_exclude_for_a_list(source: Path, out: Path, monkeypatch: py
 def test_patterns_that_mean_nothing(source: Path, out: Path, option: str, pattern: str) -> None:
     options: dict[str, Any] = {option: ["*.pcap", pattern]}
     with pytest.raises(UsageError) as caught:
-        run(source, out, **options)
+        run_batch(source, out, **options)
     assert str(caught.value).startswith(f"{option}=: ")
     assert not out.exists()
 
@@ -61,12 +61,12 @@ def test_patterns_that_mean_nothing(source: Path, out: Path, option: str, patter
 def test_a_single_pattern_is_no_list_of_letters(source: Path, out: Path, option: str) -> None:
     options: dict[str, Any] = {option: "*.pcap"}
     with pytest.raises(UsageError, match=rf"^{option}='\*\.pcap': a list of patterns is wanted$"):
-        run(source, out, **options)
+        run_batch(source, out, **options)
 
 
 def test_links(source: Path, tmp_path: Path, out: Path) -> None:
     """Those to files in the tree are read, others are left alone; what leads in a circle fails."""
-    outside = made(tmp_path / "outside", {"x.pcap": OTHER})
+    outside = write_tree(tmp_path / "outside", {"x.pcap": OTHER_PCAP})
     links: dict[str, str | Path] = {
         "to-a.pcap": "a.pcap",
         "lab/up.pcap": "../a.pcap",
@@ -81,12 +81,12 @@ def test_links(source: Path, tmp_path: Path, out: Path) -> None:
     }
     for name, path in links.items():
         (source / name).symlink_to(path)
-    report = run(source, out, to="pcap")
+    report = run_batch(source, out, to="pcap")
     followed = dict.fromkeys(("a.pcap", "to-a.pcap", "lab/up.pcap", "twice.pcap"), PCAP)
-    assert tree(out) == followed | {"absolute.pcap": OTHER, "lab/b.pcap": OTHER}
-    assert counts(report) == {"converted": 6, "failed": 1, "skipped": 1, "left_alone": 5}
+    assert files_below(out) == followed | {"absolute.pcap": OTHER_PCAP, "lab/b.pcap": OTHER_PCAP}
+    assert nonzero_counts(report) == {"converted": 6, "failed": 1, "skipped": 1, "left_alone": 5}
     leads_out, folder = "a symbolic link that leads out of the tree", "a symbolic link to a directory"
-    status = told(out)
+    status = statuses(out)
     assert {name: status[name] for name in ("out.pcap", "outfolder", "infolder", "self", "nothing.pcap")} == {
         "out.pcap": ("left_alone", f"{source}/out.pcap: {leads_out}"),
         "outfolder": ("left_alone", f"{source}/outfolder: {leads_out}"),
@@ -98,16 +98,16 @@ def test_links(source: Path, tmp_path: Path, out: Path) -> None:
 
 
 def test_a_neighbour_whose_name_begins_like_the_tree_is_outside(source: Path, tmp_path: Path, out: Path) -> None:
-    made(tmp_path / "in2", {"x.pcap": OTHER})
+    write_tree(tmp_path / "in2", {"x.pcap": OTHER_PCAP})
     (source / "x.pcap").symlink_to("../in2/x.pcap")
-    assert run(source, out).left_alone == 1
-    assert "x.pcap" not in tree(out)
+    assert run_batch(source, out).left_alone == 1
+    assert "x.pcap" not in files_below(out)
 
 
 def test_a_link_as_source_is_followed(source: Path, tmp_path: Path, out: Path) -> None:
     (source / "to-a.pcap").symlink_to("a.pcap")
     (tmp_path / "link").symlink_to("in")
-    assert counts(run(tmp_path / "link", out)) == {"converted": 3, "skipped": 1}
+    assert nonzero_counts(run_batch(tmp_path / "link", out)) == {"converted": 3, "skipped": 1}
 
 
 def test_special_files_are_left_alone(source: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,9 +115,9 @@ def test_special_files_are_left_alone(source: Path, out: Path, monkeypatch: pyte
     monkeypatch.chdir(source)  # a socket's path has to be short
     with socket.socket(socket.AF_UNIX) as own:
         own.bind("socket")
-        report = run(source, out)
-    assert counts(report) == {"converted": 2, "skipped": 1, "left_alone": 2}
-    assert [told(out)[name] for name in ("fifo.pcap", "socket")] == [
+        report = run_batch(source, out)
+    assert nonzero_counts(report) == {"converted": 2, "skipped": 1, "left_alone": 2}
+    assert [statuses(out)[name] for name in ("fifo.pcap", "socket")] == [
         ("left_alone", f"{source}/{name}: not a plain file") for name in ("fifo.pcap", "socket")
     ]
 
@@ -127,17 +127,17 @@ def test_a_special_file_as_source_is_not_waited_for(tmp_path: Path, out: Path) -
     keep = os.open(tmp_path / "fifo", os.O_RDWR)  # else a reader would wait for a writer
     try:
         os.write(keep, PCAP)
-        report = run(tmp_path / "fifo", out)
+        report = run_batch(tmp_path / "fifo", out)
     finally:
         os.close(keep)
-    assert counts(report) == {"left_alone": 1}
-    assert told(out) == {"fifo": ("left_alone", f"{tmp_path}/fifo: not a plain file")}
+    assert nonzero_counts(report) == {"left_alone": 1}
+    assert statuses(out) == {"fifo": ("left_alone", f"{tmp_path}/fifo: not a plain file")}
 
 
 @pytest.fixture
 def closed(source: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that may not be read, not even by root."""
-    folder = made(source / "closed", {"c.pcap": PCAP})
+    folder = write_tree(source / "closed", {"c.pcap": PCAP})
     scandir = os.scandir
 
     def refuse(path: Any) -> Any:
@@ -154,15 +154,15 @@ def test_a_folder_that_cannot_be_read_fails_and_the_others_go_on(
     source: Path, out: Path, closed: Path, include: list[str]
 ) -> None:
     """Nobody knows whether what was to be included is in it."""
-    report = run(source, out, include=include)
-    assert (report.failed, tree(out)["a.pcap"]) == (1, PCAP)
-    assert told(out)["closed"] == ("failed", f"{closed}: cannot open: permission denied")
+    report = run_batch(source, out, include=include)
+    assert (report.failed, files_below(out)["a.pcap"]) == (1, PCAP)
+    assert statuses(out)["closed"] == ("failed", f"{closed}: cannot open: permission denied")
 
 
 @pytest.mark.usefixtures("closed")
 @pytest.mark.parametrize("pattern", ["closed/", "closed", "/closed/", "closed/**"])
 def test_a_folder_that_is_excluded_need_not_be_read(source: Path, out: Path, pattern: str) -> None:
-    assert counts(run(source, out, exclude=[pattern])) == {"converted": 2, "skipped": 1}
+    assert nonzero_counts(run_batch(source, out, exclude=[pattern])) == {"converted": 2, "skipped": 1}
 
 
 # ---------------------------------------------------------------- what makes no sense as a whole
@@ -205,13 +205,13 @@ def test_only_one_can_do_the_work(source: Path, out: Path) -> None:
     others: dict[str, Any] = {"jobs": 2, "scheduler": "tcp://127.0.0.1:1"}
     for name, value in others.items():
         with pytest.raises(UsageError) as caught:
-            run(source, out, **{name: value})
+            run_batch(source, out, **{name: value})
         assert str(caught.value) == f"{name}= and executor= exclude each other"
 
 
 def test_a_batch_needs_a_place_to_go(source: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        run(source)
+        run_batch(source)
     assert str(caught.value) == (
         "there is no target directory; name one for the new files, or rewrite them with in_place=True"
     )
@@ -222,7 +222,7 @@ def test_source_and_target_may_not_be_the_same(source: Path, place: str) -> None
     (source.parent / "link").symlink_to("in")
     target = os.path.join(source.parent, place)
     with pytest.raises(UsageError) as caught:
-        run(source, target, force=True)
+        run_batch(source, target, force=True)
     assert str(caught.value) == (
         f"{target}: source and target are the same directory; name another one, or give in_place=True"
     )
@@ -230,14 +230,14 @@ def test_source_and_target_may_not_be_the_same(source: Path, place: str) -> None
 
 def test_places_that_are_not_there(source: Path, out: Path) -> None:
     with pytest.raises(FileError) as caught:
-        run(source / "none", out)
+        run_batch(source / "none", out)
     assert str(caught.value) == f"{source}/none: cannot open: no such file or directory"
     assert not out.exists()
     with pytest.raises(FileError) as caught:
-        run(source, source / "a.pcap" / "out")
+        run_batch(source, source / "a.pcap" / "out")
     assert str(caught.value) == f"{source}/a.pcap/out: cannot create: not a directory"
     with pytest.raises(FileError) as caught:
-        run(source, source / "a.pcap")
+        run_batch(source, source / "a.pcap")
     assert str(caught.value) == f"{source}/a.pcap: cannot create: file exists"
     with pytest.raises(FileError, match="cannot open"):
-        run("nul\0", out)
+        run_batch("nul\0", out)

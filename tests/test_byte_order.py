@@ -38,7 +38,7 @@ from host_order import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from splitting import parts
+from splitting import parts_of
 from wire import BIG, LITTLE, ByteOrder
 
 import pcapconv
@@ -155,8 +155,8 @@ def test_every_kind_of_block_is_read_with_its_header() -> None:
 @settings(max_examples=60)
 def test_the_second_implementation_agrees(data: st.DataObject) -> None:
     source = data.draw(captures())
-    asked = expected_normal_form.Asked(sort=data.draw(st.booleans()))
-    assert normalized(source, **asked.options()) == expected_normal_form.normal(source, asked).capture
+    request = expected_normal_form.Request(sort=data.draw(st.booleans()))
+    assert normalized(source, **request.options()) == expected_normal_form.normal_form(source, request).capture
 
 
 @st.composite
@@ -239,12 +239,12 @@ def test_sections_of_two_orders_stay_what_they_are_in_pcapng() -> None:
 
 def test_parts_have_the_order_of_their_own_first_section() -> None:
     source = two_orders(NFLOG, nflog) + section(NFLOG, nflog(LITTLE), order=LITTLE, first=3)
-    made = parts(source, "{index}.pcap", max_packets=2)
+    made = parts_of(source, "{index}.pcap", max_packets=2)
     assert [wire.read_pcap_header(part).byte_order for part in made] == [LITTLE, LITTLE]
     assert [data_of(part) for part in made] == [[nflog(LITTLE)] * 2, [nflog(LITTLE)]]
-    made = parts(two_orders(NULL, null, BIG), "{index}.pcap", by="link-type")
+    made = parts_of(two_orders(NULL, null, BIG), "{index}.pcap", by="link-type")
     assert [data_of(part) for part in made] == [[null(BIG)] * 2]
-    made = parts(source, "{index}.pcap", by="section")
+    made = parts_of(source, "{index}.pcap", by="section")
     assert [data_of(part) for part in made] == [[nflog(LITTLE)], [nflog(BIG)], [nflog(LITTLE)]]
 
 
@@ -272,7 +272,7 @@ def test_packets_without_their_front_stay_as_they_are() -> None:
 
 def test_parts_of_packets_without_their_front_stay_as_they_are_too() -> None:
     source = section(NULL, null(LITTLE)) + section(NULL, *[null(BIG)] * 4, order=BIG, first=2)
-    made = parts(source, "{index}.pcap", max_packets=3, chop=[1])
+    made = parts_of(source, "{index}.pcap", max_packets=3, chop=[1])
     assert [data_of(part) for part in made] == [[null(LITTLE)[1:], *[null(BIG)[1:]] * 2], [null(BIG)[1:]] * 2]
 
 

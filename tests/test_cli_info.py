@@ -15,10 +15,10 @@ from command_line import (
     LOST_OF_WEB,
     WEB_PCAP,
     WEB_PCAPNG,
-    call,
-    names,
-    run,
-    said,
+    error_lines,
+    file_names,
+    run_command,
+    run_in_process,
 )
 from command_line import signals_stay_as_they_were as signals_stay_as_they_were
 from terminals import on_terminal
@@ -32,7 +32,7 @@ from pcapconv.describing import info as take_census
 
 @pytest.fixture(scope="module")
 def web_page() -> str:
-    done = run("info", WEB_PCAPNG)
+    done = run_command("info", WEB_PCAPNG)
     assert (done.status, done.err) == (0, "")
     return done.out.decode()
 
@@ -87,7 +87,7 @@ def test_info_of_several_goes_on_after_one_that_cannot_be_read(
 ) -> None:
     (tmp_path / "text").write_bytes(b"not a capture")
     sources = [WEB_PCAP, tmp_path / "none", tmp_path / "text", WEB_PCAPNG]
-    done = call(capfd, "info", *sources)
+    done = run_in_process(capfd, "info", *sources)
     assert done.status == 1
     assert [line.split(": ")[0] for line in done.out.decode().splitlines() if "bytes" in line and "endian" in line] == [
         str(WEB_PCAP),
@@ -100,16 +100,16 @@ def test_info_of_several_goes_on_after_one_that_cannot_be_read(
 
 def test_info_of_damage_has_status_3(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "cut.pcap").write_bytes(CUT)
-    done = call(capfd, "info", tmp_path / "cut.pcap", WEB_PCAP)
+    done = run_in_process(capfd, "info", tmp_path / "cut.pcap", WEB_PCAP)
     assert (done.status, done.err) == (3, "")
     assert re.search(
         rf"^damage +offset {len(CUT) - 7} \(packet 2\): .*; 7 bytes are left out$", done.out.decode(), re.M
     )
-    assert call(capfd, "info", tmp_path / "cut.pcap", tmp_path / "none").status == 1
+    assert run_in_process(capfd, "info", tmp_path / "cut.pcap", tmp_path / "none").status == 1
 
 
 def test_info_as_json_is_an_object_for_one(capfd: pytest.CaptureFixture[str]) -> None:
-    done = call(capfd, "info", WEB_PCAPNG, "--json")
+    done = run_in_process(capfd, "info", WEB_PCAPNG, "--json")
     assert (done.status, done.err) == (0, "")
     census = json.loads(done.out)
     assert (census["file"], census["format"]) == (str(WEB_PCAPNG), "pcapng")
@@ -120,18 +120,18 @@ def test_info_as_json_is_an_object_for_one(capfd: pytest.CaptureFixture[str]) ->
 
 
 def test_info_as_json_is_a_list_for_several(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    done = call(capfd, "info", "--json", WEB_PCAPNG, tmp_path / "none", WEB_PCAP)
+    done = run_in_process(capfd, "info", "--json", WEB_PCAPNG, tmp_path / "none", WEB_PCAP)
     assert done.status == 1
     assert [census["file"] for census in json.loads(done.out)] == [str(WEB_PCAPNG), str(WEB_PCAP)]
-    assert done.err == said(f"{tmp_path}/none: cannot open: no such file or directory")
-    done = call(capfd, "info", "--json", tmp_path / "none", tmp_path / "none")
+    assert done.err == error_lines(f"{tmp_path}/none: cannot open: no such file or directory")
+    done = run_in_process(capfd, "info", "--json", tmp_path / "none", tmp_path / "none")
     assert (done.status, json.loads(done.out)) == (1, [])
-    done = call(capfd, "info", "--json", tmp_path / "none")
+    done = run_in_process(capfd, "info", "--json", tmp_path / "none")
     assert (done.status, done.out) == (1, b"")
 
 
 def test_info_of_stdin() -> None:
-    done = run("info", "-", stdin=WEB_PCAPNG.read_bytes())
+    done = run_command("info", "-", stdin=WEB_PCAPNG.read_bytes())
     assert (done.status, done.err) == (0, "")
     assert done.out.startswith(b"stdin: pcapng, little-endian, ")
 
@@ -139,8 +139,8 @@ def test_info_of_stdin() -> None:
 def test_info_writes_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     shutil.copy(WEB_PCAPNG, tmp_path / "in.pcapng")
     before = (tmp_path / "in.pcapng").stat()
-    assert call(capfd, "info", tmp_path / "in.pcapng").status == 0
-    assert names(tmp_path) == ["in.pcapng"]
+    assert run_in_process(capfd, "info", tmp_path / "in.pcapng").status == 0
+    assert file_names(tmp_path) == ["in.pcapng"]
     assert (tmp_path / "in.pcapng").stat().st_mtime_ns == before.st_mtime_ns
 
 
@@ -183,7 +183,7 @@ SECRETIVE = ["tls.pcapng", "secrets-le.pcapng", "secrets-be.pcapng", "no-interfa
 @pytest.mark.parametrize("option", [[], ["--json"]], ids=["page", "json"])
 def test_info_never_shows_a_secret(name: str, option: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     path = FOLDER / name
-    done = call(capfd, "info", path, *option)
+    done = run_in_process(capfd, "info", path, *option)
     secrets = secrets_of(path.read_bytes())
     assert secrets
     assert done.status == 0
@@ -193,7 +193,7 @@ def test_info_never_shows_a_secret(name: str, option: list[str], capfd: pytest.C
 
 def test_info_names_secrets_by_type_and_size(capfd: pytest.CaptureFixture[str]) -> None:
     (secret,) = secrets_of((FOLDER / "tls.pcapng").read_bytes())
-    page = call(capfd, "info", FOLDER / "tls.pcapng").out.decode().splitlines()
+    page = run_in_process(capfd, "info", FOLDER / "tls.pcapng").out.decode().splitlines()
     assert f"secrets         TLS key log, {len(secret)} bytes" in page
 
 
@@ -206,6 +206,6 @@ def test_no_message_shows_a_secret_of_a_damaged_capture(tmp_path: Path, capfd: p
     for capture in captures:
         (tmp_path / "in.pcapng").write_bytes(capture)
         for arguments in (["info"], ["info", "--json"], ["convert", str(tmp_path / "out.pcap"), "--force"]):
-            done = call(capfd, arguments[0], tmp_path / "in.pcapng", *arguments[1:])
+            done = run_in_process(capfd, arguments[0], tmp_path / "in.pcapng", *arguments[1:])
             shown = shown_of(secret, done.out.decode() + done.err)
             assert shown == [] or (capture == secret and max(map(secret.index, shown)) <= 8)  # the file's first bytes

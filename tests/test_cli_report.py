@@ -9,18 +9,18 @@ from command_line import (
     CUT,
     WEB_PCAP,
     WEB_PCAPNG,
-    Done,
-    call,
-    names,
-    run,
-    said,
+    CommandResult,
+    error_lines,
+    file_names,
+    run_command,
+    run_in_process,
 )
 from command_line import signals_stay_as_they_were as signals_stay_as_they_were
 
 
 def test_a_report_has_everything(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out, report = tmp_path / "out.pcap", tmp_path / "report.json"
-    assert call(capfd, "convert", WEB_PCAPNG, out, "--report", report).status == 0
+    assert run_in_process(capfd, "convert", WEB_PCAPNG, out, "--report", report).status == 0
     packets = len(wire.read_pcapng(WEB_PCAPNG.read_bytes()))
     assert json.loads(report.read_text()) == {
         "schema": {"name": "pcapconv-report", "version": 1},
@@ -52,7 +52,7 @@ def test_a_report_has_everything(tmp_path: Path, capfd: pytest.CaptureFixture[st
 
 def test_a_report_on_stdout(tmp_path: Path) -> None:
     (tmp_path / "cut.pcap").write_bytes(CUT)
-    done = run("convert", tmp_path / "cut.pcap", tmp_path / "out.pcap", "--report", "-")
+    done = run_command("convert", tmp_path / "cut.pcap", tmp_path / "out.pcap", "--report", "-")
     assert done.status == 3
     report = json.loads(done.out)
     (damage,) = report["damage"]
@@ -63,30 +63,32 @@ def test_a_report_on_stdout(tmp_path: Path) -> None:
 
 def test_a_report_is_written_when_a_loss_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     report = tmp_path / "report.json"
-    done = call(capfd, "convert", WEB_PCAPNG, tmp_path / "out.pcap", "--on-loss", "fail", "--report", report)
+    done = run_in_process(capfd, "convert", WEB_PCAPNG, tmp_path / "out.pcap", "--on-loss", "fail", "--report", report)
     assert done.status == 4
-    assert names(tmp_path) == ["report.json"]
+    assert file_names(tmp_path) == ["report.json"]
     assert json.loads(report.read_text())["losses"]["comments"] == 4
 
 
 def test_no_report_is_written_of_what_failed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    done = call(capfd, "convert", tmp_path / "none", tmp_path / "out.pcap", "--report", tmp_path / "report.json")
+    done = run_in_process(
+        capfd, "convert", tmp_path / "none", tmp_path / "out.pcap", "--report", tmp_path / "report.json"
+    )
     assert done.status == 1
-    assert names(tmp_path) == []
+    assert file_names(tmp_path) == []
 
 
 def test_an_existing_report_needs_force_too(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     report = tmp_path / "report.json"
     report.write_text("old")
-    done = call(capfd, "convert", WEB_PCAP, tmp_path / "out.pcap", "--report", report)
-    assert done == Done(1, b"", said(f"{report}: exists already; --force replaces it"))
-    assert names(tmp_path) == ["report.json"]
-    assert call(capfd, "convert", WEB_PCAP, tmp_path / "out.pcap", "--report", report, "--force").status == 0
+    done = run_in_process(capfd, "convert", WEB_PCAP, tmp_path / "out.pcap", "--report", report)
+    assert done == CommandResult(1, b"", error_lines(f"{report}: exists already; --force replaces it"))
+    assert file_names(tmp_path) == ["report.json"]
+    assert run_in_process(capfd, "convert", WEB_PCAP, tmp_path / "out.pcap", "--report", report, "--force").status == 0
     assert json.loads(report.read_text())["losses"] == {}
 
 
 def test_a_report_where_it_cannot_be_written_comes_first(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     report = tmp_path / "none" / "report.json"
-    done = call(capfd, "convert", WEB_PCAP, tmp_path / "out.pcap", "--report", report)
-    assert done == Done(1, b"", said(f"{report}: cannot create: no such file or directory"))
-    assert names(tmp_path) == []
+    done = run_in_process(capfd, "convert", WEB_PCAP, tmp_path / "out.pcap", "--report", report)
+    assert done == CommandResult(1, b"", error_lines(f"{report}: cannot create: no such file or directory"))
+    assert file_names(tmp_path) == []

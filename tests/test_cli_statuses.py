@@ -14,11 +14,11 @@ from command_line import (
     LOST_OF_WEB,
     WEB_PCAP,
     WEB_PCAPNG,
-    Done,
-    call,
-    names,
-    run,
-    said,
+    CommandResult,
+    error_lines,
+    file_names,
+    run_command,
+    run_in_process,
 )
 from command_line import signals_stay_as_they_were as signals_stay_as_they_were
 from terminals import COMMAND
@@ -30,7 +30,7 @@ import pcapconv
 
 def test_status_0_and_silence_when_nothing_is_lost(tmp_path: Path) -> None:
     out = tmp_path / "out.pcapng"
-    assert run("convert", WEB_PCAP, out) == Done(0, b"", "")
+    assert run_command("convert", WEB_PCAP, out) == CommandResult(0, b"", "")
     found = wire.read_pcapng(out.read_bytes())
     assert [packet.data for packet in found] == [packet.data for packet in wire.read_pcap(WEB_PCAP.read_bytes())]
 
@@ -39,14 +39,16 @@ def test_status_0_and_a_warning_when_something_is_lost(tmp_path: Path) -> None:
     out = tmp_path / "out.pcap"
     advice = "--report FILE has the counts, --on-loss fail refuses, --sidecar keeps them"
     sentence = f"{out}: pcap cannot hold {LOST_OF_WEB}; {advice}"
-    assert run("convert", WEB_PCAPNG, out) == Done(0, b"", said(f"warning: {sentence}"))
+    assert run_command("convert", WEB_PCAPNG, out) == CommandResult(0, b"", error_lines(f"warning: {sentence}"))
     assert out.exists()
 
 
 def test_status_1_when_it_fails(tmp_path: Path) -> None:
     sentence = f"{tmp_path}/none.pcap: cannot open: no such file or directory"
-    assert run("convert", tmp_path / "none.pcap", tmp_path / "out.pcapng") == Done(1, b"", said(sentence))
-    assert names(tmp_path) == []
+    assert run_command("convert", tmp_path / "none.pcap", tmp_path / "out.pcapng") == CommandResult(
+        1, b"", error_lines(sentence)
+    )
+    assert file_names(tmp_path) == []
 
 
 def test_status_2_for_wrong_usage(tmp_path: Path) -> None:
@@ -54,14 +56,14 @@ def test_status_2_for_wrong_usage(tmp_path: Path) -> None:
         f"{tmp_path}/out.txt: its suffix does not tell the format (.pcap, .cap, .pcapng, .ntar); "
         "say --to pcap or --to pcapng"
     )
-    assert run("convert", WEB_PCAP, tmp_path / "out.txt") == Done(2, b"", said(sentence))
-    assert names(tmp_path) == []
+    assert run_command("convert", WEB_PCAP, tmp_path / "out.txt") == CommandResult(2, b"", error_lines(sentence))
+    assert file_names(tmp_path) == []
 
 
 def test_status_3_for_damage(tmp_path: Path) -> None:
     capture, out = tmp_path / "cut.pcap", tmp_path / "out.pcapng"
     capture.write_bytes(CUT)
-    done = run("convert", capture, out)
+    done = run_command("convert", capture, out)
     assert (done.status, done.out) == (3, b"")
     at = len(CUT) - len("cut off")
     assert done.err.startswith(f"pcapconv: warning: {capture}: offset {at} (packet 2): ")
@@ -71,9 +73,11 @@ def test_status_3_for_damage(tmp_path: Path) -> None:
 
 
 def test_status_4_when_a_loss_is_refused(tmp_path: Path) -> None:
-    done = run("convert", WEB_PCAPNG, tmp_path / "out.pcap", "--on-loss", "fail")
-    assert done == Done(4, b"", said(f"{WEB_PCAPNG}: pcap cannot hold {LOST_OF_WEB}; nothing was written"))
-    assert names(tmp_path) == []
+    done = run_command("convert", WEB_PCAPNG, tmp_path / "out.pcap", "--on-loss", "fail")
+    assert done == CommandResult(
+        4, b"", error_lines(f"{WEB_PCAPNG}: pcap cannot hold {LOST_OF_WEB}; nothing was written")
+    )
+    assert file_names(tmp_path) == []
 
 
 def test_status_130_when_interrupted(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
@@ -82,7 +86,7 @@ def test_status_130_when_interrupted(monkeypatch: pytest.MonkeyPatch, capfd: pyt
 
     monkeypatch.setattr(pcapconv, "convert", interrupt)
     message = "interrupted before it was done: an unfinished output file was not kept"
-    assert call(capfd, "convert", WEB_PCAP, "out.pcapng") == Done(130, b"", said(message))
+    assert run_in_process(capfd, "convert", WEB_PCAP, "out.pcapng") == CommandResult(130, b"", error_lines(message))
 
 
 def test_memory_that_runs_out_is_said(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
@@ -90,7 +94,9 @@ def test_memory_that_runs_out_is_said(monkeypatch: pytest.MonkeyPatch, capfd: py
         raise MemoryError
 
     monkeypatch.setattr(pcapconv, "convert", burst)
-    assert call(capfd, "convert", WEB_PCAP, "out.pcapng") == Done(1, b"", said("out of memory"))
+    assert run_in_process(capfd, "convert", WEB_PCAP, "out.pcapng") == CommandResult(
+        1, b"", error_lines("out of memory")
+    )
 
 
 # ---------------------------------------------------------------- refused in one sentence
@@ -119,16 +125,16 @@ def test_input_that_is_refused_takes_one_sentence(
     capture: bytes, fact: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "in").write_bytes(capture)
-    done = call(capfd, "convert", tmp_path / "in", tmp_path / "out.pcap")
+    done = run_in_process(capfd, "convert", tmp_path / "in", tmp_path / "out.pcap")
     assert (done.status, done.out) == (1, b"")
     assert done.err.startswith(f"pcapconv: {tmp_path}/in: ")
     assert fact in done.err
     assert done.err.count("\n") == 1
-    assert names(tmp_path) == ["in"]
+    assert file_names(tmp_path) == ["in"]
 
 
 def test_one_that_is_refused_by_the_installed_command_has_no_traceback(tmp_path: Path) -> None:
-    done = run("convert", FOLDER / "link-types-le.pcapng", tmp_path / "out.pcap")
+    done = run_command("convert", FOLDER / "link-types-le.pcapng", tmp_path / "out.pcap")
     assert done.status == 1
     assert re.fullmatch(
         r"pcapconv: .*link-types-le\.pcapng: the capture holds packets of 4 link types, and a pcap file holds one "
@@ -140,7 +146,7 @@ def test_one_that_is_refused_by_the_installed_command_has_no_traceback(tmp_path:
 
 
 def test_debug_gives_the_traceback(tmp_path: Path) -> None:
-    done = run("convert", tmp_path / "none.pcap", tmp_path / "out.pcap", "--debug")
+    done = run_command("convert", tmp_path / "none.pcap", tmp_path / "out.pcap", "--debug")
     assert done.status == 1
     assert "Traceback" in done.err
     assert "pcapconv.errors.FileError: " in done.err
@@ -173,7 +179,7 @@ WRONG_USAGE = {
 
 @pytest.mark.parametrize(("arguments", "fact"), WRONG_USAGE.values(), ids=WRONG_USAGE)
 def test_wrong_usage_has_status_2(arguments: list[str], fact: str, capfd: pytest.CaptureFixture[str]) -> None:
-    done = call(capfd, *arguments)
+    done = run_in_process(capfd, *arguments)
     assert done.status == 2
     assert fact in done.err + done.out.decode()
     assert "Traceback" not in done.err
@@ -187,9 +193,9 @@ def test_a_report_is_never_written_over_a_capture(
     shutil.copy(WEB_PCAPNG, "in.pcapng")
     (tmp_path / "link.json").symlink_to(same)
     for report in (same, tmp_path / same, "link.json"):
-        done = call(capfd, "convert", "in.pcapng", "out.pcap", "--force", "--report", report)
+        done = run_in_process(capfd, "convert", "in.pcapng", "out.pcap", "--force", "--report", report)
         assert (done.status, done.out) == (2, b"")
-    assert names(tmp_path) == ["in.pcapng", "link.json"]
+    assert file_names(tmp_path) == ["in.pcapng", "link.json"]
     assert Path("in.pcapng").read_bytes() == WEB_PCAPNG.read_bytes()
 
 
@@ -210,14 +216,14 @@ def test_a_report_is_never_written_over_a_capture(
 def test_the_suffix_tells_the_format(
     name: str, target_format: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert call(capfd, "convert", WEB_PCAP, tmp_path / name).status == 0
+    assert run_in_process(capfd, "convert", WEB_PCAP, tmp_path / name).status == 0
     assert ((tmp_path / name).read_bytes()[:4] == b"\n\r\r\n") == (target_format == "pcapng")
 
 
 @pytest.mark.parametrize("name", ["out", "out.pcap.gz", "out.json", ".pcap", "out."])
 def test_other_suffixes_tell_nothing(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert call(capfd, "convert", WEB_PCAP, tmp_path / name).status == 2
-    assert names(tmp_path) == []
+    assert run_in_process(capfd, "convert", WEB_PCAP, tmp_path / name).status == 2
+    assert file_names(tmp_path) == []
 
 
 @pytest.mark.parametrize("target_format", ["pcap", "pcapng"])
@@ -225,58 +231,62 @@ def test_to_overrides_the_suffix(target_format: str, tmp_path: Path, capfd: pyte
     for name in ("out.pcap", "out.pcapng", "out"):
         out = tmp_path / target_format / name
         out.parent.mkdir(exist_ok=True)
-        assert call(capfd, "convert", WEB_PCAP, out, "--to", target_format) == Done(0, b"", "")
+        assert run_in_process(capfd, "convert", WEB_PCAP, out, "--to", target_format) == CommandResult(0, b"", "")
         assert (out.read_bytes()[:4] == b"\n\r\r\n") == (target_format == "pcapng")
 
 
 def test_the_content_tells_the_sources_format(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     misnamed = tmp_path / "really-pcapng.pcap"
     shutil.copy(WEB_PCAPNG, misnamed)
-    assert call(capfd, "convert", misnamed, tmp_path / "out.pcapng") == Done(0, b"", "")
+    assert run_in_process(capfd, "convert", misnamed, tmp_path / "out.pcapng") == CommandResult(0, b"", "")
     assert (tmp_path / "out.pcapng").read_bytes() == WEB_PCAPNG.read_bytes()
 
 
 def test_only_force_replaces(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.pcap"
     out.write_bytes(b"old")
-    assert call(capfd, "convert", WEB_PCAP, out) == Done(1, b"", said(f"{out}: exists already; --force replaces it"))
+    assert run_in_process(capfd, "convert", WEB_PCAP, out) == CommandResult(
+        1, b"", error_lines(f"{out}: exists already; --force replaces it")
+    )
     assert out.read_bytes() == b"old"
-    assert call(capfd, "convert", WEB_PCAP, out, "--force") == Done(0, b"", "")
+    assert run_in_process(capfd, "convert", WEB_PCAP, out, "--force") == CommandResult(0, b"", "")
     assert out.read_bytes() == WEB_PCAP.read_bytes()
 
 
 def test_in_place(tmp_path: Path) -> None:
     path = tmp_path / "one.pcap"
     shutil.copy(WEB_PCAP, path)
-    assert run("convert", path, path, "--to", "pcapng", "--force") == Done(0, b"", "")
+    assert run_command("convert", path, path, "--to", "pcapng", "--force") == CommandResult(0, b"", "")
     assert len(wire.read_pcapng(path.read_bytes())) == len(wire.read_pcap(WEB_PCAP.read_bytes()))
-    assert names(tmp_path) == ["one.pcap"]
+    assert file_names(tmp_path) == ["one.pcap"]
 
 
 def test_strict_refuses_damage(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "cut.pcap").write_bytes(CUT)
-    done = call(capfd, "convert", tmp_path / "cut.pcap", tmp_path / "out.pcap", "--strict")
+    done = run_in_process(capfd, "convert", tmp_path / "cut.pcap", tmp_path / "out.pcap", "--strict")
     assert done.status == 1
     assert done.err.startswith(f"pcapconv: {tmp_path}/cut.pcap: offset {len(CUT) - 7} (packet 2): ")
     assert done.err.count("\n") == 1
-    assert names(tmp_path) == ["cut.pcap"]
+    assert file_names(tmp_path) == ["cut.pcap"]
 
 
 def test_losses_may_be_ignored(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    done = call(capfd, "convert", WEB_PCAPNG, tmp_path / "out.pcap", "--on-loss", "ignore")
-    assert done == Done(0, b"", "")
+    done = run_in_process(capfd, "convert", WEB_PCAPNG, tmp_path / "out.pcap", "--on-loss", "ignore")
+    assert done == CommandResult(0, b"", "")
     assert (tmp_path / "out.pcap").exists()
 
 
 def test_on_loss_fail_writes_what_loses_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    done = call(capfd, "convert", WEB_PCAPNG, tmp_path / "out.pcapng", "--on-loss", "fail")
-    assert done == Done(0, b"", "")
+    done = run_in_process(capfd, "convert", WEB_PCAPNG, tmp_path / "out.pcapng", "--on-loss", "fail")
+    assert done == CommandResult(0, b"", "")
     assert (tmp_path / "out.pcapng").read_bytes() == WEB_PCAPNG.read_bytes()
 
 
 def test_damage_is_said_also_when_losses_are_ignored(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "cut.pcapng").write_bytes(WEB_PCAPNG.read_bytes()[:-5])
-    done = call(capfd, "convert", tmp_path / "cut.pcapng", tmp_path / "out.pcap", "--on-loss", "ignore", "--quiet")
+    done = run_in_process(
+        capfd, "convert", tmp_path / "cut.pcapng", tmp_path / "out.pcap", "--on-loss", "ignore", "--quiet"
+    )
     assert done.status == 3
     assert done.err.count("\n") == 1
     assert "bytes are left out" in done.err
@@ -285,7 +295,7 @@ def test_damage_is_said_also_when_losses_are_ignored(tmp_path: Path, capfd: pyte
 def test_much_damage_takes_few_lines(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     bad = wire.enhanced_packet(9, 1, b"of no interface") + wire.enhanced_packet(0, 1, b"good")
     (tmp_path / "bad.pcapng").write_bytes(wire.section_header() + wire.interface() + bad * 20)
-    done = call(capfd, "convert", tmp_path / "bad.pcapng", tmp_path / "out.pcapng")
+    done = run_in_process(capfd, "convert", tmp_path / "bad.pcapng", tmp_path / "out.pcapng")
     assert done.status == 3
     assert done.err.count("\n") == 6
     assert done.err.endswith("and 15 more like these; --report FILE has them\n")
@@ -294,7 +304,7 @@ def test_much_damage_takes_few_lines(tmp_path: Path, capfd: pytest.CaptureFixtur
 def test_nanoseconds(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     source, out = tmp_path / "micro.pcapng", tmp_path / "out.pcap"
     source.write_bytes(wire.section_header() + wire.interface() + wire.enhanced_packet(0, 1_000_002, b"four"))
-    assert call(capfd, "convert", source, out, "--nanoseconds") == Done(0, b"", "")
+    assert run_in_process(capfd, "convert", source, out, "--nanoseconds") == CommandResult(0, b"", "")
     assert out.read_bytes() == wire.pcap_header(wire.NANOSECONDS, snaplen=262144) + wire.pcap_record(1, 2000, b"four")
 
 

@@ -16,11 +16,11 @@ from command_line import (
     LOST_OF_WEB,
     WEB_PCAP,
     WEB_PCAPNG,
-    Done,
-    call,
-    names,
-    run,
-    said,
+    CommandResult,
+    error_lines,
+    file_names,
+    run_command,
+    run_in_process,
 )
 from command_line import signals_stay_as_they_were as signals_stay_as_they_were
 from terminals import COMMAND, on_terminal
@@ -41,19 +41,19 @@ LATE = (  # an interface in nanoseconds, declared after packets in microseconds
 
 
 def test_stdin_and_stdout_are_pipes(tmp_path: Path) -> None:
-    done = run("convert", "-", "-", "--to", "pcapng", stdin=HEADER + MANY)
+    done = run_command("convert", "-", "-", "--to", "pcapng", stdin=HEADER + MANY)
     assert (done.status, done.err) == (0, "")
     assert [packet.data for packet in wire.read_pcapng(done.out)] == [bytes(984)] * 3000
-    back = run("convert", "-", tmp_path / "back.pcap", stdin=done.out)
-    assert back == Done(0, b"", "")
+    back = run_command("convert", "-", tmp_path / "back.pcap", stdin=done.out)
+    assert back == CommandResult(0, b"", "")
     assert (tmp_path / "back.pcap").read_bytes() == HEADER + MANY
 
 
 def test_stdout_is_called_stdout(tmp_path: Path) -> None:
-    done = run("convert", "-", "-", "--to", "pcap", stdin=WEB_PCAPNG.read_bytes())
+    done = run_command("convert", "-", "-", "--to", "pcap", stdin=WEB_PCAPNG.read_bytes())
     assert done.status == 0
     assert done.err.startswith(f"pcapconv: warning: stdout: pcap cannot hold {LOST_OF_WEB}; ")
-    assert run("convert", "-", tmp_path / "out.pcap").err == said(
+    assert run_command("convert", "-", tmp_path / "out.pcap").err == error_lines(
         "stdin: the file is empty, not a pcap or pcapng capture"
     )
 
@@ -83,7 +83,7 @@ def test_into_a_program_in_the_place_of_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("option", [["--strict"], ["--on-loss", "fail"]])
 def test_stdout_stays_empty_when_it_is_refused(option: list[str]) -> None:
-    done = run("convert", "-", "-", "--to", "pcap", *option, stdin=WEB_PCAPNG.read_bytes()[:-5])
+    done = run_command("convert", "-", "-", "--to", "pcap", *option, stdin=WEB_PCAPNG.read_bytes()[:-5])
     assert done.status in (1, 4)
     assert done.out == b""
     assert done.err.count("\n") == 1
@@ -91,18 +91,20 @@ def test_stdout_stays_empty_when_it_is_refused(option: list[str]) -> None:
 
 @pytest.mark.parametrize("option", [["--strict"], ["--on-loss", "fail"]])
 def test_stdout_gets_everything_when_all_is_well(option: list[str]) -> None:
-    assert run("convert", "-", "-", "--to", "pcap", *option, stdin=HEADER + MANY) == Done(0, HEADER + MANY, "")
+    assert run_command("convert", "-", "-", "--to", "pcap", *option, stdin=HEADER + MANY) == CommandResult(
+        0, HEADER + MANY, ""
+    )
 
 
 def test_an_interface_that_comes_late_in_a_pipe_needs_an_option(tmp_path: Path) -> None:
     (tmp_path / "late.pcapng").write_bytes(LATE)
-    piped = run("convert", "-", tmp_path / "piped.pcap", stdin=LATE)
+    piped = run_command("convert", "-", tmp_path / "piped.pcap", stdin=LATE)
     assert piped.status == 1
     assert piped.err.endswith(": start again with --nanoseconds\n")
-    assert names(tmp_path) == ["late.pcapng"]
-    assert run("convert", tmp_path / "late.pcapng", tmp_path / "from-file.pcap").status == 0
-    assert run("convert", "-", tmp_path / "piped.pcap", "--nanoseconds", stdin=LATE).status == 0
-    assert run("convert", "-", tmp_path / "redirected.pcap", shell=f"<{tmp_path}/late.pcapng").status == 0
+    assert file_names(tmp_path) == ["late.pcapng"]
+    assert run_command("convert", tmp_path / "late.pcapng", tmp_path / "from-file.pcap").status == 0
+    assert run_command("convert", "-", tmp_path / "piped.pcap", "--nanoseconds", stdin=LATE).status == 0
+    assert run_command("convert", "-", tmp_path / "redirected.pcap", shell=f"<{tmp_path}/late.pcapng").status == 0
     from_file = (tmp_path / "from-file.pcap").read_bytes()
     assert wire.read_pcap(from_file)[1].ticks == 1_000_000_001
     assert (tmp_path / "piped.pcap").read_bytes() == from_file
@@ -155,17 +157,21 @@ def test_stdout_that_takes_nothing_is_said_without_a_traceback(arguments: list[s
 
 
 def test_streams_that_are_closed_are_named(tmp_path: Path) -> None:
-    assert run("convert", "-", tmp_path / "out.pcap", shell="<&-") == Done(1, b"", said("stdin is closed"))
-    assert run("convert", WEB_PCAP, "-", "--to", "pcap", shell=">&-") == Done(1, b"", said("stdout is closed"))
-    assert run("info", WEB_PCAP, shell=">&-") == Done(1, b"", said("stdout is closed"))
-    assert names(tmp_path) == []
+    assert run_command("convert", "-", tmp_path / "out.pcap", shell="<&-") == CommandResult(
+        1, b"", error_lines("stdin is closed")
+    )
+    assert run_command("convert", WEB_PCAP, "-", "--to", "pcap", shell=">&-") == CommandResult(
+        1, b"", error_lines("stdout is closed")
+    )
+    assert run_command("info", WEB_PCAP, shell=">&-") == CommandResult(1, b"", error_lines("stdout is closed"))
+    assert file_names(tmp_path) == []
 
 
 def test_a_conversion_needs_neither_stdout_nor_stderr(tmp_path: Path) -> None:
     """As in some jobs and services."""
-    assert run("convert", WEB_PCAPNG, tmp_path / "out.pcap", shell=">&- 2>&- <&-").status == 0
+    assert run_command("convert", WEB_PCAPNG, tmp_path / "out.pcap", shell=">&- 2>&- <&-").status == 0
     assert len(wire.read_pcap((tmp_path / "out.pcap").read_bytes())) == len(wire.read_pcapng(WEB_PCAPNG.read_bytes()))
-    assert run("convert", tmp_path / "none", tmp_path / "other.pcap", shell="2>&-").status == 1
+    assert run_command("convert", tmp_path / "none", tmp_path / "other.pcap", shell="2>&-").status == 1
 
 
 # ---------------------------------------------------------------- a terminal
@@ -201,15 +207,15 @@ def test_long_work_shows_a_bar_that_goes_away(
 def test_names_of_files_are_made_safe(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     odd = tmp_path / "red\x1b[31m\nline\x07‮.pcap"
     safe = f"{tmp_path}/red\\x1b[31m\\x0aline\\x07\\u202e.pcap"
-    assert run("convert", odd, tmp_path / "out.pcap") == Done(
-        1, b"", said(f"{safe}: cannot open: no such file or directory")
+    assert run_command("convert", odd, tmp_path / "out.pcap") == CommandResult(
+        1, b"", error_lines(f"{safe}: cannot open: no such file or directory")
     )
     odd.write_bytes(CUT)
-    done = call(capfd, "convert", odd, tmp_path / "out.pcap")
+    done = run_in_process(capfd, "convert", odd, tmp_path / "out.pcap")
     assert done.status == 3
     assert done.err.startswith(f"pcapconv: warning: {safe}: offset ")
     assert done.err.count("\n") == 1
-    page = call(capfd, "info", odd)
+    page = run_in_process(capfd, "info", odd)
     assert page.out.decode().startswith(f"{safe}: pcap, ")
     assert controls(page.out.decode()) == set()
 
@@ -217,11 +223,11 @@ def test_names_of_files_are_made_safe(tmp_path: Path, capfd: pytest.CaptureFixtu
 def test_names_that_are_not_utf_8_work(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     odd = os.fsencode(tmp_path) + b"/caf\xe9.pcap"
     Path(os.fsdecode(odd)).write_bytes(CUT)
-    done = run("convert", odd, os.fsencode(tmp_path) + b"/\xff.pcapng", "--report", "-")
+    done = run_command("convert", odd, os.fsencode(tmp_path) + b"/\xff.pcapng", "--report", "-")
     assert done.status == 3
     assert done.err.startswith(f"pcapconv: warning: {tmp_path}/caf\\xe9.pcap: offset ")
     assert [os.fsencode(each) for each in json.loads(done.out)["inputs"]] == [odd]
-    page = call(capfd, "info", os.fsdecode(odd))
+    page = run_in_process(capfd, "info", os.fsdecode(odd))
     assert page.out.decode().startswith(f"{tmp_path}/caf\\xe9.pcap: pcap, ")
 
 
@@ -232,7 +238,7 @@ def controls(text: str) -> set[str]:
 
 @pytest.mark.parametrize("name", ["text-le.pcapng", "text-be.pcapng"])
 def test_text_of_a_capture_is_made_safe(name: str, capfd: pytest.CaptureFixture[str]) -> None:
-    done = call(capfd, "info", FOLDER / name)
+    done = run_in_process(capfd, "info", FOLDER / name)
     page = done.out.decode()
     assert (done.status, done.err) == (0, "")
     assert controls(page) == set()
@@ -253,12 +259,12 @@ def test_text_of_a_capture_is_no_markup(tmp_path: Path, capfd: pytest.CaptureFix
     comment = b"[bold red]not bold[/] [link=file:///etc/passwd]x[/link] :smile: \\[x]"
     capture = wire.section_header(options=wire.options((wire.OPT_COMMENT, comment)))
     (tmp_path / "[red]in.pcapng").write_bytes(capture)
-    page = call(capfd, "info", tmp_path / "[red]in.pcapng").out.decode().splitlines()
+    page = run_in_process(capfd, "info", tmp_path / "[red]in.pcapng").out.decode().splitlines()
     assert f"comment         section 0: {comment.decode()}" in page
     assert page[0].startswith(f"{tmp_path}/[red]in.pcapng: pcapng")
 
 
 def test_a_terminal_that_knows_few_letters_gets_escapes() -> None:
-    done = run("info", FOLDER / "text-le.pcapng", PYTHONIOENCODING="ascii")
+    done = run_command("info", FOLDER / "text-le.pcapng", PYTHONIOENCODING="ascii")
     assert (done.status, done.err) == (0, "")
     assert r"section 0: Messung \xfcber Nacht: \u5b8c\u4e86 \u2713" in done.out.decode("ascii")

@@ -10,8 +10,8 @@ import pytest
 import wire
 from command_line import (
     WEB_PCAPNG,
-    Done,
-    run,
+    CommandResult,
+    run_command,
 )
 from command_line import signals_stay_as_they_were as signals_stay_as_they_were
 
@@ -30,16 +30,16 @@ HEAVY = (
 
 
 def test_version_names_the_kernels() -> None:
-    done = run("--version")
+    done = run_command("--version")
     kernels = python("import json; from pcapconv import kernels; print(json.dumps(kernels.choose().NAME))")
     assert kernels in ("compiled", "interpreted")
     version = f"pcapconv {pcapconv.__version__} ({kernels} kernels, Python {sys.version.split()[0]})\n"
-    assert done == Done(0, version.encode(), "")
+    assert done == CommandResult(0, version.encode(), "")
 
 
 def test_version_follows_the_kernels_that_are_demanded() -> None:
-    assert b"(interpreted kernels, " in run("--version", PCAPCONV_KERNELS="interpreted").out
-    done = run("--version", PCAPCONV_KERNELS="quantum")
+    assert b"(interpreted kernels, " in run_command("--version", PCAPCONV_KERNELS="interpreted").out
+    done = run_command("--version", PCAPCONV_KERNELS="quantum")
     assert done.status == 2
     assert done.err.count("\n") == 1
     assert done.err.startswith("pcapconv: ")
@@ -59,8 +59,8 @@ def test_kernels_that_were_not_built_are_named() -> None:
 
 
 def test_help_names_the_commands_and_options() -> None:
-    assert b"convert" in run("--help").out
-    page = run("convert", "--help").out.decode()
+    assert b"convert" in run_command("--help").out
+    page = run_command("convert", "--help").out.decode()
     for option in ("--to", "--force", "--strict", "--on-loss", "--report", "--nanoseconds", "--quiet", "--debug"):
         assert option in page
 
@@ -96,7 +96,7 @@ def test_every_public_name_is_there() -> None:
 def test_a_capture_without_an_interface_and_pcap(command: str, tmp_path: Path) -> None:
     source, out = tmp_path / "bare.pcapng", tmp_path / "out.pcap"
     source.write_bytes(wire.section_header())
-    done = run(command, source, out)
+    done = run_command(command, source, out)
     sentence = "the capture has no interface; the pcap file states Ethernet, since it has to state a link type"
     assert (done.status, done.err) == (0, f"pcapconv: warning: {source}: offset 0: {sentence}\n")
-    assert run(command, source, tmp_path / "out.pcapng").err == ""
+    assert run_command(command, source, tmp_path / "out.pcapng").err == ""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import wire
 from conversions import DAMAGED, every_sample, stem
-from equivalent_captures import FULL, PLAIN, Said, plainly_written, written
+from equivalent_captures import FULL_PACKETS, PLAIN_PACKETS, PacketFacts, equivalent_pcapng, equivalent_plain_captures
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from wire import BIG, LITTLE, In
@@ -43,14 +43,14 @@ def is_same(comparison: Comparison) -> bool:
 
 # ---------------------------------------------------------------- the same
 
-some_packets = st.lists(FULL, max_size=8)
+some_packets = st.lists(FULL_PACKETS, max_size=8)
 pytestmark = pytest.mark.usefixtures("kernels")
 
 
 @settings(max_examples=60)
 @given(data=st.data(), packets=some_packets)
-def test_whoever_wrote_them_they_are_the_same(data: st.DataObject, packets: list[Said]) -> None:
-    a, b = data.draw(written(packets)), data.draw(written(packets))
+def test_whoever_wrote_them_they_are_the_same(data: st.DataObject, packets: list[PacketFacts]) -> None:
+    a, b = data.draw(equivalent_pcapng(packets)), data.draw(equivalent_pcapng(packets))
     assert is_same(compared(a, b))
     for ignore in (["time"], ["interfaces", "comments"], ["lengths", "direction", "names", "secrets"]):
         assert is_same(compared(a, b, ignore=ignore))
@@ -58,10 +58,10 @@ def test_whoever_wrote_them_they_are_the_same(data: st.DataObject, packets: list
 
 
 @settings(max_examples=20)
-@given(packets=st.lists(PLAIN, min_size=1, max_size=6))
-def test_both_formats_byte_orders_and_resolutions_are_the_same(packets: list[Said]) -> None:
+@given(packets=st.lists(PLAIN_PACKETS, min_size=1, max_size=6))
+def test_both_formats_byte_orders_and_resolutions_are_the_same(packets: list[PacketFacts]) -> None:
     packets = [packet._replace(time=packet.time % (2**32 * 10**9)) for packet in packets]
-    for a, b in pairwise(plainly_written(packets)):
+    for a, b in pairwise(equivalent_plain_captures(packets)):
         assert is_same(compared(a, b))
         assert is_same(compared(b, a))
 
@@ -113,16 +113,16 @@ def test_a_corpus_file_is_the_same_as_its_conversions(corpus_file: Path) -> None
 # ---------------------------------------------------------------- changes
 
 
-def unlike(packets: Sequence[Said]) -> list[Said]:
+def unlike(packets: Sequence[PacketFacts]) -> list[PacketFacts]:
     """The packets with contents of which none stands twice."""
     return [packet._replace(data=number.to_bytes(2, "big") + packet.data) for number, packet in enumerate(packets)]
 
 
-def interfaces_of(packets: Sequence[Said]) -> set[int]:
+def interfaces_of(packets: Sequence[PacketFacts]) -> set[int]:
     return {packet.interface for packet in packets}
 
 
-CHANGES: dict[str, Callable[[Said], Said]] = {
+CHANGES: dict[str, Callable[[PacketFacts], PacketFacts]] = {
     "bytes": lambda packet: packet._replace(data=packet.data + b"\xff"),
     "lengths": lambda packet: packet._replace(original_length=packet.original_length + 1),
     "time": lambda packet: packet._replace(time=packet.time + 1),
@@ -136,13 +136,13 @@ IGNORE = {"interface": "interfaces"}
 
 @settings(max_examples=30)
 @pytest.mark.parametrize("kind", CHANGES)
-@given(data=st.data(), packets=st.lists(FULL, min_size=1, max_size=12))
-def test_the_one_change_that_was_made_is_found(kind: str, data: st.DataObject, packets: list[Said]) -> None:
+@given(data=st.data(), packets=st.lists(FULL_PACKETS, min_size=1, max_size=12))
+def test_the_one_change_that_was_made_is_found(kind: str, data: st.DataObject, packets: list[PacketFacts]) -> None:
     packets = unlike(packets)
     row = data.draw(st.integers(0, len(packets) - 1))
     other = [*packets[:row], CHANGES[kind](packets[row]), *packets[row + 1 :]]
     assume(interfaces_of(packets) == interfaces_of(other))
-    a, b = data.draw(written(packets)), data.draw(written(other))
+    a, b = data.draw(equivalent_pcapng(packets)), data.draw(equivalent_pcapng(other))
     result = compared(a, b)
     assert result.headers == []
     assert found(result) == [(row + 1, row + 1, (FIELD.get(kind, kind),))]
@@ -191,8 +191,8 @@ def test_what_was_removed_and_inserted_is_found(data: st.DataObject, count: int)
 
 
 @settings(max_examples=30)
-@given(packets=st.lists(FULL, min_size=3, max_size=10), name=st.sampled_from([b"if0", b"other", b""]))
-def test_an_interface_that_says_something_else_is_no_change_of_packets(packets: list[Said], name: bytes) -> None:
+@given(packets=st.lists(FULL_PACKETS, min_size=3, max_size=10), name=st.sampled_from([b"if0", b"other", b""]))
+def test_an_interface_that_says_something_else_is_no_change_of_packets(packets: list[PacketFacts], name: bytes) -> None:
     packets = [packet._replace(interface=0) for packet in unlike(packets)]
 
     def made(name: bytes) -> bytes:

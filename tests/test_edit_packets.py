@@ -9,19 +9,19 @@ import expected
 import pytest
 import wire
 from agreement import (
-    agrees,
-    agrees_in_bytes,
-    agrees_on_pipes,
-    by_editcap,
+    check_agreement,
+    check_bytes,
+    check_on_pipes,
+    count_same_packets,
     needs_editcap,
-    same_packets,
-    sound,
+    undamaged_bytes,
+    written_by_editcap,
 )
 from conversions import DAMAGED, SAMPLES, converted, every_sample, stem
-from expected import Asked
+from expected import Request
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from invented_captures import edits, made_pcap, made_pcapng, selections
+from invented_captures import edits, invented_pcap, invented_pcapng, selections
 from wire import In
 
 from pcapconv import FormatError, TargetError, UsageError
@@ -38,15 +38,15 @@ def blocks(capture: bytes) -> list[bytes]:
 # ---------------------------------------------------------------- against the second implementation
 
 
-def draw_asked(data: st.DataObject, capture: bytes) -> Asked:
+def draw_asked(data: st.DataObject, capture: bytes) -> Request:
     """Edits of what is selected, or of everything."""
-    asked = data.draw(selections(capture)) if data.draw(st.booleans()) else Asked()
+    request = data.draw(selections(capture)) if data.draw(st.booleans()) else Request()
     try:
-        kept, _ = expected.chosen(expected.entries(capture), asked)
+        kept, _ = expected.chosen(expected.entries(capture), request)
     except ValueError:
         kept = []
     edit = data.draw(edits(kept))
-    return asked._replace(
+    return request._replace(
         snaplen=edit.snaplen, front=edit.front, end=edit.end, shift=edit.shift, comments=edit.comments
     )
 
@@ -54,42 +54,42 @@ def draw_asked(data: st.DataObject, capture: bytes) -> Asked:
 @settings(max_examples=70)
 @given(st.data())
 def test_any_edit_of_pcapng(data: st.DataObject) -> None:
-    capture = data.draw(made_pcapng())
-    agrees(capture, draw_asked(data, capture))
+    capture = data.draw(invented_pcapng())
+    check_agreement(capture, draw_asked(data, capture))
 
 
 @settings(max_examples=40)
 @given(st.data())
 def test_any_edit_of_pcapng_that_pcap_can_hold(data: st.DataObject) -> None:
-    capture = data.draw(made_pcapng(link_types=[1], finest=False))
-    agrees(capture, draw_asked(data, capture))
+    capture = data.draw(invented_pcapng(link_types=[1], finest=False))
+    check_agreement(capture, draw_asked(data, capture))
 
 
 @settings(max_examples=50)
 @given(st.data())
 def test_any_edit_of_pcap(data: st.DataObject) -> None:
-    capture = data.draw(made_pcap())
-    agrees(capture, draw_asked(data, capture))
+    capture = data.draw(invented_pcap())
+    check_agreement(capture, draw_asked(data, capture))
 
 
 @settings(max_examples=40)
 @given(st.data())
 def test_any_edit_on_pipes(data: st.DataObject) -> None:
-    capture = data.draw(st.one_of(made_pcapng(), made_pcap()))
-    agrees_on_pipes(capture, draw_asked(data, capture))
+    capture = data.draw(st.one_of(invented_pcapng(), invented_pcap()))
+    check_on_pipes(capture, draw_asked(data, capture))
 
 
 EDITS = [
-    *(Asked(snaplen=each) for each in (1, 40, 45, 64, 300, 2**31 - 1)),
-    *(Asked(front=each) for each in (1, 14, 43, 2**32 - 1)),
-    *(Asked(end=each) for each in (1, 4, 41, 2**32 - 1)),
-    *(Asked(front=14, end=4, snaplen=each) for each in (None, 20)),
-    *(Asked(shift=each) for each in map(Fraction, ("1", "-1", "0.25", "-3600", "0.000001", "4000000000"))),
-    Asked(front=2, shift=Fraction(1)),
-    Asked(comments=[(1, "seen")]),
-    Asked(comments=[(1, "seen"), (1, ""), (2, "über\nnext line")], snaplen=44, shift=Fraction(1)),
-    Asked(packets=[(2, None)], snaplen=30, shift=Fraction(-1)),
-    Asked(last=1, end=5),
+    *(Request(snaplen=each) for each in (1, 40, 45, 64, 300, 2**31 - 1)),
+    *(Request(front=each) for each in (1, 14, 43, 2**32 - 1)),
+    *(Request(end=each) for each in (1, 4, 41, 2**32 - 1)),
+    *(Request(front=14, end=4, snaplen=each) for each in (None, 20)),
+    *(Request(shift=each) for each in map(Fraction, ("1", "-1", "0.25", "-3600", "0.000001", "4000000000"))),
+    Request(front=2, shift=Fraction(1)),
+    Request(comments=[(1, "seen")]),
+    Request(comments=[(1, "seen"), (1, ""), (2, "über\nnext line")], snaplen=44, shift=Fraction(1)),
+    Request(packets=[(2, None)], snaplen=30, shift=Fraction(-1)),
+    Request(last=1, end=5),
 ]
 
 
@@ -99,16 +99,18 @@ def test_each_edit_on_a_sample(path: Path) -> None:
         pytest.skip("damaged")
     capture = path.read_bytes()
     count = len(expected.packets(capture))
-    done = [agrees(capture, asked) for asked in EDITS if all(number <= count for number, _ in asked.comments)]
+    done = [
+        check_agreement(capture, request) for request in EDITS if all(number <= count for number, _ in request.comments)
+    ]
     assert "written" in done
 
 
 def test_each_edit_on_a_corpus_file(corpus_file: Path) -> None:
-    capture = sound(corpus_file)
+    capture = undamaged_bytes(corpus_file)
     found = expected.packets(capture)
-    for asked in EDITS[:: 3 if len(found) < 100 else 5]:
-        if all(number <= len(found) for number, _ in asked.comments):
-            agrees_in_bytes(capture, "pcapng" if expected.is_pcapng(capture) else "pcap", asked)
+    for request in EDITS[:: 3 if len(found) < 100 else 5]:
+        if all(number <= len(found) for number, _ in request.comments):
+            check_bytes(capture, "pcapng" if expected.is_pcapng(capture) else "pcap", request)
 
 
 @pytest.mark.parametrize("path", [path for path in SAMPLES if path.suffix == ".pcap"], ids=lambda path: path.name)
@@ -116,13 +118,13 @@ def test_losses_are_counted_of_the_pcap_records_that_are_written_anew(path: Path
     capture = path.read_bytes()
     count = len(expected.packets(capture))
     for first, last in ((1, None), (2, None), (1, 1), (count + 1, None)):
-        asked = Asked(packets=[(first, last)], front=1)
+        request = Request(packets=[(first, last)], front=1)
         kept = range(first, 1 + min(count, last or count))
         losses = expected.losses_of_pcap(capture, kept)
-        assert converted(capture, "pcapng", keep_snaplen=True, **asked.options())[1].losses == losses
+        assert converted(capture, "pcapng", keep_snaplen=True, **request.options())[1].losses == losses
         indices = {packet.interface for packet in wire.read_pcap(capture)}
         lost = {"interfaces": len(indices)} if len(indices) > 1 else {}
-        assert converted(capture, "pcap", **asked.options())[1].losses == {**losses, **lost}
+        assert converted(capture, "pcap", **request.options())[1].losses == {**losses, **lost}
 
 
 # ---------------------------------------------------------------- cutting
@@ -257,8 +259,8 @@ def test_comments_on_some_of_many_records(write: In, magic: int) -> None:
     extra = write.modified_extra(5) if magic == wire.MODIFIED else b""
     capture = write.pcap_header(magic) + write.pcap_record(1, 1, bytes(160), extra=extra) * 9000
     numbers = [1, 2, 2900, 5000, 9000]
-    asked = Asked(comments=[(number, f"packet {number}") for number in numbers])
-    out, _ = converted(capture, "pcapng", **asked.options())
+    request = Request(comments=[(number, f"packet {number}") for number in numbers])
+    out, _ = converted(capture, "pcapng", **request.options())
     flags = [(wire.EPB_FLAGS, write.number(1, 4))] if magic == wire.MODIFIED else []
     for number, packet in enumerate(wire.read_pcapng(out), 1):
         comment = [(wire.OPT_COMMENT, b"packet %d" % number)] if number in numbers else []
@@ -478,10 +480,10 @@ JUDGED = ["lengths-le.pcap", "micro-be.pcap", "nano-le.pcap", "web.pcap", "web-n
 def test_cuts_are_editcap_s(name: str, tmp_path: Path) -> None:
     path = FOLDER / name
     for snaplen in (1, 40, 60, 65535):
-        same_packets(path, by_editcap(path, tmp_path, "-s", str(snaplen)), snaplen=snaplen)
+        count_same_packets(path, written_by_editcap(path, tmp_path, "-s", str(snaplen)), snaplen=snaplen)
     for chop in ([1], [14], [-1], [-14], [14, -4], [4, -70], [9999], [-9999]):
         told = [word for number in chop for word in ("-C", str(number))]
-        same_packets(path, by_editcap(path, tmp_path, *told), chop=chop)
+        count_same_packets(path, written_by_editcap(path, tmp_path, *told), chop=chop)
 
 
 @needs_editcap
@@ -489,4 +491,4 @@ def test_cuts_are_editcap_s(name: str, tmp_path: Path) -> None:
 def test_shifts_are_editcap_s(name: str, tmp_path: Path) -> None:
     path = FOLDER / name
     for shift in ("1", "-1", "3600", "0.5", "-0.000001", "-2.25"):
-        same_packets(path, by_editcap(path, tmp_path, "-t", shift), shift_time=shift)
+        count_same_packets(path, written_by_editcap(path, tmp_path, "-t", shift), shift_time=shift)

@@ -14,7 +14,7 @@ import pytest
 import wire
 from conversions import DAMAGED, SAMPLES, every_sample, stem
 from hypothesis import given, settings
-from invented_captures import made_pcapng
+from invented_captures import invented_pcapng
 from wire import In
 
 import pcapconv
@@ -81,7 +81,7 @@ def test_a_sample_comes_back(path: Path, tmp_path: Path) -> None:
 
 
 @settings(max_examples=60)
-@given(capture=made_pcapng(link_types=(1, 113, 12345)))
+@given(capture=invented_pcapng(link_types=(1, 113, 12345)))
 def test_a_made_capture_comes_back(capture: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("made")
     split(capture, folder, sidecar_secrets=True)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import wire
-from splitting import names
+from splitting import file_names
 
 import pcapconv
 from pcapconv import FileError
@@ -173,7 +173,7 @@ def test_a_sidecar_that_may_be_there_is_not_passed_over(folder: Path, monkeypatc
     refuse(monkeypatch, "lstat", lambda path: str(path).endswith("in.pcap.meta.json"))
     with pytest.raises(FileError, match=r"in\.pcap\.meta\.json: cannot read: input/output error"):
         pcapconv.convert(source, folder / "x.pcap", sidecar=True)
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 # ---------------------------------------------------------------- what is done counts as done
@@ -221,7 +221,7 @@ def test_all_old_files_go_where_a_folder_cannot_be_put_on_the_disk(
     with pytest.raises(FileError, match="is complete, but may not be on the disk yet") as caught:
         pcapconv.convert(source, folder / "x.pcap", sidecar=True, force=True)
     assert str(caught.value).count("is complete") == 2
-    assert names(folder) == ["x.pcap", "x.pcap.meta.json"]
+    assert file_names(folder) == ["x.pcap", "x.pcap.meta.json"]
 
 
 def test_a_signal_behind_all_outputs_does_not_cost_the_report(
@@ -236,7 +236,7 @@ def test_a_signal_behind_all_outputs_does_not_cost_the_report(
                 signal.raise_signal(signal.SIGTERM)
             yield signals
 
-    monkeypatch.setattr("pcapconv.io.commit.deferred", interrupted)
+    monkeypatch.setattr("pcapconv.io.commit.hold_signals", interrupted)
     arguments = ["convert", str(folder.parent / "in.pcap"), str(target), "--report", str(report)]
     assert (run(arguments), capsys.readouterr().err) == (0, "")
     assert json.loads(report.read_bytes())["packets_written"] == 3
@@ -258,14 +258,14 @@ def test_a_signal_right_behind_the_temporary_name_leaves_nothing(folder: Path, m
 
     monkeypatch.setattr(os, "open", interrupted)
     assert run(["convert", str(folder.parent / "in.pcap"), str(folder / "x.pcap")]) == 143
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 @unclosed
 @pytest.mark.usefixtures("named")
 def test_an_output_that_nobody_got_to_know_leaves_nothing(folder: Path) -> None:
     open_target(os.fspath(folder / "x.pcap"))  # and a signal comes before it is a context manager's
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 @unclosed
@@ -283,7 +283,7 @@ def test_a_signal_right_behind_a_scratch_file_leaves_nothing(folder: Path, monke
     monkeypatch.setattr(os, "open", interrupted)
     with raised(), pytest.raises(Terminated):
         temporary_file()
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 def test_a_folder_that_cannot_be_listed_goes_away(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,7 +348,7 @@ def test_without_links_each_name_has_a_file_at_any_time(
     else:
         pcapconv.convert(source, folder / "x.pcap", sidecar=True, force=True)
     assert missing == []
-    assert names(folder) == taken
+    assert file_names(folder) == taken
     assert OLD not in there(folder).values()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import wire
-from equivalent_captures import ALIKE, UNKNOWN_OPTION, Option, comment
+from equivalent_captures import IGNORED_OPTIONS, UNKNOWN_OPTION, Option, comment
 from expected_normal_form import KINDS
 from normalizing import (
     IDB,
@@ -15,10 +15,10 @@ from normalizing import (
     UNKNOWN_BLOCK,
     UNLIKE,
     T,
-    checked,
-    idb,
+    normal_interface,
     normalized,
-    reported,
+    normalized_with_report,
+    reasons_against,
 )
 from wire import BIG, LITTLE, In
 
@@ -31,19 +31,19 @@ def test_without_packets_the_first_interface_stays(write: In) -> None:
     capture = write.section_header() * 2 + write.interface(113, 99, options=name) + others
     more = In(BIG).section_header() + In(BIG).interface(8)
     for options in ({}, {"sort": True}, {"mask_time": True}, {"keep": ["statistics"]}):
-        out, report = reported(capture + more, **options)
-        assert out == SHB + idb((wire.IF_NAME, b"first"), link_type=113, snaplen=99)
+        out, report = normalized_with_report(capture + more, **options)
+        assert out == SHB + normal_interface((wire.IF_NAME, b"first"), link_type=113, snaplen=99)
         assert report.left_out["interfaces"] == 3
     assert normalized(capture, to="pcap") == wire.pcap_header(wire.NANOSECONDS, snaplen=99, link_type_word=113)
-    assert normalized(write.pcap_header(link_type_word=12)) == SHB + idb(link_type=12, snaplen=65535)
-    assert normalized(write.pcap_header(wire.MODIFIED)) == SHB + idb(snaplen=65535)
-    assert "interfaces" not in reported(write.section_header() + write.interface())[1].left_out
+    assert normalized(write.pcap_header(link_type_word=12)) == SHB + normal_interface(link_type=12, snaplen=65535)
+    assert normalized(write.pcap_header(wire.MODIFIED)) == SHB + normal_interface(snaplen=65535)
+    assert "interfaces" not in normalized_with_report(write.section_header() + write.interface())[1].left_out
 
 
 def test_without_packets_and_interfaces_there_is_a_section_header(write: In) -> None:
     assert normalized(write.section_header()) == SHB
-    assert checked(SHB) == []
-    out, report = reported(write.section_header(), to="pcap")
+    assert reasons_against(SHB) == []
+    out, report = normalized_with_report(write.section_header(), to="pcap")
     assert out == wire.pcap_header(wire.NANOSECONDS, snaplen=262144)
     assert [str(notice) for notice in report.warnings] == [
         "offset 0: the capture has no interface; the pcap file states Ethernet, since it has to state a link type"
@@ -69,7 +69,7 @@ def test_the_order_of_the_blocks(write: In) -> None:
     assert normalized(capture, keep=["statistics", "custom,unknown"]) == (
         wire.section_header(options=wire.options(comment("a"), comment("b")))
         + IDB
-        + idb(link_type=113)
+        + normal_interface(link_type=113)
         + wire.names(wire.ipv4_name("192.0.2.1", "a"))
         + wire.secrets(wire.TLS_KEY_LOG, b"key")
         + wire.custom(wire.CUSTOM_COPY, PEN, b"cust")
@@ -139,7 +139,7 @@ def test_padding_and_ends_of_lists(write: In, end: bytes) -> None:
     capture = capture.replace(b"one\0", b"one\xee")
     assert normalized(capture) == (
         wire.section_header(options=wire.options(comment("c")))
-        + idb(comment("c"))
+        + normal_interface(comment("c"))
         + wire.enhanced_packet(0, NS, b"one", options=wire.options(comment("c")))
     )
 
@@ -161,7 +161,7 @@ def test_comments_of_every_length(write: In, size: int) -> None:
     )
     assert normalized(capture) == (
         wire.section_header(options=wire.options(text))
-        + idb(text)
+        + normal_interface(text)
         + wire.enhanced_packet(0, NS, b"one", options=wire.options(text))
     )
 
@@ -177,12 +177,12 @@ def test_interfaces_in_the_order_of_their_first_packets(write: In) -> None:
     capture += b"".join(write.enhanced_packet(number, time, b"one") for number, time in packets)
     assert normalized(capture) == (
         SHB
-        + b"".join(idb(names[number]) for number in (3, 1, 0))
+        + b"".join(normal_interface(names[number]) for number in (3, 1, 0))
         + b"".join(wire.enhanced_packet((3, 1, 0).index(number), time, b"one") for number, time in packets)
     )
     assert normalized(capture, sort=True) == (
         SHB
-        + b"".join(idb(names[number]) for number in (3, 1, 0))
+        + b"".join(normal_interface(names[number]) for number in (3, 1, 0))
         + b"".join(wire.enhanced_packet(place, NS + n, b"one") for n, place in enumerate([0, 1, 2, 0]))
     )
 
@@ -196,12 +196,12 @@ def test_by_time_another_interface_may_be_the_first(write: In) -> None:
     )
     assert normalized(capture, sort=True) == (
         SHB
-        + b"".join(idb((wire.IF_NAME, name)) for name in (b"c", b"b", b"a"))
+        + b"".join(normal_interface((wire.IF_NAME, name)) for name in (b"c", b"b", b"a"))
         + b"".join(wire.enhanced_packet(place, NS + late, b"one") for place, late in ((0, 1), (1, 1), (2, 2)))
     )
 
 
-@pytest.mark.parametrize("pair", ALIKE, ids=lambda pair: str(pair[0]))
+@pytest.mark.parametrize("pair", IGNORED_OPTIONS, ids=lambda pair: str(pair[0]))
 def test_interfaces_that_say_the_same_are_one(write: In, pair: Option) -> None:
     capture = (
         write.section_header()
@@ -225,7 +225,7 @@ def test_interfaces_that_say_something_else_are_two(write: In, pair: Option) -> 
         + write.interface()
         + write.enhanced_packet(0, T * 10**6, b"one")
     )
-    assert normalized(capture) == SHB + idb(pair) + IDB + ONE + wire.enhanced_packet(1, NS, b"one")
+    assert normalized(capture) == SHB + normal_interface(pair) + IDB + ONE + wire.enhanced_packet(1, NS, b"one")
 
 
 @pytest.mark.parametrize(("link_type", "snaplen"), [(1, 0), (1, 2**32 - 1), (65535, 262144), (0, 64)])
@@ -237,7 +237,7 @@ def test_link_type_and_snaplen_are_as_stated(write: In, link_type: int, snaplen:
         + write.enhanced_packet(0, NS, b"one")
     )
     assert normalized(capture) == (
-        SHB + IDB + idb(link_type=link_type, snaplen=snaplen) + ONE + wire.enhanced_packet(1, NS, b"one")
+        SHB + IDB + normal_interface(link_type=link_type, snaplen=snaplen) + ONE + wire.enhanced_packet(1, NS, b"one")
     )
 
 
@@ -263,7 +263,7 @@ def test_an_interface_says_each_of_its_options_once(write: In) -> None:
 def test_fcs_bits_of_pcap_are_if_fcslen(write: In, word: int, bits: int | None) -> None:
     capture = write.pcap_header(wire.NANOSECONDS, link_type_word=word, snaplen=0) + write.pcap_record(T, 5, b"one")
     pairs = [] if bits is None else [(wire.IF_FCSLEN, bytes([bits]))]
-    assert normalized(capture) == SHB + idb(*pairs, snaplen=0) + wire.enhanced_packet(0, NS + 5, b"one")
+    assert normalized(capture) == SHB + normal_interface(*pairs, snaplen=0) + wire.enhanced_packet(0, NS + 5, b"one")
 
 
 # ---------------------------------------------------------------- names and secrets

@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 import wire
 from expected_normal_form import KINDS
-from normalizing import IDB, ONE, SHB, USUAL, T, checked, everything, of_everything
+from normalizing import IDB, ONE, SHB, USUAL, T, capture_with_all_kinds, normal_form_with, reasons_against
 from wire import BIG, In
 
 from pcapconv.normalizing import check
 
 
 def test_a_normal_form_has_no_reasons(write: In) -> None:
-    assert checked(of_everything(*USUAL)) == []
-    assert checked(of_everything(*KINDS), keep=KINDS) == []
-    assert checked(wire.pcap_header(wire.NANOSECONDS) + wire.pcap_record(T, 0, b"one"), to="pcap") == []
-    assert checked(everything(write)) != []
+    assert reasons_against(normal_form_with(*USUAL)) == []
+    assert reasons_against(normal_form_with(*KINDS), keep=KINDS) == []
+    assert reasons_against(wire.pcap_header(wire.NANOSECONDS) + wire.pcap_record(T, 0, b"one"), to="pcap") == []
+    assert reasons_against(capture_with_all_kinds(write)) != []
 
 
 BIG_SHB = wire.section_header(byte_order=BIG)
@@ -53,15 +53,15 @@ BIG_SHB = wire.section_header(byte_order=BIG)
             ["it has 2 options about the host"],
         ),
         (
-            of_everything(*KINDS),
+            normal_form_with(*KINDS),
             {},
             [
                 "it has 1 statistics block, 6 custom blocks and options, 6 unknown blocks and options, "
                 "5 options about the host, 4 interface addresses"
             ],
         ),
-        (of_everything(*USUAL), {"strip": "comments"}, ["it has 5 comments"]),
-        (of_everything(*USUAL), {"strip": "names,secrets"}, ["it has 1 block of names, 1 secrets block"]),
+        (normal_form_with(*USUAL), {"strip": "comments"}, ["it has 5 comments"]),
+        (normal_form_with(*USUAL), {"strip": "names,secrets"}, ["it has 1 block of names, 1 secrets block"]),
         (
             SHB + IDB + wire.enhanced_packet(0, 0, b"x", options=wire.options((wire.EPB_PACKETID, bytes(8)))),
             {},
@@ -93,13 +93,13 @@ BIG_SHB = wire.section_header(byte_order=BIG)
     ],
 )
 def test_the_reasons(capture: bytes, options: dict[str, Any], reasons: list[str]) -> None:
-    assert checked(capture, **options) == reasons
+    assert reasons_against(capture, **options) == reasons
 
 
 def test_a_repetition_at_the_end_has_a_place() -> None:
     """Something too much, of which nothing else can be said."""
     twice = SHB + wire.secrets(wire.TLS_KEY_LOG, b"x") * 2
-    assert checked(twice) == ["its bytes differ at its end: other times, another order, padding or repetition"]
+    assert reasons_against(twice) == ["its bytes differ at its end: other times, another order, padding or repetition"]
 
 
 def test_a_difference_far_in_has_its_offset() -> None:
@@ -108,7 +108,7 @@ def test_a_difference_far_in_has_its_offset() -> None:
     odd = wire.enhanced_packet(0, 5, b"odd").replace(b"odd\0", b"odd\1")
     capture = SHB + IDB + packets + odd
     place = len(SHB + IDB + packets) + 31
-    assert checked(capture) == [
+    assert reasons_against(capture) == [
         f"its bytes differ from offset {place} on: other times, another order, padding or repetition"
     ]
 

@@ -13,19 +13,19 @@ from expected_normal_form import KINDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from normalizing import (
-    EVERY,
+    ALL_COMBINATIONS,
     IDB,
     NS,
     ONE,
     SHB,
     USUAL,
     T,
-    checked,
-    everything,
+    capture_with_all_kinds,
+    capture_with_time,
     normalized,
-    refused,
-    reported,
-    timed,
+    normalized_with_report,
+    reasons_against,
+    refusal_of,
 )
 from wire import BIG, LITTLE, In
 
@@ -49,7 +49,7 @@ def test_pcap_is_little_endian_in_nanoseconds(write: In) -> None:
         write.section_header() + write.interface(snaplen=99) + write.enhanced_packet(0, T * 10**6 + 3, b"one"),
         write.pcap_header(snaplen=99, thiszone=7) + write.pcap_record(T, 3, b"one"),
     ):
-        out, report = reported(capture, to="pcap")
+        out, report = normalized_with_report(capture, to="pcap")
         assert out == wire.pcap_header(wire.NANOSECONDS, snaplen=99) + wire.pcap_record(T, 3000, b"one")
         assert report.losses == {}
         assert normalized(out, to="pcap") == out
@@ -69,7 +69,7 @@ def test_a_pcap_file_without_packets_counts_in_nanoseconds_too(write: In) -> Non
 
 
 def test_what_pcap_cannot_hold_is_reported(write: In) -> None:
-    out, report = reported(everything(write), to="pcap")
+    out, report = normalized_with_report(capture_with_all_kinds(write), to="pcap")
     assert report.losses == {
         "comments": 5,
         "names": 1,
@@ -78,13 +78,13 @@ def test_what_pcap_cannot_hold_is_reported(write: In) -> None:
     }
     assert [packet.ticks for packet in wire.read_pcap(out)] == [NS, NS + 1000]
     with pytest.raises(LossError):
-        normalized(everything(write), to="pcap", on_loss="fail")
-    assert normalized(everything(write), to="pcap", strip=USUAL) == out
+        normalized(capture_with_all_kinds(write), to="pcap", on_loss="fail")
+    assert normalized(capture_with_all_kinds(write), to="pcap", strip=USUAL) == out
 
 
 def test_times_that_pcap_does_not_hold_are_refused(write: In) -> None:
-    late = timed(write, 0, None, 2**32)
-    assert "packet 1" in refused(late, TargetError, to="pcap")
+    late = capture_with_time(write, 0, None, 2**32)
+    assert "packet 1" in refusal_of(late, TargetError, to="pcap")
     assert [each.ticks for each in wire.read_pcap(normalized(late, to="pcap", rebase_time="1"))] == [10**9]
 
 
@@ -92,7 +92,7 @@ def test_link_types_that_pcap_does_not_hold_are_refused(write: In) -> None:
     capture = write.section_header() + write.interface(1) + write.interface(113)
     assert wire.read_pcap(normalized(capture + write.enhanced_packet(1, 0, b"one"), to="pcap"))
     both = capture + write.enhanced_packet(1, 0, b"one") + write.enhanced_packet(0, 0, b"one")
-    assert "2 link types" in refused(both, TargetError, to="pcap")
+    assert "2 link types" in refusal_of(both, TargetError, to="pcap")
 
 
 @every_sample
@@ -170,7 +170,7 @@ def test_of_a_damaged_capture_the_rest_is_normalised(write: In) -> None:
     whole = head + write.enhanced_packet(0, T * 10**6, b"one") + write.enhanced_packet(0, T * 10**6, b"two")
     cut = whole[:-4]
     at = len(whole) - len(write.enhanced_packet(0, 0, b"two"))
-    out, report = reported(cut)
+    out, report = normalized_with_report(cut)
     assert out == SHB + IDB + ONE
     assert damage_of(report) == [(at, 2, len(cut) - at)]
     target = io.BytesIO()
@@ -178,15 +178,15 @@ def test_of_a_damaged_capture_the_rest_is_normalised(write: In) -> None:
         pcapconv.normalize(io.BytesIO(cut), target, strict=True)
     assert target.getvalue() == b""
     with pytest.raises(DamageError):
-        checked(cut, strict=True)
-    assert checked(cut) != []
+        reasons_against(cut, strict=True)
+    assert reasons_against(cut) != []
 
 
 def test_a_packet_that_is_lost_leaves_the_others_and_their_interfaces(write: In) -> None:
     head = write.section_header() + write.interface() + write.interface(113)
     lost = write.enhanced_packet(1, 5, b"x", captured_length=400)
     capture = head + lost + write.enhanced_packet(0, T * 10**6, b"one") + write.enhanced_packet(5, 0, b"none")
-    out, report = reported(capture, sort=True)
+    out, report = normalized_with_report(capture, sort=True)
     assert out == SHB + IDB + ONE
     assert [each.packet_number for each in report.damage] == [1, 2]
 
@@ -196,7 +196,7 @@ def test_a_sample_cut_anywhere_ends_well(path: Path) -> None:
     capture = path.read_bytes()
     for size in {1, 7, len(capture) // 3, len(capture) // 2, len(capture) - 3, len(capture) - 40}:
         try:
-            once, _ = reported(capture[: max(0, size)], keep=KINDS, on_loss="ignore")
+            once, _ = normalized_with_report(capture[: max(0, size)], keep=KINDS, on_loss="ignore")
         except PcapconvError:
             continue
         assert normalized(once, keep=KINDS, on_loss="ignore") == once
@@ -206,12 +206,12 @@ def test_a_sample_cut_anywhere_ends_well(path: Path) -> None:
 @given(data=st.data())
 def test_damage_anywhere_ends_well(data: st.DataObject) -> None:
     """Whatever a byte becomes, there is a normal form, or it is refused in words."""
-    capture = bytearray(everything(In(data.draw(st.sampled_from([LITTLE, BIG])))))
+    capture = bytearray(capture_with_all_kinds(In(data.draw(st.sampled_from([LITTLE, BIG])))))
     for _ in range(data.draw(st.integers(1, 3))):
         capture[data.draw(st.integers(0, len(capture) - 1))] = data.draw(st.sampled_from([0, 1, 2, 4, 9, 0x7F, 0xFF]))
-    options = data.draw(st.sampled_from(EVERY))
+    options = data.draw(st.sampled_from(ALL_COMBINATIONS))
     try:
-        once, _ = reported(bytes(capture), **options)
+        once, _ = normalized_with_report(bytes(capture), **options)
     except PcapconvError:
         return
     assert normalized(once, **options) == once
@@ -219,8 +219,8 @@ def test_damage_anywhere_ends_well(data: st.DataObject) -> None:
 
 def test_what_is_not_a_capture_is_refused() -> None:
     for capture in (b"", b"some text that is no capture"):
-        refused(capture, NotACaptureError)
-    assert "in its first block" in refused(SHB[:8], FormatError)
+        refusal_of(capture, NotACaptureError)
+    assert "in its first block" in refusal_of(SHB[:8], FormatError)
 
 
 @pytest.mark.parametrize("to", ["pcapng", "pcap"])
@@ -230,7 +230,7 @@ def test_pipes_carry_the_same_bytes(write: In, options: dict[str, Any], to: str)
     said = write.options(comment("c"))
     unlimited = write.section_header() + write.interface(snaplen=0) + write.enhanced_packet(0, 5, b"x", options=said)
     short = write.pcap_header(snaplen=2) + write.pcap_record(T, 0, b"longer")
-    for capture in (everything(write), unlimited, short, SHB, everything(write) + unlimited):
+    for capture in (capture_with_all_kinds(write), unlimited, short, SHB, capture_with_all_kinds(write) + unlimited):
         pieces, sink = Pipe(capture[at : at + 97] for at in range(0, len(capture), 97)), Sink()
         report = pcapconv.normalize(cast(BinaryIO, pieces), cast(BinaryIO, sink), to=to, **options)
         assert bytes(sink.taken) == normalized(capture, to=to, **options)

@@ -17,11 +17,11 @@ from normalizing import (
     UNKNOWN_BLOCK,
     USUAL,
     T,
-    everything,
-    idb,
+    capture_with_all_kinds,
+    normal_form_with,
+    normal_interface,
     normalized,
-    of_everything,
-    refused,
+    refusal_of,
 )
 from wire import In
 
@@ -35,39 +35,41 @@ from pcapconv import (
 
 @pytest.mark.usefixtures("kernels")
 def test_what_is_kept_without_being_asked(write: In) -> None:
-    assert normalized(everything(write)) == of_everything(*USUAL)
+    assert normalized(capture_with_all_kinds(write)) == normal_form_with(*USUAL)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in USUAL])
 def test_keep_adds_a_kind(write: In, kind: str) -> None:
-    assert normalized(everything(write), keep=[kind]) == of_everything(*USUAL, kind)
-    assert normalized(everything(write), keep=kind, strip=USUAL) == of_everything(kind)
+    assert normalized(capture_with_all_kinds(write), keep=[kind]) == normal_form_with(*USUAL, kind)
+    assert normalized(capture_with_all_kinds(write), keep=kind, strip=USUAL) == normal_form_with(kind)
 
 
 @pytest.mark.parametrize("kind", USUAL)
 def test_strip_takes_a_kind(write: In, kind: str) -> None:
     rest = [each for each in USUAL if each != kind]
-    assert normalized(everything(write), strip=[kind]) == of_everything(*rest)
+    assert normalized(capture_with_all_kinds(write), strip=[kind]) == normal_form_with(*rest)
     every = [each for each in KINDS if each not in USUAL]
-    assert normalized(everything(write), strip=kind, keep=[",".join(every)]) == of_everything(*rest, *every)
+    assert normalized(capture_with_all_kinds(write), strip=kind, keep=[",".join(every)]) == normal_form_with(
+        *rest, *every
+    )
 
 
 def test_keep_everything_and_nothing(write: In) -> None:
-    capture = everything(write)
-    assert normalized(capture, keep=KINDS) == of_everything(*KINDS)
-    assert normalized(capture, strip=KINDS) == of_everything()
-    assert normalized(capture, keep=["names", "host,host"], strip=["custom"]) == of_everything(*USUAL, "host")
+    capture = capture_with_all_kinds(write)
+    assert normalized(capture, keep=KINDS) == normal_form_with(*KINDS)
+    assert normalized(capture, strip=KINDS) == normal_form_with()
+    assert normalized(capture, keep=["names", "host,host"], strip=["custom"]) == normal_form_with(*USUAL, "host")
 
 
 def test_with_sort_other_blocks_stand_behind_the_packets(write: In) -> None:
     """Those before the first packet too: nothing of an order by place is left."""
-    assert normalized(everything(write), keep=KINDS, sort=True) == of_everything(*KINDS, sort=True)
+    assert normalized(capture_with_all_kinds(write), keep=KINDS, sort=True) == normal_form_with(*KINDS, sort=True)
 
 
 def test_statistics_move_as_packets_do(write: In) -> None:
-    capture = everything(write)
+    capture = capture_with_all_kinds(write)
     shifted = normalized(capture, keep=KINDS, rebase_time=str(T + 1))
-    assert shifted == of_everything(*KINDS, shift=10**9)
+    assert shifted == normal_form_with(*KINDS, shift=10**9)
 
 
 @pytest.mark.parametrize("sort", [False, True])
@@ -75,7 +77,7 @@ def test_blocks_for_the_end_may_be_more_than_stay_in_memory(
     write: In, sort: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep = ["statistics", "custom", "unknown"]
-    capture = everything(write)
+    capture = capture_with_all_kinds(write)
     blocks = [block.body for block in wire.read_blocks(normalized(capture, keep=keep, sort=sort))]
     monkeypatch.setattr("pcapconv.io.scratch._IN_MEMORY", 1)
     twice = [block.body for block in wire.read_blocks(normalized(capture * 2, keep=keep, sort=sort))]
@@ -93,7 +95,7 @@ def test_more_options_than_memory_should_hold_are_refused(monkeypatch: pytest.Mo
         wire.section_header(options=stated) + wire.interface(),
         head + wire.names(options=stated),
     ):
-        assert "more than 3 options that are kept" in refused(capture, TargetError)
+        assert "more than 3 options that are kept" in refusal_of(capture, TargetError)
         normalized(capture, strip=["comments"])
 
 
@@ -104,7 +106,7 @@ def test_what_pcapconv_could_not_read_again_is_not_written(monkeypatch: pytest.M
     head = wire.section_header() + wire.interface(snaplen=0)
     normalized(head + wire.simple_packet(bytes(limit - 36)))
     says = f"input: packet 2: its block would have {limit + 4} bytes or so, more than the {limit} that pcapconv reads"
-    assert says in refused(head + wire.simple_packet(b"q") + wire.simple_packet(bytes(limit - 32)), TargetError)
+    assert says in refusal_of(head + wire.simple_packet(b"q") + wire.simple_packet(bytes(limit - 32)), TargetError)
 
 
 def test_statistics_of_interfaces_without_packets_go(write: In) -> None:
@@ -147,7 +149,7 @@ def test_statistics_whose_times_do_not_fit_are_refused(write: In) -> None:
     )
     for block in (write.statistics(0, 1), write.statistics(0, 1000, options=write.options(fine))):
         capture = head + block
-        assert refused(capture, TargetError, keep=["statistics"]) == f"input: offset {len(head)}: {says}"
+        assert refusal_of(capture, TargetError, keep=["statistics"]) == f"input: offset {len(head)}: {says}"
         assert normalized(capture) == SHB + IDB + wire.enhanced_packet(0, 1, b"one")
         cut = normalized(capture, keep=["statistics"], on_loss="ignore")
         assert cut.startswith(SHB + IDB + wire.enhanced_packet(0, 1, b"one"))
@@ -161,7 +163,11 @@ def test_kinds_distinguish_interfaces(write: In) -> None:
     capture += b"".join(write.enhanced_packet(n, NS, b"one") for n in (0, 1))
     assert normalized(capture) == SHB + IDB + ONE * 2
     assert normalized(capture, keep=["host"]) == (
-        SHB + idb((wire.IF_OS, b"linux")) + idb((wire.IF_OS, b"other")) + ONE + wire.enhanced_packet(1, NS, b"one")
+        SHB
+        + normal_interface((wire.IF_OS, b"linux"))
+        + normal_interface((wire.IF_OS, b"other"))
+        + ONE
+        + wire.enhanced_packet(1, NS, b"one")
     )
 
 
@@ -219,8 +225,8 @@ def test_of_custom_blocks_only_the_enterprise_number_changes_its_byte_order(writ
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, Any], says: str) -> None:
-    assert refused(SHB + IDB + ONE, UsageError, **options) == says
+    assert refusal_of(SHB + IDB + ONE, UsageError, **options) == says
 
 
 def test_another_on_loss_is_refused() -> None:
-    assert "on_loss='perhaps': it is one of" in refused(SHB, UsageError, on_loss="perhaps")
+    assert "on_loss='perhaps': it is one of" in refusal_of(SHB, UsageError, on_loss="perhaps")

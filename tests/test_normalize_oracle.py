@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from conversions import DAMAGED, damage_of, every_sample, stem
-from expected_normal_form import KINDS, Asked, normal
+from expected_normal_form import KINDS, Request, normal_form
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from invented_captures import made_pcap, made_pcapng
-from normalizing import normalized, reported, rich
+from invented_captures import invented_pcap, invented_pcapng
+from normalizing import captures_rich_in_metadata, normalized, normalized_with_report
 
 from pcapconv import (
     FormatError,
@@ -22,15 +22,15 @@ from pcapconv import (
 # ---------------------------------------------------------------- the second implementation
 
 
-def agrees(capture: bytes, asked: Asked) -> str:
+def check_agreement(capture: bytes, request: Request) -> str:
     """The normal form is what the second implementation makes of it, or both refuse; which it was."""
     try:
-        told = normal(capture, asked)
+        told = normal_form(capture, request)
     except ValueError:
         with pytest.raises((TargetError, FormatError)):
-            normalized(capture, **asked.options())
+            normalized(capture, **request.options())
         return "refused"
-    out, report = reported(capture, **asked.options())
+    out, report = normalized_with_report(capture, **request.options())
     assert out == told.capture
     assert report.losses == told.losses
     assert report.packets_read == report.packets_written == len(told.packets)
@@ -38,44 +38,44 @@ def agrees(capture: bytes, asked: Asked) -> str:
 
 
 WAYS = [
-    Asked(cut=True),
-    Asked(sort=True, cut=True),
-    Asked(rebase=10**18, cut=True),
-    Asked(rebase=10**18, sort=True, cut=True, keep=frozenset({"statistics"})),
-    Asked(mask=True),
-    Asked(mask=True, rebase=5, sort=True, cut=True),
-    Asked(keep=frozenset(KINDS), cut=True),
-    Asked(keep=frozenset({"custom", "unknown"}), sort=True, cut=True),
-    Asked(strip=frozenset(KINDS)),
-    Asked(keep=frozenset({"host", "addresses"}), strip=frozenset({"comments"}), cut=True),
-    Asked(),
+    Request(cut=True),
+    Request(sort=True, cut=True),
+    Request(rebase=10**18, cut=True),
+    Request(rebase=10**18, sort=True, cut=True, keep=frozenset({"statistics"})),
+    Request(mask=True),
+    Request(mask=True, rebase=5, sort=True, cut=True),
+    Request(keep=frozenset(KINDS), cut=True),
+    Request(keep=frozenset({"custom", "unknown"}), sort=True, cut=True),
+    Request(strip=frozenset(KINDS)),
+    Request(keep=frozenset({"host", "addresses"}), strip=frozenset({"comments"}), cut=True),
+    Request(),
 ]
 
 
 @every_sample
 def test_samples_agree(path: Path) -> None:
     if stem(path) in DAMAGED:
-        assert damage_of(reported(path.read_bytes(), on_loss="ignore")[1])
+        assert damage_of(normalized_with_report(path.read_bytes(), on_loss="ignore")[1])
         return
     capture = path.read_bytes()
-    assert {agrees(capture, asked) for asked in WAYS} >= {"written"}
+    assert {check_agreement(capture, request) for request in WAYS} >= {"written"}
 
 
 def test_a_corpus_file_agrees(corpus_file: Path) -> None:
     capture = corpus_file.read_bytes()
     try:
-        _, report = reported(capture, on_loss="ignore", mask_time=True)
+        _, report = normalized_with_report(capture, on_loss="ignore", mask_time=True)
         if report.damage:
             return
     except PcapconvError:
         return
-    for asked in WAYS:
-        agrees(capture, asked)
+    for request in WAYS:
+        check_agreement(capture, request)
 
 
 KIND_SETS = st.frozensets(st.sampled_from(KINDS))
 ASKED = st.builds(
-    lambda kinds, other, sort, rebase, mask, cut: Asked(kinds - other, other - kinds, sort, rebase, mask, cut),
+    lambda kinds, other, sort, rebase, mask, cut: Request(kinds - other, other - kinds, sort, rebase, mask, cut),
     KIND_SETS,
     KIND_SETS,
     st.booleans(),
@@ -86,15 +86,15 @@ ASKED = st.builds(
 
 
 @settings(max_examples=80)
-@given(capture=rich(), asked=ASKED)
-def test_captures_rich_in_metadata_agree(capture: bytes, asked: Asked) -> None:
-    agrees(capture, asked)
+@given(capture=captures_rich_in_metadata(), asked=ASKED)
+def test_captures_rich_in_metadata_agree(capture: bytes, request: Request) -> None:
+    check_agreement(capture, request)
 
 
 @settings(max_examples=40)
-@given(capture=st.one_of(made_pcapng(finest=False), made_pcap()), asked=ASKED)
-def test_made_captures_agree(capture: bytes, asked: Asked) -> None:
-    agrees(capture, asked)
+@given(capture=st.one_of(invented_pcapng(finest=False), invented_pcap()), asked=ASKED)
+def test_made_captures_agree(capture: bytes, request: Request) -> None:
+    check_agreement(capture, request)
 
 
 # ---------------------------------------------------------------- other programs
@@ -107,7 +107,7 @@ JUDGED = ("web.pcapng", "obsolete-be.pcapng", "modified-be.pcap")
 @pytest.mark.parametrize("name", JUDGED)
 def test_wireshark_reads_the_normal_form(name: str, tmp_path: Path) -> None:
     capture = (Path(__file__).parent / "samples" / name).read_bytes()
-    told = normal(capture, Asked(cut=True))
+    told = normal_form(capture, Request(cut=True))
     path = tmp_path / "normal.pcapng"
     path.write_bytes(normalized(capture, on_loss="ignore"))
     command = ["tshark", "-n", "-r", str(path), "-T", "fields", "-e", "frame.time_epoch", "-e", "frame.cap_len"]

@@ -2,9 +2,9 @@
 
 import pytest
 import wire
-from equivalent_captures import ALIKE, comment
+from equivalent_captures import IGNORED_OPTIONS, comment
 from expected_normal_form import KINDS
-from normalizing import IDB, NANO, NS, ONE, SHB, T, idb, normalized, reported
+from normalizing import IDB, NANO, NS, ONE, SHB, T, normal_interface, normalized, normalized_with_report
 from wire import In
 
 
@@ -42,7 +42,7 @@ def test_what_differs_by_run_is_never_kept(write: In) -> None:
     ]
     capture = (
         write.section_header()
-        + write.interface(options=write.options(*ALIKE[2:7]))
+        + write.interface(options=write.options(*IGNORED_OPTIONS[2:7]))
         + write.enhanced_packet(0, T * 10**6, b"one", options=write.options(*pairs))
         + write.obsolete_packet(0, T * 10**6, b"one", drops_count=3, options=write.options(pairs[0]))
     )
@@ -69,10 +69,10 @@ def test_simple_packets_are_at_0_and_counted(write: In) -> None:
         + write.simple_packet(b"abc")
         + write.enhanced_packet(1, 0, b"one")
     )
-    out, report = reported(capture)
+    out, report = normalized_with_report(capture)
     assert out == (
         SHB
-        + idb(snaplen=5)
+        + normal_interface(snaplen=5)
         + IDB
         + wire.enhanced_packet(0, 0, b"12345", original_length=900)
         + wire.enhanced_packet(0, 0, b"abc")
@@ -80,7 +80,7 @@ def test_simple_packets_are_at_0_and_counted(write: In) -> None:
     )
     assert report.losses == {"packets-without-time": 2}
     assert (report.packets_read, report.packets_written, report.damage) == (3, 3, [])
-    moved, _ = reported(capture, rebase_time="1.5")
+    moved, _ = normalized_with_report(capture, rebase_time="1.5")
     assert [packet.ticks for packet in wire.read_pcapng(moved)] == [1_500_000_000] * 3
 
 
@@ -126,7 +126,7 @@ def test_pcap(write: In, magic: int) -> None:
     capture += b"".join(write.pcap_record(*time, b"one", original_length=4) for time in times)
     assert normalized(capture) == (
         SHB
-        + idb(link_type=113, snaplen=99)
+        + normal_interface(link_type=113, snaplen=99)
         + b"".join(
             wire.enhanced_packet(0, seconds * 10**9 + fraction * (10**9 // units), b"one", original_length=4)
             for seconds, fraction in times
@@ -142,6 +142,6 @@ def test_modified_pcap(write: In) -> None:
         capture += write.pcap_record(T, 0, b"one", extra=write.modified_extra(index, packet_type=kind))
     directions = [1, 2, 1, 1, 1, 0]
     options = [[(wire.EPB_FLAGS, wire.number(each, 4))] if each else [] for each in directions]
-    assert normalized(capture) == SHB + idb(snaplen=65535) + b"".join(
+    assert normalized(capture) == SHB + normal_interface(snaplen=65535) + b"".join(
         wire.enhanced_packet(0, NS, b"one", options=wire.options(*each)) for each in options
     )

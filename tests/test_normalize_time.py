@@ -8,7 +8,21 @@ import wire
 from equivalent_captures import Option
 from hypothesis import given
 from hypothesis import strategies as st
-from normalizing import IDB, NANO, NS, ONE, SHB, UNKNOWN_BLOCK, T, at, idb, normalized, refused, reported, timed
+from normalizing import (
+    IDB,
+    NANO,
+    NS,
+    ONE,
+    SHB,
+    UNKNOWN_BLOCK,
+    T,
+    capture_with_time,
+    normal_interface,
+    normal_packets,
+    normalized,
+    normalized_with_report,
+    refusal_of,
+)
 from wire import In
 
 from pcapconv import (
@@ -44,13 +58,15 @@ RESOLUTIONS = {  # if_tsresol: a tick count that is whole nanoseconds, and how m
 @pytest.mark.parametrize("resolution", RESOLUTIONS)
 def test_every_resolution(write: In, resolution: int) -> None:
     ticks, time = RESOLUTIONS[resolution]
-    assert normalized(timed(write, resolution, None, ticks)) == SHB + IDB + wire.enhanced_packet(0, time, b"one")
+    assert normalized(capture_with_time(write, resolution, None, ticks)) == SHB + IDB + wire.enhanced_packet(
+        0, time, b"one"
+    )
 
 
 @pytest.mark.parametrize(("resolution", "ticks"), [(127, 0), (0xFF, 0), (19, 0), (0x80 | 64, 0)])
 def test_resolutions_beyond_all_need(write: In, resolution: int, ticks: int) -> None:
-    assert normalized(timed(write, resolution, T, ticks)) == SHB + IDB + ONE
-    cut, report = reported(timed(write, resolution, T, 1), on_loss="ignore")
+    assert normalized(capture_with_time(write, resolution, T, ticks)) == SHB + IDB + ONE
+    cut, report = normalized_with_report(capture_with_time(write, resolution, T, 1), on_loss="ignore")
     assert (cut, report.losses) == (SHB + IDB + ONE, {"time-digits": 1})
 
 
@@ -58,21 +74,21 @@ def test_resolutions_beyond_all_need(write: In, resolution: int, ticks: int) -> 
 @pytest.mark.parametrize("offset", [0, 1, -1, 2**33, T, -T])
 def test_every_offset(write: In, resolution: int, offset: int) -> None:
     per_second = 2 ** (resolution & 0x7F) if resolution & 0x80 else 10**resolution
-    capture = timed(write, resolution, offset, (T + 1) * per_second)
+    capture = capture_with_time(write, resolution, offset, (T + 1) * per_second)
     assert normalized(capture) == SHB + IDB + wire.enhanced_packet(0, (T + 1 + offset) * 10**9, b"one")
 
 
 @pytest.mark.parametrize("resolution", [10, 12, 0x8A, 0x94, 0xBF])
 def test_digits_finer_than_a_nanosecond_are_refused_or_cut(write: In, resolution: int) -> None:
     per_second = 2 ** (resolution & 0x7F) if resolution & 0x80 else 10**resolution
-    capture = timed(write, resolution, -1, per_second + 1)
+    capture = capture_with_time(write, resolution, -1, per_second + 1)
     says = "input: packet 1: its time has digits finer than a nanosecond; on_loss='ignore' cuts them"
     for options in ({}, {"on_loss": "fail"}, {"sort": True}, {"rebase_time": "7"}):
-        assert refused(capture, TargetError, **options) == says
-    out, report = reported(capture, on_loss="ignore")
+        assert refusal_of(capture, TargetError, **options) == says
+    out, report = normalized_with_report(capture, on_loss="ignore")
     assert out == SHB + IDB + wire.enhanced_packet(0, 10**9 // per_second, b"one")
     assert report.losses == {"time-digits": 1}
-    moved, _ = reported(capture, on_loss="ignore", rebase_time="7")
+    moved, _ = normalized_with_report(capture, on_loss="ignore", rebase_time="7")
     assert [packet.ticks for packet in wire.read_pcapng(moved)] == [7 * 10**9]
 
 
@@ -82,7 +98,7 @@ def test_cut_digits_cut_downwards(write: In) -> None:
     capture = write.section_header() + write.interface(options=write.options(*pairs))
     ticks = [10**10 + 19, 10**10 + 11, 10**10 + 9, 10**10 + 10]
     capture += b"".join(write.enhanced_packet(0, tick, bytes([n])) for n, tick in enumerate(ticks))
-    out, report = reported(capture, on_loss="ignore", sort=True)
+    out, report = normalized_with_report(capture, on_loss="ignore", sort=True)
     assert out == SHB + IDB + b"".join(
         wire.enhanced_packet(0, time, bytes([n])) for n, time in ((2, 0), (0, 1), (1, 1), (3, 1))
     )
@@ -90,12 +106,12 @@ def test_cut_digits_cut_downwards(write: In) -> None:
 
 
 def test_times_that_nanoseconds_do_not_hold_are_refused(write: In) -> None:
-    early = timed(write, 6, -1, 999_999)
-    assert refused(early, TargetError, on_loss="ignore") == (
+    early = capture_with_time(write, 6, -1, 999_999)
+    assert refusal_of(early, TargetError, on_loss="ignore") == (
         f"input: packet 1: its time would be -1000 ns since 1970; {HOLD}"
     )
-    late = timed(write, 0, None, 18_446_744_074)
-    assert refused(late, TargetError) == (
+    late = capture_with_time(write, 0, None, 18_446_744_074)
+    assert refusal_of(late, TargetError) == (
         f"input: packet 1: its time would be 18446744074000000000 ns since 1970; {HOLD}"
     )
 
@@ -104,7 +120,7 @@ def test_the_packet_that_is_refused_is_named(write: In) -> None:
     pairs = [(wire.IF_TSRESOL, b"\x0c")]
     capture = write.section_header() + write.interface() + write.interface(options=write.options(*pairs))
     capture += write.enhanced_packet(0, 1, b"one") * 2 + write.enhanced_packet(1, 1001, b"one")
-    assert refused(capture, TargetError).startswith("input: packet 3: its time has digits ")
+    assert refusal_of(capture, TargetError).startswith("input: packet 3: its time has digits ")
 
 
 MALFORMED = [(wire.IF_TSRESOL, b""), (wire.IF_TSRESOL, b"\6\0"), (wire.IF_TSOFFSET, bytes(4))]
@@ -115,7 +131,7 @@ def test_times_that_nobody_can_tell_are_refused(write: In, pair: Option) -> None
     interface = write.interface(options=write.options(pair))
     capture = write.section_header() + interface + write.enhanced_packet(0, 5, b"one")
     for options in ({}, {"on_loss": "ignore"}, {"sort": True}, {"rebase_time": "0"}):
-        assert refused(capture, FormatError, **options).startswith("input: packet 1: nobody can tell the times of ")
+        assert refusal_of(capture, FormatError, **options).startswith("input: packet 1: nobody can tell the times of ")
     unused = write.section_header() + interface + write.interface() + write.enhanced_packet(1, T * 10**6, b"one")
     assert normalized(unused) == SHB + IDB + ONE
     simple = write.section_header() + interface + write.simple_packet(b"one")
@@ -132,7 +148,7 @@ def test_masked_times_need_not_be_told(write: In, pair: Option) -> None:
 # ---------------------------------------------------------------- rebase, mask, sort
 
 
-def three(write: In, *late: int) -> bytes:
+def three_packets(write: In, *late: int) -> bytes:
     """Packets so many nanoseconds after T, of two interfaces."""
     capture = write.section_header()
     for pairs in ([NANO], [NANO, (wire.IF_TSOFFSET, write.number(1, 8))]):
@@ -154,28 +170,30 @@ def three(write: In, *late: int) -> bytes:
     ],
 )
 def test_rebase_moves_all_with_the_first(write: In, text: str, start: int) -> None:
-    assert normalized(three(write, 10, 11, 15), rebase_time=text) == at((0, start), (1, start + 1), (2, start + 5))
-    assert normalized(three(write, 15, 10, 11), rebase_time=text, sort=True) == at(
+    assert normalized(three_packets(write, 10, 11, 15), rebase_time=text) == normal_packets(
+        (0, start), (1, start + 1), (2, start + 5)
+    )
+    assert normalized(three_packets(write, 15, 10, 11), rebase_time=text, sort=True) == normal_packets(
         (1, start), (2, start + 1), (0, start + 5)
     )
 
 
 def test_rebase_does_not_lead_out_of_range(write: In) -> None:
-    low, high = three(write, 5, 4), three(write, 5, 6)
-    assert refused(low, TargetError, rebase_time="0") == (
+    low, high = three_packets(write, 5, 4), three_packets(write, 5, 6)
+    assert refusal_of(low, TargetError, rebase_time="0") == (
         f"input: packet 2: its time would be -1 ns since 1970; {HOLD}"
     )
-    assert refused(high, TargetError, rebase_time="18446744073.709551615") == (
+    assert refusal_of(high, TargetError, rebase_time="18446744073.709551615") == (
         f"input: packet 2: its time would be {2**64} ns since 1970; {HOLD}"
     )
-    assert normalized(low, rebase_time="0", sort=True) == at((1, 0), (0, 1))
+    assert normalized(low, rebase_time="0", sort=True) == normal_packets((1, 0), (0, 1))
 
 
 @pytest.mark.parametrize("sort", [False, True])
 def test_rebase_brings_times_into_range(write: In, sort: bool) -> None:
     """Those before 1970, and those beyond what 64 bits hold."""
     for offset in (-(10**10), 2**35, -(2**40)):
-        capture = timed(write, 0, offset, 3)
+        capture = capture_with_time(write, 0, offset, 3)
         assert normalized(capture, rebase_time="2", sort=sort) == (
             SHB + IDB + wire.enhanced_packet(0, 2 * 10**9, b"one")
         )
@@ -188,15 +206,22 @@ def test_rebase_without_packets(write: In) -> None:
 @pytest.mark.parametrize(("options", "start"), [({}, 0), ({"rebase_time": "12.000000005"}, 12_000_000_005)])
 def test_mask_puts_packets_a_millisecond_apart(write: In, options: dict[str, str], start: int) -> None:
     later = [start + n * 10**6 for n in (1, 2, 3)]
-    assert normalized(three(write, 9, 5, 7), mask_time=True, **options) == at(*enumerate(later))
-    assert normalized(three(write, 9, 5, 7), mask_time=True, sort=True, **options) == at(*zip((1, 2, 0), later))
+    assert normalized(three_packets(write, 9, 5, 7), mask_time=True, **options) == normal_packets(*enumerate(later))
+    assert normalized(three_packets(write, 9, 5, 7), mask_time=True, sort=True, **options) == normal_packets(
+        *zip((1, 2, 0), later)
+    )
 
 
 def test_masked_times_may_be_any(write: In) -> None:
     simple = write.section_header() + write.interface() + write.simple_packet(b"one")
-    captures = [timed(write, 12, None, 1), timed(write, 6, -5, 0), timed(write, 0, None, LARGEST), simple]
+    captures = [
+        capture_with_time(write, 12, None, 1),
+        capture_with_time(write, 6, -5, 0),
+        capture_with_time(write, 0, None, LARGEST),
+        simple,
+    ]
     for capture in captures:
-        out, report = reported(capture, mask_time=True)
+        out, report = normalized_with_report(capture, mask_time=True)
         assert out == SHB + IDB + wire.enhanced_packet(0, 10**6, b"one")
         assert report.losses == {}
 
@@ -210,16 +235,16 @@ def test_mask_goes_on_through_sections_and_batches(write: In) -> None:
 
 def test_mask_does_not_lead_out_of_range(write: In) -> None:
     last = Fraction(LARGEST - 2 * 10**6, 10**9)
-    capture = three(write, 1, 2)
+    capture = three_packets(write, 1, 2)
     fits = normalized(capture, mask_time=True, rebase_time=expected.decimal(last))
     assert [packet.ticks for packet in wire.read_pcapng(fits)] == [LARGEST - 10**6, LARGEST]
     beyond = expected.decimal(last + Fraction(1, 10**9))
-    assert refused(capture, TargetError, mask_time=True, rebase_time=beyond) == (
+    assert refusal_of(capture, TargetError, mask_time=True, rebase_time=beyond) == (
         "input: packet 1: mask_time=True leads beyond what nanoseconds can hold"
     )
 
 
-def many(write: In, sections: int = 3) -> tuple[bytes, list[tuple[int, int, bytes, bytes]]]:
+def many_packets(write: In, sections: int = 3) -> tuple[bytes, list[tuple[int, int, bytes, bytes]]]:
     """Packets in batches, with a few times many times over; and (time, interface, data, comment) of each."""
     capture, stated, number = b"", [], 0
     for section in range(sections):
@@ -241,13 +266,13 @@ def many(write: In, sections: int = 3) -> tuple[bytes, list[tuple[int, int, byte
 @pytest.mark.parametrize("run", [0, 1, 700, 5000, 2**24])
 def test_runs_that_do_not_fit_memory_are_merged(write: In, run: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pcapconv.normalizing.sort._RUN", run)
-    capture, stated = many(write)
+    capture, stated = many_packets(write)
     by_time = sorted(stated, key=lambda each: each[0])  # which is stable
     order = list(dict.fromkeys(each[1] for each in by_time))
     out = normalized(capture, sort=True)
     assert out == (
         SHB
-        + b"".join(idb((wire.IF_NAME, bytes([65 + n]))) for n in order)
+        + b"".join(normal_interface((wire.IF_NAME, bytes([65 + n]))) for n in order)
         + b"".join(
             wire.enhanced_packet(
                 order.index(which),
@@ -267,7 +292,7 @@ def test_runs_that_do_not_fit_memory_are_merged(write: In, run: int, monkeypatch
 @pytest.mark.usefixtures("kernels")
 def test_runs_are_written_and_read_in_pieces(write: In, rows: int, piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of any size: runs, and what of each is in memory at once."""
-    capture, _ = many(write)
+    capture, _ = many_packets(write)
     whole = normalized(capture, sort=True)
     monkeypatch.setattr("pcapconv.normalizing.sort._ROWS", rows)
     monkeypatch.setattr("pcapconv.normalizing.sort._PIECES", 0)

@@ -18,7 +18,7 @@ import wire
 from conversions import SAMPLES, Pipe
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from invented_captures import made_pcap, made_pcapng
+from invented_captures import invented_pcap, invented_pcapng
 from wire import BIG, LITTLE, In
 
 import pcapconv
@@ -144,7 +144,7 @@ def test_text_form_is_the_same(name: str) -> None:
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    capture=made_pcap() | made_pcapng() | st.sampled_from(list(SMALL.values())),
+    capture=invented_pcap() | invented_pcapng() | st.sampled_from(list(SMALL.values())),
     cut=st.integers(0, 60),
     zeros=st.integers(0, 60),
     sizes=st.lists(st.integers(1, 200), min_size=1, max_size=6),

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import wire
 from conversions import converted
-from expected_normal_form import Asked, normal
-from splitting import parts
+from expected_normal_form import Request, normal_form
+from splitting import parts_of
 from wire import BIG, LITTLE, In
 
 import pcapconv
@@ -69,7 +69,7 @@ def test_every_part_has_the_processes_so_far_under_their_numbers(write: In, way:
     capture, packets = mixed(write, head)
     timed, ssh = timed_and_ssh(write)
     first = head + timed + packets[0] + (b"" if "max_bytes" in way else ssh)  # to the part that has room
-    assert parts(capture, **way) == [first, *(head + timed + ssh + each for each in packets[1:])]
+    assert parts_of(capture, **way) == [first, *(head + timed + ssh + each for each in packets[1:])]
 
 
 @both_forms
@@ -78,16 +78,16 @@ def test_parts_by_kind_have_the_processes_of_their_section(write: In) -> None:
     timed, ssh = timed_and_ssh(write)
     first, other = packet(write, 1, 0), packet(write, 2, 1, 0, interface=1)
     capture = section + one + two + timed + ssh + first + other + section + one + ssh + first
-    assert parts(capture, by="link-type") == [
+    assert parts_of(capture, by="link-type") == [
         section + one + two + timed + ssh + first + section + one + ssh + first,
         section + one + two + timed + ssh + other,
     ]
-    assert parts(capture, by="interface") == [
+    assert parts_of(capture, by="interface") == [
         section + one + timed + ssh + first,
         section + two + timed + ssh + packet(write, 2, 1, 0),
         section + one + ssh + first,
     ]
-    assert parts(capture, by="section") == [
+    assert parts_of(capture, by="section") == [
         section + one + two + timed + ssh + first + other,
         section + one + ssh + first,
     ]
@@ -98,7 +98,7 @@ def test_parts_have_what_wireshark_notes(write: In) -> None:
     head, ssh = write.section_header() + write.interface(), noted(write, 78, b"ssh")
     stranger = write.custom(wire.CUSTOM_COPY, WIRESHARK, wire.number(99, 4) + bytes(4))
     one = packet(write, 1)
-    assert parts(head + ssh + stranger + one * 2, max_packets=1) == [head + ssh + stranger + one, head + ssh + one]
+    assert parts_of(head + ssh + stranger + one * 2, max_packets=1) == [head + ssh + stranger + one, head + ssh + one]
 
 
 def test_what_many_parts_repeat_names_what_to_leave_out(
@@ -230,8 +230,8 @@ def test_the_second_implementation_agrees(write: In) -> None:
     capture, _ = mixed(write, start(write) + noted(write, 5, b"a", (wire.OPT_COMMENT, b"b")))
     capture += mixed(In(BIG), start(In(BIG)))[0] + packet(In(BIG), 9, 7, 1)
     for sort in (False, True):
-        asked = Asked(frozenset({"custom", "unknown"}), sort=sort)
-        assert normalized(capture, **asked.options()) == normal(capture, asked).capture
+        request = Request(frozenset({"custom", "unknown"}), sort=sort)
+        assert normalized(capture, **request.options()) == normal_form(capture, request).capture
 
 
 def test_more_processes_than_memory_should_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import wire
-from conversions import every_sample, packets, read, stepped
+from conversions import after_step, every_sample, packets, read
 from wire import BIG, LITTLE, In
 
 from pcapconv.errors import TargetError, UsageError
@@ -33,7 +33,7 @@ def setting(identity: str, key: str, value: str) -> Relabel:
 
 
 def relabelled(step: Relabel, capture: bytes) -> bytes:
-    return stepped(step, capture)[0]
+    return after_step(step, capture)[0]
 
 
 def refusal(step: Relabel, capture: bytes) -> str:
@@ -370,14 +370,14 @@ def pcap(write: In, magic: int = wire.MICROSECONDS, word: int = wire.ETHERNET, s
 
 @pytest.mark.parametrize("magic", [wire.MICROSECONDS, wire.NANOSECONDS])
 def test_pcap_gets_another_header(write: In, magic: int) -> None:
-    out, losses = stepped(relabel(link_type=wire.RAW_IP, a0_snaplen="96"), pcap(write, magic), "pcap")
+    out, losses = after_step(relabel(link_type=wire.RAW_IP, a0_snaplen="96"), pcap(write, magic), "pcap")
     assert (out, losses) == (pcap(write, magic, wire.RAW_IP, 96), {})
-    out, losses = stepped(setting("0", "fcs-length", "32"), pcap(write, magic), "pcap")
+    out, losses = after_step(setting("0", "fcs-length", "32"), pcap(write, magic), "pcap")
     assert (out, losses) == (pcap(write, magic, 0x24000001), {})
 
 
 def test_what_pcap_cannot_state_is_lost(write: In) -> None:
-    out, losses = stepped(relabel(["one", "two"], a0_name="eth0"), pcap(write), "pcap")
+    out, losses = after_step(relabel(["one", "two"], a0_name="eth0"), pcap(write), "pcap")
     assert (out, losses) == (pcap(write), {"comments": 2, "interface-options": 1})
 
 

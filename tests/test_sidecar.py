@@ -20,7 +20,7 @@ import wire
 from conversions import DAMAGED, SAMPLES, Pipe, Sink, converted, packets, stem
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from invented_captures import made_pcap, made_pcapng
+from invented_captures import invented_pcap, invented_pcapng
 from wire import BIG, In
 
 import pcapconv
@@ -95,7 +95,7 @@ STEPS: dict[str, st.SearchStrategy[Any]] = {
 
 @settings(max_examples=300)
 @given(
-    capture=st.one_of(made_pcapng(link_types=(1,)), made_pcapng(link_types=(1,), finest=False)),
+    capture=st.one_of(invented_pcapng(link_types=(1,)), invented_pcapng(link_types=(1,), finest=False)),
     options=st.fixed_dictionaries({}, optional=STEPS),
     fingerprints=st.booleans(),
     nanoseconds=st.booleans(),
@@ -104,14 +104,14 @@ def test_what_comes_back_is_what_would_have_been_written(
     shared_pcap: Path, capture: bytes, options: dict[str, Any], fingerprints: bool, nanoseconds: bool
 ) -> None:
     """But for the length of a section, where steps may have changed it. Both ways refuse the same."""
-    asked = {**options, "sidecar_fingerprints": fingerprints, "nanoseconds": nanoseconds}
+    request = {**options, "sidecar_fingerprints": fingerprints, "nanoseconds": nanoseconds}
     try:
         plain, expected = converted(capture, "pcapng", **options)
     except PcapconvError as error:
         with pytest.raises(type(error), match=re.escape(str(error).partition(": ")[2])):
-            there(capture, shared_pcap, **asked)
+            there(capture, shared_pcap, **request)
         return
-    report = there(capture, shared_pcap, **asked)
+    report = there(capture, shared_pcap, **request)
     assert (report.losses, report.left_out, report.packets_written) == (
         {},
         expected.left_out,
@@ -124,7 +124,7 @@ def test_what_comes_back_is_what_would_have_been_written(
 
 
 @settings(max_examples=200)
-@given(capture=made_pcapng(link_types=(1,)), secrets=st.booleans())
+@given(capture=invented_pcapng(link_types=(1,)), secrets=st.booleans())
 def test_the_report_says_where_all_went_that_pcap_cannot_hold(shared_pcap: Path, capture: bytes, secrets: bool) -> None:
     try:
         _, plain = converted(capture, "pcap")
@@ -138,7 +138,7 @@ def test_the_report_says_where_all_went_that_pcap_cannot_hold(shared_pcap: Path,
 
 
 @settings(max_examples=150)
-@given(capture=made_pcapng(link_types=(1,)), fingerprints=st.booleans(), first=st.none() | st.integers(1, 3))
+@given(capture=invented_pcapng(link_types=(1,)), fingerprints=st.booleans(), first=st.none() | st.integers(1, 3))
 def test_over_two_pcap_files(shared_pcap: Path, capture: bytes, fingerprints: bool, first: int | None) -> None:
     """The second sidecar says what the first one did."""
     there(capture, shared_pcap, sidecar_fingerprints=fingerprints)
@@ -153,7 +153,7 @@ def test_over_two_pcap_files(shared_pcap: Path, capture: bytes, fingerprints: bo
 
 
 @settings(max_examples=150)
-@given(capture=made_pcap(), fingerprints=st.booleans())
+@given(capture=invented_pcap(), fingerprints=st.booleans())
 def test_a_pcap_file_is_the_same_and_its_sidecar_adds_nothing(
     shared_pcap: Path, capture: bytes, fingerprints: bool
 ) -> None:

@@ -15,7 +15,7 @@ import wire
 from conversions import DAMAGED, every_sample, stem
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from invented_captures import made_pcapng
+from invented_captures import invented_pcapng
 from wire import In
 
 import pcapconv
@@ -89,7 +89,7 @@ def test_a_corpus_file_comes_back(corpus_file: Path, trip: Trip) -> None:
 
 
 @settings(max_examples=150)
-@given(capture=made_pcapng(link_types=(1,)), fingerprints=st.booleans())
+@given(capture=invented_pcapng(link_types=(1,)), fingerprints=st.booleans())
 def test_a_made_capture_comes_back(many: Trip, capture: bytes, fingerprints: bool) -> None:
     assert many.there(capture, sidecar_fingerprints=fingerprints).losses == {}
     assert many.returned() == capture

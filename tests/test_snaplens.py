@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, cast
 import pytest
 import wire
 from conversions import Pipe, Sink, converted
-from splitting import split_up
+from splitting import parts_and_report
 from wire import In
 
 import pcapconv
@@ -256,17 +256,17 @@ def test_what_the_warning_says_helps(write: In) -> None:
     ],
 )
 def test_all_parts_of_a_split_state_the_same(write: In, way: dict[str, Any], parts: list[list[int]]) -> None:
-    out, report = split_up(pcap(write, 4, 4, 5, 3), "{index}.pcapng", **way)
+    out, report = parts_and_report(pcap(write, 4, 4, 5, 3), "{index}.pcapng", **way)
     assert [snaplens(part) for part in out] == [[262144]] * len(parts)
     assert [[len(packet.data) for packet in wire.read_pcapng(part)] for part in out] == parts
     assert (report.losses, report.warnings, len(report.parts or ())) == (LOST, [], len(parts))
-    out, report = split_up(pcap(write, 4, 4, 5, 3), "{index}.pcapng", keep_snaplen=True, **way)
+    out, report = parts_and_report(pcap(write, 4, 4, 5, 3), "{index}.pcapng", keep_snaplen=True, **way)
     assert [snaplens(part) for part in out] == [[4]] * len(parts)
     assert report.losses == {}
 
 
 def test_parts_of_a_pcapng_capture_stay_with_a_warning(write: In) -> None:
-    out, report = split_up(pcapng(write, 4, 5, 6), "{index}.pcapng", max_packets=1)
+    out, report = parts_and_report(pcapng(write, 4, 5, 6), "{index}.pcapng", max_packets=1)
     assert out == [pcapng(write, 4, 5), pcapng(write, 4) + blocks(write, 0, 6)[len(blocks(write, 0)) :]]
     assert [each.reason for each in report.warnings] == [longer(5, 4)]
 

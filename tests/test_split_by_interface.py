@@ -4,7 +4,7 @@ import os
 
 import pytest
 import wire
-from splitting import both_forms, micro, parts, split_up
+from splitting import both_forms, packet_at, parts_and_report, parts_of
 from wire import In
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
@@ -17,7 +17,9 @@ def named_any(write: In) -> bytes:
 def kinds(write: In) -> tuple[bytes, list[bytes]]:
     """A section's interfaces, and packets of each."""
     one, two = write.interface(1, 64), write.interface(113, options=named_any(write))
-    return one + two + write.interface(1), [micro(write, number, bytes([number]), number % 3) for number in range(6)]
+    return one + two + write.interface(1), [
+        packet_at(write, number, bytes([number]), number % 3) for number in range(6)
+    ]
 
 
 @both_forms
@@ -26,10 +28,10 @@ def test_one_part_for_each_interface(write: In) -> None:
     section, (interfaces, packets) = write.section_header(), kinds(write)
     head = section + interfaces
     one, two, three = write.interface(1, 64), write.interface(113, options=named_any(write)), write.interface(1)
-    written, report = split_up(
+    written, report = parts_and_report(
         head + b"".join(packets) + head + packets[1], "{interface}-{link_type}-{section}.pcapng", by="interface"
     )
-    of_0 = [micro(write, number, bytes([number])) for number in range(6)]
+    of_0 = [packet_at(write, number, bytes([number])) for number in range(6)]
     assert written == [
         section + one + of_0[0] + of_0[3],
         section + two + of_0[1] + of_0[4],
@@ -46,10 +48,10 @@ def test_statistics_go_to_the_part_of_their_interface(write: In) -> None:
     head = write.section_header() + write.interface(1) + write.interface(113) + write.interface(7)
     counted = [write.statistics(number, 9) for number in range(4)]
     cut = write.block(wire.INTERFACE_STATISTICS, b"")
-    capture = head + micro(write, 0) + counted[1] + micro(write, 1, interface=1) + b"".join(counted) + cut
-    assert parts(capture, by="link-type") == [
-        head + micro(write, 0) + counted[1] + counted[0],
-        head + micro(write, 1, interface=1) + counted[1] + counted[2] + counted[3] + cut,
+    capture = head + packet_at(write, 0) + counted[1] + packet_at(write, 1, interface=1) + b"".join(counted) + cut
+    assert parts_of(capture, by="link-type") == [
+        head + packet_at(write, 0) + counted[1] + counted[0],
+        head + packet_at(write, 1, interface=1) + counted[1] + counted[2] + counted[3] + cut,
     ]
 
 
@@ -63,13 +65,13 @@ def test_by_interface_statistics_say_0_and_wait_for_their_interface(write: In) -
     cut, short = write.block(wire.INTERFACE_STATISTICS, b""), write.block(wire.INTERFACE_STATISTICS, b"\0\0\0\0")
     before, after = write.statistics(1, 1), write.statistics(1, 2)
     capture = (
-        section + before + one + micro(write, 0) + counted[3] + counted[2] + after + two + write.interface(7)
-        + micro(write, 1, interface=1) + b"".join(counted) + cut + short
+        section + before + one + packet_at(write, 0) + counted[3] + counted[2] + after + two + write.interface(7)
+        + packet_at(write, 1, interface=1) + b"".join(counted) + cut + short
     )  # fmt: skip
-    written, report = split_up(capture, by="interface")
+    written, report = parts_and_report(capture, by="interface")
     assert written == [
-        section + one + micro(write, 0) + counted[0] + short,
-        section + two + write.statistics(0, 1) + write.statistics(0, 2) + micro(write, 1) + counted[0] + cut
+        section + one + packet_at(write, 0) + counted[0] + short,
+        section + two + write.statistics(0, 1) + write.statistics(0, 2) + packet_at(write, 1) + counted[0] + cut
         + counted[3] * 2,
     ]  # fmt: skip
     assert report.left_out == {"interfaces": 1, "statistics": 2}
@@ -82,19 +84,21 @@ def test_by_interface_statistics_that_are_too_many_do_not_wait(write: In, monkey
     monkeypatch.setattr("pcapconv.splitting.by_interface.MOST_WAITING", 900)
     section, one, named = write.section_header(), write.interface(1), write.interface(1, options=named_any(write))
     counted = [write.statistics(1, number) for number in range(9)]
-    capture = section + one + named + one + micro(write, 0) + b"".join(counted[:6]) + micro(write, 1, interface=1)
+    capture = (
+        section + one + named + one + packet_at(write, 0) + b"".join(counted[:6]) + packet_at(write, 1, interface=1)
+    )
     of_0 = [write.statistics(0, number) for number in range(9)]
-    written, report = split_up(capture, "{interface}.pcapng", by="interface")
-    assert written == [section + one + micro(write, 0), section + named + b"".join(of_0[:6]) + micro(write, 1)]
+    written, report = parts_and_report(capture, "{interface}.pcapng", by="interface")
+    assert written == [section + one + packet_at(write, 0), section + named + b"".join(of_0[:6]) + packet_at(write, 1)]
     assert report.left_out == {"interfaces": 1}
-    capture = section + one + named + one + micro(write, 0) + b"".join(counted)
+    capture = section + one + named + one + packet_at(write, 0) + b"".join(counted)
     capture += b"".join(write.statistics(7, number) for number in range(9))
-    written, report = split_up(capture, "{interface}-{link_type}-{start}.pcapng", by="interface")
+    written, report = parts_and_report(capture, "{interface}-{link_type}-{start}.pcapng", by="interface")
     assert [os.path.basename(name) for name in report.outputs] == [
         "0-0-ETHERNET-20010909T014640.pcapng", "any-ETHERNET-notime.pcapng"
     ]  # fmt: skip
     unknown = b"".join(write.statistics(7, number) for number in range(9))
-    assert written == [section + one + micro(write, 0) + unknown, section + named + b"".join(of_0)]
+    assert written == [section + one + packet_at(write, 0) + unknown, section + named + b"".join(of_0)]
 
 
 @both_forms
@@ -114,7 +118,7 @@ def test_by_interface_only_the_id_in_a_packet_s_block_changes(write: In, high: i
     section, plain, named = write.section_header(), write.interface(1), write.interface(1, options=named_any(write))
     simple = write.simple_packet(data)
     capture = section + plain * high + named + b"".join(blocks(high)) + simple
-    written, report = split_up(capture, by="interface")
+    written, report = parts_and_report(capture, by="interface")
     assert written == [section + named + b"".join(blocks(0)), section + plain + simple]
     assert (report.losses, report.left_out) == ({}, {"interfaces": high - 1} if high > 1 else {})
 
@@ -126,12 +130,12 @@ def test_by_interface_names_and_secrets_are_in_every_part(write: In) -> None:
     called, late = (write.names(wire.ipv4_name("192.0.2.1", name)) for name in ("a", "b"))
     keys, own = write.secrets(wire.TLS_KEY_LOG, b"key"), write.block(0xB0B, b"own!")
     capture = (
-        section + called + one + keys + micro(write, 0) + own + two + late + micro(write, 1, interface=1)
-        + micro(write, 2)
+        section + called + one + keys + packet_at(write, 0) + own + two + late + packet_at(write, 1, interface=1)
+        + packet_at(write, 2)
     )  # fmt: skip
-    assert parts(capture, by="interface") == [
-        section + called + one + keys + micro(write, 0) + own + late + micro(write, 2),
-        section + called + keys + two + late + micro(write, 1),
+    assert parts_of(capture, by="interface") == [
+        section + called + one + keys + packet_at(write, 0) + own + late + packet_at(write, 2),
+        section + called + keys + two + late + packet_at(write, 1),
     ]
 
 
@@ -141,11 +145,11 @@ def test_by_interface_a_section_without_packets_stays_whole(write: In) -> None:
     section, one, two = write.section_header(), write.interface(1), write.interface(113)
     keys, counted = write.secrets(wire.TLS_KEY_LOG, b"key"), write.statistics(1, 9)
     empty = section + one + keys + two + counted
-    with_packets = section + one + two + micro(write, 0, interface=1)
-    written, report = split_up(empty + with_packets + empty, by="interface")
-    assert written == [empty + section + two + micro(write, 0) + empty]
+    with_packets = section + one + two + packet_at(write, 0, interface=1)
+    written, report = parts_and_report(empty + with_packets + empty, by="interface")
+    assert written == [empty + section + two + packet_at(write, 0) + empty]
     assert report.left_out == {"interfaces": 1}
-    assert parts(empty, by="interface") == [empty]
+    assert parts_of(empty, by="interface") == [empty]
 
 
 @both_forms
@@ -154,12 +158,12 @@ def test_by_interface_blocks_may_be_too_many_to_wait_for_the_first_packet(write:
     section, one, two = write.section_header(), write.interface(1), write.interface(113)
     entries = [write.journal(bytes([number]) * 400_000) for number in range(3)]
     begin = section + one + two + write.statistics(1, 9) + b"".join(entries)
-    packet, of_0 = micro(write, 0, interface=1), section + b"".join(entries)
-    counted = two + write.statistics(0, 9) + micro(write, 0)
-    assert parts(begin + packet, by="interface") == [of_0 + counted]
-    assert parts(begin + packet + begin + packet, by="interface") == [of_0 + counted + of_0, section + counted]
+    packet, of_0 = packet_at(write, 0, interface=1), section + b"".join(entries)
+    counted = two + write.statistics(0, 9) + packet_at(write, 0)
+    assert parts_of(begin + packet, by="interface") == [of_0 + counted]
+    assert parts_of(begin + packet + begin + packet, by="interface") == [of_0 + counted + of_0, section + counted]
     whole = section + b"".join(entries) + one + two + write.statistics(1, 9)
-    assert parts(begin, by="interface") == [whole]
+    assert parts_of(begin, by="interface") == [whole]
 
 
 @both_forms
@@ -169,13 +173,13 @@ def test_by_interface_of_packets_that_were_edited(write: In) -> None:
     packets = [write.obsolete_packet(number % 2, number, b"four") for number in range(6)]
     said = write.options((wire.OPT_COMMENT, b"said"))
     capture = section + one + two + b"".join(packets)
-    assert parts(capture, by="interface", packet_comment=["4:said"], drop_packets="5") == [
+    assert parts_of(capture, by="interface", packet_comment=["4:said"], drop_packets="5") == [
         section + one + write.obsolete_packet(0, 0, b"four") + write.obsolete_packet(0, 2, b"four"),
         section + two + write.obsolete_packet(0, 1, b"four") + write.enhanced_packet(0, 3, b"four", options=said)
         + write.obsolete_packet(0, 5, b"four"),
     ]  # fmt: skip
     cut = [write.enhanced_packet(0, number, b"fo", original_length=4) for number in range(6)]
-    assert parts(capture, by="interface", snaplen=2) == [
+    assert parts_of(capture, by="interface", snaplen=2) == [
         section + write.interface(1, 2) + cut[0] + cut[2] + cut[4],
         section + write.interface(113, 2) + cut[1] + cut[3] + cut[5],
     ]
@@ -186,12 +190,12 @@ def test_one_part_for_each_link_type(write: In) -> None:
     interfaces, packets = kinds(write)
     head = write.section_header() + interfaces
     capture = head + b"".join(packets) + head + packets[4]
-    written, report = split_up(capture, "{link_type}.pcapng", by="link-type")
+    written, report = parts_and_report(capture, "{link_type}.pcapng", by="link-type")
     assert written == [
         head + packets[0] + packets[2] + packets[3] + packets[5],
         head + packets[1] + packets[4] + head + packets[4],
     ]
-    written, report = split_up(capture, "{link_type}.pcap", by="link-type")
+    written, report = parts_and_report(capture, "{link_type}.pcap", by="link-type")
 
     def record(number: int) -> bytes:
         return write.pcap_record(10**9 + number, 500_000, bytes([number]))
@@ -211,11 +215,11 @@ def test_a_part_of_pcap_says_what_holds_for_its_own_packets(write: In) -> None:
     wireless = write.interface(105, 0)
     fine = write.interface(101, 99, options=write.options(nano))
     unseen = write.interface(1, 7, options=write.options((wire.IF_NAME, b"none"), (wire.OPT_COMMENT, b"lost")))
-    packets = [micro(write, 0, b"e", 0), micro(write, 1, b"w", 1), write.enhanced_packet(3, 10**9 + 1, b"f")]
+    packets = [packet_at(write, 0, b"e", 0), packet_at(write, 1, b"w", 1), write.enhanced_packet(3, 10**9 + 1, b"f")]
     capture = (
         write.section_header() + ethernet + b"".join(packets[:1]) + wireless + unseen + fine + b"".join(packets[1:])
     )
-    written, report = split_up(capture, "{interface}.pcap", by="interface")
+    written, report = parts_and_report(capture, "{interface}.pcap", by="interface")
     assert written == [
         write.pcap_header(snaplen=64, link_type_word=0x2400_0001) + write.pcap_record(10**9, 500_000, b"e"),
         write.pcap_header(snaplen=262144, link_type_word=105) + write.pcap_record(10**9 + 1, 500_000, b"w"),
@@ -233,7 +237,7 @@ def test_one_part_for_each_section(write: In) -> None:
     )
     second += interfaces + write.block(0xB0B, b"none")
     capture = first + b"".join(packets) + second + packets[0] + write.statistics(0, 1)
-    written, report = split_up(capture, "{section}.pcapng", by="section")
+    written, report = parts_and_report(capture, "{section}.pcapng", by="section")
     assert written == [first + b"".join(packets), second + packets[0] + write.statistics(0, 1)]
     assert [os.path.basename(name) for name in report.outputs] == ["0.pcapng", "1.pcapng"]
 
@@ -247,9 +251,9 @@ def test_many_interfaces_at_once() -> None:
     data = [bytes([each]) * (number % 50) for each in range(rounds) for number in range(count)]
     packets = [wire.enhanced_packet(at % count, 5, each) for at, each in enumerate(data)]
     of_0 = [wire.enhanced_packet(0, 5, each) for each in data]
-    written = parts(head + b"".join(packets), by="interface")
+    written = parts_of(head + b"".join(packets), by="interface")
     assert written == [section + interfaces[number] + b"".join(of_0[number::count]) for number in range(count)]
-    written = parts(head + b"".join(packets), by="link-type")
+    written = parts_of(head + b"".join(packets), by="link-type")
     assert written == [
         head + b"".join(packets[at] for at in range(len(packets)) if at % count % 7 == kind) for kind in range(7)
     ]

@@ -5,7 +5,7 @@ import os
 import pytest
 import wire
 from conversions import Pipe
-from splitting import both_forms, micro, parts, split_up
+from splitting import both_forms, packet_at, parts_and_report, parts_of
 from wire import In
 
 from pcapconv import FormatError
@@ -17,13 +17,13 @@ EVERY_SECOND = [0, 0.25, 0.999999, 1, 3, 1.5, 2.999999, 0]
 @both_forms
 def test_intervals_begin_with_the_first_packet_and_are_half_open(write: In) -> None:
     head = write.section_header() + write.interface()
-    capture = head + b"".join(micro(write, second) for second in EVERY_SECOND)
-    written, report = split_up(capture, "{start:%s.%f}.pcapng", interval="1s")
+    capture = head + b"".join(packet_at(write, second) for second in EVERY_SECOND)
+    written, report = parts_and_report(capture, "{start:%s.%f}.pcapng", interval="1s")
     assert written == [
-        head + micro(write, 0) + micro(write, 0.25) + micro(write, 0.999999) + micro(write, 0),
-        head + micro(write, 1) + micro(write, 1.5),
-        head + micro(write, 3),
-        head + micro(write, 2.999999),
+        head + packet_at(write, 0) + packet_at(write, 0.25) + packet_at(write, 0.999999) + packet_at(write, 0),
+        head + packet_at(write, 1) + packet_at(write, 1.5),
+        head + packet_at(write, 3),
+        head + packet_at(write, 2.999999),
     ]
     assert [os.path.basename(name) for name in report.outputs] == [
         f"100000000{second}.500000.pcapng" for second in (0, 1, 3, 2)
@@ -33,13 +33,13 @@ def test_intervals_begin_with_the_first_packet_and_are_half_open(write: In) -> N
 @both_forms
 def test_aligned_intervals_begin_with_the_clock(write: In) -> None:
     head = write.section_header() + write.interface()
-    capture = head + b"".join(micro(write, second) for second in EVERY_SECOND)
-    written, report = split_up(capture, "{start:%s.%f}.pcapng", interval="1s", align=True)
+    capture = head + b"".join(packet_at(write, second) for second in EVERY_SECOND)
+    written, report = parts_and_report(capture, "{start:%s.%f}.pcapng", interval="1s", align=True)
     assert written == [
-        head + micro(write, 0) + micro(write, 0.25) + micro(write, 0),
-        head + micro(write, 0.999999) + micro(write, 1),
-        head + micro(write, 3) + micro(write, 2.999999),
-        head + micro(write, 1.5),
+        head + packet_at(write, 0) + packet_at(write, 0.25) + packet_at(write, 0),
+        head + packet_at(write, 0.999999) + packet_at(write, 1),
+        head + packet_at(write, 3) + packet_at(write, 2.999999),
+        head + packet_at(write, 1.5),
     ]
     assert [os.path.basename(name) for name in report.outputs] == [
         f"100000000{second}.000000.pcapng" for second in (0, 1, 3, 2)
@@ -51,7 +51,7 @@ def test_time_may_go_back_behind_the_first_packet(write: In) -> None:
     header = write.pcap_header()
     times = [10, 9, 4, 10, 5, 0]
     records = [write.pcap_record(second, 0, bytes([second])) for second in times]
-    written, report = split_up(header + b"".join(records), "{start:%s}.pcap", interval="5s")
+    written, report = parts_and_report(header + b"".join(records), "{start:%s}.pcap", interval="5s")
     assert written == [
         header + records[0] + records[3],
         header + records[1] + records[4],
@@ -89,7 +89,7 @@ def test_intervals_are_exact_in_every_unit(write: In) -> None:
         write.enhanced_packet(4, start + 200, b"8"),
         write.enhanced_packet(5, 2**64 - 1, b"9"),
     ]
-    written = parts(head + b"".join(blocks), interval="100s")
+    written = parts_of(head + b"".join(blocks), interval="100s")
     assert written == [
         head + b"".join(blocks[number] for number in part) for part in ((0, 1, 3, 6), (2, 4, 7), (5,), (8,), (9,))
     ]
@@ -103,24 +103,33 @@ def test_packets_without_a_time_go_with_the_one_before(write: In) -> None:
         return write.simple_packet(mark)
 
     capture = (
-        head + timeless(b"a") + timeless(b"b") + micro(write, 0) + timeless(b"c") + micro(write, 5) + timeless(b"d")
-        + micro(write, 0.5) + timeless(b"e")
+        head + timeless(b"a") + timeless(b"b") + packet_at(write, 0) + timeless(b"c") + packet_at(write, 5)
+        + timeless(b"d") + packet_at(write, 0.5) + timeless(b"e")
     )  # fmt: skip
     expected = [
-        head + timeless(b"a") + timeless(b"b") + micro(write, 0) + timeless(b"c") + micro(write, 0.5) + timeless(b"e"),
-        head + micro(write, 5) + timeless(b"d"),
+        head
+        + timeless(b"a")
+        + timeless(b"b")
+        + packet_at(write, 0)
+        + timeless(b"c")
+        + packet_at(write, 0.5)
+        + timeless(b"e"),
+        head + packet_at(write, 5) + timeless(b"d"),
     ]
-    written, report = split_up(capture, "{start:%s}.pcapng", interval="1s")
+    written, report = parts_and_report(capture, "{start:%s}.pcapng", interval="1s")
     assert written == expected
     assert [os.path.basename(name) for name in report.outputs] == ["1000000000.pcapng", "1000000005.pcapng"]
     for size in (1, 40, 100):  # each packet in a batch of its own
         pieces = Pipe(capture[at : at + size] for at in range(0, len(capture), size))
-        assert parts(pieces, interval="1s") == expected  # type: ignore[arg-type]
-    written, report = split_up(head + timeless(b"a") * 3, "{start}.pcapng", interval="1s")
+        assert parts_of(pieces, interval="1s") == expected  # type: ignore[arg-type]
+    written, report = parts_and_report(head + timeless(b"a") * 3, "{start}.pcapng", interval="1s")
     assert written == [head + timeless(b"a") * 3]
     assert os.path.basename(report.outputs[0]) == "notime.pcapng"
-    two = head + micro(write, 0) + head + timeless(b"f") + micro(write, 1)
-    assert parts(two, interval="1s") == [head + micro(write, 0) + head + timeless(b"f"), head + micro(write, 1)]
+    two = head + packet_at(write, 0) + head + timeless(b"f") + packet_at(write, 1)
+    assert parts_of(two, interval="1s") == [
+        head + packet_at(write, 0) + head + timeless(b"f"),
+        head + packet_at(write, 1),
+    ]
 
 
 @both_forms
@@ -128,14 +137,14 @@ def test_other_blocks_go_with_the_packet_before_them(write: In) -> None:
     """Also where a part got its packets before the others of a batch did."""
     section, one, two = write.section_header(), write.interface(1), write.interface(113)
     head, own = section + one + two, write.block(0xB0B, b"own!")
-    early, late = micro(write, 0), micro(write, 5, interface=1)
+    early, late = packet_at(write, 0), packet_at(write, 5, interface=1)
     capture = head + early + late + early + own + late + early + late + own
     expected = [head + early * 2 + own + early, head + late * 3 + own]
-    assert parts(capture, interval="1s") == expected
-    assert parts(capture, by="link-type") == expected
-    assert parts(capture, by="interface") == [
+    assert parts_of(capture, interval="1s") == expected
+    assert parts_of(capture, by="link-type") == expected
+    assert parts_of(capture, by="interface") == [
         section + one + early * 2 + own + early,
-        section + two + micro(write, 5) * 3 + own,
+        section + two + packet_at(write, 5) * 3 + own,
     ]
 
 
@@ -144,8 +153,8 @@ def test_an_interval_needs_times_that_can_be_told(write: In) -> None:
     odd = write.interface(options=write.options((wire.IF_TSRESOL, b"two")))
     head = write.section_header() + write.interface() + odd
     with pytest.raises(FormatError, match="packet 3: nobody can tell the times of interface 1 of section 0"):
-        parts(head + micro(write, 0) + micro(write, 1) + micro(write, 1, interface=1), interval="10s")
-    assert len(parts(head + micro(write, 0) + micro(write, 1), interval="10s")) == 1
+        parts_of(head + packet_at(write, 0) + packet_at(write, 1) + packet_at(write, 1, interface=1), interval="10s")
+    assert len(parts_of(head + packet_at(write, 0) + packet_at(write, 1), interval="10s")) == 1
     with pytest.raises(FormatError, match="packet 1: nobody can tell"):
-        parts(head + micro(write, 0, interface=1), "{start}.pcapng", max_packets=1)
-    assert len(parts(head + micro(write, 0, interface=1), max_packets=1)) == 1
+        parts_of(head + packet_at(write, 0, interface=1), "{start}.pcapng", max_packets=1)
+    assert len(parts_of(head + packet_at(write, 0, interface=1), max_packets=1)) == 1

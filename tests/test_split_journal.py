@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import wire
-from splitting import names
+from splitting import file_names
 
 import pcapconv
 from pcapconv.cli import run
@@ -181,4 +181,4 @@ def test_new_parts_alone_need_no_journal(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "in.pcap").write_bytes(HEADER + b"".join(RECORDS))
     pcapconv.split(tmp_path / "in.pcap", tmp_path / TEMPLATE, max_packets=1)
     assert made == []
-    assert names(tmp_path) == ["in.pcap", *NEW]
+    assert file_names(tmp_path) == ["in.pcap", *NEW]

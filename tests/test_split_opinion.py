@@ -17,7 +17,7 @@ import wire
 from conversions import Pipe, every_sample
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from splitting import names, parts, split_up
+from splitting import file_names, parts_and_report, parts_of
 from wire import BIG, LITTLE, In
 
 import pcapconv
@@ -271,11 +271,11 @@ WAYS = st.one_of(
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], max_examples=200)
 @given(CAPTURES, WAYS)
 def test_the_parts_are_the_capture(capture: bytes, way: dict[str, Any]) -> None:
-    written, report = split_up(capture, **way)
+    written, report = parts_and_report(capture, **way)
     agrees(capture, written, way, report.left_out)
     assert (report.losses, report.damage) == ({}, [])
     pieces = Pipe(capture[at : at + 50] for at in range(0, len(capture), 50))
-    assert parts(pieces, **way) == written  # type: ignore[arg-type]
+    assert parts_of(pieces, **way) == written  # type: ignore[arg-type]
 
 
 LOTS = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], max_examples=80)
@@ -286,10 +286,10 @@ LOTS = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.functio
 @given(CAPTURES, WAYS)
 def test_parts_that_rest_are_the_same(monkeypatch: pytest.MonkeyPatch, capture: bytes, way: dict[str, Any]) -> None:
     """Without room for more than one buffer at a time, in either format."""
-    expected = parts(capture, **way)
+    expected = parts_of(capture, **way)
     with monkeypatch.context() as patch:
         patch.setattr("pcapconv.splitting.parts._BUDGET", 1)
-        assert parts(capture, **way) == expected
+        assert parts_of(capture, **way) == expected
     in_pcap = either(capture, way)
     with monkeypatch.context() as patch:
         patch.setattr("pcapconv.splitting.parts._BUDGET", 1)
@@ -301,7 +301,7 @@ def either(
 ) -> tuple[list[bytes], dict[str, int]] | tuple[str, None]:
     """The parts in pcap and what they lose; or that there can be none."""
     try:
-        written, report = split_up(capture, "x.pcap", **way, **options)
+        written, report = parts_and_report(capture, "x.pcap", **way, **options)
     except TargetError as error:
         return type(error).__name__, None
     return written, report.losses
@@ -336,7 +336,7 @@ def test_an_output_that_rests_holds_nothing(tmp_path: Path) -> None:
         targets.commit([str(tmp_path / "x")])
     expected = b"".join(data) + b"end"
     assert (tmp_path / "x").read_bytes() == expected[:5] + b"patched" + expected[12:]
-    assert names(tmp_path) == ["x"]
+    assert file_names(tmp_path) == ["x"]
 
 
 SHARED_KINDS = {"interfaces", "sections", "fcs-lengths"}  # that depend on what comes together in a file
@@ -347,7 +347,7 @@ SHARED_KINDS = {"interfaces", "sections", "fcs-lengths"}  # that depend on what 
 @given(CAPTURES, WAYS.filter(lambda way: "max_bytes" not in way and "by" not in way))
 def test_a_part_in_pcap_is_what_becomes_of_a_part_in_pcapng(capture: bytes, way: dict[str, Any]) -> None:
     """And losses count once, however many parts repeat what is lost."""
-    in_pcapng = parts(capture, **way)
+    in_pcapng = parts_of(capture, **way)
     written, losses = either(capture, way)
     each = [[converted(part, nanoseconds=nanoseconds) for part in in_pcapng] for nanoseconds in (False, True)]
     if losses is None:
@@ -394,10 +394,10 @@ def test_sizes_are_exact_for_packets_that_were_picked_and_cut(
     dropped = ",".join(map(str, range(1, 99, every + 1))) if every else None
     options: dict[str, Any] = {"to": to, "drop_packets": dropped, "snaplen": snaplen, "nanoseconds": True}
     try:
-        (whole,), _ = split_up(capture, max_packets=10**6, **options)
+        (whole,), _ = parts_and_report(capture, max_packets=10**6, **options)
     except TargetError:
         return
-    written, _ = split_up(capture, max_bytes=size, **options)
+    written, _ = parts_and_report(capture, max_bytes=size, **options)
     read = wire.read_pcap if to == "pcap" else wire.read_pcapng
     assert [packet[2:] for part in written for packet in read(part)] == [packet[2:] for packet in read(whole)]
     for part, after in pairwise([*written, b""]):
@@ -405,7 +405,7 @@ def test_sizes_are_exact_for_packets_that_were_picked_and_cut(
         assert len(part) <= size or blocks <= 1
         if to == "pcap" and after:
             assert len(part) + 16 + read(after)[0].captured_length > size  # no part ends early
-    assert parts(capture, max_bytes=len(whole), **options) == [whole]
+    assert parts_of(capture, max_bytes=len(whole), **options) == [whole]
 
 
 @pytest.mark.parametrize(
@@ -426,9 +426,9 @@ def test_every_sample_comes_together_again(path: Path, way: dict[str, Any]) -> N
     capture = path.read_bytes()
     if "interval" in way and path.name.startswith("time-malformed"):
         with pytest.raises(FormatError, match="nobody can tell the times"):
-            split_up(capture, f"x{path.suffix}", **way)
+            parts_and_report(capture, f"x{path.suffix}", **way)
         return
-    written, report = split_up(capture, f"x{path.suffix}", **way)
+    written, report = parts_and_report(capture, f"x{path.suffix}", **way)
     assert content(written) == content([capture])
     as_it_was = not report.damage and report.left_out.keys() <= {"interfaces", "statistics"}
     if path.suffix == ".pcapng" and as_it_was and "malformed" not in path.name:
