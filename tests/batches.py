@@ -1,21 +1,23 @@
 """What the tests of batches share: small captures, trees of files, a batch in a thread, and what its manifest says."""
 
+import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wire
 from conversions import converted
+from folders import MANIFEST, write_tree
 
 from pcapconv import batch
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import BatchReport, Watcher
 
-MANIFEST = "pcapconv-manifest.jsonl"
 HEADER = wire.pcap_header()
 PCAP = HEADER + wire.pcap_record(1_000, 5, b"one") + wire.pcap_record(2_000, 6, b"two")
 OTHER_PCAP = HEADER + wire.pcap_record(3_000, 7, b"three")
@@ -38,20 +40,10 @@ def run_batch(source: Any, target: Any = None, *, executor: Executor | None = No
         return batch(source, target, executor=executor or own, **options)
 
 
-def write_tree(folder: Path, files: Files) -> Path:
-    """A tree of files."""
-    folder.mkdir(exist_ok=True)
-    for name, data in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    return folder
-
-
 def files_below(folder: Path) -> dict[str, bytes]:
-    """All plain files below a folder, but for its manifest."""
-    paths = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths if path != folder / MANIFEST}
+    """The contents of all plain files below a folder, temporary ones included, but for manifests."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink() and path.name != MANIFEST]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def as_pcapng(capture: bytes, **options: Any) -> bytes:
@@ -60,8 +52,22 @@ def as_pcapng(capture: bytes, **options: Any) -> bytes:
 
 
 def manifest_lines(folder: Path) -> list[dict[str, Any]]:
-    """A manifest's."""
+    """The lines of the manifest in a folder."""
     return [json.loads(line) for line in (folder / MANIFEST).read_bytes().splitlines()]
+
+
+@contextmanager
+def manifest_held(folder: Path) -> Iterator[None]:
+    """Make a folder and lock its manifest: whoever has converted a file waits until it may add its line."""
+    folder.mkdir()
+    with (folder / MANIFEST).open("ab") as manifest:
+        fcntl.lockf(manifest, fcntl.LOCK_EX)
+        yield
+
+
+def error_texts(report: BatchReport) -> list[str]:
+    """The errors of a batch, sorted."""
+    return sorted(line["error"] for line in report.trouble)
 
 
 def statuses(folder: Path) -> dict[str, tuple[str, str | None]]:

@@ -3,16 +3,17 @@
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import wire
-from terminals import COMMAND
 
 from pcapconv import cli
 
+COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 FOLDER = Path(__file__).parent / "samples"
 WEB_PCAP, WEB_PCAPNG = FOLDER / "web.pcap", FOLDER / "web.pcapng"
 LOST_OF_WEB = "4 comments, 1 name record, 4 interface options, 3 section options, 1 statistics block"
@@ -68,5 +69,7 @@ def error_lines(*sentences: str) -> str:
     return "".join(f"pcapconv: {sentence}\n" for sentence in sentences)
 
 
-def file_names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+def default_signals() -> None:
+    """Have signals end the command, whatever the tests were started from: for `preexec_fn`."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)

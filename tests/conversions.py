@@ -1,6 +1,7 @@
 """Captures put through pcapconv: what several test modules ask of it."""
 
 import io
+import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -121,3 +122,13 @@ def after_step(
     target = io.BytesIO()
     losses = written(step(read(capture, window_size)), target, to)
     return target.getvalue(), losses
+
+
+def peak_memory(work: Callable[[], object]) -> int:
+    """The most memory that some work takes at once, in bytes, as tracemalloc counts."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

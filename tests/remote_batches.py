@@ -4,20 +4,13 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 import wire
-from s3_server import MANIFEST
+from command_line import COMMAND
 
-import pcapconv
-from pcapconv.batching.report import BatchReport
-
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 PATIENCE = 60  # seconds until a test fails that would hang
 
 
@@ -33,35 +26,6 @@ def pcapng(number: int) -> bytes:
 NAMES = {"1.pcap": 1, "deep/er/2.pcap": 2, "ü and %20#?.pcap": 3}
 TREE = {name: pcap(number) for name, number in NAMES.items()} | {"notes.txt": b"no capture"}
 DONE = {f"{name}ng": pcapng(number) for name, number in NAMES.items()}
-
-
-def run_batch(source: Any, target: Any = None, **options: Any) -> BatchReport:
-    """A batch in threads of this process, which start at once."""
-    with ThreadPoolExecutor(2) as executor:
-        return pcapconv.batch(source, target, executor=executor, **options)
-
-
-def nonzero_counts(done: BatchReport) -> dict[str, int]:
-    """What became of files, as far as it happened."""
-    kinds = ("converted", "damaged", "failed", "up_to_date", "skipped", "left_alone")
-    return {kind: getattr(done, kind) for kind in kinds if getattr(done, kind)}
-
-
-def error_texts(done: BatchReport) -> list[str]:
-    return sorted(line["error"] for line in done.trouble)
-
-
-def write_tree(root: Path, files: dict[str, bytes] = TREE) -> Path:
-    for name, data in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(data)
-    return root
-
-
-def files_below(root: Path) -> dict[str, bytes]:
-    """All files but the manifest, temporary ones included."""
-    files = [path for path in root.rglob("*") if path.is_file() and path.name != MANIFEST]
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
 
 
 def last_lines(manifest: bytes) -> dict[str, Any]:

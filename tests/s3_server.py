@@ -8,9 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-
-MANIFEST = "pcapconv-manifest.jsonl"
-LEASE = "pcapconv-manifest.lease"
+from folders import LEASE, MANIFEST
 
 
 def aws(service: str) -> Any:

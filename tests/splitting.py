@@ -15,10 +15,6 @@ from pcapconv.splitting import split
 both_forms = pytest.mark.usefixtures("kernels")
 
 
-def file_names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
-
-
 def parts_of(capture: bytes, template: str = "x.pcapng", **options: Any) -> list[bytes]:
     """The parts' bytes, in the report's order."""
     return parts_and_report(capture, template, **options)[0]

@@ -1,6 +1,5 @@
 """A batch on a Dask cluster whose workers may be anything: without pcapconv, with another one, without the files."""
 
-import fcntl
 import json
 import os
 import re
@@ -9,23 +8,22 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wire
+from batches import manifest_held, manifest_lines
 from clusters import PATIENCE, Processes, busy, end_of, processes, wait_for
+from command_line import COMMAND
+from folders import MANIFEST
 
 import pcapconv
 from pcapconv.batching.report import UnfinishedError
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
-MANIFEST = "pcapconv-manifest.jsonl"
 FILES = 16
 
 
@@ -84,10 +82,6 @@ def run(raw: Path, home: Path, address: str, *more: str) -> tuple[int, str]:
     return end_of(begin(raw, home, address, *more))
 
 
-def lines(home: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in (home / MANIFEST).read_bytes().splitlines()]
-
-
 def test_workers_that_do_not_fit_get_no_work_and_are_named(
     raw: Path, cluster: Processes, nothing: str, other_build: str, tmp_path: Path
 ) -> None:
@@ -108,25 +102,18 @@ def test_workers_that_do_not_fit_get_no_work_and_are_named(
         f"pcapconv: warning: worker {old} gets no work: it has pcapconv 0.0.9, and this is {version}",
     ]
     assert (status, sorted(stderr.splitlines())) == (0, sorted(said))
-    assert [line["status"] for line in lines(tmp_path / "new")] == ["converted"] * FILES
-    assert {str(line["worker"]).rpartition(":")[2] for line in lines(tmp_path / "new")} == {str(cluster.workers[0].pid)}
+    assert [line["status"] for line in manifest_lines(tmp_path / "new")] == ["converted"] * FILES
+    assert {str(line["worker"]).rpartition(":")[2] for line in manifest_lines(tmp_path / "new")} == {
+        str(cluster.workers[0].pid)
+    }
     assert [worker.poll() for worker in cluster.workers] == [None] * 4  # nobody's worker died of the question
-
-
-@contextmanager
-def held(home: Path) -> Iterator[None]:
-    """Whoever has converted a file waits until it may add its line to the manifest."""
-    home.mkdir()
-    with (home / MANIFEST).open("ab") as manifest:
-        fcntl.lockf(manifest, fcntl.LOCK_EX)
-        yield
 
 
 def test_workers_that_join_later_are_asked(raw: Path, cluster: Processes, nothing: str, tmp_path: Path) -> None:
     home = tmp_path / "new"
     cluster.worker()
     (good,) = cluster.wait_for_workers(1)
-    with held(home):
+    with manifest_held(home):
         process = begin(raw, home, cluster.address)
         wait_for(lambda: busy(cluster.address) == 1)
         cluster.worker(PYTHONPATH=nothing)
@@ -138,9 +125,11 @@ def test_workers_that_join_later_are_asked(raw: Path, cluster: Processes, nothin
     _, rest = process.communicate(timeout=PATIENCE)
     assert said == f"pcapconv: warning: worker {without} gets no work: it has no pcapconv\n"
     assert (process.returncode, rest) == (0, "")
-    assert sorted(str(line["target"]) for line in lines(home)) == [f"{number:02}.pcapng" for number in range(FILES)]
+    assert sorted(str(line["target"]) for line in manifest_lines(home)) == [
+        f"{number:02}.pcapng" for number in range(FILES)
+    ]
     pids = {str(cluster.workers[number].pid) for number in (0, 2)}
-    assert {str(line["worker"]).rpartition(":")[2] for line in lines(home)} == pids
+    assert {str(line["worker"]).rpartition(":")[2] for line in manifest_lines(home)} == pids
 
 
 def test_no_worker_fits(raw: Path, cluster: Processes, nothing: str, tmp_path: Path) -> None:
@@ -171,7 +160,7 @@ def test_another_process_at_the_address_of_a_worker_is_another_worker(
     cluster.wait_for_workers(1)
     second = cluster.worker("--worker-port", port)
     cluster.wait_for_workers(2)
-    with held(home):
+    with manifest_held(home):
         process = begin(raw, home, cluster.address)
         wait_for(lambda: busy(cluster.address) == 2)
         second.kill()
@@ -187,8 +176,10 @@ def test_another_process_at_the_address_of_a_worker_is_another_worker(
         0,
         f"pcapconv: warning: worker tcp://127.0.0.1:{port} gets no work: {reason}\n",
     )
-    assert {str(line["worker"]).rpartition(":")[2] for line in lines(home)} == {str(cluster.workers[0].pid)}
-    assert sorted(str(line["target"]) for line in lines(home)) == [f"{number:02}.pcapng" for number in range(FILES)]
+    assert {str(line["worker"]).rpartition(":")[2] for line in manifest_lines(home)} == {str(cluster.workers[0].pid)}
+    assert sorted(str(line["target"]) for line in manifest_lines(home)) == [
+        f"{number:02}.pcapng" for number in range(FILES)
+    ]
     assert other.poll() is None
 
 
@@ -230,7 +221,7 @@ def test_a_worker_with_another_disk_gets_no_work(
     said = re.sub(r"\.pcapconv-[0-9a-f]{16}\.tmp", "TOKEN", stderr)
     reason = f"it does not see {home}/TOKEN; source and target have to be the same everywhere, under the same paths"
     assert (status, said) == (0, f"pcapconv: warning: worker {blind} gets no work: {reason}\n")
-    assert {str(line["worker"]).rpartition(":")[2] for line in lines(home)} == {str(cluster.workers[0].pid)}
+    assert {str(line["worker"]).rpartition(":")[2] for line in manifest_lines(home)} == {str(cluster.workers[0].pid)}
     assert sorted(os.listdir(home)) == [*(f"{number:02}.pcapng" for number in range(FILES)), MANIFEST]
 
 
@@ -336,7 +327,7 @@ def test_a_scheduler_that_dies_ends_the_batch(raw: Path, cluster: Processes, tmp
     home = tmp_path / "new"
     cluster.worker()
     cluster.wait_for_workers(1)
-    with held(home):
+    with manifest_held(home):
         process = begin(raw, home, cluster.address, "--report", str(tmp_path / "report"))
         wait_for(lambda: busy(cluster.address) == 1)
         cluster.scheduler.kill()
@@ -381,7 +372,7 @@ def test_workers_come_and_go(raw: Path, cluster: Processes, tmp_path: Path) -> N
     home = tmp_path / "new"
     first = cluster.worker()
     cluster.wait_for_workers(1)
-    with held(home):
+    with manifest_held(home):
         process = begin(raw, home, cluster.address)
         wait_for(lambda: busy(cluster.address) == 1)
         first.kill()
@@ -395,15 +386,17 @@ def test_workers_come_and_go(raw: Path, cluster: Processes, tmp_path: Path) -> N
     finally:
         process.kill()
     assert (process.returncode, stderr) == (0, "")
-    assert sorted(str(line["target"]) for line in lines(home)) == [f"{number:02}.pcapng" for number in range(FILES)]
+    assert sorted(str(line["target"]) for line in manifest_lines(home)) == [
+        f"{number:02}.pcapng" for number in range(FILES)
+    ]
     pids = {str(worker.pid) for worker in cluster.workers[1:]}
-    assert {str(line["worker"]).rpartition(":")[2] for line in lines(home)} == pids
+    assert {str(line["worker"]).rpartition(":")[2] for line in manifest_lines(home)} == pids
 
 
 def test_files_that_waited_for_workers_that_went_are_not_blamed(raw: Path, cluster: Processes, tmp_path: Path) -> None:
     """One of two files had begun each time. At last each gets a worker for itself, at the same time."""
     home = tmp_path / "new"
-    with held(home):
+    with manifest_held(home):
         process = begin(raw, home, cluster.address, "--include", "00.pcap", "--include", "01.pcap")
         for number in range(2):
             cluster.worker()
@@ -419,9 +412,9 @@ def test_files_that_waited_for_workers_that_went_are_not_blamed(raw: Path, clust
     finally:
         process.kill()
     assert (process.returncode, stderr) == (0, "")
-    assert sorted(str(line["target"]) for line in lines(home)) == ["00.pcapng", "01.pcapng"]
+    assert sorted(str(line["target"]) for line in manifest_lines(home)) == ["00.pcapng", "01.pcapng"]
     pids = {str(worker.pid) for worker in cluster.workers[2:]}
-    assert {str(line["worker"]).rpartition(":")[2] for line in lines(home)} == pids
+    assert {str(line["worker"]).rpartition(":")[2] for line in manifest_lines(home)} == pids
 
 
 def test_a_cluster_that_scales_starts_a_worker(raw: Path, tmp_path: Path) -> None:
@@ -432,7 +425,7 @@ def test_a_cluster_that_scales_starts_a_worker(raw: Path, tmp_path: Path) -> Non
         running.adapt(minimum=0, maximum=2, interval="200ms")
         status, stderr = run(raw, tmp_path / "new", running.scheduler_address)
     assert (status, stderr) == (0, "")
-    assert len(lines(tmp_path / "new")) == FILES
+    assert len(manifest_lines(tmp_path / "new")) == FILES
 
 
 # ---------------------------------------------------------------- addresses
@@ -466,7 +459,7 @@ def test_tls(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         f"pcapconv: --scheduler {cluster.address}: cannot connect: TLS expects a `ssl_context`"
     )
     assert without[1].count("\n") == 1
-    assert len(lines(tmp_path / "new")) == FILES
+    assert len(manifest_lines(tmp_path / "new")) == FILES
 
 
 @pytest.mark.parametrize("says", [b"", b"HTTP/1.0 400 Bad Request\r\n\r\n"], ids=["nothing", "http"])

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import wire
+from folders import MANIFEST
 
 import pcapconv
 from pcapconv.io.source import WINDOW_SIZE
 
-MANIFEST = "pcapconv-manifest.jsonl"
 DATA = bytes(range(256)) * 4
 RECORD = wire.pcap_record(1, 5, DATA)
 PACKET = wire.enhanced_packet(0, 5, DATA)

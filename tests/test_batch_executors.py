@@ -24,11 +24,11 @@ from batches import (
     nonzero_counts,
     run_batch,
     statuses,
-    write_tree,
 )
 from batches import out as out
 from batches import source as source
 from conversions import SAMPLES, packets
+from folders import write_tree
 
 from pcapconv import batch
 from pcapconv.batching import executors

@@ -20,10 +20,10 @@ from batches import (
     nonzero_counts,
     run_batch,
     statuses,
-    write_tree,
 )
 from batches import out as out
 from batches import source as source
+from folders import write_tree
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import wire
+from folders import MANIFEST
 
 from pcapconv import batch
 from pcapconv.batching import conflicts, manifest, plans
@@ -16,7 +17,6 @@ from pcapconv.batching.actions import Action, Job
 from pcapconv.batching.locations import State
 from pcapconv.batching.pool import DeadProcessError
 
-MANIFEST = "pcapconv-manifest.jsonl"
 PCAP = wire.pcap_header() + wire.pcap_record(1_000, 5, b"one")
 
 

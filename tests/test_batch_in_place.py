@@ -10,7 +10,6 @@ import wire
 from batches import (
     BROKEN,
     HEADER,
-    MANIFEST,
     OTHER_PCAP,
     PCAP,
     TEXT,
@@ -20,10 +19,10 @@ from batches import (
     nonzero_counts,
     run_batch,
     statuses,
-    write_tree,
 )
 from batches import source as source
 from conversions import packets
+from folders import MANIFEST, write_tree
 
 from pcapconv import UsageError
 

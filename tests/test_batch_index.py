@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import wire
+from batches import out as out
 
 from pcapconv import batch
 from pcapconv.batching import index, manifest
@@ -33,11 +34,6 @@ def source(tmp_path: Path) -> Path:
     for number in range(5):
         (folder / f"{number}.pcap").write_bytes(PCAP if number else CUT)
     return folder
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
 
 
 def run(source: Path, out: Path, **options: Any) -> tuple[int, int]:

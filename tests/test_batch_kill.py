@@ -9,7 +9,6 @@ that has it has ended, workers included.
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import re
 import signal
@@ -23,13 +22,13 @@ from typing import Any, NamedTuple
 
 import pytest
 import wire
+from batches import manifest_lines
+from command_line import COMMAND, default_signals
+from folders import LEASE, MANIFEST, nameless_files_work
 
 from pcapconv.batching.locations import time_of_json
 from pcapconv.cli import batch as cli_batch
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
-MANIFEST = "pcapconv-manifest.jsonl"
-LEASE = "pcapconv-manifest.lease"  # which a client that is killed leaves there
 PATIENCE = 20  # seconds until a test fails that would hang
 GAVE_UP = b"pcapconv: interrupted before it was done: an unfinished output file was not kept\n"
 
@@ -90,7 +89,7 @@ class Batch(NamedTuple):
     def begin(self) -> None:
         """Do a few files."""
         assert self.run(include=NAMES[:3]) == 3
-        assert len(lines(self.home)) == 3
+        assert len(manifest_lines(self.home)) == 3
 
     def run(self, **options: Any) -> int:
         """The command's status, but in this process."""
@@ -104,7 +103,7 @@ class Batch(NamedTuple):
 
     def is_done(self) -> None:
         assert tree(self.home) == self.done
-        last = {line["target"]: line for line in lines(self.home)}
+        last = {line["target"]: line for line in manifest_lines(self.home)}
         assert sorted(last) == sorted(self.done.keys() | {f"{NOTES}.pcapng" if self.done == MIRRORED else NOTES})
         for name, data in self.done.items():
             if name != NOTES:
@@ -135,16 +134,6 @@ def tree(home: Path) -> dict[str, bytes]:
     """All files but the manifest and its lease, temporary ones included."""
     files = [path for path in home.rglob("*") if path.is_file() and path.name not in (MANIFEST, LEASE)]
     return {path.relative_to(home).as_posix(): path.read_bytes() for path in files}
-
-
-def lines(home: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (home / MANIFEST).read_bytes().splitlines()]
-
-
-def default_signals() -> None:
-    """In the command's process: whatever the tests were started from, these signals end it."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 @contextlib.contextmanager
@@ -189,14 +178,6 @@ def waiting(inode: int, count: int) -> list[int]:
     pytest.fail(f"after {PATIENCE} s there are not {count} processes that wait for the lock")
 
 
-def nameless_files_work(folder: Path) -> bool:
-    try:
-        os.close(os.open(folder, os.O_TMPFILE | os.O_RDWR))
-    except (AttributeError, OSError):
-        return False
-    return True
-
-
 # ---------------------------------------------------------------- signals to the command
 
 
@@ -232,11 +213,11 @@ def test_a_batch_that_is_stopped_leaves_nothing_half_done_and_can_go_on(make: An
         pytest.skip("files without a name do not work here")
     batch = make(tmp_path)
     batch.begin()
-    before = tree(batch.home), lines(batch.home)
+    before = tree(batch.home), manifest_lines(batch.home)
     with locked(batch.home / MANIFEST) as inode, started(*batch.arguments, "--resume", "--jobs", "2") as process:
         waiting(inode, 2)
         is_stopped(process, end)
-    assert (tree(batch.home), lines(batch.home)) == before
+    assert (tree(batch.home), manifest_lines(batch.home)) == before
     batch.resume()
 
 
@@ -257,7 +238,7 @@ def test_a_batch_stops_in_the_middle_of_a_large_file(end: Any, tmp_path: Path) -
         is_stopped(process, end)
     small = [f"{number}.pcapng" for number in range(1, 5)]
     assert tree(home) == {name: in_pcapng(number) for number, name in enumerate(small, 1)}
-    assert sorted(line["target"] for line in lines(home)) == small
+    assert sorted(line["target"] for line in manifest_lines(home)) == small
 
 
 # ---------------------------------------------------------------- the death of a worker
@@ -307,7 +288,7 @@ def test_a_worker_that_is_killed_costs_no_file(tmp_path: Path) -> None:
         status, stderr = ended(process)
     assert (status, stderr) == (3, b"")
     batch.is_done()
-    assert victim not in {int(line["worker"].rpartition(":")[2]) for line in lines(batch.home)}
+    assert victim not in {int(line["worker"].rpartition(":")[2]) for line in manifest_lines(batch.home)}
 
 
 def test_only_what_kills_its_process_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,7 +317,7 @@ def test_what_is_killed_once_is_done_again(tmp_path: Path) -> None:
             os.kill(victim, signal.SIGKILL)
         assert ended(process) == (0, b"")
     assert tree(batch.home) == {f"{NAMES[7]}ng": in_pcapng(7)}
-    assert [line["status"] for line in lines(batch.home)] == ["converted"]
+    assert [line["status"] for line in manifest_lines(batch.home)] == ["converted"]
 
 
 KILLER = """

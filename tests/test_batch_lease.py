@@ -23,7 +23,10 @@ from typing import Any
 
 import pytest
 import wire
+from batches import manifest_lines
 from clusters import PATIENCE, busy, on_each, wait_for
+from command_line import COMMAND, default_signals
+from folders import LEASE, MANIFEST
 from watchers import Notes
 
 import pcapconv
@@ -36,9 +39,6 @@ from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import Watcher
 from pcapconv.batching.settings import Settings
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
-MANIFEST = "pcapconv-manifest.jsonl"
-LEASE = "pcapconv-manifest.lease"
 FILES = 12
 HERE = socket.gethostname()
 GAVE_UP = b"pcapconv: interrupted before it was done: an unfinished output file was not kept"
@@ -90,25 +90,16 @@ def tree(home: Path) -> dict[str, bytes]:
     return {name: data for name, data in there.items() if data or not name.startswith(".pcapconv-")}
 
 
-def lines(home: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (home / MANIFEST).read_bytes().splitlines()]
-
-
 def is_done(home: Path) -> None:
     """Each target is there once and whole, and has one line, which is true; nobody holds the lease."""
     assert tree(home) == EXPECTED
-    assert sorted(line["target"] for line in lines(home)) == sorted(EXPECTED)
-    for line in lines(home):
+    assert sorted(line["target"] for line in manifest_lines(home)) == sorted(EXPECTED)
+    for line in manifest_lines(home):
         there = (home / line["target"]).stat()
         assert line["status"] == "converted"
         assert line["target_sha256"] == hashlib.sha256(EXPECTED[line["target"]]).hexdigest()
         assert (line["target_size"], time_of_json(line["target_time"])) == (there.st_size, there.st_mtime_ns)
     assert not (home / LEASE).exists()
-
-
-def default_signals() -> None:
-    """In the command's process: whatever the tests were started from, an interrupt ends it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextlib.contextmanager
@@ -219,8 +210,8 @@ def test_what_jobs_of_a_killed_client_write_is_done(raw: Path, home: Path, addre
         status, said = ended(process)
     assert (status, [line for line in said if b"waiting" not in line]) == (0, [])
     is_done(home)
-    assert sorted({line["run"] for line in lines(home)} - {first}) != []
-    assert [line["run"] for line in lines(home)].count(first) == 2
+    assert sorted({line["run"] for line in manifest_lines(home)} - {first}) != []
+    assert [line["run"] for line in manifest_lines(home)].count(first) == 2
 
 
 def test_a_resume_behind_a_killed_client_stops_its_jobs_and_goes_on(raw: Path, home: Path, address: str) -> None:
@@ -473,7 +464,7 @@ def test_a_client_that_stood_still_does_again_what_its_jobs_gave_up(raw: Path, h
     finally:
         let_lapse(address, lease.IN_FILES.lapse)
     assert tree(home) == {"long.pcapng": pcapng(0)}
-    assert [line["status"] for line in lines(home)] == ["converted"]
+    assert [line["status"] for line in manifest_lines(home)] == ["converted"]
 
 
 def test_what_is_up_to_date_needs_no_lease(raw: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

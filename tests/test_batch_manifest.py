@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 import wire
+from folders import MANIFEST
 
 from pcapconv import batch
 from pcapconv.batching import manifest
 from pcapconv.batching.report import UnfinishedError
 from pcapconv.errors import FileError, UsageError
 
-MANIFEST = "pcapconv-manifest.jsonl"
 SCHEMA = b'{"schema": {"name": "pcapconv-manifest", "version": 1}, '
 PCAP = wire.pcap_header() + wire.pcap_record(1_000, 5, b"one")
 

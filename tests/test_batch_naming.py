@@ -7,19 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batches import (
-    OTHER_PCAP,
-    PCAP,
-    TEXT,
-    as_pcapng,
-    files_below,
-    manifest_lines,
-    nonzero_counts,
-    run_batch,
-    write_tree,
-)
+from batches import OTHER_PCAP, PCAP, TEXT, as_pcapng, files_below, manifest_lines, nonzero_counts, run_batch
 from batches import out as out
 from batches import source as source
+from folders import write_tree
 
 from pcapconv import UsageError
 

@@ -13,7 +13,6 @@ from batches import (
     COMMENTED,
     CUT,
     KEY_LOG,
-    MANIFEST,
     OTHER_PCAP,
     PCAP,
     PCAPNG,
@@ -26,11 +25,11 @@ from batches import (
     nonzero_counts,
     run_batch,
     statuses,
-    write_tree,
 )
 from batches import out as out
 from batches import source as source
 from conversions import DAMAGED, SAMPLES, converted, packets, stem
+from folders import MANIFEST, write_tree
 
 from pcapconv import NothingFoundError, UsageError
 from pcapconv.batching.outcome import Outcome

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import wire
+from folders import MANIFEST
 
 from pcapconv import batch, json_form
 from pcapconv.batching.actions import Action, Job
@@ -21,7 +22,6 @@ from pcapconv.formats.settings import WriterSettings
 from pcapconv.model import Damage
 from pcapconv.report import Report
 
-MANIFEST = "pcapconv-manifest.jsonl"
 SETTINGS = Settings(
     formats=FormatOptions("pcap", None, WriterSettings("")),
     plan=None,

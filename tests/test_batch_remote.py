@@ -15,23 +15,11 @@ from unittest import mock
 
 import pytest
 import wire
-from remote_batches import (
-    DONE,
-    NAMES,
-    PATIENCE,
-    TREE,
-    check_manifest,
-    error_texts,
-    files_below,
-    nonzero_counts,
-    pcap,
-    pcapng,
-    run_batch,
-    run_command,
-    write_tree,
-)
+from batches import error_texts, files_below, nonzero_counts, run_batch
+from folders import MANIFEST, write_tree
+from remote_batches import DONE, NAMES, PATIENCE, TREE, check_manifest, pcap, pcapng, run_command
 from remote_batches import memory as memory
-from s3_server import MANIFEST, Bucket
+from s3_server import Bucket
 
 import pcapconv
 from pcapconv import FileError, UsageError
@@ -85,7 +73,7 @@ def test_a_tree_from_a_web_server(web: tuple[str, Path], tmp_path: Path) -> None
 def test_a_web_server_is_only_for_reading(web: tuple[str, Path], tmp_path: Path) -> None:
     address, shown = web
     with pytest.raises((FileError, UsageError), match=f"^{address}/new.*: "):
-        run_batch(write_tree(tmp_path / "raw"), f"{address}/new", to="pcapng")
+        run_batch(write_tree(tmp_path / "raw", TREE), f"{address}/new", to="pcapng")
     assert len(files_below(shown)) == 3
 
 
@@ -102,7 +90,7 @@ def test_in_memory(memory: Any) -> None:
 
 
 def test_from_a_directory_to_memory_and_back(memory: Any, tmp_path: Path) -> None:
-    raw = write_tree(tmp_path / "raw")
+    raw = write_tree(tmp_path / "raw", TREE)
     assert nonzero_counts(pcapconv.batch(raw, "memory://new", to="pcapng")) == {"converted": 3, "skipped": 1}
     assert memory.cat_file("/new/1.pcapng") == pcapng(1)
     assert nonzero_counts(pcapconv.batch("memory://new", tmp_path / "back", to="pcap")) == {"converted": 3}
@@ -113,7 +101,7 @@ def test_where_an_upload_can_be_seen_it_has_a_temporary_name(tmp_path: Path, mon
     """As in local://, and a move that fails leaves nothing of it."""
     from fsspec.implementations.local import LocalFileSystem
 
-    raw, new = write_tree(tmp_path / "raw"), tmp_path / "new"
+    raw, new = write_tree(tmp_path / "raw", TREE), tmp_path / "new"
     seen: list[tuple[str, list[str]]] = []
     move = LocalFileSystem.mv
 
@@ -135,7 +123,7 @@ def test_a_scheme_that_nobody_knows(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^nonsense://somewhere: "):
         run_batch("nonsense://somewhere", tmp_path / "new")
     with pytest.raises(UsageError, match=r"^nonsense://somewhere"):
-        run_batch(write_tree(tmp_path / "raw"), "nonsense://somewhere")
+        run_batch(write_tree(tmp_path / "raw", TREE), "nonsense://somewhere")
 
 
 # ---------------------------------------------------------------- without the extras
@@ -149,7 +137,7 @@ def without(*modules: str) -> list[str]:
 
 @pytest.mark.parametrize("remote_source", [True, False], ids=["source", "target"])
 def test_without_fsspec_a_url_names_the_extra(remote_source: bool, tmp_path: Path) -> None:
-    raw, url = write_tree(tmp_path / "raw"), "s3://bucket/tree"
+    raw, url = write_tree(tmp_path / "raw", TREE), "s3://bucket/tree"
     places = [url, str(tmp_path / "new")] if remote_source else [str(raw), url]
     done = subprocess.run([*without("fsspec"), *places], capture_output=True, timeout=PATIENCE)
     message = f"pcapconv: {url}: remote paths need fsspec; install it: pip install 'pcapconv[remote]'\n"
@@ -167,7 +155,7 @@ def test_without_s3fs_an_s3_url_names_the_extra(tmp_path: Path) -> None:
 
 
 def test_without_the_extras_a_local_batch_works(tmp_path: Path) -> None:
-    raw, new = write_tree(tmp_path / "raw"), tmp_path / "new"
+    raw, new = write_tree(tmp_path / "raw", TREE), tmp_path / "new"
     command = [*without("fsspec", "s3fs", "distributed", "dask"), str(raw), str(new), "--to", "pcapng", "-q"]
     done = subprocess.run([*command, "--jobs", "1"], capture_output=True, timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -190,7 +178,7 @@ def test_an_object_cannot_be_its_own_source(bucket: Bucket) -> None:
 
 def test_what_leads_to_no_bucket(server: str, tmp_path: Path) -> None:
     assert server
-    raw = write_tree(tmp_path / "raw")
+    raw = write_tree(tmp_path / "raw", TREE)
     for url in ("s3://", "s3:///", "s3:///raw"):
         said = f"pcapconv: {url}: names no bucket; write s3://BUCKET, or s3://BUCKET/PREFIX\n"
         assert run_command(url, tmp_path / "new") == (2, said)
@@ -208,7 +196,7 @@ def test_names_that_are_not_in_utf8(bucket: Bucket, tmp_path: Path) -> None:
 
 
 def test_what_the_command_writes_to_memory_would_be_lost(tmp_path: Path) -> None:
-    raw = write_tree(tmp_path / "raw")
+    raw = write_tree(tmp_path / "raw", TREE)
     said = "pcapconv: memory://new: what is in memory:// ends with the command; name a DST that stays\n"
     assert run_command(raw, "memory://new", "--to", "pcapng") == (2, said)
 

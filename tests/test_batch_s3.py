@@ -12,23 +12,11 @@ from typing import Any
 
 import pytest
 import wire
-from remote_batches import (
-    COMMAND,
-    DONE,
-    NAMES,
-    PATIENCE,
-    TREE,
-    check_manifest,
-    error_texts,
-    files_below,
-    last_lines,
-    nonzero_counts,
-    pcap,
-    pcapng,
-    run_batch,
-    write_tree,
-)
-from s3_server import LEASE, MANIFEST, Bucket, aws
+from batches import error_texts, files_below, nonzero_counts, run_batch
+from command_line import COMMAND
+from folders import LEASE, MANIFEST, write_tree
+from remote_batches import DONE, NAMES, PATIENCE, TREE, check_manifest, last_lines, pcap, pcapng
+from s3_server import Bucket, aws
 
 from pcapconv import FileError, UsageError
 
@@ -208,7 +196,7 @@ def test_a_conversion_that_fails_uploads_nothing(bucket: Bucket, options: Any) -
 
 
 def test_a_bucket_that_is_not_there(bucket: Bucket, tmp_path: Path) -> None:
-    raw = write_tree(tmp_path / "raw")
+    raw = write_tree(tmp_path / "raw", TREE)
     with pytest.raises(FileError, match=r"^s3://no-such-bucket/raw: "):
         run_batch("s3://no-such-bucket/raw", bucket.url("new"))
     with pytest.raises(FileError, match=f"^{bucket.url('nothing')}: there is nothing$"):
@@ -227,7 +215,7 @@ def test_in_place_is_refused(bucket: Bucket) -> None:
 def test_in_place_is_refused_for_a_list(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """None of the list's files is touched."""
     bucket.fill("raw", TREE)
-    monkeypatch.chdir(write_tree(tmp_path / "raw"))
+    monkeypatch.chdir(write_tree(tmp_path / "raw", TREE))
     with pytest.raises(UsageError, match=f"^in_place=True: {bucket.url('raw/1.pcap')} is remote, "):
         run_batch(["1.pcap", bucket.url("raw/1.pcap")], in_place=True, chop=4)
     assert bucket.versions("raw") == dict.fromkeys(TREE, 1)
@@ -371,7 +359,7 @@ def test_resume_leaves_a_key_log_that_is_somebodys(bucket: Bucket) -> None:
 
 
 def test_resume_leaves_what_is_somebodys_in_a_store_that_keeps_no_such_thing(tmp_path: Path) -> None:
-    raw = write_tree(tmp_path / "raw")
+    raw = write_tree(tmp_path / "raw", TREE)
     new = f"memory://{uuid.uuid4().hex}/new"
     import_module("fsspec").filesystem("memory").pipe_file(f"{new.removeprefix('memory:/')}/1.pcapng", OLD)
     done = run_batch(raw, new, to="pcapng", resume=True)

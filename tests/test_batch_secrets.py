@@ -12,7 +12,6 @@ import wire
 from batches import (
     EXISTS,
     KEY_LOG,
-    MANIFEST,
     OTHER_PCAP,
     PCAP,
     PCAPNG,
@@ -23,10 +22,10 @@ from batches import (
     nonzero_counts,
     run_batch,
     statuses,
-    write_tree,
 )
 from batches import out as out
 from batches import source as source
+from folders import MANIFEST, write_tree
 
 from pcapconv import FileError, UsageError, batch
 from pcapconv.batching import manifest

@@ -9,7 +9,9 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from remote_batches import pcap, run_batch, run_command, write_tree
+from batches import run_batch
+from folders import write_tree
+from remote_batches import pcap, run_command
 
 from pcapconv import FileError
 

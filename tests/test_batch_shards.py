@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import subprocess
-import sys
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
@@ -14,6 +13,9 @@ from typing import Any
 
 import pytest
 import wire
+from batches import out as out
+from command_line import COMMAND
+from folders import MANIFEST
 
 from pcapconv import FileError, FormatError, NothingFoundError, UsageError, batch
 from pcapconv.batching import manifest
@@ -22,10 +24,8 @@ from pcapconv.batching.report import UnfinishedError
 from pcapconv.batching.retrying import may_pass
 from pcapconv.cli import progress
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 PCAP = wire.pcap_header() + wire.pcap_record(1_000, 5, b"one")
 PCAPNG = wire.section_header() + wire.interface(snaplen=65535) + wire.enhanced_packet(0, 1_000_000_005, b"one")
-MANIFEST = "pcapconv-manifest.jsonl"
 NAMES = [f"lab/{number:02}.pcap" for number in range(12)]
 THREE = {  # the SHA-256 of each name, its first eight bytes as a number, modulo three
     1: ["lab/09.pcap"],
@@ -41,11 +41,6 @@ def source(tmp_path: Path) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(PCAP)
     return folder
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
 
 
 def run(source: Any, out: Any, *, executor: Executor | None = None, **options: Any) -> Any:

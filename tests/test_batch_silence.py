@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 import wire
+from command_line import COMMAND
 from s3_server import Bucket
 from web_server import Answer, file, page, serving
 
@@ -24,7 +24,6 @@ from pcapconv.batching.arguments import Carriers
 from pcapconv.batching.asking import Silence, answered, asking, heard
 from pcapconv.batching.remote import Remote
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 PATIENCE = 60  # seconds until a test fails that would hang
 PCAP = wire.pcap_header() + wire.pcap_record(1, 0, bytes(60))
 SAID = "--stall 1s: for so long there was no answer, and no file was begun; see whether the server runs"

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batches import OTHER_PCAP, PCAP, files_below, nonzero_counts, run_batch, statuses, write_tree
+from batches import OTHER_PCAP, PCAP, files_below, nonzero_counts, run_batch, statuses
 from batches import out as out
 from batches import source as source
+from folders import write_tree
 
 from pcapconv import FileError, UsageError, batch
 

@@ -1,21 +1,20 @@
 """`--stall`: a batch in which nothing moves ends, whatever carries it out."""
 
-import fcntl
 import multiprocessing
 import os
 import subprocess
-import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import fsspec
 import pytest
 import wire
+from batches import manifest_held
 from clusters import PATIENCE, processes
+from command_line import COMMAND
+from folders import MANIFEST
 
 import pcapconv
 from pcapconv import UsageError
@@ -26,8 +25,6 @@ from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.remote import Remote
 from pcapconv.batching.report import UnfinishedError, Watcher
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
-MANIFEST = "pcapconv-manifest.jsonl"
 PCAP = wire.pcap_header() + wire.pcap_record(1, 0, bytes(60))
 ENDED = "for so long no file was done and no byte was read or sent"
 TOLD = f"pcapconv: --stall 500ms: {ENDED}; 0 of 3 files were done, --resume goes on with the others\n"
@@ -42,15 +39,6 @@ def raw(tmp_path: Path) -> Path:
     return folder
 
 
-@contextmanager
-def held(home: Path) -> Iterator[None]:
-    """No other process may add a line to the manifest."""
-    home.mkdir()
-    with (home / MANIFEST).open("ab") as manifest:
-        fcntl.lockf(manifest, fcntl.LOCK_EX)
-        yield
-
-
 def run(raw: Path, home: Path, *more: str) -> tuple[int, str]:
     command = [COMMAND, "batch", str(raw), str(home), "--to", "pcapng", "--quiet", "--stall", "500ms", *more]
     done = subprocess.run(command, stderr=subprocess.PIPE, timeout=PATIENCE, text=True)
@@ -59,7 +47,7 @@ def run(raw: Path, home: Path, *more: str) -> tuple[int, str]:
 
 def test_processes(raw: Path, tmp_path: Path) -> None:
     home = tmp_path / "new"
-    with held(home):
+    with manifest_held(home):
         status, said = run(raw, home, "--jobs", "2")
     assert (status, said) == (1, TOLD)
     assert os.listdir(home) == [MANIFEST]
@@ -72,7 +60,7 @@ def test_dask(raw: Path, tmp_path: Path) -> None:
     with processes(tmp_path / "cluster") as cluster:
         cluster.worker()
         cluster.wait_for_workers(1)
-        with held(home):
+        with manifest_held(home):
             status, said = run(raw, home, "--scheduler", cluster.address)
             cluster.end()
     assert (status, said) == (1, TOLD)

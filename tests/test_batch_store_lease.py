@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +16,9 @@ from typing import Any
 
 import pytest
 import wire
-from s3_server import LEASE, MANIFEST, Bucket
+from clusters import wait_for
+from folders import LEASE, MANIFEST
+from s3_server import Bucket
 from watchers import Notes
 
 import pcapconv
@@ -49,13 +50,6 @@ def taken(bucket: Bucket, name: str = LEASE, **changes: Any) -> None:
     """A lease that somebody holds: by default on another machine, with jobs that end with the client."""
     told = {"run": "0" * 16, "host": "ws-7", "pid": 4321, "machine": "another", "started": "1", "elsewhere": False}
     bucket.put(f"new/{name}", json.dumps(told | changes | {"time_ns": str(time.time_ns())}).encode())
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +16,9 @@ from typing import Any
 
 import pytest
 import wire
-from s3_server import MANIFEST, Bucket
+from command_line import COMMAND, default_signals
+from folders import MANIFEST
+from s3_server import Bucket
 
 import pcapconv
 from pcapconv import FileError
@@ -31,7 +32,6 @@ from pcapconv.batching.shards import Shard
 from pcapconv.batching.stall import Stall
 from pcapconv.batching.uploads import PART_SIZE
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 PATIENCE = 60  # seconds until a test fails that would hang
 DATA = bytes(60000)
 COUNT = 3 * PART_SIZE // len(DATA)
@@ -54,13 +54,6 @@ def uploads(bucket: Bucket) -> list[str]:
 
 def notes(bucket: Bucket) -> list[str]:
     return [key for key in bucket.listed() if key.startswith("new/.pcapconv-")]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 # ---------------------------------------------------------------- shards that were killed
@@ -149,11 +142,6 @@ def test_a_token_of_a_killed_client_is_removed(bucket: Bucket) -> None:
 
 
 # ---------------------------------------------------------------- Ctrl-C
-
-
-def default_signals() -> None:
-    """In the command's process: whatever the tests were started from, an interrupt ends it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextlib.contextmanager

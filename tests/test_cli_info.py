@@ -9,18 +9,9 @@ from pathlib import Path
 
 import pytest
 import wire
-from command_line import (
-    CUT,
-    FOLDER,
-    LOST_OF_WEB,
-    WEB_PCAP,
-    WEB_PCAPNG,
-    error_lines,
-    file_names,
-    run_command,
-    run_in_process,
-)
+from command_line import CUT, FOLDER, LOST_OF_WEB, WEB_PCAP, WEB_PCAPNG, error_lines, run_command, run_in_process
 from command_line import signals_stay_as_they_were as signals_stay_as_they_were
+from folders import file_names
 from terminals import on_terminal
 
 import pcapconv

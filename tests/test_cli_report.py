@@ -5,17 +5,9 @@ from pathlib import Path
 
 import pytest
 import wire
-from command_line import (
-    CUT,
-    WEB_PCAP,
-    WEB_PCAPNG,
-    CommandResult,
-    error_lines,
-    file_names,
-    run_command,
-    run_in_process,
-)
+from command_line import CUT, WEB_PCAP, WEB_PCAPNG, CommandResult, error_lines, run_command, run_in_process
 from command_line import signals_stay_as_they_were as signals_stay_as_they_were
+from folders import file_names
 
 
 def test_a_report_has_everything(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

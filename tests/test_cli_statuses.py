@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import wire
 from command_line import (
+    COMMAND,
     CUT,
     FOLDER,
     HEADER,
@@ -16,12 +17,11 @@ from command_line import (
     WEB_PCAPNG,
     CommandResult,
     error_lines,
-    file_names,
     run_command,
     run_in_process,
 )
 from command_line import signals_stay_as_they_were as signals_stay_as_they_were
-from terminals import COMMAND
+from folders import file_names
 
 import pcapconv
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import wire
 from command_line import (
+    COMMAND,
     CUT,
     FOLDER,
     HEADER,
@@ -18,12 +19,12 @@ from command_line import (
     WEB_PCAPNG,
     CommandResult,
     error_lines,
-    file_names,
     run_command,
     run_in_process,
 )
 from command_line import signals_stay_as_they_were as signals_stay_as_they_were
-from terminals import COMMAND, on_terminal
+from folders import file_names
+from terminals import on_terminal
 
 from pcapconv.cli import progress
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import COMMAND
 
 from pcapconv.cli.commands import COMMANDS
 from pcapconv.cli.options import options_of
-
-COMMAND = Path(sys.executable).with_name("pcapconv")
 
 LINES = {  # up to where Tab is pressed, and all that may follow
     "pcapconv ": sorted(COMMANDS),
@@ -76,7 +74,7 @@ def test_bash_itself(tmp_path: Path) -> None:
         '_pcapconv_completion pcapconv; printf "%s\\n" "${COMPREPLY[@]}"\n'
         "complete -p pcapconv\n"
     )
-    environment = {**os.environ, "PATH": f"{COMMAND.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    environment = {**os.environ, "PATH": f"{Path(COMMAND).parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
     done = subprocess.run([bash, "--norc", "-c", script], env=environment, capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == (
         "pcapng\ncomplete -o default -F _pcapconv_completion pcapconv\n",
@@ -116,7 +114,7 @@ def test_zsh_itself(tmp_path: Path) -> None:
 
 def said_by(command: list[str], home: Path) -> str:
     """What a shell says that finds the command, and no files of the user's."""
-    environment = {**os.environ, "PATH": f"{COMMAND.parent}:{os.environ['PATH']}", "HOME": str(home)}
+    environment = {**os.environ, "PATH": f"{Path(COMMAND).parent}:{os.environ['PATH']}", "HOME": str(home)}
     done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout

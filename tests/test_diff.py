@@ -3,7 +3,6 @@
 import io
 import json
 import subprocess
-import sys
 from array import array
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 import wire
+from command_line import COMMAND
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +20,6 @@ from pcapconv.comparing import Comparison
 from pcapconv.comparing.align import Gap, Run, align, longest_rise
 from pcapconv.testing import assert_same_capture
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 WEB = Path(__file__).parent / "samples" / "web.pcapng"
 
 

@@ -22,17 +22,13 @@ from expected import Request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented_captures import edits, invented_pcap, invented_pcapng, selections
-from wire import In
+from wire import In, raw_blocks
 
 from pcapconv import FormatError, TargetError, UsageError
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
 FOLDER = Path(__file__).parent / "samples"
-
-
-def blocks(capture: bytes) -> list[bytes]:
-    return [block.raw for block in wire.read_blocks(capture)]
 
 
 # ---------------------------------------------------------------- against the second implementation
@@ -165,7 +161,7 @@ def test_packets_that_are_short_enough_stay_as_they_are(write: In) -> None:
     capture = write.section_header() + write.interface(snaplen=5) + short + long + short
     out, report = converted(capture, "pcapng", snaplen=5)
     expect = write.enhanced_packet(0, 2, b"longe", original_length=6)
-    assert blocks(out)[2:] == [short, expect, short]
+    assert raw_blocks(out)[2:] == [short, expect, short]
     assert report.left_out == {"packet-hashes": 1}
 
 
@@ -174,7 +170,7 @@ def test_the_snaplen_is_stated(write: In, stated: int, now: int) -> None:
     described = write.interface(snaplen=stated, options=write.options((wire.IF_NAME, b"eth0"), (0x8001, b"local")))
     packet = write.enhanced_packet(0, 1, bytes(10))
     out, _ = converted(write.section_header() + described + packet, "pcapng", snaplen=64)
-    assert blocks(out)[1] == described[:12] + struct.pack(write.byte_order + "I", now) + described[16:]
+    assert raw_blocks(out)[1] == described[:12] + struct.pack(write.byte_order + "I", now) + described[16:]
     out, _ = converted(write.section_header() + described + packet, "pcap", snaplen=64)
     assert wire.read_pcap_header(out).snaplen == now
     for to in ("pcap", "pcapng"):
@@ -196,13 +192,13 @@ def test_a_pcap_s_snaplen_stays_when_something_else_is_edited(write: In, stated:
 def test_a_simple_packet_says_its_length_where_it_has_to(write: In) -> None:
     capture = write.section_header() + write.interface(snaplen=20) + write.simple_packet(bytes(20), original_length=99)
     out, report = converted(capture, "pcapng", chop=[-4])
-    assert blocks(out)[2] == write.simple_packet(bytes(16), original_length=16)
+    assert raw_blocks(out)[2] == write.simple_packet(bytes(16), original_length=16)
     assert report.left_out == {"original-lengths": 1}
     out, report = converted(capture, "pcapng", chop=[-3])
-    assert blocks(out)[2] == write.simple_packet(bytes(17), original_length=17)
+    assert raw_blocks(out)[2] == write.simple_packet(bytes(17), original_length=17)
     assert report.left_out == {"original-lengths": 1}
     out, report = converted(capture, "pcapng", snaplen=17)
-    assert blocks(out)[1:] == [write.interface(snaplen=17), write.simple_packet(bytes(17), original_length=99)]
+    assert raw_blocks(out)[1:] == [write.interface(snaplen=17), write.simple_packet(bytes(17), original_length=99)]
     assert report.left_out == {}
 
 
@@ -218,11 +214,11 @@ def test_a_hash_goes_with_the_bytes_that_it_was_of(write: In) -> None:
     out, report = converted(capture, "pcapng", chop=[1])
     assert report.left_out == {"packet-hashes": 6}
     dropped = (wire.EPB_DROPCOUNT, write.number(2, 8))
-    assert blocks(out)[2:] == [
+    assert raw_blocks(out)[2:] == [
         write.enhanced_packet(0, 1, b"bcdef", original_length=6, options=write.options(flags)),
         write.enhanced_packet(0, 1, b"bcdef", original_length=6),
         write.enhanced_packet(0, 1, b"bcdef", original_length=6, options=write.options(flags, dropped)),
-        blocks(capture)[-1],
+        raw_blocks(capture)[-1],
     ]
     assert converted(capture, "pcapng", shift_time="1s")[1].left_out == {}
 
@@ -320,7 +316,7 @@ def test_times_are_shifted_exactly(write: In, shift: str, seconds: Fraction) -> 
     capture += b"".join(write.enhanced_packet(place, 7200 * unit + 1, b"x") for place, (_, unit) in enumerate(units))
     out, _ = converted(capture, "pcapng", shift_time=shift)
     assert [packet.ticks for packet in wire.read_pcapng(out)] == [7200 * unit + 1 + seconds * unit for _, unit in units]
-    assert blocks(out)[:4] == blocks(capture)[:4]
+    assert raw_blocks(out)[:4] == raw_blocks(capture)[:4]
 
 
 def test_a_shift_by_nothing_is_none(write: In) -> None:
@@ -333,7 +329,7 @@ def test_packets_without_a_time_stay_when_others_are_shifted(write: In) -> None:
     simple = write.simple_packet(b"x")
     capture = write.section_header() + write.interface() + simple + write.enhanced_packet(0, 5, b"y")
     out, _ = converted(capture, "pcapng", shift_time="1s")
-    assert blocks(out)[2:] == [simple, write.enhanced_packet(0, 1_000_005, b"y")]
+    assert raw_blocks(out)[2:] == [simple, write.enhanced_packet(0, 1_000_005, b"y")]
 
 
 MOST = 2**64 - 1
@@ -435,7 +431,7 @@ def test_comments_come_after_those_that_are_there(write: In) -> None:
     out, _ = converted(capture, "pcapng", packet_comment=["1:second", "3:", "1:a: colon"])
     flags = (wire.EPB_FLAGS, write.number(1, 4))
     after = [(wire.OPT_COMMENT, b"first"), flags, (wire.OPT_COMMENT, b"second"), (wire.OPT_COMMENT, b"a: colon")]
-    assert blocks(out)[2:] == [
+    assert raw_blocks(out)[2:] == [
         write.enhanced_packet(0, 1, b"x", options=write.options(*after)),
         write.enhanced_packet(0, 1, b"y"),
         write.enhanced_packet(0, 1, b"y", options=write.options((wire.OPT_COMMENT, b""))),

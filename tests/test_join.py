@@ -6,12 +6,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wire
+from command_line import COMMAND
 from conversions import DAMAGED, SAMPLES, every_sample, stem
 from hypothesis import given, settings
 from invented_captures import invented_pcapng
@@ -21,7 +21,6 @@ import pcapconv
 from pcapconv import PcapconvError, SidecarError, UsageError
 from pcapconv.describing import info
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 WEB = Path(__file__).parent / "samples" / "web.pcapng"
 SECRETS = Path(__file__).parent / "samples" / "secrets-le.pcapng"
 

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 import wire
-from terminals import COMMAND, on_terminal, without_colours
+from command_line import COMMAND
+from terminals import on_terminal, without_colours
 
 from pcapconv.cli import progress
 from pcapconv.cli.looks import cells, folded, in_columns

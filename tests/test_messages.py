@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import wire
-from terminals import COMMAND, on_terminal
+from command_line import COMMAND
+from terminals import on_terminal
 
 import pcapconv
 from pcapconv import FileError, UsageError

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import wire
-from splitting import file_names
+from folders import file_names, files_in
 
 import pcapconv
 from pcapconv import FileError
@@ -106,11 +106,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, name: str, at: Callable[..., bool]) 
 def old_parts(folder: Path) -> dict[str, bytes]:
     for name in PARTS:
         (folder / name).write_bytes(name.encode())
-    return there(folder)
-
-
-def there(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return files_in(folder)
 
 
 def split(folder: Path) -> None:
@@ -144,7 +140,7 @@ def test_old_parts_stay_where_nobody_can_tell_any_more_what_is_there(
     with pytest.raises(FileError, match="input/output error"):
         split(folder)
     monkeypatch.undo()
-    assert there(folder) == before
+    assert files_in(folder) == before
 
 
 def test_a_file_that_may_be_there_is_not_replaced_by_one_for_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +161,7 @@ def test_a_file_that_may_be_there_is_not_replaced_by_one_for_all(folder: Path, m
     with pytest.raises(FileError, match=r"x\.pcapng: cannot read: input/output error"):
         pcapconv.convert(folder.parent / "in.pcap", target, force=True)
     monkeypatch.undo()
-    assert there(folder) == {"x.pcapng": OLD}
+    assert files_in(folder) == {"x.pcapng": OLD}
 
 
 def test_a_sidecar_that_may_be_there_is_not_passed_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +203,7 @@ def test_a_folder_that_cannot_be_synced_is_known_before_anything_is_replaced(
     refuse(monkeypatch, "open", lambda path, flags, *_: path == str(folder) and flags == os.O_RDONLY | os.O_DIRECTORY)
     with pytest.raises(FileError, match=r"x\.pcapng: cannot write: input/output error"):
         pcapconv.convert(folder.parent / "in.pcap", target, force=True)
-    assert there(folder) == {"x.pcapng": OLD}
+    assert files_in(folder) == {"x.pcapng": OLD}
 
 
 def test_all_old_files_go_where_a_folder_cannot_be_put_on_the_disk(
@@ -293,7 +289,7 @@ def test_a_folder_that_cannot_be_listed_goes_away(folder: Path, monkeypatch: pyt
     with pytest.raises(FileError, match="input/output error"):
         split(folder)
     monkeypatch.undo()
-    assert there(folder) == before
+    assert files_in(folder) == before
 
 
 def test_a_file_that_was_put_aside_and_not_replaced_has_one_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,7 +299,7 @@ def test_a_file_that_was_put_aside_and_not_replaced_has_one_name(folder: Path, m
     refuse(monkeypatch, "replace", lambda _, other: other == str(keys))
     with pytest.raises(FileError, match="keys: cannot create"):
         pcapconv.convert(source, source, force=True, extract_secrets=str(keys), strip=["secrets"])
-    assert there(folder) == {"a.pcapng": SECRETS, "keys": OLD}
+    assert files_in(folder) == {"a.pcapng": SECRETS, "keys": OLD}
 
 
 def test_a_journal_that_cannot_be_removed_says_nothing_any_more(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,7 +345,7 @@ def test_without_links_each_name_has_a_file_at_any_time(
         pcapconv.convert(source, folder / "x.pcap", sidecar=True, force=True)
     assert missing == []
     assert file_names(folder) == taken
-    assert OLD not in there(folder).values()
+    assert OLD not in files_in(folder).values()
 
 
 @pytest.mark.usefixtures("no_links")
@@ -363,7 +359,7 @@ def test_without_links_a_copy_comes_back_with_its_rights_and_times(
     with pytest.raises(FileError, match="input/output error"):
         split(folder)
     monkeypatch.undo()
-    assert there(folder) == before
+    assert files_in(folder) == before
     state = (folder / "x-1.pcap").stat()
     assert (state.st_mode & 0o777, state.st_mtime_ns) == (0o640, 7)
 

@@ -4,18 +4,17 @@ import io
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import wire
+from command_line import COMMAND, error_lines
 from wire import BIG, In
 
 import pcapconv
 from pcapconv import cli
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 NANO = (wire.IF_TSRESOL, b"\x09")
 NORMAL = (
     wire.section_header()
@@ -92,11 +91,6 @@ def here(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.
     return Here(tmp_path, capfd)
 
 
-def said(*sentences: str) -> str:
-    """stderr, one sentence a line."""
-    return "".join(f"pcapconv: {sentence}\n" for sentence in sentences)
-
-
 def untouched(path: Path) -> tuple[int, int, bytes]:
     there = path.stat()
     return there.st_mtime_ns, there.st_ino, path.read_bytes()
@@ -120,7 +114,7 @@ def test_the_installed_command_on_standard_streams(tmp_path: Path) -> None:
     assert run("--check", "-", stdin=OTHER, folder=tmp_path) == (
         1,
         b"",
-        said(f"-: not in its normal form: {REASONS}"),
+        error_lines(f"-: not in its normal form: {REASONS}"),
     )
 
 
@@ -139,7 +133,7 @@ def test_every_option(here: Here) -> None:
 
 def test_an_output_that_exists_is_kept(here: Here) -> None:
     source, out = here.file("in.pcapng", OTHER), here.file("out.pcapng", b"old")
-    says = said("out.pcapng: exists already; --force replaces it")
+    says = error_lines("out.pcapng: exists already; --force replaces it")
     assert here(source, out.name) == Done(1, "", says)
     assert out.read_bytes() == b"old"
     assert here(source, source, "--force") == Done(0, "", "")
@@ -156,7 +150,7 @@ def test_the_report(here: Here) -> None:
 @pytest.mark.parametrize("arguments", [["in.pcapng"], ["in.pcapng", "a", "b"]], ids=len)
 def test_status_2_for_another_number_of_files(here: Here, arguments: list[str]) -> None:
     here.file("in.pcapng", OTHER)
-    says = said("give IN and OUT; or files and directories, with --check or --in-place")
+    says = error_lines("give IN and OUT; or files and directories, with --check or --in-place")
     assert here(*arguments) == Done(2, "", says)
 
 
@@ -167,21 +161,23 @@ def test_status_2_without_files_and_for_options_that_are_none(here: Here) -> Non
     assert here("a", "b", "--keep", "hosts") == Done(
         2,
         "",
-        said("--keep hosts: the kinds are comments, names, statistics, secrets, custom, unknown, host, addresses"),
+        error_lines(
+            "--keep hosts: the kinds are comments, names, statistics, secrets, custom, unknown, host, addresses"
+        ),
     )
 
 
 def test_status_1_for_what_is_not_there(here: Here) -> None:
-    assert here("none", "out") == Done(1, "", said("none: cannot open: no such file or directory"))
-    assert here("--check", "none") == Done(1, "", said("none: cannot open: no such file or directory"))
+    assert here("none", "out") == Done(1, "", error_lines("none: cannot open: no such file or directory"))
+    assert here("--check", "none") == Done(1, "", error_lines("none: cannot open: no such file or directory"))
 
 
 def test_status_1_for_times_that_are_refused(here: Here) -> None:
     source = here.file("fine.pcapng", FINE)
     says = f"{source}: packet 1: its time has digits finer than a nanosecond; --on-loss ignore cuts them"
-    assert here(source, "out.pcapng") == Done(1, "", said(says))
+    assert here(source, "out.pcapng") == Done(1, "", error_lines(says))
     assert not Path("out.pcapng").exists()
-    assert here("--check", source) == here("--in-place", source) == Done(1, "", said(says))
+    assert here("--check", source) == here("--in-place", source) == Done(1, "", error_lines(says))
     assert source.read_bytes() == FINE
     assert here(source, "out.pcapng", "--on-loss", "ignore") == Done(0, "", "")
     assert here("--check", "out.pcapng") == Done(0, "", "")
@@ -201,10 +197,10 @@ def test_losses_are_said_or_refused(here: Here) -> None:
     source = here.file("in.pcapng", SIMPLE)
     rest = "--report FILE has the counts, --on-loss fail refuses"
     lost = "1 packet without a time, written with time 0"
-    says = said(f"warning: out.pcapng: pcapng cannot hold {lost}; {rest}")
+    says = error_lines(f"warning: out.pcapng: pcapng cannot hold {lost}; {rest}")
     assert here(source, "out.pcapng") == Done(0, "", says)
     assert here(source, "quiet.pcapng", "--on-loss", "ignore") == Done(0, "", "")
-    refusal = said(f"{source}: pcapng cannot hold {lost}; nothing was written")
+    refusal = error_lines(f"{source}: pcapng cannot hold {lost}; nothing was written")
     assert here(source, "none.pcapng", "--on-loss", "fail") == Done(4, "", refusal)
     assert not Path("none.pcapng").exists()
 
@@ -222,7 +218,7 @@ def test_losses_are_said_or_refused(here: Here) -> None:
     ],
 )
 def test_options_that_exclude_each_other(here: Here, arguments: list[str], says: str) -> None:
-    assert here(*arguments) == Done(2, "", said(says))
+    assert here(*arguments) == Done(2, "", error_lines(says))
     assert os.listdir() == ["pyproject.toml"]
 
 
@@ -233,7 +229,7 @@ def test_check_says_the_reasons_and_writes_nothing(here: Here) -> None:
     normal, other = here.file("a.pcapng", NORMAL), here.file("b.pcapng", OTHER)
     before = untouched(normal), untouched(other)
     assert here("--check", normal) == Done(0, "", "")
-    assert here("--check", other) == Done(1, "", said(f"{other}: not in its normal form: {REASONS}"))
+    assert here("--check", other) == Done(1, "", error_lines(f"{other}: not in its normal form: {REASONS}"))
     assert here("--check", other, normal, "--quiet").status == 1
     assert (untouched(normal), untouched(other)) == before
     assert sorted(os.listdir()) == ["a.pcapng", "b.pcapng", "pyproject.toml"]
@@ -242,10 +238,10 @@ def test_check_says_the_reasons_and_writes_nothing(here: Here) -> None:
 def test_check_goes_by_the_options(here: Here) -> None:
     path = here.file("a.pcapng", NORMAL)
     assert here("--check", path, "--strip", "comments") == Done(
-        1, "", said(f"{path}: not in its normal form: it has 1 comment")
+        1, "", error_lines(f"{path}: not in its normal form: it has 1 comment")
     )
     assert here("--check", path, "--to", "pcap") == Done(
-        1, "", said(f"{path}: not in its normal form: it is pcapng, not pcap")
+        1, "", error_lines(f"{path}: not in its normal form: it is pcapng, not pcap")
     )
     assert here("--check", path, "--rebase-time", "0.000002") == Done(0, "", "")
 
@@ -253,18 +249,22 @@ def test_check_goes_by_the_options(here: Here) -> None:
 def test_check_goes_by_the_suffix(here: Here) -> None:
     good, bad, strange = here.file("a.pcap", PCAP), here.file("b.cap", NORMAL), here.file("c.golden", PCAP)
     assert here("--check", good) == Done(0, "", "")
-    assert here("--check", bad) == Done(1, "", said(f"{bad}: not in its normal form: it is pcapng, not pcap"))
-    assert here("--check", strange) == Done(1, "", said(f"{strange}: not in its normal form: it is pcap, not pcapng"))
+    assert here("--check", bad) == Done(1, "", error_lines(f"{bad}: not in its normal form: it is pcapng, not pcap"))
+    assert here("--check", strange) == Done(
+        1, "", error_lines(f"{strange}: not in its normal form: it is pcap, not pcapng")
+    )
 
 
 def test_check_says_what_times_are_wrong(here: Here) -> None:
     late = wire.enhanced_packet(0, 1000, b"two")
     path = here.file("a.pcapng", NORMAL + late)
     because = f"{path}: not in its normal form: "
-    assert here("--check", path, "--rebase-time", "1").err == said(
+    assert here("--check", path, "--rebase-time", "1").err == error_lines(
         because + "its first packet is at 1970-01-01T00:00:00.000002000Z, not at 1970-01-01T00:00:01.000000000Z"
     )
-    assert here("--check", path, "--sort").err == said(because + "its packets are not in the order of their times")
+    assert here("--check", path, "--sort").err == error_lines(
+        because + "its packets are not in the order of their times"
+    )
     assert "other times, another order" in here("--check", path, "--mask-time").err
 
 
@@ -295,9 +295,9 @@ def test_a_directory_without_captures_is_one_only_where_that_is_allowed(here: He
     here.file("d/readme.md", TEXT)
     here.file("d/empty", b"")
     here.file("e/a", NORMAL)
-    failed = Done(1, "", said("d: no capture was found; --allow-empty lets that pass"))
+    failed = Done(1, "", error_lines("d: no capture was found; --allow-empty lets that pass"))
     assert here("--check", "d") == here("--check", "e", "d") == here("--in-place", "d") == failed
-    allowed = Done(0, "", said("warning: d: no capture was found"))
+    allowed = Done(0, "", error_lines("warning: d: no capture was found"))
     assert here("--check", "d", "--allow-empty") == here("--in-place", "d", "--allow-empty") == allowed
     assert here("e/a", "out.pcapng", "--allow-empty").status == 2
 
@@ -308,7 +308,7 @@ def test_a_file_in_a_directory_that_is_named_like_a_capture_and_is_none_fails(he
     here.file("d/b", NORMAL)
     done = here("--check", "d")
     assert (done.status, done.err.count("\n")) == (1, 1)
-    assert done.err.startswith(said(f"d/a{suffix}: not a pcap or pcapng capture, it begins with '")[:-1])
+    assert done.err.startswith(error_lines(f"d/a{suffix}: not a pcap or pcapng capture, it begins with '")[:-1])
     assert here("--in-place", "d") == done
 
 
@@ -319,7 +319,7 @@ def test_in_place_rewrites_what_is_not_normal(here: Here) -> None:
     normal, other = here.file("d/a.pcapng", NORMAL), here.file("d/sub/b.pcapng", OTHER)
     pcap, text = here.file("d/c.pcap", MICROSECONDS), here.file("d/text.txt", TEXT)
     before = untouched(normal), untouched(text)
-    assert here("--in-place", "d") == Done(0, "", said("d/c.pcap: rewritten", "d/sub/b.pcapng: rewritten"))
+    assert here("--in-place", "d") == Done(0, "", error_lines("d/c.pcap: rewritten", "d/sub/b.pcapng: rewritten"))
     assert (other.read_bytes(), pcap.read_bytes()) == (NORMAL, PCAP)
     assert (untouched(normal), untouched(text)) == before
     after = untouched(other), untouched(pcap)
@@ -417,19 +417,19 @@ def test_links(here: Here) -> None:
     Path("d/out").symlink_to(outside)
     Path("d/folder").symlink_to(outside.parent)
     Path("d/nowhere").symlink_to("none")
-    assert here("--in-place", "d") == Done(0, "", said("d/a.pcapng: rewritten"))
+    assert here("--in-place", "d") == Done(0, "", error_lines("d/a.pcapng: rewritten"))
     assert (inside.read_bytes(), outside.read_bytes()) == (NORMAL, OTHER)
-    assert here("--in-place", "d/out") == Done(0, "", said("d/out: rewritten"))
+    assert here("--in-place", "d/out") == Done(0, "", error_lines("d/out: rewritten"))
     assert outside.read_bytes() == NORMAL
     assert Path("d/out").is_symlink()
-    assert here("--check", "d/nowhere") == Done(1, "", said("d/nowhere: cannot open: no such file or directory"))
+    assert here("--check", "d/nowhere") == Done(1, "", error_lines("d/nowhere: cannot open: no such file or directory"))
 
 
 def test_in_place_of_stdin_makes_no_sense(tmp_path: Path) -> None:
     assert run("--in-place", "-", stdin=OTHER, folder=tmp_path) == (
         2,
         b"",
-        said("--in-place: stdin has no place; give IN and OUT"),
+        error_lines("--in-place: stdin has no place; give IN and OUT"),
     )
 
 
@@ -470,13 +470,13 @@ def test_a_directory_that_cannot_be_read_is_no_success(here: Here, monkeypatch: 
 
     monkeypatch.setattr(os, "scandir", refuse)
     done = here("--check", "d")
-    assert done.err == said("d/secret: cannot open: permission denied")
+    assert done.err == error_lines("d/secret: cannot open: permission denied")
     assert done.status == 1
 
 
 def test_names_are_shown_without_control_characters(here: Here) -> None:
     here.file("a\n\x1b[31m.pcapng", OTHER)
-    assert here("--check", ".").err == said(f"./a\\x0a\\x1b[31m.pcapng: not in its normal form: {REASONS}")
+    assert here("--check", ".").err == error_lines(f"./a\\x0a\\x1b[31m.pcapng: not in its normal form: {REASONS}")
 
 
 # ---------------------------------------------------------------- pyproject.toml
@@ -543,8 +543,8 @@ def test_switches_are_turned_off(here: Here) -> None:
 def test_check_and_in_place_go_by_it_too(here: Here) -> None:
     here.configured('[tool.pcapconv.normalize]\nstrip = ["comments"]\n')
     path = here.file("a.pcapng", NORMAL)
-    assert here("--check", path) == Done(1, "", said(f"{path}: not in its normal form: it has 1 comment"))
-    assert here("--in-place", path) == Done(0, "", said(f"{path}: rewritten"))
+    assert here("--check", path) == Done(1, "", error_lines(f"{path}: not in its normal form: it has 1 comment"))
+    assert here("--in-place", path) == Done(0, "", error_lines(f"{path}: rewritten"))
     assert here("--check", path) == Done(0, "", "")
 
 
@@ -571,7 +571,7 @@ def test_status_2_for_what_is_no_option(here: Here, line: str, says: str) -> Non
     path = here.configured(f"[tool.pcapconv.normalize]\n{line}\n")
     source = here.file("in.pcapng", OTHER)
     for first, second in ((source, "out"), ("--check", source)):
-        assert here(first, second) == Done(2, "", said(f"{path}: [tool.pcapconv.normalize] {says}"))
+        assert here(first, second) == Done(2, "", error_lines(f"{path}: [tool.pcapconv.normalize] {says}"))
     assert not Path("out").exists()
 
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pytest
 import wire
-from conversions import every_sample
+from conversions import every_sample, stem
 from pcapng import FileScanner, blocks
 
 import pcapconv
@@ -84,11 +84,6 @@ def pcapng_units(capture: bytes) -> dict[tuple[int, int], tuple[Fraction, int]]:
         offset = stated.get(wire.IF_TSOFFSET, bytes(8))
         units[interface.section, interface.interface] = unit, struct.unpack(order + "q", offset)[0]
     return units
-
-
-def stem(path: Path) -> str:
-    """A sample's name without its byte order."""
-    return path.stem.removesuffix("-le").removesuffix("-be")
 
 
 def written(path: Path, to: str, folder: Path) -> Path:

@@ -6,12 +6,12 @@ import io
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wire
+from command_line import COMMAND
 from conversions import converted
 from expected_normal_form import Request, normal_form
 from splitting import parts_of
@@ -20,7 +20,6 @@ from wire import BIG, LITTLE, In
 import pcapconv
 from pcapconv import cli
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 MACOS, EFFECTIVE, OF_PACKET = 0x80000001, 32771, 32769
 NAME, PATH, UUID = 2, 3, 4
 WIRESHARK, ENTRY = 32622, 3

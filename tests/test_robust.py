@@ -2,15 +2,14 @@
 
 import io
 import itertools
-import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import pytest
 import wire
-from conversions import SAMPLES, Pipe, converted, every_sample
+from conversions import SAMPLES, Pipe, converted, every_sample, peak_memory
 from hypothesis import given
 from hypothesis import strategies as st
 from wire import BIG, LITTLE, In
@@ -245,15 +244,6 @@ def test_a_corpus_file_reads_as_packets_or_is_refused(corpus_file: Path) -> None
 # ---------------------------------------------------------------- memory does not follow a length field
 
 
-def peak(run: Callable[[], object]) -> int:
-    tracemalloc.start()
-    try:
-        run()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
 CLAIMS = [2**24, 100 * MIB, 129 * MIB, 2**31, MOST - 3]
 LIMIT = 16 * MIB
 
@@ -282,8 +272,8 @@ KINDS = sorted(claiming(In(LITTLE), 0))
 def test_memory_does_not_follow_a_length_field(write: In, kind: str, claimed: int) -> None:
     capture = claiming(write, claimed)[kind]
     for to in FORMATS:
-        assert peak(partial(converted_or_refused, capture, to)) < LIMIT
-        assert peak(partial(converted_or_refused, pipe(capture), to)) < LIMIT
+        assert peak_memory(partial(converted_or_refused, capture, to)) < LIMIT
+        assert peak_memory(partial(converted_or_refused, pipe(capture), to)) < LIMIT
 
 
 @pytest.mark.parametrize("claimed", [2**31, MOST - 3])
@@ -291,7 +281,7 @@ def test_memory_does_not_follow_a_length_field(write: In, kind: str, claimed: in
 def test_memory_does_not_follow_what_comes_after_a_length_field_in_a_pipe(kind: str, claimed: int) -> None:
     capture = claiming(In(LITTLE), claimed)[kind]
     source = cast(BinaryIO, Pipe(itertools.chain([capture], itertools.repeat(bytes(MIB), 32))))
-    assert peak(lambda: converted_or_refused(source, "pcapng")) < LIMIT
+    assert peak_memory(lambda: converted_or_refused(source, "pcapng")) < LIMIT
 
 
 @pytest.mark.parametrize("to", FORMATS)
@@ -311,7 +301,7 @@ def test_memory_does_not_follow_the_size_of_the_capture(source: str, to: str) ->
 
     pieces = itertools.chain([head], itertools.repeat(packet * 1000, 24))
     reports: list[Report] = []
-    used = peak(
+    used = peak_memory(
         lambda: reports.append(
             pcapconv.convert(cast(BinaryIO, Pipe(pieces)), cast(BinaryIO, Nowhere()), to=to, nanoseconds=False)
         )

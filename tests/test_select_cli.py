@@ -4,18 +4,17 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wire
+from command_line import COMMAND
 from conversions import converted
 from nonsense import REFUSED, on_command_line
 
 from pcapconv import cli
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 FOLDER = Path(__file__).parent / "samples"
 WEB = FOLDER / "web.pcapng"
 DO_NOT_COPY = FOLDER / "do-not-copy-le.pcapng"

@@ -7,7 +7,6 @@ import io
 import json
 import re
 import subprocess
-import sys
 import zlib
 from array import array
 from collections import Counter
@@ -17,6 +16,7 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 import wire
+from command_line import COMMAND
 from conversions import DAMAGED, SAMPLES, Pipe, Sink, converted, packets, stem
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,7 +26,6 @@ from wire import BIG, In
 import pcapconv
 from pcapconv import FileError, LossError, PcapconvError, Report, SidecarError, TargetError
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 FOLDER = Path(__file__).parent / "samples"
 WEB, TLS = FOLDER / "web.pcapng", FOLDER / "tls.pcapng"
 SEVERAL_LINK_TYPES = {"link-types", "obsolete", "sections", "two-interfaces"}

@@ -6,12 +6,12 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wire
+from command_line import COMMAND
 from conversions import DAMAGED, every_sample, stem
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +21,6 @@ from wire import In
 import pcapconv
 from pcapconv import LossError, PcapconvError, SidecarError, TargetError, UsageError
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 FOLDER = Path(__file__).parent / "samples"
 WEB, SECRETS = FOLDER / "web.pcapng", FOLDER / "secrets-le.pcapng"
 SEVERAL_LINK_TYPES = {"link-types", "obsolete", "sections", "two-interfaces"}

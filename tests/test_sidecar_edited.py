@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import wire
+from command_line import COMMAND
 from conversions import packets
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +23,6 @@ from wire import BIG, LITTLE, In
 import pcapconv
 from pcapconv import Packet, Report, formats
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 START = 1_714_564_800
 RESOLUTIONS = {
     b"\6": 10**6,

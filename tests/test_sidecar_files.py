@@ -9,13 +9,13 @@ import json
 import os
 import resource
 import subprocess
-import sys
 import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pytest
 import wire
+from command_line import COMMAND
 from conversions import Pipe
 
 import pcapconv
@@ -23,7 +23,6 @@ from pcapconv import DamageError, FileError, LossError, SidecarError, UsageError
 from pcapconv.describing import info
 from pcapconv.io.target import PlainFile
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 FOLDER = Path(__file__).parent / "samples"
 WEB, TLS, LINK_TYPES = FOLDER / "web.pcapng", FOLDER / "secrets-le.pcapng", FOLDER / "link-types-le.pcapng"
 

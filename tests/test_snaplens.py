@@ -3,12 +3,12 @@
 import io
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pytest
 import wire
+from command_line import COMMAND
 from conversions import Pipe, Sink, converted
 from splitting import parts_and_report
 from wire import In
@@ -17,7 +17,6 @@ import pcapconv
 from pcapconv import LossError
 from pcapconv.describing import info
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 LOST = {"header-fields": 1}
 NANO = (wire.IF_TSRESOL, b"\x09")
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import wire
 from conversions import Pipe
+from folders import file_names
 from nonsense import PARTS, in_python
-from splitting import both_forms, file_names, packet_at, parts_and_report, parts_of
+from splitting import both_forms, packet_at, parts_and_report, parts_of
 from wire import BIG, LITTLE, In
 
 from pcapconv import TargetError, UsageError

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 import wire
-from splitting import file_names, parts_and_report
+from folders import file_names
+from splitting import parts_and_report
 
 from pcapconv import DamageError, FileError, FormatError, LossError, TargetError, UsageError
 from pcapconv.splitting import split

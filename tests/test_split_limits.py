@@ -3,15 +3,16 @@
 import io
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wire
+from command_line import COMMAND
 from conversions import Pipe
+from folders import file_names
 from nonsense import PARTS, on_command_line
-from splitting import file_names, packet_at, parts_and_report
+from splitting import packet_at, parts_and_report
 from wire import LITTLE, In
 
 from pcapconv import UsageError, split
@@ -20,7 +21,6 @@ from pcapconv.formats.pcapng_writer import PcapngWriter
 from pcapconv.model import Interface, Item
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
-COMMAND = Path(sys.executable).with_name("pcapconv")
 WRITE = In(LITTLE)
 SECTION, INTERFACE = WRITE.section_header(), WRITE.interface()
 

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import pytest
 import wire
 from conversions import Pipe, every_sample
+from folders import file_names
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from splitting import file_names, parts_and_report, parts_of
+from splitting import parts_and_report, parts_of
 from wire import BIG, LITTLE, In
 
 import pcapconv

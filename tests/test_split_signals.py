@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import wire
-from splitting import file_names
+from folders import file_names
 
 from pcapconv import FileError, FormatError, UsageError
 from pcapconv.cli.signals import Terminated, raised

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 import wire
+from command_line import COMMAND
 
 from pcapconv.cli import progress
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 COMMENTED = (
     wire.section_header()
     + wire.interface()

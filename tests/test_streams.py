@@ -7,7 +7,6 @@ import fcntl
 import io
 import os
 import subprocess
-import sys
 import termios
 import time
 from array import array
@@ -15,8 +14,8 @@ from pathlib import Path
 
 import pytest
 import wire
+from command_line import COMMAND
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ
 PAGE = 4096
 INTERFACES = wire.section_header() + wire.interface(options=wire.options((wire.IF_NAME, b"eth" * 12))) * 300

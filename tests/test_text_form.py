@@ -5,17 +5,16 @@ import io
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import wire
+from command_line import COMMAND
 from wire import BIG, In
 
 from pcapconv import PcapconvError
 from pcapconv.describing.text_form import write_text
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 README = Path(__file__).resolve().parents[1] / "README.md"
 SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.pcap*"))
 
@@ -174,7 +173,7 @@ class Repository:
     def git(self, *arguments: str) -> str:
         identity = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
         names = {f"GIT_{who}_{what}": "tests" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-        path = {"PATH": f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"}
+        path = {"PATH": f"{Path(COMMAND).parent}{os.pathsep}{os.environ['PATH']}"}
         done = subprocess.run(
             ["git", *arguments],
             cwd=self.folder,

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import wire
+from command_line import COMMAND
 
 import pcapconv
 from pcapconv import cli, errors
@@ -23,7 +24,6 @@ from pcapconv.cli.statuses import status_of
 from pcapconv.report import LossError, Report
 from pcapconv.wording import argument, arguments, call, form_now, in_python, named_by
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 PACKAGE = Path(pcapconv.__file__).parent
 BARE = re.compile(r"(?<![\w-])--[a-z]")
 CAPTURE = wire.pcap_header() + wire.pcap_record(1, 0, b"one") + wire.pcap_record(2, 0, b"two")
