@@ -31,9 +31,9 @@ def check_bytes(capture: bytes, to: str, request: Request) -> str:
         told = expected.written(capture, to, request)
     except ValueError:
         with pytest.raises(PcapconvError):
-            converted(capture, to, on_loss="ignore", **request.options())
+            converted(capture, to, on_loss="ignore", **request.as_arguments())
         return "refused"
-    out, report = converted(capture, to, on_loss="ignore", **request.options())
+    out, report = converted(capture, to, on_loss="ignore", **request.as_arguments())
     assert out == told.capture
     assert report.left_out == told.left_out
     assert report.packets_written == len(told.packets)
@@ -50,9 +50,9 @@ def check_pcap_packets(capture: bytes, request: Request) -> str:
         told, lost = expected.in_pcap(capture, request)
     except ValueError:
         with pytest.raises(PcapconvError):
-            converted(capture, "pcap", on_loss="ignore", **request.options())
+            converted(capture, "pcap", on_loss="ignore", **request.as_arguments())
         return "refused"
-    out, report = converted(capture, "pcap", on_loss="ignore", **request.options())
+    out, report = converted(capture, "pcap", on_loss="ignore", **request.as_arguments())
     assert wire.read_pcap_header(out).units == expected.pcap_units(capture)
     assert [(each.ticks, each.original_length, each.data) for each in wire.read_pcap(out)] == told
     assert {kind: report.losses.get(kind, 0) for kind in ("packets-without-time", "time-digits")} == {
@@ -71,9 +71,9 @@ def check_on_pipes(capture: bytes, request: Request) -> str:
         told = expected.written(capture, to, request, pipe=True)
     except ValueError:
         with pytest.raises(PcapconvError):
-            pcapconv.convert(pieces, cast(BinaryIO, sink), to=to, on_loss="ignore", **request.options())
+            pcapconv.convert(pieces, cast(BinaryIO, sink), to=to, on_loss="ignore", **request.as_arguments())
         return "refused"
-    pcapconv.convert(pieces, cast(BinaryIO, sink), to=to, on_loss="ignore", **request.options())
+    pcapconv.convert(pieces, cast(BinaryIO, sink), to=to, on_loss="ignore", **request.as_arguments())
     assert bytes(sink.taken) == told.capture
     return "written"
 

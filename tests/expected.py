@@ -85,7 +85,7 @@ class Request(NamedTuple):
     shift: Fraction | None = None
     comments: Sequence[tuple[int, str]] = ()
 
-    def options(self) -> dict[str, Any]:
+    def as_arguments(self) -> dict[str, Any]:
         """The same as keywords of `pcapconv.convert`."""
         said: dict[str, Any] = {
             "after": self.after and _moment(*self.after),

@@ -57,7 +57,7 @@ class Request(NamedTuple):
     mask: bool = False
     cut: bool = False
 
-    def options(self) -> dict[str, Any]:
+    def as_arguments(self) -> dict[str, Any]:
         """The same as keywords of `pcapconv.normalize`."""
         said: dict[str, Any] = {
             "keep": sorted(self.keep),

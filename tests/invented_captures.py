@@ -199,12 +199,13 @@ def _is_short(time: Fraction) -> bool:
     return True
 
 
-@st.composite
-def selections(draw: st.DrawFn, capture: bytes) -> Request:
-    """One to three of the selecting options, perhaps inverted."""
-    found = packets(capture)
+Strategies = dict[str, st.SearchStrategy[Any] | None]  # by field of a request; None if the capture has nothing for it
+
+
+def selecting_fields(found: Sequence[Packet]) -> Strategies:
+    """Values for each field of a request that selects, but for `invert`."""
     names = st.sampled_from(sorted(names_of(found))) if found else st.nothing()
-    ways: dict[str, st.SearchStrategy[Any] | None] = {
+    return {
         "after": _moments(found),
         "before": _moments(found),
         "packets": _ranges(len(found)),
@@ -215,10 +216,36 @@ def selections(draw: st.DrawFn, capture: bytes) -> Request:
         "comment_matches": st.sampled_from(["retry", "^drop$", "", "r.*p", r"\\xe9"]),
         "direction": st.sampled_from(["in", "out"]),
     }
-    which = draw(
-        st.lists(st.sampled_from([name for name, way in ways.items() if way is not None]), min_size=1, max_size=3)
+
+
+def editing_fields(kept: Sequence[Packet]) -> Strategies:
+    """Values for each field of a request that edits, for packets that are all in the output."""
+    shifts = st.one_of(
+        st.sampled_from([-3, -1, 1, 2]).map(Fraction),
+        st.sampled_from([Fraction(1, 4), Fraction(-5, 2), Fraction(1, 10**6), Fraction(-1, 1024), Fraction(START)]),
     )
-    request = Request(**{name: draw(way) for name in which if (way := ways[name]) is not None})
+    numbers = st.sampled_from([packet.number for packet in kept]) if kept else st.nothing()
+    comment = st.tuples(numbers, st.sampled_from(["seen", "", "twice: once", "café"]))
+    return {
+        "snaplen": st.sampled_from([1, 16, 63, 64, 65, 300]),
+        "front": st.sampled_from([1, 4, 14, 200]),
+        "end": st.sampled_from([1, 4, 7, 200]),
+        "shift": shifts,
+        "comments": st.lists(comment, min_size=1, max_size=2) if kept else None,
+    }
+
+
+def _request(draw: st.DrawFn, fields: Strategies) -> Request:
+    """A request with one to three of these fields."""
+    possible = [name for name, values in fields.items() if values is not None]
+    names = draw(st.lists(st.sampled_from(possible), min_size=1, max_size=3))
+    return Request(**{name: draw(values) for name in names if (values := fields[name]) is not None})
+
+
+@st.composite
+def selections(draw: st.DrawFn, capture: bytes) -> Request:
+    """Requests with one to three selecting arguments, perhaps inverted."""
+    request = _request(draw, selecting_fields(packets(capture)))
     if request.after and request.before and request.after[1] == request.before[1]:
         low, high = sorted((request.after, request.before))
         request = request._replace(after=low, before=high if high > low else None)
@@ -227,21 +254,5 @@ def selections(draw: st.DrawFn, capture: bytes) -> Request:
 
 @st.composite
 def edits(draw: st.DrawFn, kept: Sequence[Packet]) -> Request:
-    """One to three of the editing options, for packets that are all in the output."""
-    shifts = st.one_of(
-        st.sampled_from([-3, -1, 1, 2]).map(Fraction),
-        st.sampled_from([Fraction(1, 4), Fraction(-5, 2), Fraction(1, 10**6), Fraction(-1, 1024), Fraction(START)]),
-    )
-    numbers = st.sampled_from([packet.number for packet in kept]) if kept else st.nothing()
-    comment = st.tuples(numbers, st.sampled_from(["seen", "", "twice: once", "café"]))
-    ways: dict[str, st.SearchStrategy[Any] | None] = {
-        "snaplen": st.sampled_from([1, 16, 63, 64, 65, 300]),
-        "front": st.sampled_from([1, 4, 14, 200]),
-        "end": st.sampled_from([1, 4, 7, 200]),
-        "shift": shifts,
-        "comments": st.lists(comment, min_size=1, max_size=2) if kept else None,
-    }
-    which = draw(
-        st.lists(st.sampled_from([name for name, way in ways.items() if way is not None]), min_size=1, max_size=3)
-    )
-    return Request(**{name: draw(way) for name in which if (way := ways[name]) is not None})
+    """Requests with one to three editing arguments, for packets that are all in the output."""
+    return _request(draw, editing_fields(kept))

@@ -76,8 +76,8 @@ LISTS: dict[int, tuple[str, Facts]] = {
     wire.OBSOLETE_PACKET: ("packet-options", OBSOLETE),
 }
 EACH_OPTION = [(block, code) for block, (_, facts) in LISTS.items() for code in facts]
-# The same of options in blocks of metadata: how the block is built around them, its kind, what each counts as for losses
-# where the block does not count alone, and the facts of an option while its block stays.
+# The same of options in blocks of metadata: how a block is built around them, its kind, what each of them counts as for
+# losses (if it counts beside its block), and the facts of an option while its block stays.
 IN_NAMES: Facts = {
     1: ("comments", "comments"),
     **dict.fromkeys((2, 3, 4), (None, NEVER)),

@@ -156,7 +156,7 @@ def test_every_kind_of_block_is_read_with_its_header() -> None:
 def test_the_second_implementation_agrees(data: st.DataObject) -> None:
     source = data.draw(captures())
     request = expected_normal_form.Request(sort=data.draw(st.booleans()))
-    assert normalized(source, **request.options()) == expected_normal_form.normal_form(source, request).capture
+    assert normalized(source, **request.as_arguments()) == expected_normal_form.normal_form(source, request).capture
 
 
 @st.composite

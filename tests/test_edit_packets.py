@@ -117,10 +117,10 @@ def test_losses_are_counted_of_the_pcap_records_that_are_written_anew(path: Path
         request = Request(packets=[(first, last)], front=1)
         kept = range(first, 1 + min(count, last or count))
         losses = expected.losses_of_pcap(capture, kept)
-        assert converted(capture, "pcapng", keep_snaplen=True, **request.options())[1].losses == losses
+        assert converted(capture, "pcapng", keep_snaplen=True, **request.as_arguments())[1].losses == losses
         indices = {packet.interface for packet in wire.read_pcap(capture)}
         lost = {"interfaces": len(indices)} if len(indices) > 1 else {}
-        assert converted(capture, "pcap", **request.options())[1].losses == {**losses, **lost}
+        assert converted(capture, "pcap", **request.as_arguments())[1].losses == {**losses, **lost}
 
 
 # ---------------------------------------------------------------- cutting
@@ -256,7 +256,7 @@ def test_comments_on_some_of_many_records(write: In, magic: int) -> None:
     capture = write.pcap_header(magic) + write.pcap_record(1, 1, bytes(160), extra=extra) * 9000
     numbers = [1, 2, 2900, 5000, 9000]
     request = Request(comments=[(number, f"packet {number}") for number in numbers])
-    out, _ = converted(capture, "pcapng", **request.options())
+    out, _ = converted(capture, "pcapng", **request.as_arguments())
     flags = [(wire.EPB_FLAGS, write.number(1, 4))] if magic == wire.MODIFIED else []
     for number, packet in enumerate(wire.read_pcapng(out), 1):
         comment = [(wire.OPT_COMMENT, b"packet %d" % number)] if number in numbers else []

@@ -28,9 +28,9 @@ def check_agreement(capture: bytes, request: Request) -> str:
         told = normal_form(capture, request)
     except ValueError:
         with pytest.raises((TargetError, FormatError)):
-            normalized(capture, **request.options())
+            normalized(capture, **request.as_arguments())
         return "refused"
-    out, report = normalized_with_report(capture, **request.options())
+    out, report = normalized_with_report(capture, **request.as_arguments())
     assert out == told.capture
     assert report.losses == told.losses
     assert report.packets_read == report.packets_written == len(told.packets)

@@ -174,7 +174,7 @@ def test_both_byte_orders_of_a_sample_are_the_same(path: Path) -> None:
         forms: list[bytes | str] = []
         for each in (path, other):
             try:
-                forms.append(normalized(each.read_bytes(), **request.options()))
+                forms.append(normalized(each.read_bytes(), **request.as_arguments()))
             except (TargetError, FormatError) as error:
                 forms.append(str(error))
         assert forms[0] == forms[1]

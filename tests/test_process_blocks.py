@@ -230,7 +230,7 @@ def test_the_second_implementation_agrees(write: In) -> None:
     capture += mixed(In(BIG), start(In(BIG)))[0] + packet(In(BIG), 9, 7, 1)
     for sort in (False, True):
         request = Request(frozenset({"custom", "unknown"}), sort=sort)
-        assert normalized(capture, **request.options()) == normal_form(capture, request).capture
+        assert normalized(capture, **request.as_arguments()) == normal_form(capture, request).capture
 
 
 def test_more_processes_than_memory_should_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

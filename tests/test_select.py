@@ -98,8 +98,8 @@ def test_losses_are_counted_of_the_pcap_records_that_stay(path: Path) -> None:
     found = expected.entries(capture)
     for request in expected.alone(expected.packets(capture))[::3]:
         kept = [packet.number for packet in expected.chosen(found, request)[0]]
-        assert converted(capture, "pcap", **request.options())[1].losses == {}
-        losses = converted(capture, "pcapng", keep_snaplen=True, **request.options())[1].losses
+        assert converted(capture, "pcap", **request.as_arguments())[1].losses == {}
+        losses = converted(capture, "pcapng", keep_snaplen=True, **request.as_arguments())[1].losses
         assert losses == expected.losses_of_pcap(capture, kept)
 
 
