@@ -17,7 +17,7 @@ import pytest
 import wire
 from batches import error_texts, files_below, nonzero_counts, run_batch
 from folders import MANIFEST, write_tree
-from remote_batches import DONE, NAMES, PATIENCE, TREE, check_manifest, pcap, pcapng, run_command
+from remote_batches import DONE, PATIENCE, TREE, check_manifest, pcap, pcapng, run_command
 from remote_batches import memory as memory
 from s3_server import Bucket
 
@@ -87,14 +87,6 @@ def test_in_memory(memory: Any) -> None:
     assert there == DONE
     again = pcapconv.batch("memory://raw", "memory://new", to="pcapng", resume=True)
     assert nonzero_counts(again) == {"up_to_date": 3, "skipped": 1}
-
-
-def test_from_a_directory_to_memory_and_back(memory: Any, tmp_path: Path) -> None:
-    raw = write_tree(tmp_path / "raw", TREE)
-    assert nonzero_counts(pcapconv.batch(raw, "memory://new", to="pcapng")) == {"converted": 3, "skipped": 1}
-    assert memory.cat_file("/new/1.pcapng") == pcapng(1)
-    assert nonzero_counts(pcapconv.batch("memory://new", tmp_path / "back", to="pcap")) == {"converted": 3}
-    assert files_below(tmp_path / "back") == {name: pcap(number) for name, number in NAMES.items()}
 
 
 def test_where_an_upload_can_be_seen_it_has_a_temporary_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ import wire
 from batches import error_texts, files_below, nonzero_counts, run_batch
 from command_line import COMMAND
 from folders import LEASE, MANIFEST, write_tree
-from remote_batches import DONE, NAMES, PATIENCE, TREE, check_manifest, last_lines, pcap, pcapng
+from remote_batches import DONE, PATIENCE, TREE, check_manifest, last_lines, pcap, pcapng
 from s3_server import Bucket, aws
 
 from pcapconv import FileError, UsageError
@@ -265,31 +265,6 @@ def test_a_target_below_the_source_is_not_converted_again(bucket: Bucket) -> Non
     assert nonzero_counts(run_batch(raw, new, to="pcapng")) == {"converted": 3, "skipped": 1}
     assert nonzero_counts(run_batch(raw, new, to="pcapng", resume=True)) == {"up_to_date": 3, "skipped": 1}
     assert bucket.tree("raw/new") == DONE
-
-
-def test_from_s3_to_a_directory_and_back(bucket: Bucket, tmp_path: Path) -> None:
-    bucket.fill("raw", TREE)
-    local = tmp_path / "local"
-    assert nonzero_counts(run_batch(bucket.url("raw"), local, to="pcapng")) == {"converted": 3, "skipped": 1}
-    assert files_below(local) == DONE
-    check_manifest((local / MANIFEST).read_bytes(), TREE, DONE)
-    assert nonzero_counts(run_batch(bucket.url("raw"), local, to="pcapng", resume=True)) == {
-        "up_to_date": 3,
-        "skipped": 1,
-    }
-    bucket.put("raw/1.pcap", pcap(9))
-    assert nonzero_counts(run_batch(bucket.url("raw"), local, to="pcapng", resume=True)) == {
-        "converted": 1,
-        "up_to_date": 2,
-        "skipped": 1,
-    }
-    assert files_below(local) == DONE | {"1.pcapng": pcapng(9)}
-
-    assert nonzero_counts(run_batch(local, bucket.url("back"), to="pcap")) == {"converted": 3}
-    back = {name: pcap(number) for name, number in NAMES.items()} | {"1.pcap": pcap(9)}
-    assert bucket.tree("back") == back
-    check_manifest(bucket.manifest("back"), files_below(local), back)
-    assert nonzero_counts(run_batch(local, bucket.url("back"), to="pcap", resume=True)) == {"up_to_date": 3}
 
 
 def test_one_object_and_a_list_of_objects(bucket: Bucket, tmp_path: Path) -> None:
