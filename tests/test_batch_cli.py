@@ -36,7 +36,7 @@ STRANGE = "\udcff\n\x1b[31m\uffff]]>&<.pcap"  # as a name: no UTF-8, nothing for
 SHOWN = "\\xff\\x0a\\x1b[31m\\uffff]]>&<.pcap"
 
 
-class Done(NamedTuple):
+class CommandResult(NamedTuple):
     """How a command ended."""
 
     status: int
@@ -44,7 +44,7 @@ class Done(NamedTuple):
     err: str
 
 
-def run(*arguments: str | Path, stdin: bytes = b"", folder: Path | None = None) -> Done:
+def run_batch_command(*arguments: str | Path, stdin: bytes = b"", folder: Path | None = None) -> CommandResult:
     """The installed command. Whatever it forgets to close is said on stderr."""
     done = subprocess.run(
         [COMMAND, "batch", *arguments],
@@ -54,16 +54,16 @@ def run(*arguments: str | Path, stdin: bytes = b"", folder: Path | None = None) 
         cwd=folder,
         env=os.environ | {"PYTHONWARNINGS": "default::ResourceWarning"},
     )
-    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return CommandResult(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def call(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> Done:
+def run_in_process(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> CommandResult:
     """The same command line in this process, which is faster."""
     try:
         status = cli.run(["batch", *(os.fspath(each) for each in arguments)])
     except SystemExit as end:
         status = int(end.code or 0)
-    return Done(status, *capfd.readouterr())
+    return CommandResult(status, *capfd.readouterr())
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> None:
 in_threads = pytest.mark.usefixtures("threads")
 
 
-def summary(err: str) -> dict[str, str]:
+def summary_table(err: str) -> dict[str, str]:
     """The table at the end of stderr: name → value."""
     rows = [line for line in err.splitlines() if not line.startswith("pcapconv: ")]
     found = [re.fullmatch(r"(\S.*?)  +([\d,.]+)", row) for row in rows]
@@ -87,11 +87,11 @@ def summary(err: str) -> dict[str, str]:
 
 def test_status_0_and_a_table_when_all_is_done(tmp_path: Path, out: Path) -> None:
     source = write_tree(tmp_path / "in", {"a.pcap": PCAP, "lab/b.cap": PCAP, "notes.txt": TEXT})
-    done = run(source, out, "--to", "pcapng", "--jobs", "2")
+    done = run_batch_command(source, out, "--to", "pcapng", "--jobs", "2")
     ng = converted(PCAP, "pcapng")[0]
     assert files_below(out) == {"a.pcapng": ng, "lab/b.pcapng": ng}
     assert (done.status, done.out) == (0, "")
-    table = summary(done.err)
+    table = summary_table(done.err)
     assert re.fullmatch(r"\d+\.\d", table.pop("seconds"))
     assert table == {
         "converted": "2",
@@ -108,26 +108,26 @@ def test_status_0_and_a_table_when_all_is_done(tmp_path: Path, out: Path) -> Non
 
 def test_status_3_when_some_are_damaged_now_or_were_before(tmp_path: Path, out: Path) -> None:
     source = write_tree(tmp_path / "in", {"a.pcap": PCAP, "cut.pcap": CUT})
-    done = run(source, out, "--quiet", "--jobs", "1")
+    done = run_batch_command(source, out, "--quiet", "--jobs", "1")
     assert (done.status, done.out) == (3, "")
     assert re.fullmatch(
         rf"pcapconv: warning: cut\.pcap: offset {len(PCAP)} \(packet 3\): .*; 3 bytes are left out\n", done.err
     )
     assert files_below(out) == {"a.pcap": PCAP, "cut.pcap": PCAP}
-    assert run(source, out, "--quiet", "--resume") == Done(3, "", "")
+    assert run_batch_command(source, out, "--quiet", "--resume") == CommandResult(3, "", "")
 
 
 def test_status_1_when_some_fail_and_the_others_are_done(tmp_path: Path, out: Path) -> None:
     source = write_tree(tmp_path / "in", {"a.pcap": PCAP, "b.pcap": PCAP, "cut.pcap": CUT})
     write_tree(out, {"b.pcap": TEXT})
-    done = run(source, out)
+    done = run_batch_command(source, out)
     sentence = (
         f"{out}/b.pcap: exists already; --resume replaces only what an earlier run wrote, --force whatever is there"
     )
     assert (done.status, done.out) == (1, "")
     assert error_lines(sentence) in done.err
     assert done.err.count("pcapconv: ") == 2
-    table = summary(done.err)
+    table = summary_table(done.err)
     assert [table[name] for name in ("converted", "damaged, what could be read is converted", "failed")] == ["1"] * 3
     assert files_below(out) == {"a.pcap": PCAP, "b.pcap": TEXT, "cut.pcap": PCAP}
 
@@ -135,14 +135,16 @@ def test_status_1_when_some_fail_and_the_others_are_done(tmp_path: Path, out: Pa
 def test_status_2_when_it_makes_no_sense(tmp_path: Path, out: Path) -> None:
     source = write_tree(tmp_path / "in", {"a.pcap": PCAP, "a.cap": PCAP})
     sentence = f"{source}/a.cap and {source}/a.pcap would both become {out}/a.pcapng; rename one, or leave it "
-    assert run(source, out, "--to", "pcapng") == Done(2, "", error_lines(sentence + "out with --exclude"))
+    assert run_batch_command(source, out, "--to", "pcapng") == CommandResult(
+        2, "", error_lines(sentence + "out with --exclude")
+    )
     assert not out.exists()
 
 
 @in_threads
 def test_status_1_when_there_is_nothing(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
     sentence = f"{tmp_path}/none: cannot open: no such file or directory"
-    assert call(capfd, tmp_path / "none", out) == Done(1, "", error_lines(sentence))
+    assert run_in_process(capfd, tmp_path / "none", out) == CommandResult(1, "", error_lines(sentence))
     assert not out.exists()
 
 
@@ -152,7 +154,7 @@ def test_what_is_no_capture(
     tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str], strict: bool, status: int
 ) -> None:
     source = write_tree(tmp_path / "in", {"notes.txt": TEXT})
-    done = call(capfd, source, out, "--quiet", "--allow-empty", *["--strict"] * strict)
+    done = run_in_process(capfd, source, out, "--quiet", "--allow-empty", *["--strict"] * strict)
     assert (done.status, done.out) == (status, "")
     first = f"{source}/notes.txt: not a pcap or pcapng capture, it begins with 'Dear reader"
     assert done.err.startswith(error_lines(first if strict else "warning: no capture was found")[:-1])
@@ -162,10 +164,12 @@ def test_what_is_no_capture(
 def test_losses_are_summed_up_in_one_sentence(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
     source = write_tree(tmp_path / "in", {"a": COMMENTED, "b": COMMENTED, "c": PCAPNG})
     sentence = f"warning: pcap cannot hold 2 comments; {out}/{MANIFEST} has the counts of each file, "
-    done = call(capfd, source, out, "--to", "pcap", "-q")
-    assert done == Done(0, "", error_lines(sentence + "--on-loss fail refuses, --sidecar keeps them"))
-    assert call(capfd, source, out, "--to", "pcap", "-q", "--force", "--on-loss", "ignore") == Done(0, "", "")
-    done = call(capfd, source, out, "--to", "pcap", "-q", "--force", "--on-loss", "fail")
+    done = run_in_process(capfd, source, out, "--to", "pcap", "-q")
+    assert done == CommandResult(0, "", error_lines(sentence + "--on-loss fail refuses, --sidecar keeps them"))
+    assert run_in_process(capfd, source, out, "--to", "pcap", "-q", "--force", "--on-loss", "ignore") == CommandResult(
+        0, "", ""
+    )
+    done = run_in_process(capfd, source, out, "--to", "pcap", "-q", "--force", "--on-loss", "fail")
     refused = "pcap cannot hold 1 comment; nothing was written"
     assert (done.status, sorted(done.err.splitlines())) == (
         4,
@@ -176,8 +180,8 @@ def test_losses_are_summed_up_in_one_sentence(tmp_path: Path, out: Path, capfd: 
 @in_threads
 def test_what_was_left_out_is_said(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
     source = write_tree(tmp_path / "in", {"a": COMMENTED, "b": COMMENTED})
-    done = call(capfd, source, out, "--strip", "comments", "--quiet")
-    assert done == Done(0, "", error_lines("warning: left out 2 comments"))
+    done = run_in_process(capfd, source, out, "--strip", "comments", "--quiet")
+    assert done == CommandResult(0, "", error_lines("warning: left out 2 comments"))
 
 
 @in_threads
@@ -189,7 +193,7 @@ def test_many_files_with_the_same_trouble_are_one_line(
         tmp_path / "in", {**cut, "a.pcap": PCAP, "b.pcap": PCAP, "c.pcap": b"", "d.pcap": b"", "e.pcap": b""}
     )
     write_tree(out, {"a.pcap": TEXT, "b.pcap": TEXT})
-    done = call(capfd, source, out, "--quiet")
+    done = run_in_process(capfd, source, out, "--quiet")
     lines = done.err.splitlines()
     assert (done.status, len(lines)) == (1, 6)
     (damaged,) = (line for line in lines if "damaged" in line)
@@ -208,7 +212,7 @@ def test_many_failures_have_a_line_with_a_count(tmp_path: Path, out: Path, capfd
     names = [f"{letter}.pcap" for letter in "abcdefghijklmnopqrst"]  # some stand in the sentence, too
     source = write_tree(tmp_path / "in", dict.fromkeys(names, PCAP))
     write_tree(out, dict.fromkeys(names, TEXT))
-    done = call(capfd, source, out, "--quiet")
+    done = run_in_process(capfd, source, out, "--quiet")
     assert (done.status, done.err.count("\n")) == (1, 1)
     assert re.fullmatch(
         rf"pcapconv: {out}/[a-t]\.pcap: exists already; .* \(20 files failed like this; {out}/{MANIFEST} names .*\)\n",
@@ -216,7 +220,7 @@ def test_many_failures_have_a_line_with_a_count(tmp_path: Path, out: Path, capfd
     )
 
 
-def outcome(name: str, status: str, error: str | None = None) -> Outcome:
+def outcome_of(name: str, status: str, error: str | None = None) -> Outcome:
     """A line of a file."""
     nothing = dict.fromkeys(("source_size", "source_time", "target_size", "target_time", "options"))
     return Outcome.from_json({**nothing, "source": name, "target": name, "status": status, "error": error})
@@ -225,7 +229,7 @@ def outcome(name: str, status: str, error: str | None = None) -> Outcome:
 def test_twenty_kinds_of_trouble_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
     troubles = Troubles()
     for letter in "abcdefghijklmnopqrstuvw":
-        troubles.add(outcome(letter, "failed", f"in/{letter}: kind {letter * 2}"))
+        troubles.add(outcome_of(letter, "failed", f"in/{letter}: kind {letter * 2}"))
     troubles.say("M")
     lines = capsys.readouterr().err.splitlines()
     assert lines[:2] == ["pcapconv: in/a: kind aa", "pcapconv: in/b: kind bb"]
@@ -237,7 +241,7 @@ def test_what_was_meant_to_be_a_capture_is_not_skipped_in_silence(
     tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     source = write_tree(tmp_path / "in", {"a.pcap.gz": b"\x1f\x8b\x08\x00", "b.pcap": b"", "c.txt": b"text"})
-    done = call(capfd, source, out, "-q")
+    done = run_in_process(capfd, source, out, "-q")
     assert done.status == 1
     assert sorted(done.err.splitlines()) == [
         f"pcapconv: {source}/b.pcap: the file is empty, not a pcap or pcapng capture",
@@ -251,11 +255,11 @@ def test_status_1_where_a_directory_holds_no_capture(
     tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     source = write_tree(tmp_path / "in", {"c.txt": b"text"})
-    done = call(capfd, source, out, "-q", "--report", tmp_path / "r.json")
-    assert done == Done(1, "", error_lines(f"{source}: no capture was found; --allow-empty lets that pass"))
+    done = run_in_process(capfd, source, out, "-q", "--report", tmp_path / "r.json")
+    assert done == CommandResult(1, "", error_lines(f"{source}: no capture was found; --allow-empty lets that pass"))
     assert json.loads((tmp_path / "r.json").read_text())["skipped"] == 1
-    allowed = call(capfd, source, out, "-q", "--allow-empty")
-    assert allowed == Done(0, "", error_lines("warning: no capture was found"))
+    allowed = run_in_process(capfd, source, out, "-q", "--allow-empty")
+    assert allowed == CommandResult(0, "", error_lines("warning: no capture was found"))
 
 
 @in_threads
@@ -263,7 +267,7 @@ def test_names_are_shown_so_that_no_terminal_obeys(
     tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     source = write_tree(tmp_path / "in", {STRANGE: wire.pcap_header(version=(9, 1)), f"cut{STRANGE}": CUT})
-    done = call(capfd, source, out, "-q")
+    done = run_in_process(capfd, source, out, "-q")
     assert done.status == 1
     assert sorted(line[: line.index(".pcap")] for line in done.err.splitlines()) == [
         f"pcapconv: {source}/{SHOWN.removesuffix('.pcap')}",
@@ -282,7 +286,7 @@ def test_a_list_on_stdin(tmp_path: Path, out: Path, separator: str) -> None:
         (tmp_path / "in" / "new\nline.pcap").write_bytes(PCAP)
         names.append("in/new\nline.pcap")
     stdin = os.fsencode(separator.join(names) + separator)
-    done = run("-", out, "--to", "pcap", "--jobs", "1", "--quiet", stdin=stdin, folder=tmp_path)
+    done = run_batch_command("-", out, "--to", "pcap", "--jobs", "1", "--quiet", stdin=stdin, folder=tmp_path)
     assert done.status == 3
     assert done.err.startswith(f"pcapconv: warning: in/lab/\\xff b.cap: offset {len(PCAP)} (packet 3): ")
     expected = {"in/a.pcap": PCAP, "in/lab/\udcff b.pcap": PCAP}
@@ -290,18 +294,20 @@ def test_a_list_on_stdin(tmp_path: Path, out: Path, separator: str) -> None:
 
 
 def test_an_empty_list_on_stdin(tmp_path: Path) -> None:
-    assert run("-", "out", "-q", folder=tmp_path) == Done(0, "", error_lines("warning: no capture was found"))
+    assert run_batch_command("-", "out", "-q", folder=tmp_path) == CommandResult(
+        0, "", error_lines("warning: no capture was found")
+    )
 
 
 def test_a_list_in_place(tmp_path: Path) -> None:
     """Its manifest is in the working directory; what cannot be found fails."""
     write_tree(tmp_path / "in", {"a.pcap": PCAP})
     arguments = ("-", "--in-place", "--first", "1", "--resume", "--jobs", "1")
-    done = run(*arguments, stdin=b"in/a.pcap\nnone.pcap", folder=tmp_path)
+    done = run_batch_command(*arguments, stdin=b"in/a.pcap\nnone.pcap", folder=tmp_path)
     assert (done.status, done.err.splitlines()[0]) == (1, "pcapconv: none.pcap: there is no such file")
     assert files_below(tmp_path / "in") == {"a.pcap": HEADER + wire.pcap_record(1_000, 5, b"one")}
-    done = run(*arguments, stdin=b"in/a.pcap", folder=tmp_path)
-    assert (done.status, summary(done.err)["up to date"]) == (0, "1")
+    done = run_batch_command(*arguments, stdin=b"in/a.pcap", folder=tmp_path)
+    assert (done.status, summary_table(done.err)["up to date"]) == (0, "1")
     assert (tmp_path / MANIFEST).is_file()
 
 
@@ -321,7 +327,7 @@ def mixed(tmp_path: Path) -> Path:
 KINDS = {"a.pcap": "converted", "cut.pcap": "damaged", STRANGE: "failed", "notes": "skipped", "link": "left_alone"}
 
 
-def junit(text: str | bytes) -> tuple[dict[str, str], dict[str, tuple[str, str] | None]]:
+def junit_cases(text: str | bytes) -> tuple[dict[str, str], dict[str, tuple[str, str] | None]]:
     """A suite's attributes, and its cases: name → tag and message of what is in them."""
     suite = ElementTree.fromstring(text)
     assert (suite.tag, suite.attrib.pop("name")) == ("testsuite", "pcapconv batch")
@@ -336,7 +342,7 @@ def junit(text: str | bytes) -> tuple[dict[str, str], dict[str, tuple[str, str] 
 
 def test_reports_for_programs(mixed: Path, tmp_path: Path, out: Path) -> None:
     """As the installed command writes them, with processes; a second run says it again of what it left out."""
-    done = run(mixed, out, "--report", tmp_path / "r.json", "--junit", tmp_path / "j.xml", "--jobs", "1")
+    done = run_batch_command(mixed, out, "--report", tmp_path / "r.json", "--junit", tmp_path / "j.xml", "--jobs", "1")
     assert (done.status, done.out) == (1, "")
     report = json.loads((tmp_path / "r.json").read_bytes())
     files = report.pop("files")
@@ -374,7 +380,7 @@ def test_reports_for_programs(mixed: Path, tmp_path: Path, out: Path) -> None:
         "seconds": 0,
         "manifest": str(out / MANIFEST),
     }
-    suite, cases = junit((tmp_path / "j.xml").read_bytes())
+    suite, cases = junit_cases((tmp_path / "j.xml").read_bytes())
     assert re.fullmatch(r"\d+\.\d{3}", suite.pop("time"))
     assert suite == {"tests": "5", "errors": "1", "failures": "1", "skipped": "2"}
     assert cases.pop("a.pcap") is None
@@ -394,10 +400,10 @@ def test_reports_for_programs(mixed: Path, tmp_path: Path, out: Path) -> None:
 @in_threads
 def test_junit_of_a_run_that_went_on(mixed: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (mixed / STRANGE).unlink()
-    assert call(capfd, mixed, out, "-q").status == 3
-    done = call(capfd, mixed, out, "--resume", "--junit", "-")
+    assert run_in_process(capfd, mixed, out, "-q").status == 3
+    done = run_in_process(capfd, mixed, out, "--resume", "--junit", "-")
     assert done.status == 3
-    suite, cases = junit(done.out)
+    suite, cases = junit_cases(done.out)
     assert {name: suite[name] for name in suite if name != "time"} == {
         "tests": "4",
         "errors": "0",
@@ -411,11 +417,11 @@ def test_junit_of_a_run_that_went_on(mixed: Path, out: Path, capfd: pytest.Captu
 @in_threads
 def test_a_report_on_stdout(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
     source = write_tree(tmp_path / "in", {})
-    done = call(capfd, source, out, "--report", "-", "--quiet", "--allow-empty")
+    done = run_in_process(capfd, source, out, "--report", "-", "--quiet", "--allow-empty")
     report = json.loads(done.out)
     assert (done.status, report["converted"], report["files"]) == (0, 0, [])
     write_tree(tmp_path / "more", {"a": PCAP})
-    report = json.loads(call(capfd, tmp_path / "more", out, "--report", "-", "--first", "1").out)
+    report = json.loads(run_in_process(capfd, tmp_path / "more", out, "--report", "-", "--first", "1").out)
     assert [line["packets_written"] for line in report["files"]] == [1]
 
 
@@ -426,18 +432,18 @@ def test_a_report_that_is_there_is_kept_without_force(
     source = write_tree(tmp_path / "in", {"a": PCAP})
     (tmp_path / "r").write_bytes(TEXT)
     for option in ("--report", "--junit"):
-        done = call(capfd, source, out, option, tmp_path / "r")
+        done = run_in_process(capfd, source, out, option, tmp_path / "r")
         sentence = f"{tmp_path}/r: exists already; --force replaces it"
-        assert done == Done(1, "", error_lines(sentence))
+        assert done == CommandResult(1, "", error_lines(sentence))
     assert not out.exists()
     assert (tmp_path / "r").read_bytes() == TEXT
-    assert call(capfd, source, out, "--report", tmp_path / "r", "--force").status == 0
+    assert run_in_process(capfd, source, out, "--report", tmp_path / "r", "--force").status == 0
     assert json.loads((tmp_path / "r").read_bytes())["converted"] == 1
 
 
 @in_threads
 def test_no_report_of_a_batch_that_never_began(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    done = call(capfd, tmp_path / "none", out, "--report", tmp_path / "r", "--junit", tmp_path / "j")
+    done = run_in_process(capfd, tmp_path / "none", out, "--report", tmp_path / "r", "--junit", tmp_path / "j")
     assert done.status == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -451,7 +457,7 @@ def test_a_report_is_never_written_over_a_file_of_the_batch(
     monkeypatch.chdir(tmp_path)
     write_tree(tmp_path / "in", {"a.pcap": PCAP, "lab/b.pcap": PCAP})
     write_tree(tmp_path / "out", {MANIFEST: b""})
-    done = call(capfd, "in", "out", "--force", option, name)
+    done = run_in_process(capfd, "in", "out", "--force", option, name)
     assert (done.status, done.out) == (2, "")
     assert done.err.startswith(f"pcapconv: {option} {name}: ")
     assert files_below(tmp_path / "in") == {"a.pcap": PCAP, "lab/b.pcap": PCAP}
@@ -502,7 +508,7 @@ def test_wrong_usage_has_status_2(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_tree(tmp_path / "in", {"a.pcap": PCAP})
-    done = call(capfd, *arguments)
+    done = run_in_process(capfd, *arguments)
     assert done.status == 2
     assert fact in done.err + done.out
     assert "Traceback" not in done.err
@@ -516,7 +522,7 @@ def test_options_reach_the_work(tmp_path: Path, out: Path, capfd: pytest.Capture
     source = write_tree(tmp_path / "in", {"a.cap": PCAP, "b.cap": secret, "c.pcap": PCAP, "lab/d.cap": PCAP, "e": PCAP})
     edits = ["--chop", "1", "--chop=-1", "--first", "1", "--nanoseconds", "--extract-secrets", ".keys"]
     some = ["--include", "*.cap", "--include", "e", "--exclude=lab/", "--exclude", "/e"]
-    assert call(capfd, *edits, source, *some, out, "--to", "pcap", "-q", "--on-loss", "ignore").status == 0
+    assert run_in_process(capfd, *edits, source, *some, out, "--to", "pcap", "-q", "--on-loss", "ignore").status == 0
     nanoseconds = wire.pcap_header(wire.NANOSECONDS, snaplen=262144)
     assert files_below(out) == {
         "a.pcap": converted(PCAP, "pcap", chop=[1, -1], first=1, nanoseconds=True)[0],
@@ -527,7 +533,7 @@ def test_options_reach_the_work(tmp_path: Path, out: Path, capfd: pytest.Capture
 
 @in_threads
 def test_debug_gives_the_traceback(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    done = call(capfd, tmp_path / "none", out, "--debug")
+    done = run_in_process(capfd, tmp_path / "none", out, "--debug")
     assert done.status == 1
     assert "pcapconv.errors.FileError: " in done.err
 
@@ -539,8 +545,10 @@ def test_interrupted(
         raise signals.Terminated(signal.SIGINT)
 
     monkeypatch.setattr(pcapconv, "batch", interrupt)
-    done = call(capfd, write_tree(tmp_path / "in", {}), out, "--report", tmp_path / "r")
-    assert done == Done(130, "", error_lines("interrupted before it was done: an unfinished output file was not kept"))
+    done = run_in_process(capfd, write_tree(tmp_path / "in", {}), out, "--report", tmp_path / "r")
+    assert done == CommandResult(
+        130, "", error_lines("interrupted before it was done: an unfinished output file was not kept")
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
@@ -550,11 +558,11 @@ def test_interrupted_at_work(
     def interrupt(*_: object, watcher: Watcher, **__: object) -> None:
         watcher.begin(1234, 10)
         for status in ("converted", "up_to_date", "failed"):
-            watcher.line(outcome("x", status, "x: no"))
+            watcher.line(outcome_of("x", status, "x: no"))
         raise signals.Terminated(signal.SIGINT)
 
     monkeypatch.setattr(pcapconv, "batch", interrupt)
-    done = call(capfd, write_tree(tmp_path / "in", {}), out, "-q")
+    done = run_in_process(capfd, write_tree(tmp_path / "in", {}), out, "-q")
     last = "interrupted before it was done: an unfinished output file was not kept"
     where = "2 of 1,234 files are done; --resume goes on with the others"
     assert (done.status, done.err.endswith(error_lines(last)), error_lines(where) in done.err) == (130, True, True)
@@ -562,7 +570,7 @@ def test_interrupted_at_work(
 
 
 def test_help_names_the_options() -> None:
-    done = run("--help")
+    done = run_batch_command("--help")
     assert (done.status, done.err) == (0, "")
     for option in ("--in-place", "--resume", "--include", "--exclude", "--jobs", "--scheduler", "--junit", "--report"):
         assert option in done.out
@@ -582,7 +590,7 @@ COMMANDS: dict[str, list[list[str]]] = {
 }
 
 
-def imported(*commands: list[str], folder: Path) -> list[str]:
+def imported_modules(*commands: list[str], folder: Path) -> list[str]:
     """What a new interpreter has imported after some command lines; each has to end well."""
     code = (
         "import contextlib, io, json, sys, pcapconv\n"
@@ -603,14 +611,14 @@ def imported(*commands: list[str], folder: Path) -> list[str]:
 @pytest.mark.parametrize("commands", COMMANDS.values(), ids=COMMANDS)
 def test_other_commands_import_nothing_of_a_batch(tmp_path: Path, commands: list[list[str]]) -> None:
     (tmp_path / "in.pcap").write_bytes(PCAP)
-    modules = imported(*commands, folder=tmp_path)
+    modules = imported_modules(*commands, folder=tmp_path)
     assert "pcapconv.cli" in modules
     assert [name for name in modules if name in HEAVY or name.startswith("pcapconv.batching")] == []
 
 
 def test_a_local_batch_imports_neither_dask_nor_fsspec(tmp_path: Path) -> None:
     write_tree(tmp_path / "in", {})
-    modules: list[Any] = imported(["batch", "in", "out", "-q", "--allow-empty"], folder=tmp_path)
+    modules: list[Any] = imported_modules(["batch", "in", "out", "-q", "--allow-empty"], folder=tmp_path)
     assert "pcapconv.batching.runner" in modules
     assert [name for name in ("aiohttp", "dask", "distributed", "fsspec", "rich", "s3fs") if name in modules] == []
 
@@ -621,13 +629,15 @@ def test_a_local_batch_imports_neither_dask_nor_fsspec(tmp_path: Path) -> None:
 def test_a_resumed_batch_replaces_its_report_and_nothing_else(mixed: Path, tmp_path: Path, out: Path) -> None:
     report, junit = tmp_path / "r.json", tmp_path / "j.xml"
     line: list[str | Path] = [mixed, out, "-q", "--report", report, "--junit", junit, "--resume"]
-    first = run(*line)
-    again = run(*line)
+    first = run_batch_command(*line)
+    again = run_batch_command(*line)
     assert (first.status, again.status) == (1, 1)
     assert json.loads(report.read_bytes())["up_to_date"] > 0
     assert junit.read_bytes().startswith(b"<?xml")
     report.write_bytes(b"{}")
-    assert run(*line) == Done(1, "", error_lines(f"{report}: exists already; --force replaces it"))
+    assert run_batch_command(*line) == CommandResult(
+        1, "", error_lines(f"{report}: exists already; --force replaces it")
+    )
     assert report.read_bytes() == b"{}"
 
 
@@ -635,7 +645,7 @@ def test_what_is_said_of_losses_names_the_format_of_the_template(tmp_path: Path,
     """Also where nothing else states it."""
     odd = wire.pcap_header() + wire.pcap_record(1, 1_000_005, b"one")
     (tmp_path / "odd.pcap").write_bytes(odd)
-    done = run(tmp_path / "odd.pcap", out, "--target", "{stem}.pcapng", "-q")
+    done = run_batch_command(tmp_path / "odd.pcap", out, "--target", "{stem}.pcapng", "-q")
     assert "pcapng cannot hold 1 " in done.err
     assert "--sidecar" not in done.err
 

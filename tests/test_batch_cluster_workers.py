@@ -72,14 +72,14 @@ def other_version(tmp_path: Path) -> str:
     return str(tmp_path / "old")
 
 
-def begin(raw: Path, home: Path, address: str, *more: str) -> subprocess.Popen[str]:
+def begin_on_cluster(raw: Path, home: Path, address: str, *more: str) -> subprocess.Popen[str]:
     command = [COMMAND, "batch", str(raw), str(home), "--to", "pcapng", "--scheduler", address, "--quiet", *more]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
-def run(raw: Path, home: Path, address: str, *more: str) -> tuple[int, str]:
+def run_on_cluster(raw: Path, home: Path, address: str, *more: str) -> tuple[int, str]:
     """The exit status, and what was said."""
-    return end_of(begin(raw, home, address, *more))
+    return end_of(begin_on_cluster(raw, home, address, *more))
 
 
 def test_workers_that_do_not_fit_get_no_work_and_are_named(
@@ -94,7 +94,7 @@ def test_workers_that_do_not_fit_get_no_work_and_are_named(
     (other,) = set(cluster.wait_for_workers(3)) - {good, without}
     cluster.worker(PYTHONPATH=other_version(tmp_path))
     (old,) = set(cluster.wait_for_workers(4)) - {good, without, other}
-    status, stderr = run(raw, tmp_path / "new", cluster.address)
+    status, stderr = run_on_cluster(raw, tmp_path / "new", cluster.address)
     said = [
         f"pcapconv: warning: worker {without} gets no work: it has no pcapconv",
         f"pcapconv: warning: worker {other} gets no work: it has another build of pcapconv {version}; install the same "
@@ -114,7 +114,7 @@ def test_workers_that_join_later_are_asked(raw: Path, cluster: Processes, nothin
     cluster.worker()
     (good,) = cluster.wait_for_workers(1)
     with manifest_held(home):
-        process = begin(raw, home, cluster.address)
+        process = begin_on_cluster(raw, home, cluster.address)
         wait_for(lambda: busy(cluster.address) == 1)
         cluster.worker(PYTHONPATH=nothing)
         (without,) = set(cluster.wait_for_workers(2)) - {good}
@@ -136,14 +136,14 @@ def test_no_worker_fits(raw: Path, cluster: Processes, nothing: str, tmp_path: P
     for _ in range(2):
         cluster.worker(PYTHONPATH=nothing)
     first, second = sorted(cluster.wait_for_workers(2))
-    status, stderr = run(raw, tmp_path / "new", cluster.address)
+    status, stderr = run_on_cluster(raw, tmp_path / "new", cluster.address)
     reason = f"workers {first}, {second} get no work, each for one reason: it has no pcapconv"
     assert (status, stderr) == (1, f"pcapconv: --scheduler {cluster.address}: {reason}\n")
     assert os.listdir(tmp_path / "new") == []
 
 
 def test_there_are_no_workers(raw: Path, cluster: Processes, tmp_path: Path) -> None:
-    status, stderr = run(raw, tmp_path / "new", cluster.address)
+    status, stderr = run_on_cluster(raw, tmp_path / "new", cluster.address)
     reason = "the cluster has no workers; start one: dask worker"
     assert (status, stderr) == (1, f"pcapconv: --scheduler {cluster.address}: {reason}\n")
 
@@ -161,7 +161,7 @@ def test_another_process_at_the_address_of_a_worker_is_another_worker(
     second = cluster.worker("--worker-port", port)
     cluster.wait_for_workers(2)
     with manifest_held(home):
-        process = begin(raw, home, cluster.address)
+        process = begin_on_cluster(raw, home, cluster.address)
         wait_for(lambda: busy(cluster.address) == 2)
         second.kill()
         second.wait()
@@ -217,7 +217,7 @@ def test_a_worker_with_another_disk_gets_no_work(
     (good,) = cluster.wait_for_workers(1)
     cluster.worker(**other_disk)
     (blind,) = set(cluster.wait_for_workers(2)) - {good}
-    status, stderr = run(raw, home, cluster.address)
+    status, stderr = run_on_cluster(raw, home, cluster.address)
     said = re.sub(r"\.pcapconv-[0-9a-f]{16}\.tmp", "TOKEN", stderr)
     reason = f"it does not see {home}/TOKEN; source and target have to be the same everywhere, under the same paths"
     assert (status, said) == (0, f"pcapconv: warning: worker {blind} gets no work: {reason}\n")
@@ -228,7 +228,7 @@ def test_a_worker_with_another_disk_gets_no_work(
 def test_no_worker_sees_the_sources(raw: Path, cluster: Processes, other_disk: dict[str, str], tmp_path: Path) -> None:
     cluster.worker(**other_disk | {"HOME_HERE": str(raw)})
     (blind,) = cluster.wait_for_workers(1)
-    status, stderr = run(raw, tmp_path / "new", cluster.address)
+    status, stderr = run_on_cluster(raw, tmp_path / "new", cluster.address)
     reason = f"it does not see {raw}/00.pcap; source and target have to be the same everywhere, under the same paths"
     assert (status, stderr) == (
         1,
@@ -328,7 +328,7 @@ def test_a_scheduler_that_dies_ends_the_batch(raw: Path, cluster: Processes, tmp
     cluster.worker()
     cluster.wait_for_workers(1)
     with manifest_held(home):
-        process = begin(raw, home, cluster.address, "--report", str(tmp_path / "report"))
+        process = begin_on_cluster(raw, home, cluster.address, "--report", str(tmp_path / "report"))
         wait_for(lambda: busy(cluster.address) == 1)
         cluster.scheduler.kill()
         try:
@@ -351,7 +351,7 @@ def test_a_scheduler_that_dies_before_a_worker_has_answered(raw: Path, cluster: 
     worker = cluster.worker()
     cluster.wait_for_workers(1)
     worker.send_signal(signal.SIGSTOP)
-    process = begin(raw, home, cluster.address)
+    process = begin_on_cluster(raw, home, cluster.address)
     wait_for(lambda: any(name.endswith(".tmp") for name in os.listdir(home)) if home.exists() else False)
     cluster.scheduler.kill()
     try:
@@ -373,7 +373,7 @@ def test_workers_come_and_go(raw: Path, cluster: Processes, tmp_path: Path) -> N
     first = cluster.worker()
     cluster.wait_for_workers(1)
     with manifest_held(home):
-        process = begin(raw, home, cluster.address)
+        process = begin_on_cluster(raw, home, cluster.address)
         wait_for(lambda: busy(cluster.address) == 1)
         first.kill()
         cluster.worker()
@@ -397,7 +397,7 @@ def test_files_that_waited_for_workers_that_went_are_not_blamed(raw: Path, clust
     """One of two files had begun each time. At last each gets a worker for itself, at the same time."""
     home = tmp_path / "new"
     with manifest_held(home):
-        process = begin(raw, home, cluster.address, "--include", "00.pcap", "--include", "01.pcap")
+        process = begin_on_cluster(raw, home, cluster.address, "--include", "00.pcap", "--include", "01.pcap")
         for number in range(2):
             cluster.worker()
             cluster.wait_for_workers(1)
@@ -423,7 +423,7 @@ def test_a_cluster_that_scales_starts_a_worker(raw: Path, tmp_path: Path) -> Non
     local: Any = LocalCluster  # which has no types
     with local(n_workers=0, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as running:
         running.adapt(minimum=0, maximum=2, interval="200ms")
-        status, stderr = run(raw, tmp_path / "new", running.scheduler_address)
+        status, stderr = run_on_cluster(raw, tmp_path / "new", running.scheduler_address)
     assert (status, stderr) == (0, "")
     assert len(manifest_lines(tmp_path / "new")) == FILES
 
@@ -431,7 +431,7 @@ def test_a_cluster_that_scales_starts_a_worker(raw: Path, tmp_path: Path) -> Non
 # ---------------------------------------------------------------- addresses
 
 
-def certificates(folder: Path) -> dict[str, str]:
+def certificate_variables(folder: Path) -> dict[str, str]:
     """Dask's variables for keys that are made now."""
     folder.mkdir()
     key, certificate = str(folder / "key.pem"), str(folder / "cert.pem")
@@ -445,15 +445,15 @@ def certificates(folder: Path) -> dict[str, str]:
 
 
 def test_tls(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    variables = certificates(tmp_path / "keys")
+    variables = certificate_variables(tmp_path / "keys")
     (tmp_path / "cluster").mkdir()
     with processes(tmp_path / "cluster", "--protocol", "tls", **variables) as cluster:
         assert cluster.address.startswith("tls://")
         cluster.worker()
-        without = run(raw, tmp_path / "new", cluster.address)
+        without = run_on_cluster(raw, tmp_path / "new", cluster.address)
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        assert run(raw, tmp_path / "new", cluster.address) == (0, "")
+        assert run_on_cluster(raw, tmp_path / "new", cluster.address) == (0, "")
     assert without[0] == 1
     assert without[1].startswith(
         f"pcapconv: --scheduler {cluster.address}: cannot connect: TLS expects a `ssl_context`"
@@ -479,7 +479,7 @@ def test_what_answers_is_no_scheduler(raw: Path, says: bytes, tmp_path: Path) ->
         address = f"tcp://127.0.0.1:{listening.getsockname()[1]}"
         thread = threading.Thread(target=serve)
         thread.start()
-        done = run(raw, tmp_path / "new", address)
+        done = run_on_cluster(raw, tmp_path / "new", address)
         listening.shutdown(socket.SHUT_RDWR)
         thread.join()
     for each in taken:
@@ -489,7 +489,7 @@ def test_what_answers_is_no_scheduler(raw: Path, says: bytes, tmp_path: Path) ->
 
 
 def test_an_address_of_an_unknown_kind_is_one_sentence(raw: Path, tmp_path: Path) -> None:
-    status, stderr = run(raw, tmp_path / "new", "nonsense://127.0.0.1:1")
+    status, stderr = run_on_cluster(raw, tmp_path / "new", "nonsense://127.0.0.1:1")
     assert status == 1
     assert stderr.startswith("pcapconv: --scheduler nonsense://127.0.0.1:1: cannot connect: unknown address scheme ")
     assert stderr.count("\n") == 1

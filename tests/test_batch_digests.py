@@ -33,7 +33,7 @@ CAPTURES = {
 }
 
 
-def batch(name: str, tmp_path: Path, **options: Any) -> tuple[bytes, dict[str, Any]]:
+def batch_of_one(name: str, tmp_path: Path, **options: Any) -> tuple[bytes, dict[str, Any]]:
     """One capture through a batch: the target, and what the manifest says."""
     source = tmp_path / "raw" / name
     source.parent.mkdir(exist_ok=True)
@@ -54,7 +54,7 @@ def bytes_read() -> int:
 @pytest.mark.parametrize("name", CAPTURES)
 @pytest.mark.parametrize("options", [{"to": "pcap"}, {"to": "pcapng"}, {"chop": 10}, {"drop_packets": "1"}], ids=str)
 def test_digests_are_of_the_whole_files(name: str, options: Any, tmp_path: Path) -> None:
-    target, line = batch(name, tmp_path, **options)
+    target, line = batch_of_one(name, tmp_path, **options)
     for what, data in (("source", CAPTURES[name]), ("target", target)):
         assert (line[f"{what}_size"], line[f"{what}_sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
 
@@ -63,7 +63,7 @@ def test_digests_are_of_the_whole_files(name: str, options: Any, tmp_path: Path)
 def test_nothing_is_read_again_for_a_digest(name: str, tmp_path: Path) -> None:
     """Not even what a reader leaves behind damage, which is read once for the digest alone."""
     before = bytes_read()
-    target, _ = batch(name, tmp_path, to="pcapng" if name.endswith(".pcap") else "pcap")
+    target, _ = batch_of_one(name, tmp_path, to="pcapng" if name.endswith(".pcap") else "pcap")
     read = bytes_read() - before - len(target)  # the test itself reads it
     assert len(CAPTURES[name]) <= read < len(CAPTURES[name]) + WINDOW_SIZE
 
@@ -78,7 +78,7 @@ def test_digests_with_sidecars_and_corrected_headers(
     data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(CAPTURES, "in.pcapng", data)
-    target, line = batch("in.pcapng", tmp_path, to="pcap", sidecar=True)
+    target, line = batch_of_one("in.pcapng", tmp_path, to="pcap", sidecar=True)
     assert line["source_sha256"] == hashlib.sha256(data).hexdigest()
     assert line["target_sha256"] == hashlib.sha256(target).hexdigest()
     with ThreadPoolExecutor(1) as executor:

@@ -137,7 +137,7 @@ def tree(home: Path) -> dict[str, bytes]:
 
 
 @contextlib.contextmanager
-def started(*arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+def running_command(*arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
     """The command, in a process group of its own."""
     process = subprocess.Popen(
         [COMMAND, *arguments], stderr=subprocess.PIPE, start_new_session=True, preexec_fn=default_signals
@@ -152,21 +152,21 @@ def started(*arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
         process.stderr.close()
 
 
-def ended(process: "subprocess.Popen[bytes]") -> tuple[int, bytes]:
+def end_of(process: "subprocess.Popen[bytes]") -> tuple[int, bytes]:
     """The status and stderr, when the command and all its workers have ended."""
     _, stderr = process.communicate(timeout=PATIENCE)
     return process.returncode, stderr
 
 
 @contextlib.contextmanager
-def locked(manifest: Path) -> Iterator[int]:
+def manifest_locked(manifest: Path) -> Iterator[int]:
     """Nobody else may add to the manifest; gives its inode."""
     with manifest.open("ab") as file:
         fcntl.lockf(file, fcntl.LOCK_EX)
         yield os.fstat(file.fileno()).st_ino
 
 
-def waiting(inode: int, count: int) -> list[int]:
+def processes_waiting_for(inode: int, count: int) -> list[int]:
     """The processes that wait for the lock of a file, as soon as there are so many."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
@@ -201,7 +201,7 @@ STATUS = {interrupt: 130, terminate: 143, kill: -signal.SIGKILL}
 def is_stopped(process: "subprocess.Popen[bytes]", end: Any) -> None:
     """The command and all its workers end, and say so."""
     end(process)
-    status, stderr = ended(process)
+    status, stderr = end_of(process)
     assert status == STATUS[end]
     how_far = rb"pcapconv: \d+ of \d+ files? (is|are) done; --resume goes on with the others\n"
     assert re.fullmatch(b"" if end is kill else how_far + GAVE_UP, stderr)
@@ -214,8 +214,11 @@ def test_a_batch_that_is_stopped_leaves_nothing_half_done_and_can_go_on(make: An
     batch = make(tmp_path)
     batch.begin()
     before = tree(batch.home), manifest_lines(batch.home)
-    with locked(batch.home / MANIFEST) as inode, started(*batch.arguments, "--resume", "--jobs", "2") as process:
-        waiting(inode, 2)
+    with (
+        manifest_locked(batch.home / MANIFEST) as inode,
+        running_command(*batch.arguments, "--resume", "--jobs", "2") as process,
+    ):
+        processes_waiting_for(inode, 2)
         is_stopped(process, end)
     assert (tree(batch.home), manifest_lines(batch.home)) == before
     batch.resume()
@@ -231,7 +234,7 @@ def test_a_batch_stops_in_the_middle_of_a_large_file(end: Any, tmp_path: Path) -
     for number in range(1, 5):
         (source / f"{number}.pcap").write_bytes(pcap(number))
     arguments = ["batch", str(source), str(home), "--to", "pcapng", "--after", "1", "--jobs", "2"]
-    with started(*arguments) as process:
+    with running_command(*arguments) as process:
         until = time.monotonic() + PATIENCE
         while len(tree(home)) < 4 and time.monotonic() < until:
             time.sleep(0.01)  # until one worker has done the small ones: the other had begun the large one before
@@ -266,7 +269,7 @@ if "pcapconv.batching.worker" in " ".join(sys.orig_argv):
 """
 
 
-def lay(folder: Path, patch: pytest.MonkeyPatch, event: str, name: str, whom: str) -> Path:
+def lay_trap(folder: Path, patch: pytest.MonkeyPatch, event: str, name: str, whom: str) -> Path:
     """When a worker is about to do that (an audit event of Python's) with a file whose name ends so: SIGKILL, once for
     `all` processes, or `always` for the worker. Gives a file that is gone when that has happened to all."""
     (folder / "site").mkdir()
@@ -281,11 +284,11 @@ def lay(folder: Path, patch: pytest.MonkeyPatch, event: str, name: str, whom: st
 def test_a_worker_that_is_killed_costs_no_file(tmp_path: Path) -> None:
     batch = mirrored(tmp_path)
     batch.begin()
-    with started(*batch.arguments, "--resume", "--jobs", "2", "-q") as process:
-        with locked(batch.home / MANIFEST) as inode:
-            victim, _ = waiting(inode, 2)
+    with running_command(*batch.arguments, "--resume", "--jobs", "2", "-q") as process:
+        with manifest_locked(batch.home / MANIFEST) as inode:
+            victim, _ = processes_waiting_for(inode, 2)
             os.kill(victim, signal.SIGKILL)
-        status, stderr = ended(process)
+        status, stderr = end_of(process)
     assert (status, stderr) == (3, b"")
     batch.is_done()
     assert victim not in {int(line["worker"].rpartition(":")[2]) for line in manifest_lines(batch.home)}
@@ -294,9 +297,9 @@ def test_a_worker_that_is_killed_costs_no_file(tmp_path: Path) -> None:
 def test_only_what_kills_its_process_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = mirrored(tmp_path)
     deadly = 7
-    lay(tmp_path, monkeypatch, "open", NAMES[deadly], "always")
-    with started(*batch.arguments, "--jobs", "2", "-q") as process:
-        status, stderr = ended(process)
+    lay_trap(tmp_path, monkeypatch, "open", NAMES[deadly], "always")
+    with running_command(*batch.arguments, "--jobs", "2", "-q") as process:
+        status, stderr = end_of(process)
     source = tmp_path / "raw" / NAMES[deadly]
     message = f"pcapconv: {source}: the process that converted it died, or was killed\n"
     assert status == 1
@@ -311,11 +314,11 @@ def test_what_is_killed_once_is_done_again(tmp_path: Path) -> None:
     batch = mirrored(tmp_path)
     arguments = [*batch.arguments, "--include", NAMES[7], "--jobs", "1", "-q"]
     batch.home.mkdir()
-    with started(*arguments) as process:
-        with locked(batch.home / MANIFEST) as inode:
-            (victim,) = waiting(inode, 1)
+    with running_command(*arguments) as process:
+        with manifest_locked(batch.home / MANIFEST) as inode:
+            (victim,) = processes_waiting_for(inode, 1)
             os.kill(victim, signal.SIGKILL)
-        assert ended(process) == (0, b"")
+        assert end_of(process) == (0, b"")
     assert tree(batch.home) == {f"{NAMES[7]}ng": in_pcapng(7)}
     assert [line["status"] for line in manifest_lines(batch.home)] == ["converted"]
 
@@ -365,7 +368,7 @@ def kills_who_sends_a_line(folder: Path, names: list[str], fifo: str, jobs: int)
         start_new_session=True,
     )
     try:
-        assert ended(process) == (0, b"")
+        assert end_of(process) == (0, b"")
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -403,9 +406,9 @@ def test_killed_at_any_moment_a_batch_can_go_on(
 ) -> None:
     """All processes at once, as when the machine's memory or its power ends."""
     batch = make(tmp_path)
-    trigger = lay(tmp_path, monkeypatch, event, name, "all")
-    with started(*batch.arguments, "--jobs", "1") as process:
-        assert ended(process) == (-signal.SIGKILL, b"")
+    trigger = lay_trap(tmp_path, monkeypatch, event, name, "all")
+    with running_command(*batch.arguments, "--jobs", "1") as process:
+        assert end_of(process) == (-signal.SIGKILL, b"")
     assert not trigger.exists()
     there = tree(batch.home)
     assert there != batch.done

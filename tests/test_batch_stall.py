@@ -39,7 +39,7 @@ def raw(tmp_path: Path) -> Path:
     return folder
 
 
-def run(raw: Path, home: Path, *more: str) -> tuple[int, str]:
+def run_with_stall(raw: Path, home: Path, *more: str) -> tuple[int, str]:
     command = [COMMAND, "batch", str(raw), str(home), "--to", "pcapng", "--quiet", "--stall", "500ms", *more]
     done = subprocess.run(command, stderr=subprocess.PIPE, timeout=PATIENCE, text=True)
     return done.returncode, done.stderr
@@ -48,7 +48,7 @@ def run(raw: Path, home: Path, *more: str) -> tuple[int, str]:
 def test_processes(raw: Path, tmp_path: Path) -> None:
     home = tmp_path / "new"
     with manifest_held(home):
-        status, said = run(raw, home, "--jobs", "2")
+        status, said = run_with_stall(raw, home, "--jobs", "2")
     assert (status, said) == (1, TOLD)
     assert os.listdir(home) == [MANIFEST]
     assert pcapconv.batch(raw, home, to="pcapng", resume=True, jobs=1).converted == 3
@@ -61,7 +61,7 @@ def test_dask(raw: Path, tmp_path: Path) -> None:
         cluster.worker()
         cluster.wait_for_workers(1)
         with manifest_held(home):
-            status, said = run(raw, home, "--scheduler", cluster.address)
+            status, said = run_with_stall(raw, home, "--scheduler", cluster.address)
             cluster.end()
     assert (status, said) == (1, TOLD)
 

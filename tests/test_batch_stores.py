@@ -210,12 +210,12 @@ def test_a_file_of_which_a_server_does_not_tell_at_first_is_asked_for_again(web:
 
 def test_memory_does_not_follow_the_size_of_an_object(bucket: Bucket) -> None:
     """All parts are read and written with a few of them in memory: as many for an object that is twice as large."""
-    peaks = [peak(bucket, folder, count) for folder, count in (("half", COUNT // 2), ("whole", COUNT))]
+    peaks = [peak_memory_of_batch(bucket, folder, count) for folder, count in (("half", COUNT // 2), ("whole", COUNT))]
     assert abs(peaks[1] - peaks[0]) <= 2 * PART_SIZE
-    assert uploads(bucket) == set()
+    assert open_uploads(bucket) == set()
 
 
-def peak(bucket: Bucket, folder: str, count: int) -> int:
+def peak_memory_of_batch(bucket: Bucket, folder: str, count: int) -> int:
     """The most memory that a batch takes for an object of so many packets, in bytes, in a process that does not have
     the server's."""
     raw, new = f"{folder}/raw", f"{folder}/new"
@@ -254,7 +254,7 @@ with ThreadPoolExecutor(1) as executor:
 """
 
 
-def uploads(bucket: Bucket) -> set[tuple[str, str]]:
+def open_uploads(bucket: Bucket) -> set[tuple[str, str]]:
     """The keys and ids of uploads that are under way."""
     found = bucket.s3.list_multipart_uploads(Bucket=bucket.name).get("Uploads", ())
     return {(each["Key"], each["UploadId"]) for each in found}
@@ -271,12 +271,12 @@ def test_what_a_kill_leaves_of_an_upload_is_aborted_by_the_next_run(bucket: Buck
     others = {others_upload(bucket, "new/large.pcapng"), others_upload(bucket, "elsewhere")}
     done = subprocess.run([sys.executable, "-P", "-c", KILLED, raw, new], capture_output=True, timeout=PATIENCE)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    left = uploads(bucket) - others
+    left = open_uploads(bucket) - others
     assert {key for key, _ in left} == {"new/large.pcapng"}
     assert "new/large.pcapng" not in bucket.listed()
 
     assert run_batch(raw, new, to="pcapng", resume=True).converted == 1
-    assert uploads(bucket) == others
+    assert open_uploads(bucket) == others
     assert bucket.tree("new") == {"large.pcapng": LARGE_AS_PCAPNG}
 
 
@@ -297,12 +297,12 @@ def test_an_upload_that_fails_leaves_nothing(bucket: Bucket, ends: bool, monkeyp
         f"{bucket.url('new/large.pcapng')}: cannot write: input/output error"
     ]
     if not ends:
-        assert {key for key, _ in uploads(bucket)} == {"new/large.pcapng"}
+        assert {key for key, _ in open_uploads(bucket)} == {"new/large.pcapng"}
         monkeypatch.setattr(S3FileSystem, "call_s3", call)
         bucket.s3.delete_object(Bucket=bucket.name, Key="raw/large.pcap")
         bucket.put("raw/1.pcap", SMALL)
         run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True)
-    assert uploads(bucket) == set()
+    assert open_uploads(bucket) == set()
     assert list(bucket.tree("new")) == ([] if ends else ["1.pcapng"])
 
 
@@ -320,7 +320,7 @@ def test_a_note_that_somebody_else_wrote_aborts_nothing_out_of_dst(bucket: Bucke
     told = {"batch": MANIFEST, "Bucket": bucket.name, "Key": key, "UploadId": upload}
     bucket.put(f"new/{NOTE}", json.dumps(told).encode() if note is None else note)
     assert run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True).converted == 1
-    assert uploads(bucket) == {(key, upload)}
+    assert open_uploads(bucket) == {(key, upload)}
     assert "1.pcapng" in bucket.tree("new")
 
 
@@ -331,7 +331,7 @@ def test_an_upload_of_another_manifests_batch_goes_on(bucket: Bucket) -> None:
     told = {"batch": "another-manifest.jsonl", "Bucket": bucket.name, "Key": key, "UploadId": upload}
     bucket.put(f"new/{NOTE}", json.dumps(told).encode())
     assert run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True).converted == 1
-    assert uploads(bucket) == {(key, upload)}
+    assert open_uploads(bucket) == {(key, upload)}
     assert list(bucket.tree("new")) == [NOTE, "1.pcapng"]
 
 
@@ -416,7 +416,7 @@ def test_a_sidecar_that_nobody_asks_for_is_counted(bucket: Bucket, tmp_path: Pat
 # ---------------------------------------------------------------- the manifest
 
 
-def manifests(bucket: Bucket) -> int:
+def count_manifest_writes(bucket: Bucket) -> int:
     """How often the manifest was written."""
     found = bucket.s3.list_object_versions(Bucket=bucket.name, Prefix=f"new/{MANIFEST}")["Versions"]
     return len(found)
@@ -428,15 +428,15 @@ def test_a_resume_that_has_nothing_to_do_does_not_write_the_manifest(bucket: Buc
     bucket.fill("raw", files)
     raw, new = bucket.url("raw"), bucket.url("new")
     assert run_batch(raw, new, to="pcapng").converted == 1
-    written, lines = manifests(bucket), bucket.manifest("new")
+    written, lines = count_manifest_writes(bucket), bucket.manifest("new")
     for _ in range(2):
         again = run_batch(raw, new, to="pcapng", resume=True)
         assert (again.up_to_date, again.skipped, again.failed) == (1, 1, 1)
-    assert (manifests(bucket), bucket.manifest("new")) == (written, lines)
+    assert (count_manifest_writes(bucket), bucket.manifest("new")) == (written, lines)
 
     bucket.put("raw/notes.txt", b"other notes, no capture")
     run_batch(raw, new, to="pcapng", resume=True)
-    assert manifests(bucket) == written + 1
+    assert count_manifest_writes(bucket) == written + 1
     assert len(bucket.manifest("new").splitlines()) == len(files) + 1
 
 
@@ -485,7 +485,7 @@ DAYS = "{start:%Y-%m-%d}/{stem}.pcapng"
 FETCHED = 300_000  # bytes of a file, at most, whose first packets are near its begin
 
 
-def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def count_fetched_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many bytes are asked for of an object in S3, from now on."""
     S3FileSystem = import_module("s3fs").S3FileSystem  # noqa: N806
     call = S3FileSystem._call_s3
@@ -501,7 +501,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return asked
 
 
-def named(url: str) -> str:
+def name_by_time(url: str) -> str:
     """What a file is called by the time of its first packet."""
     (name,) = by_template(parse_template(DAYS), [Found(url, "1.pcap", State(None, None))], None)
     return name
@@ -527,11 +527,11 @@ def test_of_a_file_that_is_named_by_its_begin_little_more_is_fetched(
     late = wire.section_header() + wire.block(0x0BAD, bytes(10**6)) + wire.interface()
     late += wire.enhanced_packet(0, 86_400 * 10**6, b"four") + wire.block(0x0BAD, bytes(10**6)) * 4
     bucket.put("raw/late.pcapng", late)
-    asked = fetched(monkeypatch)
-    assert named(bucket.url("raw/1.pcap")) == "1970-01-01/1.pcapng"
+    asked = count_fetched_bytes(monkeypatch)
+    assert name_by_time(bucket.url("raw/1.pcap")) == "1970-01-01/1.pcapng"
     assert 0 < sum(asked) <= FETCHED
     asked.clear()
-    assert named(bucket.url("raw/late.pcapng")) == "1970-01-02/1.pcapng"
+    assert name_by_time(bucket.url("raw/late.pcapng")) == "1970-01-02/1.pcapng"
     assert sum(asked) < 2 * 10**6
 
 
@@ -539,13 +539,13 @@ def test_a_server_that_sends_files_as_a_whole_names_them_too(web: Web) -> None:
     """Its answer to a request for what follows the begin is the whole file."""
     late = wire.section_header() + wire.block(0x0BAD, bytes(10**6)) + wire.interface()
     (web.shown / "late.pcapng").write_bytes(late + wire.enhanced_packet(0, 86_400 * 10**6, b"four"))
-    assert named(f"{web.address}/late.pcapng") == "1970-01-02/1.pcapng"
+    assert name_by_time(f"{web.address}/late.pcapng") == "1970-01-02/1.pcapng"
 
 
 def test_of_a_file_beside_a_capture_little_more_is_fetched_to_see_what_it_is(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket.put("raw/a.pcap", LARGE)
-    asked = fetched(monkeypatch)
+    asked = count_fetched_bytes(monkeypatch)
     assert is_capture(bucket.url("raw/a.pcap"))
     assert 0 < sum(asked) <= FETCHED

@@ -43,13 +43,13 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
-def command(*arguments: object) -> subprocess.CompletedProcess[str]:
+def run_batch_command(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([COMMAND, "batch", *map(str, arguments)], capture_output=True, text=True, check=False)
 
 
 def test_targets_lie_in_partitions(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    ended = command(source, out, "--target", DAYS, "-q")
+    ended = run_batch_command(source, out, "--target", DAYS, "-q")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert tree(out) == {
         "2024/05/01/a.pcapng": pcapng(MAY),
@@ -134,7 +134,7 @@ def test_templates_that_make_no_sense_are_refused(
     source: Path, tmp_path: Path, arguments: list[str], said: str
 ) -> None:
     out = tmp_path / "out"
-    ended = command(source, *([] if "--in-place" in arguments else [out]), "--target", *arguments)
+    ended = run_batch_command(source, *([] if "--in-place" in arguments else [out]), "--target", *arguments)
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"pcapconv: {said}")
     assert not out.exists()

@@ -42,17 +42,17 @@ LARGE_AS_PCAPNG = (
 OLD = b"what was there before"
 
 
-def run(bucket: Bucket, **options: Any) -> BatchReport:
+def run_in_bucket(bucket: Bucket, **options: Any) -> BatchReport:
     with ThreadPoolExecutor(1) as executor:
         return pcapconv.batch(bucket.url("raw"), bucket.url("new"), to="pcapng", executor=executor, **options)
 
 
-def uploads(bucket: Bucket) -> list[str]:
+def open_uploads(bucket: Bucket) -> list[str]:
     """The keys of uploads that are under way."""
     return sorted(each["Key"] for each in bucket.s3.list_multipart_uploads(Bucket=bucket.name).get("Uploads", ()))
 
 
-def notes(bucket: Bucket) -> list[str]:
+def upload_notes(bucket: Bucket) -> list[str]:
     return [key for key in bucket.listed() if key.startswith("new/.pcapconv-")]
 
 
@@ -95,12 +95,12 @@ def test_a_whole_run_ends_the_uploads_of_shards_that_were_killed(
         command = [sys.executable, "-P", "-c", KILLED, bucket.url("raw"), bucket.url("new"), shard]
         done = subprocess.run(command, capture_output=True, timeout=PATIENCE)
         assert done.returncode == -signal.SIGKILL, done.stderr
-    assert uploads(bucket) == sorted(targets)
+    assert open_uploads(bucket) == sorted(targets)
 
-    assert run(bucket, resume=True, shard="2/2").converted == 1
-    assert uploads(bucket) == targets[:1]
-    assert run(bucket, resume=True).converted == 1
-    assert (uploads(bucket), notes(bucket)) == ([], [])
+    assert run_in_bucket(bucket, resume=True, shard="2/2").converted == 1
+    assert open_uploads(bucket) == targets[:1]
+    assert run_in_bucket(bucket, resume=True).converted == 1
+    assert (open_uploads(bucket), upload_notes(bucket)) == ([], [])
     assert [bucket.get(target) for target in targets] == [LARGE_AS_PCAPNG] * 2
 
 
@@ -122,8 +122,8 @@ def test_a_whole_run_leaves_the_upload_of_a_shard_that_begins_meanwhile(bucket: 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lease.Lease, "__enter__", enter_behind)
         with pytest.raises(FileError, match="another batch is at work here"):
-            run(bucket, resume=True)
-    assert uploads(bucket) == [key]
+            run_in_bucket(bucket, resume=True)
+    assert open_uploads(bucket) == [key]
 
 
 def wire_length(packets: int) -> int:
@@ -135,9 +135,9 @@ def test_a_token_of_a_killed_client_is_removed(bucket: Bucket) -> None:
     bucket.put("raw/1.pcap", LARGE[: wire_length(1)])
     token = "new/.pcapconv-0123456789abcdef.tmp"
     bucket.put(token, b"pcapconv\n")
-    run(bucket, resume=True, shard="1/1")
+    run_in_bucket(bucket, resume=True, shard="1/1")
     assert token in bucket.listed()
-    run(bucket, resume=True)
+    run_in_bucket(bucket, resume=True)
     assert token not in bucket.listed()
 
 
@@ -173,14 +173,14 @@ def test_an_interrupt_ends_uploads_that_are_under_way(bucket: Bucket, monkeypatc
         try:
             for _ in range(4):
                 assert came.acquire(timeout=PATIENCE)
-            assert (len(uploads(bucket)), len(notes(bucket))) == (2, 2)
+            assert (len(open_uploads(bucket)), len(upload_notes(bucket))) == (2, 2)
             process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
             process.communicate()
         assert process.returncode == 130, said
-        assert (uploads(bucket), notes(bucket)) == ([], [])
+        assert (open_uploads(bucket), upload_notes(bucket)) == ([], [])
     assert bucket.tree("new") == {}
     assert [key for key in bucket.listed() if not key.startswith("raw/")] == [f"new/{MANIFEST}"]
 
@@ -204,7 +204,7 @@ def test_a_process_that_dies_leaves_no_upload_when_the_batch_has_ended(
             process.kill()
             process.communicate()
     assert process.returncode == 0, said
-    assert (uploads(bucket), notes(bucket)) == ([], [])
+    assert (open_uploads(bucket), upload_notes(bucket)) == ([], [])
     assert bucket.tree("new") == {"1.pcapng": LARGE_AS_PCAPNG}
 
 
@@ -229,12 +229,12 @@ def test_the_answer_to_the_end_of_an_upload_gets_lost(
     monkeypatch.setattr(backend, "complete_multipart_upload", failing)
     bucket.put("raw/1.pcap", LARGE)
     bucket.put("new/1.pcapng", OLD)
-    done = run(bucket, force=True)
-    assert (uploads(bucket), notes(bucket)) == ([], [])
+    done = run_in_bucket(bucket, force=True)
+    assert (open_uploads(bucket), upload_notes(bucket)) == ([], [])
     if when == "after":
         assert (done.converted, done.failed) == (1, 0)
         assert bucket.tree("new") == {"1.pcapng": LARGE_AS_PCAPNG}
-        assert run(bucket, resume=True).up_to_date == 1
+        assert run_in_bucket(bucket, resume=True).up_to_date == 1
     else:
         assert (done.converted, done.failed) == (0, 1)
         assert bucket.tree("new") == {"1.pcapng": OLD}
@@ -321,4 +321,4 @@ def test_an_upload_stops_between_two_parts(bucket: Bucket) -> None:
         target.file.write(LARGE)
         with pytest.raises(Stopped):
             target.appear(keep_old=False)
-    assert (uploads(bucket), bucket.listed()) == ([], [])
+    assert (open_uploads(bucket), bucket.listed()) == ([], [])

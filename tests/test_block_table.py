@@ -143,7 +143,7 @@ def stripped(data: bytes, *kinds: str) -> bytes:
     return target.getvalue()
 
 
-def normal(data: bytes, *kinds: str) -> bytes:
+def normal_form_with(data: bytes, *kinds: str) -> bytes:
     """The normal form with these kinds, and no others."""
     target = io.BytesIO()
     others = [kind for kind in KINDS if kind not in kinds]
@@ -151,15 +151,15 @@ def normal(data: bytes, *kinds: str) -> bytes:
     return target.getvalue()
 
 
-def losses(data: bytes) -> dict[str, int]:
+def losses_in_pcap(data: bytes) -> dict[str, int]:
     return dict(pcapconv.convert(io.BytesIO(data), io.BytesIO(), to="pcap").losses)
 
 
-def types(data: bytes) -> list[int]:
+def block_types(data: bytes) -> list[int]:
     return [block.block_type for block in wire.read_blocks(data)]
 
 
-def codes(data: bytes) -> list[int]:
+def option_codes(data: bytes) -> list[int]:
     """The options of the section, the interfaces and the packets."""
     lists = [block.body[16:] for block in wire.read_blocks(data) if block.block_type == wire.SECTION_HEADER]
     lists += [interface.options for interface in wire.read_interfaces(data)]
@@ -201,9 +201,9 @@ def test_a_block_is_of_one_kind(block_type: int) -> None:
 def test_a_block_is_the_same_for_all(tmp_path: Path, block_type: int) -> None:
     block, name, loss, strip, kept, entry = BLOCKS[block_type]
     data = capture(block)
-    assert losses(data) == {loss: 1}
-    assert [kind for kind in KINDS if block_type not in types(stripped(data, kind))] == ([strip] if strip else [])
-    assert [kind for kind in KINDS if block_type in types(normal(data, kind))] == [kept]
+    assert losses_in_pcap(data) == {loss: 1}
+    assert [kind for kind in KINDS if block_type not in block_types(stripped(data, kind))] == ([strip] if strip else [])
+    assert [kind for kind in KINDS if block_type in block_types(normal_form_with(data, kind))] == [kept]
     assert info(io.BytesIO(data))["blocks"][name] == 1
     pcapconv.convert(io.BytesIO(data), tmp_path / "a.pcap", sidecar=True, sidecar_secrets=True)
     document = json.loads((tmp_path / "a.pcap.meta.json").read_bytes())
@@ -218,9 +218,9 @@ def test_an_option_is_the_same_for_all(block: int, code: int) -> None:
     strip, kept = facts[code]
     data = with_option(block, code)
     expected = {"comments": 1} if code == 1 else {} if (block, code) in VALUES else {loss: 1}
-    assert losses(data) == expected
-    assert [kind for kind in KINDS if code not in codes(stripped(data, kind))] == ([strip] if strip else [])
-    assert [kind for kind in KINDS if code in codes(normal(data, kind))] == {
+    assert losses_in_pcap(data) == expected
+    assert [kind for kind in KINDS if code not in option_codes(stripped(data, kind))] == ([strip] if strip else [])
+    assert [kind for kind in KINDS if code in option_codes(normal_form_with(data, kind))] == {
         ALWAYS: list(KINDS),
         NEVER: [],
     }.get(kept, [kept])
@@ -232,14 +232,14 @@ def test_an_option_of_a_metadata_block_is_the_same_for_all(tmp_path: Path, block
     strip, kept = facts[code]
     size = 8 if block == wire.INTERFACE_STATISTICS and code != 1 else 4
     bare, data = capture(build(b"")), capture(build(wire.options((code, wire.number(1, size)))))
-    counted = Counter(losses(bare))
+    counted = Counter(losses_in_pcap(bare))
     counted.update(["comments"] if code == 1 and block != PROCESS else [loss] if loss else [])
-    assert losses(data) == counted
+    assert losses_in_pcap(data) == counted
     pcapconv.convert(io.BytesIO(data), tmp_path / "a.pcap", sidecar=True, sidecar_secrets=True)
     assert json.loads((tmp_path / "a.pcap.meta.json").read_bytes())["kept"] == counted
     taken_by = [kind for kind in KINDS if code not in inner_codes(stripped(data, kind), block)]
     assert set(taken_by) == {block_kind, strip} - {None}
-    kept_by = [kind for kind in KINDS if code in inner_codes(normal(data, block_kind, kind), block)]
+    kept_by = [kind for kind in KINDS if code in inner_codes(normal_form_with(data, block_kind, kind), block)]
     assert kept_by == {ALWAYS: list(KINDS), NEVER: []}.get(kept, [kept])
 
 
@@ -248,7 +248,7 @@ def test_a_name_for_info_is_no_place_in_the_specification(monkeypatch: pytest.Mo
     monkeypatch.setitem(pcapng.BLOCKS, PROCESS, named)
     data = capture(wire.block(PROCESS, b"abcd"))
     assert info(io.BytesIO(data))["blocks"]["Process"] == 1
-    assert PROCESS not in types(stripped(data, "unknown"))
+    assert PROCESS not in block_types(stripped(data, "unknown"))
 
 
 NEWER = {(1, 18), (6, 8)}  # than python-pcapng's schemas

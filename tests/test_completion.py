@@ -29,7 +29,7 @@ LINES = {  # up to where Tab is pressed, and all that may follow
 }
 
 
-def asked(shell: str, line: str, **more: str) -> subprocess.CompletedProcess[str]:
+def completions_of(shell: str, line: str, **more: str) -> subprocess.CompletedProcess[str]:
     words = line.split(" ")
     environment = {
         **os.environ,
@@ -44,7 +44,7 @@ def asked(shell: str, line: str, **more: str) -> subprocess.CompletedProcess[str
 
 @pytest.mark.parametrize(("line", "expected"), LINES.items())
 def test_what_may_follow(line: str, expected: list[str]) -> None:
-    done = asked("bash", line)
+    done = completions_of("bash", line)
     assert (done.returncode, done.stderr) == (0, "")
     assert sorted(done.stdout.split()) == sorted(expected)
 
@@ -54,15 +54,15 @@ def test_all_options_of_a_command(name: str) -> None:
     options = options_of(name)
     flags = {flag for each in options for flag in (each.flag, each.off)[: 1 + (each.kind == "switch")]}
     flags |= {f"-{each.short}" for each in options if each.short}
-    assert set(asked("bash", f"pcapconv {name} -").stdout.split()) == flags
+    assert set(completions_of("bash", f"pcapconv {name} -").stdout.split()) == flags
 
 
 def test_zsh_and_fish() -> None:
-    assert asked("zsh", "pcapconv convert --to ").stdout == '_arguments \'*: :(("pcap"\n"pcapng"))\'\n'
-    assert asked("zsh", "pcapconv convert ").stdout == "_files\n"
+    assert completions_of("zsh", "pcapconv convert --to ").stdout == '_arguments \'*: :(("pcap"\n"pcapng"))\'\n'
+    assert completions_of("zsh", "pcapconv convert ").stdout == "_files\n"
     fish = {"_TYPER_COMPLETE_FISH_ACTION": "get-args"}
-    assert asked("fish", "pcapconv in", **fish).stdout == "info\tShow what captures hold\n"
-    assert asked("fish", "pcapconv convert ", _TYPER_COMPLETE_FISH_ACTION="is-args").returncode == 1
+    assert completions_of("fish", "pcapconv in", **fish).stdout == "info\tShow what captures hold\n"
+    assert completions_of("fish", "pcapconv convert ", _TYPER_COMPLETE_FISH_ACTION="is-args").returncode == 1
 
 
 def test_bash_itself(tmp_path: Path) -> None:

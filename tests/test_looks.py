@@ -19,7 +19,7 @@ from pcapconv.timestamps import duration_said, resolution_said
 WEB = Path(__file__).parent / "samples" / "web.pcapng"
 
 
-def said(*arguments: str | Path) -> str:
+def printed_by(*arguments: str | Path) -> str:
     """What the installed command prints into a pipe."""
     return subprocess.run([COMMAND, *arguments], capture_output=True, timeout=60).stdout.decode()
 
@@ -32,7 +32,7 @@ def test_info_is_painted_on_a_terminal_and_fits_it(columns: int) -> None:
     assert lines[0].startswith("\x1b[1m/")
     assert "\x1b[36mpackets\x1b[0m         32 (3,765 bytes captured of 3,765)" in lines
     assert max(cells(without_colours(line)) for line in lines) <= columns
-    assert "".join(without_colours(seen).split()) == "".join(said("info", WEB).split())
+    assert "".join(without_colours(seen).split()) == "".join(printed_by("info", WEB).split())
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
@@ -44,7 +44,7 @@ def test_a_terminal_without_colours_gets_none(environment: dict[str, str]) -> No
 
 
 def test_a_pipe_gets_no_colours_and_whole_lines() -> None:
-    page = said("info", WEB)
+    page = printed_by("info", WEB)
     assert "\x1b" not in page
     (line,) = (line for line in page.splitlines() if line.startswith("to pcap"))
     assert line.endswith("1 statistics block")
@@ -59,11 +59,11 @@ def test_durations_and_resolutions_are_said_in_words_beside_the_digits(tmp_path:
         + wire.enhanced_packet(0, 0, b"first")
         + wire.enhanced_packet(0, 17_999_000_001, b"last")
     )
-    lines = said("info", path).splitlines()
+    lines = printed_by("info", path).splitlines()
     assert lines[2].endswith("T04:59:59.000001Z (17,999.000001 s, 4 h 59 min)")
     assert lines[4].split()[4:7] == ["10^-6", "(1", "µs)"]
     assert lines[5].split()[4:7] == ["2^-20", "(~954", "ns)"]
-    found = json.loads(said("info", path, "--json"))
+    found = json.loads(printed_by("info", path, "--json"))
     assert (found["duration_ns"], found["interfaces"][0]["resolution"]) == (17_999_000_001_000, "10^-6")
 
 

@@ -248,7 +248,7 @@ CLAIMS = [2**24, 100 * MIB, 129 * MIB, 2**31, MOST - 3]
 LIMIT = 16 * MIB
 
 
-def claiming(write: In, claimed: int) -> dict[str, bytes]:
+def captures_claiming(write: In, claimed: int) -> dict[str, bytes]:
     """Captures whose last record or block claims more than there is."""
     section = write.section_header() + write.interface()
     return {
@@ -263,14 +263,14 @@ def claiming(write: In, claimed: int) -> dict[str, bytes]:
     }
 
 
-KINDS = sorted(claiming(In(LITTLE), 0))
+KINDS = sorted(captures_claiming(In(LITTLE), 0))
 
 
 @both_forms
 @pytest.mark.parametrize("claimed", CLAIMS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_memory_does_not_follow_a_length_field(write: In, kind: str, claimed: int) -> None:
-    capture = claiming(write, claimed)[kind]
+    capture = captures_claiming(write, claimed)[kind]
     for to in FORMATS:
         assert peak_memory(partial(converted_or_refused, capture, to)) < LIMIT
         assert peak_memory(partial(converted_or_refused, pipe(capture), to)) < LIMIT
@@ -279,7 +279,7 @@ def test_memory_does_not_follow_a_length_field(write: In, kind: str, claimed: in
 @pytest.mark.parametrize("claimed", [2**31, MOST - 3])
 @pytest.mark.parametrize("kind", KINDS)
 def test_memory_does_not_follow_what_comes_after_a_length_field_in_a_pipe(kind: str, claimed: int) -> None:
-    capture = claiming(In(LITTLE), claimed)[kind]
+    capture = captures_claiming(In(LITTLE), claimed)[kind]
     source = cast(BinaryIO, Pipe(itertools.chain([capture], itertools.repeat(bytes(MIB), 32))))
     assert peak_memory(lambda: converted_or_refused(source, "pcapng")) < LIMIT
 

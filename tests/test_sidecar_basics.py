@@ -428,7 +428,7 @@ def test_another_capture(trip: Trip, tmp_path: Path) -> None:
 # ---------------------------------------------------------------- captures that were edited since
 
 
-def known(trip: Trip, edited: bytes) -> tuple[pcapconv.Report, list[pcapconv.Packet]]:
+def matches_of_edited(trip: Trip, edited: bytes) -> tuple[pcapconv.Report, list[pcapconv.Packet]]:
     """What the sidecar makes of an edited capture."""
     trip.pcap.with_name("edited.pcap").write_bytes(edited)
     report = pcapconv.convert(trip.pcap.with_name("edited.pcap"), trip.back, force=True, sidecar_file=str(trip.sidecar))
@@ -441,7 +441,7 @@ def numbers(report: pcapconv.Report) -> dict[str, Any]:
     return {kind: value for kind, value in report.found_in_sidecar.items() if value and kind != "in_sidecar"}
 
 
-def facts(packet: pcapconv.Packet) -> tuple[Any, ...]:
+def facts_of(packet: pcapconv.Packet) -> tuple[Any, ...]:
     interface = packet.interface
     return packet.time, packet.options, interface.id, interface.section, interface.options
 
@@ -479,9 +479,9 @@ def original(trip: Trip) -> list[pcapconv.Packet]:
 def test_packets_that_are_left_in_another_order(trip: Trip, original: list[pcapconv.Packet]) -> None:
     head, packets = records(trip)
     order = [7, 3, 18, 0, 9, 4]
-    report, found = known(trip, head + b"".join(packets[row] for row in order))
+    report, found = matches_of_edited(trip, head + b"".join(packets[row] for row in order))
     assert numbers(report) == {"same": 6}
-    assert [facts(packet) for packet in found] == [facts(original[row]) for row in order]
+    assert [facts_of(packet) for packet in found] == [facts_of(original[row]) for row in order]
     blocks = [block.block_type for block in wire.read_blocks(trip.back.read_bytes())]
     assert blocks == [0x0A0D0D0A, 1, 1, *[6] * 6, 4, 5]
 
@@ -491,9 +491,9 @@ def test_packets_that_were_cut_changed_or_appended(trip: Trip, original: list[pc
     cut = packets[3][:8] + wire.number(17, 4) + packets[3][12:16] + packets[3][16:33]
     changed = packets[6][:16] + b"P" + packets[6][17:]
     new = wire.pcap_record(5, 6, b"new")
-    report, found = known(trip, head + packets[0] + new + cut + packets[5] + changed + new)
+    report, found = matches_of_edited(trip, head + packets[0] + new + cut + packets[5] + changed + new)
     assert numbers(report) == {"same": 2, "cut": 1, "changed": 1, "new": 2, "new_packets": [2, 6]}
-    assert [facts(found[row]) for row in (0, 2, 3, 4)] == [facts(original[row]) for row in (0, 3, 5, 6)]
+    assert [facts_of(found[row]) for row in (0, 2, 3, 4)] == [facts_of(original[row]) for row in (0, 3, 5, 6)]
     assert found[2].data == b"packet 03, and so"
     for row in (1, 5):
         assert (found[row].time_ns, found[row].options, found[row].data) == (5_000_000_006, b"", b"new")
@@ -505,9 +505,9 @@ def test_times_that_were_cut_to_microseconds(trip: Trip, original: list[pcapconv
     _, packets = records(trip)
     fields = [int.from_bytes(packet[4:8], "little") // 1000 for packet in packets]
     micro = [packet[:4] + wire.number(field, 4) + packet[8:] for packet, field in zip(packets, fields)]
-    report, found = known(trip, wire.pcap_header(snaplen=262144) + b"".join(micro))
+    report, found = matches_of_edited(trip, wire.pcap_header(snaplen=262144) + b"".join(micro))
     assert numbers(report) == {"same": 20}
-    assert [facts(packet) for packet in found] == [facts(packet) for packet in original]
+    assert [facts_of(packet) for packet in found] == [facts_of(packet) for packet in original]
 
 
 def test_packets_of_which_nobody_can_tell_which_they_are(trip: Trip) -> None:
@@ -518,11 +518,11 @@ def test_packets_of_which_nobody_can_tell_which_they_are(trip: Trip) -> None:
     whole = trip.pcap.read_bytes()
     one = wire.pcap_record(0, 1000, b"twin")
     assert whole.count(one) == 2
-    report, found = known(trip, whole.replace(one, b"", 1))
+    report, found = matches_of_edited(trip, whole.replace(one, b"", 1))
     assert numbers(report) == {"same": 3, "ambiguous": 1, "ambiguous_packets": [1]}
     assert [packet.interface.id for packet in found] == [2, 1, 0, 0]
     both, one = wire.pcap_record(0, 3000, b"same") * 2, wire.pcap_record(0, 3000, b"same")
-    report, found = known(trip, whole.replace(both, one))  # it does not matter which
+    report, found = matches_of_edited(trip, whole.replace(both, one))  # it does not matter which
     assert numbers(report) == {"same": 4}
 
 
@@ -544,7 +544,7 @@ def test_what_an_edited_capture_needs_beside_plain_packets(trip: Trip) -> None:
     )
     trip.there(late, sidecar_fingerprints=True)
     whole = trip.pcap.read_bytes()
-    report, found = known(trip, whole[:24] + wire.pcap_record(9, 9, b"new") + whole[24:])
+    report, found = matches_of_edited(trip, whole[:24] + wire.pcap_record(9, 9, b"new") + whole[24:])
     assert numbers(report) == {"same": 4, "new": 1, "new_packets": [1]}
     names = [dict(wire.read_options(packet.interface.options, wire.LITTLE)).get(wire.IF_NAME) for packet in found]
     assert names == [None, b"a", b"b", None, None]
@@ -559,7 +559,7 @@ def test_only_packets_of_which_nobody_can_tell(trip: Trip) -> None:
     trip.there(
         head + wire.enhanced_packet(0, 5, b"twin") + wire.enhanced_packet(1, 5, b"twin"), sidecar_fingerprints=True
     )
-    report, _ = known(trip, wire.pcap_header(snaplen=262144) + wire.pcap_record(0, 5, b"twin"))
+    report, _ = matches_of_edited(trip, wire.pcap_header(snaplen=262144) + wire.pcap_record(0, 5, b"twin"))
     assert numbers(report) == {"ambiguous": 1, "ambiguous_packets": [1]}
 
 
@@ -623,10 +623,10 @@ def test_real_tools(command: list[str], kind: str, trip: Trip) -> None:
     assert done.returncode == 0, done.stderr
     with pcapconv.open(WEB) as capture:
         original = {packet.time_ns: packet for packet in capture}
-    report, found = known(trip, trip.pcap.with_name("edited.pcap").read_bytes())
+    report, found = matches_of_edited(trip, trip.pcap.with_name("edited.pcap").read_bytes())
     assert numbers(report) == {kind: len(found)}
     assert len(found) > 7
-    assert [facts(packet) for packet in found] == [facts(original[packet.time_ns]) for packet in found]
+    assert [facts_of(packet) for packet in found] == [facts_of(original[packet.time_ns]) for packet in found]
     assert "web.example" in str(wire.read_blocks(trip.back.read_bytes()))
 
 

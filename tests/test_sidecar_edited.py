@@ -80,7 +80,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Trip:
     return Trip(tmp_path_factory.mktemp("shared"))
 
 
-def said(packet: Packet) -> tuple[Any, ...]:
+def metadata_of(packet: Packet) -> tuple[Any, ...]:
     """What a sidecar gives back of a packet."""
     interface = packet.interface
     return packet.time, packet.options, packet.section.number, interface.id, interface.options, interface.snaplen
@@ -170,7 +170,7 @@ def test_whatever_is_left_has_all_that_was_said_of_it(
     assert numbers == (expected | {"new_packets": new} if new else expected)
     for edit, packet in zip(done, found, strict=True):
         assert (packet.data, packet.original_length) == (edit.packet.data, edit.packet.original_length)
-        assert is_plain(packet) if edit.number is None else said(packet) == said(original[edit.number])
+        assert is_plain(packet) if edit.number is None else metadata_of(packet) == metadata_of(original[edit.number])
     before, after = wire.read_blocks(capture), wire.read_blocks(shared.back.read_bytes())
     for kind in (wire.SECTION_HEADER, wire.NAME_RESOLUTION, wire.INTERFACE_STATISTICS):
         assert [each.raw for each in after if each.block_type == kind] == [
@@ -219,7 +219,7 @@ def test_packets_that_are_alike(trip: Trip) -> None:
         "ambiguous_packets": [1, 6],
     }
     assert [packet.number for packet in found if is_plain(packet)] == [1, 6, 7]
-    done = command(trip, "edited.pcap", "x.pcapng", "--sidecar-file", "a.pcap.meta.json")
+    done = convert_by_command(trip, "edited.pcap", "x.pcapng", "--sidecar-file", "a.pcap.meta.json")
     assert (done.returncode, done.stderr.splitlines()) == (
         0,
         [
@@ -407,7 +407,7 @@ def test_times_that_pcap_cannot_hold(trip: Trip) -> None:
     trip.edit([there[2], there[0]])
     numbers, found, _ = trip.returned()
     assert numbers == {"in_sidecar": 3, "same": 2}
-    assert [said(packet) for packet in found] == [said(original[2]), said(original[0])]
+    assert [metadata_of(packet) for packet in found] == [metadata_of(original[2]), metadata_of(original[0])]
     assert found[0].time == 2**33 + Fraction(3, 10**6)
 
 
@@ -433,7 +433,7 @@ def test_with_other_options(options: dict[str, Any], comments: list[str], trip: 
 # ---------------------------------------------------------------- by other tools
 
 
-def command(trip: Trip, *words: str) -> "subprocess.CompletedProcess[str]":
+def convert_by_command(trip: Trip, *words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([COMMAND, "convert", *words], cwd=trip.folder, capture_output=True, text=True, timeout=60)
 
 
@@ -506,7 +506,7 @@ def test_tools(line: str, kind: str, left: list[int], trip: Trip) -> None:
     numbers, found, _ = trip.returned()
     assert numbers == {"in_sidecar": 20, kind: len(left)}
     original = packets(lab(20))
-    assert [said(packet) for packet in found] == [said(original[number]) for number in left]
+    assert [metadata_of(packet) for packet in found] == [metadata_of(original[number]) for number in left]
     assert [packet.original_length for packet in found] == [50] * len(left)
     edited = [packet.data for packet in wire.read_pcap(trip.edited.read_bytes())]
     assert [packet.data for packet in found] == edited
@@ -524,5 +524,5 @@ def test_two_files_put_together_by_mergecap(trip: Trip) -> None:
     subprocess.run(line, cwd=trip.folder, check=True, timeout=60)
     numbers, found, _ = trip.returned()
     assert numbers == {"in_sidecar": 20, "same": 20, "new": 3, "new_packets": [21, 22, 23]}
-    assert [said(packet) for packet in found[:20]] == [said(packet) for packet in packets(lab(20))]
+    assert [metadata_of(packet) for packet in found[:20]] == [metadata_of(packet) for packet in packets(lab(20))]
     assert all(is_plain(packet) for packet in found[20:])

@@ -300,7 +300,7 @@ except signals.Terminated as end:
 PATIENCE = 60
 
 
-def command(source: str | Path, template: Path, **options: Any) -> list[str]:
+def split_command_line(source: str | Path, template: Path, **options: Any) -> list[str]:
     return [sys.executable, "-P", "-c", RUN, str(source), str(template), repr(options)]
 
 
@@ -308,7 +308,7 @@ def command(source: str | Path, template: Path, **options: Any) -> list[str]:
 @pytest.mark.parametrize("way", [{"max_packets": 700}, {"max_packets": 20}, {"interval": "1s"}], ids=str)
 def test_a_signal_leaves_nothing(number: signal.Signals, way: dict[str, Any], folder: Path) -> None:
     (folder / "x-00001.pcap").write_bytes(OLD)
-    process = subprocess.Popen(command("-", folder / "x.pcap", force=True, **way), stdin=subprocess.PIPE)
+    process = subprocess.Popen(split_command_line("-", folder / "x.pcap", force=True, **way), stdin=subprocess.PIPE)
     try:
         assert process.stdin is not None
         process.stdin.write(HEADER + MANY)
@@ -326,7 +326,9 @@ def test_a_signal_leaves_nothing(number: signal.Signals, way: dict[str, Any], fo
 
 def test_a_kill_leaves_one_temporary_directory(folder: Path) -> None:
     (folder / "x-00001.pcap").write_bytes(OLD)
-    process = subprocess.Popen(command("-", folder / "x.pcap", force=True, max_packets=10), stdin=subprocess.PIPE)
+    process = subprocess.Popen(
+        split_command_line("-", folder / "x.pcap", force=True, max_packets=10), stdin=subprocess.PIPE
+    )
     try:
         assert process.stdin is not None
         process.stdin.write(HEADER + MANY)
@@ -346,7 +348,7 @@ def test_a_file_that_may_not_grow_leaves_what_was_there(way: dict[str, Any], tmp
     (tmp_path / "in.pcap").write_bytes(HEADER + MANY)
     (folder / "x-00001.pcap").write_bytes(OLD)
     done = subprocess.run(
-        command(tmp_path / "in.pcap", folder / "x.pcap", force=True, **way),
+        split_command_line(tmp_path / "in.pcap", folder / "x.pcap", force=True, **way),
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6)),
         capture_output=True,
         text=True,
@@ -375,7 +377,10 @@ def test_thousands_of_parts_need_few_open_files(
     packets = [wire.enhanced_packet(each % 60, each % count * 10**6, data) for each in range(count * rounds)]
     (tmp_path / "in.pcapng").write_bytes(head + b"".join(packets))
     done = subprocess.run(
-        command(tmp_path / "in.pcapng", folder / f"x.{to}", **way), preexec_fn=few_files, capture_output=True, text=True
+        split_command_line(tmp_path / "in.pcapng", folder / f"x.{to}", **way),
+        preexec_fn=few_files,
+        capture_output=True,
+        text=True,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert file_names(folder) == [f"x-{number:05}.{to}" for number in range(1, count + 1)]

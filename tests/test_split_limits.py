@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-def run(*arguments: str | Path, stdin: bytes = b"") -> tuple[int, str]:
+def run_command(*arguments: str | Path, stdin: bytes = b"") -> tuple[int, str]:
     """The installed command: status and stderr."""
     done = subprocess.run([COMMAND, *map(str, arguments)], input=stdin, capture_output=True, timeout=120)
     assert done.stdout == b""
@@ -73,11 +73,11 @@ def test_headers_that_parts_repeat_are_64_mib_at_the_most(folder: Path, way: dic
 
 def test_the_command_refuses_with_status_2(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "in.pcapng").write_bytes(SECTION + COMMENTED * 100 + packet_at(WRITE, 0) * 40)
-    status, said = run("split", tmp_path / "in.pcapng", folder / "x.pcapng", "--max-packets", "1")
+    status, said = run_command("split", tmp_path / "in.pcapng", folder / "x.pcapng", "--max-packets", "1")
     assert (status, said.count("\n")) == (2, 1)
     assert said.startswith(f"pcapconv: {folder}/x.pcapng: the headers that parts repeat come to ")
     assert file_names(folder) == []
-    assert run("split", tmp_path / "in.pcapng", folder / "x.pcapng", "--max-packets", "4") == (0, "")
+    assert run_command("split", tmp_path / "in.pcapng", folder / "x.pcapng", "--max-packets", "4") == (0, "")
 
 
 def test_headers_may_be_ten_times_the_input(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,20 +177,19 @@ def test_parts_by_interface_are_counted_too(folder: Path) -> None:
 def test_the_command_takes_a_number_of_parts(tmp_path: Path, folder: Path) -> None:
     capture = wire.pcap_header() + wire.pcap_record(1, 0, b"") * 3
     line: list[str | Path] = ["split", "-", folder / "x.pcap", "--max-packets", "1", "--max-parts"]
-    status, said = run(*line, "2", stdin=capture)
+    status, said = run_command(*line, "2", stdin=capture)
     assert (status, said) == (
         2,
         f"pcapconv: {folder}/x.pcap: the capture makes more than 2 parts; write --max-parts 20 to have "
         "up to 20, or make larger parts\n",
     )
     assert file_names(folder) == []
-    assert run(*line, "3", stdin=capture) == (0, "")
+    assert run_command(*line, "3", stdin=capture) == (0, "")
     for options, message in PARTS:
         text = str(options["max_parts"])
         if text.removeprefix("-").isdecimal():
-            assert run("split", tmp_path / "none", folder / "y.pcap", "--max-packets", "1", f"--max-parts={text}") == (
-                2, f"pcapconv: {on_command_line(message)}\n"
-            )  # fmt: skip
+            line = ["split", tmp_path / "none", folder / "y.pcap", "--max-packets", "1", f"--max-parts={text}"]
+            assert run_command(*line) == (2, f"pcapconv: {on_command_line(message)}\n")
 
 
 # ---------------------------------------------------------------- sizes
@@ -199,7 +198,7 @@ def test_the_command_takes_a_number_of_parts(tmp_path: Path, folder: Path) -> No
 @pytest.mark.parametrize("text", ["1", "100", "4095", "0100", "4095.0"])
 def test_the_command_asks_back_for_a_small_size_without_a_unit(tmp_path: Path, folder: Path, text: str) -> None:
     """Before anything is read."""
-    assert run("split", tmp_path / "none.pcap", folder / "x.pcap", "--max-bytes", text) == (
+    assert run_command("split", tmp_path / "none.pcap", folder / "x.pcap", "--max-bytes", text) == (
         2,
         f"pcapconv: --max-bytes {text}: {int(float(text))} bytes; did you mean {text}MB? tcpdump -C counts millions of "
         f"bytes; write {text}MB or {text}B\n",
@@ -210,7 +209,7 @@ def test_the_command_asks_back_for_a_small_size_without_a_unit(tmp_path: Path, f
 @pytest.mark.parametrize("text", ["4096", "100B", "100b", "1kB", "0.5k", "1KiB"])
 def test_the_command_takes_any_size_with_a_unit(tmp_path: Path, folder: Path, text: str) -> None:
     (tmp_path / "in.pcap").write_bytes(wire.pcap_header() + wire.pcap_record(1, 0, bytes(40)))
-    assert run("split", tmp_path / "in.pcap", folder / "x.pcap", "--max-bytes", text) == (0, "")
+    assert run_command("split", tmp_path / "in.pcap", folder / "x.pcap", "--max-bytes", text) == (0, "")
     assert file_names(folder) == ["x-00001.pcap"]
 
 
@@ -253,11 +252,11 @@ def test_the_command_warns_of_parts_that_headers_make_too_large(tmp_path: Path, 
         tmp_path / "r.json",
         "--max-bytes",
     ]
-    assert run(*line, "600B") == (
+    assert run_command(*line, "600B") == (
         0,
         f"pcapconv: warning: {folder}/x.pcapng: 3 parts are larger than --max-bytes, as the headers that a part begins "
         "with take up to 628 bytes\n",
     )
     assert json.loads((tmp_path / "r.json").read_bytes())["oversized"] == {"parts": 3, "header_bytes": 628}
-    assert run(*line, "1kB", "--force") == (0, "")
+    assert run_command(*line, "1kB", "--force") == (0, "")
     assert json.loads((tmp_path / "r.json").read_bytes())["oversized"] is None

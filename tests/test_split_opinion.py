@@ -82,7 +82,7 @@ class Content(NamedTuple):
     interfaces: dict[tuple[int, int], bytes]
 
 
-def told(capture: bytes) -> Content:
+def content_of(capture: bytes) -> Content:
     read = ((packet.interface, packet.ticks) for packet in wire.read_pcapng(capture))
     content = Content([], [], [], {})
     interfaces: list[tuple[int, int, int]] = []
@@ -143,7 +143,7 @@ def unit_of(block: wire.Block) -> tuple[int, int, int]:
     return int.from_bytes(block.body[:2], order), per_second, offset  # type: ignore[arg-type]
 
 
-def grouped(packets: Sequence[Told], way: dict[str, Any]) -> list[list[Told]]:
+def group_packets(packets: Sequence[Told], way: dict[str, Any]) -> list[list[Told]]:
     """The packets of each part, in the parts' order; none for a way that this cannot tell."""
     groups: dict[object, list[Told]] = {}
     start = next((packet.time for packet in packets if packet.time is not None), None)
@@ -169,11 +169,11 @@ def grouped(packets: Sequence[Told], way: dict[str, Any]) -> list[list[Told]]:
     return list(groups.values())
 
 
-def agrees(capture: bytes, written: Sequence[bytes], way: dict[str, Any], left_out: Mapping[str, int]) -> None:
+def check_parts(capture: bytes, written: Sequence[bytes], way: dict[str, Any], left_out: Mapping[str, int]) -> None:
     """Parts of pcapng, and what is left out, are what they must be."""
-    content = told(capture)
+    content = content_of(capture)
     packets = content.packets
-    found = [told(part) for part in written]
+    found = [content_of(part) for part in written]
     others, interfaces = Counter(other.raw for other in content.others), set(content.interfaces.values())
     gone: Mapping[str, int] = {}
     if "max_bytes" in way:
@@ -182,7 +182,9 @@ def agrees(capture: bytes, written: Sequence[bytes], way: dict[str, Any], left_o
             assert len(part) <= way["max_bytes"] or len(inside.packets) + len(inside.others) <= 1
     else:
         by_interface = way == {"by": "interface"}
-        expected = [[each.alone if by_interface else each.stated for each in group] for group in grouped(packets, way)]
+        expected = [
+            [each.alone if by_interface else each.stated for each in group] for group in group_packets(packets, way)
+        ]
         assert [[packet.stated for packet in part.packets] for part in found] == (expected or [[]])
         if by_interface:
             others, interfaces, gone = kept_by_interface(content)
@@ -273,7 +275,7 @@ WAYS = st.one_of(
 @given(CAPTURES, WAYS)
 def test_the_parts_are_the_capture(capture: bytes, way: dict[str, Any]) -> None:
     written, report = parts_and_report(capture, **way)
-    agrees(capture, written, way, report.left_out)
+    check_parts(capture, written, way, report.left_out)
     assert (report.losses, report.damage) == ({}, [])
     pieces = Pipe(capture[at : at + 50] for at in range(0, len(capture), 50))
     assert parts_of(pieces, **way) == written  # type: ignore[arg-type]
@@ -291,13 +293,13 @@ def test_parts_that_rest_are_the_same(monkeypatch: pytest.MonkeyPatch, capture: 
     with monkeypatch.context() as patch:
         patch.setattr("pcapconv.splitting.parts._BUDGET", 1)
         assert parts_of(capture, **way) == expected
-    in_pcap = either(capture, way)
+    in_pcap = expected_in_pcap(capture, way)
     with monkeypatch.context() as patch:
         patch.setattr("pcapconv.splitting.parts._BUDGET", 1)
-        assert either(capture, way) == in_pcap
+        assert expected_in_pcap(capture, way) == in_pcap
 
 
-def either(
+def expected_in_pcap(
     capture: bytes, way: dict[str, Any], **options: Any
 ) -> tuple[list[bytes], dict[str, int]] | tuple[str, None]:
     """The parts in pcap and what they lose; or that there can be none."""
@@ -349,21 +351,21 @@ SHARED_KINDS = {"interfaces", "sections", "fcs-lengths"}  # that depend on what 
 def test_a_part_in_pcap_is_what_becomes_of_a_part_in_pcapng(capture: bytes, way: dict[str, Any]) -> None:
     """And losses count once, however many parts repeat what is lost."""
     in_pcapng = parts_of(capture, **way)
-    written, losses = either(capture, way)
+    written, losses = expected_in_pcap(capture, way)
     each = [[converted(part, nanoseconds=nanoseconds) for part in in_pcapng] for nanoseconds in (False, True)]
     if losses is None:
         assert any(lost is None for _, lost in each[0])
         return
     assert [[part for part, _ in same] == written for same in each].count(True) >= 1
     _, lost = converted(capture, nanoseconds=True)
-    _, losses = either(capture, way, nanoseconds=True)
+    _, losses = expected_in_pcap(capture, way, nanoseconds=True)
     assert losses is not None
     if lost is not None:
-        assert without(losses) == without(lost)
+        assert without_parts_losses(losses) == without_parts_losses(lost)
         assert all(losses.get(kind, 0) <= lost.get(kind, 0) for kind in SHARED_KINDS)
 
 
-def without(losses: dict[str, int]) -> dict[str, int]:
+def without_parts_losses(losses: dict[str, int]) -> dict[str, int]:
     return {kind: count for kind, count in losses.items() if kind not in SHARED_KINDS}
 
 
@@ -371,9 +373,9 @@ def without(losses: dict[str, int]) -> dict[str, int]:
 @LOTS
 @given(CAPTURES, st.sampled_from(["interface", "link-type"]))
 def test_parts_in_pcap_by_kind_have_their_packets(capture: bytes, by: str) -> None:
-    written, losses = either(capture, {"by": by}, nanoseconds=True)
-    packets = told(capture).packets
-    groups = grouped(packets, {"by": by})
+    written, losses = expected_in_pcap(capture, {"by": by}, nanoseconds=True)
+    packets = content_of(capture).packets
+    groups = group_packets(packets, {"by": by})
     if losses is None:
         assert any(packet.time is not None and not 0 <= packet.time < 2**32 for packet in packets)
         return
@@ -402,7 +404,7 @@ def test_sizes_are_exact_for_packets_that_were_picked_and_cut(
     read = wire.read_pcap if to == "pcap" else wire.read_pcapng
     assert [packet[2:] for part in written for packet in read(part)] == [packet[2:] for packet in read(whole)]
     for part, after in pairwise([*written, b""]):
-        blocks = len(read(part)) if to == "pcap" else len(told(part).packets) + len(told(part).others)
+        blocks = len(read(part)) if to == "pcap" else len(content_of(part).packets) + len(content_of(part).others)
         assert len(part) <= size or blocks <= 1
         if to == "pcap" and after:
             assert len(part) + 16 + read(after)[0].captured_length > size  # no part ends early
@@ -433,7 +435,7 @@ def test_every_sample_comes_together_again(path: Path, way: dict[str, Any]) -> N
     assert content(written) == content([capture])
     as_it_was = not report.damage and report.left_out.keys() <= {"interfaces", "statistics"}
     if path.suffix == ".pcapng" and as_it_was and "malformed" not in path.name:
-        agrees(capture, written, way, report.left_out)
+        check_parts(capture, written, way, report.left_out)
     if path.suffix == ".pcap" and not report.damage and way == {"max_packets": 2}:
         size = wire.read_pcap_header(capture).size
         assert all(part[:size] == capture[:size] for part in written)
