@@ -1,4 +1,4 @@
-"""pcapconv against the second implementation, in every way that a capture can be asked for."""
+"""pcapconv compared with the second implementation (`expected.py`): in both formats, from files and from pipes."""
 
 import os
 import shutil
@@ -17,7 +17,8 @@ from pcapconv import PcapconvError
 
 
 def check_agreement(capture: bytes, request: Request) -> str:
-    """Every format that pcapconv writes holds what the second implementation says, or both refuse; which it was."""
+    """Check that each format has what the second implementation expects, or that both refuse. Return "written" or
+    "refused"."""
     if not expected.is_pcapng(capture):
         check_bytes(capture, "pcap", request)
         return check_bytes(capture, "pcapng", request)
@@ -26,7 +27,7 @@ def check_agreement(capture: bytes, request: Request) -> str:
 
 
 def check_bytes(capture: bytes, to: str, request: Request) -> str:
-    """The output is the expected one, byte for byte."""
+    """Check that the output is the expected one, byte for byte, or that both refuse."""
     try:
         told = expected.written(capture, to, request)
     except ValueError:
@@ -45,7 +46,7 @@ def check_bytes(capture: bytes, to: str, request: Request) -> str:
 
 
 def check_pcap_packets(capture: bytes, request: Request) -> str:
-    """A pcapng capture becomes a pcap file with the expected packets."""
+    """Check that a pcapng capture becomes a pcap file with the expected packets, or that both refuse."""
     try:
         told, lost = expected.in_pcap(capture, request)
     except ValueError:
@@ -63,7 +64,7 @@ def check_pcap_packets(capture: bytes, request: Request) -> str:
 
 
 def check_on_pipes(capture: bytes, request: Request) -> str:
-    """The same from a pipe into a pipe, where nobody can go back."""
+    """Check the output from a pipe into a pipe, neither of which can go back."""
     to = "pcapng" if expected.is_pcapng(capture) else "pcap"
     pieces = cast(BinaryIO, Pipe([capture[at : at + 97] for at in range(0, len(capture), 97)]))
     sink = Sink()
@@ -79,7 +80,7 @@ def check_on_pipes(capture: bytes, request: Request) -> str:
 
 
 def undamaged_bytes(path: Path) -> bytes:
-    """A file's bytes; skips where it is no capture, or a damaged one."""
+    """The bytes of a file. Skips the test if it is no capture, or a damaged one."""
     capture = path.read_bytes()
     try:
         _, report = converted(capture, "pcapng" if expected.is_pcapng(capture) else "pcap")
@@ -96,7 +97,7 @@ needs_editcap = pytest.mark.skipif(shutil.which("editcap") is None, reason="edit
 
 
 def written_by_editcap(path: Path, folder: Path, *options: str, ranges: tuple[str, ...] = ()) -> bytes:
-    """What editcap writes as a pcap file in nanoseconds."""
+    """The pcap file in nanoseconds that editcap writes."""
     out = folder / "editcap.pcap"
     command = ["editcap", "-F", "nsecpcap", *options, str(path), str(out), *ranges]
     subprocess.run(command, check=True, capture_output=True, timeout=60, env=os.environ | {"TZ": "UTC"})
@@ -104,7 +105,7 @@ def written_by_editcap(path: Path, folder: Path, *options: str, ranges: tuple[st
 
 
 def count_same_packets(path: Path, judged: bytes, **options: Any) -> int:
-    """pcapconv writes the same packets, to the nanosecond; how many."""
+    """Check that pcapconv writes the same packets, to the nanosecond; return their number."""
     out, _ = converted(path.read_bytes(), "pcap", nanoseconds=True, **options)
     seen, told = expected.packets(out), expected.packets(judged)
     assert [(each.time, each.original_length, each.data) for each in seen] == [

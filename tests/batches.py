@@ -35,7 +35,7 @@ Files = Mapping[str, bytes]
 
 
 def run_batch(source: Any, target: Any = None, *, executor: Executor | None = None, **options: Any) -> BatchReport:
-    """A batch in a thread of this process, which starts at once."""
+    """Run a batch in one thread of this process, which starts at once."""
     with ThreadPoolExecutor(1) as own:
         return batch(source, target, executor=executor or own, **options)
 
@@ -47,7 +47,7 @@ def files_below(folder: Path) -> dict[str, bytes]:
 
 
 def as_pcapng(capture: bytes, **options: Any) -> bytes:
-    """What `convert` makes of it."""
+    """The capture as `convert` writes it as pcapng."""
     return converted(capture, "pcapng", **options)[0]
 
 
@@ -71,20 +71,20 @@ def error_texts(report: BatchReport) -> list[str]:
 
 
 def statuses(folder: Path) -> dict[str, tuple[str, str | None]]:
-    """Source → its status and error, as the manifest has them."""
+    """The status and the error of each source, as the manifest has them."""
     found = manifest_lines(folder)
     assert len({line["source"] for line in found}) == len(found)
     return {line["source"]: (line["status"], line["error"]) for line in found}
 
 
 def nonzero_counts(report: BatchReport) -> dict[str, int]:
-    """How many files became what."""
+    """The counts of a report that are not zero."""
     names = ("converted", "damaged", "failed", "up_to_date", "skipped", "left_alone")
     return {name: number for name in names if (number := getattr(report, name))}
 
 
 def file_identity(path: Path) -> tuple[int, int]:
-    """It changes when the file is written again."""
+    """What changes when a file is written again: its inode and the time of its last change."""
     there = path.stat()
     return there.st_ino, there.st_mtime_ns
 
@@ -97,12 +97,12 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
-    """Where a batch goes; it is not there yet."""
+    """The folder of a batch's targets, which does not exist yet."""
     return tmp_path / "out"
 
 
 class RecordingWatcher(Watcher):
-    """Notes what it is told."""
+    """Keeps what a batch tells its watcher."""
 
     def __init__(self) -> None:
         self.begun: list[tuple[int, int]] = []

@@ -22,7 +22,7 @@ CUT = HEADER + wire.pcap_record(1, 2, b"four") + b"cut off"
 
 
 class CommandResult(NamedTuple):
-    """How a command ended."""
+    """The exit status of a command, its stdout and its stderr."""
 
     status: int
     out: bytes
@@ -32,7 +32,7 @@ class CommandResult(NamedTuple):
 def run_command(
     *arguments: str | bytes | Path, stdin: bytes = b"", shell: str = "", **environment: str
 ) -> CommandResult:
-    """The installed command; `shell` adds redirections. Whatever it forgets to close is said on stderr."""
+    """Run the installed command; `shell` adds redirections. A file that it forgets to close is a warning on stderr."""
     command: list[str | bytes | Path] = [COMMAND, *arguments]
     if shell:
         command = ["sh", "-c", f'exec "$@" {shell}', "sh", *command]
@@ -55,7 +55,7 @@ def signals_stay_as_they_were() -> Iterator[None]:
 
 
 def run_in_process(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> CommandResult:
-    """The same command line in this process, which is faster."""
+    """Run a command line in this process, which is faster."""
     try:
         status = cli.run([os.fspath(each) for each in arguments])
     except SystemExit as end:
@@ -65,7 +65,7 @@ def run_in_process(capfd: pytest.CaptureFixture[str], *arguments: str | Path) ->
 
 
 def error_lines(*sentences: str) -> str:
-    """stderr, one sentence a line."""
+    """What stderr has for these sentences: one a line, each after the command's name."""
     return "".join(f"pcapconv: {sentence}\n" for sentence in sentences)
 
 

@@ -1,8 +1,8 @@
-"""Packets, and the many ways in which programs write them: any section, byte order, resolution, host and interface.
+"""The same packets in the many ways in which programs write them: sections, byte orders, resolutions, interfaces.
 
-Strategy: `Said` is what a packet means. `written` draws a pcapng capture that says just that and nothing else that a
-comparison or a normal form looks at; without packets, a normal form has the first interface, which is number 0 then.
-`plainly_written` has all captures of both formats.
+Strategy: `PacketFacts` is what a packet means. `equivalent_pcapng` draws a pcapng capture that states the facts of some
+packets, and nothing else that a comparison or a normal form looks at; without packets, a normal form has the first
+interface, which is number 0 then. `equivalent_plain_captures` gives packets without metadata in both formats.
 """
 
 from typing import NamedTuple
@@ -123,7 +123,7 @@ def equivalent_pcapng(draw: st.DrawFn, packets: list[PacketFacts]) -> bytes:
 
 
 def equivalent_plain_captures(packets: list[PacketFacts]) -> list[bytes]:
-    """The packets, which say nothing that pcap could not, in both formats, byte orders and resolutions."""
+    """Packets without metadata, in both formats, byte orders and resolutions."""
     captures: list[bytes] = []
     for order in (LITTLE, BIG):
         write = In(order)

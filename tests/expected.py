@@ -2,10 +2,10 @@
 
 Strategy
 --------
-A capture is a list of `Entry`, one for each block or record, and those that hold a packet say what it is, with its time
-as a Fraction. `Asked` is what a user wants; `options` says it in pcapconv's words. `chosen` goes through the packets as
-the README describes the options, one rule after the other. The `written` functions put the bytes of the output together
-with wire.py's builders, so that tests compare whole files.
+A capture is a list of `Entry`, one for each block or record; an entry that holds a packet has it, with its time as a
+Fraction. `Request` is what to select and to edit; `as_arguments` gives it as arguments of pcapconv. `chosen` goes
+through the packets as the README describes the options, one rule after the other. `written` puts the bytes of the
+output together with wire.py's builders, so that tests compare whole files.
 
 Only for captures without damage: a ValueError, or struct.error, for those, and for what cannot be done.
 """
@@ -32,7 +32,7 @@ Ranges = Sequence[tuple[int, int | None]]
 
 
 class Interface(NamedTuple):
-    """`unit` is what a tick is worth in seconds, None where nobody can tell."""
+    """An interface; `unit` is a tick in seconds, None if it cannot be determined."""
 
     section: int
     interface: int
@@ -86,7 +86,7 @@ class Request(NamedTuple):
     comments: Sequence[tuple[int, str]] = ()
 
     def as_arguments(self) -> dict[str, Any]:
-        """The same as keywords of `pcapconv.convert`."""
+        """The request as arguments of `pcapconv.convert`."""
         said: dict[str, Any] = {
             "after": self.after and _moment(*self.after),
             "before": self.before and _moment(*self.before),
@@ -123,7 +123,7 @@ class Written(NamedTuple):
 
 
 def decimal(value: Fraction) -> str:
-    """All its digits. ValueError where they do not end, or there are more than pcapconv takes."""
+    """A number with all its digits. Raises ValueError if they do not end, or are more than pcapconv takes."""
     digits = next((count for count in range(61) if value.denominator and 10**count % value.denominator == 0), None)
     if digits is None:
         raise ValueError(f"{value} has no end, or more than 60 digits")
@@ -155,7 +155,7 @@ def is_pcapng(capture: bytes) -> bool:
 
 @lru_cache(maxsize=4)
 def entries(capture: bytes) -> tuple[Entry, ...]:
-    """Every block or record. ValueError or struct.error for damage."""
+    """Every block or record of a capture. Raises ValueError or struct.error for damage."""
     return tuple(_blocks(capture) if is_pcapng(capture) else _records(capture))
 
 
@@ -264,9 +264,9 @@ def without(raw: bytes, order: ByteOrder, codes: Iterable[int], add: bytes = b""
 
 
 def chosen(found: Sequence[Entry], request: Request) -> tuple[list[Packet], int]:
-    """The packets that stay, and how many were left out only because they have no time.
+    """The packets that are selected, and how many are left out only because they have no time.
 
-    ValueError where a time is needed that nobody can tell.
+    Raises ValueError if a time is needed that cannot be determined.
     """
     every = [entry.packet for entry in found if entry.packet is not None]
     order = {entry.packet.number: entry.byte_order for entry in found if entry.packet is not None}

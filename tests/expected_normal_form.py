@@ -1,10 +1,10 @@
-"""The normal form, made a second time: slow, obvious, and written from NORMAL_FORM.md, not from pcapconv.
+"""A second implementation of the normal form: slow, obvious, and written from NORMAL_FORM.md, not from pcapconv.
 
 Strategy
 --------
-`normal` takes a capture apart into what it says: comments of sections, names, secrets, statistics, packets with the
-interface that each has. Every option becomes a (code, value) pair in little endian at once. Then the normal form is put
-together in its order with wire.py's builders.
+`normal_form` takes a capture apart into what it states: comments of sections, names, secrets, statistics, and packets
+with the interface of each. Every option becomes a (code, value) pair in little endian at once. Then the normal form is
+put together in its order with wire.py's builders.
 
 Only for captures without damage: a ValueError, or struct.error, for those, and for times that the form refuses.
 """
@@ -58,7 +58,7 @@ class Request(NamedTuple):
     cut: bool = False
 
     def as_arguments(self) -> dict[str, Any]:
-        """The same as keywords of `pcapconv.normalize`."""
+        """The request as arguments of `pcapconv.normalize`."""
         said: dict[str, Any] = {
             "keep": sorted(self.keep),
             "strip": [",".join(sorted(self.strip))] if self.strip else [],
@@ -121,7 +121,7 @@ def listed(raw: bytes, order: ByteOrder) -> Pairs:
 
 
 def kept(pairs: Pairs, own: Mapping[int, str], kinds: frozenset[str]) -> Pairs:
-    """Those of the kinds; `own` has the kind of a block's own options."""
+    """The options of these kinds; `own` has the kind of each option of the block itself."""
 
     def kind(code: int) -> str:
         if code == wire.OPT_COMMENT:
@@ -144,7 +144,7 @@ def ended(pairs: Pairs, block: str) -> Pairs:
 
 
 def comments(pairs: Pairs, kinds: frozenset[str]) -> Pairs:
-    """The comments alone."""
+    """The comments of an option list, and nothing else."""
     return [pair for pair in pairs if pair[0] == wire.OPT_COMMENT and "comments" in kinds]
 
 
@@ -159,7 +159,7 @@ def in_order(pairs: Iterable[tuple[int, bytes]]) -> bytes:
 
 
 def first(pairs: Pairs, code: int, size: int) -> bytes | None:
-    """The first option's value, if it has that size."""
+    """The value of the first option of a code, None if it has another size."""
     value = next((value for other, value in pairs if other == code), b"")
     return value if len(value) == size else None
 

@@ -1,4 +1,4 @@
-"""Captures made up by Hypothesis, and what might be asked of them.
+"""Captures that Hypothesis invents, and what to select and edit of them.
 
 Strategy: all times lie on a grid of quarters of a second around one instant, a few ticks beside it at most, so that
 limits fall on packets and next to them. Interfaces count in all kinds of units, and few letters make the comments.

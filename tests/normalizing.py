@@ -29,24 +29,24 @@ ONE = wire.enhanced_packet(0, NS, b"one")
 
 
 def normalized(capture: bytes, **options: Any) -> bytes:
-    """The normal form."""
+    """The normal form of a capture."""
     return normalized_with_report(capture, **options)[0]
 
 
 def normalized_with_report(capture: bytes, **options: Any) -> tuple[bytes, Report]:
-    """The normal form, and the report."""
+    """The normal form of a capture, and the report."""
     target = io.BytesIO()
     report = pcapconv.normalize(io.BytesIO(capture), target, **options)
     return target.getvalue(), report
 
 
 def reasons_against(capture: bytes, **options: Any) -> list[str]:
-    """Why it is not normal."""
+    """The reasons why a capture is not in the normal form."""
     return check(io.BytesIO(capture), **options)
 
 
 def refusal_of(capture: bytes, kind: type[PcapconvError], **options: Any) -> str:
-    """What is said of a capture that has no normal form; nothing is written, and `check` says the same."""
+    """The message for a capture that has no normal form. Nothing is written, and `check` gives the same message."""
     target = io.BytesIO()
     with pytest.raises(kind) as caught:
         pcapconv.normalize(io.BytesIO(capture), target, **options)
@@ -57,7 +57,7 @@ def refusal_of(capture: bytes, kind: type[PcapconvError], **options: Any) -> str
 
 
 def normal_interface(*pairs: Option, link_type: int = 1, snaplen: int = 262144) -> bytes:
-    """An interface in the normal form, its options in the order given, with if_tsresol among them."""
+    """An interface block in the normal form: these options by code, with if_tsresol among them."""
     listed = sorted([*pairs, NANO], key=lambda pair: pair[0])
     return wire.interface(link_type, snaplen, options=wire.options(*listed))
 
@@ -80,7 +80,7 @@ def capture_with_time(write: In, resolution: int, offset: int | None, ticks: int
 
 
 def normal_packets(*times: tuple[int, int]) -> bytes:
-    """The normal form of some of these packets, each with its time and number."""
+    """The normal form of packets that are given by time and number."""
     return (
         SHB
         + normal_interface((wire.IF_NAME, b"i"))
@@ -89,7 +89,7 @@ def normal_packets(*times: tuple[int, int]) -> bytes:
 
 
 def capture_with_all_kinds(write: In) -> bytes:
-    """A capture with all kinds in all places."""
+    """A capture that has metadata of all kinds wherever it may stand."""
     said = [comment("c"), (wire.OPT_CUSTOM_TEXT, write.custom_value(PEN, b"t")), (UNKNOWN_OPTION, b"u")]
     host = [(wire.SHB_HARDWARE, b"hw"), (wire.SHB_OS, b"os"), (wire.SHB_USERAPPL, b"app")]
     return (
@@ -118,7 +118,7 @@ def capture_with_all_kinds(write: In) -> bytes:
 
 
 def normal_form_with(*kinds: str, shift: int = 0, sort: bool = False) -> bytes:
-    """Its normal form with these kinds."""
+    """The normal form of `capture_with_all_kinds` with these kinds."""
 
     def stated(*own: Option) -> bytes:
         said = {
@@ -181,7 +181,7 @@ RECORDS = st.lists(
 
 @st.composite
 def captures_rich_in_metadata(draw: st.DrawFn) -> bytes:
-    """Captures whose metadata says much, in sections of any byte order, with any options anywhere."""
+    """Captures with much metadata, in sections of either byte order, with any options anywhere."""
     capture = b""
     for _ in range(draw(st.integers(1, 3))):
         write = In(draw(st.sampled_from([LITTLE, BIG])))

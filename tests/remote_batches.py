@@ -29,12 +29,12 @@ DONE = {f"{name}ng": pcapng(number) for name, number in NAMES.items()}
 
 
 def last_lines(manifest: bytes) -> dict[str, Any]:
-    """By target, what the manifest says last."""
+    """The last line of a manifest for each target."""
     return {line["target"]: line for line in map(json.loads, manifest.splitlines())}
 
 
 def check_manifest(manifest: bytes, sources: dict[str, bytes], targets: dict[str, bytes]) -> None:
-    """The manifest's last lines of what was converted are true."""
+    """Check that the manifest's last lines of converted files give their true sizes and hashes."""
     last = {name: line for name, line in last_lines(manifest).items() if line["status"] == "converted"}
     assert last.keys() == targets.keys()
     for name, data in targets.items():
@@ -48,7 +48,7 @@ def check_manifest(manifest: bytes, sources: dict[str, bytes], targets: dict[str
 
 @pytest.fixture
 def memory() -> Iterator[Any]:
-    """fsspec's files in memory, which are the process's."""
+    """fsspec's files in memory, which all of this process shares; empty before and after."""
     import fsspec
 
     files = fsspec.filesystem("memory")
@@ -58,7 +58,7 @@ def memory() -> Iterator[Any]:
 
 
 def run_command(*arguments: Any, **environment: str) -> tuple[int, str]:
-    """The status of the command, and what it says."""
+    """Run `pcapconv batch`; return its exit status and its stderr."""
     done = subprocess.run(
         [COMMAND, "batch", *arguments, "-q"],
         capture_output=True,

@@ -12,7 +12,7 @@ from folders import LEASE, MANIFEST
 
 
 def aws(service: str) -> Any:
-    """A client of the server's, which has nothing to do with fsspec."""
+    """A client of the server, independent of fsspec."""
     return import_module("boto3").client(service)
 
 

@@ -1,4 +1,4 @@
-"""Captures split by pcapconv: what the tests of splitting ask of it."""
+"""Splitting captures: their parts and reports, which are checked against each other."""
 
 import io
 import os
@@ -16,12 +16,12 @@ both_forms = pytest.mark.usefixtures("kernels")
 
 
 def parts_of(capture: bytes, template: str = "x.pcapng", **options: Any) -> list[bytes]:
-    """The parts' bytes, in the report's order."""
+    """The bytes of each part, in the report's order."""
     return parts_and_report(capture, template, **options)[0]
 
 
 def parts_and_report(capture: bytes, template: str = "x.pcapng", **options: Any) -> tuple[list[bytes], Report]:
-    """The parts' bytes, in the report's order, and the report, which agrees with them and with what is there."""
+    """The bytes of each part, in the report's order, and the report. Checks that the report agrees with the files."""
     with tempfile.TemporaryDirectory() as folder:
         source = capture if isinstance(capture, io.RawIOBase) else io.BytesIO(capture)
         report = split(source, os.path.join(folder, template), **options)

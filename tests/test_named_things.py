@@ -9,6 +9,7 @@ import re
 import sys
 import tokenize
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,13 @@ import pcapconv
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "pcapconv"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+HELPERS = sorted((ROOT / "tests").rglob("*.py"))
 PAGES = [ROOT / name for name in ("CONTRIBUTING.md", "README.md", "SIDECAR.md", "NORMAL_FORM.md")]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
 NAME = re.compile(r"`([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?:\(\))?`")
 FILE = re.compile(r"`([\w/-]+\.(?:py|pyx|pyi|md))`")
-USERS_FILE = re.compile(r"\.(json|toml)$")
-NOT_OURS = {"cat", "DLT_", "LINKTYPE_", "swap_pseudo_headers"}  # a program, and names of libpcap
+OTHER_FILE = re.compile(r"\.(c|json|toml)$")
+NOT_OURS = {"cat", "DLT_", "LINKTYPE_", "opt_endofopt", "sitecustomize", "swap_pseudo_headers"}  # of other projects
 
 
 def sentences(path: Path) -> Iterator[str]:
@@ -52,13 +54,14 @@ def names_in(path: Path) -> Iterator[str]:
                 yield from name.split(".")
 
 
-@pytest.fixture(scope="module")
-def known() -> set[str]:
-    foreign = {*dir(builtins), *keyword.kwlist, *sys.stdlib_module_names, *NOT_OURS}
-    return {name for path in MODULES for name in names_in(path)} | foreign
+@lru_cache(maxsize=2)
+def known_names(*, of_tests: bool = False) -> frozenset[str]:
+    """The names of the package and of Python, for the tests those of the tests too."""
+    ours = {name for path in (*MODULES, *(HELPERS if of_tests else ())) for name in names_in(path)}
+    return frozenset(ours).union(dir(builtins), keyword.kwlist, sys.stdlib_module_names, NOT_OURS)
 
 
-def is_there(name: str, known: set[str]) -> bool:
+def is_there(name: str, known: frozenset[str]) -> bool:
     parts = name.split(".")
     if parts[0] in sys.stdlib_module_names:
         return True
@@ -83,21 +86,21 @@ def missing_files(text: str) -> list[str]:
     return [name for name in FILE.findall(text) if not any(ROOT.glob(name)) and not any(ROOT.glob(f"*/**/{name}"))]
 
 
-def missing_names(text: str, known: set[str], beginning: str = "") -> list[str]:
+def missing_names(text: str, known: frozenset[str], beginning: str = "") -> list[str]:
     """The names in backquotes that nothing has; file names are looked at by `missing_files`."""
     names = [name for name in NAME.findall(text) if name.startswith(beginning) and not FILE.match(f"`{name}`")]
-    return [name for name in names if not USERS_FILE.search(name) and not is_there(name, known)]
+    return [name for name in names if not OTHER_FILE.search(name) and not is_there(name, known)]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_what_a_module_names_exists(path: Path, known: set[str]) -> None:
+@pytest.mark.parametrize("path", [*MODULES, *HELPERS], ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_what_a_module_names_exists(path: Path) -> None:
     text = "\n".join(sentences(path))
-    assert missing_names(text, known) == []
+    assert missing_names(text, known_names(of_tests=path in HELPERS)) == []
     assert missing_files(text) == []
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_what_a_page_names_exists(path: Path, known: set[str]) -> None:
+def test_what_a_page_names_exists(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert missing_names(text, known, "pcapconv.") == []
+    assert missing_names(text, known_names(), "pcapconv.") == []
     assert missing_files(text) == []

@@ -1,4 +1,4 @@
-"""What mutation begins with: the samples, captures that `made` invents, and a few sidecars of them."""
+"""What mutation begins with: the samples, captures that `invented_captures` invents, and a few sidecars of them."""
 
 from __future__ import annotations
 
