@@ -103,8 +103,8 @@ def read(capture: bytes, window_size: int = WINDOW_SIZE) -> Iterator[Item]:
 
 def written(items: Iterator[Item], target: BinaryIO, to: str) -> dict[str, int]:
     """Write items; return what the format lost of them, by kind."""
-    with open_target(target) as place:
-        output = BufferedOutput(place)
+    with open_target(target) as opened:
+        output = BufferedOutput(opened)
         writer = formats.open_writer(WriterSettings(to), output)
         try:
             for item in items:

@@ -173,11 +173,11 @@ def normal_form(capture: bytes, request: Request | None = None) -> Normal:
     found = expected.entries(capture)
     lost: Counter[str] = Counter()
     interfaces = _interfaces(capture, found, request.kinds)
-    packets = _packets(found, {place: each for place, (each, _) in interfaces.items()}, request, lost)
+    packets = _packets(found, {key: each for key, (each, _) in interfaces.items()}, request, lost)
     lost = Counter() if request.mask else lost
     instead = _snaplens(packets)
     lost["header-fields"] = len(instead)
-    interfaces = {place: (_with_snaplen(each, instead), time) for place, (each, time) in interfaces.items()}
+    interfaces = {key: (_with_snaplen(each, instead), time) for key, (each, time) in interfaces.items()}
     packets = [packet._replace(interface=_with_snaplen(packet.interface, instead)) for packet in packets]
     shift = 0
     if request.rebase is not None and packets and not request.mask:
@@ -194,7 +194,7 @@ def normal_form(capture: bytes, request: Request | None = None) -> Normal:
         start = request.rebase or 0
         packets = [packet._replace(time=start + n * MILLISECOND) for n, packet in enumerate(packets, 1)]
     in_use = dict.fromkeys([packet.interface for packet in packets] or [each for each, _ in interfaces.values()][:1])
-    ids = {each: place for place, each in enumerate(in_use)}
+    ids = {each: key for key, each in enumerate(in_use)}
     body = [
         wire.enhanced_packet(
             ids[packet.interface],
@@ -205,8 +205,8 @@ def normal_form(capture: bytes, request: Request | None = None) -> Normal:
         )
         for packet in packets
     ]
-    for place, block in reversed(others):
-        body.insert(place, block)
+    for key, block in reversed(others):
+        body.insert(key, block)
     out = (
         wire.section_header(options=_section_options(found, request.kinds))
         + b"".join(wire.interface(each.link_type, each.snaplen, options=each.options) for each in ids)
@@ -438,10 +438,10 @@ def _statistics(
         if entry.block_type != wire.INTERFACE_STATISTICS or "statistics" not in request.kinds:
             continue
         body, order = entry.raw[8:-4], entry.byte_order
-        place = entry.section, struct.unpack_from(order + "I", body)[0]
-        if place not in used:
+        key = entry.section, struct.unpack_from(order + "I", body)[0]
+        if key not in used:
             continue
-        each, time = interfaces[place]
+        each, time = interfaces[key]
 
         def moved(raw: bytes, order: ByteOrder = order, time: _Time = time) -> int:
             high, low = struct.unpack(order + "II", raw)

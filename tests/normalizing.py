@@ -212,11 +212,14 @@ def captures_rich_in_metadata(draw: st.DrawFn) -> bytes:
                 options=options(write, *timing, without=TIMING),
             )
         for kind in draw(st.lists(st.sampled_from("eeeeeoonnkstcu"), max_size=8)):
-            place, ticks = draw(st.integers(0, count - 1)), draw(st.sampled_from([0, 1, 10**6, 10**12, 10**12 + 7]))
+            interface_id, ticks = (
+                draw(st.integers(0, count - 1)),
+                draw(st.sampled_from([0, 1, 10**6, 10**12, 10**12 + 7])),
+            )
             if kind == "e":
-                capture += write.enhanced_packet(place, ticks, b"data", options=options())
+                capture += write.enhanced_packet(interface_id, ticks, b"data", options=options())
             elif kind == "o":
-                capture += write.obsolete_packet(place, ticks, b"data!", drops_count=2, options=options())
+                capture += write.obsolete_packet(interface_id, ticks, b"data!", drops_count=2, options=options())
             elif kind == "n":
                 capture += write.names(*draw(RECORDS), options=options())
             elif kind == "k":
@@ -225,7 +228,7 @@ def captures_rich_in_metadata(draw: st.DrawFn) -> bytes:
             elif kind == "s":
                 capture += write.simple_packet(b"simple")
             elif kind == "t":
-                capture += write.statistics(place, ticks, options=options())
+                capture += write.statistics(interface_id, ticks, options=options())
             elif kind == "c":
                 capture += write.custom(draw(st.sampled_from([0xBAD, 0x40000BAD])), PEN, b"data", options=options())
             else:

@@ -72,15 +72,15 @@ def test_a_lost_process_costs_a_look_at_what_this_run_wrote(tmp_path: Path, monk
 def test_a_line_of_before_the_run_is_not_looked_at(tmp_path: Path) -> None:
     source, out = write_captures(tmp_path / "in", 2), tmp_path / "out"
     run_to_pcapng(source, out)
-    place = str(out / MANIFEST)
-    first = json.loads(Path(place).read_bytes().splitlines()[0])
+    path = str(out / MANIFEST)
+    first = json.loads(Path(path).read_bytes().splitlines()[0])
     state = State.of_json(first["target_size"], first["target_time"])
     job = Job("in", first["source"], State(first["source_size"], None), "out", first["target"], Action.CREATE)
     settings: Any = SimpleNamespace(run=first["run"], root=first["root"], options=first["options"])
-    found = manifest.find(place, 0, job, state, settings)
+    found = manifest.find(path, 0, job, state, settings)
     assert found is not None
     assert {"schema": first["schema"]} | found.to_json() == first
-    assert manifest.find(place, len(json.dumps(first)) + 1, job, state, settings) is None
+    assert manifest.find(path, len(json.dumps(first)) + 1, job, state, settings) is None
 
 
 def test_what_a_resumed_batch_keeps_of_each_file_is_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

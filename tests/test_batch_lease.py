@@ -338,8 +338,8 @@ def test_a_shard_that_begins_while_the_whole_batch_plans_is_seen(
         return enter(held)
 
     monkeypatch.setattr(lease.Lease, "__enter__", enter_behind)
-    place = home / "pcapconv-manifest.1-of-2.jsonl"
-    with pytest.raises(FileError, match=f"^{place}: another batch is at work here, on host {HERE} with pid"):
+    path = home / "pcapconv-manifest.1-of-2.jsonl"
+    with pytest.raises(FileError, match=f"^{path}: another batch is at work here, on host {HERE} with pid"):
         pcapconv.batch(raw, home, to="pcapng", jobs=1)
     assert sorted(os.listdir(home)) == [shard.name]
 

@@ -134,8 +134,8 @@ def test_a_target_is_never_a_source(tmp_path: Path, force: bool) -> None:
     (source / "x.pcap").write_bytes(PCAP)
     with pytest.raises(UsageError) as caught:
         run_batch(source, tmp_path, force=force)
-    place = f"{tmp_path}/in/x.pcap"
-    assert str(caught.value) == f"{place}: that is a source too ({place}); name another directory"
+    path = f"{tmp_path}/in/x.pcap"
+    assert str(caught.value) == f"{path}: that is a source too ({path}); name another directory"
     assert files_below(tmp_path) == {"in/a.pcap": PCAP, "in/x.pcap": PCAP, "in/in/x.pcap": OTHER_PCAP}
 
 
@@ -149,12 +149,12 @@ def test_a_target_is_never_a_source_by_way_of_a_link(source: Path, out: Path) ->
 
 def test_a_target_is_never_a_source_by_way_of_a_folder(source: Path, tmp_path: Path, out: Path) -> None:
     """Where a folder leads is looked up each time."""
-    for place in (tmp_path / "elsewhere", source / "lab"):
-        place.mkdir(exist_ok=True)
+    for path in (tmp_path / "elsewhere", source / "lab"):
+        path.mkdir(exist_ok=True)
         out.mkdir(exist_ok=True)
         (out / "lab").unlink(missing_ok=True)
-        (out / "lab").symlink_to(place)
-        if place == source / "lab":
+        (out / "lab").symlink_to(path)
+        if path == source / "lab":
             with pytest.raises(UsageError, match="that is a source too"):
                 run_batch(source, out, force=True, first=1)
         else:
@@ -162,7 +162,7 @@ def test_a_target_is_never_a_source_by_way_of_a_folder(source: Path, tmp_path: P
                 "converted": 2,
                 "skipped": 1,
             }
-            assert files_below(place) == {"b.cap": OTHER_PCAP}
+            assert files_below(path) == {"b.cap": OTHER_PCAP}
     assert files_below(source) == {"a.pcap": PCAP, "lab/b.cap": OTHER_PCAP, "lab/notes.txt": TEXT}
 
 
@@ -189,8 +189,8 @@ def test_a_target_in_the_source_by_another_name(source: Path, monkeypatch: pytes
     (source.parent / "link").symlink_to("in")
     (source / "out").mkdir()
     monkeypatch.chdir(source)
-    for place in ("./lab/../out", str(source.parent / "link" / "out")):
-        run_batch(".", place, to="pcapng", force=True)
+    for path in ("./lab/../out", str(source.parent / "link" / "out")):
+        run_batch(".", path, to="pcapng", force=True)
         assert files_below(source / "out") == {"a.pcapng": as_pcapng(PCAP), "lab/b.pcapng": as_pcapng(OTHER_PCAP)}
 
 

@@ -117,13 +117,13 @@ def test_key_logs_of_an_earlier_run_in_place_are_no_sources(tmp_path: Path) -> N
 def test_a_key_log_replaces_no_other_file(in_place: bool, tmp_path: Path, out: Path) -> None:
     source = write_tree(tmp_path / "in", {"a.pcapng": SECRET})
     there = write_tree(source if in_place else out, {"a.pcapng.keys": TEXT})
-    place: dict[str, Any] = {"in_place": True} if in_place else {"target": out}
-    report = run_batch(source, **place, extract_secrets=".keys")
+    destination: dict[str, Any] = {"in_place": True} if in_place else {"target": out}
+    report = run_batch(source, **destination, extract_secrets=".keys")
     assert nonzero_counts(report) == {"failed": 1}
     assert report.trouble[0]["error"] == f"{there}/a.pcapng.keys: {EXISTS}"
     assert (there / "a.pcapng.keys").read_bytes() == TEXT
     assert (source / "a.pcapng").read_bytes() == SECRET
-    assert nonzero_counts(run_batch(source, **place, extract_secrets=".keys", force=True)) == {"converted": 1}
+    assert nonzero_counts(run_batch(source, **destination, extract_secrets=".keys", force=True)) == {"converted": 1}
     assert (there / "a.pcapng.keys").read_bytes() == KEY_LOG
 
 
@@ -136,10 +136,10 @@ def test_existing_targets_do_not_have_the_manifest_read(
 
 
 def test_threads_do_not_mix_their_lines(tmp_path: Path) -> None:
-    place = str(tmp_path / MANIFEST)
+    path = str(tmp_path / MANIFEST)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: manifest.add(place, [{"number": number}]), range(2000)))
-    assert sorted(json.loads(line)["number"] for line in Path(place).read_bytes().splitlines()) == list(range(2000))
+        list(pool.map(lambda number: manifest.add(path, [{"number": number}]), range(2000)))
+    assert sorted(json.loads(line)["number"] for line in Path(path).read_bytes().splitlines()) == list(range(2000))
 
 
 def test_only_the_directories_of_targets_are_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

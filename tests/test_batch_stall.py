@@ -84,10 +84,10 @@ def test_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = Remote.open_source
     free = threading.Event()
 
-    def open_source(store: Remote, place: str, *more: Any) -> Any:
-        if place.endswith("b.pcap"):
+    def open_source(store: Remote, location: str, *more: Any) -> Any:
+        if location.endswith("b.pcap"):
             free.wait(PATIENCE)
-        return opened(store, place, *more)
+        return opened(store, location, *more)
 
     monkeypatch.setattr(Remote, "open_source", open_source)
     try:
@@ -116,18 +116,18 @@ def test_a_file_or_a_byte_is_a_movement(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_pulse_is_a_movement_and_goes_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now, place = 1000.0, tmp_path / "pulse"
+    now, path = 1000.0, tmp_path / "pulse"
     monkeypatch.setattr("time.monotonic", lambda: now)
-    with stall.Stall(Carriers(None, None, None, "10m"), str(place)) as watched:
+    with stall.Stall(Carriers(None, None, None, "10m"), str(path)) as watched:
         for seconds in range(5):
             now += 600
-            os.utime(place, (seconds, seconds))
+            os.utime(path, (seconds, seconds))
             watched.look(0, 0)
         now += 601
         with pytest.raises(WorkersLostError):
             watched.look(0, 0)
     assert os.listdir(tmp_path) == []
-    with stall.Stall(Carriers(None, None, None, None), str(place)):
+    with stall.Stall(Carriers(None, None, None, None), str(path)):
         assert os.listdir(tmp_path) == []
 
 

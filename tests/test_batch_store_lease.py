@@ -107,12 +107,12 @@ def test_a_client_on_another_machine_that_touches_its_lease_lives(raw: Bucket, m
     monkeypatch.setattr(lease, "BEHIND_URLS", QUICK._replace(lapse=PATIENCE))
     put_held_lease(raw)
     watcher = Notes(lambda: put_held_lease(raw))
-    place = raw.url(f"new/{MANIFEST}")
-    with pytest.raises(FileError, match=f"^{place}: another batch is at work here, on host ws-7 with pid 4321;"):
+    location = raw.url(f"new/{MANIFEST}")
+    with pytest.raises(FileError, match=f"^{location}: another batch is at work here, on host ws-7 with pid 4321;"):
         run_in_bucket(raw, resume=True, watcher=watcher)
     most = f"{PATIENCE + QUICK.stop:g} seconds at most"
     wait = f"waiting until the batch of host ws-7 with pid 4321 has surely ended, {most}"
-    assert watcher.told == [f"{place}: {wait}"]
+    assert watcher.told == [f"{location}: {wait}"]
     assert raw.tree("new") == {}
     assert json.loads(raw.get(f"new/{LEASE}"))["run"] == "0" * 16
 
@@ -129,7 +129,7 @@ def test_a_client_on_another_machine_that_does_not_is_dead(raw: Bucket, monkeypa
 def test_a_lease_that_lapsed_long_ago_is_not_waited_for(raw: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     """S3 tells how old it is."""
     age = Remote.age
-    monkeypatch.setattr(Remote, "age", lambda store, place: (age(store, place) or 0) + 3600)
+    monkeypatch.setattr(Remote, "age", lambda store, location: (age(store, location) or 0) + 3600)
     put_held_lease(raw, elsewhere=True)
     assert 3600 <= (Remote(raw.url("new")).age(raw.url(f"new/{LEASE}")) or 0) < 3600 + PATIENCE
     watcher = Notes()
@@ -169,8 +169,8 @@ def test_a_client_whose_lease_was_taken_over_ends(raw: Bucket, monkeypatch: pyte
             wait_for(is_robbed)
             raw.put(f"new/{MANIFEST}", b"the other client's")
 
-    place = raw.url(f"new/{MANIFEST}")
-    with pytest.raises(FileError, match=f"^{place}: another batch has taken over here, since this one stood still;"):
+    location = raw.url(f"new/{MANIFEST}")
+    with pytest.raises(FileError, match=f"^{location}: another batch has taken over here, since this one stood still;"):
         run_in_bucket(raw, watcher=Robbed())
     assert json.loads(raw.get(f"new/{LEASE}"))["run"] == "0" * 16
     assert raw.manifest("new") == b"the other client's"
@@ -340,7 +340,7 @@ def test_a_lease_that_is_read_while_it_is_made_is_read_again(
     raw: Bucket, seen: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read, first = Remote.read, [seen]
-    monkeypatch.setattr(Remote, "read", lambda store, place: first.pop() if first else read(store, place))
+    monkeypatch.setattr(Remote, "read", lambda store, location: first.pop() if first else read(store, location))
     monkeypatch.setattr(lease_location, "_MADE", 0.0)
     put_held_lease(raw)
     held = lease_location.lease_location(raw.url(f"new/{LEASE}")).read()

@@ -447,9 +447,9 @@ def test_a_resume_that_has_nothing_to_do_reads_the_manifest_once(
     run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng")
     read, asked = Remote.read, []
 
-    def reading(store: Remote, place: str) -> bytes:
-        asked.append(place)
-        return read(store, place)
+    def reading(store: Remote, location: str) -> bytes:
+        asked.append(location)
+        return read(store, location)
 
     monkeypatch.setattr(Remote, "read", reading)
     assert run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True).up_to_date == 1
@@ -463,9 +463,9 @@ def test_a_manifest_is_written_before_the_first_file_also_where_others_have_line
     bucket.fill("raw", {"1.pcap": SMALL})
     write, places = Remote.write, []
 
-    def writing(store: Remote, place: str, data: bytes) -> None:
-        places.append(place)
-        write(store, place, data)
+    def writing(store: Remote, location: str, data: bytes) -> None:
+        places.append(location)
+        write(store, location, data)
 
     monkeypatch.setattr(Remote, "write", writing)
 
@@ -511,9 +511,9 @@ def test_several_files_are_named_at_a_time(bucket: Bucket, monkeypatch: pytest.M
     bucket.fill("raw", {"1.pcap": SMALL, "2.pcap": SMALL})
     open_stream, both = Remote.open_stream, threading.Barrier(2)
 
-    def opening(store: Remote, place: str) -> Any:
+    def opening(store: Remote, location: str) -> Any:
         both.wait(PATIENCE)
-        return open_stream(store, place)
+        return open_stream(store, location)
 
     monkeypatch.setattr(Remote, "open_stream", opening)
     assert run_batch(bucket.url("raw"), bucket.url("new"), template=DAYS).converted == 2

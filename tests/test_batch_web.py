@@ -58,8 +58,8 @@ def test_each_piece_that_arrives_is_a_movement(web: Web) -> None:
                 raise OSError
 
     web.answers["/slow.pcap"] = Answer(slow, len(SMALL))
-    place = f"{web.address}/slow.pcap"
-    with Remote(place).open_source(place, moved.release) as source:
+    url = f"{web.address}/slow.pcap"
+    with Remote(url).open_source(url, moved.release) as source:
         assert source.size == len(SMALL)
 
 

@@ -271,12 +271,12 @@ def test_names_and_types_are_those_of_python_pcapng() -> None:
         for row in block.own_options
         if row.specified
     }
-    assert {place: own[place] for place in own.keys() - NEWER} == {
-        place: (
+    assert {key: own[key] for key in own.keys() - NEWER} == {
+        key: (
             schema.name,
-            option_lists.TIME if place in times else special.get(schema.name, holds.get(schema.ftype, "")),
+            option_lists.TIME if key in times else special.get(schema.name, holds.get(schema.ftype, "")),
         )
-        for place, schema in SCHEMAS.items()
+        for key, schema in SCHEMAS.items()
     }
     assert own.keys() >= NEWER
 

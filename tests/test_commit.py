@@ -44,9 +44,9 @@ both_ways = pytest.mark.usefixtures("each_way")
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A capture that is going to be replaced."""
-    place = tmp_path / "in.pcap"
-    place.write_bytes(CAPTURE)
-    return place
+    path = tmp_path / "in.pcap"
+    path.write_bytes(CAPTURE)
+    return path
 
 
 def before_the_end(change: Callable[[], object]) -> Callable[[int], None]:
@@ -318,8 +318,8 @@ def test_a_signal_behind_the_first_of_two_names_takes_it_back(
 ) -> None:
     source, target, sidecar = (tmp_path / name for name in ("a.pcapng", "a.pcap", "a.pcap.meta.json"))
     source.write_bytes(COMMENTED)
-    for place in (target, sidecar) if there else ():
-        place.write_bytes(OLD)
+    for path in (target, sidecar) if there else ():
+        path.write_bytes(OLD)
     before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
     appear = PlainFile.appear
 
@@ -362,8 +362,8 @@ def test_a_signal_between_files_that_are_rewritten_ends_behind_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     paths = [tmp_path / name for name in ("a.pcapng", "b.pcapng")]
-    for place in paths:
-        place.write_bytes(CAPTURE)
+    for path in paths:
+        path.write_bytes(CAPTURE)
     with_a_signal(monkeypatch, "replace", behind=True, number=signal.SIGTERM)
     status, said = saved(capsys, ["normalize", "--in-place", *map(str, paths)])
     assert (status, said.splitlines()[-1]) == (

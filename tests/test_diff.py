@@ -97,8 +97,8 @@ def test_what_was_taken_out_and_put_in_is_found(data: st.DataObject, count: int)
     removed = data.draw(st.sets(st.sampled_from(a), max_size=count) if a else st.just(set[int]()))
     b = [number for number in a if number not in removed]
     inserted = data.draw(st.lists(st.tuples(st.integers(0, len(b)), st.integers(1000, 10**6)), max_size=20))
-    for place, number in inserted:
-        b.insert(place, number)
+    for index, number in inserted:
+        b.insert(index, number)
     ones, others = paired_rows(alignment_of(a, b, None))
     assert [a[row] for row in ones] == [number for number in a if number not in removed]
     assert [b[row] for row in others] == [a[row] for row in ones]
@@ -107,12 +107,12 @@ def test_what_was_taken_out_and_put_in_is_found(data: st.DataObject, count: int)
 @given(st.permutations(range(40)))
 def test_the_longest_rise_is_the_longest(order: list[int]) -> None:
     places = list(longest_rise(order))
-    rise = [order[place] for place in places]
+    rise = [order[index] for index in places]
     assert rise == sorted(rise)
     assert places == sorted(places)
     lengths: list[int] = []
-    for place, number in enumerate(order):
-        lengths.append(1 + max((lengths[other] for other in range(place) if order[other] < number), default=0))
+    for index, number in enumerate(order):
+        lengths.append(1 + max((lengths[other] for other in range(index) if order[other] < number), default=0))
     assert len(rise) == max(lengths)
 
 

@@ -183,7 +183,7 @@ def test_interfaces_in_the_order_of_their_first_packets(write: In) -> None:
     assert normalized(capture, sort=True) == (
         SHB
         + b"".join(normal_interface(names[number]) for number in (3, 1, 0))
-        + b"".join(wire.enhanced_packet(place, NS + n, b"one") for n, place in enumerate([0, 1, 2, 0]))
+        + b"".join(wire.enhanced_packet(interface_id, NS + n, b"one") for n, interface_id in enumerate([0, 1, 2, 0]))
     )
 
 
@@ -197,7 +197,9 @@ def test_by_time_another_interface_may_be_the_first(write: In) -> None:
     assert normalized(capture, sort=True) == (
         SHB
         + b"".join(normal_interface((wire.IF_NAME, name)) for name in (b"c", b"b", b"a"))
-        + b"".join(wire.enhanced_packet(place, NS + late, b"one") for place, late in ((0, 1), (1, 1), (2, 2)))
+        + b"".join(
+            wire.enhanced_packet(interface_id, NS + late, b"one") for interface_id, late in ((0, 1), (1, 1), (2, 2))
+        )
     )
 
 

@@ -107,9 +107,9 @@ def test_a_difference_far_in_has_its_offset() -> None:
     packets = wire.enhanced_packet(0, 5, bytes(60_000)) * 6
     odd = wire.enhanced_packet(0, 5, b"odd").replace(b"odd\0", b"odd\1")
     capture = SHB + IDB + packets + odd
-    place = len(SHB + IDB + packets) + 31
+    offset = len(SHB + IDB + packets) + 31
     assert reasons_against(capture) == [
-        f"its bytes differ from offset {place} on: other times, another order, padding or repetition"
+        f"its bytes differ from offset {offset} on: other times, another order, padding or repetition"
     ]
 
 

@@ -200,8 +200,8 @@ def test_an_id_nobody_can_mean() -> None:
 def two_sections(write: In, *, named: str = "") -> bytes:
     """Interfaces 0:0 eth0, 0:1 "1:1", 0:2, 1:0 eth0, 1:1 "café", not in UTF-8; those of these places bear a comment."""
 
-    def interface(place: str, *pairs: Option) -> bytes:
-        comment: list[Option] = [(wire.OPT_COMMENT, b"here")] if place in named.split() else []
+    def interface(identity: str, *pairs: Option) -> bytes:
+        comment: list[Option] = [(wire.OPT_COMMENT, b"here")] if identity in named.split() else []
         return write.interface(options=write.options(*pairs, *comment))
 
     return (

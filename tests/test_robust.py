@@ -194,23 +194,23 @@ def test_blocks_with_random_bodies_end_well(capture: bytes) -> None:
 @pytest.mark.usefixtures("small_buffers")
 def test_flipped_bits_end_well(path: Path, flips: list[tuple[int, int]]) -> None:
     capture = bytearray(path.read_bytes())
-    for place, bit in flips:
-        capture[place % len(capture)] ^= 1 << bit
+    for offset, bit in flips:
+        capture[offset % len(capture)] ^= 1 << bit
     ends_well(bytes(capture))
 
 
 @both_forms
 @given(
     path=st.sampled_from(SAMPLES),
-    place=st.integers(0),
+    offset=st.integers(0),
     word=st.sampled_from([0, 1, 3, 4, 8, 11, 12, 13, 16, 2**16, 2**24, 129 * MIB, 2**31 - 1, 2**31, MOST - 3, MOST]),
     byte_order=st.sampled_from([LITTLE, BIG]),
 )
 @pytest.mark.usefixtures("small_buffers")
-def test_replaced_words_end_well(path: Path, place: int, word: int, byte_order: wire.ByteOrder) -> None:
+def test_replaced_words_end_well(path: Path, offset: int, word: int, byte_order: wire.ByteOrder) -> None:
     capture = bytearray(path.read_bytes())
-    place = place % (len(capture) // 4) * 4
-    capture[place : place + 4] = wire.number(word, 4, byte_order=byte_order)
+    offset = offset % (len(capture) // 4) * 4
+    capture[offset : offset + 4] = wire.number(word, 4, byte_order=byte_order)
     ends_well(bytes(capture))
 
 

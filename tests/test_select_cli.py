@@ -167,9 +167,9 @@ def test_what_was_left_out_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[
 
 
 def test_the_report_has_it_all(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    out, place = tmp_path / "out.pcapng", tmp_path / "report.json"
-    assert run_in_process(capfd, "convert", DO_NOT_COPY, out, "--packets", "1,3", "--report", place)[0] == 0
-    report = json.loads(place.read_text())
+    out, path = tmp_path / "out.pcapng", tmp_path / "report.json"
+    assert run_in_process(capfd, "convert", DO_NOT_COPY, out, "--packets", "1,3", "--report", path)[0] == 0
+    report = json.loads(path.read_text())
     assert (report["packets_read"], report["packets_written"]) == (3, 2)
     assert report["left_out"] == {"do-not-copy": 6}
     assert (report["losses"], report["outputs"]) == ({}, [str(out)])
@@ -186,19 +186,19 @@ def test_damage_is_still_status_3(tmp_path: Path, capfd: pytest.CaptureFixture[s
 
 
 def test_a_capture_may_replace_itself(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    place = tmp_path / "web.pcapng"
-    place.write_bytes(WEB.read_bytes())
+    path = tmp_path / "web.pcapng"
+    path.write_bytes(WEB.read_bytes())
     for line in (["--last", "5"], ["--snaplen", "9"], ["--packets", "1"]):
         expected = converted(
-            place.read_bytes(), "pcapng", **{line[0][2:]: int(line[1]) if line[0] != "--packets" else line[1]}
+            path.read_bytes(), "pcapng", **{line[0][2:]: int(line[1]) if line[0] != "--packets" else line[1]}
         )
-        assert run_in_process(capfd, "convert", place, place, "--force", *line) == (0, "", "")
-        assert place.read_bytes() == expected[0]
+        assert run_in_process(capfd, "convert", path, path, "--force", *line) == (0, "", "")
+        assert path.read_bytes() == expected[0]
 
 
 def test_what_a_capture_says_cannot_reach_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    place = tmp_path / "odd.pcapng"
-    place.write_bytes(wire.section_header() + wire.interface(options=wire.options((wire.IF_NAME, b"\x1b[31mred\r\n"))))
-    status, _, err = run_in_process(capfd, "convert", place, tmp_path / "out.pcapng", "--interface", "blue\x07")
+    path = tmp_path / "odd.pcapng"
+    path.write_bytes(wire.section_header() + wire.interface(options=wire.options((wire.IF_NAME, b"\x1b[31mred\r\n"))))
+    status, _, err = run_in_process(capfd, "convert", path, tmp_path / "out.pcapng", "--interface", "blue\x07")
     assert (status, err.count("\n")) == (2, 1)
     assert not re.search("[\x00-\x09\x0b-\x1f]", err)

@@ -502,7 +502,7 @@ def test_nonsense_is_refused_by_name_or_harmless(
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "says"),
+    ("way", "value", "says"),
     [
         (("captures",), [], "it does not say what it belongs to"),
         (("captures", 0, "bytes"), -1, f"a capture's size is not a whole number from 0 to {2**64 - 1}"),
@@ -525,11 +525,11 @@ def test_nonsense_is_refused_by_name_or_harmless(
 )  # fmt: skip
 @pytest.mark.usefixtures("no_thread_is_left")
 def test_what_is_said_of_nonsense(
-    rich: tuple[Path, dict[str, Any]], place: tuple[Any, ...], value: Any, says: str
+    rich: tuple[Path, dict[str, Any]], way: tuple[Any, ...], value: Any, says: str
 ) -> None:
     pcap, original = rich
     document = json.loads(json.dumps(original))
-    holder_at(document, place)[place[-1]] = value
+    holder_at(document, way)[way[-1]] = value
     other, back = pcap.with_name("nonsense.json"), pcap.with_name("back.pcapng")
     other.write_bytes(signed(document))
     with pytest.raises(SidecarError) as caught:

@@ -106,18 +106,18 @@ def originals(draw: st.DrawFn) -> bytes:
         from_start = b"\x0c" in resolutions or draw(st.booleans())  # else its ticks do not reach the present
         offset = (wire.IF_TSOFFSET, write.number(START, 8)) if from_start else (wire.OPT_COMMENT, b"none")
         capture += write.section_header(options=write.options((wire.OPT_COMMENT, b"section %d" % section)))
-        for place, resolution in enumerate(resolutions):
-            stated = [(wire.IF_NAME, b"if%d.%d" % (section, place)), (wire.IF_TSRESOL, resolution), offset]
+        for interface_id, resolution in enumerate(resolutions):
+            stated = [(wire.IF_NAME, b"if%d.%d" % (section, interface_id)), (wire.IF_TSRESOL, resolution), offset]
             capture += write.interface(snaplen=draw(st.sampled_from([0, 90])), options=write.options(*stated))
-        for place in draw(st.lists(st.integers(0, len(resolutions) - 1), max_size=6)):
+        for interface_id in draw(st.lists(st.integers(0, len(resolutions) - 1), max_size=6)):
             here = next(number)
-            units = RESOLUTIONS[resolutions[place]]
+            units = RESOLUTIONS[resolutions[interface_id]]
             ticks = units * here + units // 3 + (0 if from_start else START * units)
             options = [(wire.OPT_COMMENT, b"comment %d" % here), (wire.EPB_FLAGS, write.number(here, 4))]
             stated = options[: draw(st.integers(0, 2))]
             kind = draw(st.sampled_from([write.enhanced_packet, write.enhanced_packet, write.obsolete_packet]))
             data = b"%02d is the number of this packet" % here
-            capture += kind(place, ticks, data[: draw(st.integers(20, 33))], options=write.options(*stated))
+            capture += kind(interface_id, ticks, data[: draw(st.integers(20, 33))], options=write.options(*stated))
         capture += write.names(wire.ipv4_name("192.0.2.1", f"host{section}")) + write.statistics(0, 5)
     return capture
 
@@ -165,7 +165,7 @@ def test_whatever_is_left_has_all_that_was_said_of_it(
         return  # it was not edited
     numbers, found, _ = shared.returned()
     how = [edit.known for edit in done]
-    new = [place for place, kind in enumerate(how, 1) if kind == "new"]
+    new = [interface_id for interface_id, kind in enumerate(how, 1) if kind == "new"]
     expected = {"in_sidecar": len(there), **{kind: how.count(kind) for kind in set(how)}}
     assert numbers == (expected | {"new_packets": new} if new else expected)
     for edit, packet in zip(done, found, strict=True):

@@ -76,11 +76,11 @@ def test_parts_are_not_overwritten_by_what_they_make(tmp_path: Path) -> None:
     sidecar = tmp_path / "link-types-le.meta.json"
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     for name in before:
-        place = tmp_path / f"{name}.pcapng"
-        place.symlink_to(name)
+        link = tmp_path / f"{name}.pcapng"
+        link.symlink_to(name)
         with pytest.raises(UsageError, match="one of the files that it would be made of"):
-            pcapconv.join(sidecar, place, force=True)
-        place.unlink()
+            pcapconv.join(sidecar, link, force=True)
+        link.unlink()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     part = next(path.name for path in tmp_path.glob("*.pcap"))
     done = run_in_folder(tmp_path, "join", sidecar, "x.pcapng", "--force", "--report", part)

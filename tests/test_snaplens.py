@@ -46,12 +46,12 @@ def snaplens(capture: bytes) -> list[int]:
 
 
 def warning_of_longer_packets(
-    captured: int, snaplen: int, *, packet: int = 1, place: str = "0:0", stays: str = "", another: int = 0
+    captured: int, snaplen: int, *, packet: int = 1, interface: str = "0:0", stays: str = "", another: int = 0
 ) -> str:
     because = f", which stays, since {stays}" if stays else ""
-    setting = f"{place}.snaplen={another or 262144}"
+    setting = f"{interface}.snaplen={another or 262144}"
     return (
-        f"packet {packet} has {captured} bytes, more than the snaplen of {snaplen} that interface {place} states"
+        f"packet {packet} has {captured} bytes, more than the snaplen of {snaplen} that interface {interface} states"
         f"{because}; libpcap reads no further; pcapconv.convert(…, set_interface='{setting}') states another"
     )
 
@@ -168,8 +168,8 @@ def test_a_copied_interface_stays_with_one_warning(write: In) -> None:
     last = len(capture) - 20 - len(blocks(write, 7))
     assert [(each.offset, each.reason) for each in report.warnings] == [
         (len(section), warning_of_longer_packets(5, 4, packet=2)),
-        (at, warning_of_longer_packets(300_000, 3, packet=7, place="0:1", another=300_000)),
-        (last, warning_of_longer_packets(7, 4, packet=9, place="1:0")),
+        (at, warning_of_longer_packets(300_000, 3, packet=7, interface="0:1", another=300_000)),
+        (last, warning_of_longer_packets(7, 4, packet=9, interface="1:0")),
     ]
 
 
@@ -374,7 +374,7 @@ def test_info_warns_once_for_each_interface(write: In) -> None:
     capture = write.section_header() + write.interface(snaplen=4) * 2 + blocks(write, 4, 5, 6)
     assert info(io.BytesIO(capture + blocks(write, 7, 8, interface=1)))["warnings"] == [
         {"offset": 28, "reason": warning_of_longer_packets(5, 4, packet=2)},
-        {"offset": 48, "reason": warning_of_longer_packets(7, 4, packet=4, place="0:1")},
+        {"offset": 48, "reason": warning_of_longer_packets(7, 4, packet=4, interface="0:1")},
     ]
     (warning,) = info(io.BytesIO(pcap(write, 4, 4, 5, 6)))["warnings"]
     assert warning["reason"] == warning_of_longer_packets(5, 4, packet=2).replace(

@@ -121,15 +121,15 @@ def kept_by_interface(content: Content) -> tuple[Counter[bytes], set[bytes], dic
     left_out: Counter[str] = Counter()
     others: Counter[bytes] = Counter()
     for block in content.others:
-        place = (block.section, block.interface)
-        if place not in content.interfaces or block.section not in full:
+        key = (block.section, block.interface)
+        if key not in content.interfaces or block.section not in full:
             others[block.raw] += 1
-        elif place in used:
+        elif key in used:
             others[as_interface_0(block.raw)] += 1
         else:
             left_out["statistics"] += 1
-    kept = {raw for place, raw in content.interfaces.items() if place in used or place[0] not in full}
-    left_out["interfaces"] = sum(place[0] in full for place in content.interfaces.keys() - used)
+    kept = {raw for key, raw in content.interfaces.items() if key in used or key[0] not in full}
+    left_out["interfaces"] = sum(key[0] in full for key in content.interfaces.keys() - used)
     return others, kept, dict(+left_out)
 
 
