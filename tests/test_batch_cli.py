@@ -315,7 +315,7 @@ def test_a_list_in_place(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def mixed(tmp_path: Path) -> Path:
+def files_of_each_kind(tmp_path: Path) -> Path:
     """A file of each kind: done, damaged, failed, no capture, left alone."""
     source = write_tree(
         tmp_path / "in", {"a.pcap": PCAP, "cut.pcap": CUT, STRANGE: wire.pcap_header(version=(9, 1)), "notes": TEXT}
@@ -340,9 +340,11 @@ def junit_cases(text: str | bytes) -> tuple[dict[str, str], dict[str, tuple[str,
     return suite.attrib, cases
 
 
-def test_reports_for_programs(mixed: Path, tmp_path: Path, out: Path) -> None:
+def test_reports_for_programs(files_of_each_kind: Path, tmp_path: Path, out: Path) -> None:
     """As the installed command writes them, with processes; a second run says it again of what it left out."""
-    done = run_batch_command(mixed, out, "--report", tmp_path / "r.json", "--junit", tmp_path / "j.xml", "--jobs", "1")
+    done = run_batch_command(
+        files_of_each_kind, out, "--report", tmp_path / "r.json", "--junit", tmp_path / "j.xml", "--jobs", "1"
+    )
     assert (done.status, done.out) == (1, "")
     report = json.loads((tmp_path / "r.json").read_bytes())
     files = report.pop("files")
@@ -392,16 +394,16 @@ def test_reports_for_programs(mixed: Path, tmp_path: Path, out: Path) -> None:
         "link": "skipped",
     }
     assert said_of["cut.pcap"].startswith(f"offset {len(PCAP)} (packet 3): ")
-    assert said_of[SHOWN].startswith(f"{mixed}/{SHOWN}: ")
-    assert said_of["link"] == f"{mixed}/link: a symbolic link that leads out of the tree"
-    assert said_of["notes"].startswith(f"{mixed}/notes: not a pcap or pcapng capture")
+    assert said_of[SHOWN].startswith(f"{files_of_each_kind}/{SHOWN}: ")
+    assert said_of["link"] == f"{files_of_each_kind}/link: a symbolic link that leads out of the tree"
+    assert said_of["notes"].startswith(f"{files_of_each_kind}/notes: not a pcap or pcapng capture")
 
 
 @in_threads
-def test_junit_of_a_run_that_went_on(mixed: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    (mixed / STRANGE).unlink()
-    assert run_in_process(capfd, mixed, out, "-q").status == 3
-    done = run_in_process(capfd, mixed, out, "--resume", "--junit", "-")
+def test_junit_of_a_run_that_went_on(files_of_each_kind: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (files_of_each_kind / STRANGE).unlink()
+    assert run_in_process(capfd, files_of_each_kind, out, "-q").status == 3
+    done = run_in_process(capfd, files_of_each_kind, out, "--resume", "--junit", "-")
     assert done.status == 3
     suite, cases = junit_cases(done.out)
     assert {name: suite[name] for name in suite if name != "time"} == {
@@ -626,9 +628,11 @@ def test_a_local_batch_imports_neither_dask_nor_fsspec(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- reports of a batch that goes on
 
 
-def test_a_resumed_batch_replaces_its_report_and_nothing_else(mixed: Path, tmp_path: Path, out: Path) -> None:
+def test_a_resumed_batch_replaces_its_report_and_nothing_else(
+    files_of_each_kind: Path, tmp_path: Path, out: Path
+) -> None:
     report, junit = tmp_path / "r.json", tmp_path / "j.xml"
-    line: list[str | Path] = [mixed, out, "-q", "--report", report, "--junit", junit, "--resume"]
+    line: list[str | Path] = [files_of_each_kind, out, "-q", "--report", report, "--junit", junit, "--resume"]
     first = run_batch_command(*line)
     again = run_batch_command(*line)
     assert (first.status, again.status) == (1, 1)

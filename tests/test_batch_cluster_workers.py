@@ -48,7 +48,7 @@ def cluster(tmp_path: Path) -> Iterator[Processes]:
 
 
 @pytest.fixture
-def nothing(tmp_path: Path) -> str:
+def path_without_pcapconv(tmp_path: Path) -> str:
     """A PYTHONPATH with which there is no pcapconv."""
     folder = tmp_path / "nothing"
     folder.mkdir()
@@ -83,12 +83,12 @@ def run_on_cluster(raw: Path, home: Path, address: str, *more: str) -> tuple[int
 
 
 def test_workers_that_do_not_fit_get_no_work_and_are_named(
-    raw: Path, cluster: Processes, nothing: str, other_build: str, tmp_path: Path
+    raw: Path, cluster: Processes, path_without_pcapconv: str, other_build: str, tmp_path: Path
 ) -> None:
     version = pcapconv.__version__
     cluster.worker()
     (good,) = cluster.wait_for_workers(1)
-    cluster.worker(PYTHONPATH=nothing)
+    cluster.worker(PYTHONPATH=path_without_pcapconv)
     (without,) = set(cluster.wait_for_workers(2)) - {good}
     cluster.worker(PYTHONPATH=other_build)
     (other,) = set(cluster.wait_for_workers(3)) - {good, without}
@@ -109,14 +109,16 @@ def test_workers_that_do_not_fit_get_no_work_and_are_named(
     assert [worker.poll() for worker in cluster.workers] == [None] * 4  # nobody's worker died of the question
 
 
-def test_workers_that_join_later_are_asked(raw: Path, cluster: Processes, nothing: str, tmp_path: Path) -> None:
+def test_workers_that_join_later_are_asked(
+    raw: Path, cluster: Processes, path_without_pcapconv: str, tmp_path: Path
+) -> None:
     home = tmp_path / "new"
     cluster.worker()
     (good,) = cluster.wait_for_workers(1)
     with manifest_held(home):
         process = begin_on_cluster(raw, home, cluster.address)
         wait_for(lambda: busy(cluster.address) == 1)
-        cluster.worker(PYTHONPATH=nothing)
+        cluster.worker(PYTHONPATH=path_without_pcapconv)
         (without,) = set(cluster.wait_for_workers(2)) - {good}
         assert process.stderr is not None
         said = process.stderr.readline()
@@ -132,9 +134,9 @@ def test_workers_that_join_later_are_asked(raw: Path, cluster: Processes, nothin
     assert {str(line["worker"]).rpartition(":")[2] for line in manifest_lines(home)} == pids
 
 
-def test_no_worker_fits(raw: Path, cluster: Processes, nothing: str, tmp_path: Path) -> None:
+def test_no_worker_fits(raw: Path, cluster: Processes, path_without_pcapconv: str, tmp_path: Path) -> None:
     for _ in range(2):
-        cluster.worker(PYTHONPATH=nothing)
+        cluster.worker(PYTHONPATH=path_without_pcapconv)
     first, second = sorted(cluster.wait_for_workers(2))
     status, stderr = run_on_cluster(raw, tmp_path / "new", cluster.address)
     reason = f"workers {first}, {second} get no work, each for one reason: it has no pcapconv"

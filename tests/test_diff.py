@@ -424,7 +424,7 @@ def run_diff(*arguments: str | Path, stdin: bytes = b"") -> "subprocess.Complete
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> tuple[Path, Path]:
+def two_captures(tmp_path: Path) -> tuple[Path, Path]:
     """Two captures: the second lacks packet 3, and packet 8 has another byte."""
     a, b = tmp_path / "a.pcapng", tmp_path / "b.pcapng"
     a.write_bytes(capture(*TEN))
@@ -432,12 +432,12 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
     return a, b
 
 
-def test_the_page_shows_what_differs(pair: tuple[Path, Path]) -> None:
-    done = run_diff(*pair)
+def test_the_page_shows_what_differs(two_captures: tuple[Path, Path]) -> None:
+    done = run_diff(*two_captures)
     assert (done.returncode, done.stderr) == (1, b"")
     assert done.stdout.decode().splitlines() == [
-        f"A {pair[0]}: 10 packets",
-        f"B {pair[1]}: 9 packets",
+        f"A {two_captures[0]}: 10 packets",
+        f"B {two_captures[1]}: 9 packets",
         "packets: 1 only in A, 1 changed (bytes 1)",
         "packet 3 only in A: 1970-01-01T00:00:00.003000Z, 12 bytes",
         "packet 8 (in B 7): bytes",
@@ -447,15 +447,15 @@ def test_the_page_shows_what_differs(pair: tuple[Path, Path]) -> None:
     ]
 
 
-def test_json_says_the_same(pair: tuple[Path, Path]) -> None:
-    done = run_diff(*pair, "--json")
+def test_json_says_the_same(two_captures: tuple[Path, Path]) -> None:
+    done = run_diff(*two_captures, "--json")
     assert done.returncode == 1
     nothing_odd = {"damage": [], "damage_total": 0, "warnings": [], "warnings_total": 0, "not_compared": {}}
     assert json.loads(done.stdout) == {
         "schema": {"name": "pcapconv-diff", "version": 1},
         "same": False,
-        "a": {"file": str(pair[0]), "packets": 10, **nothing_odd},
-        "b": {"file": str(pair[1]), "packets": 9, **nothing_odd},
+        "a": {"file": str(two_captures[0]), "packets": 10, **nothing_odd},
+        "b": {"file": str(two_captures[1]), "packets": 9, **nothing_odd},
         "headers": [],
         "removed": 1,
         "inserted": 0,
@@ -491,33 +491,33 @@ def test_json_says_the_same(pair: tuple[Path, Path]) -> None:
     }
 
 
-def test_exit_statuses(pair: tuple[Path, Path], tmp_path: Path) -> None:
-    assert run_diff(pair[0], pair[0]).returncode == 0
-    assert run_diff(pair[0], "-", stdin=pair[0].read_bytes()).stdout == b""
-    missing = run_diff(pair[0], tmp_path / "none")
+def test_exit_statuses(two_captures: tuple[Path, Path], tmp_path: Path) -> None:
+    assert run_diff(two_captures[0], two_captures[0]).returncode == 0
+    assert run_diff(two_captures[0], "-", stdin=two_captures[0].read_bytes()).stdout == b""
+    missing = run_diff(two_captures[0], tmp_path / "none")
     assert (missing.returncode, missing.stderr.decode()) == (
         2,
         f"pcapconv: {tmp_path / 'none'}: cannot open: no such file or directory\n",
     )
-    assert run_diff(pair[0]).returncode == 2
+    assert run_diff(two_captures[0]).returncode == 2
     cut = tmp_path / "cut.pcapng"
-    cut.write_bytes(pair[0].read_bytes()[:-5])
+    cut.write_bytes(two_captures[0].read_bytes()[:-5])
     damaged = run_diff(cut, cut)
     assert damaged.returncode == 3
     assert damaged.stderr.count(b"are left out") == 2
-    assert run_diff(cut, pair[0]).returncode == 1
-    assert run_diff(pair[0], cut).returncode == 1
+    assert run_diff(cut, two_captures[0]).returncode == 1
+    assert run_diff(two_captures[0], cut).returncode == 1
 
 
-def test_trouble_with_stdout_is_status_2(pair: tuple[Path, Path]) -> None:
-    for both in (pair, (pair[0], pair[0])):
+def test_trouble_with_stdout_is_status_2(two_captures: tuple[Path, Path]) -> None:
+    for both in (two_captures, (two_captures[0], two_captures[0])):
         with Path("/dev/full").open("wb") as full:
             done = subprocess.run([COMMAND, "diff", *both, "--json"], stdout=full, stderr=subprocess.PIPE, timeout=60)
         assert (done.returncode, done.stderr) == (2, b"pcapconv: stdout: cannot write: no space left on device\n")
     closed = f'"{COMMAND}" diff "$1" "$2" >&-'
-    done = subprocess.run(["sh", "-c", closed, "sh", *pair], stderr=subprocess.PIPE, timeout=60)
+    done = subprocess.run(["sh", "-c", closed, "sh", *two_captures], stderr=subprocess.PIPE, timeout=60)
     assert (done.returncode, done.stderr) == (2, b"pcapconv: stdout: cannot write: it is closed\n")
-    done = run_diff("-", "-", stdin=pair[0].read_bytes())
+    done = run_diff("-", "-", stdin=two_captures[0].read_bytes())
     assert (done.returncode, done.stderr) == (
         2,
         b"pcapconv: both captures are - (stdin), which can be read only once\n",
@@ -554,17 +554,17 @@ def test_damaged_captures_fail_and_what_differs_is_said(tmp_path: Path, monkeypa
         assert_same_capture(a, b)
 
 
-def test_what_a_program_expects_of_a_capture(pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_program_expects_of_a_capture(two_captures: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PCAPCONV_UPDATE", raising=False)
-    assert_same_capture(pair[0], pair[0])
+    assert_same_capture(two_captures[0], two_captures[0])
     with pytest.raises(AssertionError, match=r"(?s)packet 3 only in A.*packet 8 \(in B 7\): bytes.*PCAPCONV_UPDATE=1"):
-        assert_same_capture(*pair)
+        assert_same_capture(*two_captures)
     with pytest.raises(AssertionError, match=r"none is not there; PCAPCONV_UPDATE=1 in the environment"):
-        assert_same_capture(pair[0], pair[0].with_name("none"))
+        assert_same_capture(two_captures[0], two_captures[0].with_name("none"))
     monkeypatch.setenv("PCAPCONV_UPDATE", "1")
-    assert_same_capture(pair[0], pair[1])
+    assert_same_capture(two_captures[0], two_captures[1])
     monkeypatch.setenv("PCAPCONV_UPDATE", "0")
-    assert_same_capture(*pair)
+    assert_same_capture(*two_captures)
 
 
 def test_update_writes_only_what_differs_as_pyproject_says(

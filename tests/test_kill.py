@@ -79,7 +79,7 @@ def last_words(number: signal.Signals) -> bytes:
     return b"" if number == signal.SIGKILL else GAVE_UP
 
 
-def ended(process: "subprocess.Popen[bytes]", number: signal.Signals) -> tuple[int, bytes]:
+def end_of(process: "subprocess.Popen[bytes]", number: signal.Signals) -> tuple[int, bytes]:
     """The status and stderr after the signal."""
     assert process.poll() is None
     process.send_signal(number)
@@ -97,7 +97,7 @@ def test_a_signal_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None
         pytest.skip("files without a name do not work here")
     with in_the_middle("-", tmp_path / "out.pcapng") as process:
         assert "out.pcapng" not in file_names(tmp_path)
-        assert ended(process, number) == (ENDINGS[number], last_words(number))
+        assert end_of(process, number) == (ENDINGS[number], last_words(number))
     assert file_names(tmp_path) == []
 
 
@@ -108,7 +108,7 @@ def test_a_signal_leaves_the_old_file(number: signal.Signals, tmp_path: Path) ->
     if number == signal.SIGKILL and not nameless_files_work(tmp_path):
         pytest.skip("files without a name do not work here")
     with in_the_middle("-", out, "--force") as process:
-        assert ended(process, number) == (ENDINGS[number], last_words(number))
+        assert end_of(process, number) == (ENDINGS[number], last_words(number))
     assert file_names(tmp_path) == ["out.pcapng"]
     assert out.read_bytes() == OLD
 
@@ -118,20 +118,20 @@ def test_a_signal_leaves_nothing_where_files_need_a_name(number: signal.Signals,
     with in_the_middle("-", tmp_path / "out.pcapng", command=WITHOUT_NAMELESS_FILES) as process:
         (temporary,) = file_names(tmp_path)
         assert temporary.endswith(".tmp")
-        assert ended(process, number) == (ENDINGS[number], last_words(number))
+        assert end_of(process, number) == (ENDINGS[number], last_words(number))
     assert file_names(tmp_path) == []
 
 
 def test_a_kill_leaves_the_final_name_alone_where_files_need_a_name(tmp_path: Path) -> None:
     with in_the_middle("-", tmp_path / "out.pcapng", command=WITHOUT_NAMELESS_FILES) as process:
-        assert ended(process, signal.SIGKILL) == (-signal.SIGKILL, b"")
+        assert end_of(process, signal.SIGKILL) == (-signal.SIGKILL, b"")
     assert [name for name in file_names(tmp_path) if not name.endswith(".tmp")] == []
 
 
 def test_a_signal_leaves_no_report(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     with in_the_middle("-", tmp_path / "out.pcapng", "--report", report) as process:
-        assert ended(process, signal.SIGTERM) == (143, GAVE_UP)
+        assert end_of(process, signal.SIGTERM) == (143, GAVE_UP)
     assert file_names(tmp_path) == []
 
 
@@ -145,7 +145,7 @@ def test_a_signal_ends_a_command_that_waits_for_a_named_pipe(tmp_path: Path) -> 
         with fifo.open("wb") as feed:
             feed.write(HEADER + MANY)
             feed.flush()
-            assert ended(process, signal.SIGTERM) == (143, GAVE_UP)
+            assert end_of(process, signal.SIGTERM) == (143, GAVE_UP)
     finally:
         process.kill()
         process.communicate()
@@ -167,7 +167,7 @@ def test_a_signal_ends_a_command_whose_output_nobody_reads() -> None:
     try:
         os.set_blocking(process.stdin.fileno(), False)
         feed_until_stuck(process.stdin.fileno())
-        assert ended(process, signal.SIGTERM) == (143, GAVE_UP)
+        assert end_of(process, signal.SIGTERM) == (143, GAVE_UP)
     finally:
         os.close(reading)
         process.kill()

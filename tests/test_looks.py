@@ -149,7 +149,7 @@ def test_text_that_a_terminal_would_obey_is_shown_before_it_is_painted(tmp_path:
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> tuple[Path, Path]:
+def two_captures(tmp_path: Path) -> tuple[Path, Path]:
     """Captures of which one byte of the only packet differs, and one byte more is in B; and an interface's name."""
     a, b = tmp_path / "a.pcapng", tmp_path / "b.pcapng"
     named = wire.interface(options=wire.options((wire.IF_NAME, b"\x1b[31m")))
@@ -158,11 +158,11 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
     return a, b
 
 
-def test_diff_marks_the_bytes_that_changed(pair: tuple[Path, Path]) -> None:
-    done = subprocess.run([COMMAND, "diff", *pair], capture_output=True, text=True)
+def test_diff_marks_the_bytes_that_changed(two_captures: tuple[Path, Path]) -> None:
+    done = subprocess.run([COMMAND, "diff", *two_captures], capture_output=True, text=True)
     assert done.stdout.splitlines() == [
-        f"A {pair[0]}: 1 packet",
-        f"B {pair[1]}: 1 packet",
+        f"A {two_captures[0]}: 1 packet",
+        f"B {two_captures[1]}: 1 packet",
         "interface 0: if_name is not stated in A, \\x1b[31m in B",
         "packets: 1 changed (bytes 1, lengths 1)",
         "packet 1: bytes, lengths",
@@ -177,17 +177,17 @@ def test_diff_marks_the_bytes_that_changed(pair: tuple[Path, Path]) -> None:
     ]
 
 
-def test_diff_paints_the_bytes_that_changed_on_a_terminal(pair: tuple[Path, Path]) -> None:
-    status, seen = on_terminal("stdout", "diff", *pair)
+def test_diff_paints_the_bytes_that_changed_on_a_terminal(two_captures: tuple[Path, Path]) -> None:
+    status, seen = on_terminal("stdout", "diff", *two_captures)
     lines = seen.splitlines()
     assert status == 1
-    assert lines[0] == f"\x1b[31mA {pair[0]}: 1 packet\x1b[0m"
+    assert lines[0] == f"\x1b[31mA {two_captures[0]}: 1 packet\x1b[0m"
     assert "\x1b[1;7;31m65\x1b[0m" in lines[7]
     assert "\x1b[1;7;32m45\x1b[0m" in lines[8]
     assert "\x1b[1;7;32mE\x1b[0m" in lines[8]
     assert [lines[7].count("\x1b[1;7"), lines[8].count("\x1b[1;7"), "^" in seen] == [2, 2, False]
     assert without_colours(lines[8]) == "  B 0000  73 65 76 65 6e 74 45 65 6e 20 62 79 74 65 73 3a  seventEen bytes:"
-    plain = on_terminal("stdout", "diff", *pair, environment={"NO_COLOR": "1"})[1]
+    plain = on_terminal("stdout", "diff", *two_captures, environment={"NO_COLOR": "1"})[1]
     assert "\x1b" not in plain
     assert plain.splitlines()[9].strip() == "^^"
 

@@ -56,7 +56,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def named(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_nameless_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system without nameless files."""
     monkeypatch.delattr(os, "O_TMPFILE", raising=False)
 
@@ -188,7 +188,7 @@ def test_an_input_that_cannot_be_closed_was_read_all_the_same(folder: Path, monk
     assert room == CAPTURE
 
 
-@pytest.mark.usefixtures("named")
+@pytest.mark.usefixtures("no_nameless_files")
 def test_a_temporary_name_that_cannot_be_removed_is_no_failure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse(monkeypatch, "unlink", lambda path: ".pcapconv-" in path)
     assert run(["convert", str(folder.parent / "in.pcap"), str(folder / "x.pcap")]) == 0
@@ -242,7 +242,7 @@ def test_a_signal_behind_all_outputs_does_not_cost_the_report(
 
 
 @unclosed
-@pytest.mark.usefixtures("named")
+@pytest.mark.usefixtures("no_nameless_files")
 def test_a_signal_right_behind_the_temporary_name_leaves_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.open
 
@@ -258,7 +258,7 @@ def test_a_signal_right_behind_the_temporary_name_leaves_nothing(folder: Path, m
 
 
 @unclosed
-@pytest.mark.usefixtures("named")
+@pytest.mark.usefixtures("no_nameless_files")
 def test_an_output_that_nobody_got_to_know_leaves_nothing(folder: Path) -> None:
     open_target(os.fspath(folder / "x.pcap"))  # and a signal comes before it is a context manager's
     assert file_names(folder) == []

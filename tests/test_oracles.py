@@ -344,7 +344,7 @@ def tshark(path: Path, *arguments: str) -> list[list[str]]:
 @needs_tool("editcap")
 def test_a_corpus_file_is_read_the_same_before_and_after(corpus_file: Path, tmp_path: Path) -> None:
     """Wireshark reads from the output what it reads from the input, once pcapconv has put it into the other format."""
-    before = understood(corpus_file, tmp_path)
+    before = packets_by_editcap(corpus_file, tmp_path)
     if before is None:
         pytest.skip("editcap cannot write it as one pcap file")
     with corpus_file.open("rb") as file:
@@ -354,14 +354,14 @@ def test_a_corpus_file_is_read_the_same_before_and_after(corpus_file: Path, tmp_
         report = pcapconv.convert(corpus_file, out)
     except PcapconvError as error:
         pytest.skip(str(error))
-    after = understood(out, tmp_path)
+    after = packets_by_editcap(out, tmp_path)
     assert after is not None
     assert len(after) == report.packets_written
     if not report.damage:
         assert after == before
 
 
-def understood(path: Path, folder: Path) -> list[Seen] | None:
+def packets_by_editcap(path: Path, folder: Path) -> list[Seen] | None:
     try:
         return by_editcap(path, folder)
     except Refused:

@@ -158,7 +158,7 @@ def test_damage_is_reported_once_however_often_it_is_seen() -> None:
 # ---------------------------------------------------------------- memory
 
 
-def many(count: int) -> Iterator[bytes]:
+def pcap_in_pieces(count: int) -> Iterator[bytes]:
     """A pcap file in pieces, which nobody holds as a whole."""
     yield wire.pcap_header()
     for first in range(0, count, 1000):
@@ -171,7 +171,9 @@ def test_last_on_a_pipe_takes_no_more_memory_than_a_window(kernels: ModuleType) 
     sink.taken = Count()
     tracemalloc.start()
     try:
-        report = pcapconv.convert(cast(BinaryIO, Pipe(many(count))), cast(BinaryIO, sink), to="pcap", last=last)
+        report = pcapconv.convert(
+            cast(BinaryIO, Pipe(pcap_in_pieces(count))), cast(BinaryIO, sink), to="pcap", last=last
+        )
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -51,7 +51,7 @@ def timed_and_ssh(write: In) -> tuple[bytes, bytes]:
     return process(write, 77, (NAME, b"timed")), process(write, 78, (NAME, b"ssh"))
 
 
-def mixed(write: In, head: bytes) -> tuple[bytes, list[bytes]]:
+def capture_with_late_process(write: In, head: bytes) -> tuple[bytes, list[bytes]]:
     """A capture in which the second process comes behind packets, and the packets: of timed, ssh, timed, none, ssh."""
     timed, ssh = timed_and_ssh(write)
     packets = [packet(write, number * SECOND, of) for number, of in enumerate((0, 1, 0, None, 1))]
@@ -65,7 +65,7 @@ def mixed(write: In, head: bytes) -> tuple[bytes, list[bytes]]:
 @pytest.mark.parametrize("way", [{"max_packets": 1}, {"max_bytes": 1}, {"interval": "1s"}])
 def test_every_part_has_the_processes_so_far_under_their_numbers(write: In, way: dict[str, Any]) -> None:
     head = write.section_header() + write.interface(options=write.options(NANO))
-    capture, packets = mixed(write, head)
+    capture, packets = capture_with_late_process(write, head)
     timed, ssh = timed_and_ssh(write)
     first = head + timed + packets[0] + (b"" if "max_bytes" in way else ssh)  # to the part that has room
     assert parts_of(capture, **way) == [first, *(head + timed + ssh + each for each in packets[1:])]
@@ -113,7 +113,7 @@ def test_what_many_parts_repeat_names_what_to_leave_out(
 @both_forms
 def test_a_selection_has_all_processes_in_their_place(write: In) -> None:
     head = write.section_header() + write.interface()
-    capture, packets = mixed(write, head)
+    capture, packets = capture_with_late_process(write, head)
     timed, ssh = timed_and_ssh(write)
     assert converted(capture, "pcapng", packets="5")[0] == head + timed + ssh + packets[4]
     assert converted(capture, "pcapng", packets="1")[0] == head + timed + packets[0] + ssh
@@ -121,7 +121,7 @@ def test_a_selection_has_all_processes_in_their_place(write: In) -> None:
 
 @both_forms
 def test_a_sidecar_brings_them_back(write: In, tmp_path: Path) -> None:
-    capture, _ = mixed(write, write.section_header() + write.interface() + noted(write, 5, b"x"))
+    capture, _ = capture_with_late_process(write, write.section_header() + write.interface() + noted(write, 5, b"x"))
     source, there, back = (str(tmp_path / name) for name in ("a.pcapng", "b.pcap", "c.pcapng"))
     Path(source).write_bytes(capture)
     pcapconv.convert(source, there, sidecar=True)
@@ -148,7 +148,7 @@ def normalized(capture: bytes, **options: Any) -> bytes:
 @both_forms
 @pytest.mark.parametrize("sort", [False, True])
 def test_processes_stand_before_the_packets(write: In, sort: bool) -> None:
-    capture, _ = mixed(write, start(write))
+    capture, _ = capture_with_late_process(write, start(write))
     timed, ssh = timed_and_ssh(L)
     packets = [packet(L, number * SECOND, of) for number, of in enumerate((0, 1, 0, None, 1))]
     assert normalized(capture, keep="unknown", sort=sort) == SHB + IDB + timed + ssh + b"".join(packets)
@@ -226,8 +226,8 @@ def test_what_wireshark_notes_stands_before_the_packets(write: In, sort: bool) -
 
 @both_forms
 def test_the_second_implementation_agrees(write: In) -> None:
-    capture, _ = mixed(write, start(write) + noted(write, 5, b"a", (wire.OPT_COMMENT, b"b")))
-    capture += mixed(In(BIG), start(In(BIG)))[0] + packet(In(BIG), 9, 7, 1)
+    capture, _ = capture_with_late_process(write, start(write) + noted(write, 5, b"a", (wire.OPT_COMMENT, b"b")))
+    capture += capture_with_late_process(In(BIG), start(In(BIG)))[0] + packet(In(BIG), 9, 7, 1)
     for sort in (False, True):
         request = Request(frozenset({"custom", "unknown"}), sort=sort)
         assert normalized(capture, **request.as_arguments()) == normal_form(capture, request).capture
@@ -348,7 +348,7 @@ def test_process_and_thread_are_the_same_in_both_byte_orders() -> None:
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 def test_wireshark_reads_the_same_processes(tmp_path: Path) -> None:
     """Its dissector of pcapng files numbers process blocks by section, from 0."""
-    capture, _ = mixed(L, start(L))
+    capture, _ = capture_with_late_process(L, start(L))
     source = tmp_path / "in.pcapng"
     source.write_bytes(capture)
     told = ["timed", "ssh", "timed", None, "ssh"]

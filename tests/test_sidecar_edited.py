@@ -444,7 +444,7 @@ def dns_or_web(number: int) -> bytes:
     return b"\xff" * 6 + b"\2" * 6 + b"\x08\0" + ip + bytes([4, 210, 0, port, 0, 16, 0, 0]) + b"data %03d" % number
 
 
-def lab(count: int) -> bytes:
+def capture_of_a_lab(count: int) -> bytes:
     """Two sections; in each an interface in nanoseconds and one in microseconds."""
     capture, both = b"", [wire.options((wire.IF_NAME, b"nano"), (wire.IF_TSRESOL, b"\x09"))]
     both.append(wire.options((wire.IF_NAME, b"micro")))
@@ -468,7 +468,7 @@ def lab(count: int) -> bytes:
 def test_captures_that_were_not_edited_need_nothing_of_this(
     fingerprints: bool, imported: list[str], tmp_path: Path
 ) -> None:
-    (tmp_path / "a.pcapng").write_bytes(lab(20))
+    (tmp_path / "a.pcapng").write_bytes(capture_of_a_lab(20))
     code = (
         "import json, pcapconv, sys\n"
         f"pcapconv.convert('a.pcapng', 'a.pcap', sidecar=True, sidecar_fingerprints={fingerprints})\n"
@@ -478,7 +478,7 @@ def test_captures_that_were_not_edited_need_nothing_of_this(
     line = [sys.executable, "-P", "-c", code]
     done = subprocess.run(line, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=60)
     assert json.loads(done.stdout) == imported
-    assert (tmp_path / "b.pcapng").read_bytes() == lab(20)
+    assert (tmp_path / "b.pcapng").read_bytes() == capture_of_a_lab(20)
 
 
 EVERY, DNS = list(range(20)), [number for number in range(20) if number % 3]
@@ -500,12 +500,12 @@ EVERY, DNS = list(range(20)), [number for number in range(20) if number % 3]
 def test_tools(line: str, kind: str, left: list[int], trip: Trip) -> None:
     if shutil.which(line.split()[0]) is None:
         pytest.skip(f"{line.split()[0]} is not installed")
-    trip.there(lab(20))
+    trip.there(capture_of_a_lab(20))
     done = subprocess.run(line.split(), cwd=trip.folder, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     numbers, found, _ = trip.returned()
     assert numbers == {"in_sidecar": 20, kind: len(left)}
-    original = packets(lab(20))
+    original = packets(capture_of_a_lab(20))
     assert [metadata_of(packet) for packet in found] == [metadata_of(original[number]) for number in left]
     assert [packet.original_length for packet in found] == [50] * len(left)
     edited = [packet.data for packet in wire.read_pcap(trip.edited.read_bytes())]
@@ -517,12 +517,14 @@ def test_tools(line: str, kind: str, left: list[int], trip: Trip) -> None:
 def test_two_files_put_together_by_mergecap(trip: Trip) -> None:
     if shutil.which("mergecap") is None:
         pytest.skip("mergecap is not installed")
-    trip.there(lab(20))
+    trip.there(capture_of_a_lab(20))
     other = trip.folder / "other.pcap"
     other.write_bytes(wire.pcap_header() + b"".join(wire.pcap_record(2 * START + row, 0, b"new") for row in range(3)))
     line = ["mergecap", "-F", "nsecpcap", "-w", "edited.pcap", "a.pcap", "other.pcap"]
     subprocess.run(line, cwd=trip.folder, check=True, timeout=60)
     numbers, found, _ = trip.returned()
     assert numbers == {"in_sidecar": 20, "same": 20, "new": 3, "new_packets": [21, 22, 23]}
-    assert [metadata_of(packet) for packet in found[:20]] == [metadata_of(packet) for packet in packets(lab(20))]
+    assert [metadata_of(packet) for packet in found[:20]] == [
+        metadata_of(packet) for packet in packets(capture_of_a_lab(20))
+    ]
     assert all(is_plain(packet) for packet in found[20:])
