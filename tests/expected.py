@@ -391,7 +391,7 @@ class InPcap(NamedTuple):
 
 
 def in_pcap(capture: bytes, request: Request) -> tuple[list[InPcap], Mapping[str, int]]:
-    """What a pcap file made of a pcapng capture holds, and how many times lost something.
+    """The packets of a pcap file made of a pcapng capture, and the counts of what their times lost.
 
     ValueError where pcap cannot hold it.
     """
@@ -497,7 +497,7 @@ def _packet_block(packet: Packet, order: ByteOrder) -> bytes:
 
 
 def _options_at(entry: Entry) -> int | None:
-    """Where a block's options begin in its body; None where it has none."""
+    """The offset of a block's options in its body, None if it has none."""
     body, order = entry.raw[8:-4], entry.byte_order
     if entry.block_type == wire.NAME_RESOLUTION:
         records = sum(len(whole) for _, _, whole in listed(body, order))
@@ -583,7 +583,7 @@ def _pcap_of(header: wire.PcapHeader, out: list[Packet], snaplen: int) -> bytes:
 
 
 def fcs_bits(header: wire.PcapHeader) -> int | None:
-    """What the link-type word says of an FCS, in bits."""
+    """The length of the FCS that the link-type word states, in bits."""
     return (header.link_type_word >> 28) * 16 if header.link_type_word & 0x04000000 else None
 
 
@@ -611,7 +611,7 @@ def alone(found: Sequence[Packet]) -> list[Request]:
 
 
 def names_of(found: Sequence[Packet]) -> set[str]:
-    """Whatever calls an interface that has packets."""
+    """All names and ids by which an interface with packets can be selected."""
     names = {packet.interface.name for packet in found}
     called = {name.decode() for name in names if name is not None and _is_text(name)}
     places = {f"{packet.interface.section}:{packet.interface.interface}" for packet in found}

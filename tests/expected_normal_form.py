@@ -101,7 +101,7 @@ class Normal(NamedTuple):
 
 
 class _Time(NamedTuple):
-    """What ticks of an interface mean, None where nobody can tell."""
+    """The time unit and the offset of an interface, None if its times cannot be determined."""
 
     unit: Fraction | None
     offset: int
@@ -149,7 +149,7 @@ def comments(pairs: Pairs, kinds: frozenset[str]) -> Pairs:
 
 
 def in_order(pairs: Iterable[tuple[int, bytes]]) -> bytes:
-    """By code; of those that do not repeat only the first."""
+    """The options sorted by code; of one that does not repeat only the first."""
     found: Pairs = []
     for code, value in sorted(pairs, key=lambda pair: pair[0]):
         repeats = code == wire.OPT_COMMENT or code in CUSTOM_OPTIONS
@@ -220,7 +220,7 @@ def normal_form(capture: bytes, request: Request | None = None) -> Normal:
 
 
 def _snaplens(packets: Sequence[Packet]) -> Mapping[int, int]:
-    """What is stated instead of the snaplens that packets exceed."""
+    """The snaplens to state instead of those that packets exceed."""
     longest: dict[int, int] = {}
     for packet in packets:
         stated, length = packet.interface.snaplen, len(packet.data)

@@ -37,7 +37,7 @@ SHOWN = "\\xff\\x0a\\x1b[31m\\uffff]]>&<.pcap"
 
 
 class CommandResult(NamedTuple):
-    """How a command ended."""
+    """The exit status of a command, its stdout and its stderr."""
 
     status: int
     out: str
@@ -45,7 +45,7 @@ class CommandResult(NamedTuple):
 
 
 def run_batch_command(*arguments: str | Path, stdin: bytes = b"", folder: Path | None = None) -> CommandResult:
-    """The installed command. Whatever it forgets to close is said on stderr."""
+    """Run the installed command. A file that it forgets to close is a warning on stderr."""
     done = subprocess.run(
         [COMMAND, "batch", *arguments],
         input=stdin,
@@ -58,7 +58,7 @@ def run_batch_command(*arguments: str | Path, stdin: bytes = b"", folder: Path |
 
 
 def run_in_process(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> CommandResult:
-    """The same command line in this process, which is faster."""
+    """Run a `batch` command line in this process, which is faster."""
     try:
         status = cli.run(["batch", *(os.fspath(each) for each in arguments)])
     except SystemExit as end:
@@ -593,7 +593,7 @@ COMMANDS: dict[str, list[list[str]]] = {
 
 
 def imported_modules(*commands: list[str], folder: Path) -> list[str]:
-    """What a new interpreter has imported after some command lines; each has to end well."""
+    """The modules that a new interpreter has imported after some command lines, each of which has to succeed."""
     code = (
         "import contextlib, io, json, sys, pcapconv\n"
         "from pcapconv.cli import run\n"

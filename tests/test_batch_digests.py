@@ -46,7 +46,7 @@ def batch_of_one(name: str, tmp_path: Path, **options: Any) -> tuple[bytes, dict
 
 
 def bytes_read() -> int:
-    """By this process so far, from whatever there is."""
+    """The number of bytes that this process has read so far, from all files."""
     said = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
     return int(said["rchar"])
 

@@ -134,7 +134,7 @@ def with_first_line_changed(change: Callable[[dict[str, Any]], object]) -> Calla
 
 
 def another_manifest(book: Path, _: Path) -> None:
-    """It is as large and as old as it was."""
+    """Replace the manifest by another one of the same size and time."""
     when = book.stat().st_mtime_ns
     data = book.read_bytes()
     assert data.endswith(b"false}\n")

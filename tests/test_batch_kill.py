@@ -160,7 +160,7 @@ def end_of(process: "subprocess.Popen[bytes]") -> tuple[int, bytes]:
 
 @contextlib.contextmanager
 def manifest_locked(manifest: Path) -> Iterator[int]:
-    """Nobody else may add to the manifest; gives its inode."""
+    """Lock the manifest, so that nobody else may add to it; gives its inode."""
     with manifest.open("ab") as file:
         fcntl.lockf(file, fcntl.LOCK_EX)
         yield os.fstat(file.fileno()).st_ino
@@ -182,7 +182,7 @@ def processes_waiting_for(inode: int, count: int) -> list[int]:
 
 
 def interrupt(process: "subprocess.Popen[bytes]") -> None:
-    """As Ctrl-C does: to the command and its workers."""
+    """Send SIGINT to the command and its workers, as Ctrl-C does."""
     os.killpg(process.pid, signal.SIGINT)
 
 

@@ -124,7 +124,7 @@ def end_of(process: "subprocess.Popen[bytes]") -> tuple[int, list[bytes]]:
 
 @contextlib.contextmanager
 def manifest_locked(home: Path) -> Iterator[int]:
-    """Nobody else may add to the manifest; gives its inode."""
+    """Lock the manifest, so that nobody else may add to it; gives its inode."""
     with (home / MANIFEST).open("ab") as file:
         fcntl.lockf(file, fcntl.LOCK_EX)
         yield os.fstat(file.fileno()).st_ino
@@ -142,7 +142,7 @@ def pids_of(address: str) -> list[int]:
 
 
 def reads_long(address: str) -> bool:
-    """Whether any worker does."""
+    """Return whether any worker is reading the file that takes long."""
     return any(map(has_long, pids_of(address)))
 
 

@@ -179,7 +179,7 @@ def caused_by(cause: BaseException | None, kind: type[Exception] = FileError) ->
 
 
 class RefusedError(Exception):
-    """What a client of a store raises."""
+    """An error as the client of a store raises it."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -216,7 +216,7 @@ def test_what_may_pass(error: BaseException, here: bool, there: bool) -> None:
 
 
 class Server(ThreadingHTTPServer):
-    """Has a capture under each name, and answers the first so many requests for its content with 503."""
+    """A server with a capture under each name, which answers the first requests for its content with 503."""
 
     def __init__(self, **trouble: int) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

@@ -502,7 +502,7 @@ def count_fetched_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def name_by_time(url: str) -> str:
-    """What a file is called by the time of its first packet."""
+    """The name of a file's target, by the time of its first packet."""
     (name,) = by_template(parse_template(DAYS), [Found(url, "1.pcap", State(None, None))], None)
     return name
 

@@ -18,7 +18,7 @@ import pcapconv
 
 
 def python(code: str) -> Any:
-    """What a new interpreter prints, as JSON. -P: the installed package, not the folder that the tests run in."""
+    """The JSON that a new interpreter prints. -P: the installed package, not the folder that the tests run in."""
     done = subprocess.run([sys.executable, "-P", "-c", code], check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 

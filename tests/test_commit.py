@@ -156,7 +156,7 @@ def test_another_file_may_change_meanwhile(path: Path) -> None:
 
 
 def note_calls(monkeypatch: pytest.MonkeyPatch, folder: Path) -> list[str]:
-    """What is synced, and what gets a name, in its order."""
+    """Record which files are synced and which get their final names, in order."""
     calls: list[str] = []
     fsync, replace, link = os.fsync, os.replace, os.link
 

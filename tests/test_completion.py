@@ -113,7 +113,7 @@ def test_zsh_itself(tmp_path: Path) -> None:
 
 
 def said_by(command: list[str], home: Path) -> str:
-    """What a shell says that finds the command, and no files of the user's."""
+    """The output of a shell that finds the command, and no files of the user."""
     environment = {**os.environ, "PATH": f"{Path(COMMAND).parent}:{os.environ['PATH']}", "HOME": str(home)}
     done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")

@@ -151,7 +151,7 @@ def test_the_one_change_that_was_made_is_found(kind: str, data: st.DataObject, p
 
 
 def expected_differences(a: Sequence[int], b: Sequence[int]) -> list[Found]:
-    """What differs, where both sides have distinct numbers and share some in the same order."""
+    """The differences of two sides that have distinct numbers and share some in the same order."""
     differences: list[Found] = []
     common = [*(number for number in a if number in set(b)), None]
     ones, others = [*a, None], [*b, None]

@@ -60,7 +60,7 @@ def capture(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where outputs go."""
+    """The folder of the outputs."""
     path = tmp_path / "target"
     path.mkdir()
     return path

@@ -50,7 +50,7 @@ every_pcap_sample = every_sample_of([path for path in SAMPLES if path.suffix == 
 
 
 def items_as_said(source: BinaryIO, window_size: int = WINDOW_SIZE) -> list[object]:
-    """Every item of a capture, packet by packet, each with the bytes of its record."""
+    """All items of a capture, packet by packet, each with the bytes of its record."""
     items: list[object] = []
     for item in formats.open_reader(open_source(source), window_size=window_size).items():
         if isinstance(item, PacketBatch):

@@ -108,7 +108,7 @@ def names(value: Any) -> Iterator[str]:
 
 
 def promised(kind: str) -> set[str]:
-    """What `names` has to find in the documents of a kind, taken together."""
+    """The names that `names` has to find in all documents of a kind together."""
     found: set[str] = set()
     for each in objects(schema(kind)):
         for name, says in each.get("properties", {}).items():

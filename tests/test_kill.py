@@ -208,7 +208,7 @@ def test_a_hangup_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
 
 
 def small_files() -> None:
-    """In the command's process: no file may grow beyond 1 MB."""
+    """Let no file grow beyond 1 MB in the command's process."""
     default_signals()
     resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6))
 

@@ -20,7 +20,7 @@ WEB = Path(__file__).parent / "samples" / "web.pcapng"
 
 
 def printed_by(*arguments: str | Path) -> str:
-    """What the installed command prints into a pipe."""
+    """The text that the installed command prints into a pipe."""
     return subprocess.run([COMMAND, *arguments], capture_output=True, timeout=60).stdout.decode()
 
 
@@ -197,7 +197,7 @@ def test_diff_paints_the_bytes_that_changed_on_a_terminal(two_captures: tuple[Pa
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What the clock of progress shows."""
+    """The time that the progress display reads; tests set it."""
     now = [100.0]
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
     return now

@@ -20,13 +20,13 @@ PCAP = wire.pcap_header() + wire.pcap_record(0, 1, b"packet")
 
 
 def run_in_folder(folder: Path, *arguments: str) -> tuple[int, list[str]]:
-    """Status and stderr of the installed command in a folder, a line each."""
+    """Run the installed command in a folder; return its status and the lines of stderr."""
     done = subprocess.run([COMMAND, *arguments], cwd=folder, capture_output=True, text=True, timeout=60)
     return done.returncode, [line.removeprefix("pcapconv: ") for line in done.stderr.splitlines()]
 
 
 def write_captures(folder: Path, *names: str) -> None:
-    """Captures in a folder, of one packet each."""
+    """Write captures of one packet each."""
     for name in names:
         (folder / name).parent.mkdir(exist_ok=True, parents=True)
         (folder / name).write_bytes(PCAP if name.endswith(".pcap") else HEADER + PACKET)

@@ -40,7 +40,7 @@ def sentences(path: Path) -> Iterator[str]:
 
 
 def names_in(path: Path) -> Iterator[str]:
-    """What a module of the package calls something: its definitions, arguments, attributes, fields and imports."""
+    """The names of a module: of its definitions, arguments, attributes, fields and imports."""
     yield from path.relative_to(ROOT).with_suffix("").parts
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match node:

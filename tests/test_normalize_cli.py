@@ -40,7 +40,7 @@ TEXT = b"Dear reader, this is text\n"
 
 
 class CommandResult(NamedTuple):
-    """How a command ended."""
+    """The exit status of a command, its stdout and its stderr."""
 
     status: int
     out: str
@@ -48,7 +48,7 @@ class CommandResult(NamedTuple):
 
 
 def run_normalize(*arguments: str | Path, stdin: bytes = b"", folder: Path | None = None) -> tuple[int, bytes, str]:
-    """The installed command. Whatever it forgets to close is said on stderr."""
+    """Run the installed command. A file that it forgets to close is a warning on stderr."""
     done = subprocess.run(
         [COMMAND, "normalize", *arguments],
         input=stdin,

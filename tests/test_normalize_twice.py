@@ -62,7 +62,7 @@ def is_stable(capture: bytes, **options: Any) -> None:
 
 
 def covering() -> list[tuple[int, ...]]:
-    """Some of all combinations, among which any two switches stand in all ways: each is the sum of other bits."""
+    """Some of all combinations, among which any two switches have all pairs of values."""
     return [
         tuple((row & mask).bit_count() % 2 for mask in range(1, 1 + len(SWITCHES)))
         for row in range(16)  # four bits are enough for fifteen switches

@@ -14,7 +14,7 @@ ENTERPRISE = 32473
 
 
 def lost(capture: bytes) -> dict[str, int]:
-    """What pcap cannot hold of it; the packets all arrive."""
+    """The losses of a capture as pcap, by kind. Checks that all packets arrive."""
     pcap, report = converted(capture, "pcap")
     assert [each.data for each in wire.read_pcap(pcap)] == [each.data for each in wire.read_pcapng(capture)]
     assert report.damage == []

@@ -108,12 +108,12 @@ def skip_if_listed(cannot: "Limits", path: Path, to: str) -> None:
 
 
 def by_editcap(path: Path, folder: Path) -> list[Seen]:
-    """What Wireshark reads."""
+    """The packets that Wireshark reads."""
     return _by_program(["editcap", "-F", "nsecpcap", str(path)], folder)
 
 
 def by_tcpdump(path: Path, folder: Path) -> list[Seen]:
-    """What libpcap reads."""
+    """The packets that libpcap reads."""
     return _by_program(["tcpdump", "--time-stamp-precision=nano", "-r", str(path), "-w"], folder)
 
 
@@ -249,7 +249,7 @@ def test_python_pcapng_reads_the_interface_that_a_pcap_header_becomes(name: str,
 
 
 def blocks_by_python_pcapng(capture: bytes) -> Iterator[Any]:
-    """The blocks as python-pcapng understands them."""
+    """The blocks as python-pcapng reads them."""
     yield from FileScanner(io.BytesIO(capture))
 
 

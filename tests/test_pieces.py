@@ -80,7 +80,7 @@ def text_of(capture: bytes) -> str:
 
 
 def variants(write: In) -> dict[str, bytes]:
-    """What the samples do not have."""
+    """Captures that no sample is like: variants of pcap, odd options, several interfaces."""
     modified = [write.pcap_record(T, at, b"%d" % at, extra=write.modified_extra(at % 5)) for at in range(40)]
     plain = [write.pcap_record(T + at, 10**6 + at, b"x" * at) for at in range(30)]
     suse = [write.pcap_record(T, at, b"y" * at, extra=write.modified_extra(at % 3) + bytes(4)) for at in range(9)]

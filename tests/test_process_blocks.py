@@ -29,12 +29,12 @@ both_forms = pytest.mark.usefixtures("kernels")
 
 
 def process(write: In, number: int, *options: tuple[int, bytes]) -> bytes:
-    """What macOS says of a process."""
+    """A process block of macOS."""
     return write.block(MACOS, write.number(number, 4) + write.options(*options))
 
 
 def noted(write: In, number: int, name: bytes = b"", *options: tuple[int, bytes]) -> bytes:
-    """What Wireshark says of one: an entry in little-endian, then options."""
+    """A process block of Wireshark: an entry in little-endian, then options."""
     entry = wire.number(number, 4) + (wire.options((NAME, name)) if name else b"")
     head = wire.number(ENTRY, 4) + wire.number(len(entry), 4)
     return write.custom(wire.CUSTOM_COPY, WIRESHARK, head + entry, options=write.options(*options))

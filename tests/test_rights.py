@@ -65,7 +65,7 @@ Way = Callable[[Path, str], None]
 
 @pytest.fixture
 def old_target(folder: Path) -> Path:
-    """What is going to be replaced."""
+    """A file that is going to be replaced."""
     path = folder / "x1.pcapng"
     path.write_bytes(b"old")
     return path

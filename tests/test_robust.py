@@ -31,7 +31,7 @@ def pipe(*pieces: bytes) -> BinaryIO:
 
 
 def converted_or_refused(source: bytes | BinaryIO, to: str) -> tuple[bytes, Report] | None:
-    """What was written, and the report; None for a PcapconvError. Anything else fails the test."""
+    """The converted capture and the report, None for a PcapconvError. Any other exception fails the test."""
     try:
         return converted(source, to)
     except PcapconvError:

@@ -21,7 +21,7 @@ DO_NOT_COPY = FOLDER / "do-not-copy-le.pcapng"
 
 
 def run_command(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> tuple[int, bytes, str]:
-    """The installed command: status, stdout, stderr."""
+    """Run the installed command; return its status, stdout and stderr."""
     done = subprocess.run(
         [COMMAND, *arguments],
         input=stdin,
@@ -33,7 +33,7 @@ def run_command(*arguments: str | Path, stdin: bytes = b"", **environment: str) 
 
 
 def run_in_process(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
-    """The same command line in this process, which is faster."""
+    """Run a command line in this process, which is faster."""
     try:
         status = cli.run([os.fspath(each) for each in arguments])
     except SystemExit as end:

@@ -189,7 +189,7 @@ def test_a_pipe_that_is_empty_is_waited_for(number: int | None, buffering: int, 
 
 
 def written_by_all_commands(folder: Path) -> dict[str, bytes]:
-    """What commands of all kinds write, by name."""
+    """The files that commands of all kinds write, by name."""
     folder.mkdir()
     (folder / "in.pcapng").write_bytes(FALLING)
     out = folder / "out"

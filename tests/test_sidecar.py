@@ -34,13 +34,13 @@ pytestmark = pytest.mark.usefixtures("kernels")
 
 
 def convert_with_sidecar(capture: bytes | Path, pcap: Path, **options: Any) -> Report:
-    """Written as pcap with a sidecar that has it all."""
+    """Convert a capture to pcap with a sidecar that keeps everything."""
     source = io.BytesIO(capture) if isinstance(capture, bytes) else capture
     return pcapconv.convert(source, pcap, force=True, **{"sidecar": True, "sidecar_secrets": True, **options})
 
 
 def restored_pcapng(pcap: Path, **options: Any) -> bytes:
-    """What the pcap file and its sidecar are as pcapng."""
+    """The pcapng capture that a pcap file and its sidecar give."""
     target = io.BytesIO()
     pcapconv.convert(pcap, target, to="pcapng", **{"sidecar": True, **options})
     return target.getvalue()
@@ -436,7 +436,7 @@ def paths_into(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ..
 
 
 def holder_at(document: Any, way: tuple[Any, ...]) -> Any:
-    """What has the last name of a way."""
+    """The object or list that holds the last step of a path."""
     for name in way[:-1]:
         document = document[name]
     return document

@@ -429,7 +429,7 @@ def test_another_capture(trip: Trip, tmp_path: Path) -> None:
 
 
 def matches_of_edited(trip: Trip, edited: bytes) -> tuple[pcapconv.Report, list[pcapconv.Packet]]:
-    """What the sidecar makes of an edited capture."""
+    """The report and the packets of an edited capture that is restored by its sidecar."""
     trip.pcap.with_name("edited.pcap").write_bytes(edited)
     report = pcapconv.convert(trip.pcap.with_name("edited.pcap"), trip.back, force=True, sidecar_file=str(trip.sidecar))
     with pcapconv.open(trip.back) as capture:

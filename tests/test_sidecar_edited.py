@@ -81,13 +81,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Trip:
 
 
 def metadata_of(packet: Packet) -> tuple[Any, ...]:
-    """What a sidecar gives back of a packet."""
+    """All that a sidecar restores of a packet."""
     interface = packet.interface
     return packet.time, packet.options, packet.section.number, interface.id, interface.options, interface.snaplen
 
 
 def is_plain(packet: Packet) -> bool:
-    """It says nothing, and its interface neither, but for the unit of its times."""
+    """Return whether neither a packet nor its interface has metadata, but for the time unit."""
     order = LITTLE if packet.section.byte_order == "little" else BIG
     codes = {code for code, _ in wire.read_options(packet.interface.options, order)}
     return packet.options == b"" and codes <= {wire.IF_TSRESOL}

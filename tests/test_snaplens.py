@@ -31,7 +31,7 @@ def pcap(write: In, snaplen: int, *lengths: int) -> bytes:
 
 
 def blocks(write: In, *lengths: int, interface: int = 0) -> bytes:
-    """The same as blocks, in microseconds."""
+    """The packets of `records` as pcapng blocks, in microseconds."""
     return b"".join(
         write.enhanced_packet(interface, second * 10**6, bytes(length)) for second, length in enumerate(lengths, 1)
     )

@@ -29,7 +29,7 @@ OLD = b"what was there before"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where parts go."""
+    """The folder of the parts."""
     path = tmp_path / "parts"
     path.mkdir()
     return path

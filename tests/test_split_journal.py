@@ -56,7 +56,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def killed(folder: Path, step: str, count: int, where: str) -> Path:
-    """What is left of a split that was killed: its temporary folder."""
+    """The temporary folder that a killed split leaves."""
     child = subprocess.run(
         [sys.executable, "-P", "-c", KILLED_AT, step, str(count), where, folder.parent / "in.pcap", folder / TEMPLATE],
         check=False,

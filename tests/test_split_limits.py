@@ -27,14 +27,14 @@ SECTION, INTERFACE = WRITE.section_header(), WRITE.interface()
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where parts go."""
+    """The folder of the parts."""
     path = tmp_path / "parts"
     path.mkdir()
     return path
 
 
 def run_command(*arguments: str | Path, stdin: bytes = b"") -> tuple[int, str]:
-    """The installed command: status and stderr."""
+    """Run the installed command; return its status and stderr."""
     done = subprocess.run([COMMAND, *map(str, arguments)], input=stdin, capture_output=True, timeout=120)
     assert done.stdout == b""
     return done.returncode, done.stderr.decode()

@@ -74,7 +74,7 @@ class Other(NamedTuple):
 
 
 class Content(NamedTuple):
-    """What a capture holds; `interfaces` by section and id."""
+    """The contents of a capture; `interfaces` by section and id."""
 
     packets: list[Told]
     others: list[Other]
@@ -170,7 +170,7 @@ def group_packets(packets: Sequence[Told], way: dict[str, Any]) -> list[list[Tol
 
 
 def check_parts(capture: bytes, written: Sequence[bytes], way: dict[str, Any], left_out: Mapping[str, int]) -> None:
-    """Parts of pcapng, and what is left out, are what they must be."""
+    """Check the parts in pcapng, and the counts of what is left out."""
     content = content_of(capture)
     packets = content.packets
     found = [content_of(part) for part in written]
@@ -302,7 +302,7 @@ def test_parts_that_rest_are_the_same(monkeypatch: pytest.MonkeyPatch, capture: 
 def expected_in_pcap(
     capture: bytes, way: dict[str, Any], **options: Any
 ) -> tuple[list[bytes], dict[str, int]] | tuple[str, None]:
-    """The parts in pcap and what they lose; or that there can be none."""
+    """The parts in pcap and their losses, or the reason why there can be none."""
     try:
         written, report = parts_and_report(capture, "x.pcap", **way, **options)
     except TargetError as error:

@@ -47,7 +47,7 @@ every_signal = pytest.mark.parametrize("number", STATUSES, ids=lambda number: nu
 
 
 def default_signals() -> None:
-    """In the command's process: whatever the tests were started from, these signals end it."""
+    """Have signals end the command, whatever the tests were started from: for `preexec_fn`."""
     for number in STATUSES:
         signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
 

@@ -197,7 +197,7 @@ def test_what_a_sample_lost_once_is_gone(path: Path) -> None:
 
 
 def blocks(write: In) -> dict[str, list[bytes]]:
-    """By the kind under which they go; under none, what no kind takes."""
+    """Blocks by the kind under which --strip removes them, and by "none" those that it keeps."""
     return {
         "names": [write.names(wire.ipv4_name("192.0.2.1", "a", "b"), wire.ipv6_name("2001:db8::1", "c"))],
         "statistics": [

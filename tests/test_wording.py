@@ -150,7 +150,7 @@ LONG_PACKET = wire.section_header() + wire.interface(snaplen=2) + wire.enhanced_
 
 
 def run_in_folder(folder: Path, *line: str) -> tuple[int, str]:
-    """The installed command, in a folder: its status and stderr."""
+    """Run the installed command in a folder; return its status and stderr."""
     done = subprocess.run([COMMAND, *line], cwd=folder, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stderr
 
