@@ -1,4 +1,4 @@
-"""What the tests of batches share: small captures, trees of files, a batch in a thread, and what its manifest says."""
+"""For tests of batches: small captures, trees of files, a batch in a thread, and what its manifest says."""
 
 import fcntl
 import json

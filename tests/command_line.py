@@ -1,4 +1,4 @@
-"""The command as it is installed, and in this process: how tests run it, and what it says."""
+"""Running the command: as it is installed, and in this process, which is faster."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What selecting and editing must give: a second implementation, slow and obvious, that knows nothing of pcapconv.
+"""A second implementation of selecting and editing, slow and obvious, that knows nothing of pcapconv.
 
 Strategy
 --------

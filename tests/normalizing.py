@@ -1,4 +1,4 @@
-"""What the tests of `normalize` share: how it is called, and blocks in the normal form."""
+"""For tests of `normalize`: calling it, captures with all kinds of metadata, and blocks in the normal form."""
 
 import io
 from itertools import product

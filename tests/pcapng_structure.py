@@ -1,4 +1,4 @@
-"""Numbers and beginnings of captures that the tests of pcapng's structure share."""
+"""For tests of pcapng's structure: numbers, and beginnings of captures."""
 
 from wire import BIG, LITTLE, In
 

@@ -1,4 +1,4 @@
-"""What the tests of batches behind URLs share: a tree of captures, what becomes of it, and what a batch says."""
+"""For tests of batches behind URLs: a tree of captures, its targets, and checks of the manifest."""
 
 import hashlib
 import json

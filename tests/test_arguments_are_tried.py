@@ -28,7 +28,7 @@ IN_SECOND_IMPLEMENTATIONS = {
         *("invert", "chop", "snaplen", "shift_time", "packet_comment"),
     ),
     "expected_normal_form.py": ("sort", "rebase_time", "mask_time", "keep", "strip"),
-    "test_split_opinion.py": ("max_packets", "max_bytes", "interval", "align", "by"),
+    "test_split_oracle.py": ("max_packets", "max_bytes", "interval", "align", "by"),
 }
 # Where exact bytes or messages are stated for arguments that are too simple for a second implementation.
 STATED = {

@@ -1,4 +1,4 @@
-"""`normalize` judged by a second implementation (`normal_form.py`), and by other programs."""
+"""`normalize` judged by a second implementation (`expected_normal_form.py`), and by other programs."""
 
 import shutil
 import subprocess
