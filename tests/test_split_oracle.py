@@ -1,7 +1,7 @@
 """Splitting any capture, compared with a second implementation.
 
-Strategy: the second implementation is slow and obvious, and reads captures with `wire` alone. It says which packets each
-part has, what each part needs to stand alone, and that nothing is lost.
+Strategy: the second implementation is slow and obvious, and reads captures with `wire` alone. It says which packets
+each part has, what each part needs to stand alone, and that nothing is lost.
 """
 
 import io
