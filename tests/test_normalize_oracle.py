@@ -74,7 +74,7 @@ def test_a_corpus_file_agrees(corpus_file: Path) -> None:
 
 
 KIND_SETS = st.frozensets(st.sampled_from(KINDS))
-ASKED = st.builds(
+REQUESTS = st.builds(
     lambda kinds, other, sort, rebase, mask, cut: Request(kinds - other, other - kinds, sort, rebase, mask, cut),
     KIND_SETS,
     KIND_SETS,
@@ -86,13 +86,13 @@ ASKED = st.builds(
 
 
 @settings(max_examples=80)
-@given(capture=captures_rich_in_metadata(), asked=ASKED)
+@given(capture=captures_rich_in_metadata(), request=REQUESTS)
 def test_captures_rich_in_metadata_agree(capture: bytes, request: Request) -> None:
     check_agreement(capture, request)
 
 
 @settings(max_examples=40)
-@given(capture=st.one_of(invented_pcapng(finest=False), invented_pcap()), asked=ASKED)
+@given(capture=st.one_of(invented_pcapng(finest=False), invented_pcap()), request=REQUESTS)
 def test_made_captures_agree(capture: bytes, request: Request) -> None:
     check_agreement(capture, request)
 
