@@ -22,14 +22,14 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def on_each(address: str, expression: str) -> list[Any]:
-    """What an expression says on each worker. It travels as text, since workers cannot import the tests."""
+    """The value of an expression on each worker. It travels as text, since workers cannot import the tests."""
     client: Any = import_module("distributed").Client
     with client(address, set_as_default=False) as connected:
         return list(connected.run(eval, expression).values())
 
 
 def busy(address: str) -> int:
-    """How many workers do something."""
+    """The number of workers that are at work."""
     client: Any = import_module("distributed").Client
     with client(address, set_as_default=False) as connected:
         active: dict[str, int] = connected.run(lambda dask_worker: len(dask_worker.active_threads))
@@ -37,7 +37,7 @@ def busy(address: str) -> int:
 
 
 def end_of(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """The exit status of a command, and what it said."""
+    """Wait for a command; return its exit status and its stderr."""
     try:
         _, said = process.communicate(timeout=2 * PATIENCE)
     finally:
@@ -81,7 +81,7 @@ class Processes:
         return process
 
     def wait_for_workers(self, count: int) -> list[str]:
-        """The addresses of the workers, once there are so many."""
+        """Wait until there are so many workers; return their addresses."""
         client: Any = import_module("distributed").Client
         with client(self.address, set_as_default=False) as connected:
             wait_for(lambda: len(connected.nthreads()) == count)

@@ -31,7 +31,9 @@ def _test_what_is_installed() -> None:
 
 _test_what_is_installed()
 
-pytest.register_assert_rewrite("through", "agree", "splitting")  # asserts that explain themselves
+pytest.register_assert_rewrite(
+    "agreement", "batches", "conversions", "normalizing", "remote_batches", "splitting"
+)  # asserts that explain themselves
 
 from pcapconv import kernels as choice  # noqa: E402 - only now it is the right one
 from pcapconv.errors import UsageError  # noqa: E402

@@ -1,11 +1,11 @@
-"""What selecting and editing must give: a second implementation, slow and obvious, that knows nothing of pcapconv.
+"""A second implementation of selecting and editing, slow and obvious, that knows nothing of pcapconv.
 
 Strategy
 --------
-A capture is a list of `Entry`, one for each block or record, and those that hold a packet say what it is, with its time
-as a Fraction. `Asked` is what a user wants; `options` says it in pcapconv's words. `chosen` goes through the packets as
-the README describes the options, one rule after the other. The `written` functions put the bytes of the output together
-with wire.py's builders, so that tests compare whole files.
+A capture is a list of `Entry`, one for each block or record; an entry that holds a packet has it, with its time as a
+Fraction. `Request` is what to select and to edit; `as_arguments` gives it as arguments of pcapconv. `chosen` goes
+through the packets as the README describes the options, one rule after the other. `written` puts the bytes of the
+output together with wire.py's builders, so that tests compare whole files.
 
 Only for captures without damage: a ValueError, or struct.error, for those, and for what cannot be done.
 """
@@ -32,7 +32,7 @@ Ranges = Sequence[tuple[int, int | None]]
 
 
 class Interface(NamedTuple):
-    """`unit` is what a tick is worth in seconds, None where nobody can tell."""
+    """An interface; `unit` is a tick in seconds, None if it cannot be determined."""
 
     section: int
     interface: int
@@ -66,7 +66,7 @@ class Entry(NamedTuple):
     packet: Packet | None
 
 
-class Asked(NamedTuple):
+class Request(NamedTuple):
     """What to select and to edit. Times are (seconds, relative to the first packet)."""
 
     after: tuple[Fraction, bool] | None = None
@@ -85,8 +85,8 @@ class Asked(NamedTuple):
     shift: Fraction | None = None
     comments: Sequence[tuple[int, str]] = ()
 
-    def options(self) -> dict[str, Any]:
-        """The same as keywords of `pcapconv.convert`."""
+    def as_arguments(self) -> dict[str, Any]:
+        """The request as arguments of `pcapconv.convert`."""
         said: dict[str, Any] = {
             "after": self.after and _moment(*self.after),
             "before": self.before and _moment(*self.before),
@@ -107,7 +107,7 @@ class Asked(NamedTuple):
 
     @property
     def selects(self) -> bool:
-        return self._replace(snaplen=None, front=0, end=0, shift=None, comments=()) != Asked()
+        return self._replace(snaplen=None, front=0, end=0, shift=None, comments=()) != Request()
 
     @property
     def edits(self) -> bool:
@@ -123,7 +123,7 @@ class Written(NamedTuple):
 
 
 def decimal(value: Fraction) -> str:
-    """All its digits. ValueError where they do not end, or there are more than pcapconv takes."""
+    """A number with all its digits. Raises ValueError if they do not end, or are more than pcapconv takes."""
     digits = next((count for count in range(61) if value.denominator and 10**count % value.denominator == 0), None)
     if digits is None:
         raise ValueError(f"{value} has no end, or more than 60 digits")
@@ -155,7 +155,7 @@ def is_pcapng(capture: bytes) -> bool:
 
 @lru_cache(maxsize=4)
 def entries(capture: bytes) -> tuple[Entry, ...]:
-    """Every block or record. ValueError or struct.error for damage."""
+    """Every block or record of a capture. Raises ValueError or struct.error for damage."""
     return tuple(_blocks(capture) if is_pcapng(capture) else _records(capture))
 
 
@@ -263,65 +263,65 @@ def without(raw: bytes, order: ByteOrder, codes: Iterable[int], add: bytes = b""
 # ---------------------------------------------------------------- selecting
 
 
-def chosen(found: Sequence[Entry], asked: Asked) -> tuple[list[Packet], int]:
-    """The packets that stay, and how many were left out only because they have no time.
+def chosen(found: Sequence[Entry], request: Request) -> tuple[list[Packet], int]:
+    """The packets that are selected, and how many are left out only because they have no time.
 
-    ValueError where a time is needed that nobody can tell.
+    Raises ValueError if a time is needed that cannot be determined.
     """
     every = [entry.packet for entry in found if entry.packet is not None]
     order = {entry.packet.number: entry.byte_order for entry in found if entry.packet is not None}
-    stay = [packet for packet in every if _is_listed(packet, asked) and _is_named(packet, asked)]
-    stay = [packet for packet in stay if _says(packet, order[packet.number], asked)]
+    stay = [packet for packet in every if _is_listed(packet, request) and _is_named(packet, request)]
+    stay = [packet for packet in stay if _says(packet, order[packet.number], request)]
     timeless = 0
-    if asked.after or asked.before:
+    if request.after or request.before:
         timeless = sum(packet.ticks is None for packet in stay)
-        start = _first_time(every) if any(each and each[1] for each in (asked.after, asked.before)) else None
+        start = _first_time(every) if any(each and each[1] for each in (request.after, request.before)) else None
         stay = [packet for packet in stay if packet.ticks is not None]
         if any(packet.time is None for packet in stay):
             raise ValueError("a time that nobody can tell")
-        low, high = (_instant(each, start) for each in (asked.after, asked.before))
+        low, high = (_instant(each, start) for each in (request.after, request.before))
         stay = [
             packet
             for packet in stay
             if (low is None or low <= cast(Fraction, packet.time))
             and (high is None or cast(Fraction, packet.time) < high)
         ]
-    begin = 0 if asked.last is None else max(0, len(stay) - asked.last)
-    stay = stay[begin : asked.first]
-    if asked.invert:
+    begin = 0 if request.last is None else max(0, len(stay) - request.last)
+    stay = stay[begin : request.first]
+    if request.invert:
         numbers = {packet.number for packet in stay}
         return [packet for packet in every if packet.number not in numbers], 0
     return stay, timeless
 
 
-def _is_listed(packet: Packet, asked: Asked) -> bool:
+def _is_listed(packet: Packet, request: Request) -> bool:
     def among(ranges: Ranges) -> bool:
         return any(first <= packet.number and (last is None or packet.number <= last) for first, last in ranges)
 
-    return (asked.packets is None or among(asked.packets)) and not among(asked.drop_packets or ())
+    return (request.packets is None or among(request.packets)) and not among(request.drop_packets or ())
 
 
-def _is_named(packet: Packet, asked: Asked) -> bool:
+def _is_named(packet: Packet, request: Request) -> bool:
     section, number, name = packet.interface.section, packet.interface.interface, packet.interface.name
     called = {str(number), f"{section}:{number}"}
     if name is not None:
         called.add(name.split(b"\0")[0].decode(errors="backslashreplace"))
-    return not asked.interface or any(each in called for each in asked.interface)
+    return not request.interface or any(each in called for each in request.interface)
 
 
-def _says(packet: Packet, order: ByteOrder, asked: Asked) -> bool:
+def _says(packet: Packet, order: ByteOrder, request: Request) -> bool:
     stated = listed(packet.options, order)
-    if asked.direction is not None:
+    if request.direction is not None:
         flags = [value for code, value, _ in stated if code == wire.EPB_FLAGS][:1]
         if [len(value) for value in flags] != [4]:
             return False
-        if struct.unpack(order + "I", flags[0])[0] % 4 != DIRECTIONS[asked.direction]:
+        if struct.unpack(order + "I", flags[0])[0] % 4 != DIRECTIONS[request.direction]:
             return False
-    if asked.comment_matches is None:
+    if request.comment_matches is None:
         return True
     said = [value.split(b"\0")[0] for code, value, _ in stated if code == wire.OPT_COMMENT]
     comments = [value.decode(errors="backslashreplace") for value in said]
-    return any(re.search(asked.comment_matches, comment) for comment in comments)
+    return any(re.search(request.comment_matches, comment) for comment in comments)
 
 
 def _first_time(every: Sequence[Packet]) -> Fraction | None:
@@ -343,15 +343,15 @@ def _instant(moment: tuple[Fraction, bool] | None, start: Fraction | None) -> Fr
 # ---------------------------------------------------------------- editing
 
 
-def edited(packet: Packet, order: ByteOrder, asked: Asked, *, snaplen: int) -> tuple[Packet, Mapping[str, int]]:
+def edited(packet: Packet, order: ByteOrder, request: Request, *, snaplen: int) -> tuple[Packet, Mapping[str, int]]:
     """The packet with what was asked for, and what it lost. `snaplen` is what its interface states afterwards.
 
     ValueError where its time cannot be shifted, or it has no place for a comment.
     """
     lost: Counter[str] = Counter()
-    data = packet.data[asked.front :]
-    data = data[: max(0, len(data) - asked.end)]
-    data = data[: asked.snaplen]
+    data = packet.data[request.front :]
+    data = data[: max(0, len(data) - request.end)]
+    data = data[: request.snaplen]
     new = packet._replace(data=data)
     if data != packet.data:
         options, lost["packet-hashes"] = without(packet.options, order, [wire.EPB_HASH])
@@ -359,24 +359,24 @@ def edited(packet: Packet, order: ByteOrder, asked: Asked, *, snaplen: int) -> t
         read = min(packet.original_length, snaplen or 2**32)
         if packet.ticks is None and read != len(data):
             new, lost["original-lengths"] = new._replace(original_length=len(data)), 1
-    texts = [text.encode() for number, text in asked.comments if number == packet.number]
+    texts = [text.encode() for number, text in request.comments if number == packet.number]
     if texts:
         if packet.ticks is None:
             raise ValueError("a Simple Packet has no place for a comment")
         add = b"".join(wire.option(wire.OPT_COMMENT, text, byte_order=order) for text in texts)
         new = new._replace(options=without(new.options, order, [], add)[0])
-    if asked.shift and packet.ticks is not None:
+    if request.shift and packet.ticks is not None:
         if packet.interface.unit is None:
             raise ValueError("a time that nobody can tell")
-        ticks = packet.ticks + asked.shift / packet.interface.unit
+        ticks = packet.ticks + request.shift / packet.interface.unit
         if ticks.denominator != 1 or not 0 <= ticks < 2**64:
             raise ValueError("its interface cannot state that time")
-        new = new._replace(ticks=int(ticks), time=cast(Fraction, packet.time) + asked.shift)
+        new = new._replace(ticks=int(ticks), time=cast(Fraction, packet.time) + request.shift)
     return new, +lost
 
 
-def _snaplen(stated: int, asked: Asked) -> int:
-    return stated if asked.snaplen is None else min(stated or asked.snaplen, asked.snaplen)
+def _snaplen(stated: int, request: Request) -> int:
+    return stated if request.snaplen is None else min(stated or request.snaplen, request.snaplen)
 
 
 # ---------------------------------------------------------------- writing
@@ -390,12 +390,12 @@ class InPcap(NamedTuple):
     data: bytes
 
 
-def in_pcap(capture: bytes, asked: Asked) -> tuple[list[InPcap], Mapping[str, int]]:
-    """What a pcap file made of a pcapng capture holds, and how many times lost something.
+def in_pcap(capture: bytes, request: Request) -> tuple[list[InPcap], Mapping[str, int]]:
+    """The packets of a pcap file made of a pcapng capture, and the counts of what their times lost.
 
     ValueError where pcap cannot hold it.
     """
-    kept = written(capture, "pcapng", asked).packets
+    kept = written(capture, "pcapng", request).packets
     if len({packet.interface.link_type for packet in kept}) > 1:
         raise ValueError("packets of several link types")
     units = pcap_units(capture)
@@ -423,18 +423,18 @@ def pcap_units(capture: bytes) -> int:
     return 10**9 if any(unit is not None and (unit * 10**6).denominator != 1 for unit in units) else 10**6
 
 
-def written(capture: bytes, to: str, asked: Asked, *, pipe: bool = False) -> Written:
+def written(capture: bytes, to: str, request: Request, *, pipe: bool = False) -> Written:
     """The output in the input's own format, or pcapng from pcap."""
     found = entries(capture)
-    stay, timeless = chosen(found, asked)
+    stay, timeless = chosen(found, request)
     lost = Counter({"packets-without-time": timeless})
     if is_pcapng(capture):
-        return _written_pcapng(found, stay, lost, asked, pipe)
-    return _written_from_pcap(capture, found, stay, lost, asked, to, pipe)
+        return _written_pcapng(found, stay, lost, request, pipe)
+    return _written_from_pcap(capture, found, stay, lost, request, to, pipe)
 
 
 def _written_pcapng(
-    found: Sequence[Entry], stay: list[Packet], lost: Counter[str], asked: Asked, pipe: bool
+    found: Sequence[Entry], stay: list[Packet], lost: Counter[str], request: Request, pipe: bool
 ) -> Written:
     numbers = {packet.number for packet in stay}
     out: list[Packet] = []
@@ -446,8 +446,8 @@ def _written_pcapng(
         if entry.packet is not None:
             if entry.packet.number not in numbers:
                 continue
-            snaplen = _snaplen(entry.packet.interface.snaplen, asked)
-            packet, lacks = edited(entry.packet, order, asked, snaplen=snaplen)
+            snaplen = _snaplen(entry.packet.interface.snaplen, request)
+            packet, lacks = edited(entry.packet, order, request, snaplen=snaplen)
             lost.update(lacks)
             if entry.block_type != wire.SIMPLE_PACKET:
                 options, gone = without(packet.options, order, DO_NOT_COPY)
@@ -468,7 +468,7 @@ def _written_pcapng(
                 raw = wire.block(entry.block_type, body, byte_order=order)
             if entry.block_type == wire.INTERFACE_DESCRIPTION and entry.packet is None:
                 (stated,) = struct.unpack_from(order + "I", body, 4)
-                snaplens.append(_snaplen(stated, asked))
+                snaplens.append(_snaplen(stated, request))
                 body = body[:4] + struct.pack(order + "I", snaplens[-1]) + body[8:]
                 raw = wire.block(entry.block_type, body, byte_order=order)
         if entry.block_type == wire.SECTION_HEADER:
@@ -497,7 +497,7 @@ def _packet_block(packet: Packet, order: ByteOrder) -> bytes:
 
 
 def _options_at(entry: Entry) -> int | None:
-    """Where a block's options begin in its body; None where it has none."""
+    """The offset of a block's options in its body, None if it has none."""
     body, order = entry.raw[8:-4], entry.byte_order
     if entry.block_type == wire.NAME_RESOLUTION:
         records = sum(len(whole) for _, _, whole in listed(body, order))
@@ -522,16 +522,16 @@ def _written_from_pcap(
     found: Sequence[Entry],
     stay: list[Packet],
     lost: Counter[str],
-    asked: Asked,
+    request: Request,
     to: str,
     pipe: bool,
 ) -> Written:
     header = wire.read_pcap_header(capture)
     numbers = {packet.number for packet in stay}
-    snaplen = _snaplen(header.snaplen, asked)
+    snaplen = _snaplen(header.snaplen, request)
     out = []
     for packet in stay:
-        new, lacks = edited(packet, header.byte_order, asked, snaplen=snaplen)
+        new, lacks = edited(packet, header.byte_order, request, snaplen=snaplen)
         out.append(new)
         lost.update(lacks)
     if to == "pcapng":
@@ -539,7 +539,7 @@ def _written_from_pcap(
         if 0 < snaplen < longest and not pipe:
             snaplen = max(262144, longest)
         return Written(_pcapng_of(header, found, out, snaplen), out, +lost)
-    if not asked.edits:
+    if not request.edits:
         records = b"".join(entry.raw for entry in found if entry.packet and entry.packet.number in numbers)
         head = capture[: header.size]
         if header.size > 24 and not pipe:  # Ixia's length of the records, where one can go back to it
@@ -583,11 +583,11 @@ def _pcap_of(header: wire.PcapHeader, out: list[Packet], snaplen: int) -> bytes:
 
 
 def fcs_bits(header: wire.PcapHeader) -> int | None:
-    """What the link-type word says of an FCS, in bits."""
+    """The length of the FCS that the link-type word states, in bits."""
     return (header.link_type_word >> 28) * 16 if header.link_type_word & 0x04000000 else None
 
 
-def alone(found: Sequence[Packet]) -> list[Asked]:
+def alone(found: Sequence[Packet]) -> list[Request]:
     """Each selecting option alone, in several ways, and inverted; with limits on the packets and between them."""
     times = sorted({packet.time for packet in found if packet.time is not None})
     middle = times[len(times) // 2 :][:1]
@@ -595,23 +595,23 @@ def alone(found: Sequence[Packet]) -> list[Asked]:
     limits += [(Fraction(0), True), (Fraction(1, 4), True), (Fraction(3, 2), True)]
     count = len(found)
     ways = [
-        *(Asked(after=each) for each in limits),
-        *(Asked(before=each) for each in limits),
-        *(Asked(after=(_short(times[0]), False), before=(_short(time), False)) for time in times[-1:] if times[1:]),
-        *(Asked(packets=each) for each in ([(1, 1)], [(2, None)], [(3, 4), (1, 3)], [(count + 1, count + 9)])),
-        *(Asked(drop_packets=each) for each in ([(1, 1)], [(2, None)], [(max(1, count), count + 1), (2, 2)])),
-        *(Asked(first=each) for each in (1, 2, count + 1)),
-        *(Asked(last=each) for each in (1, 2, count + 1)),
-        Asked(first=3, last=2),
-        *(Asked(interface=[each]) for each in sorted(names_of(found))),
-        *(Asked(comment_matches=each) for each in ("comment", "^[a-m]", "")),
-        *(Asked(direction=each) for each in ("in", "out")),
+        *(Request(after=each) for each in limits),
+        *(Request(before=each) for each in limits),
+        *(Request(after=(_short(times[0]), False), before=(_short(time), False)) for time in times[-1:] if times[1:]),
+        *(Request(packets=each) for each in ([(1, 1)], [(2, None)], [(3, 4), (1, 3)], [(count + 1, count + 9)])),
+        *(Request(drop_packets=each) for each in ([(1, 1)], [(2, None)], [(max(1, count), count + 1), (2, 2)])),
+        *(Request(first=each) for each in (1, 2, count + 1)),
+        *(Request(last=each) for each in (1, 2, count + 1)),
+        Request(first=3, last=2),
+        *(Request(interface=[each]) for each in sorted(names_of(found))),
+        *(Request(comment_matches=each) for each in ("comment", "^[a-m]", "")),
+        *(Request(direction=each) for each in ("in", "out")),
     ]
     return [each for way in ways for each in (way, way._replace(invert=True))]
 
 
 def names_of(found: Sequence[Packet]) -> set[str]:
-    """Whatever calls an interface that has packets."""
+    """All names and ids by which an interface with packets can be selected."""
     names = {packet.interface.name for packet in found}
     called = {name.decode() for name in names if name is not None and _is_text(name)}
     places = {f"{packet.interface.section}:{packet.interface.interface}" for packet in found}

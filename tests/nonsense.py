@@ -1,7 +1,7 @@
-"""Options that make no sense, and how they are refused.
+"""Arguments with values that make no sense, and the messages that refuse them.
 
-A message names arguments in backquotes, as Python does; `in_python` and `on_command_line` make it what
-each of them says.
+A message here names arguments in backquotes, as Python does; `in_python` and `on_command_line` turn it into the message
+of each.
 """
 
 import ast

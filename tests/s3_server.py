@@ -8,13 +8,11 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-
-MANIFEST = "pcapconv-manifest.jsonl"
-LEASE = "pcapconv-manifest.lease"
+from folders import LEASE, MANIFEST
 
 
 def aws(service: str) -> Any:
-    """A client of the server's, which has nothing to do with fsspec."""
+    """A client of the server, independent of fsspec."""
     return import_module("boto3").client(service)
 
 

@@ -1,4 +1,4 @@
-"""Captures split by pcapconv: what the tests of splitting ask of it."""
+"""Splitting captures: their parts and reports, which are checked against each other."""
 
 import io
 import os
@@ -6,23 +6,22 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from wire import In
 
 from pcapconv.report import Report
 from pcapconv.splitting import split
 
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+both_forms = pytest.mark.usefixtures("kernels")
 
 
-def parts(capture: bytes, template: str = "x.pcapng", **options: Any) -> list[bytes]:
-    """The parts' bytes, in the report's order."""
-    return split_up(capture, template, **options)[0]
+def parts_of(capture: bytes, template: str = "x.pcapng", **options: Any) -> list[bytes]:
+    """The bytes of each part, in the report's order."""
+    return parts_and_report(capture, template, **options)[0]
 
 
-def split_up(capture: bytes, template: str = "x.pcapng", **options: Any) -> tuple[list[bytes], Report]:
-    """The parts' bytes, in the report's order, and the report, which agrees with them and with what is there."""
+def parts_and_report(capture: bytes, template: str = "x.pcapng", **options: Any) -> tuple[list[bytes], Report]:
+    """The bytes of each part, in the report's order, and the report. Checks that the report agrees with the files."""
     with tempfile.TemporaryDirectory() as folder:
         source = capture if isinstance(capture, io.RawIOBase) else io.BytesIO(capture)
         report = split(source, os.path.join(folder, template), **options)
@@ -36,5 +35,5 @@ def split_up(capture: bytes, template: str = "x.pcapng", **options: Any) -> tupl
     return written, report
 
 
-def micro(write: In, second: float, data: bytes = b"four", interface: int = 0) -> bytes:
+def packet_at(write: In, second: float, data: bytes = b"four", interface: int = 0) -> bytes:
     return write.enhanced_packet(interface, 1_000_000_000_500_000 + round(second * 10**6), data)

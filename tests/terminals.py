@@ -7,15 +7,15 @@ import pty
 import re
 import struct
 import subprocess
-import sys
 import termios
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from command_line import COMMAND
+
 from pcapconv import kernels
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 _LEFT_OUT = ("COLUMNS", "LINES", "NO_COLOR")  # of the environment, since it changes what is seen
 _SET = {"TERM": "xterm", "PCAPCONV_KERNELS": kernels.choose().NAME}  # of which nothing is said then
 

@@ -6,14 +6,17 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import pytest
 import wire
-from through import converted
+from batches import files_below
+from batches import out as out
+from command_line import COMMAND, error_lines
+from conversions import converted
+from folders import MANIFEST, write_tree
 
 import pcapconv
 from pcapconv import cli
@@ -23,8 +26,6 @@ from pcapconv.batching.report import Watcher
 from pcapconv.cli import signals
 from pcapconv.cli.batch_problems import BatchProblems
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
-MANIFEST = "pcapconv-manifest.jsonl"
 HEADER = wire.pcap_header()
 PCAP = HEADER + wire.pcap_record(1_000, 5, b"one") + wire.pcap_record(2_000, 6, b"two")
 PCAPNG = wire.section_header() + wire.interface() + wire.enhanced_packet(0, 1_000_000_005, b"four")
@@ -35,16 +36,16 @@ STRANGE = "\udcff\n\x1b[31m\uffff]]>&<.pcap"  # as a name: no UTF-8, nothing for
 SHOWN = "\\xff\\x0a\\x1b[31m\\uffff]]>&<.pcap"
 
 
-class Done(NamedTuple):
-    """How a command ended."""
+class CommandResult(NamedTuple):
+    """The exit status of a command, its stdout and its stderr."""
 
     status: int
     out: str
     err: str
 
 
-def run(*arguments: str | Path, stdin: bytes = b"", folder: Path | None = None) -> Done:
-    """The installed command. Whatever it forgets to close is said on stderr."""
+def run_batch_command(*arguments: str | Path, stdin: bytes = b"", folder: Path | None = None) -> CommandResult:
+    """Run the installed command. A file that it forgets to close is a warning on stderr."""
     done = subprocess.run(
         [COMMAND, "batch", *arguments],
         input=stdin,
@@ -53,16 +54,16 @@ def run(*arguments: str | Path, stdin: bytes = b"", folder: Path | None = None) 
         cwd=folder,
         env=os.environ | {"PYTHONWARNINGS": "default::ResourceWarning"},
     )
-    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return CommandResult(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def call(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> Done:
-    """The same command line in this process, which is faster."""
+def run_in_process(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> CommandResult:
+    """Run a `batch` command line in this process, which is faster."""
     try:
         status = cli.run(["batch", *(os.fspath(each) for each in arguments)])
     except SystemExit as end:
         status = int(end.code or 0)
-    return Done(status, *capfd.readouterr())
+    return CommandResult(status, *capfd.readouterr())
 
 
 @pytest.fixture
@@ -74,50 +75,23 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> None:
 in_threads = pytest.mark.usefixtures("threads")
 
 
-def made(folder: Path, files: Mapping[str, bytes]) -> Path:
-    """A tree of files."""
-    folder.mkdir()
-    for name, data in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    return folder
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    """All plain files below a folder, but for its manifest."""
-    paths = [path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-
-
-def said(*sentences: str) -> str:
-    """stderr, one sentence a line."""
-    return "".join(f"pcapconv: {sentence}\n" for sentence in sentences)
-
-
-def summary(err: str) -> dict[str, str]:
+def summary_table(err: str) -> dict[str, str]:
     """The table at the end of stderr: name → value."""
     rows = [line for line in err.splitlines() if not line.startswith("pcapconv: ")]
     found = [re.fullmatch(r"(\S.*?)  +([\d,.]+)", row) for row in rows]
     return {match[1]: match[2] for match in found if match is not None or pytest.fail(err)}
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    """Where a batch goes; it is not there yet."""
-    return tmp_path / "out"
-
-
 # ---------------------------------------------------------------- exit statuses
 
 
 def test_status_0_and_a_table_when_all_is_done(tmp_path: Path, out: Path) -> None:
-    source = made(tmp_path / "in", {"a.pcap": PCAP, "lab/b.cap": PCAP, "notes.txt": TEXT})
-    done = run(source, out, "--to", "pcapng", "--jobs", "2")
+    source = write_tree(tmp_path / "in", {"a.pcap": PCAP, "lab/b.cap": PCAP, "notes.txt": TEXT})
+    done = run_batch_command(source, out, "--to", "pcapng", "--jobs", "2")
     ng = converted(PCAP, "pcapng")[0]
-    assert tree(out) == {"a.pcapng": ng, "lab/b.pcapng": ng}
+    assert files_below(out) == {"a.pcapng": ng, "lab/b.pcapng": ng}
     assert (done.status, done.out) == (0, "")
-    table = summary(done.err)
+    table = summary_table(done.err)
     assert re.fullmatch(r"\d+\.\d", table.pop("seconds"))
     assert table == {
         "converted": "2",
@@ -133,42 +107,44 @@ def test_status_0_and_a_table_when_all_is_done(tmp_path: Path, out: Path) -> Non
 
 
 def test_status_3_when_some_are_damaged_now_or_were_before(tmp_path: Path, out: Path) -> None:
-    source = made(tmp_path / "in", {"a.pcap": PCAP, "cut.pcap": CUT})
-    done = run(source, out, "--quiet", "--jobs", "1")
+    source = write_tree(tmp_path / "in", {"a.pcap": PCAP, "cut.pcap": CUT})
+    done = run_batch_command(source, out, "--quiet", "--jobs", "1")
     assert (done.status, done.out) == (3, "")
     assert re.fullmatch(
         rf"pcapconv: warning: cut\.pcap: offset {len(PCAP)} \(packet 3\): .*; 3 bytes are left out\n", done.err
     )
-    assert tree(out) == {"a.pcap": PCAP, "cut.pcap": PCAP}
-    assert run(source, out, "--quiet", "--resume") == Done(3, "", "")
+    assert files_below(out) == {"a.pcap": PCAP, "cut.pcap": PCAP}
+    assert run_batch_command(source, out, "--quiet", "--resume") == CommandResult(3, "", "")
 
 
 def test_status_1_when_some_fail_and_the_others_are_done(tmp_path: Path, out: Path) -> None:
-    source = made(tmp_path / "in", {"a.pcap": PCAP, "b.pcap": PCAP, "cut.pcap": CUT})
-    made(out, {"b.pcap": TEXT})
-    done = run(source, out)
+    source = write_tree(tmp_path / "in", {"a.pcap": PCAP, "b.pcap": PCAP, "cut.pcap": CUT})
+    write_tree(out, {"b.pcap": TEXT})
+    done = run_batch_command(source, out)
     sentence = (
         f"{out}/b.pcap: exists already; --resume replaces only what an earlier run wrote, --force whatever is there"
     )
     assert (done.status, done.out) == (1, "")
-    assert said(sentence) in done.err
+    assert error_lines(sentence) in done.err
     assert done.err.count("pcapconv: ") == 2
-    table = summary(done.err)
+    table = summary_table(done.err)
     assert [table[name] for name in ("converted", "damaged, what could be read is converted", "failed")] == ["1"] * 3
-    assert tree(out) == {"a.pcap": PCAP, "b.pcap": TEXT, "cut.pcap": PCAP}
+    assert files_below(out) == {"a.pcap": PCAP, "b.pcap": TEXT, "cut.pcap": PCAP}
 
 
 def test_status_2_when_it_makes_no_sense(tmp_path: Path, out: Path) -> None:
-    source = made(tmp_path / "in", {"a.pcap": PCAP, "a.cap": PCAP})
+    source = write_tree(tmp_path / "in", {"a.pcap": PCAP, "a.cap": PCAP})
     sentence = f"{source}/a.cap and {source}/a.pcap would both become {out}/a.pcapng; rename one, or leave it "
-    assert run(source, out, "--to", "pcapng") == Done(2, "", said(sentence + "out with --exclude"))
+    assert run_batch_command(source, out, "--to", "pcapng") == CommandResult(
+        2, "", error_lines(sentence + "out with --exclude")
+    )
     assert not out.exists()
 
 
 @in_threads
 def test_status_1_when_there_is_nothing(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
     sentence = f"{tmp_path}/none: cannot open: no such file or directory"
-    assert call(capfd, tmp_path / "none", out) == Done(1, "", said(sentence))
+    assert run_in_process(capfd, tmp_path / "none", out) == CommandResult(1, "", error_lines(sentence))
     assert not out.exists()
 
 
@@ -177,21 +153,23 @@ def test_status_1_when_there_is_nothing(tmp_path: Path, out: Path, capfd: pytest
 def test_what_is_no_capture(
     tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str], strict: bool, status: int
 ) -> None:
-    source = made(tmp_path / "in", {"notes.txt": TEXT})
-    done = call(capfd, source, out, "--quiet", "--allow-empty", *["--strict"] * strict)
+    source = write_tree(tmp_path / "in", {"notes.txt": TEXT})
+    done = run_in_process(capfd, source, out, "--quiet", "--allow-empty", *["--strict"] * strict)
     assert (done.status, done.out) == (status, "")
     first = f"{source}/notes.txt: not a pcap or pcapng capture, it begins with 'Dear reader"
-    assert done.err.startswith(said(first if strict else "warning: no capture was found")[:-1])
+    assert done.err.startswith(error_lines(first if strict else "warning: no capture was found")[:-1])
 
 
 @in_threads
 def test_losses_are_summed_up_in_one_sentence(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    source = made(tmp_path / "in", {"a": COMMENTED, "b": COMMENTED, "c": PCAPNG})
+    source = write_tree(tmp_path / "in", {"a": COMMENTED, "b": COMMENTED, "c": PCAPNG})
     sentence = f"warning: pcap cannot hold 2 comments; {out}/{MANIFEST} has the counts of each file, "
-    done = call(capfd, source, out, "--to", "pcap", "-q")
-    assert done == Done(0, "", said(sentence + "--on-loss fail refuses, --sidecar keeps them"))
-    assert call(capfd, source, out, "--to", "pcap", "-q", "--force", "--on-loss", "ignore") == Done(0, "", "")
-    done = call(capfd, source, out, "--to", "pcap", "-q", "--force", "--on-loss", "fail")
+    done = run_in_process(capfd, source, out, "--to", "pcap", "-q")
+    assert done == CommandResult(0, "", error_lines(sentence + "--on-loss fail refuses, --sidecar keeps them"))
+    assert run_in_process(capfd, source, out, "--to", "pcap", "-q", "--force", "--on-loss", "ignore") == CommandResult(
+        0, "", ""
+    )
+    done = run_in_process(capfd, source, out, "--to", "pcap", "-q", "--force", "--on-loss", "fail")
     refused = "pcap cannot hold 1 comment; nothing was written"
     assert (done.status, sorted(done.err.splitlines())) == (
         4,
@@ -201,9 +179,9 @@ def test_losses_are_summed_up_in_one_sentence(tmp_path: Path, out: Path, capfd: 
 
 @in_threads
 def test_what_was_left_out_is_said(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    source = made(tmp_path / "in", {"a": COMMENTED, "b": COMMENTED})
-    done = call(capfd, source, out, "--strip", "comments", "--quiet")
-    assert done == Done(0, "", said("warning: left out 2 comments"))
+    source = write_tree(tmp_path / "in", {"a": COMMENTED, "b": COMMENTED})
+    done = run_in_process(capfd, source, out, "--strip", "comments", "--quiet")
+    assert done == CommandResult(0, "", error_lines("warning: left out 2 comments"))
 
 
 @in_threads
@@ -211,9 +189,11 @@ def test_many_files_with_the_same_trouble_are_one_line(
     tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     cut = {f"{number:02}.pcap": HEADER + wire.pcap_record(1, 2, bytes(number)) + b"cut" for number in range(20)}
-    source = made(tmp_path / "in", {**cut, "a.pcap": PCAP, "b.pcap": PCAP, "c.pcap": b"", "d.pcap": b"", "e.pcap": b""})
-    made(out, {"a.pcap": TEXT, "b.pcap": TEXT})
-    done = call(capfd, source, out, "--quiet")
+    source = write_tree(
+        tmp_path / "in", {**cut, "a.pcap": PCAP, "b.pcap": PCAP, "c.pcap": b"", "d.pcap": b"", "e.pcap": b""}
+    )
+    write_tree(out, {"a.pcap": TEXT, "b.pcap": TEXT})
+    done = run_in_process(capfd, source, out, "--quiet")
     lines = done.err.splitlines()
     assert (done.status, len(lines)) == (1, 6)
     (damaged,) = (line for line in lines if "damaged" in line)
@@ -230,9 +210,9 @@ def test_many_files_with_the_same_trouble_are_one_line(
 @in_threads
 def test_many_failures_have_a_line_with_a_count(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
     names = [f"{letter}.pcap" for letter in "abcdefghijklmnopqrst"]  # some stand in the sentence, too
-    source = made(tmp_path / "in", dict.fromkeys(names, PCAP))
-    made(out, dict.fromkeys(names, TEXT))
-    done = call(capfd, source, out, "--quiet")
+    source = write_tree(tmp_path / "in", dict.fromkeys(names, PCAP))
+    write_tree(out, dict.fromkeys(names, TEXT))
+    done = run_in_process(capfd, source, out, "--quiet")
     assert (done.status, done.err.count("\n")) == (1, 1)
     assert re.fullmatch(
         rf"pcapconv: {out}/[a-t]\.pcap: exists already; .* \(20 files failed like this; {out}/{MANIFEST} names .*\)\n",
@@ -240,7 +220,7 @@ def test_many_failures_have_a_line_with_a_count(tmp_path: Path, out: Path, capfd
     )
 
 
-def outcome(name: str, status: str, error: str | None = None) -> Outcome:
+def outcome_of(name: str, status: str, error: str | None = None) -> Outcome:
     """A line of a file."""
     nothing = dict.fromkeys(("source_size", "source_time", "target_size", "target_time", "options"))
     return Outcome.from_json({**nothing, "source": name, "target": name, "status": status, "error": error})
@@ -249,7 +229,7 @@ def outcome(name: str, status: str, error: str | None = None) -> Outcome:
 def test_twenty_kinds_of_trouble_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
     troubles = BatchProblems()
     for letter in "abcdefghijklmnopqrstuvw":
-        troubles.add(outcome(letter, "failed", f"in/{letter}: kind {letter * 2}"))
+        troubles.add(outcome_of(letter, "failed", f"in/{letter}: kind {letter * 2}"))
     troubles.print_all("M")
     lines = capsys.readouterr().err.splitlines()
     assert lines[:2] == ["pcapconv: in/a: kind aa", "pcapconv: in/b: kind bb"]
@@ -260,8 +240,8 @@ def test_twenty_kinds_of_trouble_are_told_apart(capsys: pytest.CaptureFixture[st
 def test_what_was_meant_to_be_a_capture_is_not_skipped_in_silence(
     tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    source = made(tmp_path / "in", {"a.pcap.gz": b"\x1f\x8b\x08\x00", "b.pcap": b"", "c.txt": b"text"})
-    done = call(capfd, source, out, "-q")
+    source = write_tree(tmp_path / "in", {"a.pcap.gz": b"\x1f\x8b\x08\x00", "b.pcap": b"", "c.txt": b"text"})
+    done = run_in_process(capfd, source, out, "-q")
     assert done.status == 1
     assert sorted(done.err.splitlines()) == [
         f"pcapconv: {source}/b.pcap: the file is empty, not a pcap or pcapng capture",
@@ -274,20 +254,20 @@ def test_what_was_meant_to_be_a_capture_is_not_skipped_in_silence(
 def test_status_1_where_a_directory_holds_no_capture(
     tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    source = made(tmp_path / "in", {"c.txt": b"text"})
-    done = call(capfd, source, out, "-q", "--report", tmp_path / "r.json")
-    assert done == Done(1, "", said(f"{source}: no capture was found; --allow-empty lets that pass"))
+    source = write_tree(tmp_path / "in", {"c.txt": b"text"})
+    done = run_in_process(capfd, source, out, "-q", "--report", tmp_path / "r.json")
+    assert done == CommandResult(1, "", error_lines(f"{source}: no capture was found; --allow-empty lets that pass"))
     assert json.loads((tmp_path / "r.json").read_text())["skipped"] == 1
-    allowed = call(capfd, source, out, "-q", "--allow-empty")
-    assert allowed == Done(0, "", said("warning: no capture was found"))
+    allowed = run_in_process(capfd, source, out, "-q", "--allow-empty")
+    assert allowed == CommandResult(0, "", error_lines("warning: no capture was found"))
 
 
 @in_threads
 def test_names_are_shown_so_that_no_terminal_obeys(
     tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    source = made(tmp_path / "in", {STRANGE: wire.pcap_header(version=(9, 1)), f"cut{STRANGE}": CUT})
-    done = call(capfd, source, out, "-q")
+    source = write_tree(tmp_path / "in", {STRANGE: wire.pcap_header(version=(9, 1)), f"cut{STRANGE}": CUT})
+    done = run_in_process(capfd, source, out, "-q")
     assert done.status == 1
     assert sorted(line[: line.index(".pcap")] for line in done.err.splitlines()) == [
         f"pcapconv: {source}/{SHOWN.removesuffix('.pcap')}",
@@ -300,32 +280,34 @@ def test_names_are_shown_so_that_no_terminal_obeys(
 
 @pytest.mark.parametrize("separator", ["\n", "\0"], ids=["lines", "NUL"])
 def test_a_list_on_stdin(tmp_path: Path, out: Path, separator: str) -> None:
-    made(tmp_path / "in", {"a.pcap": PCAP, "lab/\udcff b.cap": CUT, "not listed.pcap": PCAP})
+    write_tree(tmp_path / "in", {"a.pcap": PCAP, "lab/\udcff b.cap": CUT, "not listed.pcap": PCAP})
     names = ["in/a.pcap", "in/lab/\udcff b.cap", "in/a.pcap"]
     if separator == "\0":
         (tmp_path / "in" / "new\nline.pcap").write_bytes(PCAP)
         names.append("in/new\nline.pcap")
     stdin = os.fsencode(separator.join(names) + separator)
-    done = run("-", out, "--to", "pcap", "--jobs", "1", "--quiet", stdin=stdin, folder=tmp_path)
+    done = run_batch_command("-", out, "--to", "pcap", "--jobs", "1", "--quiet", stdin=stdin, folder=tmp_path)
     assert done.status == 3
     assert done.err.startswith(f"pcapconv: warning: in/lab/\\xff b.cap: offset {len(PCAP)} (packet 3): ")
     expected = {"in/a.pcap": PCAP, "in/lab/\udcff b.pcap": PCAP}
-    assert tree(out) == expected | ({"in/new\nline.pcap": PCAP} if separator == "\0" else {})
+    assert files_below(out) == expected | ({"in/new\nline.pcap": PCAP} if separator == "\0" else {})
 
 
 def test_an_empty_list_on_stdin(tmp_path: Path) -> None:
-    assert run("-", "out", "-q", folder=tmp_path) == Done(0, "", said("warning: no capture was found"))
+    assert run_batch_command("-", "out", "-q", folder=tmp_path) == CommandResult(
+        0, "", error_lines("warning: no capture was found")
+    )
 
 
 def test_a_list_in_place(tmp_path: Path) -> None:
     """Its manifest is in the working directory; what cannot be found fails."""
-    made(tmp_path / "in", {"a.pcap": PCAP})
+    write_tree(tmp_path / "in", {"a.pcap": PCAP})
     arguments = ("-", "--in-place", "--first", "1", "--resume", "--jobs", "1")
-    done = run(*arguments, stdin=b"in/a.pcap\nnone.pcap", folder=tmp_path)
+    done = run_batch_command(*arguments, stdin=b"in/a.pcap\nnone.pcap", folder=tmp_path)
     assert (done.status, done.err.splitlines()[0]) == (1, "pcapconv: none.pcap: there is no such file")
-    assert tree(tmp_path / "in") == {"a.pcap": HEADER + wire.pcap_record(1_000, 5, b"one")}
-    done = run(*arguments, stdin=b"in/a.pcap", folder=tmp_path)
-    assert (done.status, summary(done.err)["up to date"]) == (0, "1")
+    assert files_below(tmp_path / "in") == {"a.pcap": HEADER + wire.pcap_record(1_000, 5, b"one")}
+    done = run_batch_command(*arguments, stdin=b"in/a.pcap", folder=tmp_path)
+    assert (done.status, summary_table(done.err)["up to date"]) == (0, "1")
     assert (tmp_path / MANIFEST).is_file()
 
 
@@ -333,9 +315,9 @@ def test_a_list_in_place(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def mixed(tmp_path: Path) -> Path:
+def files_of_each_kind(tmp_path: Path) -> Path:
     """A file of each kind: done, damaged, failed, no capture, left alone."""
-    source = made(
+    source = write_tree(
         tmp_path / "in", {"a.pcap": PCAP, "cut.pcap": CUT, STRANGE: wire.pcap_header(version=(9, 1)), "notes": TEXT}
     )
     (source / "link").symlink_to(tmp_path)
@@ -345,7 +327,7 @@ def mixed(tmp_path: Path) -> Path:
 KINDS = {"a.pcap": "converted", "cut.pcap": "damaged", STRANGE: "failed", "notes": "skipped", "link": "left_alone"}
 
 
-def junit(text: str | bytes) -> tuple[dict[str, str], dict[str, tuple[str, str] | None]]:
+def junit_cases(text: str | bytes) -> tuple[dict[str, str], dict[str, tuple[str, str] | None]]:
     """A suite's attributes, and its cases: name → tag and message of what is in them."""
     suite = ElementTree.fromstring(text)
     assert (suite.tag, suite.attrib.pop("name")) == ("testsuite", "pcapconv batch")
@@ -358,9 +340,11 @@ def junit(text: str | bytes) -> tuple[dict[str, str], dict[str, tuple[str, str] 
     return suite.attrib, cases
 
 
-def test_reports_for_programs(mixed: Path, tmp_path: Path, out: Path) -> None:
+def test_reports_for_programs(files_of_each_kind: Path, tmp_path: Path, out: Path) -> None:
     """As the installed command writes them, with processes; a second run says it again of what it left out."""
-    done = run(mixed, out, "--report", tmp_path / "r.json", "--junit", tmp_path / "j.xml", "--jobs", "1")
+    done = run_batch_command(
+        files_of_each_kind, out, "--report", tmp_path / "r.json", "--junit", tmp_path / "j.xml", "--jobs", "1"
+    )
     assert (done.status, done.out) == (1, "")
     report = json.loads((tmp_path / "r.json").read_bytes())
     files = report.pop("files")
@@ -398,7 +382,7 @@ def test_reports_for_programs(mixed: Path, tmp_path: Path, out: Path) -> None:
         "seconds": 0,
         "manifest": str(out / MANIFEST),
     }
-    suite, cases = junit((tmp_path / "j.xml").read_bytes())
+    suite, cases = junit_cases((tmp_path / "j.xml").read_bytes())
     assert re.fullmatch(r"\d+\.\d{3}", suite.pop("time"))
     assert suite == {"tests": "5", "errors": "1", "failures": "1", "skipped": "2"}
     assert cases.pop("a.pcap") is None
@@ -410,18 +394,18 @@ def test_reports_for_programs(mixed: Path, tmp_path: Path, out: Path) -> None:
         "link": "skipped",
     }
     assert said_of["cut.pcap"].startswith(f"offset {len(PCAP)} (packet 3): ")
-    assert said_of[SHOWN].startswith(f"{mixed}/{SHOWN}: ")
-    assert said_of["link"] == f"{mixed}/link: a symbolic link that leads out of the tree"
-    assert said_of["notes"].startswith(f"{mixed}/notes: not a pcap or pcapng capture")
+    assert said_of[SHOWN].startswith(f"{files_of_each_kind}/{SHOWN}: ")
+    assert said_of["link"] == f"{files_of_each_kind}/link: a symbolic link that leads out of the tree"
+    assert said_of["notes"].startswith(f"{files_of_each_kind}/notes: not a pcap or pcapng capture")
 
 
 @in_threads
-def test_junit_of_a_run_that_went_on(mixed: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    (mixed / STRANGE).unlink()
-    assert call(capfd, mixed, out, "-q").status == 3
-    done = call(capfd, mixed, out, "--resume", "--junit", "-")
+def test_junit_of_a_run_that_went_on(files_of_each_kind: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (files_of_each_kind / STRANGE).unlink()
+    assert run_in_process(capfd, files_of_each_kind, out, "-q").status == 3
+    done = run_in_process(capfd, files_of_each_kind, out, "--resume", "--junit", "-")
     assert done.status == 3
-    suite, cases = junit(done.out)
+    suite, cases = junit_cases(done.out)
     assert {name: suite[name] for name in suite if name != "time"} == {
         "tests": "4",
         "errors": "0",
@@ -434,12 +418,12 @@ def test_junit_of_a_run_that_went_on(mixed: Path, out: Path, capfd: pytest.Captu
 
 @in_threads
 def test_a_report_on_stdout(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    source = made(tmp_path / "in", {})
-    done = call(capfd, source, out, "--report", "-", "--quiet", "--allow-empty")
+    source = write_tree(tmp_path / "in", {})
+    done = run_in_process(capfd, source, out, "--report", "-", "--quiet", "--allow-empty")
     report = json.loads(done.out)
     assert (done.status, report["converted"], report["files"]) == (0, 0, [])
-    made(tmp_path / "more", {"a": PCAP})
-    report = json.loads(call(capfd, tmp_path / "more", out, "--report", "-", "--first", "1").out)
+    write_tree(tmp_path / "more", {"a": PCAP})
+    report = json.loads(run_in_process(capfd, tmp_path / "more", out, "--report", "-", "--first", "1").out)
     assert [line["packets_written"] for line in report["files"]] == [1]
 
 
@@ -447,21 +431,21 @@ def test_a_report_on_stdout(tmp_path: Path, out: Path, capfd: pytest.CaptureFixt
 def test_a_report_that_is_there_is_kept_without_force(
     tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    source = made(tmp_path / "in", {"a": PCAP})
+    source = write_tree(tmp_path / "in", {"a": PCAP})
     (tmp_path / "r").write_bytes(TEXT)
     for option in ("--report", "--junit"):
-        done = call(capfd, source, out, option, tmp_path / "r")
+        done = run_in_process(capfd, source, out, option, tmp_path / "r")
         sentence = f"{tmp_path}/r: exists already; --force replaces it"
-        assert done == Done(1, "", said(sentence))
+        assert done == CommandResult(1, "", error_lines(sentence))
     assert not out.exists()
     assert (tmp_path / "r").read_bytes() == TEXT
-    assert call(capfd, source, out, "--report", tmp_path / "r", "--force").status == 0
+    assert run_in_process(capfd, source, out, "--report", tmp_path / "r", "--force").status == 0
     assert json.loads((tmp_path / "r").read_bytes())["converted"] == 1
 
 
 @in_threads
 def test_no_report_of_a_batch_that_never_began(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    done = call(capfd, tmp_path / "none", out, "--report", tmp_path / "r", "--junit", tmp_path / "j")
+    done = run_in_process(capfd, tmp_path / "none", out, "--report", tmp_path / "r", "--junit", tmp_path / "j")
     assert done.status == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -473,12 +457,12 @@ def test_a_report_is_never_written_over_a_file_of_the_batch(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, option: str, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    made(tmp_path / "in", {"a.pcap": PCAP, "lab/b.pcap": PCAP})
-    made(tmp_path / "out", {MANIFEST: b""})
-    done = call(capfd, "in", "out", "--force", option, name)
+    write_tree(tmp_path / "in", {"a.pcap": PCAP, "lab/b.pcap": PCAP})
+    write_tree(tmp_path / "out", {MANIFEST: b""})
+    done = run_in_process(capfd, "in", "out", "--force", option, name)
     assert (done.status, done.out) == (2, "")
     assert done.err.startswith(f"pcapconv: {option} {name}: ")
-    assert tree(tmp_path / "in") == {"a.pcap": PCAP, "lab/b.pcap": PCAP}
+    assert files_below(tmp_path / "in") == {"a.pcap": PCAP, "lab/b.pcap": PCAP}
     assert (tmp_path / "out" / MANIFEST).read_bytes() == b""
 
 
@@ -525,24 +509,24 @@ def test_wrong_usage_has_status_2(
     fact: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    made(tmp_path / "in", {"a.pcap": PCAP})
-    done = call(capfd, *arguments)
+    write_tree(tmp_path / "in", {"a.pcap": PCAP})
+    done = run_in_process(capfd, *arguments)
     assert done.status == 2
     assert fact in done.err + done.out
     assert "Traceback" not in done.err
-    assert tree(tmp_path) == {"in/a.pcap": PCAP}
+    assert files_below(tmp_path) == {"in/a.pcap": PCAP}
 
 
 @in_threads
 def test_options_reach_the_work(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Before, behind and between the places; those that can be given several times, several times."""
     secret = wire.section_header() + wire.secrets(wire.TLS_KEY_LOG, b"log\n") + wire.interface()
-    source = made(tmp_path / "in", {"a.cap": PCAP, "b.cap": secret, "c.pcap": PCAP, "lab/d.cap": PCAP, "e": PCAP})
+    source = write_tree(tmp_path / "in", {"a.cap": PCAP, "b.cap": secret, "c.pcap": PCAP, "lab/d.cap": PCAP, "e": PCAP})
     edits = ["--chop", "1", "--chop=-1", "--first", "1", "--nanoseconds", "--extract-secrets", ".keys"]
     some = ["--include", "*.cap", "--include", "e", "--exclude=lab/", "--exclude", "/e"]
-    assert call(capfd, *edits, source, *some, out, "--to", "pcap", "-q", "--on-loss", "ignore").status == 0
+    assert run_in_process(capfd, *edits, source, *some, out, "--to", "pcap", "-q", "--on-loss", "ignore").status == 0
     nanoseconds = wire.pcap_header(wire.NANOSECONDS, snaplen=262144)
-    assert tree(out) == {
+    assert files_below(out) == {
         "a.pcap": converted(PCAP, "pcap", chop=[1, -1], first=1, nanoseconds=True)[0],
         "b.pcap": nanoseconds,
         "b.pcap.keys": b"log\n",
@@ -551,7 +535,7 @@ def test_options_reach_the_work(tmp_path: Path, out: Path, capfd: pytest.Capture
 
 @in_threads
 def test_debug_gives_the_traceback(tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    done = call(capfd, tmp_path / "none", out, "--debug")
+    done = run_in_process(capfd, tmp_path / "none", out, "--debug")
     assert done.status == 1
     assert "pcapconv.errors.FileError: " in done.err
 
@@ -563,8 +547,10 @@ def test_interrupted(
         raise signals.Terminated(signal.SIGINT)
 
     monkeypatch.setattr(pcapconv, "batch", interrupt)
-    done = call(capfd, made(tmp_path / "in", {}), out, "--report", tmp_path / "r")
-    assert done == Done(130, "", said("interrupted before it was done: an unfinished output file was not kept"))
+    done = run_in_process(capfd, write_tree(tmp_path / "in", {}), out, "--report", tmp_path / "r")
+    assert done == CommandResult(
+        130, "", error_lines("interrupted before it was done: an unfinished output file was not kept")
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
@@ -574,19 +560,19 @@ def test_interrupted_at_work(
     def interrupt(*_: object, watcher: Watcher, **__: object) -> None:
         watcher.begin(1234, 10)
         for status in ("converted", "up_to_date", "failed"):
-            watcher.line(outcome("x", status, "x: no"))
+            watcher.line(outcome_of("x", status, "x: no"))
         raise signals.Terminated(signal.SIGINT)
 
     monkeypatch.setattr(pcapconv, "batch", interrupt)
-    done = call(capfd, made(tmp_path / "in", {}), out, "-q")
+    done = run_in_process(capfd, write_tree(tmp_path / "in", {}), out, "-q")
     last = "interrupted before it was done: an unfinished output file was not kept"
     where = "2 of 1,234 files are done; --resume goes on with the others"
-    assert (done.status, done.err.endswith(said(last)), said(where) in done.err) == (130, True, True)
-    assert said("x: no") in done.err
+    assert (done.status, done.err.endswith(error_lines(last)), error_lines(where) in done.err) == (130, True, True)
+    assert error_lines("x: no") in done.err
 
 
 def test_help_names_the_options() -> None:
-    done = run("--help")
+    done = run_batch_command("--help")
     assert (done.status, done.err) == (0, "")
     for option in ("--in-place", "--resume", "--include", "--exclude", "--jobs", "--scheduler", "--junit", "--report"):
         assert option in done.out
@@ -606,8 +592,8 @@ COMMANDS: dict[str, list[list[str]]] = {
 }
 
 
-def imported(*commands: list[str], folder: Path) -> list[str]:
-    """What a new interpreter has imported after some command lines; each has to end well."""
+def imported_modules(*commands: list[str], folder: Path) -> list[str]:
+    """The modules that a new interpreter has imported after some command lines, each of which has to succeed."""
     code = (
         "import contextlib, io, json, sys, pcapconv\n"
         "from pcapconv.cli import run\n"
@@ -627,14 +613,14 @@ def imported(*commands: list[str], folder: Path) -> list[str]:
 @pytest.mark.parametrize("commands", COMMANDS.values(), ids=COMMANDS)
 def test_other_commands_import_nothing_of_a_batch(tmp_path: Path, commands: list[list[str]]) -> None:
     (tmp_path / "in.pcap").write_bytes(PCAP)
-    modules = imported(*commands, folder=tmp_path)
+    modules = imported_modules(*commands, folder=tmp_path)
     assert "pcapconv.cli" in modules
     assert [name for name in modules if name in HEAVY or name.startswith("pcapconv.batching")] == []
 
 
 def test_a_local_batch_imports_neither_dask_nor_fsspec(tmp_path: Path) -> None:
-    made(tmp_path / "in", {})
-    modules: list[Any] = imported(["batch", "in", "out", "-q", "--allow-empty"], folder=tmp_path)
+    write_tree(tmp_path / "in", {})
+    modules: list[Any] = imported_modules(["batch", "in", "out", "-q", "--allow-empty"], folder=tmp_path)
     assert "pcapconv.batching.runner" in modules
     assert [name for name in ("aiohttp", "dask", "distributed", "fsspec", "rich", "s3fs") if name in modules] == []
 
@@ -642,16 +628,20 @@ def test_a_local_batch_imports_neither_dask_nor_fsspec(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- reports of a batch that goes on
 
 
-def test_a_resumed_batch_replaces_its_report_and_nothing_else(mixed: Path, tmp_path: Path, out: Path) -> None:
+def test_a_resumed_batch_replaces_its_report_and_nothing_else(
+    files_of_each_kind: Path, tmp_path: Path, out: Path
+) -> None:
     report, junit = tmp_path / "r.json", tmp_path / "j.xml"
-    line: list[str | Path] = [mixed, out, "-q", "--report", report, "--junit", junit, "--resume"]
-    first = run(*line)
-    again = run(*line)
+    line: list[str | Path] = [files_of_each_kind, out, "-q", "--report", report, "--junit", junit, "--resume"]
+    first = run_batch_command(*line)
+    again = run_batch_command(*line)
     assert (first.status, again.status) == (1, 1)
     assert json.loads(report.read_bytes())["up_to_date"] > 0
     assert junit.read_bytes().startswith(b"<?xml")
     report.write_bytes(b"{}")
-    assert run(*line) == Done(1, "", said(f"{report}: exists already; --force replaces it"))
+    assert run_batch_command(*line) == CommandResult(
+        1, "", error_lines(f"{report}: exists already; --force replaces it")
+    )
     assert report.read_bytes() == b"{}"
 
 
@@ -659,7 +649,7 @@ def test_what_is_said_of_losses_names_the_format_of_the_template(tmp_path: Path,
     """Also where nothing else states it."""
     odd = wire.pcap_header() + wire.pcap_record(1, 1_000_005, b"one")
     (tmp_path / "odd.pcap").write_bytes(odd)
-    done = run(tmp_path / "odd.pcap", out, "--target", "{stem}.pcapng", "-q")
+    done = run_batch_command(tmp_path / "odd.pcap", out, "--target", "{stem}.pcapng", "-q")
     assert "pcapng cannot hold 1 " in done.err
     assert "--sidecar" not in done.err
 

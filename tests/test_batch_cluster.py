@@ -6,7 +6,6 @@ the sources: its processes import a `sitecustomize` that looks at Python's audit
 
 import fcntl
 import hashlib
-import json
 import os
 import signal
 import socket
@@ -18,15 +17,16 @@ from typing import Any
 
 import pytest
 import wire
+from batches import files_below, manifest_lines
 from clusters import PATIENCE, busy, wait_for
+from command_line import COMMAND, default_signals
+from folders import MANIFEST
 
 import pcapconv
 from pcapconv import FileError
 from pcapconv.batching import cluster_connection
 from pcapconv.batching.locations import time_from_json
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
-MANIFEST = "pcapconv-manifest.jsonl"
 FILES = 64  # four to a job, for two workers
 DEADLY = 34  # the third one of its job
 
@@ -96,25 +96,15 @@ def address(tripwire: Path) -> Iterator[str]:
             yield running.scheduler_address
 
 
-def tree(home: Path) -> dict[str, bytes]:
-    """All files but the manifest, temporary ones included."""
-    files = [path for path in home.rglob("*") if path.is_file() and path.name != MANIFEST]
-    return {path.relative_to(home).as_posix(): path.read_bytes() for path in files}
-
-
-def lines(home: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (home / MANIFEST).read_bytes().splitlines()]
-
-
 def pid_of(line: dict[str, Any]) -> int:
     return int(line["worker"].rpartition(":")[2])
 
 
 def is_done(home: Path) -> None:
     """Each target is there once and whole, and has one line, which is true."""
-    assert tree(home) == EXPECTED
-    assert sorted(line["target"] for line in lines(home)) == sorted(EXPECTED)
-    for line in lines(home):
+    assert files_below(home) == EXPECTED
+    assert sorted(line["target"] for line in manifest_lines(home)) == sorted(EXPECTED)
+    for line in manifest_lines(home):
         there = (home / line["target"]).stat()
         assert line["status"] == "converted"
         assert line["target_sha256"] == hashlib.sha256(EXPECTED[line["target"]]).hexdigest()
@@ -132,7 +122,7 @@ def test_a_worker_is_killed_in_the_middle(raw: Path, address: str, tripwire: Pat
     victim = int(sprung.name.rpartition("-")[2])
     sprung.unlink()
     is_done(home)
-    by = {line["source"]: pid_of(line) for line in lines(home)}
+    by = {line["source"]: pid_of(line) for line in manifest_lines(home)}
     assert by[f"{DEADLY - 1}.pcap"] == victim  # it had begun this job,
     assert by[f"{DEADLY}.pcap"] != victim  # which another worker took over
     assert os.getpid() not in by.values()
@@ -145,7 +135,7 @@ def test_the_library_runs_on_a_cluster_and_goes_on_there(raw: Path, address: str
     rest = pcapconv.batch(raw, home, to="pcapng", resume=True, scheduler=address)
     assert (rest.converted, rest.failed, rest.up_to_date) == (FILES - 10, 0, 10)
     is_done(home)
-    assert os.getpid() not in map(pid_of, lines(home))
+    assert os.getpid() not in map(pid_of, manifest_lines(home))
 
 
 def test_a_file_that_fails_on_a_cluster_does_not_stop_the_others(raw: Path, address: str, tmp_path: Path) -> None:
@@ -155,7 +145,7 @@ def test_a_file_that_fails_on_a_cluster_does_not_stop_the_others(raw: Path, addr
     assert (done.converted, done.failed) == (FILES, 1)
     (line,) = done.trouble
     assert line["error"].startswith(f"{raw}/broken.pcap: offset ")
-    assert tree(home) == EXPECTED
+    assert files_below(home) == EXPECTED
 
 
 def test_an_interrupt_ends_the_command_and_a_resume_goes_on(raw: Path, address: str, tmp_path: Path) -> None:
@@ -176,19 +166,14 @@ def test_an_interrupt_ends_the_command_and_a_resume_goes_on(raw: Path, address: 
             process.communicate()
         assert process.returncode == 130
         assert GAVE_UP in stderr.splitlines()
-        assert tree(home) == {}
+        assert files_below(home) == {}
     wait_for(lambda: busy(address) == 0)
-    assert tree(home) != EXPECTED
+    assert files_below(home) != EXPECTED
     pcapconv.batch(raw, home, to="pcapng", resume=True, scheduler=address)
     is_done(home)
 
 
 GAVE_UP = b"pcapconv: interrupted before it was done: an unfinished output file was not kept"
-
-
-def default_signals() -> None:
-    """In the command's process: whatever the tests were started from, an interrupt ends it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 # ---------------------------------------------------------------- no cluster
@@ -206,7 +191,7 @@ def test_nobody_listens(raw: Path, silence: str, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(cluster_connection, "_TIMEOUT", 0.2)
     with pytest.raises(FileError, match=f"^scheduler='{silence}': cannot connect: "):
         pcapconv.batch(raw, tmp_path / "new", to="pcapng", scheduler=silence)
-    assert tree(tmp_path / "new") == {}
+    assert files_below(tmp_path / "new") == {}
 
 
 def test_an_address_that_is_none(raw: Path, tmp_path: Path) -> None:

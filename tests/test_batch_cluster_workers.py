@@ -1,6 +1,5 @@
 """A batch on a Dask cluster whose workers may be anything: without pcapconv, with another one, without the files."""
 
-import fcntl
 import json
 import os
 import re
@@ -9,23 +8,22 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wire
+from batches import manifest_held, manifest_lines
 from clusters import PATIENCE, Processes, busy, end_of, processes, wait_for
+from command_line import COMMAND
+from folders import MANIFEST
 
 import pcapconv
 from pcapconv.batching.report import UnfinishedError
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
-MANIFEST = "pcapconv-manifest.jsonl"
 FILES = 16
 
 
@@ -50,7 +48,7 @@ def cluster(tmp_path: Path) -> Iterator[Processes]:
 
 
 @pytest.fixture
-def nothing(tmp_path: Path) -> str:
+def path_without_pcapconv(tmp_path: Path) -> str:
     """A PYTHONPATH with which there is no pcapconv."""
     folder = tmp_path / "nothing"
     folder.mkdir()
@@ -74,33 +72,29 @@ def other_version(tmp_path: Path) -> str:
     return str(tmp_path / "old")
 
 
-def begin(raw: Path, home: Path, address: str, *more: str) -> subprocess.Popen[str]:
+def begin_on_cluster(raw: Path, home: Path, address: str, *more: str) -> subprocess.Popen[str]:
     command = [COMMAND, "batch", str(raw), str(home), "--to", "pcapng", "--scheduler", address, "--quiet", *more]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
-def run(raw: Path, home: Path, address: str, *more: str) -> tuple[int, str]:
+def run_on_cluster(raw: Path, home: Path, address: str, *more: str) -> tuple[int, str]:
     """The exit status, and what was said."""
-    return end_of(begin(raw, home, address, *more))
-
-
-def lines(home: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in (home / MANIFEST).read_bytes().splitlines()]
+    return end_of(begin_on_cluster(raw, home, address, *more))
 
 
 def test_workers_that_do_not_fit_get_no_work_and_are_named(
-    raw: Path, cluster: Processes, nothing: str, other_build: str, tmp_path: Path
+    raw: Path, cluster: Processes, path_without_pcapconv: str, other_build: str, tmp_path: Path
 ) -> None:
     version = pcapconv.__version__
     cluster.worker()
     (good,) = cluster.wait_for_workers(1)
-    cluster.worker(PYTHONPATH=nothing)
+    cluster.worker(PYTHONPATH=path_without_pcapconv)
     (without,) = set(cluster.wait_for_workers(2)) - {good}
     cluster.worker(PYTHONPATH=other_build)
     (other,) = set(cluster.wait_for_workers(3)) - {good, without}
     cluster.worker(PYTHONPATH=other_version(tmp_path))
     (old,) = set(cluster.wait_for_workers(4)) - {good, without, other}
-    status, stderr = run(raw, tmp_path / "new", cluster.address)
+    status, stderr = run_on_cluster(raw, tmp_path / "new", cluster.address)
     said = [
         f"pcapconv: warning: worker {without} gets no work: it has no pcapconv",
         f"pcapconv: warning: worker {other} gets no work: it has another build of pcapconv {version}; install the same "
@@ -108,28 +102,23 @@ def test_workers_that_do_not_fit_get_no_work_and_are_named(
         f"pcapconv: warning: worker {old} gets no work: it has pcapconv 0.0.9, and this is {version}",
     ]
     assert (status, sorted(stderr.splitlines())) == (0, sorted(said))
-    assert [line["status"] for line in lines(tmp_path / "new")] == ["converted"] * FILES
-    assert {str(line["worker"]).rpartition(":")[2] for line in lines(tmp_path / "new")} == {str(cluster.workers[0].pid)}
+    assert [line["status"] for line in manifest_lines(tmp_path / "new")] == ["converted"] * FILES
+    assert {str(line["worker"]).rpartition(":")[2] for line in manifest_lines(tmp_path / "new")} == {
+        str(cluster.workers[0].pid)
+    }
     assert [worker.poll() for worker in cluster.workers] == [None] * 4  # nobody's worker died of the question
 
 
-@contextmanager
-def held(home: Path) -> Iterator[None]:
-    """Whoever has converted a file waits until it may add its line to the manifest."""
-    home.mkdir()
-    with (home / MANIFEST).open("ab") as manifest:
-        fcntl.lockf(manifest, fcntl.LOCK_EX)
-        yield
-
-
-def test_workers_that_join_later_are_asked(raw: Path, cluster: Processes, nothing: str, tmp_path: Path) -> None:
+def test_workers_that_join_later_are_asked(
+    raw: Path, cluster: Processes, path_without_pcapconv: str, tmp_path: Path
+) -> None:
     home = tmp_path / "new"
     cluster.worker()
     (good,) = cluster.wait_for_workers(1)
-    with held(home):
-        process = begin(raw, home, cluster.address)
+    with manifest_held(home):
+        process = begin_on_cluster(raw, home, cluster.address)
         wait_for(lambda: busy(cluster.address) == 1)
-        cluster.worker(PYTHONPATH=nothing)
+        cluster.worker(PYTHONPATH=path_without_pcapconv)
         (without,) = set(cluster.wait_for_workers(2)) - {good}
         assert process.stderr is not None
         said = process.stderr.readline()
@@ -138,23 +127,25 @@ def test_workers_that_join_later_are_asked(raw: Path, cluster: Processes, nothin
     _, rest = process.communicate(timeout=PATIENCE)
     assert said == f"pcapconv: warning: worker {without} gets no work: it has no pcapconv\n"
     assert (process.returncode, rest) == (0, "")
-    assert sorted(str(line["target"]) for line in lines(home)) == [f"{number:02}.pcapng" for number in range(FILES)]
+    assert sorted(str(line["target"]) for line in manifest_lines(home)) == [
+        f"{number:02}.pcapng" for number in range(FILES)
+    ]
     pids = {str(cluster.workers[number].pid) for number in (0, 2)}
-    assert {str(line["worker"]).rpartition(":")[2] for line in lines(home)} == pids
+    assert {str(line["worker"]).rpartition(":")[2] for line in manifest_lines(home)} == pids
 
 
-def test_no_worker_fits(raw: Path, cluster: Processes, nothing: str, tmp_path: Path) -> None:
+def test_no_worker_fits(raw: Path, cluster: Processes, path_without_pcapconv: str, tmp_path: Path) -> None:
     for _ in range(2):
-        cluster.worker(PYTHONPATH=nothing)
+        cluster.worker(PYTHONPATH=path_without_pcapconv)
     first, second = sorted(cluster.wait_for_workers(2))
-    status, stderr = run(raw, tmp_path / "new", cluster.address)
+    status, stderr = run_on_cluster(raw, tmp_path / "new", cluster.address)
     reason = f"workers {first}, {second} get no work, each for one reason: it has no pcapconv"
     assert (status, stderr) == (1, f"pcapconv: --scheduler {cluster.address}: {reason}\n")
     assert os.listdir(tmp_path / "new") == []
 
 
 def test_there_are_no_workers(raw: Path, cluster: Processes, tmp_path: Path) -> None:
-    status, stderr = run(raw, tmp_path / "new", cluster.address)
+    status, stderr = run_on_cluster(raw, tmp_path / "new", cluster.address)
     reason = "the cluster has no workers; start one: dask worker"
     assert (status, stderr) == (1, f"pcapconv: --scheduler {cluster.address}: {reason}\n")
 
@@ -171,8 +162,8 @@ def test_another_process_at_the_address_of_a_worker_is_another_worker(
     cluster.wait_for_workers(1)
     second = cluster.worker("--worker-port", port)
     cluster.wait_for_workers(2)
-    with held(home):
-        process = begin(raw, home, cluster.address)
+    with manifest_held(home):
+        process = begin_on_cluster(raw, home, cluster.address)
         wait_for(lambda: busy(cluster.address) == 2)
         second.kill()
         second.wait()
@@ -187,8 +178,10 @@ def test_another_process_at_the_address_of_a_worker_is_another_worker(
         0,
         f"pcapconv: warning: worker tcp://127.0.0.1:{port} gets no work: {reason}\n",
     )
-    assert {str(line["worker"]).rpartition(":")[2] for line in lines(home)} == {str(cluster.workers[0].pid)}
-    assert sorted(str(line["target"]) for line in lines(home)) == [f"{number:02}.pcapng" for number in range(FILES)]
+    assert {str(line["worker"]).rpartition(":")[2] for line in manifest_lines(home)} == {str(cluster.workers[0].pid)}
+    assert sorted(str(line["target"]) for line in manifest_lines(home)) == [
+        f"{number:02}.pcapng" for number in range(FILES)
+    ]
     assert other.poll() is None
 
 
@@ -226,18 +219,18 @@ def test_a_worker_with_another_disk_gets_no_work(
     (good,) = cluster.wait_for_workers(1)
     cluster.worker(**other_disk)
     (blind,) = set(cluster.wait_for_workers(2)) - {good}
-    status, stderr = run(raw, home, cluster.address)
+    status, stderr = run_on_cluster(raw, home, cluster.address)
     said = re.sub(r"\.pcapconv-[0-9a-f]{16}\.tmp", "TOKEN", stderr)
     reason = f"it does not see {home}/TOKEN; source and target have to be the same everywhere, under the same paths"
     assert (status, said) == (0, f"pcapconv: warning: worker {blind} gets no work: {reason}\n")
-    assert {str(line["worker"]).rpartition(":")[2] for line in lines(home)} == {str(cluster.workers[0].pid)}
+    assert {str(line["worker"]).rpartition(":")[2] for line in manifest_lines(home)} == {str(cluster.workers[0].pid)}
     assert sorted(os.listdir(home)) == [*(f"{number:02}.pcapng" for number in range(FILES)), MANIFEST]
 
 
 def test_no_worker_sees_the_sources(raw: Path, cluster: Processes, other_disk: dict[str, str], tmp_path: Path) -> None:
     cluster.worker(**other_disk | {"HOME_HERE": str(raw)})
     (blind,) = cluster.wait_for_workers(1)
-    status, stderr = run(raw, tmp_path / "new", cluster.address)
+    status, stderr = run_on_cluster(raw, tmp_path / "new", cluster.address)
     reason = f"it does not see {raw}/00.pcap; source and target have to be the same everywhere, under the same paths"
     assert (status, stderr) == (
         1,
@@ -336,8 +329,8 @@ def test_a_scheduler_that_dies_ends_the_batch(raw: Path, cluster: Processes, tmp
     home = tmp_path / "new"
     cluster.worker()
     cluster.wait_for_workers(1)
-    with held(home):
-        process = begin(raw, home, cluster.address, "--report", str(tmp_path / "report"))
+    with manifest_held(home):
+        process = begin_on_cluster(raw, home, cluster.address, "--report", str(tmp_path / "report"))
         wait_for(lambda: busy(cluster.address) == 1)
         cluster.scheduler.kill()
         try:
@@ -360,7 +353,7 @@ def test_a_scheduler_that_dies_before_a_worker_has_answered(raw: Path, cluster: 
     worker = cluster.worker()
     cluster.wait_for_workers(1)
     worker.send_signal(signal.SIGSTOP)
-    process = begin(raw, home, cluster.address)
+    process = begin_on_cluster(raw, home, cluster.address)
     wait_for(lambda: any(name.endswith(".tmp") for name in os.listdir(home)) if home.exists() else False)
     cluster.scheduler.kill()
     try:
@@ -381,8 +374,8 @@ def test_workers_come_and_go(raw: Path, cluster: Processes, tmp_path: Path) -> N
     home = tmp_path / "new"
     first = cluster.worker()
     cluster.wait_for_workers(1)
-    with held(home):
-        process = begin(raw, home, cluster.address)
+    with manifest_held(home):
+        process = begin_on_cluster(raw, home, cluster.address)
         wait_for(lambda: busy(cluster.address) == 1)
         first.kill()
         cluster.worker()
@@ -395,16 +388,18 @@ def test_workers_come_and_go(raw: Path, cluster: Processes, tmp_path: Path) -> N
     finally:
         process.kill()
     assert (process.returncode, stderr) == (0, "")
-    assert sorted(str(line["target"]) for line in lines(home)) == [f"{number:02}.pcapng" for number in range(FILES)]
+    assert sorted(str(line["target"]) for line in manifest_lines(home)) == [
+        f"{number:02}.pcapng" for number in range(FILES)
+    ]
     pids = {str(worker.pid) for worker in cluster.workers[1:]}
-    assert {str(line["worker"]).rpartition(":")[2] for line in lines(home)} == pids
+    assert {str(line["worker"]).rpartition(":")[2] for line in manifest_lines(home)} == pids
 
 
 def test_files_that_waited_for_workers_that_went_are_not_blamed(raw: Path, cluster: Processes, tmp_path: Path) -> None:
     """One of two files had begun each time. At last each gets a worker for itself, at the same time."""
     home = tmp_path / "new"
-    with held(home):
-        process = begin(raw, home, cluster.address, "--include", "00.pcap", "--include", "01.pcap")
+    with manifest_held(home):
+        process = begin_on_cluster(raw, home, cluster.address, "--include", "00.pcap", "--include", "01.pcap")
         for number in range(2):
             cluster.worker()
             cluster.wait_for_workers(1)
@@ -419,9 +414,9 @@ def test_files_that_waited_for_workers_that_went_are_not_blamed(raw: Path, clust
     finally:
         process.kill()
     assert (process.returncode, stderr) == (0, "")
-    assert sorted(str(line["target"]) for line in lines(home)) == ["00.pcapng", "01.pcapng"]
+    assert sorted(str(line["target"]) for line in manifest_lines(home)) == ["00.pcapng", "01.pcapng"]
     pids = {str(worker.pid) for worker in cluster.workers[2:]}
-    assert {str(line["worker"]).rpartition(":")[2] for line in lines(home)} == pids
+    assert {str(line["worker"]).rpartition(":")[2] for line in manifest_lines(home)} == pids
 
 
 def test_a_cluster_that_scales_starts_a_worker(raw: Path, tmp_path: Path) -> None:
@@ -430,15 +425,15 @@ def test_a_cluster_that_scales_starts_a_worker(raw: Path, tmp_path: Path) -> Non
     local: Any = LocalCluster  # which has no types
     with local(n_workers=0, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as running:
         running.adapt(minimum=0, maximum=2, interval="200ms")
-        status, stderr = run(raw, tmp_path / "new", running.scheduler_address)
+        status, stderr = run_on_cluster(raw, tmp_path / "new", running.scheduler_address)
     assert (status, stderr) == (0, "")
-    assert len(lines(tmp_path / "new")) == FILES
+    assert len(manifest_lines(tmp_path / "new")) == FILES
 
 
 # ---------------------------------------------------------------- addresses
 
 
-def certificates(folder: Path) -> dict[str, str]:
+def certificate_variables(folder: Path) -> dict[str, str]:
     """Dask's variables for keys that are made now."""
     folder.mkdir()
     key, certificate = str(folder / "key.pem"), str(folder / "cert.pem")
@@ -452,21 +447,21 @@ def certificates(folder: Path) -> dict[str, str]:
 
 
 def test_tls(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    variables = certificates(tmp_path / "keys")
+    variables = certificate_variables(tmp_path / "keys")
     (tmp_path / "cluster").mkdir()
     with processes(tmp_path / "cluster", "--protocol", "tls", **variables) as cluster:
         assert cluster.address.startswith("tls://")
         cluster.worker()
-        without = run(raw, tmp_path / "new", cluster.address)
+        without = run_on_cluster(raw, tmp_path / "new", cluster.address)
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        assert run(raw, tmp_path / "new", cluster.address) == (0, "")
+        assert run_on_cluster(raw, tmp_path / "new", cluster.address) == (0, "")
     assert without[0] == 1
     assert without[1].startswith(
         f"pcapconv: --scheduler {cluster.address}: cannot connect: TLS expects a `ssl_context`"
     )
     assert without[1].count("\n") == 1
-    assert len(lines(tmp_path / "new")) == FILES
+    assert len(manifest_lines(tmp_path / "new")) == FILES
 
 
 @pytest.mark.parametrize("says", [b"", b"HTTP/1.0 400 Bad Request\r\n\r\n"], ids=["nothing", "http"])
@@ -486,7 +481,7 @@ def test_what_answers_is_no_scheduler(raw: Path, says: bytes, tmp_path: Path) ->
         address = f"tcp://127.0.0.1:{listening.getsockname()[1]}"
         thread = threading.Thread(target=serve)
         thread.start()
-        done = run(raw, tmp_path / "new", address)
+        done = run_on_cluster(raw, tmp_path / "new", address)
         listening.shutdown(socket.SHUT_RDWR)
         thread.join()
     for each in taken:
@@ -496,7 +491,7 @@ def test_what_answers_is_no_scheduler(raw: Path, says: bytes, tmp_path: Path) ->
 
 
 def test_an_address_of_an_unknown_kind_is_one_sentence(raw: Path, tmp_path: Path) -> None:
-    status, stderr = run(raw, tmp_path / "new", "nonsense://127.0.0.1:1")
+    status, stderr = run_on_cluster(raw, tmp_path / "new", "nonsense://127.0.0.1:1")
     assert status == 1
     assert stderr.startswith("pcapconv: --scheduler nonsense://127.0.0.1:1: cannot connect: unknown address scheme ")
     assert stderr.count("\n") == 1

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import wire
+from folders import MANIFEST
 
 import pcapconv
 from pcapconv.io.source import WINDOW_SIZE
 
-MANIFEST = "pcapconv-manifest.jsonl"
 DATA = bytes(range(256)) * 4
 RECORD = wire.pcap_record(1, 5, DATA)
 PACKET = wire.enhanced_packet(0, 5, DATA)
@@ -33,7 +33,7 @@ CAPTURES = {
 }
 
 
-def batch(name: str, tmp_path: Path, **options: Any) -> tuple[bytes, dict[str, Any]]:
+def batch_of_one(name: str, tmp_path: Path, **options: Any) -> tuple[bytes, dict[str, Any]]:
     """One capture through a batch: the target, and what the manifest says."""
     source = tmp_path / "raw" / name
     source.parent.mkdir(exist_ok=True)
@@ -46,7 +46,7 @@ def batch(name: str, tmp_path: Path, **options: Any) -> tuple[bytes, dict[str, A
 
 
 def bytes_read() -> int:
-    """By this process so far, from whatever there is."""
+    """The number of bytes that this process has read so far, from all files."""
     said = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
     return int(said["rchar"])
 
@@ -54,7 +54,7 @@ def bytes_read() -> int:
 @pytest.mark.parametrize("name", CAPTURES)
 @pytest.mark.parametrize("options", [{"to": "pcap"}, {"to": "pcapng"}, {"chop": 10}, {"drop_packets": "1"}], ids=str)
 def test_digests_are_of_the_whole_files(name: str, options: Any, tmp_path: Path) -> None:
-    target, line = batch(name, tmp_path, **options)
+    target, line = batch_of_one(name, tmp_path, **options)
     for what, data in (("source", CAPTURES[name]), ("target", target)):
         assert (line[f"{what}_size"], line[f"{what}_sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
 
@@ -63,7 +63,7 @@ def test_digests_are_of_the_whole_files(name: str, options: Any, tmp_path: Path)
 def test_nothing_is_read_again_for_a_digest(name: str, tmp_path: Path) -> None:
     """Not even what a reader leaves behind damage, which is read once for the digest alone."""
     before = bytes_read()
-    target, _ = batch(name, tmp_path, to="pcapng" if name.endswith(".pcap") else "pcap")
+    target, _ = batch_of_one(name, tmp_path, to="pcapng" if name.endswith(".pcap") else "pcap")
     read = bytes_read() - before - len(target)  # the test itself reads it
     assert len(CAPTURES[name]) <= read < len(CAPTURES[name]) + WINDOW_SIZE
 
@@ -78,7 +78,7 @@ def test_digests_with_sidecars_and_corrected_headers(
     data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(CAPTURES, "in.pcapng", data)
-    target, line = batch("in.pcapng", tmp_path, to="pcap", sidecar=True)
+    target, line = batch_of_one("in.pcapng", tmp_path, to="pcap", sidecar=True)
     assert line["source_sha256"] == hashlib.sha256(data).hexdigest()
     assert line["target_sha256"] == hashlib.sha256(target).hexdigest()
     with ThreadPoolExecutor(1) as executor:

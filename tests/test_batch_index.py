@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import wire
+from batches import out as out
 
 from pcapconv import batch
 from pcapconv.batching import manifest, manifest_index
@@ -35,12 +36,7 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
-def run(source: Path, out: Path, **options: Any) -> tuple[int, int]:
+def converted_and_up_to_date(source: Path, out: Path, **options: Any) -> tuple[int, int]:
     """How many files were converted, and how many were up to date."""
     with ThreadPoolExecutor(1) as executor:
         report = batch(source, out, to="pcapng", executor=executor, **options)
@@ -67,33 +63,33 @@ def facts(out: Path) -> list[tuple[Any, ...]]:
 
 
 def test_what_is_in_the_index_is_not_parsed(source: Path, out: Path, parsed: list[str]) -> None:
-    run(source, out)
+    converted_and_up_to_date(source, out)
     parsed.clear()
-    assert run(source, out, resume=True) == (0, 5)
+    assert converted_and_up_to_date(source, out, resume=True) == (0, 5)
     assert parsed == []
 
 
 def test_lines_that_were_added_since_are_parsed(
     source: Path, out: Path, parsed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(source, out)
+    converted_and_up_to_date(source, out)
     (source / "5.pcap").write_bytes(PCAP)
     monkeypatch.setattr(manifest_index, "_MIN_NEW_BYTES", 2**20)
-    assert run(source, out, resume=True) == (1, 5)
+    assert converted_and_up_to_date(source, out, resume=True) == (1, 5)
     parsed.clear()
-    assert run(source, out, resume=True) == (0, 6)
+    assert converted_and_up_to_date(source, out, resume=True) == (0, 6)
     assert parsed == ["5.pcap"]
     monkeypatch.setattr(manifest_index, "_MIN_NEW_BYTES", 1)
-    assert run(source, out, resume=True) == (0, 6)
+    assert converted_and_up_to_date(source, out, resume=True) == (0, 6)
     parsed.clear()
-    assert run(source, out, resume=True) == (0, 6)
+    assert converted_and_up_to_date(source, out, resume=True) == (0, 6)
     assert parsed == []
 
 
 def test_the_index_says_what_the_lines_say(source: Path, out: Path) -> None:
     """Also of sidecars, key logs, damage, several runs with other options, and what no version of pcapconv wrote."""
-    run(source, out)
-    run(source, out, force=True, nanoseconds=True)
+    converted_and_up_to_date(source, out)
+    converted_and_up_to_date(source, out, force=True, nanoseconds=True)
     line = json.loads((out / MANIFEST).read_bytes().splitlines()[0])
     odd = [
         line | {"target": "\udc80", "source": "\x00", "key_log": True, "source_time": '"etag"', "target_time": None},
@@ -113,7 +109,7 @@ def test_the_index_says_what_the_lines_say(source: Path, out: Path) -> None:
     assert [[type(value) for value in fact] for fact in facts(out)] == [[type(value) for value in f] for f in wanted]
 
 
-def about(change: dict[str, Any]) -> Callable[[Path, Path], None]:
+def with_header_changed(change: dict[str, Any]) -> Callable[[Path, Path], None]:
     """Change what the index says of itself."""
 
     def deed(_: Path, there: Path) -> None:
@@ -123,7 +119,7 @@ def about(change: dict[str, Any]) -> Callable[[Path, Path], None]:
     return deed
 
 
-def forged(change: Callable[[dict[str, Any]], object]) -> Callable[[Path, Path], None]:
+def with_first_line_changed(change: Callable[[dict[str, Any]], object]) -> Callable[[Path, Path], None]:
     """Change the first line, as somebody might who wants harm."""
 
     def deed(_: Path, there: Path) -> None:
@@ -138,7 +134,7 @@ def forged(change: Callable[[dict[str, Any]], object]) -> Callable[[Path, Path],
 
 
 def another_manifest(book: Path, _: Path) -> None:
-    """It is as large and as old as it was."""
+    """Replace the manifest by another one of the same size and time."""
     when = book.stat().st_mtime_ns
     data = book.read_bytes()
     assert data.endswith(b"false}\n")
@@ -150,24 +146,24 @@ def without_a_line(_: Path, there: Path) -> None:
     there.write_bytes(b"".join(there.read_bytes().splitlines(keepends=True)[1:]))
 
 
-def pipe(_: Path, there: Path) -> None:
+def replace_by_pipe(_: Path, there: Path) -> None:
     there.unlink()
     os.mkfifo(there)
 
 
-def folder(_: Path, there: Path) -> None:
+def replace_by_folder(_: Path, there: Path) -> None:
     there.unlink()
     there.mkdir()
 
 
 UNFIT = [
-    about({"time": 0}),
-    about({"size": -1}),
-    about({"size": 1.5}),
-    about({"size": "1"}),
-    about({"schema": {"name": "pcapconv-index", "version": 2}}),
-    about({"tail": ""}),
-    about({"sha256": ""}),
+    with_header_changed({"time": 0}),
+    with_header_changed({"size": -1}),
+    with_header_changed({"size": 1.5}),
+    with_header_changed({"size": "1"}),
+    with_header_changed({"schema": {"name": "pcapconv-index", "version": 2}}),
+    with_header_changed({"tail": ""}),
+    with_header_changed({"sha256": ""}),
     another_manifest,
     without_a_line,
     lambda _, there: os.truncate(there, 0),
@@ -175,7 +171,7 @@ UNFIT = [
     lambda _, there: os.truncate(there, there.stat().st_size - 7),
     lambda _, there: there.write_bytes(bytes(2000) + b"\n[]\n"),
     lambda _, there: there.write_bytes(b"[" * 10**5),
-    pipe,
+    replace_by_pipe,
 ]
 FORGED = [
     lambda line: line["source"].pop(),
@@ -193,29 +189,29 @@ FORGED = [
 def test_an_index_that_does_not_fit_is_not_used_and_made_anew(
     source: Path, out: Path, deed: Callable[[Path, Path], object], parsed: list[str]
 ) -> None:
-    run(source, out)
+    converted_and_up_to_date(source, out)
     deed(out / MANIFEST, out / INDEX)
     parsed.clear()
-    assert run(source, out, resume=True) == (0, 5)
+    assert converted_and_up_to_date(source, out, resume=True) == (0, 5)
     assert sorted(set(parsed)) == [f"{number}.pcap" for number in range(5)]
     parsed.clear()
-    assert run(source, out, resume=True) == (0, 5)
+    assert converted_and_up_to_date(source, out, resume=True) == (0, 5)
     assert parsed == []
 
 
-@pytest.mark.parametrize("deed", [*map(forged, FORGED), folder])
+@pytest.mark.parametrize("deed", [*map(with_first_line_changed, FORGED), replace_by_folder])
 def test_an_index_that_somebody_forged_does_no_harm(
     source: Path, out: Path, deed: Callable[[Path, Path], object], parsed: list[str]
 ) -> None:
-    run(source, out)
+    converted_and_up_to_date(source, out)
     deed(out / MANIFEST, out / INDEX)
     parsed.clear()
-    assert run(source, out, resume=True) == (0, 5)
+    assert converted_and_up_to_date(source, out, resume=True) == (0, 5)
     assert sorted(set(parsed)) == [f"{number}.pcap" for number in range(5)]
 
 
 def test_a_manifest_that_was_removed_or_emptied_is_not_remembered(source: Path, out: Path) -> None:
-    run(source, out)
+    converted_and_up_to_date(source, out)
     (out / MANIFEST).write_bytes(b"")
     assert facts(out) == []
     (out / MANIFEST).unlink()
@@ -224,14 +220,14 @@ def test_a_manifest_that_was_removed_or_emptied_is_not_remembered(source: Path, 
 
 def test_a_small_manifest_has_no_index(source: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manifest_index, "_MIN_NEW_BYTES", 2**20)
-    run(source, out)
+    converted_and_up_to_date(source, out)
     assert sorted(os.listdir(out)) == [*(f"{number}.pcapng" for number in range(5)), MANIFEST]
 
 
 def test_an_index_is_no_capture(source: Path) -> None:
-    run(source, None, in_place=True)  # type: ignore[arg-type]
+    converted_and_up_to_date(source, None, in_place=True)  # type: ignore[arg-type]
     assert sorted(os.listdir(source)) == [*(f"{number}.pcap" for number in range(5)), INDEX, MANIFEST]
-    assert run(source, None, in_place=True, resume=True) == (0, 5)  # type: ignore[arg-type]
+    assert converted_and_up_to_date(source, None, in_place=True, resume=True) == (0, 5)  # type: ignore[arg-type]
 
 
 def test_nothing_is_left_of_an_index_that_could_not_be_written(
@@ -242,6 +238,6 @@ def test_nothing_is_left_of_an_index_that_could_not_be_written(
 
     with monkeypatch.context() as patch:
         patch.setattr("os.replace", replace)
-        run(source, out)
+        converted_and_up_to_date(source, out)
     assert sorted(os.listdir(out)) == [*(f"{number}.pcapng" for number in range(5)), MANIFEST]
-    assert run(source, out, resume=True) == (0, 5)
+    assert converted_and_up_to_date(source, out, resume=True) == (0, 5)

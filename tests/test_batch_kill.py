@@ -9,7 +9,6 @@ that has it has ended, workers included.
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import re
 import signal
@@ -23,13 +22,13 @@ from typing import Any, NamedTuple
 
 import pytest
 import wire
+from batches import manifest_lines
+from command_line import COMMAND, default_signals
+from folders import LEASE, MANIFEST, nameless_files_work
 
 from pcapconv.batching.locations import time_from_json
 from pcapconv.cli import batch as cli_batch
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
-MANIFEST = "pcapconv-manifest.jsonl"
-LEASE = "pcapconv-manifest.lease"  # which a client that is killed leaves there
 PATIENCE = 20  # seconds until a test fails that would hang
 GAVE_UP = b"pcapconv: interrupted before it was done: an unfinished output file was not kept\n"
 
@@ -90,7 +89,7 @@ class Batch(NamedTuple):
     def begin(self) -> None:
         """Do a few files."""
         assert self.run(include=NAMES[:3]) == 3
-        assert len(lines(self.home)) == 3
+        assert len(manifest_lines(self.home)) == 3
 
     def run(self, **options: Any) -> int:
         """The command's status, but in this process."""
@@ -104,7 +103,7 @@ class Batch(NamedTuple):
 
     def is_done(self) -> None:
         assert tree(self.home) == self.done
-        last = {line["target"]: line for line in lines(self.home)}
+        last = {line["target"]: line for line in manifest_lines(self.home)}
         assert sorted(last) == sorted(self.done.keys() | {f"{NOTES}.pcapng" if self.done == MIRRORED else NOTES})
         for name, data in self.done.items():
             if name != NOTES:
@@ -137,18 +136,8 @@ def tree(home: Path) -> dict[str, bytes]:
     return {path.relative_to(home).as_posix(): path.read_bytes() for path in files}
 
 
-def lines(home: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (home / MANIFEST).read_bytes().splitlines()]
-
-
-def default_signals() -> None:
-    """In the command's process: whatever the tests were started from, these signals end it."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-
-
 @contextlib.contextmanager
-def started(*arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+def running_command(*arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
     """The command, in a process group of its own."""
     process = subprocess.Popen(
         [COMMAND, *arguments], stderr=subprocess.PIPE, start_new_session=True, preexec_fn=default_signals
@@ -163,21 +152,21 @@ def started(*arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
         process.stderr.close()
 
 
-def ended(process: "subprocess.Popen[bytes]") -> tuple[int, bytes]:
+def end_of(process: "subprocess.Popen[bytes]") -> tuple[int, bytes]:
     """The status and stderr, when the command and all its workers have ended."""
     _, stderr = process.communicate(timeout=PATIENCE)
     return process.returncode, stderr
 
 
 @contextlib.contextmanager
-def locked(manifest: Path) -> Iterator[int]:
-    """Nobody else may add to the manifest; gives its inode."""
+def manifest_locked(manifest: Path) -> Iterator[int]:
+    """Lock the manifest, so that nobody else may add to it; gives its inode."""
     with manifest.open("ab") as file:
         fcntl.lockf(file, fcntl.LOCK_EX)
         yield os.fstat(file.fileno()).st_ino
 
 
-def waiting(inode: int, count: int) -> list[int]:
+def processes_waiting_for(inode: int, count: int) -> list[int]:
     """The processes that wait for the lock of a file, as soon as there are so many."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
@@ -189,19 +178,11 @@ def waiting(inode: int, count: int) -> list[int]:
     pytest.fail(f"after {PATIENCE} s there are not {count} processes that wait for the lock")
 
 
-def nameless_files_work(folder: Path) -> bool:
-    try:
-        os.close(os.open(folder, os.O_TMPFILE | os.O_RDWR))
-    except (AttributeError, OSError):
-        return False
-    return True
-
-
 # ---------------------------------------------------------------- signals to the command
 
 
 def interrupt(process: "subprocess.Popen[bytes]") -> None:
-    """As Ctrl-C does: to the command and its workers."""
+    """Send SIGINT to the command and its workers, as Ctrl-C does."""
     os.killpg(process.pid, signal.SIGINT)
 
 
@@ -220,7 +201,7 @@ STATUS = {interrupt: 130, terminate: 143, kill: -signal.SIGKILL}
 def is_stopped(process: "subprocess.Popen[bytes]", end: Any) -> None:
     """The command and all its workers end, and say so."""
     end(process)
-    status, stderr = ended(process)
+    status, stderr = end_of(process)
     assert status == STATUS[end]
     how_far = rb"pcapconv: \d+ of \d+ files? (is|are) done; --resume goes on with the others\n"
     assert re.fullmatch(b"" if end is kill else how_far + GAVE_UP, stderr)
@@ -232,11 +213,14 @@ def test_a_batch_that_is_stopped_leaves_nothing_half_done_and_can_go_on(make: An
         pytest.skip("files without a name do not work here")
     batch = make(tmp_path)
     batch.begin()
-    before = tree(batch.home), lines(batch.home)
-    with locked(batch.home / MANIFEST) as inode, started(*batch.arguments, "--resume", "--jobs", "2") as process:
-        waiting(inode, 2)
+    before = tree(batch.home), manifest_lines(batch.home)
+    with (
+        manifest_locked(batch.home / MANIFEST) as inode,
+        running_command(*batch.arguments, "--resume", "--jobs", "2") as process,
+    ):
+        processes_waiting_for(inode, 2)
         is_stopped(process, end)
-    assert (tree(batch.home), lines(batch.home)) == before
+    assert (tree(batch.home), manifest_lines(batch.home)) == before
     batch.resume()
 
 
@@ -250,14 +234,14 @@ def test_a_batch_stops_in_the_middle_of_a_large_file(end: Any, tmp_path: Path) -
     for number in range(1, 5):
         (source / f"{number}.pcap").write_bytes(pcap(number))
     arguments = ["batch", str(source), str(home), "--to", "pcapng", "--after", "1", "--jobs", "2"]
-    with started(*arguments) as process:
+    with running_command(*arguments) as process:
         until = time.monotonic() + PATIENCE
         while len(tree(home)) < 4 and time.monotonic() < until:
             time.sleep(0.01)  # until one worker has done the small ones: the other had begun the large one before
         is_stopped(process, end)
     small = [f"{number}.pcapng" for number in range(1, 5)]
     assert tree(home) == {name: in_pcapng(number) for number, name in enumerate(small, 1)}
-    assert sorted(line["target"] for line in lines(home)) == small
+    assert sorted(line["target"] for line in manifest_lines(home)) == small
 
 
 # ---------------------------------------------------------------- the death of a worker
@@ -285,7 +269,7 @@ if "pcapconv.batching.pool_process" in " ".join(sys.orig_argv):
 """
 
 
-def lay(folder: Path, patch: pytest.MonkeyPatch, event: str, name: str, whom: str) -> Path:
+def lay_trap(folder: Path, patch: pytest.MonkeyPatch, event: str, name: str, whom: str) -> Path:
     """When a worker is about to do that (an audit event of Python's) with a file whose name ends so: SIGKILL, once for
     `all` processes, or `always` for the worker. Gives a file that is gone when that has happened to all."""
     (folder / "site").mkdir()
@@ -300,22 +284,22 @@ def lay(folder: Path, patch: pytest.MonkeyPatch, event: str, name: str, whom: st
 def test_a_worker_that_is_killed_costs_no_file(tmp_path: Path) -> None:
     batch = mirrored(tmp_path)
     batch.begin()
-    with started(*batch.arguments, "--resume", "--jobs", "2", "-q") as process:
-        with locked(batch.home / MANIFEST) as inode:
-            victim, _ = waiting(inode, 2)
+    with running_command(*batch.arguments, "--resume", "--jobs", "2", "-q") as process:
+        with manifest_locked(batch.home / MANIFEST) as inode:
+            victim, _ = processes_waiting_for(inode, 2)
             os.kill(victim, signal.SIGKILL)
-        status, stderr = ended(process)
+        status, stderr = end_of(process)
     assert (status, stderr) == (3, b"")
     batch.is_done()
-    assert victim not in {int(line["worker"].rpartition(":")[2]) for line in lines(batch.home)}
+    assert victim not in {int(line["worker"].rpartition(":")[2]) for line in manifest_lines(batch.home)}
 
 
 def test_only_what_kills_its_process_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = mirrored(tmp_path)
     deadly = 7
-    lay(tmp_path, monkeypatch, "open", NAMES[deadly], "always")
-    with started(*batch.arguments, "--jobs", "2", "-q") as process:
-        status, stderr = ended(process)
+    lay_trap(tmp_path, monkeypatch, "open", NAMES[deadly], "always")
+    with running_command(*batch.arguments, "--jobs", "2", "-q") as process:
+        status, stderr = end_of(process)
     source = tmp_path / "raw" / NAMES[deadly]
     message = f"pcapconv: {source}: the process that converted it died, or was killed\n"
     assert status == 1
@@ -330,13 +314,13 @@ def test_what_is_killed_once_is_done_again(tmp_path: Path) -> None:
     batch = mirrored(tmp_path)
     arguments = [*batch.arguments, "--include", NAMES[7], "--jobs", "1", "-q"]
     batch.home.mkdir()
-    with started(*arguments) as process:
-        with locked(batch.home / MANIFEST) as inode:
-            (victim,) = waiting(inode, 1)
+    with running_command(*arguments) as process:
+        with manifest_locked(batch.home / MANIFEST) as inode:
+            (victim,) = processes_waiting_for(inode, 1)
             os.kill(victim, signal.SIGKILL)
-        assert ended(process) == (0, b"")
+        assert end_of(process) == (0, b"")
     assert tree(batch.home) == {f"{NAMES[7]}ng": in_pcapng(7)}
-    assert [line["status"] for line in lines(batch.home)] == ["converted"]
+    assert [line["status"] for line in manifest_lines(batch.home)] == ["converted"]
 
 
 KILLER = """
@@ -384,7 +368,7 @@ def kills_who_sends_a_line(folder: Path, names: list[str], fifo: str, jobs: int)
         start_new_session=True,
     )
     try:
-        assert ended(process) == (0, b"")
+        assert end_of(process) == (0, b"")
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -422,9 +406,9 @@ def test_killed_at_any_moment_a_batch_can_go_on(
 ) -> None:
     """All processes at once, as when the machine's memory or its power ends."""
     batch = make(tmp_path)
-    trigger = lay(tmp_path, monkeypatch, event, name, "all")
-    with started(*batch.arguments, "--jobs", "1") as process:
-        assert ended(process) == (-signal.SIGKILL, b"")
+    trigger = lay_trap(tmp_path, monkeypatch, event, name, "all")
+    with running_command(*batch.arguments, "--jobs", "1") as process:
+        assert end_of(process) == (-signal.SIGKILL, b"")
     assert not trigger.exists()
     there = tree(batch.home)
     assert there != batch.done

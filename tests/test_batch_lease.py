@@ -23,7 +23,10 @@ from typing import Any
 
 import pytest
 import wire
+from batches import manifest_lines
 from clusters import PATIENCE, busy, on_each, wait_for
+from command_line import COMMAND, default_signals
+from folders import LEASE, MANIFEST
 from watchers import Notes
 
 import pcapconv
@@ -36,9 +39,6 @@ from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import Watcher
 from pcapconv.batching.settings import Settings
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
-MANIFEST = "pcapconv-manifest.jsonl"
-LEASE = "pcapconv-manifest.lease"
 FILES = 12
 HERE = socket.gethostname()
 GAVE_UP = b"pcapconv: interrupted before it was done: an unfinished output file was not kept"
@@ -90,15 +90,11 @@ def tree(home: Path) -> dict[str, bytes]:
     return {name: data for name, data in there.items() if data or not name.startswith(".pcapconv-")}
 
 
-def lines(home: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (home / MANIFEST).read_bytes().splitlines()]
-
-
 def is_done(home: Path) -> None:
     """Each target is there once and whole, and has one line, which is true; nobody holds the lease."""
     assert tree(home) == EXPECTED
-    assert sorted(line["target"] for line in lines(home)) == sorted(EXPECTED)
-    for line in lines(home):
+    assert sorted(line["target"] for line in manifest_lines(home)) == sorted(EXPECTED)
+    for line in manifest_lines(home):
         there = (home / line["target"]).stat()
         assert line["status"] == "converted"
         assert line["target_sha256"] == hashlib.sha256(EXPECTED[line["target"]]).hexdigest()
@@ -106,13 +102,8 @@ def is_done(home: Path) -> None:
     assert not (home / LEASE).exists()
 
 
-def default_signals() -> None:
-    """In the command's process: whatever the tests were started from, an interrupt ends it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @contextlib.contextmanager
-def started(*arguments: str, command: tuple[str, ...] = (COMMAND,)) -> Iterator["subprocess.Popen[bytes]"]:
+def running_command(*arguments: str, command: tuple[str, ...] = (COMMAND,)) -> Iterator["subprocess.Popen[bytes]"]:
     """The command, which is gone afterwards."""
     process = subprocess.Popen(
         [*command, "batch", *arguments], stderr=subprocess.PIPE, start_new_session=True, preexec_fn=default_signals
@@ -125,21 +116,21 @@ def started(*arguments: str, command: tuple[str, ...] = (COMMAND,)) -> Iterator[
         process.communicate()
 
 
-def ended(process: "subprocess.Popen[bytes]") -> tuple[int, list[bytes]]:
+def end_of(process: "subprocess.Popen[bytes]") -> tuple[int, list[bytes]]:
     """The status, and what it said itself."""
     _, stderr = process.communicate(timeout=PATIENCE)
     return process.returncode, [line for line in stderr.splitlines() if line.startswith(b"pcapconv: ")]
 
 
 @contextlib.contextmanager
-def locked(home: Path) -> Iterator[int]:
-    """Nobody else may add to the manifest; gives its inode."""
+def manifest_locked(home: Path) -> Iterator[int]:
+    """Lock the manifest, so that nobody else may add to it; gives its inode."""
     with (home / MANIFEST).open("ab") as file:
         fcntl.lockf(file, fcntl.LOCK_EX)
         yield os.fstat(file.fileno()).st_ino
 
 
-def waiting(inode: int) -> int:
+def count_waiting_for(inode: int) -> int:
     """How many processes wait for the lock of a file."""
     locks = [line.split() for line in Path("/proc/locks").read_text().splitlines() if "->" in line]
     return len([lock for lock in locks if lock[6].endswith(f":{inode}")])
@@ -151,7 +142,7 @@ def pids_of(address: str) -> list[int]:
 
 
 def reads_long(address: str) -> bool:
-    """Whether any worker does."""
+    """Return whether any worker is reading the file that takes long."""
     return any(map(has_long, pids_of(address)))
 
 
@@ -176,7 +167,7 @@ def holder_of(home: Path) -> str:
         return ""
 
 
-def taken(home: Path, **changes: Any) -> None:
+def write_held_lease(home: Path, **changes: Any) -> None:
     """A lease that somebody holds: by default on another machine, with jobs that end with the client."""
     told = {"run": "0" * 16, "host": "ws-7", "pid": 4321, "machine": "another", "started": "1", "elsewhere": False}
     (home / LEASE).write_text(json.dumps(told | changes))
@@ -191,10 +182,10 @@ def test_an_interrupt_stops_this_batchs_jobs_and_nobody_elses(raw: Path, home: P
     client: Any = import_module("distributed").Client
     with client(address, set_as_default=False) as neighbour:
         other = neighbour.submit(eval, "__import__('time').sleep(2) or 'done'", pure=False)
-        with started(str(raw), str(home), "--to", "pcapng", "--scheduler", address) as process:
+        with running_command(str(raw), str(home), "--to", "pcapng", "--scheduler", address) as process:
             wait_for(lambda: reads_long(address))
             process.send_signal(signal.SIGINT)
-            status, said = ended(process)
+            status, said = end_of(process)
         assert (status, said[-1:]) == (130, [GAVE_UP])
         wait_for(lambda: busy(address) == 0)
         assert other.result(timeout=PATIENCE) == "done"
@@ -206,31 +197,31 @@ def test_an_interrupt_stops_this_batchs_jobs_and_nobody_elses(raw: Path, home: P
 def test_what_jobs_of_a_killed_client_write_is_done(raw: Path, home: Path, address: str) -> None:
     """Each worker has converted a file, and waits for the manifest; it adds its line when the next run has begun."""
     arguments = [str(raw), str(home), "--to", "pcapng", "--scheduler", address]
-    with locked(home) as inode:
-        with started(*arguments) as process:
-            wait_for(lambda: waiting(inode) == 2)
+    with manifest_locked(home) as inode:
+        with running_command(*arguments) as process:
+            wait_for(lambda: count_waiting_for(inode) == 2)
             first = holder_of(home)
             process.kill()
         assert tree(home) == {}
         second = contextlib.ExitStack()
-        process = second.enter_context(started(*arguments, "--resume"))
+        process = second.enter_context(running_command(*arguments, "--resume"))
         wait_for(lambda: holder_of(home) not in ("", first))
     with second:
-        status, said = ended(process)
+        status, said = end_of(process)
     assert (status, [line for line in said if b"waiting" not in line]) == (0, [])
     is_done(home)
-    assert sorted({line["run"] for line in lines(home)} - {first}) != []
-    assert [line["run"] for line in lines(home)].count(first) == 2
+    assert sorted({line["run"] for line in manifest_lines(home)} - {first}) != []
+    assert [line["run"] for line in manifest_lines(home)].count(first) == 2
 
 
 def test_a_resume_behind_a_killed_client_stops_its_jobs_and_goes_on(raw: Path, home: Path, address: str) -> None:
     make_long(raw / "long.pcap")
     arguments = [str(raw), str(home), "--to", "pcapng", "--scheduler", address]
-    with started(*arguments) as process:
+    with running_command(*arguments) as process:
         wait_for(lambda: reads_long(address))
         process.kill()
-    with started(*arguments, "--resume", "--exclude", "long.pcap") as again:
-        status, said = ended(again)
+    with running_command(*arguments, "--resume", "--exclude", "long.pcap") as again:
+        status, said = end_of(again)
     wait = (
         f"pcapconv: {home}/{MANIFEST}: waiting until the batch of host {HERE} with pid {process.pid} has surely ended"
     )
@@ -260,7 +251,7 @@ def test_jobs_stop_when_the_lease_of_a_killed_client_has_lapsed(raw: Path, home:
     let_lapse(address, 2.0)
     try:
         arguments = [str(raw), str(home), "--to", "pcapng", "--scheduler", address]
-        with started(*arguments, command=(sys.executable, "-P", "-c", QUICK)) as process:
+        with running_command(*arguments, command=(sys.executable, "-P", "-c", QUICK)) as process:
             wait_for(lambda: reads_long(address))
             process.kill()
         wait_for(lambda: busy(address) == 0)
@@ -310,17 +301,17 @@ def test_a_file_that_an_earlier_job_writes_while_it_is_converted_is_done(
 
 
 def test_a_second_client_is_refused_and_the_first_is_not_disturbed(raw: Path, home: Path) -> None:
-    with started(str(raw), str(home), "--to", "pcapng", "-q") as first:
-        with locked(home) as inode:
-            wait_for(lambda: waiting(inode) > 0)
+    with running_command(str(raw), str(home), "--to", "pcapng", "-q") as first:
+        with manifest_locked(home) as inode:
+            wait_for(lambda: count_waiting_for(inode) > 0)
             for more in ([], ["--resume"], ["--force"]):
-                with started(str(raw), str(home), "--to", "pcapng", *more) as second:
+                with running_command(str(raw), str(home), "--to", "pcapng", *more) as second:
                     sentence = (
                         f"pcapconv: {home}/{MANIFEST}: another batch is at work here, on host {HERE} with pid "
                         f"{first.pid}; wait for it, or stop it and give --resume"
                     )
-                    assert ended(second) == (1, [sentence.encode()])
-        assert ended(first) == (0, [])
+                    assert end_of(second) == (1, [sentence.encode()])
+        assert end_of(first) == (0, [])
     is_done(home)
 
 
@@ -347,8 +338,8 @@ def test_a_shard_that_begins_while_the_whole_batch_plans_is_seen(
         return enter(held)
 
     monkeypatch.setattr(lease.Lease, "__enter__", enter_behind)
-    place = home / "pcapconv-manifest.1-of-2.jsonl"
-    with pytest.raises(FileError, match=f"^{place}: another batch is at work here, on host {HERE} with pid"):
+    path = home / "pcapconv-manifest.1-of-2.jsonl"
+    with pytest.raises(FileError, match=f"^{path}: another batch is at work here, on host {HERE} with pid"):
         pcapconv.batch(raw, home, to="pcapng", jobs=1)
     assert sorted(os.listdir(home)) == [shard.name]
 
@@ -376,7 +367,7 @@ def test_batches_with_manifests_of_their_own_do_not_meet(raw: Path, tmp_path: Pa
 
 
 def test_a_client_on_another_machine_that_touches_its_lease_lives(raw: Path, home: Path) -> None:
-    taken(home)
+    write_held_lease(home)
     watcher = Notes(lambda: os.utime(home / LEASE))
     with pytest.raises(
         FileError, match=f"^{home}/{MANIFEST}: another batch is at work here, on host ws-7 with pid 4321;"
@@ -394,7 +385,7 @@ def test_a_client_on_another_machine_that_does_not_is_dead(
 ) -> None:
     """Whatever the clock of its file system said."""
     pace(monkeypatch, lapse=0.2)
-    taken(home)
+    write_held_lease(home)
     then = time.time() + ahead
     os.utime(home / LEASE, (then, then))
     assert pcapconv.batch(raw, home, to="pcapng", jobs=1, resume=True).converted == FILES
@@ -402,7 +393,7 @@ def test_a_client_on_another_machine_that_does_not_is_dead(
 
 
 def test_a_lease_that_lapsed_long_ago_is_not_waited_for(raw: Path, home: Path) -> None:
-    taken(home, elsewhere=True)
+    write_held_lease(home, elsewhere=True)
     os.utime(home / LEASE, (0, 0))
     watcher = Notes()
     assert pcapconv.batch(raw, home, to="pcapng", jobs=1, resume=True, watcher=watcher).converted == FILES
@@ -415,7 +406,7 @@ def test_another_process_with_the_pid_of_a_dead_client_is_not_it(raw: Path, home
     with own:
         told = json.loads((home / LEASE).read_bytes())
     assert (told["host"], told["pid"], told["elsewhere"]) == (HERE, os.getpid(), False)
-    taken(home, **told | {"started": "1"})
+    write_held_lease(home, **told | {"started": "1"})
     watcher = Notes()
     assert pcapconv.batch(raw, home, to="pcapng", jobs=1, watcher=watcher).converted == FILES
     assert watcher.told == []
@@ -434,7 +425,7 @@ def test_a_client_whose_lease_was_taken_over_ends(raw: Path, home: Path, monkeyp
 
     class Robbed(Watcher):
         def line(self, _: Outcome) -> None:
-            taken(home)
+            write_held_lease(home)
             wait_for(lambda: "pcapconv-lease" not in {thread.name for thread in threading.enumerate()})
 
     with pytest.raises(FileError, match=f"^{home}/{MANIFEST}: another batch has taken over here, since this one stood"):
@@ -463,17 +454,17 @@ def test_a_client_that_stood_still_does_again_what_its_jobs_gave_up(raw: Path, h
     let_lapse(address, 2.0)
     try:
         arguments = [str(raw), str(home), "--to", "pcapng", "--include", "long.pcap", "--scheduler", address]
-        with started(*arguments, command=(sys.executable, "-P", "-c", QUICK)) as process:
+        with running_command(*arguments, command=(sys.executable, "-P", "-c", QUICK)) as process:
             wait_for(lambda: reads_long(address))
             process.send_signal(signal.SIGSTOP)
             wait_for(lambda: not reads_long(address))
             (raw / "long.pcap").write_bytes(pcap(0))
             process.send_signal(signal.SIGCONT)
-            assert ended(process) == (0, [])
+            assert end_of(process) == (0, [])
     finally:
         let_lapse(address, lease.IN_FILES.lapse)
     assert tree(home) == {"long.pcapng": pcapng(0)}
-    assert [line["status"] for line in lines(home)] == ["converted"]
+    assert [line["status"] for line in manifest_lines(home)] == ["converted"]
 
 
 def test_what_is_up_to_date_needs_no_lease(raw: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -506,13 +497,13 @@ def test_what_a_job_sees_of_a_lease(home: Path, monkeypatch: pytest.MonkeyPatch)
     pace(monkeypatch, look=3600.0)
     sight = lease.LeaseObserver(str(home / LEASE), "0" * 16)
     assert not sight.is_held()  # none is there
-    taken(home)
+    write_held_lease(home)
     assert sight.is_held()  # looked at again, after a bad sign
     (home / LEASE).write_text("")
     assert sight.is_held(now=True)  # being written
-    taken(home, run="1" * 16)
+    write_held_lease(home, run="1" * 16)
     assert not sight.is_held(now=True)  # another run's
-    taken(home)
+    write_held_lease(home)
     pace(monkeypatch, lapse=-1.0)
     assert not sight.is_held(now=True)  # lapsed
 

@@ -28,7 +28,7 @@ def lab(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def batch(lab: Path, **options: Any) -> BatchReport:
+def run_in_lab(lab: Path, **options: Any) -> BatchReport:
     return pcapconv.batch(lab / "source", lab / "target", to="pcapng", jobs=1, force=True, **options)
 
 
@@ -46,21 +46,21 @@ def linked_file(lab: Path) -> None:
     (lab / "target" / "lab" / "a.pcapng").symlink_to(lab / "outside" / "a.pcapng")
 
 
-def there(folder: Path) -> dict[str, bytes]:
+def contents_below(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("link", [linked_folder, linked_folder_above, linked_file])
 def test_a_file_fails_that_would_lie_outside(lab: Path, link: Callable[[Path], None]) -> None:
     link(lab)
-    before = there(lab / "outside")
-    report = batch(lab)
+    before = contents_below(lab / "outside")
+    report = run_in_lab(lab)
     assert (report.converted, report.failed) == (0, 1)
     assert report.trouble[0]["error"] == (
         f"{lab}/target/lab/a.pcapng: a symbolic link leads out of the target directory, to {lab}/outside/a.pcapng; "
         "follow_links=True writes there"
     )
-    assert there(lab / "outside") == before
+    assert contents_below(lab / "outside") == before
 
 
 @pytest.mark.parametrize("link", [linked_folder, linked_folder_above, linked_file])
@@ -83,7 +83,7 @@ def test_what_is_written_beside_a_target_does_not_lie_outside_either(lab: Path, 
     )
     assert report.failed == 1
     assert "a symbolic link leads out of the target directory" in report.trouble[0]["error"]
-    assert there(lab / "outside") == {"x": OLD}
+    assert contents_below(lab / "outside") == {"x": OLD}
     assert not (lab / "target" / "lab" / "a.pcap").exists()
 
 
@@ -98,27 +98,27 @@ def test_a_manifest_that_would_lie_outside_is_refused(lab: Path, in_place: bool)
         f"{home}/{NAME}: a symbolic link leads out of the target directory, to {lab}/outside/x; "
         "follow_links=True writes there"
     )
-    assert there(lab / "outside") == {"x": OLD}
+    assert contents_below(lab / "outside") == {"x": OLD}
 
 
 def test_links_within_the_new_tree_are_followed(lab: Path) -> None:
     (lab / "target" / "real").mkdir()
     (lab / "target" / "lab").symlink_to("real")
-    assert batch(lab).converted == 1
-    assert sorted(there(lab / "target" / "real")) == ["a.pcapng"]
+    assert run_in_lab(lab).converted == 1
+    assert sorted(contents_below(lab / "target" / "real")) == ["a.pcapng"]
 
 
 def test_the_new_tree_itself_may_be_a_link(lab: Path) -> None:
     (lab / "target").rmdir()
     (lab / "target").symlink_to("outside")
-    assert batch(lab).converted == 1
-    assert sorted(there(lab / "outside")) == ["lab/a.pcapng", NAME]
+    assert run_in_lab(lab).converted == 1
+    assert sorted(contents_below(lab / "outside")) == ["lab/a.pcapng", NAME]
 
 
 def test_temporary_files_outside_are_not_cleared_away(lab: Path) -> None:
     linked_folder(lab)
     left = lab / "outside" / ".pcapconv-0123456789abcdef.tmp"
     left.write_bytes(OLD)
-    batch(lab, resume=True)
+    run_in_lab(lab, resume=True)
     assert left.read_bytes() == OLD
     assert os.path.islink(lab / "target" / "lab")

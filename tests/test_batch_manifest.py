@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 import wire
+from folders import MANIFEST
 
 from pcapconv import batch
 from pcapconv.batching import manifest
 from pcapconv.batching.report import UnfinishedError
 from pcapconv.errors import FileError, UsageError
 
-MANIFEST = "pcapconv-manifest.jsonl"
 SCHEMA = b'{"schema": {"name": "pcapconv-manifest", "version": 1}, '
 PCAP = wire.pcap_header() + wire.pcap_record(1_000, 5, b"one")
 
@@ -41,16 +41,16 @@ class Disk:
 
 
 def test_a_line_that_finds_no_room_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = tmp_path / MANIFEST
-    manifest.append_lines(str(place), [{"a": 1}])
+    path = tmp_path / MANIFEST
+    manifest.append_lines(str(path), [{"a": 1}])
     disk = Disk(5, monkeypatch)
     with pytest.raises(FileError) as caught:
-        manifest.append_lines(str(place), [{"b": 2}])
-    assert str(caught.value) == f"{place}: cannot write: no space left on device"
-    assert place.read_bytes() == SCHEMA + b'"a": 1}\n'
+        manifest.append_lines(str(path), [{"b": 2}])
+    assert str(caught.value) == f"{path}: cannot write: no space left on device"
+    assert path.read_bytes() == SCHEMA + b'"a": 1}\n'
     disk.room = 100
-    manifest.append_lines(str(place), [{"c": 3}])
-    assert place.read_bytes() == SCHEMA + b'"a": 1}\n' + SCHEMA + b'"c": 3}\n'
+    manifest.append_lines(str(path), [{"c": 3}])
+    assert path.read_bytes() == SCHEMA + b'"a": 1}\n' + SCHEMA + b'"c": 3}\n'
 
 
 def test_a_batch_that_can_note_nothing_more_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,15 +116,15 @@ def test_a_link_to_itself_is_named(source: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["file", "list", "url"])
 def test_a_file_does_not_become_itself_unless_in_place(source: Path, form: str) -> None:
     """Where its directory is DST, by whatever name."""
-    place = source / "a.pcap"
+    path = source / "a.pcap"
     forms: dict[str, tuple[Any, str]] = {
-        "file": (place, str(source)),
-        "list": ([place], "/"),
+        "file": (path, str(source)),
+        "list": ([path], "/"),
         "url": (source, f"local://{source}"),
     }
     with pytest.raises(UsageError):
         batch(*forms[form], first=1, force=True)
-    assert place.read_bytes() == PCAP
+    assert path.read_bytes() == PCAP
     assert os.listdir(source) == ["a.pcap"]
 
 
@@ -140,11 +140,11 @@ UNFINISHED = ".pcapconv-0000000000000001.tmp"
 
 def test_what_is_called_like_an_unfinished_file_is_no_source_of_a_list(tmp_path: Path) -> None:
     """A resumed batch would remove it."""
-    place = tmp_path / UNFINISHED
-    place.write_bytes(PCAP)
-    report = batch([place], tmp_path / "out", to="pcapng")
-    assert [line["error"] for line in report.trouble] == [f"{place}: unfinished files have such names; rename it"]
-    assert place.read_bytes() == PCAP
+    path = tmp_path / UNFINISHED
+    path.write_bytes(PCAP)
+    report = batch([path], tmp_path / "out", to="pcapng")
+    assert [line["error"] for line in report.trouble] == [f"{path}: unfinished files are called so; rename it"]
+    assert path.read_bytes() == PCAP
 
 
 def test_no_target_is_called_like_an_unfinished_file(source: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import wire
+from folders import MANIFEST
 
 from pcapconv import batch, json_form
 from pcapconv.batching.actions import Action, Job
@@ -21,7 +22,6 @@ from pcapconv.formats.settings import WriterSettings
 from pcapconv.model import Damage
 from pcapconv.report import Report
 
-MANIFEST = "pcapconv-manifest.jsonl"
 SETTINGS = Settings(
     formats=FormatSettings("pcap", None, WriterSettings("")),
     plan=None,
@@ -214,11 +214,11 @@ ASKED = {"": Action.CREATE, "force": Action.REPLACE, "in place": Action.REPLACE_
 )
 def test_the_action_of_a_job(tmp_path: Path, asked: str, there: bytes | None, ours: list[str], action: Action) -> None:
     """`ours` is a line of the manifest, and how it differs from one that is about this job and a target of 6 bytes."""
-    place = tmp_path / "a.pcap"
+    path = tmp_path / "a.pcap"
     time: int | None = None
     if there is not None:
-        place.write_bytes(there)
-        time = place.stat().st_mtime_ns
+        path.write_bytes(there)
+        time = path.stat().st_mtime_ns
     done = DoneLine("a", 9, 8, len(b"target"), time, Terms("d", "/r", "damaged", key_log=False), None, None)
     changes: dict[str, dict[str, Any]] = {
         "other source": {"source_size": 10},
@@ -227,7 +227,7 @@ def test_the_action_of_a_job(tmp_path: Path, asked: str, there: bytes | None, ou
     }
     for change in ours[1:]:
         done = done._replace(**changes[change])
-    job = JOB._replace(target=str(place), action=ASKED[asked])
+    job = JOB._replace(target=str(path), action=ASKED[asked])
     known = {"a.pcap": [done]} if ours else {}
     left, others = decide_actions([job], str(tmp_path), SETTINGS, known, resume=True)
     outcomes = list(others)

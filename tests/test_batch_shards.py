@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import subprocess
-import sys
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
@@ -14,6 +13,9 @@ from typing import Any
 
 import pytest
 import wire
+from batches import out as out
+from command_line import COMMAND
+from folders import MANIFEST
 
 from pcapconv import FileError, FormatError, NothingFoundError, UsageError, batch
 from pcapconv.batching import manifest
@@ -22,10 +24,8 @@ from pcapconv.batching.report import UnfinishedError
 from pcapconv.batching.transient_errors import is_transient
 from pcapconv.cli import progress
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 PCAP = wire.pcap_header() + wire.pcap_record(1_000, 5, b"one")
 PCAPNG = wire.section_header() + wire.interface(snaplen=65535) + wire.enhanced_packet(0, 1_000_000_005, b"one")
-MANIFEST = "pcapconv-manifest.jsonl"
 NAMES = [f"lab/{number:02}.pcap" for number in range(12)]
 THREE = {  # the SHA-256 of each name, its first eight bytes as a number, modulo three
     1: ["lab/09.pcap"],
@@ -43,26 +43,21 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
-def run(source: Any, out: Any, *, executor: Executor | None = None, **options: Any) -> Any:
+def run_to_pcapng(source: Any, out: Any, *, executor: Executor | None = None, **options: Any) -> Any:
     with ThreadPoolExecutor(1) as own:
         return batch(source, out, to="pcapng", executor=executor or own, **options)
 
 
-def command(*arguments: object) -> subprocess.CompletedProcess[str]:
+def run_batch_command(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([COMMAND, "batch", *map(str, arguments)], capture_output=True, text=True, check=False)
 
 
-def lines(place: Path) -> list[dict[str, Any]]:
+def lines_of(place: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in place.read_bytes().splitlines()]
 
 
-def sources(place: Path) -> list[str]:
-    return sorted(line["source"] for line in lines(place))
+def sources_in(place: Path) -> list[str]:
+    return sorted(line["source"] for line in lines_of(place))
 
 
 # ---------------------------------------------------------------- shards
@@ -70,8 +65,8 @@ def sources(place: Path) -> list[str]:
 
 def test_each_shard_does_its_files_the_same_on_every_machine(source: Path, out: Path) -> None:
     for number in (1, 2, 3):
-        assert command(source, out, "--to", "pcapng", "--shard", f"{number}/3", "-q").returncode == 0
-    done = {number: sources(out / f"pcapconv-manifest.{number}-of-3.jsonl") for number in (1, 2, 3)}
+        assert run_batch_command(source, out, "--to", "pcapng", "--shard", f"{number}/3", "-q").returncode == 0
+    done = {number: sources_in(out / f"pcapconv-manifest.{number}-of-3.jsonl") for number in (1, 2, 3)}
     assert done == THREE
     assert sorted(chain(*done.values())) == NAMES
     assert {path.relative_to(out).as_posix() for path in out.rglob("*.pcapng")} == {f"{name}ng" for name in NAMES}
@@ -79,19 +74,19 @@ def test_each_shard_does_its_files_the_same_on_every_machine(source: Path, out: 
 
 
 def test_a_file_that_comes_moves_no_other_to_another_shard(source: Path, out: Path) -> None:
-    run(source, out, shard="2/3")
+    run_to_pcapng(source, out, shard="2/3")
     (source / "0-first.pcap").write_bytes(PCAP)
-    assert run(source, out, shard="2/3", resume=True).up_to_date == len(THREE[2])
+    assert run_to_pcapng(source, out, shard="2/3", resume=True).up_to_date == len(THREE[2])
 
 
 def test_resuming_reads_the_manifests_of_all_shards(source: Path, out: Path) -> None:
     for shard in ("1/3", "3/3"):
-        run(source, out, shard=shard)
-    report = run(source, out, resume=True)
+        run_to_pcapng(source, out, shard=shard)
+    report = run_to_pcapng(source, out, resume=True)
     assert (report.up_to_date, report.converted, report.failed) == (len(NAMES) - len(THREE[2]), len(THREE[2]), 0)
-    assert sources(out / MANIFEST) == THREE[2]
+    assert sources_in(out / MANIFEST) == THREE[2]
     for shard in ("1/2", "2/2"):  # cut in another way, they know what everybody did
-        report = run(source, out, resume=True, shard=shard)
+        report = run_to_pcapng(source, out, resume=True, shard=shard)
         assert (report.converted, report.failed) == (0, 0)
         assert report.up_to_date > 0
 
@@ -130,7 +125,7 @@ def test_names_that_clash_are_seen_in_every_shard(source: Path, out: Path) -> No
     (source / "lab/00.cap").write_bytes(PCAP)
     for shard in ("1/3", "2/3", "3/3"):
         with pytest.raises(UsageError, match="would both become"):
-            run(source, out, shard=shard)
+            run_to_pcapng(source, out, shard=shard)
     assert not out.exists()
 
 
@@ -138,26 +133,29 @@ def test_a_resumed_shard_leaves_the_temporary_files_of_others(source: Path, out:
     left = out / "lab" / ".pcapconv-0123456789abcdef.tmp"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"somebody writes here")
-    run(source, out, shard="1/3", resume=True)
+    run_to_pcapng(source, out, shard="1/3", resume=True)
     assert left.exists()
-    run(source, out, resume=True)
+    run_to_pcapng(source, out, resume=True)
     assert not left.exists()
 
 
 def test_a_shard_without_files_is_no_failure(tmp_path: Path, out: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / NAMES[0][4:]).write_bytes(PCAP)
-    ends = [command(tmp_path / "in", out, "--to", "pcapng", "--shard", f"{number}/5", "-q") for number in range(1, 6)]
+    ends = [
+        run_batch_command(tmp_path / "in", out, "--to", "pcapng", "--shard", f"{number}/5", "-q")
+        for number in range(1, 6)
+    ]
     assert [(end.returncode, end.stderr) for end in ends] == [(0, "")] * 5
     assert len(list(out.glob("*.pcapng"))) == 1
     (tmp_path / "none").mkdir()
     with pytest.raises(NothingFoundError):
-        run(tmp_path / "none", out, shard="1/5")
+        run_to_pcapng(tmp_path / "none", out, shard="1/5")
 
 
 @pytest.mark.parametrize("shard", ["0/3", "4/3", "3", "1/0", "-1/3", "a/b", "1/3/5", "", "1/1000001", "1/ 3"])
 def test_a_shard_that_makes_no_sense_is_refused(source: Path, out: Path, shard: str) -> None:
-    ended = command(source, out, f"--shard={shard}")
+    ended = run_batch_command(source, out, f"--shard={shard}")
     said = f"pcapconv: {f'--shard {shard}'.strip()}: write I/N, the I-th of N parts from 1 on, as in 3/16\n"
     assert (ended.returncode, ended.stderr) == (2, said)
     assert not out.exists()
@@ -165,7 +163,7 @@ def test_a_shard_that_makes_no_sense_is_refused(source: Path, out: Path, shard: 
 
 def test_a_report_is_no_shards_manifest(source: Path, out: Path) -> None:
     out.mkdir()
-    ended = command(source, out, "--to", "pcapng", "--report", out / "pcapconv-manifest.2-of-3.jsonl")
+    ended = run_batch_command(source, out, "--to", "pcapng", "--report", out / "pcapconv-manifest.2-of-3.jsonl")
     assert ended.returncode == 2
     assert "that is another file of this batch; give it a name of its own" in ended.stderr
 
@@ -173,7 +171,7 @@ def test_a_report_is_no_shards_manifest(source: Path, out: Path) -> None:
 # ---------------------------------------------------------------- trying again
 
 
-def caused(cause: BaseException | None, kind: type[Exception] = FileError) -> Exception:
+def caused_by(cause: BaseException | None, kind: type[Exception] = FileError) -> Exception:
     try:
         raise kind("a.pcap: cannot read") from cause
     except kind as error:
@@ -181,7 +179,7 @@ def caused(cause: BaseException | None, kind: type[Exception] = FileError) -> Ex
 
 
 class RefusedError(Exception):
-    """What a client of a store raises."""
+    """An error as the client of a store raises it."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -191,24 +189,24 @@ class RefusedError(Exception):
 @pytest.mark.parametrize(
     ("error", "here", "there"),
     [
-        (caused(OSError(errno.EIO, "")), True, True),
-        (caused(OSError(errno.ENOSPC, "")), True, True),
-        (caused(OSError(errno.ESTALE, "")), True, True),
-        (caused(ConnectionResetError(errno.ECONNRESET, "")), True, True),
-        (caused(caused(OSError(errno.EIO, ""))), True, True),
+        (caused_by(OSError(errno.EIO, "")), True, True),
+        (caused_by(OSError(errno.ENOSPC, "")), True, True),
+        (caused_by(OSError(errno.ESTALE, "")), True, True),
+        (caused_by(ConnectionResetError(errno.ECONNRESET, "")), True, True),
+        (caused_by(caused_by(OSError(errno.EIO, ""))), True, True),
         (OSError(errno.EIO, ""), True, True),
-        (caused(OSError(errno.ENOENT, "")), False, False),
-        (caused(OSError(errno.EACCES, "")), False, False),
-        (caused(OSError(errno.EEXIST, "")), False, False),
-        (caused(PermissionError("AccessDenied")), False, False),
-        (caused(TimeoutError()), False, True),
-        (caused(RefusedError(503)), False, True),
-        (caused(RefusedError(429)), True, True),
-        (caused(RefusedError(403)), False, False),
-        (caused(EOFError()), False, False),
-        (caused(ValueError("embedded null byte")), False, False),
-        (caused(None), False, False),
-        (caused(OSError(errno.EIO, ""), FormatError), False, False),
+        (caused_by(OSError(errno.ENOENT, "")), False, False),
+        (caused_by(OSError(errno.EACCES, "")), False, False),
+        (caused_by(OSError(errno.EEXIST, "")), False, False),
+        (caused_by(PermissionError("AccessDenied")), False, False),
+        (caused_by(TimeoutError()), False, True),
+        (caused_by(RefusedError(503)), False, True),
+        (caused_by(RefusedError(429)), True, True),
+        (caused_by(RefusedError(403)), False, False),
+        (caused_by(EOFError()), False, False),
+        (caused_by(ValueError("embedded null byte")), False, False),
+        (caused_by(None), False, False),
+        (caused_by(OSError(errno.EIO, ""), FormatError), False, False),
         (MemoryError(), False, False),
     ],
     ids=repr,
@@ -218,7 +216,7 @@ def test_what_may_pass(error: BaseException, here: bool, there: bool) -> None:
 
 
 class Server(ThreadingHTTPServer):
-    """Has a capture under each name, and answers the first so many requests for its content with 503."""
+    """A server with a capture under each name, which answers the first requests for its content with 503."""
 
     def __init__(self, **trouble: int) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -261,9 +259,9 @@ def flaky() -> Any:
 def test_what_may_pass_is_tried_again_at_the_end(flaky: Server, out: Path) -> None:
     urls = [flaky.url(name) for name in "abcd"]
     missing = str(out.with_name("missing.pcap"))
-    report = run([*urls, missing], out, retries=2)
+    report = run_to_pcapng([*urls, missing], out, retries=2)
     assert (report.converted, report.failed) == (3, 2)
-    told = [(line["source"][-6:], line["status"], line.get("retryable")) for line in lines(out / MANIFEST)]
+    told = [(line["source"][-6:], line["status"], line.get("retryable")) for line in lines_of(out / MANIFEST)]
     assert sorted(told, key=lambda each: each[0]) == [
         *[("a.pcap", "failed", True), ("a.pcap", "converted", None)],
         *[("b.pcap", "failed", True), ("b.pcap", "failed", True), ("b.pcap", "converted", None)],
@@ -278,7 +276,7 @@ def test_what_may_pass_is_tried_again_at_the_end(flaky: Server, out: Path) -> No
 
 
 def test_nothing_is_tried_again_unless_asked_for(flaky: Server, out: Path) -> None:
-    report = run([flaky.url(name) for name in "ad"], out)
+    report = run_to_pcapng([flaky.url(name) for name in "ad"], out)
     assert (report.converted, report.failed) == (1, 1)
     assert report.trouble[0]["retryable"] is True
 
@@ -301,7 +299,7 @@ class Deadly(Executor):
 
 @pytest.mark.parametrize(("retries", "failed"), [(0, 1), (1, 0)])
 def test_what_a_lost_worker_did_may_pass(source: Path, out: Path, retries: int, failed: int) -> None:
-    report = run(source, out, executor=Deadly(2), retries=retries)
+    report = run_to_pcapng(source, out, executor=Deadly(2), retries=retries)
     assert (report.converted, report.failed) == (len(NAMES) - failed, failed)
     assert [line["retryable"] for line in report.trouble] == [True] * failed
 
@@ -315,16 +313,16 @@ class Silent(Deadly):
 
 def test_what_was_to_be_tried_again_failed_where_the_batch_ends_before(source: Path, out: Path) -> None:
     with pytest.raises(UnfinishedError) as caught:
-        run(source, out, include=[NAMES[3]], executor=Silent(2), retries=1, stall="100ms")
+        run_to_pcapng(source, out, include=[NAMES[3]], executor=Silent(2), retries=1, stall="100ms")
     assert str(caught.value).endswith("; 0 of 1 file was done, resume=True goes on with the others")
     assert caught.value.report.failed == 1
-    assert [(line["source"], line["status"]) for line in lines(out / MANIFEST)] == [(NAMES[3], "failed")]
+    assert [(line["source"], line["status"]) for line in lines_of(out / MANIFEST)] == [(NAMES[3], "failed")]
 
 
 @pytest.mark.parametrize("retries", [-1, 101, True, "2"])
 def test_retries_that_make_no_sense_are_refused(source: Path, out: Path, retries: Any) -> None:
     with pytest.raises(UsageError, match=f"^retries={retries!r}: write a whole number from 0 to 100"):
-        run(source, out, retries=retries)
+        run_to_pcapng(source, out, retries=retries)
 
 
 # ---------------------------------------------------------------- progress for machines
@@ -332,7 +330,7 @@ def test_retries_that_make_no_sense_are_refused(source: Path, out: Path, retries
 
 def test_progress_is_told_to_machines_as_json(source: Path, out: Path) -> None:
     (source / "bad.pcap").write_bytes(b"Dear reader, this is text\n")
-    ended = command(source, out, "--to", "pcapng", "--progress", "json")
+    ended = run_batch_command(source, out, "--to", "pcapng", "--progress", "json")
     said = [json.loads(line) for line in ended.stderr.splitlines() if line.startswith("{")]
     last = said[-1]
     assert list(last) == ["schema", "files", "bytes", "done", "failed", "seconds"]

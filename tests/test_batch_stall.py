@@ -1,21 +1,20 @@
 """`--stall`: a batch in which nothing moves ends, whatever carries it out."""
 
-import fcntl
 import multiprocessing
 import os
 import subprocess
-import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import fsspec
 import pytest
 import wire
+from batches import manifest_held
 from clusters import PATIENCE, processes
+from command_line import COMMAND
+from folders import MANIFEST
 
 import pcapconv
 from pcapconv import UsageError
@@ -26,8 +25,6 @@ from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.remote import RemoteStore
 from pcapconv.batching.report import UnfinishedError, Watcher
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
-MANIFEST = "pcapconv-manifest.jsonl"
 PCAP = wire.pcap_header() + wire.pcap_record(1, 0, bytes(60))
 ENDED = "for so long no file was done and no byte was read or sent"
 TOLD = f"pcapconv: --stall 500ms: {ENDED}; 0 of 3 files were done, --resume goes on with the others\n"
@@ -42,16 +39,7 @@ def raw(tmp_path: Path) -> Path:
     return folder
 
 
-@contextmanager
-def held(home: Path) -> Iterator[None]:
-    """No other process may add a line to the manifest."""
-    home.mkdir()
-    with (home / MANIFEST).open("ab") as manifest:
-        fcntl.lockf(manifest, fcntl.LOCK_EX)
-        yield
-
-
-def run(raw: Path, home: Path, *more: str) -> tuple[int, str]:
+def run_with_stall(raw: Path, home: Path, *more: str) -> tuple[int, str]:
     command = [COMMAND, "batch", str(raw), str(home), "--to", "pcapng", "--quiet", "--stall", "500ms", *more]
     done = subprocess.run(command, stderr=subprocess.PIPE, timeout=PATIENCE, text=True)
     return done.returncode, done.stderr
@@ -59,8 +47,8 @@ def run(raw: Path, home: Path, *more: str) -> tuple[int, str]:
 
 def test_processes(raw: Path, tmp_path: Path) -> None:
     home = tmp_path / "new"
-    with held(home):
-        status, said = run(raw, home, "--jobs", "2")
+    with manifest_held(home):
+        status, said = run_with_stall(raw, home, "--jobs", "2")
     assert (status, said) == (1, TOLD)
     assert os.listdir(home) == [MANIFEST]
     assert pcapconv.batch(raw, home, to="pcapng", resume=True, jobs=1).converted == 3
@@ -72,8 +60,8 @@ def test_dask(raw: Path, tmp_path: Path) -> None:
     with processes(tmp_path / "cluster") as cluster:
         cluster.worker()
         cluster.wait_for_workers(1)
-        with held(home):
-            status, said = run(raw, home, "--scheduler", cluster.address)
+        with manifest_held(home):
+            status, said = run_with_stall(raw, home, "--scheduler", cluster.address)
             cluster.end()
     assert (status, said) == (1, TOLD)
 
@@ -96,10 +84,10 @@ def test_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = RemoteStore.open_source
     free = threading.Event()
 
-    def open_source(store: RemoteStore, place: str, *more: Any) -> Any:
-        if place.endswith("b.pcap"):
+    def open_source(store: RemoteStore, location: str, *more: Any) -> Any:
+        if location.endswith("b.pcap"):
             free.wait(PATIENCE)
-        return opened(store, place, *more)
+        return opened(store, location, *more)
 
     monkeypatch.setattr(RemoteStore, "open_source", open_source)
     try:
@@ -128,18 +116,18 @@ def test_a_file_or_a_byte_is_a_movement(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_pulse_is_a_movement_and_goes_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now, place = 1000.0, tmp_path / "pulse"
+    now, path = 1000.0, tmp_path / "pulse"
     monkeypatch.setattr("time.monotonic", lambda: now)
-    with stall_detector.StallDetector(ExecutionArguments(None, None, None, "10m"), str(place)) as watched:
+    with stall_detector.StallDetector(ExecutionArguments(None, None, None, "10m"), str(path)) as watched:
         for seconds in range(5):
             now += 600
-            os.utime(place, (seconds, seconds))
+            os.utime(path, (seconds, seconds))
             watched.check(0, 0)
         now += 601
         with pytest.raises(WorkersLostError):
             watched.check(0, 0)
     assert os.listdir(tmp_path) == []
-    with stall_detector.StallDetector(ExecutionArguments(None, None, None, None), str(place)):
+    with stall_detector.StallDetector(ExecutionArguments(None, None, None, None), str(path)):
         assert os.listdir(tmp_path) == []
 
 

@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +16,9 @@ from typing import Any
 
 import pytest
 import wire
-from s3_server import LEASE, MANIFEST, Bucket
+from clusters import wait_for
+from folders import LEASE, MANIFEST
+from s3_server import Bucket
 from watchers import Notes
 
 import pcapconv
@@ -40,22 +41,15 @@ NEW = {
 QUICK = lease.BEHIND_URLS._replace(touch=0.05, lapse=0.5, look=0.05, stop=0.0)
 
 
-def run(bucket: Bucket, **options: Any) -> BatchReport:
+def run_in_bucket(bucket: Bucket, **options: Any) -> BatchReport:
     with ThreadPoolExecutor(1) as executor:
         return pcapconv.batch(bucket.url("raw"), bucket.url("new"), to="pcapng", executor=executor, **options)
 
 
-def taken(bucket: Bucket, name: str = LEASE, **changes: Any) -> None:
+def put_held_lease(bucket: Bucket, name: str = LEASE, **changes: Any) -> None:
     """A lease that somebody holds: by default on another machine, with jobs that end with the client."""
     told = {"run": "0" * 16, "host": "ws-7", "pid": 4321, "machine": "another", "started": "1", "elsewhere": False}
     bucket.put(f"new/{name}", json.dumps(told | changes | {"time_ns": str(time.time_ns())}).encode())
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -85,12 +79,12 @@ def test_a_second_client_is_refused_and_the_first_is_not_disturbed(raw: Bucket, 
             raw.put(note, json.dumps(told | {"run": mine}).encode())
             sentence = f"another batch is at work here, on host {HERE} with pid {os.getpid()}; wait for it, or stop it"
             with pytest.raises(FileError, match=f"^{raw.url(f'new/{MANIFEST}')}: {sentence} and give resume=True$"):
-                run(raw, **options)
+                run_in_bucket(raw, **options)
             assert note in raw.listed()
             uploads = raw.s3.list_multipart_uploads(Bucket=raw.name)["Uploads"]
             assert [each["UploadId"] for each in uploads] == [upload]
 
-    assert run(raw, watcher=Second()).converted == FILES
+    assert run_in_bucket(raw, watcher=Second()).converted == FILES
     is_done(raw)
 
 
@@ -103,7 +97,7 @@ def test_the_lease_names_its_client_and_is_touched(raw: Bucket, monkeypatch: pyt
             seen.append(json.loads(raw.get(f"new/{LEASE}")))
             wait_for(lambda: json.loads(raw.get(f"new/{LEASE}"))["time_ns"] != seen[0]["time_ns"])
 
-    assert run(raw, watcher=Looker()).converted == FILES
+    assert run_in_bucket(raw, watcher=Looker()).converted == FILES
     (told,) = seen
     assert (told["host"], told["pid"], told["elsewhere"]) == (HERE, os.getpid(), True)
     is_done(raw)
@@ -111,23 +105,23 @@ def test_the_lease_names_its_client_and_is_touched(raw: Bucket, monkeypatch: pyt
 
 def test_a_client_on_another_machine_that_touches_its_lease_lives(raw: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "BEHIND_URLS", QUICK._replace(lapse=PATIENCE))
-    taken(raw)
-    watcher = Notes(lambda: taken(raw))
-    place = raw.url(f"new/{MANIFEST}")
-    with pytest.raises(FileError, match=f"^{place}: another batch is at work here, on host ws-7 with pid 4321;"):
-        run(raw, resume=True, watcher=watcher)
+    put_held_lease(raw)
+    watcher = Notes(lambda: put_held_lease(raw))
+    location = raw.url(f"new/{MANIFEST}")
+    with pytest.raises(FileError, match=f"^{location}: another batch is at work here, on host ws-7 with pid 4321;"):
+        run_in_bucket(raw, resume=True, watcher=watcher)
     most = f"{PATIENCE + QUICK.stop:g} seconds at most"
     wait = f"waiting until the batch of host ws-7 with pid 4321 has surely ended, {most}"
-    assert watcher.told == [f"{place}: {wait}"]
+    assert watcher.told == [f"{location}: {wait}"]
     assert raw.tree("new") == {}
     assert json.loads(raw.get(f"new/{LEASE}"))["run"] == "0" * 16
 
 
 def test_a_client_on_another_machine_that_does_not_is_dead(raw: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "BEHIND_URLS", QUICK._replace(lapse=2.0))
-    taken(raw)
+    put_held_lease(raw)
     watcher = Notes()
-    assert run(raw, resume=True, watcher=watcher).converted == FILES
+    assert run_in_bucket(raw, resume=True, watcher=watcher).converted == FILES
     assert len(watcher.told) == 1
     is_done(raw)
 
@@ -135,11 +129,11 @@ def test_a_client_on_another_machine_that_does_not_is_dead(raw: Bucket, monkeypa
 def test_a_lease_that_lapsed_long_ago_is_not_waited_for(raw: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     """S3 tells how old it is."""
     age = RemoteStore.age
-    monkeypatch.setattr(RemoteStore, "age", lambda store, place: (age(store, place) or 0) + 3600)
-    taken(raw, elsewhere=True)
+    monkeypatch.setattr(RemoteStore, "age", lambda store, location: (age(store, location) or 0) + 3600)
+    put_held_lease(raw, elsewhere=True)
     assert 3600 <= (RemoteStore(raw.url("new")).age(raw.url(f"new/{LEASE}")) or 0) < 3600 + PATIENCE
     watcher = Notes()
-    assert run(raw, resume=True, watcher=watcher).converted == FILES
+    assert run_in_bucket(raw, resume=True, watcher=watcher).converted == FILES
     assert watcher.told == []
     is_done(raw)
 
@@ -148,7 +142,7 @@ def test_a_lease_that_lapsed_long_ago_is_not_waited_for(raw: Bucket, monkeypatch
 def test_a_lease_that_says_nonsense_lapses(text: str, raw: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "BEHIND_URLS", QUICK)
     raw.put(f"new/{LEASE}", text.encode())
-    assert run(raw).converted == FILES
+    assert run_in_bucket(raw).converted == FILES
     is_done(raw)
 
 
@@ -165,19 +159,19 @@ def test_a_client_whose_lease_was_taken_over_ends(raw: Bucket, monkeypatch: pyte
     others = {}
 
     def is_robbed() -> bool:
-        taken(raw)  # again, where a touch came between
+        put_held_lease(raw)  # again, where a touch came between
         return "pcapconv-lease" not in {thread.name for thread in threading.enumerate()}
 
     class Robbed(Watcher):
         def line(self, _: Outcome) -> None:
-            noted(raw, json.loads(raw.get(f"new/{LEASE}"))["run"], "1" * 16)
-            others["0" * 16] = noted(raw, "0" * 16, "2" * 16)
+            begin_noted_upload(raw, json.loads(raw.get(f"new/{LEASE}"))["run"], "1" * 16)
+            others["0" * 16] = begin_noted_upload(raw, "0" * 16, "2" * 16)
             wait_for(is_robbed)
             raw.put(f"new/{MANIFEST}", b"the other client's")
 
-    place = raw.url(f"new/{MANIFEST}")
-    with pytest.raises(FileError, match=f"^{place}: another batch has taken over here, since this one stood still;"):
-        run(raw, watcher=Robbed())
+    location = raw.url(f"new/{MANIFEST}")
+    with pytest.raises(FileError, match=f"^{location}: another batch has taken over here, since this one stood still;"):
+        run_in_bucket(raw, watcher=Robbed())
     assert json.loads(raw.get(f"new/{LEASE}"))["run"] == "0" * 16
     assert raw.manifest("new") == b"the other client's"
     assert under_way(raw) == [others["0" * 16]]
@@ -187,14 +181,14 @@ def test_a_client_whose_lease_was_taken_over_ends(raw: Bucket, monkeypatch: pyte
 @pytest.mark.parametrize("options", [{"resume": True}, {"force": True}], ids=["resume", "force"])
 def test_who_holds_the_lease_ends_the_uploads_of_all_earlier_runs(raw: Bucket, options: Any) -> None:
     """Also one whose note does not name its run."""
-    noted(raw, "0" * 16, "1" * 16)
-    noted(raw, None, "2" * 16)
-    assert run(raw, **options).converted == FILES
+    begin_noted_upload(raw, "0" * 16, "1" * 16)
+    begin_noted_upload(raw, None, "2" * 16)
+    assert run_in_bucket(raw, **options).converted == FILES
     assert under_way(raw) == []
     is_done(raw)
 
 
-def noted(bucket: Bucket, of_run: str | None, name: str) -> str:
+def begin_noted_upload(bucket: Bucket, of_run: str | None, name: str) -> str:
     """The id of an upload that is under way, with its note under a temporary name."""
     upload = bucket.s3.create_multipart_upload(Bucket=bucket.name, Key="new/0.pcapng")["UploadId"]
     told = {"batch": MANIFEST, "Bucket": bucket.name, "Key": "new/0.pcapng", "UploadId": upload}
@@ -226,7 +220,7 @@ def test_a_dead_client_of_this_machine_is_followed_at_once(raw: Bucket) -> None:
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert f"new/{LEASE}" in raw.listed()
     watcher = Notes()
-    assert run(raw, resume=True, watcher=watcher).converted == FILES
+    assert run_in_bucket(raw, resume=True, watcher=watcher).converted == FILES
     assert watcher.told == []
     is_done(raw)
 
@@ -234,13 +228,13 @@ def test_a_dead_client_of_this_machine_is_followed_at_once(raw: Bucket) -> None:
 def test_a_whole_batch_and_a_shard_do_not_meet(raw: Bucket) -> None:
     class Second(Watcher):
         def begin(self, *_: int) -> None:
-            assert run(raw, shard="2/2").failed == 0
+            assert run_in_bucket(raw, shard="2/2").failed == 0
             with pytest.raises(FileError, match=r"pcapconv-manifest\.1-of-2\.jsonl: another batch is at work here"):
-                run(raw, resume=True)
+                run_in_bucket(raw, resume=True)
 
     shard = next(each for each in ("1/2", "2/2") if any_in(each))
     assert shard == "1/2"
-    run(raw, shard=shard, watcher=Second())
+    run_in_bucket(raw, shard=shard, watcher=Second())
     assert raw.tree("new").items() >= NEW.items()
     assert [key for key in raw.listed() if key.endswith(".lease")] == []
 
@@ -252,9 +246,9 @@ def any_in(shard: str) -> bool:
 
 
 def test_what_is_up_to_date_needs_no_lease(raw: Bucket) -> None:
-    run(raw)
+    run_in_bucket(raw)
     before = raw.s3.list_object_versions(Bucket=raw.name, Prefix=f"new/{LEASE}")["Versions"]
-    assert run(raw, resume=True).up_to_date == FILES
+    assert run_in_bucket(raw, resume=True).up_to_date == FILES
     assert raw.s3.list_object_versions(Bucket=raw.name, Prefix=f"new/{LEASE}")["Versions"] == before
 
 
@@ -268,7 +262,7 @@ def test_jobs_without_a_lease_stop(raw: Bucket) -> None:
         def begin(self, *_: int) -> None:
             raw.s3.delete_object(Bucket=raw.name, Key=f"new/{LEASE}")
 
-    report = run(raw, watcher=Remover())
+    report = run_in_bucket(raw, watcher=Remover())
     assert (report.converted, report.failed) == (0, FILES)
     said = f"stopped, since the batch showed no sign of life in {raw.url(f'new/{LEASE}')}"
     assert {line["error"] for line in report.trouble} == {f"{raw.url(f'raw/{name}')}: {said}" for name in RAW}
@@ -279,12 +273,12 @@ def test_what_a_job_sees_of_a_lease(raw: Bucket, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(lease, "BEHIND_URLS", QUICK._replace(look=3600.0, lapse=3600.0))
     sight = lease.LeaseObserver(raw.url(f"new/{LEASE}"), "0" * 16)
     assert not sight.is_held()  # none is there
-    taken(raw)
+    put_held_lease(raw)
     assert sight.is_held()  # looked at again, after a bad sign
-    taken(raw, run="1" * 16)
+    put_held_lease(raw, run="1" * 16)
     assert sight.is_held()  # not looked at again so soon
     assert not sight.is_held(now=True)  # another run's
-    taken(raw)
+    put_held_lease(raw)
     monkeypatch.setattr(lease, "BEHIND_URLS", QUICK._replace(look=3600.0, lapse=-1.0))
     assert not sight.is_held(now=True)  # lapsed
 
@@ -335,7 +329,7 @@ def test_a_lease_that_cannot_be_removed_is_said(tmp_path: Path, monkeypatch: pyt
 def test_objects_below_the_name_of_a_lease_are_no_lease(raw: Bucket) -> None:
     raw.put(f"new/{LEASE}/x", b"somebody's")
     watcher = Notes()
-    assert run(raw, watcher=watcher).converted == FILES
+    assert run_in_bucket(raw, watcher=watcher).converted == FILES
     assert watcher.told == []
     assert raw.get(f"new/{LEASE}/x") == b"somebody's"
     assert f"new/{LEASE}" not in raw.listed()
@@ -346,9 +340,9 @@ def test_a_lease_that_is_read_while_it_is_made_is_read_again(
     raw: Bucket, seen: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read, first = RemoteStore.read, [seen]
-    monkeypatch.setattr(RemoteStore, "read", lambda store, place: first.pop() if first else read(store, place))
+    monkeypatch.setattr(RemoteStore, "read", lambda store, location: first.pop() if first else read(store, location))
     monkeypatch.setattr(lease_storage, "_INCOMPLETE_PAUSE", 0.0)
-    taken(raw)
+    put_held_lease(raw)
     held = lease_storage.lease_storage(raw.url(f"new/{LEASE}")).read()
     assert held is not None
     assert (held.holder.run, held.holder.host, first) == ("0" * 16, "ws-7", [])

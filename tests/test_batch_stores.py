@@ -17,19 +17,21 @@ from typing import Any
 
 import pytest
 import wire
-from s3_server import MANIFEST, Bucket
+from batches import run_batch
+from command_line import COMMAND
+from folders import MANIFEST
+from s3_server import Bucket
 
 import pcapconv
 from pcapconv import FileError, UsageError
 from pcapconv.batching.locations import FoundFile, State
 from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.remote import RemoteStore
-from pcapconv.batching.report import BatchReport, Watcher
+from pcapconv.batching.report import Watcher
 from pcapconv.batching.sources import is_capture
 from pcapconv.batching.target_names import names_by_template, parse_template
 from pcapconv.batching.uploads import PART_SIZE
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 PATIENCE = 60  # seconds until a test fails that would hang
 DATA = bytes(60000)
 RECORD = wire.pcap_record(1, 5, DATA)
@@ -39,11 +41,6 @@ SMALL = wire.pcap_header() + RECORD
 LARGE = wire.pcap_header() + RECORD * COUNT
 LARGE_AS_PCAPNG = wire.section_header() + wire.interface(snaplen=65535)
 LARGE_AS_PCAPNG += wire.enhanced_packet(0, 10**6 + 5, DATA) * COUNT
-
-
-def run(source: Any, target: Any, **options: Any) -> BatchReport:
-    with ThreadPoolExecutor(1) as executor:
-        return pcapconv.batch(source, target, executor=executor, **options)
 
 
 def raw_tree(tmp_path: Path) -> Path:
@@ -108,7 +105,7 @@ def test_a_scheme_names_the_package_that_it_needs(
     monkeypatch.setattr(import_module("fsspec.registry"), "_registry", {})
     for source, target in ((url, tmp_path / "new"), (raw_tree(tmp_path), url)):
         with pytest.raises(UsageError) as raised:
-            run(source, target, to="pcapng")
+            run_batch(source, target, to="pcapng")
         assert str(raised.value) == f"{url}: {said}"
 
 
@@ -167,23 +164,23 @@ def web(tmp_path: Path) -> Iterator[Web]:
 def test_a_web_server_is_asked_once_for_what_its_listing_does_not_say(web: Web, tmp_path: Path) -> None:
     new = tmp_path / "new"
     web.headers["ETag"] = '"one"'
-    assert run(f"{web.address}/", new, to="pcapng").converted == 1
+    assert run_batch(f"{web.address}/", new, to="pcapng").converted == 1
     web.asked.clear()
-    again = run(f"{web.address}/", new, to="pcapng", resume=True)
+    again = run_batch(f"{web.address}/", new, to="pcapng", resume=True)
     assert (again.up_to_date, again.converted, again.undated) == (1, 0, 0)
     assert web.asked["HEAD /1.pcap"] == 1
     assert web.asked["GET /1.pcap"] <= 1  # as one of what may be listings
 
     web.headers["ETag"] = '"other"'  # and of the same size
-    assert run(f"{web.address}/", new, to="pcapng", resume=True).converted == 1
+    assert run_batch(f"{web.address}/", new, to="pcapng", resume=True).converted == 1
 
 
 @pytest.mark.parametrize("listed", [True, False], ids=["list", "tree"])
 def test_what_a_web_server_does_not_date_is_said_to_be_done_again(web: Web, listed: bool, tmp_path: Path) -> None:
     new = tmp_path / "new"
     source = [f"{web.address}/1.pcap"] if listed else f"{web.address}/"
-    assert run(source, new, to="pcapng").undated == 1
-    again = run(source, new, to="pcapng", resume=True)
+    assert run_batch(source, new, to="pcapng").undated == 1
+    again = run_batch(source, new, to="pcapng", resume=True)
     assert (again.up_to_date, again.converted, again.undated) == (0, 1, 1)
     done = subprocess.run(
         [COMMAND, "batch", "-", str(new), "--to", "pcapng", "--resume", "-q"],
@@ -203,9 +200,9 @@ def test_a_file_of_which_a_server_does_not_tell_at_first_is_asked_for_again(web:
     new, source = tmp_path / "new", [f"{web.address}/1.pcap"]
     web.headers["ETag"] = '"one"'
     web.refuses = 2  # HEAD, and the GET that fsspec tries next
-    done = run(source, new, to="pcapng")
+    done = run_batch(source, new, to="pcapng")
     assert (web.refuses, done.converted, done.undated) == (0, 1, 0)
-    assert run(source, new, to="pcapng", resume=True).up_to_date == 1
+    assert run_batch(source, new, to="pcapng", resume=True).up_to_date == 1
 
 
 # ---------------------------------------------------------------- memory and uploads
@@ -213,12 +210,12 @@ def test_a_file_of_which_a_server_does_not_tell_at_first_is_asked_for_again(web:
 
 def test_memory_does_not_follow_the_size_of_an_object(bucket: Bucket) -> None:
     """All parts are read and written with a few of them in memory: as many for an object that is twice as large."""
-    peaks = [peak(bucket, folder, count) for folder, count in (("half", COUNT // 2), ("whole", COUNT))]
+    peaks = [peak_memory_of_batch(bucket, folder, count) for folder, count in (("half", COUNT // 2), ("whole", COUNT))]
     assert abs(peaks[1] - peaks[0]) <= 2 * PART_SIZE
-    assert uploads(bucket) == set()
+    assert open_uploads(bucket) == set()
 
 
-def peak(bucket: Bucket, folder: str, count: int) -> int:
+def peak_memory_of_batch(bucket: Bucket, folder: str, count: int) -> int:
     """The most memory that a batch takes for an object of so many packets, in bytes, in a process that does not have
     the server's."""
     raw, new = f"{folder}/raw", f"{folder}/new"
@@ -257,7 +254,7 @@ with ThreadPoolExecutor(1) as executor:
 """
 
 
-def uploads(bucket: Bucket) -> set[tuple[str, str]]:
+def open_uploads(bucket: Bucket) -> set[tuple[str, str]]:
     """The keys and ids of uploads that are under way."""
     found = bucket.s3.list_multipart_uploads(Bucket=bucket.name).get("Uploads", ())
     return {(each["Key"], each["UploadId"]) for each in found}
@@ -274,12 +271,12 @@ def test_what_a_kill_leaves_of_an_upload_is_aborted_by_the_next_run(bucket: Buck
     others = {others_upload(bucket, "new/large.pcapng"), others_upload(bucket, "elsewhere")}
     done = subprocess.run([sys.executable, "-P", "-c", KILLED, raw, new], capture_output=True, timeout=PATIENCE)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    left = uploads(bucket) - others
+    left = open_uploads(bucket) - others
     assert {key for key, _ in left} == {"new/large.pcapng"}
     assert "new/large.pcapng" not in bucket.listed()
 
-    assert run(raw, new, to="pcapng", resume=True).converted == 1
-    assert uploads(bucket) == others
+    assert run_batch(raw, new, to="pcapng", resume=True).converted == 1
+    assert open_uploads(bucket) == others
     assert bucket.tree("new") == {"large.pcapng": LARGE_AS_PCAPNG}
 
 
@@ -295,17 +292,17 @@ def test_an_upload_that_fails_leaves_nothing(bucket: Bucket, ends: bool, monkeyp
 
     monkeypatch.setattr(S3FileSystem, "call_s3", failing)
     bucket.put("raw/large.pcap", LARGE)
-    done = run(bucket.url("raw"), bucket.url("new"), to="pcapng")
+    done = run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng")
     assert [line["error"] for line in done.trouble] == [
         f"{bucket.url('new/large.pcapng')}: cannot write: input/output error"
     ]
     if not ends:
-        assert {key for key, _ in uploads(bucket)} == {"new/large.pcapng"}
+        assert {key for key, _ in open_uploads(bucket)} == {"new/large.pcapng"}
         monkeypatch.setattr(S3FileSystem, "call_s3", call)
         bucket.s3.delete_object(Bucket=bucket.name, Key="raw/large.pcap")
         bucket.put("raw/1.pcap", SMALL)
-        run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True)
-    assert uploads(bucket) == set()
+        run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True)
+    assert open_uploads(bucket) == set()
     assert list(bucket.tree("new")) == ([] if ends else ["1.pcapng"])
 
 
@@ -322,8 +319,8 @@ def test_a_note_that_somebody_else_wrote_aborts_nothing_out_of_dst(bucket: Bucke
     key, upload = others_upload(bucket, "elsewhere/1.pcapng")
     told = {"batch": MANIFEST, "Bucket": bucket.name, "Key": key, "UploadId": upload}
     bucket.put(f"new/{NOTE}", json.dumps(told).encode() if note is None else note)
-    assert run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True).converted == 1
-    assert uploads(bucket) == {(key, upload)}
+    assert run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True).converted == 1
+    assert open_uploads(bucket) == {(key, upload)}
     assert "1.pcapng" in bucket.tree("new")
 
 
@@ -333,8 +330,8 @@ def test_an_upload_of_another_manifests_batch_goes_on(bucket: Bucket) -> None:
     key, upload = others_upload(bucket, "new/2.pcapng")
     told = {"batch": "another-manifest.jsonl", "Bucket": bucket.name, "Key": key, "UploadId": upload}
     bucket.put(f"new/{NOTE}", json.dumps(told).encode())
-    assert run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True).converted == 1
-    assert uploads(bucket) == {(key, upload)}
+    assert run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True).converted == 1
+    assert open_uploads(bucket) == {(key, upload)}
     assert list(bucket.tree("new")) == [NOTE, "1.pcapng"]
 
 
@@ -344,7 +341,7 @@ def test_what_a_kill_leaves_under_a_temporary_name_is_removed_by_the_next_run(tm
     new.mkdir()
     for name in (NOTE, "pcapconv.tmp"):
         (new / name).write_bytes(b"half")
-    assert run(f"local://{raw}", f"local://{new}", to="pcapng", resume=True).converted == 1
+    assert run_batch(f"local://{raw}", f"local://{new}", to="pcapng", resume=True).converted == 1
     assert sorted(os.listdir(new)) == ["1.pcapng", MANIFEST, "pcapconv.tmp"]
 
 
@@ -359,43 +356,43 @@ def test_sidecars_lie_beside_objects(bucket: Bucket, tmp_path: Path) -> None:
     """There and back, by way of S3, and by way of this machine."""
     bucket.fill("raw", {"a.pcapng": COMMENTED, "deep/b.pcapng": COMMENTED})
     raw, new, back = map(bucket.url, ("raw", "new", "back"))
-    done = run(raw, new, to="pcap", sidecar=True)
+    done = run_batch(raw, new, to="pcap", sidecar=True)
     assert (done.converted, done.sidecars_written, done.kept_in_sidecar) == (2, 2, {"comments": 2})
     names = {"a.pcap", f"a.pcap{BESIDE}", "deep/b.pcap", f"deep/b.pcap{BESIDE}"}
     assert bucket.versions("new") == dict.fromkeys(names, 1)
 
-    done = run(new, back, to="pcapng", sidecar=True)
+    done = run_batch(new, back, to="pcapng", sidecar=True)
     assert (done.converted, done.sidecars_read) == (2, 2)
     assert bucket.tree("back") == {"a.pcapng": COMMENTED, "deep/b.pcapng": COMMENTED}
 
-    run(raw, tmp_path / "local", to="pcap", sidecar=True)
+    run_batch(raw, tmp_path / "local", to="pcap", sidecar=True)
     assert (tmp_path / f"local/a.pcap{BESIDE}").read_bytes() == bucket.tree("new")[f"a.pcap{BESIDE}"]
-    assert run(tmp_path / "local", bucket.url("again"), to="pcapng", sidecar=True).sidecars_read == 2
+    assert run_batch(tmp_path / "local", bucket.url("again"), to="pcapng", sidecar=True).sidecars_read == 2
     assert bucket.tree("again") == bucket.tree("back")
-    assert run([bucket.url("new/a.pcap")], tmp_path / "one", to="pcapng", sidecar=True).sidecars_read == 1
+    assert run_batch([bucket.url("new/a.pcap")], tmp_path / "one", to="pcapng", sidecar=True).sidecars_read == 1
 
 
 def test_resuming_looks_at_sidecars_beside_objects(bucket: Bucket) -> None:
     bucket.fill("raw", {"a.pcapng": COMMENTED})
     raw, new, back = map(bucket.url, ("raw", "new", "back"))
-    run(raw, new, to="pcap", sidecar=True)
-    run(new, back, to="pcapng", sidecar=True)
+    run_batch(raw, new, to="pcap", sidecar=True)
+    run_batch(new, back, to="pcapng", sidecar=True)
     again: dict[str, Any] = {"sidecar": True, "resume": True}
-    assert run(raw, new, to="pcap", **again).up_to_date == 1
-    assert run(new, back, to="pcapng", **again).up_to_date == 1
+    assert run_batch(raw, new, to="pcap", **again).up_to_date == 1
+    assert run_batch(new, back, to="pcapng", **again).up_to_date == 1
 
     bucket.s3.delete_object(Bucket=bucket.name, Key=f"new/a.pcap{BESIDE}")
-    lost = run(new, back, to="pcapng", **again)
+    lost = run_batch(new, back, to="pcapng", **again)
     assert (lost.up_to_date, lost.failed) == (1, 0)  # the target has all that the sidecar had
     bucket.put("new/a.pcap", SMALL)
-    (line,) = run(new, back, to="pcapng", **again).trouble
+    (line,) = run_batch(new, back, to="pcapng", **again).trouble
     assert line["error"] == (
         f"{back}/a.pcapng: was made with {new}/a.pcap{BESIDE}, which is gone; "
         "force=True makes the target anew without it"
     )
     bucket.s3.delete_object(Bucket=bucket.name, Key="new/a.pcap")  # which is somebody's
-    assert run(raw, new, to="pcap", **again).converted == 1  # with the target's sidecar
-    done = run(new, back, to="pcapng", **again)
+    assert run_batch(raw, new, to="pcap", **again).converted == 1  # with the target's sidecar
+    done = run_batch(new, back, to="pcapng", **again)
     assert done.converted + done.up_to_date == 1  # all is as it was, but perhaps for the second in which it was written
     assert bucket.tree("back") == {"a.pcapng": COMMENTED}
 
@@ -403,7 +400,7 @@ def test_resuming_looks_at_sidecars_beside_objects(bucket: Bucket) -> None:
 def test_a_sidecar_that_is_somebodys_is_left(bucket: Bucket) -> None:
     bucket.fill("raw", {"a.pcapng": COMMENTED})
     bucket.put(f"new/a.pcap{BESIDE}", b"somebody's")
-    (line,) = run(bucket.url("raw"), bucket.url("new"), to="pcap", sidecar=True).trouble
+    (line,) = run_batch(bucket.url("raw"), bucket.url("new"), to="pcap", sidecar=True).trouble
     assert line["error"] == (
         f"{bucket.url(f'new/a.pcap{BESIDE}')}: exists already; resume=True replaces only what an earlier run wrote, "
         "force=True whatever is there"
@@ -413,14 +410,14 @@ def test_a_sidecar_that_is_somebodys_is_left(bucket: Bucket) -> None:
 
 def test_a_sidecar_that_nobody_asks_for_is_counted(bucket: Bucket, tmp_path: Path) -> None:
     bucket.fill("raw", {"a.pcapng": COMMENTED})
-    run(bucket.url("raw"), bucket.url("new"), to="pcap", sidecar=True)
-    assert run(bucket.url("new"), tmp_path / "new", to="pcapng").sidecars_unused == 1
+    run_batch(bucket.url("raw"), bucket.url("new"), to="pcap", sidecar=True)
+    assert run_batch(bucket.url("new"), tmp_path / "new", to="pcapng").sidecars_unused == 1
 
 
 # ---------------------------------------------------------------- the manifest
 
 
-def manifests(bucket: Bucket) -> int:
+def count_manifest_writes(bucket: Bucket) -> int:
     """How often the manifest was written."""
     found = bucket.s3.list_object_versions(Bucket=bucket.name, Prefix=f"new/{MANIFEST}")["Versions"]
     return len(found)
@@ -431,16 +428,16 @@ def test_a_resume_that_has_nothing_to_do_does_not_write_the_manifest(bucket: Buc
     files = {"1.pcap": SMALL, "notes.txt": b"no capture", "broken.pcap": b"no capture either"}
     bucket.fill("raw", files)
     raw, new = bucket.url("raw"), bucket.url("new")
-    assert run(raw, new, to="pcapng").converted == 1
-    written, lines = manifests(bucket), bucket.manifest("new")
+    assert run_batch(raw, new, to="pcapng").converted == 1
+    written, lines = count_manifest_writes(bucket), bucket.manifest("new")
     for _ in range(2):
-        again = run(raw, new, to="pcapng", resume=True)
+        again = run_batch(raw, new, to="pcapng", resume=True)
         assert (again.up_to_date, again.skipped, again.failed) == (1, 1, 1)
-    assert (manifests(bucket), bucket.manifest("new")) == (written, lines)
+    assert (count_manifest_writes(bucket), bucket.manifest("new")) == (written, lines)
 
     bucket.put("raw/notes.txt", b"other notes, no capture")
-    run(raw, new, to="pcapng", resume=True)
-    assert manifests(bucket) == written + 1
+    run_batch(raw, new, to="pcapng", resume=True)
+    assert count_manifest_writes(bucket) == written + 1
     assert len(bucket.manifest("new").splitlines()) == len(files) + 1
 
 
@@ -448,15 +445,15 @@ def test_a_resume_that_has_nothing_to_do_reads_the_manifest_once(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket.fill("raw", {"1.pcap": SMALL})
-    run(bucket.url("raw"), bucket.url("new"), to="pcapng")
+    run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng")
     read, asked = RemoteStore.read, []
 
-    def reading(store: RemoteStore, place: str) -> bytes:
-        asked.append(place)
-        return read(store, place)
+    def reading(store: RemoteStore, location: str) -> bytes:
+        asked.append(location)
+        return read(store, location)
 
     monkeypatch.setattr(RemoteStore, "read", reading)
-    assert run(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True).up_to_date == 1
+    assert run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True).up_to_date == 1
     assert asked.count(bucket.url(f"new/{MANIFEST}")) == 1
 
 
@@ -467,9 +464,9 @@ def test_a_manifest_is_written_before_the_first_file_also_where_others_have_line
     bucket.fill("raw", {"1.pcap": SMALL})
     write, places = RemoteStore.write, []
 
-    def writing(store: RemoteStore, place: str, data: bytes) -> None:
-        places.append(place)
-        write(store, place, data)
+    def writing(store: RemoteStore, location: str, data: bytes) -> None:
+        places.append(location)
+        write(store, location, data)
 
     monkeypatch.setattr(RemoteStore, "write", writing)
 
@@ -479,7 +476,7 @@ def test_a_manifest_is_written_before_the_first_file_also_where_others_have_line
                 assert bucket.url(f"new/{MANIFEST}") in places
 
     sources = [bucket.url("raw/1.pcap"), bucket.url("raw/lacks.pcap")]
-    done = run(sources, bucket.url("new"), to="pcapng", watcher=First())
+    done = run_batch(sources, bucket.url("new"), to="pcapng", watcher=First())
     assert (done.converted, done.failed) == (1, 1)
 
 
@@ -489,7 +486,7 @@ DAYS = "{start:%Y-%m-%d}/{stem}.pcapng"
 FETCHED = 300_000  # bytes of a file, at most, whose first packets are near its begin
 
 
-def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def count_fetched_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many bytes are asked for of an object in S3, from now on."""
     S3FileSystem = import_module("s3fs").S3FileSystem  # noqa: N806
     call = S3FileSystem._call_s3
@@ -505,8 +502,8 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return asked
 
 
-def named(url: str) -> str:
-    """What a file is called by the time of its first packet."""
+def name_by_time(url: str) -> str:
+    """The name of a file's target, by the time of its first packet."""
     (name,) = names_by_template(parse_template(DAYS), [FoundFile(url, "1.pcap", State(None, None))], None)
     return name
 
@@ -515,12 +512,12 @@ def test_several_files_are_named_at_a_time(bucket: Bucket, monkeypatch: pytest.M
     bucket.fill("raw", {"1.pcap": SMALL, "2.pcap": SMALL})
     open_stream, both = RemoteStore.open_stream, threading.Barrier(2)
 
-    def opening(store: RemoteStore, place: str) -> Any:
+    def opening(store: RemoteStore, location: str) -> Any:
         both.wait(PATIENCE)
-        return open_stream(store, place)
+        return open_stream(store, location)
 
     monkeypatch.setattr(RemoteStore, "open_stream", opening)
-    assert run(bucket.url("raw"), bucket.url("new"), template=DAYS).converted == 2
+    assert run_batch(bucket.url("raw"), bucket.url("new"), template=DAYS).converted == 2
     assert list(bucket.tree("new")) == ["1970-01-01/1.pcapng", "1970-01-01/2.pcapng"]
 
 
@@ -531,11 +528,11 @@ def test_of_a_file_that_is_named_by_its_begin_little_more_is_fetched(
     late = wire.section_header() + wire.block(0x0BAD, bytes(10**6)) + wire.interface()
     late += wire.enhanced_packet(0, 86_400 * 10**6, b"four") + wire.block(0x0BAD, bytes(10**6)) * 4
     bucket.put("raw/late.pcapng", late)
-    asked = fetched(monkeypatch)
-    assert named(bucket.url("raw/1.pcap")) == "1970-01-01/1.pcapng"
+    asked = count_fetched_bytes(monkeypatch)
+    assert name_by_time(bucket.url("raw/1.pcap")) == "1970-01-01/1.pcapng"
     assert 0 < sum(asked) <= FETCHED
     asked.clear()
-    assert named(bucket.url("raw/late.pcapng")) == "1970-01-02/1.pcapng"
+    assert name_by_time(bucket.url("raw/late.pcapng")) == "1970-01-02/1.pcapng"
     assert sum(asked) < 2 * 10**6
 
 
@@ -543,13 +540,13 @@ def test_a_server_that_sends_files_as_a_whole_names_them_too(web: Web) -> None:
     """Its answer to a request for what follows the begin is the whole file."""
     late = wire.section_header() + wire.block(0x0BAD, bytes(10**6)) + wire.interface()
     (web.shown / "late.pcapng").write_bytes(late + wire.enhanced_packet(0, 86_400 * 10**6, b"four"))
-    assert named(f"{web.address}/late.pcapng") == "1970-01-02/1.pcapng"
+    assert name_by_time(f"{web.address}/late.pcapng") == "1970-01-02/1.pcapng"
 
 
 def test_of_a_file_beside_a_capture_little_more_is_fetched_to_see_what_it_is(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket.put("raw/a.pcap", LARGE)
-    asked = fetched(monkeypatch)
+    asked = count_fetched_bytes(monkeypatch)
     assert is_capture(bucket.url("raw/a.pcap"))
     assert 0 < sum(asked) <= FETCHED

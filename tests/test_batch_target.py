@@ -2,17 +2,16 @@
 
 import json
 import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 import wire
+from batches import run_batch
+from command_line import COMMAND
+from folders import write_tree
 
-from pcapconv import UsageError, batch
+from pcapconv import UsageError
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 DAYS = "{start:%Y/%m/%d}/{stem}.pcapng"
 MAY = 1_714_564_800  # 2024-05-01T12:00:00Z
 
@@ -27,7 +26,7 @@ def pcapng(seconds: int, data: bytes = b"one") -> bytes:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    return made(
+    return write_tree(
         tmp_path / "in",
         {
             "a.pcap": pcap(MAY),
@@ -39,30 +38,18 @@ def source(tmp_path: Path) -> Path:
     )
 
 
-def made(folder: Path, files: dict[str, bytes]) -> Path:
-    for name, data in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
-    return folder
-
-
 def tree(folder: Path) -> dict[str, bytes]:
     paths = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".jsonl"]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
-def run(source: Any, out: Any, **options: Any) -> Any:
-    with ThreadPoolExecutor(1) as executor:
-        return batch(source, out, executor=executor, **options)
-
-
-def command(*arguments: object) -> subprocess.CompletedProcess[str]:
+def run_batch_command(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([COMMAND, "batch", *map(str, arguments)], capture_output=True, text=True, check=False)
 
 
 def test_targets_lie_in_partitions(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    ended = command(source, out, "--target", DAYS, "-q")
+    ended = run_batch_command(source, out, "--target", DAYS, "-q")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert tree(out) == {
         "2024/05/01/a.pcapng": pcapng(MAY),
@@ -81,36 +68,36 @@ def test_targets_lie_in_partitions(source: Path, tmp_path: Path) -> None:
 
 def test_partitions_are_resumed(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    run(source, out, template=DAYS)
-    made(source, {"d.pcap": pcap(MAY)})
-    report = run(source, out, template=DAYS, resume=True)
+    run_batch(source, out, template=DAYS)
+    write_tree(source, {"d.pcap": pcap(MAY)})
+    report = run_batch(source, out, template=DAYS, resume=True)
     assert (report.converted, report.up_to_date, report.failed) == (1, 4, 0)
 
 
 def test_names_that_clash_are_refused_before_anything_is_written(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    made(source, {"lab/a.pcap": pcap(MAY + 60)})
+    write_tree(source, {"lab/a.pcap": pcap(MAY + 60)})
     with pytest.raises(UsageError) as refused:
-        run(source, out, template=DAYS)
+        run_batch(source, out, template=DAYS)
     assert str(refused.value) == (
         f"{source}/a.pcap and {source}/lab/a.pcap would both become {out}/2024/05/01/a.pcapng; rename one, or leave it "
         "out with exclude="
     )
     assert not out.exists()
-    assert run(source, out, template="{start:%H%M}-{stem}.pcapng").converted == 5
+    assert run_batch(source, out, template="{start:%H%M}-{stem}.pcapng").converted == 5
 
 
 def test_what_is_there_is_not_overwritten(source: Path, tmp_path: Path) -> None:
-    out = made(tmp_path / "out", {"2024/05/01/a.pcapng": b"somebody's"})
-    report = run(source, out, template=DAYS)
+    out = write_tree(tmp_path / "out", {"2024/05/01/a.pcapng": b"somebody's"})
+    report = run_batch(source, out, template=DAYS)
     assert (report.converted, report.failed) == (3, 1)
     assert (out / "2024/05/01/a.pcapng").read_bytes() == b"somebody's"
 
 
 def test_a_target_is_no_manifest(tmp_path: Path) -> None:
-    source = made(tmp_path / "in", {"pcapconv-manifest.pcap": pcap(MAY)})
+    source = write_tree(tmp_path / "in", {"pcapconv-manifest.pcap": pcap(MAY)})
     with pytest.raises(UsageError, match="that is a manifest of this batch; give targets other names"):
-        run(source, tmp_path / "out", template="{stem}.jsonl", to="pcapng")
+        run_batch(source, tmp_path / "out", template="{stem}.jsonl", to="pcapng")
 
 
 BELOW = "name a file below the target directory, as in {start:%Y/%m/%d}/{stem}.pcapng\n"
@@ -147,7 +134,7 @@ def test_templates_that_make_no_sense_are_refused(
     source: Path, tmp_path: Path, arguments: list[str], said: str
 ) -> None:
     out = tmp_path / "out"
-    ended = command(source, *([] if "--in-place" in arguments else [out]), "--target", *arguments)
+    ended = run_batch_command(source, *([] if "--in-place" in arguments else [out]), "--target", *arguments)
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"pcapconv: {said}")
     assert not out.exists()

@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +16,9 @@ from typing import Any
 
 import pytest
 import wire
-from s3_server import MANIFEST, Bucket
+from command_line import COMMAND, default_signals
+from folders import MANIFEST
+from s3_server import Bucket
 
 import pcapconv
 from pcapconv import FileError
@@ -31,7 +32,6 @@ from pcapconv.batching.shards import Shard
 from pcapconv.batching.stall_detector import StallDetector
 from pcapconv.batching.uploads import PART_SIZE
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 PATIENCE = 60  # seconds until a test fails that would hang
 DATA = bytes(60000)
 COUNT = 3 * PART_SIZE // len(DATA)
@@ -42,25 +42,18 @@ LARGE_AS_PCAPNG = (
 OLD = b"what was there before"
 
 
-def run(bucket: Bucket, **options: Any) -> BatchReport:
+def run_in_bucket(bucket: Bucket, **options: Any) -> BatchReport:
     with ThreadPoolExecutor(1) as executor:
         return pcapconv.batch(bucket.url("raw"), bucket.url("new"), to="pcapng", executor=executor, **options)
 
 
-def uploads(bucket: Bucket) -> list[str]:
+def open_uploads(bucket: Bucket) -> list[str]:
     """The keys of uploads that are under way."""
     return sorted(each["Key"] for each in bucket.s3.list_multipart_uploads(Bucket=bucket.name).get("Uploads", ()))
 
 
-def notes(bucket: Bucket) -> list[str]:
+def upload_notes(bucket: Bucket) -> list[str]:
     return [key for key in bucket.listed() if key.startswith("new/.pcapconv-")]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 # ---------------------------------------------------------------- shards that were killed
@@ -102,12 +95,12 @@ def test_a_whole_run_ends_the_uploads_of_shards_that_were_killed(
         command = [sys.executable, "-P", "-c", KILLED, bucket.url("raw"), bucket.url("new"), shard]
         done = subprocess.run(command, capture_output=True, timeout=PATIENCE)
         assert done.returncode == -signal.SIGKILL, done.stderr
-    assert uploads(bucket) == sorted(targets)
+    assert open_uploads(bucket) == sorted(targets)
 
-    assert run(bucket, resume=True, shard="2/2").converted == 1
-    assert uploads(bucket) == targets[:1]
-    assert run(bucket, resume=True).converted == 1
-    assert (uploads(bucket), notes(bucket)) == ([], [])
+    assert run_in_bucket(bucket, resume=True, shard="2/2").converted == 1
+    assert open_uploads(bucket) == targets[:1]
+    assert run_in_bucket(bucket, resume=True).converted == 1
+    assert (open_uploads(bucket), upload_notes(bucket)) == ([], [])
     assert [bucket.get(target) for target in targets] == [LARGE_AS_PCAPNG] * 2
 
 
@@ -129,8 +122,8 @@ def test_a_whole_run_leaves_the_upload_of_a_shard_that_begins_meanwhile(bucket: 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lease.Lease, "__enter__", enter_behind)
         with pytest.raises(FileError, match="another batch is at work here"):
-            run(bucket, resume=True)
-    assert uploads(bucket) == [key]
+            run_in_bucket(bucket, resume=True)
+    assert open_uploads(bucket) == [key]
 
 
 def wire_length(packets: int) -> int:
@@ -142,18 +135,13 @@ def test_a_token_of_a_killed_client_is_removed(bucket: Bucket) -> None:
     bucket.put("raw/1.pcap", LARGE[: wire_length(1)])
     token = "new/.pcapconv-0123456789abcdef.tmp"
     bucket.put(token, b"pcapconv\n")
-    run(bucket, resume=True, shard="1/1")
+    run_in_bucket(bucket, resume=True, shard="1/1")
     assert token in bucket.listed()
-    run(bucket, resume=True)
+    run_in_bucket(bucket, resume=True)
     assert token not in bucket.listed()
 
 
 # ---------------------------------------------------------------- Ctrl-C
-
-
-def default_signals() -> None:
-    """In the command's process: whatever the tests were started from, an interrupt ends it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextlib.contextmanager
@@ -185,14 +173,14 @@ def test_an_interrupt_ends_uploads_that_are_under_way(bucket: Bucket, monkeypatc
         try:
             for _ in range(4):
                 assert came.acquire(timeout=PATIENCE)
-            assert (len(uploads(bucket)), len(notes(bucket))) == (2, 2)
+            assert (len(open_uploads(bucket)), len(upload_notes(bucket))) == (2, 2)
             process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
             process.communicate()
         assert process.returncode == 130, said
-        assert (uploads(bucket), notes(bucket)) == ([], [])
+        assert (open_uploads(bucket), upload_notes(bucket)) == ([], [])
     assert bucket.tree("new") == {}
     assert [key for key in bucket.listed() if not key.startswith("raw/")] == [f"new/{MANIFEST}"]
 
@@ -216,7 +204,7 @@ def test_a_process_that_dies_leaves_no_upload_when_the_batch_has_ended(
             process.kill()
             process.communicate()
     assert process.returncode == 0, said
-    assert (uploads(bucket), notes(bucket)) == ([], [])
+    assert (open_uploads(bucket), upload_notes(bucket)) == ([], [])
     assert bucket.tree("new") == {"1.pcapng": LARGE_AS_PCAPNG}
 
 
@@ -241,12 +229,12 @@ def test_the_answer_to_the_end_of_an_upload_gets_lost(
     monkeypatch.setattr(backend, "complete_multipart_upload", failing)
     bucket.put("raw/1.pcap", LARGE)
     bucket.put("new/1.pcapng", OLD)
-    done = run(bucket, force=True)
-    assert (uploads(bucket), notes(bucket)) == ([], [])
+    done = run_in_bucket(bucket, force=True)
+    assert (open_uploads(bucket), upload_notes(bucket)) == ([], [])
     if when == "after":
         assert (done.converted, done.failed) == (1, 0)
         assert bucket.tree("new") == {"1.pcapng": LARGE_AS_PCAPNG}
-        assert run(bucket, resume=True).up_to_date == 1
+        assert run_in_bucket(bucket, resume=True).up_to_date == 1
     else:
         assert (done.converted, done.failed) == (0, 1)
         assert bucket.tree("new") == {"1.pcapng": OLD}
@@ -333,4 +321,4 @@ def test_an_upload_stops_between_two_parts(bucket: Bucket) -> None:
         target.file.write(LARGE)
         with pytest.raises(Stopped):
             target.publish(keep_old=False)
-    assert (uploads(bucket), bucket.listed()) == ([], [])
+    assert (open_uploads(bucket), bucket.listed()) == ([], [])

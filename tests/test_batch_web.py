@@ -2,19 +2,15 @@
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 import wire
+from batches import error_texts, files_below, run_batch
 from web_server import Answer, Web, file, leads_to, page, serving
 
-import pcapconv
 from pcapconv.batching.remote import RemoteStore
-from pcapconv.batching.report import BatchReport
 
-MANIFEST = "pcapconv-manifest.jsonl"
 PATIENCE = 60  # seconds until a test fails that would hang
 SMALL = wire.pcap_header() + wire.pcap_record(1, 5, b"four")
 LARGE = wire.pcap_header() + wire.pcap_record(1, 5, bytes(60_000)) * 300
@@ -30,26 +26,12 @@ def web() -> Iterator[Web]:
         yield told
 
 
-def run(source: Any, target: Path, **options: Any) -> BatchReport:
-    with ThreadPoolExecutor(1) as executor:
-        return pcapconv.batch(source, target, executor=executor, **options)
-
-
-def errors(done: BatchReport) -> list[str]:
-    return sorted(line["error"] for line in done.trouble)
-
-
-def tree(root: Path) -> dict[str, bytes]:
-    files = [path for path in root.rglob("*") if path.is_file() and path.name != MANIFEST]
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
-
-
 def test_a_large_file_comes_by_one_request(web: Web, tmp_path: Path) -> None:
     """Of a server that sends files only as a whole."""
     web.answers |= {"/raw/": page("large.pcap"), "/raw": leads_to("/raw/"), "/raw/large.pcap": file(LARGE)}
-    done = run(f"{web.address}/raw/", tmp_path / "new")
-    assert (done.converted, errors(done)) == (1, [])
-    assert tree(tmp_path / "new") == {"large.pcap": LARGE}
+    done = run_batch(f"{web.address}/raw/", tmp_path / "new")
+    assert (done.converted, error_texts(done)) == (1, [])
+    assert files_below(tmp_path / "new") == {"large.pcap": LARGE}
     assert web.asked["GET /raw/large.pcap"] == 1
 
 
@@ -59,10 +41,10 @@ def test_a_file_that_breaks_off_fails_by_name(web: Web, tmp_path: Path) -> None:
         raise OSError
 
     web.answers["/cut.pcap"] = Answer(broken, len(LARGE) + 1)
-    done = run([f"{web.address}/cut.pcap"], tmp_path / "new")
-    (error,) = errors(done)
+    done = run_batch([f"{web.address}/cut.pcap"], tmp_path / "new")
+    (error,) = error_texts(done)
     assert error.startswith(f"{web.address}/cut.pcap: cannot read: ")
-    assert tree(tmp_path / "new") == {}
+    assert files_below(tmp_path / "new") == {}
 
 
 def test_each_piece_that_arrives_is_a_movement(web: Web) -> None:
@@ -76,8 +58,8 @@ def test_each_piece_that_arrives_is_a_movement(web: Web) -> None:
                 raise OSError
 
     web.answers["/slow.pcap"] = Answer(slow, len(SMALL))
-    place = f"{web.address}/slow.pcap"
-    with RemoteStore(place).open_source(place, moved.release) as source:
+    url = f"{web.address}/slow.pcap"
+    with RemoteStore(url).open_source(url, moved.release) as source:
         assert source.size == len(SMALL)
 
 
@@ -94,9 +76,9 @@ def test_a_folder_that_is_listed_without_its_slash_is_followed(web: Web, tmp_pat
         "/raw/deep/er": leads_to("/raw/deep/er/"),
         "/raw/deep/er/": page(),
     }
-    done = run(f"{web.address}/raw/", tmp_path / "new")
-    assert (done.converted, done.skipped, errors(done)) == (2, 0, [])
-    assert tree(tmp_path / "new") == {"a.pcap": SMALL, "sub/in.pcap": SMALL}
+    done = run_batch(f"{web.address}/raw/", tmp_path / "new")
+    assert (done.converted, done.skipped, error_texts(done)) == (2, 0, [])
+    assert files_below(tmp_path / "new") == {"a.pcap": SMALL, "sub/in.pcap": SMALL}
 
 
 def test_a_page_that_may_be_a_folder_fails_by_name(web: Web, tmp_path: Path) -> None:
@@ -110,26 +92,26 @@ def test_a_page_that_may_be_a_folder_fails_by_name(web: Web, tmp_path: Path) -> 
         "/raw/empty": page(),
         "/raw/a.pcap": file(SMALL),
     }
-    done = run(f"{web.address}/raw", tmp_path / "new")
-    assert errors(done) == [f"{web.address}/raw/sub: {IS_PAGE}"]
+    done = run_batch(f"{web.address}/raw", tmp_path / "new")
+    assert error_texts(done) == [f"{web.address}/raw/sub: {IS_PAGE}"]
     assert (done.converted, done.failed, done.skipped) == (1, 1, 2)
-    excluded = run(f"{web.address}/raw", tmp_path / "other", exclude=["sub"])
+    excluded = run_batch(f"{web.address}/raw", tmp_path / "other", exclude=["sub"])
     assert (excluded.converted, excluded.failed) == (1, 0)
-    assert run(f"{web.address}/raw/sub/", tmp_path / "sub").converted == 1
+    assert run_batch(f"{web.address}/raw/sub/", tmp_path / "sub").converted == 1
 
 
 def test_links_to_the_page_itself_are_no_files(web: Web, tmp_path: Path) -> None:
     """Such as those by which it is sorted."""
     answer = page("#top", "?C=N;O=D", "/raw/?C=M;O=A", "/raw/#end", "a.pcap#first")
     web.answers |= {"/raw/": answer, "/raw/a.pcap": file(SMALL)}
-    done = run(f"{web.address}/raw/", tmp_path / "new")
-    assert (done.converted, done.skipped, errors(done)) == (1, 0, [])
-    assert tree(tmp_path / "new") == {"a.pcap": SMALL}
+    done = run_batch(f"{web.address}/raw/", tmp_path / "new")
+    assert (done.converted, done.skipped, error_texts(done)) == (1, 0, [])
+    assert files_below(tmp_path / "new") == {"a.pcap": SMALL}
 
 
 def test_what_a_web_server_does_not_see_of_a_name_is_said(web: Web, tmp_path: Path) -> None:
     web.answers["/a"] = file(SMALL)
-    done = run([f"{web.address}/a#b.pcap"], tmp_path / "new")
+    done = run_batch([f"{web.address}/a#b.pcap"], tmp_path / "new")
     said = "its name has a #, and a web server sees nothing behind that; write %23"
-    assert errors(done) == [f"{web.address}/a#b.pcap: {said}"]
+    assert error_texts(done) == [f"{web.address}/a#b.pcap: {said}"]
     assert +web.asked == {}

@@ -5,6 +5,8 @@ import io
 import json
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,47 @@ LISTS: dict[int, tuple[str, Facts]] = {
     wire.OBSOLETE_PACKET: ("packet-options", OBSOLETE),
 }
 EACH_OPTION = [(block, code) for block, (_, facts) in LISTS.items() for code in facts]
+# The same of options in blocks of metadata: how a block is built around them, its kind, what each of them counts as for
+# losses (if it counts beside its block), and the facts of an option while its block stays.
+IN_NAMES: Facts = {
+    1: ("comments", "comments"),
+    **dict.fromkeys((2, 3, 4), (None, NEVER)),
+    **dict.fromkeys((2988, 2989, 19372, 19373), ("custom", NEVER)),
+    **dict.fromkeys((5, 21, 40000), ("unknown", NEVER)),
+}
+IN_STATISTICS: Facts = {
+    1: ("comments", "comments"),
+    **dict.fromkeys(range(2, 9), (None, ALWAYS)),
+    **dict.fromkeys((2988, 2989, 19372, 19373), ("custom", NEVER)),
+    **dict.fromkeys((9, 21, 40000), ("unknown", NEVER)),
+}
+IN_SECRETS: Facts = {**ANY, **dict.fromkeys((2, 21, 40000), UNKNOWN)}
+IN_PROCESSES: Facts = {  # of which --strip takes whole blocks, as of all that it does not know
+    1: (None, "comments"),
+    **dict.fromkeys((2, 3, 4, 5, 21, 40000), (None, ALWAYS)),
+    **dict.fromkeys((2988, 2989, 19372, 19373), (None, "custom")),
+}
+INNER_LISTS: dict[int, tuple[Callable[[bytes], bytes], str, str, Facts]] = {
+    wire.NAME_RESOLUTION: (
+        lambda options: wire.names(wire.ipv4_name("192.0.2.1", "a"), options=options), "names", "names", IN_NAMES,
+    ),
+    wire.INTERFACE_STATISTICS: (
+        lambda options: wire.statistics(0, T, options=options), "statistics", "", IN_STATISTICS,
+    ),
+    wire.DECRYPTION_SECRETS: (
+        lambda options: wire.secrets(wire.TLS_KEY_LOG, b"abc", options=options), "secrets", "", IN_SECRETS,
+    ),
+    PROCESS: (lambda options: wire.block(PROCESS, wire.number(1, 4) + options), "unknown", "", IN_PROCESSES),
+}  # fmt: skip
+EACH_INNER_OPTION = [(block, code) for block, (*_, facts) in INNER_LISTS.items() for code in facts]
+KIND_OF_LOSS = {
+    "names": "names",
+    "statistics": "statistics",
+    "secrets": "secrets",
+    "custom-blocks": "custom",
+    "journal-entries": "unknown",
+    "unknown-blocks": "unknown",
+}
 VALUES = {(1, 9): b"\6", (1, 13): b"\x10", (1, 14): bytes(8)}  # which pcap has a place for
 
 
@@ -100,7 +143,7 @@ def stripped(data: bytes, *kinds: str) -> bytes:
     return target.getvalue()
 
 
-def normal(data: bytes, *kinds: str) -> bytes:
+def normal_form_with(data: bytes, *kinds: str) -> bytes:
     """The normal form with these kinds, and no others."""
     target = io.BytesIO()
     others = [kind for kind in STRIP_KINDS if kind not in kinds]
@@ -108,15 +151,15 @@ def normal(data: bytes, *kinds: str) -> bytes:
     return target.getvalue()
 
 
-def losses(data: bytes) -> dict[str, int]:
+def losses_in_pcap(data: bytes) -> dict[str, int]:
     return dict(pcapconv.convert(io.BytesIO(data), io.BytesIO(), to="pcap").losses)
 
 
-def types(data: bytes) -> list[int]:
+def block_types(data: bytes) -> list[int]:
     return [block.block_type for block in wire.read_blocks(data)]
 
 
-def codes(data: bytes) -> list[int]:
+def option_codes(data: bytes) -> list[int]:
     """The options of the section, the interfaces and the packets."""
     lists = [block.body[16:] for block in wire.read_blocks(data) if block.block_type == wire.SECTION_HEADER]
     lists += [interface.options for interface in wire.read_interfaces(data)]
@@ -124,17 +167,50 @@ def codes(data: bytes) -> list[int]:
     return [code for raw in lists for code, _ in wire.read_options(raw)]
 
 
+def inner_codes(data: bytes, block_type: int) -> list[int]:
+    """The options of the blocks of a type, which hold metadata."""
+    bodies_of_type = [block.body for block in wire.read_blocks(data) if block.block_type == block_type]
+    begin = {wire.NAME_RESOLUTION: 16, wire.INTERFACE_STATISTICS: 12, wire.DECRYPTION_SECRETS: 12, PROCESS: 4}[
+        block_type
+    ]
+    return [code for body in bodies_of_type for code, _ in wire.read_options(body[begin:])]
+
+
+def test_every_block_and_every_option_of_the_table_is_tried_here() -> None:
+    """A row that is added to the table needs its facts above."""
+    assert pcapng.BLOCKS.keys() - BLOCKS.keys() == LISTS.keys() | {wire.SIMPLE_PACKET}
+    assert {code for code, row in pcapng.BLOCKS.items() if row.own_options} <= LISTS.keys() | INNER_LISTS.keys()
+    tried = {
+        **{block: facts for block, (_, facts) in LISTS.items()},
+        **{b: facts for b, (*_, facts) in INNER_LISTS.items()},
+    }
+    for block, facts in tried.items():
+        assert pcapng.option_types(block).keys() - facts.keys() == set()
+
+
+@pytest.mark.parametrize("block_type", BLOCKS)
+def test_a_block_is_of_one_kind(block_type: int) -> None:
+    """What it counts as for losses, and the kinds under which --strip removes and the normal form keeps it, agree."""
+    _, _, loss, strip, kept, _ = BLOCKS[block_type]
+    assert kept == KIND_OF_LOSS[loss]
+    assert strip in (kept, None)
+    assert (pcapng.block_type(block_type).loss, pcapng.block_type(block_type).kind) == (loss, kept)
+
+
 @pytest.mark.parametrize("block_type", BLOCKS)
 def test_a_block_is_the_same_for_all(tmp_path: Path, block_type: int) -> None:
     block, name, loss, strip, kept, entry = BLOCKS[block_type]
     data = capture(block)
-    assert losses(data) == {loss: 1}
-    assert [kind for kind in STRIP_KINDS if block_type not in types(stripped(data, kind))] == ([strip] if strip else [])
-    assert [kind for kind in STRIP_KINDS if block_type in types(normal(data, kind))] == [kept]
+    assert losses_in_pcap(data) == {loss: 1}
+    assert [kind for kind in STRIP_KINDS if block_type not in block_types(stripped(data, kind))] == (
+        [strip] if strip else []
+    )
+    assert [kind for kind in STRIP_KINDS if block_type in block_types(normal_form_with(data, kind))] == [kept]
     assert info(io.BytesIO(data))["blocks"][name] == 1
-    pcapconv.convert(io.BytesIO(data), tmp_path / "a.pcap", sidecar=True)
-    content = json.loads((tmp_path / "a.pcap.meta.json").read_bytes())["content"]
-    entries = [name for each in content for name in each]
+    pcapconv.convert(io.BytesIO(data), tmp_path / "a.pcap", sidecar=True, sidecar_secrets=True)
+    document = json.loads((tmp_path / "a.pcap.meta.json").read_bytes())
+    assert document["kept"] == {loss: 1}
+    entries = [name for each in document["content"] for name in each]
     assert [each for each in entries if each not in ("section", "interface", "packets")] == [entry]
 
 
@@ -144,12 +220,31 @@ def test_an_option_is_the_same_for_all(block: int, code: int) -> None:
     strip, kept = facts[code]
     data = with_option(block, code)
     expected = {"comments": 1} if code == 1 else {} if (block, code) in VALUES else {loss: 1}
-    assert losses(data) == expected
-    assert [kind for kind in STRIP_KINDS if code not in codes(stripped(data, kind))] == ([strip] if strip else [])
-    assert [kind for kind in STRIP_KINDS if code in codes(normal(data, kind))] == {
+    assert losses_in_pcap(data) == expected
+    assert [kind for kind in STRIP_KINDS if code not in option_codes(stripped(data, kind))] == (
+        [strip] if strip else []
+    )
+    assert [kind for kind in STRIP_KINDS if code in option_codes(normal_form_with(data, kind))] == {
         ALWAYS: list(STRIP_KINDS),
         NEVER: [],
     }.get(kept, [kept])
+
+
+@pytest.mark.parametrize(("block", "code"), EACH_INNER_OPTION)
+def test_an_option_of_a_metadata_block_is_the_same_for_all(tmp_path: Path, block: int, code: int) -> None:
+    build, block_kind, loss, facts = INNER_LISTS[block]
+    strip, kept = facts[code]
+    size = 8 if block == wire.INTERFACE_STATISTICS and code != 1 else 4
+    bare, data = capture(build(b"")), capture(build(wire.options((code, wire.number(1, size)))))
+    counted = Counter(losses_in_pcap(bare))
+    counted.update(["comments"] if code == 1 and block != PROCESS else [loss] if loss else [])
+    assert losses_in_pcap(data) == counted
+    pcapconv.convert(io.BytesIO(data), tmp_path / "a.pcap", sidecar=True, sidecar_secrets=True)
+    assert json.loads((tmp_path / "a.pcap.meta.json").read_bytes())["kept"] == counted
+    taken_by = [kind for kind in STRIP_KINDS if code not in inner_codes(stripped(data, kind), block)]
+    assert set(taken_by) == {block_kind, strip} - {None}
+    kept_by = [kind for kind in STRIP_KINDS if code in inner_codes(normal_form_with(data, block_kind, kind), block)]
+    assert kept_by == {ALWAYS: list(STRIP_KINDS), NEVER: []}.get(kept, [kept])
 
 
 def test_a_name_for_info_is_no_place_in_the_specification(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +252,7 @@ def test_a_name_for_info_is_no_place_in_the_specification(monkeypatch: pytest.Mo
     monkeypatch.setitem(pcapng.BLOCKS, PROCESS, named)
     data = capture(wire.block(PROCESS, b"abcd"))
     assert info(io.BytesIO(data))["blocks"]["Process"] == 1
-    assert PROCESS not in types(stripped(data, "unknown"))
+    assert PROCESS not in block_types(stripped(data, "unknown"))
 
 
 NEWER = {(1, 18), (6, 8)}  # than python-pcapng's schemas
@@ -180,12 +275,12 @@ def test_names_and_types_are_those_of_python_pcapng() -> None:
         for row in block.own_options
         if row.specified
     }
-    assert {place: own[place] for place in own.keys() - NEWER} == {
-        place: (
+    assert {key: own[key] for key in own.keys() - NEWER} == {
+        key: (
             schema.name,
-            option_lists.TIME if place in times else special.get(schema.name, holds.get(schema.ftype, "")),
+            option_lists.TIME if key in times else special.get(schema.name, holds.get(schema.ftype, "")),
         )
-        for place, schema in SCHEMAS.items()
+        for key, schema in SCHEMAS.items()
     }
     assert own.keys() >= NEWER
 

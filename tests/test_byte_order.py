@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import expected
-import normal
+import expected_normal_form
 import pytest
 import wire
+from conversions import converted
 from host_order import (
     BUILDERS,
     CAN,
@@ -37,8 +38,7 @@ from host_order import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from splitting import parts
-from through import converted
+from splitting import parts_of
 from wire import BIG, LITTLE, ByteOrder
 
 import pcapconv
@@ -52,7 +52,7 @@ Build = Callable[[ByteOrder], bytes]
 NANO = wire.options((wire.IF_TSRESOL, b"\x09"))
 
 
-def other(order: ByteOrder) -> ByteOrder:
+def other_order(order: ByteOrder) -> ByteOrder:
     return LITTLE if order == BIG else BIG
 
 
@@ -67,14 +67,14 @@ def data_of(written: bytes) -> list[bytes]:
     return [packet.data for packet in read(written)]
 
 
-def compared(a: bytes, b: bytes, **options: Any) -> Comparison:
+def comparison_of(a: bytes, b: bytes, **options: Any) -> Comparison:
     return pcapconv.diff(io.BytesIO(a), io.BytesIO(b), **options)
 
 
 def two_orders(link_type: int, build: Build, first: ByteOrder = LITTLE) -> bytes:
     """Two packets, one in a section of each order."""
     return section(link_type, build(first), order=first) + section(
-        link_type, build(other(first)), order=other(first), first=2
+        link_type, build(other_order(first)), order=other_order(first), first=2
     )
 
 
@@ -155,8 +155,8 @@ def test_every_kind_of_block_is_read_with_its_header() -> None:
 @settings(max_examples=60)
 def test_the_second_implementation_agrees(data: st.DataObject) -> None:
     source = data.draw(captures())
-    asked = normal.Asked(sort=data.draw(st.booleans()))
-    assert normalized(source, **asked.options()) == normal.normal(source, asked).capture
+    request = expected_normal_form.Request(sort=data.draw(st.booleans()))
+    assert normalized(source, **request.as_arguments()) == expected_normal_form.normal_form(source, request).capture
 
 
 @st.composite
@@ -183,18 +183,18 @@ def captures(draw: st.DrawFn, link_types: Sequence[int] = HOST_ORDER) -> bytes:
 @every_header
 def test_the_same_in_both_byte_orders_is_the_same(link_type: int, build: Build) -> None:
     little, big = (capture(link_type, build(order), order=order) for order in (LITTLE, BIG))
-    assert compared(little, big).same
-    assert compared(section(link_type, *[build(BIG)] * 2, order=BIG), two_orders(link_type, build)).same
-    assert not compared(little, capture(link_type, build(LITTLE), order=BIG)).same  # says something else there
+    assert comparison_of(little, big).same
+    assert comparison_of(section(link_type, *[build(BIG)] * 2, order=BIG), two_orders(link_type, build)).same
+    assert not comparison_of(little, capture(link_type, build(LITTLE), order=BIG)).same  # says something else there
 
 
 def test_two_that_differ_in_such_a_header_are_different() -> None:
     """Bus 2 and bus 512, whose bytes are the same in files of two byte orders."""
     one, another = capture(USB_LINUX, usb(BIG), order=BIG), bytearray(capture(USB_LINUX, usb(LITTLE)))
-    assert compared(one, bytes(another)).same
+    assert comparison_of(one, bytes(another)).same
     at = 24 + 16 + 12
     another[at : at + 2] = struct.pack("<H", 512)
-    found = compared(one, bytes(another))
+    found = comparison_of(one, bytes(another))
     assert [each.difference for each in found.shown] == [(1, 1, ("bytes",))]
     shown = found.shown[0]
     assert shown.a is not None
@@ -205,7 +205,7 @@ def test_two_that_differ_in_such_a_header_are_different() -> None:
 def test_packets_behind_the_first_difference_are_compared_by_meaning_too() -> None:
     here = [null(LITTLE) + bytes([n]) for n in range(9)]
     there = [null(BIG) + bytes([n]) for n in range(9)]
-    found = compared(section(NULL, *here), section(NULL, *there[:2], *there[3:], order=BIG), ignore=["time"])
+    found = comparison_of(section(NULL, *here), section(NULL, *there[:2], *there[3:], order=BIG), ignore=["time"])
     assert [each.difference for each in found.shown] == [(3, None, ())]
 
 
@@ -239,12 +239,12 @@ def test_sections_of_two_orders_stay_what_they_are_in_pcapng() -> None:
 
 def test_parts_have_the_order_of_their_own_first_section() -> None:
     source = two_orders(NFLOG, nflog) + section(NFLOG, nflog(LITTLE), order=LITTLE, first=3)
-    made = parts(source, "{index}.pcap", max_packets=2)
+    made = parts_of(source, "{index}.pcap", max_packets=2)
     assert [wire.read_pcap_header(part).byte_order for part in made] == [LITTLE, LITTLE]
     assert [data_of(part) for part in made] == [[nflog(LITTLE)] * 2, [nflog(LITTLE)]]
-    made = parts(two_orders(NULL, null, BIG), "{index}.pcap", by="link-type")
+    made = parts_of(two_orders(NULL, null, BIG), "{index}.pcap", by="link-type")
     assert [data_of(part) for part in made] == [[null(BIG)] * 2]
-    made = parts(source, "{index}.pcap", by="section")
+    made = parts_of(source, "{index}.pcap", by="section")
     assert [data_of(part) for part in made] == [[nflog(LITTLE)], [nflog(BIG)], [nflog(LITTLE)]]
 
 
@@ -272,7 +272,7 @@ def test_packets_without_their_front_stay_as_they_are() -> None:
 
 def test_parts_of_packets_without_their_front_stay_as_they_are_too() -> None:
     source = section(NULL, null(LITTLE)) + section(NULL, *[null(BIG)] * 4, order=BIG, first=2)
-    made = parts(source, "{index}.pcap", max_packets=3, chop=[1])
+    made = parts_of(source, "{index}.pcap", max_packets=3, chop=[1])
     assert [data_of(part) for part in made] == [[null(LITTLE)[1:], *[null(BIG)[1:]] * 2], [null(BIG)[1:]] * 2]
 
 
@@ -286,14 +286,14 @@ def test_the_link_type_that_is_stated_tells_which_header_there_is() -> None:
 # ---------------------------------------------------------------- sidecars
 
 
-def there(source: bytes, folder: Path, **options: Any) -> Path:
+def write_with_sidecar(source: bytes, folder: Path, **options: Any) -> Path:
     """The source as a pcap file with a sidecar beside it."""
     out = folder / "a.pcap"
     pcapconv.convert(io.BytesIO(source), out, force=True, **{"sidecar": True, **options})
     return out
 
 
-def back(pcap: Path, **options: Any) -> tuple[bytes, pcapconv.Report]:
+def restored_from(pcap: Path, **options: Any) -> tuple[bytes, pcapconv.Report]:
     out = pcap.with_name("back.pcapng")
     report = pcapconv.convert(pcap, out, force=True, **{"sidecar": True, **options})
     return out.read_bytes(), report
@@ -306,9 +306,9 @@ def test_the_capture_comes_back(
     link_type: int, build: Build, order: ByteOrder, fingerprints: bool, tmp_path: Path
 ) -> None:
     source = two_orders(link_type, build, order) + two_orders(link_type, lambda each: build(each)[:-3], order)
-    pcap = there(source, tmp_path, sidecar_fingerprints=fingerprints)
+    pcap = write_with_sidecar(source, tmp_path, sidecar_fingerprints=fingerprints)
     assert data_of(pcap.read_bytes()) == [build(order)] * 2 + [build(order)[:-3]] * 2
-    assert back(pcap)[0] == source
+    assert restored_from(pcap)[0] == source
     with pcapconv.open(pcap, sidecar=True) as opened:
         assert [packet.data for packet in opened] == data_of(source)
 
@@ -319,7 +319,7 @@ def test_any_such_capture_comes_back(tmp_path_factory: pytest.TempPathFactory) -
     @given(st.sampled_from(HOST_ORDER).flatmap(lambda kind: captures([kind])), st.booleans())
     @settings(max_examples=40)
     def comes_back(source: bytes, fingerprints: bool) -> None:
-        assert back(there(source, folder, sidecar_fingerprints=fingerprints))[0] == source
+        assert restored_from(write_with_sidecar(source, folder, sidecar_fingerprints=fingerprints))[0] == source
 
     comes_back()
 
@@ -337,9 +337,9 @@ def test_padding_options_and_blocks_of_all_kinds_come_back(tmp_path: Path) -> No
         + write.block(wire.ENHANCED_PACKET, body)
     )
     for fingerprints in (False, True):
-        pcap = there(source, tmp_path, sidecar_fingerprints=fingerprints)
+        pcap = write_with_sidecar(source, tmp_path, sidecar_fingerprints=fingerprints)
         assert data_of(pcap.read_bytes()) == [nflog(LITTLE)] * 4 + [nflog(LITTLE) + b"\1"]
-        assert back(pcap)[0] == source
+        assert restored_from(pcap)[0] == source
 
 
 @pytest.mark.parametrize("fingerprints", [False, True])
@@ -347,9 +347,9 @@ def test_packets_whose_times_pcap_cannot_hold_come_back(fingerprints: bool, tmp_
     write = wire.In(BIG)
     late = write.enhanced_packet(0, 2**60, nflog(BIG)) + write.enhanced_packet(0, 5, nflog(BIG))
     source = section(NFLOG, nflog(LITTLE)) + write.section_header() + write.interface(NFLOG) + late
-    pcap = there(source, tmp_path, sidecar_fingerprints=fingerprints)
+    pcap = write_with_sidecar(source, tmp_path, sidecar_fingerprints=fingerprints)
     assert data_of(pcap.read_bytes()) == [nflog(LITTLE)] * 3
-    assert back(pcap)[0] == source
+    assert restored_from(pcap)[0] == source
 
 
 def test_parts_are_joined_again(tmp_path: Path) -> None:
@@ -375,12 +375,12 @@ def test_an_edited_pcap_file_is_known_again_and_swapped_back(tmp_path: Path) -> 
     source = section(USB_LINUX, usb(LITTLE)) + section(
         USB_LINUX, *[usb(BIG) + bytes([n]) for n in range(3)], order=BIG, first=2
     )
-    pcap = there(source, tmp_path, sidecar_fingerprints=True)
+    pcap = write_with_sidecar(source, tmp_path, sidecar_fingerprints=True)
     found = wire.read_pcap(pcap.read_bytes())
     records = [wire.pcap_record(0, n, found[n - 1].data, original_length=found[n - 1].original_length) for n in (1, 2)]
     records.append(wire.pcap_record(0, 4, found[3].data[:21], original_length=53))
     pcap.write_bytes(pcap.read_bytes()[:24] + b"".join(records))
-    out, report = back(pcap)
+    out, report = restored_from(pcap)
     assert data_of(out) == [usb(LITTLE), usb(BIG) + b"\0", usb(BIG)[:16] + usb(LITTLE)[16:21]]
     assert report.found_in_sidecar is not None
     assert [report.found_in_sidecar[kind] for kind in ("same", "cut", "new")] == [2, 1, 0]
@@ -389,18 +389,18 @@ def test_an_edited_pcap_file_is_known_again_and_swapped_back(tmp_path: Path) -> 
 @pytest.mark.parametrize("fingerprints", [False, True])
 def test_packets_without_their_front_come_back_as_they_were(fingerprints: bool, tmp_path: Path) -> None:
     source = two_orders(NULL, null)
-    pcap = there(source, tmp_path, chop=[1], sidecar_fingerprints=fingerprints)
+    pcap = write_with_sidecar(source, tmp_path, chop=[1], sidecar_fingerprints=fingerprints)
     assert data_of(pcap.read_bytes()) == [null(LITTLE)[1:], null(BIG)[1:]]
-    assert data_of(back(pcap)[0]) == [null(LITTLE)[1:], null(BIG)[1:]]
+    assert data_of(restored_from(pcap)[0]) == [null(LITTLE)[1:], null(BIG)[1:]]
     again = tmp_path / "again.pcap"
     pcapconv.convert(pcap, again, sidecar=True)
     assert data_of(again.read_bytes()) == [null(LITTLE)[1:], null(BIG)[1:]]
-    assert data_of(back(again)[0]) == [null(LITTLE)[1:], null(BIG)[1:]]
+    assert data_of(restored_from(again)[0]) == [null(LITTLE)[1:], null(BIG)[1:]]
 
 
 def test_a_sidecar_says_that_the_front_was_cut(tmp_path: Path) -> None:
     for options, says in (({}, False), ({"chop": [1]}, True), ({"chop": [-1]}, False)):
-        pcap = there(two_orders(NULL, null), tmp_path, **options)
+        pcap = write_with_sidecar(two_orders(NULL, null), tmp_path, **options)
         assert (b'"headers_cut": true' in pcap.with_name("a.pcap.meta.json").read_bytes()) is says
 
 

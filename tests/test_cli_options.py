@@ -212,7 +212,7 @@ def test_only_switches_can_be_turned_off(line: str) -> None:
 
 
 def words_for(option: Option) -> st.SearchStrategy[tuple[list[str], tuple[Option, Any]]]:
-    """What is written, and what it says."""
+    """The words for an option on a line, and the value that they mean."""
     if option.value_type in FLAGS:
         written = {option.flag: True} | ({f"-{option.short}": True} if option.short else {})
         written |= {option.negated_flag: False} if option.value_type == "switch" else {}

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import wire
+from folders import file_names
 
 import pcapconv
 from pcapconv import FileError
@@ -43,13 +44,9 @@ both_ways = pytest.mark.usefixtures("each_way")
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A capture that is going to be replaced."""
-    place = tmp_path / "in.pcap"
-    place.write_bytes(CAPTURE)
-    return place
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(each.name for each in folder.iterdir())
+    path = tmp_path / "in.pcap"
+    path.write_bytes(CAPTURE)
+    return path
 
 
 def before_the_end(change: Callable[[], object]) -> Callable[[int], None]:
@@ -105,7 +102,7 @@ def test_packets_that_somebody_appended_meanwhile_stay(path: Path, way: Any) -> 
         "run the command again"
     )
     assert path.read_bytes() == CAPTURE + MORE
-    assert [name for name in names(path.parent) if name not in ("in.pcap", "link.pcapng")] == []
+    assert [name for name in file_names(path.parent) if name not in ("in.pcap", "link.pcapng")] == []
 
 
 @both_ways
@@ -159,7 +156,7 @@ def test_another_file_may_change_meanwhile(path: Path) -> None:
 
 
 def note_calls(monkeypatch: pytest.MonkeyPatch, folder: Path) -> list[str]:
-    """What is synced, and what gets a name, in its order."""
+    """Record which files are synced and which get their final names, in order."""
     calls: list[str] = []
     fsync, replace, link = os.fsync, os.replace, os.link
 
@@ -227,7 +224,7 @@ def test_a_file_that_cannot_be_put_on_the_disk_replaces_nothing(
     with pytest.raises(FileError, match=rf"in\.pcap: cannot write: {os.strerror(number).lower()}"):
         pcapconv.convert(path, path, to="pcapng", force=True)
     assert path.read_bytes() == CAPTURE
-    assert names(path.parent) == ["in.pcap"]
+    assert file_names(path.parent) == ["in.pcap"]
 
 
 def test_a_folder_that_cannot_be_put_on_the_disk_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,7 +257,7 @@ def test_an_error_of_close_comes_before_the_name(path: Path, there: bool, monkey
     with pytest.raises(FileError, match=rf"{target.name}: cannot write: disk quota exceeded"):
         pcapconv.convert(path, target, to="pcapng", force=there)
     assert path.read_bytes() == CAPTURE
-    assert names(path.parent) == ["in.pcap"]
+    assert file_names(path.parent) == ["in.pcap"]
 
 
 # ---------------------------------------------------------------- signals
@@ -311,7 +308,7 @@ def test_a_signal_behind_the_last_of_two_names_finds_the_work_done(
 
     monkeypatch.setattr(PlainFile, "publish", interrupted)
     assert saved(capsys, ["convert", str(source), str(target), "--sidecar", "-q"]) == (0, "")
-    assert names(tmp_path) == ["a.pcap", "a.pcap.meta.json", "a.pcapng"]
+    assert file_names(tmp_path) == ["a.pcap", "a.pcap.meta.json", "a.pcapng"]
 
 
 @both_ways
@@ -321,8 +318,8 @@ def test_a_signal_behind_the_first_of_two_names_takes_it_back(
 ) -> None:
     source, target, sidecar = (tmp_path / name for name in ("a.pcapng", "a.pcap", "a.pcap.meta.json"))
     source.write_bytes(COMMENTED)
-    for place in (target, sidecar) if there else ():
-        place.write_bytes(OLD)
+    for path in (target, sidecar) if there else ():
+        path.write_bytes(OLD)
     before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
     publish = PlainFile.publish
 
@@ -358,15 +355,15 @@ def test_secrets_and_capture_appear_both_or_neither(tmp_path: Path, monkeypatch:
     with pytest.raises(FileError, match="no room"):
         pcapconv.convert(source, source, force=True, extract_secrets=str(keys), strip=["secrets"])
     assert (source.read_bytes(), keys.read_bytes()) == (before, OLD)
-    assert names(tmp_path) == ["a.pcapng", "keys"]
+    assert file_names(tmp_path) == ["a.pcapng", "keys"]
 
 
 def test_a_signal_between_files_that_are_rewritten_ends_behind_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     paths = [tmp_path / name for name in ("a.pcapng", "b.pcapng")]
-    for place in paths:
-        place.write_bytes(CAPTURE)
+    for path in paths:
+        path.write_bytes(CAPTURE)
     with_a_signal(monkeypatch, "replace", behind=True, number=signal.SIGTERM)
     status, said = saved(capsys, ["normalize", "--in-place", *map(str, paths)])
     assert (status, said.splitlines()[-1]) == (

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import COMMAND
 
 from pcapconv.cli.commands import COMMANDS
 from pcapconv.cli.options import options_of
-
-COMMAND = Path(sys.executable).with_name("pcapconv")
 
 LINES = {  # up to where Tab is pressed, and all that may follow
     "pcapconv ": sorted(COMMANDS),
@@ -31,7 +29,7 @@ LINES = {  # up to where Tab is pressed, and all that may follow
 }
 
 
-def asked(shell: str, line: str, **more: str) -> subprocess.CompletedProcess[str]:
+def completions_of(shell: str, line: str, **more: str) -> subprocess.CompletedProcess[str]:
     words = line.split(" ")
     environment = {
         **os.environ,
@@ -46,7 +44,7 @@ def asked(shell: str, line: str, **more: str) -> subprocess.CompletedProcess[str
 
 @pytest.mark.parametrize(("line", "expected"), LINES.items())
 def test_what_may_follow(line: str, expected: list[str]) -> None:
-    done = asked("bash", line)
+    done = completions_of("bash", line)
     assert (done.returncode, done.stderr) == (0, "")
     assert sorted(done.stdout.split()) == sorted(expected)
 
@@ -56,15 +54,15 @@ def test_all_options_of_a_command(name: str) -> None:
     options = options_of(name)
     flags = {flag for each in options for flag in (each.flag, each.negated_flag)[: 1 + (each.value_type == "switch")]}
     flags |= {f"-{each.short}" for each in options if each.short}
-    assert set(asked("bash", f"pcapconv {name} -").stdout.split()) == flags
+    assert set(completions_of("bash", f"pcapconv {name} -").stdout.split()) == flags
 
 
 def test_zsh_and_fish() -> None:
-    assert asked("zsh", "pcapconv convert --to ").stdout == '_arguments \'*: :(("pcap"\n"pcapng"))\'\n'
-    assert asked("zsh", "pcapconv convert ").stdout == "_files\n"
+    assert completions_of("zsh", "pcapconv convert --to ").stdout == '_arguments \'*: :(("pcap"\n"pcapng"))\'\n'
+    assert completions_of("zsh", "pcapconv convert ").stdout == "_files\n"
     fish = {"_TYPER_COMPLETE_FISH_ACTION": "get-args"}
-    assert asked("fish", "pcapconv in", **fish).stdout == "info\tShow what captures hold\n"
-    assert asked("fish", "pcapconv convert ", _TYPER_COMPLETE_FISH_ACTION="is-args").returncode == 1
+    assert completions_of("fish", "pcapconv in", **fish).stdout == "info\tShow what captures hold\n"
+    assert completions_of("fish", "pcapconv convert ", _TYPER_COMPLETE_FISH_ACTION="is-args").returncode == 1
 
 
 def test_bash_itself(tmp_path: Path) -> None:
@@ -76,7 +74,7 @@ def test_bash_itself(tmp_path: Path) -> None:
         '_pcapconv_completion pcapconv; printf "%s\\n" "${COMPREPLY[@]}"\n'
         "complete -p pcapconv\n"
     )
-    environment = {**os.environ, "PATH": f"{COMMAND.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    environment = {**os.environ, "PATH": f"{Path(COMMAND).parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
     done = subprocess.run([bash, "--norc", "-c", script], env=environment, capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == (
         "pcapng\ncomplete -o default -F _pcapconv_completion pcapconv\n",
@@ -115,8 +113,8 @@ def test_zsh_itself(tmp_path: Path) -> None:
 
 
 def said_by(command: list[str], home: Path) -> str:
-    """What a shell says that finds the command, and no files of the user's."""
-    environment = {**os.environ, "PATH": f"{COMMAND.parent}:{os.environ['PATH']}", "HOME": str(home)}
+    """The output of a shell that finds the command, and no files of the user."""
+    environment = {**os.environ, "PATH": f"{Path(COMMAND).parent}:{os.environ['PATH']}", "HOME": str(home)}
     done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import wire
+from conversions import DAMAGED, every_sample, stem
+from equivalent_captures import FULL_PACKETS, PLAIN_PACKETS, PacketFacts, equivalent_pcapng, equivalent_plain_captures
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from through import DAMAGED, every_sample, stem
 from wire import BIG, LITTLE, In
-from written import FULL, PLAIN, Said, plainly_written, written
 
 import pcapconv
 from pcapconv import PcapconvError
@@ -21,11 +21,11 @@ from pcapconv.comparing import MOST_SHOWN, Comparison
 Found = tuple[int | None, int | None, tuple[str, ...]]
 
 
-def compared(a: bytes, b: bytes, **options: Any) -> Comparison:
+def comparison_of(a: bytes, b: bytes, **options: Any) -> Comparison:
     return pcapconv.diff(io.BytesIO(a), io.BytesIO(b), most=MOST_SHOWN, **options)
 
 
-def found(comparison: Comparison) -> list[Found]:
+def differences_in(comparison: Comparison) -> list[Found]:
     """The differences, which are all shown; what is counted of them agrees."""
     differences = [each.difference for each in comparison.shown]
     assert len(differences) == sum(comparison.counts.values()) < MOST_SHOWN
@@ -37,33 +37,33 @@ def found(comparison: Comparison) -> list[Found]:
 
 
 def is_same(comparison: Comparison) -> bool:
-    assert comparison.same == (not comparison.headers and not found(comparison))
+    assert comparison.same == (not comparison.headers and not differences_in(comparison))
     return comparison.same
 
 
 # ---------------------------------------------------------------- the same
 
-some_packets = st.lists(FULL, max_size=8)
+some_packets = st.lists(FULL_PACKETS, max_size=8)
 pytestmark = pytest.mark.usefixtures("kernels")
 
 
 @settings(max_examples=60)
 @given(data=st.data(), packets=some_packets)
-def test_whoever_wrote_them_they_are_the_same(data: st.DataObject, packets: list[Said]) -> None:
-    a, b = data.draw(written(packets)), data.draw(written(packets))
-    assert is_same(compared(a, b))
+def test_whoever_wrote_them_they_are_the_same(data: st.DataObject, packets: list[PacketFacts]) -> None:
+    a, b = data.draw(equivalent_pcapng(packets)), data.draw(equivalent_pcapng(packets))
+    assert is_same(comparison_of(a, b))
     for ignore in (["time"], ["interfaces", "comments"], ["lengths", "direction", "names", "secrets"]):
-        assert is_same(compared(a, b, ignore=ignore))
-    assert is_same(compared(a, b, time_tolerance="1ns"))
+        assert is_same(comparison_of(a, b, ignore=ignore))
+    assert is_same(comparison_of(a, b, time_tolerance="1ns"))
 
 
 @settings(max_examples=20)
-@given(packets=st.lists(PLAIN, min_size=1, max_size=6))
-def test_both_formats_byte_orders_and_resolutions_are_the_same(packets: list[Said]) -> None:
+@given(packets=st.lists(PLAIN_PACKETS, min_size=1, max_size=6))
+def test_both_formats_byte_orders_and_resolutions_are_the_same(packets: list[PacketFacts]) -> None:
     packets = [packet._replace(time=packet.time % (2**32 * 10**9)) for packet in packets]
-    for a, b in pairwise(plainly_written(packets)):
-        assert is_same(compared(a, b))
-        assert is_same(compared(b, a))
+    for a, b in pairwise(equivalent_plain_captures(packets)):
+        assert is_same(comparison_of(a, b))
+        assert is_same(comparison_of(b, a))
 
 
 @every_sample
@@ -74,10 +74,10 @@ def test_a_sample_is_the_same_as_its_normal_form(path: Path) -> None:
     except PcapconvError:
         return  # another test has what is refused
     of_times = report.losses.keys() - {"header-fields"}
-    result = compared(capture, target.getvalue(), ignore=["time"] if of_times else [])
-    assert (result.headers, found(result)) == ([], [])
+    result = comparison_of(capture, target.getvalue(), ignore=["time"] if of_times else [])
+    assert (result.headers, differences_in(result)) == ([], [])
     if of_times:
-        assert set(compared(capture, target.getvalue()).fields) == {"time"}
+        assert set(comparison_of(capture, target.getvalue()).fields) == {"time"}
 
 
 @every_sample
@@ -85,10 +85,10 @@ def test_a_sample_is_the_same_as_its_normal_form(path: Path) -> None:
 def test_a_sample_is_the_same_as_itself(path: Path, everything: bool) -> None:
     if stem(path) == "time-malformed":
         with pytest.raises(PcapconvError, match="if_ts"):
-            compared(path.read_bytes(), path.read_bytes(), everything=everything)
+            comparison_of(path.read_bytes(), path.read_bytes(), everything=everything)
         return
-    result = compared(path.read_bytes(), path.read_bytes(), everything=everything)
-    assert (result.headers, found(result)) == ([], [])
+    result = comparison_of(path.read_bytes(), path.read_bytes(), everything=everything)
+    assert (result.headers, differences_in(result)) == ([], [])
     assert bool(result.damage[0]) == (stem(path) in DAMAGED)
 
 
@@ -101,9 +101,9 @@ def test_a_corpus_file_is_the_same_as_its_conversions(corpus_file: Path) -> None
         except PcapconvError:
             continue
         lost = set(report.losses)
-        result = compared(capture, target.getvalue(), ignore=["time"] if "packets-without-time" in lost else [])
+        result = comparison_of(capture, target.getvalue(), ignore=["time"] if "packets-without-time" in lost else [])
         if not lost:
-            assert (result.headers, found(result)) == ([], [])
+            assert (result.headers, differences_in(result)) == ([], [])
         assert result.packets[0] == result.packets[1]
         assert set(result.counts) <= {"changed"}
         assert not set(result.fields) - {"interface", "options", "time"}
@@ -113,16 +113,16 @@ def test_a_corpus_file_is_the_same_as_its_conversions(corpus_file: Path) -> None
 # ---------------------------------------------------------------- changes
 
 
-def unlike(packets: Sequence[Said]) -> list[Said]:
+def unlike_packets(packets: Sequence[PacketFacts]) -> list[PacketFacts]:
     """The packets with contents of which none stands twice."""
     return [packet._replace(data=number.to_bytes(2, "big") + packet.data) for number, packet in enumerate(packets)]
 
 
-def interfaces_of(packets: Sequence[Said]) -> set[int]:
+def interfaces_of(packets: Sequence[PacketFacts]) -> set[int]:
     return {packet.interface for packet in packets}
 
 
-CHANGES: dict[str, Callable[[Said], Said]] = {
+CHANGES: dict[str, Callable[[PacketFacts], PacketFacts]] = {
     "bytes": lambda packet: packet._replace(data=packet.data + b"\xff"),
     "lengths": lambda packet: packet._replace(original_length=packet.original_length + 1),
     "time": lambda packet: packet._replace(time=packet.time + 1),
@@ -136,22 +136,22 @@ IGNORE = {"interface": "interfaces"}
 
 @settings(max_examples=30)
 @pytest.mark.parametrize("kind", CHANGES)
-@given(data=st.data(), packets=st.lists(FULL, min_size=1, max_size=12))
-def test_the_one_change_that_was_made_is_found(kind: str, data: st.DataObject, packets: list[Said]) -> None:
-    packets = unlike(packets)
+@given(data=st.data(), packets=st.lists(FULL_PACKETS, min_size=1, max_size=12))
+def test_the_one_change_that_was_made_is_found(kind: str, data: st.DataObject, packets: list[PacketFacts]) -> None:
+    packets = unlike_packets(packets)
     row = data.draw(st.integers(0, len(packets) - 1))
     other = [*packets[:row], CHANGES[kind](packets[row]), *packets[row + 1 :]]
     assume(interfaces_of(packets) == interfaces_of(other))
-    a, b = data.draw(written(packets)), data.draw(written(other))
-    result = compared(a, b)
+    a, b = data.draw(equivalent_pcapng(packets)), data.draw(equivalent_pcapng(other))
+    result = comparison_of(a, b)
     assert result.headers == []
-    assert found(result) == [(row + 1, row + 1, (FIELD.get(kind, kind),))]
+    assert differences_in(result) == [(row + 1, row + 1, (FIELD.get(kind, kind),))]
     if kind != "bytes":
-        assert is_same(compared(a, b, ignore=[IGNORE.get(kind, kind)]))
+        assert is_same(comparison_of(a, b, ignore=[IGNORE.get(kind, kind)]))
 
 
-def expected(a: Sequence[int], b: Sequence[int]) -> list[Found]:
-    """What differs, where both sides have distinct numbers and share some in the same order."""
+def expected_differences(a: Sequence[int], b: Sequence[int]) -> list[Found]:
+    """The differences of two sides that have distinct numbers and share some in the same order."""
     differences: list[Found] = []
     common = [*(number for number in a if number in set(b)), None]
     ones, others = [*a, None], [*b, None]
@@ -182,25 +182,26 @@ def test_what_was_removed_and_inserted_is_found(data: st.DataObject, count: int)
         packets = [write.enhanced_packet(0, number, number.to_bytes(4, "big"), original_length=4) for number in side]
         return write.section_header() + write.interface() + b"".join(packets)
 
-    result = compared(made(numbers, LITTLE), made(other, BIG), ignore=ignore)
+    result = comparison_of(made(numbers, LITTLE), made(other, BIG), ignore=ignore)
     wanted = [
-        (a, b, (*fields, "time") if fields and not ignore else fields) for a, b, fields in expected(numbers, other)
+        (a, b, (*fields, "time") if fields and not ignore else fields)
+        for a, b, fields in expected_differences(numbers, other)
     ]
-    assert found(result) == wanted
+    assert differences_in(result) == wanted
     assert not [line for line in result.headers if "only" not in line]
 
 
 @settings(max_examples=30)
-@given(packets=st.lists(FULL, min_size=3, max_size=10), name=st.sampled_from([b"if0", b"other", b""]))
-def test_an_interface_that_says_something_else_is_no_change_of_packets(packets: list[Said], name: bytes) -> None:
-    packets = [packet._replace(interface=0) for packet in unlike(packets)]
+@given(packets=st.lists(FULL_PACKETS, min_size=3, max_size=10), name=st.sampled_from([b"if0", b"other", b""]))
+def test_an_interface_that_says_something_else_is_no_change_of_packets(packets: list[PacketFacts], name: bytes) -> None:
+    packets = [packet._replace(interface=0) for packet in unlike_packets(packets)]
 
     def made(name: bytes) -> bytes:
         head = wire.section_header() + wire.interface(options=wire.options((wire.IF_NAME, name), (9, b"\x09")))
         return head + b"".join(wire.enhanced_packet(0, packet.time, packet.data) for packet in packets)
 
-    result = compared(made(b"if0"), made(name))
-    assert found(result) == []
+    result = comparison_of(made(b"if0"), made(name))
+    assert differences_in(result) == []
     said = [f"interface 0: if_name is if0 in A, {name.decode()} in B"] if name != b"if0" else []
     assert result.headers == said
 
@@ -208,7 +209,7 @@ def test_an_interface_that_says_something_else_is_no_change_of_packets(packets: 
 # ---------------------------------------------------------------- times of all kinds
 
 
-def timed(resolution: int, ticks: Sequence[int], offset: int = 0) -> bytes:
+def capture_with_time(resolution: int, ticks: Sequence[int], offset: int = 0) -> bytes:
     stated = [(wire.IF_TSRESOL, bytes([resolution])), (wire.IF_TSOFFSET, wire.number(offset % 2**64, 8))]
     packets = [wire.enhanced_packet(0, tick, b"%d" % number) for number, tick in enumerate(ticks)]
     return wire.section_header() + wire.interface(options=wire.options(*stated)) + b"".join(packets)
@@ -217,63 +218,68 @@ def timed(resolution: int, ticks: Sequence[int], offset: int = 0) -> bytes:
 @pytest.mark.parametrize(
     ("a", "b", "differ"),
     [
-        (timed(12, [1000, 2000]), timed(9, [1, 2]), []),
-        (timed(12, [1000, 2001]), timed(9, [1, 2]), [2]),
-        (timed(12, [1000, 2001, 3001]), timed(15, [10**6, 2001 * 1000, 3001 * 1000]), []),
-        (timed(12, [1000, 2001, 3001]), timed(15, [10**6, 2001 * 1000, 3001 * 1000 + 1]), [3]),
-        (timed(0x80 | 20, [1, 2**20]), timed(0x80 | 21, [2, 2**21]), []),
-        (timed(0x80 | 20, [1, 2**20]), timed(0x80 | 21, [3, 2**21]), [1]),
-        (timed(0, [5, 6], -6), timed(6, [0, 10**6], -1), []),
-        (timed(0, [5, 6], -6), timed(6, [0, 10**6 + 1], -1), [2]),
-        (timed(0, [2**64 - 1, 7]), timed(0, [2**64 - 2, 8], 1), [2]),
-        (timed(0, [2**63, 0], 2**63 - 1), timed(0, [2**63 - 1, 0], 2**63 - 1), [1]),
-        (timed(9, [2**64 - 1]), timed(9, [2**64 - 2]), [1]),
-        (timed(0x80 | 127, [1, 2]), timed(0x80 | 126, [1, 1]), [1]),
+        (capture_with_time(12, [1000, 2000]), capture_with_time(9, [1, 2]), []),
+        (capture_with_time(12, [1000, 2001]), capture_with_time(9, [1, 2]), [2]),
+        (capture_with_time(12, [1000, 2001, 3001]), capture_with_time(15, [10**6, 2001 * 1000, 3001 * 1000]), []),
+        (capture_with_time(12, [1000, 2001, 3001]), capture_with_time(15, [10**6, 2001 * 1000, 3001 * 1000 + 1]), [3]),
+        (capture_with_time(0x80 | 20, [1, 2**20]), capture_with_time(0x80 | 21, [2, 2**21]), []),
+        (capture_with_time(0x80 | 20, [1, 2**20]), capture_with_time(0x80 | 21, [3, 2**21]), [1]),
+        (capture_with_time(0, [5, 6], -6), capture_with_time(6, [0, 10**6], -1), []),
+        (capture_with_time(0, [5, 6], -6), capture_with_time(6, [0, 10**6 + 1], -1), [2]),
+        (capture_with_time(0, [2**64 - 1, 7]), capture_with_time(0, [2**64 - 2, 8], 1), [2]),
+        (capture_with_time(0, [2**63, 0], 2**63 - 1), capture_with_time(0, [2**63 - 1, 0], 2**63 - 1), [1]),
+        (capture_with_time(9, [2**64 - 1]), capture_with_time(9, [2**64 - 2]), [1]),
+        (capture_with_time(0x80 | 127, [1, 2]), capture_with_time(0x80 | 126, [1, 1]), [1]),
     ],
 )
 def test_times_are_compared_exactly(a: bytes, b: bytes, differ: list[int]) -> None:
     for one, other in ((a, b), (b, a)):
-        assert found(compared(one, other)) == [(number, number, ("time",)) for number in differ]
-    assert is_same(compared(a, b, ignore=["time"]))
+        assert differences_in(comparison_of(one, other)) == [(number, number, ("time",)) for number in differ]
+    assert is_same(comparison_of(a, b, ignore=["time"]))
 
 
 def test_a_packet_without_a_time_is_not_one_at_the_latest_time_or_at_0() -> None:
     head = wire.section_header() + wire.interface(options=wire.options((wire.IF_TSRESOL, b"\x09")))
     simple = head + wire.simple_packet(b"one") * 3
     for time in (0, 2**64 - 1):
-        result = compared(simple, head + wire.enhanced_packet(0, time, b"one") * 3)
-        assert found(result) == [(number, number, ("time",)) for number in (1, 2, 3)]
-    assert is_same(compared(simple, simple))
+        result = comparison_of(simple, head + wire.enhanced_packet(0, time, b"one") * 3)
+        assert differences_in(result) == [(number, number, ("time",)) for number in (1, 2, 3)]
+    assert is_same(comparison_of(simple, simple))
 
 
 def test_times_that_nobody_can_tell_are_refused_unless_they_are_ignored() -> None:
     head = wire.section_header() + wire.interface(options=wire.options((wire.IF_TSOFFSET, b"\1")))
     capture = head + wire.enhanced_packet(0, 5, b"one") + wire.enhanced_packet(0, 6, b"two")
     with pytest.raises(PcapconvError, match=r"^input: packet 1: .*if_tsoffset"):
-        compared(capture, capture)
-    assert is_same(compared(capture, capture, ignore=["time"]))
+        comparison_of(capture, capture)
+    assert is_same(comparison_of(capture, capture, ignore=["time"]))
     without = head + wire.enhanced_packet(0, 6, b"two")
-    assert found(compared(capture, without, ignore=["time"])) == [(1, None, ())]
+    assert differences_in(comparison_of(capture, without, ignore=["time"])) == [(1, None, ())]
 
 
 def test_many_times_of_all_kinds_behind_a_difference() -> None:
     """Of which some are exact, in several sections and batches."""
-    sections = [timed(12, [1000, 2000, 3000]), timed(12, [1001, 2000]), timed(9, [5, 6]), timed(0, [1], -5)]
+    sections = [
+        capture_with_time(12, [1000, 2000, 3000]),
+        capture_with_time(12, [1001, 2000]),
+        capture_with_time(9, [5, 6]),
+        capture_with_time(0, [1], -5),
+    ]
     a = b"".join(sections)
-    b = timed(9, [0]) + b"".join(sections)
-    assert found(compared(a, b)) == [(None, 1, ())]
-    last = b"".join(sections[:-1]) + timed(0, [2], -5)
-    assert found(compared(b, timed(9, [1]) + last)) == [(1, 1, ("time",)), (9, 9, ("time",))]
+    b = capture_with_time(9, [0]) + b"".join(sections)
+    assert differences_in(comparison_of(a, b)) == [(None, 1, ())]
+    last = b"".join(sections[:-1]) + capture_with_time(0, [2], -5)
+    assert differences_in(comparison_of(b, capture_with_time(9, [1]) + last)) == [(1, 1, ("time",)), (9, 9, ("time",))]
 
 
 def test_behind_a_time_that_nanoseconds_do_not_hold_all_is_compared() -> None:
     """Also what comes in another section, which has other times."""
-    fine, coarse = timed(12, [1001]), timed(9, [5, 6])
-    assert found(compared(fine + coarse, fine + timed(9, [5, 7]))) == [(3, 3, ("time",))]
-    assert found(compared(fine + coarse, fine + timed(9, [5]))) == [(3, None, ())]
+    fine, coarse = capture_with_time(12, [1001]), capture_with_time(9, [5, 6])
+    assert differences_in(comparison_of(fine + coarse, fine + capture_with_time(9, [5, 7]))) == [(3, 3, ("time",))]
+    assert differences_in(comparison_of(fine + coarse, fine + capture_with_time(9, [5]))) == [(3, None, ())]
 
 
 def test_one_open_file_on_both_sides_is_refused() -> None:
-    capture = io.BytesIO(timed(9, [1, 2]))
+    capture = io.BytesIO(capture_with_time(9, [1, 2]))
     with pytest.raises(PcapconvError, match="both captures are the same open file"):
         pcapconv.diff(capture, capture)

@@ -8,21 +8,21 @@ from typing import Any
 import expected
 import pytest
 import wire
-from agree import (
-    agrees,
-    agrees_in_bytes,
-    agrees_on_pipes,
-    by_editcap,
+from agreement import (
+    check_agreement,
+    check_bytes,
+    check_on_pipes,
+    count_same_packets,
     needs_editcap,
-    same_packets,
-    sound,
+    undamaged_bytes,
+    written_by_editcap,
 )
-from expected import Asked
+from conversions import DAMAGED, SAMPLES, converted, every_sample, stem
+from expected import Request
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import edits, made_pcap, made_pcapng, selections
-from through import DAMAGED, SAMPLES, converted, every_sample, stem
-from wire import In
+from invented_captures import edits, invented_pcap, invented_pcapng, selections
+from wire import In, raw_blocks
 
 from pcapconv import FormatError, TargetError, UsageError
 
@@ -31,22 +31,18 @@ pytestmark = pytest.mark.usefixtures("kernels")
 FOLDER = Path(__file__).parent / "samples"
 
 
-def blocks(capture: bytes) -> list[bytes]:
-    return [block.raw for block in wire.read_blocks(capture)]
-
-
 # ---------------------------------------------------------------- against the second implementation
 
 
-def draw_asked(data: st.DataObject, capture: bytes) -> Asked:
+def draw_asked(data: st.DataObject, capture: bytes) -> Request:
     """Edits of what is selected, or of everything."""
-    asked = data.draw(selections(capture)) if data.draw(st.booleans()) else Asked()
+    request = data.draw(selections(capture)) if data.draw(st.booleans()) else Request()
     try:
-        kept, _ = expected.chosen(expected.entries(capture), asked)
+        kept, _ = expected.chosen(expected.entries(capture), request)
     except ValueError:
         kept = []
     edit = data.draw(edits(kept))
-    return asked._replace(
+    return request._replace(
         snaplen=edit.snaplen, front=edit.front, end=edit.end, shift=edit.shift, comments=edit.comments
     )
 
@@ -54,42 +50,42 @@ def draw_asked(data: st.DataObject, capture: bytes) -> Asked:
 @settings(max_examples=70)
 @given(st.data())
 def test_any_edit_of_pcapng(data: st.DataObject) -> None:
-    capture = data.draw(made_pcapng())
-    agrees(capture, draw_asked(data, capture))
+    capture = data.draw(invented_pcapng())
+    check_agreement(capture, draw_asked(data, capture))
 
 
 @settings(max_examples=40)
 @given(st.data())
 def test_any_edit_of_pcapng_that_pcap_can_hold(data: st.DataObject) -> None:
-    capture = data.draw(made_pcapng(link_types=[1], finest=False))
-    agrees(capture, draw_asked(data, capture))
+    capture = data.draw(invented_pcapng(link_types=[1], finest=False))
+    check_agreement(capture, draw_asked(data, capture))
 
 
 @settings(max_examples=50)
 @given(st.data())
 def test_any_edit_of_pcap(data: st.DataObject) -> None:
-    capture = data.draw(made_pcap())
-    agrees(capture, draw_asked(data, capture))
+    capture = data.draw(invented_pcap())
+    check_agreement(capture, draw_asked(data, capture))
 
 
 @settings(max_examples=40)
 @given(st.data())
 def test_any_edit_on_pipes(data: st.DataObject) -> None:
-    capture = data.draw(st.one_of(made_pcapng(), made_pcap()))
-    agrees_on_pipes(capture, draw_asked(data, capture))
+    capture = data.draw(st.one_of(invented_pcapng(), invented_pcap()))
+    check_on_pipes(capture, draw_asked(data, capture))
 
 
 EDITS = [
-    *(Asked(snaplen=each) for each in (1, 40, 45, 64, 300, 2**31 - 1)),
-    *(Asked(front=each) for each in (1, 14, 43, 2**32 - 1)),
-    *(Asked(end=each) for each in (1, 4, 41, 2**32 - 1)),
-    *(Asked(front=14, end=4, snaplen=each) for each in (None, 20)),
-    *(Asked(shift=each) for each in map(Fraction, ("1", "-1", "0.25", "-3600", "0.000001", "4000000000"))),
-    Asked(front=2, shift=Fraction(1)),
-    Asked(comments=[(1, "seen")]),
-    Asked(comments=[(1, "seen"), (1, ""), (2, "über\nnext line")], snaplen=44, shift=Fraction(1)),
-    Asked(packets=[(2, None)], snaplen=30, shift=Fraction(-1)),
-    Asked(last=1, end=5),
+    *(Request(snaplen=each) for each in (1, 40, 45, 64, 300, 2**31 - 1)),
+    *(Request(front=each) for each in (1, 14, 43, 2**32 - 1)),
+    *(Request(end=each) for each in (1, 4, 41, 2**32 - 1)),
+    *(Request(front=14, end=4, snaplen=each) for each in (None, 20)),
+    *(Request(shift=each) for each in map(Fraction, ("1", "-1", "0.25", "-3600", "0.000001", "4000000000"))),
+    Request(front=2, shift=Fraction(1)),
+    Request(comments=[(1, "seen")]),
+    Request(comments=[(1, "seen"), (1, ""), (2, "über\nnext line")], snaplen=44, shift=Fraction(1)),
+    Request(packets=[(2, None)], snaplen=30, shift=Fraction(-1)),
+    Request(last=1, end=5),
 ]
 
 
@@ -99,16 +95,18 @@ def test_each_edit_on_a_sample(path: Path) -> None:
         pytest.skip("damaged")
     capture = path.read_bytes()
     count = len(expected.packets(capture))
-    done = [agrees(capture, asked) for asked in EDITS if all(number <= count for number, _ in asked.comments)]
+    done = [
+        check_agreement(capture, request) for request in EDITS if all(number <= count for number, _ in request.comments)
+    ]
     assert "written" in done
 
 
 def test_each_edit_on_a_corpus_file(corpus_file: Path) -> None:
-    capture = sound(corpus_file)
+    capture = undamaged_bytes(corpus_file)
     found = expected.packets(capture)
-    for asked in EDITS[:: 3 if len(found) < 100 else 5]:
-        if all(number <= len(found) for number, _ in asked.comments):
-            agrees_in_bytes(capture, "pcapng" if expected.is_pcapng(capture) else "pcap", asked)
+    for request in EDITS[:: 3 if len(found) < 100 else 5]:
+        if all(number <= len(found) for number, _ in request.comments):
+            check_bytes(capture, "pcapng" if expected.is_pcapng(capture) else "pcap", request)
 
 
 @pytest.mark.parametrize("path", [path for path in SAMPLES if path.suffix == ".pcap"], ids=lambda path: path.name)
@@ -116,13 +114,13 @@ def test_losses_are_counted_of_the_pcap_records_that_are_written_anew(path: Path
     capture = path.read_bytes()
     count = len(expected.packets(capture))
     for first, last in ((1, None), (2, None), (1, 1), (count + 1, None)):
-        asked = Asked(packets=[(first, last)], front=1)
+        request = Request(packets=[(first, last)], front=1)
         kept = range(first, 1 + min(count, last or count))
         losses = expected.losses_of_pcap(capture, kept)
-        assert converted(capture, "pcapng", keep_snaplen=True, **asked.options())[1].losses == losses
+        assert converted(capture, "pcapng", keep_snaplen=True, **request.as_arguments())[1].losses == losses
         indices = {packet.interface for packet in wire.read_pcap(capture)}
         lost = {"interfaces": len(indices)} if len(indices) > 1 else {}
-        assert converted(capture, "pcap", **asked.options())[1].losses == {**losses, **lost}
+        assert converted(capture, "pcap", **request.as_arguments())[1].losses == {**losses, **lost}
 
 
 # ---------------------------------------------------------------- cutting
@@ -163,7 +161,7 @@ def test_packets_that_are_short_enough_stay_as_they_are(write: In) -> None:
     capture = write.section_header() + write.interface(snaplen=5) + short + long + short
     out, report = converted(capture, "pcapng", snaplen=5)
     expect = write.enhanced_packet(0, 2, b"longe", original_length=6)
-    assert blocks(out)[2:] == [short, expect, short]
+    assert raw_blocks(out)[2:] == [short, expect, short]
     assert report.left_out == {"packet-hashes": 1}
 
 
@@ -172,7 +170,7 @@ def test_the_snaplen_is_stated(write: In, stated: int, now: int) -> None:
     described = write.interface(snaplen=stated, options=write.options((wire.IF_NAME, b"eth0"), (0x8001, b"local")))
     packet = write.enhanced_packet(0, 1, bytes(10))
     out, _ = converted(write.section_header() + described + packet, "pcapng", snaplen=64)
-    assert blocks(out)[1] == described[:12] + struct.pack(write.byte_order + "I", now) + described[16:]
+    assert raw_blocks(out)[1] == described[:12] + struct.pack(write.byte_order + "I", now) + described[16:]
     out, _ = converted(write.section_header() + described + packet, "pcap", snaplen=64)
     assert wire.read_pcap_header(out).snaplen == now
     for to in ("pcap", "pcapng"):
@@ -194,13 +192,13 @@ def test_a_pcap_s_snaplen_stays_when_something_else_is_edited(write: In, stated:
 def test_a_simple_packet_says_its_length_where_it_has_to(write: In) -> None:
     capture = write.section_header() + write.interface(snaplen=20) + write.simple_packet(bytes(20), original_length=99)
     out, report = converted(capture, "pcapng", chop=[-4])
-    assert blocks(out)[2] == write.simple_packet(bytes(16), original_length=16)
+    assert raw_blocks(out)[2] == write.simple_packet(bytes(16), original_length=16)
     assert report.left_out == {"original-lengths": 1}
     out, report = converted(capture, "pcapng", chop=[-3])
-    assert blocks(out)[2] == write.simple_packet(bytes(17), original_length=17)
+    assert raw_blocks(out)[2] == write.simple_packet(bytes(17), original_length=17)
     assert report.left_out == {"original-lengths": 1}
     out, report = converted(capture, "pcapng", snaplen=17)
-    assert blocks(out)[1:] == [write.interface(snaplen=17), write.simple_packet(bytes(17), original_length=99)]
+    assert raw_blocks(out)[1:] == [write.interface(snaplen=17), write.simple_packet(bytes(17), original_length=99)]
     assert report.left_out == {}
 
 
@@ -216,11 +214,11 @@ def test_a_hash_goes_with_the_bytes_that_it_was_of(write: In) -> None:
     out, report = converted(capture, "pcapng", chop=[1])
     assert report.left_out == {"packet-hashes": 6}
     dropped = (wire.EPB_DROPCOUNT, write.number(2, 8))
-    assert blocks(out)[2:] == [
+    assert raw_blocks(out)[2:] == [
         write.enhanced_packet(0, 1, b"bcdef", original_length=6, options=write.options(flags)),
         write.enhanced_packet(0, 1, b"bcdef", original_length=6),
         write.enhanced_packet(0, 1, b"bcdef", original_length=6, options=write.options(flags, dropped)),
-        blocks(capture)[-1],
+        raw_blocks(capture)[-1],
     ]
     assert converted(capture, "pcapng", shift_time="1s")[1].left_out == {}
 
@@ -257,8 +255,8 @@ def test_comments_on_some_of_many_records(write: In, magic: int) -> None:
     extra = write.modified_extra(5) if magic == wire.MODIFIED else b""
     capture = write.pcap_header(magic) + write.pcap_record(1, 1, bytes(160), extra=extra) * 9000
     numbers = [1, 2, 2900, 5000, 9000]
-    asked = Asked(comments=[(number, f"packet {number}") for number in numbers])
-    out, _ = converted(capture, "pcapng", **asked.options())
+    request = Request(comments=[(number, f"packet {number}") for number in numbers])
+    out, _ = converted(capture, "pcapng", **request.as_arguments())
     flags = [(wire.EPB_FLAGS, write.number(1, 4))] if magic == wire.MODIFIED else []
     for number, packet in enumerate(wire.read_pcapng(out), 1):
         comment = [(wire.OPT_COMMENT, b"packet %d" % number)] if number in numbers else []
@@ -318,7 +316,7 @@ def test_times_are_shifted_exactly(write: In, shift: str, seconds: Fraction) -> 
     capture += b"".join(write.enhanced_packet(place, 7200 * unit + 1, b"x") for place, (_, unit) in enumerate(units))
     out, _ = converted(capture, "pcapng", shift_time=shift)
     assert [packet.ticks for packet in wire.read_pcapng(out)] == [7200 * unit + 1 + seconds * unit for _, unit in units]
-    assert blocks(out)[:4] == blocks(capture)[:4]
+    assert raw_blocks(out)[:4] == raw_blocks(capture)[:4]
 
 
 def test_a_shift_by_nothing_is_none(write: In) -> None:
@@ -331,7 +329,7 @@ def test_packets_without_a_time_stay_when_others_are_shifted(write: In) -> None:
     simple = write.simple_packet(b"x")
     capture = write.section_header() + write.interface() + simple + write.enhanced_packet(0, 5, b"y")
     out, _ = converted(capture, "pcapng", shift_time="1s")
-    assert blocks(out)[2:] == [simple, write.enhanced_packet(0, 1_000_005, b"y")]
+    assert raw_blocks(out)[2:] == [simple, write.enhanced_packet(0, 1_000_005, b"y")]
 
 
 MOST = 2**64 - 1
@@ -433,7 +431,7 @@ def test_comments_come_after_those_that_are_there(write: In) -> None:
     out, _ = converted(capture, "pcapng", packet_comment=["1:second", "3:", "1:a: colon"])
     flags = (wire.EPB_FLAGS, write.number(1, 4))
     after = [(wire.OPT_COMMENT, b"first"), flags, (wire.OPT_COMMENT, b"second"), (wire.OPT_COMMENT, b"a: colon")]
-    assert blocks(out)[2:] == [
+    assert raw_blocks(out)[2:] == [
         write.enhanced_packet(0, 1, b"x", options=write.options(*after)),
         write.enhanced_packet(0, 1, b"y"),
         write.enhanced_packet(0, 1, b"y", options=write.options((wire.OPT_COMMENT, b""))),
@@ -478,10 +476,10 @@ JUDGED = ["lengths-le.pcap", "micro-be.pcap", "nano-le.pcap", "web.pcap", "web-n
 def test_cuts_are_editcap_s(name: str, tmp_path: Path) -> None:
     path = FOLDER / name
     for snaplen in (1, 40, 60, 65535):
-        same_packets(path, by_editcap(path, tmp_path, "-s", str(snaplen)), snaplen=snaplen)
+        count_same_packets(path, written_by_editcap(path, tmp_path, "-s", str(snaplen)), snaplen=snaplen)
     for chop in ([1], [14], [-1], [-14], [14, -4], [4, -70], [9999], [-9999]):
         told = [word for number in chop for word in ("-C", str(number))]
-        same_packets(path, by_editcap(path, tmp_path, *told), chop=chop)
+        count_same_packets(path, written_by_editcap(path, tmp_path, *told), chop=chop)
 
 
 @needs_editcap
@@ -489,4 +487,4 @@ def test_cuts_are_editcap_s(name: str, tmp_path: Path) -> None:
 def test_shifts_are_editcap_s(name: str, tmp_path: Path) -> None:
     path = FOLDER / name
     for shift in ("1", "-1", "3600", "0.5", "-0.000001", "-2.25"):
-        same_packets(path, by_editcap(path, tmp_path, "-t", shift), shift_time=shift)
+        count_same_packets(path, written_by_editcap(path, tmp_path, "-t", shift), shift_time=shift)

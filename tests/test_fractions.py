@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import wire
-from through import Pipe, converted, identical
+from conversions import Pipe, converted, identical
 from wire import In
 
 import pcapconv

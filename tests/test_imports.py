@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 WEB = Path(__file__).parent / "samples" / "web.pcap"
+LOSSY = Path(__file__).parent / "samples" / "web.pcapng"  # much of which pcap cannot hold
 MIXED = Path(__file__).parent / "samples" / "link-types-le.pcapng"
 SLOW = {"asyncio", "concurrent.futures", "dataclasses", "importlib.metadata", "inspect", "logging", "multiprocessing"}
 SLOW |= {"ssl", "subprocess", "unittest", "xml"}
@@ -17,6 +18,7 @@ BATCH = {"concurrent.futures", "logging", "subprocess", "xml"}  # which batches 
 RICH = {"dataclasses", "inspect", "rich"}
 LINES: dict[str, tuple[str, int, set[str]]] = {  # with its status, and what else it may import
     "convert": ("convert WEB out.pcapng", 0, set()),
+    "convert with losses": ("convert LOSSY out.pcap -q", 0, set()),
     "convert with options": ("convert WEB out.pcapng -qf --after 0 --packets 1-3 --strip names --chop 4", 0, set()),
     "split": ("split WEB part.pcap --max-packets 20 -q", 0, set()),
     "join": ("join in.meta.json out.pcapng -q", 0, set()),
@@ -49,7 +51,7 @@ print("\\n" + json.dumps([status, sorted(set(sys.modules) - before)]))
 
 
 def imported(line: str, folder: Path) -> tuple[int, set[str]]:
-    words = [str(WEB) if word == "WEB" else word for word in line.split()]
+    words = [{"WEB": str(WEB), "LOSSY": str(LOSSY)}.get(word, word) for word in line.split()]
     command = [sys.executable, "-P", "-c", CODE.format(words=words)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder, timeout=60)
     status, modules = json.loads(done.stdout.splitlines()[-1])

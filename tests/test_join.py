@@ -6,22 +6,21 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wire
+from command_line import COMMAND
+from conversions import DAMAGED, SAMPLES, every_sample, stem
 from hypothesis import given, settings
-from made import made_pcapng
-from through import DAMAGED, SAMPLES, every_sample, stem
+from invented_captures import invented_pcapng
 from wire import In
 
 import pcapconv
 from pcapconv import PcapconvError, SidecarError, UsageError
 from pcapconv.describing import info
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 WEB = Path(__file__).parent / "samples" / "web.pcapng"
 SECRETS = Path(__file__).parent / "samples" / "secrets-le.pcapng"
 
@@ -38,7 +37,7 @@ def joined(folder: Path) -> bytes:
     return (folder / "out.pcapng").read_bytes()
 
 
-def mixed(write: In) -> bytes:
+def capture_of_two_link_types(write: In) -> bytes:
     return (
         write.section_header(options=write.options((1, b"two kinds")))
         + write.interface(1, options=write.options((wire.IF_NAME, b"eth")))
@@ -55,7 +54,7 @@ def mixed(write: In) -> bytes:
 
 
 def test_two_link_types(write: In, tmp_path: Path) -> None:
-    report = split(mixed(write), tmp_path)
+    report = split(capture_of_two_link_types(write), tmp_path)
     assert report.losses == {}
     assert report.kept_in_sidecar == {"comments": 2, "interface-options": 1, "custom-blocks": 1}
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -69,7 +68,7 @@ def test_two_link_types(write: In, tmp_path: Path) -> None:
         ("in-ETHERNET.pcap", 2, 1),
         ("in-LINUX_SLL.pcap", 2, 113),
     ]
-    assert joined(tmp_path) == mixed(write)
+    assert joined(tmp_path) == capture_of_two_link_types(write)
 
 
 @every_sample
@@ -81,7 +80,7 @@ def test_a_sample_comes_back(path: Path, tmp_path: Path) -> None:
 
 
 @settings(max_examples=60)
-@given(capture=made_pcapng(link_types=(1, 113, 12345)))
+@given(capture=invented_pcapng(link_types=(1, 113, 12345)))
 def test_a_made_capture_comes_back(capture: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("made")
     split(capture, folder, sidecar_secrets=True)
@@ -90,7 +89,7 @@ def test_a_made_capture_comes_back(capture: bytes, tmp_path_factory: pytest.Temp
 
 
 def test_a_part_that_changed_is_refused(write: In, tmp_path: Path) -> None:
-    split(mixed(write), tmp_path)
+    split(capture_of_two_link_types(write), tmp_path)
     part, out = tmp_path / "in-ETHERNET.pcap", tmp_path / "out.pcapng"
     whole = part.read_bytes()
     edited = "in-ETHERNET.pcap was edited since, and join takes parts as they were: "
@@ -110,7 +109,7 @@ def test_a_part_that_changed_is_refused(write: In, tmp_path: Path) -> None:
 def test_names_that_lead_elsewhere_are_refused(write: In, tmp_path: Path) -> None:
     import hashlib
 
-    split(mixed(write), tmp_path)
+    split(capture_of_two_link_types(write), tmp_path)
     sidecar = tmp_path / "in.meta.json"
     for name in ("../in-ETHERNET.pcap", "/etc/passwd", "..", ""):
         lines = sidecar.read_bytes().replace(b"in-ETHERNET.pcap", name.encode()).splitlines(keepends=True)[:-1]
@@ -122,7 +121,7 @@ def test_names_that_lead_elsewhere_are_refused(write: In, tmp_path: Path) -> Non
 
 
 def test_one_of_the_parts_is_not_converted_alone(write: In, tmp_path: Path) -> None:
-    split(mixed(write), tmp_path)
+    split(capture_of_two_link_types(write), tmp_path)
     with pytest.raises(SidecarError, match=r"it belongs to 2 captures; pcapconv\.join puts them together"):
         pcapconv.convert(
             tmp_path / "in-ETHERNET.pcap", tmp_path / "x.pcapng", sidecar_file=str(tmp_path / "in.meta.json")
@@ -150,7 +149,7 @@ def test_splits_that_have_no_sidecar(tmp_path: Path) -> None:
 
 
 def test_an_existing_sidecar_is_kept(write: In, tmp_path: Path) -> None:
-    (tmp_path / "in.pcapng").write_bytes(mixed(write))
+    (tmp_path / "in.pcapng").write_bytes(capture_of_two_link_types(write))
     (tmp_path / "in.meta.json").write_text("mine")
     with pytest.raises(PcapconvError, match=r"in\.meta\.json: exists already"):
         pcapconv.split(tmp_path / "in.pcapng", tmp_path / "{index}.pcap", by="link-type", sidecar=True)
@@ -158,7 +157,7 @@ def test_an_existing_sidecar_is_kept(write: In, tmp_path: Path) -> None:
 
 
 def test_the_commands(write: In, tmp_path: Path) -> None:
-    (tmp_path / "in.pcapng").write_bytes(mixed(write))
+    (tmp_path / "in.pcapng").write_bytes(capture_of_two_link_types(write))
 
     def run(*words: str) -> "subprocess.CompletedProcess[bytes]":
         return subprocess.run([COMMAND, *words], cwd=tmp_path, capture_output=True, timeout=60)
@@ -166,13 +165,13 @@ def test_the_commands(write: In, tmp_path: Path) -> None:
     assert run("split", "in.pcapng", "{stem}-{link_type}.pcap", "--by", "link-type", "--sidecar").returncode == 0
     done = run("join", "in.meta.json", "again.pcapng")
     assert (done.returncode, done.stderr) == (0, b"")
-    assert (tmp_path / "again.pcapng").read_bytes() == mixed(write)
+    assert (tmp_path / "again.pcapng").read_bytes() == capture_of_two_link_types(write)
     done = run("join", "in.meta.json", "again.pcapng")
     assert (done.returncode, done.stderr) == (
         1,
         b"pcapconv: again.pcapng: exists already; --force replaces it\n",
     )
-    assert run("join", "in.meta.json", "-").stdout == mixed(write)
+    assert run("join", "in.meta.json", "-").stdout == capture_of_two_link_types(write)
     done = run("join", "in.pcapng", "none.pcapng")
     assert (done.returncode, done.stderr) == (
         1,

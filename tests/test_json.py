@@ -15,8 +15,8 @@ from typing import Any, cast
 
 import pytest
 import wire
+from conversions import SAMPLES
 from jsonschema import Draft202012Validator
-from through import SAMPLES
 
 import pcapconv
 from pcapconv import cli, json_form
@@ -25,7 +25,7 @@ from pcapconv.describing import info
 from pcapconv.describing.document import as_document
 
 SCHEMAS = resources.files(pcapconv) / "schemas"
-KINDS = ("batch", "check", "diff", "info", "manifest", "progress", "report")
+STRIP_KINDS = ("batch", "check", "diff", "info", "manifest", "progress", "report")
 # Fields that are there only where they say something.
 OF_FILES = {
     *("known", "damaged_before", "sidecar_unused", "retryable", "refused", "sidecar_written", "sidecar_read"),
@@ -108,7 +108,7 @@ def names(value: Any) -> Iterator[str]:
 
 
 def promised(kind: str) -> set[str]:
-    """What `names` has to find in the documents of a kind, taken together."""
+    """The names that `names` has to find in all documents of a kind together."""
     found: set[str] = set()
     for each in objects(schema(kind)):
         for name, says in each.get("properties", {}).items():
@@ -121,9 +121,9 @@ def promised(kind: str) -> set[str]:
 
 
 def test_there_is_a_schema_for_each_document() -> None:
-    assert sorted(each.name for each in SCHEMAS.iterdir()) == [f"{kind}.json" for kind in KINDS]
-    assert sorted(json_form.VERSIONS) == list(KINDS)
-    for kind in KINDS:
+    assert sorted(each.name for each in SCHEMAS.iterdir()) == [f"{kind}.json" for kind in STRIP_KINDS]
+    assert sorted(json_form.VERSIONS) == list(STRIP_KINDS)
+    for kind in STRIP_KINDS:
         says = schema(kind)
         assert next(iter(says["properties"])) == "schema"
         stated = {name: each["const"] for name, each in says["properties"]["schema"]["properties"].items()}
@@ -136,7 +136,7 @@ def test_schemas_are_shipped() -> None:
     assert "schemas/*.json" in pyproject["tool"]["setuptools"]["package-data"]["pcapconv"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", STRIP_KINDS)
 def test_schemas_are_strict(kind: str) -> None:
     """Every object has all its fields and no other, or counts by kind."""
     Draft202012Validator.check_schema(schema(kind))
@@ -148,7 +148,7 @@ def test_schemas_are_strict(kind: str) -> None:
             assert each["additionalProperties"]["$ref"] in ("#/$defs/size", "#/$defs/stated")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", STRIP_KINDS)
 def test_the_documentation_has_all_fields(kind: str) -> None:
     page = (Path(__file__).parents[1] / "docs" / "json.md").read_text()
     says = set(re.findall(r"`([^`]*)`", page))
@@ -158,7 +158,9 @@ def test_the_documentation_has_all_fields(kind: str) -> None:
 
 def test_what_schemas_share_is_the_same_in_all() -> None:
     for name in ("damage", "warning", "time", "hex", "size", "integer", "counts", "option", "option_value"):
-        stated = [json.dumps(says["$defs"][name]) for kind in KINDS if name in (says := schema(kind)).get("$defs", {})]
+        stated = [
+            json.dumps(says["$defs"][name]) for kind in STRIP_KINDS if name in (says := schema(kind)).get("$defs", {})
+        ]
         assert len(set(stated)) == 1
 
 

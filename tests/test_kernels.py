@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import wire
+from conversions import SAMPLES
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_rows import (
@@ -30,7 +31,6 @@ from kernel_rows import (
     scale_tables,
     with_rows,
 )
-from through import SAMPLES
 from wire import BIG, LITTLE, In
 
 from pcapconv.kernels import interpreted

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 import wire
+from command_line import COMMAND, default_signals
+from folders import file_names, nameless_files_work
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 WITHOUT_NAMELESS_FILES = [
     sys.executable,
     "-P",
@@ -38,24 +39,6 @@ ENDINGS = {
 }
 every_ending = pytest.mark.parametrize("number", ENDINGS, ids=lambda number: number.name)
 every_handled_ending = pytest.mark.parametrize("number", list(ENDINGS)[:3], ids=lambda number: number.name)
-
-
-def nameless_files_work(folder: Path) -> bool:
-    try:
-        os.close(os.open(folder, os.O_TMPFILE | os.O_RDWR))
-    except (AttributeError, OSError):
-        return False
-    return True
-
-
-def default_signals() -> None:
-    """In the command's process: whatever the tests were started from, these signals end it."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 @contextlib.contextmanager
@@ -96,7 +79,7 @@ def last_words(number: signal.Signals) -> bytes:
     return b"" if number == signal.SIGKILL else GAVE_UP
 
 
-def ended(process: "subprocess.Popen[bytes]", number: signal.Signals) -> tuple[int, bytes]:
+def end_of(process: "subprocess.Popen[bytes]", number: signal.Signals) -> tuple[int, bytes]:
     """The status and stderr after the signal."""
     assert process.poll() is None
     process.send_signal(number)
@@ -113,9 +96,9 @@ def test_a_signal_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None
     if number == signal.SIGKILL and not nameless_files_work(tmp_path):
         pytest.skip("files without a name do not work here")
     with in_the_middle("-", tmp_path / "out.pcapng") as process:
-        assert "out.pcapng" not in names(tmp_path)
-        assert ended(process, number) == (ENDINGS[number], last_words(number))
-    assert names(tmp_path) == []
+        assert "out.pcapng" not in file_names(tmp_path)
+        assert end_of(process, number) == (ENDINGS[number], last_words(number))
+    assert file_names(tmp_path) == []
 
 
 @every_ending
@@ -125,31 +108,31 @@ def test_a_signal_leaves_the_old_file(number: signal.Signals, tmp_path: Path) ->
     if number == signal.SIGKILL and not nameless_files_work(tmp_path):
         pytest.skip("files without a name do not work here")
     with in_the_middle("-", out, "--force") as process:
-        assert ended(process, number) == (ENDINGS[number], last_words(number))
-    assert names(tmp_path) == ["out.pcapng"]
+        assert end_of(process, number) == (ENDINGS[number], last_words(number))
+    assert file_names(tmp_path) == ["out.pcapng"]
     assert out.read_bytes() == OLD
 
 
 @every_handled_ending
 def test_a_signal_leaves_nothing_where_files_need_a_name(number: signal.Signals, tmp_path: Path) -> None:
     with in_the_middle("-", tmp_path / "out.pcapng", command=WITHOUT_NAMELESS_FILES) as process:
-        (temporary,) = names(tmp_path)
+        (temporary,) = file_names(tmp_path)
         assert temporary.endswith(".tmp")
-        assert ended(process, number) == (ENDINGS[number], last_words(number))
-    assert names(tmp_path) == []
+        assert end_of(process, number) == (ENDINGS[number], last_words(number))
+    assert file_names(tmp_path) == []
 
 
 def test_a_kill_leaves_the_final_name_alone_where_files_need_a_name(tmp_path: Path) -> None:
     with in_the_middle("-", tmp_path / "out.pcapng", command=WITHOUT_NAMELESS_FILES) as process:
-        assert ended(process, signal.SIGKILL) == (-signal.SIGKILL, b"")
-    assert [name for name in names(tmp_path) if not name.endswith(".tmp")] == []
+        assert end_of(process, signal.SIGKILL) == (-signal.SIGKILL, b"")
+    assert [name for name in file_names(tmp_path) if not name.endswith(".tmp")] == []
 
 
 def test_a_signal_leaves_no_report(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     with in_the_middle("-", tmp_path / "out.pcapng", "--report", report) as process:
-        assert ended(process, signal.SIGTERM) == (143, GAVE_UP)
-    assert names(tmp_path) == []
+        assert end_of(process, signal.SIGTERM) == (143, GAVE_UP)
+    assert file_names(tmp_path) == []
 
 
 def test_a_signal_ends_a_command_that_waits_for_a_named_pipe(tmp_path: Path) -> None:
@@ -162,11 +145,11 @@ def test_a_signal_ends_a_command_that_waits_for_a_named_pipe(tmp_path: Path) -> 
         with fifo.open("wb") as feed:
             feed.write(HEADER + MANY)
             feed.flush()
-            assert ended(process, signal.SIGTERM) == (143, GAVE_UP)
+            assert end_of(process, signal.SIGTERM) == (143, GAVE_UP)
     finally:
         process.kill()
         process.communicate()
-    assert names(tmp_path) == ["in.pcap"]
+    assert file_names(tmp_path) == ["in.pcap"]
 
 
 def test_a_signal_ends_a_command_whose_output_nobody_reads() -> None:
@@ -184,7 +167,7 @@ def test_a_signal_ends_a_command_whose_output_nobody_reads() -> None:
     try:
         os.set_blocking(process.stdin.fileno(), False)
         feed_until_stuck(process.stdin.fileno())
-        assert ended(process, signal.SIGTERM) == (143, GAVE_UP)
+        assert end_of(process, signal.SIGTERM) == (143, GAVE_UP)
     finally:
         os.close(reading)
         process.kill()
@@ -225,7 +208,7 @@ def test_a_hangup_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
 
 
 def small_files() -> None:
-    """In the command's process: no file may grow beyond 1 MB."""
+    """Let no file grow beyond 1 MB in the command's process."""
     default_signals()
     resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6))
 
@@ -237,13 +220,13 @@ def test_a_file_that_may_not_grow_leaves_what_was_there(command: list[str], old:
     capture.write_bytes(HEADER + MANY)
     if old is not None:
         out.write_bytes(old)
-    before = names(tmp_path)
+    before = file_names(tmp_path)
     done = subprocess.run(
         [*command, "convert", capture, out, "--force"], capture_output=True, preexec_fn=small_files, timeout=PATIENCE
     )
     message = f"pcapconv: {out}: cannot write: file too large\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", message.encode())
-    assert names(tmp_path) == before
+    assert file_names(tmp_path) == before
     assert old is None or out.read_bytes() == old
 
 
@@ -254,7 +237,7 @@ def test_an_input_that_is_replaced_survives_a_file_that_may_not_grow(tmp_path: P
     done = subprocess.run(command, capture_output=True, preexec_fn=small_files, timeout=PATIENCE)
     assert done.returncode == 1
     assert capture.read_bytes() == HEADER + MANY
-    assert names(tmp_path) == ["in.pcap"]
+    assert file_names(tmp_path) == ["in.pcap"]
 
 
 def test_bytes_that_wait_for_all_to_be_well_may_not_grow_either(tmp_path: Path) -> None:
@@ -296,7 +279,7 @@ def test_a_full_disk_leaves_what_was_there(
     done = subprocess.run([*command, "convert", capture, out, "--force"], capture_output=True, timeout=PATIENCE)
     message = f"pcapconv: {out}: cannot write: no space left on device\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", message.encode())
-    assert names(small_disk) == ([] if old is None else ["out.pcapng"])
+    assert file_names(small_disk) == ([] if old is None else ["out.pcapng"])
     assert old is None or out.read_bytes() == old
     in_use = os.statvfs(small_disk)
     assert (in_use.f_blocks - in_use.f_bfree) * in_use.f_frsize < 100_000  # nothing without a name is left either
@@ -312,4 +295,4 @@ def test_a_report_on_a_full_disk_fails(small_disk: Path, tmp_path: Path) -> None
     done = subprocess.run(command, capture_output=True, timeout=PATIENCE)
     assert done.returncode == 1
     assert done.stderr == f"pcapconv: {report}: cannot write: no space left on device\n".encode()
-    assert names(small_disk) == ["filler"]
+    assert file_names(small_disk) == ["filler"]

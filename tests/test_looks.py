@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 import wire
-from terminals import COMMAND, on_terminal, without_colours
+from command_line import COMMAND
+from terminals import on_terminal, without_colours
 
 from pcapconv.cli import progress
 from pcapconv.cli.terminal import align_columns, display_width, wrap_text
@@ -18,8 +19,8 @@ from pcapconv.timestamps import duration_in_words, resolution_in_words
 WEB = Path(__file__).parent / "samples" / "web.pcapng"
 
 
-def said(*arguments: str | Path) -> str:
-    """What the installed command prints into a pipe."""
+def printed_by(*arguments: str | Path) -> str:
+    """The text that the installed command prints into a pipe."""
     return subprocess.run([COMMAND, *arguments], capture_output=True, timeout=60).stdout.decode()
 
 
@@ -31,7 +32,7 @@ def test_info_is_painted_on_a_terminal_and_fits_it(columns: int) -> None:
     assert lines[0].startswith("\x1b[1m/")
     assert "\x1b[36mpackets\x1b[0m         32 (3,765 bytes captured of 3,765)" in lines
     assert max(display_width(without_colours(line)) for line in lines) <= columns
-    assert "".join(without_colours(seen).split()) == "".join(said("info", WEB).split())
+    assert "".join(without_colours(seen).split()) == "".join(printed_by("info", WEB).split())
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
@@ -43,7 +44,7 @@ def test_a_terminal_without_colours_gets_none(environment: dict[str, str]) -> No
 
 
 def test_a_pipe_gets_no_colours_and_whole_lines() -> None:
-    page = said("info", WEB)
+    page = printed_by("info", WEB)
     assert "\x1b" not in page
     (line,) = (line for line in page.splitlines() if line.startswith("to pcap"))
     assert line.endswith("1 statistics block")
@@ -58,11 +59,11 @@ def test_durations_and_resolutions_are_said_in_words_beside_the_digits(tmp_path:
         + wire.enhanced_packet(0, 0, b"first")
         + wire.enhanced_packet(0, 17_999_000_001, b"last")
     )
-    lines = said("info", path).splitlines()
+    lines = printed_by("info", path).splitlines()
     assert lines[2].endswith("T04:59:59.000001Z (17,999.000001 s, 4 h 59 min)")
     assert lines[4].split()[4:7] == ["10^-6", "(1", "µs)"]
     assert lines[5].split()[4:7] == ["2^-20", "(~954", "ns)"]
-    found = json.loads(said("info", path, "--json"))
+    found = json.loads(printed_by("info", path, "--json"))
     assert (found["duration_ns"], found["interfaces"][0]["resolution"]) == (17_999_000_001_000, "10^-6")
 
 
@@ -148,7 +149,7 @@ def test_text_that_a_terminal_would_obey_is_shown_before_it_is_painted(tmp_path:
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> tuple[Path, Path]:
+def two_captures(tmp_path: Path) -> tuple[Path, Path]:
     """Captures of which one byte of the only packet differs, and one byte more is in B; and an interface's name."""
     a, b = tmp_path / "a.pcapng", tmp_path / "b.pcapng"
     named = wire.interface(options=wire.options((wire.IF_NAME, b"\x1b[31m")))
@@ -157,11 +158,11 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
     return a, b
 
 
-def test_diff_marks_the_bytes_that_changed(pair: tuple[Path, Path]) -> None:
-    done = subprocess.run([COMMAND, "diff", *pair], capture_output=True, text=True)
+def test_diff_marks_the_bytes_that_changed(two_captures: tuple[Path, Path]) -> None:
+    done = subprocess.run([COMMAND, "diff", *two_captures], capture_output=True, text=True)
     assert done.stdout.splitlines() == [
-        f"A {pair[0]}: 1 packet",
-        f"B {pair[1]}: 1 packet",
+        f"A {two_captures[0]}: 1 packet",
+        f"B {two_captures[1]}: 1 packet",
         "interface 0: if_name is not stated in A, \\x1b[31m in B",
         "packets: 1 changed (bytes 1, lengths 1)",
         "packet 1: bytes, lengths",
@@ -176,17 +177,17 @@ def test_diff_marks_the_bytes_that_changed(pair: tuple[Path, Path]) -> None:
     ]
 
 
-def test_diff_paints_the_bytes_that_changed_on_a_terminal(pair: tuple[Path, Path]) -> None:
-    status, seen = on_terminal("stdout", "diff", *pair)
+def test_diff_paints_the_bytes_that_changed_on_a_terminal(two_captures: tuple[Path, Path]) -> None:
+    status, seen = on_terminal("stdout", "diff", *two_captures)
     lines = seen.splitlines()
     assert status == 1
-    assert lines[0] == f"\x1b[31mA {pair[0]}: 1 packet\x1b[0m"
+    assert lines[0] == f"\x1b[31mA {two_captures[0]}: 1 packet\x1b[0m"
     assert "\x1b[1;7;31m65\x1b[0m" in lines[7]
     assert "\x1b[1;7;32m45\x1b[0m" in lines[8]
     assert "\x1b[1;7;32mE\x1b[0m" in lines[8]
     assert [lines[7].count("\x1b[1;7"), lines[8].count("\x1b[1;7"), "^" in seen] == [2, 2, False]
     assert without_colours(lines[8]) == "  B 0000  73 65 76 65 6e 74 45 65 6e 20 62 79 74 65 73 3a  seventEen bytes:"
-    plain = on_terminal("stdout", "diff", *pair, environment={"NO_COLOR": "1"})[1]
+    plain = on_terminal("stdout", "diff", *two_captures, environment={"NO_COLOR": "1"})[1]
     assert "\x1b" not in plain
     assert plain.splitlines()[9].strip() == "^^"
 
@@ -196,7 +197,7 @@ def test_diff_paints_the_bytes_that_changed_on_a_terminal(pair: tuple[Path, Path
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What the clock of progress shows."""
+    """The time that the progress display reads; tests set it."""
     now = [100.0]
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
     return now

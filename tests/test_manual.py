@@ -1,4 +1,4 @@
-"""What is made of the table of options: help, manual pages, tables in README.md; and what tests know of it."""
+"""What is made of the table of options: help, manual pages, and tables in README.md."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import sys
 import tomllib
 from pathlib import Path
 
-import nonsense
 import pytest
 
 from pcapconv.cli import run
@@ -22,54 +21,6 @@ ROOT = Path(__file__).parent.parent
 MAN = ROOT / "man" / "man1"
 GENERATED: dict[Path, str] = runpy.run_path(str(ROOT / "docs" / "generate.py"))["generated_files"]()
 PAGES = [[], *([name] for name in COMMANDS)]
-NAMES = sorted({option.name for option in OPTIONS})
-
-# Where the tests do once more, in the plainest way, what an option asks for.
-AGAIN = {
-    "expected.py": (
-        *("after", "before", "packets", "drop_packets", "first", "last", "interface", "comment_matches", "direction"),
-        *("invert", "chop", "snaplen", "shift_time", "packet_comment"),
-    ),
-    "normal.py": ("sort", "rebase_time", "mask_time", "keep", "strip"),
-    "test_split_opinion.py": ("max_packets", "max_bytes", "interval", "align", "by"),
-}
-# Where exact bytes, or what is said, are stated for those that are too simple for that.
-STATED = {
-    "test_batch.py": ("include", "exclude", "in_place", "resume", "force", "jobs", "strict"),
-    "test_batch_cli.py": ("junit", "report", "allow_empty", "debug", "quiet"),
-    "test_batch_cluster.py": ("scheduler",),
-    "test_batch_links.py": ("follow_links",),
-    "test_batch_shards.py": ("progress", "retries", "shard"),
-    "test_batch_stall.py": ("stall",),
-    "test_batch_target.py": ("template",),
-    "test_cli.py": ("on_loss", "to"),
-    "test_cli_options.py": ("help",),
-    "test_diff.py": ("as_json", "everything", "ignore", "most", "time_tolerance"),
-    "test_fractions.py": ("fractions",),
-    "test_normalize_cli.py": ("check",),
-    "test_relabel.py": ("capture_comment", "link_type", "set_interface"),
-    "test_secrets.py": ("inject_secrets",),
-    "test_commit.py": ("extract_secrets", "fsync"),
-    "test_sidecar_basics.py": ("sidecar", "sidecar_file", "sidecar_secrets"),
-    "test_sidecar_edited.py": ("sidecar_fingerprints",),
-    "test_snaplens.py": ("keep_snaplen",),
-    "test_split_limits.py": ("max_parts",),
-    "test_text_form.py": ("as_text",),
-    "test_time.py": ("nanoseconds",),
-}
-# Where what makes no sense is refused, beside `nonsense.py`.
-REFUSED_ELSEWHERE = {
-    "test_batch_cli.py": ("include", "exclude", "extract_secrets", "jobs", "junit", "report", "scheduler"),
-    "test_batch_shards.py": ("retries", "shard"),
-    "test_batch_stall.py": ("stall",),
-    "test_batch_target.py": ("template",),
-    "test_diff.py": ("ignore", "most", "time_tolerance"),
-    "test_normalize.py": ("keep", "rebase_time", "strip"),
-    "test_relabel.py": ("capture_comment", "link_type", "set_interface"),
-    "test_secrets.py": ("inject_secrets",),
-    "test_sidecar_basics.py": ("sidecar_file",),
-    "test_split_limits.py": ("interval", "max_bytes", "max_packets"),
-}
 
 
 # ---------------------------------------------------------------- help
@@ -227,46 +178,6 @@ def test_readme_has_each_option() -> None:
         row += " (repeatable)" * (option.value_type in REPEATABLE)
         text = option.manual or option.help[0].lower() + option.help[1:]
         assert f"| {row} | {text} |\n" in tables, (option.flag, option.commands)
-
-
-# ---------------------------------------------------------------- tests
-
-
-def in_files(table: dict[str, tuple[str, ...]]) -> set[str]:
-    """All names of a table; each has to be given in the file below which it stands: `--first`, `first=`, `"first"`."""
-    for file, names in table.items():
-        text = (ROOT / "tests" / file).read_text(encoding="utf-8")
-        assert [name for name in names if re.search(given(name), text) is None] == [], file
-    return {name for names in table.values() for name in names}
-
-
-def given(name: str) -> str:
-    flags = {form.split()[0] for option in OPTIONS if option.name == name for form in (option.flag, *option.forms)}
-    return "|".join([f"(?<![\\w-]){flag}(?![\\w-])" for flag in sorted(flags)] + [rf"\b{name}=(?!=)", f'"{name}"'])
-
-
-@pytest.mark.parametrize(
-    ("text", "is_given"),
-    [
-        *(("run --by link-type", True), ("split(a, by='interface')", True), ('{"by": "section"}', True)),
-        *(("made by hand", False), ("--by-hand", False), ("by == 1", False), ("stand_by=1", False)),
-    ],
-)
-def test_where_an_option_is_given(text: str, is_given: bool) -> None:
-    assert (re.search(given("by"), text) is not None) == is_given
-
-
-def test_each_option_is_done_once_more_or_its_result_is_stated() -> None:
-    assert in_files(AGAIN) | in_files(STATED) == set(NAMES)
-    assert in_files(AGAIN) & in_files(STATED) == set()
-
-
-def test_nonsense_is_tried_with_each_option_that_takes_a_value() -> None:
-    """But for those whose few values the command line itself compares."""
-    values = {option.name for option in OPTIONS if option.value}
-    free = {option.name for option in OPTIONS if option.value and not option.choices}
-    refused = {name for options, _ in nonsense.REFUSED + nonsense.PARTS for name in options}
-    assert free <= in_files(REFUSED_ELSEWHERE) | refused <= values | {"invert"}  # the only flag that is refused alone
 
 
 # ---------------------------------------------------------------- from Python

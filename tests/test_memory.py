@@ -1,14 +1,12 @@
 """The largest record decides how much memory pcapconv takes: three times its size at most, whatever is done with it."""
 
 import io
-import tracemalloc
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wire
-from through import Pipe
+from conversions import Pipe, peak_memory
 
 import pcapconv
 from pcapconv.describing import info
@@ -39,16 +37,6 @@ CAPTURES = {
 every_capture = pytest.mark.parametrize("name", CAPTURES)
 
 
-def peak(run: Callable[[], object]) -> int:
-    """Of the memory that this takes."""
-    tracemalloc.start()
-    try:
-        run()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
 @pytest.fixture(autouse=True)
 def compiled_kernels(compiled: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """The interpreted ones copy each record a few times more."""
@@ -69,29 +57,29 @@ def test_conversions(name: str, to: str, capture: Path, tmp_path: Path) -> None:
     out = tmp_path / f"out.{to}"
     loose: dict[str, Any] = {"to": to, "on_loss": "ignore", "force": True}
     for options in ({}, {"strict": True}, {"chop": 1}, {"snaplen": SIZE // 2}, {"strip": ["comments"]}):
-        assert peak(lambda options=options: pcapconv.convert(capture, out, **loose, **options)) < LIMIT  # type: ignore[misc]
+        assert peak_memory(lambda options=options: pcapconv.convert(capture, out, **loose, **options)) < LIMIT  # type: ignore[misc]
     with io.FileIO(tmp_path / "piped", "wb") as target:
         pieces = (CAPTURES[name][at : at + 2**16] for at in range(0, len(CAPTURES[name]), 2**16))
-        assert peak(lambda: pcapconv.convert(Pipe(pieces), target, **loose)) < LIMIT  # type: ignore[arg-type]
+        assert peak_memory(lambda: pcapconv.convert(Pipe(pieces), target, **loose)) < LIMIT  # type: ignore[arg-type]
 
 
 @every_capture
 def test_what_else_can_be_done(name: str, capture: Path, tmp_path: Path) -> None:
     template = str(tmp_path / "part-{index}.pcapng")
-    assert peak(lambda: pcapconv.split(capture, template, max_packets=5)) < LIMIT
-    assert peak(lambda: info(str(capture))) < LIMIT
-    assert peak(lambda: write_text(capture, len)) < LIMIT
+    assert peak_memory(lambda: pcapconv.split(capture, template, max_packets=5)) < LIMIT
+    assert peak_memory(lambda: info(str(capture))) < LIMIT
+    assert peak_memory(lambda: write_text(capture, len)) < LIMIT
     if name != "secrets":  # which are kept in memory while they are normalised, up to 32 MiB
-        assert peak(lambda: pcapconv.normalize(capture, tmp_path / "normal.pcapng")) < LIMIT
-        assert peak(lambda: pcapconv.diff(capture, capture)) < LIMIT
+        assert peak_memory(lambda: pcapconv.normalize(capture, tmp_path / "normal.pcapng")) < LIMIT
+        assert peak_memory(lambda: pcapconv.diff(capture, capture)) < LIMIT
 
 
 @every_capture
 def test_iterating(capture: Path) -> None:
     with pcapconv.open(capture) as opened:
-        assert peak(lambda: sum(packet.captured_length for packet in opened)) < LIMIT
+        assert peak_memory(lambda: sum(packet.captured_length for packet in opened)) < LIMIT
     with pcapconv.open(capture) as opened:
-        assert peak(lambda: list(opened.items())) < LIMIT
+        assert peak_memory(lambda: list(opened.items())) < LIMIT
 
 
 @pytest.mark.parametrize("name", ["pcapng", "falling", "simple"])
@@ -99,14 +87,14 @@ def test_iterating(capture: Path) -> None:
 def test_sidecars(name: str, fingerprints: bool, capture: Path, tmp_path: Path) -> None:
     pcap, back = tmp_path / "a.pcap", tmp_path / "b.pcapng"
     out: dict[str, Any] = {"sidecar": True, "sidecar_fingerprints": fingerprints}
-    assert peak(lambda: pcapconv.convert(capture, pcap, **out)) < LIMIT
-    assert peak(lambda: pcapconv.convert(pcap, back, sidecar=True)) < LIMIT
+    assert peak_memory(lambda: pcapconv.convert(capture, pcap, **out)) < LIMIT
+    assert peak_memory(lambda: pcapconv.convert(pcap, back, sidecar=True)) < LIMIT
     assert back.read_bytes() == CAPTURES[name]
 
 
 @pytest.mark.parametrize("name", ["pcapng", "falling"])
 def test_joining(name: str, capture: Path, tmp_path: Path) -> None:
     template = str(tmp_path / "{stem}-{link_type}.pcap")
-    assert peak(lambda: pcapconv.split(capture, template, to="pcap", by="link-type", sidecar=True)) < LIMIT
-    assert peak(lambda: pcapconv.join(tmp_path / "in.meta.json", tmp_path / "b.pcapng")) < LIMIT
+    assert peak_memory(lambda: pcapconv.split(capture, template, to="pcap", by="link-type", sidecar=True)) < LIMIT
+    assert peak_memory(lambda: pcapconv.join(tmp_path / "in.meta.json", tmp_path / "b.pcapng")) < LIMIT
     assert (tmp_path / "b.pcapng").read_bytes() == CAPTURES[name]

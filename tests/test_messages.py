@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import wire
-from terminals import COMMAND, on_terminal
+from command_line import COMMAND
+from terminals import on_terminal
 
 import pcapconv
 from pcapconv import FileError, UsageError
@@ -18,14 +19,14 @@ PACKET = wire.enhanced_packet(0, 1, b"packet")
 PCAP = wire.pcap_header() + wire.pcap_record(0, 1, b"packet")
 
 
-def run(folder: Path, *arguments: str) -> tuple[int, list[str]]:
-    """Status and stderr of the installed command in a folder, a line each."""
+def run_in_folder(folder: Path, *arguments: str) -> tuple[int, list[str]]:
+    """Run the installed command in a folder; return its status and the lines of stderr."""
     done = subprocess.run([COMMAND, *arguments], cwd=folder, capture_output=True, text=True, timeout=60)
     return done.returncode, [line.removeprefix("pcapconv: ") for line in done.stderr.splitlines()]
 
 
-def made(folder: Path, *names: str) -> None:
-    """Captures in a folder, of one packet each."""
+def write_captures(folder: Path, *names: str) -> None:
+    """Write captures of one packet each."""
     for name in names:
         (folder / name).parent.mkdir(exist_ok=True, parents=True)
         (folder / name).write_bytes(PCAP if name.endswith(".pcap") else HEADER + PACKET)
@@ -35,22 +36,25 @@ def made(folder: Path, *names: str) -> None:
 
 
 def test_a_directory_takes_the_output_under_the_input_s_name(tmp_path: Path) -> None:
-    made(tmp_path, "a.pcapng", "raw.dump")
+    write_captures(tmp_path, "a.pcapng", "raw.dump")
     (tmp_path / "out").mkdir()
-    assert run(tmp_path, "convert", "a.pcapng", "out/", "--to", "pcap", "--report", "-")[0] == 0
+    assert run_in_folder(tmp_path, "convert", "a.pcapng", "out/", "--to", "pcap", "--report", "-")[0] == 0
     assert (tmp_path / "out" / "a.pcap").read_bytes()[:4] == PCAP[:4]
-    assert run(tmp_path, "convert", "a.pcapng", "out") == (0, [])
+    assert run_in_folder(tmp_path, "convert", "a.pcapng", "out") == (0, [])
     assert (tmp_path / "out" / "a.pcapng").read_bytes() == HEADER + PACKET
-    assert run(tmp_path, "convert", "raw.dump", "out", "--to", "pcap") == (0, [])
-    assert run(tmp_path, "normalize", "a.pcapng", "out", "--force") == (0, [])
+    assert run_in_folder(tmp_path, "convert", "raw.dump", "out", "--to", "pcap") == (0, [])
+    assert run_in_folder(tmp_path, "normalize", "a.pcapng", "out", "--force") == (0, [])
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.pcap", "a.pcapng", "raw.dump.pcap"]
-    assert run(tmp_path, "convert", "a.pcapng", "out") == (1, ["out/a.pcapng: exists already; --force replaces it"])
-    again = run(tmp_path, "convert", "a.pcapng", ".", "--report", "a.pcapng")
+    assert run_in_folder(tmp_path, "convert", "a.pcapng", "out") == (
+        1,
+        ["out/a.pcapng: exists already; --force replaces it"],
+    )
+    again = run_in_folder(tmp_path, "convert", "a.pcapng", ".", "--report", "a.pcapng")
     assert again == (2, ["--report a.pcapng: that is another file of the same run; give it a name of its own"])
 
 
 def test_a_directory_takes_the_output_in_python_too(tmp_path: Path) -> None:
-    made(tmp_path, "a.pcapng")
+    write_captures(tmp_path, "a.pcapng")
     (tmp_path / "out").mkdir()
     report = pcapconv.convert(tmp_path / "a.pcapng", tmp_path / "out", to="pcap")
     assert report.outputs == [str(tmp_path / "out" / "a.pcap")]
@@ -62,18 +66,18 @@ def test_a_directory_takes_the_output_in_python_too(tmp_path: Path) -> None:
 
 
 def test_a_directory_as_input_names_batch(tmp_path: Path) -> None:
-    made(tmp_path, "in/a.pcapng")
+    write_captures(tmp_path, "in/a.pcapng")
     sentence = "in: is a directory; pcapconv batch converts all captures in it"
-    assert run(tmp_path, "convert", "in", "out.pcap") == (1, [sentence])
-    assert run(tmp_path, "convert", "in", ".") == (1, [sentence])
+    assert run_in_folder(tmp_path, "convert", "in", "out.pcap") == (1, [sentence])
+    assert run_in_folder(tmp_path, "convert", "in", ".") == (1, [sentence])
     with pytest.raises(FileError, match=r"in: is a directory; pcapconv\.batch converts all captures in it$"):
         pcapconv.convert(tmp_path / "in", io.BytesIO(), to="pcap")
 
 
 def test_join_says_first_what_is_no_sidecar(tmp_path: Path) -> None:
-    made(tmp_path, "a.pcap")
+    write_captures(tmp_path, "a.pcap")
     sentence = "a.pcap: not a sidecar of pcapconv; name the .meta.json that it wrote beside the capture"
-    assert run(tmp_path, "join", "a.pcap", "b.pcap") == (1, [sentence])
+    assert run_in_folder(tmp_path, "join", "a.pcap", "b.pcap") == (1, [sentence])
 
 
 # ---------------------------------------------------------------- packets and comments
@@ -92,9 +96,9 @@ def test_join_says_first_what_is_no_sidecar(tmp_path: Path) -> None:
 )
 def test_numbers_beyond_the_last_packet_are_said(tmp_path: Path, given: list[str], said: list[str]) -> None:
     (tmp_path / "in.pcapng").write_bytes(HEADER + PACKET * 3)
-    done = run(tmp_path, "convert", "in.pcapng", "out.pcapng", *given)
+    done = run_in_folder(tmp_path, "convert", "in.pcapng", "out.pcapng", *given)
     assert done == (0, [f"warning: in.pcapng: {each}" for each in said])
-    done = run(tmp_path, "split", "in.pcapng", "{index}.pcapng", "--max-packets", "9", *given)
+    done = run_in_folder(tmp_path, "split", "in.pcapng", "{index}.pcapng", "--max-packets", "9", *given)
     assert done == (0, [f"warning: in.pcapng: {each}" for each in said])
 
 
@@ -104,34 +108,37 @@ def test_numbers_beyond_the_last_packet_are_said_in_python() -> None:
 
 
 def test_a_comment_on_a_packet_that_nothing_would_hold_is_refused(tmp_path: Path) -> None:
-    made(tmp_path, "a.pcapng", "a.pcap")
+    write_captures(tmp_path, "a.pcapng", "a.pcap")
     sentence = "--packet-comment: pcap cannot hold comments; write pcapng, or keep them in a sidecar with --sidecar"
     comment = ["--packet-comment", "1:seen"]
-    assert run(tmp_path, "convert", "a.pcapng", "b.pcap", *comment) == (2, [sentence])
-    assert run(tmp_path, "split", "a.pcapng", "{index}.pcap", "--max-packets", "1", *comment) == (2, [sentence])
+    assert run_in_folder(tmp_path, "convert", "a.pcapng", "b.pcap", *comment) == (2, [sentence])
+    assert run_in_folder(tmp_path, "split", "a.pcapng", "{index}.pcap", "--max-packets", "1", *comment) == (
+        2,
+        [sentence],
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pcap", "a.pcapng"]
-    assert run(tmp_path, "convert", "a.pcapng", "b.pcap", "--sidecar", "-q", *comment) == (0, [])
-    assert run(tmp_path, "convert", "a.pcapng", "c.pcap", "--on-loss", "ignore", *comment) == (0, [])
-    assert run(tmp_path, "convert", "a.pcap", "c.pcapng", *comment) == (0, [])
+    assert run_in_folder(tmp_path, "convert", "a.pcapng", "b.pcap", "--sidecar", "-q", *comment) == (0, [])
+    assert run_in_folder(tmp_path, "convert", "a.pcapng", "c.pcap", "--on-loss", "ignore", *comment) == (0, [])
+    assert run_in_folder(tmp_path, "convert", "a.pcap", "c.pcapng", *comment) == (0, [])
     with pytest.raises(UsageError, match=r"^packet_comment=: pcap cannot hold .* sidecar with sidecar=True$"):
         pcapconv.convert(tmp_path / "a.pcapng", io.BytesIO(), to="pcap", packet_comment=["1:seen"])
 
 
 def test_a_batch_refuses_such_comments_at_once_or_names_the_file(tmp_path: Path) -> None:
-    made(tmp_path, "in/a.pcap", "in/b.pcapng")
+    write_captures(tmp_path, "in/a.pcap", "in/b.pcapng")
     sentence = "--packet-comment: pcap cannot hold comments; write pcapng, or keep them in a sidecar with --sidecar"
     comment = ["--packet-comment", "1:seen", "-q"]
-    assert run(tmp_path, "batch", "in", "out", "--to", "pcap", *comment) == (2, [sentence])
+    assert run_in_folder(tmp_path, "batch", "in", "out", "--to", "pcap", *comment) == (2, [sentence])
     assert not (tmp_path / "out").exists()
-    assert run(tmp_path, "batch", "in", "out", *comment) == (1, [f"a.pcap: {sentence}"])
-    assert run(tmp_path, "batch", "in", "new", "--to", "pcap", "--sidecar", *comment) == (0, [])
+    assert run_in_folder(tmp_path, "batch", "in", "out", *comment) == (1, [f"a.pcap: {sentence}"])
+    assert run_in_folder(tmp_path, "batch", "in", "new", "--to", "pcap", "--sidecar", *comment) == (0, [])
 
 
 def test_the_keys_of_interfaces_are_named_once(tmp_path: Path) -> None:
-    made(tmp_path, "a.pcapng")
+    write_captures(tmp_path, "a.pcapng")
     keys = "name, description, filter, os, hardware, speed, snaplen, fcs-length, comment"
     for given, fact in (("0.mtu=9000", "the key is"), ("eth0", "not ID.KEY=VALUE, where KEY is")):
-        done = run(tmp_path, "convert", "a.pcapng", "b.pcapng", "--set-interface", given)
+        done = run_in_folder(tmp_path, "convert", "a.pcapng", "b.pcapng", "--set-interface", given)
         assert done == (2, [f"--set-interface {given}: {fact} one of {keys}; write 0.name=VALUE"])
 
 
@@ -163,7 +170,7 @@ def not_built(folder: Path, *arguments: str, **environment: str) -> str:
     ids=lambda arguments: arguments[0],
 )
 def test_a_terminal_is_told_once_that_the_kernels_are_slow(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    made(tmp_path, "a.pcap", "in/a.pcap")
+    write_captures(tmp_path, "a.pcap", "in/a.pcap")
     assert not_built(tmp_path, *arguments, PCAPCONV_KERNELS="interpreted").count(SLOW) == 0
     seen = not_built(tmp_path, *arguments).splitlines()
     assert seen[0].startswith(SLOW)
@@ -175,7 +182,7 @@ def test_a_terminal_is_told_once_that_the_kernels_are_slow(tmp_path: Path, argum
 
 
 def test_nobody_is_told_of_slow_kernels_where_nobody_reads_or_they_are_fast(tmp_path: Path) -> None:
-    made(tmp_path, "a.pcap")
+    write_captures(tmp_path, "a.pcap")
     assert SLOW not in not_built(tmp_path, "convert", "a.pcap", "b.pcap", "-q")
     done = subprocess.run(
         [sys.executable, "-P", "-c", NOT_BUILT, "info", "a.pcap"],
@@ -188,7 +195,7 @@ def test_nobody_is_told_of_slow_kernels_where_nobody_reads_or_they_are_fast(tmp_
 
 
 def test_slow_kernels_are_said_again_where_nothing_can_be_kept(tmp_path: Path) -> None:
-    made(tmp_path, "a.pcap")
+    write_captures(tmp_path, "a.pcap")
     (tmp_path / "cache").write_bytes(b"")
     for _ in range(2):
         assert not_built(tmp_path, "info", "a.pcap").startswith(SLOW)

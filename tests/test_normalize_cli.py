@@ -4,18 +4,17 @@ import io
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import wire
+from command_line import COMMAND, error_lines
 from wire import BIG, In
 
 import pcapconv
 from pcapconv import cli
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 NANO = (wire.IF_TSRESOL, b"\x09")
 NORMAL = (
     wire.section_header()
@@ -40,16 +39,16 @@ LAST = wire.enhanced_packet(0, 3000, b"last!")
 TEXT = b"Dear reader, this is text\n"
 
 
-class Done(NamedTuple):
-    """How a command ended."""
+class CommandResult(NamedTuple):
+    """The exit status of a command, its stdout and its stderr."""
 
     status: int
     out: str
     err: str
 
 
-def run(*arguments: str | Path, stdin: bytes = b"", folder: Path | None = None) -> tuple[int, bytes, str]:
-    """The installed command. Whatever it forgets to close is said on stderr."""
+def run_normalize(*arguments: str | Path, stdin: bytes = b"", folder: Path | None = None) -> tuple[int, bytes, str]:
+    """Run the installed command. A file that it forgets to close is a warning on stderr."""
     done = subprocess.run(
         [COMMAND, "normalize", *arguments],
         input=stdin,
@@ -68,12 +67,12 @@ class Here:
         self.folder = folder
         self._capfd = capfd
 
-    def __call__(self, *arguments: str | Path) -> Done:
+    def __call__(self, *arguments: str | Path) -> CommandResult:
         try:
             status = cli.run(["normalize", *(os.fspath(each) for each in arguments)])
         except SystemExit as end:
             status = int(end.code or 0)
-        return Done(status, *self._capfd.readouterr())
+        return CommandResult(status, *self._capfd.readouterr())
 
     def file(self, name: str, data: bytes) -> Path:
         path = self.folder / name
@@ -92,12 +91,7 @@ def here(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.
     return Here(tmp_path, capfd)
 
 
-def said(*sentences: str) -> str:
-    """stderr, one sentence a line."""
-    return "".join(f"pcapconv: {sentence}\n" for sentence in sentences)
-
-
-def untouched(path: Path) -> tuple[int, int, bytes]:
+def is_untouched(path: Path) -> tuple[int, int, bytes]:
     there = path.stat()
     return there.st_mtime_ns, there.st_ino, path.read_bytes()
 
@@ -107,47 +101,49 @@ def untouched(path: Path) -> tuple[int, int, bytes]:
 
 def test_status_0_and_silence(here: Here) -> None:
     source = here.file("in.pcapng", OTHER)
-    assert here(source, "out.pcapng") == Done(0, "", "")
+    assert here(source, "out.pcapng") == CommandResult(0, "", "")
     assert Path("out.pcapng").read_bytes() == NORMAL
-    assert here("out.pcapng", "again") == Done(0, "", "")
+    assert here("out.pcapng", "again") == CommandResult(0, "", "")
     assert Path("again").read_bytes() == NORMAL
 
 
 def test_the_installed_command_on_standard_streams(tmp_path: Path) -> None:
-    assert run("-", "-", stdin=OTHER, folder=tmp_path) == (0, NORMAL, "")
-    assert run("-", "-", "--to", "pcap", "--strip", "comments", stdin=OTHER, folder=tmp_path) == (0, PCAP, "")
-    assert run("--check", "-", stdin=NORMAL, folder=tmp_path) == (0, b"", "")
-    assert run("--check", "-", stdin=OTHER, folder=tmp_path) == (
+    assert run_normalize("-", "-", stdin=OTHER, folder=tmp_path) == (0, NORMAL, "")
+    assert run_normalize("-", "-", "--to", "pcap", "--strip", "comments", stdin=OTHER, folder=tmp_path) == (0, PCAP, "")
+    assert run_normalize("--check", "-", stdin=NORMAL, folder=tmp_path) == (0, b"", "")
+    assert run_normalize("--check", "-", stdin=OTHER, folder=tmp_path) == (
         1,
         b"",
-        said(f"-: not in its normal form: {REASONS}"),
+        error_lines(f"-: not in its normal form: {REASONS}"),
     )
 
 
 def test_every_option(here: Here) -> None:
     source = here.file("in.pcapng", OTHER + In(BIG).enhanced_packet(0, 1, b"two"))
     options = ["--sort", "--rebase-time", "1", "--keep", "host,custom", "--keep", "unknown", "--strip", "comments"]
-    assert here(source, "out.pcapng", *options) == Done(0, "", "")
+    assert here(source, "out.pcapng", *options) == CommandResult(0, "", "")
     assert Path("out.pcapng").read_bytes() == (
         NORMAL[: -len(wire.enhanced_packet(0, 0, b"one", options=wire.options((1, b"c"))))]
         + wire.enhanced_packet(0, 10**9, b"two")
         + wire.enhanced_packet(0, 10**9 + 1000, b"one")
     )
-    assert here(source, "out.pcapng", "--force", "--mask-time", "--strip", "comments") == Done(0, "", "")
+    assert here(source, "out.pcapng", "--force", "--mask-time", "--strip", "comments") == CommandResult(0, "", "")
     assert [each.ticks for each in wire.read_pcapng(Path("out.pcapng").read_bytes())] == [10**6, 2 * 10**6]
 
 
 def test_an_output_that_exists_is_kept(here: Here) -> None:
     source, out = here.file("in.pcapng", OTHER), here.file("out.pcapng", b"old")
-    says = said("out.pcapng: exists already; --force replaces it")
-    assert here(source, out.name) == Done(1, "", says)
+    says = error_lines("out.pcapng: exists already; --force replaces it")
+    assert here(source, out.name) == CommandResult(1, "", says)
     assert out.read_bytes() == b"old"
-    assert here(source, source, "--force") == Done(0, "", "")
+    assert here(source, source, "--force") == CommandResult(0, "", "")
     assert source.read_bytes() == NORMAL
 
 
 def test_the_report(here: Here) -> None:
-    assert here(here.file("in.pcapng", OTHER + OTHER), "out.pcapng", "--report", "report.json") == Done(0, "", "")
+    assert here(here.file("in.pcapng", OTHER + OTHER), "out.pcapng", "--report", "report.json") == CommandResult(
+        0, "", ""
+    )
     report = json.loads(Path("report.json").read_text())
     assert (report["packets_read"], report["packets_written"], report["target_format"]) == (2, 2, "pcapng")
     assert (report["losses"], report["damage"]) == ({}, [])
@@ -156,35 +152,37 @@ def test_the_report(here: Here) -> None:
 @pytest.mark.parametrize("arguments", [["in.pcapng"], ["in.pcapng", "a", "b"]], ids=len)
 def test_status_2_for_another_number_of_files(here: Here, arguments: list[str]) -> None:
     here.file("in.pcapng", OTHER)
-    says = said("give IN and OUT; or files and directories, with --check or --in-place")
-    assert here(*arguments) == Done(2, "", says)
+    says = error_lines("give IN and OUT; or files and directories, with --check or --in-place")
+    assert here(*arguments) == CommandResult(2, "", says)
 
 
 def test_status_2_without_files_and_for_options_that_are_none(here: Here) -> None:
     assert here().status == 2
     assert here("a", "b", "--hosts").status == 2
     assert here("a", "b", "--on-loss", "perhaps").status == 2
-    assert here("a", "b", "--keep", "hosts") == Done(
+    assert here("a", "b", "--keep", "hosts") == CommandResult(
         2,
         "",
-        said("--keep hosts: the kinds are comments, names, statistics, secrets, custom, unknown, host, addresses"),
+        error_lines(
+            "--keep hosts: the kinds are comments, names, statistics, secrets, custom, unknown, host, addresses"
+        ),
     )
 
 
 def test_status_1_for_what_is_not_there(here: Here) -> None:
-    assert here("none", "out") == Done(1, "", said("none: cannot open: no such file or directory"))
-    assert here("--check", "none") == Done(1, "", said("none: cannot open: no such file or directory"))
+    assert here("none", "out") == CommandResult(1, "", error_lines("none: cannot open: no such file or directory"))
+    assert here("--check", "none") == CommandResult(1, "", error_lines("none: cannot open: no such file or directory"))
 
 
 def test_status_1_for_times_that_are_refused(here: Here) -> None:
     source = here.file("fine.pcapng", FINE)
     says = f"{source}: packet 1: its time has digits finer than a nanosecond; --on-loss ignore cuts them"
-    assert here(source, "out.pcapng") == Done(1, "", said(says))
+    assert here(source, "out.pcapng") == CommandResult(1, "", error_lines(says))
     assert not Path("out.pcapng").exists()
-    assert here("--check", source) == here("--in-place", source) == Done(1, "", said(says))
+    assert here("--check", source) == here("--in-place", source) == CommandResult(1, "", error_lines(says))
     assert source.read_bytes() == FINE
-    assert here(source, "out.pcapng", "--on-loss", "ignore") == Done(0, "", "")
-    assert here("--check", "out.pcapng") == Done(0, "", "")
+    assert here(source, "out.pcapng", "--on-loss", "ignore") == CommandResult(0, "", "")
+    assert here("--check", "out.pcapng") == CommandResult(0, "", "")
 
 
 def test_status_3_for_damage_and_1_when_strict(here: Here) -> None:
@@ -201,11 +199,11 @@ def test_losses_are_said_or_refused(here: Here) -> None:
     source = here.file("in.pcapng", SIMPLE)
     rest = "--report FILE has the counts, --on-loss fail refuses"
     lost = "1 packet without a time, written with time 0"
-    says = said(f"warning: out.pcapng: pcapng cannot hold {lost}; {rest}")
-    assert here(source, "out.pcapng") == Done(0, "", says)
-    assert here(source, "quiet.pcapng", "--on-loss", "ignore") == Done(0, "", "")
-    refusal = said(f"{source}: pcapng cannot hold {lost}; nothing was written")
-    assert here(source, "none.pcapng", "--on-loss", "fail") == Done(4, "", refusal)
+    says = error_lines(f"warning: out.pcapng: pcapng cannot hold {lost}; {rest}")
+    assert here(source, "out.pcapng") == CommandResult(0, "", says)
+    assert here(source, "quiet.pcapng", "--on-loss", "ignore") == CommandResult(0, "", "")
+    refusal = error_lines(f"{source}: pcapng cannot hold {lost}; nothing was written")
+    assert here(source, "none.pcapng", "--on-loss", "fail") == CommandResult(4, "", refusal)
     assert not Path("none.pcapng").exists()
 
 
@@ -222,7 +220,7 @@ def test_losses_are_said_or_refused(here: Here) -> None:
     ],
 )
 def test_options_that_exclude_each_other(here: Here, arguments: list[str], says: str) -> None:
-    assert here(*arguments) == Done(2, "", said(says))
+    assert here(*arguments) == CommandResult(2, "", error_lines(says))
     assert os.listdir() == ["pyproject.toml"]
 
 
@@ -231,40 +229,46 @@ def test_options_that_exclude_each_other(here: Here, arguments: list[str], says:
 
 def test_check_says_the_reasons_and_writes_nothing(here: Here) -> None:
     normal, other = here.file("a.pcapng", NORMAL), here.file("b.pcapng", OTHER)
-    before = untouched(normal), untouched(other)
-    assert here("--check", normal) == Done(0, "", "")
-    assert here("--check", other) == Done(1, "", said(f"{other}: not in its normal form: {REASONS}"))
+    before = is_untouched(normal), is_untouched(other)
+    assert here("--check", normal) == CommandResult(0, "", "")
+    assert here("--check", other) == CommandResult(1, "", error_lines(f"{other}: not in its normal form: {REASONS}"))
     assert here("--check", other, normal, "--quiet").status == 1
-    assert (untouched(normal), untouched(other)) == before
+    assert (is_untouched(normal), is_untouched(other)) == before
     assert sorted(os.listdir()) == ["a.pcapng", "b.pcapng", "pyproject.toml"]
 
 
 def test_check_goes_by_the_options(here: Here) -> None:
     path = here.file("a.pcapng", NORMAL)
-    assert here("--check", path, "--strip", "comments") == Done(
-        1, "", said(f"{path}: not in its normal form: it has 1 comment")
+    assert here("--check", path, "--strip", "comments") == CommandResult(
+        1, "", error_lines(f"{path}: not in its normal form: it has 1 comment")
     )
-    assert here("--check", path, "--to", "pcap") == Done(
-        1, "", said(f"{path}: not in its normal form: it is pcapng, not pcap")
+    assert here("--check", path, "--to", "pcap") == CommandResult(
+        1, "", error_lines(f"{path}: not in its normal form: it is pcapng, not pcap")
     )
-    assert here("--check", path, "--rebase-time", "0.000002") == Done(0, "", "")
+    assert here("--check", path, "--rebase-time", "0.000002") == CommandResult(0, "", "")
 
 
 def test_check_goes_by_the_suffix(here: Here) -> None:
     good, bad, strange = here.file("a.pcap", PCAP), here.file("b.cap", NORMAL), here.file("c.golden", PCAP)
-    assert here("--check", good) == Done(0, "", "")
-    assert here("--check", bad) == Done(1, "", said(f"{bad}: not in its normal form: it is pcapng, not pcap"))
-    assert here("--check", strange) == Done(1, "", said(f"{strange}: not in its normal form: it is pcap, not pcapng"))
+    assert here("--check", good) == CommandResult(0, "", "")
+    assert here("--check", bad) == CommandResult(
+        1, "", error_lines(f"{bad}: not in its normal form: it is pcapng, not pcap")
+    )
+    assert here("--check", strange) == CommandResult(
+        1, "", error_lines(f"{strange}: not in its normal form: it is pcap, not pcapng")
+    )
 
 
 def test_check_says_what_times_are_wrong(here: Here) -> None:
     late = wire.enhanced_packet(0, 1000, b"two")
     path = here.file("a.pcapng", NORMAL + late)
     because = f"{path}: not in its normal form: "
-    assert here("--check", path, "--rebase-time", "1").err == said(
+    assert here("--check", path, "--rebase-time", "1").err == error_lines(
         because + "its first packet is at 1970-01-01T00:00:00.000002000Z, not at 1970-01-01T00:00:01.000000000Z"
     )
-    assert here("--check", path, "--sort").err == said(because + "its packets are not in the order of their times")
+    assert here("--check", path, "--sort").err == error_lines(
+        because + "its packets are not in the order of their times"
+    )
     assert "other times, another order" in here("--check", path, "--mask-time").err
 
 
@@ -295,9 +299,9 @@ def test_a_directory_without_captures_is_one_only_where_that_is_allowed(here: He
     here.file("d/readme.md", TEXT)
     here.file("d/empty", b"")
     here.file("e/a", NORMAL)
-    failed = Done(1, "", said("d: no capture was found; --allow-empty lets that pass"))
+    failed = CommandResult(1, "", error_lines("d: no capture was found; --allow-empty lets that pass"))
     assert here("--check", "d") == here("--check", "e", "d") == here("--in-place", "d") == failed
-    allowed = Done(0, "", said("warning: d: no capture was found"))
+    allowed = CommandResult(0, "", error_lines("warning: d: no capture was found"))
     assert here("--check", "d", "--allow-empty") == here("--in-place", "d", "--allow-empty") == allowed
     assert here("e/a", "out.pcapng", "--allow-empty").status == 2
 
@@ -308,7 +312,7 @@ def test_a_file_in_a_directory_that_is_named_like_a_capture_and_is_none_fails(he
     here.file("d/b", NORMAL)
     done = here("--check", "d")
     assert (done.status, done.err.count("\n")) == (1, 1)
-    assert done.err.startswith(said(f"d/a{suffix}: not a pcap or pcapng capture, it begins with '")[:-1])
+    assert done.err.startswith(error_lines(f"d/a{suffix}: not a pcap or pcapng capture, it begins with '")[:-1])
     assert here("--in-place", "d") == done
 
 
@@ -318,13 +322,15 @@ def test_a_file_in_a_directory_that_is_named_like_a_capture_and_is_none_fails(he
 def test_in_place_rewrites_what_is_not_normal(here: Here) -> None:
     normal, other = here.file("d/a.pcapng", NORMAL), here.file("d/sub/b.pcapng", OTHER)
     pcap, text = here.file("d/c.pcap", MICROSECONDS), here.file("d/text.txt", TEXT)
-    before = untouched(normal), untouched(text)
-    assert here("--in-place", "d") == Done(0, "", said("d/c.pcap: rewritten", "d/sub/b.pcapng: rewritten"))
+    before = is_untouched(normal), is_untouched(text)
+    assert here("--in-place", "d") == CommandResult(
+        0, "", error_lines("d/c.pcap: rewritten", "d/sub/b.pcapng: rewritten")
+    )
     assert (other.read_bytes(), pcap.read_bytes()) == (NORMAL, PCAP)
-    assert (untouched(normal), untouched(text)) == before
-    after = untouched(other), untouched(pcap)
-    assert here("--in-place", "d") == here("--check", "d") == Done(0, "", "")
-    assert (untouched(other), untouched(pcap)) == after
+    assert (is_untouched(normal), is_untouched(text)) == before
+    after = is_untouched(other), is_untouched(pcap)
+    assert here("--in-place", "d") == here("--check", "d") == CommandResult(0, "", "")
+    assert (is_untouched(other), is_untouched(pcap)) == after
     assert sorted(path.name for path in Path("d").rglob("*") if path.is_file()) == [
         "a.pcapng",
         "b.pcapng",
@@ -336,7 +342,7 @@ def test_in_place_rewrites_what_is_not_normal(here: Here) -> None:
 def test_in_place_keeps_permissions_and_can_be_quiet(here: Here) -> None:
     path = here.file("a.pcapng", OTHER)
     path.chmod(0o640)
-    assert here("--in-place", path, "-q") == Done(0, "", "")
+    assert here("--in-place", path, "-q") == CommandResult(0, "", "")
     assert (path.stat().st_mode & 0o777, path.read_bytes()) == (0o640, NORMAL)
 
 
@@ -347,23 +353,23 @@ def test_in_place_of_several_goes_on_after_trouble(here: Here) -> None:
     here.file("4.pcapng", OTHER)
     here.file("5.pcapng", b"")
     names = [f"{number}.pcapng" for number in range(1, 6)]
-    before = [untouched(Path(name)) for name in names if name[0] != "4"]
+    before = [is_untouched(Path(name)) for name in names if name[0] != "4"]
     done = here("--in-place", *names)
     assert done.status == 1
     assert [line.split(": ")[1] for line in done.err.splitlines()] == names
     assert "4.pcapng: rewritten" in done.err
     assert Path("4.pcapng").read_bytes() == NORMAL
-    assert [untouched(Path(name)) for name in names if name[0] != "4"] == before
+    assert [is_untouched(Path(name)) for name in names if name[0] != "4"] == before
 
 
 def test_a_damaged_file_is_not_rewritten_in_a_directory_either(here: Here) -> None:
     path = here.file("d/cut.pcap", PCAP + b"cut off")
-    before = untouched(path)
+    before = is_untouched(path)
     for options in (["--in-place"], ["--check", "--strict"]):
         done = here(*options, "d")
         assert done.status == 1
         assert done.err.startswith(f"pcapconv: d/cut.pcap: damaged, and left as it is: offset {len(PCAP)} (packet 2): ")
-    assert untouched(path) == before
+    assert is_untouched(path) == before
 
 
 @pytest.mark.parametrize(
@@ -389,14 +395,14 @@ def test_a_damaged_file_is_not_rewritten_in_a_directory_either(here: Here) -> No
 )
 def test_check_of_a_damaged_capture_judges_what_could_be_read(here: Here, data: bytes, status: int) -> None:
     path = here.file("a.pcapng", data)
-    before = untouched(path)
+    before = is_untouched(path)
     done = here("--check", path)
     assert (done.status, done.out) == (status, "")
     assert done.err.startswith(f"pcapconv: warning: {path}: offset ")
     assert (f"{path}: not in its normal form: " in done.err) == (status == 1)
     assert here("--check", path, here.file("fine.pcapng", NORMAL)).status == status
     assert here("--check", path, here.file("other.pcapng", OTHER)).status == 1
-    assert untouched(path) == before
+    assert is_untouched(path) == before
 
 
 def test_check_names_the_offset_behind_a_damaged_place(here: Here) -> None:
@@ -417,19 +423,21 @@ def test_links(here: Here) -> None:
     Path("d/out").symlink_to(outside)
     Path("d/folder").symlink_to(outside.parent)
     Path("d/nowhere").symlink_to("none")
-    assert here("--in-place", "d") == Done(0, "", said("d/a.pcapng: rewritten"))
+    assert here("--in-place", "d") == CommandResult(0, "", error_lines("d/a.pcapng: rewritten"))
     assert (inside.read_bytes(), outside.read_bytes()) == (NORMAL, OTHER)
-    assert here("--in-place", "d/out") == Done(0, "", said("d/out: rewritten"))
+    assert here("--in-place", "d/out") == CommandResult(0, "", error_lines("d/out: rewritten"))
     assert outside.read_bytes() == NORMAL
     assert Path("d/out").is_symlink()
-    assert here("--check", "d/nowhere") == Done(1, "", said("d/nowhere: cannot open: no such file or directory"))
+    assert here("--check", "d/nowhere") == CommandResult(
+        1, "", error_lines("d/nowhere: cannot open: no such file or directory")
+    )
 
 
 def test_in_place_of_stdin_makes_no_sense(tmp_path: Path) -> None:
-    assert run("--in-place", "-", stdin=OTHER, folder=tmp_path) == (
+    assert run_normalize("--in-place", "-", stdin=OTHER, folder=tmp_path) == (
         2,
         b"",
-        said("--in-place: stdin cannot be rewritten; give IN and OUT"),
+        error_lines("--in-place: stdin has no place; give IN and OUT"),
     )
 
 
@@ -446,9 +454,9 @@ def test_in_place_says_what_is_lost(here: Here) -> None:
 
 def test_in_place_refuses_losses_when_it_is_told_to(here: Here) -> None:
     path = here.file("simple.pcapng", SIMPLE)
-    before = untouched(path)
+    before = is_untouched(path)
     assert here("--in-place", path, "--on-loss", "fail").status == 4
-    assert untouched(path) == before
+    assert is_untouched(path) == before
 
 
 def test_what_is_named_and_no_plain_file_is_not_passed_over(here: Here) -> None:
@@ -470,13 +478,13 @@ def test_a_directory_that_cannot_be_read_is_no_success(here: Here, monkeypatch: 
 
     monkeypatch.setattr(os, "scandir", refuse)
     done = here("--check", "d")
-    assert done.err == said("d/secret: cannot open: permission denied")
+    assert done.err == error_lines("d/secret: cannot open: permission denied")
     assert done.status == 1
 
 
 def test_names_are_shown_without_control_characters(here: Here) -> None:
     here.file("a\n\x1b[31m.pcapng", OTHER)
-    assert here("--check", ".").err == said(f"./a\\x0a\\x1b[31m.pcapng: not in its normal form: {REASONS}")
+    assert here("--check", ".").err == error_lines(f"./a\\x0a\\x1b[31m.pcapng: not in its normal form: {REASONS}")
 
 
 # ---------------------------------------------------------------- pyproject.toml
@@ -490,14 +498,14 @@ def test_options_from_the_nearest_pyproject(here: Here, monkeypatch: pytest.Monk
     )
     source = here.file("deep/er/in.pcapng", OTHER)
     monkeypatch.chdir(source.parent)
-    assert here("in.pcapng", "out.pcapng") == Done(0, "", "")
+    assert here("in.pcapng", "out.pcapng") == CommandResult(0, "", "")
     wanted = wire.pcap_header(wire.NANOSECONDS, snaplen=262144) + wire.pcap_record(1, 10**6, b"one")
     assert Path("out.pcapng").read_bytes() == wanted
-    assert here("--check", "out.pcapng") == Done(0, "", "")
+    assert here("--check", "out.pcapng") == CommandResult(0, "", "")
     cut = here.file("deep/er/cut.pcapng", OTHER + b"cut")
     assert here(cut.name, "strict.pcapng").status == 1
     here.configured("[tool.other]\n", "deep")  # which is nearer
-    assert here("in.pcapng", "again.pcapng") == Done(0, "", "")
+    assert here("in.pcapng", "again.pcapng") == CommandResult(0, "", "")
     assert Path("again.pcapng").read_bytes() == NORMAL
 
 
@@ -505,7 +513,7 @@ def test_the_command_line_wins(here: Here) -> None:
     here.configured('[tool.pcapconv.normalize]\nstrip = ["comments"]\nto = "pcap"\nrebase-time = "5"\nsort = false\n')
     source = here.file("in.pcapng", OTHER)
     options = ["--strip", "names", "--to", "pcapng", "--rebase-time", "0.000002"]
-    assert here(source, "out", *options) == Done(0, "", "")
+    assert here(source, "out", *options) == CommandResult(0, "", "")
     assert Path("out").read_bytes() == NORMAL
 
 
@@ -520,9 +528,9 @@ def test_what_is_not_said_on_the_command_line_stays_as_configured(here: Here, mo
 def test_kinds_on_the_command_line_win(here: Here) -> None:
     here.configured('[tool.pcapconv.normalize]\nstrip = ["secrets,comments"]\nkeep = ["host", "statistics"]\n')
     source = here.file("in.pcapng", OTHER)
-    assert here(source, "out", "--keep", "secrets,comments") == Done(0, "", "")
+    assert here(source, "out", "--keep", "secrets,comments") == CommandResult(0, "", "")
     assert Path("out").read_bytes() == NORMAL
-    assert here(source, "none", "--strip", "host") == Done(0, "", "")
+    assert here(source, "none", "--strip", "host") == CommandResult(0, "", "")
     assert here(source, "both", "--strip", "host", "--keep", "host").status == 2
 
 
@@ -543,9 +551,11 @@ def test_switches_are_turned_off(here: Here) -> None:
 def test_check_and_in_place_go_by_it_too(here: Here) -> None:
     here.configured('[tool.pcapconv.normalize]\nstrip = ["comments"]\n')
     path = here.file("a.pcapng", NORMAL)
-    assert here("--check", path) == Done(1, "", said(f"{path}: not in its normal form: it has 1 comment"))
-    assert here("--in-place", path) == Done(0, "", said(f"{path}: rewritten"))
-    assert here("--check", path) == Done(0, "", "")
+    assert here("--check", path) == CommandResult(
+        1, "", error_lines(f"{path}: not in its normal form: it has 1 comment")
+    )
+    assert here("--in-place", path) == CommandResult(0, "", error_lines(f"{path}: rewritten"))
+    assert here("--check", path) == CommandResult(0, "", "")
 
 
 KEYS = "keep, keep-snaplen, mask-time, on-loss, rebase-time, sort, strict, strip, to"
@@ -571,7 +581,7 @@ def test_status_2_for_what_is_no_option(here: Here, line: str, says: str) -> Non
     path = here.configured(f"[tool.pcapconv.normalize]\n{line}\n")
     source = here.file("in.pcapng", OTHER)
     for first, second in ((source, "out"), ("--check", source)):
-        assert here(first, second) == Done(2, "", said(f"{path}: [tool.pcapconv.normalize] {says}"))
+        assert here(first, second) == CommandResult(2, "", error_lines(f"{path}: [tool.pcapconv.normalize] {says}"))
     assert not Path("out").exists()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import wire
-from through import converted, identical, packets
+from conversions import converted, identical, packets
 from wire import In
 
 pytestmark = pytest.mark.usefixtures("kernels")
@@ -14,7 +14,7 @@ ENTERPRISE = 32473
 
 
 def lost(capture: bytes) -> dict[str, int]:
-    """What pcap cannot hold of it; the packets all arrive."""
+    """The losses of a capture as pcap, by kind. Checks that all packets arrive."""
     pcap, report = converted(capture, "pcap")
     assert [each.data for each in wire.read_pcap(pcap)] == [each.data for each in wire.read_pcapng(capture)]
     assert report.damage == []
@@ -64,7 +64,7 @@ PLACES = [
     on_secrets,
     on_custom,
 ]
-every_place = pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
+every_list = pytest.mark.parametrize("capture_with", PLACES, ids=lambda capture_with: capture_with.__name__)
 
 # ---------------------------------------------------------------- how lists end
 
@@ -83,10 +83,10 @@ ENDINGS: list[tuple[str, list[str], Callable[[In], bytes]]] = [
 ]  # fmt: skip
 
 
-@every_place
+@every_list
 @pytest.mark.parametrize("build", [each[2] for each in ENDINGS], ids=[each[0] for each in ENDINGS])
-def test_endings_are_kept(write: In, place: Callable[[In, bytes], bytes], build: Callable[[In], bytes]) -> None:
-    identical(place(write, build(write)))
+def test_endings_are_kept(write: In, capture_with: Callable[[In, bytes], bytes], build: Callable[[In], bytes]) -> None:
+    identical(capture_with(write, build(write)))
 
 
 @pytest.mark.parametrize(("texts", "build"), [each[1:] for each in ENDINGS], ids=[each[0] for each in ENDINGS])
@@ -106,12 +106,12 @@ OVERRUNS: list[tuple[str, Callable[[In], bytes]]] = [
 ]
 
 
-@every_place
+@every_list
 @pytest.mark.parametrize("build", [build for _, build in OVERRUNS], ids=[name for name, _ in OVERRUNS])
 def test_option_that_overruns_its_block_is_kept(
-    write: In, place: Callable[[In, bytes], bytes], build: Callable[[In], bytes]
+    write: In, capture_with: Callable[[In, bytes], bytes], build: Callable[[In], bytes]
 ) -> None:
-    identical(place(write, build(write)))
+    identical(capture_with(write, build(write)))
 
 
 @pytest.mark.parametrize("build", [build for _, build in OVERRUNS], ids=[name for name, _ in OVERRUNS])
@@ -122,23 +122,27 @@ def test_option_that_overruns_its_block_leaves_the_packet_fine(write: In, build:
     assert lost(capture) == {"comments": 1, "unreadable-options": 1}
 
 
-@pytest.mark.parametrize("place", [on_section, on_interface, on_packet, on_obsolete_packet, on_statistics, on_secrets])
-def test_option_that_overruns_its_block_counts_as_unreadable(write: In, place: Callable[[In, bytes], bytes]) -> None:
-    losses = lost(place(write, write.option(1, b"good") + write.option(1, b"cut", length=400)))
+@pytest.mark.parametrize(
+    "capture_with", [on_section, on_interface, on_packet, on_obsolete_packet, on_statistics, on_secrets]
+)
+def test_option_that_overruns_its_block_counts_as_unreadable(
+    write: In, capture_with: Callable[[In, bytes], bytes]
+) -> None:
+    losses = lost(capture_with(write, write.option(1, b"good") + write.option(1, b"cut", length=400)))
     assert (losses["comments"], losses["unreadable-options"]) == (1, 1)
 
 
-@pytest.mark.parametrize(("place", "offset"), [(on_section, 0), (on_interface, 28)])
+@pytest.mark.parametrize(("capture_with", "offset"), [(on_section, 0), (on_interface, 28)])
 def test_option_that_overruns_its_block_is_a_warning(
-    write: In, place: Callable[[In, bytes], bytes], offset: int
+    write: In, capture_with: Callable[[In, bytes], bytes], offset: int
 ) -> None:
-    warnings = identical(place(write, write.option(1, b"cut", length=400))).warnings
+    warnings = identical(capture_with(write, write.option(1, b"cut", length=400))).warnings
     assert [warning.offset for warning in warnings] == [offset]
 
 
-@pytest.mark.parametrize("place", [on_packet, on_obsolete_packet])
-def test_option_that_overruns_its_packet_is_a_warning(write: In, place: Callable[[In, bytes], bytes]) -> None:
-    (warning,) = identical(place(write, write.option(1, b"cut", length=400))).warnings
+@pytest.mark.parametrize("capture_with", [on_packet, on_obsolete_packet])
+def test_option_that_overruns_its_packet_is_a_warning(write: In, capture_with: Callable[[In, bytes], bytes]) -> None:
+    (warning,) = identical(capture_with(write, write.option(1, b"cut", length=400))).warnings
     assert warning.offset == 48
     assert "packet 1" in warning.reason
 
@@ -156,10 +160,10 @@ COMMENTS: list[tuple[str, bytes, str]] = [
 ]
 
 
-@every_place
+@every_list
 @pytest.mark.parametrize("value", [each[1] for each in COMMENTS], ids=[each[0] for each in COMMENTS])
-def test_comments_are_kept(write: In, place: Callable[[In, bytes], bytes], value: bytes) -> None:
-    identical(place(write, write.options((1, value))))
+def test_comments_are_kept(write: In, capture_with: Callable[[In, bytes], bytes], value: bytes) -> None:
+    identical(capture_with(write, write.options((1, value))))
 
 
 @pytest.mark.parametrize(("value", "shown"), [each[1:] for each in COMMENTS], ids=[each[0] for each in COMMENTS])
@@ -179,18 +183,18 @@ def test_several_comments_are_kept_and_shown(write: In) -> None:
 ODD = [2988, 2989, 19372, 19373, 0x7FFF, 0x8000, 0x8001, 0xFFFF, 100]
 
 
-@every_place
+@every_list
 @pytest.mark.parametrize("code", ODD)
 def test_custom_local_unknown_and_repeated_options_are_kept(
-    write: In, place: Callable[[In, bytes], bytes], code: int
+    write: In, capture_with: Callable[[In, bytes], bytes], code: int
 ) -> None:
     value = write.custom_value(ENTERPRISE, b"abc")
-    identical(place(write, write.options((code, value), (code, value), (code, b""))))
+    identical(capture_with(write, write.options((code, value), (code, value), (code, b""))))
 
 
 @pytest.mark.parametrize("code", ODD)
 @pytest.mark.parametrize(
-    ("place", "kind"),
+    ("capture_with", "kind"),
     [
         (on_section, "section-options"),
         (on_interface, "interface-options"),
@@ -199,9 +203,12 @@ def test_custom_local_unknown_and_repeated_options_are_kept(
     ],
 )
 def test_custom_local_unknown_and_repeated_options_are_counted_where_left_out(
-    write: In, place: Callable[[In, bytes], bytes], kind: str, code: int
+    write: In, capture_with: Callable[[In, bytes], bytes], kind: str, code: int
 ) -> None:
-    assert lost(place(write, write.options((code, b"abcd"), (code, b""), (1, b"hi")))) == {kind: 2, "comments": 1}
+    assert lost(capture_with(write, write.options((code, b"abcd"), (code, b""), (1, b"hi")))) == {
+        kind: 2,
+        "comments": 1,
+    }
 
 
 # ---------------------------------------------------------------- every option at every length
@@ -218,11 +225,13 @@ CODES: dict[Callable[[In, bytes], bytes], range] = {
 }
 
 
-@every_place
-def test_every_option_of_every_block_at_every_length_is_kept(write: In, place: Callable[[In, bytes], bytes]) -> None:
-    for code in CODES[place]:
+@every_list
+def test_every_option_of_every_block_at_every_length_is_kept(
+    write: In, capture_with: Callable[[In, bytes], bytes]
+) -> None:
+    for code in CODES[capture_with]:
         for size in range(19):
-            identical(place(write, write.options((code, bytes(range(1, size + 1))), (1, b"after"))))
+            identical(capture_with(write, write.options((code, bytes(range(1, size + 1))), (1, b"after"))))
 
 
 def test_every_interface_option_is_counted_but_those_that_pcap_holds(write: In) -> None:

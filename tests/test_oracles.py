@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pytest
 import wire
+from conversions import every_sample, stem
 from pcapng import FileScanner, blocks
-from through import every_sample
 
 import pcapconv
 from pcapconv import PcapconvError, TargetError
@@ -28,7 +28,7 @@ FORMATS = ("pcap", "pcapng")
 NANOSECONDS = 10**9
 
 
-def needs(tool: str) -> pytest.MarkDecorator:
+def needs_tool(tool: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(shutil.which(tool) is None, reason=f"{tool} is not installed")
 
 
@@ -57,7 +57,7 @@ class Seen(NamedTuple):
 # ---------------------------------------------------------------- what the input holds, by wire.py alone
 
 
-def told(capture: bytes) -> list[Seen]:
+def packets_in_nanoseconds(capture: bytes) -> list[Seen]:
     """The packets; digits finer than a nanosecond are cut."""
     is_pcapng = capture[:4] == b"\n\r\r\n"
     packets = wire.read_pcapng(capture) if is_pcapng else wire.read_pcap(capture)
@@ -86,12 +86,7 @@ def pcapng_units(capture: bytes) -> dict[tuple[int, int], tuple[Fraction, int]]:
     return units
 
 
-def stem(path: Path) -> str:
-    """A sample's name without its byte order."""
-    return path.stem.removesuffix("-le").removesuffix("-be")
-
-
-def written(path: Path, to: str, folder: Path) -> Path:
+def converted_sample(path: Path, to: str, folder: Path) -> Path:
     """The sample, converted; skips where pcap cannot hold it, which other tests show."""
     out = folder / f"out.{to}"
     if to == "pcap" and stem(path) in PCAP_CANNOT_HOLD:
@@ -113,12 +108,12 @@ def skip_if_listed(cannot: "Limits", path: Path, to: str) -> None:
 
 
 def by_editcap(path: Path, folder: Path) -> list[Seen]:
-    """What Wireshark reads."""
+    """The packets that Wireshark reads."""
     return _by_program(["editcap", "-F", "nsecpcap", str(path)], folder)
 
 
 def by_tcpdump(path: Path, folder: Path) -> list[Seen]:
-    """What libpcap reads."""
+    """The packets that libpcap reads."""
     return _by_program(["tcpdump", "--time-stamp-precision=nano", "-r", str(path), "-w"], folder)
 
 
@@ -134,7 +129,7 @@ def _by_program(command: list[str], folder: Path) -> list[Seen]:
         raise Refused(done.stderr.strip())
     capture = understood.read_bytes()
     assert wire.read_pcap_header(capture).units == NANOSECONDS
-    return told(capture)
+    return packets_in_nanoseconds(capture)
 
 
 # (stem, format, target format) → why a judge does not read it as it is.
@@ -193,22 +188,22 @@ PYTHON_PCAPNG_CANNOT: Limits = {
 }
 
 
-@needs("editcap")
+@needs_tool("editcap")
 @to_each_format
 @every_sample
 def test_wireshark_reads_the_same_packets(path: Path, to: str, tmp_path: Path) -> None:
-    out = written(path, to, tmp_path)
+    out = converted_sample(path, to, tmp_path)
     skip_if_listed(EDITCAP_CANNOT, path, to)
-    assert by_editcap(out, tmp_path) == told(path.read_bytes())
+    assert by_editcap(out, tmp_path) == packets_in_nanoseconds(path.read_bytes())
 
 
-@needs("tcpdump")
+@needs_tool("tcpdump")
 @to_each_format
 @every_sample
 def test_libpcap_reads_the_same_packets(path: Path, to: str, tmp_path: Path) -> None:
-    out = written(path, to, tmp_path)
+    out = converted_sample(path, to, tmp_path)
     skip_if_listed(TCPDUMP_CANNOT, path, to)
-    assert by_tcpdump(out, tmp_path) == told(path.read_bytes())
+    assert by_tcpdump(out, tmp_path) == packets_in_nanoseconds(path.read_bytes())
 
 
 # ---------------------------------------------------------------- python-pcapng
@@ -217,7 +212,7 @@ def test_libpcap_reads_the_same_packets(path: Path, to: str, tmp_path: Path) -> 
 @pytest.mark.filterwarnings("ignore:Field type should not be:DeprecationWarning")  # python-pcapng's own
 @every_sample
 def test_python_pcapng_reads_the_same_packets(path: Path, tmp_path: Path) -> None:
-    out = written(path, "pcapng", tmp_path)
+    out = converted_sample(path, "pcapng", tmp_path)
     skip_if_listed(PYTHON_PCAPNG_CANNOT, path, "pcapng")
     capture = out.read_bytes()
     seen = [
@@ -228,7 +223,7 @@ def test_python_pcapng_reads_the_same_packets(path: Path, tmp_path: Path) -> Non
             block.packet_len,
             block.packet_data,
         )
-        for block in scanned(capture)
+        for block in blocks_by_python_pcapng(capture)
         if isinstance(block, blocks.BasePacketBlock)
     ]
     stated = wire.read_pcapng(capture)
@@ -236,14 +231,16 @@ def test_python_pcapng_reads_the_same_packets(path: Path, tmp_path: Path) -> Non
         (packet.interface, packet.ticks, packet.captured_length, packet.original_length, packet.data)
         for packet in stated
     ]
-    assert [packet.data for packet in stated] == [packet.data for packet in told(path.read_bytes())]
+    assert [packet.data for packet in stated] == [packet.data for packet in packets_in_nanoseconds(path.read_bytes())]
 
 
 @pytest.mark.filterwarnings("ignore:Field type should not be:DeprecationWarning")
 @pytest.mark.parametrize("name", ["nano-le.pcap", "nano-be.pcap", "fcs-le.pcap", "snaplen-0-be.pcap"])
 def test_python_pcapng_reads_the_interface_that_a_pcap_header_becomes(name: str, tmp_path: Path) -> None:
     header = wire.read_pcap_header((FOLDER / name).read_bytes())
-    section, interface = list(scanned(written(FOLDER / name, "pcapng", tmp_path).read_bytes()))[:2]
+    section, interface = list(
+        blocks_by_python_pcapng(converted_sample(FOLDER / name, "pcapng", tmp_path).read_bytes())
+    )[:2]
     assert section.endianness == header.byte_order
     assert interface.link_type == header.link_type_word & 0xFFFF
     assert interface.snaplen == header.snaplen
@@ -251,24 +248,24 @@ def test_python_pcapng_reads_the_interface_that_a_pcap_header_becomes(name: str,
     assert interface.options.get("if_fcslen") == (32 if name.startswith("fcs") else None)
 
 
-def scanned(capture: bytes) -> Iterator[Any]:
-    """The blocks as python-pcapng understands them."""
+def blocks_by_python_pcapng(capture: bytes) -> Iterator[Any]:
+    """The blocks as python-pcapng reads them."""
     yield from FileScanner(io.BytesIO(capture))
 
 
 # ---------------------------------------------------------------- capinfos, tshark
 
 
-@needs("capinfos")
+@needs_tool("capinfos")
 @every_sample
 def test_capinfos_counts_the_same_packets_and_bytes(path: Path, tmp_path: Path) -> None:
     to = "pcapng" if path.suffix == ".pcap" else "pcap"
-    out = written(path, to, tmp_path)
+    out = converted_sample(path, to, tmp_path)
     if stem(path) == "unknown-link-type":
         pytest.skip("it refuses link types that it does not know")
     done = subprocess.run(["capinfos", "-TrM", "-cd", out], check=True, capture_output=True, text=True)
     _, count, size = done.stdout.rstrip("\n").split("\t")
-    packets = told(path.read_bytes())
+    packets = packets_in_nanoseconds(path.read_bytes())
     assert (int(count), int(size)) == (len(packets), sum(packet.original_length for packet in packets))
 
 
@@ -290,10 +287,10 @@ SHOWN = [
 ]
 
 
-@needs("tshark")
+@needs_tool("tshark")
 @pytest.mark.parametrize(("name", "to"), SHOWN, ids=lambda value: value)
 def test_tshark_shows_the_same_packets(name: str, to: str, tmp_path: Path) -> None:
-    out = written(FOLDER / name, to, tmp_path)
+    out = converted_sample(FOLDER / name, to, tmp_path)
     fields = ["frame.number", "frame.time_epoch", "frame.len", "frame.cap_len", "frame.md5_hash"]
     assert tshark(out, *fields, "-oframe.generate_md5_hash:TRUE") == [
         [
@@ -304,29 +301,29 @@ def test_tshark_shows_the_same_packets(name: str, to: str, tmp_path: Path) -> No
             str(packet.captured_length),
             hashlib.md5(packet.data).hexdigest(),
         ]
-        for number, packet in enumerate(told((FOLDER / name).read_bytes()), 1)
+        for number, packet in enumerate(packets_in_nanoseconds((FOLDER / name).read_bytes()), 1)
     ]
 
 
-@needs("tshark")
+@needs_tool("tshark")
 def test_secrets_that_were_copied_still_decrypt(tmp_path: Path) -> None:
     asked = ["http.request.uri", "-Yhttp.request"]
     before = tshark(FOLDER / "tls.pcapng", *asked)
     assert before
-    assert tshark(written(FOLDER / "tls.pcapng", "pcapng", tmp_path), *asked) == before
-    assert tshark(written(FOLDER / "tls.pcapng", "pcap", tmp_path), *asked) == []  # which pcapconv says
+    assert tshark(converted_sample(FOLDER / "tls.pcapng", "pcapng", tmp_path), *asked) == before
+    assert tshark(converted_sample(FOLDER / "tls.pcapng", "pcap", tmp_path), *asked) == []  # which pcapconv says
 
 
-@needs("tshark")
+@needs_tool("tshark")
 def test_comments_that_were_copied_are_shown(tmp_path: Path) -> None:
-    comments = tshark(written(FOLDER / "web.pcapng", "pcapng", tmp_path), "frame.comment", "-Yframe.comment")
+    comments = tshark(converted_sample(FOLDER / "web.pcapng", "pcapng", tmp_path), "frame.comment", "-Yframe.comment")
     assert comments == [["Who links to this?"], ["Not there, as it should be"]]
 
 
-@needs("tshark")
+@needs_tool("tshark")
 def test_interfaces_of_the_modified_format_are_told_apart(tmp_path: Path) -> None:
     path = FOLDER / "modified-le.pcap"
-    shown = tshark(written(path, "pcapng", tmp_path), "frame.interface_id")
+    shown = tshark(converted_sample(path, "pcapng", tmp_path), "frame.interface_id")
     indices = [packet.interface for packet in wire.read_pcap(path.read_bytes())]
     order = list(dict.fromkeys(indices))
     assert [int(each) for (each,) in shown] == [order.index(index) for index in indices]
@@ -344,10 +341,10 @@ def tshark(path: Path, *arguments: str) -> list[list[str]]:
 # ---------------------------------------------------------------- other projects' captures
 
 
-@needs("editcap")
+@needs_tool("editcap")
 def test_a_corpus_file_is_read_the_same_before_and_after(corpus_file: Path, tmp_path: Path) -> None:
     """Wireshark reads from the output what it reads from the input, once pcapconv has put it into the other format."""
-    before = understood(corpus_file, tmp_path)
+    before = packets_by_editcap(corpus_file, tmp_path)
     if before is None:
         pytest.skip("editcap cannot write it as one pcap file")
     with corpus_file.open("rb") as file:
@@ -357,14 +354,14 @@ def test_a_corpus_file_is_read_the_same_before_and_after(corpus_file: Path, tmp_
         report = pcapconv.convert(corpus_file, out)
     except PcapconvError as error:
         pytest.skip(str(error))
-    after = understood(out, tmp_path)
+    after = packets_by_editcap(out, tmp_path)
     assert after is not None
     assert len(after) == report.packets_written
     if not report.damage:
         assert after == before
 
 
-def understood(path: Path, folder: Path) -> list[Seen] | None:
+def packets_by_editcap(path: Path, folder: Path) -> list[Seen] | None:
     try:
         return by_editcap(path, folder)
     except Refused:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import wire
-from splitting import split_up
-from through import converted
+from conversions import converted
+from splitting import parts_and_report
 from wire import In
 
 import pcapconv
@@ -117,7 +117,7 @@ def test_a_selection_or_edit_without_packets_says_so(write: In, options: dict[st
 
 
 def test_a_split_without_packets_says_so(write: In) -> None:
-    (part,), report = split_up(sysdig(write), max_packets=10)
+    (part,), report = parts_and_report(sysdig(write), max_packets=10)
     assert (part, reasons(report)) == (sysdig(write), PASSED)
 
 

@@ -7,7 +7,7 @@ from typing import BinaryIO, cast
 
 import pytest
 import wire
-from through import Pipe, converted, damage_of, identical, packets, refused
+from conversions import Pipe, converted, damage_of, identical, packets, refused
 from wire import In
 
 import pcapconv
@@ -20,7 +20,7 @@ MOST = 2**32 - 1
 
 
 def there_and_back(capture: bytes) -> None:
-    """By way of pcapng the capture is the same, and nothing is lost on either way."""
+    """Check that a capture that goes to pcapng and back stays the same, without a loss."""
     pcapng, there = converted(capture, "pcapng", keep_snaplen=True)
     back, report = converted(pcapng, "pcap")
     assert back == capture

@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 
 import pytest
 import wire
-from through import Pipe, converted, damage_of, identical, packets
+from conversions import Pipe, converted, damage_of, identical, packets
 from wire import BIG, LITTLE, In
 
 import pcapconv
@@ -31,7 +31,7 @@ def pieces(capture: bytes, size: int) -> BinaryIO:
 
 
 def by_file_and_pipe(capture: bytes, to: str) -> tuple[bytes, pcapconv.Report]:
-    """What is written of it, which is the same from a file and from pipes."""
+    """The converted capture, which is checked to be the same from a file and from pipes."""
     out, report = converted(capture, to)
     for size in (1, 5, 16, 4096):
         again, other = converted(pieces(capture, size), to)

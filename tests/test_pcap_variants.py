@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 import wire
-from through import Pipe, converted, damage_of, identical, packets
+from conversions import Pipe, converted, damage_of, identical, packets
 from wire import In
 
 import pcapconv
@@ -22,7 +22,7 @@ DATA = [ONE, TWO, THREE]
 
 
 def extra(write: In, variant: str, interface: int = 3, packet_type: int = 4) -> bytes:
-    """What stands behind the 16 bytes of a record's header."""
+    """The bytes behind the first 16 of a record's header."""
     if variant == NOKIA:
         return write.number(0x9FBFB601, 4)
     indexed = write.modified_extra(interface, packet_type=packet_type)

@@ -15,10 +15,10 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 import wire
+from conversions import SAMPLES, Pipe
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made import made_pcap, made_pcapng
-from through import SAMPLES, Pipe
+from invented_captures import invented_pcap, invented_pcapng
 from wire import BIG, LITTLE, In
 
 import pcapconv
@@ -80,7 +80,7 @@ def text_of(capture: bytes) -> str:
 
 
 def variants(write: In) -> dict[str, bytes]:
-    """What the samples do not have."""
+    """Captures that no sample is like: variants of pcap, odd options, several interfaces."""
     modified = [write.pcap_record(T, at, b"%d" % at, extra=write.modified_extra(at % 5)) for at in range(40)]
     plain = [write.pcap_record(T + at, 10**6 + at, b"x" * at) for at in range(30)]
     suse = [write.pcap_record(T, at, b"y" * at, extra=write.modified_extra(at % 3) + bytes(4)) for at in range(9)]
@@ -144,7 +144,7 @@ def test_text_form_is_the_same(name: str) -> None:
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    capture=made_pcap() | made_pcapng() | st.sampled_from(list(SMALL.values())),
+    capture=invented_pcap() | invented_pcapng() | st.sampled_from(list(SMALL.values())),
     cut=st.integers(0, 60),
     zeros=st.integers(0, 60),
     sizes=st.lists(st.integers(1, 200), min_size=1, max_size=6),

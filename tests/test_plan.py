@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 import wire
+from conversions import Pipe, Sink, converted
 from nonsense import REFUSED, WEB, in_python
-from through import Pipe, Sink, converted
 
 import pcapconv
 from pcapconv import FileError, FormatError, LossError, PcapconvError, TargetError, UsageError
@@ -158,7 +158,7 @@ def test_damage_is_reported_once_however_often_it_is_seen() -> None:
 # ---------------------------------------------------------------- memory
 
 
-def many(count: int) -> Iterator[bytes]:
+def pcap_in_pieces(count: int) -> Iterator[bytes]:
     """A pcap file in pieces, which nobody holds as a whole."""
     yield wire.pcap_header()
     for first in range(0, count, 1000):
@@ -171,7 +171,9 @@ def test_last_on_a_pipe_takes_no_more_memory_than_a_window(kernels: ModuleType) 
     sink.taken = Count()
     tracemalloc.start()
     try:
-        report = pcapconv.convert(cast(BinaryIO, Pipe(many(count))), cast(BinaryIO, sink), to="pcap", last=last)
+        report = pcapconv.convert(
+            cast(BinaryIO, Pipe(pcap_in_pieces(count))), cast(BinaryIO, sink), to="pcap", last=last
+        )
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -231,17 +233,17 @@ def test_nothing_of_a_refused_loss_is_written() -> None:
 
 
 def test_errors_of_steps_and_writers_name_the_file(tmp_path: Path) -> None:
-    place = tmp_path / "odd.pcapng"
+    path = tmp_path / "odd.pcapng"
     unclear = wire.interface(options=wire.options((wire.IF_TSRESOL, b"")))
-    place.write_bytes(wire.section_header() + unclear + wire.enhanced_packet(0, 1, b"x"))
+    path.write_bytes(wire.section_header() + unclear + wire.enhanced_packet(0, 1, b"x"))
     fact = "packet 1: nobody can tell the times of interface 0 of section 0: if_tsresol has 0 bytes instead of 1"
     for options in ({"after": "+1s"}, {"shift_time": "1s"}, {"before": "5", "last": 1}):
         with pytest.raises(FormatError) as caught:
-            pcapconv.convert(place, tmp_path / "out.pcapng", **cast(Any, options))
-        assert str(caught.value) == f"{place}: {fact}"
+            pcapconv.convert(path, tmp_path / "out.pcapng", **cast(Any, options))
+        assert str(caught.value) == f"{path}: {fact}"
     with pytest.raises(TargetError) as told:
-        pcapconv.convert(place, tmp_path / "out.pcap")
-    assert str(told.value) == f"{place}: {fact}"
+        pcapconv.convert(path, tmp_path / "out.pcap")
+    assert str(told.value) == f"{path}: {fact}"
     assert [path.name for path in tmp_path.iterdir()] == ["odd.pcapng"]
 
 
@@ -268,19 +270,19 @@ def everybody() -> Iterator[None]:
 
 @pytest.mark.usefixtures("everybody")
 def test_extracted_key_logs_are_for_their_owner_only(tmp_path: Path) -> None:
-    place, out = tmp_path / "keys.log", tmp_path / "out.pcapng"
-    report = pcapconv.convert(io.BytesIO(LOGS), out, extract_secrets=str(place))
-    assert place.read_bytes() == b"one\ntwo\n"
-    assert place.stat().st_mode & 0o777 == 0o600
+    key_log, out = tmp_path / "keys.log", tmp_path / "out.pcapng"
+    report = pcapconv.convert(io.BytesIO(LOGS), out, extract_secrets=str(key_log))
+    assert key_log.read_bytes() == b"one\ntwo\n"
+    assert key_log.stat().st_mode & 0o777 == 0o600
     assert out.stat().st_mode & 0o777 == 0o666
     assert (report.secrets_extracted, out.read_bytes()) == (2, LOGS)
-    place.write_bytes(b"what was there")
-    place.chmod(0o644)
+    key_log.write_bytes(b"what was there")
+    key_log.chmod(0o644)
     with pytest.raises(FileError, match="exists already"):
-        pcapconv.convert(io.BytesIO(LOGS), tmp_path / "new.pcapng", extract_secrets=str(place))
-    assert place.read_bytes() == b"what was there"
-    pcapconv.convert(io.BytesIO(LOGS), out, extract_secrets=str(place), force=True)
-    assert (place.read_bytes(), place.stat().st_mode & 0o777) == (b"one\ntwo\n", 0o600)
+        pcapconv.convert(io.BytesIO(LOGS), tmp_path / "new.pcapng", extract_secrets=str(key_log))
+    assert key_log.read_bytes() == b"what was there"
+    pcapconv.convert(io.BytesIO(LOGS), out, extract_secrets=str(key_log), force=True)
+    assert (key_log.read_bytes(), key_log.stat().st_mode & 0o777) == (b"one\ntwo\n", 0o600)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["keys.log", "out.pcapng"]
 
 
@@ -296,23 +298,23 @@ def test_extracted_key_logs_are_for_their_owner_only(tmp_path: Path) -> None:
     ids=str,
 )
 def test_key_logs_are_extracted_whatever_else_is_asked_for(to: str, options: dict[str, Any], tmp_path: Path) -> None:
-    place = tmp_path / "keys.log"
-    converted(LOGS, to, extract_secrets=str(place), **options)
-    assert place.read_bytes() == b"one\ntwo\n"
+    key_log = tmp_path / "keys.log"
+    converted(LOGS, to, extract_secrets=str(key_log), **options)
+    assert key_log.read_bytes() == b"one\ntwo\n"
 
 
 def test_a_second_run_extracts_no_key_log_twice(tmp_path: Path) -> None:
-    place = tmp_path / "keys.log"
+    key_log = tmp_path / "keys.log"
     late = wire.interface(options=wire.options((wire.IF_TSRESOL, b"\t"))) + wire.enhanced_packet(1, 5, b"y")
-    _, report = converted(LOGS + late, "pcap", extract_secrets=str(place))
+    _, report = converted(LOGS + late, "pcap", extract_secrets=str(key_log))
     assert report.secrets_extracted == 2
-    assert place.read_bytes() == b"one\ntwo\n"
+    assert key_log.read_bytes() == b"one\ntwo\n"
 
 
 def test_without_key_logs_there_is_no_file(tmp_path: Path) -> None:
-    place, old = tmp_path / "keys.log", tmp_path / "old.log"
+    key_log, old = tmp_path / "keys.log", tmp_path / "old.log"
     old.write_bytes(b"what was there")
-    assert converted(WEB.read_bytes(), "pcapng", extract_secrets=str(place))[1].secrets_extracted == 0
+    assert converted(WEB.read_bytes(), "pcapng", extract_secrets=str(key_log))[1].secrets_extracted == 0
     assert converted(WEB.read_bytes(), "pcapng", extract_secrets=str(old), force=True)[1].secrets_extracted == 0
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("old.log", b"what was there")]
 
@@ -334,9 +336,9 @@ def test_key_logs_do_not_take_the_place_of_a_capture(tmp_path: Path) -> None:
     source, out = tmp_path / "in.pcapng", tmp_path / "out.pcapng"
     source.write_bytes(LOGS)
     (tmp_path / "link").symlink_to(source)
-    for place in (source, out, tmp_path / "link", tmp_path / "." / "out.pcapng"):
+    for path in (source, out, tmp_path / "link", tmp_path / "." / "out.pcapng"):
         with pytest.raises(UsageError, match="that is another file of the same run"):
-            pcapconv.convert(source, out, force=True, extract_secrets=str(place))
+            pcapconv.convert(source, out, force=True, extract_secrets=str(path))
     assert source.read_bytes() == LOGS
     assert not out.exists()
 

@@ -46,7 +46,7 @@ def pool() -> Iterator[ProcessPool]:
 
 
 @pytest.fixture
-def two() -> Iterator[ProcessPool]:
+def pool_of_two() -> Iterator[ProcessPool]:
     """A pool with two."""
     yield from running(2)
 
@@ -65,7 +65,7 @@ def result(pool: ProcessPool, function: Any, *arguments: Any) -> Any:
     return pool.submit(function, *arguments).result(PATIENCE)
 
 
-def gone(pid: int) -> bool:
+def process_is_gone(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -79,7 +79,7 @@ def test_work_is_done_by_one_process_after_another(pool: ProcessPool) -> None:
     assert [future.result(PATIENCE) for future in [pool.submit(int, str(number)) for number in range(9)]] == [*range(9)]
     assert result(pool, os.getpid) == pid
     pool.shutdown()
-    assert gone(pid)
+    assert process_is_gone(pid)
 
 
 def test_an_idle_process_that_is_killed_costs_nothing(pool: ProcessPool) -> None:
@@ -88,15 +88,15 @@ def test_an_idle_process_that_is_killed_costs_nothing(pool: ProcessPool) -> None
         os.kill(pid, signal.SIGKILL)
         pid, killed = result(pool, os.getpid), pid
         assert pid != killed
-        assert gone(killed)
+        assert process_is_gone(killed)
 
 
-def test_a_process_that_dies_takes_only_its_own_work_with_it(two: ProcessPool, tmp_path: Path) -> None:
+def test_a_process_that_dies_takes_only_its_own_work_with_it(pool_of_two: ProcessPool, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "wait")
-    other = two.submit(exec, f"open({str(tmp_path / 'wait')!r}).read()")
+    other = pool_of_two.submit(exec, f"open({str(tmp_path / 'wait')!r}).read()")
     with pytest.raises(DeadProcessError, match=DIED):
-        result(two, os._exit, 0)
-    assert result(two, int, "17") == 17
+        result(pool_of_two, os._exit, 0)
+    assert result(pool_of_two, int, "17") == 17
     assert not other.done()
     (tmp_path / "wait").write_text("")
     assert other.result(PATIENCE) is None
@@ -121,7 +121,7 @@ def test_a_process_that_is_stopped_ends_with_the_pool(pool: ProcessPool) -> None
     pid = result(pool, os.getpid)
     os.kill(pid, signal.SIGSTOP)
     pool.shutdown()
-    assert gone(pid)
+    assert process_is_gone(pid)
 
 
 def test_errors_of_the_work_are_told_and_the_process_lives(pool: ProcessPool) -> None:
@@ -138,11 +138,11 @@ def test_errors_of_the_work_are_told_and_the_process_lives(pool: ProcessPool) ->
     assert result(pool, os.getpid) == pid
 
 
-def test_bytes_read_are_added_up(two: ProcessPool) -> None:
+def test_bytes_read_are_added_up(pool_of_two: ProcessPool) -> None:
     tell = "from pcapconv.batching import jobs\nfor _ in range(1000): jobs.monitor.note_transfer(3)"
-    for future in [two.submit(exec, tell) for _ in range(4)]:
+    for future in [pool_of_two.submit(exec, tell) for _ in range(4)]:
         future.result(PATIENCE)
-    assert two.bytes_read() == 12000
+    assert pool_of_two.bytes_read() == 12000
 
 
 def test_processes_share_nothing_that_would_outlive_them(pool: ProcessPool) -> None:
@@ -170,18 +170,18 @@ def test_killed_while_it_starts(pool: ProcessPool, tmp_path: Path, monkeypatch: 
 
 
 def test_what_is_killed_again_and_again_comes_to_an_end(
-    two: ProcessPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pool_of_two: ProcessPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = killed_while_starting(1000, tmp_path, monkeypatch)
-    for future in [two.submit(int, "17") for _ in range(30)]:
+    for future in [pool_of_two.submit(int, "17") for _ in range(30)]:
         with pytest.raises(FileError, match=r"^10 processes in a row died, or were killed, before they began$"):
             future.result(PATIENCE)
     assert log.stat().st_size == 20
-    two.shutdown()
+    pool_of_two.shutdown()
 
 
 @pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def most_processes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """So many processes can be started, and no more."""
     left = [0]
 
@@ -197,15 +197,15 @@ def few(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return left
 
 
-def test_the_processes_that_there_are_do_all_work(few: list[int]) -> None:
-    few[0] = 1
+def test_the_processes_that_there_are_do_all_work(most_processes: list[int]) -> None:
+    most_processes[0] = 1
     for pool in running(4):
         pids = {future.result(PATIENCE) for future in [pool.submit(os.getpid) for _ in range(20)]}
         assert len(pids) == 1
 
 
-def test_no_process_can_be_started(few: list[int]) -> None:
-    assert few == [0]
+def test_no_process_can_be_started(most_processes: list[int]) -> None:
+    assert most_processes == [0]
     for pool in running(4):
         for future in [pool.submit(os.getpid) for _ in range(20)]:
             with pytest.raises(FileError, match=r"^cannot start a process: too many open files$"):

@@ -6,21 +6,20 @@ import io
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wire
-from normal import Asked, normal
-from splitting import parts
-from through import converted
+from command_line import COMMAND
+from conversions import converted
+from expected_normal_form import Request, normal_form
+from splitting import parts_of
 from wire import BIG, LITTLE, In
 
 import pcapconv
 from pcapconv import cli
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 MACOS, EFFECTIVE, OF_PACKET = 0x80000001, 32771, 32769
 NAME, PATH, UUID = 2, 3, 4
 WIRESHARK, ENTRY = 32622, 3
@@ -30,12 +29,12 @@ both_forms = pytest.mark.usefixtures("kernels")
 
 
 def process(write: In, number: int, *options: tuple[int, bytes]) -> bytes:
-    """What macOS says of a process."""
+    """A process block of macOS."""
     return write.block(MACOS, write.number(number, 4) + write.options(*options))
 
 
 def noted(write: In, number: int, name: bytes = b"", *options: tuple[int, bytes]) -> bytes:
-    """What Wireshark says of one: an entry in little-endian, then options."""
+    """A process block of Wireshark: an entry in little-endian, then options."""
     entry = wire.number(number, 4) + (wire.options((NAME, name)) if name else b"")
     head = wire.number(ENTRY, 4) + wire.number(len(entry), 4)
     return write.custom(wire.CUSTOM_COPY, WIRESHARK, head + entry, options=write.options(*options))
@@ -52,7 +51,7 @@ def timed_and_ssh(write: In) -> tuple[bytes, bytes]:
     return process(write, 77, (NAME, b"timed")), process(write, 78, (NAME, b"ssh"))
 
 
-def mixed(write: In, head: bytes) -> tuple[bytes, list[bytes]]:
+def capture_with_late_process(write: In, head: bytes) -> tuple[bytes, list[bytes]]:
     """A capture in which the second process comes behind packets, and the packets: of timed, ssh, timed, none, ssh."""
     timed, ssh = timed_and_ssh(write)
     packets = [packet(write, number * SECOND, of) for number, of in enumerate((0, 1, 0, None, 1))]
@@ -66,10 +65,10 @@ def mixed(write: In, head: bytes) -> tuple[bytes, list[bytes]]:
 @pytest.mark.parametrize("way", [{"max_packets": 1}, {"max_bytes": 1}, {"interval": "1s"}])
 def test_every_part_has_the_processes_so_far_under_their_numbers(write: In, way: dict[str, Any]) -> None:
     head = write.section_header() + write.interface(options=write.options(NANO))
-    capture, packets = mixed(write, head)
+    capture, packets = capture_with_late_process(write, head)
     timed, ssh = timed_and_ssh(write)
     first = head + timed + packets[0] + (b"" if "max_bytes" in way else ssh)  # to the part that has room
-    assert parts(capture, **way) == [first, *(head + timed + ssh + each for each in packets[1:])]
+    assert parts_of(capture, **way) == [first, *(head + timed + ssh + each for each in packets[1:])]
 
 
 @both_forms
@@ -78,16 +77,16 @@ def test_parts_by_kind_have_the_processes_of_their_section(write: In) -> None:
     timed, ssh = timed_and_ssh(write)
     first, other = packet(write, 1, 0), packet(write, 2, 1, 0, interface=1)
     capture = section + one + two + timed + ssh + first + other + section + one + ssh + first
-    assert parts(capture, by="link-type") == [
+    assert parts_of(capture, by="link-type") == [
         section + one + two + timed + ssh + first + section + one + ssh + first,
         section + one + two + timed + ssh + other,
     ]
-    assert parts(capture, by="interface") == [
+    assert parts_of(capture, by="interface") == [
         section + one + timed + ssh + first,
         section + two + timed + ssh + packet(write, 2, 1, 0),
         section + one + ssh + first,
     ]
-    assert parts(capture, by="section") == [
+    assert parts_of(capture, by="section") == [
         section + one + two + timed + ssh + first + other,
         section + one + ssh + first,
     ]
@@ -98,7 +97,7 @@ def test_parts_have_what_wireshark_notes(write: In) -> None:
     head, ssh = write.section_header() + write.interface(), noted(write, 78, b"ssh")
     stranger = write.custom(wire.CUSTOM_COPY, WIRESHARK, wire.number(99, 4) + bytes(4))
     one = packet(write, 1)
-    assert parts(head + ssh + stranger + one * 2, max_packets=1) == [head + ssh + stranger + one, head + ssh + one]
+    assert parts_of(head + ssh + stranger + one * 2, max_packets=1) == [head + ssh + stranger + one, head + ssh + one]
 
 
 def test_what_many_parts_repeat_names_what_to_leave_out(
@@ -114,7 +113,7 @@ def test_what_many_parts_repeat_names_what_to_leave_out(
 @both_forms
 def test_a_selection_has_all_processes_in_their_place(write: In) -> None:
     head = write.section_header() + write.interface()
-    capture, packets = mixed(write, head)
+    capture, packets = capture_with_late_process(write, head)
     timed, ssh = timed_and_ssh(write)
     assert converted(capture, "pcapng", packets="5")[0] == head + timed + ssh + packets[4]
     assert converted(capture, "pcapng", packets="1")[0] == head + timed + packets[0] + ssh
@@ -122,7 +121,7 @@ def test_a_selection_has_all_processes_in_their_place(write: In) -> None:
 
 @both_forms
 def test_a_sidecar_brings_them_back(write: In, tmp_path: Path) -> None:
-    capture, _ = mixed(write, write.section_header() + write.interface() + noted(write, 5, b"x"))
+    capture, _ = capture_with_late_process(write, write.section_header() + write.interface() + noted(write, 5, b"x"))
     source, there, back = (str(tmp_path / name) for name in ("a.pcapng", "b.pcap", "c.pcapng"))
     Path(source).write_bytes(capture)
     pcapconv.convert(source, there, sidecar=True)
@@ -149,7 +148,7 @@ def normalized(capture: bytes, **options: Any) -> bytes:
 @both_forms
 @pytest.mark.parametrize("sort", [False, True])
 def test_processes_stand_before_the_packets(write: In, sort: bool) -> None:
-    capture, _ = mixed(write, start(write))
+    capture, _ = capture_with_late_process(write, start(write))
     timed, ssh = timed_and_ssh(L)
     packets = [packet(L, number * SECOND, of) for number, of in enumerate((0, 1, 0, None, 1))]
     assert normalized(capture, keep="unknown", sort=sort) == SHB + IDB + timed + ssh + b"".join(packets)
@@ -227,11 +226,11 @@ def test_what_wireshark_notes_stands_before_the_packets(write: In, sort: bool) -
 
 @both_forms
 def test_the_second_implementation_agrees(write: In) -> None:
-    capture, _ = mixed(write, start(write) + noted(write, 5, b"a", (wire.OPT_COMMENT, b"b")))
-    capture += mixed(In(BIG), start(In(BIG)))[0] + packet(In(BIG), 9, 7, 1)
+    capture, _ = capture_with_late_process(write, start(write) + noted(write, 5, b"a", (wire.OPT_COMMENT, b"b")))
+    capture += capture_with_late_process(In(BIG), start(In(BIG)))[0] + packet(In(BIG), 9, 7, 1)
     for sort in (False, True):
-        asked = Asked(frozenset({"custom", "unknown"}), sort=sort)
-        assert normalized(capture, **asked.options()) == normal(capture, asked).capture
+        request = Request(frozenset({"custom", "unknown"}), sort=sort)
+        assert normalized(capture, **request.as_arguments()) == normal_form(capture, request).capture
 
 
 def test_more_processes_than_memory_should_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,7 +348,7 @@ def test_process_and_thread_are_the_same_in_both_byte_orders() -> None:
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 def test_wireshark_reads_the_same_processes(tmp_path: Path) -> None:
     """Its dissector of pcapng files numbers process blocks by section, from 0."""
-    capture, _ = mixed(L, start(L))
+    capture, _ = capture_with_late_process(L, start(L))
     source = tmp_path / "in.pcapng"
     source.write_bytes(capture)
     told = ["timed", "ssh", "timed", None, "ssh"]

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 import wire
-from through import converted
+from conversions import converted
 
 import pcapconv
 from pcapconv import FileError, LossError, PcapconvError, UsageError
@@ -40,7 +40,7 @@ def test_a_broken_section_header_of_the_other_byte_order_costs_only_its_own_sect
     good = SECTION + ETHERNET + PACKET
     copy, report = converted(good + broken + big.interface() + good, "pcapng")
     assert copy == good + good
-    assert [(place.offset, place.bytes_left_out) for place in report.damage] == [(len(good), 28 + 20)]
+    assert [(damage.offset, damage.bytes_left_out) for damage in report.damage] == [(len(good), 28 + 20)]
     copy, report = converted(broken + big.section_header() + big.interface(), "pcapng")
     assert copy == big.section_header() + big.interface()
 
@@ -181,7 +181,7 @@ def test_what_is_left_behind_damage_is_not_read(tmp_path: Path) -> None:
     path.write_bytes(start + bytes(16))
     os.truncate(path, 2**40)
     report = pcapconv.convert(path, tmp_path / "out.pcapng")
-    assert [(place.offset, place.bytes_left_out) for place in report.damage] == [(len(start), 2**40 - len(start))]
+    assert [(damage.offset, damage.bytes_left_out) for damage in report.damage] == [(len(start), 2**40 - len(start))]
 
 
 def test_the_same_open_file_is_refused_as_source_and_target(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import wire
-from through import every_sample, packets, read, stepped
+from conversions import after_step, every_sample, packets, read
 from wire import BIG, LITTLE, In
 
 from pcapconv.errors import TargetError, UsageError
@@ -33,7 +33,7 @@ def setting(identity: str, key: str, value: str) -> Relabel:
 
 
 def relabelled(step: Relabel, capture: bytes) -> bytes:
-    return stepped(step, capture)[0]
+    return after_step(step, capture)[0]
 
 
 def refusal(step: Relabel, capture: bytes) -> str:
@@ -90,7 +90,7 @@ def test_comments_that_no_option_holds(text: str, message: str) -> None:
 # ---------------------------------------------------------------- settings
 
 
-def one(write: In, *pairs: Option, link_type: int = wire.ETHERNET, snaplen: int = 262144) -> bytes:
+def capture_of_one_interface(write: In, *pairs: Option, link_type: int = wire.ETHERNET, snaplen: int = 262144) -> bytes:
     """A capture of one interface."""
     interface = write.interface(link_type, snaplen, options=write.options(*pairs))
     return write.section_header() + interface + write.enhanced_packet(0, T, b"x")
@@ -110,40 +110,44 @@ def one(write: In, *pairs: Option, link_type: int = wire.ETHERNET, snaplen: int 
     ],
 )
 def test_settings_come_after_what_is_there(write: In, key: str, code: int, text: str, value: bytes) -> None:
-    out = relabelled(setting("0", key, text), one(write, TSRESOL, (wire.IF_SPEED, bytes(8))))
-    assert out == one(write, TSRESOL, (wire.IF_SPEED, bytes(8)), (code, value))
+    out = relabelled(setting("0", key, text), capture_of_one_interface(write, TSRESOL, (wire.IF_SPEED, bytes(8))))
+    assert out == capture_of_one_interface(write, TSRESOL, (wire.IF_SPEED, bytes(8)), (code, value))
 
 
 @pytest.mark.parametrize("number", [0, 1_000_000_000, 2**64 - 1])
 def test_speed(write: In, number: int) -> None:
-    out = relabelled(setting("0", "speed", str(number)), one(write, (wire.IF_SPEED, bytes(8)), TSRESOL))
-    assert out == one(write, TSRESOL, (wire.IF_SPEED, write.number(number, 8)))
+    out = relabelled(
+        setting("0", "speed", str(number)), capture_of_one_interface(write, (wire.IF_SPEED, bytes(8)), TSRESOL)
+    )
+    assert out == capture_of_one_interface(write, TSRESOL, (wire.IF_SPEED, write.number(number, 8)))
 
 
 @pytest.mark.parametrize("number", [0, 96, 2**32 - 1])
 def test_snaplen(write: In, number: int) -> None:
-    assert relabelled(setting("0", "snaplen", str(number)), one(write, NAME, TSRESOL)) == one(
-        write, NAME, TSRESOL, snaplen=number
-    )
+    assert relabelled(
+        setting("0", "snaplen", str(number)), capture_of_one_interface(write, NAME, TSRESOL)
+    ) == capture_of_one_interface(write, NAME, TSRESOL, snaplen=number)
 
 
 def test_a_value_replaces_those_that_are_there(write: In) -> None:
-    capture = one(write, NAME, (wire.IF_NAME, b"again"), (wire.IF_FCSLEN, b"too long"), TSRESOL)
+    capture = capture_of_one_interface(write, NAME, (wire.IF_NAME, b"again"), (wire.IF_FCSLEN, b"too long"), TSRESOL)
     out = relabelled(relabel(a0_name="wan", a0_fcs_length="16"), capture)
-    assert out == one(write, TSRESOL, (wire.IF_NAME, b"wan"), (wire.IF_FCSLEN, b"\x10"))
+    assert out == capture_of_one_interface(write, TSRESOL, (wire.IF_NAME, b"wan"), (wire.IF_FCSLEN, b"\x10"))
 
 
 def test_a_comment_comes_after_those_present(write: In) -> None:
     old = (wire.OPT_COMMENT, b"old")
-    out = relabelled(setting("0", "comment", "new"), one(write, old, NAME))
-    assert out == one(write, old, NAME, (wire.OPT_COMMENT, b"new"))
+    out = relabelled(setting("0", "comment", "new"), capture_of_one_interface(write, old, NAME))
+    assert out == capture_of_one_interface(write, old, NAME, (wire.OPT_COMMENT, b"new"))
 
 
 def test_of_two_for_the_same_the_last_holds(write: In) -> None:
     settings = [("0", "name", "a"), ("eth0", "name", "b"), ("0", "comment", "1"), ("0:0", "comment", "2")]
     step = Relabel(capture_comments=[], settings=settings, link_type=None)
     comments = (wire.OPT_COMMENT, b"1"), (wire.OPT_COMMENT, b"2")
-    assert relabelled(step, one(write, NAME)) == one(write, (wire.IF_NAME, b"b"), *comments)
+    assert relabelled(step, capture_of_one_interface(write, NAME)) == capture_of_one_interface(
+        write, (wire.IF_NAME, b"b"), *comments
+    )
 
 
 def test_options_that_cannot_be_read_stay(write: In) -> None:
@@ -200,8 +204,8 @@ def test_an_id_nobody_can_mean() -> None:
 def two_sections(write: In, *, named: str = "") -> bytes:
     """Interfaces 0:0 eth0, 0:1 "1:1", 0:2, 1:0 eth0, 1:1 "café", not in UTF-8; those of these places bear a comment."""
 
-    def interface(place: str, *pairs: Option) -> bytes:
-        comment: list[Option] = [(wire.OPT_COMMENT, b"here")] if place in named.split() else []
+    def interface(identity: str, *pairs: Option) -> bytes:
+        comment: list[Option] = [(wire.OPT_COMMENT, b"here")] if identity in named.split() else []
         return write.interface(options=write.options(*pairs, *comment))
 
     return (
@@ -248,9 +252,11 @@ def test_an_id_that_no_interface_has(write: In, identity: str) -> None:
 
 def test_names_are_those_that_were_there(write: In) -> None:
     step = Relabel(capture_comments=[], settings=[("0", "name", "wan"), ("eth0", "os", "os")], link_type=None)
-    assert relabelled(step, one(write, NAME)) == one(write, (wire.IF_NAME, b"wan"), (wire.IF_OS, b"os"))
+    assert relabelled(step, capture_of_one_interface(write, NAME)) == capture_of_one_interface(
+        write, (wire.IF_NAME, b"wan"), (wire.IF_OS, b"os")
+    )
     step = Relabel(capture_comments=[], settings=[("0", "name", "wan"), ("wan", "os", "os")], link_type=None)
-    assert refusal(step, one(write, NAME)) == (
+    assert refusal(step, capture_of_one_interface(write, NAME)) == (
         "set_interface='wan.os=os': there is no such interface; there is 0:0 eth0"
     )
 
@@ -370,14 +376,14 @@ def pcap(write: In, magic: int = wire.MICROSECONDS, word: int = wire.ETHERNET, s
 
 @pytest.mark.parametrize("magic", [wire.MICROSECONDS, wire.NANOSECONDS])
 def test_pcap_gets_another_header(write: In, magic: int) -> None:
-    out, losses = stepped(relabel(link_type=wire.RAW_IP, a0_snaplen="96"), pcap(write, magic), "pcap")
+    out, losses = after_step(relabel(link_type=wire.RAW_IP, a0_snaplen="96"), pcap(write, magic), "pcap")
     assert (out, losses) == (pcap(write, magic, wire.RAW_IP, 96), {})
-    out, losses = stepped(setting("0", "fcs-length", "32"), pcap(write, magic), "pcap")
+    out, losses = after_step(setting("0", "fcs-length", "32"), pcap(write, magic), "pcap")
     assert (out, losses) == (pcap(write, magic, 0x24000001), {})
 
 
 def test_what_pcap_cannot_state_is_lost(write: In) -> None:
-    out, losses = stepped(relabel(["one", "two"], a0_name="eth0"), pcap(write), "pcap")
+    out, losses = after_step(relabel(["one", "two"], a0_name="eth0"), pcap(write), "pcap")
     assert (out, losses) == (pcap(write), {"comments": 2, "interface-options": 1})
 
 
@@ -442,8 +448,8 @@ def test_sections_of_both_byte_orders(write: In, key: str) -> None:
     value = [
         (wire.IF_SPEED, each.number(10, 8)) if key == "speed" else (wire.IF_NAME, b"10") for each in (write, other)
     ]
-    out = relabelled(setting("0", key, "10"), one(write) + one(other))
-    assert out == one(write, value[0]) + one(other, value[1])
+    out = relabelled(setting("0", key, "10"), capture_of_one_interface(write) + capture_of_one_interface(other))
+    assert out == capture_of_one_interface(write, value[0]) + capture_of_one_interface(other, value[1])
 
 
 @every_sample

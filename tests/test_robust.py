@@ -2,17 +2,16 @@
 
 import io
 import itertools
-import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import pytest
 import wire
+from conversions import SAMPLES, Pipe, converted, every_sample, peak_memory
 from hypothesis import given
 from hypothesis import strategies as st
-from through import SAMPLES, Pipe, converted, every_sample
 from wire import BIG, LITTLE, In
 
 import pcapconv
@@ -32,7 +31,7 @@ def pipe(*pieces: bytes) -> BinaryIO:
 
 
 def converted_or_refused(source: bytes | BinaryIO, to: str) -> tuple[bytes, Report] | None:
-    """What was written, and the report; None for a PcapconvError. Anything else fails the test."""
+    """The converted capture and the report, None for a PcapconvError. Any other exception fails the test."""
     try:
         return converted(source, to)
     except PcapconvError:
@@ -195,23 +194,23 @@ def test_blocks_with_random_bodies_end_well(capture: bytes) -> None:
 @pytest.mark.usefixtures("small_buffers")
 def test_flipped_bits_end_well(path: Path, flips: list[tuple[int, int]]) -> None:
     capture = bytearray(path.read_bytes())
-    for place, bit in flips:
-        capture[place % len(capture)] ^= 1 << bit
+    for offset, bit in flips:
+        capture[offset % len(capture)] ^= 1 << bit
     ends_well(bytes(capture))
 
 
 @both_forms
 @given(
     path=st.sampled_from(SAMPLES),
-    place=st.integers(0),
+    offset=st.integers(0),
     word=st.sampled_from([0, 1, 3, 4, 8, 11, 12, 13, 16, 2**16, 2**24, 129 * MIB, 2**31 - 1, 2**31, MOST - 3, MOST]),
     byte_order=st.sampled_from([LITTLE, BIG]),
 )
 @pytest.mark.usefixtures("small_buffers")
-def test_replaced_words_end_well(path: Path, place: int, word: int, byte_order: wire.ByteOrder) -> None:
+def test_replaced_words_end_well(path: Path, offset: int, word: int, byte_order: wire.ByteOrder) -> None:
     capture = bytearray(path.read_bytes())
-    place = place % (len(capture) // 4) * 4
-    capture[place : place + 4] = wire.number(word, 4, byte_order=byte_order)
+    offset = offset % (len(capture) // 4) * 4
+    capture[offset : offset + 4] = wire.number(word, 4, byte_order=byte_order)
     ends_well(bytes(capture))
 
 
@@ -245,20 +244,11 @@ def test_a_corpus_file_reads_as_packets_or_is_refused(corpus_file: Path) -> None
 # ---------------------------------------------------------------- memory does not follow a length field
 
 
-def peak(run: Callable[[], object]) -> int:
-    tracemalloc.start()
-    try:
-        run()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
 CLAIMS = [2**24, 100 * MIB, 129 * MIB, 2**31, MOST - 3]
 LIMIT = 16 * MIB
 
 
-def claiming(write: In, claimed: int) -> dict[str, bytes]:
+def captures_claiming(write: In, claimed: int) -> dict[str, bytes]:
     """Captures whose last record or block claims more than there is."""
     section = write.section_header() + write.interface()
     return {
@@ -273,25 +263,25 @@ def claiming(write: In, claimed: int) -> dict[str, bytes]:
     }
 
 
-KINDS = sorted(claiming(In(LITTLE), 0))
+STRIP_KINDS = sorted(captures_claiming(In(LITTLE), 0))
 
 
 @both_forms
 @pytest.mark.parametrize("claimed", CLAIMS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", STRIP_KINDS)
 def test_memory_does_not_follow_a_length_field(write: In, kind: str, claimed: int) -> None:
-    capture = claiming(write, claimed)[kind]
+    capture = captures_claiming(write, claimed)[kind]
     for to in FORMATS:
-        assert peak(partial(converted_or_refused, capture, to)) < LIMIT
-        assert peak(partial(converted_or_refused, pipe(capture), to)) < LIMIT
+        assert peak_memory(partial(converted_or_refused, capture, to)) < LIMIT
+        assert peak_memory(partial(converted_or_refused, pipe(capture), to)) < LIMIT
 
 
 @pytest.mark.parametrize("claimed", [2**31, MOST - 3])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", STRIP_KINDS)
 def test_memory_does_not_follow_what_comes_after_a_length_field_in_a_pipe(kind: str, claimed: int) -> None:
-    capture = claiming(In(LITTLE), claimed)[kind]
+    capture = captures_claiming(In(LITTLE), claimed)[kind]
     source = cast(BinaryIO, Pipe(itertools.chain([capture], itertools.repeat(bytes(MIB), 32))))
-    assert peak(lambda: converted_or_refused(source, "pcapng")) < LIMIT
+    assert peak_memory(lambda: converted_or_refused(source, "pcapng")) < LIMIT
 
 
 @pytest.mark.parametrize("to", FORMATS)
@@ -311,7 +301,7 @@ def test_memory_does_not_follow_the_size_of_the_capture(source: str, to: str) ->
 
     pieces = itertools.chain([head], itertools.repeat(packet * 1000, 24))
     reports: list[Report] = []
-    used = peak(
+    used = peak_memory(
         lambda: reports.append(
             pcapconv.convert(cast(BinaryIO, Pipe(pieces)), cast(BinaryIO, Nowhere()), to=to, nanoseconds=False)
         )

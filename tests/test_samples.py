@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import wire
+from conversions import SAMPLES, every_sample
 from samples import catalog, make
-from through import SAMPLES, every_sample
 
 WIRESHARK_REFUSES = {
     "options-overrun": "an option claims more bytes than its block has",

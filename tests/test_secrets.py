@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import wire
-from through import SAMPLES, read, stepped
+from conversions import SAMPLES, after_step, read
 from wire import BIG, LITTLE, In
 
 from pcapconv.errors import TargetError, UsageError
@@ -31,7 +31,7 @@ def test_secrets_come_behind_the_first_header(write: In) -> None:
 
     size = len(write.names() + write.interface() + write.secrets(SSH, b"old") + write.enhanced_packet(0, T, b"x"))
     new = [(TLS, LOG), (0, b""), (0xFFFFFFFF, b"12345")]
-    out, losses = stepped(InjectSecrets(new), capture(section_length=size))
+    out, losses = after_step(InjectSecrets(new), capture(section_length=size))
     assert out == capture(*(write.secrets(kind, data) for kind, data in new), section_length=-1)
     assert losses == {}
 
@@ -39,7 +39,7 @@ def test_secrets_come_behind_the_first_header(write: In) -> None:
 def test_secrets_have_their_sections_byte_order(write: In) -> None:
     other = In(BIG if write.byte_order == LITTLE else LITTLE)
     capture = write.section_header() + other.section_header()
-    out, _ = stepped(InjectSecrets([(TLS, LOG)]), capture)
+    out, _ = after_step(InjectSecrets([(TLS, LOG)]), capture)
     assert out == write.section_header() + write.secrets(TLS, LOG) + other.section_header()
 
 
@@ -58,7 +58,7 @@ def test_no_secrets_change_nothing(write: In) -> None:
 
 def test_pcap_becomes_pcapng_with_secrets(write: In) -> None:
     capture = write.pcap_header() + write.pcap_record(1, 2, b"abc")
-    out, losses = stepped(InjectSecrets([(TLS, LOG)]), capture)
+    out, losses = after_step(InjectSecrets([(TLS, LOG)]), capture)
     assert out == (
         write.section_header()
         + write.secrets(TLS, LOG)
@@ -72,7 +72,7 @@ def test_pcap_becomes_pcapng_with_secrets(write: In) -> None:
 def test_pcap_cannot_hold_secrets(write: In, source: str) -> None:
     pcap = write.pcap_header() + write.pcap_record(1, 2, b"abc")
     pcapng = write.section_header() + write.interface(snaplen=65535) + write.enhanced_packet(0, 1_000_002, b"abc")
-    out, losses = stepped(InjectSecrets([(TLS, LOG), (SSH, LOG)]), pcap if source == "pcap" else pcapng, "pcap")
+    out, losses = after_step(InjectSecrets([(TLS, LOG), (SSH, LOG)]), pcap if source == "pcap" else pcapng, "pcap")
     assert (out, losses) == (pcap, {"secrets": 2})
 
 
@@ -111,7 +111,7 @@ def test_key_logs_are_found_by_type(write: In) -> None:
         + write.secrets(7, b"")
     )
     step = ExtractSecrets()
-    assert stepped(step, capture) == (capture, {})
+    assert after_step(step, capture) == (capture, {})
     assert step.logs == {TLS: [LOG, b"more"], SSH: [b"ssh"], WIREGUARD: [b"wg"]}
     assert step.others == {wire.ZIGBEE_NWK_KEY: 2, 7: 1}
 
@@ -122,7 +122,7 @@ def test_key_logs_are_found_by_type(write: In) -> None:
 def test_lengths_may_lie(write: In, length: int, found: list[bytes]) -> None:
     body = write.number(TLS, 4) + write.number(length, 4) + b"abc\0"
     capture, step = write.section_header() + write.block(wire.DECRYPTION_SECRETS, body), ExtractSecrets()
-    assert stepped(step, capture)[0] == capture
+    assert after_step(step, capture)[0] == capture
     assert step.logs.get(TLS, []) == found  # where nobody knows what the log is, there is none
 
 
@@ -130,7 +130,7 @@ def test_lengths_may_lie(write: In, length: int, found: list[bytes]) -> None:
 def test_blocks_that_are_too_short(write: In, size: int) -> None:
     capture = write.section_header() + write.block(wire.DECRYPTION_SECRETS, write.number(TLS, 4)[:size])
     step = ExtractSecrets()
-    assert stepped(step, capture)[0] == capture
+    assert after_step(step, capture)[0] == capture
     assert (step.logs, step.others) == (({}, {}) if size else ({}, {0: 1}))
 
 
@@ -176,9 +176,9 @@ def test_what_was_taken_out_can_be_put_in(path: Path) -> None:
         pass
     assert first.logs
     entries = [(kind, log) for kind, logs in first.logs.items() for log in logs]
-    stripped, _ = stepped(lambda items: (item for item in items if not isinstance(item, Block)), capture)
-    out, _ = stepped(InjectSecrets(entries), stripped)
-    assert stepped(second, out)[0] == out
+    stripped, _ = after_step(lambda items: (item for item in items if not isinstance(item, Block)), capture)
+    out, _ = after_step(InjectSecrets(entries), stripped)
+    assert after_step(second, out)[0] == out
     assert second.logs == first.logs
 
 

@@ -12,19 +12,19 @@ from typing import Any, BinaryIO, cast
 import expected
 import pytest
 import wire
-from agree import (
-    agrees,
-    agrees_in_bytes,
-    agrees_on_pipes,
-    by_editcap,
+from agreement import (
+    check_agreement,
+    check_bytes,
+    check_on_pipes,
+    count_same_packets,
     needs_editcap,
-    same_packets,
-    sound,
+    undamaged_bytes,
+    written_by_editcap,
 )
+from conversions import DAMAGED, SAMPLES, Sink, converted, every_sample, stem
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import START, made_pcap, made_pcapng, selections
-from through import DAMAGED, SAMPLES, Sink, converted, every_sample, stem
+from invented_captures import START, invented_pcap, invented_pcapng, selections
 from wire import In
 
 import pcapconv
@@ -49,29 +49,29 @@ def numbers(capture: bytes, **options: Any) -> list[int]:
 @settings(max_examples=70)
 @given(st.data())
 def test_any_selection_of_pcapng(data: st.DataObject) -> None:
-    capture = data.draw(made_pcapng())
-    agrees(capture, data.draw(selections(capture)))
+    capture = data.draw(invented_pcapng())
+    check_agreement(capture, data.draw(selections(capture)))
 
 
 @settings(max_examples=40)
 @given(st.data())
 def test_any_selection_of_pcapng_that_pcap_can_hold(data: st.DataObject) -> None:
-    capture = data.draw(made_pcapng(link_types=[1], finest=False))
-    agrees(capture, data.draw(selections(capture)))
+    capture = data.draw(invented_pcapng(link_types=[1], finest=False))
+    check_agreement(capture, data.draw(selections(capture)))
 
 
 @settings(max_examples=50)
 @given(st.data())
 def test_any_selection_of_pcap(data: st.DataObject) -> None:
-    capture = data.draw(made_pcap())
-    agrees(capture, data.draw(selections(capture)))
+    capture = data.draw(invented_pcap())
+    check_agreement(capture, data.draw(selections(capture)))
 
 
 @settings(max_examples=40)
 @given(st.data())
 def test_any_selection_on_pipes(data: st.DataObject) -> None:
-    capture = data.draw(st.one_of(made_pcapng(), made_pcap()))
-    agrees_on_pipes(capture, data.draw(selections(capture)))
+    capture = data.draw(st.one_of(invented_pcapng(), invented_pcap()))
+    check_on_pipes(capture, data.draw(selections(capture)))
 
 
 @every_sample
@@ -81,25 +81,25 @@ def test_each_option_on_a_sample(path: Path) -> None:
     capture = path.read_bytes()
     found = expected.packets(capture)
     every = expected.alone(found)[:: 7 if path.stem.endswith("-be") else 3]  # odd steps: every other one is inverted
-    done = [agrees(capture, asked) for asked in every]
+    done = [check_agreement(capture, request) for request in every]
     assert "written" in done
 
 
 def test_each_option_on_a_corpus_file(corpus_file: Path) -> None:
-    capture = sound(corpus_file)
+    capture = undamaged_bytes(corpus_file)
     found = expected.packets(capture)
-    for asked in expected.alone(found)[:: 5 if len(found) < 100 else 11]:
-        agrees_in_bytes(capture, "pcapng" if expected.is_pcapng(capture) else "pcap", asked)
+    for request in expected.alone(found)[:: 5 if len(found) < 100 else 11]:
+        check_bytes(capture, "pcapng" if expected.is_pcapng(capture) else "pcap", request)
 
 
 @pytest.mark.parametrize("path", [path for path in SAMPLES if path.suffix == ".pcap"], ids=lambda path: path.name)
 def test_losses_are_counted_of_the_pcap_records_that_stay(path: Path) -> None:
     capture = path.read_bytes()
     found = expected.entries(capture)
-    for asked in expected.alone(expected.packets(capture))[::3]:
-        kept = [packet.number for packet in expected.chosen(found, asked)[0]]
-        assert converted(capture, "pcap", **asked.options())[1].losses == {}
-        losses = converted(capture, "pcapng", keep_snaplen=True, **asked.options())[1].losses
+    for request in expected.alone(expected.packets(capture))[::3]:
+        kept = [packet.number for packet in expected.chosen(found, request)[0]]
+        assert converted(capture, "pcap", **request.as_arguments())[1].losses == {}
+        losses = converted(capture, "pcapng", keep_snaplen=True, **request.as_arguments())[1].losses
         assert losses == expected.losses_of_pcap(capture, kept)
 
 
@@ -491,8 +491,8 @@ def test_times_are_editcap_s(name: str, tmp_path: Path) -> None:
         if after >= before:
             continue
         limits = utc(after), utc(before)
-        judged = by_editcap(path, tmp_path, "-A", limits[0], "-B", limits[1])
-        kept.add(same_packets(path, judged, after=limits[0], before=limits[1]))
+        judged = written_by_editcap(path, tmp_path, "-A", limits[0], "-B", limits[1])
+        kept.add(count_same_packets(path, judged, after=limits[0], before=limits[1]))
     assert max(kept) > 0
 
 
@@ -504,22 +504,22 @@ def test_ranges_are_editcap_s(name: str, tmp_path: Path) -> None:
     for ranges in (["1"], ["2-3"], [f"{count}"], ["1", "3-5"], ["4-5", "2"], ["1-2", "2-3"]):
         told = [each for each in ranges if int(each.split("-")[0]) <= count]
         if told:
-            judged = by_editcap(path, tmp_path, "-r", ranges=tuple(told))
-            same_packets(path, judged, packets=",".join(told))
-            judged = by_editcap(path, tmp_path, ranges=tuple(told))
-            same_packets(path, judged, drop_packets=",".join(told))
+            judged = written_by_editcap(path, tmp_path, "-r", ranges=tuple(told))
+            count_same_packets(path, judged, packets=",".join(told))
+            judged = written_by_editcap(path, tmp_path, ranges=tuple(told))
+            count_same_packets(path, judged, drop_packets=",".join(told))
 
 
 @needs_editcap
 def test_times_of_a_corpus_file_are_editcap_s(corpus_file: Path, tmp_path: Path) -> None:
-    capture = sound(corpus_file)
+    capture = undamaged_bytes(corpus_file)
     times = sorted({packet.time for packet in expected.packets(capture) if packet.time is not None})
     if not times or times[-1] >= 2**32:
         pytest.skip("no packet has a time, or pcap cannot hold it")
     limits = utc(times[len(times) // 3]), utc(times[2 * len(times) // 3] + 1)
     try:
-        judged = by_editcap(corpus_file, tmp_path, "-A", limits[0], "-B", limits[1])
+        judged = written_by_editcap(corpus_file, tmp_path, "-A", limits[0], "-B", limits[1])
         converted(capture, "pcap", nanoseconds=True)
     except (subprocess.CalledProcessError, TargetError):
         pytest.skip("it cannot be one pcap file, by editcap or by pcapconv")
-    same_packets(corpus_file, judged, after=limits[0], before=limits[1])
+    count_same_packets(corpus_file, judged, after=limits[0], before=limits[1])

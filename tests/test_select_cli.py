@@ -4,25 +4,24 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wire
+from command_line import COMMAND
+from conversions import converted
 from nonsense import REFUSED, on_command_line
-from through import converted
 
 from pcapconv import cli
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 FOLDER = Path(__file__).parent / "samples"
 WEB = FOLDER / "web.pcapng"
 DO_NOT_COPY = FOLDER / "do-not-copy-le.pcapng"
 
 
-def run(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> tuple[int, bytes, str]:
-    """The installed command: status, stdout, stderr."""
+def run_command(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> tuple[int, bytes, str]:
+    """Run the installed command; return its status, stdout and stderr."""
     done = subprocess.run(
         [COMMAND, *arguments],
         input=stdin,
@@ -33,8 +32,8 @@ def run(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> tuple
     return done.returncode, done.stdout, done.stderr.decode()
 
 
-def call(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
-    """The same command line in this process, which is faster."""
+def run_in_process(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
+    """Run a command line in this process, which is faster."""
     try:
         status = cli.run([os.fspath(each) for each in arguments])
     except SystemExit as end:
@@ -64,13 +63,13 @@ def test_options_are_the_library_s(
     line: str, options: dict[str, Any], dashes: bool, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out.pcapng"
-    assert call(capfd, "convert", *line.split(), *(["--"] if dashes else []), WEB, out)[0] == 0
+    assert run_in_process(capfd, "convert", *line.split(), *(["--"] if dashes else []), WEB, out)[0] == 0
     assert out.read_bytes() == converted(WEB.read_bytes(), "pcapng", **options)[0]
 
 
 @pytest.mark.parametrize("line", ["--last 5 --shift-time 1h", "--interface lo --packets 2-9", "--after +2ms"])
 def test_pipes(line: str) -> None:
-    status, out, err = run("convert", "-", "-", "--to", "pcapng", *line.split(), stdin=WEB.read_bytes())
+    status, out, err = run_command("convert", "-", "-", "--to", "pcapng", *line.split(), stdin=WEB.read_bytes())
     assert (status, err) == (0, "")
     blocks = [block.block_type for block in wire.read_blocks(out)]
     assert 0 < blocks.count(wire.ENHANCED_PACKET) < 32
@@ -82,7 +81,7 @@ def test_times_are_utc_wherever_it_runs(tmp_path: Path) -> None:
     for zone in ("UTC", "America/New_York", "Asia/Kathmandu"):
         out = tmp_path / f"{len(written)}.pcap"
         limits = ["--after", "2024-05-01T12:00:00", "--before", "2024-05-01 12:00:01"]
-        assert run("convert", FOLDER / "micro-le.pcap", out, *limits, TZ=zone) == (0, b"", "")
+        assert run_command("convert", FOLDER / "micro-le.pcap", out, *limits, TZ=zone) == (0, b"", "")
         written.append(out.read_bytes())
     assert len(wire.read_pcap(written[0])) == 2
     assert written[1:] == written[:1] * 2
@@ -108,8 +107,8 @@ def test_nonsense_is_refused_with_status_2(
         for each in value if isinstance(value, list) else [value]:
             line += [f"--{name.replace('_', '-')}", *([] if each is True else [str(each)])]
     expected = 2, "", f"pcapconv: {on_command_line(message)}\n"
-    assert call(capfd, "convert", WEB, old, "--force", "--report", report, *line) == expected
-    assert call(capfd, "convert", WEB, tmp_path / "new.pcapng", *line) == expected
+    assert run_in_process(capfd, "convert", WEB, old, "--force", "--report", report, *line) == expected
+    assert run_in_process(capfd, "convert", WEB, tmp_path / "new.pcapng", *line) == expected
     assert [path.name for path in tmp_path.iterdir()] == ["old.pcapng"]
     assert old.read_bytes() == b"what was there"
 
@@ -127,7 +126,7 @@ def test_times_that_cannot_be_are_refused_with_the_file_s_name(
     line: str, status: int, message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     source, out = FOLDER / "time-malformed-be.pcapng", tmp_path / "out.pcapng"
-    found, _, err = call(capfd, "convert", source, out, *line.split())
+    found, _, err = run_in_process(capfd, "convert", source, out, *line.split())
     assert (found, list(tmp_path.iterdir())) == (status, [])
     assert err.startswith(f"pcapconv: {source}: {message}")
     assert err.count("\n") == 1
@@ -137,7 +136,7 @@ def test_an_output_that_is_there_stays_without_force(tmp_path: Path, capfd: pyte
     out = tmp_path / "out.pcapng"
     out.write_bytes(b"what was there")
     for line in (["--first", "1"], ["--last", "1"], ["--interface", "lo"]):
-        assert call(capfd, "convert", WEB, out, *line)[0] == 1
+        assert run_in_process(capfd, "convert", WEB, out, *line)[0] == 1
     assert out.read_bytes() == b"what was there"
 
 
@@ -147,30 +146,30 @@ def test_an_output_that_is_there_stays_without_force(tmp_path: Path, capfd: pyte
 def test_nothing_selected_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.pcapng"
     sentence = f"pcapconv: warning: {out}: no packet was selected, it holds none\n"
-    assert call(capfd, "convert", WEB, out, "--before", "2000-01-01") == (0, "", sentence)
+    assert run_in_process(capfd, "convert", WEB, out, "--before", "2000-01-01") == (0, "", sentence)
     kinds = [block.block_type for block in wire.read_blocks(WEB.read_bytes())]
     left = [block.block_type for block in wire.read_blocks(out.read_bytes())]
     assert left == [kind for kind in kinds if kind != wire.ENHANCED_PACKET]
     empty = FOLDER / "headers-only-le.pcap"
-    assert call(capfd, "convert", empty, tmp_path / "empty.pcap", "--first", "3") == (0, "", "")
+    assert run_in_process(capfd, "convert", empty, tmp_path / "empty.pcap", "--first", "3") == (0, "", "")
 
 
 def test_what_was_left_out_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.pcapng"
     said = f"pcapconv: warning: {out}: left out 5 blocks and options marked do-not-copy\n"
-    assert call(capfd, "convert", DO_NOT_COPY, out, "--packets", "3") == (0, "", said)
+    assert run_in_process(capfd, "convert", DO_NOT_COPY, out, "--packets", "3") == (0, "", said)
     simple = tmp_path / "simple.pcapng"
     simple.write_bytes(
         wire.section_header() + wire.interface() + wire.simple_packet(b"x") + wire.enhanced_packet(0, 1, b"")
     )
     said = f"pcapconv: warning: {out}: left out 1 packet without a time\n"
-    assert call(capfd, "convert", simple, out, "--force", "--after", "0") == (0, "", said)
+    assert run_in_process(capfd, "convert", simple, out, "--force", "--after", "0") == (0, "", said)
 
 
 def test_the_report_has_it_all(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    out, place = tmp_path / "out.pcapng", tmp_path / "report.json"
-    assert call(capfd, "convert", DO_NOT_COPY, out, "--packets", "1,3", "--report", place)[0] == 0
-    report = json.loads(place.read_text())
+    out, path = tmp_path / "out.pcapng", tmp_path / "report.json"
+    assert run_in_process(capfd, "convert", DO_NOT_COPY, out, "--packets", "1,3", "--report", path)[0] == 0
+    report = json.loads(path.read_text())
     assert (report["packets_read"], report["packets_written"]) == (3, 2)
     assert report["left_out"] == {"do-not-copy": 6}
     assert (report["losses"], report["outputs"]) == ({}, [str(out)])
@@ -180,26 +179,26 @@ def test_damage_is_still_status_3(tmp_path: Path, capfd: pytest.CaptureFixture[s
     cut, out = tmp_path / "cut.pcap", tmp_path / "out.pcap"
     cut.write_bytes((FOLDER / "web.pcap").read_bytes()[:-7])
     for line in (["--last", "2"], ["--first", "2"], ["--snaplen", "9"]):
-        status, _, err = call(capfd, "convert", cut, out, "--force", *line)
+        status, _, err = run_in_process(capfd, "convert", cut, out, "--force", *line)
         assert (status, err.count("\n")) == (3, 1)
-        assert call(capfd, "convert", cut, tmp_path / "none.pcap", "--strict", *line)[0] == 1
+        assert run_in_process(capfd, "convert", cut, tmp_path / "none.pcap", "--strict", *line)[0] == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut.pcap", "out.pcap"]
 
 
 def test_a_capture_may_replace_itself(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    place = tmp_path / "web.pcapng"
-    place.write_bytes(WEB.read_bytes())
+    path = tmp_path / "web.pcapng"
+    path.write_bytes(WEB.read_bytes())
     for line in (["--last", "5"], ["--snaplen", "9"], ["--packets", "1"]):
         expected = converted(
-            place.read_bytes(), "pcapng", **{line[0][2:]: int(line[1]) if line[0] != "--packets" else line[1]}
+            path.read_bytes(), "pcapng", **{line[0][2:]: int(line[1]) if line[0] != "--packets" else line[1]}
         )
-        assert call(capfd, "convert", place, place, "--force", *line) == (0, "", "")
-        assert place.read_bytes() == expected[0]
+        assert run_in_process(capfd, "convert", path, path, "--force", *line) == (0, "", "")
+        assert path.read_bytes() == expected[0]
 
 
 def test_what_a_capture_says_cannot_reach_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    place = tmp_path / "odd.pcapng"
-    place.write_bytes(wire.section_header() + wire.interface(options=wire.options((wire.IF_NAME, b"\x1b[31mred\r\n"))))
-    status, _, err = call(capfd, "convert", place, tmp_path / "out.pcapng", "--interface", "blue\x07")
+    path = tmp_path / "odd.pcapng"
+    path.write_bytes(wire.section_header() + wire.interface(options=wire.options((wire.IF_NAME, b"\x1b[31mred\r\n"))))
+    status, _, err = run_in_process(capfd, "convert", path, tmp_path / "out.pcapng", "--interface", "blue\x07")
     assert (status, err.count("\n")) == (2, 1)
     assert not re.search("[\x00-\x09\x0b-\x1f]", err)

@@ -188,8 +188,8 @@ def test_a_pipe_that_is_empty_is_waited_for(number: int | None, buffering: int, 
 # ---------------------------------------------------------------- files
 
 
-def work(folder: Path) -> dict[str, bytes]:
-    """What commands of all kinds write, by name."""
+def written_by_all_commands(folder: Path) -> dict[str, bytes]:
+    """The files that commands of all kinds write, by name."""
     folder.mkdir()
     (folder / "in.pcapng").write_bytes(FALLING)
     out = folder / "out"
@@ -208,9 +208,9 @@ def work(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("most", [997, 7919])
 def test_files_that_give_and_take_little_at_a_time(most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sort, "_RUN", 2**17)  # so that there are several
-    plain = work(tmp_path / "plain")
+    plain = written_by_all_commands(tmp_path / "plain")
     assert plain["b.pcapng"] == FALLING
     monkeypatch.setattr(Short, "most", most)
     monkeypatch.setattr(io, "FileIO", Short)
     monkeypatch.setattr(source, "_NamelessFile", Short)
-    assert work(tmp_path / "short") == plain
+    assert written_by_all_commands(tmp_path / "short") == plain

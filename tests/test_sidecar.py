@@ -7,7 +7,6 @@ import io
 import json
 import re
 import subprocess
-import sys
 import zlib
 from array import array
 from collections import Counter
@@ -17,16 +16,16 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 import wire
+from command_line import COMMAND
+from conversions import DAMAGED, SAMPLES, Pipe, Sink, converted, packets, stem
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import made_pcap, made_pcapng
-from through import DAMAGED, SAMPLES, Pipe, Sink, converted, packets, stem
+from invented_captures import invented_pcap, invented_pcapng
 from wire import BIG, In
 
 import pcapconv
 from pcapconv import FileError, LossError, PcapconvError, Report, SidecarError, TargetError
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 FOLDER = Path(__file__).parent / "samples"
 WEB, TLS = FOLDER / "web.pcapng", FOLDER / "tls.pcapng"
 SEVERAL_LINK_TYPES = {"link-types", "obsolete", "sections", "two-interfaces"}
@@ -34,20 +33,20 @@ BEYOND_PCAP = {"time-after-2106", "time-before-1970", "time-malformed"}  # their
 pytestmark = pytest.mark.usefixtures("kernels")
 
 
-def there(capture: bytes | Path, pcap: Path, **options: Any) -> Report:
-    """Written as pcap with a sidecar that has it all."""
+def convert_with_sidecar(capture: bytes | Path, pcap: Path, **options: Any) -> Report:
+    """Convert a capture to pcap with a sidecar that keeps everything."""
     source = io.BytesIO(capture) if isinstance(capture, bytes) else capture
     return pcapconv.convert(source, pcap, force=True, **{"sidecar": True, "sidecar_secrets": True, **options})
 
 
-def returned(pcap: Path, **options: Any) -> bytes:
-    """What the pcap file and its sidecar are as pcapng."""
+def restored_pcapng(pcap: Path, **options: Any) -> bytes:
+    """The pcapng capture that a pcap file and its sidecar give."""
     target = io.BytesIO()
     pcapconv.convert(pcap, target, to="pcapng", **{"sidecar": True, **options})
     return target.getvalue()
 
 
-def beside(pcap: Path) -> Path:
+def sidecar_beside(pcap: Path) -> Path:
     return pcap.with_name(pcap.name + ".meta.json")
 
 
@@ -95,7 +94,7 @@ STEPS: dict[str, st.SearchStrategy[Any]] = {
 
 @settings(max_examples=300)
 @given(
-    capture=st.one_of(made_pcapng(link_types=(1,)), made_pcapng(link_types=(1,), finest=False)),
+    capture=st.one_of(invented_pcapng(link_types=(1,)), invented_pcapng(link_types=(1,), finest=False)),
     options=st.fixed_dictionaries({}, optional=STEPS),
     fingerprints=st.booleans(),
     nanoseconds=st.booleans(),
@@ -104,33 +103,33 @@ def test_what_comes_back_is_what_would_have_been_written(
     shared_pcap: Path, capture: bytes, options: dict[str, Any], fingerprints: bool, nanoseconds: bool
 ) -> None:
     """But for the length of a section, where steps may have changed it. Both ways refuse the same."""
-    asked = {**options, "sidecar_fingerprints": fingerprints, "nanoseconds": nanoseconds}
+    request = {**options, "sidecar_fingerprints": fingerprints, "nanoseconds": nanoseconds}
     try:
         plain, expected = converted(capture, "pcapng", **options)
     except PcapconvError as error:
         with pytest.raises(type(error), match=re.escape(str(error).partition(": ")[2])):
-            there(capture, shared_pcap, **asked)
+            convert_with_sidecar(capture, shared_pcap, **request)
         return
-    report = there(capture, shared_pcap, **asked)
+    report = convert_with_sidecar(capture, shared_pcap, **request)
     assert (report.losses, report.left_out, report.packets_written) == (
         {},
         expected.left_out,
         expected.packets_written,
     )
     if options:
-        assert without_lengths(returned(shared_pcap)) == without_lengths(plain)
+        assert without_lengths(restored_pcapng(shared_pcap)) == without_lengths(plain)
     else:
-        assert returned(shared_pcap) == capture
+        assert restored_pcapng(shared_pcap) == capture
 
 
 @settings(max_examples=200)
-@given(capture=made_pcapng(link_types=(1,)), secrets=st.booleans())
+@given(capture=invented_pcapng(link_types=(1,)), secrets=st.booleans())
 def test_the_report_says_where_all_went_that_pcap_cannot_hold(shared_pcap: Path, capture: bytes, secrets: bool) -> None:
     try:
         _, plain = converted(capture, "pcap")
     except PcapconvError:
         return
-    done = there(capture, shared_pcap, sidecar_secrets=secrets)
+    done = convert_with_sidecar(capture, shared_pcap, sidecar_secrets=secrets)
     assert Counter(done.kept_in_sidecar) + Counter(done.losses) == Counter(plain.losses)
     back = pcapconv.convert(shared_pcap, io.BytesIO(), to="pcapng", sidecar=True)
     assert back.missing_in_sidecar == done.losses
@@ -138,30 +137,30 @@ def test_the_report_says_where_all_went_that_pcap_cannot_hold(shared_pcap: Path,
 
 
 @settings(max_examples=150)
-@given(capture=made_pcapng(link_types=(1,)), fingerprints=st.booleans(), first=st.none() | st.integers(1, 3))
+@given(capture=invented_pcapng(link_types=(1,)), fingerprints=st.booleans(), first=st.none() | st.integers(1, 3))
 def test_over_two_pcap_files(shared_pcap: Path, capture: bytes, fingerprints: bool, first: int | None) -> None:
     """The second sidecar says what the first one did."""
-    there(capture, shared_pcap, sidecar_fingerprints=fingerprints)
+    convert_with_sidecar(capture, shared_pcap, sidecar_fingerprints=fingerprints)
     again = shared_pcap.with_name("again.pcap")
-    there(shared_pcap, again, first=first)
+    convert_with_sidecar(shared_pcap, again, first=first)
     plain, _ = converted(capture, "pcapng", **({} if first is None else {"first": first}))
     if first is None:
         assert again.read_bytes() == shared_pcap.read_bytes()
-        assert returned(again) == capture
+        assert restored_pcapng(again) == capture
     else:
-        assert without_lengths(returned(again)) == without_lengths(plain)
+        assert without_lengths(restored_pcapng(again)) == without_lengths(plain)
 
 
 @settings(max_examples=150)
-@given(capture=made_pcap(), fingerprints=st.booleans())
+@given(capture=invented_pcap(), fingerprints=st.booleans())
 def test_a_pcap_file_is_the_same_and_its_sidecar_adds_nothing(
     shared_pcap: Path, capture: bytes, fingerprints: bool
 ) -> None:
-    report = there(capture, shared_pcap, sidecar_fingerprints=fingerprints)
+    report = convert_with_sidecar(capture, shared_pcap, sidecar_fingerprints=fingerprints)
     assert shared_pcap.read_bytes() == capture
     assert (report.losses, report.kept_in_sidecar, report.missing_in_sidecar) == ({}, {}, {})
     plain, expected = converted(capture, "pcapng")
-    assert returned(shared_pcap) == plain
+    assert restored_pcapng(shared_pcap) == plain
     again = shared_pcap.with_name("again.pcap")
     assert pcapconv.convert(shared_pcap, again, force=True, sidecar=True).losses == {}
     assert again.read_bytes() == capture
@@ -177,7 +176,7 @@ def test_a_pcap_file_stays_the_same_over_many_ways(name: str, tmp_path: Path) ->
     for number in range(3):
         target = tmp_path / f"{number}.pcap"
         report = pcapconv.convert(source, target, sidecar=True)
-        assert (target.read_bytes(), report.losses, beside(target).exists()) == (capture, {}, True)
+        assert (target.read_bytes(), report.losses, sidecar_beside(target).exists()) == (capture, {}, True)
         source = target
 
 
@@ -206,11 +205,11 @@ def test_a_sample_comes_back_through_pipes(path: Path, tmp_path: Path) -> None:
 def test_a_corpus_file_comes_back_in_part(corpus_file: Path, pcap: Path, fingerprints: bool) -> None:
     options = {"packets": "2-", "strip": ["comments"]}
     try:
-        there(corpus_file, pcap, sidecar_fingerprints=fingerprints, **options)
+        convert_with_sidecar(corpus_file, pcap, sidecar_fingerprints=fingerprints, **options)
     except PcapconvError:
         return  # of several link types, or no capture
     plain, _ = converted(corpus_file.read_bytes(), "pcapng", **options)
-    assert without_lengths(returned(pcap)) == without_lengths(plain)
+    assert without_lengths(restored_pcapng(pcap)) == without_lengths(plain)
 
 
 @pytest.mark.parametrize("fingerprints", [False, True])
@@ -231,8 +230,8 @@ def test_many_packets_of_every_kind(fingerprints: bool, pcap: Path) -> None:
             blocks.append(wire.section_header() + wire.interface() * 2)
     fine = wire.interface(options=wire.options((wire.IF_TSRESOL, b"\x8a")))
     capture = wire.section_header() + wire.interface() + fine + b"".join(blocks)
-    assert there(capture, pcap, sidecar_fingerprints=fingerprints).packets_written == 20_000
-    assert returned(pcap) == capture
+    assert convert_with_sidecar(capture, pcap, sidecar_fingerprints=fingerprints).packets_written == 20_000
+    assert restored_pcapng(pcap) == capture
 
 
 @pytest.mark.parametrize("size", [300_000, 2**24 - 3])
@@ -240,8 +239,8 @@ def test_many_packets_of_every_kind(fingerprints: bool, pcap: Path) -> None:
 def test_large_packets(size: int, snaplen: int, pcap: Path) -> None:
     packet = wire.enhanced_packet(0, 5, bytes(size), options=wire.options((1, b"large")))
     capture = wire.section_header() + wire.interface(snaplen=snaplen) + packet + wire.enhanced_packet(0, 6, b"small")
-    assert there(capture, pcap).losses == {}
-    assert returned(pcap) == capture
+    assert convert_with_sidecar(capture, pcap).losses == {}
+    assert restored_pcapng(pcap) == capture
 
 
 @pytest.mark.parametrize(
@@ -251,16 +250,16 @@ def test_texts_that_look_like_parts_of_a_sidecar(text: bytes, write: In, pcap: P
     stated = write.options((1, text), (1, text))
     capture = write.section_header(options=stated) + write.interface(options=stated)
     capture += write.enhanced_packet(0, 5, b"one", options=stated) + write.names((1, b"\1\2\3\4" + text + b"\0"))
-    there(capture, pcap)
-    assert returned(pcap) == capture
+    convert_with_sidecar(capture, pcap)
+    assert restored_pcapng(pcap) == capture
 
 
 def test_in_place(pcap: Path) -> None:
-    there(WEB, pcap)
+    convert_with_sidecar(WEB, pcap)
     pcapconv.convert(pcap, pcap, sidecar=True, force=True, first=5)
-    assert [len(packets(each)) for each in (pcap.read_bytes(), returned(pcap))] == [5, 5]
+    assert [len(packets(each)) for each in (pcap.read_bytes(), restored_pcapng(pcap))] == [5, 5]
     plain, _ = converted(WEB.read_bytes(), "pcapng", first=5)
-    assert without_lengths(returned(pcap)) == without_lengths(plain)
+    assert without_lengths(restored_pcapng(pcap)) == without_lengths(plain)
 
 
 # ---------------------------------------------------------------- what it says
@@ -286,8 +285,8 @@ def test_what_is_odd_in_json(write: In, pcap: Path) -> None:
         + write.block(0x80000123, b"none knows..")
         + write.names((3, bytes(range(6)) + b"mac\0"), options=write.options((text, b"n")))
     )
-    report = there(capture, pcap)
-    content = json.loads(beside(pcap).read_bytes())["content"]
+    report = convert_with_sidecar(capture, pcap)
+    content = json.loads(sidecar_beside(pcap).read_bytes())["content"]
     said = content[3]["packets"]
     assert column(said.pop("interface"), "I") == [0, 1, 1, 0, 1]
     assert column(said.pop("ticks"), "Q") == [10**15 + 1, 2, 3, 0, 5]
@@ -328,36 +327,36 @@ def test_what_is_odd_in_json(write: In, pcap: Path) -> None:
         {"names": {"records": [{"00:01:02:03:04:05": ["mac"]}], "options": [{"opt_comment": "n"}]}},
     ]
     assert report.kept_in_sidecar["packet-options"] == 3
-    assert returned(pcap) == capture
+    assert restored_pcapng(pcap) == capture
 
 
 def test_only_the_owner_may_read_secrets(pcap: Path) -> None:
-    there(TLS, pcap, sidecar_secrets=False)
-    beside(pcap).chmod(0o644)
-    there(TLS, pcap)
-    assert beside(pcap).stat().st_mode & 0o777 == 0o600
-    assert returned(pcap) == TLS.read_bytes()
+    convert_with_sidecar(TLS, pcap, sidecar_secrets=False)
+    sidecar_beside(pcap).chmod(0o644)
+    convert_with_sidecar(TLS, pcap)
+    assert sidecar_beside(pcap).stat().st_mode & 0o777 == 0o600
+    assert restored_pcapng(pcap) == TLS.read_bytes()
 
 
 @pytest.mark.usefixtures("no_thread_is_left")
 def test_a_failed_conversion_leaves_no_sidecar(tmp_path: Path, pcap: Path) -> None:
     with pytest.raises(LossError, match="pcap cannot hold 1 secrets block; nothing was written") as caught:
-        there(TLS, pcap, sidecar_secrets=False, on_loss="fail")
+        convert_with_sidecar(TLS, pcap, sidecar_secrets=False, on_loss="fail")
     assert caught.value.report.losses == {"secrets": 1}
     assert caught.value.report.kept_in_sidecar["comments"] == 1
     with pytest.raises(TargetError, match="2 link types"):
-        there(FOLDER / "two-interfaces.pcapng", pcap)
+        convert_with_sidecar(FOLDER / "two-interfaces.pcapng", pcap)
     pcap.write_bytes(b"mine")
     with pytest.raises(FileError, match=r"a\.pcap: exists already"):
         pcapconv.convert(TLS, pcap, sidecar=True)
     pcap.unlink()
-    beside(pcap).write_bytes(b"mine")
+    sidecar_beside(pcap).write_bytes(b"mine")
     with pytest.raises(FileError, match=r"a\.pcap\.meta\.json: exists already"):
         pcapconv.convert(TLS, pcap, sidecar=True)
-    assert [path.name for path in tmp_path.iterdir()] == [beside(pcap).name]
+    assert [path.name for path in tmp_path.iterdir()] == [sidecar_beside(pcap).name]
     with pytest.raises(FileError, match="no/kept: cannot create: no such file or directory"):
-        there(TLS, pcap, sidecar=False, sidecar_file=str(tmp_path / "no" / "kept"))
-    assert beside(pcap).read_bytes() == b"mine"
+        convert_with_sidecar(TLS, pcap, sidecar=False, sidecar_file=str(tmp_path / "no" / "kept"))
+    assert sidecar_beside(pcap).read_bytes() == b"mine"
 
 
 def test_the_command_tells_what_is_missing(tmp_path: Path) -> None:
@@ -420,24 +419,24 @@ def rich(shared_pcap: Path) -> tuple[Path, dict[str, Any]]:
         + wire.section_header(byte_order=BIG)
         + wire.block(0x80000123, b"none", byte_order=BIG)
     )
-    there(capture, pcap, sidecar_fingerprints=True)
-    document = json.loads(beside(pcap).read_bytes())
-    beside(pcap).write_bytes(signed(document))
-    assert returned(pcap) == capture
+    convert_with_sidecar(capture, pcap, sidecar_fingerprints=True)
+    document = json.loads(sidecar_beside(pcap).read_bytes())
+    sidecar_beside(pcap).write_bytes(signed(document))
+    assert restored_pcapng(pcap) == capture
     pcap.with_name("edited.pcap").write_bytes(pcap.read_bytes()[:-19])
     return pcap, document
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def paths_into(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The ways to all that a JSON value holds."""
     yield path
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, each in items:
-        yield from places(each, (*path, name))
+        yield from paths_into(each, (*path, name))
 
 
-def holder(document: Any, way: tuple[Any, ...]) -> Any:
-    """What has the last name of a way."""
+def holder_at(document: Any, way: tuple[Any, ...]) -> Any:
+    """The object or list that holds the last step of a path."""
     for name in way[:-1]:
         document = document[name]
     return document
@@ -471,12 +470,12 @@ def test_nonsense_is_refused_by_name_or_harmless(
     pcap, original = rich
     document = json.loads(json.dumps(original))
     content, fixed = document["content"], ("pcapconv_sidecar", "sha256")
-    ways = [path for path in places(original) if path and path[0] not in fixed and path != ("content",)]
+    ways = [path for path in paths_into(original) if path and path[0] not in fixed and path != ("content",)]
 
     way = data.draw(st.sampled_from(ways))
 
     def replace() -> None:
-        holder(document, way)[way[-1]] = nonsense
+        holder_at(document, way)[way[-1]] = nonsense
 
     def add() -> None:
         entry = data.draw(st.sampled_from(content))
@@ -487,7 +486,7 @@ def test_nonsense_is_refused_by_name_or_harmless(
         document["content"] = [*again, *data.draw(st.permutations(content))]
 
     def leave_out() -> None:
-        del holder(document, way)[way[-1]]
+        del holder_at(document, way)[way[-1]]
 
     change: Callable[[], None] = data.draw(st.sampled_from([replace, replace, add, leave_out, shuffle]))
     change()
@@ -503,7 +502,7 @@ def test_nonsense_is_refused_by_name_or_harmless(
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "says"),
+    ("way", "value", "says"),
     [
         (("captures",), [], "it does not say what it belongs to"),
         (("captures", 0, "bytes"), -1, f"a capture's size is not a whole number from 0 to {2**64 - 1}"),
@@ -526,11 +525,11 @@ def test_nonsense_is_refused_by_name_or_harmless(
 )  # fmt: skip
 @pytest.mark.usefixtures("no_thread_is_left")
 def test_what_is_said_of_nonsense(
-    rich: tuple[Path, dict[str, Any]], place: tuple[Any, ...], value: Any, says: str
+    rich: tuple[Path, dict[str, Any]], way: tuple[Any, ...], value: Any, says: str
 ) -> None:
     pcap, original = rich
     document = json.loads(json.dumps(original))
-    holder(document, place)[place[-1]] = value
+    holder_at(document, way)[way[-1]] = value
     other, back = pcap.with_name("nonsense.json"), pcap.with_name("back.pcapng")
     other.write_bytes(signed(document))
     with pytest.raises(SidecarError) as caught:
@@ -540,14 +539,14 @@ def test_what_is_said_of_nonsense(
 
 
 def test_every_cut_and_every_changed_byte_of_a_small_one(tmp_path: Path, pcap: Path) -> None:
-    there(wire.section_header() + wire.interface() + wire.enhanced_packet(0, 5, b"one"), pcap)
-    whole, back = beside(pcap).read_bytes(), tmp_path / "b.pcapng"
+    convert_with_sidecar(wire.section_header() + wire.interface() + wire.enhanced_packet(0, 5, b"one"), pcap)
+    whole, back = sidecar_beside(pcap).read_bytes(), tmp_path / "b.pcapng"
     changed = [whole[:at] for at in range(len(whole))] + [whole + more for more in (b"x", b"\n", whole)]
     changed += [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(len(whole))]
     for content in changed:
-        beside(pcap).write_bytes(content)
+        sidecar_beside(pcap).write_bytes(content)
         with pytest.raises(SidecarError, match=r"a\.pcap\.meta\.json: "):
             pcapconv.convert(pcap, back, sidecar=True)
         assert not back.exists()
-    beside(pcap).write_bytes(whole)
-    assert returned(pcap)[:4] == b"\n\r\r\n"
+    sidecar_beside(pcap).write_bytes(whole)
+    assert restored_pcapng(pcap)[:4] == b"\n\r\r\n"

@@ -6,22 +6,21 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wire
+from command_line import COMMAND
+from conversions import DAMAGED, every_sample, stem
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import made_pcapng
-from through import DAMAGED, every_sample, stem
+from invented_captures import invented_pcapng
 from wire import In
 
 import pcapconv
 from pcapconv import LossError, PcapconvError, SidecarError, TargetError, UsageError
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 FOLDER = Path(__file__).parent / "samples"
 WEB, SECRETS = FOLDER / "web.pcapng", FOLDER / "secrets-le.pcapng"
 SEVERAL_LINK_TYPES = {"link-types", "obsolete", "sections", "two-interfaces"}
@@ -89,7 +88,7 @@ def test_a_corpus_file_comes_back(corpus_file: Path, trip: Trip) -> None:
 
 
 @settings(max_examples=150)
-@given(capture=made_pcapng(link_types=(1,)), fingerprints=st.booleans())
+@given(capture=invented_pcapng(link_types=(1,)), fingerprints=st.booleans())
 def test_a_made_capture_comes_back(many: Trip, capture: bytes, fingerprints: bool) -> None:
     assert many.there(capture, sidecar_fingerprints=fingerprints).losses == {}
     assert many.returned() == capture
@@ -429,8 +428,8 @@ def test_another_capture(trip: Trip, tmp_path: Path) -> None:
 # ---------------------------------------------------------------- captures that were edited since
 
 
-def known(trip: Trip, edited: bytes) -> tuple[pcapconv.Report, list[pcapconv.Packet]]:
-    """What the sidecar makes of an edited capture."""
+def matches_of_edited(trip: Trip, edited: bytes) -> tuple[pcapconv.Report, list[pcapconv.Packet]]:
+    """The report and the packets of an edited capture that is restored by its sidecar."""
     trip.pcap.with_name("edited.pcap").write_bytes(edited)
     report = pcapconv.convert(trip.pcap.with_name("edited.pcap"), trip.back, force=True, sidecar_file=str(trip.sidecar))
     with pcapconv.open(trip.back) as capture:
@@ -442,7 +441,7 @@ def numbers(report: pcapconv.Report) -> dict[str, Any]:
     return {kind: value for kind, value in report.found_in_sidecar.items() if value and kind != "in_sidecar"}
 
 
-def facts(packet: pcapconv.Packet) -> tuple[Any, ...]:
+def facts_of(packet: pcapconv.Packet) -> tuple[Any, ...]:
     interface = packet.interface
     return packet.time, packet.options, interface.id, interface.section, interface.options
 
@@ -480,9 +479,9 @@ def original(trip: Trip) -> list[pcapconv.Packet]:
 def test_packets_that_are_left_in_another_order(trip: Trip, original: list[pcapconv.Packet]) -> None:
     head, packets = records(trip)
     order = [7, 3, 18, 0, 9, 4]
-    report, found = known(trip, head + b"".join(packets[row] for row in order))
+    report, found = matches_of_edited(trip, head + b"".join(packets[row] for row in order))
     assert numbers(report) == {"same": 6}
-    assert [facts(packet) for packet in found] == [facts(original[row]) for row in order]
+    assert [facts_of(packet) for packet in found] == [facts_of(original[row]) for row in order]
     blocks = [block.block_type for block in wire.read_blocks(trip.back.read_bytes())]
     assert blocks == [0x0A0D0D0A, 1, 1, *[6] * 6, 4, 5]
 
@@ -492,9 +491,9 @@ def test_packets_that_were_cut_changed_or_appended(trip: Trip, original: list[pc
     cut = packets[3][:8] + wire.number(17, 4) + packets[3][12:16] + packets[3][16:33]
     changed = packets[6][:16] + b"P" + packets[6][17:]
     new = wire.pcap_record(5, 6, b"new")
-    report, found = known(trip, head + packets[0] + new + cut + packets[5] + changed + new)
+    report, found = matches_of_edited(trip, head + packets[0] + new + cut + packets[5] + changed + new)
     assert numbers(report) == {"same": 2, "cut": 1, "changed": 1, "new": 2, "new_packets": [2, 6]}
-    assert [facts(found[row]) for row in (0, 2, 3, 4)] == [facts(original[row]) for row in (0, 3, 5, 6)]
+    assert [facts_of(found[row]) for row in (0, 2, 3, 4)] == [facts_of(original[row]) for row in (0, 3, 5, 6)]
     assert found[2].data == b"packet 03, and so"
     for row in (1, 5):
         assert (found[row].time_ns, found[row].options, found[row].data) == (5_000_000_006, b"", b"new")
@@ -506,9 +505,9 @@ def test_times_that_were_cut_to_microseconds(trip: Trip, original: list[pcapconv
     _, packets = records(trip)
     fields = [int.from_bytes(packet[4:8], "little") // 1000 for packet in packets]
     micro = [packet[:4] + wire.number(field, 4) + packet[8:] for packet, field in zip(packets, fields)]
-    report, found = known(trip, wire.pcap_header(snaplen=262144) + b"".join(micro))
+    report, found = matches_of_edited(trip, wire.pcap_header(snaplen=262144) + b"".join(micro))
     assert numbers(report) == {"same": 20}
-    assert [facts(packet) for packet in found] == [facts(packet) for packet in original]
+    assert [facts_of(packet) for packet in found] == [facts_of(packet) for packet in original]
 
 
 def test_packets_of_which_nobody_can_tell_which_they_are(trip: Trip) -> None:
@@ -519,11 +518,11 @@ def test_packets_of_which_nobody_can_tell_which_they_are(trip: Trip) -> None:
     whole = trip.pcap.read_bytes()
     one = wire.pcap_record(0, 1000, b"twin")
     assert whole.count(one) == 2
-    report, found = known(trip, whole.replace(one, b"", 1))
+    report, found = matches_of_edited(trip, whole.replace(one, b"", 1))
     assert numbers(report) == {"same": 3, "ambiguous": 1, "ambiguous_packets": [1]}
     assert [packet.interface.id for packet in found] == [2, 1, 0, 0]
     both, one = wire.pcap_record(0, 3000, b"same") * 2, wire.pcap_record(0, 3000, b"same")
-    report, found = known(trip, whole.replace(both, one))  # it does not matter which
+    report, found = matches_of_edited(trip, whole.replace(both, one))  # it does not matter which
     assert numbers(report) == {"same": 4}
 
 
@@ -545,7 +544,7 @@ def test_what_an_edited_capture_needs_beside_plain_packets(trip: Trip) -> None:
     )
     trip.there(late, sidecar_fingerprints=True)
     whole = trip.pcap.read_bytes()
-    report, found = known(trip, whole[:24] + wire.pcap_record(9, 9, b"new") + whole[24:])
+    report, found = matches_of_edited(trip, whole[:24] + wire.pcap_record(9, 9, b"new") + whole[24:])
     assert numbers(report) == {"same": 4, "new": 1, "new_packets": [1]}
     names = [dict(wire.read_options(packet.interface.options, wire.LITTLE)).get(wire.IF_NAME) for packet in found]
     assert names == [None, b"a", b"b", None, None]
@@ -560,7 +559,7 @@ def test_only_packets_of_which_nobody_can_tell(trip: Trip) -> None:
     trip.there(
         head + wire.enhanced_packet(0, 5, b"twin") + wire.enhanced_packet(1, 5, b"twin"), sidecar_fingerprints=True
     )
-    report, _ = known(trip, wire.pcap_header(snaplen=262144) + wire.pcap_record(0, 5, b"twin"))
+    report, _ = matches_of_edited(trip, wire.pcap_header(snaplen=262144) + wire.pcap_record(0, 5, b"twin"))
     assert numbers(report) == {"ambiguous": 1, "ambiguous_packets": [1]}
 
 
@@ -624,10 +623,10 @@ def test_real_tools(command: list[str], kind: str, trip: Trip) -> None:
     assert done.returncode == 0, done.stderr
     with pcapconv.open(WEB) as capture:
         original = {packet.time_ns: packet for packet in capture}
-    report, found = known(trip, trip.pcap.with_name("edited.pcap").read_bytes())
+    report, found = matches_of_edited(trip, trip.pcap.with_name("edited.pcap").read_bytes())
     assert numbers(report) == {kind: len(found)}
     assert len(found) > 7
-    assert [facts(packet) for packet in found] == [facts(original[packet.time_ns]) for packet in found]
+    assert [facts_of(packet) for packet in found] == [facts_of(original[packet.time_ns]) for packet in found]
     assert "web.example" in str(wire.read_blocks(trip.back.read_bytes()))
 
 

@@ -14,15 +14,15 @@ from typing import Any, NamedTuple
 
 import pytest
 import wire
+from command_line import COMMAND
+from conversions import packets
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from through import packets
 from wire import BIG, LITTLE, In
 
 import pcapconv
 from pcapconv import Packet, Report, formats
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 START = 1_714_564_800
 RESOLUTIONS = {
     b"\6": 10**6,
@@ -80,14 +80,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Trip:
     return Trip(tmp_path_factory.mktemp("shared"))
 
 
-def said(packet: Packet) -> tuple[Any, ...]:
-    """What a sidecar gives back of a packet."""
+def metadata_of(packet: Packet) -> tuple[Any, ...]:
+    """All that a sidecar restores of a packet."""
     interface = packet.interface
     return packet.time, packet.options, packet.section.number, interface.id, interface.options, interface.snaplen
 
 
 def is_plain(packet: Packet) -> bool:
-    """It says nothing, and its interface neither, but for the unit of its times."""
+    """Return whether neither a packet nor its interface has metadata, but for the time unit."""
     order = LITTLE if packet.section.byte_order == "little" else BIG
     codes = {code for code, _ in wire.read_options(packet.interface.options, order)}
     return packet.options == b"" and codes <= {wire.IF_TSRESOL}
@@ -106,18 +106,18 @@ def originals(draw: st.DrawFn) -> bytes:
         from_start = b"\x0c" in resolutions or draw(st.booleans())  # else its ticks do not reach the present
         offset = (wire.IF_TSOFFSET, write.number(START, 8)) if from_start else (wire.OPT_COMMENT, b"none")
         capture += write.section_header(options=write.options((wire.OPT_COMMENT, b"section %d" % section)))
-        for place, resolution in enumerate(resolutions):
-            stated = [(wire.IF_NAME, b"if%d.%d" % (section, place)), (wire.IF_TSRESOL, resolution), offset]
+        for interface_id, resolution in enumerate(resolutions):
+            stated = [(wire.IF_NAME, b"if%d.%d" % (section, interface_id)), (wire.IF_TSRESOL, resolution), offset]
             capture += write.interface(snaplen=draw(st.sampled_from([0, 90])), options=write.options(*stated))
-        for place in draw(st.lists(st.integers(0, len(resolutions) - 1), max_size=6)):
+        for interface_id in draw(st.lists(st.integers(0, len(resolutions) - 1), max_size=6)):
             here = next(number)
-            units = RESOLUTIONS[resolutions[place]]
+            units = RESOLUTIONS[resolutions[interface_id]]
             ticks = units * here + units // 3 + (0 if from_start else START * units)
             options = [(wire.OPT_COMMENT, b"comment %d" % here), (wire.EPB_FLAGS, write.number(here, 4))]
             stated = options[: draw(st.integers(0, 2))]
             kind = draw(st.sampled_from([write.enhanced_packet, write.enhanced_packet, write.obsolete_packet]))
             data = b"%02d is the number of this packet" % here
-            capture += kind(place, ticks, data[: draw(st.integers(20, 33))], options=write.options(*stated))
+            capture += kind(interface_id, ticks, data[: draw(st.integers(20, 33))], options=write.options(*stated))
         capture += write.names(wire.ipv4_name("192.0.2.1", f"host{section}")) + write.statistics(0, 5)
     return capture
 
@@ -165,12 +165,12 @@ def test_whatever_is_left_has_all_that_was_said_of_it(
         return  # it was not edited
     numbers, found, _ = shared.returned()
     how = [edit.known for edit in done]
-    new = [place for place, kind in enumerate(how, 1) if kind == "new"]
+    new = [interface_id for interface_id, kind in enumerate(how, 1) if kind == "new"]
     expected = {"in_sidecar": len(there), **{kind: how.count(kind) for kind in set(how)}}
     assert numbers == (expected | {"new_packets": new} if new else expected)
     for edit, packet in zip(done, found, strict=True):
         assert (packet.data, packet.original_length) == (edit.packet.data, edit.packet.original_length)
-        assert is_plain(packet) if edit.number is None else said(packet) == said(original[edit.number])
+        assert is_plain(packet) if edit.number is None else metadata_of(packet) == metadata_of(original[edit.number])
     before, after = wire.read_blocks(capture), wire.read_blocks(shared.back.read_bytes())
     for kind in (wire.SECTION_HEADER, wire.NAME_RESOLUTION, wire.INTERFACE_STATISTICS):
         assert [each.raw for each in after if each.block_type == kind] == [
@@ -219,7 +219,7 @@ def test_packets_that_are_alike(trip: Trip) -> None:
         "ambiguous_packets": [1, 6],
     }
     assert [packet.number for packet in found if is_plain(packet)] == [1, 6, 7]
-    done = command(trip, "edited.pcap", "x.pcapng", "--sidecar-file", "a.pcap.meta.json")
+    done = convert_by_command(trip, "edited.pcap", "x.pcapng", "--sidecar-file", "a.pcap.meta.json")
     assert (done.returncode, done.stderr.splitlines()) == (
         0,
         [
@@ -407,7 +407,7 @@ def test_times_that_pcap_cannot_hold(trip: Trip) -> None:
     trip.edit([there[2], there[0]])
     numbers, found, _ = trip.returned()
     assert numbers == {"in_sidecar": 3, "same": 2}
-    assert [said(packet) for packet in found] == [said(original[2]), said(original[0])]
+    assert [metadata_of(packet) for packet in found] == [metadata_of(original[2]), metadata_of(original[0])]
     assert found[0].time == 2**33 + Fraction(3, 10**6)
 
 
@@ -433,7 +433,7 @@ def test_with_other_options(options: dict[str, Any], comments: list[str], trip: 
 # ---------------------------------------------------------------- by other tools
 
 
-def command(trip: Trip, *words: str) -> "subprocess.CompletedProcess[str]":
+def convert_by_command(trip: Trip, *words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([COMMAND, "convert", *words], cwd=trip.folder, capture_output=True, text=True, timeout=60)
 
 
@@ -444,7 +444,7 @@ def dns_or_web(number: int) -> bytes:
     return b"\xff" * 6 + b"\2" * 6 + b"\x08\0" + ip + bytes([4, 210, 0, port, 0, 16, 0, 0]) + b"data %03d" % number
 
 
-def lab(count: int) -> bytes:
+def capture_of_a_lab(count: int) -> bytes:
     """Two sections; in each an interface in nanoseconds and one in microseconds."""
     capture, both = b"", [wire.options((wire.IF_NAME, b"nano"), (wire.IF_TSRESOL, b"\x09"))]
     both.append(wire.options((wire.IF_NAME, b"micro")))
@@ -468,7 +468,7 @@ def lab(count: int) -> bytes:
 def test_captures_that_were_not_edited_need_nothing_of_this(
     fingerprints: bool, imported: list[str], tmp_path: Path
 ) -> None:
-    (tmp_path / "a.pcapng").write_bytes(lab(20))
+    (tmp_path / "a.pcapng").write_bytes(capture_of_a_lab(20))
     code = (
         "import json, pcapconv, sys\n"
         f"pcapconv.convert('a.pcapng', 'a.pcap', sidecar=True, sidecar_fingerprints={fingerprints})\n"
@@ -478,7 +478,7 @@ def test_captures_that_were_not_edited_need_nothing_of_this(
     line = [sys.executable, "-P", "-c", code]
     done = subprocess.run(line, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=60)
     assert json.loads(done.stdout) == imported
-    assert (tmp_path / "b.pcapng").read_bytes() == lab(20)
+    assert (tmp_path / "b.pcapng").read_bytes() == capture_of_a_lab(20)
 
 
 EVERY, DNS = list(range(20)), [number for number in range(20) if number % 3]
@@ -500,13 +500,13 @@ EVERY, DNS = list(range(20)), [number for number in range(20) if number % 3]
 def test_tools(line: str, kind: str, left: list[int], trip: Trip) -> None:
     if shutil.which(line.split()[0]) is None:
         pytest.skip(f"{line.split()[0]} is not installed")
-    trip.there(lab(20))
+    trip.there(capture_of_a_lab(20))
     done = subprocess.run(line.split(), cwd=trip.folder, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     numbers, found, _ = trip.returned()
     assert numbers == {"in_sidecar": 20, kind: len(left)}
-    original = packets(lab(20))
-    assert [said(packet) for packet in found] == [said(original[number]) for number in left]
+    original = packets(capture_of_a_lab(20))
+    assert [metadata_of(packet) for packet in found] == [metadata_of(original[number]) for number in left]
     assert [packet.original_length for packet in found] == [50] * len(left)
     edited = [packet.data for packet in wire.read_pcap(trip.edited.read_bytes())]
     assert [packet.data for packet in found] == edited
@@ -517,12 +517,14 @@ def test_tools(line: str, kind: str, left: list[int], trip: Trip) -> None:
 def test_two_files_put_together_by_mergecap(trip: Trip) -> None:
     if shutil.which("mergecap") is None:
         pytest.skip("mergecap is not installed")
-    trip.there(lab(20))
+    trip.there(capture_of_a_lab(20))
     other = trip.folder / "other.pcap"
     other.write_bytes(wire.pcap_header() + b"".join(wire.pcap_record(2 * START + row, 0, b"new") for row in range(3)))
     line = ["mergecap", "-F", "nsecpcap", "-w", "edited.pcap", "a.pcap", "other.pcap"]
     subprocess.run(line, cwd=trip.folder, check=True, timeout=60)
     numbers, found, _ = trip.returned()
     assert numbers == {"in_sidecar": 20, "same": 20, "new": 3, "new_packets": [21, 22, 23]}
-    assert [said(packet) for packet in found[:20]] == [said(packet) for packet in packets(lab(20))]
+    assert [metadata_of(packet) for packet in found[:20]] == [
+        metadata_of(packet) for packet in packets(capture_of_a_lab(20))
+    ]
     assert all(is_plain(packet) for packet in found[20:])

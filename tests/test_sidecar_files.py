@@ -9,26 +9,25 @@ import json
 import os
 import resource
 import subprocess
-import sys
 import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pytest
 import wire
-from through import Pipe
+from command_line import COMMAND
+from conversions import Pipe
 
 import pcapconv
 from pcapconv import DamageError, FileError, LossError, SidecarError, UsageError
 from pcapconv.describing import info
 from pcapconv.io.target import PlainFile
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 FOLDER = Path(__file__).parent / "samples"
 WEB, TLS, LINK_TYPES = FOLDER / "web.pcapng", FOLDER / "secrets-le.pcapng", FOLDER / "link-types-le.pcapng"
 
 
-def run(folder: Path, *words: str | Path) -> "subprocess.CompletedProcess[str]":
+def run_in_folder(folder: Path, *words: str | Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([COMMAND, *words], cwd=folder, capture_output=True, text=True, timeout=60)
 
 
@@ -65,7 +64,7 @@ def test_no_file_is_two_files_of_a_command(line: str, status: int, lab: Path) ->
     (lab / "link").symlink_to("link.meta.json")
     (lab / "link.meta.json").write_bytes(WEB.read_bytes())
     before = {path.name: path.read_bytes() for path in lab.iterdir()}
-    done = run(lab, *line.split())
+    done = run_in_folder(lab, *line.split())
     assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr.startswith("pcapconv: ")
     assert done.stderr.count("\n") == 1
@@ -77,14 +76,14 @@ def test_parts_are_not_overwritten_by_what_they_make(tmp_path: Path) -> None:
     sidecar = tmp_path / "link-types-le.meta.json"
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     for name in before:
-        place = tmp_path / f"{name}.pcapng"
-        place.symlink_to(name)
+        link = tmp_path / f"{name}.pcapng"
+        link.symlink_to(name)
         with pytest.raises(UsageError, match="one of the files that it would be made of"):
-            pcapconv.join(sidecar, place, force=True)
-        place.unlink()
+            pcapconv.join(sidecar, link, force=True)
+        link.unlink()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     part = next(path.name for path in tmp_path.glob("*.pcap"))
-    done = run(tmp_path, "join", sidecar, "x.pcapng", "--force", "--report", part)
+    done = run_in_folder(tmp_path, "join", sidecar, "x.pcapng", "--force", "--report", part)
     assert (done.returncode, {path.name: path.read_bytes() for path in tmp_path.iterdir()}) == (2, before)
     with pytest.raises(UsageError, match=r"x\.pcap: what join makes is pcapng; give it the suffix \.pcapng"):
         pcapconv.join(sidecar, tmp_path / "x.pcap")
@@ -144,12 +143,12 @@ def test_fingerprints_are_handed_on(lab: Path, fingerprints: bool) -> None:
 
 def test_from_pcap_without_one_there_is_nothing_to_keep(lab: Path) -> None:
     (lab / "a.pcap.meta.json").unlink()
-    done = run(lab, "convert", "a.pcap", "b.pcap", "--sidecar")
+    done = run_in_folder(lab, "convert", "a.pcap", "b.pcap", "--sidecar")
     assert (done.returncode, done.stderr) == (
         0,
         "pcapconv: b.pcap: its sidecar keeps nothing, since a.pcap has none\n",
     )
-    assert run(lab, "convert", "a.pcap", "b.pcap", "--sidecar", "--force", "-q").stderr == ""
+    assert run_in_folder(lab, "convert", "a.pcap", "b.pcap", "--sidecar", "--force", "-q").stderr == ""
 
 
 @pytest.mark.parametrize("wrapped", [io.BytesIO, Pipe])
@@ -246,7 +245,7 @@ def test_a_full_device(there: bool, tmp_path: Path) -> None:
 # ---------------------------------------------------------------- what is hostile
 
 
-def signed(pcap: Path, content: list[bytes], head: dict[str, Any] | None = None) -> bytes:
+def signed_sidecar(pcap: Path, content: list[bytes], head: dict[str, Any] | None = None) -> bytes:
     """A sidecar of a pcap file, with whatever content."""
     data = pcap.read_bytes()
     belongs = {
@@ -307,7 +306,7 @@ def one(tmp_path: Path) -> Path:
     ],
 )
 def test_content_that_is_refused(content: list[bytes], says: str, one: Path, tmp_path: Path) -> None:
-    (tmp_path / "a.pcap.meta.json").write_bytes(signed(one, content))
+    (tmp_path / "a.pcap.meta.json").write_bytes(signed_sidecar(one, content))
     with pytest.raises(SidecarError, match=says):
         pcapconv.convert(one, tmp_path / "b.pcapng", sidecar=True)
     assert not (tmp_path / "b.pcapng").exists()
@@ -325,7 +324,7 @@ def signed_anew(lines: list[bytes]) -> bytes:
 def test_empty_content_is_refused(left: int, head: dict[str, Any], records: bytes, tmp_path: Path) -> None:
     pcap, out = tmp_path / "a", tmp_path / "b.pcapng"
     pcap.write_bytes(wire.pcap_header() + records)
-    lines = signed(pcap, [SECTION], head | {"damage": 0}).splitlines(keepends=True)
+    lines = signed_sidecar(pcap, [SECTION], head | {"damage": 0}).splitlines(keepends=True)
     begin = lines.index(b'"content": [\n')
     lines[begin : begin + 2] = lines[begin : begin + left]
     sidecar = tmp_path / "a.meta.json"
@@ -344,7 +343,7 @@ def test_empty_content_is_refused(left: int, head: dict[str, Any], records: byte
 def test_a_part_that_is_said_to_be_empty(content: list[bytes], one: Path, tmp_path: Path) -> None:
     data = one.read_bytes()
     belongs = {"name": "a.pcap", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "packets": 0}
-    (tmp_path / "s").write_bytes(signed(one, content, {"captures": [belongs | {"link_type": 1}]}))
+    (tmp_path / "s").write_bytes(signed_sidecar(one, content, {"captures": [belongs | {"link_type": 1}]}))
     with pytest.raises(SidecarError, match=r"s: it says that a\.pcap has no packets, which is not so"):
         pcapconv.join(tmp_path / "s", tmp_path / "b.pcapng")
     assert not (tmp_path / "b.pcapng").exists()
@@ -361,14 +360,14 @@ def test_a_part_that_is_said_to_be_empty(content: list[bytes], one: Path, tmp_pa
 def test_a_capture_without_packets_comes_back(content: list[bytes], gives: bytes, tmp_path: Path) -> None:
     pcap = tmp_path / "a.pcap"
     pcap.write_bytes(wire.pcap_header())
-    (tmp_path / "a.pcap.meta.json").write_bytes(signed(pcap, content))
+    (tmp_path / "a.pcap.meta.json").write_bytes(signed_sidecar(pcap, content))
     pcapconv.convert(pcap, tmp_path / "b.pcapng", sidecar=True)
     assert (tmp_path / "b.pcapng").read_bytes() == gives
 
 
 def test_content_that_does_not_begin(one: Path, tmp_path: Path) -> None:
     """Its lines are there, but nothing says that they are content."""
-    whole = signed(one, [SECTION, INTERFACE, PACKET]).replace(b'"content": [\n', b"")
+    whole = signed_sidecar(one, [SECTION, INTERFACE, PACKET]).replace(b'"content": [\n', b"")
     lines = whole.splitlines(keepends=True)[:-1]
     digest = b'"sha256": "' + hashlib.sha256(b"".join(lines)).hexdigest().encode() + b'"}\n'
     (tmp_path / "a.pcap.meta.json").write_bytes(b"".join([*lines, digest]))
@@ -381,7 +380,7 @@ def test_a_part_of_each_link_type(one: Path, tmp_path: Path) -> None:
     data = one.read_bytes()
     belongs = {"name": "a.pcap", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     both = [belongs | {"packets": 1, "link_type": 1}] * 2
-    (tmp_path / "s").write_bytes(signed(one, [SECTION, INTERFACE, PACKET], {"captures": both}))
+    (tmp_path / "s").write_bytes(signed_sidecar(one, [SECTION, INTERFACE, PACKET], {"captures": both}))
     with pytest.raises(SidecarError, match="two of its captures have packets of one link type"):
         pcapconv.join(tmp_path / "s", tmp_path / "b.pcapng")
 
@@ -390,10 +389,12 @@ def test_little_memory(one: Path, tmp_path: Path) -> None:
     """Numbers and lengths of strangers take none of their own."""
     bomb = base64.b64encode(zlib.compress(bytes(2**27), 9))
     contents = [
-        signed(one, [SECTION, INTERFACE, b'{"packets": {"count": 131072, "interface": 0, "ticks": "' + bomb + b'"}}']),
-        signed(one, [SECTION, INTERFACE, b"[" + b"[]," * 7_000_000 + b"[]]"]),
-        signed(one, [SECTION], {f"unknown{number}": "x" * 2**20 for number in range(100)}),
-        signed(one, [SECTION], {"captures": [[]] * 200_000}),
+        signed_sidecar(
+            one, [SECTION, INTERFACE, b'{"packets": {"count": 131072, "interface": 0, "ticks": "' + bomb + b'"}}']
+        ),
+        signed_sidecar(one, [SECTION, INTERFACE, b"[" + b"[]," * 7_000_000 + b"[]]"]),
+        signed_sidecar(one, [SECTION], {f"unknown{number}": "x" * 2**20 for number in range(100)}),
+        signed_sidecar(one, [SECTION], {"captures": [[]] * 200_000}),
         bytes(400 * 2**20),
     ]
     limit = 400 * 2**20  # of address space, most of which is never used
@@ -508,7 +509,7 @@ def test_an_edited_capture_of_the_same_size(options: dict[str, Any], tmp_path: P
 @pytest.mark.parametrize("link_type", [1, 101])
 def test_the_link_type_is_that_of_the_pcap_file(link_type: int, one: Path, tmp_path: Path) -> None:
     interface = INTERFACE.replace(b'"link_type": 1', b'"link_type": %d' % link_type)
-    (tmp_path / "a.pcap.meta.json").write_bytes(signed(one, [SECTION, interface, PACKET]))
+    (tmp_path / "a.pcap.meta.json").write_bytes(signed_sidecar(one, [SECTION, interface, PACKET]))
     if link_type == 1:
         assert pcapconv.convert(one, tmp_path / "b.pcapng", sidecar=True).packets_written == 1
         return
@@ -518,10 +519,10 @@ def test_the_link_type_is_that_of_the_pcap_file(link_type: int, one: Path, tmp_p
 
 def test_a_sidecar_that_nobody_asks_for_is_mentioned(lab: Path) -> None:
     says = "pcapconv: a.pcap.meta.json lies beside it, and is not used; --sidecar uses it\n"
-    assert run(lab, "convert", "a.pcap", "b.pcapng").stderr == says
-    assert run(lab, "convert", "a.pcap", "c.pcapng", "-q").stderr == ""
-    assert run(lab, "convert", "a.pcap", "d.pcap").stderr == ""
-    assert run(lab, "convert", "a.pcap", "e.pcapng", "--sidecar").stderr == ""
+    assert run_in_folder(lab, "convert", "a.pcap", "b.pcapng").stderr == says
+    assert run_in_folder(lab, "convert", "a.pcap", "c.pcapng", "-q").stderr == ""
+    assert run_in_folder(lab, "convert", "a.pcap", "d.pcap").stderr == ""
+    assert run_in_folder(lab, "convert", "a.pcap", "e.pcapng", "--sidecar").stderr == ""
 
 
 def test_a_split_from_a_pipe_can_go_back(tmp_path: Path) -> None:
@@ -548,7 +549,7 @@ def test_a_simple_packet_that_would_be_read_with_another_length(tmp_path: Path) 
     pcap = tmp_path / "a.pcap"
     pcap.write_bytes(wire.pcap_header() + wire.pcap_record(0, 0, bytes(64), original_length=142))
     packet = b'{"packets": {"count": 1, "interface": 0, "blocks": {"1": {"type": "simple"}}}}'
-    (tmp_path / "a.pcap.meta.json").write_bytes(signed(pcap, [SECTION, INTERFACE, packet]))
+    (tmp_path / "a.pcap.meta.json").write_bytes(signed_sidecar(pcap, [SECTION, INTERFACE, packet]))
     with pytest.raises(SidecarError, match="packet 1: a Simple Packet of 64 bytes, which would be read as one of 142"):
         pcapconv.convert(pcap, tmp_path / "b.pcapng", sidecar=True)
     assert not (tmp_path / "b.pcapng").exists()

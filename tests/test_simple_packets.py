@@ -4,7 +4,7 @@ import io
 
 import pytest
 import wire
-from wire import In
+from wire import In, raw_blocks
 
 import pcapconv
 from pcapconv import DamageError, TargetError
@@ -22,22 +22,18 @@ def converted(capture: bytes, **options: object) -> tuple[bytes, pcapconv.Report
     return out.getvalue(), report
 
 
-def blocks(capture: bytes) -> list[bytes]:
-    return [block.raw for block in wire.read_blocks(capture)]
-
-
 @pytest.mark.parametrize("chop", [1, 2, 3, 4, 8, 96, -1, -4, -96])
 def test_what_is_left_of_a_chopped_one_is_what_others_read(write: In, chop: int) -> None:
     out, report = converted(start(write) + write.simple_packet(DATA), chop=[chop])
     left = DATA[chop:] if chop > 0 else DATA[:chop]
-    assert blocks(out)[2] == write.simple_packet(left, original_length=len(left))
+    assert raw_blocks(out)[2] == write.simple_packet(left, original_length=len(left))
     assert [packet.data for packet in wire.read_pcapng(out)] == [left]
     assert report.left_out == {"original-lengths": 1}
 
 
 def test_one_that_the_snaplen_cuts_keeps_its_original_length(write: In) -> None:
     out, report = converted(start(write) + write.simple_packet(DATA), snaplen=64)
-    assert blocks(out)[1:] == [write.interface(snaplen=64), write.simple_packet(DATA[:64], original_length=100)]
+    assert raw_blocks(out)[1:] == [write.interface(snaplen=64), write.simple_packet(DATA[:64], original_length=100)]
     assert report.left_out == {}
 
 

@@ -3,21 +3,20 @@
 import io
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pytest
 import wire
-from splitting import split_up
-from through import Pipe, Sink, converted
+from command_line import COMMAND
+from conversions import Pipe, Sink, converted
+from splitting import parts_and_report
 from wire import In
 
 import pcapconv
 from pcapconv import LossError
 from pcapconv.describing import info
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 LOST = {"header-fields": 1}
 NANO = (wire.IF_TSRESOL, b"\x09")
 
@@ -32,7 +31,7 @@ def pcap(write: In, snaplen: int, *lengths: int) -> bytes:
 
 
 def blocks(write: In, *lengths: int, interface: int = 0) -> bytes:
-    """The same as blocks, in microseconds."""
+    """The packets of `records` as pcapng blocks, in microseconds."""
     return b"".join(
         write.enhanced_packet(interface, second * 10**6, bytes(length)) for second, length in enumerate(lengths, 1)
     )
@@ -46,13 +45,13 @@ def snaplens(capture: bytes) -> list[int]:
     return [interface.snaplen for interface in wire.read_interfaces(capture)]
 
 
-def longer(
-    captured: int, snaplen: int, *, packet: int = 1, place: str = "0:0", stays: str = "", another: int = 0
+def warning_of_longer_packets(
+    captured: int, snaplen: int, *, packet: int = 1, interface: str = "0:0", stays: str = "", another: int = 0
 ) -> str:
     because = f", which stays, since {stays}" if stays else ""
-    setting = f"{place}.snaplen={another or 262144}"
+    setting = f"{interface}.snaplen={another or 262144}"
     return (
-        f"packet {packet} has {captured} bytes, more than the snaplen of {snaplen} that interface {place} states"
+        f"packet {packet} has {captured} bytes, more than the snaplen of {snaplen} that interface {interface} states"
         f"{because}; libpcap reads no further; pcapconv.convert(…, set_interface='{setting}') states another"
     )
 
@@ -168,9 +167,9 @@ def test_a_copied_interface_stays_with_one_warning(write: In) -> None:
     at = len(section) + 20 + len(blocks(write, 4, 5, 6))
     last = len(capture) - 20 - len(blocks(write, 7))
     assert [(each.offset, each.reason) for each in report.warnings] == [
-        (len(section), longer(5, 4, packet=2)),
-        (at, longer(300_000, 3, packet=7, place="0:1", another=300_000)),
-        (last, longer(7, 4, packet=9, place="1:0")),
+        (len(section), warning_of_longer_packets(5, 4, packet=2)),
+        (at, warning_of_longer_packets(300_000, 3, packet=7, interface="0:1", another=300_000)),
+        (last, warning_of_longer_packets(7, 4, packet=9, interface="1:0")),
     ]
 
 
@@ -206,7 +205,7 @@ def test_a_snaplen_that_cuts_simple_packets_stays(write: In, order: int) -> None
     assert [packet.data for packet in wire.read_pcapng(out)] == [b"1234", bytes(5)][::order]
     assert report.losses == {}
     assert [each.reason for each in report.warnings] == [
-        longer(5, 4, packet=2 if order == 1 else 1, stays="Simple Packets are cut to it")
+        warning_of_longer_packets(5, 4, packet=2 if order == 1 else 1, stays="Simple Packets are cut to it")
     ]
 
 
@@ -222,7 +221,7 @@ def test_a_simple_packet_that_is_whole_is_in_nobody_s_way(write: In) -> None:
 
 def test_where_one_cannot_go_back_it_stays_with_a_warning(write: In) -> None:
     capture, expect = pcap(write, 4, 4, 5, 6), pcapng(write, 4, 4, 5, 6)
-    reason = longer(5, 4, packet=2, stays="one cannot go back in a pipe")
+    reason = warning_of_longer_packets(5, 4, packet=2, stays="one cannot go back in a pipe")
     target, sink = io.BytesIO(), Sink()
     report = pcapconv.convert(cast(BinaryIO, Pipe([capture])), target, to="pcapng")
     assert (target.getvalue(), report.losses) == (expect, {})
@@ -256,19 +255,19 @@ def test_what_the_warning_says_helps(write: In) -> None:
     ],
 )
 def test_all_parts_of_a_split_state_the_same(write: In, way: dict[str, Any], parts: list[list[int]]) -> None:
-    out, report = split_up(pcap(write, 4, 4, 5, 3), "{index}.pcapng", **way)
+    out, report = parts_and_report(pcap(write, 4, 4, 5, 3), "{index}.pcapng", **way)
     assert [snaplens(part) for part in out] == [[262144]] * len(parts)
     assert [[len(packet.data) for packet in wire.read_pcapng(part)] for part in out] == parts
     assert (report.losses, report.warnings, len(report.parts or ())) == (LOST, [], len(parts))
-    out, report = split_up(pcap(write, 4, 4, 5, 3), "{index}.pcapng", keep_snaplen=True, **way)
+    out, report = parts_and_report(pcap(write, 4, 4, 5, 3), "{index}.pcapng", keep_snaplen=True, **way)
     assert [snaplens(part) for part in out] == [[4]] * len(parts)
     assert report.losses == {}
 
 
 def test_parts_of_a_pcapng_capture_stay_with_a_warning(write: In) -> None:
-    out, report = split_up(pcapng(write, 4, 5, 6), "{index}.pcapng", max_packets=1)
+    out, report = parts_and_report(pcapng(write, 4, 5, 6), "{index}.pcapng", max_packets=1)
     assert out == [pcapng(write, 4, 5), pcapng(write, 4) + blocks(write, 0, 6)[len(blocks(write, 0)) :]]
-    assert [each.reason for each in report.warnings] == [longer(5, 4)]
+    assert [each.reason for each in report.warnings] == [warning_of_longer_packets(5, 4)]
 
 
 def test_a_batch(write: In, tmp_path: Path) -> None:
@@ -297,7 +296,7 @@ def normalized(capture: bytes, to: str = "pcapng", **options: Any) -> tuple[byte
     return target.getvalue(), report
 
 
-def form(*said: tuple[int, bytes], packets: bytes) -> bytes:
+def normal_form_of(*said: tuple[int, bytes], packets: bytes) -> bytes:
     described = (
         wire.interface(snaplen=each, options=wire.options(*([(wire.IF_NAME, name)] if name else []), NANO))
         for each, name in said
@@ -305,7 +304,7 @@ def form(*said: tuple[int, bytes], packets: bytes) -> bytes:
     return wire.section_header() + b"".join(described) + packets
 
 
-def nano(*packets: tuple[int, int]) -> bytes:
+def blocks_in_nanoseconds(*packets: tuple[int, int]) -> bytes:
     """Blocks of packets a second apart, by interface and length."""
     return b"".join(
         wire.enhanced_packet(interface, second * 10**9, bytes(length))
@@ -316,12 +315,12 @@ def nano(*packets: tuple[int, int]) -> bytes:
 def test_the_normal_form_states_one_that_holds(write: In) -> None:
     for capture in (pcap(write, 4, 5, 4), pcapng(write, 4, 5, 4)):
         out, report = normalized(capture)
-        assert out == form((262144, b""), packets=nano((0, 5), (0, 4)))
+        assert out == normal_form_of((262144, b""), packets=blocks_in_nanoseconds((0, 5), (0, 4)))
         assert (report.losses, report.warnings) == (LOST, [])
         again, report = normalized(out)
         assert (again, report.losses) == (out, {})
         out, report = normalized(capture, keep_snaplen=True)
-        assert (out, report.losses) == (form((4, b""), packets=nano((0, 5), (0, 4))), {})
+        assert (out, report.losses) == (normal_form_of((4, b""), packets=blocks_in_nanoseconds((0, 5), (0, 4))), {})
 
 
 @pytest.mark.parametrize("sort", [False, True])
@@ -332,8 +331,11 @@ def test_interfaces_of_a_normal_form_that_say_the_same_now_are_one(write: In, so
     for second, (interface, length) in enumerate([(3, 6), (0, 4), (1, 9), (0, 5), (2, 1), (1, 2)], 1):
         capture += write.enhanced_packet(interface, second * 10**6, bytes(length))
     out, report = normalized(capture, sort=sort)
-    assert out == form(
-        (6, b"c"), (262144, b"a"), (262144, b"b"), packets=nano((0, 6), (1, 4), (1, 9), (1, 5), (2, 1), (1, 2))
+    assert out == normal_form_of(
+        (6, b"c"),
+        (262144, b"a"),
+        (262144, b"b"),
+        packets=blocks_in_nanoseconds((0, 6), (1, 4), (1, 9), (1, 5), (2, 1), (1, 2)),
     )
     assert report.losses == LOST
     assert normalized(out, sort=sort)[0] == out
@@ -348,7 +350,7 @@ def test_a_normal_form_in_pcap_is_that_of_the_one_in_pcapng(write: In) -> None:
 
 
 def test_check_names_the_snaplen() -> None:
-    capture = form((4, b""), packets=nano((0, 5)))
+    capture = normal_form_of((4, b""), packets=blocks_in_nanoseconds((0, 5)))
     reasons = pcapconv.normalizing.check_normal_form(io.BytesIO(capture))
     assert reasons == ["it has packets longer than the snaplen of 4 that their interface states"]
     assert pcapconv.normalizing.check_normal_form(io.BytesIO(capture), keep_snaplen=True) == []
@@ -371,11 +373,13 @@ def test_a_capture_and_its_conversions_do_not_differ_in_it(write: In) -> None:
 def test_info_warns_once_for_each_interface(write: In) -> None:
     capture = write.section_header() + write.interface(snaplen=4) * 2 + blocks(write, 4, 5, 6)
     assert info(io.BytesIO(capture + blocks(write, 7, 8, interface=1)))["warnings"] == [
-        {"offset": 28, "reason": longer(5, 4, packet=2)},
-        {"offset": 48, "reason": longer(7, 4, packet=4, place="0:1")},
+        {"offset": 28, "reason": warning_of_longer_packets(5, 4, packet=2)},
+        {"offset": 48, "reason": warning_of_longer_packets(7, 4, packet=4, interface="0:1")},
     ]
     (warning,) = info(io.BytesIO(pcap(write, 4, 4, 5, 6)))["warnings"]
-    assert warning["reason"] == longer(5, 4, packet=2).replace("reads no further", "cuts such packets")
+    assert warning["reason"] == warning_of_longer_packets(5, 4, packet=2).replace(
+        "reads no further", "cuts such packets"
+    )
     assert info(io.BytesIO(pcap(write, 6, 4, 5, 6)))["warnings"] == []
 
 
@@ -390,7 +394,7 @@ def test_pcapng_comes_back_as_it_was(write: In, tmp_path: Path) -> None:
     pcapconv.convert(tmp_path / "a.pcapng", tmp_path / "b.pcap", sidecar=True)
     report = pcapconv.convert(tmp_path / "b.pcap", tmp_path / "c.pcapng", sidecar=True)
     assert (tmp_path / "c.pcapng").read_bytes() == capture
-    assert [each.reason for each in report.warnings] == [longer(5, 4)]
+    assert [each.reason for each in report.warnings] == [warning_of_longer_packets(5, 4)]
 
 
 @pytest.mark.parametrize("edits", [1, 2])
@@ -419,14 +423,16 @@ def test_join_writes_what_was_pcap_and_copies_what_was_pcapng(
     report = pcapconv.join(tmp_path / "in.meta.json", tmp_path / "out.pcapng")
     assert (tmp_path / "out.pcapng").read_bytes() == pcapng(write, stated, 4, 5)
     assert report.losses == (LOST if suffix == "pcap" else {})
-    assert [each.reason for each in report.warnings] == ([] if suffix == "pcap" else [longer(5, 4, packet=2)])
+    assert [each.reason for each in report.warnings] == (
+        [] if suffix == "pcap" else [warning_of_longer_packets(5, 4, packet=2)]
+    )
     assert report.packets_written == 2
 
 
 # ---------------------------------------------------------------- the command line, and libpcap
 
 
-def command(*arguments: object) -> tuple[int, str]:
+def run_command(*arguments: object) -> tuple[int, str]:
     done = subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False)
     return done.returncode, done.stderr
 
@@ -443,10 +449,10 @@ def test_each_command_takes_keep_snaplen(tmp_path: Path) -> None:
         (["normalize", source, tmp_path / "n.pcapng"], "n.pcapng"),
     ]
     for arguments, name in ways:
-        status, said = command(*arguments)
+        status, said = run_command(*arguments)
         assert (status, snaplens((tmp_path / name).read_bytes())) == (0, [262144])
         assert "pcapng cannot hold 1 header field" in said or arguments[0] == "batch"
-        assert command(*arguments, "--force", "--keep-snaplen") == (0, "")
+        assert run_command(*arguments, "--force", "--keep-snaplen") == (0, "")
         assert snaplens((tmp_path / name).read_bytes()) == [4]
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 import wire
-from splitting import names, split_up
+from folders import file_names
+from splitting import parts_and_report
 
 from pcapconv import DamageError, FileError, FormatError, LossError, TargetError, UsageError
 from pcapconv.splitting import split
@@ -28,7 +29,7 @@ OLD = b"what was there before"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where parts go."""
+    """The folder of the parts."""
     path = tmp_path / "parts"
     path.mkdir()
     return path
@@ -49,14 +50,14 @@ class Watched(io.BytesIO):
         self.seen: set[str] = set()
 
     def readinto(self, room: Any) -> int:
-        self.seen |= set(names(self._folder))
+        self.seen |= set(file_names(self._folder))
         return super().readinto(room)
 
 
 def test_the_parts_appear_together_when_all_are_complete(folder: Path) -> None:
     source = Watched(HEADER + MANY, folder)
     report = split(source, folder / "x.pcap", max_packets=700)
-    assert names(folder) == [f"x-0000{number}.pcap" for number in range(1, 6)]
+    assert file_names(folder) == [f"x-0000{number}.pcap" for number in range(1, 6)]
     assert len(source.seen) == 1
     assert all(name.startswith(".pcapconv-") and name.endswith(".tmp") for name in source.seen)
     record = MANY[:1000]
@@ -79,7 +80,7 @@ def test_existing_files_are_not_overwritten(folder: Path) -> None:
     with pytest.raises(FileError) as caught:
         split(io.BytesIO(FOUR), folder / "x.pcap", max_packets=1)
     assert str(caught.value) == f"{folder}/x-00003.pcap: exists already; force=True replaces it"
-    assert names(folder) == ["x-00003.pcap"]
+    assert file_names(folder) == ["x-00003.pcap"]
     assert (folder / "x-00003.pcap").read_bytes() == OLD
 
 
@@ -92,11 +93,11 @@ def test_existing_files_are_replaced_by_force(folder: Path) -> None:
     (folder / "elsewhere" / "real").write_bytes(OLD)
     (folder / "x-00003.pcap").symlink_to("elsewhere/real")
     split(folder / "x-00001.pcap", folder / "x.pcap", max_packets=1, force=True)
-    assert names(folder) == ["elsewhere", *(f"x-0000{number}.pcap" for number in range(1, 5))]
+    assert file_names(folder) == ["elsewhere", *(f"x-0000{number}.pcap" for number in range(1, 5))]
     assert [(folder / f"x-0000{number}.pcap").read_bytes() for number in range(1, 5)] == [HEADER + r for r in RECORDS]
     assert stat.S_IMODE((folder / "x-00002.pcap").stat().st_mode) == 0o640
     assert (folder / "x-00003.pcap").is_symlink()
-    assert names(folder / "elsewhere") == ["real"]
+    assert file_names(folder / "elsewhere") == ["real"]
 
 
 def test_what_is_no_plain_file_is_never_replaced(folder: Path) -> None:
@@ -105,7 +106,7 @@ def test_what_is_no_plain_file_is_never_replaced(folder: Path) -> None:
     for name in "xy":
         with pytest.raises(FileError, match="is not a plain file"):
             split(io.BytesIO(FOUR), folder / f"{name}.pcap", max_packets=1, force=True)
-    assert names(folder) == ["x-00002.pcap", "y-00001.pcap"]
+    assert file_names(folder) == ["x-00002.pcap", "y-00001.pcap"]
 
 
 def test_two_parts_of_one_name_are_refused(folder: Path) -> None:
@@ -117,7 +118,7 @@ def test_two_parts_of_one_name_are_refused(folder: Path) -> None:
         f"{folder}/x-{{section}}.pcap: part 1, which begins with packet 1, and part 2, which begins with packet 4, "
         f"would both be {folder}/x-0.pcap; put {{index}} into the template"
     )
-    assert names(folder) == ["link", "x-0.pcap"]
+    assert file_names(folder) == ["link", "x-0.pcap"]
     assert (folder / "x-0.pcap").read_bytes() == OLD
 
 
@@ -126,31 +127,31 @@ def test_directories_may_differ_but_have_to_be_there(folder: Path) -> None:
         (folder / f"{number}").mkdir()
     capture = HEADER + b"".join(RECORDS[:3])
     split(io.BytesIO(capture), folder / "{start:%s}" / "x.pcap", max_packets=1)
-    assert [names(folder / f"{number}") for number in (0, 1, 2)] == [["x.pcap"]] * 3
-    assert names(folder) == ["0", "1", "2"]
+    assert [file_names(folder / f"{number}") for number in (0, 1, 2)] == [["x.pcap"]] * 3
+    assert file_names(folder) == ["0", "1", "2"]
     with pytest.raises(FileError) as caught:
         split(io.BytesIO(FOUR), folder / "{start:%s}" / "y.pcap", max_packets=1)
     assert str(caught.value) == f"{folder}/3/y.pcap: cannot create: no such file or directory"
-    assert [names(folder / f"{number}") for number in (0, 1, 2)] == [["x.pcap"]] * 3
+    assert [file_names(folder / f"{number}") for number in (0, 1, 2)] == [["x.pcap"]] * 3
     with pytest.raises(FileError, match="cannot create: no such file or directory"):
         split(io.BytesIO(FOUR), folder / "none" / "x.pcap", max_packets=1)
     with pytest.raises(FileError, match="cannot create: not a directory"):
         split(io.BytesIO(FOUR), folder / "0" / "x.pcap" / "y.pcap", max_packets=1)
-    assert names(folder) == ["0", "1", "2"]
+    assert file_names(folder) == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize("name", ["a" * 300 + ".pcap", "nul\0.pcap", "surrogate\ud800.pcap"])
 def test_names_that_no_file_can_have_are_refused(folder: Path, name: str) -> None:
     with pytest.raises(FileError, match="cannot create"):
         split(io.BytesIO(FOUR), os.path.join(folder, name), max_packets=1)
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 def test_names_in_the_working_directory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     (folder / "in.pcap").write_bytes(FOUR)
     assert split("in.pcap", "{stem}-{index:1}.pcap", max_packets=2).outputs == ["in-1.pcap", "in-2.pcap"]
-    assert names(folder) == ["in-1.pcap", "in-2.pcap", "in.pcap"]
+    assert file_names(folder) == ["in-1.pcap", "in-2.pcap", "in.pcap"]
 
 
 # ---------------------------------------------------------------- when it goes wrong
@@ -182,12 +183,12 @@ def test_a_capture_that_is_refused_leaves_nothing(
     if isinstance(caught.value, LossError):
         report = caught.value.report
         assert (report.outputs, report.parts, report.packets_written) == ([], [], 0)
-    assert names(folder) == ["x-00001.pcap"] * old
+    assert file_names(folder) == ["x-00001.pcap"] * old
     assert not old or (folder / "x-00001.pcap").read_bytes() == OLD
 
 
 def test_damage_is_reported_and_what_is_whole_is_kept() -> None:
-    written, report = split_up(FOUR + b"cut", "x.pcap", max_packets=3)
+    written, report = parts_and_report(FOUR + b"cut", "x.pcap", max_packets=3)
     assert written == [HEADER + b"".join(RECORDS[:3]), HEADER + RECORDS[3]]
     assert [(each.offset, each.bytes_left_out) for each in report.damage] == [(len(FOUR), 3)]
 
@@ -202,7 +203,7 @@ def test_what_a_caller_raises_leaves_nothing(folder: Path) -> None:
 
     with pytest.raises(LookupError, match="enough"):
         split(io.BytesIO(HEADER + MANY), folder / "x.pcap", max_packets=700, progress=stop)
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 def test_a_file_that_somebody_creates_meanwhile_is_not_overwritten(folder: Path) -> None:
@@ -211,7 +212,7 @@ def test_a_file_that_somebody_creates_meanwhile_is_not_overwritten(folder: Path)
 
     with pytest.raises(FileError, match=r"x-00001\.pcap: exists already"):
         split(io.BytesIO(FOUR), folder / "x.pcap", max_packets=10, progress=create)
-    assert names(folder) == ["x-00001.pcap"]
+    assert file_names(folder) == ["x-00001.pcap"]
     assert (folder / "x-00001.pcap").read_bytes() == OLD
 
 
@@ -267,16 +268,16 @@ def test_another_file_system_is_reached_by_copying(folder: Path) -> None:
         split(io.BytesIO(FOUR), folder / "x.pcap", max_packets=2)
         assert Path(other, "one").read_bytes() == HEADER + b"".join(RECORDS[:2])
         assert Path(other, "two").read_bytes() == HEADER + b"".join(RECORDS[2:])
-        assert names(Path(other)) == ["one", "two"]
+        assert file_names(Path(other)) == ["one", "two"]
         with pytest.raises(FileError, match=r"x-00001\.pcap: exists already"):
             split(io.BytesIO(FOUR), folder / "x.pcap", max_packets=2)
         Path(other, "one").unlink()
         Path(other, "two").write_bytes(OLD)
         with pytest.raises(FileError, match=r"x-00002\.pcap: cannot create: it is on another file system"):
             split(io.BytesIO(FOUR), folder / "x.pcap", max_packets=2, force=True)
-        assert names(Path(other)) == ["two"]
+        assert file_names(Path(other)) == ["two"]
         assert Path(other, "two").read_bytes() == OLD
-    assert names(folder) == ["x-00001.pcap", "x-00002.pcap"]
+    assert file_names(folder) == ["x-00001.pcap", "x-00002.pcap"]
 
 
 # ---------------------------------------------------------------- in a process of its own
@@ -299,7 +300,7 @@ except signals.Terminated as end:
 PATIENCE = 60
 
 
-def command(source: str | Path, template: Path, **options: Any) -> list[str]:
+def split_command_line(source: str | Path, template: Path, **options: Any) -> list[str]:
     return [sys.executable, "-P", "-c", RUN, str(source), str(template), repr(options)]
 
 
@@ -307,25 +308,27 @@ def command(source: str | Path, template: Path, **options: Any) -> list[str]:
 @pytest.mark.parametrize("way", [{"max_packets": 700}, {"max_packets": 20}, {"interval": "1s"}], ids=str)
 def test_a_signal_leaves_nothing(number: signal.Signals, way: dict[str, Any], folder: Path) -> None:
     (folder / "x-00001.pcap").write_bytes(OLD)
-    process = subprocess.Popen(command("-", folder / "x.pcap", force=True, **way), stdin=subprocess.PIPE)
+    process = subprocess.Popen(split_command_line("-", folder / "x.pcap", force=True, **way), stdin=subprocess.PIPE)
     try:
         assert process.stdin is not None
         process.stdin.write(HEADER + MANY)
         process.stdin.flush()
-        (temporary,) = [name for name in names(folder) if name != "x-00001.pcap"]
+        (temporary,) = [name for name in file_names(folder) if name != "x-00001.pcap"]
         assert temporary.startswith(".pcapconv-")
         process.send_signal(number)
         assert process.wait(PATIENCE) == 128 + number
     finally:
         process.kill()
         process.communicate()
-    assert names(folder) == ["x-00001.pcap"]
+    assert file_names(folder) == ["x-00001.pcap"]
     assert (folder / "x-00001.pcap").read_bytes() == OLD
 
 
 def test_a_kill_leaves_one_temporary_directory(folder: Path) -> None:
     (folder / "x-00001.pcap").write_bytes(OLD)
-    process = subprocess.Popen(command("-", folder / "x.pcap", force=True, max_packets=10), stdin=subprocess.PIPE)
+    process = subprocess.Popen(
+        split_command_line("-", folder / "x.pcap", force=True, max_packets=10), stdin=subprocess.PIPE
+    )
     try:
         assert process.stdin is not None
         process.stdin.write(HEADER + MANY)
@@ -333,7 +336,7 @@ def test_a_kill_leaves_one_temporary_directory(folder: Path) -> None:
     finally:
         process.kill()
         process.communicate()
-    (temporary,) = [name for name in names(folder) if name != "x-00001.pcap"]
+    (temporary,) = [name for name in file_names(folder) if name != "x-00001.pcap"]
     assert temporary.startswith(".pcapconv-")
     assert temporary.endswith(".tmp")
     assert stat.S_IMODE((folder / temporary).stat().st_mode) == 0o700
@@ -345,14 +348,14 @@ def test_a_file_that_may_not_grow_leaves_what_was_there(way: dict[str, Any], tmp
     (tmp_path / "in.pcap").write_bytes(HEADER + MANY)
     (folder / "x-00001.pcap").write_bytes(OLD)
     done = subprocess.run(
-        command(tmp_path / "in.pcap", folder / "x.pcap", force=True, **way),
+        split_command_line(tmp_path / "in.pcap", folder / "x.pcap", force=True, **way),
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6)),
         capture_output=True,
         text=True,
         timeout=PATIENCE,
     )
     assert (done.returncode, done.stderr) == (1, f"{folder}/x-00001.pcap: cannot write: file too large\n")
-    assert names(folder) == ["x-00001.pcap"]
+    assert file_names(folder) == ["x-00001.pcap"]
     assert (folder / "x-00001.pcap").read_bytes() == OLD
 
 
@@ -374,10 +377,13 @@ def test_thousands_of_parts_need_few_open_files(
     packets = [wire.enhanced_packet(each % 60, each % count * 10**6, data) for each in range(count * rounds)]
     (tmp_path / "in.pcapng").write_bytes(head + b"".join(packets))
     done = subprocess.run(
-        command(tmp_path / "in.pcapng", folder / f"x.{to}", **way), preexec_fn=few_files, capture_output=True, text=True
+        split_command_line(tmp_path / "in.pcapng", folder / f"x.{to}", **way),
+        preexec_fn=few_files,
+        capture_output=True,
+        text=True,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert names(folder) == [f"x-{number:05}.{to}" for number in range(1, count + 1)]
+    assert file_names(folder) == [f"x-{number:05}.{to}" for number in range(1, count + 1)]
     for number, path in enumerate(sorted(folder.iterdir())):
         part = path.read_bytes()
         if to == "pcapng" and "by" in way:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import wire
-from splitting import names
+from folders import file_names, files_in
 
 import pcapconv
 from pcapconv.cli import run
@@ -56,7 +56,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def killed(folder: Path, step: str, count: int, where: str) -> Path:
-    """What is left of a split that was killed: its temporary folder."""
+    """The temporary folder that a killed split leaves."""
     child = subprocess.run(
         [sys.executable, "-P", "-c", KILLED_AT, step, str(count), where, folder.parent / "in.pcap", folder / TEMPLATE],
         check=False,
@@ -70,17 +70,13 @@ TEMPLATE = "x-{index:1}.pcap"
 STEPS = [("replace", 1, "before"), ("replace", 1, "behind"), ("replace", 2, "before"), ("replace", 2, "behind")]
 
 
-def there(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
 @pytest.mark.parametrize(("step", "count", "where"), STEPS)
 def test_the_next_split_puts_the_old_files_back(folder: Path, step: str, count: int, where: str) -> None:
     killed(folder, step, count, where)
     replaced = [["x-2.pcap", "x-3.pcap"][number] for number in range(count - (where == "before"))]
     report = pcapconv.split(folder.parent / "in.pcap", folder / "y.pcap", max_packets=9)
     assert [Path(name).name for name in report.put_back] == replaced
-    assert there(folder) == {**OLD, "y-00001.pcap": HEADER + b"".join(RECORDS)}
+    assert files_in(folder) == {**OLD, "y-00001.pcap": HEADER + b"".join(RECORDS)}
 
 
 def test_it_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,7 +96,7 @@ def test_the_same_split_again_has_all_its_parts(folder: Path) -> None:
     killed(folder, "replace", 2, "before")
     report = pcapconv.split(folder.parent / "in.pcap", folder / TEMPLATE, max_packets=1, force=True)
     assert [Path(name).name for name in report.put_back] == ["x-2.pcap"]
-    assert there(folder) == NEW
+    assert files_in(folder) == NEW
 
 
 def test_a_kill_behind_the_last_name_leaves_the_new_parts(folder: Path) -> None:
@@ -120,7 +116,7 @@ def test_what_somebody_wrote_since_stays_and_so_does_the_old_file(folder: Path) 
     report = pcapconv.split(folder.parent / "in.pcap", folder / "y.pcap", max_packets=9)
     assert [Path(name).name for name in report.put_back] == ["x-3.pcap"]
     assert there_files(folder)["x-2.pcap"] == b"written since"
-    assert there(temporary) == {"00000001.old": OLD["x-2.pcap"]}
+    assert files_in(temporary) == {"00000001.old": OLD["x-2.pcap"]}
 
 
 def test_a_split_that_still_runs_is_left_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +132,7 @@ def test_a_split_that_still_runs_is_left_alone(folder: Path, monkeypatch: pytest
     monkeypatch.setattr(os, "replace", another_split)
     pcapconv.split(folder.parent / "in.pcap", folder / TEMPLATE, max_packets=1, force=True)
     assert other == [[]]
-    assert there(folder) == {**NEW, "y-00001.pcap": HEADER + b"".join(RECORDS)}
+    assert files_in(folder) == {**NEW, "y-00001.pcap": HEADER + b"".join(RECORDS)}
 
 
 def copied(temporary: Path) -> None:
@@ -181,4 +177,4 @@ def test_new_parts_alone_need_no_journal(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "in.pcap").write_bytes(HEADER + b"".join(RECORDS))
     pcapconv.split(tmp_path / "in.pcap", tmp_path / TEMPLATE, max_packets=1)
     assert made == []
-    assert names(tmp_path) == ["in.pcap", *NEW]
+    assert file_names(tmp_path) == ["in.pcap", *NEW]

@@ -3,15 +3,16 @@
 import io
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wire
+from command_line import COMMAND
+from conversions import Pipe
+from folders import file_names
 from nonsense import PARTS, on_command_line
-from splitting import micro, names, split_up
-from through import Pipe
+from splitting import packet_at, parts_and_report
 from wire import LITTLE, In
 
 from pcapconv import UsageError, split
@@ -20,21 +21,20 @@ from pcapconv.formats.pcapng_writer import PcapngWriter
 from pcapconv.model import Interface, Item
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
-COMMAND = Path(sys.executable).with_name("pcapconv")
 WRITE = In(LITTLE)
 SECTION, INTERFACE = WRITE.section_header(), WRITE.interface()
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where parts go."""
+    """The folder of the parts."""
     path = tmp_path / "parts"
     path.mkdir()
     return path
 
 
-def run(*arguments: str | Path, stdin: bytes = b"") -> tuple[int, str]:
-    """The installed command: status and stderr."""
+def run_command(*arguments: str | Path, stdin: bytes = b"") -> tuple[int, str]:
+    """Run the installed command; return its status and stderr."""
     done = subprocess.run([COMMAND, *map(str, arguments)], input=stdin, capture_output=True, timeout=120)
     assert done.stdout == b""
     return done.returncode, done.stderr.decode()
@@ -58,7 +58,7 @@ WAYS: list[tuple[dict[str, Any], bytes]] = [
 def test_headers_that_parts_repeat_are_64_mib_at_the_most(folder: Path, way: dict[str, Any], head: bytes) -> None:
     """Of a capture of 6 MB, eleven copies are less and twelve are more."""
     apart = "by" in way
-    capture = head + b"".join(micro(WRITE, number, bytes(5000), number * apart) for number in range(40))
+    capture = head + b"".join(packet_at(WRITE, number, bytes(5000), number * apart) for number in range(40))
     each = len(SECTION + KEYS) if way == {"by": "interface"} else len(head)
     assert 11 * each < 2**26 < 12 * each
     with pytest.raises(UsageError) as caught:
@@ -68,49 +68,49 @@ def test_headers_that_parts_repeat_are_64_mib_at_the_most(folder: Path, way: dic
         f"and 10 times the input's {len(capture):,}; make larger parts, or leave out what they repeat: "
         "pcapconv.split(…, by='interface') first, strip='names,secrets'"
     )
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 def test_the_command_refuses_with_status_2(tmp_path: Path, folder: Path) -> None:
-    (tmp_path / "in.pcapng").write_bytes(SECTION + COMMENTED * 100 + micro(WRITE, 0) * 40)
-    status, said = run("split", tmp_path / "in.pcapng", folder / "x.pcapng", "--max-packets", "1")
+    (tmp_path / "in.pcapng").write_bytes(SECTION + COMMENTED * 100 + packet_at(WRITE, 0) * 40)
+    status, said = run_command("split", tmp_path / "in.pcapng", folder / "x.pcapng", "--max-packets", "1")
     assert (status, said.count("\n")) == (2, 1)
     assert said.startswith(f"pcapconv: {folder}/x.pcapng: the headers that parts repeat come to ")
-    assert names(folder) == []
-    assert run("split", tmp_path / "in.pcapng", folder / "x.pcapng", "--max-packets", "4") == (0, "")
+    assert file_names(folder) == []
+    assert run_command("split", tmp_path / "in.pcapng", folder / "x.pcapng", "--max-packets", "4") == (0, "")
 
 
 def test_headers_may_be_ten_times_the_input(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pcapconv.splitting.parts._MOST_REPEATED", 0)
-    head, packet = SECTION + INTERFACE + WRITE.secrets(wire.TLS_KEY_LOG, bytes(952)), micro(WRITE, 0)
+    head, packet = SECTION + INTERFACE + WRITE.secrets(wire.TLS_KEY_LOG, bytes(952)), packet_at(WRITE, 0)
     assert (len(head), len(packet)) == (1020, 36)
-    assert len(split_up(head + packet * 11, max_packets=1)[0]) == 11
+    assert len(parts_and_report(head + packet * 11, max_packets=1)[0]) == 11
     with pytest.raises(UsageError, match=r"come to 25,500 bytes with part 26, more than .* the input's 2,460;"):
         split(io.BytesIO(head + packet * 40), folder / "x.pcapng", max_packets=1)
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 def test_of_a_pipe_the_bytes_read_so_far_count(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pcapconv.splitting.parts._MOST_REPEATED", 0)
-    head, packet = SECTION + INTERFACE + WRITE.secrets(wire.TLS_KEY_LOG, bytes(952)), micro(WRITE, 0)
+    head, packet = SECTION + INTERFACE + WRITE.secrets(wire.TLS_KEY_LOG, bytes(952)), packet_at(WRITE, 0)
     pieces = [head, *[packet] * 20, *[WRITE.block(0xB0B, bytes(10_000))] * 3]
     assert (len(head), len(packet)) == (1020, 36)
-    assert len(split_up(b"".join(pieces), max_packets=1)[0]) == 20
+    assert len(parts_and_report(b"".join(pieces), max_packets=1)[0]) == 20
     with pytest.raises(UsageError, match=r"come to 17,340 bytes with part 18, more than .* the input's 1,668;"):
         split(Pipe(pieces), folder / "x.pcapng", max_packets=1)  # type: ignore[arg-type]
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 @pytest.mark.parametrize("way", [{"max_packets": 1}, {"interval": "1s"}], ids=str)
 def test_interfaces_that_parts_in_pcap_only_remember_count_too(folder: Path, way: dict[str, Any]) -> None:
-    capture = SECTION + COMMENTED * 100 + b"".join(micro(WRITE, number) for number in range(40))
+    capture = SECTION + COMMENTED * 100 + b"".join(packet_at(WRITE, number) for number in range(40))
     with pytest.raises(
         UsageError, match=r"x\.pcap: the interfaces that parts repeat come to [0-9,]+ bytes with part 13, "
     ):
         split(io.BytesIO(capture), folder / "x.pcap", **way)
-    assert names(folder) == []
-    secrets = SECTION + INTERFACE + KEYS + b"".join(micro(WRITE, number) for number in range(40))
-    assert len(split_up(secrets, "x.pcap", **way)[0]) == 40
+    assert file_names(folder) == []
+    secrets = SECTION + INTERFACE + KEYS + b"".join(packet_at(WRITE, number) for number in range(40))
+    assert len(parts_and_report(secrets, "x.pcap", **way)[0]) == 40
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ def test_thousands_of_interfaces_become_small_files(
     counting(PcapngWriter)
     count = 500
     head = SECTION + b"".join(WRITE.interface(number) for number in range(count))
-    capture = head + b"".join(micro(WRITE, 0, interface=number) for number in range(count))
-    written, _ = split_up(capture * 2, f"x.{to}", by=by)
+    capture = head + b"".join(packet_at(WRITE, 0, interface=number) for number in range(count))
+    written, _ = parts_and_report(capture * 2, f"x.{to}", by=by)
     assert {len(part) for part in written} == {size}
     assert len(written) == (count if by == "link-type" else 2 * count)
     assert interfaces == 2 * count
@@ -154,43 +154,42 @@ def test_ten_thousand_parts_are_the_most(folder: Path) -> None:
         f"{folder}/x.pcap: the capture makes more than 10,000 parts; write max_parts=100000 to "
         "have up to 100,000, or make larger parts"
     )
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 @pytest.mark.parametrize("way", [{"max_packets": 1}, {"max_bytes": 30}, {"interval": "1s"}], ids=str)
 def test_as_many_parts_as_were_asked_for(folder: Path, way: dict[str, Any]) -> None:
     capture = wire.pcap_header() + b"".join(wire.pcap_record(number, 0, b"") for number in range(4))
-    assert len(split_up(capture, "x.pcap", max_parts=4, **way)[0]) == 4
+    assert len(parts_and_report(capture, "x.pcap", max_parts=4, **way)[0]) == 4
     with pytest.raises(UsageError, match="more than 3 parts; write max_parts=30 "):
         split(io.BytesIO(capture), folder / "x.pcap", max_parts=3, **way)
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 def test_parts_by_interface_are_counted_too(folder: Path) -> None:
-    capture = SECTION + INTERFACE * 3 + b"".join(micro(WRITE, 0, interface=number) for number in range(3))
-    assert len(split_up(capture, by="interface", max_parts=3)[0]) == 3
+    capture = SECTION + INTERFACE * 3 + b"".join(packet_at(WRITE, 0, interface=number) for number in range(3))
+    assert len(parts_and_report(capture, by="interface", max_parts=3)[0]) == 3
     with pytest.raises(UsageError, match="more than 2 parts; write max_parts=20 "):
         split(io.BytesIO(capture), folder / "x.pcapng", by="interface", max_parts=2)
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 def test_the_command_takes_a_number_of_parts(tmp_path: Path, folder: Path) -> None:
     capture = wire.pcap_header() + wire.pcap_record(1, 0, b"") * 3
     line: list[str | Path] = ["split", "-", folder / "x.pcap", "--max-packets", "1", "--max-parts"]
-    status, said = run(*line, "2", stdin=capture)
+    status, said = run_command(*line, "2", stdin=capture)
     assert (status, said) == (
         2,
         f"pcapconv: {folder}/x.pcap: the capture makes more than 2 parts; write --max-parts 20 to have "
         "up to 20, or make larger parts\n",
     )
-    assert names(folder) == []
-    assert run(*line, "3", stdin=capture) == (0, "")
+    assert file_names(folder) == []
+    assert run_command(*line, "3", stdin=capture) == (0, "")
     for options, message in PARTS:
         text = str(options["max_parts"])
         if text.removeprefix("-").isdecimal():
-            assert run("split", tmp_path / "none", folder / "y.pcap", "--max-packets", "1", f"--max-parts={text}") == (
-                2, f"pcapconv: {on_command_line(message)}\n"
-            )  # fmt: skip
+            line = ["split", tmp_path / "none", folder / "y.pcap", "--max-packets", "1", f"--max-parts={text}"]
+            assert run_command(*line) == (2, f"pcapconv: {on_command_line(message)}\n")
 
 
 # ---------------------------------------------------------------- sizes
@@ -199,25 +198,25 @@ def test_the_command_takes_a_number_of_parts(tmp_path: Path, folder: Path) -> No
 @pytest.mark.parametrize("text", ["1", "100", "4095", "0100", "4095.0"])
 def test_the_command_asks_back_for_a_small_size_without_a_unit(tmp_path: Path, folder: Path, text: str) -> None:
     """Before anything is read."""
-    assert run("split", tmp_path / "none.pcap", folder / "x.pcap", "--max-bytes", text) == (
+    assert run_command("split", tmp_path / "none.pcap", folder / "x.pcap", "--max-bytes", text) == (
         2,
         f"pcapconv: --max-bytes {text}: {int(float(text))} bytes; did you mean {text}MB? tcpdump -C counts millions of "
         f"bytes; write {text}MB or {text}B\n",
     )
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 @pytest.mark.parametrize("text", ["4096", "100B", "100b", "1kB", "0.5k", "1KiB"])
 def test_the_command_takes_any_size_with_a_unit(tmp_path: Path, folder: Path, text: str) -> None:
     (tmp_path / "in.pcap").write_bytes(wire.pcap_header() + wire.pcap_record(1, 0, bytes(40)))
-    assert run("split", tmp_path / "in.pcap", folder / "x.pcap", "--max-bytes", text) == (0, "")
-    assert names(folder) == ["x-00001.pcap"]
+    assert run_command("split", tmp_path / "in.pcap", folder / "x.pcap", "--max-bytes", text) == (0, "")
+    assert file_names(folder) == ["x-00001.pcap"]
 
 
 @pytest.mark.parametrize("size", [82, "82", "82B"])
 def test_from_python_any_size_is_taken(size: int | str) -> None:
     record = wire.pcap_record(1, 0, bytes(13))
-    written, report = split_up(wire.pcap_header() + record * 3, "x.pcap", max_bytes=size)
+    written, report = parts_and_report(wire.pcap_header() + record * 3, "x.pcap", max_bytes=size)
     assert written == [wire.pcap_header() + record * 2, wire.pcap_header() + record]
     assert report.oversized is None
 
@@ -225,13 +224,13 @@ def test_from_python_any_size_is_taken(size: int | str) -> None:
 @pytest.mark.usefixtures("kernels")
 def test_parts_that_headers_make_too_large_are_counted() -> None:
     """A single packet or other block may be larger than asked for; that says nothing of headers."""
-    small, large, own = micro(WRITE, 0), micro(WRITE, 0, bytes(200)), WRITE.block(0xB0B, bytes(80))
+    small, large, own = packet_at(WRITE, 0), packet_at(WRITE, 0, bytes(200)), WRITE.block(0xB0B, bytes(80))
     keys = WRITE.secrets(wire.TLS_KEY_LOG, bytes(40))
     head = SECTION + INTERFACE + keys
     assert (len(head), len(small), len(large), len(own)) == (108, 36, 232, 92)
 
     def oversized(capture: bytes, size: int, template: str = "x.pcapng") -> dict[str, int] | None:
-        return split_up(capture, template, max_bytes=size)[1].oversized
+        return parts_and_report(capture, template, max_bytes=size)[1].oversized
 
     assert oversized(head + small * 3, 144) is None
     assert oversized(head + small * 3, 143) == {"parts": 3, "header_bytes": 108}
@@ -244,7 +243,7 @@ def test_parts_that_headers_make_too_large_are_counted() -> None:
 
 
 def test_the_command_warns_of_parts_that_headers_make_too_large(tmp_path: Path, folder: Path) -> None:
-    (tmp_path / "in.pcapng").write_bytes(SECTION + INTERFACE * 30 + micro(WRITE, 0) * 3)
+    (tmp_path / "in.pcapng").write_bytes(SECTION + INTERFACE * 30 + packet_at(WRITE, 0) * 3)
     line: list[str | Path] = [
         "split",
         tmp_path / "in.pcapng",
@@ -253,11 +252,11 @@ def test_the_command_warns_of_parts_that_headers_make_too_large(tmp_path: Path, 
         tmp_path / "r.json",
         "--max-bytes",
     ]
-    assert run(*line, "600B") == (
+    assert run_command(*line, "600B") == (
         0,
         f"pcapconv: warning: {folder}/x.pcapng: 3 parts are larger than --max-bytes, as the headers that a part begins "
         "with take up to 628 bytes\n",
     )
     assert json.loads((tmp_path / "r.json").read_bytes())["oversized"] == {"parts": 3, "header_bytes": 628}
-    assert run(*line, "1kB", "--force") == (0, "")
+    assert run_command(*line, "1kB", "--force") == (0, "")
     assert json.loads((tmp_path / "r.json").read_bytes())["oversized"] is None

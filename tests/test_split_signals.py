@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import wire
-from splitting import names
+from folders import file_names
 
 from pcapconv import FileError, FormatError, UsageError
 from pcapconv.cli.signals import Terminated, raise_on_signals
@@ -67,7 +67,7 @@ def test_signals_while_old_files_are_replaced_put_all_of_them_back(
         split(io.BytesIO(FOUR), folder / "x.pcap", max_packets=1, force=True)
     assert end.value.status == 128 + number
     assert len(calls) == 2  # once when the first part appeared, once when that was undone
-    assert names(folder) == PARTS
+    assert file_names(folder) == PARTS
     assert [(folder / name).read_bytes() for name in PARTS] == [OLD] * 4
 
 
@@ -75,7 +75,7 @@ def test_a_signal_while_new_files_appear_takes_all_of_them_back(folder: Path, mo
     interrupt_at(monkeypatch, "link")
     with raise_on_signals(), pytest.raises(Terminated):
         split(io.BytesIO(FOUR), folder / "x.pcap", max_packets=1)
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -89,7 +89,7 @@ def test_a_signal_behind_the_last_part_comes_too_late(
         report = split(io.BytesIO(FOUR), folder / "x.pcap", max_packets=1, force=force)
     assert calls
     assert report.packets_written == 4
-    assert names(folder) == PARTS
+    assert file_names(folder) == PARTS
     assert all((folder / name).read_bytes().startswith(HEADER) for name in PARTS)
 
 
@@ -101,7 +101,7 @@ def test_signals_while_a_failed_run_is_cleared_away_wait_for_that(
         split(io.BytesIO(FOUR + b"\xff" * 20), folder / "x.pcap", max_packets=1, strict=True)
     assert isinstance(end.value.__context__, FormatError)
     assert len(calls) == 2  # the files that were there
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 def test_an_old_file_that_cannot_be_put_back_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +118,7 @@ def test_an_old_file_that_cannot_be_put_back_is_kept(folder: Path, monkeypatch: 
     monkeypatch.setattr(os, "replace", replace)
     with pytest.raises(FileError, match="no space left on device"):
         split(io.BytesIO(FOUR), folder / "x.pcap", max_packets=1, force=True)
-    (temporary,) = [name for name in names(folder) if name not in PARTS]
+    (temporary,) = [name for name in file_names(folder) if name not in PARTS]
     assert (folder / temporary / "00000000.old").read_bytes() == b"x-00001.pcap"
     assert [(folder / name).read_bytes() for name in PARTS[1:]] == [name.encode() for name in PARTS[1:]]
 
@@ -135,7 +135,7 @@ def test_a_handler_that_only_takes_note_of_a_signal_gets_an_error(
     finally:
         signal.signal(signal.SIGTERM, before)
     assert noted == [signal.SIGTERM]
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 def test_signals_that_are_ignored_stay_ignored() -> None:
@@ -162,7 +162,7 @@ def test_secrets_are_not_extracted_by_a_run_that_fails(folder: Path, monkeypatch
     monkeypatch.setattr(os, "link", no_more)
     with pytest.raises(FileError):
         split(io.BytesIO(WITH_KEYS), folder / "x.pcapng", max_packets=1, extract_secrets=str(keys), force=True)
-    assert names(folder) == ["keys"]
+    assert file_names(folder) == ["keys"]
     assert keys.read_bytes() == OLD
 
 
@@ -176,7 +176,7 @@ def test_parts_do_not_stay_where_the_secrets_cannot(folder: Path) -> None:
 
     with pytest.raises(FileError, match="keys: exists already"):
         split(Watched(WITH_KEYS), folder / "x.pcapng", max_packets=1, extract_secrets=str(keys))
-    assert names(folder) == ["keys"]
+    assert file_names(folder) == ["keys"]
     assert keys.read_bytes() == OLD
 
 
@@ -185,7 +185,7 @@ def test_a_part_cannot_have_the_name_of_a_key_log(force: bool, folder: Path) -> 
     part = folder / "x-00002.pcapng"
     with pytest.raises(UsageError, match=r"x-00002.pcapng: that is another file of the same run"):
         split(io.BytesIO(WITH_KEYS), folder / "x.pcapng", max_packets=1, extract_secrets=str(part), force=force)
-    assert names(folder) == []
+    assert file_names(folder) == []
     part.write_bytes(KEYS)
     with pytest.raises(UsageError, match=r"x-00002.pcapng: that is another file of the same run"):
         split(io.BytesIO(WITH_KEYS), folder / "x.pcapng", max_packets=1, inject_secrets=[f"tls,{part}"], force=force)

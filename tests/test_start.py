@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 import wire
+from command_line import COMMAND
 
 from pcapconv.cli import progress
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 COMMENTED = (
     wire.section_header()
     + wire.interface()
@@ -47,12 +47,12 @@ every_signal = pytest.mark.parametrize("number", STATUSES, ids=lambda number: nu
 
 
 def default_signals() -> None:
-    """In the command's process: whatever the tests were started from, these signals end it."""
+    """Have signals end the command, whatever the tests were started from: for `preexec_fn`."""
     for number in STATUSES:
         signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
 
 
-def hooked(module: str, happens: str, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+def python_with_hook(module: str, happens: str, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     code = HOOKED.format(module=module, happens=happens, arguments=[COMMAND, *map(str, arguments)])
     return subprocess.run(
         [sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60, preexec_fn=default_signals
@@ -72,14 +72,14 @@ def capture(tmp_path: Path) -> Path:
 @every_signal
 @pytest.mark.parametrize("module", MODULES)
 def test_a_signal_while_it_is_imported(module: str, number: signal.Signals, capture: Path, tmp_path: Path) -> None:
-    done = hooked(module, f"signal.raise_signal({number:d})", "convert", capture, tmp_path / "out.pcapng")
+    done = python_with_hook(module, f"signal.raise_signal({number:d})", "convert", capture, tmp_path / "out.pcapng")
     assert (done.returncode, done.stderr) == (STATUSES[number], "pcapconv: interrupted\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.pcapng"]
 
 
 def test_an_interrupt_before_signals_are_looked_at(capture: Path, tmp_path: Path) -> None:
     happens = "signal.signal(2, lambda *_: None); raise KeyboardInterrupt"
-    done = hooked("pcapconv.cli", happens, "convert", capture, tmp_path / "out.pcapng")
+    done = python_with_hook("pcapconv.cli", happens, "convert", capture, tmp_path / "out.pcapng")
     assert (done.returncode, done.stderr) == (130, "pcapconv: interrupted\n")
 
 
@@ -99,7 +99,7 @@ def test_a_signal_that_is_ignored_stays_ignored(number: signal.Signals, capture:
 
 def test_a_signal_when_all_is_done_changes_nothing(capture: Path, tmp_path: Path) -> None:
     happens = "atexit.register(signal.raise_signal, signal.SIGINT)"
-    done = hooked("pcapconv.cli.convert", happens, "convert", capture, tmp_path / "out.pcapng")
+    done = python_with_hook("pcapconv.cli.convert", happens, "convert", capture, tmp_path / "out.pcapng")
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "out.pcapng").read_bytes() == COMMENTED
 
@@ -129,13 +129,13 @@ TOO_MANY = "OSError(24, 'Too many open files', '/lib/some.py')"
 def test_what_cannot_be_imported_is_a_sentence(
     module: str, error: str, sentence: str, capture: Path, tmp_path: Path
 ) -> None:
-    done = hooked(module, f"raise {error}", "convert", capture, tmp_path / "out.pcapng")
+    done = python_with_hook(module, f"raise {error}", "convert", capture, tmp_path / "out.pcapng")
     assert (done.returncode, done.stderr) == (1, f"pcapconv: {sentence}\n")
 
 
 @pytest.mark.parametrize("module", ["pcapconv.io.read_write", "pcapconv.cli.diff"])
 def test_what_cannot_be_imported_is_trouble_for_diff(module: str, capture: Path) -> None:
-    done = hooked(module, "raise MemoryError", "diff", capture, capture)
+    done = python_with_hook(module, "raise MemoryError", "diff", capture, capture)
     assert (done.returncode, done.stdout) == (2, "")
 
 

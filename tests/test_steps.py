@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import wire
-from through import every_sample, read, stepped
+from conversions import after_step, every_sample, read
 from wire import In
 
 from pcapconv.model import Block, Damage, Interface, Item, Notice, PacketBatch, Section
@@ -131,6 +131,6 @@ def test_what_a_step_gives_in_between_comes_in_its_place(write: In) -> None:
             yield Block(wire.NAME_RESOLUTION, bytes(4), batch.section.byte_order, batch.section.number, 0)
             yield batch
 
-    out, _ = stepped(Before(), write.section_header() + write.interface() + write.enhanced_packet(0, T, b"a"))
+    out, _ = after_step(Before(), write.section_header() + write.interface() + write.enhanced_packet(0, T, b"a"))
     names = write.block(wire.NAME_RESOLUTION, bytes(4))
     assert out == write.section_header() + write.interface() + names + write.enhanced_packet(0, T, b"a")

@@ -7,7 +7,6 @@ import fcntl
 import io
 import os
 import subprocess
-import sys
 import termios
 import time
 from array import array
@@ -15,8 +14,8 @@ from pathlib import Path
 
 import pytest
 import wire
+from command_line import COMMAND
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ
 PAGE = 4096
 INTERFACES = wire.section_header() + wire.interface(options=wire.options((wire.IF_NAME, b"eth" * 12))) * 300
@@ -24,7 +23,7 @@ CAPTURE = INTERFACES + wire.enhanced_packet(299, 1, bytes(600)) * 100
 OTHER = INTERFACES + wire.enhanced_packet(299, 1, b"\1" * 600) * 100
 
 
-def waiting(pipe: int) -> int:
+def bytes_waiting_in(pipe: int) -> int:
     """How many bytes a pipe holds."""
     count = array("i", [0])
     fcntl.ioctl(pipe, termios.FIONREAD, count)
@@ -46,7 +45,7 @@ def through_a_small_pipe(stream: str, *arguments: str | Path) -> tuple[int, byte
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: write}
     process = subprocess.Popen([COMMAND, *arguments], **pipes)  # type: ignore[call-overload]
     os.close(write)
-    while waiting(read) < PAGE - 500 and process.poll() is None:
+    while bytes_waiting_in(read) < PAGE - 500 and process.poll() is None:
         time.sleep(0.001)
     with io.FileIO(read) as file:
         came = file.readall()
@@ -112,7 +111,7 @@ def test_a_list_arrives_from_a_pipe_that_has_nothing_for_now(folder: Path) -> No
         cwd=folder,
     )
     os.write(write, b"a.pcapng\n")
-    while waiting(read) and process.poll() is None:
+    while bytes_waiting_in(read) and process.poll() is None:
         time.sleep(0.001)
     os.write(write, b"b.pcapng\n")
     os.close(read)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import wire
+from conversions import Sink, after_step, every_sample, read, written
 from hypothesis import given
 from hypothesis import strategies as st
-from through import Sink, every_sample, read, stepped, written
 from wire import BIG, LITTLE, ByteOrder, In
 
 from pcapconv.errors import UsageError
@@ -32,13 +32,13 @@ Option = tuple[int, bytes]
 def stripped(capture: bytes, *kinds: str) -> tuple[bytes, dict[str, int]]:
     """The capture without these kinds, and what was counted."""
     left_out: Counter[str] = Counter()
-    return stepped(Strip(kinds, left_out), capture)[0], dict(left_out)
+    return after_step(Strip(kinds, left_out), capture)[0], dict(left_out)
 
 
 def copied(capture: bytes) -> tuple[bytes, dict[str, int]]:
     """The capture without what must not be copied, and what was counted."""
     left_out: Counter[str] = Counter()
-    return stepped(StripDoNotCopy(left_out), capture)[0], dict(left_out)
+    return after_step(StripDoNotCopy(left_out), capture)[0], dict(left_out)
 
 
 def everywhere(write: In, *extra: Option, custom: bool = True) -> bytes:
@@ -197,7 +197,7 @@ def test_what_a_sample_lost_once_is_gone(path: Path) -> None:
 
 
 def blocks(write: In) -> dict[str, list[bytes]]:
-    """By the kind under which they go; under none, what no kind takes."""
+    """Blocks by the kind under which --strip removes them, and by "none" those that it keeps."""
     return {
         "names": [write.names(wire.ipv4_name("192.0.2.1", "a", "b"), wire.ipv6_name("2001:db8::1", "c"))],
         "statistics": [
@@ -346,9 +346,9 @@ def test_of_pcap_nothing_goes(write: In, magic: int) -> None:
     capture = write.pcap_header(magic, thiszone=5) + write.pcap_record(1, 2, b"abc", extra=extra) * 3
     left_out: Counter[str] = Counter()
     for step in (Strip(STRIP_KINDS, left_out), StripDoNotCopy(left_out)):
-        assert stepped(step, capture, "pcap")[0] == capture
+        assert after_step(step, capture, "pcap")[0] == capture
         assert left_out == {}
-    assert stepped(Strip(STRIP_KINDS, Counter()), capture) == stepped(lambda items: items, capture)
+    assert after_step(Strip(STRIP_KINDS, Counter()), capture) == after_step(lambda items: items, capture)
 
 
 def test_what_went_is_no_loss_in_pcap(write: In) -> None:
@@ -457,7 +457,7 @@ def test_only_batches_that_lose_something_are_walked(
 
     monkeypatch.setattr("pcapconv.steps.strip.options_of", noted)
     left_out: Counter[str] = Counter()
-    stepped(Strip((kind,), left_out), write.section_header() + write.interface() + packets, window_size=1000)
+    after_step(Strip((kind,), left_out), write.section_header() + write.interface() + packets, window_size=1000)
     ((first, rows),) = walked
     assert first <= 101 < first + rows < 150
     assert left_out == {kind: 1}
@@ -479,7 +479,7 @@ def test_of_many_packets_each_batch_counts_anew(write: In, kinds: tuple[str, ...
         return write.section_header() + write.interface() + b"".join(packets)
 
     left_out: Counter[str] = Counter()
-    assert stepped(Strip(kinds, left_out), capture(full=True), window_size=1000)[0] == capture(full=False)
+    assert after_step(Strip(kinds, left_out), capture(full=True), window_size=1000)[0] == capture(full=False)
     assert left_out == dict.fromkeys(kinds, 7)
 
 

@@ -5,28 +5,27 @@ import io
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import wire
+from command_line import COMMAND
 from wire import BIG, In
 
 from pcapconv import PcapconvError
 from pcapconv.describing.text_form import write_text
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 README = Path(__file__).resolve().parents[1] / "README.md"
 SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.pcap*"))
 
 
-def text(capture: bytes) -> tuple[str, bool]:
+def text_of(capture: bytes) -> tuple[str, bool]:
     pieces: list[str] = []
     damaged = write_text(io.BytesIO(capture), pieces.append)
     return "".join(pieces), damaged
 
 
-def command(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+def run_info(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([COMMAND, "info", *arguments], capture_output=True, text=True, timeout=60)
 
 
@@ -57,7 +56,7 @@ def test_every_line(write: In) -> None:
         + write.block(0x80000123, b"")
     )
     pen = "00000001" if order == "big" else "01000000"
-    assert text(capture) == (
+    assert text_of(capture) == (
         f"pcapng, version 1.0, {order}-endian\n"
         '  opt_comment "a \\u001b[31m\\n\\"b\\""\n'
         "  shb_os Linux\n"
@@ -85,7 +84,7 @@ def test_every_line(write: In) -> None:
 
 def test_pcap() -> None:
     capture = wire.pcap_header(wire.NANOSECONDS, snaplen=0) + wire.pcap_record(1, 2, b"one", original_length=5)
-    assert text(capture)[0] == (
+    assert text_of(capture)[0] == (
         "pcap nanosecond, version 2.4, little-endian\n"
         "interface 0: ETHERNET (1), snaplen 0, times in 10^-9 s\n"
         "packet 1970-01-01T00:00:01.000000002Z, interface 0, 3 of 5 bytes: 6f6e65\n"
@@ -98,7 +97,7 @@ def test_times_that_nobody_can_tell_and_options_that_nobody_can_read(write: In) 
         + write.interface(options=write.options((wire.IF_TSOFFSET, b"\1")))
         + write.enhanced_packet(0, 77, b"one", options=write.options((wire.OPT_COMMENT, b"c"), end=False) + b"\1\1\1\1")
     )
-    assert text(capture)[0].splitlines()[-2:] == [
+    assert text_of(capture)[0].splitlines()[-2:] == [
         'packet 77 ticks, interface 0, 3 of 3 bytes, opt_comment "c": 6f6e65',
         "warning: offset 60: the options of packet 1 cannot be read to their end; they are kept as they are",
     ]
@@ -109,7 +108,7 @@ def test_a_sample_cut_anywhere_has_a_text(path: Path) -> None:
     capture = path.read_bytes()
     for stop in range(0, len(capture), max(1, len(capture) // 25)):
         try:
-            lines, _ = text(capture[:stop])
+            lines, _ = text_of(capture[:stop])
         except PcapconvError:
             continue
         assert lines.endswith("\n")
@@ -130,19 +129,19 @@ def test_the_command(tmp_path: Path) -> None:
     good.write_bytes(wire.pcap_header() + wire.pcap_record(1, 2, b"one"))
     cut.write_bytes(good.read_bytes() + b"more")
     other.write_text("Dear reader")
-    done = command("--text", good)
-    assert (done.returncode, done.stdout, done.stderr) == (0, text(good.read_bytes())[0], "")
-    done = command("--text", cut)
+    done = run_info("--text", good)
+    assert (done.returncode, done.stdout, done.stderr) == (0, text_of(good.read_bytes())[0], "")
+    done = run_info("--text", cut)
     assert done.returncode == 3
     assert done.stdout.splitlines()[-1] == (
         "damage: offset 43 (packet 2): 4 bytes are left over, a record's header has 16; the text 'more' stands there; "
         "4 bytes are left out"
     )
-    done = command("--text", good, other, cut)
+    done = run_info("--text", good, other, cut)
     assert done.returncode == 1
     assert done.stdout.startswith(f"capture {good}\npcap microsecond, version")
     assert done.stderr.startswith(f"pcapconv: {other}: not a pcap or pcapng capture")
-    done = command("--text", "--json", good)
+    done = run_info("--text", "--json", good)
     assert (done.returncode, done.stderr) == (2, "pcapconv: --json and --text are two forms; give one of them\n")
 
 
@@ -174,7 +173,7 @@ class Repository:
     def git(self, *arguments: str) -> str:
         identity = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
         names = {f"GIT_{who}_{what}": "tests" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-        path = {"PATH": f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"}
+        path = {"PATH": f"{Path(COMMAND).parent}{os.pathsep}{os.environ['PATH']}"}
         done = subprocess.run(
             ["git", *arguments],
             cwd=self.folder,

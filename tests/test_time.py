@@ -5,9 +5,9 @@ from fractions import Fraction
 
 import pytest
 import wire
+from conversions import converted, identical, packets
 from hypothesis import given
 from hypothesis import strategies as st
-from through import converted, identical, packets
 from wire import In
 
 import pcapconv

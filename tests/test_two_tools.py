@@ -19,7 +19,7 @@ NAMES = [
 ]
 
 
-def started(command: list[str], says: str, log: Path) -> "subprocess.Popen[bytes]":
+def capturing_program(command: list[str], says: str, log: Path) -> "subprocess.Popen[bytes]":
     """A program that captures, as soon as it says that it does. Skips where it may not."""
     with log.open("wb") as errors:
         running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
@@ -54,9 +54,9 @@ def captures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, int]
         # As root tcpdump would write as somebody else, who may not write here.
         tcpdump = ["tcpdump", "-Z", "root", "-n", "-i", "lo", "-c", str(PACKETS), "-w", str(one), condition]
         dumpcap = ["dumpcap", "-i", "lo", "-c", str(PACKETS), "-f", condition, "-w", str(other)]
-        running = [started(tcpdump, "listening on", folder / "tcpdump.txt")]
+        running = [capturing_program(tcpdump, "listening on", folder / "tcpdump.txt")]
         try:
-            running.append(started(dumpcap, "File:", folder / "dumpcap.txt"))
+            running.append(capturing_program(dumpcap, "File:", folder / "dumpcap.txt"))
             for number in range(PACKETS // 2):
                 client.sendto(b"question %d" % number, address)
                 _, asker = server.recvfrom(100)

@@ -18,7 +18,7 @@ def unpadded(block: bytes, order: wire.ByteOrder, padding: int) -> bytes:
     return block[:4] + length + block[8:-4] + length
 
 
-def made(write: In, kind: str) -> bytes:
+def unpadded_capture(write: In, kind: str) -> bytes:
     def block(number: int, data: bytes) -> bytes:
         if kind == "simple":
             return write.simple_packet(data)
@@ -42,7 +42,7 @@ every_kind = pytest.mark.parametrize("kind", ["enhanced", "simple", "obsolete"])
 
 @every_kind
 def test_every_packet_is_read_with_one_warning(write: In, kind: str) -> None:
-    capture = made(write, kind)
+    capture = unpadded_capture(write, kind)
     out, report = converted(capture)
     assert out == capture
     assert (report.packets_written, report.damage) == (4, [])
@@ -53,7 +53,7 @@ def test_every_packet_is_read_with_one_warning(write: In, kind: str) -> None:
 
 @every_kind
 def test_edits_and_pcap_have_it_right(write: In, kind: str) -> None:
-    capture = made(write, kind)
+    capture = unpadded_capture(write, kind)
     out, _ = converted(capture, chop=[1])
     assert [packet.data for packet in wire.read_pcapng(out)] == [data[1:] for data in DATA]
     out, _ = converted(capture, "pcap")
@@ -64,14 +64,14 @@ def test_edits_and_pcap_have_it_right(write: In, kind: str) -> None:
 @pytest.mark.parametrize("fingerprints", [False, True])
 def test_a_sidecar_brings_the_bytes_back(write: In, kind: str, fingerprints: bool, tmp_path: Path) -> None:
     source, pcap, back = (tmp_path / name for name in ("a.pcapng", "a.pcap", "back.pcapng"))
-    source.write_bytes(made(write, kind))
+    source.write_bytes(unpadded_capture(write, kind))
     pcapconv.convert(source, pcap, sidecar=True, sidecar_fingerprints=fingerprints)
     pcapconv.convert(pcap, back, sidecar=True)
     assert back.read_bytes() == source.read_bytes()
 
 
 def test_a_pipe_has_the_same_bytes(write: In) -> None:
-    capture = made(write, "enhanced")
+    capture = unpadded_capture(write, "enhanced")
 
     class Pipe(io.RawIOBase):
         """One that gives three bytes at a time."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import wire
+from command_line import COMMAND
 
 import pcapconv
 from pcapconv import cli, errors
@@ -23,7 +24,6 @@ from pcapconv.cli.statuses import status_of
 from pcapconv.report import LossError, Report
 from pcapconv.wording import argument, arguments, call, current_form, in_python, named_by
 
-COMMAND = Path(sys.executable).with_name("pcapconv")
 PACKAGE = Path(pcapconv.__file__).parent
 BARE = re.compile(r"(?<![\w-])--[a-z]")
 CAPTURE = wire.pcap_header() + wire.pcap_record(1, 0, b"one") + wire.pcap_record(2, 0, b"two")
@@ -149,8 +149,8 @@ TWO_LINK_TYPES = (
 LONG_PACKET = wire.section_header() + wire.interface(snaplen=2) + wire.enhanced_packet(0, 0, b"three")
 
 
-def run(folder: Path, *line: str) -> tuple[int, str]:
-    """The installed command, in a folder: its status and stderr."""
+def run_in_folder(folder: Path, *line: str) -> tuple[int, str]:
+    """Run the installed command in a folder; return its status and stderr."""
     done = subprocess.run([COMMAND, *line], cwd=folder, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stderr
 
@@ -196,7 +196,7 @@ def test_an_error_says_what_to_type_there(
     capture: bytes, line: str, given: dict[str, Any], line_says: str, python_says: str, tmp_path: Path
 ) -> None:
     (tmp_path / "in").write_bytes(capture)
-    status, said = run(tmp_path, "convert", "in", "out.pcap", *line.split())
+    status, said = run_in_folder(tmp_path, "convert", "in", "out.pcap", *line.split())
     assert status in (1, 2)
     assert said.endswith(f"{line_says}\n")
     with pytest.raises(pcapconv.PcapconvError) as caught:
@@ -213,7 +213,7 @@ def test_an_argument_that_only_python_s_open_has() -> None:
 
 def test_a_report_says_it_as_whoever_made_it_does(tmp_path: Path) -> None:
     (tmp_path / "in.pcapng").write_bytes(LONG_PACKET)
-    assert run(tmp_path, "convert", "in.pcapng", "a.pcapng", "--snaplen", "4", "--report", "a.json")[0] == 0
+    assert run_in_folder(tmp_path, "convert", "in.pcapng", "a.pcapng", "--snaplen", "4", "--report", "a.json")[0] == 0
     (notice,) = json.loads((tmp_path / "a.json").read_bytes())["warnings"]
     assert notice["reason"].endswith("; pcapconv convert --set-interface 0:0.snaplen=262144 states another")
     report = pcapconv.convert(tmp_path / "in.pcapng", tmp_path / "b.pcapng", snaplen=4)
@@ -228,7 +228,7 @@ def test_so_does_a_batch_whatever_carries_it_out(jobs: int, tmp_path: Path) -> N
         (tmp_path / "in" / name).write_bytes(CAPTURE)
     fact = "packet 1: interface 0 of section 0 counts in steps of 1/1000000 s; "
     line = ["batch", "in", "x", "--to", "pcapng", "--shift-time", "1ns", "--jobs", str(jobs), "--report", "r"]
-    assert run(tmp_path, *line)[0] == 1
+    assert run_in_folder(tmp_path, *line)[0] == 1
     said = [each["error"] for each in json.loads((tmp_path / "r").read_bytes())["files"]]
     assert said == [f"{fact}give --shift-time a multiple of that"] * 2
     report = pcapconv.batch(tmp_path / "in", tmp_path / "y", to="pcapng", shift_time="1ns", jobs=jobs)
@@ -240,7 +240,7 @@ def test_a_manifest_says_it_as_whoever_ran_the_batch_does(tmp_path: Path) -> Non
     (tmp_path / "x").mkdir()
     (tmp_path / "in" / "a.pcap").write_bytes(CAPTURE)
     (tmp_path / "x" / "a.pcapng").write_bytes(b"somebody's")
-    assert run(tmp_path, "batch", "in", "x", "--to", "pcapng", "-q")[0] == 1
+    assert run_in_folder(tmp_path, "batch", "in", "x", "--to", "pcapng", "-q")[0] == 1
     pcapconv.batch(tmp_path / "in", tmp_path / "x", to="pcapng", jobs=1)
     line, python = (tmp_path / "x" / "pcapconv-manifest.jsonl").read_text().splitlines()
     said = "a.pcapng: exists already; {} replaces only what an earlier run wrote, {} whatever is there"
@@ -250,7 +250,7 @@ def test_a_manifest_says_it_as_whoever_ran_the_batch_does(tmp_path: Path) -> Non
 
 def test_what_only_python_has_is_named_as_there(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    status, said = run(tmp_path, "batch", "in", "x", "--jobs", "1", "--scheduler", "tcp://127.0.0.1:1")
+    status, said = run_in_folder(tmp_path, "batch", "in", "x", "--jobs", "1", "--scheduler", "tcp://127.0.0.1:1")
     assert (status, said) == (2, "pcapconv: --jobs and --scheduler exclude each other\n")
     with pytest.raises(pcapconv.UsageError, match=r"^jobs= and scheduler= exclude each other$"):
         pcapconv.batch(tmp_path / "in", tmp_path / "x", jobs=1, scheduler="tcp://127.0.0.1:1")

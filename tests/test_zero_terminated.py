@@ -45,9 +45,9 @@ CAPTURE, PLAIN = capture(True), capture(False)
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     (tmp_path / "plain.pcapng").write_bytes(PLAIN)
-    place = tmp_path / "in.pcapng"
-    place.write_bytes(CAPTURE)
-    return place
+    path = tmp_path / "in.pcapng"
+    path.write_bytes(CAPTURE)
+    return path
 
 
 def test_copies_keep_every_byte(path: Path) -> None:

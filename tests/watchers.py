@@ -1,4 +1,4 @@
-"""Who looks on at a batch, for tests."""
+"""A watcher of a batch that keeps what it is told."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from pcapconv.batching.report import Watcher
 
 
 class Notes(Watcher):
-    """Notes why a batch waits, and does something then."""
+    """Keeps the reasons why a batch waits, and calls `do` at each."""
 
     def __init__(self, do: Callable[[], object] = int) -> None:
         self.told: list[str] = []

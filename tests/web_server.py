@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Answer(NamedTuple):
-    """What is answered to a request for a path. A `body` may wait between its pieces."""
+    """The answer to a request for a path; `body` gives its pieces, and may wait between them."""
 
     body: Callable[[], Iterator[bytes]]
     size: int

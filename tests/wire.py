@@ -419,6 +419,11 @@ def read_blocks(capture: bytes) -> list[Block]:
     return blocks
 
 
+def raw_blocks(capture: bytes) -> list[bytes]:
+    """The bytes of each block of a pcapng capture."""
+    return [block.raw for block in read_blocks(capture)]
+
+
 def _section_byte_order(magic: bytes) -> ByteOrder:
     if magic == BYTE_ORDER_MAGIC.to_bytes(4, "little"):
         return LITTLE

@@ -253,7 +253,7 @@ def _interface_differences(
             continue
         a_options = unmatched.pop(a_index)
         # A snaplen that was raised, since packets are longer, is not what the capture states.
-        not_stated = {"snaplen"} if index in b.header.replaced or a_index in a.header.raised else set()
+        not_stated = {"snaplen"} if index in b.header.replaced or a_index in a.header.replaced else set()
         for name in sorted((b_options.keys() | a_options.keys()) - not_stated):
             if b_options.get(name) != a_options.get(name):
                 yield HeaderDifference("interface", a_options.get(name), b_options.get(name), a_index, name)

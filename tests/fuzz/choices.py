@@ -15,7 +15,7 @@ TIMES = ["1714564800", "+0.5s", "+1s", "+1500ms", "2024-05-01T12:00:01Z", "0", "
 SHIFTS = ["1s", "-1s", "0.000000001s", "-0.0000001s", "1h", "-60000d", "100000d", "1us"]
 COUNTS = [1, 1, 2, 3, 10, 1000]
 
-_STEPS: dict[str, list[Any]] = {
+STEP_CHOICES: dict[str, list[Any]] = {
     "after": TIMES,
     "before": TIMES,
     "packets": ["1", "2-", "1-2,4-", "3,1", "2-2", "1000-"],
@@ -38,8 +38,8 @@ _STEPS: dict[str, list[Any]] = {
 
 
 def _steps(random: Random, most: int = 3) -> Options:
-    names = random.sample(sorted(_STEPS), random.randint(0, most))
-    return {name: random.choice(_STEPS[name]) for name in names}
+    names = random.sample(sorted(STEP_CHOICES), random.randint(0, most))
+    return {name: random.choice(STEP_CHOICES[name]) for name in names}
 
 
 def _some(random: Random, **values: Any) -> Options:

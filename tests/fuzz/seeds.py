@@ -1,4 +1,4 @@
-"""What mutation begins with: the samples, captures that `made` invents, and a few sidecars of them."""
+"""What mutation begins with: the samples, captures that `invented_captures` invents, and a few sidecars of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import hypothesis
-from made import made_pcap, made_pcapng
+from invented_captures import invented_pcap, invented_pcapng
 
 import pcapconv
 from fuzz.mutations import MOST
@@ -30,7 +30,7 @@ def _made(seed: int, count: int) -> list[bytes]:
 
     @hypothesis.seed(seed)
     @hypothesis.settings(max_examples=count, database=None, deadline=None, phases=[hypothesis.Phase.generate])
-    @hypothesis.given(hypothesis.strategies.one_of(made_pcapng(), made_pcap()))
+    @hypothesis.given(hypothesis.strategies.one_of(invented_pcapng(), invented_pcap()))
     def collect(capture: bytes) -> None:
         found.append(capture)
 

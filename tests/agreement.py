@@ -1,4 +1,4 @@
-"""pcapconv against the second implementation, in every way that a capture can be asked for."""
+"""pcapconv compared with the second implementation (`expected.py`): in both formats, from files and from pipes."""
 
 import os
 import shutil
@@ -9,31 +9,32 @@ from typing import Any, BinaryIO, cast
 import expected
 import pytest
 import wire
-from expected import Asked
-from through import Pipe, Sink, converted
+from conversions import Pipe, Sink, converted
+from expected import Request
 
 import pcapconv
 from pcapconv import PcapconvError
 
 
-def agrees(capture: bytes, asked: Asked) -> str:
-    """Every format that pcapconv writes holds what the second implementation says, or both refuse; which it was."""
+def check_agreement(capture: bytes, request: Request) -> str:
+    """Check that each format has what the second implementation expects, or that both refuse. Return "written" or
+    "refused"."""
     if not expected.is_pcapng(capture):
-        agrees_in_bytes(capture, "pcap", asked)
-        return agrees_in_bytes(capture, "pcapng", asked)
-    agrees_in_pcap(capture, asked)
-    return agrees_in_bytes(capture, "pcapng", asked)
+        check_bytes(capture, "pcap", request)
+        return check_bytes(capture, "pcapng", request)
+    check_pcap_packets(capture, request)
+    return check_bytes(capture, "pcapng", request)
 
 
-def agrees_in_bytes(capture: bytes, to: str, asked: Asked) -> str:
-    """The output is the expected one, byte for byte."""
+def check_bytes(capture: bytes, to: str, request: Request) -> str:
+    """Check that the output is the expected one, byte for byte, or that both refuse."""
     try:
-        told = expected.written(capture, to, asked)
+        told = expected.written(capture, to, request)
     except ValueError:
         with pytest.raises(PcapconvError):
-            converted(capture, to, on_loss="ignore", **asked.options())
+            converted(capture, to, on_loss="ignore", **request.as_arguments())
         return "refused"
-    out, report = converted(capture, to, on_loss="ignore", **asked.options())
+    out, report = converted(capture, to, on_loss="ignore", **request.as_arguments())
     assert out == told.capture
     assert report.left_out == told.left_out
     assert report.packets_written == len(told.packets)
@@ -44,15 +45,15 @@ def agrees_in_bytes(capture: bytes, to: str, asked: Asked) -> str:
     return "written"
 
 
-def agrees_in_pcap(capture: bytes, asked: Asked) -> str:
-    """A pcapng capture becomes a pcap file with the expected packets."""
+def check_pcap_packets(capture: bytes, request: Request) -> str:
+    """Check that a pcapng capture becomes a pcap file with the expected packets, or that both refuse."""
     try:
-        told, lost = expected.in_pcap(capture, asked)
+        told, lost = expected.in_pcap(capture, request)
     except ValueError:
         with pytest.raises(PcapconvError):
-            converted(capture, "pcap", on_loss="ignore", **asked.options())
+            converted(capture, "pcap", on_loss="ignore", **request.as_arguments())
         return "refused"
-    out, report = converted(capture, "pcap", on_loss="ignore", **asked.options())
+    out, report = converted(capture, "pcap", on_loss="ignore", **request.as_arguments())
     assert wire.read_pcap_header(out).units == expected.pcap_units(capture)
     assert [(each.ticks, each.original_length, each.data) for each in wire.read_pcap(out)] == told
     assert {kind: report.losses.get(kind, 0) for kind in ("packets-without-time", "time-digits")} == {
@@ -62,24 +63,24 @@ def agrees_in_pcap(capture: bytes, asked: Asked) -> str:
     return "written"
 
 
-def agrees_on_pipes(capture: bytes, asked: Asked) -> str:
-    """The same from a pipe into a pipe, where nobody can go back."""
+def check_on_pipes(capture: bytes, request: Request) -> str:
+    """Check the output from a pipe into a pipe, neither of which can go back."""
     to = "pcapng" if expected.is_pcapng(capture) else "pcap"
     pieces = cast(BinaryIO, Pipe([capture[at : at + 97] for at in range(0, len(capture), 97)]))
     sink = Sink()
     try:
-        told = expected.written(capture, to, asked, pipe=True)
+        told = expected.written(capture, to, request, pipe=True)
     except ValueError:
         with pytest.raises(PcapconvError):
-            pcapconv.convert(pieces, cast(BinaryIO, sink), to=to, on_loss="ignore", **asked.options())
+            pcapconv.convert(pieces, cast(BinaryIO, sink), to=to, on_loss="ignore", **request.as_arguments())
         return "refused"
-    pcapconv.convert(pieces, cast(BinaryIO, sink), to=to, on_loss="ignore", **asked.options())
+    pcapconv.convert(pieces, cast(BinaryIO, sink), to=to, on_loss="ignore", **request.as_arguments())
     assert bytes(sink.taken) == told.capture
     return "written"
 
 
-def sound(path: Path) -> bytes:
-    """A file's bytes; skips where it is no capture, or a damaged one."""
+def undamaged_bytes(path: Path) -> bytes:
+    """The bytes of a file. Skips the test if it is no capture, or a damaged one."""
     capture = path.read_bytes()
     try:
         _, report = converted(capture, "pcapng" if expected.is_pcapng(capture) else "pcap")
@@ -95,16 +96,16 @@ def sound(path: Path) -> bytes:
 needs_editcap = pytest.mark.skipif(shutil.which("editcap") is None, reason="editcap is not installed")
 
 
-def by_editcap(path: Path, folder: Path, *options: str, ranges: tuple[str, ...] = ()) -> bytes:
-    """What editcap writes as a pcap file in nanoseconds."""
+def written_by_editcap(path: Path, folder: Path, *options: str, ranges: tuple[str, ...] = ()) -> bytes:
+    """The pcap file in nanoseconds that editcap writes."""
     out = folder / "editcap.pcap"
     command = ["editcap", "-F", "nsecpcap", *options, str(path), str(out), *ranges]
     subprocess.run(command, check=True, capture_output=True, timeout=60, env=os.environ | {"TZ": "UTC"})
     return out.read_bytes()
 
 
-def same_packets(path: Path, judged: bytes, **options: Any) -> int:
-    """pcapconv writes the same packets, to the nanosecond; how many."""
+def count_same_packets(path: Path, judged: bytes, **options: Any) -> int:
+    """Check that pcapconv writes the same packets, to the nanosecond; return their number."""
     out, _ = converted(path.read_bytes(), "pcap", nanoseconds=True, **options)
     seen, told = expected.packets(out), expected.packets(judged)
     assert [(each.time, each.original_length, each.data) for each in seen] == [

@@ -1,4 +1,4 @@
-"""Captures made up by Hypothesis, and what might be asked of them.
+"""Captures that Hypothesis invents, and what to select and edit of them.
 
 Strategy: all times lie on a grid of quarters of a second around one instant, a few ticks beside it at most, so that
 limits fall on packets and next to them. Interfaces count in all kinds of units, and few letters make the comments.
@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import wire
-from expected import NO_LIMIT, Asked, Packet, decimal, names_of, packets
+from expected import NO_LIMIT, Packet, Request, decimal, names_of, packets
 from hypothesis import strategies as st
 from wire import BIG, LITTLE, ByteOrder, In
 
@@ -28,7 +28,7 @@ MOMENTS = st.builds(
 )
 
 
-def made_options(order: ByteOrder) -> st.SearchStrategy[bytes]:
+def invented_options(order: ByteOrder) -> st.SearchStrategy[bytes]:
     """A packet's options."""
     write = In(order)
     flags = st.sampled_from([0b01, 0b10, 0b0101, 0, 3]).map(lambda value: (wire.EPB_FLAGS, write.number(value, 4)))
@@ -50,7 +50,7 @@ def made_options(order: ByteOrder) -> st.SearchStrategy[bytes]:
 
 
 @st.composite
-def made_interfaces(draw: st.DrawFn, write: In, link_types: Sequence[int], *, finest: bool) -> bytes:
+def invented_interfaces(draw: st.DrawFn, write: In, link_types: Sequence[int], *, finest: bool) -> bytes:
     resolution = draw(st.sampled_from(RESOLUTIONS + (FINEST if finest else [])))
     offset = draw(st.sampled_from([None, None, 0, START, -5, 2**33]))
     name = draw(st.sampled_from([None, *NAMES]))
@@ -75,7 +75,7 @@ def ticks_at(interface: wire.Interface, order: ByteOrder, time: Fraction) -> int
     return min(max(0, int((time - offset) * per_second // 1)), 2**64 - 1)
 
 
-def made_blocks(write: In) -> st.SearchStrategy[bytes]:
+def invented_blocks(write: In) -> st.SearchStrategy[bytes]:
     """Metadata of every kind."""
     do_not_copy = write.options((wire.OPT_CUSTOM_TEXT_DO_NOT_COPY, write.custom_value(32473, b"do not")))
     return st.sampled_from(
@@ -92,21 +92,21 @@ def made_blocks(write: In) -> st.SearchStrategy[bytes]:
 
 
 @st.composite
-def made_pcapng(draw: st.DrawFn, *, link_types: Sequence[int] = (1, 113), finest: bool = True) -> bytes:
+def invented_pcapng(draw: st.DrawFn, *, link_types: Sequence[int] = (1, 113), finest: bool = True) -> bytes:
     """A capture of one to three sections, each in its own byte order."""
-    return b"".join(draw(made_sections(link_types, finest=finest)) for _ in range(draw(st.integers(1, 3))))
+    return b"".join(draw(invented_sections(link_types, finest=finest)) for _ in range(draw(st.integers(1, 3))))
 
 
 @st.composite
-def made_sections(draw: st.DrawFn, link_types: Sequence[int], *, finest: bool) -> bytes:
+def invented_sections(draw: st.DrawFn, link_types: Sequence[int], *, finest: bool) -> bytes:
     order = draw(st.sampled_from([LITTLE, BIG]))
     write = In(order)
-    blocks = [draw(made_interfaces(write, link_types, finest=finest)) for _ in range(draw(st.integers(1, 2)))]
+    blocks = [draw(invented_interfaces(write, link_types, finest=finest)) for _ in range(draw(st.integers(1, 2)))]
     for kind in draw(st.lists(st.sampled_from("eeeeeeoosbi"), max_size=9)):
         if kind == "b":
-            blocks.append(draw(made_blocks(write)))
+            blocks.append(draw(invented_blocks(write)))
         elif kind == "i":
-            blocks.append(draw(made_interfaces(write, link_types, finest=finest)))
+            blocks.append(draw(invented_interfaces(write, link_types, finest=finest)))
         elif kind == "s":
             snaplen = wire.read_interfaces(write.section_header() + b"".join(blocks))[0].snaplen
             data, original = draw(DATA), draw(LENGTHS)
@@ -118,7 +118,7 @@ def made_sections(draw: st.DrawFn, link_types: Sequence[int], *, finest: bool) -
             interface = draw(st.sampled_from(there))
             ticks = ticks_at(interface, order, START + draw(MOMENTS))
             stated = (interface.interface, ticks, draw(DATA))
-            original, options = draw(LENGTHS), draw(made_options(order))
+            original, options = draw(LENGTHS), draw(invented_options(order))
             if kind == "e":
                 blocks.append(write.enhanced_packet(*stated, original_length=original, options=options))
             else:
@@ -132,7 +132,7 @@ def made_sections(draw: st.DrawFn, link_types: Sequence[int], *, finest: bool) -
 
 
 @st.composite
-def made_pcap(draw: st.DrawFn) -> bytes:
+def invented_pcap(draw: st.DrawFn) -> bytes:
     """A capture in any flavour of pcap."""
     write = In(draw(st.sampled_from([LITTLE, BIG])))
     magics = [wire.MICROSECONDS, wire.NANOSECONDS, wire.MODIFIED, wire.IXIA_HARDWARE, wire.IXIA_SOFTWARE]
@@ -199,12 +199,13 @@ def _is_short(time: Fraction) -> bool:
     return True
 
 
-@st.composite
-def selections(draw: st.DrawFn, capture: bytes) -> Asked:
-    """One to three of the selecting options, perhaps inverted."""
-    found = packets(capture)
+Strategies = dict[str, st.SearchStrategy[Any] | None]  # by field of a request; None if the capture has nothing for it
+
+
+def selecting_fields(found: Sequence[Packet]) -> Strategies:
+    """Values for each field of a request that selects, but for `invert`."""
     names = st.sampled_from(sorted(names_of(found))) if found else st.nothing()
-    ways: dict[str, st.SearchStrategy[Any] | None] = {
+    return {
         "after": _moments(found),
         "before": _moments(found),
         "packets": _ranges(len(found)),
@@ -215,33 +216,43 @@ def selections(draw: st.DrawFn, capture: bytes) -> Asked:
         "comment_matches": st.sampled_from(["retry", "^drop$", "", "r.*p", r"\\xe9"]),
         "direction": st.sampled_from(["in", "out"]),
     }
-    which = draw(
-        st.lists(st.sampled_from([name for name, way in ways.items() if way is not None]), min_size=1, max_size=3)
-    )
-    asked = Asked(**{name: draw(way) for name in which if (way := ways[name]) is not None})
-    if asked.after and asked.before and asked.after[1] == asked.before[1]:
-        low, high = sorted((asked.after, asked.before))
-        asked = asked._replace(after=low, before=high if high > low else None)
-    return asked._replace(invert=draw(st.sampled_from([False, False, True])))
 
 
-@st.composite
-def edits(draw: st.DrawFn, kept: Sequence[Packet]) -> Asked:
-    """One to three of the editing options, for packets that are all in the output."""
+def editing_fields(kept: Sequence[Packet]) -> Strategies:
+    """Values for each field of a request that edits, for packets that are all in the output."""
     shifts = st.one_of(
         st.sampled_from([-3, -1, 1, 2]).map(Fraction),
         st.sampled_from([Fraction(1, 4), Fraction(-5, 2), Fraction(1, 10**6), Fraction(-1, 1024), Fraction(START)]),
     )
     numbers = st.sampled_from([packet.number for packet in kept]) if kept else st.nothing()
     comment = st.tuples(numbers, st.sampled_from(["seen", "", "twice: once", "café"]))
-    ways: dict[str, st.SearchStrategy[Any] | None] = {
+    return {
         "snaplen": st.sampled_from([1, 16, 63, 64, 65, 300]),
         "front": st.sampled_from([1, 4, 14, 200]),
         "end": st.sampled_from([1, 4, 7, 200]),
         "shift": shifts,
         "comments": st.lists(comment, min_size=1, max_size=2) if kept else None,
     }
-    which = draw(
-        st.lists(st.sampled_from([name for name, way in ways.items() if way is not None]), min_size=1, max_size=3)
-    )
-    return Asked(**{name: draw(way) for name in which if (way := ways[name]) is not None})
+
+
+def _request(draw: st.DrawFn, fields: Strategies) -> Request:
+    """A request with one to three of these fields."""
+    possible = [name for name, values in fields.items() if values is not None]
+    names = draw(st.lists(st.sampled_from(possible), min_size=1, max_size=3))
+    return Request(**{name: draw(values) for name in names if (values := fields[name]) is not None})
+
+
+@st.composite
+def selections(draw: st.DrawFn, capture: bytes) -> Request:
+    """Requests with one to three selecting arguments, perhaps inverted."""
+    request = _request(draw, selecting_fields(packets(capture)))
+    if request.after and request.before and request.after[1] == request.before[1]:
+        low, high = sorted((request.after, request.before))
+        request = request._replace(after=low, before=high if high > low else None)
+    return request._replace(invert=draw(st.sampled_from([False, False, True])))
+
+
+@st.composite
+def edits(draw: st.DrawFn, kept: Sequence[Packet]) -> Request:
+    """Requests with one to three editing arguments, for packets that are all in the output."""
+    return _request(draw, editing_fields(kept))

@@ -1,7 +1,7 @@
-"""Splitting any capture, and what a second implementation says of it.
+"""Splitting any capture, compared with a second implementation.
 
-Strategy: the other one is slow, obvious, and knows the capture only by `wire`: it says which packets each part has,
-what each part needs to stand alone, and that nothing is lost.
+Strategy: the second implementation is slow and obvious, and reads captures with `wire` alone. It says which packets
+each part has, what each part needs to stand alone, and that nothing is lost.
 """
 
 import io
@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 import pytest
 import wire
+from conversions import Pipe, every_sample
+from folders import file_names
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from splitting import names, parts, split_up
-from through import Pipe, every_sample
+from splitting import parts_and_report, parts_of
 from wire import BIG, LITTLE, In
 
 import pcapconv
@@ -73,7 +74,7 @@ class Other(NamedTuple):
 
 
 class Content(NamedTuple):
-    """What a capture holds; `interfaces` by section and id."""
+    """The contents of a capture; `interfaces` by section and id."""
 
     packets: list[Told]
     others: list[Other]
@@ -81,7 +82,7 @@ class Content(NamedTuple):
     interfaces: dict[tuple[int, int], bytes]
 
 
-def told(capture: bytes) -> Content:
+def content_of(capture: bytes) -> Content:
     read = ((packet.interface, packet.ticks) for packet in wire.read_pcapng(capture))
     content = Content([], [], [], {})
     interfaces: list[tuple[int, int, int]] = []
@@ -120,15 +121,15 @@ def kept_by_interface(content: Content) -> tuple[Counter[bytes], set[bytes], dic
     left_out: Counter[str] = Counter()
     others: Counter[bytes] = Counter()
     for block in content.others:
-        place = (block.section, block.interface)
-        if place not in content.interfaces or block.section not in full:
+        key = (block.section, block.interface)
+        if key not in content.interfaces or block.section not in full:
             others[block.raw] += 1
-        elif place in used:
+        elif key in used:
             others[as_interface_0(block.raw)] += 1
         else:
             left_out["statistics"] += 1
-    kept = {raw for place, raw in content.interfaces.items() if place in used or place[0] not in full}
-    left_out["interfaces"] = sum(place[0] in full for place in content.interfaces.keys() - used)
+    kept = {raw for key, raw in content.interfaces.items() if key in used or key[0] not in full}
+    left_out["interfaces"] = sum(key[0] in full for key in content.interfaces.keys() - used)
     return others, kept, dict(+left_out)
 
 
@@ -142,7 +143,7 @@ def unit_of(block: wire.Block) -> tuple[int, int, int]:
     return int.from_bytes(block.body[:2], order), per_second, offset  # type: ignore[arg-type]
 
 
-def grouped(packets: Sequence[Told], way: dict[str, Any]) -> list[list[Told]]:
+def group_packets(packets: Sequence[Told], way: dict[str, Any]) -> list[list[Told]]:
     """The packets of each part, in the parts' order; none for a way that this cannot tell."""
     groups: dict[object, list[Told]] = {}
     start = next((packet.time for packet in packets if packet.time is not None), None)
@@ -168,11 +169,11 @@ def grouped(packets: Sequence[Told], way: dict[str, Any]) -> list[list[Told]]:
     return list(groups.values())
 
 
-def agrees(capture: bytes, written: Sequence[bytes], way: dict[str, Any], left_out: Mapping[str, int]) -> None:
-    """Parts of pcapng, and what is left out, are what they must be."""
-    content = told(capture)
+def check_parts(capture: bytes, written: Sequence[bytes], way: dict[str, Any], left_out: Mapping[str, int]) -> None:
+    """Check the parts in pcapng, and the counts of what is left out."""
+    content = content_of(capture)
     packets = content.packets
-    found = [told(part) for part in written]
+    found = [content_of(part) for part in written]
     others, interfaces = Counter(other.raw for other in content.others), set(content.interfaces.values())
     gone: Mapping[str, int] = {}
     if "max_bytes" in way:
@@ -181,7 +182,9 @@ def agrees(capture: bytes, written: Sequence[bytes], way: dict[str, Any], left_o
             assert len(part) <= way["max_bytes"] or len(inside.packets) + len(inside.others) <= 1
     else:
         by_interface = way == {"by": "interface"}
-        expected = [[each.alone if by_interface else each.stated for each in group] for group in grouped(packets, way)]
+        expected = [
+            [each.alone if by_interface else each.stated for each in group] for group in group_packets(packets, way)
+        ]
         assert [[packet.stated for packet in part.packets] for part in found] == (expected or [[]])
         if by_interface:
             others, interfaces, gone = kept_by_interface(content)
@@ -271,11 +274,11 @@ WAYS = st.one_of(
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], max_examples=200)
 @given(CAPTURES, WAYS)
 def test_the_parts_are_the_capture(capture: bytes, way: dict[str, Any]) -> None:
-    written, report = split_up(capture, **way)
-    agrees(capture, written, way, report.left_out)
+    written, report = parts_and_report(capture, **way)
+    check_parts(capture, written, way, report.left_out)
     assert (report.losses, report.damage) == ({}, [])
     pieces = Pipe(capture[at : at + 50] for at in range(0, len(capture), 50))
-    assert parts(pieces, **way) == written  # type: ignore[arg-type]
+    assert parts_of(pieces, **way) == written  # type: ignore[arg-type]
 
 
 LOTS = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], max_examples=80)
@@ -286,22 +289,22 @@ LOTS = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.functio
 @given(CAPTURES, WAYS)
 def test_parts_that_rest_are_the_same(monkeypatch: pytest.MonkeyPatch, capture: bytes, way: dict[str, Any]) -> None:
     """Without room for more than one buffer at a time, in either format."""
-    expected = parts(capture, **way)
+    expected = parts_of(capture, **way)
     with monkeypatch.context() as patch:
         patch.setattr("pcapconv.splitting.parts._BUDGET", 1)
-        assert parts(capture, **way) == expected
-    in_pcap = either(capture, way)
+        assert parts_of(capture, **way) == expected
+    in_pcap = expected_in_pcap(capture, way)
     with monkeypatch.context() as patch:
         patch.setattr("pcapconv.splitting.parts._BUDGET", 1)
-        assert either(capture, way) == in_pcap
+        assert expected_in_pcap(capture, way) == in_pcap
 
 
-def either(
+def expected_in_pcap(
     capture: bytes, way: dict[str, Any], **options: Any
 ) -> tuple[list[bytes], dict[str, int]] | tuple[str, None]:
-    """The parts in pcap and what they lose; or that there can be none."""
+    """The parts in pcap and their losses, or the reason why there can be none."""
     try:
-        written, report = split_up(capture, "x.pcap", **way, **options)
+        written, report = parts_and_report(capture, "x.pcap", **way, **options)
     except TargetError as error:
         return type(error).__name__, None
     return written, report.losses
@@ -336,7 +339,7 @@ def test_an_output_that_rests_holds_nothing(tmp_path: Path) -> None:
         targets.commit([str(tmp_path / "x")])
     expected = b"".join(data) + b"end"
     assert (tmp_path / "x").read_bytes() == expected[:5] + b"patched" + expected[12:]
-    assert names(tmp_path) == ["x"]
+    assert file_names(tmp_path) == ["x"]
 
 
 SHARED_KINDS = {"interfaces", "sections", "fcs-lengths"}  # that depend on what comes together in a file
@@ -347,22 +350,22 @@ SHARED_KINDS = {"interfaces", "sections", "fcs-lengths"}  # that depend on what 
 @given(CAPTURES, WAYS.filter(lambda way: "max_bytes" not in way and "by" not in way))
 def test_a_part_in_pcap_is_what_becomes_of_a_part_in_pcapng(capture: bytes, way: dict[str, Any]) -> None:
     """And losses count once, however many parts repeat what is lost."""
-    in_pcapng = parts(capture, **way)
-    written, losses = either(capture, way)
+    in_pcapng = parts_of(capture, **way)
+    written, losses = expected_in_pcap(capture, way)
     each = [[converted(part, nanoseconds=nanoseconds) for part in in_pcapng] for nanoseconds in (False, True)]
     if losses is None:
         assert any(lost is None for _, lost in each[0])
         return
     assert [[part for part, _ in same] == written for same in each].count(True) >= 1
     _, lost = converted(capture, nanoseconds=True)
-    _, losses = either(capture, way, nanoseconds=True)
+    _, losses = expected_in_pcap(capture, way, nanoseconds=True)
     assert losses is not None
     if lost is not None:
-        assert without(losses) == without(lost)
+        assert without_parts_losses(losses) == without_parts_losses(lost)
         assert all(losses.get(kind, 0) <= lost.get(kind, 0) for kind in SHARED_KINDS)
 
 
-def without(losses: dict[str, int]) -> dict[str, int]:
+def without_parts_losses(losses: dict[str, int]) -> dict[str, int]:
     return {kind: count for kind, count in losses.items() if kind not in SHARED_KINDS}
 
 
@@ -370,9 +373,9 @@ def without(losses: dict[str, int]) -> dict[str, int]:
 @LOTS
 @given(CAPTURES, st.sampled_from(["interface", "link-type"]))
 def test_parts_in_pcap_by_kind_have_their_packets(capture: bytes, by: str) -> None:
-    written, losses = either(capture, {"by": by}, nanoseconds=True)
-    packets = told(capture).packets
-    groups = grouped(packets, {"by": by})
+    written, losses = expected_in_pcap(capture, {"by": by}, nanoseconds=True)
+    packets = content_of(capture).packets
+    groups = group_packets(packets, {"by": by})
     if losses is None:
         assert any(packet.time is not None and not 0 <= packet.time < 2**32 for packet in packets)
         return
@@ -394,18 +397,18 @@ def test_sizes_are_exact_for_packets_that_were_picked_and_cut(
     dropped = ",".join(map(str, range(1, 99, every + 1))) if every else None
     options: dict[str, Any] = {"to": to, "drop_packets": dropped, "snaplen": snaplen, "nanoseconds": True}
     try:
-        (whole,), _ = split_up(capture, max_packets=10**6, **options)
+        (whole,), _ = parts_and_report(capture, max_packets=10**6, **options)
     except TargetError:
         return
-    written, _ = split_up(capture, max_bytes=size, **options)
+    written, _ = parts_and_report(capture, max_bytes=size, **options)
     read = wire.read_pcap if to == "pcap" else wire.read_pcapng
     assert [packet[2:] for part in written for packet in read(part)] == [packet[2:] for packet in read(whole)]
     for part, after in pairwise([*written, b""]):
-        blocks = len(read(part)) if to == "pcap" else len(told(part).packets) + len(told(part).others)
+        blocks = len(read(part)) if to == "pcap" else len(content_of(part).packets) + len(content_of(part).others)
         assert len(part) <= size or blocks <= 1
         if to == "pcap" and after:
             assert len(part) + 16 + read(after)[0].captured_length > size  # no part ends early
-    assert parts(capture, max_bytes=len(whole), **options) == [whole]
+    assert parts_of(capture, max_bytes=len(whole), **options) == [whole]
 
 
 @pytest.mark.parametrize(
@@ -426,13 +429,13 @@ def test_every_sample_comes_together_again(path: Path, way: dict[str, Any]) -> N
     capture = path.read_bytes()
     if "interval" in way and path.name.startswith("time-malformed"):
         with pytest.raises(FormatError, match="nobody can tell the times"):
-            split_up(capture, f"x{path.suffix}", **way)
+            parts_and_report(capture, f"x{path.suffix}", **way)
         return
-    written, report = split_up(capture, f"x{path.suffix}", **way)
+    written, report = parts_and_report(capture, f"x{path.suffix}", **way)
     assert content(written) == content([capture])
     as_it_was = not report.damage and report.left_out.keys() <= {"interfaces", "statistics"}
     if path.suffix == ".pcapng" and as_it_was and "malformed" not in path.name:
-        agrees(capture, written, way, report.left_out)
+        check_parts(capture, written, way, report.left_out)
     if path.suffix == ".pcap" and not report.damage and way == {"max_packets": 2}:
         size = wire.read_pcap_header(capture).size
         assert all(part[:size] == capture[:size] for part in written)

@@ -1,10 +1,10 @@
-"""The normal form, made a second time: slow, obvious, and written from NORMAL_FORM.md, not from pcapconv.
+"""A second implementation of the normal form: slow, obvious, and written from NORMAL_FORM.md, not from pcapconv.
 
 Strategy
 --------
-`normal` takes a capture apart into what it says: comments of sections, names, secrets, statistics, packets with the
-interface that each has. Every option becomes a (code, value) pair in little endian at once. Then the normal form is put
-together in its order with wire.py's builders.
+`normal_form` takes a capture apart into what it states: comments of sections, names, secrets, statistics, and packets
+with the interface of each. Every option becomes a (code, value) pair in little endian at once. Then the normal form is
+put together in its order with wire.py's builders.
 
 Only for captures without damage: a ValueError, or struct.error, for those, and for times that the form refuses.
 """
@@ -47,7 +47,7 @@ OF_PACKETS = dict.fromkeys(range(2, 9), NEVER)  # flags are said otherwise
 Pairs = list[tuple[int, bytes]]
 
 
-class Asked(NamedTuple):
+class Request(NamedTuple):
     """What to make of a capture; `rebase` is in nanoseconds since 1970, `cut` is --on-loss ignore."""
 
     keep: frozenset[str] = frozenset()
@@ -57,8 +57,8 @@ class Asked(NamedTuple):
     mask: bool = False
     cut: bool = False
 
-    def options(self) -> dict[str, Any]:
-        """The same as keywords of `pcapconv.normalize`."""
+    def as_arguments(self) -> dict[str, Any]:
+        """The request as arguments of `pcapconv.normalize`."""
         said: dict[str, Any] = {
             "keep": sorted(self.keep),
             "strip": [",".join(sorted(self.strip))] if self.strip else [],
@@ -101,7 +101,7 @@ class Normal(NamedTuple):
 
 
 class _Time(NamedTuple):
-    """What ticks of an interface mean, None where nobody can tell."""
+    """The time unit and the offset of an interface, None if its times cannot be determined."""
 
     unit: Fraction | None
     offset: int
@@ -121,7 +121,7 @@ def listed(raw: bytes, order: ByteOrder) -> Pairs:
 
 
 def kept(pairs: Pairs, own: Mapping[int, str], kinds: frozenset[str]) -> Pairs:
-    """Those of the kinds; `own` has the kind of a block's own options."""
+    """The options of these kinds; `own` has the kind of each option of the block itself."""
 
     def kind(code: int) -> str:
         if code == wire.OPT_COMMENT:
@@ -144,12 +144,12 @@ def ended(pairs: Pairs, block: str) -> Pairs:
 
 
 def comments(pairs: Pairs, kinds: frozenset[str]) -> Pairs:
-    """The comments alone."""
+    """The comments of an option list, and nothing else."""
     return [pair for pair in pairs if pair[0] == wire.OPT_COMMENT and "comments" in kinds]
 
 
 def in_order(pairs: Iterable[tuple[int, bytes]]) -> bytes:
-    """By code; of those that do not repeat only the first."""
+    """The options sorted by code; of one that does not repeat only the first."""
     found: Pairs = []
     for code, value in sorted(pairs, key=lambda pair: pair[0]):
         repeats = code == wire.OPT_COMMENT or code in CUSTOM_OPTIONS
@@ -159,7 +159,7 @@ def in_order(pairs: Iterable[tuple[int, bytes]]) -> bytes:
 
 
 def first(pairs: Pairs, code: int, size: int) -> bytes | None:
-    """The first option's value, if it has that size."""
+    """The value of the first option of a code, None if it has another size."""
     value = next((value for other, value in pairs if other == code), b"")
     return value if len(value) == size else None
 
@@ -167,34 +167,34 @@ def first(pairs: Pairs, code: int, size: int) -> bytes | None:
 # ---------------------------------------------------------------- the normal form
 
 
-def normal(capture: bytes, asked: Asked | None = None) -> Normal:
+def normal_form(capture: bytes, request: Request | None = None) -> Normal:
     """The normal form as pcapng. ValueError for times that it does not hold."""
-    asked = asked or Asked()
+    request = request or Request()
     found = expected.entries(capture)
     lost: Counter[str] = Counter()
-    interfaces = _interfaces(capture, found, asked.kinds)
-    packets = _packets(found, {place: each for place, (each, _) in interfaces.items()}, asked, lost)
-    lost = Counter() if asked.mask else lost
+    interfaces = _interfaces(capture, found, request.kinds)
+    packets = _packets(found, {key: each for key, (each, _) in interfaces.items()}, request, lost)
+    lost = Counter() if request.mask else lost
     instead = _snaplens(packets)
     lost["header-fields"] = len(instead)
-    interfaces = {place: (_with_snaplen(each, instead), time) for place, (each, time) in interfaces.items()}
+    interfaces = {key: (_with_snaplen(each, instead), time) for key, (each, time) in interfaces.items()}
     packets = [packet._replace(interface=_with_snaplen(packet.interface, instead)) for packet in packets]
     shift = 0
-    if asked.rebase is not None and packets and not asked.mask:
-        earliest = min(packet.time for packet in packets) if asked.sort else packets[0].time
-        shift = asked.rebase - earliest
+    if request.rebase is not None and packets and not request.mask:
+        earliest = min(packet.time for packet in packets) if request.sort else packets[0].time
+        shift = request.rebase - earliest
     packets = [packet._replace(time=packet.time + shift) for packet in packets]
     if any(not 0 <= packet.time < 2**64 for packet in packets):
         raise ValueError("a time that nanoseconds do not hold")
-    others, processes = _others(found, asked.kinds), b"".join(_processes(found, asked.kinds))
-    if asked.sort:
+    others, processes = _others(found, request.kinds), b"".join(_processes(found, request.kinds))
+    if request.sort:
         packets.sort(key=lambda packet: packet.time)
         others = [(len(packets), block) for _, block in others]
-    if asked.mask:
-        start = asked.rebase or 0
+    if request.mask:
+        start = request.rebase or 0
         packets = [packet._replace(time=start + n * MILLISECOND) for n, packet in enumerate(packets, 1)]
     in_use = dict.fromkeys([packet.interface for packet in packets] or [each for each, _ in interfaces.values()][:1])
-    ids = {each: place for place, each in enumerate(in_use)}
+    ids = {each: key for key, each in enumerate(in_use)}
     body = [
         wire.enhanced_packet(
             ids[packet.interface],
@@ -205,22 +205,22 @@ def normal(capture: bytes, asked: Asked | None = None) -> Normal:
         )
         for packet in packets
     ]
-    for place, block in reversed(others):
-        body.insert(place, block)
+    for key, block in reversed(others):
+        body.insert(key, block)
     out = (
-        wire.section_header(options=_section_options(found, asked.kinds))
+        wire.section_header(options=_section_options(found, request.kinds))
         + b"".join(wire.interface(each.link_type, each.snaplen, options=each.options) for each in ids)
-        + _names(found, asked.kinds)
-        + b"".join(_secrets(found, asked.kinds))
+        + _names(found, request.kinds)
+        + b"".join(_secrets(found, request.kinds))
         + processes
         + b"".join(body)
-        + b"".join(_statistics(found, interfaces, ids, asked, shift))
+        + b"".join(_statistics(found, interfaces, ids, request, shift))
     )
     return Normal(out, packets, +lost)
 
 
 def _snaplens(packets: Sequence[Packet]) -> Mapping[int, int]:
-    """What is stated instead of the snaplens that packets exceed."""
+    """The snaplens to state instead of those that packets exceed."""
     longest: dict[int, int] = {}
     for packet in packets:
         stated, length = packet.interface.snaplen, len(packet.data)
@@ -276,39 +276,39 @@ def _time(stated: Pairs, order: ByteOrder) -> _Time:
     return _Time(unit, struct.unpack(order + "q", offset)[0])
 
 
-def _nanoseconds(seconds: Fraction | None, asked: Asked, lost: Counter[str]) -> int:
+def _nanoseconds(seconds: Fraction | None, request: Request, lost: Counter[str]) -> int:
     if seconds is None:
         raise ValueError("a time that nobody can tell")
     time = seconds * SECOND
     if time.denominator != 1:
         lost["time-digits"] += 1
-        if not asked.cut:
+        if not request.cut:
             raise ValueError("a time with digits finer than a nanosecond")
     return int(time // 1)
 
 
 def _packets(
-    found: Sequence[Entry], interfaces: Mapping[tuple[int, int], Interface], asked: Asked, lost: Counter[str]
+    found: Sequence[Entry], interfaces: Mapping[tuple[int, int], Interface], request: Request, lost: Counter[str]
 ) -> list[Packet]:
     """In the order of the input; times are not moved yet."""
     packets = []
-    known = [block for block in _processes(found, asked.kinds) if block[:4] == wire.number(PROCESS, 4)]
+    known = [block for block in _processes(found, request.kinds) if block[:4] == wire.number(PROCESS, 4)]
     here: list[int] = []  # the section's processes so far, as numbers among those known
     for entry in found:
         if entry.block_type == wire.SECTION_HEADER:
             here = []
         if entry.block_type == PROCESS and known:
-            here.append(known.index(_process(entry, asked.kinds)))
+            here.append(known.index(_process(entry, request.kinds)))
         if entry.packet is None:
             continue
         stated, time = entry.packet, 0
         if stated.ticks is None:
             lost["packets-without-time"] += 1
-        elif asked.sort or not asked.mask:
-            time = _nanoseconds(stated.time, asked, lost)
+        elif request.sort or not request.mask:
+            time = _nanoseconds(stated.time, request, lost)
         pairs = listed(stated.options, entry.byte_order)
         flags = first(pairs, wire.EPB_FLAGS, 4)
-        pairs = kept(pairs, OF_PACKETS, asked.kinds)
+        pairs = kept(pairs, OF_PACKETS, request.kinds)
         if known:
             pairs = _renumbered(pairs, here, entry.byte_order)
         if flags is not None:
@@ -427,7 +427,7 @@ def _statistics(
     found: Sequence[Entry],
     interfaces: Mapping[tuple[int, int], tuple[Interface, _Time]],
     ids: Mapping[Interface, int],
-    asked: Asked,
+    request: Request,
     shift: int,
 ) -> list[bytes]:
     used = {
@@ -435,18 +435,18 @@ def _statistics(
     }  # two that say the same may differ in this
     blocks = []
     for entry in found:
-        if entry.block_type != wire.INTERFACE_STATISTICS or "statistics" not in asked.kinds:
+        if entry.block_type != wire.INTERFACE_STATISTICS or "statistics" not in request.kinds:
             continue
         body, order = entry.raw[8:-4], entry.byte_order
-        place = entry.section, struct.unpack_from(order + "I", body)[0]
-        if place not in used:
+        key = entry.section, struct.unpack_from(order + "I", body)[0]
+        if key not in used:
             continue
-        each, time = interfaces[place]
+        each, time = interfaces[key]
 
         def moved(raw: bytes, order: ByteOrder = order, time: _Time = time) -> int:
             high, low = struct.unpack(order + "II", raw)
             seconds = None if time.unit is None else (high << 32 | low) * time.unit + time.offset
-            nanoseconds = _nanoseconds(seconds, asked, Counter()) + shift
+            nanoseconds = _nanoseconds(seconds, request, Counter()) + shift
             if not 0 <= nanoseconds < 2**64:
                 raise ValueError("a time that nanoseconds do not hold")
             return nanoseconds
@@ -458,6 +458,6 @@ def _statistics(
             elif wire.ISB_IFRECV <= code <= wire.ISB_USRDELIV and len(value) == 8:
                 pairs.append((code, value if order == LITTLE else value[::-1]))
             else:
-                pairs += comments([(code, value)], asked.kinds)
+                pairs += comments([(code, value)], request.kinds)
         blocks.append(wire.statistics(ids[each], moved(body[4:12]), options=in_order(pairs)))
     return blocks

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import wire
-from splitting import names
+from folders import file_names, files_in
 
 import pcapconv
 from pcapconv import FileError
@@ -56,7 +56,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def named(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_nameless_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system without nameless files."""
     monkeypatch.delattr(os, "O_TMPFILE", raising=False)
 
@@ -106,11 +106,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, name: str, at: Callable[..., bool]) 
 def old_parts(folder: Path) -> dict[str, bytes]:
     for name in PARTS:
         (folder / name).write_bytes(name.encode())
-    return there(folder)
-
-
-def there(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return files_in(folder)
 
 
 def split(folder: Path) -> None:
@@ -144,7 +140,7 @@ def test_old_parts_stay_where_nobody_can_tell_any_more_what_is_there(
     with pytest.raises(FileError, match="input/output error"):
         split(folder)
     monkeypatch.undo()
-    assert there(folder) == before
+    assert files_in(folder) == before
 
 
 def test_a_file_that_may_be_there_is_not_replaced_by_one_for_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +161,7 @@ def test_a_file_that_may_be_there_is_not_replaced_by_one_for_all(folder: Path, m
     with pytest.raises(FileError, match=r"x\.pcapng: cannot read: input/output error"):
         pcapconv.convert(folder.parent / "in.pcap", target, force=True)
     monkeypatch.undo()
-    assert there(folder) == {"x.pcapng": OLD}
+    assert files_in(folder) == {"x.pcapng": OLD}
 
 
 def test_a_sidecar_that_may_be_there_is_not_passed_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +169,7 @@ def test_a_sidecar_that_may_be_there_is_not_passed_over(folder: Path, monkeypatc
     refuse(monkeypatch, "lstat", lambda path: str(path).endswith("in.pcap.meta.json"))
     with pytest.raises(FileError, match=r"in\.pcap\.meta\.json: cannot read: input/output error"):
         pcapconv.convert(source, folder / "x.pcap", sidecar=True)
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 # ---------------------------------------------------------------- what is done counts as done
@@ -192,7 +188,7 @@ def test_an_input_that_cannot_be_closed_was_read_all_the_same(folder: Path, monk
     assert room == CAPTURE
 
 
-@pytest.mark.usefixtures("named")
+@pytest.mark.usefixtures("no_nameless_files")
 def test_a_temporary_name_that_cannot_be_removed_is_no_failure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse(monkeypatch, "unlink", lambda path: ".pcapconv-" in path)
     assert run(["convert", str(folder.parent / "in.pcap"), str(folder / "x.pcap")]) == 0
@@ -207,7 +203,7 @@ def test_a_folder_that_cannot_be_synced_is_known_before_anything_is_replaced(
     refuse(monkeypatch, "open", lambda path, flags, *_: path == str(folder) and flags == os.O_RDONLY | os.O_DIRECTORY)
     with pytest.raises(FileError, match=r"x\.pcapng: cannot write: input/output error"):
         pcapconv.convert(folder.parent / "in.pcap", target, force=True)
-    assert there(folder) == {"x.pcapng": OLD}
+    assert files_in(folder) == {"x.pcapng": OLD}
 
 
 def test_all_old_files_go_where_a_folder_cannot_be_put_on_the_disk(
@@ -221,7 +217,7 @@ def test_all_old_files_go_where_a_folder_cannot_be_put_on_the_disk(
     with pytest.raises(FileError, match="is complete, but may not be on the disk yet") as caught:
         pcapconv.convert(source, folder / "x.pcap", sidecar=True, force=True)
     assert str(caught.value).count("is complete") == 2
-    assert names(folder) == ["x.pcap", "x.pcap.meta.json"]
+    assert file_names(folder) == ["x.pcap", "x.pcap.meta.json"]
 
 
 def test_a_signal_behind_all_outputs_does_not_cost_the_report(
@@ -246,7 +242,7 @@ def test_a_signal_behind_all_outputs_does_not_cost_the_report(
 
 
 @unclosed
-@pytest.mark.usefixtures("named")
+@pytest.mark.usefixtures("no_nameless_files")
 def test_a_signal_right_behind_the_temporary_name_leaves_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.open
 
@@ -258,14 +254,14 @@ def test_a_signal_right_behind_the_temporary_name_leaves_nothing(folder: Path, m
 
     monkeypatch.setattr(os, "open", interrupted)
     assert run(["convert", str(folder.parent / "in.pcap"), str(folder / "x.pcap")]) == 143
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 @unclosed
-@pytest.mark.usefixtures("named")
+@pytest.mark.usefixtures("no_nameless_files")
 def test_an_output_that_nobody_got_to_know_leaves_nothing(folder: Path) -> None:
     open_target(os.fspath(folder / "x.pcap"))  # and a signal comes before it is a context manager's
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 @unclosed
@@ -283,7 +279,7 @@ def test_a_signal_right_behind_a_scratch_file_leaves_nothing(folder: Path, monke
     monkeypatch.setattr(os, "open", interrupted)
     with raise_on_signals(), pytest.raises(Terminated):
         temporary_file()
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 def test_a_folder_that_cannot_be_listed_goes_away(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +289,7 @@ def test_a_folder_that_cannot_be_listed_goes_away(folder: Path, monkeypatch: pyt
     with pytest.raises(FileError, match="input/output error"):
         split(folder)
     monkeypatch.undo()
-    assert there(folder) == before
+    assert files_in(folder) == before
 
 
 def test_a_file_that_was_put_aside_and_not_replaced_has_one_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,7 +299,7 @@ def test_a_file_that_was_put_aside_and_not_replaced_has_one_name(folder: Path, m
     refuse(monkeypatch, "replace", lambda _, other: other == str(keys))
     with pytest.raises(FileError, match="keys: cannot create"):
         pcapconv.convert(source, source, force=True, extract_secrets=str(keys), strip=["secrets"])
-    assert there(folder) == {"a.pcapng": SECRETS, "keys": OLD}
+    assert files_in(folder) == {"a.pcapng": SECRETS, "keys": OLD}
 
 
 def test_a_journal_that_cannot_be_removed_says_nothing_any_more(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,8 +344,8 @@ def test_without_links_each_name_has_a_file_at_any_time(
     else:
         pcapconv.convert(source, folder / "x.pcap", sidecar=True, force=True)
     assert missing == []
-    assert names(folder) == taken
-    assert OLD not in there(folder).values()
+    assert file_names(folder) == taken
+    assert OLD not in files_in(folder).values()
 
 
 @pytest.mark.usefixtures("no_links")
@@ -363,7 +359,7 @@ def test_without_links_a_copy_comes_back_with_its_rights_and_times(
     with pytest.raises(FileError, match="input/output error"):
         split(folder)
     monkeypatch.undo()
-    assert there(folder) == before
+    assert files_in(folder) == before
     state = (folder / "x-1.pcap").stat()
     assert (state.st_mode & 0o777, state.st_mtime_ns) == (0o640, 7)
 

@@ -1,8 +1,8 @@
-"""Packets, and the many ways in which programs write them: any section, byte order, resolution, host and interface.
+"""The same packets in the many ways in which programs write them: sections, byte orders, resolutions, interfaces.
 
-Strategy: `Said` is what a packet means. `written` draws a pcapng capture that says just that and nothing else that a
-comparison or a normal form looks at; without packets, a normal form has the first interface, which is number 0 then.
-`plainly_written` has all captures of both formats.
+Strategy: `PacketFacts` is what a packet means. `equivalent_pcapng` draws a pcapng capture that states the facts of some
+packets, and nothing else that a comparison or a normal form looks at; without packets, a normal form has the first
+interface, which is number 0 then. `equivalent_plain_captures` gives packets without metadata in both formats.
 """
 
 from typing import NamedTuple
@@ -21,7 +21,7 @@ def comment(text: str) -> Option:
 
 
 # Options of interfaces that neither a comparison nor a normal form looks at.
-ALIKE: list[Option] = [
+IGNORED_OPTIONS: list[Option] = [
     (wire.IF_TSRESOL, b"\x06"),
     (wire.IF_TSOFFSET, bytes(8)),
     (wire.IF_SPEED, bytes(8)),
@@ -40,7 +40,7 @@ ALIKE: list[Option] = [
 ]
 
 
-class Said(NamedTuple):
+class PacketFacts(NamedTuple):
     """A packet: time in nanoseconds, which interface, data, original length, comments, direction."""
 
     time: int
@@ -51,8 +51,8 @@ class Said(NamedTuple):
     direction: int
 
 
-PLAIN = st.builds(
-    Said,
+PLAIN_PACKETS = st.builds(
+    PacketFacts,
     st.integers(0, 2**40).map(lambda time: time * 1000),
     st.just(0),
     st.binary(max_size=20),
@@ -60,8 +60,8 @@ PLAIN = st.builds(
     st.just(()),
     st.just(0),
 )
-FULL = st.builds(
-    Said,
+FULL_PACKETS = st.builds(
+    PacketFacts,
     st.integers(0, 2**60),
     st.integers(0, 2),
     st.binary(max_size=20),
@@ -74,7 +74,7 @@ FINE_RESOLUTIONS = {9: 10**9, 12: 10**12, 10: 10**10, 15: 10**15}
 
 
 @st.composite
-def written(draw: st.DrawFn, packets: list[Said]) -> bytes:
+def equivalent_pcapng(draw: st.DrawFn, packets: list[PacketFacts]) -> bytes:
     """The packets as pcapng, in sections of any byte order, by any program, with any interfaces beside theirs."""
     capture, section, rest = b"", 0, packets
     while rest or not section:
@@ -96,7 +96,7 @@ def written(draw: st.DrawFn, packets: list[Said]) -> bytes:
             units[which] = FINE_RESOLUTIONS[byte], offset
             pairs = [(wire.IF_NAME, b"if%d" % which), (wire.IF_TSRESOL, bytes([byte]))]
             pairs += [(wire.IF_TSOFFSET, write.number(offset, 8))] if offset else []
-            pairs += draw(st.sampled_from([[], ALIKE[2:7], ALIKE[7:13]]))
+            pairs += draw(st.sampled_from([[], IGNORED_OPTIONS[2:7], IGNORED_OPTIONS[7:13]]))
             interfaces += write.interface(1 + which, 64 * which, options=write.options(*draw(st.permutations(pairs))))
         capture += write.section_header(
             options=write.options(*draw(st.sampled_from(HOSTS))),
@@ -122,8 +122,8 @@ def written(draw: st.DrawFn, packets: list[Said]) -> bytes:
     return capture
 
 
-def plainly_written(packets: list[Said]) -> list[bytes]:
-    """The packets, which say nothing that pcap could not, in both formats, byte orders and resolutions."""
+def equivalent_plain_captures(packets: list[PacketFacts]) -> list[bytes]:
+    """Packets without metadata, in both formats, byte orders and resolutions."""
     captures: list[bytes] = []
     for order in (LITTLE, BIG):
         write = In(order)

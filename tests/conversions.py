@@ -1,6 +1,7 @@
-"""Captures put through pcapconv: what several test modules ask of it."""
+"""Converting, copying, reading and refusing a capture; streams that cannot go back."""
 
 import io
+import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -40,7 +41,7 @@ class Pipe(io.RawIOBase):
 
 
 class Sink(io.RawIOBase):
-    """A stream that cannot go back, and keeps what it is given."""
+    """A stream that cannot go back, and keeps what is written to it."""
 
     def __init__(self) -> None:
         self.taken = bytearray()
@@ -59,14 +60,14 @@ def stem(path: Path) -> str:
 
 
 def converted(capture: bytes | BinaryIO, to: str, **options: Any) -> tuple[bytes, Report]:
-    """What was written, and the report."""
+    """The converted capture, and the report."""
     source, target = io.BytesIO(capture) if isinstance(capture, bytes) else capture, io.BytesIO()
     report = pcapconv.convert(source, target, to=to, **options)
     return target.getvalue(), report
 
 
 def identical(capture: bytes) -> Report:
-    """Copied to its own format, the capture is the same and nothing is lost or damaged."""
+    """Check that a capture that is copied to its own format stays the same, with no loss and no damage."""
     out, report = converted(capture, "pcapng" if capture[:4] == b"\n\r\r\n" else "pcap")
     assert out == capture
     assert (report.losses, report.damage) == ({}, [])
@@ -80,12 +81,12 @@ def packets(capture: bytes) -> list[Packet]:
 
 
 def damage_of(report: Report) -> list[tuple[int, int, int]]:
-    """Where each damage is, by offset and packet, and the bytes it left out."""
+    """The offset and the packet number of each damage, and the bytes that it left out."""
     return [(each.offset, each.packet_number, each.bytes_left_out) for each in report.damage]
 
 
 def refused(capture: bytes, match: str) -> None:
-    """It is no capture: neither format is written of it, and it cannot be opened and read."""
+    """Check that bytes are refused as no capture: by `convert` to each format, and by `open`."""
     for to in ("pcap", "pcapng"):
         target = io.BytesIO()
         with pytest.raises(FormatError, match=match):
@@ -101,9 +102,9 @@ def read(capture: bytes, window_size: int = WINDOW_SIZE) -> Iterator[Item]:
 
 
 def written(items: Iterator[Item], target: BinaryIO, to: str) -> dict[str, int]:
-    """Write the items; what the format lost of them."""
-    with open_target(target) as place:
-        output = BufferedOutput(place)
+    """Write items; return what the format lost of them, by kind."""
+    with open_target(target) as opened:
+        output = BufferedOutput(opened)
         writer = formats.open_writer(WriterSettings(to), output)
         try:
             for item in items:
@@ -114,10 +115,20 @@ def written(items: Iterator[Item], target: BinaryIO, to: str) -> dict[str, int]:
     return dict(writer.losses)
 
 
-def stepped(
+def after_step(
     step: Callable[[Iterator[Item]], Iterator[Item]], capture: bytes, to: str = "pcapng", window_size: int = WINDOW_SIZE
 ) -> tuple[bytes, dict[str, int]]:
-    """What is written of a capture after a step, and what the format lost of it."""
+    """A capture as it is written after a step, and what the format lost of it, by kind."""
     target = io.BytesIO()
     losses = written(step(read(capture, window_size)), target, to)
     return target.getvalue(), losses
+
+
+def peak_memory(work: Callable[[], object]) -> int:
+    """The most memory that some work takes at once, in bytes, as tracemalloc counts."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 import wire
+from command_line import COMMAND
 from s3_server import Bucket
 from web_server import Answer, file, page, serving
 
@@ -24,20 +24,19 @@ from pcapconv.batching.arguments import ExecutionArguments
 from pcapconv.batching.remote import RemoteStore
 from pcapconv.batching.store_requests import Silence, current_silence, note_answer, store_request
 
-COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 PATIENCE = 60  # seconds until a test fails that would hang
 PCAP = wire.pcap_header() + wire.pcap_record(1, 0, bytes(60))
 SAID = "--stall 1s: for so long there was no answer, and no file was begun; check that the server runs"
 
 
 @contextmanager
-def mute() -> Iterator[str]:
+def silent_server() -> Iterator[str]:
     """The address of a server that takes connections, and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-def command(source: object, target: object, **environment: str) -> tuple[int, str]:
+def start_batch(source: object, target: object, **environment: str) -> tuple[int, str]:
     done = subprocess.run(
         [COMMAND, "batch", str(source), str(target), "--to", "pcapng", "--quiet", "--stall", "1s"],
         stderr=subprocess.PIPE,
@@ -49,8 +48,8 @@ def command(source: object, target: object, **environment: str) -> tuple[int, st
 
 
 def test_a_web_server_that_says_nothing(tmp_path: Path) -> None:
-    with mute() as address:
-        assert command(f"{address}/raw/", tmp_path / "new") == (1, f"pcapconv: {address}/raw/: {SAID}\n")
+    with silent_server() as address:
+        assert start_batch(f"{address}/raw/", tmp_path / "new") == (1, f"pcapconv: {address}/raw/: {SAID}\n")
     assert not (tmp_path / "new").exists()
 
 
@@ -71,7 +70,10 @@ def test_a_web_server_that_says_nothing_of_its_files(tmp_path: Path) -> None:
     with serving() as web:
         web.answers = Hanging({"/raw/": page(*(f"{number}.pcap" for number in range(20)))})
         try:
-            assert command(f"{web.address}/raw/", tmp_path / "new") == (1, f"pcapconv: {web.address}/raw/: {SAID}\n")
+            assert start_batch(f"{web.address}/raw/", tmp_path / "new") == (
+                1,
+                f"pcapconv: {web.address}/raw/: {SAID}\n",
+            )
         finally:
             free.set()
 
@@ -79,15 +81,15 @@ def test_a_web_server_that_says_nothing_of_its_files(tmp_path: Path) -> None:
 def test_s3_that_says_nothing(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw/1.pcap").write_bytes(PCAP)
-    with mute() as address:
+    with silent_server() as address:
         credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-        done = command(tmp_path / "raw", "s3://lab/new", AWS_ENDPOINT_URL=address, NO_PROXY="*", **credentials)
+        done = start_batch(tmp_path / "raw", "s3://lab/new", AWS_ENDPOINT_URL=address, NO_PROXY="*", **credentials)
         assert done == (1, f"pcapconv: s3://lab/new: {SAID}\n")
 
 
 def test_a_program_goes_on_where_a_store_says_nothing(tmp_path: Path) -> None:
     """And the next batch does not have to wait for the first one."""
-    with mute() as address, serving() as web, ThreadPoolExecutor(1) as executor:
+    with silent_server() as address, serving() as web, ThreadPoolExecutor(1) as executor:
         with pytest.raises(FileError) as raised:
             pcapconv.batch(f"{address}/raw/", tmp_path / "new", executor=executor, stall="1s")
         assert str(raised.value) == f"{address}/raw/: " + SAID.replace("--stall 1s", "stall='1s'")

@@ -5,7 +5,7 @@ import hashlib
 import io
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from types import SimpleNamespace
@@ -27,6 +27,8 @@ from pcapconv.io.target import Target, open_target
 from pcapconv.model import Damage
 from pcapconv.sidecar.read_sidecar import open_restored
 
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
+
 PACKETS = 4000
 MANY = b"".join(
     (
@@ -39,13 +41,6 @@ LARGE = b"".join((wire.section_header(), wire.interface(), wire.enhanced_packet(
 SOURCE = MANY * 3 + LARGE * 2 + MANY * 2
 
 Thread = Callable[..., BufferThread]
-
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left() -> Iterator[None]:
-    before = threading.active_count()
-    yield
-    assert threading.active_count() == before
 
 
 def no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import wire
-from through import SAMPLES
+from conversions import SAMPLES
 from wire import In
 
 import pcapconv
@@ -24,7 +24,7 @@ PCAP = wire.pcap_header() + wire.pcap_record(1_600_000_000, 5, b"one")
 PCAPNG = wire.section_header() + wire.interface() + wire.enhanced_packet(0, 5, b"one")
 
 
-def told(data: bytes) -> str:
+def refusal_of(data: bytes) -> str:
     """Why these bytes are refused, without the beginning that all sentences have."""
     with pytest.raises(FormatError) as caught:
         formats.open_reader(open_source(BytesIO(data)))
@@ -73,7 +73,7 @@ NAMED = {
 
 @pytest.mark.parametrize(("data", "says"), NAMED.values(), ids=NAMED)
 def test_what_people_take_for_a_capture_is_named(data: bytes, says: str) -> None:
-    assert re.search(f": it is {says}", told(data)), told(data)
+    assert re.search(f": it is {says}", refusal_of(data)), refusal_of(data)
 
 
 @pytest.mark.parametrize("name", ["git-lfs", "btsnoop", "tar", "erf"])
@@ -102,7 +102,7 @@ NOT_NAMED = {
 
 @pytest.mark.parametrize("data", NOT_NAMED.values(), ids=NOT_NAMED)
 def test_what_is_not_certain_is_not_named(data: bytes) -> None:
-    assert told(data) == data[:16].hex(" ")
+    assert refusal_of(data) == data[:16].hex(" ")
 
 
 TEXTS = {
@@ -129,7 +129,7 @@ TEXTS = {
 
 @pytest.mark.parametrize(("data", "shown"), TEXTS.values(), ids=TEXTS)
 def test_text_is_quoted(data: bytes, shown: str) -> None:
-    assert told(data) == shown
+    assert refusal_of(data) == shown
 
 
 # ---------------------------------------------------------------- a capture behind text
@@ -139,7 +139,7 @@ def test_text_is_quoted(data: bytes, shown: str) -> None:
 @pytest.mark.parametrize("text", [b"x\n", b"Defaulted container\n" * 40, b"listening on eth0\r\n"])
 def test_a_capture_behind_text_is_found(text: bytes, capture: bytes) -> None:
     name = "pcap" if capture is PCAP else "pcapng"
-    assert told(text + capture).endswith(
+    assert refusal_of(text + capture).endswith(
         f": it is text, and a {name} capture begins behind it, at offset {len(text)}; cut the text off: "
         f"tail -c +{len(text) + 1}"
     )
@@ -147,7 +147,7 @@ def test_a_capture_behind_text_is_found(text: bytes, capture: bytes) -> None:
 
 def test_what_tail_leaves_is_the_capture(write: In) -> None:
     capture = write.pcap_header() + write.pcap_record(1, 2, b"one")
-    said = told(b"text before\n" + capture)
+    said = refusal_of(b"text before\n" + capture)
     number = int(said.rpartition("+")[2])
     assert (b"text before\n" + capture)[number - 1 :] == capture
 
@@ -169,19 +169,19 @@ LINE_ENDS = "a pcap capture damaged by a text-mode transfer (FTP or HTTP), which
 @pytest.mark.parametrize("data", [b"a\nb", b"\n" * 40, bytes(10)], ids=["in the data", "often", "in the length"])
 @pytest.mark.parametrize("count", [2, 100])
 def test_a_text_mode_transfer_of_pcap_is_named(write: In, data: bytes, count: int) -> None:
-    assert told(crlf(records(write, data, count))) == (
+    assert refusal_of(crlf(records(write, data, count))) == (
         f"{LINE_ENDS}every 0a in it has a 0d before it; transfer it again in binary mode"
     )
 
 
 def test_one_of_a_single_packet(write: In) -> None:
-    assert told(crlf(records(write, b"a\nb"))).startswith(LINE_ENDS)
+    assert refusal_of(crlf(records(write, b"a\nb"))).startswith(LINE_ENDS)
 
 
 def test_one_whose_file_header_was_changed(write: In) -> None:
     """A snaplen of 2560, or FDDI."""
     for header in (write.pcap_header(snaplen=2560), write.pcap_header(link_type_word=10)):
-        assert told(crlf(header + 3 * write.pcap_record(1, 2, b"one"))).startswith(LINE_ENDS)
+        assert refusal_of(crlf(header + 3 * write.pcap_record(1, 2, b"one"))).startswith(LINE_ENDS)
 
 
 NOT_CHANGED = {
@@ -206,10 +206,10 @@ def test_no_other_pcap_is_taken_for_one(write: In, data: bytes, rest: bytes) -> 
 @pytest.mark.parametrize("magic", [wire.MICROSECONDS, wire.NANOSECONDS, wire.MODIFIED])
 def test_replacement_characters_are_beyond_repair(write: In, magic: int) -> None:
     capture = write.pcap_header(magic) + write.pcap_record(1, 2, b"one")
-    said = told(capture.decode("utf-8", "replace").encode())
+    said = refusal_of(capture.decode("utf-8", "replace").encode())
     assert said.startswith("a pcap capture that some program took for UTF-8")
     capture = write.section_header() + write.interface()
-    said = told(capture.decode("utf-8", "replace").encode())
+    said = refusal_of(capture.decode("utf-8", "replace").encode())
     assert said.startswith("a pcapng capture that some program took for UTF-8")
     assert "beyond repair" in said
 
@@ -285,7 +285,7 @@ def test_a_pipe_that_gives_few_bytes_at_a_time(pipe: tuple[int, int]) -> None:
     assert "a tar archive" in str(caught.value)
 
 
-def through(pipe: tuple[int, int], data: bytes, size: int) -> str:
+def refusal_through_pipe(pipe: tuple[int, int], data: bytes, size: int) -> str:
     """Why the bytes are refused that come out of a pipe, in pieces."""
 
     def write() -> None:
@@ -313,7 +313,7 @@ def test_a_changed_capture_is_told_however_a_pipe_delivers_it(write: In, size: i
     ):
         reading, writing = os.pipe()
         try:
-            assert through((reading, writing), changed, size) == told(changed)
+            assert refusal_through_pipe((reading, writing), changed, size) == refusal_of(changed)
         finally:
             os.close(reading)
             os.close(writing)

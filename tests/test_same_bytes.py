@@ -6,9 +6,9 @@ from typing import BinaryIO, cast
 
 import pytest
 import wire
+from conversions import DAMAGED, SAMPLES, Pipe, converted, every_sample, identical, stem
 from hypothesis import given
 from hypothesis import strategies as st
-from through import DAMAGED, SAMPLES, Pipe, converted, every_sample, identical, stem
 from wire import BIG, LITTLE, In
 
 import pcapconv
@@ -42,15 +42,15 @@ PCAP_ALONE: dict[str, dict[str, int]] = {
 MOST = 2**32 - 1
 
 
-def every(samples: list[Path]) -> pytest.MarkDecorator:
+def every_sample_of(samples: list[Path]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("path", samples, ids=[path.name for path in samples])
 
 
-every_pcap_sample = every([path for path in SAMPLES if path.suffix == ".pcap"])
+every_pcap_sample = every_sample_of([path for path in SAMPLES if path.suffix == ".pcap"])
 
 
-def said(source: BinaryIO, window_size: int = WINDOW_SIZE) -> list[object]:
-    """Every item of a capture, packet by packet, each with the bytes of its record."""
+def items_as_said(source: BinaryIO, window_size: int = WINDOW_SIZE) -> list[object]:
+    """All items of a capture, packet by packet, each with the bytes of its record."""
     items: list[object] = []
     for item in formats.open_reader(open_source(source), window_size=window_size).items():
         if isinstance(item, PacketBatch):
@@ -67,7 +67,7 @@ def said(source: BinaryIO, window_size: int = WINDOW_SIZE) -> list[object]:
 # ---------------------------------------------------------------- same format
 
 
-@every([path for path in SAMPLES if stem(path) not in DAMAGED])
+@every_sample_of([path for path in SAMPLES if stem(path) not in DAMAGED])
 def test_same_format_is_byte_identical(path: Path) -> None:
     identical(path.read_bytes())
 
@@ -189,8 +189,8 @@ def test_many_packets_there_and_back() -> None:
 @pytest.mark.parametrize("window_size", [64, 65, 100, 1000])
 def test_small_windows_say_the_same(path: Path, window_size: int) -> None:
     capture = path.read_bytes()
-    expected = said(io.BytesIO(capture))
-    found = said(io.BytesIO(capture), window_size)
+    expected = items_as_said(io.BytesIO(capture))
+    found = items_as_said(io.BytesIO(capture), window_size)
     assert found == expected
 
 
@@ -198,9 +198,9 @@ def test_small_windows_say_the_same(path: Path, window_size: int) -> None:
 @pytest.mark.parametrize("step", [1, 2, 3, 5, 7, 10, 20, 4096])
 def test_pipes_that_give_few_bytes_say_the_same(path: Path, step: int) -> None:
     capture = path.read_bytes()
-    expected = said(io.BytesIO(capture))
+    expected = items_as_said(io.BytesIO(capture))
     pipe = Pipe(capture[at : at + step] for at in range(0, len(capture), step))
-    found = said(cast(BinaryIO, pipe), 100)
+    found = items_as_said(cast(BinaryIO, pipe), 100)
     assert found == expected
 
 
@@ -208,7 +208,7 @@ def test_pipes_that_give_few_bytes_say_the_same(path: Path, step: int) -> None:
 def test_small_windows_say_the_same_in_the_corpus(corpus_file: Path, window_size: int) -> None:
     capture = corpus_file.read_bytes()
     try:
-        expected = said(io.BytesIO(capture))
+        expected = items_as_said(io.BytesIO(capture))
     except PcapconvError:
         return  # it is not a capture
-    assert said(io.BytesIO(capture), window_size) == expected
+    assert items_as_said(io.BytesIO(capture), window_size) == expected

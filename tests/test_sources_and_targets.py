@@ -15,10 +15,13 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 import wire
+from folders import file_names
 
 import pcapconv
 from pcapconv import FileError, LossError, PcapconvError, UsageError
 from pcapconv.io import buffered_output, target
+
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 HEADER = wire.pcap_header()
 RECORD = wire.pcap_record(1, 2, b"four")
@@ -45,13 +48,6 @@ def each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 both_ways = pytest.mark.usefixtures("each_way")
 
 
-@pytest.fixture(autouse=True)
-def no_thread_is_left() -> Iterator[None]:
-    before = threading.active_count()
-    yield
-    assert threading.active_count() == before
-
-
 @pytest.fixture
 def capture(tmp_path: Path) -> Path:
     """A capture in a folder of its own, so that a test's folder lists what was written only."""
@@ -64,14 +60,10 @@ def capture(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where outputs go."""
+    """The folder of the outputs."""
     path = tmp_path / "target"
     path.mkdir()
     return path
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 class Stream:
@@ -98,12 +90,12 @@ def stream(capture: bytes, then: Callable[[], object] = lambda: None) -> BinaryI
 def test_an_output_appears_when_it_is_complete(folder: Path, each_way: str) -> None:
     seen: list[list[str]] = []
     out = folder / "out.pcapng"
-    pcapconv.convert(stream(CAPTURE + MANY, lambda: seen.append(names(folder))), out)
+    pcapconv.convert(stream(CAPTURE + MANY, lambda: seen.append(file_names(folder))), out)
     (during,) = seen
     assert "out.pcapng" not in during
     assert [name for name in during if not name.startswith(".pcapconv-") or not name.endswith(".tmp")] == []
     assert each_way == "nameless" or len(during) == 1
-    assert names(folder) == ["out.pcapng"]
+    assert file_names(folder) == ["out.pcapng"]
     assert wire.read_pcapng(out.read_bytes())[0].data == b"four"
 
 
@@ -113,7 +105,7 @@ def test_an_output_has_exactly_the_bytes(capture: Path, folder: Path) -> None:
     assert (folder / "out.pcapng").read_bytes() == AS_PCAPNG
     pcapconv.convert(folder / "out.pcapng", folder / "back.pcap")
     assert (folder / "back.pcap").read_bytes() == CAPTURE
-    assert names(folder) == ["back.pcap", "out.pcapng"]
+    assert file_names(folder) == ["back.pcap", "out.pcapng"]
 
 
 @both_ways
@@ -125,7 +117,7 @@ def test_an_output_may_be_the_input(folder: Path) -> None:
     assert [packet.data for packet in found] == [b"four"] + [bytes(984)] * 3000
     pcapconv.convert(path, path, force=True)
     assert path.read_bytes() == CAPTURE + MANY
-    assert names(folder) == ["one.pcap"]
+    assert file_names(folder) == ["one.pcap"]
 
 
 @both_ways
@@ -135,7 +127,7 @@ def test_an_input_that_is_refused_stays_when_it_is_the_output(folder: Path) -> N
     with pytest.raises(LossError):
         pcapconv.convert(path, path, to="pcap", force=True, on_loss="fail")
     assert path.read_bytes() == COMMENTED
-    assert names(folder) == ["one.pcapng"]
+    assert file_names(folder) == ["one.pcapng"]
 
 
 @both_ways
@@ -146,7 +138,7 @@ def test_a_hard_link_to_the_input_keeps_the_old_file(folder: Path) -> None:
     pcapconv.convert(path, link, to="pcapng", force=True)
     assert path.read_bytes() == CAPTURE
     assert link.read_bytes() == AS_PCAPNG
-    assert names(folder) == ["one.pcap", "two.pcap"]
+    assert file_names(folder) == ["one.pcap", "two.pcap"]
 
 
 @both_ways
@@ -159,8 +151,8 @@ def test_a_symbolic_link_stays_and_its_target_is_replaced(capture: Path, folder:
     pcapconv.convert(capture, link, force=True)
     assert link.is_symlink()
     assert target.read_bytes() == AS_PCAPNG
-    assert names(folder) == ["link.pcapng"]
-    assert names(target.parent) == ["in.pcap", "real.pcapng"]
+    assert file_names(folder) == ["link.pcapng"]
+    assert file_names(target.parent) == ["in.pcap", "real.pcapng"]
 
 
 @both_ways
@@ -188,7 +180,7 @@ def test_links_that_lead_nowhere_are_refused(capture: Path, folder: Path) -> Non
         pcapconv.convert(capture, folder / "a.pcapng", force=True)
     with pytest.raises(FileError, match="too many levels of symbolic links"):
         pcapconv.convert(folder / "a.pcapng", folder / "out.pcapng")
-    assert names(folder) == ["a.pcapng", "b.pcapng"]
+    assert file_names(folder) == ["a.pcapng", "b.pcapng"]
 
 
 # ---------------------------------------------------------------- permissions
@@ -229,7 +221,7 @@ def test_an_existing_file_is_not_overwritten(capture: Path, folder: Path) -> Non
     assert str(caught.value) == f"{out}: exists already; force=True replaces it"
     assert out.read_bytes() == OLD
     assert out.stat().st_mtime_ns == before.st_mtime_ns
-    assert names(folder) == ["out.pcapng"]
+    assert file_names(folder) == ["out.pcapng"]
 
 
 @both_ways
@@ -238,7 +230,7 @@ def test_a_file_that_somebody_creates_meanwhile_is_not_overwritten(folder: Path)
     with pytest.raises(FileError, match=r"out\.pcapng: exists already"):
         pcapconv.convert(stream(CAPTURE, lambda: out.write_bytes(OLD)), out)
     assert out.read_bytes() == OLD
-    assert names(folder) == ["out.pcapng"]
+    assert file_names(folder) == ["out.pcapng"]
 
 
 @both_ways
@@ -246,7 +238,7 @@ def test_a_file_that_somebody_creates_meanwhile_is_overwritten_by_force(folder: 
     out = folder / "out.pcapng"
     pcapconv.convert(stream(CAPTURE, lambda: out.write_bytes(OLD)), out, force=True)
     assert out.read_bytes() == AS_PCAPNG
-    assert names(folder) == ["out.pcapng"]
+    assert file_names(folder) == ["out.pcapng"]
 
 
 @both_ways
@@ -255,7 +247,7 @@ def test_a_directory_that_somebody_creates_meanwhile_stays(folder: Path) -> None
     with pytest.raises(FileError):
         pcapconv.convert(stream(CAPTURE, out.mkdir), out, force=True)
     assert out.is_dir()
-    assert names(folder) == ["out.pcapng"]
+    assert file_names(folder) == ["out.pcapng"]
 
 
 @both_ways
@@ -279,7 +271,7 @@ def test_without_hard_links_a_taken_name_is_refused_all_the_same(folder: Path, m
     with pytest.raises(FileError, match="exists already"):
         pcapconv.convert(stream(CAPTURE, lambda: (folder / "new.pcapng").write_bytes(OLD)), folder / "new.pcapng")
     assert (folder / "new.pcapng").read_bytes() == OLD
-    assert names(folder) == ["new.pcapng", "out.pcapng"]
+    assert file_names(folder) == ["new.pcapng", "out.pcapng"]
 
 
 def test_a_nameless_file_that_cannot_be_linked_leaves_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,7 +281,7 @@ def test_a_nameless_file_that_cannot_be_linked_leaves_nothing(folder: Path, monk
     monkeypatch.setattr(os, "link", refuse)
     with pytest.raises(FileError, match="input/output error"):
         pcapconv.convert(stream(CAPTURE), folder / "out.pcapng")
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 @both_ways
@@ -298,13 +290,13 @@ def test_a_directory_is_no_output(capture: Path, folder: Path) -> None:
     inside.mkdir()
     with pytest.raises(FileError, match=rf"^{inside}: is a directory; name another file$"):
         pcapconv.convert(capture, folder, to="pcapng", force=True)
-    assert (names(folder), names(inside)) == ([inside.name], [])
+    assert (file_names(folder), file_names(inside)) == ([inside.name], [])
 
 
 def test_a_directory_is_no_input(folder: Path) -> None:
     with pytest.raises(FileError, match="is a directory"):
         pcapconv.convert(folder, folder / "out.pcap")
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 @both_ways
@@ -314,7 +306,7 @@ def test_an_output_needs_its_directory(capture: Path, folder: Path) -> None:
     assert str(caught.value) == f"{folder}/none/out.pcapng: cannot create: no such file or directory"
     with pytest.raises(FileError, match="not a directory"):
         pcapconv.convert(capture, capture / "out.pcapng")
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 def test_a_name_that_is_too_long_is_refused(capture: Path, folder: Path) -> None:
@@ -328,7 +320,7 @@ def test_names_that_no_file_can_have_are_refused(capture: Path, folder: Path, na
         pcapconv.convert(capture, os.path.join(folder, name))
     with pytest.raises(FileError):
         pcapconv.convert(os.path.join(folder, name), folder / "out.pcapng")
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 def test_an_output_needs_permission(capture: Path, folder: Path) -> None:
@@ -343,7 +335,7 @@ def test_an_output_needs_permission(capture: Path, folder: Path) -> None:
     folder.chmod(0o755)
     assert done.returncode == 1
     assert done.stderr == f"pcapconv: {folder}/out.pcapng: cannot create: permission denied\n"
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 @both_ways
@@ -361,11 +353,11 @@ def test_an_output_needs_permission(capture: Path, folder: Path) -> None:
 def test_an_input_that_is_refused_leaves_nothing(folder: Path, capture_bytes: bytes, options: dict[str, Any]) -> None:
     with pytest.raises(PcapconvError):
         pcapconv.convert(io.BytesIO(capture_bytes), folder / "out.pcapng", **options)
-    assert names(folder) == []
+    assert file_names(folder) == []
     (folder / "out.pcapng").write_bytes(OLD)
     with pytest.raises(PcapconvError):
         pcapconv.convert(io.BytesIO(capture_bytes), folder / "out.pcapng", force=True, **options)
-    assert names(folder) == ["out.pcapng"]
+    assert file_names(folder) == ["out.pcapng"]
     assert (folder / "out.pcapng").read_bytes() == OLD
 
 
@@ -378,7 +370,7 @@ def test_what_a_caller_raises_leaves_nothing(folder: Path) -> None:
 
     with pytest.raises(LookupError, match="enough"):
         pcapconv.convert(io.BytesIO(CAPTURE + MANY), folder / "out.pcapng", progress=stop)
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 def test_options_are_refused_before_anything_is_touched(folder: Path) -> None:
@@ -390,7 +382,7 @@ def test_options_are_refused_before_anything_is_touched(folder: Path) -> None:
         pcapconv.convert(stream(CAPTURE), folder / "out.pcap", on_loss="maybe")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="the output: its suffix"):
         pcapconv.convert(stream(CAPTURE), io.BytesIO())
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 # ---------------------------------------------------------------- what is no plain file
@@ -429,7 +421,7 @@ def test_a_named_pipe_takes_bytes_and_stays_a_pipe(folder: Path, strict: bool) -
         pcapconv.convert(io.BytesIO(CAPTURE + MANY), fifo, strict=strict)
     assert found == [CAPTURE + MANY]
     assert stat.S_ISFIFO(fifo.stat().st_mode)
-    assert names(folder) == ["out.pcap"]
+    assert file_names(folder) == ["out.pcap"]
 
 
 def test_a_named_pipe_gives_nothing_before_all_is_well(folder: Path) -> None:
@@ -594,7 +586,7 @@ def test_a_file_object_that_is_closed_is_refused(capture: Path, folder: Path) ->
         pass
     with pytest.raises(PcapconvError):
         pcapconv.convert(capture, target, to="pcapng")
-    assert names(folder) == ["out"]
+    assert file_names(folder) == ["out"]
 
 
 def test_an_input_that_the_system_stops_reading_is_an_error(folder: Path) -> None:
@@ -613,7 +605,7 @@ def test_an_input_that_the_system_stops_reading_is_an_error(folder: Path) -> Non
 
     with pytest.raises(FileError, match="cannot read: input/output error"):
         pcapconv.convert(cast(BinaryIO, Broken(CAPTURE + MANY)), folder / "out.pcapng")
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 class Failing:
@@ -656,7 +648,7 @@ def test_what_else_happens_in_the_writing_thread_reaches_the_caller(error: type[
 def test_a_file_that_is_refused_while_much_waits_to_be_written_leaves_no_thread(folder: Path) -> None:
     with pytest.raises(PcapconvError):
         pcapconv.convert(io.BytesIO(HEADER + MANY * 2 + b"cut"), folder / "out.pcapng", strict=True)
-    assert names(folder) == []
+    assert file_names(folder) == []
 
 
 # ---------------------------------------------------------------- other things that happen to files
@@ -676,7 +668,7 @@ def test_a_capture_that_shrinks_is_an_error(folder: Path) -> None:
     path.write_bytes(CAPTURE + MANY)
     with pytest.raises(FileError, match="became shorter while it was read"):
         pcapconv.convert(path, folder / "two.pcap", progress=lambda _: os.truncate(path, 1000))
-    assert names(folder) == ["one.pcap"]
+    assert file_names(folder) == ["one.pcap"]
 
 
 def test_small_buffers_write_the_same(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -709,5 +701,5 @@ def test_standard_streams_that_are_replaced_are_used(monkeypatch: pytest.MonkeyP
 def test_a_target_that_is_left_without_commit_leaves_nothing(folder: Path, each_way: str) -> None:
     with target.open_target(folder / "out.pcap") as out:
         out.file.write(CAPTURE)
-        assert (names(folder) == []) == (each_way == "nameless")
-    assert names(folder) == []
+        assert (file_names(folder) == []) == (each_way == "nameless")
+    assert file_names(folder) == []

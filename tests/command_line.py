@@ -1,0 +1,75 @@
+"""Running the command: as it is installed, and in this process, which is faster."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import wire
+
+from pcapconv import cli
+
+COMMAND = str(Path(sys.executable).with_name("pcapconv"))
+FOLDER = Path(__file__).parent / "samples"
+WEB_PCAP, WEB_PCAPNG = FOLDER / "web.pcap", FOLDER / "web.pcapng"
+LOST_OF_WEB = "4 comments, 1 name record, 4 interface options, 3 section options, 1 statistics block"
+HEADER = wire.pcap_header()
+CUT = HEADER + wire.pcap_record(1, 2, b"four") + b"cut off"
+
+
+class CommandResult(NamedTuple):
+    """The exit status of a command, its stdout and its stderr."""
+
+    status: int
+    out: bytes
+    err: str
+
+
+def run_command(
+    *arguments: str | bytes | Path, stdin: bytes = b"", shell: str = "", **environment: str
+) -> CommandResult:
+    """Run the installed command; `shell` adds redirections. A file that it forgets to close is a warning on stderr."""
+    command: list[str | bytes | Path] = [COMMAND, *arguments]
+    if shell:
+        command = ["sh", "-c", f'exec "$@" {shell}', "sh", *command]
+    done = subprocess.run(
+        command,
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        env=os.environ | {"PYTHONWARNINGS": "default::ResourceWarning"} | environment,
+    )
+    return CommandResult(done.returncode, done.stdout, done.stderr.decode())
+
+
+@pytest.fixture(autouse=True)
+def signals_stay_as_they_were() -> Iterator[None]:
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+def run_in_process(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> CommandResult:
+    """Run a command line in this process, which is faster."""
+    try:
+        status = cli.run([os.fspath(each) for each in arguments])
+    except SystemExit as end:
+        status = int(end.code or 0)
+    out, err = capfd.readouterr()
+    return CommandResult(status, out.encode(), err)
+
+
+def error_lines(*sentences: str) -> str:
+    """What stderr has for these sentences: one a line, each after the command's name."""
+    return "".join(f"pcapconv: {sentence}\n" for sentence in sentences)
+
+
+def default_signals() -> None:
+    """Have signals end the command, whatever the tests were started from: for `preexec_fn`."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
