@@ -51,19 +51,51 @@ def pytest_configure() -> None:
         pytest.exit(f"PCAPCONV_KERNELS={demanded} is demanded, and pcapconv does not have it: {error}", returncode=4)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Start twice as many processes as there are processors, since many tests wait."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `quick` what is not `slow`."""
+    for item in items:
+        if "hypothesis" in item.keywords or "corpus_file" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
+        if item.get_closest_marker("slow") is None and item.get_closest_marker("fuzz") is None:
+            item.add_marker("quick")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes a `corpus_file` runs for each file under PCAPCONV_CORPUS, or is skipped without it."""
-    if "corpus_file" not in metafunc.fixturenames:
-        return
-    place = os.environ.get("PCAPCONV_CORPUS")
-    if not place:
+    """Run a test that takes `kernels` on each form that is tested, and one that takes a `corpus_file` on each file."""
+    if "kernels" in metafunc.fixturenames:
+        metafunc.parametrize("kernels", _forms(metafunc.module.__name__), indirect=True, scope="module")
+    if "corpus_file" in metafunc.fixturenames:
+        _parametrize_with_corpus(metafunc)
+
+
+def _forms(module: str) -> list[str]:
+    """The forms of the kernels that a test module runs on.
+
+    The suites of the kernels themselves hold both forms together. All others run on one form, and on the other one
+    where PCAPCONV_KERNELS demands it: `.ci/run` runs everything twice.
+    """
+    demanded = os.environ.get("PCAPCONV_KERNELS")
+    if demanded:
+        return [demanded]
+    return ["interpreted", "compiled"] if module.startswith("test_kernels") else [choice.choose().NAME]
+
+
+def _parametrize_with_corpus(metafunc: pytest.Metafunc) -> None:
+    """One case for each file under PCAPCONV_CORPUS; without it, the test is skipped."""
+    corpus = os.environ.get("PCAPCONV_CORPUS")
+    if not corpus:
         skipped = pytest.mark.skip(reason="PCAPCONV_CORPUS is not set")
         metafunc.parametrize("corpus_file", [pytest.param(None, marks=skipped, id="corpus")])
         return
-    folder = Path(place)
+    folder = Path(corpus)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     if not files:
-        raise pytest.UsageError(f"PCAPCONV_CORPUS={place}: no files are there")
+        raise pytest.UsageError(f"PCAPCONV_CORPUS={corpus}: no files are there")
     metafunc.parametrize("corpus_file", files, ids=[path.relative_to(folder).as_posix() for path in files])
 
 
@@ -76,13 +108,9 @@ def compiled() -> ModuleType:
         pytest.skip(str(error))
 
 
-# Where one form is demanded the run is one of two, and the other one has the other form.
-FORMS = [os.environ["PCAPCONV_KERNELS"]] if os.environ.get("PCAPCONV_KERNELS") else ["interpreted", "compiled"]
-
-
-@pytest.fixture(scope="module", params=FORMS)
+@pytest.fixture(scope="module")
 def kernels(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
-    """The kernels in each form, which are also those that pcapconv runs meanwhile."""
+    """The kernels in each form that is tested, which are also those that pcapconv runs meanwhile."""
     form: str = request.param
     module: ModuleType = request.getfixturevalue("compiled") if form == "compiled" else choice.load(form)
     with pytest.MonkeyPatch.context() as patch:
