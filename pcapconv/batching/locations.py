@@ -92,8 +92,8 @@ class BatchContext(NamedTuple):
 
 
 class Store(Protocol):
-    """Reads, lists and writes files: `local.Local` on this machine, `remote.RemoteStore` behind URLs. `local` tells them
-    apart; `writable` is False for web servers."""
+    """Reads, lists and writes files. `local` is True for this machine's files (`local.Local`) and False behind URLs
+    (`remote.RemoteStore`); `writable` is False for web servers."""
 
     local: bool
     writable: bool

@@ -188,8 +188,8 @@ def _print_warnings(done: BatchReport, to: str | None, *, losses: bool, quiet: b
         print_message(f"sidecars lie beside {beside}, and are not used; --sidecar uses them")
     if done.missing_in_sidecar and losses:
         print_message(
-            f"warning: the sidecars were written without {counts_in_words(done.missing_in_sidecar)}; --sidecar-secrets would "
-            "have kept them"
+            f"warning: the sidecars were written without {counts_in_words(done.missing_in_sidecar)}; "
+            "--sidecar-secrets would have kept them"
         )
     if done.damage_in_sidecar:
         damaged_places = place_count(done.damage_in_sidecar)
@@ -207,8 +207,8 @@ def _print_warnings(done: BatchReport, to: str | None, *, losses: bool, quiet: b
         option = "--sidecar-secrets" if done.kept_in_sidecar else "--sidecar"
         advice = "" if to == "pcapng" else f", {option} keeps them"
         print_message(
-            f"warning: {to or 'pcap'} cannot hold {counts_in_words(done.losses)}; {done.manifest} has the counts of each "
-            f"file, --on-loss fail refuses{advice}"
+            f"warning: {to or 'pcap'} cannot hold {counts_in_words(done.losses)}; {done.manifest} has the counts of "
+            f"each file, --on-loss fail refuses{advice}"
         )
 
 

@@ -71,8 +71,8 @@ def print_warnings(
         _print_kept(report, source, target)
     if report.missing_in_sidecar and losses:
         print_message(
-            f"warning: {target}: {report.sidecar_read} was written without {counts_in_words(report.missing_in_sidecar)}; "
-            "--sidecar-secrets would have kept them"
+            f"warning: {target}: {report.sidecar_read} was written without {counts_in_words(report.missing_in_sidecar)}"
+            "; --sidecar-secrets would have kept them"
         )
     if report.damage_in_sidecar:
         print_message(
