@@ -34,7 +34,7 @@ class Upload(Target):
     all of it has arrived. `batch.manifest`, beside which notes are kept, is a path in the same store."""
 
     hidden_until_published = True
-    place = TEMPORARY_FILE  # what messages about its bytes name, until they are uploaded
+    interim_name = TEMPORARY_FILE  # what messages about its bytes name, until they are uploaded
 
     def __init__(self, files: Any, path: str, name: str, batch: BatchContext, *, atomic: bool) -> None:
         from tempfile import NamedTemporaryFile
