@@ -1,4 +1,20 @@
-"""pcapconv: packet captures between pcap and pcapng, with nothing lost silently."""
+"""Converts packet captures between pcap and pcapng, and loses nothing silently.
+
+How a capture flows; `conversion.py` runs this line, and `CONTRIBUTING.md` tells more of it:
+
+    io/source.py          an input: a path, stdin or a file object
+    formats/*_reader.py   a reader for each format makes items of its bytes
+    model.py              the items: sections, interfaces, batches of packets, other blocks, damage
+    steps/                each step takes items and gives items: selects, edits; `plan.py` makes and orders them
+    formats/*_writer.py   a writer for each format makes bytes of the items; `losses.py` counts what pcap cannot hold
+    sinks.py              where the bytes go: one file, or (in splitting/) the parts of a split
+    io/commit.py          gives all outputs of a command their final names, or none of them
+
+Below it: spec/ says what blocks, options and link types are; kernels/ does what happens for every packet. Above it, a
+folder for each function of the library: converting, splitting, joining, normalizing, comparing, describing, batching;
+sidecar/ keeps what pcap cannot hold. `capture.py` has `pcapconv.open`, `report.py` tells what a conversion did, and cli/
+is the command.
+"""
 
 TYPE_CHECKING = False  # `typing`, like all that takes long to import, waits until it is wanted
 

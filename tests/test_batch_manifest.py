@@ -143,7 +143,7 @@ def test_what_is_called_like_an_unfinished_file_is_no_source_of_a_list(tmp_path:
     path = tmp_path / UNFINISHED
     path.write_bytes(PCAP)
     report = batch([path], tmp_path / "out", to="pcapng")
-    assert [line["error"] for line in report.trouble] == [f"{path}: unfinished files are called so; rename it"]
+    assert [line["error"] for line in report.trouble] == [f"{path}: unfinished files have such names; rename it"]
     assert path.read_bytes() == PCAP
 
 

@@ -437,7 +437,7 @@ def test_in_place_of_stdin_makes_no_sense(tmp_path: Path) -> None:
     assert run_normalize("--in-place", "-", stdin=OTHER, folder=tmp_path) == (
         2,
         b"",
-        error_lines("--in-place: stdin has no place; give IN and OUT"),
+        error_lines("--in-place: stdin cannot be rewritten; give IN and OUT"),
     )
 
 

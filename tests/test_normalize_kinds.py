@@ -229,4 +229,4 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, Any], says: s
 
 
 def test_another_on_loss_is_refused() -> None:
-    assert "on_loss='perhaps': it is one of" in refusal_of(SHB, UsageError, on_loss="perhaps")
+    assert "on_loss='perhaps': must be one of" in refusal_of(SHB, UsageError, on_loss="perhaps")

@@ -22,7 +22,7 @@ from pcapconv.io.final_names import TEMPORARY
 from pcapconv.io.read_write import writing
 
 MARK = "pcapconv-tree"  # the name of the mark in an object's metadata
-TOKEN = b"pcapconv\n"  # the content of a token, see `tokens`
+TOKEN = b"pcapconv\n"  # the content of a token, see `directory_tokens`
 _MAX_NOTE = 2**16  # bytes
 _UPLOAD_FIELDS = ("Bucket", "Key", "UploadId")  # which identify an upload in calls of S3
 

@@ -32,7 +32,7 @@ class TrialSink(Sink):
     def __init__(self, *, can_restart: bool) -> None:
         self._can_restart = can_restart
 
-    def begin(self, settings: WriterSettings, *, hashed: bool) -> Self:  # noqa: ARG002
+    def begin_run(self, settings: WriterSettings, *, hashed: bool) -> Self:  # noqa: ARG002
         """Open the writer that writes to nowhere, and begin a census."""
         self.census = Census()
         self._refusal = ""
@@ -51,14 +51,14 @@ class TrialSink(Sink):
         if not self._refusal:
             self._try(self._writer.finish)
 
-    def close(self) -> None:
+    def end_run(self) -> None:
         """Close the output."""
         self._output.close()
 
     def restart(self) -> None:
         """Do nothing: nothing was written."""
 
-    def tell(self, report: Report) -> None:
+    def fill_report(self, report: Report) -> None:
         """Set the losses of the report."""
         report.losses = dict(self._writer.losses)
 

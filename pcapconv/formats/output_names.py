@@ -20,7 +20,7 @@ def with_suffix(name: str, to: str | None) -> str:
 
 def output_of(source: Readable, target: Writable, to: str | None) -> Writable:
     """The path to write to: in a target that is a directory, the input's name with the suffix of the format `to`, as
-    `cp` does; any other target as it is.
+    the command cp does; any other target as it is.
 
     Raises FileError if the target ends in a slash and is no directory, if the input has no name, or if the path is a
     directory too.

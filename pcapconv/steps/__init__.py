@@ -12,7 +12,8 @@ plan (`BasePlan`) makes the steps of a conversion.
 
 The way of a selecting argument, for example `before`, to the packets:
 
-1. `cli/options/steps.py` has the option `--before`, whose text the command line gives to a library function.
+1. `cli/options/selecting_and_editing.py` has an option of the same name, whose text the command line gives to a library
+   function.
 2. `plan.StepArguments` has the argument `before=` of the library functions.
 3. `plan.Plan` checks it: `argument_values.parse_moment` parses its text, and `select.Criteria` keeps the moment.
 4. `Plan.steps` makes the step `select.Select` for each run, and `conversion` puts it between reader and writer.
@@ -48,12 +49,12 @@ class Step:
 
     A step owns the batch that it is given until it asks for the next item; the giver does not look at it again. The
     step may change the batch's attributes and the values in its columns, and pass it on, and with it the ownership. A
-    batch that is needed for longer has to be copied (`PacketBatch.keep`). The limits:
+    batch that is needed for longer has to be copied (`PacketBatch.copy`). The limits:
 
     * Bytes in `buffer` never change, since other batches share the buffer; a batch that needs other bytes gets another
       buffer.
     * A column is not exchanged in the batch's own `columns`, which a reader uses again; the batch gets other `columns`
-      instead (`Columns.twin`).
+      instead (`Columns.with_copies`).
     * A row that is changed gets `record_length` 0, so that it is encoded from its fields instead of being copied, and
       its batch is no longer `contiguous`.
     * A step that changes interfaces gives its batches its own `_interfaces`.

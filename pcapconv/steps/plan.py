@@ -7,7 +7,7 @@ To add an argument, change in this order:
 3. The step: a criterion in `select.Criteria`, an edit in `edit_packets.PacketEdits`, or a new module with a `Step`; and
    a kernel, in both forms, if it looks at every packet.
 4. `Plan` here: parse and check the value in `__init__`, and give it to the step in `steps`.
-5. `pcapconv/cli/options/steps.py`: its option on the command line. Then run `python docs/generate.py`, which writes it
+5. `pcapconv/cli/options/selecting_and_editing.py`: its option. Then run `python docs/generate.py`, which writes it
    into the README and the manual pages.
 6. The tests that hold for every argument; `CONTRIBUTING.md` lists them.
 
