@@ -12,8 +12,8 @@ How a capture flows; `conversion.py` runs this line, and `CONTRIBUTING.md` tells
 
 Below it: spec/ says what blocks, options and link types are; kernels/ does what happens for every packet. Above it, a
 folder for each function of the library: converting, splitting, joining, normalizing, comparing, describing, batching;
-sidecar/ keeps what pcap cannot hold. `capture.py` has `pcapconv.open`, `report.py` tells what a conversion did, and cli/
-is the command.
+sidecar/ keeps what pcap cannot hold. `capture.py` has `pcapconv.open`, `report.py` says what a
+conversion did, and cli/ is the command.
 """
 
 TYPE_CHECKING = False  # `typing`, like all that takes long to import, waits until it is wanted
