@@ -51,17 +51,12 @@ def pytest_configure() -> None:
         pytest.exit(f"PCAPCONV_KERNELS={demanded} is demanded, and pcapconv does not have it: {error}", returncode=4)
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Start twice as many processes as there are processors, since many tests wait."""
-    return 2 * len(os.sched_getaffinity(0))
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as `quick` what is not `slow`."""
+    """Mark as `quick` what is not slow, is not run by Hypothesis and reads no corpus."""
     for item in items:
-        if "hypothesis" in item.keywords or "corpus_file" in getattr(item, "fixturenames", ()):
-            item.add_marker("slow")
-        if item.get_closest_marker("slow") is None and item.get_closest_marker("fuzz") is None:
+        of_hypothesis = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        reads_corpus = "corpus_file" in getattr(item, "fixturenames", ())
+        if not (of_hypothesis or reads_corpus or any(item.iter_markers("slow")) or any(item.iter_markers("fuzz"))):
             item.add_marker("quick")
 
 

@@ -27,6 +27,8 @@ from pcapconv import FileError
 from pcapconv.batching import cluster_connection
 from pcapconv.batching.locations import time_from_json
 
+pytestmark = pytest.mark.slow  # a Dask cluster
+
 FILES = 64  # four to a job, for two workers
 DEADLY = 34  # the third one of its job
 

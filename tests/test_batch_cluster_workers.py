@@ -24,6 +24,8 @@ from folders import MANIFEST
 import pcapconv
 from pcapconv.batching.report import UnfinishedError
 
+pytestmark = pytest.mark.slow  # a Dask cluster
+
 FILES = 16
 
 

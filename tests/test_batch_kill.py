@@ -29,6 +29,8 @@ from folders import LEASE, MANIFEST, nameless_files_work
 from pcapconv.batching.locations import time_from_json
 from pcapconv.cli import batch as cli_batch
 
+pytestmark = pytest.mark.slow  # processes that are killed
+
 PATIENCE = 20  # seconds until a test fails that would hang
 GAVE_UP = b"pcapconv: interrupted before it was done: an unfinished output file was not kept\n"
 

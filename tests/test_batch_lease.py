@@ -39,6 +39,8 @@ from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.report import Watcher
 from pcapconv.batching.settings import Settings
 
+pytestmark = pytest.mark.slow  # processes, and leases that lapse
+
 FILES = 12
 HERE = socket.gethostname()
 GAVE_UP = b"pcapconv: interrupted before it was done: an unfinished output file was not kept"

@@ -24,6 +24,8 @@ from s3_server import Bucket
 import pcapconv
 from pcapconv import FileError, UsageError
 
+pytestmark = pytest.mark.slow  # stores behind URLs
+
 # ---------------------------------------------------------------- other places
 
 

@@ -20,6 +20,8 @@ from s3_server import Bucket, aws
 
 from pcapconv import FileError, UsageError
 
+pytestmark = pytest.mark.slow  # an S3 server
+
 OLD = b"what was there before"
 EXISTS = "exists already; resume=True replaces only what an earlier run wrote, force=True whatever is there"
 CUT = pcap(1)[:-1]

@@ -15,6 +15,8 @@ from remote_batches import pcap, run_command
 
 from pcapconv import FileError
 
+pytestmark = pytest.mark.slow  # web servers
+
 
 def closed_port() -> int:
     """One at which nobody listens."""

@@ -24,6 +24,8 @@ from pcapconv.batching.report import UnfinishedError
 from pcapconv.batching.transient_errors import is_transient
 from pcapconv.cli import progress
 
+pytestmark = pytest.mark.slow  # several batches at a time
+
 PCAP = wire.pcap_header() + wire.pcap_record(1_000, 5, b"one")
 PCAPNG = wire.section_header() + wire.interface(snaplen=65535) + wire.enhanced_packet(0, 1_000_000_005, b"one")
 NAMES = [f"lab/{number:02}.pcap" for number in range(12)]

@@ -25,6 +25,8 @@ from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.remote import RemoteStore
 from pcapconv.batching.report import UnfinishedError, Watcher
 
+pytestmark = pytest.mark.slow  # batches that stand still
+
 PCAP = wire.pcap_header() + wire.pcap_record(1, 0, bytes(60))
 ENDED = "for so long no file was done and no byte was read or sent"
 TOLD = f"pcapconv: --stall 500ms: {ENDED}; 0 of 3 files were done, --resume goes on with the others\n"

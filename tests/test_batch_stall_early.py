@@ -24,6 +24,8 @@ from pcapconv.batching.arguments import ExecutionArguments
 from pcapconv.batching.remote import RemoteStore
 from pcapconv.batching.store_requests import Silence, current_silence, note_answer, store_request
 
+pytestmark = pytest.mark.slow  # stores that say nothing
+
 PATIENCE = 60  # seconds until a test fails that would hang
 PCAP = wire.pcap_header() + wire.pcap_record(1, 0, bytes(60))
 SAID = "--stall 1s: for so long there was no answer, and no file was begun; check that the server runs"

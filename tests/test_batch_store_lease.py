@@ -28,6 +28,8 @@ from pcapconv.batching.outcome import Outcome
 from pcapconv.batching.remote import RemoteStore
 from pcapconv.batching.report import BatchReport, Watcher
 
+pytestmark = pytest.mark.slow  # an S3 server, and leases that lapse
+
 PATIENCE = 60  # seconds until a test fails that would hang
 HERE = socket.gethostname()
 FILES = 3

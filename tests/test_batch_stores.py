@@ -32,6 +32,8 @@ from pcapconv.batching.sources import is_capture
 from pcapconv.batching.target_names import names_by_template, parse_template
 from pcapconv.batching.uploads import PART_SIZE
 
+pytestmark = pytest.mark.slow  # an S3 server
+
 PATIENCE = 60  # seconds until a test fails that would hang
 DATA = bytes(60000)
 RECORD = wire.pcap_record(1, 5, DATA)

@@ -32,6 +32,8 @@ from pcapconv.batching.shards import Shard
 from pcapconv.batching.stall_detector import StallDetector
 from pcapconv.batching.uploads import PART_SIZE
 
+pytestmark = pytest.mark.slow  # an S3 server
+
 PATIENCE = 60  # seconds until a test fails that would hang
 DATA = bytes(60000)
 COUNT = 3 * PART_SIZE // len(DATA)

@@ -13,6 +13,8 @@ from command_line import COMMAND
 from pcapconv.cli.commands import COMMANDS
 from pcapconv.cli.options import options_of
 
+pytestmark = pytest.mark.slow  # shells
+
 LINES = {  # up to where Tab is pressed, and all that may follow
     "pcapconv ": sorted(COMMANDS),
     "pcapconv co": ["convert"],

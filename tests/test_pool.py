@@ -19,6 +19,8 @@ import pytest
 from pcapconv.batching.pool import DeadProcessError, ProcessPool
 from pcapconv.errors import FileError
 
+pytestmark = pytest.mark.slow  # processes that are killed
+
 PATIENCE = 20  # seconds until a test fails that would hang
 DIED = "^the process that converted it died, or was killed$"
 

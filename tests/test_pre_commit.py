@@ -11,6 +11,8 @@ import pytest
 import wire
 from wire import BIG, In
 
+pytestmark = pytest.mark.slow  # pre-commit installs its hooks
+
 ROOT = Path(__file__).resolve().parents[1]
 PRE_COMMIT = Path(sys.executable).with_name("pre-commit")
 NORMAL = (

@@ -12,6 +12,8 @@ import pytest
 import wire
 from clusters import busy, end_of, processes, wait_for
 
+pytestmark = pytest.mark.slow  # a cluster whose processes are killed
+
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 MANIFEST = "pcapconv-manifest.jsonl"
 PCAP = wire.pcap_header() + wire.pcap_record(1, 0, bytes(60))

@@ -16,6 +16,8 @@ from faults.oracle import judge
 from faults.running import Server, build, fill, look
 from faults.sweep import GROUPS, Sweep, summary
 
+pytestmark = pytest.mark.slow  # a process for each injection
+
 SEED = 0
 MOST = {"errors": 14, "kills": 8, "signals": 8}  # injections of a group, for one command
 OTHERS = 5

@@ -17,6 +17,8 @@ from faults.oracle import judge
 from faults.running import Line, Run, Server, build, environment, look, points_of, prepare
 from faults.sweep import Sweep
 
+pytestmark = pytest.mark.slow  # processes that are killed
+
 COMMAND = str(Path(sys.executable).with_name("pcapconv"))
 SEED = 0
 PATIENCE = 30
