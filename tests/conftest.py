@@ -52,12 +52,16 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as `quick` what is not slow, is not run by Hypothesis and reads no corpus."""
+    """Mark as `quick` the first case of each test, unless it is slow, run by Hypothesis or reads a corpus."""
+    seen = set[str]()
     for item in items:
+        name = item.nodeid.partition("[")[0]
         of_hypothesis = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
         reads_corpus = "corpus_file" in getattr(item, "fixturenames", ())
-        if not (of_hypothesis or reads_corpus or any(item.iter_markers("slow")) or any(item.iter_markers("fuzz"))):
+        takes_long = any(item.get_closest_marker(marker) for marker in ("slow", "fuzz"))
+        if name not in seen and not (of_hypothesis or reads_corpus or takes_long):
             item.add_marker("quick")
+        seen.add(name)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
