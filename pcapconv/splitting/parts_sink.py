@@ -1,4 +1,4 @@
-"""The sink of a split: a new splitter for each run, and the parts, which get their final names together."""
+"""The sink of a split: makes a new splitter for each run, and gives all parts their final names together."""
 
 from __future__ import annotations
 
