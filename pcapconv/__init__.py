@@ -8,7 +8,7 @@ How a capture flows; the loop in `conversion.py` passes it through these modules
     steps/                each step takes items and gives items: selects, edits; `plan.py` makes the steps in order
     formats/*_writer.py   a writer for each format makes bytes of the items; `losses.py` counts what pcap cannot hold
     sinks.py              where the bytes go: one file, or (in splitting/) the parts of a split
-    io/commit.py          gives all outputs of a command their final names, or none of them
+    io/commit.py          gives all outputs of a command their final names, or leaves everything as it was
 
 Below these modules: spec/ defines what blocks, options and link types are; kernels/ has the loops over the packets of a
 batch. Above them, a folder for each capability: converting, splitting, joining, normalizing, comparing, describing,

@@ -7,8 +7,8 @@ Strategy: a `Conversion` has phases, in this order:
    set before `run`, too.
 3. `run`: writes everything. The loop is in `_run_once`: the reader's items go through the steps, and each item that
    comes out is written.
-4. `commit`: all outputs get their final names, or none does. Before that, no output is visible, except the bytes that
-   went into a pipe.
+4. `commit`: all outputs get their final names, or no output does. Before that, no output is visible, except the bytes
+   that went into a pipe.
 
 A run can fail for four reasons that a second attempt can avoid: then `run` starts again by itself from the beginning of
 the capture, after `_prepare_next_run` has changed the settings.
@@ -158,8 +158,8 @@ class Conversion:
         return report
 
     def commit(self) -> None:
-        """Give all outputs their final names, or none of them: the sink's files, the sidecar and the extracted
-        secrets."""
+        """Give all outputs their final names: the sink's files, the sidecar and the extracted secrets. If that fails,
+        everything is left as it was."""
         assert self._sink is not None
         assert self._report is not None
         sidecar = None if self._sidecars is None else self._sidecars.written_target
@@ -309,7 +309,7 @@ class Conversion:
         self._digest = digest
 
     def _steps(self, report: Report) -> list[Step]:
-        """New steps for one run: those of the plan, between those of the sidecars."""
+        """New steps for one run: the plan's steps, between the steps that restore from and save to sidecars."""
         steps = self._plan.steps(report.left_out)
         if self._sidecars is not None:
             steps = self._sidecars.add_steps(steps, report.left_out)
@@ -357,7 +357,7 @@ def refuse(report: Report, what: str) -> NoReturn:
 
 
 def make_plan(arguments: StepArguments) -> Plan | None:
-    """The plan for the arguments of steps; None if none is given. Raises UsageError."""
+    """The plan for the arguments of steps; None if no argument is given. Raises UsageError."""
     if all(value is None or value is False or value in ((), []) for value in arguments.values()):
         return None  # a 0 is given, if only to be refused
     from pcapconv.steps.plan import Plan  # not for a plain conversion, which starts faster without

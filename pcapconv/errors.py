@@ -51,7 +51,7 @@ class TimeRangeError(TargetError):
 
 
 class NeedsSnaplenError(TargetError):
-    """A packet exceeds the snaplen of its interface, whose block is already written: the conversion must start
+    """A packet exceeds the snaplen of its interface, but the interface was already written: the conversion must start
     again."""
 
 

@@ -196,7 +196,7 @@ class Columns:
     | `data_at`, `captured_length`, `original_length` | int64, uint32, uint32 | the packet's bytes, and both lengths |
     | `ticks` | uint64 | the timestamp, in the interface's own time unit |
     | `interface` | uint32 | the interface's id in its section |
-    | `options_at`, `options_length` | int64, uint32 | the packet's pcapng options, raw; length 0 for none |
+    | `options_at`, `options_length` | int64, uint32 | the packet's pcapng options, raw; length 0 without options |
     """
 
     __slots__ = (
@@ -402,7 +402,7 @@ class PacketBatch:
         return batch
 
     def packet(self, row: int) -> Packet:
-        """The packet in this row, with its own copy of the bytes. Raises IndexError if there is no such row."""
+        """The packet in this row, with its own copy of the bytes. Raises IndexError for a row outside the batch."""
         if not 0 <= row < self.rows:
             raise IndexError(f"row {row} of a batch of {self.rows}")
         columns = self.columns

@@ -1,4 +1,4 @@
-"""Sinks: where a conversion writes its items. `FileSink` is one file; a split has a sink of its own."""
+"""Sinks, to which a conversion writes its items. `FileSink` writes one file; a split has a sink of its own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class ItemWriter(Protocol):
 
 
 class Sink:
-    """Where a conversion writes its items. Use it as a context manager: what was not committed by the end is removed.
+    """The base of all sinks, to which a conversion writes its items. Use a sink as a context manager: outputs that were
+    not committed by the end are removed.
 
     `name` is the sink's name in reports. `restart` works if the sink is `seekable`. `divides` is true if the sink makes
     several files.
@@ -62,12 +63,12 @@ class Sink:
         raise NotImplementedError
 
     def commit(self, other_targets: Sequence[Target], read: Sequence[Source], report: Report, *, fsync: bool) -> None:
-        """Give the sink's files and the other targets of the command their final names, or none of them, as `io.commit`
-        does. Raises FileError."""
+        """Give the sink's files and the other targets of the command their final names, or leave everything as it was,
+        as `io.commit` does. Raises FileError."""
         raise NotImplementedError
 
     def discard(self) -> None:
-        """Close what is open, and remove what was not committed."""
+        """Close the open files, and remove those that were not committed."""
 
     def __enter__(self) -> Self:
         return self

@@ -58,7 +58,7 @@ _PACKET_LOGGER = (
 
 _PACKET_LOGGER_TYPES = {0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0A, 0x0B, *range(0xF7, 0xFF)}
 _ERF_TYPES = range(1, 51)
-_ENOUGH_RECORDS = 3  # in a row are no accident
+_ENOUGH_RECORDS = 3  # so many sound records after each other are no accident
 _DAY = 86400
 
 # The first eight bytes of a pcap file: its magic number, and version 2.4.

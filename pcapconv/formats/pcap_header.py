@@ -19,8 +19,8 @@ NEVER, WHERE_LARGER, ALWAYS = 0, 1, 2  # which records have their two lengths sw
 class FileHeader(NamedTuple):
     """A pcap file header that was parsed.
 
-    `raw` is its bytes, None if no file header has these fields. `swap` is `NEVER`, `WHERE_LARGER` or `ALWAYS`: which
-    records have their captured and original length swapped. `word` is the last word of the header, which contains
+    `raw` is the header's bytes, None if no file header has these fields. `swap` is `NEVER`, `WHERE_LARGER` or `ALWAYS`:
+    which records have their captured and original length swapped. `word` is the last word of the header, which contains
     `link_type`, `fcs_length` (in bits, None if the header does not state it) and `reserved`, the bits that should be 0.
     `odd_fields` counts the fields that no other format can hold.
     """

@@ -100,7 +100,7 @@ class PcapReader:
             raise FormatError(f"{window.name}: {error}") from None
         variant = recognise_variant(stated, lambda distance, count: window.peek(distance, count) or b"")
         header = stated._replace(variant=variant)
-        # The same header with the variant that the magic number alone stands for.
+        # The same header with the variant of its magic number, whatever the records are.
         self._stated_header = stated.in_nanoseconds() if self._nanoseconds else stated
         self._header = header.in_nanoseconds() if self._nanoseconds else header
         self._variant, self._byte_order = self._header.variant, self._header.byte_order

@@ -18,11 +18,11 @@ from pcapconv.timestamps import MICROSECONDS
 
 Peek = Callable[[int, int], bytes]  # distance from the end of the file header, count → bytes; fewer at the file's end
 
-_RECORDS = 3  # are tried at most
-_LONG_AGO = 10**6  # seconds since 1970; a time below could be a length too, so that a third record is tried
+_RECORDS = 3  # the largest number of records that are tried
+_LONG_AGO = 10**6  # seconds since 1970; an earlier time could be a length, too, so that a third record is tried
 _LONGEST = pcap.NO_LIMIT_SNAPLEN  # captured bytes
 _LONGEST_ORIGINAL = 128 * 2**20
-_NEAR = 30 * 86400  # seconds at most between the first packets
+_NEAR = 30 * 86400  # the longest time between the first packets, in seconds
 _MOST_INTERFACES = 10_000
 _MOST_PACKET_TYPE = 4
 _LOWEST_ETHERTYPE = 0x600

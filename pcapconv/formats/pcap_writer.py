@@ -58,7 +58,7 @@ class PcapWriter:
         self.zeros_at_end = 0
         self._byte_order: ByteOrder = "little"
         self._sections = 0
-        self._length_at = 0  # offset of the length field that Ixia's headers have, 0 for none
+        self._length_at = 0  # offset of the length field that Ixia's headers have; 0 for other headers
         self._in_section: list[Interface] = []
         self._link_types_in_section: set[int] = set()
         self._all_fit = True  # whether the kernel can convert the times of all interfaces in the section
@@ -69,8 +69,8 @@ class PcapWriter:
         self._was_pcap = False
         self._fcs_lengths: set[int | None] = set()
         self._link_type: int | None = None  # of the first packet
-        self._by_link_type: Counter[int] = Counter()  # packets, once there are several link types
-        self._refused = False  # whether there are several link types, so that nothing more is written
+        self._by_link_type: Counter[int] = Counter()  # packets by link type, once packets have several
+        self._refused = False  # whether packets have several link types, so that nothing more is written
         self._scales = array("Q")
         self._counts = array("Q", [0, 0, 0])
         self._losses = PcapLosses()
@@ -360,8 +360,8 @@ class PcapWriter:
 
 
 def _needs_nanoseconds(interface: Interface) -> bool:
-    """Whether a tick of the interface is no whole number of microseconds. A tick of 2^-7 s is longer than a microsecond
-    and is none either."""
+    """Whether a tick of the interface is no whole number of microseconds. This depends on the resolution that the
+    interface declares, not on its packets; it is also true for 2^-7 s, which is 7812.5 µs."""
     return MICROSECONDS % interface.ticks_per_second != 0
 
 

@@ -12,7 +12,7 @@ from pcapconv.io.source import WINDOW_SIZE, Source
 from pcapconv.text import quoted
 
 LARGEST_RECORD = 129 * 2**20  # libpcap's largest snaplen, 128 MiB (D-Bus, USB), and room for options
-FIRST_SIZE = 65536  # bytes at the beginning of a capture that are looked at again if it is damaged
+FIRST_SIZE = 65536  # bytes at the beginning of a capture that are checked again if the capture is damaged
 _SMALLEST = 4096
 _STEP = 2**20
 _PATIENCE = 1.0  # seconds to wait for more bytes of a file that is no capture

@@ -35,7 +35,7 @@ COMMENTS, OTHER_OPTIONS, OVERRUNS, DROP_COUNTS = range(4)
 OPTION_SUMS = 4  # how many entries there are
 
 MOST_TICKS = 2**64 - 1  # the highest time that a packet can have
-ALWAYS, NEVER = (0, MOST_TICKS, 1), (1, 0, 0)  # entries of `ranges` that select every packet, and none
+ALWAYS, NEVER = (0, MOST_TICKS, 1), (1, 0, 0)  # entries of `ranges` that select every packet, and no packet
 
 # Link types whose packets begin with a header in the byte order of the machine that captured: see `swap_headers`.
 NULL, ENC, LINUX_SLL, PFLOG = 0, 109, 113, 117

@@ -2,7 +2,7 @@
 
 Strategy: options are entries of type, length and value, each padded to 32 bits (pcapng, section "Options"); the records
 of a names block have the same form. Bytes are parsed each time that a list is iterated over. Reading ends at the end
-mark, at the end of the bytes, or before an entry that claims more bytes than there are.
+mark, at the end of the bytes, or before an entry that claims more bytes than follow.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Variant(NamedTuple):
     `indexed`, the header has an interface index, a protocol and a packet type after the 16 bytes that all variants
     have. `length_field` is the number of bytes between the file header and the first record, `padding` the number
     between a record's header and its packet. `nanosecond_magic` is the magic number of the same layout with
-    nanoseconds, None if there is none.
+    nanoseconds, None if no such number exists.
     """
 
     name: str

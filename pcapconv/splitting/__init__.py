@@ -1,6 +1,6 @@
 """Splits one capture into many files, each of which is a complete capture: `pcapconv.split`.
 
-A part begins with the shared blocks of its section so far: its header, interfaces, names, secrets and processes.
+A part begins with the shared blocks of its section so far: section header, interfaces, names, secrets and processes.
 `Splitter._missing_shared_blocks` decides which of these blocks a part still needs, and `Splitter._write_shared_blocks`
 writes them. The exception: parts of `ByOwnInterfaces` declare only their own interfaces, under new ids.
 

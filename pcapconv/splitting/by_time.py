@@ -23,8 +23,8 @@ _TIMELESS = bytes([SIMPLE_PACKET])
 
 class ByInterval(MaskSplitter):
     """A part for each interval of `length` seconds, counted from the time of the first packet, or, with `align`, from
-    1970. The key of a part is the number of its interval. A packet without a time goes to the part of the packet before
-    it."""
+    1970. The key of a part is the number of its interval. A packet without a time goes to the part of the previous
+    packet."""
 
     def __init__(self, parts: OpenParts, length: Fraction, *, align: bool) -> None:
         super().__init__(parts)

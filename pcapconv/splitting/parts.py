@@ -1,4 +1,4 @@
-"""The parts of a run: opens, writes, names and finishes their files, however many there are.
+"""The parts of a run: opens, writes, names and finishes their files, however many parts the split has.
 
 Strategy: a split may have thousands of parts, but writes to few of them at a time. All parts begin with small buffers.
 Once all buffers together exceed `_BUDGET`, the least recently written parts release their buffers, threads and open

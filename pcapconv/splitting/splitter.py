@@ -59,8 +59,8 @@ class Splitter(ABC):
         self._current: OpenPart | None = None
         self._section: Section | None = None
         self._shared: list[SharedBlock] = []  # the section's shared blocks, its header first
-        self._written_count = 0  # how many of these at least one part has
-        self._section_is_open = False  # whether a part has the section
+        self._written_count = 0  # how many of the shared blocks are in at least one part
+        self._section_is_open = False  # whether the section's header is in at least one part
         self._waiting: list[Block] = []  # the section's other blocks before its first packet
         self._waiting_bytes = 0
         self._sections = 0
@@ -97,7 +97,7 @@ class Splitter(ABC):
         self._parts.finish_all()
 
     def _start_section(self, section: Section) -> None:
-        """Note a new section, whose header no part has so far."""
+        """Note a new section, whose header is in no part so far."""
         self._section = section
         self._shared, self._written_count, self._section_is_open = [section], 0, False
         self._sections += 1

@@ -15,8 +15,8 @@ How the value of a selecting argument, for example `before`, flows from the comm
 
 1. `cli/options/selecting_and_editing.py` has an option of the same name. The command passes its text to a library
    function (`convert`, `split`, `batch`) as the argument `before`.
-2. `conversion.separate_arguments` separates the arguments of steps (`plan.StepArguments`) from those of the writer, and
-   `conversion.make_plan` makes the `plan.Plan` (`split` makes its own).
+2. `conversion.separate_arguments` separates the arguments of steps (`plan.StepArguments`) from the writer's arguments,
+   and `conversion.make_plan` makes the `plan.Plan` (`split` makes its own).
 3. `Plan.__init__` parses and checks the text with `argument_values.parse_moment`; `select.Criteria` keeps the moment.
 4. `Plan.steps` makes the step `select.Select` for each run. The loop in `Conversion._run_once` passes each batch from
    the reader through this step to the writer.
@@ -152,5 +152,5 @@ class BasePlan:
         return []
 
     def write_secrets(self, target: Target | None, report: Report) -> bool:  # noqa: ARG002
-        """Write the secrets that the last run extracted, and return whether there are any. Raises FileError."""
+        """Write the secrets that the last run extracted, and return whether it extracted any. Raises FileError."""
         return False

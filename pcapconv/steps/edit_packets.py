@@ -165,7 +165,7 @@ class EditPackets(Step):
         return 0, 0
 
     def _pop_comments(self, batch: PacketBatch) -> dict[int, Sequence[bytes]]:
-        """Remove the batch's comments from those that are still to be added, and return them by row."""
+        """Remove the comments on the batch's packets from `_comments`, and return them by row."""
         if not self._comments:
             return {}
         comments = {}

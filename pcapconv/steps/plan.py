@@ -11,7 +11,7 @@ How to add a selecting or editing argument, in this order:
 4. `Plan` here: `__init__` parses and checks the value, `steps` passes it to the step.
 5. `pcapconv/cli/options/selecting_and_editing.py`: the option of the same name. Then run `python docs/generate.py` from
    the repository's root, which writes the option into the README and the manual pages.
-6. The tests that hold for every argument, which `CONTRIBUTING.md` lists, and those that `tests/test_manual.py` names.
+6. The tests that hold for every argument; `CONTRIBUTING.md` lists them ("a selecting or editing argument").
 
 `steps/__init__.py` describes how a value flows from the command line to the packets.
 
@@ -200,7 +200,7 @@ class Plan(BasePlan):
         return steps
 
     def write_secrets(self, target: Target | None, report: Report) -> bool:
-        """Write the key logs that the last run extracted, and return whether there are any. Raises FileError."""
+        """Write the key logs that the last run extracted, and return whether it extracted any. Raises FileError."""
         if target is None:
             return False
         logs = [log for logs in self._extract.logs.values() for log in logs]

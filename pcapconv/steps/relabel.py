@@ -152,7 +152,7 @@ def names_interface(text: str, interface: Interface) -> bool:
 
 
 def interface_name(interface: Interface) -> bytes | None:
-    """Return an interface's if_name, raw, without the NULs that some writers add; None if it has none."""
+    """Return an interface's if_name, raw, without the NULs that some writers add; None if it has no if_name."""
     name = option_lists.OptionList(interface.options, interface.byte_order).first(pcapng.IF_NAME)
     return None if name is None else name.rstrip(b"\0")
 

@@ -64,7 +64,7 @@ class _LeaveOutStep(Step):
         self._unknown = unknown
         self._kernels = choose()
         self._rules: dict[int, _Rules] = {}
-        self._counts = array("Q")  # made when there are packets with options
+        self._counts = array("Q")  # filled at the first packets with options
         self._zeros = array("Q")
 
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _HALF = 2**64
 _FACTOR_LIMIT, _ADDEND_LIMIT = 2**62, 2**126  # the kernel takes less than these
-_LARGEST_DIVISOR = 2**127  # stands in for every larger divisor: they all exceed any ticks times their factor
+_LARGEST_DIVISOR = 2**127  # used for every larger divisor, too: all of them exceed any ticks times their factor
 
 
 class Scale(NamedTuple):
