@@ -298,7 +298,7 @@ class Conversion:
 
     def _start_digest(self) -> None:
         """Start the digest of the bytes that this run reads, if a sidecar that is read or `hashed` needs one."""
-        if self._digest is not None:  # an earlier run's
+        if self._digest is not None:  # from an earlier run
             self._digest.close()
         digest = None if self._sidecars is None else self._sidecars.follow_read_capture()
         if self._settings.hashed and digest is None:
@@ -359,8 +359,8 @@ def refuse(report: Report, what: str) -> NoReturn:
 def make_plan(arguments: StepArguments) -> Plan | None:
     """The plan for the arguments of steps; None if no argument is given. Raises UsageError."""
     if all(value is None or value is False or value in ((), []) for value in arguments.values()):
-        return None  # a 0 is given, if only to be refused
-    from pcapconv.steps.plan import Plan  # not for a plain conversion, which starts faster without
+        return None  # 0 counts as given: the plan raises an error for a 0 that makes no sense
+    from pcapconv.steps.plan import Plan  # a plain conversion starts faster without it
 
     return Plan(arguments, read_file)
 

@@ -153,7 +153,7 @@ class PcapReader:
         columns, order, limit = batch.columns, self._byte_order, self._variant.ticks_per_second
         large_fractions = sum(
             int.from_bytes(batch.buffer[at + 4 : at + 8], order) >= limit
-            for at in columns.record_at[: batch.rows]  # which stays, also in a row that was changed
+            for at in columns.record_at[: batch.rows]  # also right for a row that was changed
         )
         extra = batch.rows * self._variant.has_extra_fields
         return {kind: count for kind, count in (("time-notation", large_fractions), ("record-fields", extra)) if count}

@@ -62,13 +62,13 @@ class PcapWriter:
         self._in_section: list[Interface] = []
         self._link_types_in_section: set[int] = set()
         self._all_fit = True  # whether the kernel can convert the times of all interfaces in the section
-        self._interfaces = 0  # their number, in all sections
+        self._interfaces = 0  # the number of interfaces in all sections
         self._first_link_type = ETHERNET
         self._needs_nanoseconds = False
         self._snaplens = 0, 0  # the lowest and the highest that interfaces declare
         self._was_pcap = False
         self._fcs_lengths: set[int | None] = set()
-        self._link_type: int | None = None  # of the first packet
+        self._link_type: int | None = None  # the first packet's
         self._by_link_type: Counter[int] = Counter()  # packets by link type, once packets have several
         self._refused = False  # whether packets have several link types, so that nothing more is written
         self._scales = array("Q")

@@ -56,7 +56,7 @@ class PcapngReader:
         self._byte_order: ByteOrder = "little"
         self._skip: _Skip | None = None
         self._first_fault = ""  # the first reason for which something was left out
-        self._unpadded_before = False  # whether there was a block whose length does not count its padding
+        self._unpadded_before = False  # whether an earlier block's length did not count its padding
         self.losses: Counter[str] = Counter()
 
     def items(self) -> Iterator[Item]:

@@ -34,7 +34,7 @@ class PcapngWriter:
         self._section: Section | None = None
         self._section_at = 0
         self._size_may_differ = False  # whether the section may have another size than it states
-        self._wrong_lengths = array("Q")  # offsets of section lengths that are no longer true
+        self._wrong_lengths = array("Q")  # offsets of section lengths that have become wrong
         self.losses: Counter[str] = Counter()
         self.packets = 0
         self.has_other_interfaces = False

@@ -147,7 +147,7 @@ class Window:
     def _grow(self) -> None:
         try:
             self.buffer.extend(bytes(_STEP))
-        except BufferError:  # there is a view of the buffer, which cannot grow then
+        except BufferError:  # the buffer cannot grow, since a view of it exists
             self.buffer = self.buffer + bytes(_STEP)
 
     def _make_room(self, *, shrink: bool = False) -> None:

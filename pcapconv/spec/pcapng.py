@@ -58,7 +58,7 @@ BYTE_ORDERS: dict[bytes, ByteOrder] = {b"\x4d\x3c\x2b\x1a": "little", b"\x1a\x2b
 
 VERSIONS = {(1, 0), (1, 2)}  # 1.2 was written by mistake and reads as 1.0
 
-# Lengths of blocks in bytes: of one without a body, and of the shortest one of each type, which has no options.
+# Lengths of blocks in bytes: of a block without a body, and of the shortest block of each type, which has no options.
 BLOCK_OVERHEAD = 12
 SHORTEST = {
     SECTION_HEADER: 28,

@@ -221,7 +221,9 @@ class ByOwnInterfaces(ByInterfaceKey):
         assert self._section is not None
         if not self._in_pcap:
             self.left_out["interfaces"] += len(interfaces)
-        elif self._section.layout != "pcap" or self._section.raw is None:  # else the file header has all of it
+        elif (
+            self._section.layout != "pcap" or self._section.raw is None
+        ):  # else the file header is copied, and nothing is lost
             losses = PcapLosses()
             for _, interface in interfaces:
                 losses.add_interface(interface)

@@ -155,7 +155,7 @@ def parse_count(name: str, value: int | str, *, least: int = 1) -> int:
         number = int(value)
     elif isinstance(value, int) and not isinstance(value, bool):
         number = value
-        if abs(number) >= 10**_MOST_DIGITS:  # Python refuses to print a number of thousands of digits
+        if abs(number) >= 10**_MOST_DIGITS:  # Python does not print a number of thousands of digits
             raise UsageError(f"{argument(name)}: a number of more than {_MOST_DIGITS} digits; write {form}")
     else:
         raise UsageError(f"{argument(name, value)}: not a whole number; write {form}")

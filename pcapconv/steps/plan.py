@@ -218,7 +218,7 @@ class _InterfaceCheck(Step):
     def __init__(self, names: Sequence[tuple[str, str]]) -> None:
         super().__init__()
         self._missing = list(names)
-        self._shown: list[Interface] = []  # the first ones, for a message
+        self._shown: list[Interface] = []  # the first interfaces, for a message
         self._not_shown = 0
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:

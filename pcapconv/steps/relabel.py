@@ -70,7 +70,7 @@ class Relabel(Step):
         self._link_type = link_type
         if link_type is not None and not 0 <= link_type <= _LAST_LINK_TYPE:
             raise UsageError(f"{argument('link_type', link_type)}: link types are numbers from 0 to {_LAST_LINK_TYPE}")
-        self._labels: list[str] = []  # of the first interfaces, for a message
+        self._labels: list[str] = []  # labels of the first interfaces, for a message
         self._total = 0
         self._used: set[int] = set()  # indexes of settings
 

@@ -71,7 +71,7 @@ class Select(Step):
         highest = _NO_LIMIT if criteria.first is None else criteria.first
         # Of the packets that all other criteria select, the indexes of the first one and after the last one to keep.
         self._first_and_last = lowest, highest
-        self.selected = 0  # so far, by all criteria except `first`, `last` and `invert`
+        self.selected = 0  # the packets so far that all criteria except `first`, `last` and `invert` select
         self._kernels = choose()
         self._own_columns = Columns(0)
         self._gaps = list(_gaps(criteria.packets or ()))
