@@ -221,9 +221,7 @@ class ByOwnInterfaces(ByInterfaceKey):
         assert self._section is not None
         if not self._in_pcap:
             self.left_out["interfaces"] += len(interfaces)
-        elif (
-            self._section.layout != "pcap" or self._section.raw is None
-        ):  # else the file header is copied, and nothing is lost
+        elif self._section.layout != "pcap" or self._section.raw is None:  # a header that is copied loses nothing
             losses = PcapLosses()
             for _, interface in interfaces:
                 losses.add_interface(interface)
