@@ -1,22 +1,22 @@
 """Converts packet captures between pcap and pcapng, and loses nothing silently.
 
-How a capture flows; `conversion.py` runs this line, and `CONTRIBUTING.md` tells more of it:
+How a capture flows; the loop in `conversion.py` passes it through these modules, and `CONTRIBUTING.md` describes each:
 
-    io/source.py          an input: a path, stdin or a file object
+    io/source.py          an open input: a path, stdin or a file object
     formats/*_reader.py   a reader for each format makes items of its bytes
     model.py              the items: sections, interfaces, batches of packets, other blocks, damage
-    steps/                each step takes items and gives items: selects, edits; `plan.py` makes and orders them
+    steps/                each step takes items and gives items: selects, edits; `plan.py` makes the steps in order
     formats/*_writer.py   a writer for each format makes bytes of the items; `losses.py` counts what pcap cannot hold
     sinks.py              where the bytes go: one file, or (in splitting/) the parts of a split
-    io/commit.py          gives all outputs of a command their final names, or none of them
+    io/commit.py          gives all outputs of a command their final names, or leaves everything as it was
 
-Below it: spec/ says what blocks, options and link types are; kernels/ does what happens for every packet. Above it, a
-folder for each function of the library: converting, splitting, joining, normalizing, comparing, describing, batching;
-sidecar/ keeps what pcap cannot hold. `capture.py` has `pcapconv.open`, `report.py` says what a
-conversion did, and cli/ is the command.
+Below these modules: spec/ defines what blocks, options and link types are; kernels/ has the loops over the packets of a
+batch. Above them, a folder for each capability: converting, splitting, joining, normalizing, comparing, describing,
+batching; sidecar/ keeps what pcap cannot hold. `capture.py` has `pcapconv.open`, `report.py` has the report of a
+conversion, and cli/ is the command.
 """
 
-TYPE_CHECKING = False  # `typing`, like all that takes long to import, waits until it is wanted
+TYPE_CHECKING = False  # not from `typing`: what takes long to import is imported at its first use
 
 if TYPE_CHECKING:
     from typing import Any
@@ -71,7 +71,7 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-# Public name → the module that has it, which is imported when the name is used first.
+# Public name → its module, which is imported when the name is first used.
 _MODULES = {
     name: module
     for module, names in {
@@ -111,5 +111,5 @@ def __getattr__(name: str) -> "Any":
 
 
 def __dir__() -> list[str]:
-    """The public names, and what every module has."""
+    """The public names, and the names that every module has."""
     return sorted({*globals(), *__all__})

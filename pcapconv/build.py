@@ -11,7 +11,7 @@ _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
 
 def version() -> str:
-    """The version that the package states."""
+    """The package's version."""
     return str(sys.modules["pcapconv"].__version__)
 
 

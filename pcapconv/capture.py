@@ -19,9 +19,9 @@ from pcapconv.model import Damage, Item, Notice, Packet, PacketBatch
 class Capture:
     """An open capture, to be read once: as items, as batches, or packet by packet. Use it as a context manager.
 
-    It has one position: `items`, `batches` and iteration all go on after the last packet or item that any of them gave.
-    `damage` lists what could not be read up to there, `warnings` what is odd but lost nothing. `name` is the source's
-    name in messages.
+    A capture has one position: `items`, `batches` and iteration all go on after the last packet or item that any of
+    them gave. `damage` lists what could not be read up to that position, `warnings` what is odd but lost nothing.
+    `name` is the source's name in messages.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Capture:
                 items = items if read_sidecar is None else read_sidecar.restore_items(items)
             self._items = self._read(items)
             self._packets = self._each_packet()
-            self._batch: PacketBatch | None = None  # the one that iteration gives packets of
+            self._batch: PacketBatch | None = None  # the batch from which iteration gives packets
             self._rows = iter(range(0))  # the rows of that batch whose packets were not given yet
             self._stack = stack.pop_all()
 
@@ -103,7 +103,7 @@ class Capture:
         self.close()
 
     def _read(self, items: Iterator[Item]) -> Iterator[Item]:
-        """Yield the items, and collect damage and warnings among them."""
+        """Yield the items, and collect the damage and the warnings among them."""
         for item in items:
             if isinstance(item, Damage):
                 if self._strict:
@@ -125,8 +125,8 @@ def open(  # noqa: A001 - the front door's name
 
     With `strict`, damage raises a DamageError when reading gets there; otherwise it is listed in `Capture.damage`.
     `fractions="nanoseconds"` reads a pcap file's fractions of a second as nanoseconds, whatever its magic number says.
-    With `sidecar`, a pcap file is read as the pcapng capture that it was made from: by the sidecar beside it if True,
-    else by the sidecar with this path (see `SIDECAR.md`). A pcapng capture needs no sidecar.
+    With `sidecar`, a pcap file is read as the pcapng capture from which it was made: with the sidecar beside it if
+    True, else with the sidecar at this path (see `SIDECAR.md`). A pcapng capture needs no sidecar.
 
     Raises FormatError if the source is not a capture, FileError if it cannot be opened, and SidecarError if the sidecar
     does not fit.

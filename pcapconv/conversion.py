@@ -2,27 +2,29 @@
 
 Strategy: a `Conversion` has phases, in this order:
 
-1. `survey`: the plan looks at the whole capture, if it has to before it can make steps.
+1. `survey`: the plan reads the whole capture, if it must do so before it can make steps.
 2. `write_to`: sets the sink, which is one file or the parts of a split. Sidecars and the file for extracted secrets are
    set before `run`, too.
 3. `run`: writes everything. The loop is in `_run_once`: the reader's items go through the steps, and each item that
    comes out is written.
-4. `commit`: all outputs get their final names, or none does. Before it, nobody sees anything of them, except what a
-   pipe has taken.
+4. `commit`: all outputs get their final names, or no output does. Before that, no output is visible, except the bytes
+   that went into a pipe.
 
-A run can fail for four reasons that another run avoids. `_prepare_next_run` then changes what that run needs, and `run`
-starts again from the beginning of the capture:
+A run can fail for four reasons that a second attempt can avoid: then `run` starts again by itself from the beginning of
+the capture, after `_prepare_next_run` has changed the settings.
 
-* Nanoseconds are needed late (NeedsNanosecondsError, from the pcap writer): packets were written in microseconds, and
-  then an interface whose times are finer comes. The next run writes nanoseconds from the start. If input or output
-  cannot be rewound (a pipe), the conversion fails, and the message names the argument `nanoseconds`.
+* An interface needs nanoseconds after packets were written in microseconds (NeedsNanosecondsError, from the pcap
+  writer). The resolution that the interface declares decides, whether or not the interface has packets: its ticks are
+  no whole number of microseconds. The next run writes nanoseconds from the start. If input or output cannot be rewound
+  (a pipe), the conversion fails, and the message names the argument `nanoseconds`.
 * pcap cannot hold a time (TimeRangeError, from the pcap writer), but the sidecar that is written can. The next run
-  writes the nearest time that pcap can hold, in nanoseconds, since that time has them; the sidecar keeps the exact one.
-* A packet is longer than the snaplen that its interface states in pcapng (NeedsSnaplenError, from the step in
-  `steps/snaplens.py`). The next run states a larger snaplen, which that step has noted. If input or output cannot be
+  writes the nearest time that pcap can hold, and writes nanoseconds, since the latest such time is a nanosecond before
+  2^32 seconds after 1970; the sidecar keeps the exact time.
+* A packet is longer than the snaplen that its interface declares in pcapng (NeedsSnaplenError, from the step in
+  `steps/snaplens.py`). The next run declares a larger snaplen, which that step has noted. If input or output cannot be
   rewound, the step only warns.
-* The capture was edited since the sidecar that is read was written (any error, also one of the reader). The next run
-  begins with the first settings, and finds by their fingerprints the packets that the sidecar knows.
+* The capture was edited after the sidecar that is read had been written (any error, also one from the reader). The next
+  run begins with the first settings, and recognises packets of the sidecar by their fingerprints.
 """
 
 from __future__ import annotations
@@ -73,8 +75,8 @@ _NO_INTERFACE = "the capture has no interface; the pcap file states Ethernet, si
 
 class ConversionSettings(NamedTuple):
     """The settings of a conversion: those of its `writer`; `strict`, `on_loss` and `fsync` as for `convert`. `progress`
-    is called with the number of bytes read so far, with 0 during a survey. With `hashed`, the conversion has the
-    digests of what it reads and writes."""
+    is called with the number of bytes read so far, with 0 during a survey. With `hashed`, the conversion computes the
+    digests of the files that it reads and writes."""
 
     writer: WriterSettings
     strict: bool = False
@@ -115,8 +117,9 @@ class Conversion:
         self._sidecars = sidecars
 
     def survey(self) -> None:
-        """Let the plan look at the whole capture, if it has to. A pipe is kept in a nameless temporary file for that.
-        With sidecars, `run` does the survey, since only a run finds out whether the capture was edited."""
+        """Let the plan read the whole capture, if it needs that. The bytes of a pipe are kept in a nameless temporary
+        file meanwhile. With sidecars, `run` does the survey, since only a run finds out whether the capture was
+        edited."""
         self._survey_is_due = self._plan.needs_survey
         if self._survey_is_due and self._sidecars is None:
             if not self.source.seekable:
@@ -128,8 +131,8 @@ class Conversion:
         self._secrets = None if secrets is None else self._stack.enter_context(secrets)
 
     def write_to(self, sink: Sink) -> None:
-        """Set the sink that everything is written to. Raises UsageError if that would overwrite the input, or if pcap
-        would lose comments that the plan adds."""
+        """Set the sink to which everything is written. Raises UsageError if the sink would overwrite the input, or if
+        pcap would lose comments that the plan adds."""
         self._sink = self._stack.enter_context(sink)
         sidecar_keeps = self._sidecars is not None and self._sidecars.writes_sidecar
         check_comments(self._plan, self._settings.writer.format, self._settings.on_loss, kept=sidecar_keeps)
@@ -138,8 +141,8 @@ class Conversion:
             self._snaplens = Snaplens(can_run_again=self._can_start_again)
 
     def run(self) -> Report:
-        """Write everything, so that only `commit` remains, and return the report. A run that fails for a reason that
-        another run avoids is done again. Raises LossError for losses with `on_loss="fail"`."""
+        """Write everything, so that only `commit` remains, and return the report. Start again if a run fails for a
+        reason that a second attempt can avoid. Raises LossError for losses with `on_loss="fail"`."""
         while True:
             try:
                 self._report = report = self._run_once()
@@ -155,8 +158,8 @@ class Conversion:
         return report
 
     def commit(self) -> None:
-        """Give all outputs their final names, or none of them: the sink's files, the sidecar and the extracted
-        secrets."""
+        """Give all outputs their final names: the sink's files, the sidecar and the extracted secrets. If that fails,
+        everything is left as it was."""
         assert self._sink is not None
         assert self._report is not None
         sidecar = None if self._sidecars is None else self._sidecars.written_target
@@ -175,7 +178,7 @@ class Conversion:
         return formats.open_reader(self.source)
 
     def name_errors(self) -> AbstractContextManager[None]:
-        """Context manager that puts the name of the capture before the messages of FormatErrors and TargetErrors."""
+        """A context manager that puts the capture's name before the messages of FormatErrors and TargetErrors."""
         return name_in_errors(self.source.name)
 
     def note_items(self, items: Iterator[Item], report: Report) -> Iterator[Item]:
@@ -209,8 +212,8 @@ class Conversion:
 
     def _prepare_next_run(self, error: PcapconvError) -> bool:
         """Change settings or sidecars so that the next run does not fail with this error, and return True; return False
-        if another run would not help. The reasons are in the module's docstring. Raises TargetError if nanoseconds are
-        needed, and input or output cannot be rewound."""
+        if a second attempt would not help. The reasons are in the module's docstring. Raises TargetError if nanoseconds
+        are needed, and input or output cannot be rewound."""
         sidecars = self._sidecars
         match error:
             case NeedsNanosecondsError() if self._can_start_again:
@@ -221,7 +224,7 @@ class Conversion:
             case NeedsSnaplenError():  # raised only if the conversion can start again; the step has noted the snaplen
                 pass
             case TimeRangeError() if self._can_start_again and sidecars is not None and sidecars.clamp_written_times():
-                self._change_writer(nanoseconds=True)  # the nearest time that pcap can hold has nanoseconds
+                self._change_writer(nanoseconds=True)  # the latest time that pcap can hold has nanoseconds
             case FileError():  # a full disk, for example
                 return False
             case _:  # an edited capture can make a run fail anywhere
@@ -241,7 +244,7 @@ class Conversion:
         self._sink.restart()
 
     def _survey(self) -> None:
-        """Let the plan look at the whole capture, as it was before pcap lost anything, if a sidecar is read."""
+        """Let the plan read the whole capture; if a sidecar is read, together with what pcap could not hold."""
         with self.name_errors():
             items = self._note_progress(self.open_reader().items())
             self._plan.survey(items if self._sidecars is None else self._sidecars.restore_items(items))
@@ -257,8 +260,8 @@ class Conversion:
             yield item
 
     def _run_once(self) -> Report:
-        """Read the capture from its beginning to its end, write everything, and return the report. This has the loop of
-        every conversion."""
+        """Read the capture from its beginning to its end, write everything, and return the report. The loop of every
+        conversion is here."""
         sink, sidecars, settings = self._sink, self._sidecars, self._settings
         assert sink is not None
         if self._survey_is_due:
@@ -294,8 +297,8 @@ class Conversion:
         return report
 
     def _start_digest(self) -> None:
-        """Start the digest of what this run reads, if a sidecar that is read or `hashed` needs one."""
-        if self._digest is not None:  # an earlier run's
+        """Start the digest of the bytes that this run reads, if a sidecar that is read or `hashed` needs one."""
+        if self._digest is not None:  # from an earlier run
             self._digest.close()
         digest = None if self._sidecars is None else self._sidecars.follow_read_capture()
         if self._settings.hashed and digest is None:
@@ -306,17 +309,17 @@ class Conversion:
         self._digest = digest
 
     def _steps(self, report: Report) -> list[Step]:
-        """New steps for one run: those of the plan, between those of the sidecars."""
+        """New steps for one run: the plan's steps, between the steps that restore from and save to sidecars."""
         steps = self._plan.steps(report.left_out)
         if self._sidecars is not None:
             steps = self._sidecars.add_steps(steps, report.left_out)
         return steps if self._snaplens is None else [*steps, self._snaplens.step(report)]
 
 
-def separate_arguments(format_name: str, options: Mapping[str, Any]) -> tuple[WriterSettings, StepArguments]:
+def separate_arguments(format_name: str, arguments: Mapping[str, Any]) -> tuple[WriterSettings, StepArguments]:
     """Separate `ConvertArguments` into the settings of this format's writer and the arguments of steps."""
-    writer = {name: options[name] for name in WRITER_ARGUMENTS & options.keys()}
-    steps: Any = {name: value for name, value in options.items() if name not in WRITER_ARGUMENTS}
+    writer = {name: arguments[name] for name in WRITER_ARGUMENTS & arguments.keys()}
+    steps: Any = {name: value for name, value in arguments.items() if name not in WRITER_ARGUMENTS}
     return WriterSettings(format_name, **writer), steps
 
 
@@ -327,8 +330,8 @@ def check_on_loss(on_loss: str) -> None:
 
 
 def check_comments(plan: BasePlan | None, format_name: str | None, on_loss: OnLoss, *, kept: bool) -> None:
-    """Check that comments which a plan adds to packets are not lost: pcap cannot hold them. `kept` says that a sidecar
-    keeps them. Raises UsageError if they would be lost, unless losses are ignored."""
+    """Check that the comments that a plan adds to packets are not lost: pcap cannot hold comments. `kept` is true if a
+    sidecar keeps them. Raises UsageError if comments would be lost, unless losses are ignored."""
     if plan is None or not plan.adds_packet_comments or format_name != "pcap" or kept or on_loss == "ignore":
         return
     raise UsageError(
@@ -347,24 +350,25 @@ def refuse_losses(report: Report) -> None:
 
 
 def refuse(report: Report, what: str) -> NoReturn:
-    """Raise LossError, whose message has `what` would be lost, and whose report says that nothing was written."""
+    """Raise LossError. Its message contains `what`, the losses in words; its report says that nothing was written."""
     report.packets_written, report.outputs, report.sidecar_written = 0, [], None
     report.parts = None if report.parts is None else []
     raise LossError(f"{report.inputs[0]}: {what}; nothing was written", report)
 
 
 def make_plan(arguments: StepArguments) -> Plan | None:
-    """The plan for the arguments of steps; None if none is given. Raises UsageError."""
+    """The plan for the arguments of steps; None if no argument is given. Raises UsageError."""
     if all(value is None or value is False or value in ((), []) for value in arguments.values()):
-        return None  # a 0 is given, if only to be refused
-    from pcapconv.steps.plan import Plan  # not for a plain conversion, which starts faster without
+        return None  # 0 counts as given: the plan raises an error for a 0 that makes no sense
+    from pcapconv.steps.plan import Plan  # a plain conversion starts faster without it
 
     return Plan(arguments, read_file)
 
 
 def open_secrets(plan: BasePlan | None, *other_files: object, force: bool) -> Target | None:
-    """Open the file for the secrets that a plan extracts, which only its owner may read; None if it extracts none.
-    Raises UsageError if it is one of the other files of the command, which are paths or file objects."""
+    """Open the file for the secrets that a plan extracts, which only the file's owner may read; return None if the plan
+    extracts no secrets. Raises UsageError if the path is one of the command's `other_files`, which are paths or file
+    objects."""
     if plan is None or plan.extract_to is None:
         return None
     if plan.extract_to != STDIO and comparable_path(plan.extract_to) in map(comparable_path, other_files):

@@ -1,7 +1,7 @@
-"""The exceptions that pcapconv raises, by whose fault it is.
+"""The exceptions that pcapconv raises, by cause: the input, the target format, the caller, or the file system.
 
-All derive from `PcapconvError`; nothing else escapes the library, on any input. `report.LossError` and
-`batching.report.NothingFoundError`, which carry a report, are beside their reports.
+All derive from `PcapconvError`; the library raises no other exception, on any input. `report.LossError` and
+`batching.report.NothingFoundError`, which carry a report, are in the modules of their reports.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from contextlib import contextmanager
 
 
 class PcapconvError(Exception):
-    """The base of all exceptions of pcapconv: it refuses, or cannot read or write."""
+    """The base of all exceptions of pcapconv: it refuses to go on, or cannot read or write a file."""
 
 
 class FormatError(PcapconvError):
-    """The input is not a capture, or one that cannot be read."""
+    """The input is not a capture, or is a capture that cannot be read."""
 
 
 class NotACaptureError(FormatError):
-    """The input is not a capture. `known` is true if the message says what it is instead."""
+    """The input is not a capture. `known` is true if the message says what the input is instead."""
 
     def __init__(self, message: str, *, known: bool = False) -> None:
         super().__init__(message)
@@ -27,7 +27,7 @@ class NotACaptureError(FormatError):
 
 
 class SidecarError(FormatError):
-    """A sidecar cannot be used: it is none, was changed, or belongs to another capture."""
+    """A sidecar cannot be used: the file is no sidecar, was changed, or belongs to another capture."""
 
 
 class DamageError(FormatError):
@@ -35,7 +35,7 @@ class DamageError(FormatError):
 
 
 class TargetError(PcapconvError):
-    """The target format cannot hold what the capture says."""
+    """The target format cannot hold what the capture contains."""
 
 
 class UsageError(PcapconvError):
@@ -51,18 +51,20 @@ class TimeRangeError(TargetError):
 
 
 class NeedsSnaplenError(TargetError):
-    """A packet is longer than its interface, already written, states: the conversion must start again."""
+    """A packet exceeds the snaplen of its interface, but the interface was already written: the conversion must start
+    again."""
 
 
 class NeedsNanosecondsError(TargetError):
-    """An interface needs nanoseconds after packets were written in microseconds: the conversion must start again."""
+    """An interface needs nanoseconds, but packets were already written in microseconds: the conversion must start
+    again."""
 
 
 @contextmanager
 def name_in_errors(name: str) -> Iterator[None]:
     """Put the name of a capture before the messages of FormatErrors and TargetErrors that are raised inside.
 
-    Steps and writers do not know which capture they work on; readers and sidecars name it themselves.
+    Steps and writers do not know the name of their capture; readers and sidecars put it into messages themselves.
     """
     try:
         yield

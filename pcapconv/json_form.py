@@ -2,7 +2,7 @@
 
 Strategy: a document is an object that begins with `schema`, its name and version; `pcapconv/schemas` has a JSON Schema
 for each. A version goes up when a field is removed or changes its meaning, not for a new field. JSON readers may hold
-numbers as floats, which are exact below 2^53, so an integer from there on becomes text with all its digits.
+numbers as floats, which are exact below 2^53, so an integer of 2^53 or more becomes text with all its digits.
 """
 
 from __future__ import annotations

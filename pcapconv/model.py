@@ -5,14 +5,17 @@
 * A **row** is the index of a packet in its batch's columns, from 0. The packet's number in the capture is another
   thing: it counts from 1, and `PacketBatch.number` gives it.
 * A **record** is the bytes of one packet as its file has them, in the buffer: a pcap record or a pcapng packet block,
-  with its header. A writer of the same format copies it. A row that an edit changed *has no record*: its
-  `record_length` is 0, and every writer encodes it from its columns.
-* **Who owns a batch**: the step or writer that is given it, until it asks for the next item. Until then it may change
-  the batch's columns and attributes, but never the bytes in `buffer`, which other batches share; and whoever gave it
-  does not look at it again. After that the batch is invalid, since readers reuse buffers and columns; `copy` gives one
-  that stays valid. `pcapconv.steps.Step` has the rules for changing a batch.
-* The **layout** of an item is the format, `pcap` or `pcapng`, that its raw bytes are in. A writer of that format copies
-  them, any other one makes its own from the item's fields. A step that edits an item sets its `raw` to None.
+  with its header. A writer of the same format copies the record. A row that an edit changed *has no record*: its
+  `record_length` is 0, and every writer encodes the packet from its columns.
+* **Who owns a batch**: the step or writer that received the batch last, until that step or writer asks for the next
+  item. The owner may change the batch's attributes and the values in its columns, but not the bytes in `buffer`, which
+  other batches share (the one exception: a split overwrites the interface ids in the blocks that it writes next).
+  Whoever passed the batch on does not use it again. When the next item is asked for, the batch becomes invalid, since
+  readers reuse buffers and columns; `copy` gives a batch that stays valid. `pcapconv.steps.Step` has the rules for
+  changing a batch.
+* The **layout** of an item is the format of its raw bytes, `pcap` or `pcapng`. A writer of that format copies the raw
+  bytes; a writer of the other format makes new bytes from the item's fields. A step that edits an item sets its `raw`
+  to None.
 
 Items are named tuples, not dataclasses, whose import alone takes 30 ms.
 """
@@ -33,7 +36,7 @@ from pcapconv.text import counted
 if TYPE_CHECKING:
     from fractions import Fraction
 
-Layout = Literal["pcap", "pcapng"]  # the format that an item's raw bytes are in
+Layout = Literal["pcap", "pcapng"]  # the format of an item's raw bytes
 
 NO_COUNTS: Mapping[str, int] = MappingProxyType({})
 
@@ -43,8 +46,8 @@ class Section(NamedTuple):
 
     `number` counts from 0. `variant` names the variant of pcap, for people: "nanosecond"; it is empty for pcapng.
     `options` are the Section Header Block's options, raw. `raw` is the block's body or the pcap file's header; None if
-    it is no longer true. `format_only` counts, by kind, what the header says that no other format can hold. `changed`
-    is true if a step may leave out or change what follows, so that a length stated in `raw` may be wrong.
+    an edit made those bytes wrong. `format_only` counts, by kind, what the header contains that no other format can
+    hold. `changed` is true if a step may leave out or change what follows, so that a length in `raw` may be wrong.
     """
 
     number: int
@@ -62,11 +65,11 @@ class Interface(NamedTuple):
     """An interface of the section that it follows.
 
     `id` counts from 0 within its section, `section` is that section's number. `snaplen` 0 means no limit. `fcs_length`
-    is in bits, None if it is not stated. `ticks_per_second` and `time_offset` (seconds) say what its packets' ticks
-    mean; `time_error` says in words why their times cannot be determined, and is empty if they can. `options` are the
-    Interface Description Block's options, raw; `reserved` are the block's two reserved bytes; `raw` is its body, None
-    if the capture has no such block or the body is no longer true. `offset` is where the block begins in the capture,
-    0 if there is none.
+    is in bits, None if the capture does not state it. `ticks_per_second` and `time_offset` (seconds) define what the
+    ticks of the interface's packets mean; `time_error` says in words why these packets' times cannot be determined, and
+    is empty if they can. `options` are the Interface Description Block's options, raw; `reserved` are the block's two
+    reserved bytes; `raw` is the block's body, None if the capture has no such block or an edit made the body wrong.
+    `offset` is where the block begins in the capture, 0 if the capture has no such block.
     """
 
     id: int
@@ -91,7 +94,7 @@ class Interface(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Any other pcapng block: names, statistics, secrets, custom, unknown.
+    """Any pcapng block besides sections, interfaces and packets: names, statistics, secrets, custom, unknown.
 
     `type` is its block type, `body` the bytes between its two lengths, `section` the number of its section, `offset`
     where the block began in the capture.
@@ -110,12 +113,13 @@ class Block(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name of its block type; `block` and the type in hex if it has no name."""
+        """The name of the block's type; `block` and the type in hex if the type has no name."""
         return pcapng.block_type(self.type).name or f"block 0x{self.type:08x}"
 
     @property
     def entries(self) -> int:
-        """How many the block counts for in a loss: the records of a names block, but at least one; else one."""
+        """The number that is added to a count of losses if the block is lost: for a names block, the number of its
+        records, but at least 1; for any other block, 1."""
         return max(1, sum(1 for _ in self.name_records)) if self.type == pcapng.NAME_RESOLUTION else 1
 
     @property
@@ -125,17 +129,18 @@ class Block(NamedTuple):
 
     @property
     def options_at(self) -> int:
-        """The offset of the block's options in its body, by the table of blocks; the body's length if it has none."""
+        """The offset of the block's options in its body, by the table in `spec.pcapng`; the body's length if the block
+        has no options."""
         return pcapng.options_at(self.type, self.body, self.byte_order)
 
     @property
     def option_list(self) -> option_lists.OptionList:
-        """The block's options; empty for a block type without options in the table of blocks."""
+        """The block's options; empty for a block type that has no options by the table in `spec.pcapng`."""
         return option_lists.OptionList(memoryview(self.body)[self.options_at :], self.byte_order)
 
     @property
     def process_options_at(self) -> int:
-        """The offset of a process block's options in its body; the body's length if it has none."""
+        """The offset of a process block's options in its body; the body's length if the block has no options."""
         return pcapng.process_options_at(self.type, self.body)
 
     @property
@@ -145,16 +150,16 @@ class Block(NamedTuple):
 
     @property
     def explains_packets(self) -> bool:
-        """Whether packets after the block need it to be understood: names, secrets, processes."""
+        """Whether readers need this block to understand the packets after it: names, secrets, processes."""
         return pcapng.explains_packets(self.type, self.body, self.byte_order)
 
 
 class Damage(NamedTuple):
     """Something in the input that could not be read.
 
-    `offset` is where the damage begins, in bytes from the start of the capture. `packet_number` is the number that the
-    next packet would have there. `bytes_left_out` is how many bytes were skipped because of the damage. `section` is
-    the number of the section that lost something, None if a whole section was skipped.
+    `offset` is where the damage begins, in bytes from the start of the capture. `packet_number` is the number that a
+    packet at this offset would have. `bytes_left_out` is how many bytes were skipped because of the damage. `section`
+    is the number of the section that lost something, None if a whole section was skipped.
     """
 
     offset: int
@@ -170,7 +175,7 @@ class Damage(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """Something odd in the input, of which nothing is lost. `offset` is as in `Damage`; None for the whole capture."""
+    """Something odd in the input that loses nothing. `offset` is as in `Damage`; None for the whole capture."""
 
     offset: int | None
     reason: str
@@ -192,7 +197,7 @@ class Columns:
     | `data_at`, `captured_length`, `original_length` | int64, uint32, uint32 | the packet's bytes, and both lengths |
     | `ticks` | uint64 | the timestamp, in the interface's own time unit |
     | `interface` | uint32 | the interface's id in its section |
-    | `options_at`, `options_length` | int64, uint32 | the packet's pcapng options, raw; length 0 for none |
+    | `options_at`, `options_length` | int64, uint32 | the packet's pcapng options, raw; length 0 without options |
     """
 
     __slots__ = (
@@ -261,15 +266,15 @@ class Columns:
 class PacketBatch:
     """A run of packets of one section: one `buffer`, and `columns` with one value for each of `rows` packets.
 
-    Valid until its reader is asked for the next item, since buffers and columns are reused; `copy` gives a batch that
-    stays valid. Until then it belongs to whoever was given it last (see the top of this module).
+    A batch is valid until its owner asks for the next item; `copy` gives a batch that stays valid. "Who owns a batch"
+    at the top of this module says who the owner is, and why.
 
     `interfaces` are the section's, by id. Packets are numbered from `first_number` on, or by `numbers` if some were
     left out. `contiguous` is true if the records of all rows follow each other in the buffer and no row was changed, so
-    that a writer of the same format copies them in one piece. `format_only` counts, by kind, what the records say that
-    no other format can hold; `count_format_only` counts that again for a batch with fewer rows. `header_order` is the
-    byte order of those headers inside packets that follow the file's byte order (see `formats.pseudo_headers`): the
-    section's, or None if an edit cut the packets' front, and with it such a header.
+    that a writer of the same format copies them in one piece. `format_only` counts, by kind, what the records contain
+    that no other format can hold; `count_format_only` computes these counts again for a batch with fewer rows.
+    `header_order` is the byte order of those headers inside packets that follow the file's byte order (see
+    `formats.pseudo_headers`): the section's, or None if an edit cut the front of the packets, and such headers with it.
     """
 
     __slots__ = (
@@ -322,7 +327,7 @@ class PacketBatch:
 
     @property
     def has_options(self) -> bool:
-        """Whether any of the packets has options. Fast, since it compares memory."""
+        """Whether any of the packets has options. Fast: one comparison of memory."""
         lengths = memoryview(self.columns.options_length)[: self.rows]
         return lengths.tobytes() != bytes(lengths.nbytes)
 
@@ -347,8 +352,8 @@ class PacketBatch:
         return self._numbers
 
     def slice(self, first: int, stop: int) -> PacketBatch:
-        """A batch of the rows from `first` up to, but without, `stop`: with copied columns and the same buffer, so that
-        it is valid as long as this batch."""
+        """A batch of the rows from `first` up to, but without, `stop`: with copied columns and the same buffer, and
+        valid as long as this batch."""
         batch = self._with_columns(self.columns.copy(first, stop), stop - first)
         numbers = self.numbers
         batch.first_number = self.first_number + first
@@ -356,8 +361,8 @@ class PacketBatch:
         return batch
 
     def selected(self, columns: Columns, rows: int, mask: bytes | bytearray) -> PacketBatch:
-        """A batch of the rows whose `mask` is 1, which the caller has copied to `columns`: with the same buffer, so
-        that it is valid as long as this batch."""
+        """A batch of the rows whose `mask` is 1, which the caller has copied to `columns`: with the same buffer, and
+        valid as long as this batch."""
         batch = self._with_columns(columns, rows)
         batch._numbers, batch._mask = self.numbers, mask
         batch.contiguous = False
@@ -388,7 +393,7 @@ class PacketBatch:
         begin, end = self.span()
         if not self.contiguous or (self.layout == "pcap" and self.has_options):  # pcap's options are behind all records
             spans = list(zip(columns.data_at, columns.captured_length))
-            spans += zip(columns.record_at, columns.record_length)  # a changed row, too: its drop count is read there
+            spans += zip(columns.record_at, columns.record_length)  # also of a changed row, for its drop count
             spans += [span for span in zip(columns.options_at, columns.options_length) if span[1]]
             begin = min((at for at, _ in spans), default=0)
             end = max((at + length for at, length in spans), default=0)
@@ -398,7 +403,7 @@ class PacketBatch:
         return batch
 
     def packet(self, row: int) -> Packet:
-        """The packet in this row, with its own copy of the bytes. Raises IndexError if there is no such row."""
+        """The packet in this row, with its own copy of the bytes. Raises IndexError for a row outside the batch."""
         if not 0 <= row < self.rows:
             raise IndexError(f"row {row} of a batch of {self.rows}")
         columns = self.columns

@@ -1,4 +1,4 @@
-"""The report of a conversion: what it did in numbers, and the words for what was lost or left out."""
+"""The report of a conversion: its numbers, and the words for what was lost or left out."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ LOSS_WORDS = {
     "record-fields": ("pcap record's extra fields", "pcap records' extra fields"),
 }
 
-# What steps leave out, as the caller asked or because an edit made it untrue: kind → its words, singular and plural.
+# What steps leave out, because the caller asked or an edit made it untrue: kind → its words, singular and plural.
 LEFT_OUT_WORDS = {
     "packets-without-time": ("packet without a time", "packets without a time"),
     "packet-hashes": ("packet hash that no longer holds", "packet hashes that no longer hold"),
@@ -62,8 +62,8 @@ LEFT_OUT_WORDS = {
 
 
 class CaptureFile(NamedTuple):
-    """A file that packets were written to: its name without a directory, its size in bytes, its SHA-256 in hex, the
-    number of its packets, and their link type."""
+    """A capture that was written: its name without a directory, its size in bytes, its SHA-256 in hex, the number of
+    its packets, and their link type."""
 
     name: str
     bytes: int
@@ -80,19 +80,19 @@ class Report:
     * `other_blocks`: the custom and unknown blocks of the input by kind, without those that describe processes.
     * `losses`: what the target could not hold, by kind.
     * `left_out`: what selecting and editing left out besides packets, by kind.
-    * `sidecar_written`, `sidecar_read`: names of sidecars, or None. `kept_in_sidecar` counts by kind what the written
-      one holds and the target could not (it is no loss then), `missing_in_sidecar` what the one that was read lacks.
-      `damage_in_sidecar` is in how many places the original capture was damaged when the sidecar that was read was
-      written. `found_in_sidecar` has, for a capture that was edited since then, how many packets were recognised; None
-      for any other.
-    * `secrets_extracted`: the number of key logs; None if they were not to be extracted.
-    * `parts`: the parts of a split, each with name, packets, bytes, first and last time, and with a sidecar SHA-256 and
-      link type; None for a conversion into one file.
+    * `sidecar_written`, `sidecar_read`: names of sidecars, or None. `kept_in_sidecar` counts by kind what the sidecar
+      that was written holds and the target could not (which is no loss then), `missing_in_sidecar` what the sidecar
+      that was read lacks. `damage_in_sidecar` is the number of places in which the original capture was damaged, by the
+      sidecar that was read. `found_in_sidecar` has, for a capture that was edited since, how many packets were
+      recognised; None for any other capture.
+    * `secrets_extracted`: the number of key logs; None if no argument extracts them.
+    * `parts`: the parts of a split, each with name, packets, bytes, first and last time; if a sidecar was written, also
+      with SHA-256 and link type. None for a conversion into one file.
     * `oversized`: how many of these `parts` exceed `max_bytes` because of their headers, and the largest number of
       `header_bytes` in a part; None if no part does.
-    * `damage`, `damage_total`: what of the input could not be read, and in how many places, of which 1,000 are listed;
-      `warnings`, `warnings_total`: what is odd, but lost nothing, likewise.
-    * `put_back`: files that an earlier split had replaced when it was killed, and that have their old contents again.
+    * `damage`, `damage_total`: what could not be read in the input, and in how many places; the first 1,000 are listed.
+      `warnings`, `warnings_total`: likewise, what is odd but lost nothing.
+    * `put_back`: files that a split replaced before it was killed, and that have their old contents again.
     """
 
     def __init__(self, source: str, target: str, target_format: str) -> None:
@@ -133,8 +133,8 @@ class Report:
             self.warnings.append(notice)
 
     def warn_of_zeros_at_end(self, name: str, count: int) -> None:
-        """Warn if the last `count` packets of the output `name` are nothing but zeros and more than one, since readers
-        take two or more for damage."""
+        """Warn if two or more packets at the end of the output `name` (`count` of them) are nothing but zeros: readers
+        take two or more such packets for damage."""
         if count > 1:
             fact = f"{name} ends in {count:,} empty packets at time 0, which read as zeros that a damaged file ends in"
             self.add_warning(Notice(None, f"{fact}; pcapng holds them"))
@@ -156,7 +156,7 @@ class Report:
 
 
 class LossError(PcapconvError):
-    """Raised if something would be lost and `on_loss="fail"` forbids that. `report` says what."""
+    """Raised if something would be lost and `on_loss="fail"` forbids losses. `report` has the losses."""
 
     def __init__(self, message: str, report: Report) -> None:
         super().__init__(message, report)

@@ -1,4 +1,4 @@
-"""Sinks: where a conversion writes its items. `FileSink` is one file; a split has a sink of its own."""
+"""Sinks, to which a conversion writes its items. `FileSink` writes one file; a split has a sink of its own."""
 
 from __future__ import annotations
 
@@ -29,9 +29,11 @@ class ItemWriter(Protocol):
 
 
 class Sink:
-    """Where a conversion writes its items. Use it as a context manager: what was not committed by the end is removed.
+    """The base of all sinks, to which a conversion writes its items. Use a sink as a context manager: outputs that were
+    not committed by the end are removed.
 
-    `name` is its name in reports. `restart` works if it is `seekable`. `divides` says that it makes several files.
+    `name` is the sink's name in reports. `restart` works if the sink is `seekable`. `divides` is true if the sink makes
+    several files.
     """
 
     name = ""
@@ -39,17 +41,17 @@ class Sink:
     divides = False
 
     def check(self, source: Source) -> None:
-        """Check that writing does not overwrite what is read. Raises UsageError if it would."""
+        """Check that writing does not overwrite the source. Raises UsageError if it would."""
 
     def begin_run(self, settings: WriterSettings, *, hashed: bool) -> ItemWriter:
-        """Begin a run, and return what writes its items. With `hashed`, `written_files` have digests."""
+        """Begin a run, and return the writer of its items. With `hashed`, `written_files` have digests."""
         raise NotImplementedError
 
     def end_run(self) -> None:
         """End the threads of a run, whether it succeeded or failed."""
 
     def fill_report(self, report: Report) -> None:
-        """Put into the report what a successful run wrote: outputs, packets and losses."""
+        """Put the outputs, packets and losses of a successful run into the report."""
         raise NotImplementedError
 
     def written_files(self, report: Report) -> list[CaptureFile]:  # noqa: ARG002
@@ -61,12 +63,12 @@ class Sink:
         raise NotImplementedError
 
     def commit(self, other_targets: Sequence[Target], read: Sequence[Source], report: Report, *, fsync: bool) -> None:
-        """Give the sink's files and the other targets of the command their final names, or none of them, as `io.commit`
-        does. Raises FileError."""
+        """Give the sink's files and the other targets of the command their final names, or leave everything as it was,
+        as `io.commit` does. Raises FileError."""
         raise NotImplementedError
 
     def discard(self) -> None:
-        """Close what is open, and remove what was not committed."""
+        """Close the open files, and remove those that were not committed."""
 
     def __enter__(self) -> Self:
         return self
@@ -121,8 +123,8 @@ class FileSink(Sink):
         self.target.restart()
 
     def commit(self, other_targets: Sequence[Target], read: Sequence[Source], report: Report, *, fsync: bool) -> None:  # noqa: ARG002
-        """See `Sink.commit`. The capture comes last, since it may replace the only file that has what the other targets
-        keep of it."""
+        """See `Sink.commit`. The capture gets its name last: it may replace the source, which is the only other file
+        with what a sidecar or a file of secrets keeps."""
         commit([*other_targets, self.target], read, fsync=fsync)
 
     def discard(self) -> None:

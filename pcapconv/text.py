@@ -1,4 +1,4 @@
-"""Text for people: what comes from captures and file names with control characters escaped, and counts in words."""
+"""Text for people: texts from captures and file names with control characters escaped, and counts in words."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def shown(text: str) -> str:
 
 
 def counted(count: int, one: str, several: str = "") -> str:
-    """A count with its noun, as all counts are shown: `1 file`, `1,234 files`. The plural is `several`, or `one` with
-    an s."""
+    """A count with its noun, as all messages show counts: `1 file`, `1,234 files`. The plural is `several`, or `one`
+    with an s."""
     return f"{count:,} {one if count == 1 else several or one + 's'}"
 
 
 def quoted(data: bytes, *, min_shown: int = 0) -> str | None:
-    """The first line of the text that the bytes begin with, in quotes and escaped as by `shown`; None if they do not
-    begin with text.
+    """The first line of the text with which the bytes begin, in quotes and escaped as by `shown`; None if the bytes do
+    not begin with text.
 
     The line is cut at 60 characters, and before a word of 16 or more letters and digits, which may be a key; but the
     first `min_shown` characters are shown in any case.

@@ -54,8 +54,8 @@ def format_resolution(per_second: int) -> str:
 def resolution_in_words(per_second: int) -> str:
     """The length of a tick in the largest unit that fits: `1 µs`.
 
-    A tick that is no whole number of any unit is rounded, and has a `~` and three digits or more. Empty if it is too
-    short for femtoseconds.
+    A tick that is no whole number of any unit is rounded, and has a `~` and three digits or more. Empty if the tick is
+    too short for femtoseconds.
     """
     for name, units in _RESOLUTION_UNITS:
         whole, remainder = divmod(units, per_second)
@@ -72,19 +72,20 @@ def instant(ticks: int, per_second: int, offset: int) -> Fraction:
 
 
 def rescale(ticks: int, per_second: int, offset: int, new_per_second: int) -> tuple[int, bool]:
-    """A time as ticks since 1970 of `new_per_second`, rounded down and without an offset; and whether that is exact."""
+    """A time as ticks of `new_per_second` since 1970, without an offset and rounded down; and whether they are
+    exact."""
     whole, remainder = divmod(ticks * new_per_second, per_second)
     return whole + offset * new_per_second, remainder == 0
 
 
 def ratio(per_second: int, new_per_second: int) -> tuple[int, int]:
-    """(multiply, divide) in lowest terms, which turn ticks of `per_second` into ticks of `new_per_second`."""
+    """(factor, divisor) in lowest terms, which turn ticks of `per_second` into ticks of `new_per_second`."""
     common = gcd(per_second, new_per_second)
     return new_per_second // common, per_second // common
 
 
 def digits(per_second: int) -> int:
-    """The number of decimal places that show any fraction of a second of this resolution exactly."""
+    """The number of decimal places that show every fraction of a second in this resolution exactly."""
     if per_second == 1:
         return 0
     byte = tsresol_byte(per_second)
@@ -125,7 +126,7 @@ def duration_in_words(time: Fraction | int) -> str:
 
 
 def _format(seconds: int, ticks: int, per_second: int) -> str:
-    """Seconds since 1970, and the ticks of a second beyond them."""
+    """Format a time: whole seconds since 1970, and the ticks beyond the last whole second."""
     fraction = _fraction(ticks, per_second)
     if _FIRST_SECOND <= seconds <= _LAST_SECOND:
         from datetime import datetime, timedelta

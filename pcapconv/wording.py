@@ -1,9 +1,9 @@
-"""How messages name the library's arguments: in Python's form, or in the command line's while that runs.
+"""How messages name the library's arguments: in Python's form, or in the command line's form while the command runs.
 
-Strategy: a message asks for the form where it is made, since it may be written to a manifest or wrapped into another
-message before anybody sees it. The command line sets its form for the time of a run. A form is a module's function, so
-that it can be sent with jobs to other processes. It holds for all threads of a process; threads that do jobs may set
-one at the same time, so each removes only the form that it set itself.
+Strategy: the form is looked up where a message is made, since the message may be written to a manifest or wrapped into
+another message before anybody sees it. The command line sets its form for the time of a run. A form is a module's
+function, so that it can be sent with jobs to other processes. The form holds for all threads of a process; threads that
+do jobs may set a form at the same time, so each removes only the form that it set itself.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-# Takes a function's name or "", and arguments with their values (None: without one); gives the text for a message.
+# Takes a function's name or "", and arguments with their values (None: without a value); gives the text for a message.
 Form = Callable[[str, Mapping[str, object]], str]
 
 
@@ -58,5 +58,5 @@ def arguments(**values: object) -> str:
 
 
 def call(function: str, **values: object) -> str:
-    """A call of a function of the library, with these arguments among others, as a message names it."""
+    """A call of a function of the library as a message names it, with these arguments; others are left out."""
     return current_form()(function, values)

@@ -19,7 +19,7 @@ from kernel_rows import (
 )
 from wire import BIG, LITTLE, In
 
-from pcapconv.kernels.contract import FULL, MORE, OTHER
+from pcapconv.kernels.contract import FULL, MORE, NOT_A_RECORD
 from pcapconv.model import Columns
 
 # ---------------------------------------------------------------- facts: index_pcap
@@ -129,7 +129,7 @@ def test_index_pcap_stops_at_the_header_of_a_file(
     header = wire.pcap_header(magic, byte_order=header_order, version=version, thiszone=-3600, sigfigs=6)
     capture = write.pcap_record(1, 2, b"one") + header + bytes(40)
     found = kernels.index_pcap(capture, 0, len(capture), Columns(4), is_big(write), 16, SWAP_NEVER, 10**6)
-    assert found == (1, 19, OTHER, 0)
+    assert found == (1, 19, NOT_A_RECORD, 0)
 
 
 @pytest.mark.parametrize("version", [(0, 0), (1, 4), (2, 5), (2, 0x200), (3, 0), (543, 1), (4, 2), (0x200, 0x400)])
@@ -146,7 +146,7 @@ def test_index_pcap_stops_at_zeros_only_where_a_whole_header_has_them(
     kernels: ModuleType, write: In, size: int
 ) -> None:
     arguments = Columns(9), is_big(write), size, SWAP_NEVER, 10**6
-    assert kernels.index_pcap(bytes(size), 0, size, *arguments) == (0, 0, OTHER, 0)
+    assert kernels.index_pcap(bytes(size), 0, size, *arguments) == (0, 0, NOT_A_RECORD, 0)
     assert kernels.index_pcap(bytes(size - 1), 0, size - 1, *arguments) == (0, 0, MORE, 0)
     for place in [*range(8), *range(12, size)]:
         capture = bytes(place) + b"\x01" + bytes(size - place - 1)
@@ -229,12 +229,12 @@ def test_index_pcapng_stops_at_what_is_no_sound_packet(
     good = write.enhanced_packet(0, 1, b"good")
     blocks = good + build(write) + good
     found = kernels.index_pcapng(blocks, 0, len(blocks), Columns(4), is_big(write), 2, 0)
-    assert found == (1, len(good), OTHER)
+    assert found == (1, len(good), NOT_A_RECORD)
 
 
 def test_index_pcapng_refuses_a_simple_packet_without_interface(kernels: ModuleType, write: In) -> None:
     block = write.simple_packet(b"whose?")
-    assert kernels.index_pcapng(block, 0, len(block), Columns(4), is_big(write), 0, 0) == (0, 0, OTHER)
+    assert kernels.index_pcapng(block, 0, len(block), Columns(4), is_big(write), 0, 0) == (0, 0, NOT_A_RECORD)
 
 
 @pytest.mark.parametrize("claimed", [40, 2**31, MOST - 3])

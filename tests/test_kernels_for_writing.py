@@ -24,7 +24,7 @@ from kernel_rows import (
 from wire import In
 
 from pcapconv.kernels import interpreted
-from pcapconv.kernels.contract import BEFORE_1970, FULL, MORE, TOO_LATE
+from pcapconv.kernels.contract import AFTER_2106, BEFORE_1970, FULL, MORE
 from pcapconv.model import Columns
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 
@@ -74,13 +74,13 @@ def test_encode_pcap_writes_exact_time(
 @pytest.mark.parametrize(
     ("resolution", "offset", "ticks", "status"),
     [
-        (6, 0, 2**32 * 10**6, TOO_LATE),
-        (6, 0, MOST_TICKS, TOO_LATE),
-        (6, 1, MOST * 10**6, TOO_LATE),
-        (6, 2**63 - 1, 0, TOO_LATE),
-        (0, 2**63 - 1, MOST_TICKS, TOO_LATE),
-        (0, 2**63 - 1, 2**63 + 1, TOO_LATE),
-        (0, -1, 2**32 + 1, TOO_LATE),
+        (6, 0, 2**32 * 10**6, AFTER_2106),
+        (6, 0, MOST_TICKS, AFTER_2106),
+        (6, 1, MOST * 10**6, AFTER_2106),
+        (6, 2**63 - 1, 0, AFTER_2106),
+        (0, 2**63 - 1, MOST_TICKS, AFTER_2106),
+        (0, 2**63 - 1, 2**63 + 1, AFTER_2106),
+        (0, -1, 2**32 + 1, AFTER_2106),
         (6, -10, 9_999_999, BEFORE_1970),
         (6, -(2**63), MOST_TICKS, BEFORE_1970),
         (0, -(2**63), 2**63 - 1, BEFORE_1970),

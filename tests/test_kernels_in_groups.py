@@ -25,7 +25,7 @@ from kernel_rows import (
 from wire import LITTLE, In
 
 from pcapconv.kernels import interpreted
-from pcapconv.kernels.contract import BEFORE_1970, FULL, MORE, SCALE, TOO_LATE
+from pcapconv.kernels.contract import AFTER_2106, BEFORE_1970, FULL, MORE, SCALE
 from pcapconv.model import Columns
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, ticks_per_second
 
@@ -137,7 +137,7 @@ def test_encoders_write_the_rows_before_a_bad_one(
             assert out == expected.ljust(20_000, FILL)
 
 
-@pytest.mark.parametrize(("ticks", "status"), [(5, BEFORE_1970), (MOST_TICKS, TOO_LATE)])
+@pytest.mark.parametrize(("ticks", "status"), [(5, BEFORE_1970), (MOST_TICKS, AFTER_2106)])
 @pytest.mark.parametrize(("rows", "places"), EACH_PLACE)
 def test_encode_pcap_writes_the_rows_before_a_time_that_pcap_cannot_hold(
     kernels: ModuleType, rows: int, places: list[int], ticks: int, status: int

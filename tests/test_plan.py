@@ -50,7 +50,7 @@ def test_nonsense_is_refused_before_a_byte_goes_into_a_pipe(options: dict[str, A
 
 
 def test_an_option_that_nobody_knows_is_python_s_error() -> None:
-    with pytest.raises(TypeError, match="'afetr' is no option"):
+    with pytest.raises(TypeError, match="'afetr' is no argument"):
         converted(WEB.read_bytes(), "pcapng", afetr="+1s")
 
 

@@ -113,7 +113,7 @@ def test_key_logs_are_found_by_type(write: In) -> None:
     step = ExtractSecrets()
     assert after_step(step, capture) == (capture, {})
     assert step.logs == {TLS: [LOG, b"more"], SSH: [b"ssh"], WIREGUARD: [b"wg"]}
-    assert step.others == {wire.ZIGBEE_NWK_KEY: 2, 7: 1}
+    assert step.other_types == {wire.ZIGBEE_NWK_KEY: 2, 7: 1}
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_blocks_that_are_too_short(write: In, size: int) -> None:
     capture = write.section_header() + write.block(wire.DECRYPTION_SECRETS, write.number(TLS, 4)[:size])
     step = ExtractSecrets()
     assert after_step(step, capture)[0] == capture
-    assert (step.logs, step.others) == (({}, {}) if size else ({}, {0: 1}))
+    assert (step.logs, step.other_types) == (({}, {}) if size else ({}, {0: 1}))
 
 
 def endless(kind: int, data: bytes, count: int) -> Iterator[Item]:
@@ -162,8 +162,8 @@ def test_as_many_types_as_anybody_wants_to_see() -> None:
     for kind in range(3000):
         for _ in step(endless(kind % 1500, b"", 1)):
             pass
-    assert len(step.others) == 1000
-    assert set(step.others.values()) == {2}
+    assert len(step.other_types) == 1000
+    assert set(step.other_types.values()) == {2}
 
 
 @pytest.mark.parametrize(

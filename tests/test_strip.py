@@ -14,7 +14,7 @@ from wire import BIG, LITTLE, ByteOrder, In
 
 from pcapconv.errors import UsageError
 from pcapconv.model import Interface, Item, PacketBatch, Section
-from pcapconv.steps.batch_rows import options_of
+from pcapconv.steps.batch_rows import options_of_row
 from pcapconv.steps.strip import STRIP_KINDS, Strip, StripDoNotCopy, make_enhanced
 
 pytestmark = pytest.mark.usefixtures("kernels")
@@ -453,9 +453,9 @@ def test_only_batches_that_lose_something_are_walked(
 
     def noted(batch: PacketBatch, row: int) -> bytes:
         walked.add((batch.first_number, batch.rows))
-        return options_of(batch, row)
+        return options_of_row(batch, row)
 
-    monkeypatch.setattr("pcapconv.steps.strip.options_of", noted)
+    monkeypatch.setattr("pcapconv.steps.strip.options_of_row", noted)
     left_out: Counter[str] = Counter()
     after_step(Strip((kind,), left_out), write.section_header() + write.interface() + packets, window_size=1000)
     ((first, rows),) = walked

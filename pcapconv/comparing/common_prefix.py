@@ -16,7 +16,7 @@ from pcapconv.kernels import choose
 from pcapconv.kernels.contract import MORE
 from pcapconv.model import Interface, PacketBatch, Section
 from pcapconv.spec.pcapng import OBSOLETE_PACKET, SIMPLE_PACKET
-from pcapconv.steps.batch_rows import options_of
+from pcapconv.steps.batch_rows import options_of_row
 from pcapconv.steps.time_scales import TimeScales
 
 _IS_SIMPLE = bytes(record_type == SIMPLE_PACKET for record_type in range(256))  # a table for `bytes.translate`
@@ -75,10 +75,10 @@ class _PacketReader:
                 case PacketBatch():
                     self._begin_batch(item)
                 case Section():
-                    self._units.begin()
+                    self._units.begin_section()
                 case Interface():
                     normal = self.capture.form.interface(item)
-                    self._units.add(item, self._interface_ids.setdefault(normal, len(self._interface_ids)))
+                    self._units.add_interface(item, self._interface_ids.setdefault(normal, len(self._interface_ids)))
                 case _:
                     pass
         return self.row < self.rows
@@ -102,7 +102,7 @@ class _PacketReader:
 
     def raw_options(self, row: int) -> bytes:
         """Return a packet's options as the capture has them."""
-        return options_of(self.batch, row)
+        return options_of_row(self.batch, row)
 
 
 def _equal_packets(a_reader: _PacketReader, b_reader: _PacketReader, rows: int, ignored: Collection[str]) -> int:

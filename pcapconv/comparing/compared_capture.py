@@ -22,7 +22,7 @@ from pcapconv.normalizing.survey import Survey
 from pcapconv.report import MOST_LISTED
 from pcapconv.spec import bodies, option_lists, pcapng
 from pcapconv.spec.readable_options import decode_options, secrets_digest, value_text
-from pcapconv.steps.batch_rows import options_of
+from pcapconv.steps.batch_rows import options_of_row
 from pcapconv.timestamps import format_time
 from pcapconv.wording import argument
 
@@ -122,7 +122,7 @@ class ComparedCapture:
         if not batch.columns.options_length[row]:
             return b""
         obsolete = batch.columns.record_type[row] == pcapng.OBSOLETE_PACKET
-        raw = options_of(batch, row)
+        raw = options_of_row(batch, row)
         return self.form.packet(raw, batch.section.byte_order, obsolete=obsolete, direction=self._direction)
 
     def _collect(self, items: Iterator[Item]) -> Iterator[Item]:

@@ -92,9 +92,9 @@ class PacketColumns:
                         self._add_batch(capture, item, max(0, first - packets))
                     packets += item.rows
                 case Section():
-                    self._units.begin()
+                    self._units.begin_section()
                 case Interface():
-                    self._units.add(item, capture.header.ids.get(capture.form.interface(item), 0))
+                    self._units.add_interface(item, capture.header.ids.get(capture.form.interface(item), 0))
                 case _:
                     pass
 

@@ -52,16 +52,17 @@ def convert(
     """Select from, edit and convert one capture.
 
     `source` and `target` are paths, `-` for stdin and stdout, or binary file objects, which stay open. If `target` is a
-    directory, the file in it gets the source's name, with the suffix of `to`. The format to write is `to`, or follows
-    the target's suffix. `force` replaces an existing target, which may be the source itself.
-    `strict` refuses damaged input. `on_loss` says what to do if the target cannot hold everything: `fail` writes
-    nothing; the report has the losses in any case. `fractions="nanoseconds"` reads the fractions of a second in a pcap
-    file as nanoseconds, whatever its magic number says.
-    `sidecar` writes what pcap cannot hold into a file beside a target that is pcap, and reads it from beside a source
-    that is pcap, see `SIDECAR.md`. `sidecar_file` names another file: to read if the source is pcap, else to write.
-    `sidecar_secrets` allows secrets in the sidecar that is written, `sidecar_fingerprints` lets it find its packets in
-    a capture that was edited since. With `fsync`, what replaces a file is on the disk before it does. `progress` is
-    called with the number of bytes read so far. `options` are the arguments of the writer, see
+    directory, the output gets the source's name in this directory, with the suffix of `to`. The format to write is
+    `to`, or else the format of the target's suffix. `force` replaces an existing target, which may be the source
+    itself.
+    With `strict`, damaged input raises a DamageError. `on_loss` decides what happens if the target cannot hold
+    everything: `fail` writes nothing; the report has the losses in any case. `fractions="nanoseconds"` reads the
+    fractions of a second in a pcap file as nanoseconds, whatever its magic number says.
+    `sidecar` writes what pcap cannot hold into a file beside a pcap target, and reads this file if it is beside a pcap
+    source, see `SIDECAR.md`. `sidecar_file` names another file: to read if the source is pcap, else to write.
+    `sidecar_secrets` allows secrets in the sidecar that is written; with `sidecar_fingerprints`, the sidecar can find
+    its packets in a capture that was edited since. With `fsync`, a new file is on the disk before it replaces another
+    file. `progress` is called with the number of bytes read so far. `options` are the arguments of the writer, see
     `pcapconv.formats.settings.WriterArguments`, and of steps, see `pcapconv.steps.plan.StepArguments`.
 
     Returns a `Report`. Raises a `PcapconvError`: FormatError, DamageError, TargetError, LossError, SidecarError,
@@ -82,12 +83,12 @@ def convert(
                 parse_sidecar_arguments,
             )
 
-            for_sidecars = parse_sidecar_arguments(sidecar, sidecar_file, sidecar_secrets, sidecar_fingerprints)
-            whole = True  # whether the capture belongs to its sidecar is known only at its end
+            sidecar_settings = parse_sidecar_arguments(sidecar, sidecar_file, sidecar_secrets, sidecar_fingerprints)
+            whole = True  # only at the capture's end is it known whether the capture belongs to its sidecar
             opened = opened if opened.plain else stack.enter_context(spool(opened))
-            taken = [] if plan is None else [plan.extract_to, *plan.injected_from]
+            other_files = [] if plan is None else [plan.extract_to, *plan.injected_from]
             sidecars = open_sidecars(
-                for_sidecars, opened, format_name, (source, target), stack, force=force, other_files=taken
+                sidecar_settings, opened, format_name, (source, target), stack, force=force, other_files=other_files
             )
         settings = ConversionSettings(writer, strict, on_loss, fsync, progress)
         conversion = stack.enter_context(Conversion(opened, settings, plan))
@@ -101,8 +102,8 @@ def convert(
 
 
 def resolve_target(source: Readable, target: Writable, to: str | None) -> Writable:
-    """The target, or, if it is a directory, the path of the output in it. Raises FileError for a source that is a
-    directory, and for a target that cannot be a file."""
+    """The target, or, if the target is a directory, the path of the output in this directory. Raises FileError for a
+    source that is a directory, and for a target that cannot be a file."""
     if isinstance(source, str | os.PathLike) and os.path.isdir(source):
         raise FileError(f"{os.fspath(source)}: is a directory; {call('pcapconv.batch')} converts all captures in it")
     return output_of(source, target, to)

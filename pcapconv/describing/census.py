@@ -170,7 +170,7 @@ class Census:
         }
         self._interfaces.add(entry)
         self._section_interfaces.append((interface, entry))
-        self._limits.add(interface.snaplen)
+        self._limits.add_interface(interface.snaplen)
         self._totals.extend([0, 0, 0, _NEVER, 0])
         self._add_comments(
             option_lists.OptionList(interface.options, order), f"interface {interface.section}:{interface.id}"
@@ -237,7 +237,7 @@ class Census:
             self._span = min(earliest, first), max(latest, last)
             self._decimal_places = max(self._decimal_places, timestamps.digits(unit[0]))
         self._section_interfaces = []
-        self._limits.begin()
+        self._limits.begin_section()
         self._totals = array("Q")
 
     def _packet_options(self) -> dict[str, int]:

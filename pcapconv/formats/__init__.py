@@ -1,8 +1,8 @@
-"""Which formats there are, and which one a capture is in: by its content, never by its name.
+"""The formats that pcapconv reads and writes; recognises a capture's format by its content, never by its name.
 
-Each format has a reader and a writer module (`pcap_reader`, `pcap_writer`, `pcapng_reader`, `pcapng_writer`), and this
-module alone knows them all. Readers take bytes from a `window`; `losses` counts what pcap cannot hold; `not_captures`
-and `damaged_transfers` explain what cannot be read.
+Each format has a reader and a writer module (`pcap_reader`, `pcap_writer`, `pcapng_reader`, `pcapng_writer`); only this
+module imports all four. Readers take bytes from a `window`; `losses` counts what pcap cannot hold; `not_captures` and
+`damaged_transfers` explain why a file cannot be read.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ HEAD_SIZE = 4096  # bytes that are enough to recognise a file that is no capture
 
 
 class Reader(Protocol):
-    """Reads one format: `items` gives a capture in file order. `losses` counts by kind what no item holds; it is
-    complete at the end."""
+    """A reader for one format: `items` yields the items of a capture in file order. `losses` counts by kind what the
+    capture has but no item holds; it is complete after the last item."""
 
     format: str
     losses: Counter[str]
@@ -47,10 +47,11 @@ class Reader(Protocol):
 
 
 class Writer(Protocol):
-    """Writes one format: `write` takes items in file order, then `finish` completes the output.
+    """A writer for one format: `write` takes items in file order, then `finish` completes the output.
 
-    `packets` counts the packets that were written, `zeros_at_end` how many of the last ones are nothing but zeros: two
-    or more read as damage. `has_other_interfaces` is set by whoever writes only some of a capture's interfaces here.
+    `packets` counts the packets that were written, `zeros_at_end` the packets at the end that are nothing but zeros:
+    readers take two or more for damage. `has_other_interfaces` is set to True from outside if only some of a capture's
+    interfaces are written here.
     """
 
     format: str
@@ -60,7 +61,7 @@ class Writer(Protocol):
 
     @property
     def losses(self) -> dict[str, int]:
-        """What the format cannot hold of the items written so far: kind → count."""
+        """What the items written so far have that the format cannot hold: kind → count."""
         ...
 
     @property
@@ -93,8 +94,8 @@ def open_reader(source: Source, window_size: int = WINDOW_SIZE) -> Reader:
 
 
 def recognise(head: bytes, name: str, *, whole: bool = False) -> str:
-    """The format of a capture that begins with these bytes: 16 of them are enough for a capture, `HEAD_SIZE` for a
-    message that says what else the file is. `whole` is true if these are all its bytes. `name` is for messages.
+    """The format of a capture that begins with these bytes: 16 bytes are enough for a capture, `HEAD_SIZE` for a
+    message that says what else the file is. `whole` is true if `head` is the whole file. `name` is for messages.
 
     Raises NotACaptureError, and FormatError for a capture that a transfer made unreadable.
     """
@@ -118,7 +119,7 @@ def recognise(head: bytes, name: str, *, whole: bool = False) -> str:
 
 
 def format_at(source: Source) -> str:
-    """The format that a seekable source is in. Its position stays. Raises as `recognise` does, and FileError."""
+    """The format of a seekable source, whose position stays. Raises as `recognise` does, and FileError."""
     head = source.peek(0, HEAD_SIZE)
     return recognise(head, source.name, whole=source.size == len(head))
 
@@ -128,8 +129,8 @@ def _has_magic(head: bytes) -> bool:
 
 
 def target_format(name: str | None, to: str | None) -> str:
-    """The format to write: `to`, or the one that the suffix of the output's name stands for. Raises UsageError if there
-    is neither."""
+    """The format to write: `to`, or else the format of the suffix of the output's name. Raises UsageError if `to` is
+    None and the suffix belongs to no format."""
     if to is not None:
         if to not in FORMATS:
             raise UsageError(f"{argument('to', to)}: the format is one of {', '.join(FORMATS)}")
@@ -144,12 +145,12 @@ def target_format(name: str | None, to: str | None) -> str:
 
 
 def format_of(name: str) -> str | None:
-    """The format that the suffix of a file name stands for; None for any other suffix."""
+    """The format to which the suffix of a file name belongs; None for any other suffix."""
     return _SUFFIXES.get(os.path.splitext(name)[1].lower())
 
 
 def is_suffix(suffix: str) -> bool:
-    """Whether a suffix, with its point, stands for a format: `.pcap`."""
+    """Whether a suffix, with its point, belongs to a format: `.pcap`."""
     return suffix.lower() in _SUFFIXES
 
 

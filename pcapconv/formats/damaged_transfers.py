@@ -1,9 +1,10 @@
-"""Recognises captures that a transfer damaged, and says what to do: text mode, or a program that expects UTF-8.
+"""Refuses captures that a transfer damaged, and says what to do: text mode, or a program that expects UTF-8.
 
-Strategy: a text-mode transfer writes 0d 0a for each 0a. The first block type of pcapng is chosen so that this shows
-(`spec.pcapng.from_text_transfer`). pcap has nothing like it, so the records are walked twice: as they are, and without
-each 0d before an 0a. The transfer is certain if only the second walk finds one record after the other. A program that
-takes a capture for UTF-8 text writes ef bf bd, the replacement character, for each byte that is not UTF-8.
+Strategy: a text-mode transfer writes 0d 0a for each 0a. The first block type of pcapng was chosen so that this can be
+recognised (`spec.pcapng.from_text_transfer`). pcap has no such protection, so the records are walked twice: as they
+are, and without each 0d before an 0a. The transfer is certain if only the second walk finds one record after the other.
+A program that takes a capture for UTF-8 text writes ef bf bd, the replacement character, for each byte that is not
+UTF-8.
 """
 
 from __future__ import annotations
@@ -39,21 +40,21 @@ def refuse_replacement_characters(head: bytes, name: str) -> None:
 
 
 def refuse_changed_line_ends(head: bytes, name: str, *, whole: bool) -> None:
-    """Raise FormatError for a pcap file that a text-mode transfer changed. `head` is its first bytes, which are all if
-    `whole`; `name` is for messages."""
+    """Raise FormatError for a pcap file that a text-mode transfer changed. `head` is the beginning of the file, or the
+    whole file if `whole`; `name` is for messages."""
     if _has_changed_line_ends(head, whole=whole):
         raise FormatError(TEXT_MODE.format(name=name, format="pcap", how="every 0a in it has a 0d before it"))
 
 
 def _format_with_replacements(head: bytes) -> str | None:
-    """The format of a capture with replacement characters in its header; None if there are none."""
+    """The format of a capture with replacement characters in its header; None for any other bytes."""
     if head[:4] == pcapng.SECTION_HEADER.to_bytes(4, "big"):
         return "pcapng" if head[:SECTION_HEADER_SIZE].count(_REPLACEMENT) > 1 else None
     return "pcap" if any(head.startswith(each) for each in _MAGICS_WITH_REPLACEMENTS) else None
 
 
 def _has_changed_line_ends(head: bytes, *, whole: bool) -> bool:
-    """Whether a transfer added the 0d before each 0a. Never true of a capture that was not changed."""
+    """Whether a transfer added the 0d before each 0a. Never true for a capture that was not changed."""
     if not 0 < head.count(b"\n") == head.count(b"\r\n"):
         return False
     given, mended = _walk_records(head), _walk_records(head.replace(b"\r\n", b"\n"))

@@ -1,6 +1,7 @@
-"""Counts by kind what pcap cannot hold of a capture.
+"""Counts by kind what a capture contains that pcap cannot hold.
 
-Strategy: the pcap writer passes everything here that has no place in its file. A kernel counts packets' options.
+Strategy: the pcap writer passes each item here whose contents may have no place in a pcap file. A kernel counts the
+options of packets.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pcapconv.spec import option_lists, pcapng
 
 
 class PcapLosses:
-    """Counts into `counts`, by kind, what of the items that are added has no place in a pcap file."""
+    """Counts, by kind in `counts`, what the added items contain that has no place in a pcap file."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -23,7 +24,7 @@ class PcapLosses:
         self._has_options = True  # False if a reader made them from fields that `format_only` counts (modified pcap)
 
     def add_section(self, section: Section, *, further: bool) -> None:
-        """Count what a section's header says; `further` is true if it is not the first section."""
+        """Count the contents of a section's header; `further` is true if it is not the first section."""
         self.counts["sections"] += further
         self.counts.update(section.format_only)
         self._add_options(option_lists.OptionList(section.options, section.byte_order), "section-options")
@@ -45,8 +46,8 @@ class PcapLosses:
         self.counts["unreadable-options"] += options.overrun
 
     def add_batch(self, batch: PacketBatch) -> None:
-        """Count packets' options, the drop counts of obsolete Packet Blocks, and what only the packets' own format can
-        say."""
+        """Count the options of packets, the drop counts of obsolete Packet Blocks, and what only the packets' own
+        format can hold."""
         self.counts.update(batch.format_only)
         self._has_options = batch.layout == "pcapng"
         types = bytes(memoryview(batch.columns.record_type)[: batch.rows])
@@ -60,14 +61,15 @@ class PcapLosses:
             self.counts["drop-counts"] += sums[DROP_COUNTS]
 
     def total(self) -> Counter[str]:
-        """The counts so far, of those kinds that occurred."""
+        """The counts so far, without kinds that did not occur."""
         counts = self.counts.copy()
         if not self._has_options:
             del counts["packet-options"]
         return +counts
 
     def _add_options(self, options: option_lists.OptionList, kind: str, block_type: int | None = None) -> None:
-        """Count comments, and other options as `kind`, except those of a `block_type` that pcap has a place for."""
+        """Count comments, and count other options as `kind`, except options of a `block_type` for which pcap has a
+        field."""
         for option in options:
             if option.code == option_lists.COMMENT:
                 self.counts["comments"] += 1

@@ -1,4 +1,4 @@
-"""Recognises files that people take for captures by their bytes, and says what to do with them.
+"""Recognises, by their bytes, files that people take for captures, and says what to do with them.
 
 Strategy: one table of offsets, magic bytes and sentences; then the formats that have no magic bytes, which are
 recognised only if their first records follow each other without a gap. File names are not used.
@@ -58,7 +58,7 @@ _PACKET_LOGGER = (
 
 _PACKET_LOGGER_TYPES = {0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0A, 0x0B, *range(0xF7, 0xFF)}
 _ERF_TYPES = range(1, 51)
-_ENOUGH_RECORDS = 3  # in a row are no accident
+_ENOUGH_RECORDS = 3  # so many sound records after each other are no accident
 _DAY = 86400
 
 # The first eight bytes of a pcap file: its magic number, and version 2.4.
@@ -66,8 +66,8 @@ _PCAP_STARTS = [magic + b"".join(n.to_bytes(2, order) for n in (2, 4)) for magic
 
 
 def identify(head: bytes, *, whole: bool) -> str | None:
-    """What a file is that begins with these bytes and is no capture: a noun, and what to do with it; None if it is not
-    recognised. `whole` is true if these are all its bytes."""
+    """What a file is that is no capture and begins with `head`: a noun, and what to do with the file; None if the file
+    is not recognised. `whole` is true if `head` is the whole file."""
     for offset, magic, what in _MAGICS:
         if head.startswith(magic, offset):
             return what
@@ -83,7 +83,7 @@ def identify(head: bytes, *, whole: bool) -> str | None:
 
 
 def _capture_after_text(head: bytes) -> str | None:
-    """A capture that comes after text, which other programs wrote to the same stdout: kubectl exec, ssh, docker run."""
+    """Recognise a capture after text that other programs wrote to the same stdout: kubectl exec, ssh, docker run."""
     header = _first_header(head)
     if header is None or quoted(head[: header[0]], min_shown=1) is None:
         return None
@@ -101,7 +101,7 @@ def _first_header(head: bytes) -> tuple[int, str] | None:
 
 
 def _capture_in_base64(head: bytes) -> str | None:
-    """A capture in base64, in lines of any length."""
+    """Recognise a capture in base64, in lines of any length."""
     letters = b"".join(head[:200].split())
     try:
         data = base64.b64decode(letters[: len(letters) // 4 * 4], validate=True)
@@ -112,13 +112,13 @@ def _capture_in_base64(head: bytes) -> str | None:
 
 
 def _is_etl(head: bytes, _: bool) -> bool:
-    """Whether there is a buffer header of 72 bytes, then a system trace header of 32, then a log file header, which
-    repeats the buffer's size."""
+    """Whether the bytes are a buffer header of 72 bytes, then a system trace header of 32, then a log file header,
+    which repeats the buffer's size."""
     return len(head) >= 108 and head[74] in (1, 2) and head[75] == 0xC0 and head[:4] == head[104:108] != bytes(4)
 
 
 def _is_packet_logger(head: bytes, whole: bool) -> bool:
-    """Whether there are records of a length (which counts what follows it), seconds, microseconds, and a type."""
+    """Whether the bytes are records of a length (the number of bytes after it), seconds, microseconds, and a type."""
     return any(_records_follow(head, whole, partial(_packet_logger_record, head, order)) for order in "><")
 
 
@@ -129,8 +129,8 @@ def _packet_logger_record(head: bytes, order: str, at: int) -> int:
 
 
 def _is_erf(head: bytes, whole: bool) -> bool:
-    """Whether there are records of a time (32 bits of fraction, then seconds), type, flags, length, loss counter, and
-    length on the wire."""
+    """Whether the bytes are records of a time (32 bits of fraction, then seconds), type, flags, length, loss counter,
+    and length on the wire."""
     if len(head) < 16:
         return False
     first = int.from_bytes(head[4:8], "little")
@@ -145,8 +145,8 @@ def _erf_record(head: bytes, first: int, at: int) -> int:
 
 
 def _records_follow(head: bytes, whole: bool, record_length: Callable[[int], int]) -> bool:
-    """Whether records follow each other from the beginning on, and all are sound: three of them, or two that end where
-    the file does. `record_length` gives the length of the record at an offset, 0 for one that is not sound."""
+    """Whether sound records follow each other from the beginning on: three of them, or two that end where the file
+    does. `record_length` gives the length of the record at an offset, 0 for a record that is not sound."""
     at = count = 0
     while at + 16 <= len(head):
         length = record_length(at)

@@ -10,8 +10,8 @@ from pcapconv.io.paths import STDIO, Readable, Writable, base_name
 
 
 def with_suffix(name: str, to: str | None) -> str:
-    """The name with the suffix of the format `to`, which replaces the suffix of a capture, else is added. If `to` is
-    None, the name as it is."""
+    """The name with the suffix of the format `to`, which replaces a suffix that belongs to a format and is added to any
+    other name. If `to` is None, the name as it is."""
     if to is None:
         return name
     stem, suffix = os.path.splitext(name)
@@ -22,8 +22,8 @@ def output_of(source: Readable, target: Writable, to: str | None) -> Writable:
     """The path to write to: in a target that is a directory, the input's name with the suffix of the format `to`, as
     the command cp does; any other target as it is.
 
-    Raises FileError if the target ends in a slash and is no directory, if the input has no name, or if the path is a
-    directory too.
+    Raises FileError if the target ends in a slash and is no directory, if the input has no name, or if the path in the
+    directory is a directory too.
     """
     if not isinstance(target, str | os.PathLike) or target == STDIO:
         return target

@@ -1,6 +1,6 @@
-"""Reads the header of a pcap file: its variant, byte order and link type, and whether records exchange their lengths.
+"""Parses the header of a pcap file: variant, byte order, link type, and whether the lengths in records are swapped.
 
-Old versions of pcap wrote the two lengths of a record in the other order: the original length first.
+Old versions of pcap wrote the two lengths of a record in the other order: the original length before the captured one.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from pcapconv.spec import ByteOrder, pcap
 from pcapconv.spec.link_types import link_type_name
 from pcapconv.timestamps import NANOSECONDS, format_resolution
 
-NEVER, WHERE_LARGER, ALWAYS = 0, 1, 2  # the records whose two lengths are exchanged: also the index kernel's numbers
+NEVER, WHERE_LARGER, ALWAYS = 0, 1, 2  # which records have their two lengths swapped; also the index kernel's numbers
 
 
 class FileHeader(NamedTuple):
-    """A pcap file header that was read.
+    """A pcap file header that was parsed.
 
-    `raw` is its bytes, None if there are none that say what the fields say. `swap` is for which records the two lengths
-    are exchanged. `word` is the last word of the header: from it come `link_type`, `fcs_length` (in bits, None if it is
-    not stated) and `reserved`, the bits that should be 0. `odd_fields` counts the fields that no other format can hold.
+    `raw` is the header's bytes, None if no file header has these fields. `swap` is `NEVER`, `WHERE_LARGER` or `ALWAYS`:
+    which records have their captured and original length swapped. `word` is the last word of the header, which contains
+    `link_type`, `fcs_length` (in bits, None if the header does not state it) and `reserved`, the bits that should be 0.
+    `odd_fields` counts the fields that no other format can hold.
     """
 
     raw: bytes | None
@@ -38,7 +39,7 @@ class FileHeader(NamedTuple):
 
     @property
     def section(self) -> Section:
-        """The section that the whole file is."""
+        """The whole file as a section."""
         return Section(
             number=0,
             byte_order=self.byte_order,
@@ -72,19 +73,19 @@ class FileHeader(NamedTuple):
         return self._replace(raw=raw, variant=self.variant._replace(ticks_per_second=NANOSECONDS))
 
     def difference(self, other: FileHeader) -> str:
-        """Why records after the `other` header cannot be read with this one, in words; empty if they can."""
-        for what, mine, its in (
+        """Why this header cannot be used to read records after the `other` header, in words; empty if it can."""
+        for what, own_value, other_value in (
             ("byte order", self.byte_order, other.byte_order),
             ("unit of time", *(f"{format_resolution(each.variant.ticks_per_second)} s" for each in (self, other))),
             ("link type", *(link_type_name(each.link_type) for each in (self, other))),
             ("FCS length", *(f"{each.fcs_length or 0} bits" for each in (self, other))),
         ):
-            if mine != its:
-                return f"its {what} is {its}, not {mine}"
-        my_records, its_records = (
+            if own_value != other_value:
+                return f"its {what} is {other_value}, not {own_value}"
+        own_layout, other_layout = (
             (each.swap, each.variant.record_size, each.variant.padding) for each in (self, other)
         )
-        return "" if my_records == its_records else "its records have another layout"
+        return "" if own_layout == other_layout else "its records have another layout"
 
 
 def header_size(magic: bytes) -> int:
@@ -94,7 +95,8 @@ def header_size(magic: bytes) -> int:
 
 
 def read_header(raw: bytes) -> FileHeader:
-    """Parse a file header of as many bytes as `header_size` says. Raises ValueError for a version that is not read."""
+    """Parse a file header, which has `header_size` bytes. Raises ValueError for a version that pcapconv does not
+    read."""
     variant, order = pcap.MAGICS[raw[:4]]
     fields = Struct("<HHIIII" if order == "little" else ">HHIIII")
     major, minor, thiszone, sigfigs, snaplen, word = fields.unpack_from(raw, 4)
@@ -124,7 +126,7 @@ def read_header(raw: bytes) -> FileHeader:
 
 
 def _swap(major: int, minor: int) -> int:
-    """For which records a version exchanges the two lengths."""
+    """Which records have their captured and original length swapped in files of a version."""
     if major == 543 or (major == 2 and minor < 3):
         return ALWAYS
     return WHERE_LARGER if (major, minor) == (2, 3) else NEVER

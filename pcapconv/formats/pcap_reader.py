@@ -1,9 +1,9 @@
-"""Reads pcap: one section with one interface (or one for each interface index, in variants whose records have it).
+"""Reads pcap: one section with one interface (or one for each interface index, in variants whose records have one).
 
-Strategy: the file header decides the byte order, the variant and which records have their lengths exchanged; if its
-magic number stands for several variants, the first records decide. Then the index kernel turns each window into a
-batch. It stops at bytes that may be no record: the header of a second file, or zeros. Nothing in a pcap file marks
-where a record begins, so the file is read no further than its first damage.
+Strategy: the file header decides the byte order, the variant and which records have their lengths swapped; if several
+variants share its magic number, the first records decide. Then the index kernel turns each window into a batch. The
+kernel stops at bytes that may be no record: the header of a second file, or zeros. Nothing in a pcap file marks where a
+record begins, so the file is read no further than its first damage.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pcapconv.formats.pcap_header import ALWAYS, WHERE_LARGER, header_size, read
 from pcapconv.formats.pcap_variants import recognise_variant
 from pcapconv.formats.window import LARGEST_RECORD, Window
 from pcapconv.kernels import choose
-from pcapconv.kernels.contract import FULL, OTHER
+from pcapconv.kernels.contract import FULL, NOT_A_RECORD
 from pcapconv.model import NO_COUNTS, Columns, Damage, Interface, Item, Notice, PacketBatch
 from pcapconv.spec import option_lists, pcap
 from pcapconv.spec.pcapng import PACKET_FLAGS
@@ -57,8 +57,8 @@ class PcapReader:
         self.losses: Counter[str] = Counter()
 
     def items(self) -> Iterator[Item]:
-        """Yield the section, its interfaces and packets, and damage. Raises FormatError for a version that is not read,
-        or a file that ends within its header."""
+        """Yield the section, its interfaces and packets, and damage. Raises FormatError for a version that pcapconv
+        does not read, or a file that ends within its header."""
         self._read_file_header()
         header, variant = self._header, self._variant
         yield self._section
@@ -100,7 +100,8 @@ class PcapReader:
             raise FormatError(f"{window.name}: {error}") from None
         variant = recognise_variant(stated, lambda distance, count: window.peek(distance, count) or b"")
         header = stated._replace(variant=variant)
-        self._stated = stated.in_nanoseconds() if self._nanoseconds else stated  # with the variant of the magic number
+        # The same header with the variant of its magic number, whatever the records are.
+        self._stated_header = stated.in_nanoseconds() if self._nanoseconds else stated
         self._header = header.in_nanoseconds() if self._nanoseconds else header
         self._variant, self._byte_order = self._header.variant, self._header.byte_order
         self._section = self._header.section
@@ -125,13 +126,13 @@ class PcapReader:
             if rows:
                 yield self._batch(window.buffer, columns, rows, large_fractions)
                 window.take(end - window.start)
-            if status == OTHER:
-                ended = yield from self._read_other_bytes()
+            if status == NOT_A_RECORD:
+                ended = yield from self._read_header_or_zeros()
             elif status != FULL:
                 ended = yield from self._load_record()
 
     def _batch(self, buffer: bytearray | bytes, columns: Columns, rows: int, large_fractions: int) -> PacketBatch:
-        """A batch of the next packets; `large_fractions` of them have a fraction of a second or more."""
+        """A batch of the next packets; `large_fractions` of them have a fraction field of a second or more."""
         counts = {"time-notation": large_fractions, "record-fields": rows * self._variant.has_extra_fields}
         batch = PacketBatch(
             buffer,
@@ -152,21 +153,21 @@ class PcapReader:
         columns, order, limit = batch.columns, self._byte_order, self._variant.ticks_per_second
         large_fractions = sum(
             int.from_bytes(batch.buffer[at + 4 : at + 8], order) >= limit
-            for at in columns.record_at[: batch.rows]  # which stays, also in a row that was changed
+            for at in columns.record_at[: batch.rows]  # also right for a row that was changed
         )
         extra = batch.rows * self._variant.has_extra_fields
         return {kind: count for kind, count in (("time-notation", large_fractions), ("record-fields", extra)) if count}
 
     def _load_record(self) -> Generator[Item, None, bool]:
-        """Get the whole next record into the window. Yield damage if that is impossible. Return True at the end of the
-        file, or of what can be read of it."""
+        """Get the whole next record into the window. Yield damage if that is impossible. Return True if nothing more
+        can be read from the file."""
         window, swap = self._window, self._header.swap
         size = self._variant.record_size
         if window.available < size:
             if window.fill(size):
                 return False  # the kernel first checks that it is a record
             if window.available:
-                yield self._damage(f"{window.available} bytes are left over, a record's header has {size}")
+                yield self._end_with_damage(f"{window.available} bytes are left over, a record's header has {size}")
             return True
         at = window.start + 8
         captured = int.from_bytes(window.buffer[at : at + 4], self._byte_order)
@@ -182,31 +183,37 @@ class PcapReader:
             reason = (
                 f"the record has {size + captured} bytes, but {remaining} are left: the capture is cut off or corrupt"
             )
-        yield self._damage(reason)
+        yield self._end_with_damage(reason)
         return True
 
-    def _read_other_bytes(self) -> Generator[Item, None, bool]:
-        """Read what the kernel does not take for a record: a second file header, or zeros. Return True at the end."""
+    def _read_header_or_zeros(self) -> Generator[Item, None, bool]:
+        """Read the bytes that the kernel does not take for a record: a second file header, or zeros. Return True at the
+        end."""
         window = self._window
         magic = bytes(window.buffer[window.start : window.start + 4])
         ended = yield from self._read_second_header(magic) if magic in pcap.MAGICS else self._read_zeros()
         return ended
 
     def _read_second_header(self, magic: bytes) -> Generator[Item, None, bool]:
-        """Read the file header of another capture, as `cat` leaves it. Skip it if the first header fits its records,
-        too; else it is damage. Return True at the end."""
+        """Read the file header of another capture, as `cat a.pcap b.pcap` leaves it in the middle. Skip this header if
+        the first header fits the records after it, too; else it is damage. Return True at the end."""
         window, size = self._window, header_size(magic)
         if not window.fill(size):
             available = window.available
-            yield self._damage(f"a second capture begins here, and ends after {available} bytes, in its file header")
+            yield self._end_with_damage(
+                f"a second capture begins here, and ends after {available} bytes, in its file header"
+            )
             return True
-        mine, header = self._stated, read_header(bytes(window.buffer[window.start : window.start + size]))
-        if window.peek(size, 1):  # there are records, which may be another variant's
+        first_header, header = (
+            self._stated_header,
+            read_header(bytes(window.buffer[window.start : window.start + size])),
+        )
+        if window.peek(size, 1):  # records follow, which may be in another variant
             variant = recognise_variant(header, lambda distance, count: window.peek(size + distance, count) or b"")
-            mine, header = self._header, header._replace(variant=variant)
-        difference = mine.difference(header.in_nanoseconds() if self._nanoseconds else header)
+            first_header, header = self._header, header._replace(variant=variant)
+        difference = first_header.difference(header.in_nanoseconds() if self._nanoseconds else header)
         if difference:
-            yield self._damage(
+            yield self._end_with_damage(
                 f"a second capture begins here, and {difference}; tail -c +{window.offset + 1} makes a file of it"
             )
             return True
@@ -216,8 +223,8 @@ class PcapReader:
         return False
 
     def _read_zeros(self) -> Generator[Item, None, bool]:
-        """Read zeros. Up to the end of the capture they are damage if they are more than one record; elsewhere they are
-        empty packets. They are counted first, since they may be more than memory holds. Return True at the end."""
+        """Read zeros. Zeros up to the end of the capture are damage if they are more than one record; other zeros are
+        empty packets. The zeros are counted first, since they may be more than memory holds. Return True at the end."""
         window, size = self._window, self._variant.record_size
         offset, passed = window.offset, 0
         while window.leading_zeros() == window.available:
@@ -248,19 +255,20 @@ class PcapReader:
             yield self._batch(bytes(rows * size), columns, rows, 0)
             count -= rows
 
-    def _damage(self, reason: str) -> Damage:
-        """The damage that begins here, for which the remainder of the file is left out. Raises FormatError instead if a
-        text-mode transfer caused it."""
+    def _end_with_damage(self, reason: str) -> Damage:
+        """Skip the remainder of the file, and return the damage that begins here. Raises FormatError instead if a
+        text-mode transfer caused the damage."""
         offset = self._window.offset
         reason += self._window.text_remark()
         passed = self._window.skip_to_end()
-        if first := bytes(self._window.first):  # a pipe's: of a plain file, `open_reader` has checked enough bytes
+        if first := bytes(self._window.first):  # only from a pipe: `open_reader` has checked enough bytes of a file
             whole = self._window.offset == len(first)
             damaged_transfers.refuse_changed_line_ends(first, self._window.name, whole=whole)
         return Damage(offset, self._packets + 1, reason, passed, 0)
 
     def _skip_padding(self, batch: PacketBatch) -> None:
-        """Take the variant's padding before each packet off its data and off both its lengths, which count it."""
+        """Remove the variant's padding before each packet from the packet's data and from both lengths, which count
+        it."""
         padding, columns = self._variant.padding, batch.columns
         for row in range(batch.rows if padding else 0):
             captured, original = columns.captured_length[row], columns.original_length[row]
@@ -269,10 +277,10 @@ class PcapReader:
             columns.original_length[row] = max(0, original - padding)
 
     def _with_new_interfaces(self, batch: PacketBatch) -> Iterator[Item]:
-        """Yield the batch, cut in two where an interface index is new, with the new interface in front.
+        """Yield the batch, cut in two where an interface index is new, with the new interface between the pieces.
 
-        Each packet type becomes an epb_flags option. It must be in the batch's buffer, which becomes a copy of the
-        records followed by one option list for each packet type.
+        Each packet type becomes an epb_flags option. The batch gets a buffer of its own: a copy of the records,
+        followed by one option list for each packet type.
         """
         columns, (begin, end) = batch.columns, batch.span()
         buffer = bytearray(batch.buffer[begin:end])

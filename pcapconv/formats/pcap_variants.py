@@ -1,9 +1,10 @@
 """Recognises variants of pcap that share a magic number, by their first records.
 
-Strategy: the variant that the magic number stands for is tried first, then the others that have it. Another one is
-chosen only if the first makes no sense of the first records and the other does in everything: lengths, fractions,
-further fields. The first 16 bytes of a record are the same in all variants, so it takes a second record to recognise
-one. The result depends on the bytes alone, not on the pieces in which a pipe delivers them.
+Strategy: the variant that the magic number stands for is tried first, then the other variants with this magic number.
+Another variant is chosen only if the first records make no sense in the first variant, and make sense in the other one
+in every way: lengths, fractions, further fields. The first 16 bytes of a record are the same in all variants, so a
+variant cannot be recognised without a second record. The result depends on the bytes alone, not on the pieces in which
+a pipe delivers them.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from pcapconv.formats.pcap_header import FileHeader
 from pcapconv.spec import ByteOrder, pcap
 from pcapconv.timestamps import MICROSECONDS
 
-Peek = Callable[[int, int], bytes]  # distance from the end of the file header, count → bytes, or as many as there are
+Peek = Callable[[int, int], bytes]  # distance from the end of the file header, count → bytes; fewer at the file's end
 
-_RECORDS = 3  # are tried at most
-_LONG_AGO = 10**6  # seconds since 1970; a time below could be a length too, so that a third record is tried
+_RECORDS = 3  # the largest number of records that are tried
+_LONG_AGO = 10**6  # seconds since 1970; an earlier time could be a length, too, so that a third record is tried
 _LONGEST = pcap.NO_LIMIT_SNAPLEN  # captured bytes
 _LONGEST_ORIGINAL = 128 * 2**20
-_NEAR = 30 * 86400  # seconds at most between the first packets
+_NEAR = 30 * 86400  # the longest time between the first packets, in seconds
 _MOST_INTERFACES = 10_000
 _MOST_PACKET_TYPE = 4
 _LOWEST_ETHERTYPE = 0x600
@@ -32,7 +33,7 @@ _INDEXED = {"little": Struct("<IHB"), "big": Struct(">IHB")}
 
 
 def recognise_variant(header: FileHeader, peek: Peek) -> pcap.Variant:
-    """The variant that the first records after this header are in. `peek` reads them without taking them."""
+    """The variant of the first records after this header. `peek` looks at them without taking them from the window."""
     own = header.variant
     alternatives = pcap.SAME_MAGIC.get(own, ()) if header.version == pcap.VERSION else ()
     if not alternatives or _makes_sense(header, own, peek):
@@ -41,8 +42,8 @@ def recognise_variant(header: FileHeader, peek: Peek) -> pcap.Variant:
 
 
 def _makes_sense(header: FileHeader, variant: pcap.Variant, peek: Peek, *, near: bool = False) -> bool:
-    """Whether the first records make sense in this variant. With `near`, they also have to be close to each other in
-    time, and must not be zeros."""
+    """Whether the first records make sense in this variant. With `near`, they must also be close to each other in time,
+    and must not be zeros."""
     at, first = 0, 0
     for record in range(_RECORDS):
         head = peek(at, variant.record_size)

@@ -1,9 +1,10 @@
-"""Writes pcap: copies a pcap file that did not change, and of any other capture writes what pcap can hold.
+"""Writes pcap: copies the header and records of a pcap file; from any other capture, writes what pcap can hold.
 
 Strategy: the file header is written with the first packets, when interfaces are known, and its snaplen is corrected at
-the end. If one of those interfaces needs nanoseconds, so does the file; an interface that needs them and comes later
-raises NeedsNanosecondsError, and the conversion starts again. What has no place in pcap is counted in `losses`. Times
-are exact: the kernel converts those resolutions whose arithmetic fits 64 bits, and Python's integers the others.
+the end. If one of the interfaces before the first packets needs nanoseconds, the file gets nanoseconds. If an interface
+after them needs nanoseconds, but the file has microseconds, NeedsNanosecondsError is raised, and the conversion starts
+again. What has no place in pcap is counted in `losses`. Times are exact: the kernel converts the resolutions whose
+arithmetic fits 64 bits, and Python's integers convert the others.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from pcapconv.text import counted
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS, rescale
 from pcapconv.wording import argument, call
 
-_CUT, _TIMELESS, _LONGEST = 0, 1, 2  # indices in the kernel's counts
+_CUT, _TIMELESS, _LONGEST = 0, 1, 2  # indexes in the kernel's counts
 
 
 class PcapWriter:
@@ -53,24 +54,24 @@ class PcapWriter:
         self._kernels = choose()
         self._nanoseconds = settings.nanoseconds
         self._header_written = False
-        self._verbatim = False  # whether the capture is a pcap file whose bytes are copied
+        self._verbatim = False  # whether the capture is a pcap file whose header and records are copied
         self.zeros_at_end = 0
         self._byte_order: ByteOrder = "little"
         self._sections = 0
-        self._length_at = 0  # offset of the length field that Ixia's headers have, 0 for none
+        self._length_at = 0  # offset of the length field that Ixia's headers have; 0 for other headers
         self._in_section: list[Interface] = []
         self._link_types_in_section: set[int] = set()
         self._all_fit = True  # whether the kernel can convert the times of all interfaces in the section
-        self._interfaces = 0  # their number, in all sections
+        self._interfaces = 0  # the number of interfaces in all sections
         self._first_link_type = ETHERNET
         self._needs_nanoseconds = False
-        self._snaplens = 0, 0  # the lowest and the highest that interfaces state
+        self._snaplens = 0, 0  # the lowest and the highest that interfaces declare
         self._was_pcap = False
         self._fcs_lengths: set[int | None] = set()
-        self._link_type: int | None = None  # of the first packet
-        self._by_link_type: Counter[int] = Counter()  # packets, once there are several link types
-        self._refused = False  # whether there are several link types, so that nothing more is written
-        self._scale = array("Q")
+        self._link_type: int | None = None  # the first packet's
+        self._by_link_type: Counter[int] = Counter()  # packets by link type, once packets have several
+        self._refused = False  # whether packets have several link types, so that nothing more is written
+        self._scales = array("Q")
         self._counts = array("Q", [0, 0, 0])
         self._losses = PcapLosses()
         self.packets = 0
@@ -78,7 +79,7 @@ class PcapWriter:
 
     @property
     def losses(self) -> Counter[str]:
-        """What pcap cannot hold of the items written so far: kind → count."""
+        """What the items written so far have that pcap cannot hold: kind → count."""
         if self._verbatim:
             return Counter()
         losses = self._losses.total()
@@ -98,7 +99,8 @@ class PcapWriter:
 
     def write(self, item: Item) -> None:
         """Write one item. Raises TimeRangeError for a time that pcap cannot hold, NeedsNanosecondsError for an
-        interface that needs nanoseconds too late, and FileError if the output cannot be written."""
+        interface that needs nanoseconds after packets were written in microseconds, and FileError if the output cannot
+        be written."""
         match item:
             case PacketBatch():
                 self._write_batch(item)
@@ -118,7 +120,7 @@ class PcapWriter:
             raise TargetError(self._several_link_types())
         self._write_header()
         self._output.finish()
-        if self._length_at and self._output.seekable:  # Ixia's, which counts the records' bytes
+        if self._length_at and self._output.seekable:  # Ixia's length field, the number of bytes of all records
             length = self._output.position - self._length_at - 4
             self._output.overwrite(self._length_at, min(length, 2**32 - 1).to_bytes(4, self._byte_order))
         if not self._verbatim and self._output.seekable:
@@ -144,7 +146,7 @@ class PcapWriter:
         self._in_section = []
         self._link_types_in_section = set()
         self._all_fit = True
-        self._scale = array("Q")
+        self._scales = array("Q")
         if section.layout == "pcap" and section.raw is not None:
             self._verbatim = True
             self._header_written = True
@@ -189,33 +191,33 @@ class PcapWriter:
         self._write_header()
         self._losses.add_batch(batch)
         batch = with_headers_in(self._byte_order, batch)
-        columns, scale = batch.columns, self._scale
+        columns, scales = batch.columns, self._scales
         if not self._all_fit:
-            columns, scale = self._with_times(batch)
+            columns, scales = self._with_times(batch)
         output, row, big = self._output, 0, self._byte_order == "big"
         while True:
             row, output.at, status = self._kernels.encode_pcap(
-                batch.buffer, columns, row, batch.rows, output.buffer, output.at, big, scale, self._counts
+                batch.buffer, columns, row, batch.rows, output.buffer, output.at, big, scales, self._counts
             )
             if status == MORE:
                 break
             if status == FULL and not output.make_room(pcap.RECORD_SIZE + columns.captured_length[row]):
-                status = self._write_long(batch, columns, row, scale)
+                status = self._write_long(batch, columns, row, scales)
                 row += status == MORE
             if status not in (FULL, MORE):
                 interface = self._in_section[columns.interface[row]]
                 raise TimeRangeError(_out_of_range(batch, row, interface, before=status == BEFORE_1970))
         self.packets += batch.rows
 
-    def _write_long(self, batch: PacketBatch, columns: Columns, row: int, scale: array[int]) -> int:
+    def _write_long(self, batch: PacketBatch, columns: Columns, row: int, scales: array[int]) -> int:
         """Write a packet that is too large for an output buffer: its record's header, and its bytes straight from the
-        batch's buffer. Return the kernel's status, MORE if the packet was written."""
+        batch's buffer. Return the kernel's status: MORE if the packet was written."""
         order, captured = self._byte_order, columns.captured_length[row]
         empty, header = columns.copy(row, row + 1), bytearray(pcap.RECORD_SIZE)
         empty.captured_length[0] = 0
         status: int
         _, _, status = self._kernels.encode_pcap(
-            batch.buffer, empty, 0, 1, header, 0, order == "big", scale, self._counts
+            batch.buffer, empty, 0, 1, header, 0, order == "big", scales, self._counts
         )
         if status == MORE:
             header[pcap.CAPTURED_LENGTH_AT : pcap.CAPTURED_LENGTH_AT + 4] = captured.to_bytes(4, order)
@@ -244,11 +246,11 @@ class PcapWriter:
                 row += 1
 
     def _check_link_type(self, batch: PacketBatch) -> bool:
-        """Return whether the batch may be written: all its packets, and all before, have one link type.
+        """Return whether the batch may be written: all packets in it and before it have one link type.
 
-        From the first packet of another link type on, packets are only counted for the message of `finish`. Those
-        before it in its batch are written here, so that an error in one of them is raised first, however large batches
-        are.
+        From the first packet with another link type on, packets are only counted, for the message of `finish`. The
+        packets before that one in its batch are written here, so that an error in one of them is raised first, however
+        large batches are.
         """
         if self._link_types_in_section == {self._link_type} and not self._refused:
             return True
@@ -299,7 +301,7 @@ class PcapWriter:
             self._add_scale(interface)
 
     def _snaplen_and_link_type(self) -> bytes:
-        """The last two words of the file header, for the interfaces that are known."""
+        """The last two words of the file header, for the interfaces so far."""
         word = self.link_type
         length = self._fcs_length()
         if length is not None:
@@ -307,16 +309,16 @@ class PcapWriter:
         return self._snaplen().to_bytes(4, self._byte_order) + word.to_bytes(4, self._byte_order)
 
     def _fcs_length(self) -> int | None:
-        """The FCS length in bits that the file header states: one that all interfaces have, and a multiple of 16; else
-        None."""
+        """The FCS length in bits that the file header states: the length that all interfaces have, if it is a multiple
+        of 16; else None."""
         length = next(iter(self._fcs_lengths), None)
         return length if len(self._fcs_lengths) == 1 and length is not None and length % 16 == 0 else None
 
     def _snaplen(self) -> int:
-        """The snaplen that the file header states: the largest that an interface states (262144 if one has no limit),
-        but not less than the longest packet.
+        """The snaplen that the file header states: the largest that an interface declares (262144 if an interface has
+        no limit), but not less than the longest packet.
 
-        The snaplen of a pcap file, or of a capture that says no more than a pcap file can, stays as it is.
+        The snaplen of a pcap file, or of a capture without anything that a pcap file cannot hold, stays as it is.
         """
         lowest, highest = self._snaplens
         single = self._interfaces == 1 and not self.has_other_interfaces
@@ -332,14 +334,14 @@ class PcapWriter:
         """Add an interface's entry to the table for the kernel; see `encode_pcap` in `kernels/interpreted.py`."""
         if not _fits_kernel(interface, self._ticks_per_second):
             self._all_fit = False
-            self._scale.extend([1] * SCALE)  # never used: `_with_times` converts the ticks of such a section
+            self._scales.extend([1] * SCALE)  # never used: `_with_times` converts the ticks of such a section
             return
-        multiply, divide = timestamps.ratio(interface.ticks_per_second, self._ticks_per_second)
+        factor, divisor = timestamps.ratio(interface.ticks_per_second, self._ticks_per_second)
         offset = interface.time_offset
-        self._scale.extend([interface.ticks_per_second, multiply, divide, abs(offset), int(offset < 0), 0])
+        self._scales.extend([interface.ticks_per_second, factor, divisor, abs(offset), int(offset < 0), 0])
 
     def _with_times(self, batch: PacketBatch) -> tuple[Columns, array[int]]:
-        """Columns with ticks in the file's own time unit, converted one by one, and the kernel's table for them."""
+        """Columns whose ticks were converted to the file's time unit one by one, and the kernel's table for them."""
         columns, per_second = batch.columns.copy(0, batch.rows), self._ticks_per_second
         for row in range(batch.rows):
             if columns.record_type[row] == SIMPLE_PACKET:
@@ -358,14 +360,15 @@ class PcapWriter:
 
 
 def _needs_nanoseconds(interface: Interface) -> bool:
-    """Whether a tick of the interface is no whole number of microseconds."""
+    """Whether a tick of the interface is no whole number of microseconds. This depends on the resolution that the
+    interface declares, not on its packets; it is also true for 2^-7 s, which is 7812.5 µs."""
     return MICROSECONDS % interface.ticks_per_second != 0
 
 
 def _fits_kernel(interface: Interface, per_second: int) -> bool:
     """Whether 64 bits are enough for the kernel to convert the interface's ticks into ticks of `per_second`."""
-    multiply, _ = timestamps.ratio(interface.ticks_per_second, per_second)
-    return not interface.time_error and interface.ticks_per_second * multiply < 2**64
+    factor, _ = timestamps.ratio(interface.ticks_per_second, per_second)
+    return not interface.time_error and interface.ticks_per_second * factor < 2**64
 
 
 def _out_of_range(batch: PacketBatch, row: int, interface: Interface, *, before: bool) -> str:

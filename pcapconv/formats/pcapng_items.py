@@ -1,4 +1,4 @@
-"""Makes the model's sections and interfaces from the bodies of pcapng blocks."""
+"""Makes the model's sections and interfaces from the bodies of Section Header and Interface Description Blocks."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Reads pcapng: sections, interfaces, packets in batches, and every other block as bytes.
 
-Strategy: the index kernel takes runs of sound packet blocks and stops at anything else; that block is checked here,
-slowly and in full. Section lengths are never trusted. After damage, reading goes on only where a block certainly
-begins: where a length of the damaged block leads, and with two lengths of its own that agree. If an interface's block
-was lost, later packets could be given to the wrong interface, so everything up to the next section is skipped.
+Strategy: the index kernel takes runs of sound packet blocks and stops at any other block, which is checked here, slowly
+and in full. Section lengths are never trusted. After damage, reading goes on only where a block certainly begins: at
+the end that the damaged block's length gives, if the two lengths of the block there agree. If an interface's block was
+lost, later packets could be given to the wrong interface, so everything up to the next section is skipped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pcapconv.formats.pcapng_items import parse_interface, parse_section
 from pcapconv.formats.window import LARGEST_RECORD, Window
 from pcapconv.io.source import WINDOW_SIZE
 from pcapconv.kernels import choose
-from pcapconv.kernels.contract import FULL, OPTION_SUMS, OTHER, OVERRUNS
+from pcapconv.kernels.contract import FULL, NOT_A_RECORD, OPTION_SUMS, OVERRUNS
 from pcapconv.model import Block, Columns, Damage, Interface, Item, Notice, PacketBatch, Section
 from pcapconv.spec import ByteOrder, option_lists, pcapng
 
@@ -29,7 +29,8 @@ _UNREADABLE = "the options of {where} cannot be read to their end; they are kept
 class _Skip:
     """A stretch of the file that is skipped, up to the next section.
 
-    `bytes` is its size so far, `section` the section that it belongs to, None if a whole section is skipped.
+    `bytes` is the size of the stretch so far, `section` the number of the section to which it belongs, None if a whole
+    section is skipped.
     """
 
     def __init__(self, offset: int, reason: str, size: int, section: int | None) -> None:
@@ -55,7 +56,7 @@ class PcapngReader:
         self._byte_order: ByteOrder = "little"
         self._skip: _Skip | None = None
         self._first_fault = ""  # the first reason for which something was left out
-        self._unpadded_before = False  # whether there was a block whose length does not count its padding
+        self._unpadded_before = False  # whether an earlier block's length did not count its padding
         self.losses: Counter[str] = Counter()
 
     def items(self) -> Iterator[Item]:
@@ -81,7 +82,7 @@ class PcapngReader:
             if status != FULL:
                 if not window.fill(pcapng.BLOCK_OVERHEAD) and not window.available:
                     break
-                yield from self._next_block(refused=status == OTHER)
+                yield from self._next_block(refused=status == NOT_A_RECORD)
         yield from self._end_skip()
         if self._section is None:
             raise FormatError(f"{window.name}: no section can be read: {self._first_fault}")
@@ -101,9 +102,9 @@ class PcapngReader:
             )
 
     def _next_block(self, *, refused: bool) -> Iterator[Item]:
-        """Get the whole block at the window's start into the window and take it, or yield what is wrong with it.
+        """Get the whole block at the window's start into the window and take the block, or yield what is wrong with it.
 
-        `refused` is true if the kernel refused the block. A packet block that it did not refuse is left to it.
+        `refused` is true if the kernel refused the block. A packet block that was not refused is left to the kernel.
         """
         window = self._window
         if window.available < pcapng.BLOCK_OVERHEAD:
@@ -160,8 +161,8 @@ class PcapngReader:
         yield from self._take_packet(batch, padded)
 
     def _unpadded_packet(self, length: int, padded: int) -> PacketBatch | None:
-        """The packet in the block at the window's start, which states `length` and takes `padded` bytes; None if the
-        kernel does not take it with the right length, or if the difference is not the padding."""
+        """The packet in the block at the window's start, which states `length` but has `padded` bytes; None if the
+        kernel does not take the block with the right length, or if the difference is not the padding."""
         window = self._window
         raw = bytes(window.buffer[window.start : window.start + padded])
         right_length = padded.to_bytes(4, self._byte_order)
@@ -230,8 +231,8 @@ class PcapngReader:
                 yield Notice(offset, _UNREADABLE.format(where=f"the {pcapng.block_name(block_type)} Block"))
 
     def _read_short_packet(self, length: int) -> Iterator[Item]:
-        """Read a Simple Packet whose block has fewer bytes than it claims: keep those bytes, and make their number the
-        original length, so that no reader of a copy expects more."""
+        """Read a Simple Packet that claims more bytes than its block has: keep the bytes in the block, and make their
+        number the original length, so that no reader of a copy expects more."""
         window, order = self._window, self._byte_order
         offset, at, room = window.offset, window.start, length - pcapng.SHORTEST[pcapng.SIMPLE_PACKET]
         columns = Columns(1)
@@ -310,7 +311,7 @@ class PcapngReader:
             yield batch.slice(first, batch.rows) if first else batch
 
     def _unreadable_options(self, batch: PacketBatch) -> list[tuple[int, Notice]]:
-        """The row and a notice for each packet whose options cannot be read to their end."""
+        """Row and notice for each packet whose options cannot be read to their end."""
         if not batch.has_options:
             return []
         sums = array("Q", bytes(8 * OPTION_SUMS))
@@ -336,8 +337,8 @@ class PcapngReader:
             yield self._damage(offset, reason, length)
 
     def _leave_out_doubtful(self, block_type: int, length: int, byte_order: ByteOrder, reason: str) -> Iterator[Item]:
-        """Leave out a block whose length is doubtful, if a block certainly begins after it; else leave out all that
-        follows, too."""
+        """Leave out a block whose length is doubtful, if another block certainly begins after it; else leave out
+        everything to the end."""
         window = self._window
         padded = length + 3 & ~3
         if not self._block_begins_at(padded, byte_order):
@@ -375,7 +376,7 @@ class PcapngReader:
         return window.peek(distance + (length + 3 & ~3) - 4, 4) == head[4:8]  # a length may not count its padding
 
     def _leave_out_all(self, reason: str) -> Iterator[Item]:
-        """Leave out everything from here to the end, since nothing tells where a block begins."""
+        """Leave out everything from here to the end, since it cannot be known where the next block begins."""
         window = self._window
         offset = window.offset
         reason += window.text_remark()

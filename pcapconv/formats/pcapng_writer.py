@@ -1,7 +1,7 @@
-"""Writes pcapng: copies items that were pcapng and did not change, and makes blocks from the fields of others.
+"""Writes pcapng: copies items that were pcapng and did not change, and makes blocks from the fields of other items.
 
-Strategy: an item that has its raw bytes, and rows that have a record, in the layout `pcapng`, are copied. A block that
-is made holds nothing that differs by host, day, version or path.
+Strategy: in the layout `pcapng`, an item that has its raw bytes and a row that has a record are copied. A block that is
+made contains nothing that depends on host, day, version or path.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class PcapngWriter:
         self._section: Section | None = None
         self._section_at = 0
         self._size_may_differ = False  # whether the section may have another size than it states
-        self._wrong_lengths = array("Q")  # offsets of section lengths that are no longer true
+        self._wrong_lengths = array("Q")  # offsets of section lengths that have become wrong
         self.losses: Counter[str] = Counter()
         self.packets = 0
         self.has_other_interfaces = False
@@ -59,8 +59,8 @@ class PcapngWriter:
                 pass
 
     def finish(self) -> None:
-        """Complete the output. A section whose stated length is no longer true gets section length -1 (not stated), if
-        the output is seekable. Raises FileError."""
+        """Complete the output. A section that no longer has the length that it states gets section length -1 (not
+        stated), if the output is seekable. Raises FileError."""
         self._close_section()
         self._output.finish()
         if self._output.seekable:
@@ -123,8 +123,8 @@ class PcapngWriter:
                     row += 1
 
     def _write_long(self, batch: PacketBatch, row: int, *, copy: bool) -> None:
-        """Write a packet that is too large for an output buffer: copy its record, or make the block around its bytes,
-        which are written straight from the batch's buffer."""
+        """Write a packet that is too large for an output buffer: copy its record, or make the block around its bytes.
+        The bytes are written straight from the batch's buffer."""
         columns, order = batch.columns, batch.section.byte_order
         captured = columns.captured_length[row]
         with memoryview(batch.buffer) as buffer:
@@ -168,8 +168,8 @@ def section_body(section: Section) -> bytes:
 
 
 def interface_body(interface: Interface) -> bytes:
-    """The body of an Interface Description Block made from the fields of an interface, and its options. Resolution and
-    FCS length, for which an interface of a pcap file has fields but no options, become options."""
+    """The body of an Interface Description Block made from an interface's fields and options. Resolution and FCS
+    length, for which an interface of a pcap file has fields but no options, become options."""
     order = interface.byte_order
     added = []
     if interface.layout != "pcapng" and interface.ticks_per_second != MICROSECONDS:

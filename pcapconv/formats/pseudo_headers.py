@@ -1,7 +1,7 @@
-"""Swaps the headers inside packets that follow the file's byte order: NULL, ENC, PFLOG, NFLOG, Linux USB, cooked CAN.
+"""Swaps headers inside packets that have the file's byte order: NULL, ENC, PFLOG, NFLOG, Linux USB, cooked CAN.
 
-Strategy: readers (libpcap, Wireshark) expect such headers in the byte order that the file's header states. So whoever
-writes packets to a file of the other byte order has to swap them. The kernel `swap_headers` does it and knows the
+Strategy: readers (libpcap, Wireshark) expect such headers in the byte order of the file's header. So they must be
+swapped when packets are written to a file of the other byte order. The kernel `swap_headers` does this, and knows the
 fields.
 """
 
@@ -25,7 +25,7 @@ def with_headers_in(order: ByteOrder, batch: PacketBatch) -> PacketBatch:
     link_types = array("Q", [interface.link_type for interface in batch.interfaces])
     if HEADERS_IN_HOST_ORDER.isdisjoint(link_types):
         return batch
-    # Copying all of a crowded buffer costs less than finding out which part of it the packets need.
+    # Copying a whole crowded buffer costs less than finding out which part of it the packets need.
     crowded = len(batch.buffer) < _CROWDED * batch.rows
     swapped = batch.slice(0, batch.rows) if crowded else batch.copy()
     swapped.buffer = buffer = bytearray(swapped.buffer)

@@ -1,6 +1,6 @@
-"""How a capture is to be written: `WriterSettings`, one value that goes from a command or function to the writer.
+"""The settings of a writer, `WriterSettings`, which go from a command or library function to the writer.
 
-A conversion reads it too: a step in front of the writer makes the snaplens hold.
+A conversion reads them too: unless `keep_snaplen` is set, the step in `steps/snaplens.py` raises low snaplens.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import NamedTuple, TypedDict
 class WriterArguments(TypedDict, total=False):
     """The arguments, besides the format, that functions of the library take for the writer.
 
-    `nanoseconds` makes a pcap file one with nanoseconds from its first packet on. `keep_snaplen` leaves the snaplens of
-    a pcapng capture as they are, even if packets are longer.
+    With `nanoseconds`, a pcap file has nanoseconds from its first packet on. `keep_snaplen` leaves the snaplens of a
+    pcapng capture as they are, even if packets are longer.
     """
 
     nanoseconds: bool
@@ -23,7 +23,7 @@ WRITER_ARGUMENTS = frozenset(WriterArguments.__annotations__)
 
 
 class WriterSettings(NamedTuple):
-    """How to write a capture: the `format`, one of `formats.FORMATS`, and the values of `WriterArguments`."""
+    """The settings of a writer: the `format`, one of `formats.FORMATS`, and the values of `WriterArguments`."""
 
     format: str
     nanoseconds: bool = False

@@ -1,7 +1,7 @@
-"""The window that moves over a source: readers take bytes from it alone.
+"""The window that moves over a source: readers take a capture's bytes only from a window.
 
-Strategy: the window is one buffer that is used again; if the source has a follower (a digest), the buffer is exchanged
-with the follower's before each reading. Bytes that were not taken move to the front before more are read. The buffer
+Strategy: the window is one buffer that is used again; if the source has an observer (a digest), the buffer is exchanged
+for the observer's before each reading. Bytes that were not taken move to the front before more are read. The buffer
 grows only for a single large record, as its bytes arrive, and shrinks afterwards, so that a length in a file alone
 never allocates memory.
 """
@@ -12,7 +12,7 @@ from pcapconv.io.source import WINDOW_SIZE, Source
 from pcapconv.text import quoted
 
 LARGEST_RECORD = 129 * 2**20  # libpcap's largest snaplen, 128 MiB (D-Bus, USB), and room for options
-FIRST_SIZE = 65536  # bytes at the beginning of a capture that are looked at again if it is damaged
+FIRST_SIZE = 65536  # bytes at the beginning of a capture that are checked again if the capture is damaged
 _SMALLEST = 4096
 _STEP = 2**20
 _PATIENCE = 1.0  # seconds to wait for more bytes of a file that is no capture
@@ -22,8 +22,8 @@ _TEXT_SIZE = 80  # bytes in which text is looked for
 class Window:
     """The bytes that were read and not yet taken: `buffer[start:stop]`.
 
-    `offset` is the offset of `start` in the capture, `name` the source's name. `first` has the bytes that a pipe began
-    with, since it cannot go back to them; it is empty for a file.
+    `offset` is the offset of `start` in the capture, `name` the source's name. `first` has the first bytes of a pipe,
+    which cannot be read again; it is empty for a file.
     """
 
     def __init__(self, source: Source, size: int = WINDOW_SIZE) -> None:
@@ -34,7 +34,7 @@ class Window:
         self._size = size
         self.name = source.name
         self.buffer = bytearray(size)
-        self._unseen_at = 0  # the follower has not seen the bytes in the buffer from here on
+        self._unseen_at = 0  # the observer has not seen the bytes in the buffer from here on
         self.start = 0
         self.stop = 0
         self.offset = 0
@@ -59,7 +59,7 @@ class Window:
             self._make_room(shrink=True)
 
     def fill(self, need: int) -> bool:
-        """Read until at least `need` bytes are available, or the source ends. Return whether there are enough.
+        """Read until at least `need` bytes are available, or the source ends. Return whether enough are available.
 
         Batches in the buffer become invalid.
         """
@@ -88,21 +88,22 @@ class Window:
         return bytes(self.buffer[self.start : min(self.stop, self.start + size)])
 
     def load_head(self, size: int) -> bytes:
-        """Read the next bytes, at most `size`; of a pipe, those that arrive without a long wait. They are not taken."""
+        """Return the next bytes, at most `size`, without taking them; from a pipe, the bytes that arrive without a long
+        wait."""
         while self.available < size and self._source.ready(_PATIENCE) and self.fill(self.available + 1):
             pass
         return self.head(size)
 
     def text_remark(self) -> str:
-        """For messages about damage: `; the text '…' stands there`, empty if the next bytes are no text. Reads as many
-        bytes as it needs, so that the message does not depend on the pieces in which a pipe delivers them."""
+        """The end of a message about damage, `; the text '…' stands there`; empty if the next bytes are no text. Reads
+        as many bytes as it needs, so that the message does not depend on the pieces in which a pipe delivers them."""
         self.fill(_TEXT_SIZE)
         text = quoted(self.head(_TEXT_SIZE))
         return f"; the text {text} stands there" if text else ""
 
     def peek(self, distance: int, count: int) -> bytes | None:
-        """The `count` bytes that begin `distance` bytes ahead, or as many as there are; None if they are too far ahead
-        in a pipe. They are not taken. Batches in the buffer become invalid."""
+        """Return the `count` bytes that begin `distance` bytes ahead, without taking them: fewer at the end of the
+        capture, None if they are too far ahead in a pipe. Batches in the buffer become invalid."""
         if self.available < distance + count:
             if self.remaining is not None:
                 return self._source.peek(self.offset + distance, count)
@@ -112,7 +113,7 @@ class Window:
         return bytes(self.buffer[at : min(at + count, self.stop)])
 
     def leading_zeros(self) -> int:
-        """The number of zeros that the available bytes begin with."""
+        """The number of zeros with which the available bytes begin."""
         at, step = self.start, _SMALLEST // 64
         while at < self.stop:
             piece = self.buffer[at : min(at + step, self.stop)]
@@ -146,11 +147,11 @@ class Window:
     def _grow(self) -> None:
         try:
             self.buffer.extend(bytes(_STEP))
-        except BufferError:  # there is a view of the buffer, which cannot grow then
+        except BufferError:  # the buffer cannot grow, since a view of it exists
             self.buffer = self.buffer + bytes(_STEP)
 
     def _make_room(self, *, shrink: bool = False) -> None:
-        """Move the available bytes to the front of the buffer; with `shrink`, of a new buffer of the usual size."""
+        """Move the available bytes to the front of the buffer; with `shrink`, to a new buffer of the usual size."""
         kept = self.buffer[self.start : self.stop]
         if self._observer is not None:
             at = self._source.position - (self.stop - self._unseen_at)

@@ -1,7 +1,7 @@
-"""Makes one capture again of the parts of a split by link type, by their sidecar: `pcapconv.join`.
+"""Makes one capture again from the parts of a split by link type and their sidecar: `pcapconv.join`.
 
 Strategy: a join is a conversion whose reader takes packets from all parts in the order that the sidecar has. The parts
-must be as they were: their sizes are checked when they are opened, and their digests when they have been read.
+must not have changed: their sizes are checked when they are opened, and their digests when they have been read.
 """
 
 from __future__ import annotations
@@ -39,9 +39,10 @@ def join(
 ) -> Report:
     """Rebuild the pcapng capture from which `split` made parts with a sidecar.
 
-    `sidecar` is the path of the sidecar; the parts must be beside it, under the names that it has. `target`, `force`
-    and `fsync` are as for `convert`. `progress` is called with the number of bytes read so far from all parts. `taken`
-    are paths that none of these files may have. Nothing is written unless all parts are as they were.
+    `sidecar` is the path of the sidecar; the parts must be beside it, under the names that the sidecar has for them.
+    `target`, `force` and `fsync` are as for `convert`. `progress` is called with the number of bytes read so far from
+    all parts. `taken` are paths that must not belong to the sidecar or a part. Nothing is written if a part has
+    changed.
 
     Returns a `Report`. Raises SidecarError, FileError, UsageError and other `PcapconvError`s.
     """
@@ -92,8 +93,8 @@ def _open_part(document: Document, folder: str, part: CaptureFile) -> Source:
 
 
 class _Parts(Source):
-    """The source of a join: a sidecar and its parts, to be read as one capture. `progress` is called with the number of
-    bytes read so far from all parts."""
+    """The source of a join: a sidecar and its parts, which are read as one capture. `progress` is called with the
+    number of bytes read so far from all parts."""
 
     def __init__(
         self,
@@ -120,7 +121,7 @@ class _Parts(Source):
 
 
 class _PartsReader:
-    """Reads the parts as the capture that they were split from; see `formats.Reader`."""
+    """Reads the parts as the capture from which they were split; see `formats.Reader`."""
 
     format = "pcap"
 
@@ -136,7 +137,7 @@ class _PartsReader:
 
 
 class _PartsSidecar(Sidecars):
-    """The sidecar of the parts, which must be as they were. `stack` ends the threads that compute their digests."""
+    """The sidecar of the parts, which must not have changed. `stack` ends the threads that compute their digests."""
 
     def __init__(self, parts: _Parts, stack: ExitStack) -> None:
         super().__init__(None, None)
@@ -151,7 +152,7 @@ class _PartsSidecar(Sidecars):
         for part, source in self._parts.parts:
             items = () if part.packets else self._parts.items(source)
             if any(isinstance(item, PacketBatch) for item in items):
-                raise SidecarError(f"{document.name}: it says that {part.name} has no packets, which is not so")
+                raise SidecarError(f"{document.name}: it says that {part.name} has no packets, but it has")
         for part, digest in self._digests:
             if digest.hexdigest() != part.sha256:
                 raise SidecarError(
@@ -168,7 +169,7 @@ class _PartsSidecar(Sidecars):
 
 
 class _Joining(Conversion):
-    """The conversion of a join. Parts have no damage, since they must be as they were written."""
+    """The conversion of a join. Parts have no damage, since their bytes must be those that `split` wrote."""
 
     def __init__(self, parts: _Parts, settings: ConversionSettings) -> None:
         super().__init__(parts, settings)
@@ -179,7 +180,7 @@ class _Joining(Conversion):
         return _PartsReader(self.parts)
 
     def name_errors(self) -> AbstractContextManager[None]:
-        """See `Conversion.name_errors`. Does nothing here: the readers of the parts name them."""
+        """See `Conversion.name_errors`. Does nothing here: the readers put the names of parts into messages."""
         return nullcontext()
 
     def note_items(self, items: Iterator[Item], report: Report) -> Iterator[Item]:

@@ -2,8 +2,8 @@
 
 What is done to every packet of a batch is done by a kernel. Both forms have the same functions, with the same arguments
 and results: `interpreted` is the readable one and documents each kernel, `compiled` is faster and must do the same.
-`contract` has the constants of both. `choose` returns the form that this process runs: the one that
-`PCAPCONV_KERNELS=compiled` or `=interpreted` names, else the compiled one if it was built.
+`contract` has the constants of both. `choose` returns the form that this process runs: the form that
+`PCAPCONV_KERNELS=compiled` or `=interpreted` names, else the compiled form if it was built.
 """
 
 from __future__ import annotations

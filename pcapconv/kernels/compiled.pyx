@@ -118,9 +118,9 @@ NAME = "compiled"
 cdef enum:
     MORE = 0
     FULL = 1
-    OTHER = 2
+    NOT_A_RECORD = 2
     BEFORE_1970 = 3
-    TOO_LATE = 4
+    AFTER_2106 = 4
 
 cdef enum:
     SCALE = 6             # as in contract.py
@@ -186,7 +186,7 @@ def index_pcap(buffer, Py_ssize_t start, Py_ssize_t stop, columns, bint big, Py_
                 captured = load32(data + offset + 8, big)
                 original = load32(data + offset + 12, big)
                 if not fraction & 0xE0E0E0E0u and no_record(data + offset, header_size):
-                    status = OTHER
+                    status = NOT_A_RECORD
                     break
                 if swap == 2 or (swap == 1 and captured > original):
                     swapped_length = captured
@@ -242,12 +242,12 @@ def index_pcapng(buffer, Py_ssize_t start, Py_ssize_t stop, columns, bint big, u
                 block_type = load32(block, big)
                 length = load32(block + 4, big)
                 if length & 3 or (block_type != ENHANCED and block_type != SIMPLE and block_type != OBSOLETE):
-                    status = OTHER
+                    status = NOT_A_RECORD
                     break
                 if <int64_t>length > stop - offset:
                     break
                 if length < 16 or load32(block + length - 4, big) != length:
-                    status = OTHER
+                    status = NOT_A_RECORD
                     break
                 if block_type == SIMPLE:
                     interface_id = 0
@@ -256,7 +256,7 @@ def index_pcapng(buffer, Py_ssize_t start, Py_ssize_t stop, columns, bint big, u
                     if snaplen and captured > snaplen:
                         captured = snaplen
                     if not interfaces or captured > length - 16:
-                        status = OTHER
+                        status = NOT_A_RECORD
                         break
                     ticks[rows] = 0
                     data_at[rows] = offset + 12
@@ -264,13 +264,13 @@ def index_pcapng(buffer, Py_ssize_t start, Py_ssize_t stop, columns, bint big, u
                     options_length[rows] = 0
                 else:
                     if length < 32:
-                        status = OTHER
+                        status = NOT_A_RECORD
                         break
                     captured = load32(block + 20, big)
                     original = load32(block + 24, big)
                     interface_id = load16(block + 8, big) if block_type == OBSOLETE else load32(block + 8, big)
                     if captured > length - 32 or interface_id >= interfaces:
-                        status = OTHER
+                        status = NOT_A_RECORD
                         break
                     padded = (<uint64_t>captured + 3) & ~<uint64_t>3
                     ticks[rows] = <uint64_t>load32(block + 12, big) << 32 | load32(block + 16, big)
@@ -355,7 +355,7 @@ def encode_pcap(buffer, columns, Py_ssize_t first, Py_ssize_t stop, out, Py_ssiz
                         elif seconds <= 0xFFFFFFFFu:
                             seconds += entry[3]
                         if seconds > 0xFFFFFFFFu:
-                            status = TOO_LATE
+                            status = AFTER_2106
                             break
                     target = <unsigned char *>out_view.buf + offset
                     store32(target, <uint32_t>seconds, big)

@@ -9,9 +9,9 @@ from __future__ import annotations
 # Why a kernel stopped.
 MORE = 0  # an index kernel reached the end of the buffer, and needs more of it; any other kernel has done all rows
 FULL = 1  # the columns have no more rows, or the output has no room for the next row
-OTHER = 2  # index_pcap: zeros, or the beginning of a pcap file; index_pcapng: a block that is not a sound packet block
+NOT_A_RECORD = 2  # index_pcap: zeros, or the beginning of a pcap file; index_pcapng: no packet block, or an unsound one
 BEFORE_1970 = 3  # encode_pcap: the row's time is before 1970
-TOO_LATE = 4  # encode_pcap: the row's time is 2^32 seconds after 1970 or later
+AFTER_2106 = 4  # encode_pcap: the row's time is 2^32 seconds or more after 1970 (since 2106-02-07 06:28:16 UTC)
 UNKNOWN = 5  # to_nanoseconds: the row's time cannot be determined
 FINER = 6  # to_nanoseconds: the row's time has digits finer than a nanosecond
 BEYOND = 7  # to_nanoseconds: 64 bits cannot hold the row's time in nanoseconds since 1970
@@ -35,7 +35,7 @@ COMMENTS, OTHER_OPTIONS, OVERRUNS, DROP_COUNTS = range(4)
 OPTION_SUMS = 4  # how many entries there are
 
 MOST_TICKS = 2**64 - 1  # the highest time that a packet can have
-ALWAYS, NEVER = (0, MOST_TICKS, 1), (1, 0, 0)  # entries of `ranges` that select every packet, and none
+ALWAYS, NEVER = (0, MOST_TICKS, 1), (1, 0, 0)  # entries of `ranges` that select every packet, and no packet
 
 # Link types whose packets begin with a header in the byte order of the machine that captured: see `swap_headers`.
 NULL, ENC, LINUX_SLL, PFLOG = 0, 109, 113, 117

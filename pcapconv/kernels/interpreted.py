@@ -27,6 +27,7 @@ from sys import byteorder
 from typing import TYPE_CHECKING
 
 from pcapconv.kernels.contract import (
+    AFTER_2106,
     BEFORE_1970,
     BEYOND,
     ENC,
@@ -39,16 +40,15 @@ from pcapconv.kernels.contract import (
     MOST_TICKS,
     NANOSECOND_SCALE,
     NFLOG,
+    NOT_A_RECORD,
     NULL,
     OPTION_COUNTS,
     OPTION_SUMS,
-    OTHER,
     OVERRUNS,
     PFLOG,
     RANGE,
     SCALE,
     SHIFT,
-    TOO_LATE,
     TOTALS,
     UNKNOWN,
     UNREADABLE,
@@ -121,8 +121,8 @@ def index_pcap(
     `header_size` is 16 or 24 bytes. `swap` says whether a record states its two lengths in the other order: 0 never,
     1 where the captured length would exceed the original one, 2 always. Fills the record, data, length and ticks
     columns, and leaves the others as they are. Stops at what may not be a record: a header of zeros, or the magic
-    number and version with which a pcap file begins. Returns (rows; the offset of the next record; MORE, FULL or OTHER;
-    how many records state a fraction of a second or longer).
+    number and version with which a pcap file begins. Returns (rows; the offset of the next record; MORE, FULL or
+    NOT_A_RECORD; how many records have a fraction field of a second or more).
     """
     if header_size < 16 or not 0 <= start <= stop <= len(buffer):
         raise ValueError("the range lies outside the buffer")
@@ -165,10 +165,10 @@ def _index_pcap(
             break
         seconds, captured = unpack(buffer, offset)
         if not seconds and not captured and buffer[offset : offset + header_size] == zeros:
-            status = OTHER
+            status = NOT_A_RECORD
             break
         if seconds in _MAGIC_SECONDS and bytes(buffer[offset : offset + 8]) in _FILE_BEGINNINGS:
-            status = OTHER
+            status = NOT_A_RECORD
             break
         if swap:
             stated, other = pair(buffer, offset + 8)
@@ -216,9 +216,9 @@ def index_pcapng(
     """Find the packet blocks that follow each other from `buffer[start]` on, up to `stop`.
 
     `interfaces` is how many the section has declared so far; `snaplen` is that of interface 0, from which the captured
-    length of a Simple Packet follows, 0 for no limit. Fills all columns. Stops with OTHER at any other block, and at a
-    packet block that is not sound: wrong lengths, or an interface that was not declared. Returns (rows; the offset of
-    the next block; MORE, FULL or OTHER).
+    length of a Simple Packet follows, 0 for no limit. Fills all columns. Stops with NOT_A_RECORD at any other block,
+    and at a packet block that is not sound: wrong lengths, or an interface that was not declared. Returns (rows; the
+    offset of the next block; MORE, FULL or NOT_A_RECORD).
     """
     if not 0 <= start <= stop <= len(buffer):
         raise ValueError("the range lies outside the buffer")
@@ -260,12 +260,12 @@ def _index_pcapng(  # noqa: C901 - one loop, as fast as it can be
             shortest = _SHORTEST_BLOCK.get(block_type, _MAX_UINT32)
         after = offset + length
         if length & 3 or shortest == _MAX_UINT32:
-            status = OTHER
+            status = NOT_A_RECORD
             break
         if after > stop:
             break
         if length < shortest or word(buffer, after - 4)[0] != length:
-            status = OTHER
+            status = NOT_A_RECORD
             break
         add(offset)
         offset = after
@@ -299,7 +299,7 @@ def _index_pcapng(  # noqa: C901 - one loop, as fast as it can be
         sound[row] = 0
     if rows and (min(sound) < 1 or max(interface) >= interfaces):
         rows = next(row for row in range(rows) if sound[row] < 1 or interface[row] >= interfaces)
-        offset, status = block_offsets[rows], OTHER
+        offset, status = block_offsets[rows], NOT_A_RECORD
     end = first + rows
     columns.record_at[first:end] = offsets[:rows]
     columns.record_length[first:end] = lengths[:rows]
@@ -331,7 +331,7 @@ def encode_pcap(
     a second from ticks into the file's time unit; the time offset in seconds, without its sign; 1 if that is negative;
     a spare. Adds to `counts`: times whose digits were cut, packets without a time; its third value becomes the longest
     captured length, if that is longer. Returns (the next row; the next offset in `out`; MORE if all rows are done, else
-    FULL, BEFORE_1970 or TOO_LATE for that next row).
+    FULL, BEFORE_1970 or AFTER_2106 for that next row).
     """
     room, interfaces = len(out), len(scales) // SCALE
     if first < 0 or not 0 <= offset <= room:
@@ -392,7 +392,7 @@ def _encode_pcap(
             counts[0] += remainder != 0
             seconds += -offset_seconds if negative else offset_seconds
             if not 0 <= seconds <= _MAX_UINT32:
-                return row, offset, BEFORE_1970 if seconds < 0 else TOO_LATE
+                return row, offset, BEFORE_1970 if seconds < 0 else AFTER_2106
         pack(out, offset, seconds, fraction, captured, original)
         out[offset + 16 : offset + 16 + captured] = buffer[data_at : data_at + captured]
         counts[2] = max(counts[2], captured)
@@ -964,7 +964,7 @@ def same_data(
 
 
 def swap_headers(buffer: bytearray, columns: Columns, rows: int, link_types: array[int], big: bool) -> None:
-    """Put headers in the packets' own bytes into the other byte order, in the buffer itself.
+    """Swap the byte order of headers inside packets. Changes `buffer`, which must be the caller's own copy.
 
     Packets of HEADERS_IN_HOST_ORDER have headers, or fields in them, in the byte order of the machine that captured:
     big endian before the swap if `big`. `link_types` has one entry for each interface. Only fields that a packet holds

@@ -16,7 +16,7 @@ from pcapconv.normalizing.trailing_blocks import TrailingBlocks
 from pcapconv.spec import bodies, option_lists, pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
-from pcapconv.steps.batch_rows import options_of, replace_options
+from pcapconv.steps.batch_rows import options_of_row, replace_options
 from pcapconv.steps.time_scales import Scale, TimeScales, scale_to_nanoseconds
 from pcapconv.timestamps import NANOSECONDS
 from pcapconv.wording import argument
@@ -48,12 +48,12 @@ class Normalize(Step):
             yield from super().__call__(items)
 
     def _section(self, _section: Section) -> Iterable[Item]:
-        self._units.begin()
+        self._units.begin_section()
         self._form.begin_section()
         return ()
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
-        self._units.add(interface, self._normal_id(interface))
+        self._units.add_interface(interface, self._normal_id(interface))
         return ()
 
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:
@@ -113,7 +113,7 @@ class Normalize(Step):
         changed = {}
         for row, length in enumerate(batch.columns.options_length[: batch.rows]):
             if length:
-                raw = options_of(batch, row)
+                raw = options_of_row(batch, row)
                 new = self._form.packet(raw, order, obsolete=block_types[row] == pcapng.OBSOLETE_PACKET)
                 if new != raw:
                     changed[row] = new

@@ -94,8 +94,8 @@ class Survey(Step):
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
         self._first_interface = self._first_interface or interface
-        self._units.add(interface, interface.id)
-        self._limits.add(interface.snaplen, self.replaced_snaplens.get(interface.snaplen))
+        self._units.add_interface(interface, interface.id)
+        self._limits.add_interface(interface.snaplen, self.replaced_snaplens.get(interface.snaplen))
         return (interface,)
 
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:
@@ -215,8 +215,8 @@ class Survey(Step):
     def _end_section(self) -> None:
         self._unused += len(self._interfaces) - len(self._indexes)
         self._indexes = {}
-        self._units.begin()
-        self._limits.begin()
+        self._units.begin_section()
+        self._limits.begin_section()
 
     def _add_names(self, block: Block) -> None:
         prefix = f"offset {block.offset}: "

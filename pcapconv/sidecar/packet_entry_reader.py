@@ -10,7 +10,7 @@ from pcapconv.model import PacketBatch
 from pcapconv.sidecar import json_fields, json_options
 from pcapconv.spec import ByteOrder, bodies, pcapng
 from pcapconv.spec.pcapng import SIMPLE_PACKET
-from pcapconv.steps.batch_rows import options_of
+from pcapconv.steps.batch_rows import options_of_row
 
 _MOST_IN_ENTRY = 2**17  # packets of an entry that has more members than `count` and one `interface`
 
@@ -128,7 +128,7 @@ def record_of(batch: PacketBatch, row: int, block: Any) -> bytes:
     at = columns.data_at[row]
     body = columns.original_length[row].to_bytes(4, order) + bytes(batch.buffer[at : at + captured]) + padding
     if block_type != SIMPLE_PACKET:
-        body = _fields(batch, row, block_type, block, what) + body + options_of(batch, row)
+        body = _fields(batch, row, block_type, block, what) + body + options_of_row(batch, row)
     length = (pcapng.BLOCK_OVERHEAD + len(body) - unpadded * (-captured & 3)).to_bytes(4, order)
     return block_type.to_bytes(4, order) + length + body + length
 

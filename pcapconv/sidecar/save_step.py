@@ -26,7 +26,7 @@ from pcapconv.spec import ByteOrder, pcapng
 from pcapconv.spec.pcap import LATEST
 from pcapconv.spec.pcapng import SIMPLE_PACKET
 from pcapconv.steps import Step
-from pcapconv.steps.batch_rows import options_of
+from pcapconv.steps.batch_rows import options_of_row
 from pcapconv.steps.time_scales import TimeScales
 from pcapconv.timestamps import MICROSECONDS, NANOSECONDS
 
@@ -63,14 +63,14 @@ class SaveToSidecar(Step):
     def _section(self, section: Section) -> Iterable[Item]:
         self._write_packets()
         self._finer = False
-        self._units.begin()
+        self._units.begin_section()
         self.source_format = section.layout
         self._order = self._order or section.byte_order
         self._add_entry("section", self._section_value(section))
         return (section,)
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
-        self._units.add(interface, interface.id)
+        self._units.add_interface(interface, interface.id)
         raw = interface.raw if interface.layout == "pcapng" else None
         body = interface_body(interface) if raw is None else raw
         value = json_blocks.interface_value(interface, body)
@@ -175,7 +175,7 @@ class SaveToSidecar(Step):
         enhanced = types == bytes([pcapng.ENHANCED_PACKET]) * (stop - first)
         options, blocks = [], {}
         while (row := self._mask.find(1, row + 1, stop)) >= 0:
-            options.append((row - first, options_of(batch, row)))
+            options.append((row - first, options_of_row(batch, row)))
             if not (enhanced and columns.captured_length[row] & 3 == 0) and (block := _block_value(batch, row)):
                 blocks[row - first] = block
         return options, blocks

@@ -1,7 +1,17 @@
-"""What the specifications of pcap and pcapng say: numbers, names, and the decoding of bytes.
+"""What the specifications of pcap and pcapng define: numbers, names, and the decoding of bytes.
 
-Strategy: everything here is data, or a function of bytes and their byte order. Nothing here knows the model. What a
-block or an option is stands once, in the table in `pcapng`; `readable_options` makes their values readable.
+| module | what it has |
+|---|---|
+| `pcapng.py` | the numbers and names of block types and option codes: one table says what each block and option is |
+| `bodies.py` | the fields in the bodies of blocks: statistics, secrets, names, custom |
+| `option_lists.py` | option lists as raw bytes: read, edit, make |
+| `readable_options.py` | a packet's options, and those of every other block, decoded for people |
+| `pcap.py` | the header and the records of pcap, and its variants |
+| `link_types.py` | the numbers and names of link types |
+
+`pcapng.py` begins with a list of the modules that treat a block type (statistics, secrets, …) in a special way.
+
+Strategy: everything here is data, or a function of bytes and their byte order. Nothing here imports the model.
 """
 
 from __future__ import annotations

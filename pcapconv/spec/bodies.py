@@ -1,7 +1,7 @@
 """Parses and makes the bodies of pcapng blocks: statistics, secrets, names, custom blocks.
 
-Strategy: nothing here raises; what is parsed from a body that ends too early says so. `option_lists` parses the options
-that follow.
+Strategy: nothing here raises; the result for a body that ends too early says so. `option_lists` parses the options
+after the fields.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _LAST_IP = 2  # the types up to here are IP addresses
 
 
 class Statistics(NamedTuple):
-    """What an Interface Statistics Block says before its options: the interface's id, and a time in its ticks.
+    """The fields of an Interface Statistics Block before its options: the interface's id, and a time in its ticks.
 
-    `length` is how many of the 12 bytes the body has; missing ones count as zero.
+    `length` is how many of the 12 bytes of these fields the body has; missing bytes count as zero.
     """
 
     interface: int
@@ -51,7 +51,7 @@ class Statistics(NamedTuple):
 
 
 class Secrets(NamedTuple):
-    """What a Decryption Secrets Block holds: `data`, and its type and size as the block states them. `complete` is
+    """The fields of a Decryption Secrets Block: `data`, and its type and size as the block states them. `complete` is
     whether the body has all of the data."""
 
     type: int
@@ -61,13 +61,13 @@ class Secrets(NamedTuple):
 
     @property
     def type_name(self) -> str:
-        """The name of the secrets type; its number in hex if it has none."""
+        """The name of the secrets type; its number in hex if it has no name."""
         return _SECRETS.get(self.type, f"0x{self.type:08x}")
 
 
 class NameRecord(NamedTuple):
-    """A record of a Name Resolution Block: an address, and its names, each followed by a zero byte. A record of an
-    unknown type, or with too few bytes, has no address, and all its bytes as `names`."""
+    """A record of a Name Resolution Block: an address, and its names, each followed by a zero byte. For a record of an
+    unknown type, or with too few bytes, `address` is None, and `names` are all bytes of the record."""
 
     type: int
     address: bytes | None
@@ -75,7 +75,7 @@ class NameRecord(NamedTuple):
 
 
 class Custom(NamedTuple):
-    """What a Custom Block holds: a private enterprise number (PEN), and data whose form that enterprise defines."""
+    """The fields of a Custom Block: a private enterprise number (PEN), and data whose form that enterprise defines."""
 
     pen: int
     data: bytes
@@ -103,8 +103,8 @@ def statistics_body(interface: int, ticks: int, byte_order: ByteOrder, options: 
 
 
 def statistics_for_interface(interface: int, body: bytes, byte_order: ByteOrder) -> bytes:
-    """The body of an Interface Statistics Block with this interface id instead of its own; unchanged if it is too short
-    for an id."""
+    """The body of an Interface Statistics Block with this interface id instead of its own; unchanged if the body is too
+    short for an id."""
     return interface.to_bytes(4, byte_order) + body[4:] if len(body) >= 4 else body
 
 
@@ -117,8 +117,8 @@ def secrets(body: bytes, byte_order: ByteOrder) -> Secrets:
 
 def secrets_body(secrets_type: int, data: bytes | memoryview, byte_order: ByteOrder, options: bytes = b"") -> bytes:
     """The body of a Decryption Secrets Block with this data and these options."""
-    head = secrets_type.to_bytes(4, byte_order) + len(data).to_bytes(4, byte_order)
-    return b"".join((head, data, bytes(-len(data) % 4), options))
+    fields = secrets_type.to_bytes(4, byte_order) + len(data).to_bytes(4, byte_order)
+    return b"".join((fields, data, bytes(-len(data) % 4), options))
 
 
 def name_records(body: bytes, byte_order: ByteOrder) -> Iterator[NameRecord]:

@@ -1,6 +1,6 @@
 """Link types: their numbers and names in the registry at tcpdump.org, and the names that other programs use.
 
-Strategy: one table, parsed when a name is first needed. A name stands for its number in files (LINKTYPE_), even if the
+Strategy: one table, parsed when a name is first needed. A name means its number in files (LINKTYPE_), even if the
 headers of some system have another number (DLT_) for the same name.
 """
 
@@ -10,8 +10,8 @@ from functools import cache
 
 ETHERNET = 1
 
-# The number and the name in the registry; then other names: those of libpcap (DLT_) and former ones in capitals, and
-# those of Wireshark (`editcap -T`) if they differ in more than case. Number 32 is not registered; Wireshark writes it.
+# The number and the name in the registry; then other names: libpcap's (DLT_) and former names in capitals, and
+# Wireshark's (`editcap -T`) if they differ in more than case. Number 32 is not registered; Wireshark writes it.
 _REGISTRY = """
 0   NULL
 1   ETHERNET                     EN10MB ether
@@ -243,7 +243,7 @@ def names() -> dict[int, str]:
 
 @cache
 def numbers() -> dict[str, int]:
-    """All names, those of other programs too: name → number."""
+    """All names, also the names in other programs: name → number."""
     return {each: number for number, name, other_names in _entries() for each in (name, *other_names) if each != "-"}
 
 

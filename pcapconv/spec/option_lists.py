@@ -1,8 +1,8 @@
-"""pcapng option lists: reads, edits and makes them as raw bytes; and the form of the table's entry for an option.
+"""Reads, edits and makes pcapng option lists as raw bytes; has the class of the table's entry for an option.
 
 Strategy: options are entries of type, length and value, each padded to 32 bits (pcapng, section "Options"); the records
 of a names block have the same form. Bytes are parsed each time that a list is iterated over. Reading ends at the end
-mark, at the end of the bytes, or before an entry that claims more bytes than there are.
+mark, at the end of the bytes, or before an entry that claims more bytes than follow.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ NUMBERS = {"u8": (1, False), "u32": (4, False), "u64": (8, False), "i64": (8, Tr
 class OptionType(NamedTuple):
     """What an option is: an entry of the table in `pcapng`.
 
-    `name` is empty if only its code is shown. `kind` is the kind of metadata: one that can be stripped, or `details`,
-    which differ between runs; "" for what belongs to the block itself, None for what a field of the model holds.
-    `value_type` is one of the types above, "" for any other. `pcap_length` is the length of the values that pcap has a
-    field for, None if it has none. `specified` is whether the specification names the option, `copied` whether programs
-    that do not know it may copy it.
+    `name` is empty if only the option's code is shown. `kind` is the kind of metadata: a kind that can be stripped, or
+    `details`, which differ between runs; "" for an option that belongs to the block itself, None for an option whose
+    value a field of the model holds. `value_type` is one of the types above, "" for any other type. `pcap_length` is
+    the length of the values for which pcap has a field, None if pcap has no such field. `specified` is whether the
+    specification names the option, `copied` whether programs that do not know the option may copy it.
     """
 
     code: int
@@ -82,7 +82,7 @@ class OptionList:
 
     @property
     def length(self) -> int:
-        """The size in bytes of the options that can be read, with the end mark if there is one."""
+        """The size in bytes of the options that can be read, and of the end mark if the list has one."""
         if self._end is None:
             for _ in self:
                 pass
@@ -91,7 +91,8 @@ class OptionList:
 
     @property
     def overrun(self) -> bool:
-        """Whether an option that claims more bytes than there are, or stray bytes, follow those that can be read."""
+        """Whether stray bytes, or an option that claims more bytes than the list has, follow the options that can be
+        read."""
         return self.length >= 0 and self._overrun
 
     @property
@@ -100,7 +101,7 @@ class OptionList:
         return (text(option.value) for option in self if option.code == COMMENT)
 
     def first(self, code: int) -> bytes | None:
-        """The value of the first option with this code; None if there is none."""
+        """The value of the first option with this code; None if the list has no such option."""
         return next((option.value for option in self if option.code == code), None)
 
 
@@ -111,9 +112,9 @@ def edit(
     keep: Callable[[Option], bool] | None = None,
     add: Iterable[tuple[int, bytes]] = (),
 ) -> bytes:
-    """The option list with only the options for which `keep` is true, and with those to `add` (code, value) after them.
+    """The option list with only the options for which `keep` is true, followed by the options to `add` (code, value).
 
-    Options that stay keep their bytes and padding, and so do the bytes after the last option that can be read.
+    Options that stay keep their bytes and padding; the bytes after the last option that can be read stay, too.
     """
     new = b"".join(
         code.to_bytes(2, byte_order) + len(value).to_bytes(2, byte_order) + value + bytes(-len(value) % 4)
@@ -139,12 +140,12 @@ def edit(
 
 
 def pack(options: Iterable[tuple[int, bytes]], byte_order: ByteOrder) -> bytes:
-    """An option list of these codes and values, with its end mark; empty if there are none."""
+    """An option list of these codes and values, with its end mark; empty for no options."""
     return edit(b"", byte_order, add=options)
 
 
 def text_bytes(value: bytes) -> bytes:
-    """The bytes of a text in an option: those before its first zero byte (pcapng, section "Options")."""
+    """The bytes of a text in an option: the bytes before its first zero byte (pcapng, section "Options")."""
     return value.partition(b"\0")[0]
 
 

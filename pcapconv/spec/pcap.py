@@ -1,4 +1,4 @@
-"""The wire layout of pcap (draft-ietf-opsawg-pcap), and its variants, which the draft leaves out."""
+"""The layout of pcap's header and records (draft-ietf-opsawg-pcap), and its variants, which the draft leaves out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Variant(NamedTuple):
     `indexed`, the header has an interface index, a protocol and a packet type after the 16 bytes that all variants
     have. `length_field` is the number of bytes between the file header and the first record, `padding` the number
     between a record's header and its packet. `nanosecond_magic` is the magic number of the same layout with
-    nanoseconds, None if there is none.
+    nanoseconds, None if no such number exists.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Variant(NamedTuple):
 
     @property
     def has_extra_fields(self) -> bool:
-        """Whether records hold more than those of plain pcap."""
+        """Whether a record has more fields than a record of plain pcap."""
         return self.record_size > RECORD_SIZE or self.padding > 0
 
 
@@ -59,7 +59,7 @@ NOKIA = Variant("Nokia", MICROSECONDS, 20)  # also: 4 bytes of unknown meaning
 AIX = Variant("AIX", NANOSECONDS)
 AIX_FDDI = AIX._replace(padding=3)
 
-# Magic number → the variant that it stands for.
+# Magic number → its variant.
 VARIANTS = {
     MICROSECOND_MAGIC: MICROSECOND,
     NANOSECOND_MAGIC: NANOSECOND,
@@ -68,7 +68,7 @@ VARIANTS = {
     0x1C0001AB: Variant("Ixia software", MICROSECONDS, length_field=4, nanosecond_magic=_IXIA_HARDWARE),
 }
 
-# Variant → others with the same magic number. `formats.pcap_variants` recognises them by their records.
+# Variant → other variants with the same magic number, which `formats.pcap_variants` recognises by their records.
 SAME_MAGIC = {MICROSECOND: (RED_HAT, NOKIA), MODIFIED: (SUSE,)}
 
 # AIX writes version 2.2, and instead of the link type an interface type of RFC 1573.

@@ -1,10 +1,33 @@
-"""pcapng (draft-ietf-opsawg-pcapng): its wire layout, and the one table of its blocks and options.
+"""pcapng (draft-ietf-opsawg-pcapng): the numbers of its blocks and options, and the one table that says what each is.
 
-Strategy: everything that depends on what a block or an option is (losses, strip, normal form, sidecar, info, diff, text
-form) looks it up in the table at the end. The table is plain data, with all names and with the types of numbers, texts
-and times, since conversions need it and python-pcapng takes longer to import than a small capture takes to convert.
-`readable_options` takes the types of other values from python-pcapng's schemas; tests compare the names and types here
-with them. Blocks and options that no specification names, but captures have, are in the table as not `specified`.
+Only this module has the numbers of block types, such as 5 for Interface Statistics; the kernels and `model.Columns`
+repeat the numbers of packet blocks (2, 3 and 6). Other modules look up in the table at the end of this module what a
+block or an option is: losses, strip, normal form, sidecar, info, diff, text form. A block goes through a conversion as
+a `model.Block`, with its body as bytes, whatever its type. These modules treat blocks of one type in a special way:
+
+| block type | module: what is special |
+|---|---|
+| Interface Statistics (5) | `splitting/by_interface_or_link_type.py`: goes to its interface's part, with a new id |
+| | `sidecar/edited/restore_edited_step.py`: gets the interface's new id |
+| | `normalizing/normalize_step.py`: gets a new id and times in nanoseconds; `survey.py` keeps its interface for that |
+| | `comparing/compared_capture.py`, `describing/blocks.py`, `describing/text_form.py`: fields and options |
+| | `sidecar/json_blocks.py`: readable JSON. `conversion.py`: is not among the report's `other_blocks` |
+| Name Resolution (4) | `model.py`, `formats/losses.py`: counts as many times as it has records |
+| | `normalizing/survey.py`: one block for all names. `sidecar/json_blocks.py`: readable JSON |
+| | `describing/blocks.py`, `describing/text_form.py`: addresses and names |
+| Decryption Secrets (10) | `steps/secrets.py`: is added, or its key log extracted |
+| | `sidecar/save_step.py`, `sidecar/json_blocks.py`: is stored whole only with `sidecar_secrets` |
+| | `normalizing/survey.py`: after the names. `comparing/compared_capture.py`, `describing/`: shown without data |
+| names, secrets, processes | `splitting/splitter.py`: in every part. `normalizing/sort.py`: before the packets |
+| Section Header, Interface Description | `formats/`: become `Section` and `Interface` of the model; made from them |
+| packet blocks | `formats/` and `kernels/`: become `PacketBatch` of the model; made from it |
+
+`spec/bodies.py` has the fields in the bodies of statistics, names, secrets and custom blocks.
+
+Strategy: the table is plain data, with all names and with the types of numbers, texts and times, since conversions need
+it and python-pcapng takes longer to import than a small capture takes to convert. `readable_options` takes the types of
+other values from python-pcapng's schemas; tests compare the names and types here with these schemas. Blocks and options
+that captures have, but no specification names, are in the table as not `specified`.
 """
 
 from __future__ import annotations
@@ -35,7 +58,7 @@ BYTE_ORDERS: dict[bytes, ByteOrder] = {b"\x4d\x3c\x2b\x1a": "little", b"\x1a\x2b
 
 VERSIONS = {(1, 0), (1, 2)}  # 1.2 was written by mistake and reads as 1.0
 
-# Lengths of blocks in bytes: of one without a body, and of the shortest one of each type, which has no options.
+# Lengths of blocks in bytes: of a block without a body, and of the shortest block of each type, which has no options.
 BLOCK_OVERHEAD = 12
 SHORTEST = {
     SECTION_HEADER: 28,
@@ -69,8 +92,8 @@ PACKET_FLAGS = 2  # epb_flags, and pack_flags of the obsolete block
 PACKET_HASH = 3
 EPB_DROPCOUNT = 4
 
-# Options of a packet on macOS that name its process, and the process for which that one acts: by the index, from 0, of
-# the process's block among the process blocks of the section (libpcap of macOS: pcap-ng.h).
+# Options of a packet on macOS that name its process, and the process on whose behalf that process acts: by the index,
+# from 0, of the process's block among the process blocks of the section (libpcap of macOS: pcap-ng.h).
 PROCESS_REFERENCES = (32769, 32771)
 WIRESHARK = 32622  # the private enterprise number of custom blocks in which Wireshark describes processes
 _PROCESS_ENTRY = b"\3\0\0\0"  # the type of such a block, after its enterprise number; little-endian in every section
@@ -82,12 +105,12 @@ OptionsAt = Callable[[bytes, ByteOrder], int]  # body, byte order → offset of 
 class BlockType(NamedTuple):
     """What a block is: an entry of the table.
 
-    `name` is empty if only its code is shown. `kind` is the kind of metadata, "" for packets and the blocks that are
-    needed to read them. `loss` is the kind of loss by which it is counted if a format has no place for it. `options_at`
-    gives the offset of its options in its body (which may be shorter), None if it has no options that are read.
-    `own_options` are the options that only this block has. `explains` is whether packets after it need it to be
-    understood. `frame` is what Wireshark calls the block, if Wireshark counts it among the packets. `specified` and
-    `copied` are as in `OptionType`.
+    `name` is empty if only the block's code is shown. `kind` is the kind of metadata, "" for packets and for the blocks
+    that are needed to read packets. `loss` is the kind of loss by which the block is counted if a format has no place
+    for it. `options_at` gives the offset of the block's options in its body (which may be shorter), None if pcapconv
+    reads no options of such a block. `own_options` are the options that only this block has. `explains` is whether
+    readers need the block to understand the packets after it. `frame` is what Wireshark calls the block, if Wireshark
+    counts it among the packets. `specified` and `copied` are as in `OptionType`.
     """
 
     code: int
@@ -112,7 +135,7 @@ def _after_secrets(body: bytes, byte_order: ByteOrder) -> int:
 
 
 def _after(size: int) -> OptionsAt:
-    """For options after `size` bytes of fields."""
+    """The `options_at` of a block whose options follow `size` bytes of fields."""
     return lambda _, __: size
 
 
@@ -159,7 +182,7 @@ _PACKET = (
 _OBSOLETE_PACKET = (
     OptionType(PACKET_FLAGS, "pack_flags", None, "u32"),
     OptionType(PACKET_HASH, "pack_hash", "details"),
-    # An obsolete block does not have these options; the normal form takes them for those of an Enhanced Packet Block.
+    # No option of an obsolete block has such a code; the normal form reads them as an Enhanced Packet Block's options.
     *(OptionType(code, "", "details", specified=False) for code in range(4, 9)),
 )
 _NAMES = (
@@ -213,12 +236,12 @@ _UNKNOWN_OPTION = OptionType(0, "", "unknown", specified=False)
 
 
 def block_type(code: int) -> BlockType:
-    """The table's entry for a block type; an entry of kind `unknown` if it has none."""
+    """The table's entry for a block type; an entry of kind `unknown` if the table has none."""
     return BLOCKS.get(code, _UNKNOWN_BLOCK)
 
 
 def block_name(code: int) -> str:
-    """The name of a block type; its code in hex if it has none."""
+    """The name of a block type; its code in hex if it has no name."""
     return block_type(code).name or f"0x{code:08x}"
 
 
@@ -228,17 +251,17 @@ def option_types(block: int) -> Mapping[int, OptionType]:
 
 
 def option_type(block: int, code: int) -> OptionType:
-    """The table's entry for an option of a block type; an entry of kind `unknown` if it has none."""
+    """The table's entry for an option of a block type; an entry of kind `unknown` if the table has none."""
     return option_types(block).get(code, _UNKNOWN_OPTION)
 
 
 def option_name(block: int, code: int) -> str:
-    """The name of an option of a block type; `option` and its code if it has none."""
+    """The name of an option of a block type; `option` and its code if it has no name."""
     return option_type(block, code).name or f"option {code}"
 
 
 def options_at(block: int, body: bytes, byte_order: ByteOrder) -> int:
-    """The offset of a block's options in its body; the body's length if it has none."""
+    """The offset of a block's options in its body; the body's length if the block has no options."""
     entry = block_type(block)
     return len(body) if entry.options_at is None else min(entry.options_at(body, byte_order), len(body))
 
@@ -253,7 +276,7 @@ def is_process(block: int, body: bytes, byte_order: ByteOrder) -> bool:
 
 
 def process_options_at(block: int, body: bytes) -> int:
-    """The offset of a process block's options in its body; the body's length if it has none."""
+    """The offset of a process block's options in its body; the body's length if the block has no options."""
     if block == PROCESS:
         return min(4, len(body))
     entry_length = int.from_bytes(body[8:_ENTRY_AT], "little")
@@ -261,7 +284,7 @@ def process_options_at(block: int, body: bytes) -> int:
 
 
 def explains_packets(block: int, body: bytes, byte_order: ByteOrder) -> bool:
-    """Whether packets after a block need it to be understood: names, secrets, processes."""
+    """Whether readers need a block to understand the packets after it: names, secrets, processes."""
     return block_type(block).explains or is_process(block, body, byte_order)
 
 
@@ -269,6 +292,6 @@ def from_text_transfer(first: bytes) -> bool:
     """Whether the first four bytes of a file are a Section Header Block's type after a text-mode transfer.
 
     The specification leaves the block types 0x0A0D0A00-FF, 0x000A0D0A-FF0A0D0A, 0x000A0D0D-FF0A0D0D and 0x0D0D0A00-FF
-    unused so that this shows.
+    unused so that such a transfer can be recognised.
     """
     return first[:3] in (b"\n\r\n", b"\r\r\n") or first[1:4] in (b"\n\r\n", b"\n\r\r")

@@ -1,8 +1,11 @@
-"""Makes the options and names in pcapng blocks readable: decodes them for people and for programs.
+"""Makes the options of every pcapng block readable, a packet's among them, and the names in Name Resolution Blocks.
+
+`info`, `diff` and the text form show what is decoded here. It cannot be turned into bytes again; the form that a
+sidecar stores can, and is made in `sidecar/json_options.py`.
 
 Strategy: the table in `pcapng` has the names of options, and the types of texts, numbers and times. The types of all
-other values come from python-pcapng's schemas, which are loaded for the first such value; values for which they are
-wrong are decoded here. An option that cannot be decoded is shown raw, and does not affect any other.
+other values come from python-pcapng's schemas, which are loaded for the first such value; values for which the schemas
+are wrong are decoded here. An option that cannot be decoded is shown raw, and does not affect any other option.
 """
 
 from __future__ import annotations
@@ -32,8 +35,8 @@ def decode_options(
 ) -> Iterator[dict[str, Any]]:
     """Decode the options of a list, in order: yield `{"name": …, "value": …}` for each.
 
-    An option whose value cannot be decoded has `"raw"`, its bytes in hex, instead of `"value"`. `time_unit` is that of
-    the interface of an Interface Statistics Block, for times. Never raises.
+    An option whose value cannot be decoded has `"raw"`, its bytes in hex, instead of `"value"`. `time_unit` is needed
+    for the times in an Interface Statistics Block: the time unit of its interface. Never raises.
     """
     for option in option_lists.OptionList(raw, byte_order):
         name = pcapng.option_name(block_type, option.code)
@@ -77,7 +80,7 @@ def _decode_value(
 
 
 def _decode_by_schema(option: option_lists.Option, byte_order: ByteOrder, block_type: int) -> Any:
-    """The value as python-pcapng decodes it, in JSON's types; None if it has no schema. Raises whatever it raises."""
+    """The value as python-pcapng decodes it, in JSON's types; None if it has no such schema. May raise anything."""
     from pcapng.structs import Options
 
     schema = _schemas(block_type).get(option.code)
@@ -94,7 +97,7 @@ def _decode_by_schema(option: option_lists.Option, byte_order: ByteOrder, block_
 
 def decode_names(body: bytes, byte_order: ByteOrder) -> Iterator[dict[str, Any]]:
     """Decode the records of a Name Resolution Block: yield `{"address": …, "names": […]}` for each, or `{"type": …,
-    "raw": …}` for one that cannot be decoded."""
+    "raw": …}` for a record that cannot be decoded."""
     for record_type, address, names in bodies.name_records(body, byte_order):
         if address is None:
             yield {"type": record_type, "raw": names.hex()}
@@ -104,7 +107,7 @@ def decode_names(body: bytes, byte_order: ByteOrder) -> Iterator[dict[str, Any]]
 
 
 def secrets_digest(body: bytes, byte_order: ByteOrder) -> str:
-    """The SHA-256 of the data in a Decryption Secrets Block, in hex: tells blocks apart without showing secrets."""
+    """The SHA-256 of the data in a Decryption Secrets Block, in hex. It tells blocks apart without showing secrets."""
     import hashlib
 
     return hashlib.sha256(bodies.secrets(body, byte_order).data).hexdigest()

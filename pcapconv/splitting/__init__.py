@@ -1,17 +1,18 @@
-"""Splits one capture into many files, each of which stands alone: `pcapconv.split`.
+"""Splits one capture into many files, each of which is a complete capture: `pcapconv.split`.
 
-A part begins with the shared blocks of its section: header, interfaces, names, secrets, processes. The splitter decides
-that in `Splitter._missing_shared_blocks`, and writes them in `Splitter._write_shared_blocks`.
+A part begins with the shared blocks of its section so far: section header, interfaces, names, secrets and processes.
+`Splitter._missing_shared_blocks` decides which of these blocks a part still needs, and `Splitter._write_shared_blocks`
+writes them. The exception: parts of `ByOwnInterfaces` declare only their own interfaces, under new ids.
 
 | file | what it is for |
 |---|---|
-| `splitter.py` | the base of all splitters: which part each item goes to, and what a part begins with |
-| `by_count_or_size.py` | `max_packets` and `max_bytes`: a new part when the last one is full |
-| `mask_splitter.py` | the base of the two below: a kernel's mask selects each part's rows of a batch |
+| `splitter.py` | the base of all splitters: the part for each item, and the shared blocks with which a part begins |
+| `by_count_or_size.py` | `max_packets` and `max_bytes`: a new part when the previous one is full |
+| `mask_splitter.py` | the base of the next two files: a kernel's mask selects each part's rows of a batch |
 | `by_time.py` | `interval`: a part for each interval of time |
 | `by_interface_or_link_type.py` | `by`: a part for each interface, link type or section; interfaces' new ids in parts |
 | `parts.py` | the parts of a run and their files: opened, written, named, finished; their limits |
-| `parts_sink.py` | what the conversion sees of a split: the sink that makes the splitter and commits the parts |
+| `parts_sink.py` | the conversion's sink for a split: makes the splitter and commits the parts |
 
 The names of parts are in `io/name_template.py`, their set of files in `io/file_set.py`.
 """
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
 By = Literal["interface", "link-type", "section"]
 
-_EXAMPLES = (  # the arguments that say where a new part begins
+_EXAMPLES = (  # of the arguments that decide where a new part begins
     ("max_packets", 10000),
     ("max_bytes", "100MB"),
     ("interval", "1h"),
@@ -83,16 +84,16 @@ def split(
 ) -> Report:
     """Select from, edit and split one capture.
 
-    One of these says where a new part begins: `max_packets`, after so many packets; `max_bytes`, before a part exceeds
-    this size, unless a single packet does; `interval`, after this length of time, counted from the first packet or,
-    with `align`, at multiples of it on the UTC clock; `by`, with a part for each interface, link type or section.
-    `max_parts` is the largest number of parts, by default 10,000.
+    One of these arguments decides where a new part begins: `max_packets`, after so many packets; `max_bytes`, before a
+    part exceeds this size, unless a single packet does; `interval`, after this length of time, counted from the first
+    packet, or with `align` from 1970 in UTC; `by`, with a part for each interface, link type or section. `max_parts` is
+    the largest number of parts, by default 10,000.
     `template` gives the names of the parts: `{index}`, `{start:%Y%m%dT%H%M%S}`, `{interface}`, `{link_type}`,
     `{section}` and `{stem}` are filled in. `taken` are paths that no part may have. `source`, `to`, `force`, `strict`,
     `on_loss`, `fractions`, `fsync`, `progress` and the `options` are as for `convert`. A split by link type into pcap
-    may have a `sidecar`: it keeps what pcap cannot hold in a file `STEM.meta.json` beside the parts, with which `join`
-    makes one capture of them again; with `sidecar_secrets`, it keeps secrets too. All parts get their names together
-    when all are complete, or none does.
+    may have a `sidecar`: a file `STEM.meta.json` beside the parts that keeps what pcap cannot hold, and from which
+    `join` makes one capture of the parts again; with `sidecar_secrets`, the sidecar keeps secrets too. All parts get
+    their final names together when all are complete, or no part does.
 
     Returns a `Report`, whose `parts` list each part's name, packets, bytes, first and last time. Raises a
     `PcapconvError`.
@@ -104,7 +105,7 @@ def split(
     most = MOST_PARTS if max_parts is None else argument_values.parse_count("max_parts", max_parts)
     _check_sidecar(sidecar, sidecar_secrets, by, format_name)
     writer, steps = separate_arguments(format_name, options)
-    plan = Plan(steps, read_file, divided=not sidecar)  # with a sidecar, everything comes back
+    plan = Plan(steps, read_file, divided=not sidecar)  # with a sidecar, join restores everything
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, fractions=fractions))
         stem = os.path.splitext(os.path.basename(opened.name))[0]
@@ -118,8 +119,8 @@ def split(
             other_files = [source, *taken, plan.extract_to, *plan.injected_from]
             conversion.use_sidecars(_open_sidecar(name, other_files, stack, secrets=sidecar_secrets, force=force))
             taken = [*taken, name]
-        taken = [*taken, *plan.injected_from, *([] if plan.extract_to is None else [plan.extract_to])]
-        files = FileSet(naming.directory, naming.text, force=force, reserved=taken)
+        reserved = [*taken, *plan.injected_from, *([] if plan.extract_to is None else [plan.extract_to])]
+        files = FileSet(naming.directory, naming.text, force=force, reserved=reserved)
         read = conversion.source  # a temporary file, if a survey had to keep a pipe
         conversion.write_to(
             PartsSink(files, naming, stem, make_splitter, most=most, input_size=lambda: read.size or read.position)
@@ -142,7 +143,7 @@ def _open_sidecar(
 
 
 def _check_sidecar(sidecar: bool, secrets: bool, by: By | None, format_name: str) -> None:
-    """Check that a split like this one can have a sidecar, if there is to be one. Raises UsageError if not."""
+    """If a sidecar is asked for, check that a split like this one can have one. Raises UsageError if not."""
     if secrets and not sidecar:
         raise UsageError(f"{argument('sidecar_secrets', True)} goes with {argument('sidecar', True)}")
     if sidecar and (by != "link-type" or format_name != "pcap"):
@@ -153,8 +154,8 @@ def _check_sidecar(sidecar: bool, secrets: bool, by: By | None, format_name: str
 def _splitter_maker(
     max_packets: int | None, max_bytes: str | int | None, interval: str | None, align: bool, by: By | None
 ) -> Callable[[OpenParts], Splitter]:
-    """Check the arguments that say where a new part begins, and return what makes the splitter for the parts of a run.
-    Raises UsageError."""
+    """Check the arguments that decide where a new part begins, and return a function that makes the splitter for the
+    parts of a run. Raises UsageError."""
     given = [value for value in (max_packets, max_bytes, interval, by) if value is not None]
     if len(given) != 1:
         problem = "two ways to split exclude each other" if given else "nothing says where a new part begins"

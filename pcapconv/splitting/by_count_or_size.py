@@ -1,4 +1,4 @@
-"""Splits by number of packets and by file size: a part gets a run of packets that follow each other."""
+"""Splits by number of packets or by file size: a part gets packets that follow each other in the capture."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ByCount(Splitter):
 
 class BySize(Splitter):
     """Begins a new part before a packet, or another block, that would make the file larger than `most` bytes. A part
-    that has only shared blocks takes the next packet or block in any case."""
+    that has only shared blocks gets the next packet or block in any case."""
 
     def __init__(self, parts: OpenParts, most: int) -> None:
         super().__init__(parts)
@@ -53,7 +53,7 @@ class BySize(Splitter):
 
     def _part_for_first_packet(self, batch: PacketBatch) -> OpenPart:
         if self._waiting:
-            return self._part_for(self._waiting[0])
+            return self._part_with_room_for(self._waiting[0])
         return self._part_and_stop(self._packet_ends(batch), 0)[0]
 
     def _divide(self, batch: PacketBatch) -> Iterator[tuple[OpenPart, PacketBatch]]:
@@ -64,8 +64,8 @@ class BySize(Splitter):
             row = stop
 
     def _part_and_stop(self, ends: Sequence[int], row: int) -> tuple[OpenPart, int]:
-        """The part for the packets from this row on, and the row at which it is full. `ends` are as `_packet_ends` has
-        them."""
+        """The part for the packets from this row on, and the row at which the part is full. `ends` is the result of
+        `_packet_ends`."""
         part = self._current or self._parts.new_part()
         while True:
             room = self._most - self._size_before_next(part)
@@ -75,8 +75,8 @@ class BySize(Splitter):
             part = self._next_part(part)
 
     def _packet_ends(self, batch: PacketBatch) -> Sequence[int]:
-        """The offset at which each packet would begin in a file with all packets of the batch, and, last, the offset at
-        which they end. Only differences count."""
+        """The offsets at which the packets of the batch would begin in a file, and, last, the offset at which the last
+        packet would end. Only the differences between these offsets have a meaning."""
         columns, rows, section = batch.columns, batch.rows, self._section
         copied = batch.layout == self._parts.format and (not self._pcap or (section is not None and section.raw))
         if copied and batch.contiguous:
@@ -92,7 +92,7 @@ class BySize(Splitter):
             lengths = map(pcap.RECORD_SIZE.__add__, columns.captured_length[:rows])
         return list(accumulate(lengths, initial=0))
 
-    def _part_for(self, *blocks: Block) -> OpenPart:
+    def _part_with_room_for(self, *blocks: Block) -> OpenPart:
         part = self._current or self._parts.new_part()
         size = sum(self._size_of(block) for block in blocks)
         fits = self._pcap or part.has_only_shared or self._size_before_next(part) + size <= self._most
@@ -105,7 +105,7 @@ class BySize(Splitter):
             self._note_oversized(self._current)
 
     def _next_part(self, part: OpenPart) -> OpenPart:
-        """End a part that is full, and open the next one."""
+        """End a part that is full, and open the next part."""
         self._note_oversized(part)
         self._parts.end_part(part)
         return self._parts.new_part()
@@ -123,14 +123,14 @@ class BySize(Splitter):
         return size or pcap.HEADER_SIZE
 
     def _size_of(self, item: Section | Interface | Block) -> int:
-        """The bytes that a block takes in the file; in pcap only the file header takes any."""
+        """The number of bytes that a block takes in the file; in pcap, 0 for all but the file header."""
         if self._pcap:
             return len(item.raw or b"") if isinstance(item, Section) and item.layout == "pcap" else 0
         return block_size(item)
 
 
 def _block_lengths(batch: PacketBatch) -> Iterable[int]:
-    """The length of the pcapng block for each packet: that of its own block, or of one made from its fields."""
+    """The length of the pcapng block for each packet: of its own block, or of the block made from its fields."""
     columns, rows = batch.columns, batch.rows
     copied = columns.record_length[:rows] if batch.layout == "pcapng" else array("I", bytes(4 * rows))
     if 0 not in copied:

@@ -1,13 +1,13 @@
 """Splits by interface, link type or section: by a key that each interface has.
 
-Strategy: a part for one interface declares that interface alone, as id 0. A part in pcap, also one for a link type or
-section, knows only the interfaces of its own key, with ids from 0, since its header must not depend on others. The
-interface's new id is written over the old one, in the column and in the packet's block; the rest of the block stays.
-Statistics name an interface, too. They wait for its first packet, unless they are too many to wait; then the
-interface's part begins without a packet. No other block is known to name an interface.
+Strategy: a part for one interface declares only that interface, with id 0. A pcap part, also one for a link type or
+section, declares only the interfaces of its own key, with ids from 0, since its file header must not depend on other
+interfaces. The interface's new id is written over the old one, in the column and in the packet's block; the other
+bytes of the block stay. Statistics name an interface, too. They wait in memory for the interface's first packet, up to
+`MOST_WAITING` bytes; then the interface's part begins without a packet. No other block is known to name an interface.
 
-A section without packets goes to the current part as a whole, under its own ids. Otherwise interfaces without packets,
-and their statistics, are in no part: they are counted as left out, and in pcap as lost.
+A section without packets goes to the current part as a whole, with the ids that its interfaces have. Otherwise
+interfaces without packets, and their statistics, are in no part: they are counted as left out, and in pcap as lost.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pcapconv.model import Block, Columns, Interface, PacketBatch, Section
 from pcapconv.spec import bodies
 from pcapconv.splitting.mask_splitter import MOST_ROWS, MaskSplitter
 from pcapconv.splitting.parts import OpenPart, OpenParts
-from pcapconv.splitting.splitter import BLOCK_COST, MOST_WAITING, Shared, Splitter
+from pcapconv.splitting.splitter import BLOCK_COST, MOST_WAITING, SharedBlock, Splitter
 
 
 class ByInterfaceKey(MaskSplitter):
@@ -32,7 +32,7 @@ class ByInterfaceKey(MaskSplitter):
     def __init__(self, parts: OpenParts, key_of: Callable[[Interface], Hashable]) -> None:
         super().__init__(parts, key_of)
         self._keys: dict[tuple[int, int] | None, Hashable] = {}  # keys of interfaces by section and id
-        self._interfaces_by_key: dict[Hashable, list[Interface]] = {}  # the section's
+        self._interfaces_by_key: dict[Hashable, list[Interface]] = {}  # the section's interfaces
         self._table = array("Q")  # for `rows_in_ranges`: an entry for each interface of the section
         self._table_interfaces: list[Interface] = []  # the interfaces whose rows the table selects
 
@@ -68,7 +68,7 @@ class ByInterfaceKey(MaskSplitter):
             self._table[interface.id * RANGE : (interface.id + 1) * RANGE] = array("Q", entry)
 
     def _owning_part(self, block: Block) -> OpenPart | None:
-        """The part of the interface that statistics name, if it has one; None for other blocks."""
+        """The part of the interface that statistics name; None if that interface has no part, and for other blocks."""
         return self._part_by_key.get(self._keys.get(_interface_of(block)))
 
 
@@ -83,9 +83,9 @@ class ByOwnInterfaces(ByInterfaceKey):
 
     def _clear_interfaces(self) -> None:
         """Begin a section, which has neither interfaces nor packets so far."""
-        # interfaces, each with the number of shared blocks before it
+        # the section's interfaces, each with the number of shared blocks before it
         self._all_interfaces: list[tuple[int, Interface]] = []
-        self._own_interfaces: dict[Hashable, list[tuple[int, Interface]]] = {}  # the same by key
+        self._own_interfaces: dict[Hashable, list[tuple[int, Interface]]] = {}  # the same interfaces by key
         self._new_ids = array("Q")  # ids in the parts, by the ids in the section
         self._ids_differ = False  # whether an interface has another id in its part
         self._has_no_packets = True
@@ -114,17 +114,17 @@ class ByOwnInterfaces(ByInterfaceKey):
         self._all_interfaces.append(own[-1])
 
     def _interfaces_of_part(self, part: OpenPart) -> Sequence[tuple[int, Interface]]:
-        """The section's interfaces that this part declares when it is complete."""
+        """The section's interfaces so far that this part must declare."""
         return self._all_interfaces if self._is_undivided else self._own_interfaces.get(part.key, ())
 
     def _declared_count(self, part: OpenPart | None) -> int:
-        """The number of these interfaces that a part has declared so far."""
+        """The number of interfaces of the current section that a part has declared so far."""
         assert self._section is not None
         return part.own_count if part is not None and part.section == self._section.number else 0
 
-    def _missing_shared_blocks(self, part: OpenPart) -> list[tuple[Shared, bool]]:
-        """See `Splitter._missing_shared_blocks`. The part's own interfaces stand between the shared blocks, as in the
-        section; no other part has them."""
+    def _missing_shared_blocks(self, part: OpenPart) -> list[tuple[SharedBlock, bool]]:
+        """See `Splitter._missing_shared_blocks`. The part's own interfaces come between the shared blocks, in the order
+        of the section; no other part has these interfaces."""
         missing = super()._missing_shared_blocks(part)
         since = len(self._shared) - len(missing)
         for inserted, (index, interface) in enumerate(self._interfaces_of_part(part)[self._declared_count(part) :]):
@@ -139,7 +139,7 @@ class ByOwnInterfaces(ByInterfaceKey):
         )
 
     def _divide(self, batch: PacketBatch) -> Iterator[tuple[OpenPart, PacketBatch]]:
-        if self._ids_differ and isinstance(batch.buffer, bytes):  # an edited batch may have one
+        if self._ids_differ and isinstance(batch.buffer, bytes):  # an edited batch may have an immutable buffer
             batch.buffer = bytearray(batch.buffer)
         return super()._divide(batch)
 
@@ -164,8 +164,8 @@ class ByOwnInterfaces(ByInterfaceKey):
                 self._write_held_statistics(named)
 
     def _write_held_statistics(self, named: tuple[int, int]) -> None:
-        """Open the part of an interface, given by section and id, without a packet, and write its statistics there. If
-        there is no such interface, they go to the current part."""
+        """Open the part of an interface, given by section and id, without a packet, and write the interface's
+        statistics there. If no such interface exists, write the statistics to the current part."""
         if named not in self._keys:
             for block in self._release_statistics(named):
                 super()._give_to_one_part(block)
@@ -187,7 +187,7 @@ class ByOwnInterfaces(ByInterfaceKey):
         return part
 
     def _write_statistics(self, part: OpenPart, block: Block) -> None:
-        """Write statistics to the part of their interface, with its id in that part."""
+        """Write statistics to the part of their interface, with the interface's id in that part."""
         self._write_shared_blocks(part)
         number = self._new_ids[bodies.statistics(block.body, block.byte_order).interface]
         self._parts.write(
@@ -196,7 +196,8 @@ class ByOwnInterfaces(ByInterfaceKey):
         part.has_only_shared = False
 
     def _end_section(self) -> None:
-        """Write a section without packets to the current part; else count the interfaces and statistics in no part."""
+        """Write a section without packets to the current part; for any other section, count the interfaces and
+        statistics that are in no part."""
         if self._section is None:
             return
         foreign = self._current is not None and self._current.key is not None
@@ -220,7 +221,7 @@ class ByOwnInterfaces(ByInterfaceKey):
         assert self._section is not None
         if not self._in_pcap:
             self.left_out["interfaces"] += len(interfaces)
-        elif self._section.layout != "pcap" or self._section.raw is None:  # else the file header has all of it
+        elif self._section.layout != "pcap" or self._section.raw is None:  # a header that is copied loses nothing
             losses = PcapLosses()
             for _, interface in interfaces:
                 losses.add_interface(interface)
@@ -228,8 +229,8 @@ class ByOwnInterfaces(ByInterfaceKey):
 
 
 def _interface_of(block: Block) -> tuple[int, int] | None:
-    """The section and id of the interface that statistics name; None for other blocks, and for statistics that are cut
-    off before the id."""
+    """The section and id of the interface that statistics name; None for other blocks, and for statistics with too few
+    bytes for an id."""
     if block.kind != "statistics":
         return None
     stated = bodies.statistics(block.body, block.byte_order)

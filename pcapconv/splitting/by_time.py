@@ -1,4 +1,4 @@
-"""Splits by time: a part gets the packets of an interval, wherever they stand in the capture."""
+"""Splits by time: a part gets all packets of an interval, wherever they are in the capture."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _TIMELESS = bytes([SIMPLE_PACKET])
 
 class ByInterval(MaskSplitter):
     """A part for each interval of `length` seconds, counted from the time of the first packet, or, with `align`, from
-    1970. The key of a part is the number of its interval. A packet without a time goes to the part of the packet before
-    it."""
+    1970. The key of a part is the number of its interval. A packet without a time goes to the part of the previous
+    packet."""
 
     def __init__(self, parts: OpenParts, length: Fraction, *, align: bool) -> None:
         super().__init__(parts)
@@ -32,7 +32,7 @@ class ByInterval(MaskSplitter):
         self._origin: Fraction | None = self._length * 0 if align else None
         self._section_number = -1
         self._time_units: list[tuple[int, int] | None] = []  # of the section's interfaces; None if unknown
-        self._tables: dict[int, array[int]] = {}  # by interval; the last used at the end
+        self._tables: dict[int, array[int]] = {}  # by interval; the most recently used table is at the end
 
     def _part_for_first_packet(self, batch: PacketBatch) -> OpenPart:
         if batch.columns.record_type[0] == SIMPLE_PACKET:
@@ -66,7 +66,7 @@ class ByInterval(MaskSplitter):
         return self._part_of(interval), table
 
     def _make_table(self, interval: int) -> array[int]:
-        """The table for `rows_in_ranges` that selects an interval: an entry for each interface."""
+        """The table for `rows_in_ranges` that selects an interval, with an entry for each interface."""
         entries = {
             time_unit: array("Q", NEVER if time_unit is None else self._tick_range(interval, *time_unit)).tobytes()
             for time_unit in set(self._time_units)
@@ -94,7 +94,7 @@ class ByInterval(MaskSplitter):
         return None  # `_give_name` sets the time at which the interval begins
 
     def _give_name(self, part: OpenPart) -> None:
-        """Give a part its name once its interval is known, which packets without a time do not tell."""
+        """Give a part its name once its interval is known: when it gets its first packet with a time."""
         if part.key is None or part.name_values is None or self._origin is None:
             return
         assert isinstance(part.key, int)
@@ -103,7 +103,7 @@ class ByInterval(MaskSplitter):
 
 
 def _fill_times(batch: PacketBatch, types: bytes, first: int) -> Columns:
-    """The batch's columns, in which, from row `first` on, packets without a time have the time and interface of the
+    """The batch's columns, in which packets without a time, from row `first` on, have the time and the interface of the
     packet before them."""
     row = types.find(_TIMELESS, first)
     if row < 0:

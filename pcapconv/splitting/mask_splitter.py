@@ -35,15 +35,15 @@ class MaskSplitter(Splitter):
         self, batch: PacketBatch, columns: Columns, first: int
     ) -> Iterator[tuple[OpenPart, PacketBatch]]:
         """Divide the rows from `first` on by the values in these columns; see `_divide`. If a part gets few of the rows
-        that a kernel call looked at, the next call looks at fewer."""
+        that a kernel call looked at, the next call looks at fewer rows."""
         rows, row, last = batch.rows, first, self._current
-        left = bytearray(first) + bytearray(b"\1") * (rows - first)
+        remaining = bytearray(first) + bytearray(b"\1") * (rows - first)
         if self._selected.capacity < rows:
             self._selected = Columns(batch.columns.capacity)
         while row >= 0:
             stop = min(rows, row + self._call_rows)
             part, table = self._part_and_table(batch, columns, row)
-            window, mask = slice_rows(batch, row, stop), left[row:stop]
+            window, mask = slice_rows(batch, row, stop), remaining[row:stop]
             seen = window.columns if columns is batch.columns else columns.copy(row, stop)
             count = self._kernels.rows_in_ranges(seen, stop - row, table, mask)
             selected = select_rows(window, mask, self._selected)
@@ -51,12 +51,12 @@ class MaskSplitter(Splitter):
             yield part, selected
             if stop == rows and mask[-1]:
                 last = part
-            left[row:stop] = _difference(left[row:stop], mask)
+            remaining[row:stop] = _difference(remaining[row:stop], mask)
             if count == stop - row:
                 self._call_rows = min(4 * self._call_rows, MOST_ROWS)
             elif 16 * count < stop - row:
                 self._call_rows = max(self.fewest_rows, (stop - row) // 4)
-            row = left.find(1, row)
+            row = remaining.find(1, row)
         self._current = last
 
     @abstractmethod
@@ -64,8 +64,8 @@ class MaskSplitter(Splitter):
         """The part for a row, and the table for `rows_in_ranges` that selects all rows of this part."""
 
     def _part_of(self, key: Hashable) -> OpenPart:
-        """The part with this key, which is opened if necessary. The first key gets the part that was opened before any
-        key was known."""
+        """The part with this key, which is opened if necessary. If a part was opened before any key was known, the
+        first key gets that part."""
         part = self._part_by_key.get(key)
         if part is None:
             first = self._current is not None and self._current.key is None
@@ -78,7 +78,7 @@ class MaskSplitter(Splitter):
         return key in self._part_by_key
 
 
-def _difference(mask: bytearray, without: bytearray) -> bytes:
-    """The rows in `mask` that are not in `without`, whose rows are all in `mask`."""
-    both = int.from_bytes(mask, "little") ^ int.from_bytes(without, "little")
-    return both.to_bytes(len(mask), "little")
+def _difference(mask: bytearray, subset: bytearray) -> bytes:
+    """The rows of `mask` that are not in `subset`. All rows of `subset` are in `mask`."""
+    difference = int.from_bytes(mask, "little") ^ int.from_bytes(subset, "little")
+    return difference.to_bytes(len(mask), "little")

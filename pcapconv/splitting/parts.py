@@ -1,9 +1,9 @@
-"""The parts of a run: opens, writes, names and finishes their files, however many there are.
+"""The parts of a run: opens, writes, names and finishes their files, however many parts the split has.
 
-Strategy: there may be thousands of parts, of which few are written to at a time. All begin with small buffers. Once the
-buffers take more than `_BUDGET` together, the parts that were not written to for longest release theirs, with their
-threads and open files. The number of parts, and the bytes of the shared blocks that they repeat, have limits, since a
-small capture can make much of both.
+Strategy: a split may have thousands of parts, but writes to few of them at a time. All parts begin with small buffers.
+Once all buffers together exceed `_BUDGET`, the least recently written parts release their buffers, threads and open
+files. The number of parts, and the bytes of the shared blocks that parts repeat, have limits, since both can be very
+large for a small capture.
 """
 
 from __future__ import annotations
@@ -32,18 +32,19 @@ _MOST_TIMES = 10  # how many times the size of the input they may repeat
 _BUDGET = 16 * 2**20  # bytes
 _COST = 2000  # bytes of memory that a part takes besides its buffers
 _NONE = "none"
-_NO_TOTALS = array("Q", [0, 0, 0, MOST_TICKS, 0])  # totals of an interface, as `count_packets` has them
+_NO_TOTALS = array("Q", [0, 0, 0, MOST_TICKS, 0])  # an interface's entry in the `totals` of `count_packets`
 _NO_TYPES = array("Q", bytes(8 * 256))
 
 
 class OpenPart:
     """A part that may still grow.
 
-    `key` is the interval, interface, link type or section that the part is for, None while that is not known.
-    `name_values` are the values for its name, None before its first packet, whose number is `first_number`. `section`
-    is the number of the section that was written last; the part has the first `shared_count` of that section's shared
-    blocks, and, if it declares only its own interfaces, the first `own_count` of these. `has_only_shared` is True while
-    the part has nothing but shared blocks. `header_bytes` is the size of all shared blocks in it.
+    `key` is the interval, interface, link type or section whose packets the part gets, None while that is not known.
+    `name_values` are the values for the part's name, None before its first packet, whose number is `first_number`.
+    `section` is the number of the section that was written last; the part has the first `shared_count` of that
+    section's shared blocks, and, if the part declares only its own interfaces, the first `own_count` of these.
+    `has_only_shared` is True while the part has nothing but shared blocks. `header_bytes` is the size of all shared
+    blocks in the part.
     """
 
     __slots__ = (
@@ -83,11 +84,11 @@ class OpenPart:
 class OpenParts:
     """All parts of a run: opens them, writes to them, names them, and finishes them one by one or all at once.
 
-    There are at most `most` parts. `input_size` returns the number of bytes of the input, if it is known, else of those
-    read so far. With `hashed`, reports have the SHA-256 and the link type of each part. `names` and `reports` are in
-    the order of the parts, and complete once all parts are finished. `losses` and `packets` are sums over all parts;
-    `repeated_losses` are those among the losses that another part has, too. `zeros_at_end` has, for the name of each
-    part, the number of packets at its end that are nothing but zeros.
+    A run may have `most` parts. `input_size` returns the number of bytes of the input, or, if the size is not known,
+    the number of bytes read so far. With `hashed`, reports have the SHA-256 and the link type of each part. `names` and
+    `reports` are in the order of the parts, and complete once all parts are finished. `losses` and `packets` are sums
+    over all parts; `repeated_losses` are the losses that were counted for another part before. `zeros_at_end` has, for
+    the name of each part, the number of packets at its end that are nothing but zeros.
     """
 
     def __init__(
@@ -110,11 +111,11 @@ class OpenParts:
         self._stem = stem
         self._settings = settings
         self._unfinished: dict[OpenPart, None] = {}
-        self._active: OrderedDict[OpenPart, int] = OrderedDict()  # bytes of buffers; the part last used at the end
-        self._memory = 0  # bytes of all these
+        self._active: OrderedDict[OpenPart, int] = OrderedDict()  # bytes of buffers; the last written part at the end
+        self._memory = 0  # bytes of all buffers in `_active`
         self._spares: list[bytearray] = []
         self._ended: OpenPart | None = None
-        self._parts_by_path: dict[str, tuple[int, int]] = {}  # index and first packet of the part at a path
+        self._parts_by_path: dict[str, tuple[int, int]] = {}  # path → index and first packet of its part
         self._kernels = choose()
         self.format = settings.format
         self.needs_start = template.needs_start
@@ -142,7 +143,7 @@ class OpenParts:
         return part
 
     def write(self, part: OpenPart, *items: Item) -> None:
-        """Write items to a part. Raises TargetError, and FileError if the system refuses."""
+        """Write items to a part. Raises TargetError, and FileError if the part's file cannot be written."""
         for item in items:
             part.writer.write(item)
         held = part.output.memory
@@ -155,8 +156,8 @@ class OpenParts:
             oldest.output.release()
 
     def write_shared(self, part: OpenPart, items: Sequence[Section | Interface | Block], *, repeated: bool) -> None:
-        """Write shared blocks to a part. `repeated` says that another part has them, too: then their losses do not
-        count again. Raises UsageError if parts repeat too many bytes, and the errors of `write`."""
+        """Write shared blocks to a part. `repeated` is true if another part has these blocks, too: then their losses do
+        not count again. Raises UsageError if parts repeat too many bytes, and the errors of `write`."""
         before: Counter[str] = Counter()
         if repeated:
             self._check_repeated(part, items)
@@ -169,7 +170,7 @@ class OpenParts:
 
     def _check_repeated(self, part: OpenPart, items: Sequence[Section | Interface | Block]) -> None:
         """Check the number of bytes that parts repeat. In pcap only interfaces count: they are not written, but take
-        memory. Raises UsageError if there are too many."""
+        memory. Raises UsageError if the parts repeat too many bytes."""
         pcap = self.format == "pcap"
         self._repeated += sum(block_size(item) for item in items if isinstance(item, Interface) or not pcap)
         size = self._input_size()
@@ -203,8 +204,8 @@ class OpenParts:
                 part.times[time_unit] = min(lowest, known[0]), max(highest, known[1])
 
     def give_name(self, part: OpenPart) -> None:
-        """Give a part its name. Raises UsageError if another part has the name, FileError if a file has it that may not
-        be replaced."""
+        """Choose the name of a part's file, which gets that name when the split is committed. Raises UsageError if
+        another part has the name, FileError if a file that may not be replaced has it."""
         name_values = part.name_values or TemplateValues(part.index, None, _NONE, _NONE, max(0, part.section))
         name = self._template.name(name_values, self._stem)
         path = self._files.check_name(name)
@@ -218,7 +219,7 @@ class OpenParts:
         part.name = part.output.name = self.names[part.index - 1] = name
 
     def end_part(self, part: OpenPart) -> None:
-        """Note that nothing more comes for this part. It is finished when the next part ends, so that its thread can
+        """Note that this part gets nothing more. The part is finished when the next part ends, so that its thread can
         write meanwhile."""
         if self._ended is not None:
             self._finish(self._ended)
@@ -260,7 +261,7 @@ class OpenParts:
 
 
 def _span(part: OpenPart) -> tuple[str | None, str | None]:
-    """The times of a part's earliest and latest packet, as text with all digits; None without a time."""
+    """The times of a part's earliest and latest packet, as text with all digits; None if no packet has a time."""
     if not part.times:
         return None, None
     times = [timestamps.instant(ticks, *time_unit) for time_unit, span in part.times.items() for ticks in span]

@@ -1,4 +1,4 @@
-"""The sink of a split: a new splitter for each run, and the parts, which get their final names together."""
+"""The sink of a split: makes a new splitter for each run, and gives all parts their final names together."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from pcapconv.splitting.splitter import Splitter
 class PartsSink(Sink):
     """The parts of a split, which are files of the set `files`, named by a template and the input's `stem`.
 
-    `make_splitter` returns the splitter for the parts of one run, of which there are at most `most`. `input_size` is as
-    for `OpenParts`.
+    `make_splitter` returns the splitter for the parts of one run. `most` is the largest number of parts; `input_size`
+    is as for `OpenParts`.
     """
 
     divides = True

@@ -1,19 +1,20 @@
-"""The base of all splitters: which part each packet and block goes to, and what a part begins with.
+"""The base of all splitters: finds the part for each packet and block, and writes what a part begins with.
 
-Strategy: a splitter takes the items that a reader and steps give, and finds the part for each. Each way to split has a
-class of its own, which says where packets go (`_divide`): in runs that follow each other in the capture, or as rows
-that a kernel selects.
+Strategy: a splitter takes the items that come from the reader and the steps, and finds the part for each. Each way to
+split has a class of its own, whose `_divide` decides where packets go: a part gets packets that follow each other in
+the capture, or rows that a kernel selects.
 
-What a part begins with: the shared blocks of its section, which are the section's header, the interfaces, and the
-names, secrets and processes so far. `_write_shared_blocks` writes them, and decides by `_missing_shared_blocks`. Shared
-blocks that come later are written to the current part at once, and to every other part before its next packet. So a
-process has in every part the number within the section by which packets name it. All shared blocks are kept in memory.
-(`by_interface_or_link_type` has parts that declare only their own interfaces.)
+What a part begins with: the shared blocks of its section so far, which are the section's header, interfaces, names,
+secrets and processes. `_missing_shared_blocks` decides which of these blocks a part still needs; `_write_shared_blocks`
+writes them. Shared blocks that come later are written to the current part at once, and to every other part before its
+next packet. So every part has all processes of the section in order, and packets, which name a process by its number in
+the section, need no change. All shared blocks are kept in memory. The exception: parts of `ByOwnInterfaces` (in
+`by_interface_or_link_type`) declare only their own interfaces, under new ids.
 
 Every other block goes to one part: the current one, which is the part of the packet before the block, or, for
-statistics, the part of their interface. Blocks before a section's first packet wait for that packet, and go to its
-part, unless they are too many to wait. A section without packets goes to the current part as a whole. So what stands
-before all packets goes to the first part, and a capture without packets is one part.
+statistics, the part of their interface. Blocks before a section's first packet wait in memory for that packet, up to
+`MOST_WAITING` bytes, and go to its part. A section without packets goes to the current part as a whole. So blocks
+before all packets go to the first part, and a capture without packets is one part.
 """
 
 from __future__ import annotations
@@ -41,15 +42,15 @@ if TYPE_CHECKING:
 MOST_WAITING = 2**20  # bytes of blocks that wait for their section's first packet
 BLOCK_COST = 200  # bytes of memory that a waiting block takes besides its body
 
-Shared = Section | Interface | Block
+SharedBlock = Section | Interface | Block
 
 
 class Splitter(ABC):
-    """Takes a capture's items with `write`, in file order, and writes each to its part; then `finish`.
+    """Writes each item of a capture to its part: `write` takes the items in file order, then `finish`.
 
-    `key_of` gives the key of the part that an interface's packets go to, if that depends on the interface. `left_out`
+    `key_of` gives the key of the part for an interface's packets, if the part depends on the interface. `left_out`
     counts, by kind, what is in no part. `oversized` has the number of parts that are larger than the limit because of
-    their shared blocks, and the most bytes that these take in one part; None if there is no such part.
+    their shared blocks, and the most bytes that these blocks take in one part; None if no part is.
     """
 
     def __init__(self, parts: OpenParts, key_of: Callable[[Interface], Hashable] = lambda _: None) -> None:
@@ -57,15 +58,15 @@ class Splitter(ABC):
         self._key_of = key_of
         self._current: OpenPart | None = None
         self._section: Section | None = None
-        self._shared: list[Shared] = []  # the section's shared blocks, its header first
-        self._written_count = 0  # how many of these at least one part has
-        self._section_is_open = False  # whether a part has the section
+        self._shared: list[SharedBlock] = []  # the section's shared blocks, its header first
+        self._written_count = 0  # how many of the shared blocks are in at least one part
+        self._section_is_open = False  # whether the section's header is in at least one part
         self._waiting: list[Block] = []  # the section's other blocks before its first packet
         self._waiting_bytes = 0
         self._sections = 0
         self._interfaces: Counter[Hashable] = Counter()  # the number of interfaces by key
         self._fcs_lengths: set[int | None] = {None}
-        self._unwritten: Counter[str] = Counter()  # losses by interfaces that are in no part
+        self._unwritten: Counter[str] = Counter()  # losses because interfaces are in no part
         self.left_out: Counter[str] = Counter()
         self.oversized: dict[str, int] | None = None
 
@@ -96,7 +97,7 @@ class Splitter(ABC):
         self._parts.finish_all()
 
     def _start_section(self, section: Section) -> None:
-        """Note a new section, whose header no part has so far."""
+        """Note a new section, whose header is in no part so far."""
         self._section = section
         self._shared, self._written_count, self._section_is_open = [section], 0, False
         self._sections += 1
@@ -115,39 +116,40 @@ class Splitter(ABC):
         return sum(count for key, count in self._interfaces.items() if count > 1 or not self._has_part(key))
 
     def _has_part(self, _key: Hashable) -> bool:
-        """Return whether there is a part with this key."""
+        """Return whether a part has this key."""
         return True
 
     @abstractmethod
     def _part_for_first_packet(self, batch: PacketBatch) -> OpenPart:
-        """The part for the first packet of a section, which this batch begins with, and for the blocks before it."""
+        """The part for the first packet of a section, with which this batch begins, and for the blocks before that
+        packet."""
 
     @abstractmethod
     def _divide(self, batch: PacketBatch) -> Iterator[tuple[OpenPart, PacketBatch]]:
-        """Yield the rows of a batch with the part that they go to. The rows are written before the generator goes on,
-        and are valid until then."""
+        """Yield rows of a batch with their part, until all rows were yielded. The caller writes the rows before the
+        generator goes on; they are valid until then."""
 
-    def _part_for(self, *_blocks: Block) -> OpenPart:
-        """The part that gets these blocks, and the shared blocks that it lacks: the current one, or a new one if the
-        current one has no room for them."""
+    def _part_with_room_for(self, *_blocks: Block) -> OpenPart:
+        """The part that gets these blocks, and the shared blocks that it lacks: the current part, or a new part if the
+        current one has no room for these blocks."""
         return self._current or self._parts.new_part()
 
     def _owning_part(self, _block: Block) -> OpenPart | None:
-        """The part that a block belongs to, wherever it stands; None if it goes to the current part."""
+        """The part to which a block belongs, wherever it is in the capture; None if it goes to the current part."""
         return None
 
     def _give_to_every_part(self, item: Interface | Block) -> None:
         """Add a block to the shared ones: the current part gets it at once, every other part before its next packet."""
         self._shared.append(item)
         if self._section_is_open:
-            self._current = self._part_for()
+            self._current = self._part_with_room_for()
             self._write_shared_blocks(self._current)
 
     def _give_to_one_part(self, block: Block) -> None:
-        """Write a block to the part that owns it, or else to the current one; before the section's first packet, let it
-        wait, unless too many blocks wait already."""
+        """Write a block to the part that owns it, or else to the current part. Before the section's first packet, let
+        the block wait, up to `MOST_WAITING` bytes of blocks."""
         if self._section_is_open:
-            self._current = self._part_for(block)
+            self._current = self._part_with_room_for(block)
             part = self._owning_part(block) or self._current
             self._write_shared_blocks(part)
             self._parts.write(part, block)
@@ -156,7 +158,7 @@ class Splitter(ABC):
         self._waiting.append(block)
         self._waiting_bytes += len(block.body) + BLOCK_COST
         if self._waiting_bytes > MOST_WAITING:
-            self._open_section_in(self._part_for(*self._waiting[:1]))
+            self._open_section_in(self._part_with_room_for(*self._waiting[:1]))
 
     def _open_section_in(self, part: OpenPart) -> None:
         """Begin the section in this part, which becomes the current one: write the shared blocks, and then the blocks
@@ -170,19 +172,20 @@ class Splitter(ABC):
     def _end_section(self) -> None:
         """Write a section without packets to the current part."""
         if self._section is not None and not self._section_is_open:
-            self._open_section_in(self._part_for(*self._waiting[:1]))
+            self._open_section_in(self._part_with_room_for(*self._waiting[:1]))
         if self._current is not None:
             self._current.has_only_shared = False  # the next section's parts do not get this section's shared blocks
 
-    def _missing_shared_blocks(self, part: OpenPart) -> list[tuple[Shared, bool]]:
-        """The section's shared blocks that this part lacks; each with whether another part has it already."""
+    def _missing_shared_blocks(self, part: OpenPart) -> list[tuple[SharedBlock, bool]]:
+        """Decide what this part still needs: the section's shared blocks so far that are not in the part. Each comes
+        with True if another part has the block already."""
         assert self._section is not None
         since = part.shared_count if part.section == self._section.number else 0
         return [(item, index < self._written_count) for index, item in enumerate(self._shared[since:], since)]
 
     def _write_shared_blocks(self, part: OpenPart) -> None:
-        """Write the section's shared blocks that this part lacks. For a new part these are all so far: this is what a
-        part begins with. Called before anything else of the section is written to a part."""
+        """Write the shared blocks that `_missing_shared_blocks` gives. For a new part these are all shared blocks so
+        far: the beginning of the part. Called before anything else from the section is written to a part."""
         missing = self._missing_shared_blocks(part)
         if not missing:
             return
@@ -196,7 +199,7 @@ class Splitter(ABC):
         )
 
     def _write_packets(self, part: OpenPart, rows: PacketBatch) -> None:
-        """Write packets to a part, which becomes the current one, after the shared blocks that it lacks."""
+        """Write packets to a part, after the shared blocks that it lacks. The part becomes the current one."""
         self._write_shared_blocks(part)
         if not part.packets:
             part.name_values = self._name_values(part, rows.interfaces[rows.columns.interface[0]], rows)
@@ -212,7 +215,7 @@ class Splitter(ABC):
         self._parts.give_name(part)
 
     def _name_values(self, part: OpenPart, interface: Interface, rows: PacketBatch | None) -> TemplateValues:
-        """The values for the name of a part: of its interface, and of the first of its `rows`, if it has any."""
+        """The values for the name of a part, from its interface and from the first packet in `rows`, unless None."""
         name = interface_name(interface)
         return TemplateValues(
             number=part.index,
@@ -229,13 +232,13 @@ class Splitter(ABC):
 
 
 def _link_type(number: int) -> str:
-    """The name of a link type, or its number if it has none."""
+    """The name of a link type, or its number if it has no name."""
     name, has_name, _ = link_type_name(number).partition(" (")
     return name if has_name else str(number)
 
 
 def time_of_row(batch: PacketBatch, columns: Columns, row: int) -> Fraction:
-    """The time of a row, in seconds since 1970. Raises FormatError if it cannot be determined."""
+    """The time of a row, in seconds since 1970. Raises FormatError if the time cannot be determined."""
     interface = batch.interfaces[columns.interface[row]]
     if interface.time_error:
         raise FormatError(f"packet {batch.number(row)}: {interface.time_error}")

@@ -1,26 +1,30 @@
 """Steps: what is done to a capture between its reader and a writer. Items go in and come out in file order.
 
-A step owns the batch of packets that it is given, and may change it; `Step`, the base of all steps, says how far. A
-plan (`BasePlan`) makes the steps of a conversion.
+A step owns the batch of packets that it receives, and may change its attributes and the values in its columns; `Step`,
+the base of all steps, has the rules. A plan (`BasePlan`) makes the steps of a conversion.
 
-* Modules that are steps: `select` passes on the selected packets; `secrets` extracts key logs or puts some in; `strip`
-  leaves out metadata; `edit_packets` cuts, shifts and comments packets; `relabel` changes what sections and interfaces
-  state; `snaplens` raises a snaplen that packets exceed. Sidecars, the normal form and others have steps of their own.
-* Modules that help steps: `plan` checks the selecting and editing arguments and puts the steps in order;
-  `argument_values` parses the texts of arguments; `time_scales` turns times into nanoseconds; `batch_rows` picks rows
+* Modules that are steps: `select` passes on the selected packets; `secrets` extracts key logs or adds secrets; `strip`
+  leaves out metadata; `edit_packets` cuts, shifts and comments packets; `relabel` adds comments to a capture and
+  changes what its interfaces declare; `snaplens` raises a snaplen that packets exceed. Sidecars, the normal form and
+  others have steps of their own.
+* Modules that help steps: `plan` checks the selecting and editing arguments and makes the steps in their order;
+  `argument_values` parses the texts of arguments; `time_scales` turns times into nanoseconds; `batch_rows` selects rows
   of a batch and replaces their options.
 
-The way of a selecting argument, for example `before`, to the packets:
+How the value of a selecting argument, for example `before`, flows from the command line to the packets:
 
-1. `cli/options/selecting_and_editing.py` has an option of the same name, whose text the command line gives to a library
-   function.
-2. `plan.StepArguments` has the argument `before=` of the library functions.
-3. `plan.Plan` checks it: `argument_values.parse_moment` parses its text, and `select.Criteria` keeps the moment.
-4. `Plan.steps` makes the step `select.Select` for each run, and `conversion` puts it between reader and writer.
-5. `Select` turns the moment into a range of ticks for each interface.
-6. The kernel `rows_in_ranges` marks the rows of each batch whose ticks are in that range.
+1. `cli/options/selecting_and_editing.py` has an option of the same name. The command passes its text to a library
+   function (`convert`, `split`, `batch`) as the argument `before`.
+2. `conversion.separate_arguments` separates the arguments of steps (`plan.StepArguments`) from the writer's arguments,
+   and `conversion.make_plan` makes the `plan.Plan` (`split` makes its own).
+3. `Plan.__init__` parses and checks the text with `argument_values.parse_moment`; `select.Criteria` keeps the moment.
+4. `Plan.steps` makes the step `select.Select` for each run. The loop in `Conversion._run_once` passes each batch from
+   the reader through this step to the writer.
+5. `Select` turns the moment into a range of ticks for each interface, and calls the kernel `rows_in_ranges`.
+6. `rows_in_ranges` loops over the packets of the batch. It sets to 0 the mask of each row whose ticks are outside the
+   range; `Select` passes on the rows whose mask is still 1.
 
-`plan` begins with how to add an argument.
+`plan` begins with the steps to take for a new argument.
 
 Strategy: steps are generators around each other, so that one item at a time goes through all of them. What is done to
 every packet of a batch is done by a kernel.
@@ -40,21 +44,22 @@ if TYPE_CHECKING:
 
 
 class Step:
-    """The base of all steps: follows the section and its interfaces, and passes on each item that a step does not
+    """The base of all steps: keeps track of the section's interfaces, and passes on each item that a step does not
     handle.
 
-    A step overrides the method of each class of items that it handles. The method returns the items to give instead:
-    none, one or several. `_interfaces` are the section's interfaces by id, as the step gave them; while `_section`
-    runs, they are still those of the section before. A step is used for one run.
+    A step overrides the method of each class of items that it handles. The method returns the items to pass on instead:
+    no item, one or several. `_interfaces` are the section's interfaces by id, as the step passed them on; while
+    `_section` runs, they are still those of the previous section. A step is used for one run.
 
-    A step owns the batch that it is given until it asks for the next item; the giver does not look at it again. The
-    step may change the batch's attributes and the values in its columns, and pass it on, and with it the ownership. A
-    batch that is needed for longer has to be copied (`PacketBatch.copy`). The limits:
+    A step owns the batch that it receives, until the step asks for the next item; the reader or step that passed the
+    batch on does not use it again. The owner may change the batch's attributes and the values in its columns, and may
+    pass the batch on: then the next step owns it. A batch that is needed for longer must be copied
+    (`PacketBatch.copy`). The limits:
 
     * Bytes in `buffer` never change, since other batches share the buffer; a batch that needs other bytes gets another
       buffer.
-    * A column is not exchanged in the batch's own `columns`, which a reader uses again; the batch gets other `columns`
-      instead (`Columns.with_copies`).
+    * No array in `columns` is replaced by another array, since a reader uses the same `Columns` again. Change the
+      values in the array, or give the batch another `Columns` (`Columns.with_copies`).
     * A row that is changed gets `record_length` 0, so that it is encoded from its fields instead of being copied, and
       its batch is no longer `contiguous`.
     * A step that changes interfaces gives its batches its own `_interfaces`.
@@ -64,7 +69,7 @@ class Step:
         self._interfaces: list[Interface] = []
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
-        """Return the items that come out of the step for those that go in. Raises PcapconvError."""
+        """Return the items that come out of the step for the items that go in. Raises PcapconvError."""
         for item in items:
             match item:
                 case PacketBatch():
@@ -108,13 +113,13 @@ class Step:
 
 
 class BasePlan:
-    """The steps of one conversion, and what it needs to know about them: here, none. Used for one capture after the
-    other.
+    """The base of all plans, which make the steps of a conversion. This one makes no steps. A plan is used for one
+    capture after another.
 
-    `needs_survey` is true if `survey` has to read the whole capture before the first run;
-    `selects_or_edits_packets` if packets may be left out or changed; `adds_packet_comments` if packets get comments.
-    `extract_to` is the path for extracted secrets, or None. `losses` counts, by kind, what the last run's steps lost;
-    what the writer lost is not among it.
+    `needs_survey` is true if `survey` must read the whole capture before the first run; `selects_or_edits_packets` if
+    packets may be left out or changed; `adds_packet_comments` if packets get comments. `extract_to` is the path for
+    extracted secrets, or None. `losses` counts, by kind, what the steps of the last run lost, without the writer's
+    losses.
     """
 
     extract_to: str | None = None
@@ -136,16 +141,16 @@ class BasePlan:
         return {}
 
     def warnings(self, packets: int) -> Iterator[str]:  # noqa: ARG002
-        """Return a sentence for each argument that names something a capture of so many packets does not have."""
+        """Return a sentence for each argument that names something that a capture of so many packets does not have."""
         yield from ()
 
     def survey(self, items: Iterator[Item]) -> None:
         """Read the whole capture before the first run. Raises PcapconvError."""
 
     def steps(self, left_out: Counter[str]) -> list[Step]:  # noqa: ARG002
-        """Return new steps for one run, which count by kind in `left_out` what they leave out."""
+        """Return new steps for one run. They count by kind, in `left_out`, what they leave out."""
         return []
 
     def write_secrets(self, target: Target | None, report: Report) -> bool:  # noqa: ARG002
-        """Write the secrets that the last run extracted, and return whether there are any. Raises FileError."""
+        """Write the secrets that the last run extracted, and return whether it extracted any. Raises FileError."""
         return False

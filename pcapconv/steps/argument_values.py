@@ -1,9 +1,10 @@
 """Parses the texts of arguments: times, durations, sizes, packet numbers, interfaces, link types.
 
 Each function takes the argument's `name`, with which its messages begin, and its text, and raises UsageError for any
-text that is not in the right form; the message shows that form. Control characters in it are escaped where it is shown.
+text that is not in the right form; the message shows the right form. Control characters in the text are escaped where a
+message is shown.
 
-Strategy: a pattern has to match the whole text; only then are its digits read, as integers or a `Fraction`, never as a
+Strategy: a pattern must match the whole text; only then are its digits read, as integers or a `Fraction`, never as a
 float. No number has more than 60 digits.
 """
 
@@ -59,10 +60,10 @@ def parse_moment(name: str, text: str) -> Moment:
     """Parse a time.
 
     The text is an ISO 8601 date or date and time, extended or compact, in UTC unless it states a zone (`2024-05-01`,
-    `2024-05-01 12:00`, `20240501T120000.5+0200`); seconds since 1970 (`-1.5`); or `+` and a duration, as
-    `parse_duration` takes it, after the capture's first packet (`+1h30m`). Fractions have up to 60 digits, and all of
-    them count. Leap seconds are refused, since captures have no number for them, and so are eight digits that may be a
-    date or seconds. Raises UsageError.
+    `2024-05-01 12:00`, `20240501T120000.5+0200`); seconds since 1970 (`-1.5`); or `+` and a duration in the form of
+    `parse_duration`, counted from the capture's first packet (`+1h30m`). Fractions have up to 60 digits, all of which
+    count. Raises UsageError; also for a leap second, since captures have no number for it, and for eight digits that
+    may be a date or seconds.
     """
     import re
     from fractions import Fraction
@@ -95,9 +96,9 @@ def parse_moment(name: str, text: str) -> Moment:
 def parse_duration(name: str, text: str, *, signed: bool = False, positive: bool = False) -> Fraction:
     """Parse a duration, and return it in seconds.
 
-    The text is numbers with the units d, h, m, s, ms, us (or µs) and ns, from large to small and none twice (`1h30m`,
-    `1.5s`), or a plain number of seconds (`0.25`). `signed` allows a `+` or `-` before it; `positive` refuses 0 and
-    less. Raises UsageError.
+    The text is numbers with the units d, h, m, s, ms, us (or µs) and ns, from large to small and each at most once
+    (`1h30m`, `1.5s`), or a plain number of seconds (`0.25`). `signed` allows a `+` or `-` in front; with `positive`,
+    the duration must be more than 0. Raises UsageError.
     """
     forms = "+1.5s, -250ms or 1h30m" if signed and not positive else "90s, 1h30m or 250ms"
     sign = text[:1] if text[:1] in ("+", "-") else ""
@@ -120,9 +121,9 @@ def parse_duration(name: str, text: str, *, signed: bool = False, positive: bool
 def parse_size(name: str, value: int | str, *, least_bare: int = 1) -> int:
     """Parse a size, and return it in bytes.
 
-    It is a number greater than 0, alone or with a unit in any case: B is bytes; kB, MB, GB and TB, also without the B,
-    are powers of 1000; KiB, MiB, GiB and TiB are powers of 1024. A decimal fraction is accepted if it gives whole bytes
-    (`1.5MiB`). A number without a unit must be `least_bare` or more. Raises UsageError.
+    The value is a number greater than 0, with or without a unit in any case: B is bytes; kB, MB, GB and TB, also
+    without the B, are powers of 1000; KiB, MiB, GiB and TiB are powers of 1024. A decimal fraction is accepted if the
+    size is a whole number of bytes (`1.5MiB`). A number without a unit must be `least_bare` or more. Raises UsageError.
     """
     import re
     from fractions import Fraction
@@ -146,7 +147,7 @@ def parse_size(name: str, value: int | str, *, least_bare: int = 1) -> int:
 
 
 def parse_count(name: str, value: int | str, *, least: int = 1) -> int:
-    """Parse a whole number, an integer or decimal digits. Raises UsageError, also if it is below `least`."""
+    """Parse a whole number, an integer or decimal digits. Raises UsageError, also for a number below `least`."""
     form = f"a whole number from {least}"
     if isinstance(value, str):
         if not _is_number(value.removeprefix("-")):
@@ -154,7 +155,7 @@ def parse_count(name: str, value: int | str, *, least: int = 1) -> int:
         number = int(value)
     elif isinstance(value, int) and not isinstance(value, bool):
         number = value
-        if abs(number) >= 10**_MOST_DIGITS:  # Python refuses to print a number of thousands of digits
+        if abs(number) >= 10**_MOST_DIGITS:  # Python does not print a number of thousands of digits
             raise UsageError(f"{argument(name)}: a number of more than {_MOST_DIGITS} digits; write {form}")
     else:
         raise UsageError(f"{argument(name, value)}: not a whole number; write {form}")
@@ -192,7 +193,8 @@ def range_text(numbers: tuple[int, int | None]) -> str:
 def parse_interface_id(name: str, text: str) -> tuple[int | None, int] | None:
     """Parse an interface's number, and return it as (section, interface id): `1:2` is (1, 2), and `2` is (None, 2).
 
-    None for any other text, which is an interface's name then. Raises UsageError for a number of more than 60 digits.
+    Return None for any other text, which is the name of an interface. Raises UsageError for a number of more than 60
+    digits.
     """
     section, colon, interface = text.rpartition(":")
     digits = section + interface if colon else interface
@@ -268,7 +270,7 @@ def _duration_in_seconds(text: str) -> Fraction | None:
 
 
 def _ordered_units(text: str) -> str:
-    """Return the duration with its units in order; an empty text if it is not one, or if a unit occurs twice."""
+    """Return the duration with its units in order; an empty text for any other text, or if a unit occurs twice."""
     import re
 
     if not re.fullmatch(f"(?:{_QUANTITY}){{1,{len(_TIME_UNITS)}}}", text):

@@ -1,4 +1,4 @@
-"""Rows of a batch: picks some of them, gives their options, replaces these."""
+"""Selects rows of a batch, returns a row's options, and replaces the options of rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pcapconv.model import Columns, PacketBatch
 
 
 def select_rows(batch: PacketBatch, mask: bytearray, into: Columns) -> PacketBatch | None:
-    """Return a batch of the rows whose `mask` is 1, valid as long as `batch`; None if there are none.
+    """Return a batch of the rows whose `mask` is 1, valid as long as `batch`; None if no row's mask is 1.
 
     If the rows do not follow each other, their columns are copied into `into`, which needs room for them.
     """
@@ -27,28 +27,28 @@ def select_rows(batch: PacketBatch, mask: bytearray, into: Columns) -> PacketBat
 
 
 def distinct(column: array[int]) -> Collection[int]:
-    """Return the different numbers of a column, in the order in which they first occur; usually it is one."""
+    """Return the different numbers in a column, in the order in which they first occur; usually there is one."""
     if column.tobytes() == column[:1].tobytes() * len(column):
         return column[:1]
     return dict.fromkeys(column)
 
 
-def options_of(batch: PacketBatch, row: int) -> bytes:
+def options_of_row(batch: PacketBatch, row: int) -> bytes:
     """Return a row's options, raw."""
     at = batch.columns.options_at[row]
     return bytes(batch.buffer[at : at + batch.columns.options_length[row]])
 
 
 def replace_options(batch: PacketBatch, new_options: Mapping[int, bytes]) -> None:
-    """Replace the options of some rows, given raw by row. The rows are encoded from their fields again: they have no
-    record any more.
+    """Replace the options of some rows. `new_options` has the new options, raw, by row. These rows have no record any
+    more, so that writers encode them from their fields.
 
     The batch gets a buffer of its own, with the new options at its end, and columns of its own. Only the bytes of its
-    rows are copied, since the buffer may be much larger.
+    rows are copied, since the old buffer may be much larger.
     """
     if not new_options:
         return
-    offsets, size = dict[bytes, int](), 0  # each different list once, since many rows may have the same
+    offsets, size = dict[bytes, int](), 0  # each different list once, since many rows may have the same list
     for raw in new_options.values():
         if raw not in offsets:
             offsets[raw] = size

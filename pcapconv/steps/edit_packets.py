@@ -1,8 +1,8 @@
 """The step that edits packets: cuts their bytes, shifts their times, adds comments.
 
-Strategy: kernels change whole columns; a packet that changes has no record any more, and is encoded from its fields.
-What is no longer true of it is left out: the hash of bytes that were cut. An obsolete Packet Block that changes becomes
-an Enhanced one, which keeps its drop count.
+Strategy: kernels change whole columns; a packet that changes has no record any more, and is encoded from its fields. If
+a packet is cut, its hash is left out, since the hash is of all its bytes. An obsolete Packet Block that changes becomes
+an Enhanced Packet Block, which keeps the drop count.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pcapconv.model import Interface, Item, PacketBatch, Section
 from pcapconv.spec import option_lists
 from pcapconv.spec.pcapng import OBSOLETE_PACKET, PACKET_HASH, SIMPLE_PACKET
 from pcapconv.steps import Step
-from pcapconv.steps.batch_rows import options_of, replace_options
+from pcapconv.steps.batch_rows import options_of_row, replace_options
 from pcapconv.steps.strip import make_enhanced
 from pcapconv.wording import argument
 
@@ -30,8 +30,8 @@ _MAX_UINT32 = 2**32 - 1
 
 
 class PacketEdits(NamedTuple):
-    """What to edit. `front` and `end` bytes are cut off, then packets are cut to `snaplen` bytes; `shift` is added to
-    their times, in seconds; `comments` are added, encoded, by packet number."""
+    """The edits to do. `front` and `end` bytes are cut off packets, then packets are cut to `snaplen` bytes; `shift`
+    seconds are added to their times; `comments` has the comments to add, as encoded text, by packet number."""
 
     front: int = 0
     end: int = 0
@@ -46,12 +46,12 @@ class PacketEdits(NamedTuple):
 
 
 class EditPackets(Step):
-    """Does `edits`. `left_out` counts the hashes of packets that were cut, and the original lengths of Simple Packets
-    that had to be replaced, since their blocks state no other length.
+    """Edits packets. `left_out` counts the hashes of packets that were cut, and the original lengths of Simple Packets
+    that had to be replaced, since such a block states no other length.
 
-    Raises TargetError for a time that its interface's ticks cannot hold, FormatError for one that cannot be determined,
-    UsageError for a shift that is not a multiple of an interface's ticks, and, after the last item, for comments on
-    packets that were not among the items.
+    Raises TargetError for a time that its interface's ticks cannot hold, FormatError for a time that cannot be
+    determined, UsageError for a shift that is not a multiple of an interface's tick, and, after the last item,
+    UsageError for comments on packets that were not among the items.
     """
 
     def __init__(self, edits: PacketEdits, left_out: Counter[str]) -> None:
@@ -110,7 +110,8 @@ class EditPackets(Step):
     def _correct_simple_packets(self, batch: PacketBatch) -> None:
         """Replace the original length of a Simple Packet that was cut, if a reader would get the captured length wrong.
 
-        It is the lesser of the original length and the interface's snaplen (pcapng, section "Simple Packet Block")."""
+        Readers take the lesser of the original length and the interface's snaplen for the captured length (pcapng,
+        section "Simple Packet Block")."""
         columns = batch.columns
         snaplen = self._interfaces[0].snaplen
         for row, record_type in enumerate(columns.record_type[: batch.rows]):
@@ -139,14 +140,14 @@ class EditPackets(Step):
             for row, record_type in enumerate(columns.record_type[:rows]):
                 if record_type == OBSOLETE_PACKET:
                     new_options[row] = option_lists.edit(
-                        options_of(batch, row), batch.section.byte_order, add=make_enhanced(batch, row)
+                        options_of_row(batch, row), batch.section.byte_order, add=make_enhanced(batch, row)
                     )
             replace_options(batch, new_options)
 
     def _shift_entry(self, interface: Interface) -> tuple[int, int]:
         """Return the entry of an interface for the kernel `shift_times`.
 
-        A shift that is impossible is only noted, since it does not matter if the interface has no packets."""
+        A shift that is impossible is only noted here, since the interface may have no packets."""
         assert self._edits.shift is not None
         exact = self._edits.shift * interface.ticks_per_second
         if interface.time_error:
@@ -164,7 +165,7 @@ class EditPackets(Step):
         return 0, 0
 
     def _pop_comments(self, batch: PacketBatch) -> dict[int, Sequence[bytes]]:
-        """Remove the batch's comments from those that are still to be added, and return them by row."""
+        """Remove the comments on the batch's packets from `_comments`, and return them by row."""
         if not self._comments:
             return {}
         comments = {}
@@ -191,7 +192,7 @@ class EditPackets(Step):
             add = [(option_lists.COMMENT, text) for text in comments.get(row, ())]
             if columns.record_type[row] == OBSOLETE_PACKET:
                 add += make_enhanced(batch, row)
-            raw = options_of(batch, row)
+            raw = options_of_row(batch, row)
             if cut and (hashes := sum(option.code == PACKET_HASH for option in option_lists.OptionList(raw, order))):
                 self._left_out["packet-hashes"] += hashes
             new = option_lists.edit(raw, order, keep=_is_no_hash if cut else None, add=add)

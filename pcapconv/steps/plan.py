@@ -1,19 +1,24 @@
-"""Checks the selecting and editing arguments, before any file is opened, and makes the steps that do what they say.
+"""Checks the selecting and editing arguments before any file is opened, and makes the steps that carry them out.
 
-To add an argument, change in this order:
+How to add a selecting or editing argument, in this order:
 
-1. `StepArguments` here; also `_WHOLE_NUMBERS` if it is a number, and `REPEATABLE` if it may be given several times.
-2. `argument_values`, if its text has a form of its own.
-3. The step: a criterion in `select.Criteria`, an edit in `edit_packets.PacketEdits`, or a new module with a `Step`; and
-   a kernel, in both forms, if it looks at every packet.
-4. `Plan` here: parse and check the value in `__init__`, and give it to the step in `steps`.
-5. `pcapconv/cli/options/selecting_and_editing.py`: its option. Then run `python docs/generate.py`, which writes it
-   into the README and the manual pages.
-6. The tests that hold for every argument; `CONTRIBUTING.md` lists them.
+1. `StepArguments` here: a field for the argument; also `_WHOLE_NUMBERS` if its value is a number, and `REPEATABLE` if
+   the argument may be given several times.
+2. `steps/argument_values.py`: a function that parses the text, if the text has a form of its own.
+3. The step: a criterion in `select.Criteria`, which `select.Select` applies; an edit in `edit_packets.PacketEdits`,
+   which `edit_packets.EditPackets` carries out; or a new module with a `Step`. What looks at every packet is a kernel,
+   in both forms (`kernels/interpreted.py`, `kernels/compiled.pyx`).
+4. `Plan` here: `__init__` parses and checks the value, `steps` passes it to the step.
+5. `pcapconv/cli/options/selecting_and_editing.py`: the option of the same name. Then run `python docs/generate.py` from
+   the repository's root, which writes the option into the README and the manual pages.
+6. The tests that hold for every argument; `CONTRIBUTING.md` lists them ("a selecting or editing argument").
 
-Strategy: `convert`, `split` and `batch` take the same arguments; only this module knows all of them. Some need a
-survey, a first pass over the capture: `last` has to count, `interface` and `set_interface` to know which interfaces
-there are. The order of the steps is: select; leave out; then change and add, so that what is added stays.
+`steps/__init__.py` describes how a value flows from the command line to the packets.
+
+Strategy: `convert`, `split` and `batch` take the same arguments; only this module knows all of them. Some arguments
+need a survey, a first pass over the capture: `last` needs the number of packets, `interface` and `set_interface` need
+the interfaces. The order of the steps is: select; leave out; then change and add, so that nothing that is added is left
+out again.
 """
 
 from __future__ import annotations
@@ -47,7 +52,7 @@ if TYPE_CHECKING:
 _MOST_INTERFACES_SHOWN = 20
 _MOST_RANGES_SHOWN = 5
 _MOST_BYTES = 2**32 - 1
-_MOST_COMMENTS = 16 * 2**20  # characters of comments for one packet, or for the capture
+_MOST_COMMENTS = 16 * 2**20  # bytes of comments for one packet, characters of comments for the capture
 _WHOLE_NUMBERS = {"first", "last", "snaplen", "chop"}
 REPEATABLE = {
     "interface",
@@ -89,10 +94,10 @@ class StepArguments(TypedDict, total=False):
 
 
 class Plan(BasePlan):
-    """The steps that do what the arguments say. Raises UsageError for values and combinations that make no sense.
+    """Makes the steps that carry out the arguments. Raises UsageError for values and combinations that make no sense.
 
-    `read_secrets` reads a key log from its path, for `inject_secrets`. `divided` says that the packets go to several
-    files, from which the capture cannot be restored. `injected_from` are the paths of key logs.
+    `read_secrets` reads a key log from its path, for `inject_secrets`. `divided` is true if the packets go to several
+    files from which the capture cannot be restored. `injected_from` are the paths of the key logs.
     """
 
     def __init__(
@@ -122,7 +127,7 @@ class Plan(BasePlan):
         self.extract_to = step_arguments.get("extract_secrets")
         self._selected_in_all: int | None = None
         self._extract = ExtractSecrets()
-        self.steps(Counter())  # so that steps refuse now what only they can check
+        self.steps(Counter())  # steps check values, too: raise their errors before any file is opened
 
     @property
     def selects_packets(self) -> bool:
@@ -151,7 +156,7 @@ class Plan(BasePlan):
 
     def survey(self, items: Iterator[Item]) -> None:
         """Count the packets for `last`, and check that the capture has the interfaces that arguments name. Raises
-        UsageError if it has not."""
+        UsageError for an interface that the capture does not have."""
         settings = self._interface_settings
         names = [(argument("interface", text), text) for text in self._criteria.interfaces]
         names += [(argument("set_interface", f"{identity}.{key}"), identity) for identity, key, _ in settings]
@@ -174,7 +179,7 @@ class Plan(BasePlan):
                 yield f"{argument(name, listed)}: the capture has {counted(packets, 'packet')}"
 
     def steps(self, left_out: Counter[str]) -> list[Step]:
-        """Return new steps for one run, in their order, which count by kind in `left_out` what they leave out."""
+        """Return new steps for one run, in their order. They count by kind, in `left_out`, what they leave out."""
         steps: list[Step] = []
         if self.selects_packets:
             steps.append(Select(self._criteria, left_out, self._selected_in_all))
@@ -195,7 +200,7 @@ class Plan(BasePlan):
         return steps
 
     def write_secrets(self, target: Target | None, report: Report) -> bool:
-        """Write the key logs that the last run extracted, and return whether there are any. Raises FileError."""
+        """Write the key logs that the last run extracted, and return whether it extracted any. Raises FileError."""
         if target is None:
             return False
         logs = [log for logs in self._extract.logs.values() for log in logs]
@@ -207,13 +212,13 @@ class Plan(BasePlan):
 
 
 class _InterfaceCheck(Step):
-    """Checks that a capture has the interfaces in `names`, (the argument for messages, the interface's name or number),
-    and passes everything on."""
+    """Checks that a capture has certain interfaces, and passes everything on. `names` has (argument, interface) for
+    each: the argument as messages name it, and the interface's name or number."""
 
     def __init__(self, names: Sequence[tuple[str, str]]) -> None:
         super().__init__()
         self._missing = list(names)
-        self._shown: list[Interface] = []  # the first ones, for a message
+        self._shown: list[Interface] = []  # the first interfaces, for a message
         self._not_shown = 0
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
@@ -233,10 +238,10 @@ class _InterfaceCheck(Step):
 
 
 def _check_types(step_arguments: StepArguments) -> None:
-    """Raise TypeError for a name that is no argument, as Python does, and UsageError for a value of another type."""
+    """Raise TypeError for a name that is no argument, as Python does, and UsageError for a value of the wrong type."""
     for name, value in step_arguments.items():
         if name not in StepArguments.__annotations__:
-            raise TypeError(f"{name!r} is no option")
+            raise TypeError(f"{name!r} is no argument")
         if value is None or name == "invert":
             continue
         several = isinstance(value, list | tuple)
@@ -250,7 +255,7 @@ def _check_types(step_arguments: StepArguments) -> None:
 
 
 def _texts(step_arguments: StepArguments, name: str) -> Sequence[str]:
-    """Return the texts of an argument that may be given several times; a single text is one of them."""
+    """Return the texts of an argument that may be given several times; a single text becomes a sequence of one."""
     value = step_arguments.get(name)
     if value is None:
         return ()
@@ -298,7 +303,7 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
     if text is None:
         return None
     try:
-        with warnings.catch_warnings(action="ignore"):  # about what a future Python may read differently
+        with warnings.catch_warnings(action="ignore"):  # about patterns that a future Python may read differently
             return re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(

@@ -1,7 +1,7 @@
-"""The step that changes what a capture states about itself: comments, what its interfaces state, their link types.
+"""The step that adds comments to a capture, and changes what its interfaces declare: name, snaplen, link type, ….
 
-Strategy: everything is checked before the first item, except whether there are the interfaces that settings name. The
-bytes of packets stay as they are.
+Strategy: everything is checked before the first item, except whether the interfaces that settings name exist. The bytes
+of packets stay as they are.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _MOST_SHOWN = 80  # characters of a name or a setting in a message
 
 
 class _Setting(NamedTuple):
-    """One `ID.KEY=VALUE`: `identity` names interfaces; `text` is the new value of an option, or `number` if that is a
-    number; `shown` is the setting for messages."""
+    """One `ID.KEY=VALUE`. `identity` is the ID, which names interfaces. The new value is `number` if values for `key`
+    are numbers, else `text`. `shown` is the setting as messages show it."""
 
     identity: str
     key: str
@@ -49,14 +49,14 @@ class _Setting(NamedTuple):
 
 
 class Relabel(Step):
-    """Adds comments to the first section, and changes what interfaces state.
+    """Adds comments to the first section, and changes what interfaces declare.
 
-    `settings` are (ID, KEY, VALUE) with a KEY of `SETTING_KEYS`; `names_interface` says which interfaces an ID names. A
-    value replaces the values that an interface states, a comment is added after its comments; the last of several
-    values for the same key counts. `link_type` is for all interfaces.
+    `settings` are (ID, KEY, VALUE) with a KEY of `SETTING_KEYS`; `names_interface` decides which interfaces an ID
+    names. A value replaces the values that the interface declares; a comment is added after the comments that it has.
+    Of several values for the same key, the last one counts. `link_type` is for all interfaces.
 
-    Raises UsageError for values that cannot be stated, and, after the last item, for an ID that names no interface;
-    TargetError if a Simple Packet would get another length by its interface's new snaplen.
+    Raises UsageError for a value that an option cannot hold, and, after the last item, for an ID that names no
+    interface; TargetError if the interface's new snaplen would change the length of a Simple Packet.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Relabel(Step):
         self._link_type = link_type
         if link_type is not None and not 0 <= link_type <= _LAST_LINK_TYPE:
             raise UsageError(f"{argument('link_type', link_type)}: link types are numbers from 0 to {_LAST_LINK_TYPE}")
-        self._labels: list[str] = []  # of the first interfaces, for a message
+        self._labels: list[str] = []  # labels of the first interfaces, for a message
         self._total = 0
         self._used: set[int] = set()  # indexes of settings
 
@@ -91,10 +91,10 @@ class Relabel(Step):
         comments, self._comments = self._comments, []  # only for the first section
         section = section._replace(changed=section.changed or bool(self._settings))
         if comments:
-            stated = option_lists.edit(section.options, section.byte_order, add=comments)
-            return (section._replace(raw=None, options=stated),)
+            options = option_lists.edit(section.options, section.byte_order, add=comments)
+            return (section._replace(raw=None, options=options),)
         if section.layout == "pcap" and (self._settings or self._link_type is not None):
-            return (section._replace(raw=None),)  # its header holds what its interface states
+            return (section._replace(raw=None),)  # the file header holds what the interface declares
         return (section,)
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
@@ -109,7 +109,7 @@ class Relabel(Step):
         return (interface if changed == interface else changed._replace(raw=None),)
 
     def _check_simple_packets(self, batch: PacketBatch) -> None:
-        """Raise TargetError for a Simple Packet that would get another length by its interface's new snaplen."""
+        """Raise TargetError for a Simple Packet whose length the interface's new snaplen would change."""
         if not self._interfaces or self._interfaces[0].snaplen == batch.interfaces[0].snaplen:
             return
         columns, snaplen = batch.columns, self._interfaces[0].snaplen
@@ -127,7 +127,7 @@ class Relabel(Step):
                 )
 
     def _list_interfaces(self) -> str:
-        """Say which interfaces the capture has."""
+        """The end of a message: a sentence about which interfaces the capture has."""
         if not self._labels:
             return "the capture has none"
         more = self._total - len(self._labels)
@@ -152,13 +152,13 @@ def names_interface(text: str, interface: Interface) -> bool:
 
 
 def interface_name(interface: Interface) -> bytes | None:
-    """Return an interface's if_name, raw, without the NULs that some writers add; None if it has none."""
+    """Return an interface's if_name, raw, without the NULs that some writers add; None if it has no if_name."""
     name = option_lists.OptionList(interface.options, interface.byte_order).first(pcapng.IF_NAME)
     return None if name is None else name.rstrip(b"\0")
 
 
 def interface_label(interface: Interface) -> str:
-    """Return what a user can call an interface: section and id, and its name if it has one, as in `0:1 eth0`."""
+    """Return the label of an interface in messages: section and id, and its name if it has one, as in `0:1 eth0`."""
     name, numbers = interface_name(interface), f"{interface.section}:{interface.id}"
     return f"{numbers} {option_lists.text(name):.{_MOST_SHOWN}}" if name else numbers
 
@@ -201,7 +201,7 @@ def _with_setting(interface: Interface, setting: _Setting) -> Interface:
         return interface._replace(snaplen=setting.number)
     if key == "fcs-length":
         interface = interface._replace(fcs_length=setting.number)
-        if interface.layout == "pcap":  # for which a pcapng writer makes the option itself
+        if interface.layout == "pcap":  # a pcapng writer makes the option from the field
             return interface
     if key in _NUMBER_SIZES:
         value = setting.number.to_bytes(_NUMBER_SIZES[key], interface.byte_order)
@@ -210,5 +210,5 @@ def _with_setting(interface: Interface, setting: _Setting) -> Interface:
     def keep(option: option_lists.Option) -> bool:
         return key == "comment" or option.code != code
 
-    stated = option_lists.edit(interface.options, interface.byte_order, keep=keep, add=[(code, value)])
-    return interface._replace(options=stated)
+    options = option_lists.edit(interface.options, interface.byte_order, keep=keep, add=[(code, value)])
+    return interface._replace(options=options)

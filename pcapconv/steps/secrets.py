@@ -1,4 +1,4 @@
-"""Steps that put decryption secrets into a capture, and extract its key logs.
+"""The steps that add decryption secrets to a capture, and extract its key logs.
 
 Format: draft-ietf-opsawg-pcapng, "Decryption Secrets Block": type, length, data, padding, options.
 """
@@ -16,7 +16,7 @@ from pcapconv.spec import bodies, pcapng
 from pcapconv.steps import Step
 from pcapconv.wording import argument
 
-KEY_LOG_TYPES = {  # those whose data is text
+KEY_LOG_TYPES = {  # the types of secrets whose data is text
     "tls": bodies.TLS_KEY_LOG,
     "ssh": bodies.SSH_KEY_LOG,
     "wireguard": bodies.WIREGUARD_KEY_LOG,
@@ -30,7 +30,7 @@ _MOST_DIGITS = 60
 
 
 class InjectSecrets(Step):
-    """Puts `entries`, (type, data) of secrets, right after the first section's header as Decryption Secrets Blocks.
+    """Adds a Decryption Secrets Block for each of `entries`, (type, data), right after the first section's header.
 
     Raises UsageError for a type or a size that no block can have.
     """
@@ -63,14 +63,14 @@ class InjectSecrets(Step):
 class ExtractSecrets(Step):
     """Collects the key logs of a capture, and passes everything on.
 
-    `logs` has the logs of the types in `KEY_LOG_TYPES`, by type, in file order. `others` counts the blocks of other
-    types, up to a thousand types. Raises TargetError for more secrets than memory should hold.
+    `logs` has the logs of the types in `KEY_LOG_TYPES`, by type, in file order. `other_types` counts the blocks of
+    other types, up to a thousand types. Raises TargetError for more secrets than memory should hold.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.logs: dict[int, list[bytes]] = {}
-        self.others: Counter[int] = Counter()
+        self.other_types: Counter[int] = Counter()
         self._remaining = _MOST_BYTES
 
     def _block(self, block: Block) -> Iterable[Item]:
@@ -79,20 +79,20 @@ class ExtractSecrets(Step):
         return (block,)
 
     def _collect(self, block: Block) -> None:
-        stated = bodies.secrets(block.body, block.byte_order)
-        secrets_type = stated.type
+        secrets = bodies.secrets(block.body, block.byte_order)
+        secrets_type = secrets.type
         if secrets_type not in KEY_LOG_TYPES.values():
-            if secrets_type in self.others or len(self.others) < MOST_LISTED:
-                self.others[secrets_type] += 1
+            if secrets_type in self.other_types or len(self.other_types) < MOST_LISTED:
+                self.other_types[secrets_type] += 1
             return
-        if not stated.data or not stated.complete:  # empty, or the block ends before it
+        if not secrets.data or not secrets.complete:
             return
-        self._remaining -= len(stated.data) + _OVERHEAD
+        self._remaining -= len(secrets.data) + _OVERHEAD
         if self._remaining < 0:
             raise TargetError(
                 f"offset {block.offset}: the capture holds more secrets than pcapconv extracts, {_MOST_BYTES >> 20} MiB"
             )
-        self.logs.setdefault(secrets_type, []).append(bytes(stated.data))
+        self.logs.setdefault(secrets_type, []).append(bytes(secrets.data))
 
 
 def parse_secrets(text: str) -> tuple[int, str]:
@@ -111,7 +111,7 @@ def parse_secrets(text: str) -> tuple[int, str]:
 
 
 def _number(word: str) -> int | None:
-    """Parse an unsigned number, decimal or with `0x`; None if it is not one."""
+    """Parse an unsigned number, decimal or with `0x`; return None for any other text."""
     base, digits = (16, word[2:]) if word[:2] in ("0x", "0X") else (10, word)
     if len(digits) > _MOST_DIGITS or not digits.isascii() or not digits.isalnum():
         return None

@@ -1,8 +1,8 @@
 """The step that selects packets by time, number, interface, comment and direction.
 
-Strategy: each criterion sets rows of a mask to 0; for times and interfaces, which concern every packet, a kernel does
-so. Blocks that are not packets pass. `first` and `last` count the packets that all other criteria select; `last` needs
-their total, which a survey counts beforehand.
+Strategy: each criterion sets to 0 the mask of the rows that it drops; for times and interfaces, which concern every
+packet, a kernel does this. Blocks that are not packets pass. `first` and `last` count the packets that all other
+criteria select; `last` needs the total of these packets, which a survey counts beforehand.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ PacketRanges = Sequence[tuple[int, int | None]]
 
 
 class Criteria(NamedTuple):
-    """Which packets to select; a criterion that is None or empty selects all. `after` ≤ time < `before`; `packets` and
-    `drop_packets` are ascending ranges of packet numbers without overlaps; `invert` selects the packets that all the
-    others together would drop."""
+    """Which packets to select. A criterion that is None or empty selects all. `after` ≤ time < `before`; `packets` and
+    `drop_packets` are ascending ranges of packet numbers without overlaps. A packet is selected if all criteria select
+    it; with `invert`, if at least one criterion drops it."""
 
     after: Moment | None = None
     before: Moment | None = None
@@ -59,8 +59,8 @@ class Select(Step):
     """Passes on the packets that the criteria select.
 
     `selected_in_all` is how many packets of the whole capture the criteria select without `first`, `last` and `invert`;
-    `last` needs it. `left_out` counts packets that are dropped because they have no time. Raises FormatError if a time
-    that is needed cannot be determined.
+    only `last` needs this number. `left_out` counts packets that are dropped because they have no time. Raises
+    FormatError if a time that is needed cannot be determined.
     """
 
     def __init__(self, criteria: Criteria, left_out: Counter[str], selected_in_all: int | None = None) -> None:
@@ -69,13 +69,14 @@ class Select(Step):
         self._left_out = left_out
         lowest = 0 if criteria.last is None or selected_in_all is None else max(0, selected_in_all - criteria.last)
         highest = _NO_LIMIT if criteria.first is None else criteria.first
-        self._first_and_last = lowest, highest  # which of the packets that are selected otherwise: from, up to without
-        self.selected = 0  # so far, by all criteria except `first`, `last` and `invert`
+        # Of the packets that all other criteria select, the indexes of the first one and after the last one to keep.
+        self._first_and_last = lowest, highest
+        self.selected = 0  # the packets so far that all criteria except `first`, `last` and `invert` select
         self._kernels = choose()
         self._own_columns = Columns(0)
         self._gaps = list(_gaps(criteria.packets or ()))
         self._has_relative_times = any(each is not None and each.relative for each in (criteria.after, criteria.before))
-        self._first_packet_time: Fraction | None = None  # from which relative times count
+        self._first_packet_time: Fraction | None = None  # relative times are counted from it
         self._tick_ranges = array("Q")
         self._interface_ranges = array("Q")
         self._unknown_times: set[int] = set()  # ids of interfaces whose times cannot be determined
@@ -129,12 +130,12 @@ class Select(Step):
     def _options_match(self, raw: bytes, byte_order: ByteOrder) -> bool:
         """Return whether a packet's options fulfil the criteria for comments and direction."""
         comment, direction = self._criteria.comment, self._criteria.direction
-        stated = option_lists.OptionList(raw, byte_order)
+        options = option_lists.OptionList(raw, byte_order)
         if direction is not None:
-            flags = stated.first(PACKET_FLAGS) or b""
+            flags = options.first(PACKET_FLAGS) or b""
             if len(flags) != 4 or int.from_bytes(flags, byte_order) & 3 != DIRECTIONS[direction]:
                 return False
-        return comment is None or any(comment.search(text) for text in stated.comments)
+        return comment is None or any(comment.search(text) for text in options.comments)
 
     def _apply_times(self, batch: PacketBatch, mask: bytearray) -> None:
         columns, rows = batch.columns, batch.rows
@@ -178,7 +179,7 @@ class Select(Step):
         return -(-exact.numerator // exact.denominator)
 
     def _apply_first_and_last(self, mask: bytearray) -> None:
-        """Deselect the rows that `first` and `last` exclude, by the number of packets selected before."""
+        """Set to 0 the mask of the rows that `first` and `last` drop, by the number of packets selected before."""
         lowest, highest = self._first_and_last
         before = self.selected
         here = len(mask) - mask.count(0)
@@ -218,7 +219,7 @@ def _gaps(ranges: PacketRanges) -> Iterator[tuple[int, int | None]]:
 
 
 def _clear_rows(mask: bytearray, first_number: int, ranges: PacketRanges) -> None:
-    """Set the mask of the packets in these ranges to 0."""
+    """Set to 0 the mask of the packets in these ranges."""
     rows = len(mask)
     begin = bisect_right(ranges, first_number, key=lambda each: each[0]) - 1
     for first, last in ranges[max(0, begin) :]:

@@ -1,8 +1,8 @@
 """The step that raises a snaplen that packets exceed: pcapng forbids such packets, and libpcap stops reading at one.
 
 Strategy: a kernel compares captured lengths with the snaplens of a batch's interfaces. A snaplen that is too low is
-replaced in all interfaces that state it and are encoded, since libpcap reads only files whose interfaces all state the
-same one. An interface whose block is copied stays as it is.
+replaced in every interface that declares it and is encoded, since libpcap reads only files whose interfaces all declare
+the same snaplen. An interface whose block is copied stays as it is.
 """
 
 from __future__ import annotations
@@ -23,29 +23,30 @@ _UNLIMITED = 2**32  # more than any packet has
 
 
 class SnaplenLimits:
-    """The snaplens of a section's interfaces, by which packets that are longer are found. `stated` has what each
-    interface states."""
+    """The limits of packets' lengths, by interface of a section: finds the packets that exceed them. `stated` has the
+    snaplen that each interface declares."""
 
     def __init__(self) -> None:
         self._kernels = choose()
-        self.begin()
+        self.begin_section()
 
-    def begin(self) -> None:
+    def begin_section(self) -> None:
         """Begin a section, which has no interfaces yet."""
         self.stated, self._limits = array("Q"), array("Q")
 
-    def add(self, stated: int, limit: int | None = None) -> None:
-        """Add the section's next interface, whose packets may have `limit` bytes, or what it states; 0 is no limit."""
+    def add_interface(self, stated: int, limit: int | None = None) -> None:
+        """Add the section's next interface. `stated` is the snaplen that it declares, `limit` the largest length of its
+        packets, by default `stated`; 0 is no limit."""
         self.stated.append(stated)
         self._limits.append((stated if limit is None else limit) or _UNLIMITED)
 
     def raise_limit(self, number: int, limit: int = _UNLIMITED) -> None:
-        """Let packets of this interface have `limit` bytes from now on, or any number."""
+        """Set the limit of an interface's packets to `limit` bytes from now on; without `limit`, remove it."""
         self._limits[number] = limit
 
     def rows_above(self, batch: PacketBatch) -> Iterator[int]:
-        """Return, one by one, the rows whose packets exceed their limit. One that is raised meanwhile holds for rows
-        to come."""
+        """Yield the rows whose packets exceed their limit. A limit that is raised meanwhile holds for the rows that
+        follow."""
         row = 0
         while (row := self._kernels.first_over_limit(batch.columns, row, batch.rows, self._limits)) < batch.rows:
             yield row
@@ -53,10 +54,10 @@ class SnaplenLimits:
 
 
 class SnaplenReplacements(dict[int, int]):
-    """The snaplens to state, by the stated ones that are too low."""
+    """Snaplens that are too low → the snaplens to declare instead."""
 
     def note_longer_packet(self, limits: SnaplenLimits, batch: PacketBatch, row: int) -> None:
-        """Replace the snaplen of a packet that is longer: by 262,144, or by the packet's length if that is more."""
+        """Replace the snaplen that this packet exceeds: by 262,144, or by the packet's length if that is more."""
         number, captured = batch.columns.interface[row], batch.columns.captured_length[row]
         stated = limits.stated[number]
         self[stated] = max(self.get(stated, NO_LIMIT_SNAPLEN), captured)
@@ -64,11 +65,12 @@ class SnaplenReplacements(dict[int, int]):
 
 
 class Snaplens:
-    """What the runs of one conversion to pcapng have found out about snaplens. `can_run_again` tells whether the
+    """What the runs of one conversion to pcapng have found out about snaplens. `can_run_again` is true if the
     conversion can start again.
 
-    `replacements` has the snaplens to state; `kept` those that must not be replaced, since the length of a Simple
-    Packet follows from the snaplen of its interface; `replaced` those that the last run replaced.
+    `replacements` has the snaplens that are too low, and the snaplens to declare instead. `kept` has the snaplens that
+    must not be replaced, since the length of a Simple Packet follows from the snaplen of its interface. `replaced` has
+    the snaplens that the last run replaced.
     """
 
     def __init__(self, *, can_run_again: bool) -> None:
@@ -89,11 +91,11 @@ class Snaplens:
 
 
 class RaiseSnaplens(Step):
-    """States the replacements of snaplens that are too low, and finds packets that exceed a snaplen.
+    """Replaces snaplens that are too low, and finds packets that exceed a snaplen.
 
-    At a packet that exceeds the snaplen of an interface that is encoded, the step reads all that follows, to find the
-    longest one, and raises NeedsSnaplenError, so that the next run can state enough. If the conversion cannot start
-    again, or if the interface's block is copied, the report gets a warning instead.
+    At a packet that exceeds the snaplen of an interface that is encoded, the step reads the remaining items to find the
+    longest packet, and then raises NeedsSnaplenError, so that the next run can declare a snaplen that is large enough.
+    If the conversion cannot start again, or if the interface's block is copied, the report gets a warning instead.
     """
 
     def __init__(self, snaplens: Snaplens, report: Report) -> None:
@@ -112,15 +114,15 @@ class RaiseSnaplens(Step):
             raise NeedsSnaplenError("packets are longer than the snaplen that their interface states")
 
     def _section(self, section: Section) -> Iterable[Item]:
-        self._limits.begin()
+        self._limits.begin_section()
         return (section,)
 
     def _interface(self, interface: Interface) -> Iterable[Interface]:
-        known, stated = self._snaplens, interface.snaplen
-        if _is_encoded(interface) and stated in known.replacements and stated not in known.kept:
-            known.replaced.add(stated)
-            interface = interface._replace(snaplen=known.replacements[stated])
-        self._limits.add(stated, interface.snaplen)
+        snaplens, stated = self._snaplens, interface.snaplen
+        if _is_encoded(interface) and stated in snaplens.replacements and stated not in snaplens.kept:
+            snaplens.replaced.add(stated)
+            interface = interface._replace(snaplen=snaplens.replacements[stated])
+        self._limits.add_interface(stated, interface.snaplen)
         return (interface,)
 
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:
@@ -159,8 +161,8 @@ class RaiseSnaplens(Step):
 
 
 def longer_packet_notice(batch: PacketBatch, row: int, interface: Interface, layout: Layout, why: str = "") -> Notice:
-    """Return the warning about a packet that is longer than its interface states, in a capture of this format. `why`
-    says why the snaplen is not replaced."""
+    """Return the warning about a packet that exceeds its interface's snaplen, in a capture of the format `layout`.
+    `why` says why the snaplen is not replaced."""
     captured = batch.columns.captured_length[row]
     section_and_id = f"{interface.section}:{interface.id}"
     stays = f", which stays, since {why}" if why else ""

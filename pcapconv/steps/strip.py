@@ -1,8 +1,8 @@
-"""Steps that leave out metadata: blocks and options of the kinds that a user names, and those that forbid copying.
+"""The steps that leave out metadata: blocks and options of the kinds that a user names, or that forbid copying.
 
-Strategy: a block is left out whole, or loses some of its options; a section or an interface that loses any is encoded
-from its fields. A kernel counts the options of packets by code, and only batches with an option to leave out are walked
-row by row. The part of an option list that cannot be read stays as it is.
+Strategy: a block is left out whole, or loses some of its options; a section or an interface that loses an option is
+encoded from its fields. A kernel counts the options of packets by code, and only batches with an option to leave out
+are processed row by row. The part of an option list that cannot be read stays as it is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pcapconv.kernels.contract import OPTION_COUNTS, UNREADABLE
 from pcapconv.model import Block, Interface, Item, PacketBatch, Section
 from pcapconv.spec import ByteOrder, option_lists, pcapng
 from pcapconv.steps import Step
-from pcapconv.steps.batch_rows import options_of, replace_options
+from pcapconv.steps.batch_rows import options_of_row, replace_options
 from pcapconv.wording import argument
 
 STRIP_KINDS = ("comments", "names", "statistics", "secrets", "custom", "unknown", "host", "addresses")
@@ -28,8 +28,8 @@ _UNKNOWN_DROP_COUNT = 0xFFFF
 
 
 class _Rules(NamedTuple):
-    """Which options of a block type are left out: those of the codes in `kinds`, which has the kind of each, and those
-    of codes that are not in `known`, unless that is None."""
+    """Which options of a block type are left out: options whose code is in `kinds` (code → kind of metadata), and, if
+    `known` is not None, options whose code is not in `known`."""
 
     kinds: Mapping[int, str]
     known: Collection[int] | None = None
@@ -64,7 +64,7 @@ class _LeaveOutStep(Step):
         self._unknown = unknown
         self._kernels = choose()
         self._rules: dict[int, _Rules] = {}
-        self._counts = array("Q")  # made when there are packets with options
+        self._counts = array("Q")  # filled at the first packets with options
         self._zeros = array("Q")
 
     def _batch(self, batch: PacketBatch) -> Iterable[Item]:
@@ -98,11 +98,11 @@ class _LeaveOutStep(Step):
             self._left_out[kind] += block.entries
             return ()
         at = block.options_at
-        stated = block.body[at:]
-        if not stated:
+        options = block.body[at:]
+        if not options:
             return (block,)
-        remaining = self._remaining_options(stated, block.byte_order, block.type)
-        return (block if remaining == stated else block._replace(body=block.body[:at] + remaining),)
+        remaining = self._remaining_options(options, block.byte_order, block.type)
+        return (block if remaining == options else block._replace(body=block.body[:at] + remaining),)
 
     def _may_hold_some(self, batch: PacketBatch) -> bool:
         """Return whether packets of the batch may have an option to leave out."""
@@ -110,7 +110,7 @@ class _LeaveOutStep(Step):
         if not rules:
             return False
         if rules.known is not None and pcapng.OBSOLETE_PACKET in columns.record_type[: batch.rows].tobytes():
-            return True  # which has fewer known options than an Enhanced one
+            return True  # an obsolete block has fewer known options than an Enhanced one
         if not self._counts:
             self._zeros = array("Q", bytes(8 * OPTION_COUNTS))
             self._counts = self._zeros[:]
@@ -139,18 +139,18 @@ class _LeaveOutStep(Step):
                 continue
             obsolete = columns.record_type[row] == pcapng.OBSOLETE_PACKET
             block_type = pcapng.OBSOLETE_PACKET if obsolete else pcapng.ENHANCED_PACKET
-            stated = options_of(batch, row)
-            remaining = self._remaining_options(stated, order, block_type)
-            if remaining != stated:
+            options = options_of_row(batch, row)
+            remaining = self._remaining_options(options, order, block_type)
+            if remaining != options:
                 added = make_enhanced(batch, row)
                 new_options[row] = option_lists.edit(remaining, order, add=added) if added else remaining
         replace_options(batch, new_options)
 
-    def _remaining_options(self, stated: bytes, order: ByteOrder, block_type: int) -> bytes:
-        """Return an option list without the options to leave out, and count these."""
+    def _remaining_options(self, options: bytes, order: ByteOrder, block_type: int) -> bytes:
+        """Return an option list without the options to leave out, and count the options that are left out."""
         rules = self._rules_of(block_type)
         if not rules:
-            return stated
+            return options
 
         def keep(option: option_lists.Option) -> bool:
             kind = rules.kind(option.code)
@@ -158,12 +158,12 @@ class _LeaveOutStep(Step):
                 self._left_out[kind] += 1
             return kind is None
 
-        return option_lists.edit(stated, order, keep=keep)
+        return option_lists.edit(options, order, keep=keep)
 
 
 class Strip(_LeaveOutStep):
-    """Leaves out metadata of the `kinds`, which are among `STRIP_KINDS`. Counts in `left_out`, by kind, the blocks and
-    options that it leaves out, and the records of name blocks. The options of a block that is left out are not counted.
+    """Leaves out metadata of the `kinds`, which are among `STRIP_KINDS`. Counts, by kind in `left_out`, the blocks and
+    options that are left out; a name block counts by its records. Options of a block that is left out do not count.
 
     | kind | what is left out |
     |---|---|
@@ -191,8 +191,8 @@ class Strip(_LeaveOutStep):
 
 
 class StripDoNotCopy(_LeaveOutStep):
-    """Leaves out custom blocks and options that must not be copied once packets are selected, edited or split (pcapng,
-    sections "Custom Block" and "Custom Options"). Counts them in `left_out` as `do-not-copy`."""
+    """Leaves out custom blocks and options that must not be copied if packets are selected, edited or split (pcapng,
+    sections "Custom Block" and "Custom Options"). They count in `left_out` as `do-not-copy`."""
 
     def __init__(self, left_out: Counter[str]) -> None:
         super().__init__(left_out, lambda which: None if which.copied else "do-not-copy")
@@ -201,9 +201,9 @@ class StripDoNotCopy(_LeaveOutStep):
 def make_enhanced(batch: PacketBatch, row: int) -> list[tuple[int, bytes]]:
     """Turn an obsolete Packet Block into an Enhanced one in the batch's columns, and return the options to add to it.
 
-    To be called for a row that is about to lose its record, while that is still in the buffer. The drop count, which an
-    obsolete block states in its header, becomes an option, unless it is unknown. Other packets stay as they are, and
-    get no options.
+    Call this for a row that is about to lose its record, while the record is still in the buffer. The drop count, which
+    an obsolete block has in a field, becomes an option, unless the count is unknown. Other packets stay as they are,
+    and get no options.
     """
     columns, order = batch.columns, batch.section.byte_order
     if columns.record_type[row] != pcapng.OBSOLETE_PACKET:
@@ -214,5 +214,6 @@ def make_enhanced(batch: PacketBatch, row: int) -> list[tuple[int, bytes]]:
 
 
 def drop_count_options(drops: int, order: ByteOrder) -> list[tuple[int, bytes]]:
-    """Return the drop count of an obsolete Packet Block as options of an Enhanced one; none if it is unknown."""
+    """Return the drop count of an obsolete Packet Block as options of an Enhanced one; no option if the count is
+    unknown."""
     return [] if drops == _UNKNOWN_DROP_COUNT else [(pcapng.EPB_DROPCOUNT, drops.to_bytes(8, order))]

@@ -1,8 +1,8 @@
-"""Packets' times in exact nanoseconds: turns ticks into them, and explains why a time has none.
+"""Turns packets' ticks into exact nanoseconds since 1970, and explains why a time has no such number.
 
 Strategy: nanoseconds since 1970 are ticks * factor / divisor + addend, with other numbers for each interface. The
-kernel `to_nanoseconds` computes that for all packets of a batch from a table. For a packet at which it stops, the time
-is computed here, with integers of any size.
+kernel `to_nanoseconds` computes them for all packets of a batch from a table. For a packet at which the kernel stops,
+the time is computed here, with integers of any size.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 _HALF = 2**64
 _FACTOR_LIMIT, _ADDEND_LIMIT = 2**62, 2**126  # the kernel takes less than these
-_LARGEST_DIVISOR = 2**127  # exceeds any ticks times their factor, as every larger one does
+_LARGEST_DIVISOR = 2**127  # used for every larger divisor, too: all of them exceed any ticks times their factor
 
 
 class Scale(NamedTuple):
-    """A conversion of times: ticks * `factor` / `divisor` + `addend`; `error` says why it cannot be determined, or is
-    empty."""
+    """A conversion of times: ticks * `factor` / `divisor` + `addend`. `error` says why the result cannot be determined,
+    and is empty if it can."""
 
     factor: int
     divisor: int
@@ -73,8 +73,8 @@ def scale_to_ticks(interface: Interface, per_second: int) -> Scale:
 class TimeScales:
     """The scales from ticks to nanoseconds of a section's interfaces, and the interface ids that their packets get.
 
-    Times come out `shift` nanoseconds later. A packet without a time is at 0 plus `shift`, or at the time that
-    `no_time` gives. If `timeless`, all packets are at 0.
+    All times are moved by `shift` nanoseconds. A packet without a time gets the time `shift`, or the time that
+    `no_time` gives. If `timeless`, all packets get the time 0.
     """
 
     def __init__(self, shift: int = 0, *, timeless: bool = False, no_time: Scale | None = None) -> None:
@@ -82,14 +82,14 @@ class TimeScales:
         self._timeless = timeless
         self._no_time = Scale(0, 1, 0) if timeless else no_time or Scale(0, 1, shift)
         self._kernels = choose()
-        self.begin()
+        self.begin_section()
 
-    def begin(self) -> None:
+    def begin_section(self) -> None:
         """Begin a section, which has no interfaces yet."""
         self._scales: list[Scale] = []
         self._table = array("Q", self._no_time.entry(0))
 
-    def add(self, interface: Interface, number: int) -> None:
+    def add_interface(self, interface: Interface, number: int) -> None:
         """Add the section's next interface, whose packets get the interface id `number`."""
         scale = self._no_time if self._timeless else scale_to_nanoseconds(interface, self._shift)
         self._scales.append(scale)
@@ -111,7 +111,8 @@ class TimeScales:
             raise FormatError(f"packet {batch.number(row)}: {error}") from None
 
     def refusal(self, batch: PacketBatch, row: int, status: int) -> PcapconvError:
-        """Return the error for a row at which the kernel stopped. Raises FormatError if its time is not known."""
+        """Return the error for a row at which the kernel stopped. Raises FormatError if the row's time cannot be
+        determined."""
         if status == FINER:
             return TargetError(
                 f"packet {batch.number(row)}: its time has digits finer than a nanosecond; "

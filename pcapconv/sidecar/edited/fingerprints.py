@@ -55,7 +55,7 @@ class EditedFingerprints(Fingerprints):
         for item in items:
             if isinstance(item, Interface):
                 self.link_type = item.link_type
-                units.add(item, item.id)
+                units.add_interface(item, item.id)
                 finer = finer or MICROSECONDS % item.ticks_per_second != 0
             elif isinstance(item, PacketBatch):
                 self._add_batch(item, units, finer=finer)
