@@ -10,9 +10,10 @@ from pcapconv.batching.locations import State, scheme_of
 
 
 class Action(Enum):
-    """What a job may do. A job starts with the action that the caller's arguments give (CREATE; REPLACE_TARGET in
-    place; REPLACE with `force`). `decisions` then chooses the final one by the files that exist and by the manifests.
-    A file that this batch did not write is foreign."""
+    """The action of a job: which existing files it may replace, or that it fails or does nothing. A job starts with the
+    action that the caller's arguments give (CREATE; REPLACE_TARGET in place; REPLACE with `force`). `decisions` then
+    chooses the final one by the files that exist and by the manifests. A file that this batch did not write is
+    foreign."""
 
     CREATE = auto()  # write a new target, and replace nothing
     REPLACE_TARGET = auto()  # replace the target (in place, the source), but no key log beside it, which is foreign
@@ -41,7 +42,7 @@ class Action(Enum):
 class Job(NamedTuple):
     """One file to convert. `source` and `target` are locations; `source_name` and `target_name` are their names
     relative to the roots of the two trees, with `/`. `source_state` is the state of the source when the batch began.
-    `sidecar_state` is that of the sidecar beside a source behind a URL, None if there is no such sidecar."""
+    `sidecar_state` is the state of the sidecar beside a source behind a URL, None if there is no such sidecar."""
 
     source: str
     source_name: str

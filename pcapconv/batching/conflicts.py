@@ -1,5 +1,5 @@
-"""Refuses a batch in which one file would have two roles: two targets, or a target or a key log that is another
-file."""
+"""Refuses a batch in which one file would have two roles: a target of two sources, or a target or key log that is also
+a source, a manifest or another output."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def check_conflicts(
     jobs: Sequence[Job], key_log_suffix: str | None, manifest: str, others: Mapping[str, str], *, in_place: bool
 ) -> None:
     """Check that no file of a batch has two roles. Raises UsageError for two captures with one target; for a target
-    that is a source (unless `in_place`), a manifest, or has the name of a temporary file; and for a key log or one of
-    `others` that is a target, a source or a manifest. The name of a key log is that of its target with `key_log_suffix`
-    behind it; `others` maps descriptions of further files of the command to their paths."""
+    that is a source (unless `in_place`), a manifest, or has the name of a temporary file; and for a key log or a file
+    of `others` that is a target, a source or a manifest. The name of a key log is that of its target, followed by
+    `key_log_suffix`; `others` maps descriptions of further files of the command to their paths."""
     real = _RealLocations().real
     targets = [real(job.target) for job in jobs]
     by_target = dict(zip(targets, jobs))
@@ -85,8 +85,8 @@ class _RealLocations:
 
 
 def _links_in(folder: str) -> frozenset[str] | None:
-    """Return the names of the symbolic links in a directory, none if there is no directory; None if it cannot be
-    listed."""
+    """Return the names of the symbolic links in a directory: an empty set if there is no directory, None if it cannot
+    be listed."""
     try:
         with os.scandir(folder) as entries:
             return frozenset(entry.name for entry in entries if entry.is_symlink())

@@ -1,4 +1,4 @@
-"""Removes what killed runs of a batch have left: temporary files, and uploads that have not ended."""
+"""Removes the remains of killed runs of a batch: temporary files, and uploads that were not completed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pcapconv.batching.manifest_names import WHOLE, is_manifest, manifest_beside
 
 
 def clear_away_local(arguments: Arguments, jobs: Iterable[Job]) -> None:
-    """Remove the temporary files that killed runs have left among the new files. A shard removes none, since other
+    """Remove the temporary files that killed runs have left among the new files. A shard removes no files, since other
     shards may be writing theirs."""
     inside, flags = arguments.settings.inside, arguments.flags
     if flags.resume and arguments.shard is None:
@@ -24,8 +24,8 @@ def clear_away_local(arguments: Arguments, jobs: Iterable[Job]) -> None:
 
 
 def clear_away_remote(arguments: Arguments, jobs: Iterable[Job]) -> None:
-    """Remove what killed runs have left behind a URL: those of this manifest, and for a whole batch those of all shards
-    that no batch is at work on. Raises FileError."""
+    """Remove the uploads and temporary files that killed runs have left behind a URL: runs on this manifest, and for a
+    whole batch also runs on manifests of shards that no batch is at work on. Raises FileError."""
     flags, whole = arguments.flags, arguments.shard is None
     if not (flags.resume or flags.force):
         return
@@ -42,7 +42,7 @@ def clear_away_remote(arguments: Arguments, jobs: Iterable[Job]) -> None:
 
 
 def abort_uploads(arguments: Arguments, run: str | None = None) -> None:
-    """Abort the uploads that notes record for this manifest, or only those of one `run`. Raises FileError."""
+    """Abort the uploads that notes record for this manifest, or only the uploads of one `run`. Raises FileError."""
     own = manifest_name(arguments.shard)
     stores.remote_store(arguments.home).clear_away(
         arguments.home, lambda note: note.batch == own and run in (None, note.run)
