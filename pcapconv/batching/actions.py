@@ -25,17 +25,17 @@ class Action(Enum):
 
     @property
     def replaces_target(self) -> bool:
-        """Whether an existing target may be replaced."""
+        """True if an existing target may be replaced."""
         return self in (Action.REPLACE_TARGET, Action.REPLACE)
 
     @property
     def replaces_key_log(self) -> bool:
-        """Whether an existing key log may be replaced."""
+        """True if an existing key log may be replaced."""
         return self in (Action.REPLACE, Action.REFUSE_TARGET)
 
     @property
     def refuses(self) -> bool:
-        """Whether the job fails because a target exists that it may not replace."""
+        """True if the job fails because a target exists that it may not replace."""
         return self in (Action.REFUSE_TARGET, Action.REFUSE)
 
 
@@ -54,12 +54,12 @@ class Job(NamedTuple):
 
     @property
     def in_place(self) -> bool:
-        """Whether the target replaces the source."""
+        """True if the target replaces the source."""
         return self.source == self.target
 
     @property
     def size(self) -> int:
-        """The size of the source in bytes, 0 if its store does not report one."""
+        """The size of the source in bytes, 0 if its store does not report the size."""
         return (self.source_state and self.source_state.size) or 0
 
     def with_absolute_paths(self) -> Job:

@@ -101,9 +101,9 @@ def parse_arguments(
     shard: str | None = None,
     retries: int = 0,
 ) -> Arguments:
-    """Check the arguments of a batch. `patterns` are those of files to include and of files to exclude. Raises
-    UsageError for an argument that is malformed or contradicts another one, and FileError for a key log that cannot be
-    read."""
+    """Check the arguments of a batch. `patterns` are the patterns of files to include, and those of files to exclude.
+    Raises UsageError for an argument that is malformed or contradicts another one, and FileError for a key log that
+    cannot be read."""
     check_on_loss(on_loss)
     check_fractions(format_settings.fractions)
     if not isinstance(template, str | None):

@@ -117,7 +117,7 @@ class ClusterWorkers:
         self.start_task(self._follow(worker))
 
     async def _follow(self, worker: ClusterWorker) -> None:
-        """Check a worker until it answers; then add up its progress until it has gone."""
+        """Check a worker until it answers; then add up its progress until the worker is gone."""
         begun, pause = time.monotonic(), _INTERVAL
         while self.is_present(worker) and not await self._check_worker(worker, begun):
             await asyncio.sleep(pause)

@@ -58,7 +58,7 @@ def check_conflicts(
 
 
 def _is_file_of_batches(path: str, home: str) -> bool:
-    """Return whether a path is that of a manifest, a lease or an index in the directory `home`."""
+    """Return whether a path is the path of a manifest, a lease or an index in the directory `home`."""
     return os.path.dirname(path) == home and is_batch_file(os.path.basename(path))
 
 

@@ -1,5 +1,5 @@
-"""The heartbeat of a batch: a file that its jobs touch while they move bytes, when the batch cannot watch their
-processes. `stall_detector` reads it."""
+"""The heartbeat of a batch: a file that jobs touch while they read or send bytes, if the batch cannot watch their
+processes. `stall_detector` reads the time of the file."""
 
 from __future__ import annotations
 

@@ -180,8 +180,8 @@ def _with_source_state(job: Job) -> Job:
 
 
 def _check_source(settings: Settings, job: Job, source: Source) -> tuple[State, str]:
-    """Return the state and the format of an open source. Raises FileError if it must not be converted, and FormatError
-    if it is no capture."""
+    """Return the state and the format of an open source. Raises FileError if the source must not be converted, and
+    FormatError if it is no capture."""
     state = state_of_open_file(source.file.fileno()) if store_of(job.source).local else job.source_state
     if job.in_place and state != job.source_state:  # another batch may edit it, or it is still being captured
         again = argument("resume", True)

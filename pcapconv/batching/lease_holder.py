@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class Holder(NamedTuple):
-    """The client that holds a lease; the fields are those of the lease's JSON.
+    """The client that holds a lease. The fields have the names of the fields in the lease's JSON.
 
     `run` is the id of the client's run, empty for a lease that cannot be read. `host` and `pid` identify its process;
     `machine` is an id of the system (or container) within which process ids are unique; `started` is the start of the

@@ -1,4 +1,4 @@
-"""Locations of a batch's files, which are paths and URLs; the states of files; and the interface of a store."""
+"""Locations of a batch's files (paths and URLs), the states of files, and the interface of a store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pcapconv.wording import argument
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})\.([0-9]{9})Z")
-_NUMBER = re.compile("-?[0-9]{20,30}")  # nanoseconds as text: a time in a year that has not four digits
+_NUMBER = re.compile("-?[0-9]{20,30}")  # nanoseconds as text: a time in a year without four digits
 _EPOCH = date(1970, 1, 1).toordinal()
 _ALIASES = {"s3a": "s3", "gcs": "gs"}
 
@@ -37,8 +37,8 @@ class State(NamedTuple):
 
     @property
     def time_as_json(self) -> int | str | None:
-        """The time as a manifest line has it: ISO 8601 in UTC with nanoseconds, or a number if the year has not four
-        digits."""
+        """The time as a value of a manifest line: ISO 8601 in UTC with nanoseconds, or a number if the year does not
+        have four digits."""
         if not isinstance(self.time, int):
             return self.time
         text = format_time(self.time, 10**9, 0)
@@ -130,7 +130,8 @@ class Store(Protocol):
 
 
 def is_file_name(name: str) -> bool:
-    """Return whether a relative name, with `/`, is that of a file below the root: no part is empty, `.` or `..`."""
+    """Return whether a relative name, with `/`, can be the name of a file below the root: no part is empty, `.` or
+    `..`."""
     return all(part not in ("", ".", "..") for part in name.split("/")) and "\0" not in name
 
 

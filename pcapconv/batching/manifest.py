@@ -44,8 +44,8 @@ _MAY_REPEAT = ("skipped", "failed", "left_alone")  # statuses that a file has in
 
 
 def manifests_in(home: str) -> list[str]:
-    """Return the locations of all manifests in a directory, those of shards too, in the order of their last change.
-    Raises FileError."""
+    """Return the locations of all manifests in a directory, including those of shards, in the order of their last
+    change. Raises FileError."""
     if scheme_of(home) is not None:
         return [join_location(home, name) for name in remote_store(home).names(home) if is_manifest(name)]
     try:

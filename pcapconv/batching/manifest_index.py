@@ -147,8 +147,8 @@ def _line_bytes(values: dict[str, Any]) -> bytes:
 
 
 def _read_index(location: str) -> Generator[_Values, None, int]:
-    """Yield the values that the index of a manifest has. Return the offset in the manifest from which on its lines are
-    not in the index. Raises OSError, or `_MALFORMED` if the index is malformed or does not match the manifest."""
+    """Yield the values in the index of a manifest. Return the offset in the manifest after the lines that the index
+    covers. Raises OSError, or `_MALFORMED` if the index is malformed or does not match the manifest."""
     with _open_index(location) as file:
         end, length = _check_index(file, location)
         file.seek(0)
@@ -194,8 +194,8 @@ def _indexed_size(location: str) -> int:
 
 
 def _check_index(index: BinaryIO, location: str) -> tuple[int, int]:
-    """Check that an index matches its manifest. Return how many bytes of the manifest it covers, and how many bytes its
-    lines of columns have. Raises ValueError if it does not match, OSError, or `_MALFORMED`."""
+    """Check that an index matches its manifest. Return how many bytes of the manifest it covers, and how many bytes the
+    lines of columns in the index have. Raises ValueError if the index does not match, OSError, or `_MALFORMED`."""
     size = index.seek(0, os.SEEK_END)
     index.seek(max(0, size - _MAX_LAST_LINE))
     last = index.read(_MAX_LAST_LINE).splitlines(keepends=True)[-1]

@@ -139,12 +139,12 @@ class Outcome(NamedTuple):
 
     @property
     def done(self) -> bool:
-        """Whether the target was written."""
+        """True if the target was written."""
         return self.status in DONE
 
     @property
     def listed_damage(self) -> list[Damage]:
-        """The damage that the line lists, at most ten entries."""
+        """The damage in the manifest line, at most ten entries."""
         return [Damage(**fields) for fields in self.damage]
 
     @classmethod

@@ -112,7 +112,7 @@ def _find_files(arguments: Arguments) -> tuple[list[FoundFile], dict[str, State 
         found = without_side_files(found, key_log_suffix)
     found = without_side_files(found, SIDECAR_SUFFIX)
     target = store_of(arguments.home)
-    if root is None or scheme_of(root) is not None:  # names in a directory of this machine are those of files
+    if root is None or scheme_of(root) is not None:  # a directory of this machine lists only names that files can have
         found = [
             file if target.can_hold(file.name) else file._replace(state=None, reason=NO_FILE_NAME, failed=True)
             for file in found

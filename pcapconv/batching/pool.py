@@ -41,7 +41,7 @@ class _Task(NamedTuple):
 
 class ProcessPool(Executor):
     """An executor with up to `max_processes` processes, which are started when work is submitted. SIGINT, SIGTERM and
-    SIGHUP are blocked in them; they end when this process ends, even if it is killed."""
+    SIGHUP are blocked in the processes. They end when this process ends, even if this process is killed."""
 
     def __init__(self, max_processes: int) -> None:
         self.stopping = False
@@ -94,7 +94,7 @@ class ProcessPool(Executor):
                 slot.wait(max(0.0, until - time.monotonic()))
 
     def next_task(self) -> _Task | None:
-        """Wait for the next task and return it; None if no more will come."""
+        """Wait for the next task and return it; None if there will be no more tasks."""
         task = self._tasks.get()
         if task is None:
             self._tasks.put(None)  # for the other slots

@@ -136,8 +136,8 @@ class RemoteStore:
         return FetchedSource(self._open_file(location, _BEGINNING), location, _BEGINNING, int, owned=True)
 
     def _open_file(self, location: str, block_size: int) -> Any:
-        """Open a file that fetches about `block_size` bytes at a time, or all by one request if it is 0. Raises
-        FileError."""
+        """Open a file that fetches about `block_size` bytes at a time, or the whole file by one request if `block_size`
+        is 0. Raises FileError."""
         path = self._file_path(location)
         try:
             with store_request(location, "open"):
@@ -155,10 +155,10 @@ class RemoteStore:
         batch = batch._replace(manifest=self._path(batch.manifest))
         return Upload(self._files, self._file_path(location), location, batch, atomic=atomic)
 
-    def clear_away(
+    def remove_leftovers(
         self, home: str, is_own: Callable[[Note], bool], targets: Iterable[str] = (), *, unshared: bool = False
     ) -> None:
-        """Remove what killed runs have left: in object stores, the uploads whose notes in `home` fulfil `is_own`, and
+        """Remove the remains of killed runs: in object stores, the uploads whose notes in `home` fulfil `is_own`, and
         also tokens if no other batch is at work in `home` (`unshared`); in other stores, temporary files beside the
         `targets`. Raises FileError."""
         if self._scheme in _OBJECT_STORES:

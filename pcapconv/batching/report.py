@@ -13,7 +13,7 @@ MOST_LISTED = 1000  # damaged and failed files; all are counted
 
 
 class BatchReport:
-    """The report of a batch: what it did, in numbers.
+    """The report of a batch, in numbers.
 
     Each file counts as one of these: `converted`; `damaged` (converted as far as it could be read); `failed`;
     `up_to_date` (an earlier run did it); `skipped` (no capture); `left_alone` (a symbolic link, or no plain file).
@@ -119,7 +119,7 @@ class Watcher:
         Earlier calls of `line` are about files that need no conversion."""
 
     def wait(self, reason: str) -> None:
-        """Called when the batch has to wait before it begins; `reason` is a sentence."""
+        """Called if the batch has to wait before it begins. `reason` is a sentence."""
 
     def line(self, outcome: Outcome) -> None:
         """Called with the outcome of each file. `outcome.to_json()` returns the fields of the manifest line."""

@@ -18,7 +18,7 @@ from pcapconv.batching.chunks import CHECK_INTERVAL, CHUNK_BYTES, make_chunks, r
 from pcapconv.batching.executors import Workers, WorkersLostError
 from pcapconv.batching.heartbeat import heartbeat_path
 from pcapconv.batching.lease import Lease, LeaseLostError, clear_conflicting_leases
-from pcapconv.batching.leftovers import abort_uploads, clear_away_local, clear_away_remote
+from pcapconv.batching.leftovers import abort_uploads, remove_local_leftovers, remove_remote_leftovers
 from pcapconv.batching.local import is_inside, outside_message
 from pcapconv.batching.locations import scheme_of
 from pcapconv.batching.outcome import Outcome
@@ -47,9 +47,9 @@ def run_batch(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> Bat
             # Another batch may have begun since the lease was checked before planning.
             clear_conflicting_leases(arguments.manifest, watcher.wait, whole=arguments.shard is None)
         if arguments.local:
-            clear_away_local(arguments, planned.jobs)
+            remove_local_leftovers(arguments, planned.jobs)
         else:
-            clear_away_remote(arguments, planned.jobs)
+            remove_remote_leftovers(arguments, planned.jobs)
             if planned.remaining:
                 stack.callback(stores.run_briefly, lambda: abort_uploads(arguments, arguments.settings.run))
         report = _run_planned_jobs(arguments, planned, watcher, lease)

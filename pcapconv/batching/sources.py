@@ -1,4 +1,4 @@
-"""The source files of a batch: which files of a tree the patterns select, and the files of a list."""
+"""The source files of a batch: the files of a tree that the patterns select, or the files of a list."""
 
 from __future__ import annotations
 

@@ -3,14 +3,14 @@
 Strategy: the main thread reads and runs the kernels. One thread writes the full buffers of an output, and a second one
 hashes them if a digest is needed (`buffered_output`); another thread hashes the bytes that were read if the digest of a
 source is needed (`source_digest`). Files and pipes are treated alike. No thread starts for data that fits into one
-buffer. Reading ahead in a thread took 7 percent more processor time and saved none, since two cores are busy without
+buffer. Reading ahead in a thread took 7 percent more processor time and was no faster, since two cores are busy without
 it.
 
-A buffer belongs to one thread at a time: after it was put into a thread's queue, no other thread touches it until
-`pass_on` is called. So nothing has to be locked, and no queue is longer than the number of buffers. After an error, a
-thread passes all buffers on untouched, and the main thread raises the error the next time it exchanges a buffer. A
-thread ends when its queue is empty and the main thread has called `end`; the queue of an output that is given up is
-dropped. Signals reach only the main thread, which ends its threads on the way out.
+A buffer belongs to one thread at a time: once it is in a thread's queue, no other thread touches it until `pass_on` is
+called. So nothing has to be locked, and no queue is longer than the number of buffers. After an error, a thread passes
+all buffers on untouched, and the main thread raises the error the next time it exchanges a buffer. A thread ends when
+its queue is empty and the main thread has called `end`; the queue of an output that is given up is dropped. Signals
+reach only the main thread, which ends its threads on the way out.
 """
 
 from __future__ import annotations

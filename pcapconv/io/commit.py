@@ -24,9 +24,9 @@ commits = 0  # the commits that this process has completed, by which the message
 
 
 def commit(targets: Sequence[Target], read: Sequence[Source] = (), *, fsync: bool = True) -> None:
-    """Give these outputs their final names, in this order, or none of them. `read` are the sources of the command. With
-    `fsync`, an output that replaces a file is on the disk before it gets its name. Raises FileError after undoing
-    everything."""
+    """Give these outputs their final names, in this order. `read` are the sources of the command. With `fsync`, an
+    output that replaces a file is on the disk before it gets its name. Raises FileError after undoing everything; or,
+    if only `Target.confirm` failed, with all outputs in place."""
     global commits
     for target in targets:
         target.prepare(fsync=fsync)

@@ -86,7 +86,7 @@ class _SetFile(Target):
 class FileSet:
     """Files that get their final names together, or none of them. Use it as a context manager, like a `Target`.
 
-    The files grow in a temporary folder within `directory`. `name` is for messages; No file of the set may have one of
+    The files grow in a temporary folder within `directory`. `name` is for messages. No file of the set may have one of
     the `reserved` paths. `put_back` lists the paths of old files that this run put back, since an earlier run was
     killed while it replaced them.
     """
@@ -157,7 +157,8 @@ class FileSet:
     ) -> None:
         """Give the files, which are complete, these final names, in the order in which `new_file` made them, and then
         `other_targets` theirs. Writes the journal if files are replaced, calls `io.commit.commit` (for `read` and
-        `fsync`, see there), and removes the temporary folder. Raises FileError after undoing everything."""
+        `fsync`, see there), and removes the temporary folder. Raises FileError as `io.commit.commit` does, and
+        UsageError if a name is taken by another file of the command."""
         paths = [self.check_name(name) for name in names]
         for file, path, name in zip(self._files, paths, names, strict=True):
             file.name, file.path = name, path

@@ -122,8 +122,9 @@ class UndoableNaming:
             unlink(old)
 
     def _may_be_named(self, path: str, *, replaced: bool) -> bool:
-        """Return whether the path leads to the new file, or may lead to it. If that cannot be determined: True if the
-        file certainly got the name or `replaced` another file; otherwise raises OSError."""
+        """Return whether the path leads to the new file, or may lead to it. If there is no file at the path, return
+        `replaced`. If the path cannot be examined: True if the file certainly got the name or `replaced` another file;
+        otherwise raises OSError."""
         if self._status is None:
             return False
         try:

@@ -42,7 +42,7 @@ def comparable_path(file: object) -> str | None:
 
 
 def is_file_at(name: str, file: object) -> bool:
-    """Return whether an open file is the one at this path; False for anything that is no open file."""
+    """Return whether this path leads to an open file; False if `file` is no open file."""
     fileno = getattr(file, "fileno", None)
     try:
         return fileno is not None and os.path.samestat(os.stat(name), os.fstat(fileno()))

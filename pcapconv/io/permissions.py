@@ -34,7 +34,7 @@ def copy_permissions(path: str, file: int) -> None:
         os.chown(file, old.st_uid, old.st_gid)
     except OSError:
         mode &= ~(stat.S_ISUID | stat.S_ISGID)
-        if not _set_group(file, old.st_gid):  # group and others may do only what both could before
+        if not _set_group(file, old.st_gid):  # group and others get only the permissions that both had before
             group = mode if acl is None else _without_the_acl(mode, acl)
             both = group >> 3 & mode & 0o007
             mode, acl = mode & ~0o077 | both << 3 | both, None

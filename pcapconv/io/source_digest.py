@@ -11,7 +11,7 @@ from pcapconv.io.buffer_threads import BufferThread, Piece
 from pcapconv.io.source import WINDOW_SIZE, Source
 
 _PIECE = 2**18
-_BESIDE = 2  # buffers that may be hashed while the reader fills another one
+_BESIDE = 2  # buffers that are hashed or queued while the reader fills another buffer
 
 
 def start_digest(source: Source) -> Digest:
