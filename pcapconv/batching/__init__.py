@@ -174,9 +174,9 @@ def batch(
     return report
 
 
-def _plan_when_free(arguments: Arguments, others: Mapping[str, str], watcher: Watcher) -> BatchPlan:
+def _plan_when_free(arguments: Arguments, other_files: Mapping[str, str], watcher: Watcher) -> BatchPlan:
     """Plan the batch, after waiting until the jobs of dead clients have stopped. Raises UsageError, and FileError if
     another client is at work on the manifest."""
     lease.clear_conflicting_leases(arguments.manifest, watcher.wait, whole=arguments.shard is None)
     lease.clear_leases([arguments.manifest], watcher.wait)
-    return plan_batch(arguments, others)
+    return plan_batch(arguments, other_files)

@@ -258,7 +258,7 @@ class ClusterExecutor(Executor):
                 self._assign(task)
                 return
             self._tasks.discard(task)
-        with suppress(InvalidStateError):  # it was cancelled just now
+        with suppress(InvalidStateError):  # the future was cancelled just now
             task.future.set_result(result)
 
     def _cancel_task(self, task: _Task) -> None:

@@ -16,12 +16,12 @@ from pcapconv.wording import argument
 
 
 def check_conflicts(
-    jobs: Sequence[Job], key_log_suffix: str | None, manifest: str, others: Mapping[str, str], *, in_place: bool
+    jobs: Sequence[Job], key_log_suffix: str | None, manifest: str, other_files: Mapping[str, str], *, in_place: bool
 ) -> None:
     """Check that no file of a batch has two roles. Raises UsageError for two captures with one target; for a target
     that is a source (unless `in_place`), a manifest, or has the name of a temporary file; and for a key log or a file
-    of `others` that is a target, a source or a manifest. The name of a key log is that of its target, followed by
-    `key_log_suffix`; `others` maps descriptions of further files of the command to their paths."""
+    of `other_files` that is a target, a source or a manifest. The name of a key log is that of its target, followed by
+    `key_log_suffix`; `other_files` maps descriptions of further files of the command to their paths."""
     real = _RealLocations().real
     targets = [real(job.target) for job in jobs]
     by_target = dict(zip(targets, jobs))
@@ -50,7 +50,7 @@ def check_conflicts(
         path for path in key_logs if path in by_target or path in sources or _is_file_of_batches(path, home)
     ):
         raise UsageError(f"{argument('extract_secrets', key_log_suffix)}: {clashing[0]} is another file of this batch")
-    for description, location in others.items():
+    for description, location in other_files.items():
         path = real(location)
         is_source = path in sources and is_capture(sources[path])
         if is_source or path in by_target or path in key_logs or _is_file_of_batches(path, home):

@@ -16,9 +16,8 @@ class EarlierRuns:
     """
 
     def __init__(self, sources: Mapping[str, str]) -> None:
-        self._lines: dict[str, str | DoneLine | list[DoneLine]] = dict(
-            sources
-        )  # target → its lines; without a line, the source's name
+        # target → its lines; before its first line, the name of its source
+        self._lines: dict[str, str | DoneLine | list[DoneLine]] = dict(sources)
 
     def read_manifest(self, location: str) -> None:
         """Add the lines of a manifest. Raises FileError."""

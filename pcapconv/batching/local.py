@@ -41,7 +41,7 @@ class Local:
             real_root = os.path.realpath(root)
             left_out_path = None if left_out is None else os.path.realpath(left_out)
             if left_out_path is not None and not left_out_path.startswith(os.path.join(real_root, "")):
-                left_out_path = None  # it does not lie in the tree
+                left_out_path = None  # not in the tree
         except (OSError, ValueError) as error:
             raise FileError(f"{root}: cannot open: {reason_of(error)}") from error
         waiting = [""]

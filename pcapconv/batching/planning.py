@@ -36,18 +36,18 @@ class BatchPlan(NamedTuple):
     of_other_shards: int
 
 
-def plan_batch(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
-    """Find the files, name their targets, check that no file has two roles, and decide which jobs have to run. `others`
-    maps descriptions of further files of the command to their paths, which no file of the batch may have. Raises
-    UsageError, FileError."""
+def plan_batch(arguments: Arguments, other_files: Mapping[str, str]) -> BatchPlan:
+    """Find the files, name their targets, check that no file has two roles, and decide which jobs have to run.
+    `other_files` maps descriptions of further files of the command to their paths, which no file of the batch may have.
+    Raises UsageError, FileError."""
     with _without_garbage_collection():
-        return _plan_batch(arguments, others)
+        return _plan_batch(arguments, other_files)
 
 
-def _plan_batch(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
+def _plan_batch(arguments: Arguments, other_files: Mapping[str, str]) -> BatchPlan:
     settings = arguments.settings
     jobs, outcomes = _jobs(arguments)
-    check_conflicts(jobs, settings.key_log_suffix, arguments.manifest, others, in_place=arguments.flags.in_place)
+    check_conflicts(jobs, settings.key_log_suffix, arguments.manifest, other_files, in_place=arguments.flags.in_place)
     job_count = len(jobs)
     if (shard := arguments.shard) is not None:
         jobs = [job for job in jobs if shard.contains(job.source_name)]

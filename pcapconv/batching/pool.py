@@ -255,7 +255,7 @@ class _Process:
 
     def request_stop(self) -> None:
         """Ask the process to stop its work and end."""
-        with suppress(OSError):  # it has ended
+        with suppress(OSError):  # the process has ended
             self._connection.shutdown(socket.SHUT_WR)
 
     def kill(self) -> None:

@@ -83,7 +83,7 @@ class RemoteStore:
         if left_out is not None and scheme_of(left_out) == self._scheme:
             left_out_path = self._path(left_out).rstrip("/")
             if not left_out_path.startswith(path + "/"):
-                left_out_path = None  # it does not lie in the tree
+                left_out_path = None  # not in the tree
         with store_request(root, "read"):
             try:
                 listed = self._list_files(root, path)
