@@ -1,7 +1,9 @@
-"""The installed `pcapconv` command: signals, and a lack of files or memory, end it with one sentence from the start.
+"""The installed `pcapconv` command. If it cannot start (for a signal, a missing file or a lack of memory), it ends with
+a one-line message.
 
-Strategy: signals are handled before the library is imported, which takes most of the time of a short run. Until a
-command begins there is nothing to remove, so a signal ends the program at once; then `pcapconv.cli.signals` takes over.
+Strategy: `main` sets handlers of signals before it imports the library, which takes most of the time of a short run.
+Until a command begins there is nothing to remove, so a signal ends the program at once; then `pcapconv.cli.signals`
+takes over.
 """
 
 import os
@@ -24,14 +26,14 @@ def main() -> None:
         status = 2 if sys.argv[1:2] == ["diff"] else 1
         _end_with(status, f"cannot start: {str(error) or 'out of memory'}")
     status = run(sys.argv[1:])
-    for number in numbers:  # the command is done
+    for number in numbers:  # the command is done: nothing is left to interrupt
         signal.signal(number, signal.SIG_IGN)
     sys.exit(status)
 
 
 def _end(number: int, _frame: object = None) -> None:
     """Handle a signal: end the program at once, unless it came after the outputs were committed."""
-    # While it is imported, the module lacks some of its names.
+    # A module that is still being imported may lack the name.
     is_committed = getattr(sys.modules.get("pcapconv.cli.signals"), "outputs_are_committed", None)
     if is_committed is None or not is_committed():
         _end_with(128 + number, "interrupted")

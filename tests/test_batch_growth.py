@@ -76,7 +76,7 @@ def test_a_line_of_before_the_run_is_not_looked_at(tmp_path: Path) -> None:
     first = json.loads(Path(path).read_bytes().splitlines()[0])
     state = State.from_json(first["target_size"], first["target_time"])
     job = Job("in", first["source"], State(first["source_size"], None), "out", first["target"], Action.CREATE)
-    settings: Any = SimpleNamespace(run=first["run"], root=first["root"], options=first["options"])
+    settings: Any = SimpleNamespace(run=first["run"], root=first["root"], options_digest=first["options"])
     found = manifest.find_outcome(path, 0, job, state, settings)
     assert found is not None
     assert {"schema": first["schema"]} | found.to_json() == first

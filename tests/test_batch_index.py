@@ -102,7 +102,7 @@ def test_the_index_says_what_the_lines_say(source: Path, out: Path) -> None:
         file.write(b"".join(json.dumps(each).encode() + b"\n" for each in odd) + b'{"torn": ')
     (out / INDEX).unlink()
     wanted = facts(out)
-    manifest_index.update(str(out / MANIFEST))
+    manifest_index.update_index(str(out / MANIFEST))
     assert (out / INDEX).exists()
     assert len(wanted) == 14
     assert facts(out) == wanted

@@ -488,7 +488,7 @@ def test_a_job_looks_before_it_writes_however_short_ago_it_did(
         assert lease.lease_observer(settings.lease, settings.run).is_held()
         return convert(settings, job, begun)
 
-    pace(monkeypatch, look=3600.0)
+    pace(monkeypatch, read_interval=3600.0)
     monkeypatch.setattr(jobs, "_convert", convert_behind)
     with ThreadPoolExecutor(1) as executor:
         pcapconv.batch(raw, home, to="pcapng", executor=executor, include=["03.pcap"])
@@ -496,7 +496,7 @@ def test_a_job_looks_before_it_writes_however_short_ago_it_did(
 
 
 def test_what_a_job_sees_of_a_lease(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pace(monkeypatch, look=3600.0)
+    pace(monkeypatch, read_interval=3600.0)
     sight = lease.LeaseObserver(str(home / LEASE), "0" * 16)
     assert not sight.is_held()  # none is there
     write_held_lease(home)

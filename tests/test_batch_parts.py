@@ -33,7 +33,7 @@ SETTINGS = Settings(
     manifest="",
     adds_lines=False,
     inside=None,
-    options="d",
+    options_digest="d",
     root="/r",
     run="n",
 )
@@ -222,7 +222,7 @@ def test_the_action_of_a_job(tmp_path: Path, asked: str, there: bytes | None, ou
     done = DoneLine("a", 9, 8, len(b"target"), time, Terms("d", "/r", "damaged", key_log=False), None, None)
     changes: dict[str, dict[str, Any]] = {
         "other source": {"source_size": 10},
-        "other options": {"terms": done.terms._replace(options="e")},
+        "other options": {"terms": done.terms._replace(options_digest="e")},
         "other tree": {"terms": done.terms._replace(root="/s")},
     }
     for change in ours[1:]:

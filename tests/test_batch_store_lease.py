@@ -40,7 +40,7 @@ NEW = {
     + wire.enhanced_packet(0, number * 10**6, b"four")
     for number in range(FILES)
 }
-QUICK = lease.BEHIND_URLS._replace(touch=0.05, lapse=0.5, look=0.05, stop=0.0)
+QUICK = lease.BEHIND_URLS._replace(touch=0.05, lapse=0.5, read_interval=0.05, stop=0.0)
 
 
 def run_in_bucket(bucket: Bucket, **options: Any) -> BatchReport:
@@ -150,9 +150,9 @@ def test_a_lease_that_says_nonsense_lapses(text: str, raw: Bucket, monkeypatch: 
 
 def test_all_in_all_nobody_waits_for_more_than_thirty_seconds() -> None:
     pace = lease.BEHIND_URLS
-    assert pace.lapse + pace.stop + pace.look / 4 < 30
+    assert pace.lapse + pace.stop + pace.read_interval / 4 < 30
     assert 2 * pace.touch < pace.lapse  # one touch may fail
-    assert pace.look < pace.stop
+    assert pace.read_interval < pace.stop
 
 
 def test_a_client_whose_lease_was_taken_over_ends(raw: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,7 +272,7 @@ def test_jobs_without_a_lease_stop(raw: Bucket) -> None:
 
 
 def test_what_a_job_sees_of_a_lease(raw: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "BEHIND_URLS", QUICK._replace(look=3600.0, lapse=3600.0))
+    monkeypatch.setattr(lease, "BEHIND_URLS", QUICK._replace(read_interval=3600.0, lapse=3600.0))
     sight = lease.LeaseObserver(raw.url(f"new/{LEASE}"), "0" * 16)
     assert not sight.is_held()  # none is there
     put_held_lease(raw)
@@ -281,7 +281,7 @@ def test_what_a_job_sees_of_a_lease(raw: Bucket, monkeypatch: pytest.MonkeyPatch
     assert sight.is_held()  # not looked at again so soon
     assert not sight.is_held(now=True)  # another run's
     put_held_lease(raw)
-    monkeypatch.setattr(lease, "BEHIND_URLS", QUICK._replace(look=3600.0, lapse=-1.0))
+    monkeypatch.setattr(lease, "BEHIND_URLS", QUICK._replace(read_interval=3600.0, lapse=-1.0))
     assert not sight.is_held(now=True)  # lapsed
 
 
@@ -291,9 +291,9 @@ def test_what_a_job_sees_of_a_lease(raw: Bucket, monkeypatch: pytest.MonkeyPatch
 def test_a_store_takes_one_lease_of_two(raw: Bucket, tmp_path: Path) -> None:
     for url in (raw.url("new/one"), f"memory://{uuid.uuid4().hex}/one", f"local://{tmp_path}/one"):
         store = RemoteStore(url)
-        assert store.create(url, b"first")
-        assert not store.create(url, b"second")
-        assert store.read(url) == b"first"
+        assert store.create_file(url, b"first")
+        assert not store.create_file(url, b"second")
+        assert store.read_file(url) == b"first"
 
 
 def test_s3_itself_is_asked_to_refuse_the_second(raw: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,7 +306,7 @@ def test_s3_itself_is_asked_to_refuse_the_second(raw: Bucket, monkeypatch: pytes
         return await call(self, method, *more, **named)
 
     monkeypatch.setattr(import_module("s3fs").S3FileSystem, "_call_s3", asking)
-    assert RemoteStore(raw.url("new")).create(raw.url("new/one"), b"first")
+    assert RemoteStore(raw.url("new")).create_file(raw.url("new/one"), b"first")
     assert asked == [("put_object", "*")]
 
 
@@ -341,8 +341,10 @@ def test_objects_below_the_name_of_a_lease_are_no_lease(raw: Bucket) -> None:
 def test_a_lease_that_is_read_while_it_is_made_is_read_again(
     raw: Bucket, seen: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read, first = RemoteStore.read, [seen]
-    monkeypatch.setattr(RemoteStore, "read", lambda store, location: first.pop() if first else read(store, location))
+    read, first = RemoteStore.read_file, [seen]
+    monkeypatch.setattr(
+        RemoteStore, "read_file", lambda store, location: first.pop() if first else read(store, location)
+    )
     monkeypatch.setattr(lease_storage, "_INCOMPLETE_PAUSE", 0.0)
     put_held_lease(raw)
     held = lease_storage.lease_storage(raw.url(f"new/{LEASE}")).read()

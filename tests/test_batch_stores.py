@@ -448,13 +448,13 @@ def test_a_resume_that_has_nothing_to_do_reads_the_manifest_once(
 ) -> None:
     bucket.fill("raw", {"1.pcap": SMALL})
     run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng")
-    read, asked = RemoteStore.read, []
+    read, asked = RemoteStore.read_file, []
 
     def reading(store: RemoteStore, location: str) -> bytes:
         asked.append(location)
         return read(store, location)
 
-    monkeypatch.setattr(RemoteStore, "read", reading)
+    monkeypatch.setattr(RemoteStore, "read_file", reading)
     assert run_batch(bucket.url("raw"), bucket.url("new"), to="pcapng", resume=True).up_to_date == 1
     assert asked.count(bucket.url(f"new/{MANIFEST}")) == 1
 
@@ -464,13 +464,13 @@ def test_a_manifest_is_written_before_the_first_file_also_where_others_have_line
 ) -> None:
     """Those of files that are left alone, which come first."""
     bucket.fill("raw", {"1.pcap": SMALL})
-    write, places = RemoteStore.write, []
+    write, places = RemoteStore.write_file, []
 
     def writing(store: RemoteStore, location: str, data: bytes) -> None:
         places.append(location)
         write(store, location, data)
 
-    monkeypatch.setattr(RemoteStore, "write", writing)
+    monkeypatch.setattr(RemoteStore, "write_file", writing)
 
     class First(Watcher):
         def line(self, outcome: Outcome) -> None:

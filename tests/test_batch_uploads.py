@@ -251,7 +251,7 @@ def test_all_that_is_fetched_and_sent_counts_as_movement(bucket: Bucket) -> None
     moves: list[None] = []
     batch = BatchContext(bucket.url(f"new/{MANIFEST}"), None, "0" * 16, lambda: moves.append(None))
     store = RemoteStore(bucket.url("new"))
-    with store.open_source(bucket.url("raw/1.pcap"), batch.moved) as source:
+    with store.open_source(bucket.url("raw/1.pcap"), batch.on_transfer) as source:
         fetched = len(moves)
         assert fetched >= len(LARGE) // 2**18
         with store.open_target(bucket.url("new/large"), batch, force=False) as target:

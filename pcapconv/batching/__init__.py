@@ -1,8 +1,9 @@
 """Convert whole trees of captures, in parallel, and go on where a run was stopped: `pcapconv.batch`.
 
-Strategy: a batch has three phases. Its arguments are checked and become one value. Then it is planned: the files are
-found, their targets named, and each file gets a job, or an outcome if nothing has to be done. Last, chunks of jobs go
-to an executor, whose processes convert the files. The outcome of each file is a line of the manifest.
+Strategy: a batch has three phases. First, its arguments are checked and put into one value (`arguments.Arguments`).
+Then the batch is planned: it finds the files and names their targets; each file gets a job, or an outcome if nothing
+has to be done. Last, chunks of jobs go to an executor, whose processes convert the files. The outcome of each file is a
+line of the manifest.
 
 Planning:
     arguments           checks the arguments of `batch`
@@ -13,47 +14,47 @@ Planning:
     conflicts           refuses files with two roles
     shards              which files belong to a shard
     actions             a job, and what it may replace
-    decisions           the action of each job
-    earlier_runs        what earlier runs wrote
+    decisions           the action of each job, by the files that exist and by the manifests
+    earlier_runs        the manifest lines of earlier runs
 Running:
     runner              sends chunks of jobs to an executor, collects the outcomes, tries files again
-    chunks              hands chunks of jobs to workers, and jobs of a worker that died to others
+    chunks              hands chunks of jobs to workers, and repeats the jobs of workers that died
     jobs                one file, from its source to its line in the manifest; runs in any process
     sidecars            the sidecars beside sources and targets
-    executors           what runs the jobs: processes, threads, the caller's executor
+    executors           the workers of this machine (processes, threads) and of the caller's executor
     pool                the processes of this machine
-    pool_process        what each process of the pool runs
+    pool_process        the program of each process of the pool
     daemon_threads      threads that may hang without keeping the program from its end
-    transient_errors    which errors are worth another try
-    stall_detector      ends a batch that stands still
-    heartbeat           the file that jobs elsewhere touch to show that they move
+    transient_errors    the errors after which `retries` tries a file again
+    stall_detector      ends a batch in which nothing has been read, sent or finished for too long
+    heartbeat           the file that jobs touch in processes that the batch cannot watch
 Recording:
-    outcome             what became of a file
+    outcome             the outcome of a file: its manifest line as a value
     recording           passes outcomes to report, watcher and manifest
     report              the report of a batch, its errors, the watcher
     manifest            the manifest, read and written
     manifest_index      the index beside it, for a quick `resume`
     manifest_names      names of manifests, leases and indexes
-    lease               the lease that a client holds while it is at work on a manifest
-    lease_storage       the file or object that is a lease
-    lease_holder        which process holds a lease, and whether it lives
-Where files lie:
+    lease               the lease of a manifest, by which only one client works on it
+    lease_storage       reads and writes the file or object of a lease
+    lease_holder        the process that holds a lease, and whether it is alive
+Files and stores:
     locations           paths and URLs, states of files, the interface of a store
     stores              which store has a location
     local               the store of this machine
     remote              the stores behind URLs
     leftovers           removes the temporary files and uploads that killed runs left
-    fetching            a source behind a URL, as it is read
-    uploads             a target behind a URL, as it is sent
-    upload_notes        notes of uploads to S3, by which a later run cleans up after a kill
+    fetching            a source behind a URL, fetched while it is read
+    uploads             a target behind a URL, uploaded when it is complete
+    upload_notes        notes of uploads to S3, by which a later run aborts those of a killed run
     web_servers         listings of web servers
     url_checks          checks URLs before they are used
-    store_requests      errors of stores as sentences, and how long a store has not answered
+    store_requests      turns errors of stores into sentences, and measures how long a store is silent
     directory_tokens    files by which another process shows that it sees the same directory
 Dask clusters:
     cluster             the executor for a cluster
     cluster_connection  the connection to its scheduler
-    cluster_workers     its workers: which there are, and which of them fit
+    cluster_workers     the workers of the cluster, and which of them fit
     worker_check        whether a worker can do the jobs
 """
 
@@ -127,14 +128,15 @@ def batch(
     it lies beside a pcap file. `follow_links` writes also where a symbolic link in `target` leads out of it.
 
     Jobs run in `jobs` processes, by default as many as there are cores; on the Dask cluster of `scheduler`; or in an
-    `executor` of the caller's. `stall` ends the batch if nothing has moved for so long, as in `10m`. `shard`, as in
-    `3/16`, does the third of sixteen parts of the files, which are the same in every process. Files that failed with a
-    transient error are tried again at the end, up to `retries` times. `watcher` gets the progress and each outcome.
-    `others` maps descriptions to paths that no file of the batch may have, as in `{"the report": "report.json"}`.
+    `executor` of the caller's. `stall` ends the batch if no byte was read or sent, and no file was done, for that long,
+    as in `10m`. With `shard`, as in `3/16`, the batch does the third of sixteen parts of the files; the parts are the
+    same in every process. Files that failed with a transient error are tried again at the end, up to `retries` times.
+    `watcher` gets the progress and each outcome. `others` maps descriptions to paths that no file of the batch may
+    have, as in `{"the report": "report.json"}`.
 
-    Returns a `BatchReport`. Raises a `PcapconvError` if the batch as a whole makes no sense or cannot be done; a
-    NothingFoundError, with the report, if the directory `source` has no capture, unless `allow_empty`; and an
-    UnfinishedError, with the report, if the executor or the manifest fails on the way.
+    Returns a `BatchReport`. Raises a `PcapconvError` if the arguments contradict each other or the batch cannot begin;
+    a NothingFoundError, with the report, if the directory `source` has no capture, unless `allow_empty`; and an
+    UnfinishedError, with the report, if the executor or the manifest fails while jobs run.
     """
     begun = time.monotonic()
     writer, steps = separate_arguments("", options)
@@ -172,9 +174,9 @@ def batch(
     return report
 
 
-def _plan_when_free(arguments: Arguments, others: Mapping[str, str], watcher: Watcher) -> BatchPlan:
-    """Plan the batch, after waiting until the jobs of clients that died have stopped. Raises UsageError, and FileError
-    if another client is at work on the manifest."""
+def _plan_when_free(arguments: Arguments, other_files: Mapping[str, str], watcher: Watcher) -> BatchPlan:
+    """Plan the batch, after waiting until the jobs of dead clients have stopped. Raises UsageError, and FileError if
+    another client is at work on the manifest."""
     lease.clear_conflicting_leases(arguments.manifest, watcher.wait, whole=arguments.shard is None)
     lease.clear_leases([arguments.manifest], watcher.wait)
-    return plan_batch(arguments, others)
+    return plan_batch(arguments, other_files)

@@ -10,9 +10,10 @@ from pcapconv.batching.locations import State, scheme_of
 
 
 class Action(Enum):
-    """What a job may do. A job starts with the action that the caller's arguments give (CREATE; REPLACE_TARGET in
-    place; REPLACE with `force`). `decisions` then chooses the final one by the files that exist and by the manifests.
-    A file that this batch did not write is foreign."""
+    """The action of a job: which existing files it may replace, or that it fails or does nothing. A job starts with the
+    action that the caller's arguments give (CREATE; REPLACE_TARGET in place; REPLACE with `force`). `decisions` then
+    chooses the final one by the files that exist and by the manifests. A file that this batch did not write is
+    foreign."""
 
     CREATE = auto()  # write a new target, and replace nothing
     REPLACE_TARGET = auto()  # replace the target (in place, the source), but no key log beside it, which is foreign
@@ -24,24 +25,24 @@ class Action(Enum):
 
     @property
     def replaces_target(self) -> bool:
-        """Whether an existing target may be replaced."""
+        """True if an existing target may be replaced."""
         return self in (Action.REPLACE_TARGET, Action.REPLACE)
 
     @property
     def replaces_key_log(self) -> bool:
-        """Whether an existing key log may be replaced."""
+        """True if an existing key log may be replaced."""
         return self in (Action.REPLACE, Action.REFUSE_TARGET)
 
     @property
     def refuses(self) -> bool:
-        """Whether the job fails because a target exists that it may not replace."""
+        """True if the job fails because a target exists that it may not replace."""
         return self in (Action.REFUSE_TARGET, Action.REFUSE)
 
 
 class Job(NamedTuple):
     """One file to convert. `source` and `target` are locations; `source_name` and `target_name` are their names
     relative to the roots of the two trees, with `/`. `source_state` is the state of the source when the batch began.
-    `sidecar_state` is that of the sidecar beside a source behind a URL, None if there is no such sidecar."""
+    `sidecar_state` is the state of the sidecar beside a source behind a URL, None if there is no such sidecar."""
 
     source: str
     source_name: str
@@ -53,12 +54,12 @@ class Job(NamedTuple):
 
     @property
     def in_place(self) -> bool:
-        """Whether the target replaces the source."""
+        """True if the target replaces the source."""
         return self.source == self.target
 
     @property
     def size(self) -> int:
-        """The size of the source in bytes, 0 if its store does not report one."""
+        """The size of the source in bytes, 0 if its store does not report the size."""
         return (self.source_state and self.source_state.size) or 0
 
     def with_absolute_paths(self) -> Job:

@@ -1,4 +1,4 @@
-"""Checks the arguments of `batch`, and makes of them what it reads and writes and the settings of its jobs."""
+"""Checks the arguments of `batch`, and returns them as one value, with the settings of the jobs."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ IN_PLACE_REMOTE = "is remote, where files cannot be rewritten safely; name a tar
 
 
 class ExecutionArguments(NamedTuple):
-    """Where the jobs run: in `jobs` processes, on the workers of the Dask `scheduler` at this address, or in an
-    `executor` of the caller's; at most one of the three is given. `stall` is how long the batch may stand still, such
-    as `10m`."""
+    """The processes that run the jobs: `jobs` processes of this machine, the workers of the Dask `scheduler` at this
+    address, or an `executor` of the caller's; at most one of the three is given. `stall` is how long the batch may go
+    without progress, such as `10m`."""
 
     jobs: int | None
     scheduler: str | None
@@ -48,7 +48,7 @@ class ExecutionArguments(NamedTuple):
 
     @property
     def stall_seconds(self) -> float:
-        """How many seconds the batch may stand still. Raises UsageError."""
+        """How many seconds the batch may go without progress. Raises UsageError."""
         return inf if self.stall is None else float(parse_duration("stall", self.stall, positive=True))
 
 
@@ -67,10 +67,10 @@ class Arguments(NamedTuple):
     """The checked arguments of a batch.
 
     `root` is the tree or file that is read; if it is None, `locations` are the files. `home` is the directory of the
-    manifest, and of the targets unless files are rewritten in place; `local` tells that it lies on this machine.
+    manifest, and of the targets unless files are rewritten in place; `local` is True if `home` lies on this machine.
     `manifest` is the location of the manifest. `template` names the targets, None if they are named like their sources.
     `shard` is the part of the files that is done, None for all. Files that failed are tried again up to `retries`
-    times. `settings` go with each job."""
+    times. `settings` are sent with each job."""
 
     locations: Iterable[Any]
     root: str | None
@@ -95,44 +95,45 @@ def parse_arguments(
     execution: ExecutionArguments,
     patterns: tuple[Sequence[str], Sequence[str]],
     on_loss: OnLoss,
-    options: StepArguments,
+    step_arguments: StepArguments,
     *,
     template: str | None = None,
     shard: str | None = None,
     retries: int = 0,
 ) -> Arguments:
-    """Check the arguments of a batch. `patterns` are those of files to include and of files to exclude. Raises
-    UsageError for arguments that make no sense, and FileError for a key log that cannot be read."""
+    """Check the arguments of a batch. `patterns` are the patterns of files to include, and those of files to exclude.
+    Raises UsageError for an argument that is malformed or contradicts another one, and FileError for a key log that
+    cannot be read."""
     check_on_loss(on_loss)
     check_fractions(format_settings.fractions)
     if not isinstance(template, str | None):
         raise UsageError(f"{template!r:.80} is no template of names")
-    names = None if template is None else parse_template(template)
-    if names is not None:
+    parsed_template = None if template is None else parse_template(template)
+    if parsed_template is not None:
         if flags.in_place:
             names_files, in_place = argument("template"), argument("in_place", True)
             raise UsageError(
                 f"{names_files} names files in the target directory; with {in_place} they keep their names"
             )
-        format_settings = format_settings._replace(to=formats.target_format(names.text, format_settings.to))
+        format_settings = format_settings._replace(to=formats.target_format(parsed_template.text, format_settings.to))
     if format_settings.to is not None:
         formats.target_format(None, format_settings.to)
     _check_execution(execution)
     _check_retries(retries)
     root, home = _roots(source, target, in_place=flags.in_place)
     sidecar_settings = _check_sidecars(sidecars)
-    plan = make_plan(options)
+    plan = make_plan(step_arguments)
     check_comments(plan, format_settings.to, on_loss, kept=sidecar_settings is not None)
-    key_log_suffix = _key_log_suffix(options)
-    digest = _options_digest(options, format_settings, sidecar_settings, flags, on_loss)
+    key_log_suffix = _key_log_suffix(step_arguments)
+    digest = _options_digest(step_arguments, format_settings, sidecar_settings, flags, on_loss)
     selection = Patterns(*patterns)
-    part = None if shard is None else Shard.parse(shard)
-    location = join_location(home, manifest_name(part))
+    parsed_shard = None if shard is None else Shard.parse(shard)
+    location = join_location(home, manifest_name(parsed_shard))
     store = store_of(home)
     if not store.writable:
         raise UsageError(f"{home}: {scheme_of(home)}:// is only for reading; name another target directory")
     local = store.local
-    outlives_batch = execution.scheduler is not None or execution.executor is not None  # jobs do
+    jobs_outlive_batch = execution.scheduler is not None or execution.executor is not None
     settings = Settings(
         formats=format_settings,
         plan=plan,
@@ -144,21 +145,32 @@ def parse_arguments(
         manifest=_absolute(location) if local else location,
         adds_lines=local,
         manifest_begin=manifest.size_of(location) if local else 0,
-        lease=lease_beside(_absolute(location) if local else location) if outlives_batch else None,
+        lease=lease_beside(_absolute(location) if local else location) if jobs_outlive_batch else None,
         inside=real_location(home) if local and not (flags.follow_links or flags.in_place) else None,
-        options=digest,
+        options_digest=digest,
         root=None if root is None else real_location(root),
         run=os.urandom(8).hex(),
         form=current_form(),
     )
     locations = source if root is None else ()
     return Arguments(
-        locations, root, home, local, location, names, part, retries, selection, execution, flags, settings
+        locations,
+        root,
+        home,
+        local,
+        location,
+        parsed_template,
+        parsed_shard,
+        retries,
+        selection,
+        execution,
+        flags,
+        settings,
     )
 
 
 def _check_execution(execution: ExecutionArguments) -> None:
-    """Check where jobs are to run. Raises UsageError."""
+    """Check the arguments about the processes that run the jobs. Raises UsageError."""
     jobs = execution.jobs
     if not isinstance(execution.scheduler, str | None):
         raise UsageError(
@@ -171,7 +183,7 @@ def _check_execution(execution: ExecutionArguments) -> None:
         raise UsageError(f"{argument('jobs', jobs)}: write a whole number from 1 to 1024")
     if not isinstance(execution.stall, str | None):
         raise UsageError(f"{argument('stall', execution.stall)}: write a length of time, as in '10m'")
-    _ = execution.stall_seconds  # which raises for a length that makes no sense
+    _ = execution.stall_seconds  # raises for a malformed length of time
 
 
 def _check_retries(retries: int) -> None:
@@ -212,8 +224,8 @@ def _roots(source: Any, target: Any, *, in_place: bool) -> tuple[str | None, str
 
 
 def _check_sidecars(sidecars: SidecarSettings) -> SidecarSettings | None:
-    """Return the settings of sidecars, None for a batch without sidecars. Raises UsageError if only an argument about
-    details of sidecars is given."""
+    """Return the settings of sidecars, None for a batch without sidecars. Raises UsageError for an argument about
+    details of sidecars if sidecars are off."""
     if not sidecars.beside:
         if any(sidecars):
             detail = argument("sidecar_secrets" if sidecars.secrets else "sidecar_fingerprints", True)
@@ -222,9 +234,10 @@ def _check_sidecars(sidecars: SidecarSettings) -> SidecarSettings | None:
     return sidecars
 
 
-def _key_log_suffix(options: StepArguments) -> str | None:
-    """Return what the name of a key log has behind the target's name, None without key logs. Raises UsageError."""
-    suffix = options.get("extract_secrets")
+def _key_log_suffix(step_arguments: StepArguments) -> str | None:
+    """Return the suffix that the name of a key log adds to the target's name, None without key logs. Raises
+    UsageError."""
+    suffix = step_arguments.get("extract_secrets")
     if suffix is not None and (not suffix.startswith(".") or "/" in suffix):
         raise UsageError(
             f"{argument('extract_secrets', suffix)}: a batch writes key logs beside its targets; "
@@ -234,22 +247,23 @@ def _key_log_suffix(options: StepArguments) -> str | None:
 
 
 def _options_digest(
-    options: StepArguments,
+    step_arguments: StepArguments,
     format_settings: FormatSettings,
     sidecars: SidecarSettings | None,
     flags: BatchFlags,
     on_loss: OnLoss,
 ) -> str:
-    """Return a digest of everything that decides on the bytes of targets. It stays the same from version to version, so
-    that `resume` accepts older manifests: an argument that is new counts only if it is used. Raises FileError."""
-    fields: dict[str, Any] = {name: value for name, value in options.items() if value}
+    """Return a digest of all arguments that decide the bytes of targets. The digest stays the same from version to
+    version, so that `resume` accepts older manifests: an argument of a newer version counts only if it is given. Raises
+    FileError."""
+    fields: dict[str, Any] = {name: value for name, value in step_arguments.items() if value}
     for name in REPEATABLE & fields.keys():
         fields[name] = list(fields[name]) if isinstance(fields[name], list | tuple) else [fields[name]]
     fields |= format_settings.digest_fields()
     fields |= {"strict": flags.strict, "fail": on_loss == "fail", "in_place": flags.in_place}
     if sidecars is not None:
         fields["sidecars"] = list(sidecars)
-    injected = options.get("inject_secrets") or ()
+    injected = step_arguments.get("inject_secrets") or ()
     for text in [injected] if isinstance(injected, str) else injected:
         path = parse_secrets(text)[1]
         fields[f"secrets {text}"] = hashlib.sha256(read_file(path)).hexdigest()
@@ -257,7 +271,7 @@ def _options_digest(
 
 
 def _absolute(path: str) -> str:
-    """Return a path for processes with other working directories."""
+    """Return an absolute path, for processes with other working directories."""
     try:
         return os.path.abspath(path)
     except OSError:  # the working directory is gone; opening the path will raise the error

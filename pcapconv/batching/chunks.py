@@ -1,8 +1,8 @@
-"""Does chunks of jobs: hands them to workers, and yields the outcomes as they come back.
+"""Hands chunks of jobs to workers, and yields the outcomes as they arrive.
 
-Strategy: few chunks are under way at a time, so that neither they nor their results pile up. When a process dies (for
-want of memory, say), the jobs of its chunk are suspects. When all other jobs are done, suspects are done again, each
-alone in a process: only a job whose process dies then, too, has failed.
+Strategy: few chunks are under way at a time, so that neither chunks nor outcomes pile up. If a process dies (for lack
+of memory, for example), all jobs of its chunk are suspects. After all other jobs, each suspect is run again, isolated
+from other jobs (`Workers.submit_isolated`). If a process dies again, the job that it ran has failed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CHUNKS_PER_WORKER = 8  # at least, so that no worker waits long for the last ch
 
 
 def make_chunks(jobs: Sequence[Job], worker_count: int) -> list[list[Job]]:
-    """The jobs in chunks, largest files first, small files together."""
+    """Return the jobs in chunks: largest files first, small files together."""
     ordered = sorted(jobs, key=lambda job: -job.size)
     most_files = max(1, min(_CHUNK_FILES, -(-len(jobs) // (_CHUNKS_PER_WORKER * worker_count))))
     chunks: list[list[Job]] = []
@@ -45,11 +45,11 @@ def make_chunks(jobs: Sequence[Job], worker_count: int) -> list[list[Job]]:
 def run_chunks(
     workers: Workers, chunks: Iterable[list[Job]], settings: Settings, check_progress: Callable[[], None]
 ) -> Iterator[Outcome]:
-    """Do chunks of jobs, and yield the outcomes as they come back. `check_progress` is called every now and then, and
-    raises to end the batch."""
+    """Run chunks of jobs, and yield the outcomes as they arrive. `check_progress` is called several times a second, and
+    raises an exception to end the batch."""
     waiting, suspects = deque(chunks), deque[list[Job]]()
     under_way: dict[Future[list[Outcome]], list[Job]] = {}
-    doing_suspects = False  # from when all chunks are done
+    doing_suspects = False  # True once all chunks are done
     try:
         while waiting or suspects or under_way:
             while waiting and len(under_way) < 2 * workers.parallel_jobs:
@@ -65,7 +65,7 @@ def run_chunks(
                     yield from [_check_visible(outcome, job, settings) for outcome, job in zip(future.result(), jobs)]
                 except BrokenExecutor:
                     broken.append(jobs)
-                except (Exception, Stopped) as error:  # the executor's: a process died, a result got lost
+                except (Exception, Stopped) as error:  # of the executor: a process died, or a result was lost
                     if len(jobs) > 1 or (isinstance(error, DeadProcessError | Stopped) and not doing_suspects):
                         suspects.extend([job] for job in jobs)
                     else:
@@ -83,7 +83,7 @@ def run_chunks(
 
 
 def _wait_for_any(under_way: Iterable[Future[list[Outcome]]]) -> set[Future[list[Outcome]]]:
-    """Wait until some futures are done, and return them; after `CHECK_INTERVAL`, perhaps none."""
+    """Wait until some futures are done, for `CHECK_INTERVAL` at most, and return those that are done."""
     try:
         return wait(under_way, timeout=CHECK_INTERVAL, return_when=FIRST_COMPLETED).done
     except RuntimeError as error:  # Ctrl-C came in the middle of `wait`, which raised this on its way out
@@ -110,8 +110,8 @@ def _submit(
 
 
 def _check_visible(outcome: Outcome, job: Job, settings: Settings) -> Outcome:
-    """Return the outcome, or a failure if the target that it claims cannot be seen from here: a worker wrote it into a
-    directory of its own machine."""
+    """Return the outcome, or a failure if this process cannot see the target that was written: then a worker wrote the
+    target into a directory of its own machine."""
     if not outcome.done or scheme_of(job.target) is not None:
         return outcome
     if outcome.target_state == LOCAL.state(job.target) or outcome.target_state == fresh_state(job.target):

@@ -1,9 +1,9 @@
-"""Does jobs on a Dask cluster, whose workers come and go and may have anything installed.
+"""Runs jobs on a Dask cluster, whose workers come and go and may have anything installed.
 
-Strategy: a loop in the thread of Dask's client asks the scheduler every second which workers there are
-(`cluster_workers`), and notices when the scheduler is gone. Jobs go only to workers that fit (`worker_check`). When a
-worker has gone, it is unknown which of its jobs ended it, since some only waited there. So each of them gets a worker
-to itself later; a job that loses two such workers has failed.
+Strategy: a loop in the thread of Dask's client asks the scheduler every second for its workers (`cluster_workers`), and
+notices when the scheduler is gone. Jobs go only to workers that fit (`worker_check`). If a worker is lost, any of its
+jobs may have killed it, although some were only queued there. So each of these jobs later gets a worker to itself; a
+job that loses two such workers has failed.
 """
 
 from __future__ import annotations
@@ -38,16 +38,17 @@ _DIED = "each worker that converted it died, or was killed; their memory may be 
 def open_cluster(
     address: str, home: str, source: str, run: str, warn: Callable[[str], None]
 ) -> Iterator[ClusterExecutor]:
-    """Yield the workers of a Dask scheduler that see the directory `home` and the file `source`, for a `run`. `warn` is
-    called, in the caller's thread, with a sentence about workers that do not fit. Raises UsageError if Dask is not
-    installed or that is no address, FileError if no scheduler answers, no worker fits, or `home` cannot be written."""
+    """Yield an executor for the workers of a Dask scheduler that see the directory `home` and the file `source`, for a
+    `run`. `warn` is called, in the caller's thread, with a sentence about workers that do not fit. Raises UsageError if
+    Dask is not installed or `address` is malformed, FileError if no scheduler answers, no worker fits, or `home` cannot
+    be written."""
     workers = ClusterExecutor(address, connect(address), run, warn)
     try:
         with directory_token(home) as token:
-            # A source that this process does not see cannot tell whether workers see the same files.
+            # Only a source that this process sees can show whether workers see the same files.
             workers.wait_for_workers([token] if worker_check.invisible_reason([source]) else [token, source])
             yield workers
-        workers.warn_of_unfit_workers()  # those that came since the last call
+        workers.warn_of_unfit_workers()  # of workers that joined since the last call
     except BaseException:
         workers.cancel()
         raise
@@ -56,8 +57,8 @@ def open_cluster(
 
 
 class _Task:
-    """Submitted work. `future` is the caller's, `dask_future` is Dask's, None while no worker fits. An `isolated` task
-    has a worker to itself."""
+    """Submitted work. `future` is for the caller; `dask_future` is from Dask, None while no worker fits. An `isolated`
+    task has a worker to itself."""
 
     def __init__(self, work: tuple[Any, ...], *, isolated: bool) -> None:
         self.work = work  # a function, its arguments, its keyword arguments
@@ -65,11 +66,11 @@ class _Task:
         self.future: Future[Any] = Future()
         self.dask_future: Future[Any] | None = None
         self.workers: frozenset[ClusterWorker] = frozenset()
-        self.lost = 0  # how often all its workers have gone
+        self.lost = 0  # how often all its workers were lost
 
 
 class ClusterExecutor(Executor):
-    """An executor, and the workers of a batch (`executors.Workers`). `parallel_jobs` and `isolated_jobs` change as
+    """An executor that is also the `executors.Workers` of a batch. `parallel_jobs` and `isolated_jobs` change as
     workers come and go."""
 
     def __init__(self, address: str, client: Any, run: str, warn: Callable[[str], None]) -> None:
@@ -82,18 +83,18 @@ class ClusterExecutor(Executor):
         self._changed = threading.Condition(threading.RLock())
         self._workers = ClusterWorkers(client, run, self._changed)
         self._tasks: set[_Task] = set()
-        self._scaling_task: Any = None  # empty work for any worker, so that a cluster that scales starts one
-        self._last_answer = time.monotonic()  # of the scheduler
-        self._last_fit = time.monotonic()  # when there was a worker that fits
-        self._has_warned = False  # that there is no worker
-        self._lost_reason = ""  # why the scheduler is gone; empty while it is there
+        self._scaling_task: Any = None  # work that does nothing, so that a cluster that scales starts a worker
+        self._last_answer = time.monotonic()  # when the scheduler answered last
+        self._last_fit = time.monotonic()  # when a worker fitted last
+        self._has_warned = False  # whether the lack of workers was reported
+        self._lost_reason = ""  # why the scheduler is gone; empty while it answers
         self._closed = False
 
     # in the caller's thread
 
     def wait_for_workers(self, locations: Sequence[str]) -> None:
-        """Wait until some workers fit, which must see the files at `locations`. Raises FileError if none does after
-        some seconds."""
+        """Wait until at least one worker fits; to fit, a worker must see the files at `locations`. Raises FileError if
+        no worker fits after some seconds."""
         self._check = worker_check.check_expression(locations)
         self._workers.set_check(self._check)
         self._client.loop.add_callback(self._watch_scheduler)
@@ -103,7 +104,7 @@ class ClusterExecutor(Executor):
                 if self._lost_reason or self._workers.all_have_answered():
                     break
                 self._changed.wait(remaining)
-            if not self._workers.fit():
+            if not self._workers.fitting_workers():
                 if time.monotonic() - self._last_answer > 2 * _INTERVAL:
                     self._mark_lost(_SILENT)
                 if not self._lost_reason:
@@ -117,13 +118,13 @@ class ClusterExecutor(Executor):
     def parallel_jobs(self) -> int:
         """See `Workers.parallel_jobs`."""
         with self._changed:
-            return max(1, sum(worker.threads for worker in self._workers.fit()))
+            return max(1, sum(worker.threads for worker in self._workers.fitting_workers()))
 
     @property
     def isolated_jobs(self) -> int:
         """See `Workers.isolated_jobs`."""
         with self._changed:
-            return max(1, len(self._workers.fit()))
+            return max(1, len(self._workers.fitting_workers()))
 
     def bytes_read(self) -> int:
         """See `Workers.bytes_read`."""
@@ -136,7 +137,7 @@ class ClusterExecutor(Executor):
             return self._workers.transfers()
 
     def check(self) -> None:
-        """See `Workers.check`. Warns of workers that do not fit, and once if there are none."""
+        """See `Workers.check`. Warns of workers that do not fit, and once if there are no workers."""
         with self._changed:
             if self._lost_reason:
                 raise WorkersLostError(f"{self._argument_text()}: {self._lost_reason}")
@@ -146,7 +147,7 @@ class ClusterExecutor(Executor):
             self._warn(sentence)
 
     def warn_of_unfit_workers(self) -> None:
-        """Warn of workers that get no work, once of each."""
+        """Warn of each worker that gets no work, once."""
         with self._changed:
             warnings = self._workers.new_warnings()
         for sentence in warnings:
@@ -154,9 +155,9 @@ class ClusterExecutor(Executor):
 
     def _check_workers(self) -> list[str]:
         """Return a warning, once, if there have been no workers for some time. Raises WorkersLostError if there are
-        workers, but none that fits."""
+        workers, but no worker fits."""
         now = time.monotonic()
-        if self._workers.fit():
+        if self._workers.fitting_workers():
             self._last_fit, self._has_warned = now, False
         if now - self._last_fit < 2 * _JOIN_TIMEOUT or not (
             self._workers.all_have_answered() or self._workers.is_empty()
@@ -169,16 +170,16 @@ class ClusterExecutor(Executor):
         return [f"{self._argument_text()}: {reason}; the batch waits for one"] if is_first else []
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        """See `Executor.submit`. The future raises DeadProcessError if all workers that may do the work have gone."""
+        """See `Executor.submit`. The future raises DeadProcessError if all workers with this work were lost."""
         return self._submit(_Task((function, arguments, named), isolated=False))
 
     def submit_isolated(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
-        """See `Workers.submit_isolated`. The future raises DeadProcessError after two workers that had the work have
-        gone."""
+        """See `Workers.submit_isolated`. The future raises DeadProcessError after two workers with this work were
+        lost."""
         return self._submit(_Task((function, arguments, {}), isolated=True))
 
     def cancel(self) -> None:
-        """Have the cluster forget work that was submitted and has not begun."""
+        """Cancel submitted work that has not begun."""
         self._closed = True
         if not self._lost_reason:
             with suppress(Exception):  # the scheduler may go at any time
@@ -200,7 +201,7 @@ class ClusterExecutor(Executor):
     # in either thread, with the lock
 
     def _assign(self, task: _Task) -> None:
-        """Submit a task to the workers that fit; if there are none, `_update_workers` does it later."""
+        """Submit a task to the workers that fit; if no worker fits, `_update_workers` submits it later."""
         task.workers, task.dask_future = self._workers_for(task), None
         if not task.workers:
             return
@@ -215,8 +216,8 @@ class ClusterExecutor(Executor):
         dask_future.add_done_callback(lambda done: self._finish(task, done))
 
     def _workers_for(self, task: _Task) -> frozenset[ClusterWorker]:
-        """All workers that fit; for an isolated task, one that no other isolated task has."""
-        fit = self._workers.fit()
+        """Return all workers that fit; for an isolated task, one worker that no other isolated task has."""
+        fit = self._workers.fitting_workers()
         if not task.isolated:
             return fit
         occupied = frozenset[ClusterWorker]().union(
@@ -233,13 +234,13 @@ class ClusterExecutor(Executor):
 
     def _fail(self, task: _Task, error: BaseException) -> None:
         self._tasks.discard(task)
-        with suppress(InvalidStateError):  # it was cancelled just now
+        with suppress(InvalidStateError):  # the future was cancelled just now
             task.future.set_exception(error)
 
     # in the client's thread
 
     def _finish(self, task: _Task, dask_future: Future[Any]) -> None:
-        """Give the caller's future the result of Dask's; assign the task again if its worker did not fit."""
+        """Pass the result of Dask's future to the caller's; assign the task again if its worker did not fit."""
         with self._changed:
             if task.dask_future is not dask_future or task.future.done():
                 return
@@ -257,7 +258,7 @@ class ClusterExecutor(Executor):
                 self._assign(task)
                 return
             self._tasks.discard(task)
-        with suppress(InvalidStateError):  # it was cancelled just now
+        with suppress(InvalidStateError):  # the future was cancelled just now
             task.future.set_result(result)
 
     def _cancel_task(self, task: _Task) -> None:
@@ -276,7 +277,7 @@ class ClusterExecutor(Executor):
                 with self._changed:
                     self._last_answer = time.monotonic()
                     self._update_workers(dict(threads_by_address))
-            except Exception:  # whatever Dask raises if the scheduler does not answer, or has gone
+            except Exception:  # of any type that Dask raises if the scheduler does not answer or is gone
                 unanswered += 1
                 if unanswered == _MOST_UNANSWERED:
                     self._mark_lost(_SILENT)
@@ -285,11 +286,11 @@ class ClusterExecutor(Executor):
             await asyncio.sleep(_INTERVAL)
 
     def _update_workers(self, threads_by_address: dict[str, int]) -> None:
-        """Take over the workers that the scheduler has now, and reassign tasks whose workers have all gone."""
+        """Update the workers to those that the scheduler reports, and reassign tasks whose workers are all lost."""
         self._workers.update(threads_by_address)
         if not threads_by_address and self._scaling_task is None:
             self._scaling_task = self._client.submit(eval, "None", pure=False)
-        elif self._workers.fit():
+        elif self._workers.fitting_workers():
             self._scaling_task = None
         for task in list(self._tasks):
             if not any(map(self._workers.is_present, task.workers)):
@@ -297,8 +298,9 @@ class ClusterExecutor(Executor):
         self._changed.notify_all()
 
     def _reassign(self, task: _Task) -> None:
-        """Assign a task whose workers have all gone to others. If it has lost too many, its future fails: an isolated
-        one after two, another one at once, which the batch then submits isolated."""
+        """Assign a task whose workers are all lost to other workers. After too many losses, its future fails: that of
+        an isolated task after two lost workers, that of any other task at once; the batch then submits the latter
+        isolated."""
         dask_future, task.dask_future = task.dask_future, None
         task.lost += bool(task.workers)
         if dask_future is not None:

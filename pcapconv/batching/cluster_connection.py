@@ -18,8 +18,8 @@ _LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado", "t
 
 
 def connect(address: str) -> Any:
-    """Return a client of the scheduler at an address. Raises UsageError if that is no address or Dask is not installed,
-    FileError if no scheduler answers there."""
+    """Return a client of the scheduler at an address. Raises UsageError if the address is malformed or Dask is not
+    installed, FileError if no scheduler answers at the address."""
     if not re.fullmatch(r"([a-z]+://)?(\[[0-9A-Fa-f:.]+\]|[^:/\s]+):\d{1,5}", address):
         raise UsageError(f"{argument('scheduler', address)}: not an address; write one like tcp://host:8786")
     dask, answers = _import_dask(address), SimpleQueue[Any]()
@@ -28,7 +28,7 @@ def connect(address: str) -> Any:
         answer = answers.get(timeout=_TIMEOUT + 0.5)
     except Empty:
         answer = FileError("what answers there is no Dask scheduler")
-    if isinstance(answer, MemoryError):  # Dask took the first bytes of another protocol for a length
+    if isinstance(answer, MemoryError):  # Dask read the first bytes of another protocol as a length
         answer = FileError("what answers there is no Dask scheduler")
     if isinstance(answer, BaseException):
         reason = " ".join(str(answer).split()) or type(answer).__name__
@@ -37,8 +37,9 @@ def connect(address: str) -> Any:
 
 
 def _import_dask(address: str) -> Any:
-    """Import and return `distributed`, which has no types. Its log reaches the terminal only if Dask's configuration
-    says so, or if the program imported it before. Raises UsageError if it is not installed."""
+    """Import and return `distributed`, which has no type hints. Its log messages reach the terminal only if Dask's
+    configuration asks for them, or if the program had imported `distributed` before. Raises UsageError if it is not
+    installed."""
     imported_before = "distributed" in sys.modules
     try:
         import dask
@@ -61,7 +62,7 @@ def _connect(dask: Any, address: str, answers: SimpleQueue[Any]) -> None:
 
     class Client(dask.Client):  # type: ignore[misc]
         def __del__(self) -> None:
-            """Do not close the client: one that could not connect has nothing to close, and would wait."""
+            """Do not close the client: a client that could not connect has nothing to close, but would wait."""
             self.status = "closed"
 
     try:

@@ -1,8 +1,8 @@
-"""The workers of a Dask cluster: which there are, which of them fit (`worker_check`), and how much they have read.
+"""The workers of a Dask cluster: whether each is present and fits (`worker_check`), and how much it has read.
 
-Strategy: for each worker, a task in the thread of Dask's client checks whether it fits until it answers, and then asks
-every second for its progress until the worker is gone. All state is under one lock. A worker is a process, not an
-address: a new process may get the address of one that has gone.
+Strategy: for each worker, a task in the thread of Dask's client checks whether the worker fits, again and again until
+it answers. Then the task asks the worker every second for its progress, until the worker is gone. All state is under
+one lock. A worker is a process, not an address: a new process may get the address of an earlier one.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _MOST_NAMED = 3  # workers in one sentence
 
 
 class ClusterWorker:
-    """A process of the cluster. `unfit_reason` is why it does not fit, empty if it does, None until it has answered.
-    `process_id` is empty until its progress is known."""
+    """A process of the cluster. `unfit_reason` is why the worker does not fit: "" if it fits, None until it has
+    answered. `process_id` is empty until its progress is known."""
 
     def __init__(self, address: str, threads: int) -> None:
         self.address = address
@@ -47,16 +47,16 @@ class ClusterWorkers:
 
     # in any thread, with the lock
 
-    def fit(self) -> frozenset[ClusterWorker]:
+    def fitting_workers(self) -> frozenset[ClusterWorker]:
         """The workers that can do jobs."""
         return frozenset(worker for worker in self._workers.values() if worker.unfit_reason == "")
 
     def is_present(self, worker: ClusterWorker) -> bool:
-        """Return whether a worker has not gone."""
+        """Return whether a worker is still in the cluster."""
         return self._workers.get(worker.address) is worker
 
     def all_have_answered(self) -> bool:
-        """Return whether there are workers, all of which have answered."""
+        """Return whether there is at least one worker, and all workers have answered."""
         return bool(self._workers) and all(worker.unfit_reason is not None for worker in self._workers.values())
 
     def is_empty(self) -> bool:
@@ -72,19 +72,19 @@ class ClusterWorkers:
         return sum(transfers for _, transfers in self._progress.values())
 
     def mark_unfit(self, address: str, reason: str) -> None:
-        """Note that the worker at an address does not fit after all."""
+        """Note that the worker at an address does not fit any more."""
         if address in self._workers:
             self._workers[address].unfit_reason = reason
 
     def new_warnings(self) -> list[str]:
-        """Sentences about workers that do not fit, without those of earlier calls."""
+        """Return sentences about workers that do not fit, without sentences of earlier calls."""
         unfit = {worker.address: worker.unfit_reason for worker in self._workers.values() if worker.unfit_reason}
         new = {address: reason for address, reason in unfit.items() if (address, reason) not in self._warned}
         self._warned |= set(new.items())
         return _sentences(new)
 
     def why_none_fits(self, patience: float) -> str:
-        """Return why no worker fits; a worker that has not answered is said to have had `patience` seconds."""
+        """Return why no worker fits; for a worker that has not answered, the reason names the `patience` seconds."""
         if not self._workers:
             return "the cluster has no workers; start one: dask worker"
         silent = f"it gave no answer in {patience:g} seconds"
@@ -94,11 +94,11 @@ class ClusterWorkers:
     # in the client's thread
 
     def set_check(self, check: tuple[Any, ...]) -> None:
-        """Set the `worker_check.check_expression` for workers that come from now on."""
+        """Set the `worker_check.check_expression` for workers that join from now on."""
         self._check = check
 
     def update(self, threads_by_address: Mapping[str, int]) -> None:
-        """Add and remove workers, so that they are those at these addresses. With the lock."""
+        """Add and remove workers, so that the workers are those at these addresses. The caller holds the lock."""
         for address in self._workers.keys() - threads_by_address.keys():
             del self._workers[address]
         for address, threads in threads_by_address.items():
@@ -117,7 +117,7 @@ class ClusterWorkers:
         self.start_task(self._follow(worker))
 
     async def _follow(self, worker: ClusterWorker) -> None:
-        """Check a worker until it answers; then add up its progress until it has gone."""
+        """Check a worker until it answers; then add up its progress until the worker is gone."""
         begun, pause = time.monotonic(), _INTERVAL
         while self.is_present(worker) and not await self._check_worker(worker, begun):
             await asyncio.sleep(pause)
@@ -127,12 +127,12 @@ class ClusterWorkers:
             await asyncio.sleep(_INTERVAL * max(1, len(self._workers) / _MOST_ASKED))
 
     async def _check_worker(self, worker: ClusterWorker, begun: float) -> bool:
-        """Check whether a worker fits; returns whether it answered. One that has not answered for some seconds does not
-        fit for now."""
+        """Check whether a worker fits; return whether it answered. A worker that has not answered for some seconds
+        counts as unfit until it answers."""
         try:
             answer = await self._evaluate(worker, *self._check)
             reason, answered = answer if isinstance(answer, str) else f"it cannot be asked: {answer!r:.200}", True
-        except Exception:  # whatever Dask raises if the worker does not answer, or if it or the scheduler has gone
+        except Exception:  # of any type that Dask raises if the worker does not answer, or it or the scheduler is gone
             if time.monotonic() - begun < ANSWER_TIMEOUT:
                 return False
             reason, answered = f"it gave no answer in {ANSWER_TIMEOUT:g} seconds", False
@@ -142,10 +142,11 @@ class ClusterWorkers:
         return answered
 
     async def _add_progress(self, worker: ClusterWorker) -> None:
-        """Ask a worker for its progress. One that does not know this batch is a new process, which is checked anew."""
+        """Ask a worker for its progress. A worker that does not know this batch is a new process, which is checked
+        again."""
         try:
             answer = await self._evaluate(worker, *worker_check.progress_expression(self._run))
-        except Exception:  # it is asked again the next time
+        except Exception:  # the worker is asked again the next time
             return
         with self._changed:
             if isinstance(answer, tuple) and worker.process_id in ("", answer[0]):
@@ -165,7 +166,7 @@ class ClusterWorkers:
 
 
 def _sentences(unfit: Mapping[str, str | None]) -> list[str]:
-    """Sentences about workers that get no work: one for each reason."""
+    """Return a sentence for each reason, about the workers that get no work for it."""
     by_reason: dict[str, list[str]] = {}
     for address, reason in sorted(unfit.items()):
         by_reason.setdefault(str(reason), []).append(address)

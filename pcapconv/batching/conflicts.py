@@ -1,5 +1,5 @@
-"""Refuses a batch in which one file would have two roles: two targets, or a target or a key log that is another
-file."""
+"""Refuses a batch in which one file would have two roles: a target of two sources, or a target or key log that is also
+a source, a manifest or another output."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pcapconv.wording import argument
 
 
 def check_conflicts(
-    jobs: Sequence[Job], key_log_suffix: str | None, manifest: str, others: Mapping[str, str], *, in_place: bool
+    jobs: Sequence[Job], key_log_suffix: str | None, manifest: str, other_files: Mapping[str, str], *, in_place: bool
 ) -> None:
     """Check that no file of a batch has two roles. Raises UsageError for two captures with one target; for a target
-    that is a source (unless `in_place`), a manifest, or has the name of a temporary file; and for a key log or one of
-    `others` that is a target, a source or a manifest. The name of a key log is that of its target with `key_log_suffix`
-    behind it; `others` maps descriptions of further files of the command to their paths."""
+    that is a source (unless `in_place`), a manifest, or has the name of a temporary file; and for a key log or a file
+    of `other_files` that is a target, a source or a manifest. The name of a key log is that of its target, followed by
+    `key_log_suffix`; `other_files` maps descriptions of further files of the command to their paths."""
     real = _RealLocations().real
     targets = [real(job.target) for job in jobs]
     by_target = dict(zip(targets, jobs))
@@ -50,7 +50,7 @@ def check_conflicts(
         path for path in key_logs if path in by_target or path in sources or _is_file_of_batches(path, home)
     ):
         raise UsageError(f"{argument('extract_secrets', key_log_suffix)}: {clashing[0]} is another file of this batch")
-    for description, location in others.items():
+    for description, location in other_files.items():
         path = real(location)
         is_source = path in sources and is_capture(sources[path])
         if is_source or path in by_target or path in key_logs or _is_file_of_batches(path, home):
@@ -58,7 +58,7 @@ def check_conflicts(
 
 
 def _is_file_of_batches(path: str, home: str) -> bool:
-    """Return whether a path is that of a manifest, a lease or an index in the directory `home`."""
+    """Return whether a path is the path of a manifest, a lease or an index in the directory `home`."""
     return os.path.dirname(path) == home and is_batch_file(os.path.basename(path))
 
 
@@ -85,8 +85,8 @@ class _RealLocations:
 
 
 def _links_in(folder: str) -> frozenset[str] | None:
-    """Return the names of the symbolic links in a directory, none if there is no directory; None if it cannot be
-    listed."""
+    """Return the names of the symbolic links in a directory: an empty set if there is no directory, None if it cannot
+    be listed."""
     try:
         with os.scandir(folder) as entries:
             return frozenset(entry.name for entry in entries if entry.is_symlink())

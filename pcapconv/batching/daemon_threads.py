@@ -1,4 +1,4 @@
-"""An executor whose threads may hang, in a call that never returns, without keeping the program from its end."""
+"""An executor whose threads may hang in a call that never returns: the program ends without waiting for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class DaemonThreads(Executor):
-    """Up to `max_threads` threads, which the end of the program does not wait for."""
+    """An executor with up to `max_threads` daemon threads."""
 
     def __init__(self, max_threads: int) -> None:
         self._max_threads = max_threads

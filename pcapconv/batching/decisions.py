@@ -1,11 +1,11 @@
-"""Decides what is done with each file of a batch: each job's action, by the files that exist under its target's name
-and by what the manifests say about them.
+"""Decides the action of each job of a batch, by the files that exist under the target's name and by the manifest lines
+about them.
 
-Strategy: a manifest line belongs to a target if it has its name and the same source tree (`tree_lines`). The target on
-disk is this batch's if its size and time are those of a line (`current_line`); without `resume`, no lines are read. A
-target that is this batch's is up to date, and skipped, if its source, its sidecars and the options are those of the
-line; otherwise it is replaced. A target that is foreign is never replaced without `force`. Behind a URL, where the
-directory is listed once, a mark on an object tells the same as a line (`upload_notes`).
+Strategy: a manifest line belongs to a target if the line has the target's name and the same source tree (`tree_lines`).
+A target on disk was written by this batch if its size and time are those of a line (`current_line`); without `resume`,
+no lines are read. Such a target is up to date, and skipped, if its source, its sidecars and the options are those of
+the line; otherwise it is replaced. A foreign target is never replaced without `force`. Behind a URL, the directory is
+listed once, and a mark on an object counts like a line (`upload_notes`).
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def decide_actions(
     jobs: Sequence[Job], home: str, settings: Settings, earlier_lines: _Lines, *, resume: bool
 ) -> tuple[list[Job], Iterator[Outcome]]:
     """Decide the action of each job. Return the jobs that have to run, with their actions, and the outcomes of the
-    others, each made when it is needed: files that are up to date, that lack the sidecar they were made with, and,
-    behind a URL, whose targets are foreign (on this machine, their jobs find that out). `earlier_lines` has the
-    manifest lines of each target. Raises FileError."""
+    other jobs, each made when it is needed: of files that are up to date, of targets whose sidecar has been removed,
+    and, behind a URL, of foreign targets (on this machine, the jobs themselves fail). `earlier_lines` has the manifest
+    lines of each target. Raises FileError."""
     listing = None if store_of(home).local else _list_targets(home)
     marked = set[str]() if listing is None or not resume else _marked_locations(jobs, settings, earlier_lines, listing)
     remaining: list[Job] = []
     decided: list[Job] = []
-    results: dict[str, _Result] = {}  # of the decided jobs that are not just up to date, by the names of their targets
+    results: dict[str, _Result] = {}  # target name → result, for decided jobs that are not simply up to date
     for job in jobs:
         tree_lines = _lines_of_tree(earlier_lines.get(job.target_name, ()), settings)
         state = LOCAL.state(job.target) if listing is None else listing.get(job.target_name)
@@ -76,7 +76,7 @@ def _outcomes(jobs: Iterable[Job], results: Mapping[str, _Result], settings: Set
 
 
 def _list_targets(home: str) -> dict[str, State | None]:
-    """List the target directory behind a URL; it may not exist yet. Raises FileError."""
+    """List the target directory behind a URL; return an empty listing if it does not exist. Raises FileError."""
     try:
         return {file.name: file.state for file in store_of(home).find(home, None, links=False)}
     except NoSuchLocationError:
@@ -87,12 +87,12 @@ def _list_targets(home: str) -> dict[str, State | None]:
 
 
 def _lines_of_tree(lines: Sequence[DoneLine], settings: Settings) -> list[DoneLine]:
-    """Return those manifest lines of a target whose source lay in the same tree."""
+    """Return the manifest lines of a target whose source lay in the same tree."""
     return [line for line in lines if line.terms.root == settings.root]
 
 
 def _current_line(lines: Sequence[DoneLine], state: State | None) -> DoneLine | None:
-    """Return the last line that describes the target as it exists now, None if none does."""
+    """Return the last line that describes the target as it exists now, or None if there is no such line."""
     for line in reversed(lines):
         if _is_file_of_line(line.target_size, line.target_time, state):
             return line
@@ -100,15 +100,15 @@ def _current_line(lines: Sequence[DoneLine], state: State | None) -> DoneLine | 
 
 
 def _is_file_of_line(size: int | None, time: int | str | None, state: State | None) -> bool:
-    """Return whether a file with this state is the one that a line describes by size and time. Lines about files behind
-    URLs have no time."""
+    """Return whether a file with this state is the file that a line describes by size and time. Lines about targets
+    behind URLs have no time."""
     return state is not None and size == state.size and time in (None, state.time)
 
 
 def _marked_locations(jobs: Iterable[Job], settings: Settings, earlier_lines: _Lines, listing: _Listing) -> set[str]:
     """Return the locations of existing targets, and of key logs and sidecars beside them, whose marks say that a batch
-    of this tree wrote them. Only targets without a current line are asked for: their run was killed before it wrote
-    one. Raises FileError."""
+    of this tree wrote them. The store is asked only about targets without a current line, whose run may have been
+    killed before it wrote the line. Raises FileError."""
     suffixes = [*_suffixes(settings), SIDECAR_SUFFIX]
     locations = [
         job.target + suffix
@@ -126,8 +126,7 @@ def _has_current_line(job: Job, settings: Settings, earlier_lines: _Lines, listi
 
 
 def _suffixes(settings: Settings) -> list[str]:
-    """Return the suffixes of the target's name with which a job writes files: that of the target itself, which is
-    empty, and that of a key log."""
+    """Return the suffixes that a job adds to the target's name: "" for the target itself, and that of a key log."""
     return ["", *([] if settings.key_log_suffix is None else [settings.key_log_suffix])]
 
 
@@ -137,8 +136,8 @@ def _suffixes(settings: Settings) -> list[str]:
 def _action_by_line(
     job: Job, settings: Settings, current_line: DoneLine | None, listing: _Listing | None
 ) -> Action | None:
-    """Return the action that the line of the existing target decides, None if it decides nothing. `listing` is None on
-    this machine."""
+    """Return SKIP or FAIL_WITHOUT_SIDECAR if the line of the existing target asks for it, otherwise None. `listing` is
+    None on this machine."""
     if current_line is None:
         return None
     if _is_up_to_date(current_line, job, settings, listing):
@@ -149,15 +148,15 @@ def _action_by_line(
 def _local_action(
     job: Job, settings: Settings, tree_lines: Sequence[DoneLine], current_line: DoneLine | None, state: State | None
 ) -> Action:
-    """Return the action for a target on this machine that has this state, None if it does not exist."""
-    key_log_is_ours = any(line.terms.options == settings.options for line in tree_lines)
+    """Return the action for a target on this machine. `state` is None if the target does not exist."""
+    key_log_is_own = any(line.terms.options_digest == settings.options_digest for line in tree_lines)
     # An earlier run may have been killed between the key log and its target.
-    target_is_ours = current_line is not None or (state is None and bool(tree_lines))
-    if target_is_ours or job.action.replaces_target:
-        return Action.REPLACE if key_log_is_ours or job.action.replaces_key_log else Action.REPLACE_TARGET
+    target_is_own = current_line is not None or (state is None and bool(tree_lines))
+    if target_is_own or job.action.replaces_target:
+        return Action.REPLACE if key_log_is_own or job.action.replaces_key_log else Action.REPLACE_TARGET
     if state is None:
         return Action.CREATE
-    return Action.REFUSE_TARGET if key_log_is_ours else Action.REFUSE
+    return Action.REFUSE_TARGET if key_log_is_own else Action.REFUSE
 
 
 def _remote_action(
@@ -183,7 +182,7 @@ def _remote_action(
         return Action.REPLACE
     if resume and (tree_lines or job.target + SIDECAR_SUFFIX in marked):
         return Action.REPLACE
-    return job.action  # if the job writes a sidecar, it finds that a foreign one exists
+    return job.action  # if the job writes a sidecar, it fails at the foreign one
 
 
 # ---------------------------------------------------------------- up to date
@@ -192,7 +191,7 @@ def _remote_action(
 def _is_up_to_date(line: DoneLine, job: Job, settings: Settings, listing: _Listing | None) -> bool:
     """Return whether the target that `line` describes needs no conversion: the options, the source, the key log and the
     sidecars are those of the line. In place, the target is the source."""
-    if line.terms.options != settings.options or line.source != job.source_name:
+    if line.terms.options_digest != settings.options_digest or line.source != job.source_name:
         return False
     if line.terms.key_log and settings.key_log_suffix is not None:
         key_log = job.target + settings.key_log_suffix
@@ -206,21 +205,21 @@ def _is_up_to_date(line: DoneLine, job: Job, settings: Settings, listing: _Listi
         if line.target_sidecar is not None and not _is_file_of_line(*line.target_sidecar, state):
             return False
         source_sidecar = source_sidecar_state(job)
-        if source_sidecar not in (None, line.source_sidecar):  # if it is gone, a new target could only lose
+        if source_sidecar not in (None, line.source_sidecar):  # if the sidecar is gone, a new target would have less
             return False
     return _is_source_unchanged(line, job.source_state)
 
 
 def _is_source_unchanged(line: DoneLine, state: State | None) -> bool:
-    """Return whether a source with this state is as it was when its line was written. A size that its store does not
-    report is not compared; without a time, the source may have changed."""
+    """Return whether a source still has the state of its line. A size that the store does not report is not compared;
+    without a time, the source counts as changed."""
     if state is None or state.time is None:
         return False
     return state.time == line.source_time and state.size in (None, line.source_size)
 
 
 def _is_sidecar_lost(line: DoneLine, job: Job, settings: Settings) -> bool:
-    """Return whether a target was made with a sidecar that is gone, so that it would lose if it were made anew."""
+    """Return whether a target was made with a sidecar that is gone, so that a new target would have less."""
     if settings.sidecars is None or job.in_place or job.action.replaces_target or line.source_sidecar is None:
         return False
     return source_sidecar_state(job) is None

@@ -16,16 +16,16 @@ from pcapconv.io.read_write import writing
 
 @contextmanager
 def directory_token(home: str) -> Iterator[str]:
-    """Write a token into a directory, yield its location, and remove it at the end. Raises FileError if it cannot be
-    written."""
+    """Write a token into a directory, yield its location, and remove it at the end. Raises FileError if the token
+    cannot be written."""
     if scheme_of(home) is not None:
         location, store = temporary_name(home), remote_store(home)
-        store.write(location, TOKEN)
+        store.write_file(location, TOKEN)
         try:
             yield location
         finally:
-            with suppress(PcapconvError):  # a later run removes it then
-                store.remove(location)
+            with suppress(PcapconvError):  # a later run removes the token then
+                store.remove_file(location)
         return
     with writing(home):
         location = temporary_name(os.path.abspath(home))

@@ -1,4 +1,4 @@
-"""What earlier runs wrote, by their manifests: `resume` decides by it which targets are up to date."""
+"""The manifest lines of earlier runs, by which `resume` decides which targets are up to date."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from pcapconv.batching.manifest_index import DoneLine
 
 
 class EarlierRuns:
-    """The manifest lines of a batch's targets that earlier runs wrote. `sources` maps the name of each target to that
-    of its source; lines of other targets are ignored.
+    """The manifest lines of a batch's targets that earlier runs wrote. `sources` maps the name of each target to the
+    name of its source; lines of other targets are ignored.
 
-    A batch has many files, so little of each line is kept, and equal values are kept once.
+    A batch has many files, so few fields of each line are kept, and equal values are stored once.
     """
 
     def __init__(self, sources: Mapping[str, str]) -> None:
-        self._lines: dict[str, str | DoneLine | list[DoneLine]] = dict(sources)  # the source's name without a line
+        # target → its lines; before its first line, the name of its source
+        self._lines: dict[str, str | DoneLine | list[DoneLine]] = dict(sources)
 
     def read_manifest(self, location: str) -> None:
         """Add the lines of a manifest. Raises FileError."""

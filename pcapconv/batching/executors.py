@@ -1,5 +1,5 @@
-"""The workers that do a batch's jobs: processes on this machine, threads, or an executor of the caller's. Those of a
-Dask cluster are in `cluster`. All of them are behind `concurrent.futures.Executor`."""
+"""The workers that do a batch's jobs: processes on this machine, threads, or an executor of the caller's. For a Dask
+cluster, see `cluster`. The batch uses them all through `concurrent.futures.Executor`."""
 
 from __future__ import annotations
 
@@ -17,46 +17,46 @@ from pcapconv.io.held_signals import hold_signals
 
 
 class WorkersLostError(FileError):
-    """The workers are lost, or have stalled: no more outcomes will come back."""
+    """The workers are lost, or have stalled: no more outcomes will arrive."""
 
 
 class Workers(Protocol):
-    """An executor, and what a batch needs to know about its workers."""
+    """An executor, and the numbers that a batch needs of its workers."""
 
     executor: Executor
 
     @property
     def parallel_jobs(self) -> int:
-        """How many jobs are done at the same time; may change."""
+        """How many jobs run at the same time; may change."""
         ...
 
     @property
     def isolated_jobs(self) -> int:
-        """How many isolated jobs can be done at the same time; may change."""
+        """How many isolated jobs can run at the same time; may change."""
         ...
 
     def submit_isolated(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
-        """Submit work that shares no memory with other work, so that only it can be what kills its process. While it
+        """Submit work that shares no memory with other work: if its process dies, no other work is the cause. While it
         is under way, all other work must be isolated, too."""
         ...
 
     def bytes_read(self) -> int:
-        """How many bytes of their sources the jobs have read, if it is known."""
+        """The bytes that jobs have read from their sources, without jobs that report no progress."""
         ...
 
     def transfers(self) -> int:
-        """How often the jobs have read (also once more), fetched or sent bytes, if it is known."""
+        """How often jobs have read (or read again), fetched or sent bytes, without jobs that report no progress."""
         ...
 
     def check(self) -> None:
-        """Check that the workers are still there; called every now and then. Raises WorkersLostError if no more
-        outcomes will come back."""
+        """Check that there are still workers; called several times a second. Raises WorkersLostError if no more
+        outcomes will arrive."""
         ...
 
 
 class ExecutorWorkers:
-    """The workers of any executor. Of the progress of a `run`, only that in this process is known. The workers may
-    share the memory of one machine, so that one isolated job is done at a time."""
+    """The workers of any executor. `bytes_read` and `transfers` count only the jobs of a `run` in this process. The
+    workers may share the memory of one machine, so only one isolated job runs at a time."""
 
     isolated_jobs = 1
 
@@ -125,7 +125,7 @@ def thread_workers(thread_count: int, run: str = "") -> Iterator[Workers]:
 
 
 class InlineExecutor(Executor):
-    """An executor that does work in the caller's thread, inside `submit`, so that Ctrl-C interrupts the work itself."""
+    """An executor that does the work in the caller's thread, inside `submit`, so that Ctrl-C interrupts the work."""
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
         """See `Executor.submit`."""
@@ -138,5 +138,5 @@ class InlineExecutor(Executor):
 
 
 def core_count() -> int:
-    """The number of processors that this process may use."""
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -10,16 +10,16 @@ from pcapconv.batching.uploads import PART_SIZE
 from pcapconv.io.source import Source
 
 
-class Fetched(Source):
-    """A source that is fetched while it is read: `first_size` bytes at first, then twice as many each time, up to
-    `PART_SIZE`. Calls `moved` after each read."""
+class FetchedSource(Source):
+    """A source that is fetched while it is read, first by `first_size` bytes, then by twice as many each time, up to
+    `PART_SIZE`. Calls `on_transfer` after each read."""
 
     def __init__(
-        self, file: Any, name: str, first_size: int, moved: Callable[[], object], *, owned: bool = False
+        self, file: Any, name: str, first_size: int, on_transfer: Callable[[], object], *, owned: bool = False
     ) -> None:
         super().__init__(file, name, owned=owned)
         self._read_size = first_size
-        self._moved = moved
+        self._on_transfer = on_transfer
 
     def peek(self, offset: int, count: int) -> bytes:
         """See `Source.peek`."""
@@ -31,5 +31,5 @@ class Fetched(Source):
             count = super()._read(room[: self._read_size])
         if count == self._read_size:
             self._read_size = min(2 * self._read_size, PART_SIZE)
-        self._moved()
+        self._on_transfer()
         return count

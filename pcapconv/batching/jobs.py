@@ -1,8 +1,8 @@
-"""Does jobs: converts one file after the other, from its source to its line in the manifest, in a worker's process.
+"""Runs jobs: converts one file after the other, from its source to its line in the manifest, in a worker's process.
 
-Strategy: the line of a file is written before its target gets its final name (see `manifest`), so that a process that
-is killed leaves either nothing or a target with a line. A job may therefore be done again by another process, which
-finds that line.
+Strategy: the line of a file is written before its target gets its final name (see `manifest`). So a killed process may
+leave a line without its target, but never a target without its line. A job may therefore be repeated by another
+process, which finds the line of a target that exists.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ class Stopped(BaseException):
 
 
 class Monitor:
-    """How the batch watches the jobs of this process: it can stop them, and gets their progress. This base does
-    neither; `pool_process` derives one that does both."""
+    """Stops the jobs of this process for the batch, and reports their progress to the batch. This base class does
+    neither; `pool_process` derives a class that does both."""
 
     def must_stop(self) -> bool:
         """Return whether the jobs must stop."""
         return False
 
     def note_transfer(self, byte_count: int) -> None:
-        """Note that `byte_count` more bytes were read; 0 if bytes were fetched or sent, or read once more."""
+        """Note that `byte_count` more bytes were read; 0 if bytes were fetched, sent or read again."""
 
 
 _bytes_read: Counter[str] = Counter()  # run → bytes that this process has read for it
@@ -62,18 +62,18 @@ monitor = Monitor()  # of this process; replaced in a process of the pool
 
 
 def progress_of(run: str) -> tuple[int, int]:
-    """How many bytes this process has read for a run, and how often it has read, fetched or sent any."""
+    """Return how many bytes this process has read for a run, and how often it has read, fetched or sent bytes."""
     return _bytes_read[run], _transfers[run]
 
 
 def run_jobs(settings: Settings, jobs: Sequence[Job]) -> list[Outcome]:
-    """Do some jobs and return their outcomes. Raises Stopped."""
+    """Run jobs and return their outcomes. Raises Stopped."""
     with named_by(settings.form):
         return [_run_job(settings, job) for job in jobs]
 
 
 def _run_job(settings: Settings, job: Job) -> Outcome:
-    """Do a job, unless it was done before. An error is part of the outcome."""
+    """Run a job, unless another process has finished it. An error is part of the outcome."""
     begun = time.perf_counter()
     known, status, retryable, refused = None, "failed", None, None
     try:
@@ -103,13 +103,14 @@ def _run_job(settings: Settings, job: Job) -> Outcome:
         try:
             manifest.append_lines(settings.manifest, [outcome.to_json()])
         except PcapconvError:
-            return outcome._replace(worker=None)  # tells the batch to add the line itself
+            return outcome._replace(worker=None)  # the batch adds the line itself if there is no worker
     return outcome
 
 
 def _earlier_outcome(settings: Settings, job: Job) -> Outcome | None:
-    """Return the outcome of this job, if another process has written its target and line since the batch began: one of
-    this run that was lost afterwards, or one of an earlier run that was still at work. None if there is none."""
+    """Return the outcome of this job if another process has written its target and line since the batch began,
+    otherwise None. The other process may be a worker of this run that was lost, or one of an earlier run that was still
+    at work."""
     if not settings.adds_lines or job.action.refuses:
         return None
     store = store_of(job.target)
@@ -120,12 +121,12 @@ def _earlier_outcome(settings: Settings, job: Job) -> Outcome | None:
 
 
 def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
-    """Convert one file: write the target under a temporary name, then the line of the manifest, then give the target
-    its final name."""
+    """Convert one file: write the target without its final name, then the line of the manifest, then commit the
+    target."""
     store = store_of(job.target)
     batch = _batch_of(settings)
     job = _with_source_state(job)
-    with ExitStack() as stack, store_of(job.source).open_source(job.source, batch.moved) as source:
+    with ExitStack() as stack, store_of(job.source).open_source(job.source, batch.on_transfer) as source:
         source.fractions = settings.formats.fractions
         state, source_format = _check_source(settings, job, source)
         before = None if settings.sidecars is None else source_sidecar_state(job)
@@ -138,7 +139,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
             _Progress(settings),
             hashed=True,
         )
-        plan = copy.copy(settings.plan)  # a plan remembers facts about its capture
+        plan = copy.copy(settings.plan)  # a plan keeps state about its capture
         with Conversion(source, conversion_settings, plan) as conversion:
             conversion.use_sidecars(sidecars)
             conversion.survey()
@@ -146,7 +147,7 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
                 make_directories(job.target, settings.home)
             target = store.open_target(job.target, batch, force=job.action.replaces_target)
             conversion.write_to(FileSink(target, base_name(job.target)))
-            conversion.extract_to(_open_keys(settings, job))
+            conversion.extract_to(_open_key_log(settings, job))
             report = conversion.run()
             (written,) = conversion.files
             outcome = Outcome.from_report(
@@ -170,16 +171,17 @@ def _convert(settings: Settings, job: Job, begun: float) -> Outcome:
 
 
 def _with_source_state(job: Job) -> Job:
-    """Return the job with the state of its source; ask the store again if it gave no answer when the batch began."""
+    """Return the job with the state of its source; ask the store again if the store gave no answer when the batch
+    began."""
     if job.source_state == State(None, None):
-        with suppress(FileError):  # opening it will fail, too
+        with suppress(FileError):  # opening the source will fail, too
             return job._replace(source_state=store_of(job.source).state(job.source) or job.source_state)
     return job
 
 
 def _check_source(settings: Settings, job: Job, source: Source) -> tuple[State, str]:
-    """Return the state and the format of an open source. Raises FileError if it must not be converted, and FormatError
-    if it is no capture."""
+    """Return the state and the format of an open source. Raises FileError if the source must not be converted, and
+    FormatError if it is no capture."""
     state = state_of_open_file(source.file.fileno()) if store_of(job.source).local else job.source_state
     if job.in_place and state != job.source_state:  # another batch may edit it, or it is still being captured
         again = argument("resume", True)
@@ -190,8 +192,8 @@ def _check_source(settings: Settings, job: Job, source: Source) -> tuple[State, 
 
 
 def _state_of_written(written: Target, job: Job) -> State:
-    """The state that the target, or a file beside it, will have under its final name; behind a URL, only the size is
-    known."""
+    """Return the state that the target, or a file beside it, will have under its final name; behind a URL, only the
+    size is known."""
     state = state_of_open_file(written.file.fileno())
     return state if scheme_of(job.target) is None else State(state.size, None)
 
@@ -199,8 +201,8 @@ def _state_of_written(written: Target, job: Job) -> State:
 def _sidecar_fields(
     settings: Settings, job: Job, report: Report, sidecars: Sidecars | None, before: State | None
 ) -> dict[str, Any]:
-    """The fields of an outcome about sidecars. `before` is the state that the sidecar beside the source had before the
-    conversion."""
+    """Return the fields of an outcome about sidecars. `before` is the state that the sidecar beside the source had
+    before the conversion."""
     if settings.sidecars is not None:
         written = None if sidecars is None else sidecars.written_target
         after = None if written is None else _state_of_written(written, job)
@@ -213,8 +215,8 @@ def _sidecar_fields(
 def _open_sidecars(
     settings: Settings, job: Job, source: Source, source_format: str, stack: ExitStack
 ) -> Sidecars | None:
-    """Open the sidecars of one file: one is written beside a pcap file that comes from pcapng, and one that lies beside
-    a pcap file is read. None if neither is needed."""
+    """Open the sidecars of one file: a new one beside a pcap file that comes from pcapng, and an existing one beside a
+    pcap source. Return None if neither is needed."""
     if settings.sidecars is None:
         return None
     target_format = settings.formats.to or source_format
@@ -240,7 +242,7 @@ def _check_inside(settings: Settings, job: Job) -> None:
             raise FileError(outside_message(job.target + suffix))
 
 
-def _open_keys(settings: Settings, job: Job) -> Target | None:
+def _open_key_log(settings: Settings, job: Job) -> Target | None:
     if settings.key_log_suffix is None:
         return None
     location, force = job.target + settings.key_log_suffix, job.action.replaces_key_log
@@ -248,8 +250,8 @@ def _open_keys(settings: Settings, job: Job) -> Target | None:
 
 
 def _check_may_continue(settings: Settings, *, now: bool = False) -> None:
-    """Check that the batch has not stopped, and still holds its lease; `now` reads the lease even if it was read a
-    moment ago. Raises Stopped."""
+    """Check that the batch has not stopped, and still holds its lease; with `now`, the lease is read even if it was
+    read a moment ago. Raises Stopped."""
     if monitor.must_stop():
         raise Stopped
     if settings.lease is not None and not lease_observer(settings.lease, settings.run).is_held(now=now):
@@ -257,12 +259,12 @@ def _check_may_continue(settings: Settings, *, now: bool = False) -> None:
 
 
 def _batch_of(settings: Settings) -> BatchContext:
-    """The batch, as stores need to know it."""
+    """Return the values of the batch that stores need."""
     return BatchContext(settings.manifest, settings.root, settings.run, lambda: _note_transfer(settings, 0))
 
 
 def _note_transfer(settings: Settings, byte_count: int) -> None:
-    """Count bytes that were read, or with 0 a transfer of other bytes, and show that the job moves. Raises Stopped."""
+    """Count bytes that were read, or with 0 a transfer of other bytes, and touch the heartbeat. Raises Stopped."""
     _check_may_continue(settings)
     _transfers[settings.run] += 1
     _bytes_read[settings.run] += byte_count
@@ -271,8 +273,8 @@ def _note_transfer(settings: Settings, byte_count: int) -> None:
 
 
 class _Progress:
-    """The callback of a conversion that is given the position in the source. Bytes that are read once more count only
-    once. Raises Stopped."""
+    """The progress callback of a conversion, called with the position in the source. Bytes that are read again count
+    only once. Raises Stopped."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -288,5 +290,5 @@ def _seconds_since(begun: float) -> float:
 
 
 def _process_name() -> str:
-    """The host and process that do a job, as the manifest's field `worker`."""
+    """Return the host and process id of this process, for the manifest's field `worker`."""
     return f"{socket.gethostname()}:{os.getpid()}"

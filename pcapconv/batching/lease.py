@@ -1,10 +1,10 @@
-"""The lease of a manifest: a small file beside it that names the client of the batch that works there.
+"""The lease of a manifest: a small file beside the manifest that names the client of the batch at work on it.
 
 Strategy: the client (the process that called `batch`) touches its lease every few seconds, and removes it at its end.
-Jobs that do not end with the client read the lease every now and then, and stop if it is gone, names another run, or
-was not touched for too long. No clock is compared with that of another machine: a process that waits for the next touch
+Jobs that do not end with the client read the lease every second or two, and stop if it is gone, names another run, or
+was not touched for too long. Clocks of different machines are never compared: a process that waits for the next touch
 counts the seconds itself, and the age of a touch is measured by the clock of the file system or the store. Behind a
-URL, each touch and each reading is a request, so there are fewer.
+URL, each touch and each reading is a request, so touches and readings are rarer.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from pcapconv.errors import FileError, PcapconvError
 from pcapconv.io.read_write import reading
 from pcapconv.wording import argument
 
-_PATIENCE = 2.0  # seconds to wait at the end for a touch under way; a file system may stand still
+_PATIENCE = 2.0  # seconds to wait at the end for a touch under way, since a file system may hang
 _REREADS, _REREAD_PAUSE = 5, 0.1  # how often, and after how many seconds, an incomplete lease is read again
 _TRIES = 5  # old leases that may be cleared one after the other
 
 
 class Pace(NamedTuple):
     """The times of a lease, in seconds: `touch` between two touches, `lapse` after which an untouched lease has lapsed,
-    `look` between two readings by a job, and `stop` that jobs may take to stop."""
+    `read_interval` between two readings by a job, and `stop` within which jobs stop."""
 
     touch: float
     lapse: float
-    look: float
+    read_interval: float
     stop: float
 
 
-IN_FILES = Pace(touch=3.0, lapse=15.0, look=1.0, stop=3.0)
-BEHIND_URLS = Pace(touch=10.0, lapse=22.0, look=2.5, stop=4.0)
+IN_FILES = Pace(touch=3.0, lapse=15.0, read_interval=1.0, stop=3.0)
+BEHIND_URLS = Pace(touch=10.0, lapse=22.0, read_interval=2.5, stop=4.0)
 
 
 class LeaseLostError(FileError):
@@ -58,7 +58,8 @@ def _pace_of(location: str) -> Pace:
 
 def clear_conflicting_leases(manifest: str, notify: Callable[[str], object], *, whole: bool) -> None:
     """Clear the leases of other manifests in the directory that must not be in use at the same time: for a `whole`
-    batch those of all shards; for a shard, that of the whole batch. Raises FileError as `clear_leases` does."""
+    batch, the leases of all shards; for a shard, the lease of the whole batch. Raises FileError as `clear_leases`
+    does."""
     folder = os.path.dirname(manifest)
     names = [name for name in leases_in(folder) if whole or name == lease_beside(WHOLE)]
     manifests = [join_location(folder, manifest_beside(name)) for name in names]
@@ -66,7 +67,7 @@ def clear_conflicting_leases(manifest: str, notify: Callable[[str], object], *, 
 
 
 def leases_in(folder: str) -> list[str]:
-    """The names of the leases in a directory. Raises FileError."""
+    """Return the names of the leases in a directory. Raises FileError."""
     if scheme_of(folder) is not None:
         names = remote_store(folder).names(folder, PREFIX)
     else:
@@ -78,7 +79,7 @@ def leases_in(folder: str) -> list[str]:
 
 def clear_leases(manifests: Sequence[str], notify: Callable[[str], object]) -> None:
     """Remove the leases of clients that are dead, and wait until their jobs have stopped. `notify` is called with a
-    message when that takes time. Raises FileError if a client is alive."""
+    message if that takes time. Raises FileError if a client is alive."""
     begun = time.monotonic()
     locations = [(manifest, lease_beside(manifest)) for manifest in manifests]
     leases = [(manifest, lease_storage(location), _read_lease(location)) for manifest, location in locations]
@@ -91,7 +92,7 @@ def clear_leases(manifests: Sequence[str], notify: Callable[[str], object]) -> N
 
 
 def _read_lease(location: str) -> StoredLease | None:
-    """Read a lease; if it is incomplete, as while it is written, a few times more."""
+    """Read a lease. If the lease is incomplete, since it is being written, read it again a few times."""
     lease = lease_storage(location).read()
     for _ in range(_REREADS):
         if lease is None or lease.holder.run:
@@ -106,8 +107,8 @@ def _read_lease(location: str) -> StoredLease | None:
 def _clear_lease(
     manifest: str, storage: LeaseStorage, lease: StoredLease, first_seen: float, notify: Callable[[str], object]
 ) -> float:
-    """Remove the lease of a dead client; returns the seconds that its jobs still may take to stop. `first_seen` is a
-    value of time.monotonic()."""
+    """Remove the lease of a dead client; return the seconds within which its jobs stop. `first_seen` is when the lease
+    was read first, by time.monotonic(). Raises FileError if the client is alive."""
     pace, holder = _pace_of(lease_beside(manifest)), lease.holder
     alive = is_alive(holder)
     age = None if alive else storage.age(lease)
@@ -129,7 +130,7 @@ def _clear_lease(
 
 
 class Lease:
-    """The lease that this client holds inside the `with` block, touched by a thread. `elsewhere` tells that jobs do not
+    """The lease that this client holds inside the `with` block, touched by a thread. `elsewhere` is True if jobs do not
     end with this process. Entering raises FileError if another client holds the lease."""
 
     def __init__(self, manifest: str, run: str, notify: Callable[[str], object], *, elsewhere: bool) -> None:
@@ -142,7 +143,7 @@ class Lease:
         self._toucher = threading.Thread(target=self._touch_until_end, name="pcapconv-lease", daemon=True)
         self._touching = threading.Lock()
         self._lost_reason = ""  # why this client must not go on; empty while it holds the lease
-        self._last_touch = time.time()  # by the clock that goes on while the machine sleeps
+        self._last_touch = time.time()  # by time.time(), which also counts while the machine sleeps
 
     def __enter__(self) -> Self:
         for _ in range(_TRIES):
@@ -161,13 +162,13 @@ class Lease:
     def release(self) -> None:
         """Remove the lease, which stops jobs that do not end with this process."""
         self._ended.set()
-        if self._toucher.is_alive():  # a late touch behind a URL would write the lease anew
+        if self._toucher.is_alive():  # a late touch behind a URL would write the lease again
             self._toucher.join(_PATIENCE)
         self._storage.remove(self._holder.run)
 
     def check(self) -> None:
-        """Check that this client still holds the lease; touch it first if a touch is overdue, as after this machine
-        slept. Raises LeaseLostError."""
+        """Check that this client still holds the lease; touch the lease first if a touch is overdue, as after this
+        machine slept. Raises LeaseLostError."""
         if abs(time.time() - self._last_touch) > 2 * _pace_of(self._location).touch:
             self._touch()
         if self._lost_reason:
@@ -179,7 +180,7 @@ class Lease:
 
     def _touch(self) -> None:
         """Touch the lease, or note why it is lost."""
-        if not self._touching.acquire(blocking=False):  # the other thread is touching it
+        if not self._touching.acquire(blocking=False):  # the other thread is touching the lease
             return
         try:
             with suppress(PcapconvError):  # a lease that cannot be touched lapses
@@ -203,7 +204,7 @@ class Lease:
 
 
 def _is_touched(storage: LeaseStorage, lease: StoredLease, pace: Pace, first_seen: float) -> bool:
-    """Wait until a lease is touched, replaced or removed, or has lapsed; returns whether it was touched or replaced."""
+    """Wait until a lease is touched, replaced or removed, or has lapsed; return whether it was touched or replaced."""
     while True:
         lease_now = storage.read()
         if lease_now != lease:
@@ -211,7 +212,7 @@ def _is_touched(storage: LeaseStorage, lease: StoredLease, pace: Pace, first_see
         age = storage.age(lease)
         if time.monotonic() - first_seen > pace.lapse or (age is not None and age > pace.lapse):
             return False
-        time.sleep(min(pace.look, pace.touch) / 4)
+        time.sleep(min(pace.read_interval, pace.touch) / 4)
 
 
 # ---------------------------------------------------------------- jobs
@@ -226,19 +227,19 @@ class LeaseObserver:
         self._run = run
         self._is_held = True
         self._due = 0.0
-        self._touched = 0  # of the last touch, as `StoredLease` has it
-        self._touch_seen = time.monotonic()  # when that touch was seen first
+        self._touched = 0  # `StoredLease.touched` of the last touch
+        self._touch_seen = time.monotonic()  # when this process saw that touch first
 
     def is_held(self, *, now: bool = False) -> bool:
-        """Return whether the run still holds its lease. The lease is read every now and then, or at once with
+        """Return whether the run still holds its lease. The lease is read once in `Pace.read_interval`, or at once with
         `now`."""
         if now or not self._is_held or time.monotonic() >= self._due:
             self._is_held = self._check()
-            self._due = time.monotonic() + _pace_of(self._location).look
+            self._due = time.monotonic() + _pace_of(self._location).read_interval
         return self._is_held
 
     def _check(self) -> bool:
-        """Read the lease; one that cannot be read is held until it lapses."""
+        """Read the lease, and return whether the run holds it. A lease that cannot be read is held until it lapses."""
         with suppress(PcapconvError):
             lease = self._storage.read()
             if lease is None or lease.holder.run not in (self._run, ""):
@@ -250,5 +251,5 @@ class LeaseObserver:
 
 @lru_cache(maxsize=64)
 def lease_observer(location: str, run: str) -> LeaseObserver:
-    """The observer of a lease in this process, the same for all jobs of a run."""
+    """Return the observer of a lease in this process, the same for all jobs of a run."""
     return LeaseObserver(location, run)

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 
 class Holder(NamedTuple):
-    """The client that holds a lease; the fields are those of the lease's JSON.
+    """The client that holds a lease. The fields have the names of the fields in the lease's JSON.
 
-    `run` is the id of its run, empty for a lease that cannot be read. `host` and `pid` are its process, `machine` is an
-    id of the system (or container) within which process ids are unique, and `started` is when the process began, as
-    that system counts. `elsewhere` tells that its jobs do not end with it, as on a cluster.
+    `run` is the id of the client's run, empty for a lease that cannot be read. `host` and `pid` identify its process;
+    `machine` is an id of the system (or container) within which process ids are unique; `started` is the start of the
+    process in the clock ticks of that system. `elsewhere` is True if the jobs do not end with the client, as on a
+    cluster.
     """
 
     run: str
@@ -25,17 +26,17 @@ class Holder(NamedTuple):
 
     @property
     def description(self) -> str:
-        """The host and process, for messages."""
+        """The host and process id, for messages."""
         return f"host {self.host} with pid {self.pid}" if self.run else "an unknown host (its lease cannot be read)"
 
 
 def this_process(run: str, *, elsewhere: bool) -> Holder:
-    """This process as the holder of a run's lease."""
+    """Return this process as the holder of a run's lease."""
     return Holder(run, socket.gethostname(), os.getpid(), _machine_id(), _start_time(os.getpid()), elsewhere)
 
 
 def parse_holder(data: bytes) -> Holder:
-    """The holder that the bytes of a lease name; one with an empty `run` if they cannot be read."""
+    """Return the holder that the bytes of a lease name; a holder with an empty `run` if the bytes are malformed."""
     try:
         fields: dict[str, Any] = json.loads(data)
         holder = Holder(*(fields[name] for name in Holder._fields))
@@ -48,7 +49,7 @@ def parse_holder(data: bytes) -> Holder:
 
 
 def is_alive(holder: Holder) -> bool | None:
-    """Return whether the holder's process is alive; None if it cannot be determined, as on another machine."""
+    """Return whether the holder's process is alive; None if that cannot be determined, as on another machine."""
     if holder.machine != _machine_id():
         return None
     started = _start_time(holder.pid)
@@ -64,8 +65,8 @@ def is_alive(holder: Holder) -> bool | None:
 
 
 def _machine_id() -> str:
-    """An id of what numbers the processes here: the boot of the system, and the container; elsewhere than on Linux, the
-    host's name."""
+    """Return an id of the system (its boot, and the container) within which process ids are unique; the host's name if
+    the system is not Linux."""
     try:
         with open("/proc/sys/kernel/random/boot_id") as file:
             return f"{file.read().strip()} {os.readlink('/proc/self/ns/pid')}"
@@ -74,8 +75,8 @@ def _machine_id() -> str:
 
 
 def _start_time(pid: int) -> str:
-    """When a living process was started, in clock ticks since the boot; empty if there is no such process, or the
-    system does not tell."""
+    """Return when a living process was started, in clock ticks since the boot; "" if there is no such process, or the
+    system does not report it."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             state, *fields = file.read().rpartition(b") ")[2].split()

@@ -1,6 +1,6 @@
 """Reads and writes a lease: a file beside a manifest, or an object behind a URL.
 
-Strategy: a touch sets the time of a file's last change; an object is written anew, since it cannot be changed
+Strategy: a touch of a file sets the time of its last change; an object is written again, since it cannot be changed
 otherwise. The age of a lease is measured by the clock of its file system or store, never by this machine's.
 """
 
@@ -20,27 +20,27 @@ from pcapconv.errors import FileError, PcapconvError
 from pcapconv.io.final_names import refresh_directory, temporary_name
 from pcapconv.io.read_write import reading, writing
 
-_MOST_READ = 4096  # bytes of a lease
-_INCOMPLETE_PAUSE = 0.25  # seconds before an incomplete object, which may be being written, is read again
-_RELEASED = b"{}\n"  # the contents of an object that was a lease, if objects must not be removed
+_MOST_READ = 4096  # bytes of a lease that are read
+_INCOMPLETE_PAUSE = 0.25  # seconds before an incomplete object is read again, since it may be being written
+_RELEASED = b"{}\n"  # the contents of a released lease in a store that forbids removing objects
 
 
 class StoredLease(NamedTuple):
-    """A lease as it was read. `touched` becomes another number with each touch."""
+    """A lease as it was read. `touched` is a number that changes with each touch."""
 
     holder: Holder
     touched: int
 
 
 class LeaseStorage(Protocol):
-    """The file or object of one lease, which need not exist."""
+    """Reads and writes the file or object of one lease, which need not exist."""
 
     def read(self) -> StoredLease | None:
-        """Return the lease, or None if there is none. Raises FileError."""
+        """Return the lease, or None if there is no lease. Raises FileError."""
         ...
 
     def create(self, holder: Holder) -> bool:
-        """Write a lease for `holder` unless there is one; returns whether `holder` has the lease now. Raises
+        """Write a lease for `holder` unless a lease exists; return whether `holder` has the lease now. Raises
         FileError."""
         ...
 
@@ -49,17 +49,18 @@ class LeaseStorage(Protocol):
         ...
 
     def age(self, lease: StoredLease) -> float | None:
-        """The seconds since the lease was touched; None if it cannot be determined. Raises FileError."""
+        """Return the seconds since the lease was touched; None if that cannot be determined. Raises FileError."""
         ...
 
     def remove(self, run: str) -> None:
-        """Remove the lease of a run, if possible. Another client may take it between the check and the removal; that
-        client notices, and ends."""
+        """Remove the lease of a run, if possible. Another client may take the lease between the check and the removal;
+        that client then notices the loss, and ends."""
         ...
 
 
 def lease_storage(location: str) -> LeaseStorage:
-    """The storage of the lease at a path or URL. Raises UsageError for a URL whose packages are not installed."""
+    """Return the storage of the lease at a path or URL. Raises UsageError for a URL whose packages are not
+    installed."""
     return _LeaseFile(location) if scheme_of(location) is None else _LeaseObject(location)
 
 
@@ -68,7 +69,7 @@ def _to_bytes(holder: Holder) -> bytes:
 
 
 class _LeaseFile:
-    """A lease in a file, which is touched by its time of last change."""
+    """A lease in a file. A touch sets the time of its last change."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -94,13 +95,13 @@ class _LeaseFile:
                 os.close(file)
         return True
 
-    def touch(self, holder: Holder) -> None:  # noqa: ARG002 - the file names it already
+    def touch(self, holder: Holder) -> None:  # noqa: ARG002 - the file names the holder already
         """See `LeaseStorage.touch`."""
         with writing(self._path):
             os.utime(self._path)
 
     def age(self, lease: StoredLease) -> float:
-        """See `LeaseStorage.age`. A new temporary file tells the time of the file system's clock."""
+        """See `LeaseStorage.age`. A new temporary file shows the time of the file system's clock."""
         temporary = temporary_name(os.path.dirname(self._path))
         with writing(self._path):
             file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -118,7 +119,7 @@ class _LeaseFile:
                 os.unlink(self._path)
 
     def _read(self) -> StoredLease | None:
-        """Read the lease; None if there is none. Raises OSError."""
+        """Read the lease; None if there is no lease. Raises OSError."""
         try:
             file = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
         except FileNotFoundError:
@@ -127,7 +128,7 @@ class _LeaseFile:
                 file = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
             except FileNotFoundError:
                 return None
-        except (NotADirectoryError, ValueError):  # making the directory will fail
+        except (NotADirectoryError, ValueError):  # making the directory will raise the error
             return None
         try:
             if not stat.S_ISREG(os.fstat(file).st_mode):
@@ -139,7 +140,7 @@ class _LeaseFile:
 
 
 class _LeaseObject:
-    """A lease behind a URL. Each touch writes it anew, with another time in it."""
+    """A lease behind a URL. Each touch writes the object again, with the new time in it."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -148,7 +149,7 @@ class _LeaseObject:
     def read(self) -> StoredLease | None:
         """See `LeaseStorage.read`."""
         for pause in (_INCOMPLETE_PAUSE, _INCOMPLETE_PAUSE, 0.0):
-            data = self._store.read(self._url)
+            data = self._store.read_file(self._url)
             if data == _RELEASED or not (data or self._store.state(self._url) is not None):
                 return None
             if parse_holder(data).run:
@@ -157,13 +158,13 @@ class _LeaseObject:
         return StoredLease(parse_holder(data), hash(data))
 
     def create(self, holder: Holder) -> bool:
-        """See `LeaseStorage.create`. The lease is read again, since some stores cannot refuse to replace an object, and
-        since the answer to a first request may have got lost."""
+        """See `LeaseStorage.create`. Afterwards the lease is read, since some stores cannot refuse to replace an
+        object, and since the answer to the request may have been lost."""
         try:
-            created = self._store.create(self._url, _to_bytes(holder))
-        except NoSuchLocationError as error:  # no bucket: name the manifest, which users know
+            created = self._store.create_file(self._url, _to_bytes(holder))
+        except NoSuchLocationError as error:  # there is no bucket: name the manifest, which users know
             raise FileError(str(error).replace(".lease:", ".jsonl:", 1)) from error
-        if not created and self._store.read(self._url) == _RELEASED:
+        if not created and self._store.read_file(self._url) == _RELEASED:
             self.touch(holder)
         lease = self.read()
         if created and lease is None:
@@ -172,9 +173,9 @@ class _LeaseObject:
 
     def touch(self, holder: Holder) -> None:
         """See `LeaseStorage.touch`."""
-        self._store.write(self._url, _to_bytes(holder))
+        self._store.write_file(self._url, _to_bytes(holder))
 
-    def age(self, lease: StoredLease) -> float | None:  # noqa: ARG002 - the store knows its age
+    def age(self, lease: StoredLease) -> float | None:  # noqa: ARG002 - the store reports the age
         """See `LeaseStorage.age`."""
         return self._store.age(self._url)
 
@@ -186,8 +187,8 @@ class _LeaseObject:
                 lease = self.read()
                 if lease is not None and lease.holder.run == run:
                     try:
-                        self._store.remove(self._url)
+                        self._store.remove_file(self._url)
                     except FileError:
-                        self._store.write(self._url, _RELEASED)
+                        self._store.write_file(self._url, _RELEASED)
 
         run_briefly(work)

@@ -1,4 +1,4 @@
-"""The store of this machine: files of its own file systems and of those that it shares."""
+"""The store of this machine: the files of all its file systems, shared ones too."""
 
 from __future__ import annotations
 
@@ -30,17 +30,18 @@ class Local:
     local = True
     writable = True
 
-    def find(self, root: str, without: str | None, *, links: bool) -> Iterator[FoundFile]:
-        """See `Store.find`. Symbolic links to directories are not followed: what lies in the tree is found anyway."""
+    def find(self, root: str, left_out: str | None, *, links: bool) -> Iterator[FoundFile]:
+        """See `Store.find`. Symbolic links to directories are not followed: directories in the tree are listed
+        anyway."""
         try:
             if not os.path.isdir(root):
                 state = self.state(root) if stat.S_ISREG(os.stat(root).st_mode) else None
                 yield FoundFile(root, os.path.basename(root), state, "" if state else _SPECIAL)
                 return
             real_root = os.path.realpath(root)
-            left_out = None if without is None else os.path.realpath(without)
-            if left_out is not None and not left_out.startswith(os.path.join(real_root, "")):
-                left_out = None  # it does not lie in the tree
+            left_out_path = None if left_out is None else os.path.realpath(left_out)
+            if left_out_path is not None and not left_out_path.startswith(os.path.join(real_root, "")):
+                left_out_path = None  # not in the tree
         except (OSError, ValueError) as error:
             raise FileError(f"{root}: cannot open: {reason_of(error)}") from error
         waiting = [""]
@@ -59,10 +60,10 @@ class Local:
                     continue
                 name = prefix + entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    if os.path.join(real_root, name) != left_out:
+                    if os.path.join(real_root, name) != left_out_path:
                         folders.append(name)
                 else:
-                    yield _found(entry, name, (real_root, left_out), links=links)
+                    yield _found(entry, name, (real_root, left_out_path), links=links)
             waiting += reversed(folders)
 
     def can_hold(self, name: str) -> bool:
@@ -77,7 +78,7 @@ class Local:
             return None
         return _state(status) if stat.S_ISREG(status.st_mode) else None
 
-    def open_source(self, location: str, moved: Callable[[], object]) -> Source:  # noqa: ARG002 - its reader reports progress
+    def open_source(self, location: str, on_transfer: Callable[[], object]) -> Source:  # noqa: ARG002 - its reader reports progress
         """See `Store.open_source`."""
         return open_source(_plain(location))
 
@@ -102,9 +103,9 @@ LOCAL = Local()
 
 
 def make_directories(location: str, home: str | None) -> None:
-    """Create the missing directories that a file is to lie in, but not `home`, an absolute path, nor those above it: if
-    `home` is missing, this may be the wrong disk. With None, create all. Raises FileError, also if `home` is
-    missing."""
+    """Create the missing directories of a file, but neither `home`, an absolute path, nor a directory above `home`: if
+    `home` is missing, this may be the wrong disk. If `home` is None, create all missing directories. Raises FileError,
+    also if `home` is missing."""
     missing: list[str] = []
     try:
         folder = os.path.dirname(os.path.abspath(location))
@@ -133,7 +134,7 @@ def outside_message(location: str) -> str:
 
 
 def remove_temporary_files(folders: Iterable[str]) -> None:
-    """Remove the temporary files that a killed run left in these directories."""
+    """Remove the temporary files that killed runs have left in these directories. Errors are ignored."""
     for folder in folders:
         with contextlib.suppress(OSError):
             for name in os.listdir(folder):
@@ -143,14 +144,13 @@ def remove_temporary_files(folders: Iterable[str]) -> None:
 
 
 def _plain(location: str) -> str:
-    """Return the path of a file called `-`, which otherwise means stdin or stdout, in another form; any other path
-    unchanged."""
+    """Return `./-` for a file called `-`, since `-` alone means stdin or stdout; any other path unchanged."""
     return os.path.join(".", location) if location == STDIO else location
 
 
 def fresh_state(location: str) -> State | None:
-    """Return the state of a file that another host may have written just now, None if there is none. The file is
-    opened, so that the system asks a file server instead of using what it remembers."""
+    """Return the state of a file that another host may have written just now, None if there is no such file. The file
+    is opened, so that the system asks the file server instead of its own cache."""
     refresh_directory(os.path.dirname(location))
     try:
         with open(location, "rb", buffering=0) as file:
@@ -177,7 +177,8 @@ def _found(entry: os.DirEntry[str], name: str, roots: tuple[str, str | None], *,
 
 
 def _skip_reason(entry: os.DirEntry[str], root: str, left_out: str | None, *, links: bool) -> str:
-    """Return why a file is not read, empty if it is. `root` and `left_out` are real paths. Raises OSError."""
+    """Return why a file must not be read, or "" if it may be read. `root` and `left_out` are real paths. Raises
+    OSError."""
     if entry.is_symlink():
         path = os.path.realpath(entry.path)
         if os.path.commonpath([path, root]) != root:

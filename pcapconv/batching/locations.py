@@ -1,4 +1,4 @@
-"""Locations of a batch's files, which are paths and URLs; the states of files; and the interface of a store."""
+"""Locations of a batch's files (paths and URLs), the states of files, and the interface of a store."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from pcapconv.wording import argument
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})\.([0-9]{9})Z")
-_NUMBER = re.compile("-?[0-9]{20,30}")  # nanoseconds as text: a time in a year that has not four digits
+_NUMBER = re.compile("-?[0-9]{20,30}")  # nanoseconds as text: a time in a year without four digits
 _EPOCH = date(1970, 1, 1).toordinal()
 _ALIASES = {"s3a": "s3", "gcs": "gs"}
 
 
 class NoSuchLocationError(FileError):
-    """No file and no directory is at a location."""
+    """A location at which neither a file nor a directory exists."""
 
 
 class State(NamedTuple):
-    """The state of a file, which tells whether the file has changed: its `size` in bytes, and as `time` that of its
-    last change, in nanoseconds since 1970. Behind a URL, `time` is a digest of what the store says about the file
-    (ETag, date and so on). Either is None if the store does not report it."""
+    """The state of a file, by which a later run sees whether the file has changed. `size` is in bytes. `time` is the
+    time of the last change in nanoseconds since 1970; behind a URL, it is a digest of the details that the store
+    reports (ETag, date and so on). Each is None if the store does not report it."""
 
     size: int | None
     time: int | str | None
 
     @property
     def time_as_json(self) -> int | str | None:
-        """The time as a manifest line has it: ISO 8601 in UTC with nanoseconds, or a number if the year has not four
-        digits."""
+        """The time as a value of a manifest line: ISO 8601 in UTC with nanoseconds, or a number if the year does not
+        have four digits."""
         if not isinstance(self.time, int):
             return self.time
         text = format_time(self.time, 10**9, 0)
@@ -68,8 +68,8 @@ def _seconds_of(day: str) -> int:
 
 
 class FoundFile(NamedTuple):
-    """A file below the root of a tree. `name` is relative to the root, with `/`. `state` is None if the file is not to
-    be read: then `reason` says why, `failed` whether that counts as a failure, and `is_directory` that it is a
+    """A file below the root of a tree. `name` is relative to the root, with `/`. `state` is None if the file must not
+    be read; then `reason` says why, and `failed` is True if that counts as a failure. `is_directory` is True for a
     directory that cannot be listed."""
 
     location: str
@@ -82,54 +82,56 @@ class FoundFile(NamedTuple):
 
 class BatchContext(NamedTuple):
     """The batch on whose behalf a store reads and writes. `manifest` is the location of its manifest, `root` the real
-    path or URL of the source tree (None for a list of files), and `run` the id of this run. `moved` is called whenever
-    bytes were read or sent, and may raise an exception that ends the job."""
+    path or URL of the source tree (None for a list of files), and `run` the id of this run. `on_transfer` is called
+    after bytes were read or sent, and may raise an exception that ends the job."""
 
     manifest: str
     root: str | None
     run: str
-    moved: Callable[[], object]
+    on_transfer: Callable[[], object]
 
 
 class Store(Protocol):
-    """Reads, lists and writes files. `local` is True for this machine's files (`local.Local`) and False behind URLs
-    (`remote.RemoteStore`); `writable` is False for web servers."""
+    """Reads, lists and writes files. `local` is True for the files of this machine (`local.Local`) and False behind
+    URLs (`remote.RemoteStore`); `writable` is False for web servers."""
 
     local: bool
     writable: bool
 
-    def find(self, root: str, without: str | None, *, links: bool) -> Iterator[FoundFile]:
-        """Yield all files at or below a location, always in the same order, but those below the location `without`.
-        Symbolic links to files are followed if `links`. Raises FileError, and NoSuchLocationError if there is nothing
-        at `root`."""
+    def find(self, root: str, left_out: str | None, *, links: bool) -> Iterator[FoundFile]:
+        """Yield all files at or below the location `root`, except those below `left_out`, always in the same order.
+        Symbolic links to files are followed if `links`. Raises FileError, and NoSuchLocationError if `root` does not
+        exist."""
         ...
 
     def can_hold(self, name: str) -> bool:
-        """Return whether a file of this name, relative to a root, lies below that root. Object stores take any key."""
+        """Return whether a file can have this name, which is relative to a root, and lie below that root. In object
+        stores, any key can be a name."""
         ...
 
     def state(self, location: str) -> State | None:
-        """Return the state of a file, None if there is none. Raises FileError if the store does not answer or
-        refuses."""
+        """Return the state of a file, or None if there is no such file. Raises FileError if the store gives no answer,
+        or denies access."""
         ...
 
-    def open_source(self, location: str, moved: Callable[[], object]) -> Source:
-        """Open a file to read, which can be rewound. `moved` is that of a `BatchContext`. Raises FileError."""
-        ...
-
-    def open_stream(self, location: str) -> Source:
-        """Open a file of which only the beginning is read: behind a URL, little more is fetched than is read. Raises
+    def open_source(self, location: str, on_transfer: Callable[[], object]) -> Source:
+        """Open a file to read; the source can be rewound. `on_transfer` is that of a `BatchContext`. Raises
         FileError."""
         ...
 
+    def open_stream(self, location: str) -> Source:
+        """Open a file to read only its beginning: behind a URL, little more than that is fetched. Raises FileError."""
+        ...
+
     def open_target(self, location: str, batch: BatchContext, *, force: bool, private: bool = False) -> Target:
-        """Open a new file to write. An existing file is replaced if `force`; `private` files are for their owner's eyes
-        alone. Raises FileError, also if the file exists without `force`."""
+        """Open a new file to write. With `force`, an existing file may be replaced. With `private`, only its owner may
+        read the file. Raises FileError, also if the file exists and `force` is False."""
         ...
 
 
 def is_file_name(name: str) -> bool:
-    """Return whether a relative name, with `/`, is that of a file below the root: no part is empty, `.` or `..`."""
+    """Return whether a relative name, with `/`, can be the name of a file below the root: no part is empty, `.` or
+    `..`."""
     return all(part not in ("", ".", "..") for part in name.split("/")) and "\0" not in name
 
 

@@ -1,10 +1,10 @@
-"""The manifest of a batch: a line of JSON for each file that was done, by which a later run goes on where this one
-stopped.
+"""The manifest of a batch: a line of JSON for each file that was done. By the manifest, a later run goes on where an
+earlier one stopped.
 
 Strategy: on a file system, the process that converts a file appends its line just before the target gets its final
-name. The line has the size and the time of the target, so that a later run can tell: a file is done if a target that
-matches its line exists, and otherwise not. Objects cannot be appended to: behind a URL the batch itself writes the
-whole manifest anew every few seconds.
+name. The line contains the size and the time of the target: a later run counts a file as done if its target exists and
+matches the line. Objects cannot be appended to: behind a URL the batch itself rewrites the whole manifest every few
+seconds.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ except ImportError:  # not on Windows
 
 _append_lock = threading.Lock()
 _decoder = json.JSONDecoder()
-_REWRITE_INTERVAL = 5.0  # seconds between two writings of a whole manifest; at least ten times what one took
-_LONGEST = 16 * 2**20  # bytes of a line
-_FIELDS_OF_RUNS = ("schema", "seconds", "run", "worker")  # which differ between runs over the same file
+_REWRITE_INTERVAL = 5.0  # seconds between two writings of a manifest; at least ten times as long as one took
+_LONGEST = 16 * 2**20  # bytes of a line that are read
+_FIELDS_OF_RUNS = ("schema", "seconds", "run", "worker")  # fields that differ between runs over the same file
 _MAY_REPEAT = ("skipped", "failed", "left_alone")  # statuses that a file has in each run until it changes
 
 
 def manifests_in(home: str) -> list[str]:
-    """Return the locations of all manifests in a directory, those of shards too, the one that was changed last at the
-    end. Raises FileError."""
+    """Return the locations of all manifests in a directory, including those of shards, in the order of their last
+    change. Raises FileError."""
     if scheme_of(home) is not None:
         return [join_location(home, name) for name in remote_store(home).names(home) if is_manifest(name)]
     try:
@@ -59,7 +59,7 @@ def manifests_in(home: str) -> list[str]:
 
 
 def check_location(location: str) -> None:
-    """Check that a manifest can lie at a path. Raises FileError if something else has its name."""
+    """Check that a manifest can lie at a path. Raises FileError if anything that is no manifest has the name."""
     with reading(location):
         try:
             status = os.stat(location)
@@ -99,7 +99,7 @@ def _line_bytes(line: dict[str, Any]) -> bytes:
 
 
 def parse_line(line: bytes) -> dict[str, Any]:
-    """Parse a manifest line, in half the time that `json.loads` takes. Raises ValueError, RecursionError."""
+    """Parse a manifest line, in half the time of `json.loads`. Raises ValueError, RecursionError."""
     text = line.decode()
     fields: dict[str, Any]
     fields, end = _decoder.raw_decode(text)
@@ -109,21 +109,21 @@ def parse_line(line: bytes) -> dict[str, Any]:
 
 
 def read_lines(location: str, begin: int = 0) -> Iterator[bytes]:
-    """Yield the lines of a manifest, none if there is no manifest. On this machine, begin at the offset `begin`. Raises
-    FileError."""
+    """Yield the lines of a manifest; no lines if there is no manifest. On this machine, begin at the offset `begin`.
+    Raises FileError."""
     if scheme_of(location) is not None:
-        yield from remote_store(location).read(location).splitlines()
+        yield from remote_store(location).read_file(location).splitlines()
         return
     if LOCAL.state(location) is None:
         return
     with LOCAL.open_stream(location) as source, io.BufferedReader(source.file) as file:
         file.seek(begin)
-        while line := file.readline(_LONGEST):  # anything longer is no line, and comes in pieces
+        while line := file.readline(_LONGEST):  # a longer line is malformed, and comes in pieces
             yield line
 
 
 def size_of(location: str) -> int:
-    """Return the size of a manifest on this machine in bytes, 0 if there is none."""
+    """Return the size of a manifest on this machine in bytes, 0 if there is no manifest."""
     state = LOCAL.state(location)
     return (state and state.size) or 0
 
@@ -143,34 +143,35 @@ def find_outcome(location: str, begin: int, job: Job, state: State, settings: Se
             continue
         if (outcome.source, outcome.target, outcome.target_state) != (job.source_name, job.target_name, state):
             continue
-        conversion = outcome.source_state, outcome.root, outcome.options
-        is_same = conversion == (job.source_state, settings.root, settings.options)
+        conversion = outcome.source_state, outcome.root, outcome.options_digest
+        is_same = conversion == (job.source_state, settings.root, settings.options_digest)
         if outcome.run == settings.run or (outcome.done and is_same):
             found = outcome
     return found
 
 
 def _content_hash(line: dict[str, Any]) -> int:
-    """Return a hash of what a line says about its file, whichever run and process wrote the line."""
+    """Return a hash of the fields of a line about its file, without those about the run and process that wrote the
+    line."""
     return hash(json.dumps({name: value for name, value in line.items() if name not in _FIELDS_OF_RUNS}))
 
 
 class RewrittenManifest:
-    """A manifest behind a URL, which is written anew as it grows, since objects cannot be appended to. The lines that
-    it has already are read when the first new line comes."""
+    """A manifest behind a URL, which is rewritten as it grows, since objects cannot be appended to. The existing lines
+    are read when the first new line is appended."""
 
     def __init__(self, location: str) -> None:
         self._location = location
         self._store = remote_store(location)
         self._lines: list[bytes] | None = None
-        self._earlier_count = 0  # of the lines
+        self._earlier_count = 0  # the number of lines of earlier runs
         self._earlier_hashes: dict[str, int] | None = None
         self._due = time.monotonic() + _REWRITE_INTERVAL
         self._changed = False
 
     def append_lines(self, lines: Iterable[dict[str, Any]]) -> None:
         """Append lines, and write the manifest if that is due. A line about a file that was not converted is left out
-        if the last line of an earlier run says the same. Raises FileError."""
+        if the last line of earlier runs about this file is equal. Raises FileError."""
         for line in lines:
             if line["status"] in _MAY_REPEAT and self._hashes_of_earlier_lines().get(line["target"]) == _content_hash(
                 line
@@ -179,7 +180,7 @@ class RewrittenManifest:
             self._all_lines().append(_line_bytes(line))
             self._changed = True
         if time.monotonic() >= self._due:
-            self.write()
+            self.write_if_changed()
 
     def _all_lines(self) -> list[bytes]:
         """Return all lines, those of earlier runs first. Raises FileError."""
@@ -199,16 +200,16 @@ class RewrittenManifest:
         return self._earlier_hashes
 
     def check_writable(self) -> None:
-        """Write the manifest now if there is none yet. Raises FileError if the store refuses it."""
+        """Write the manifest now if it does not exist. Raises FileError if the store refuses."""
         self._all_lines()
         if not self._earlier_count:
             self._changed = True
-            self.write()
+            self.write_if_changed()
 
-    def write(self) -> None:
+    def write_if_changed(self) -> None:
         """Write the whole manifest if lines were added since the last time. Raises FileError."""
         if self._changed:
             begun = time.monotonic()
-            self._store.write(self._location, b"".join(self._all_lines()))
+            self._store.write_file(self._location, b"".join(self._all_lines()))
             self._changed = False
             self._due = time.monotonic() + max(_REWRITE_INTERVAL, 10 * (time.monotonic() - begun))

@@ -1,9 +1,9 @@
-"""The index of a manifest: a file beside it from which `resume` reads quickly what the manifest says.
+"""The index of a manifest: a file beside the manifest with the fields that `resume` needs, which is quick to read.
 
 Strategy: a manifest of many files takes long to parse, so an index has the fields that `resume` needs, in columns. Its
-last line tells which manifest it was made of: its size, the time of its last change, and the SHA-256 of its last bytes.
-Lines that were appended since are parsed. An index that does not match its manifest is not used, and is made anew at
-the end of a run.
+last line identifies the manifest that it was made from: the size, the time of the last change, and the SHA-256 of the
+last bytes. Manifest lines that were appended since are parsed. An index that does not match its manifest is not used,
+and is made again at the end of a run.
 """
 
 from __future__ import annotations
@@ -29,23 +29,24 @@ _LINES_AT_ONCE = 10_000  # manifest lines in one line of an index
 _TAIL_SIZE = 4096  # bytes at the end of a manifest whose digest an index has
 _MAX_LAST_LINE = 1024  # bytes of an index's last line
 _LONGEST = 64 * 2**20  # bytes of any other line
-_MIN_NEW_BYTES = 2**20  # bytes of new lines for which the index is made anew
+_MIN_NEW_BYTES = 2**20  # bytes of new lines after which the index is made again
 _MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)  # raised by a malformed line
 
 
 class Terms(NamedTuple):
-    """The fields that many lines share: the digest of the options, the source tree, the status, and whether there is a
-    key log beside the target. See `Outcome`."""
+    """The fields that have equal values in many lines: the digest of the options, the source tree, the status, and
+    whether there is a key log beside the target. See `Outcome`."""
 
-    options: str
+    options_digest: str
     root: str | None
     status: str
     key_log: bool
 
 
 class DoneLine(NamedTuple):
-    """What a manifest line says about a target that was written: the states of source and target, field by field, and
-    the states of the sidecars beside target and source, None if there are none."""
+    """The fields of a manifest line about a target that was written. Sizes and times are those of `State`.
+    `target_sidecar` and `source_sidecar` are the states of the sidecars beside target and source, None without a
+    sidecar."""
 
     source: str
     source_size: int | None
@@ -63,8 +64,8 @@ _Values = tuple[Any, ...]  # one for each of these fields
 
 def read_done_lines(location: str, end: int | None = None) -> Iterator[_Values]:
     """Yield the values of `_FIELDS` for each line of a manifest about a target that was written, in the order of the
-    manifest, up to the offset `end`. Values of the index may come a second time, if the index turns out to be
-    malformed. Raises FileError."""
+    manifest, up to the offset `end`. Values of the index may be yielded twice if the index turns out to be malformed.
+    Raises FileError."""
     begin = 0
     if scheme_of(location) is None:
         with suppress(OSError, *_MALFORMED):  # then the whole manifest is parsed
@@ -84,7 +85,7 @@ def _first_lines(lines: Iterable[bytes], size: int) -> Iterator[bytes]:
 
 def _parse_lines(lines: Iterable[bytes]) -> Iterator[_Values]:
     """Yield the values of `_FIELDS` for each line about a target that was written. Malformed lines are left out."""
-    terms: dict[Any, Terms] = {}  # so that equal ones are kept once
+    terms: dict[Any, Terms] = {}  # equal terms are stored once
     for line in lines:
         try:
             fields = manifest.parse_line(line)
@@ -110,8 +111,8 @@ def _parse_lines(lines: Iterable[bytes]) -> Iterator[_Values]:
 # ---------------------------------------------------------------- the file
 
 
-def update(location: str) -> None:
-    """Make the index of a manifest on this machine anew if enough lines were appended since the last time. Errors are
+def update_index(location: str) -> None:
+    """Make the index of a manifest on this machine again if enough lines were appended since the last time. Errors are
     ignored: without an index, a later run only takes longer."""
     with suppress(OSError, PcapconvError, *_MALFORMED):
         size = manifest.size_of(location)
@@ -120,14 +121,14 @@ def update(location: str) -> None:
         temporary = temporary_name(os.path.dirname(location))
         try:
             with open(temporary, "xb") as file:
-                _write(location, size, file)
+                _write_index(location, size, file)
             os.replace(temporary, index_beside(location))
         except BaseException:
             unlink(temporary)
             raise
 
 
-def _write(location: str, size: int, file: BinaryIO) -> None:
+def _write_index(location: str, size: int, file: BinaryIO) -> None:
     """Write the index of the first `size` bytes of a manifest: lines of columns, and a last line about the manifest."""
     with open(location, "rb") as lines:
         last_line = {"schema": _SCHEMA, "size": size, "time": os.fstat(lines.fileno()).st_mtime_ns}
@@ -146,8 +147,8 @@ def _line_bytes(values: dict[str, Any]) -> bytes:
 
 
 def _read_index(location: str) -> Generator[_Values, None, int]:
-    """Yield the values that the index of a manifest has. Return the offset in the manifest from which on its lines are
-    not in the index. Raises OSError, or `_MALFORMED` if the index is malformed or does not match the manifest."""
+    """Yield the values in the index of a manifest. Return the offset in the manifest after the lines that the index
+    covers. Raises OSError, or `_MALFORMED` if the index is malformed or does not match the manifest."""
     with _open_index(location) as file:
         end, length = _check_index(file, location)
         file.seek(0)
@@ -157,7 +158,7 @@ def _read_index(location: str) -> Generator[_Values, None, int]:
 
 
 def _open_index(location: str) -> BinaryIO:
-    """Open the index of a manifest. Raises OSError, also if it is no plain file."""
+    """Open the index of a manifest. Raises OSError, also if the index is no plain file."""
     if LOCAL.state(index_beside(location)) is None:
         raise FileNotFoundError
     return open(index_beside(location), "rb")
@@ -165,7 +166,7 @@ def _open_index(location: str) -> BinaryIO:
 
 def _columns(lines: Iterable[_Values]) -> dict[str, Any]:
     """Return the columns of some lines. A column is left out if all its values are None or 0. The column `terms` has
-    indexes into the list `said`."""
+    indexes into the list of terms, whose key in the file is `said`."""
     columns = dict(zip(_FIELDS, map(list, zip(*lines))))
     numbers = {each: number for number, each in enumerate(dict.fromkeys(columns["terms"]))}
     columns["terms"] = [numbers[each] for each in columns["terms"]]
@@ -173,7 +174,7 @@ def _columns(lines: Iterable[_Values]) -> dict[str, Any]:
 
 
 def _values_of(columns: dict[str, Any]) -> Iterator[_Values]:
-    """Yield the values that `_columns` made columns of. Raises `_MALFORMED`."""
+    """Yield the values from which `_columns` made columns. Raises `_MALFORMED`."""
     count = len(columns["target"])
     terms = [Terms(*each) for each in columns["said"]]
     columns["terms"] = [terms[number] for number in columns.get("terms", [0] * count)]
@@ -184,7 +185,7 @@ def _values_of(columns: dict[str, Any]) -> Iterator[_Values]:
 
 
 def _indexed_size(location: str) -> int:
-    """Return how many bytes of a manifest its index covers, 0 if there is none that matches."""
+    """Return how many bytes of a manifest its index covers, 0 if no index matches."""
     try:
         with _open_index(location) as file:
             return _check_index(file, location)[0]
@@ -193,8 +194,8 @@ def _indexed_size(location: str) -> int:
 
 
 def _check_index(index: BinaryIO, location: str) -> tuple[int, int]:
-    """Check that an index matches its manifest. Return how many bytes of the manifest it covers, and how many bytes its
-    lines of columns have. Raises ValueError if it does not match, OSError, or `_MALFORMED`."""
+    """Check that an index matches its manifest. Return how many bytes of the manifest it covers, and how many bytes the
+    lines of columns in the index have. Raises ValueError if the index does not match, OSError, or `_MALFORMED`."""
     size = index.seek(0, os.SEEK_END)
     index.seek(max(0, size - _MAX_LAST_LINE))
     last = index.read(_MAX_LAST_LINE).splitlines(keepends=True)[-1]

@@ -1,4 +1,4 @@
-"""Names of manifests, and of the leases and indexes beside them: those of a whole batch, and those of each shard."""
+"""The names of manifests, and of the leases and indexes beside them, for a whole batch and for each shard."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""What became of one file of a batch: a line of the manifest, which reports and watchers get, too.
+"""The outcome of one file of a batch, as a value (`Outcome`) and as a line of the manifest.
 
-Strategy: a line is a JSON object with its fields in a fixed order. Some fields are there only if they say something:
-`known` for a file that is no capture, `damaged_before` for one that is up to date, `retryable` and `refused` for one
-that failed, `sidecar_unused` and the fields of sidecars. Lines of earlier versions lack newer fields, which then have
-their defaults.
+Strategy: a line is a JSON object with its fields in a fixed order. Some fields are written only if they apply: `known`
+to a file that is no capture, `damaged_before` to a file that is up to date, `retryable` and `refused` to a file that
+failed, `sidecar_unused` and the fields about sidecars. A field that a line of an earlier version lacks has its default.
 """
 
 from __future__ import annotations
@@ -25,12 +24,13 @@ _NO_COUNTS: Mapping[str, int] = {}
 
 
 class SidecarOutcome(NamedTuple):
-    """What became of the sidecars of a file.
+    """The part of an outcome about sidecars.
 
-    `written` and `read` are their names, None if there was none. `kept` counts by kind what the written one holds,
-    `missing` what the read one lacks; `damage` is the number of damaged spots in the capture that it was written for.
-    `found` counts how the packets of an edited capture were found again. `source` and `target` are the states of the
-    sidecars beside source and target."""
+    `written` and `read` are the names of the sidecars that were written and read, None without such a sidecar. `kept`
+    counts by kind the metadata in the written sidecar, `missing` the metadata that the read sidecar lacks; `damage` is
+    the number of damaged spots in the original capture when the read sidecar was written. `found` counts how the
+    packets of an edited capture were found in the read sidecar. `source` and `target` are the states of the sidecars
+    beside source and target."""
 
     written: str | None
     read: str | None
@@ -43,7 +43,7 @@ class SidecarOutcome(NamedTuple):
 
     @classmethod
     def from_report(cls, report: Report, source: State | None, target: State | None) -> Self:
-        """Return what the report of a conversion says about sidecars."""
+        """Return the outcome of sidecars from the report of a conversion."""
         found = report.found_in_sidecar or {}
         return cls(
             report.sidecar_written,
@@ -74,8 +74,8 @@ class SidecarOutcome(NamedTuple):
 
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> Self | None:
-        """Return what a manifest line says about sidecars, None if it says nothing. Raises KeyError if a field is
-        missing."""
+        """Return the outcome of sidecars in a manifest line, None if the line has no such fields. Raises KeyError if a
+        field is missing."""
         if line.keys().isdisjoint(("sidecar_written", "source_sidecar_size", "target_sidecar_size")):
             return None
         states = (
@@ -94,25 +94,25 @@ class SidecarOutcome(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one file of a batch.
+    """The outcome of one file of a batch.
 
     `source` and `target` are names in the two trees. `status` is the name of a count in BatchReport: converted,
-    damaged, failed, up_to_date, skipped or left_alone. `options`, `root` and `run` are those of `Settings`. `damage`
-    and `warnings` list the first ten entries as JSON objects. `key_log`: there is a key log beside the target. `worker`
-    is the host and the process that did the file, as in `ws-7:4321`, None if none did. `error` says why a file was not
-    converted.
+    damaged, failed, up_to_date, skipped or left_alone. `options_digest`, `root` and `run` are those of `Settings`.
+    `damage` and `warnings` list the first ten entries as JSON objects. `key_log` is True if there is a key log beside
+    the target. `worker` is the host and the process that ran the job, as in `ws-7:4321`; None if no job ran, or if the
+    job could not append its line. `error` says why a file was not converted.
 
-    Five fields are None unless they say something. `known`, of a file that is no capture: whether `error` names the
-    format of the file. `damaged_before`, of a file that is up to date: the earlier run found damage. `sidecar_unused`:
-    a sidecar lies beside the source, but the batch does not use sidecars. `retryable`, of a file that failed: whether
-    the error is transient (of a store, a network or a lost worker, not of the file). `refused`: the file failed since
-    something would have been lost."""
+    Five fields are None unless they apply. `known` is True if `error` names the format of a file that is no capture.
+    `damaged_before` is True if an earlier run found damage in a file that is up to date. `sidecar_unused` is True if a
+    sidecar lies beside the source, but the batch does not use sidecars. `retryable` is True if a file failed with a
+    transient error (of a store, a network or a lost worker, not of the file). `refused` is True if a file failed since
+    its target could not hold everything (`on_loss="fail"`)."""
 
     source: str
     source_state: State
     target: str
     status: str
-    options: str
+    options_digest: str
     root: str | None
     run: str | None
     source_sha256: str | None = None
@@ -139,18 +139,18 @@ class Outcome(NamedTuple):
 
     @property
     def done(self) -> bool:
-        """Whether the target was written."""
+        """True if the target was written."""
         return self.status in DONE
 
     @property
     def listed_damage(self) -> list[Damage]:
-        """The damage that the line lists, at most ten entries."""
+        """The damage in the manifest line, at most ten entries."""
         return [Damage(**fields) for fields in self.damage]
 
     @classmethod
     def without_report(cls, job: Job, settings: Settings, status: str, error: str | None = None, **more: Any) -> Self:
-        """Return the outcome of a file that was not converted. `more` are further fields."""
-        batch_fields = settings.options, settings.root, settings.run
+        """Return an outcome without the fields of a report. `more` are further fields."""
+        batch_fields = settings.options_digest, settings.root, settings.run
         if status == "failed":
             more.setdefault("retryable", False)
         return cls(
@@ -199,7 +199,7 @@ class Outcome(NamedTuple):
             "key_log": self.key_log,
             "seconds": self.seconds,
             "error": self.error,
-            "options": self.options,
+            "options": self.options_digest,
             "root": self.root,
             "run": self.run,
             "worker": self.worker,
@@ -211,14 +211,14 @@ class Outcome(NamedTuple):
     @classmethod
     def from_json(cls, line: Any) -> Self:
         """Return the outcome that a manifest line of any version describes. The values are not checked. Raises KeyError
-        or TypeError for what is no line of a manifest."""
+        or TypeError for a value that is no manifest line."""
         return cls(
             source=line["source"],
             source_state=State.from_json(line["source_size"], line["source_time"]),
             target=line["target"],
             target_state=State.from_json(line["target_size"], line["target_time"]),
             status=line["status"],
-            options=line["options"],
+            options_digest=line["options"],
             root=line.get("root"),
             run=line.get("run"),
             sidecars=SidecarOutcome.from_json(line),

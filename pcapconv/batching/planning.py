@@ -1,4 +1,4 @@
-"""Plans a batch: finds the files, names their targets, and decides which of them have to be converted."""
+"""Plans a batch: finds the files, names their targets, and decides which files have to be converted."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from pcapconv.wording import argument
 
 
 class BatchPlan(NamedTuple):
-    """The plan of a batch. `jobs` are those of all captures (of this shard), `remaining` those of them that have to
-    run. `outcomes` are those of the other jobs, and of files that are not read, each made when it is needed.
-    `of_other_shards` is the number of captures that other shards do."""
+    """The plan of a batch. `jobs` are the jobs of all captures (of this shard), `remaining` the jobs that have to run.
+    `outcomes` has the outcomes of the other jobs and of files that are not read, each made when it is needed.
+    `of_other_shards` is the number of captures that other shards convert."""
 
     jobs: list[Job]
     remaining: list[Job]
@@ -36,18 +36,18 @@ class BatchPlan(NamedTuple):
     of_other_shards: int
 
 
-def plan_batch(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
-    """Find the files, name their targets, check that no file has two roles, and decide which jobs have to run. `others`
-    maps descriptions of further files of the command to their paths, which no file of the batch may have. Raises
-    UsageError, FileError."""
+def plan_batch(arguments: Arguments, other_files: Mapping[str, str]) -> BatchPlan:
+    """Find the files, name their targets, check that no file has two roles, and decide which jobs have to run.
+    `other_files` maps descriptions of further files of the command to their paths, which no file of the batch may have.
+    Raises UsageError, FileError."""
     with _without_garbage_collection():
-        return _plan_batch(arguments, others)
+        return _plan_batch(arguments, other_files)
 
 
-def _plan_batch(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
+def _plan_batch(arguments: Arguments, other_files: Mapping[str, str]) -> BatchPlan:
     settings = arguments.settings
     jobs, outcomes = _jobs(arguments)
-    check_conflicts(jobs, settings.key_log_suffix, arguments.manifest, others, in_place=arguments.flags.in_place)
+    check_conflicts(jobs, settings.key_log_suffix, arguments.manifest, other_files, in_place=arguments.flags.in_place)
     job_count = len(jobs)
     if (shard := arguments.shard) is not None:
         jobs = [job for job in jobs if shard.contains(job.source_name)]
@@ -60,7 +60,7 @@ def _plan_batch(arguments: Arguments, others: Mapping[str, str]) -> BatchPlan:
 
 
 def _earlier_runs(arguments: Arguments, jobs: Iterable[Job]) -> EarlierRuns:
-    """Read what the manifests say about the targets of these jobs; nothing without `resume`. Raises FileError."""
+    """Read the manifest lines about the targets of these jobs; no lines without `resume`. Raises FileError."""
     earlier_runs = EarlierRuns({job.target_name: job.source_name for job in jobs})
     if arguments.flags.resume:
         for location in manifest.manifests_in(arguments.home):
@@ -70,7 +70,7 @@ def _earlier_runs(arguments: Arguments, jobs: Iterable[Job]) -> EarlierRuns:
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """Switch cyclic garbage collection off, which would look at each of a hundred thousand jobs many times."""
+    """Switch off cyclic garbage collection, which would visit each of a hundred thousand jobs many times."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -112,7 +112,7 @@ def _find_files(arguments: Arguments) -> tuple[list[FoundFile], dict[str, State 
         found = without_side_files(found, key_log_suffix)
     found = without_side_files(found, SIDECAR_SUFFIX)
     target = store_of(arguments.home)
-    if root is None or scheme_of(root) is not None:  # names in a directory of this machine are those of files
+    if root is None or scheme_of(root) is not None:  # a directory of this machine lists only names that files can have
         found = [
             file if target.can_hold(file.name) else file._replace(state=None, reason=NO_FILE_NAME, failed=True)
             for file in found
@@ -124,8 +124,8 @@ def _find_files(arguments: Arguments) -> tuple[list[FoundFile], dict[str, State 
 
 
 def _remote_sidecars(sources: Iterable[FoundFile], arguments: Arguments) -> dict[str, State | None]:
-    """Return the states of sidecars behind URLs by their locations: those in the listing of a tree, or those beside the
-    files of a list, for each of which its store is asked. Raises FileError."""
+    """Return the states of sidecars behind URLs, by their locations. For a tree, they are in its listing; for a list of
+    files, the store of each file is asked. Raises FileError."""
     sources = [file for file in sources if scheme_of(file.location) is not None]
     if arguments.root is not None:
         return {file.location: file.state for file in sources if file.location.endswith(SIDECAR_SUFFIX)}
@@ -136,7 +136,7 @@ def _remote_sidecars(sources: Iterable[FoundFile], arguments: Arguments) -> dict
 
 
 def _target_names(found: Sequence[FoundFile], arguments: Arguments) -> Iterable[str]:
-    """Return the names of the targets of these files in the target tree; in place, those of their sources."""
+    """Return the names of the targets of these files in the target tree; in place, the names of their sources."""
     format_settings, template = arguments.settings.formats, arguments.template
     if arguments.flags.in_place:
         return (file.name for file in found)
@@ -148,8 +148,8 @@ def _target_names(found: Sequence[FoundFile], arguments: Arguments) -> Iterable[
 def _job(
     file: FoundFile, target_name: str, arguments: Arguments, home: str, sidecar_states: Mapping[str, State | None]
 ) -> Job:
-    """Return the job of a file, with the action that the arguments give. `home` is what the locations of all targets
-    begin with; `sidecar_states` are those of sidecars behind URLs."""
+    """Return the job of a file, with the action that the arguments give. The location of each target begins with
+    `home`. `sidecar_states` are the states of sidecars behind URLs."""
     target = file.location if arguments.flags.in_place else home + target_name
     action = Action.REPLACE_TARGET if arguments.flags.in_place else Action.CREATE
     action = Action.REPLACE if arguments.flags.force else action

@@ -1,10 +1,10 @@
 """A pool of processes that do the work of a batch, any of which may be killed at any time.
 
 Strategy: processes share nothing, neither a queue nor a lock. Each has a slot of its own: a socket pair, and a thread
-in this process that hands it work and waits for the answer (`pool_process` is the other end). The death of a process
-closes its end of the socket, so that the slot notices at once and knows whether the work had begun. Work that had begun
-is lost; other work goes to a new process. Processes are new interpreters, not forks, since this process may have
-threads.
+in this process that sends work to the process and waits for the answer (`pool_process` is the other end). The death of
+a process closes its end of the socket, so that the slot notices at once and knows whether the work had begun. Work that
+had begun is lost; other work goes to a new process. Processes are new interpreters, not forks, since this process may
+have threads.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ class _Task(NamedTuple):
 
 class ProcessPool(Executor):
     """An executor with up to `max_processes` processes, which are started when work is submitted. SIGINT, SIGTERM and
-    SIGHUP are blocked in them; they end when this process ends, even if it is killed."""
+    SIGHUP are blocked in the processes. They end when this process ends, even if this process is killed."""
 
     def __init__(self, max_processes: int) -> None:
         self.stopping = False
         self._max_processes = max_processes
-        self._tasks: SimpleQueue[_Task | None] = SimpleQueue()  # None at its end: no more tasks will come
+        self._tasks: SimpleQueue[_Task | None] = SimpleQueue()  # None at the end of the queue
         self._slots: list[_Slot] = []
         self._closed_slots = 0
         self._slots_lock = threading.Lock()
         self._is_shut_down = False
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        """See `Executor.submit`. The future raises DeadProcessError, FileError if no process can be started, and
-        RuntimeError with the text of an error that the work raised."""
+        """See `Executor.submit`. The future raises DeadProcessError if the process dies, FileError if no process can be
+        started, and RuntimeError with the text of an error that the work raised."""
         if self._is_shut_down:
             raise RuntimeError("cannot submit work to a pool that was shut down")
         if len(self._slots) < self._max_processes:
@@ -80,10 +80,10 @@ class ProcessPool(Executor):
         if wait:
             for slot in self._slots:
                 slot.wait(None)
-            self._cancel_tasks()  # a slot may have returned one after the others had ended
+            self._cancel_tasks()  # a slot may have returned a task after the other slots had ended
 
     def stop(self) -> None:
-        """Stop running work: by a request first, after a second by force. Takes two seconds at most."""
+        """Stop running work: first by a request, after a second by force. Takes two seconds at most."""
         self.stopping = True
         self.shutdown(wait=False, cancel_futures=True)
         for end in (_Slot.request_stop, _Slot.kill):
@@ -94,14 +94,14 @@ class ProcessPool(Executor):
                 slot.wait(max(0.0, until - time.monotonic()))
 
     def next_task(self) -> _Task | None:
-        """Wait for the next task and return it; None if no more will come."""
+        """Wait for the next task and return it; None if there will be no more tasks."""
         task = self._tasks.get()
         if task is None:
             self._tasks.put(None)  # for the other slots
         return task
 
     def return_task(self, task: _Task) -> bool:
-        """Leave a task to the other slots, since the calling slot closes. Returns False if that is the last one."""
+        """Leave a task to the other slots, since the calling slot closes. Return False if it is the last slot."""
         with self._slots_lock:
             if self._closed_slots + 1 == len(self._slots):
                 self._max_processes = len(self._slots)  # a new slot would have no process either
@@ -111,7 +111,7 @@ class ProcessPool(Executor):
         return True
 
     def _add_slot(self) -> None:
-        """Add a slot if the system has a thread for it. Raises RuntimeError if there is none for the first slot."""
+        """Add a slot if the system can start a thread. Raises RuntimeError if it cannot even for the first slot."""
         slot = _Slot(self)
         with self._slots_lock:
             self._slots.append(slot)
@@ -127,13 +127,13 @@ class ProcessPool(Executor):
         with suppress(Empty):
             while True:
                 task = self._tasks.get_nowait()
-                if task is not None and not task.future.cancel():  # a slot had begun it, and returned it
+                if task is not None and not task.future.cancel():  # a slot had begun the task, and returned it
                     task.future.set_exception(FileError("the pool was shut down"))
 
 
 class _Slot(threading.Thread):
     """A thread that runs one process: starts it when there is work, and again after it has died. `bytes_read` and
-    `transfers` add up what its processes report."""
+    `transfers` are the sums of the progress that its processes report."""
 
     def __init__(self, pool: ProcessPool) -> None:
         super().__init__(name="pcapconv-slot", daemon=True)
@@ -143,7 +143,7 @@ class _Slot(threading.Thread):
         self._error: FileError | None = None  # why no process can be started any more
 
     def run(self) -> None:
-        """Do tasks until no more will come, or until no process can be started while other slots are left."""
+        """Run tasks until the pool has no more, or until no process can be started while other slots remain."""
         ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         signal.pthread_sigmask(signal.SIG_BLOCK, ending)  # processes inherit the mask of this thread
         while (task := self._pool.next_task()) is not None:
@@ -174,12 +174,12 @@ class _Slot(threading.Thread):
             process.kill()
 
     def wait(self, seconds: float | None) -> None:
-        """Wait for the end of the slot and its process, for `seconds` at most; None: as long as it takes."""
+        """Wait for the end of the slot and its process, at most `seconds`; without a limit if that is None."""
         if self.is_alive():
             self.join(seconds)
 
     def _result_of(self, task: _Task) -> Any:
-        """Have the process do a task, and return its result. Raises the errors of `ProcessPool.submit`, and those of
+        """Run a task in the process, and return its result. Raises the errors of `ProcessPool.submit`, and those of
         pickle if the work cannot be sent."""
         self._start_work(pickle.dumps(task.work))
         assert self._process is not None
@@ -193,7 +193,7 @@ class _Slot(threading.Thread):
         except (EOFError, OSError):
             self._end_process()
             raise DeadProcessError("the process that converted it died, or was killed") from None
-        except BaseException:  # the next message would be taken for the answer to other work
+        except BaseException:  # the next message would look like the answer to other work
             self._end_process()
             raise
         if message_type == FAILED:
@@ -201,7 +201,7 @@ class _Slot(threading.Thread):
         return value
 
     def _start_work(self, work: bytes) -> None:
-        """Have the process, or a new one, begin the work. Raises FileError."""
+        """Begin the work in the process, or in a new one. Raises FileError."""
         for _ in range(_MOST_FALSE_STARTS):
             if self._error is not None:
                 raise self._error
@@ -243,7 +243,7 @@ class _Process:
             far_end.close()
 
     def begin(self, work: bytes) -> None:
-        """Send work, and wait until the process has it. Raises EOFError or OSError if the process died before."""
+        """Send work, and wait until the process has received it. Raises EOFError or OSError if the process has died."""
         send(self._connection, work)
         receive(self._file)  # BEGUN
 
@@ -255,14 +255,14 @@ class _Process:
 
     def request_stop(self) -> None:
         """Ask the process to stop its work and end."""
-        with suppress(OSError):  # it has ended
+        with suppress(OSError):  # the process has ended
             self._connection.shutdown(socket.SHUT_WR)
 
     def kill(self) -> None:
         """End the process by force."""
         self._popen.kill()
         with suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)  # the system itself may take long to end it
+            self._connection.shutdown(socket.SHUT_RDWR)  # the system may take long to end the process
 
     def end(self) -> None:
         """Ask the process to end, kill it after a second, and close its socket."""

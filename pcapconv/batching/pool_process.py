@@ -1,7 +1,7 @@
-"""A process of the pool: receives work from the process that started it, does it, and sends back the result.
+"""The program of a process of the pool: receives work from the process that started it, and sends back the result.
 
 Strategy: stdin is a socket whose other end the starting process holds. When that end closes, for whatever reason, the
-work is no longer needed: jobs stop when they next check, and after a second the process ends itself. A message is the
+work is no longer needed: jobs stop at their next check, and after a second the process ends itself. A message is the
 length of its bytes, then the bytes.
 """
 
@@ -46,11 +46,11 @@ def _read_exactly(file: BinaryIO, length: int) -> bytes:
 
 
 def main() -> None:
-    """Run the process: do work until the other end of the socket closes. Ends without a message, since the process that
-    started this one notices, or is gone."""
+    """Run the process: do work until the other end of the socket closes. The process ends without a message, since the
+    process that started it notices, or is gone."""
     connection = socket.socket(fileno=os.dup(0))
     null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)  # no imported module can read a message as its input
+    os.dup2(null, 0)  # so that no imported module reads a message from stdin
     os.close(null)
     monitor = _SocketMonitor(connection)
     jobs.monitor = monitor
@@ -77,13 +77,13 @@ def _receive_work(connection: socket.socket, work: SimpleQueue[bytes | None], mo
 
 
 def _do_work(message: bytes) -> bytes:
-    """Do the pickled work of a message; returns the message with its result or error. Raises Stopped."""
+    """Do the pickled work of a message; return the message with its result or error. Raises Stopped."""
     answer: tuple[str, Any]
     try:
         function, arguments, named = pickle.loads(message)
         answer = DONE, function(*arguments, **named)
         return pickle.dumps(answer)
-    except Exception as error:  # the work's own, or the result cannot be pickled
+    except Exception as error:  # raised by the work, or by pickling the result
         answer = FAILED, str(error) or type(error).__name__
         return pickle.dumps(answer)
 
@@ -108,7 +108,7 @@ class _SocketMonitor(jobs.Monitor):
             self._due = time.monotonic() + _INTERVAL
 
     def send_progress(self) -> None:
-        """Send the bytes read and the transfers since the last time, if there are any. Raises OSError."""
+        """Send the numbers of bytes and transfers since the last message, if they are not 0. Raises OSError."""
         if self._new_transfers:
             send(self._connection, pickle.dumps((PROGRESS, (self._new_bytes, self._new_transfers))))
             self._new_bytes = self._new_transfers = 0

@@ -20,7 +20,8 @@ class UnrecordedError(FileError):
 class Recorder:
     """Passes outcomes to the report, the watcher and the manifest. `rewritten` is the manifest in a store in which
     files cannot be appended to; None if lines are appended to a file, as jobs do themselves. As a context manager,
-    writes what is left for the manifest at the end of the block, unless another client has taken over the manifest."""
+    writes the remaining lines of the manifest at the end of the block, unless another client has taken over the
+    manifest."""
 
     def __init__(self, report: BatchReport, watcher: Watcher, rewritten: manifest.RewrittenManifest | None) -> None:
         self._report = report
@@ -31,7 +32,7 @@ class Recorder:
         """Tell the watcher how many files and bytes are to be converted."""
         self._watcher.begin(len(jobs), sum(job.size for job in jobs))
 
-    def add(self, outcomes: Iterable[Outcome]) -> None:
+    def add_outcomes(self, outcomes: Iterable[Outcome]) -> None:
         """Record outcomes. Raises UnrecordedError if the manifest cannot be written."""
         lines = []
         for outcome in outcomes:
@@ -48,27 +49,27 @@ class Recorder:
         except FileError as error:
             raise UnrecordedError(str(error)) from error
 
-    def look(self, read: int) -> None:
+    def show_progress(self, read: int) -> None:
         """Show the watcher the report and the number of bytes read."""
         self._watcher.look(self._report, read)
 
     def check_writable(self) -> None:
-        """Write a manifest behind a URL if there is none, before the first file is converted. Raises FileError if the
-        store refuses it."""
+        """Write a manifest behind a URL if it does not exist, before the first file is converted. Raises FileError if
+        the store refuses."""
         if self._rewritten is not None:
             self._rewritten.check_writable()
 
     def write_manifest(self) -> None:
-        """Write the lines that are not yet in a manifest behind a URL. Raises FileError."""
+        """Write the new lines of a manifest behind a URL. Raises FileError."""
         if self._rewritten is not None:
-            self._rewritten.write()
+            self._rewritten.write_if_changed()
 
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
+    def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
+        if error_type is None:
             self.write_manifest()
-        elif not issubclass(kind, LeaseLostError):  # then the manifest is another client's
+        elif not issubclass(error_type, LeaseLostError):  # after a lost lease, another client has the manifest
             with suppress(PcapconvError):
                 self.write_manifest()

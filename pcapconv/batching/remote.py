@@ -1,7 +1,8 @@
-"""The stores behind URLs: object stores, web servers and whatever else fsspec knows.
+"""The stores behind URLs: object stores, web servers and every other store that fsspec supports.
 
-Strategy: a source is fetched into an unnamed temporary file and read from there, once or twice; a target is written to
-one, and uploaded when it is complete (`uploads`). Neither takes more memory than a few parts of a file.
+Strategy: a source is fetched into a nameless temporary file, and read from that file once or twice. A target is written
+to a nameless temporary file, and uploaded when it is complete (`uploads`). Neither takes more memory than a few parts
+of a file.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from pcapconv.batching import web_servers
 from pcapconv.batching.daemon_threads import DaemonThreads
-from pcapconv.batching.fetching import Fetched
+from pcapconv.batching.fetching import FetchedSource
 from pcapconv.batching.locations import (
     BatchContext,
     FoundFile,
@@ -50,15 +51,14 @@ except ImportError:
 # The schemes of object stores: any key can name an object, and an object appears when all of it has arrived.
 _OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "r2", "memory"}
 _WEB = {"http", "https"}
-_TIME_KEYS = ("LastModified", "updated", "last_modified", "mtime", "created")  # what stores call the time of a change
+_TIME_KEYS = ("LastModified", "updated", "last_modified", "mtime", "created")  # stores' names for the time of a change
 _CONTENT_BLIND = {"type", "size", "mimetype", "url", "partial"}  # details that need not change with a file's contents
 _BEGINNING = 2**16  # bytes that a stream fetches first
 _PARALLEL_REQUESTS = 8
 
 
 class RemoteStore:
-    """The store behind one URL. Its methods are given other URLs of the same scheme; see `locations.Store` for what
-    all stores have in common."""
+    """The store behind one URL, a `locations.Store`. Its methods take any URL of the same scheme."""
 
     local = False
 
@@ -76,12 +76,14 @@ class RemoteStore:
         except Exception as error:
             raise UsageError(f"{location}: {reason_of(error)}") from error
 
-    def find(self, root: str, without: str | None, *, links: bool) -> Iterator[FoundFile]:  # noqa: ARG002 - stores have none
+    def find(self, root: str, left_out: str | None, *, links: bool) -> Iterator[FoundFile]:  # noqa: ARG002 - stores have no links
         """See `Store.find`."""
         path = self._check_path(root.rstrip("/"), self._path(root).rstrip("/"))
-        left_out = None if without is None or scheme_of(without) != self._scheme else self._path(without).rstrip("/")
-        if left_out is not None and not left_out.startswith(path + "/"):
-            left_out = None  # it does not lie in the tree
+        left_out_path = None
+        if left_out is not None and scheme_of(left_out) == self._scheme:
+            left_out_path = self._path(left_out).rstrip("/")
+            if not left_out_path.startswith(path + "/"):
+                left_out_path = None  # not in the tree
         with store_request(root, "read"):
             try:
                 listed = self._list_files(root, path)
@@ -102,10 +104,10 @@ class RemoteStore:
             name = name.lstrip("/") if self._scheme not in _OBJECT_STORES else name
             location = self._files.unstrip_protocol(full)
             if details.get("type") == "directory" or (full.endswith("/") and not details.get("size")):
-                continue  # an entry that only stands for a folder
+                continue  # an entry for a folder
             if TEMPORARY.fullmatch(posixpath.basename(full)):
                 continue
-            if left_out is not None and (full == left_out or full.startswith(left_out + "/")):
+            if left_out_path is not None and (full == left_out_path or full.startswith(left_out_path + "/")):
                 continue
             reason = self._unreadable_reason(location, full, details)
             yield FoundFile(location, name, None if reason else _state(details), reason, failed=bool(reason))
@@ -121,21 +123,21 @@ class RemoteStore:
             details = self._info(path)
         return None if details is None or details.get("type") == "directory" else _state(details)
 
-    def open_source(self, location: str, moved: Callable[[], object]) -> Source:
+    def open_source(self, location: str, on_transfer: Callable[[], object]) -> Source:
         """See `Store.open_source`."""
         if self._scheme in _WEB:  # a web server may not support ranges
             with self._open_file(location, 0) as file:
-                return spool(Fetched(file, location, PART_SIZE, moved))
+                return spool(FetchedSource(file, location, PART_SIZE, on_transfer))
         with self._open_file(location, PART_SIZE) as file:
-            return spool(Fetched(file, location, PART_SIZE, moved))
+            return spool(FetchedSource(file, location, PART_SIZE, on_transfer))
 
     def open_stream(self, location: str) -> Source:
         """See `Store.open_stream`."""
-        return Fetched(self._open_file(location, _BEGINNING), location, _BEGINNING, int, owned=True)
+        return FetchedSource(self._open_file(location, _BEGINNING), location, _BEGINNING, int, owned=True)
 
     def _open_file(self, location: str, block_size: int) -> Any:
-        """Open a file that fetches about `block_size` bytes at a time, or all by one request if it is 0. Raises
-        FileError."""
+        """Open a file that fetches about `block_size` bytes at a time, or the whole file by one request if `block_size`
+        is 0. Raises FileError."""
         path = self._file_path(location)
         try:
             with store_request(location, "open"):
@@ -153,20 +155,20 @@ class RemoteStore:
         batch = batch._replace(manifest=self._path(batch.manifest))
         return Upload(self._files, self._file_path(location), location, batch, atomic=atomic)
 
-    def clear_away(
+    def remove_leftovers(
         self, home: str, is_own: Callable[[Note], bool], targets: Iterable[str] = (), *, unshared: bool = False
     ) -> None:
-        """Remove what killed runs have left: in object stores, the uploads whose notes in `home` are `is_own`, and
-        tokens if no other batch works there (`unshared`); elsewhere, temporary files beside the `targets`. Raises
-        FileError."""
+        """Remove the remains of killed runs: in object stores, the uploads whose notes in `home` fulfil `is_own`, and
+        also tokens if no other batch is at work in `home` (`unshared`); in other stores, temporary files beside the
+        `targets`. Raises FileError."""
         if self._scheme in _OBJECT_STORES:
             abort_noted_uploads(self._files, self._path(home).rstrip("/"), home, is_own, with_tokens=unshared)
         else:
             remove_temporary_files(self._files, {posixpath.dirname(self._path(target)) for target in targets})
 
     def marked(self, locations: Sequence[str], root: str | None) -> set[str]:
-        """Return those of these objects that an earlier batch of the tree `root` wrote, by the marks that S3 keeps with
-        objects; none in other stores. Raises FileError."""
+        """Return the locations of objects that an earlier batch of the tree `root` wrote, by the marks that S3 keeps
+        with objects; an empty set in other stores. Raises FileError."""
         if not hasattr(self._files, "call_s3"):
             return set()
 
@@ -175,7 +177,7 @@ class RemoteStore:
             with suppress(FileNotFoundError), store_request(location, "read"):
                 try:
                     return bool(self._files.metadata(path).get(MARK) == mark_of(root, path))
-                except PermissionError:  # then it is somebody else's
+                except PermissionError:  # then the object is somebody else's
                     return False
             return False
 
@@ -183,17 +185,17 @@ class RemoteStore:
             return {location for location, marked in zip(locations, threads.map(is_marked, locations)) if marked}
 
     def _path(self, location: str) -> str:
-        """The path of a URL in its file system, as the client makes it, which may leave out a part of the URL."""
+        """Return the path of a URL in its file system, made by the client, which may drop a part of the URL."""
         if self._chained:
             return str(fsspec.core.url_to_fs(location)[1])
         return str(self._files._strip_protocol(location))
 
     def _file_path(self, location: str) -> str:
-        """The path of a file. Raises FileError if the client would open another file at this path."""
+        """Return the path of a file. Raises FileError if the client would open another file at this path."""
         return self._check_path(location, self._path(location))
 
     def _check_path(self, location: str, path: str) -> str:
-        """Return `path`, after a check that the client opens there what `location` names. Raises FileError."""
+        """Return `path`, after a check that the client opens the file that `location` names. Raises FileError."""
         if reason := self._misread_reason(location, path):
             raise FileError(f"{location}: {reason}")
         return path
@@ -202,13 +204,13 @@ class RemoteStore:
         return misread_reason(location, path, web=self._scheme in _WEB, s3=hasattr(self._files, "call_s3"))
 
     def _unreadable_reason(self, location: str, path: str, details: dict[str, Any]) -> str:
-        """Why a listed file cannot be read at its location; empty if it can."""
+        """Return why a listed file cannot be read at its location, or "" if it can."""
         if web_servers.is_link_page(self._files, path, details):
             return link_page_message()
         return self._misread_reason(location, self._path(location))
 
     def _list_files(self, root: str, path: str) -> dict[str, dict[str, Any]]:
-        """The files below `root`, whose path is `path`, each with its details."""
+        """Return the details of each file below `root`, by their paths. `path` is the path of `root`."""
         if self._scheme in _WEB:
             return web_servers.find_files(self._files, root, self._info)
         if hasattr(self._files, "call_s3"):  # note each page of a listing as an answer
@@ -221,7 +223,7 @@ class RemoteStore:
         return listed
 
     def _info(self, path: str) -> dict[str, Any] | None:
-        """The details of a file, or None if there is no such file."""
+        """Return the details of a file, or None if there is no such file."""
         try:
             return dict(self._files.info(path))
         except FileNotFoundError as error:
@@ -234,8 +236,8 @@ class RemoteStore:
     # for the manifest, leases and tokens
 
     def names(self, folder: str, prefix: str = "") -> list[str]:
-        """The names in a folder that begin with `prefix`, the latest changed one last; none if there is no such folder.
-        Raises FileError."""
+        """Return the names in a folder that begin with `prefix`, in the order of their last change; an empty list if
+        there is no such folder. Raises FileError."""
         path = self._path(folder).rstrip("/")
         try:
             with store_request(folder, "read"):
@@ -250,15 +252,15 @@ class RemoteStore:
         names = [posixpath.basename(details["name"].rstrip("/")) for details in listed]
         return [name for _, name in sorted(zip(times, names)) if name.startswith(prefix)]
 
-    def read(self, location: str) -> bytes:
-        """The contents of a file; empty if there is no such file. Raises FileError."""
+    def read_file(self, location: str) -> bytes:
+        """Return the contents of a file; empty if there is no such file. Raises FileError."""
         try:
             with store_request(location, "read"):
                 return bytes(self._files.cat_file(self._path(location)))
         except FileNotFoundError:
             return b""
 
-    def write(self, location: str, data: bytes) -> None:
+    def write_file(self, location: str, data: bytes) -> None:
         """Write a file, or replace it. Raises FileError."""
         path, has_buckets = self._path(location), self._scheme in _OBJECT_STORES
         try:
@@ -270,9 +272,9 @@ class RemoteStore:
             reason = missing_bucket_message(path.partition("/")[0]) if has_buckets else reason_of(error)
             raise NoSuchLocationError(f"{location}: cannot write: {reason}") from error
 
-    def create(self, location: str, data: bytes) -> bool:
-        """Write a file unless it exists; returns whether it was written. A store that cannot refuse to replace a file
-        is asked before, so that another client may write it in between. Raises FileError."""
+    def create_file(self, location: str, data: bytes) -> bool:
+        """Write a file unless it exists, and return whether it was written. If a store cannot refuse to replace a file,
+        its existence is checked before, so that another client may write the file in between. Raises FileError."""
         path = self._path(location)
         if "mode" in inspect.signature(getattr(self._files, "_pipe_file", self._files.pipe_file)).parameters:
             with suppress(Exception):  # the server has no such mode, or writing below fails, too
@@ -282,12 +284,12 @@ class RemoteStore:
                 return True
         if self.state(location) is not None:
             return False
-        self.write(location, data)
+        self.write_file(location, data)
         return True
 
     def age(self, location: str) -> float | None:
-        """The seconds since an object was written, by the clock of S3; None if it cannot be determined. Raises
-        FileError."""
+        """Return the seconds since an object was written, by the clock of S3; None if the age cannot be determined.
+        Raises FileError."""
         if not hasattr(self._files, "call_s3"):
             return None
         bucket, key, _ = self._files.split_path(self._path(location))
@@ -299,15 +301,15 @@ class RemoteStore:
         except (FileNotFoundError, KeyError, TypeError, ValueError):
             return None
 
-    def remove(self, location: str) -> None:
+    def remove_file(self, location: str) -> None:
         """Remove a file. Raises FileError."""
         with suppress(FileNotFoundError), store_request(location, "write"):
             self._files.rm_file(self._path(location))
 
 
 def _open_file_system(location: str) -> tuple[Any, bool]:
-    """Return the file system of a URL, without a cache of listings, and whether it is chained: it lies in another one,
-    whose URL follows `::`. In other file systems `::` is part of a name."""
+    """Return the file system of a URL, without a cache of listings, and whether it is chained: such a file system lies
+    in another one, whose URL follows `::`. In other file systems `::` is part of a name."""
     scheme = scheme_of(location)
     file_system_class = fsspec.get_filesystem_class(scheme)
     if "target_protocol" in inspect.signature(file_system_class.__init__).parameters:
@@ -318,11 +320,11 @@ def _open_file_system(location: str) -> tuple[Any, bool]:
 
 
 def _state(details: dict[str, Any]) -> State:
-    """The state of a file with these details. Stores differ in what they tell, but something in it changes with the
-    contents, except on some web servers; so its time is a digest of all details, or None."""
-    telling = {key: value for key, value in details.items() if key not in ("name", "Key", "islink")}
+    """Return the state of a file with these details. Stores report different details, but some detail changes with the
+    contents, except on some web servers; so the time of the state is a digest of all details, or None."""
+    reported = {key: value for key, value in details.items() if key not in ("name", "Key", "islink")}
     size = details.get("size")
-    if telling.keys() <= _CONTENT_BLIND:
+    if reported.keys() <= _CONTENT_BLIND:
         return State(size if isinstance(size, int) else None, None)
-    text = repr(sorted((key, str(value)) for key, value in telling.items()))
+    text = repr(sorted((key, str(value)) for key, value in reported.items()))
     return State(size if isinstance(size, int) else None, hashlib.sha256(text.encode()).hexdigest()[:16])

@@ -1,4 +1,4 @@
-"""The report of a batch, the errors that carry it, and the interface for those who watch a batch."""
+"""The report of a batch, the errors that have a report, and the interface of watchers of a batch."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ MOST_LISTED = 1000  # damaged and failed files; all are counted
 
 
 class BatchReport:
-    """The report of a batch: what it did, in numbers.
+    """The report of a batch, in numbers.
 
     Each file counts as one of these: `converted`; `damaged` (converted as far as it could be read); `failed`;
     `up_to_date` (an earlier run did it); `skipped` (no capture); `left_alone` (a symbolic link, or no plain file).
 
-    Other numbers count some of these files. Of those up to date, `damaged_before`: the earlier run found damage.
-    Of the failed ones, `refused`: something would have been lost. Of those converted in this run, damaged ones
-    included: `odd` had warnings; `empty` had packets, of which none was selected; `undated` came from a server that
-    states neither date nor ETag, so that a later run cannot tell whether they changed. `sidecars_written` and
-    `sidecars_read` count sidecars, `sidecars_unused` those that lie beside pcap files that became pcapng without them.
+    Other numbers count some of these files. Of those up to date, `damaged_before`: the earlier run found damage. Of the
+    failed ones, `refused`: something would have been lost. Of those converted in this run, damaged ones included: `odd`
+    had warnings; `empty` had packets, of which none was selected; `undated` came from a server that reports neither
+    date nor ETag, so that a later run cannot see whether they changed. `sidecars_written` and `sidecars_read` count
+    sidecars, `sidecars_unused` those that lie beside pcap files that became pcapng without them.
 
     `packets_read`, `packets_written`, `bytes_read`, `bytes_written`, `losses`, `left_out`, `kept_in_sidecar`,
     `missing_in_sidecar`, `damage_in_sidecar` and `found_in_sidecar` are sums over the files converted in this run.
@@ -76,7 +76,7 @@ class BatchReport:
 
     @property
     def captures(self) -> int:
-        """The number of captures, with those that failed and those that were up to date."""
+        """The number of captures, including those that failed and those that were up to date."""
         return self.converted + self.damaged + self.failed + self.up_to_date
 
     def __repr__(self) -> str:
@@ -92,7 +92,7 @@ class BatchReport:
 
 
 class BatchError(PcapconvError):
-    """A batch did not do all of its work. `report` says what it did."""
+    """A batch did not do all of its work. `report` is the report of the work that it did."""
 
     def __init__(self, message: str, report: BatchReport) -> None:
         super().__init__(message, report)
@@ -103,7 +103,7 @@ class BatchError(PcapconvError):
 
 
 class NothingFoundError(BatchError):
-    """The source tree has no capture."""
+    """The source tree contains no capture."""
 
 
 class UnfinishedError(BatchError):
@@ -115,14 +115,14 @@ class Watcher:
     thread that called `batch`."""
 
     def begin(self, files: int, size: int) -> None:
-        """Called before the first file is converted, with the number of files to convert and their size in bytes. Calls
-        of `line` before that are about files that need no conversion."""
+        """Called before the first file is converted, with the number of files to convert and their total size in bytes.
+        Earlier calls of `line` are about files that need no conversion."""
 
     def wait(self, reason: str) -> None:
-        """Called when the batch has to wait before it begins; `reason` is a sentence."""
+        """Called if the batch has to wait before it begins. `reason` is a sentence."""
 
     def line(self, outcome: Outcome) -> None:
-        """Called with the outcome of each file. `outcome.to_json()` has the fields of the manifest line."""
+        """Called with the outcome of each file. `outcome.to_json()` returns the fields of the manifest line."""
 
     def warn(self, message: str) -> None:
         """Called with a warning about the batch as a whole."""

@@ -1,7 +1,7 @@
 """Runs a planned batch: rounds of jobs on workers, whose outcomes go to the manifest, the report and the watcher.
 
-Strategy: all jobs are done in a first round (`chunks`). Jobs that failed for a reason that may pass are done again in
-further rounds. Every fifth of a second, the lease, the workers and stalls are checked.
+Strategy: all jobs run in a first round (`chunks`). Jobs that failed with a transient error are tried again in further
+rounds. Every fifth of a second, the batch checks its lease, its workers, and whether it has stalled.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pcapconv.batching.chunks import CHECK_INTERVAL, CHUNK_BYTES, make_chunks, r
 from pcapconv.batching.executors import Workers, WorkersLostError
 from pcapconv.batching.heartbeat import heartbeat_path
 from pcapconv.batching.lease import Lease, LeaseLostError, clear_conflicting_leases
-from pcapconv.batching.leftovers import abort_uploads, clear_away_local, clear_away_remote
+from pcapconv.batching.leftovers import abort_uploads, remove_local_leftovers, remove_remote_leftovers
 from pcapconv.batching.local import is_inside, outside_message
 from pcapconv.batching.locations import scheme_of
 from pcapconv.batching.outcome import Outcome
@@ -35,8 +35,7 @@ _LONGEST_PAUSE = 30.0  # seconds before a round of retries; the first pauses are
 
 
 def run_batch(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> BatchReport:
-    """Do the jobs that are left to do, and return the report of all files. Raises UsageError, FileError,
-    UnfinishedError."""
+    """Run the remaining jobs, and return the report of all files. Raises UsageError, FileError, UnfinishedError."""
     with ExitStack() as stack:
         lease = None
         if arguments.local:
@@ -48,27 +47,28 @@ def run_batch(arguments: Arguments, planned: BatchPlan, watcher: Watcher) -> Bat
             # Another batch may have begun since the lease was checked before planning.
             clear_conflicting_leases(arguments.manifest, watcher.wait, whole=arguments.shard is None)
         if arguments.local:
-            clear_away_local(arguments, planned.jobs)
+            remove_local_leftovers(arguments, planned.jobs)
         else:
-            clear_away_remote(arguments, planned.jobs)
+            remove_remote_leftovers(arguments, planned.jobs)
             if planned.remaining:
                 stack.callback(stores.run_briefly, lambda: abort_uploads(arguments, arguments.settings.run))
         report = _run_planned_jobs(arguments, planned, watcher, lease)
         if arguments.local:
-            manifest_index.update(arguments.manifest)
+            manifest_index.update_index(arguments.manifest)
         return report
 
 
 def _run_planned_jobs(arguments: Arguments, planned: BatchPlan, watcher: Watcher, lease: Lease | None) -> BatchReport:
-    """Do the jobs in one round, and those to retry in further rounds, while stalls and a lost lease are noticed."""
+    """Run the jobs in one round, and those to retry in further rounds; end the batch if it stalls or loses its
+    lease."""
     report = BatchReport(arguments.manifest)
-    log = Recorder(report, watcher, None if arguments.local else manifest.RewrittenManifest(arguments.manifest))
-    log.add(planned.outcomes)
-    log.begin(planned.remaining)
+    recorder = Recorder(report, watcher, None if arguments.local else manifest.RewrittenManifest(arguments.manifest))
+    recorder.add_outcomes(planned.outcomes)
+    recorder.begin(planned.remaining)
     if not planned.remaining:
-        log.write_manifest()
+        recorder.write_manifest()
         return report
-    log.check_writable()
+    recorder.check_writable()
     jobs = (
         planned.remaining
         if arguments.execution.scheduler is None
@@ -77,19 +77,19 @@ def _run_planned_jobs(arguments: Arguments, planned: BatchPlan, watcher: Watcher
     memory = "memory" in {scheme_of(arguments.home), *(scheme_of(job.source) for job in jobs)}
     job_count = len(jobs)
     done_count = outcome_count = 0
-    to_retry: dict[str, Outcome] = {}  # source → its failure
+    to_retry: dict[str, Outcome] = {}  # source → its last failure
     try:
         with (
-            log,
+            recorder,
             StallDetector(arguments.execution, heartbeat_path(arguments.settings)) as stall_detector,
             _start_workers(arguments, jobs, watcher, memory=memory) as workers,
-            _record_and_stop_on_error(arguments, lease, log, to_retry),
+            _record_and_stop_on_error(arguments, lease, recorder, to_retry),
         ):
 
             def check_progress() -> None:
                 if lease is not None:
                     lease.check()
-                log.look(workers.bytes_read())
+                recorder.show_progress(workers.bytes_read())
                 workers.check()
                 stall_detector.check(outcome_count, workers.transfers())
 
@@ -103,7 +103,7 @@ def _run_planned_jobs(arguments: Arguments, planned: BatchPlan, watcher: Watcher
                     if retries_left and outcome.retryable:
                         to_retry[outcome.source] = outcome
                         continue
-                    log.add([outcome])
+                    recorder.add_outcomes([outcome])
                     done_count += outcome.status != "failed"
                 jobs = [job for job in jobs if job.source_name in to_retry]
                 if not jobs:
@@ -126,17 +126,17 @@ def _pause(seconds: float, check_progress: Callable[[], None]) -> None:
 
 @contextmanager
 def _record_and_stop_on_error(
-    arguments: Arguments, lease: Lease | None, log: Recorder, to_retry: Mapping[str, Outcome]
+    arguments: Arguments, lease: Lease | None, recorder: Recorder, to_retry: Mapping[str, Outcome]
 ) -> Iterator[None]:
-    """When an exception leaves the `with` block, record the failures that would have been retried, then release the
-    lease, which stops the jobs that do not end with the batch."""
+    """After an exception in the `with` block, record the failures that would have been retried, then release the lease,
+    which stops the jobs that do not end with the batch."""
     try:
         yield
     except BaseException as error:
         if not isinstance(error, LeaseLostError):
             with suppress(FileError):
-                log.add(to_retry.values())
-                log.write_manifest()
+                recorder.add_outcomes(to_retry.values())
+                recorder.write_manifest()
         if lease is not None and arguments.settings.lease is not None:
             lease.release()
         raise
@@ -158,7 +158,7 @@ def _make_home(arguments: Arguments) -> None:
 def _start_workers(
     arguments: Arguments, jobs: Sequence[Job], watcher: Watcher, *, memory: bool
 ) -> AbstractContextManager[Workers]:
-    """Return the workers that do the jobs. `memory` tells that some files are in the memory of this process. Raises
+    """Return the workers that do the jobs. `memory` is True if some files are in the memory of this process. Raises
     UsageError, FileError."""
     process_count, scheduler, executor, stall = arguments.execution
     run = arguments.settings.run
@@ -177,7 +177,7 @@ def _start_workers(
         and arguments.local
         and 0 < jobs[0].size <= CHUNK_BYTES
     ):
-        inline = executors.InlineExecutor()  # done before a process would have started
+        inline = executors.InlineExecutor()  # faster than starting a process
         return nullcontext(executors.ExecutorWorkers(inline, 1, run))
     worker_count = process_count or executors.core_count()
     return executors.thread_workers(worker_count, run) if memory else executors.process_workers(worker_count)

@@ -1,4 +1,4 @@
-"""The settings that all jobs of a batch share. They go with the jobs to whichever process does them."""
+"""The settings that all jobs of a batch share. They are sent with the jobs to the processes that run them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pcapconv.wording import Form, in_python
 
 
 class FormatSettings(NamedTuple):
-    """The formats of a batch: `to` is the target format, None if each file keeps its own; `fractions` is as for
-    `convert`; `writer` has the settings of writers, without the format."""
+    """The formats of a batch: `to` is the target format, None if each file keeps its own; `fractions` is that of
+    `convert`; `writer` has the settings of writers, except the format."""
 
     to: str | None
     fractions: str | None
@@ -25,7 +25,7 @@ class FormatSettings(NamedTuple):
         return self.writer._replace(format=self.to or source_format)
 
     def digest_fields(self) -> dict[str, Any]:
-        """Return the values that go into the digest of a batch's options. Settings that were added later count only if
+        """Return the values of formats for the digest of a batch's options. Settings of newer versions count only if
         they differ from their defaults, so that the digests of older manifests stay valid."""
         default = WriterSettings("")
         changed = {name: value for name, value in self.writer._asdict().items() if value != getattr(default, name)}
@@ -36,14 +36,14 @@ class FormatSettings(NamedTuple):
 class Settings(NamedTuple):
     """The settings that all jobs of a batch share.
 
-    `formats`, `plan`, `strict`, `on_loss` and `fsync` are those of each conversion. `key_log_suffix` is what the name
-    of a key log (a target's extracted secrets) has behind the target's name, None without key logs; `sidecars` is None
-    without sidecars. `manifest` is the location of the manifest: each job appends its line if `adds_lines`, otherwise
-    the batch writes them. `inside` is the real path of the directory that all targets have to lie in, None if they may
-    lie elsewhere. `options` is a digest of everything that decides on the bytes of targets, `root` the real path or URL
-    of the source tree (None for a list of files), and `run` the id of this run, which began when the manifest had
-    `manifest_begin` bytes. `lease` is the location of the lease without which jobs stop, None if they end with the
-    batch in any case. `form` is how messages name arguments."""
+    `formats`, `plan`, `strict`, `on_loss` and `fsync` are those of each conversion. `key_log_suffix` is the suffix that
+    the name of a key log (a target's extracted secrets) adds to the target's name, None without key logs; `sidecars` is
+    None without sidecars. `manifest` is the location of the manifest: each job appends its line if `adds_lines`,
+    otherwise the batch writes them. `inside` is the real path of the directory in which all targets have to lie, None
+    if they may lie elsewhere. `options_digest` is a digest of all arguments that decide the bytes of targets, `root`
+    the real path or URL of the source tree (None for a list of files), and `run` the id of this run, which began when
+    the manifest had `manifest_begin` bytes. If jobs do not end with the batch, `lease` is the location of the lease
+    without which they stop, otherwise None. `form` is the form in which messages name arguments."""
 
     formats: FormatSettings
     plan: Plan | None
@@ -55,7 +55,7 @@ class Settings(NamedTuple):
     manifest: str
     adds_lines: bool
     inside: str | None
-    options: str
+    options_digest: str
     root: str | None
     run: str
     manifest_begin: int = 0
@@ -64,5 +64,5 @@ class Settings(NamedTuple):
 
     @property
     def home(self) -> str | None:
-        """The directory of the manifest, which no job creates; None if the batch writes the manifest."""
+        """The directory of the manifest, which jobs do not create; None if the batch itself writes the manifest."""
         return os.path.dirname(self.manifest) if self.adds_lines else None

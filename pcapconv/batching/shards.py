@@ -1,9 +1,9 @@
-"""A batch that several processes share, each of which does a part of its files: `shard`, as in `3/16`.
+"""The files that a process converts if several processes share a batch: `shard`, as in `3/16`.
 
-Strategy: a hash of a file's name alone decides which shard does the file, and it is the same on every machine. So
-processes that list a tree at different moments, while files come and go, neither do a file twice nor leave one out, as
-they might if its position in a sorted list decided. Each shard has a manifest of its own, since file systems that
-machines share rarely let several of them append to one file.
+Strategy: only a hash of a file's name decides which shard converts the file, and the hash is the same on every machine.
+So processes that list a tree at different moments, while files come and go, neither convert a file twice nor leave one
+out, as they might if the position of the file in a sorted list decided. Each shard has a manifest of its own, since
+file systems that machines share rarely let several of them append to one file.
 """
 
 from __future__ import annotations
@@ -34,6 +34,6 @@ class Shard(NamedTuple):
         return shard
 
     def contains(self, name: str) -> bool:
-        """Return whether this shard does a file with this name in the source tree."""
+        """Return whether this shard converts the file with this name in the source tree."""
         digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
         return int.from_bytes(digest[:8], "big") % self.total == self.number - 1

@@ -13,8 +13,8 @@ from pcapconv.sidecar.file_access import SidecarFiles
 
 
 def source_sidecar_state(job: Job) -> State | None:
-    """Return the state of the sidecar beside a job's source, None if there is no sidecar. On this machine this is its
-    present state, behind a URL its state when the batch began."""
+    """Return the state of the sidecar beside a job's source, None if there is no sidecar. On this machine it is the
+    present state, behind a URL the state when the batch began."""
     return LOCAL.state(job.source + SIDECAR_SUFFIX) if scheme_of(job.source) is None else job.sidecar_state
 
 
@@ -35,7 +35,7 @@ class BatchSidecarFiles(SidecarFiles):
         """See `SidecarFiles.open_source`."""
         if scheme_of(name) is None:
             return super().open_source(name)
-        return store_of(name).open_source(name, self._batch.moved)
+        return store_of(name).open_source(name, self._batch.on_transfer)
 
     def open_target(self, name: str, *, force: bool, private: bool) -> Target:
         """See `SidecarFiles.open_target`."""

@@ -1,4 +1,4 @@
-"""The source files of a batch: which files of a tree the patterns select, and the files of a list."""
+"""The source files of a batch: the files of a tree that the patterns select, or the files of a list."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ NO_FILE_NAME = "its name cannot be that of a file"
 
 
 class Patterns:
-    """Selects files by patterns as in .gitignore: those of `include`, or all without any, but not those of `exclude`.
-    Raises UsageError."""
+    """Selects files by patterns as in .gitignore: files that match `include`, or all files if `include` is empty, but
+    no files that match `exclude`. Raises UsageError."""
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
         self._include = _parse_patterns("include", include)
         self._exclude = _parse_patterns("exclude", exclude)
 
     def match(self, file: FoundFile) -> bool:
-        """Return whether a file is selected. A directory, which is one that cannot be listed, is unless it is
+        """Return whether a file is selected. A directory (here: one that cannot be listed) is selected unless it is
         excluded."""
         if not (self._include is None or file.is_directory or self._include.match_file(file.name)):
             return False
@@ -40,7 +40,7 @@ class Patterns:
 
 
 def _parse_patterns(name: str, patterns: Sequence[str]) -> GitIgnoreSpec | None:
-    """Parse the patterns of the argument `name`; None if there are none. Raises UsageError."""
+    """Parse the patterns of the argument `name`; None if the list is empty. Raises UsageError."""
     if isinstance(patterns, str) or not all(isinstance(each, str) for each in patterns or ()):
         raise UsageError(f"{argument(name, patterns)}: write a list of patterns")
     if not patterns:
@@ -54,8 +54,9 @@ def _parse_patterns(name: str, patterns: Sequence[str]) -> GitIgnoreSpec | None:
 
 
 def find_listed(locations: Iterable[str]) -> Iterator[FoundFile]:
-    """Yield the files of a list, each once. Their names in the target tree are their relative paths; for other paths,
-    their absolute paths without the root; for URLs, what follows the scheme. Raises UsageError for what is no path."""
+    """Yield the files of a list, each once. The name of a file in the target tree is its relative path; for a path that
+    leads out of the working directory, the absolute path without the root; for a URL, the part after the scheme. Raises
+    UsageError for a value that is no path."""
     for location in dict.fromkeys(map(_path_text, locations)):
         scheme = scheme_of(location)
         if scheme is not None:
@@ -73,7 +74,7 @@ def find_listed(locations: Iterable[str]) -> Iterator[FoundFile]:
         try:
             state = store_of(location).state(location)
         except FileError as error:
-            if is_transient(error, remote=scheme is not None):  # its job tries again, and reports what fails then
+            if is_transient(error, remote=scheme is not None):  # its job asks again, and reports the error
                 yield FoundFile(location, name, State(None, None))
                 continue
             yield FoundFile(location, name, None, str(error).removeprefix(f"{location}: "), failed=True)
@@ -91,8 +92,8 @@ def _path_text(location: object) -> str:
 
 
 def without_side_files(found: Sequence[FoundFile], suffix: str) -> list[FoundFile]:
-    """Return the files without those that lie beside another one, with its name and `suffix` behind it, and are no
-    captures: sidecars or key logs."""
+    """Return the files without side files: sidecars or key logs. A side file is no capture, and its name is that of
+    another file followed by `suffix`."""
     names = {file.name for file in found}
     return [
         file
@@ -102,7 +103,7 @@ def without_side_files(found: Sequence[FoundFile], suffix: str) -> list[FoundFil
 
 
 def is_capture(location: str) -> bool:
-    """Return whether a file is a capture; True also if it cannot be read."""
+    """Return whether a file is a capture; True also if the file cannot be read."""
     try:
         with store_of(location).open_stream(location) as source:
             formats.format_at(source)

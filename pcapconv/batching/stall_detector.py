@@ -1,8 +1,9 @@
-"""Detects that a batch has stalled: nothing was read, sent or finished for as long as its argument `stall` allows.
+"""Detects that a batch has stalled: no byte was read or sent, and no file was done, for as long as `stall` allows.
 
 Strategy: before the first file, a batch stalls when a store leaves a request unanswered. From then on, progress is a
 file that is done, a transfer of bytes that the workers report, or a newer time of the heartbeat file. Jobs that do not
-end with the batch touch that file while they read, since the batch may not know the progress of their processes.
+end with the batch touch that file while they read or send, since the batch may not know the progress of their
+processes.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ _INTERVAL = 0.2  # seconds between two checks whether stores have answered
 _T = TypeVar("_T")
 
 
-def run_before_jobs(carriers: ExecutionArguments, work: Callable[[], _T]) -> _T:
-    """Do `work`, which comes before the first file, and return its result. Raises FileError if a store leaves a request
-    unanswered for as long as `stall` allows; the work goes on then, in a thread that ends with the process."""
-    if carriers.stall is None:
+def run_before_jobs(execution: ExecutionArguments, work: Callable[[], _T]) -> _T:
+    """Do `work`, which precedes the first file, and return its result. Raises FileError if a store leaves a request
+    unanswered for longer than `stall`; then the work goes on in a thread that ends with the process."""
+    if execution.stall is None:
         return work()
     silence, context, thread = Silence(), copy_context(), DaemonThreads(1)
     context.run(current_silence.set, silence)
@@ -39,22 +40,22 @@ def run_before_jobs(carriers: ExecutionArguments, work: Callable[[], _T]) -> _T:
     thread.shutdown(wait=False)
     while not wait([done], _INTERVAL).done:
         seconds, location = silence.measure()
-        if seconds > carriers.stall_seconds:
+        if seconds > execution.stall_seconds:
             raise FileError(
-                f"{location}: {argument('stall', carriers.stall)}: for so long there was no answer, and no file was "
+                f"{location}: {argument('stall', execution.stall)}: for so long there was no answer, and no file was "
                 "begun; check that the server runs"
             )
     return done.result()
 
 
 class StallDetector:
-    """Detects that a running batch has stalled. The file `heartbeat`, if any, exists inside the `with` block. Entering
-    raises FileError if it cannot be made."""
+    """Detects that a running batch has stalled. The file `heartbeat`, if not None, exists inside the `with` block.
+    Entering raises FileError if the file cannot be created."""
 
-    def __init__(self, carriers: ExecutionArguments, heartbeat: str | None) -> None:
-        self._argument_text = carriers.stall
-        self._patience = carriers.stall_seconds
-        self._heartbeat = None if carriers.stall is None else heartbeat
+    def __init__(self, execution: ExecutionArguments, heartbeat: str | None) -> None:
+        self._argument_text = execution.stall
+        self._patience = execution.stall_seconds
+        self._heartbeat = None if execution.stall is None else heartbeat
         self._last_progress: tuple[object, ...] = (0, 0, None)
         self._last_change = time.monotonic()
 
@@ -69,8 +70,8 @@ class StallDetector:
             unlink(self._heartbeat)
 
     def check(self, done: int, transfers: int) -> None:
-        """Check that something has changed since the last call: the number of files `done`, of `transfers`, or the
-        heartbeat's time. Raises WorkersLostError if nothing has for too long."""
+        """Check that the batch has made progress: the number of files `done`, the number of `transfers` or the time of
+        the heartbeat has changed. Raises WorkersLostError if there was no progress for longer than `stall`."""
         now = time.monotonic()
         progress = (done, transfers, None if self._heartbeat is None else fresh_state(self._heartbeat))
         if progress != self._last_progress:

@@ -1,7 +1,8 @@
-"""Requests to stores behind URLs: each error becomes a FileError of one sentence, and unanswered time is measured.
+"""Requests to stores behind URLs: turns each error into a FileError of one sentence, and measures how long requests
+have been unanswered.
 
 Strategy: every call of a store's client runs inside `store_request`. The client for web servers raises
-FileNotFoundError whenever a request fails; what really happened is the `__cause__` of that error.
+FileNotFoundError whenever a request fails; the actual error is the `__cause__` of that one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _CONNECTION_ERRORS = {
 
 
 class Silence:
-    """How long stores have left the requests of a context unanswered. Its threads share it."""
+    """Measures how long stores have left the requests of a context unanswered. All threads of the context share it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -49,13 +50,13 @@ class Silence:
         self._last_activity = time.monotonic()
 
     def measure(self) -> tuple[float, str]:
-        """Return the seconds since the last answer, and the location of the oldest request; 0 and "" if no request is
+        """Return the seconds since the last activity, and the location of the oldest request; 0 and "" if no request is
         under way."""
         with self._lock:
             return (time.monotonic() - self._last_activity, self._pending[0]) if self._pending else (0.0, "")
 
 
-current_silence: ContextVar[Silence] = ContextVar("current_silence")  # what measures the requests of this context
+current_silence: ContextVar[Silence] = ContextVar("current_silence")  # measures the requests of this context
 
 
 def note_answer(*_: object, **__: object) -> None:
@@ -87,7 +88,7 @@ def store_request(location: str, action: str) -> Iterator[None]:
 
 
 def is_missing(error: FileNotFoundError) -> bool:
-    """Return whether the store has no such file; False if it only gave no answer."""
+    """Return whether the store reported that it has no such file; False if the request failed for another reason."""
     cause = error.__cause__
     status = getattr(cause, "status", None)
     if isinstance(status, int):
@@ -96,7 +97,7 @@ def is_missing(error: FileNotFoundError) -> bool:
 
 
 def _reason_for(error: BaseException) -> str:
-    """The reason why a request failed, for a message."""
+    """Return the reason why a request failed, for a message."""
     if isinstance(error, FileNotFoundError) and not is_missing(error) and error.__cause__ is not None:
         error = error.__cause__
     status = getattr(error, "status", None)

@@ -1,4 +1,4 @@
-"""Which store holds a location: the file system of this machine, or the client for a URL."""
+"""Finds the store of a location: the file system of this machine, or the store behind a URL."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _MAX_SECONDS = 5.0
 
 
 def store_of(location: str) -> Store:
-    """Return the store that holds a location. Raises UsageError for a URL if fsspec, or a package that fsspec needs for
-    this scheme, is not installed."""
+    """Return the store of a location. Raises UsageError for a URL if fsspec, or a package that fsspec needs for this
+    scheme, is not installed."""
     if scheme_of(location) is None:
         return LOCAL
     return remote_store(location)
@@ -26,14 +26,14 @@ def store_of(location: str) -> Store:
 
 def remote_store(url: str) -> RemoteStore:
     """Return the store behind a URL. Raises UsageError as `store_of` does."""
-    from pcapconv.batching.remote import RemoteStore  # which needs fsspec
+    from pcapconv.batching.remote import RemoteStore  # imports fsspec
 
     return RemoteStore(url)
 
 
 def run_briefly(work: Callable[[], object]) -> None:
-    """Run work that tidies up in a store, which may answer late or never. Wait five seconds at most, and ignore its
-    errors."""
+    """Run work that cleans up in a store. Wait for it at most five seconds, since the store may never answer, and
+    ignore its errors."""
 
     def run() -> None:
         with suppress(Exception):  # any error that matters was reported before

@@ -1,4 +1,4 @@
-"""Names of targets: those of their sources with another suffix, or by a template such as
+"""Names of targets: the names of their sources with another suffix, or names by a template such as
 `{start:%Y/%m/%d}/{stem}.pcapng`."""
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def parse_template(text: str) -> Template:
 
 
 def names_by_template(template: Template, found: Sequence[FoundFile], fractions: str | None) -> list[str]:
-    """Return the names of the targets of these files. A template may use a file's stem and the time of its first
-    packet, as the source states it. Several files behind URLs are read at a time."""
+    """Return the names of the targets of these files. A template may use a file's stem and the time of its first packet
+    in the source. Several files behind URLs are read at the same time."""
 
     def name_of(file: FoundFile) -> str:
         stem = posixpath.splitext(posixpath.basename(file.name))[0]
@@ -51,19 +51,20 @@ def names_by_template(template: Template, found: Sequence[FoundFile], fractions:
 
 
 def _start(location: str, fractions: str | None) -> Fraction | None:
-    """Return the time of a capture's first packet in seconds since 1970; None if there is none or it cannot be read."""
+    """Return the time of a capture's first packet in seconds since 1970; None if it has no packet or time, or cannot be
+    read."""
     store = store_of(location)
     try:
         try:
             return _start_of(store.open_stream(location), fractions)
-        except FileError:  # such as that of a web server that sends files only as a whole
+        except FileError:  # such as that of a web server that sends only whole files
             return _start_of(store.open_source(location, int), fractions)
     except PcapconvError:  # the file's job will report it
         return None
 
 
 def _start_of(opened: Source, fractions: str | None) -> Fraction | None:
-    """Return the time of the first packet of an opened source, and close it. Raises FormatError, FileError."""
+    """Return the time of the first packet of an open source, and close the source. Raises FormatError, FileError."""
     with opened as source:
         source.fractions = fractions
         for item in formats.open_reader(source, _WINDOW).items():
@@ -74,6 +75,6 @@ def _start_of(opened: Source, fractions: str | None) -> Fraction | None:
 
 
 def name_like_source(name: str, to: str | None) -> str:
-    """Return a source's name with the suffix of the target format, which replaces a suffix of captures; unchanged if
+    """Return the name of a source with the suffix of the target format in place of a capture's suffix; the same name if
     each file keeps its format (`to` is None)."""
     return with_suffix(name, to)

@@ -1,11 +1,12 @@
-"""Notes of uploads to S3, by which a later run aborts what a killed one left, and marks on the objects of a batch.
+"""Notes of uploads to S3, by which a later run aborts the uploads of a killed run; and marks on the objects of a batch.
 
 Strategy: S3 keeps the parts of a large object, and bills them, until their upload is completed or aborted. So while an
-upload is under way, a note beside the manifest, under a temporary name, says which it is, and of which batch and run.
-At its end, a client aborts only what its own run noted, since another client may have the manifest by then. The next
-run with the same manifest, which holds the lease, aborts what all earlier runs noted. An object in S3 has a mark in its
-metadata: a digest of the tree whose batch wrote it. By the mark, a later run recognises an object of its own even if
-the run that wrote it was killed before it wrote the line in the manifest.
+upload is under way, a note beside the manifest, under a temporary name, records the upload, its batch and its run. At
+its end, a client aborts only the uploads that its own run noted, since another client may have the manifest by then.
+The next run with the same manifest, which holds the lease, aborts the uploads that all earlier runs noted.
+
+An object in S3 has a mark in its metadata: a digest of the source tree and of the object's path. By the mark, a later
+run recognises an object of the same batch even if the run that wrote it was killed before it wrote the manifest line.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _UPLOAD_FIELDS = ("Bucket", "Key", "UploadId")  # which identify an upload in ca
 
 class Note(NamedTuple):
     """A note of an upload that is under way: the name of the batch's manifest, the id of the run (None if the note has
-    none), and the fields that identify the upload in calls of S3."""
+    no id), and the fields that identify the upload in calls of S3."""
 
     batch: str
     run: str | None
@@ -41,7 +42,7 @@ class Note(NamedTuple):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self | None:
-        """Parse a note; None if it is none."""
+        """Parse a note; None if `data` is no note."""
         try:
             fields = json.loads(data)
             return cls(str(fields["batch"]), fields.get("run"), {name: str(fields[name]) for name in _UPLOAD_FIELDS})
@@ -54,12 +55,10 @@ def mark_of(root: str | None, path: str) -> str:
     return hashlib.sha256(json.dumps([root, path]).encode()).hexdigest()[:16]
 
 
-def abort_noted_uploads(
-    files: Any, home: str, name: str, is_ours: Callable[[Note], bool], *, with_tokens: bool
-) -> None:
-    """Abort those uploads to S3 that are noted in the directory `home` and for which `is_ours` is true, and remove
-    their notes. Also remove tokens if `with_tokens`, for which no batch may be at work there. `files` is the client of
-    the store, `name` stands for `home` in messages. Raises FileError."""
+def abort_noted_uploads(files: Any, home: str, name: str, is_own: Callable[[Note], bool], *, with_tokens: bool) -> None:
+    """Abort the uploads to S3 whose notes in the directory `home` fulfil `is_own`, and remove these notes. With
+    `with_tokens`, also remove tokens; then no batch may be at work in `home`. `files` is the client of the store,
+    `name` is the name of `home` in messages. Raises FileError."""
     if not hasattr(files, "call_s3"):
         return
     with writing(name), store_request(name, "write"):
@@ -67,10 +66,10 @@ def abort_noted_uploads(
         for path in _temporary_files(listing):
             if posixpath.dirname(path) != home or listing[path]["size"] > _MAX_NOTE:
                 continue
-            with contextlib.suppress(FileNotFoundError):  # its owner has removed it
+            with contextlib.suppress(FileNotFoundError):  # its owner has removed the note
                 data = files.cat_file(path)
                 note = Note.from_bytes(data)
-                if not (is_ours(note) if note is not None else with_tokens and data == TOKEN):
+                if not (is_own(note) if note is not None else with_tokens and data == TOKEN):
                     continue
                 if note is not None and f"{note.upload['Bucket']}/{note.upload['Key']}".startswith(f"{home}/"):
                     abort_upload(files, note.upload)
@@ -84,7 +83,7 @@ def abort_upload(files: Any, upload: dict[str, str]) -> None:
 
 
 def remove_temporary_files(files: Any, folders: Iterable[str]) -> None:
-    """Remove the temporary files that a killed run left in these directories. Errors are ignored."""
+    """Remove the temporary files that killed runs have left in these directories. Errors are ignored."""
     for folder in folders:
         with contextlib.suppress(Exception):  # the directory does not exist, or may not be listed
             for path in _temporary_files(files.ls(folder, detail=False)):

@@ -1,8 +1,8 @@
-"""Targets behind URLs: a file is written to a temporary file here, and uploaded when it is complete.
+"""Targets behind URLs: each is written to a temporary file on this machine, and uploaded when it is complete.
 
 Strategy: object stores show an object only when all of it has arrived; elsewhere the file is uploaded under a temporary
-name and renamed. A large object goes to S3 in parts, and the upload can stop between two of them; meanwhile a note
-records it (`upload_notes`). Any other upload goes on to its end once it has begun.
+name and renamed. A large object is sent to S3 in parts. A job can stop such an upload between two parts, and a note
+records the upload while it is under way (`upload_notes`). Any other upload runs to its end once it has begun.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _MOST_PARTS = 10_000  # of one object, a limit of S3
 
 
 class Upload(Target):
-    """A file that is uploaded to `path` when it is complete. `atomic` tells that the store shows an object only when
+    """A file that is uploaded to `path` when it is complete. `atomic` is True if the store shows an object only when
     all of it has arrived. `batch.manifest`, beside which notes are kept, is a path in the same store."""
 
     hidden_until_published = True
-    interim_name = TEMPORARY_FILE  # what messages about its bytes name, until they are uploaded
+    interim_name = TEMPORARY_FILE  # the name in messages until the bytes are uploaded
 
     def __init__(self, files: Any, path: str, name: str, batch: BatchContext, *, atomic: bool) -> None:
         from tempfile import NamedTemporaryFile
@@ -61,7 +61,7 @@ class Upload(Target):
                 self._send_file(self._path)
 
     def _send_file(self, path: str) -> None:
-        """Have the store's client send the file, with memory for a few parts at most."""
+        """Send the file by the store's client, with memory for at most a few parts."""
         put = getattr(self._files, "_put_file", self._files.put_file)
         known = inspect.signature(put).parameters
         limits = {"chunksize": PART_SIZE, "max_concurrency": _PARALLEL_PARTS, "callback": self._callback()}
@@ -71,18 +71,18 @@ class Upload(Target):
         self._files.put_file(self._local, path, **arguments)
 
     def _callback(self) -> Any:
-        """The hook that a store's client calls when bytes have moved, in its own thread, where nothing may be
-        raised."""
+        """Return the hook that a store's client calls after it has sent bytes. The client calls it in its own thread,
+        in which no exception may be raised."""
         from fsspec.callbacks import Callback
 
-        moved = self._batch.moved
+        on_transfer = self._batch.on_transfer
 
-        class MovedCallback(Callback):  # type: ignore[misc]
+        class TransferCallback(Callback):  # type: ignore[misc]
             def call(self, *_: object, **__: object) -> None:
                 with contextlib.suppress(BaseException):
-                    moved()
+                    on_transfer()
 
-        return MovedCallback()
+        return TransferCallback()
 
     def _send_and_rename(self) -> None:
         """Send the file under a temporary name, then rename it in the store."""
@@ -91,7 +91,7 @@ class Upload(Target):
         self._files.makedirs(folder, exist_ok=True)
         try:
             self._send_file(temporary)
-            self._batch.moved()  # may raise, which the callback must not
+            self._batch.on_transfer()  # may raise, which the callback must not
             self._files.mv(temporary, posixpath.join(folder, name))
         except BaseException:
             with contextlib.suppress(Exception):
@@ -114,18 +114,18 @@ class Upload(Target):
             try:
                 self._files.call_s3("complete_multipart_upload", **upload, MultipartUpload={"Parts": parts})
             except Exception:
-                if not self._has_arrived(s3_object, upload_id, size):  # perhaps only the answer got lost
+                if not self._has_arrived(s3_object, upload_id, size):  # perhaps only the answer was lost
                     raise
         except BaseException:
-            with contextlib.suppress(Exception):  # the end of this run, or the next run, aborts it then
+            with contextlib.suppress(Exception):  # otherwise the end of this run, or the next run, aborts the upload
                 abort_upload(self._files, upload)
                 self._files.rm_file(note)
             raise
-        with contextlib.suppress(Exception):  # the end of this run, or the next run, removes it then
+        with contextlib.suppress(Exception):  # otherwise the end of this run, or the next run, removes the note
             self._files.rm_file(note)
 
     def _has_arrived(self, s3_object: dict[str, str], upload_id: str, size: int) -> bool:
-        """Return whether the object in the store came by this upload; False if the store does not answer."""
+        """Return whether this upload wrote the object in the store; False if the store does not answer."""
         try:
             head = self._files.call_s3("head_object", **s3_object)
             return bool(head["Metadata"].get(_UPLOAD) == upload_id and head["ContentLength"] == size)
@@ -133,7 +133,7 @@ class Upload(Target):
             return False
 
     def _send_all_parts(self, upload: dict[str, str], size: int, count: int) -> list[dict[str, Any]]:
-        """Send `count` parts of `size` bytes; returns the list of parts that completes the upload."""
+        """Send `count` parts of `size` bytes; return the list of parts, by which the upload is completed."""
 
         def send(number: int) -> dict[str, Any]:
             data = os.pread(self.file.fileno(), size, (number - 1) * size)
@@ -143,7 +143,7 @@ class Upload(Target):
         parts = []
         with ThreadPoolExecutor(_PARALLEL_PARTS) as threads:
             for part in threads.map(send, range(1, count + 1)):
-                self._batch.moved()
+                self._batch.on_transfer()
                 parts.append(part)
         return parts
 

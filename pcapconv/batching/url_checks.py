@@ -1,5 +1,5 @@
-"""Checks of URLs, and the messages for URLs that cannot be used: no bucket, no package for the scheme, a name that the
-store would read as another one."""
+"""Checks of URLs, and the messages for URLs that cannot be used: a missing bucket, a missing package for the scheme, or
+a name that the store would read as another name."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pcapconv.errors import UsageError
 from pcapconv.wording import argument
 
 _REMOTE_EXTRA = {"s3", "s3a", "gs", "gcs", "http", "https"}  # schemes that the extra `remote` supports
-_PACKAGE_NAMES = {"smbclient": "smbprotocol", "libarchive": "libarchive-c"}  # where they differ from their modules
+_PACKAGE_NAMES = {"smbclient": "smbprotocol", "libarchive": "libarchive-c"}  # module → package, where the names differ
 
 
 def check_url(location: str, *, buckets: bool) -> None:
-    """Check that a URL can be encoded and, if its store has `buckets`, that it names one. Raises UsageError."""
+    """Check that a URL can be encoded and, if its store has `buckets`, that it names a bucket. Raises UsageError."""
     try:
         location.encode()
     except UnicodeEncodeError:
@@ -22,8 +22,8 @@ def check_url(location: str, *, buckets: bool) -> None:
 
 
 def misread_reason(location: str, path: str, *, web: bool, s3: bool) -> str:
-    """Why a store would open another file than the URL `location` names, after its client made `path` of it; empty if
-    it opens that file. `web` and `s3` tell that the store is a web server, or S3."""
+    """Return why a store would open another file than the URL `location` names, or "" if it would open that file.
+    `path` is the path that the store's client made from the URL. `web` is True for a web server, `s3` for S3."""
     if web:
         return "its name has a #, and a web server sees nothing behind that; write %23" if "#" in location else ""
     if location.endswith("/") and not path.endswith("/"):
@@ -34,7 +34,7 @@ def misread_reason(location: str, path: str, *, web: bool, s3: bool) -> str:
 
 
 def link_page_message() -> str:
-    """The message for a page of links, perhaps a directory, that a web server lists as a file."""
+    """Return the message for a page of links, perhaps a directory, that a web server lists as a file."""
     return (
         "is a page with links, which may be a directory, and not a file; name it with / at its end as the source, or "
         f"leave it out with {argument('exclude')}"
@@ -42,12 +42,13 @@ def link_page_message() -> str:
 
 
 def missing_bucket_message(bucket: str) -> str:
-    """The message for a bucket that does not exist, or that these credentials may not see."""
+    """Return the message for a bucket that does not exist, or that these credentials may not see."""
     return f"there is no bucket {bucket} that these credentials see; make it, or correct the name"
 
 
 def missing_package_message(scheme: str | None, error: ImportError) -> str:
-    """The message for a scheme whose package is not installed, with the package to install if `error` tells it."""
+    """Return the message for a scheme whose package is not installed, with the name of the package if `error` contains
+    it."""
     if scheme in _REMOTE_EXTRA:
         return f"{scheme}:// needs the extra remote; install it: pip install 'pcapconv[remote]'"
     cause = error.__cause__

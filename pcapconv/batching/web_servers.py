@@ -1,8 +1,8 @@
-"""Files on web servers: the links on a server's pages are followed like folders and files.
+"""Files on web servers: the links on a server's pages count as folders and files.
 
-Strategy: a link that ends in / is a folder. For any other link the server is asked: it is a folder if the server
-redirects to the same name with /, else a file. A file that is a page of links may be a folder after all, and is not
-read as a capture.
+Strategy: a link that ends in / is a folder. For any other link the server is asked: the link is a folder if the server
+redirects to the same name with /, otherwise a file. A file that is a page of links may nevertheless be a folder, and is
+not read as a capture.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ Details = dict[str, Any]  # of a file, as fsspec gives them
 
 
 def find_files(files: Any, root: str, info: Callable[[str], Details | None]) -> dict[str, Details]:
-    """Return the files below the page `root`, or `root` itself if it is a file, each with its details, which `info`
-    gets from the server; no details for a file that has gone meanwhile. fsspec's own search would leave out a folder
-    when the connection breaks."""
+    """Return the details of each file below the page `root`, or of `root` itself if it is a file. `info` gets the
+    details from the server; they are empty for a file that no longer exists. fsspec's own search would leave out a
+    folder if the connection breaks."""
     found: dict[str, Details] = {}
     folders, seen = [root], set[str]()
     while folders:
@@ -47,7 +47,7 @@ def find_files(files: Any, root: str, info: Callable[[str], Details | None]) -> 
             if details is not None and _is_folder(name, details):
                 folders.append(name + "/")
             else:
-                found[name] = details or {}  # opening it will fail
+                found[name] = details or {}  # opening the file will raise the error
     if found or len(seen) > 1:
         return found
     page = root.rstrip("/")
@@ -56,7 +56,8 @@ def find_files(files: Any, root: str, info: Callable[[str], Details | None]) -> 
 
 
 def open_by_one_request(files: Any, path: str) -> Any:
-    """Open a file that is fetched while it is read, by one request, which may take any time in total."""
+    """Open a file by one request, so that it is fetched while it is read; the request has no limit of its total
+    time."""
     from aiohttp import ClientTimeout
 
     timeout = ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT, sock_read=_READ_TIMEOUT)
@@ -64,11 +65,11 @@ def open_by_one_request(files: Any, path: str) -> Any:
 
 
 def is_link_page(files: Any, name: str, details: Details) -> bool:
-    """Return whether a file may be a folder: it is an HTML page with links, and its name has neither a page's nor a
-    capture's suffix."""
+    """Return whether a file may be a folder: it is an HTML page with links, and its name has neither the suffix of a
+    page nor that of a capture."""
     if details.get("mimetype") != "text/html" or posixpath.splitext(name)[1].lower() in _PAGE_SUFFIXES:
         return False
-    if formats.format_of(name) is not None:  # reading it as a capture will fail
+    if formats.format_of(name) is not None:  # reading the page as a capture will fail
         return False
     data = b""
     with suppress(Exception), open_by_one_request(files, name) as page:  # its job will fail with the error
@@ -78,7 +79,8 @@ def is_link_page(files: Any, name: str, details: Details) -> bool:
 
 
 def _page_links(files: Any, folder: str) -> Sequence[str]:
-    """The links on a page, without links to the page itself (as for sorting it); none if there is no such page."""
+    """Return the links on a page, without links to the page itself (as for sorting it); no links if there is no such
+    page."""
     try:
         urls = files.ls(folder, detail=False)
     except FileNotFoundError as error:

@@ -1,9 +1,9 @@
-"""Checks whether a worker of a cluster can do jobs: it needs the same build of pcapconv and must see the same files. A
-worker is checked before it gets work, and again with each piece of work.
+"""Checks whether a worker of a cluster can do jobs: the worker needs the same build of pcapconv and must see the same
+files. A worker is checked before it gets work, and again with each piece of work.
 
 Strategy: `unfit_reason`, `ask_progress` and `do_if_fit` are sent as source text with plain values, and answer with
-plain values. So a worker without pcapconv, or with another version of it, can answer like any other, and never has to
-unpickle what it does not have.
+plain values. So even a worker without pcapconv, or with another version, can answer, and never has to unpickle an
+object of a package that it lacks.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from pcapconv.build import build, version
 from pcapconv.errors import PcapconvError
 
 _EXPRESSION = "exec(source, names) or names[name](*arguments)"
-_PROCESS_ID = uuid4().hex  # tells this process from all others, on any machine
+_PROCESS_ID = uuid4().hex  # unique among all processes on all machines
 _visible: set[tuple[str, ...]] = set()  # locations that this process has seen; one of each tuple is a token
 
 
 def unfit_reason(version: str, build: str, locations: list[str]) -> str:
-    """Return why this process cannot do jobs; empty if it can. Only the source of this function is sent to a worker, so
-    that it uses no other name of this module."""
+    """Return why this process cannot do jobs, or "" if it can. Only the source of this function is sent to a worker, so
+    the function uses no other name of this module."""
     from importlib import import_module
 
     try:
@@ -60,9 +60,9 @@ def ask_progress(run: str) -> object:
 
 
 def do_if_fit(check: tuple[str, dict[str, object]], work: bytes) -> tuple[object, object]:
-    """Do pickled work and return (result, None); or, if this process does not fit, (None, (address of this worker,
-    reason)), since a new process may have the address of one that did fit. Only the source of this function is sent to
-    a worker."""
+    """Do pickled work and return (result, None). If this process does not fit, return (None, (address of this worker,
+    reason)): a new process may have the address of an earlier one that did fit. Only the source of this function is
+    sent to a worker."""
     import pickle
 
     reason = eval(*check)
@@ -75,8 +75,8 @@ def do_if_fit(check: tuple[str, dict[str, object]], work: bytes) -> tuple[object
 
 
 def invisible_reason(locations: Sequence[str]) -> str:
-    """Return the message for the first of these files that this process does not see; empty if it sees all of them."""
-    from pcapconv.batching import jobs  # noqa: F401 - fails here if it cannot be imported
+    """Return the message for the first of these files that this process does not see, or "" if it sees all of them."""
+    from pcapconv.batching import jobs  # noqa: F401 - raises here if `jobs` cannot be imported
 
     for location in locations:
         try:
@@ -91,7 +91,7 @@ def invisible_reason(locations: Sequence[str]) -> str:
 
 
 def invisible_reason_once(locations: Sequence[str]) -> str:
-    """As `invisible_reason`, but a process that has seen these locations does not look again."""
+    """Return `invisible_reason`; a process that has seen these locations before is not checked again."""
     reason = "" if tuple(locations) in _visible else invisible_reason(locations)
     if not reason:
         _visible.add(tuple(locations))
@@ -99,29 +99,29 @@ def invisible_reason_once(locations: Sequence[str]) -> str:
 
 
 def process_progress(run: str) -> tuple[str, tuple[int, int]]:
-    """The id of this process, and its `jobs.progress_of` a run."""
+    """Return the id of this process, and `jobs.progress_of` for a run."""
     from pcapconv.batching.jobs import progress_of
 
     return _PROCESS_ID, progress_of(run)
 
 
 def check_expression(locations: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    """The arguments of `eval` that call `unfit_reason` in another process."""
+    """Return the arguments of `eval` that call `unfit_reason` in another process."""
     return _call_expression(unfit_reason, version(), build(), list(locations))
 
 
 def progress_expression(run: str) -> tuple[str, dict[str, Any]]:
-    """The arguments of `eval` that call `ask_progress` in another process."""
+    """Return the arguments of `eval` that call `ask_progress` in another process."""
     return _call_expression(ask_progress, run)
 
 
 def work_expression(check: tuple[Any, ...], work: tuple[Any, ...]) -> tuple[str, dict[str, Any]]:
-    """The arguments of `eval` that call `do_if_fit` in another process. `check` is a `check_expression`."""
+    """Return the arguments of `eval` that call `do_if_fit` in another process. `check` is a `check_expression`."""
     return _call_expression(do_if_fit, check, pickle.dumps(work))
 
 
 def _call_expression(function: Callable[..., Any], *arguments: Any) -> tuple[str, dict[str, Any]]:
-    """The arguments of `eval` that call a function in another process, to which only its source is sent."""
+    """Return the arguments of `eval` that call a function in another process, to which only its source is sent."""
     names = {"source": _source(function), "name": function.__name__, "arguments": arguments, "names": {}}
     return _EXPRESSION, names
 

@@ -1,24 +1,29 @@
-"""Bytes in and out: inputs that are read, and outputs that are complete or not there at all.
+"""Bytes in and out: inputs that are read, and outputs that exist complete or not at all.
 
-An output is a `Target`. It gets its final name in `Target.publish`, which `commit.commit` calls for all outputs of a
-command, one after the other. A signal that arrives meanwhile is held back: before the last output has its name, it
-undoes them all; afterwards it finds the work done.
+An output is a `Target`. Four modules share the naming of outputs, each on top of the next:
+
+* `file_set` has the parts of a split, which are too many to be open at once. It calls `commit` for all of them.
+* `commit` calls `Target.prepare`, then `Target.publish` for all outputs of a command, one after the other, then
+  `Target.confirm`. Meanwhile signals are held back (`held_signals`), and `commit` looks between two outputs
+  whether a signal has arrived. If so, `commit` undoes all names that were given; after the last name, the outputs stay.
+* `target` has `publish` and `undo_publish` for one output, made of the steps of `final_names`.
+* `final_names` has these steps: name a file, put the old file aside, undo.
 
 | file | what it is for |
 |---|---|
-| `source.py` | an input: a path, stdin or a file object (`Source`); nameless temporary files |
+| `source.py` | an open input: a path, stdin or a file object (`Source`); makes nameless temporary files |
 | `source_digest.py` | the SHA-256 of an input, computed in a thread while it is read |
-| `target.py` | an output: a file, stdout or a file object (`Target`), and the steps by which it is committed |
-| `buffered_output.py` | the buffer that writers encode into, in front of a target; a thread writes it |
+| `target.py` | an open output: a file, stdout or a file object (`Target`); publishes and undoes it |
+| `buffered_output.py` | the buffer that writers encode into, in front of a target; hands full buffers to a thread |
 | `buffer_threads.py` | the threads that write or hash full buffers |
-| `commit.py` | gives all outputs of a command their final names, or none of them; what a signal does then |
-| `final_names.py` | how one file gets its name, keeps what it replaces, and loses the name again; temporary names |
-| `held_signals.py` | holds signals back while something must not be interrupted |
-| `file_set.py` | many outputs that are committed together: the parts of a split |
-| `recovery_journal.py` | what a killed commit of a file set left behind, and how the next run puts it back |
+| `commit.py` | gives all outputs of a command their final names, or undoes them all; what a signal does meanwhile |
+| `final_names.py` | the single steps: name a file, keep the file that it replaces, undo the naming; temporary names |
+| `held_signals.py` | holds signals back during work that must not be interrupted, and lists those that arrived |
+| `file_set.py` | many outputs that are committed together, and need not be open at once: the parts of a split |
+| `recovery_journal.py` | the journal by which the next run puts back the old files that a killed commit had replaced |
 | `permissions.py` | copies owner, mode, ACL and attributes to the file that replaces another |
-| `paths.py` | what a path leads to, and whether two paths mean the same file |
+| `paths.py` | which file a path leads to, and whether two paths mean the same file |
 | `name_template.py` | templates such as `{stem}-{index}.pcap`, for parts of a split and targets of a batch |
-| `scratch_file.py` | bytes that are needed again later: in memory while few, then in a temporary file |
-| `read_write.py` | reads and writes in full, and turns what the system refuses into a FileError |
+| `scratch_file.py` | bytes that are written, then read again: in memory while few, then in a nameless temporary file |
+| `read_write.py` | reads and writes in full, and turns the errors of the system into a FileError |
 """

@@ -1,15 +1,16 @@
 """Threads that write or hash full buffers while the main thread goes on.
 
 Strategy: the main thread reads and runs the kernels. One thread writes the full buffers of an output, and a second one
-hashes them if a digest is needed (`buffered_output`); another one hashes what was read if the digest of a source is
-needed (`source_digest`). Files and pipes are treated alike. Data that fits into one buffer starts no thread. Reading
-ahead in a thread took 7 percent more processor time and won nothing, since two cores are busy without it.
+hashes them if a digest is needed (`buffered_output`); another thread hashes the bytes that were read if the digest of a
+source is needed (`source_digest`). Files and pipes are treated alike. No thread starts for data that fits into one
+buffer. Reading ahead in a thread took 7 percent more processor time and was no faster, since two cores are busy without
+it.
 
-A buffer belongs to one thread at a time: whoever puts it into a thread's queue leaves it alone until `pass_on` gives it
-back. So there is nothing to lock, and no queue is longer than the number of buffers. After an error, a thread passes
+A buffer belongs to one thread at a time: once it is in a thread's queue, no other thread touches it until `pass_on` is
+called. So nothing has to be locked, and no queue is longer than the number of buffers. After an error, a thread passes
 all buffers on untouched, and the main thread raises the error the next time it exchanges a buffer. A thread ends when
-the main thread tells it to and its queue is empty; the queue of an output that is given up is dropped. Signals reach
-only the main thread, which ends its threads on the way out.
+its queue is empty and the main thread has called `end`; the queue of an output that is given up is dropped. Signals
+reach only the main thread, which ends its threads on the way out.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class BufferThread:
             self._thread = None
 
     def put(self, piece: Piece) -> None:
-        """Queue a buffer, behind those that were put before."""
+        """Queue a buffer behind earlier ones."""
         if self._thread is None:
             self._do(piece)
         else:
@@ -68,6 +69,6 @@ class BufferThread:
         if self.error is None:
             try:
                 self._work(memoryview(buffer)[start:stop])
-            except BaseException as error:  # carried to the main thread
+            except BaseException as error:  # for the main thread to raise
                 self.error = error
         self._pass_on(piece)

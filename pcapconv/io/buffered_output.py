@@ -1,11 +1,12 @@
-"""The buffer that a writer encodes into, in front of a target: a thread writes full buffers while encoding goes on.
+"""The buffer that a writer encodes into, in front of a target. A thread writes full buffers to the target while the
+writer goes on in another buffer.
 
-Strategy: kernels and system calls release the GIL, so a second thread hides nearly all the time that writing takes. It
-starts when the first buffer is full; data that fits into one buffer is written without it. If a digest is needed,
-another thread hashes the buffers that were written (`buffer_threads` says which thread owns a buffer when). A buffer is
-handed over, never copied, and there are few of them, so memory stays constant. If there are many outputs, each begins
-with a small buffer and can `release` it: then it holds no buffer, no thread and no open file. Such outputs share spare
-buffers, since allocating new memory takes as long as writing it.
+Strategy: kernels and system calls release the GIL, so a second thread hides nearly all the time that writing takes. The
+thread starts when the first buffer is full; data that fits into one buffer is written without a thread. If a digest is
+needed, another thread hashes the buffers that were written (for which thread owns a buffer when, see `buffer_threads`).
+A buffer is handed over, never copied, and there are few buffers, so memory stays constant. If there are many outputs,
+each begins with a small buffer; after `release`, an output has no buffer, no thread and no open file. Such outputs
+share spare buffers, since allocating new memory takes as long as writing it.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ class BufferedOutput:
     """A buffer to encode into, and the target behind it.
 
     Encode into `buffer` from offset `at` on, and advance `at`; call `make_room` when the buffer is full. `write` takes
-    any number of bytes instead. `finish` writes what the buffer still holds. `name` is for messages. All methods raise
-    FileError if the system refuses.
+    any number of bytes instead. `finish` writes the bytes that are still in the buffer. `name` is for messages. All
+    methods raise FileError for an error of the system.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class BufferedOutput:
         self.at = 0
         self._written = 0
         self._empty: SimpleQueue[Piece] = SimpleQueue()
-        self._threads: list[BufferThread] = []  # each passes its buffers on to the next one
+        self._threads: list[BufferThread] = []  # each passes its buffers on to the next thread
         self._circulating = _BUFFERS - 1 + 2 * hashed  # buffers besides the one that is filled
         self._hash = _sha256() if hashed else None
         self._overwritten = False
@@ -61,12 +62,12 @@ class BufferedOutput:
 
     @property
     def memory(self) -> int:
-        """The memory that the buffers take, in bytes."""
+        """The memory of the buffers, in bytes."""
         return len(self.buffer) + (self._circulating * BUFFER_SIZE if self._threads else 0)
 
     def make_room(self, least: int = 0) -> bool:
-        """Have room for at least `least` bytes: enlarge a small buffer, or hand the full one to the thread and go on in
-        an empty one. Return False, with nothing done, if no buffer is that large: `write` takes any number of bytes."""
+        """Make room for at least `least` bytes: enlarge a small buffer, or hand the full buffer to the thread and go on
+        in an empty one. Return False, and do nothing, if `least` is larger than any buffer: then call `write`."""
         if least > BUFFER_SIZE:
             return False
         if len(self.buffer) < BUFFER_SIZE:
@@ -96,7 +97,7 @@ class BufferedOutput:
                 done += part
 
     def overwrite(self, position: int, data: bytes) -> None:
-        """Replace bytes that were written before, from an offset on. Only if `seekable`."""
+        """Replace bytes that were written before, from the offset `position` on. Only if `seekable`."""
         self._drain()
         if self._hash is not None and not self._overwritten:
             self._overwritten = self._read_back(position, len(data)) != data
@@ -106,14 +107,14 @@ class BufferedOutput:
             self._target.file.seek(0, os.SEEK_END)
 
     def finish(self) -> None:
-        """Write what the buffer still holds."""
+        """Write the bytes that are still in the buffer."""
         self._drain()
 
     @property
     def sha256(self) -> str:
         """The SHA-256 of all that was written, in hex, after `finish`. Raises FileError."""
         assert self._hash is not None
-        if self._overwritten:  # bytes that had been hashed already
+        if self._overwritten:  # `overwrite` changed bytes that had been hashed
             self._hash, self._overwritten = _sha256(), False
             for at in range(0, self._written, BUFFER_SIZE):
                 self._hash.update(self._read_back(at, min(BUFFER_SIZE, self._written - at)))
@@ -128,12 +129,12 @@ class BufferedOutput:
         return data
 
     def start_writing(self) -> None:
-        """Hand what the buffer holds to the writing thread, if there is one; wait only if no buffer is free."""
+        """Hand the buffer to the writing thread, if that has started; wait only if no other buffer is free."""
         if self._threads and self.at:
             self._hand_over()
 
     def release(self) -> None:
-        """Write what the buffer holds, then release buffers, threads and the open file until more is written."""
+        """Write the bytes in the buffer, then release buffers, threads and the open file until more is written."""
         self._drain()
         if self._spares is not None:
             self._give_away(self.buffer)
@@ -141,8 +142,8 @@ class BufferedOutput:
         self._target.release()
 
     def close(self) -> None:
-        """End the threads and drop what they have not written. For a pipe, wait only briefly: one that nobody reads can
-        hold a thread for ever."""
+        """End the threads, and drop buffers that they have not written. For a pipe, wait only briefly: a pipe that
+        nobody reads can hold a thread for ever."""
         for thread in self._threads:
             thread.error = thread.error or FileError(f"{self.name}: writing was given up")
         for thread in self._threads:
@@ -178,7 +179,7 @@ class BufferedOutput:
             self._empty.put((self._new_buffer(), 0, 0))
 
     def _drain(self) -> None:
-        """Write everything so far to the file, and end the threads."""
+        """Write all bytes in buffers to the target, and end the threads."""
         for thread in self._threads:
             thread.end()
         self._raise_error()
@@ -202,6 +203,6 @@ class BufferedOutput:
 
 
 def _sha256() -> Any:
-    import hashlib  # not for a plain conversion, which starts faster without
+    import hashlib  # a plain conversion starts faster without this import
 
     return hashlib.sha256()

@@ -1,10 +1,13 @@
-"""Gives all outputs of a command their final names, or none of them.
+"""Gives all outputs of a command their final names, or undoes them all.
 
-Strategy: first `prepare` makes the system say of each output whether its bytes are kept. Then signals are held back,
-and `publish` gives one output after the other its final name. Until the last one has it, all of them can be undone. A
-signal that arrives before the last name is given undoes them all; one that arrives later finds the work done. Just
-before a file that was read is replaced, it is checked once more, so that what somebody wrote to it meanwhile is not
-lost. Only a kill (SIGKILL) or a power failure can leave some of several outputs behind.
+Strategy: first `Target.prepare` forces delayed write errors (of quotas and network file systems) to surface while no
+output has its name yet. Then signals are held back, and `Target.publish` gives one output after the other its final
+name. Between two outputs, `commit` looks at the signals that have arrived; if there is one, it undoes all outputs that
+have their names. A signal that arrives after the last name was given comes too late: the outputs stay. If an output is
+a pipe, signals are not held back, since only a signal ends the wait for a reader that never reads. Just before an
+output replaces a source, `commit` checks once more that nobody has written to the source. If a kill (SIGKILL) or a
+power failure stops the process between two names, some of several outputs have theirs (for a file set, see
+`recovery_journal`).
 """
 
 from __future__ import annotations
@@ -17,27 +20,27 @@ from pcapconv.io.held_signals import HeldSignals, hold_signals
 from pcapconv.io.source import Source
 from pcapconv.io.target import Target
 
-commits = 0  # the commits that this process has completed; what a signal cut short is worded accordingly
+commits = 0  # the commits that this process has completed, by which the message about a signal is worded
 
 
 def commit(targets: Sequence[Target], read: Sequence[Source] = (), *, fsync: bool = True) -> None:
-    """Give these outputs their final names, in this order, or none of them. `read` are the sources of the command. With
-    `fsync`, whatever replaces a file is on the disk before it does. Raises FileError, and then everything is as it was
-    before."""
+    """Give these outputs their final names, in this order. `read` are the sources of the command. With `fsync`, an
+    output that replaces a file is on the disk before it gets its name. Raises FileError after undoing everything; or,
+    if only `Target.confirm` failed, with all outputs in place."""
     global commits
     for target in targets:
         target.prepare(fsync=fsync)
-    blocking = any(target.may_block for target in targets)  # a pipe: signals have to get through
+    blocking = any(target.may_block for target in targets)  # on a pipe that nobody reads, only a signal ends the wait
     with contextlib.nullcontext(HeldSignals()) if blocking else hold_signals() as signals:
         begun: list[Target] = []
         try:
             for target in targets:
-                if signals.arrived and len(targets) > 1:  # a single output has its name before it could be undone
+                if signals.arrived and len(targets) > 1:  # a single output is published all the same
                     raise FileError(f"{targets[0].name}: interrupted")  # in case the signal's handler raises nothing
                 _check_unchanged(target, read)
                 begun.append(target)
                 with hold_signals() if blocking and not target.may_block else contextlib.nullcontext():
-                    # after the last output nothing can fail any more, so the file that it replaces need not be kept
+                    # nothing can fail after the last output, so the file that it replaces need not be kept
                     target.publish(keep_old=blocking or target is not targets[-1])
             commits += 1
         except BaseException as error:
@@ -48,20 +51,21 @@ def commit(targets: Sequence[Target], read: Sequence[Source] = (), *, fsync: boo
 
 
 def _check_unchanged(target: Target, read: Sequence[Source]) -> None:
-    """Check that a source that this target replaces is still as it was when it was opened. Raises FileError if not."""
+    """Check that a source that this target replaces has not changed since it was opened. Raises FileError if it has."""
     for source in read:
         if target.path is not None and source.is_at(target.path):
             source.check_unchanged(target.path)
 
 
 def _undo_all(begun: Sequence[Target], error: BaseException) -> None:
-    """Undo these outputs, the last one first. Raises FileError if that fails, which names `error` too."""
+    """Undo these outputs, the last one first. If that fails, raises FileError with the messages of `error` and of the
+    failures."""
     messages = []
     for target in reversed(begun):
         try:
             target.undo_publish()
-        except FileError as trouble:
-            messages.append(str(trouble))
+        except FileError as undo_error:
+            messages.append(str(undo_error))
     if messages:
         raise FileError("; ".join([str(error), *messages])) from error
 

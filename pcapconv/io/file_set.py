@@ -1,10 +1,10 @@
 """Many output files that get their final names together, or none of them: the parts of a split.
 
-Strategy: the files may be too many to be open at once, so they have names, in a temporary directory of their own. When
-all are complete they get their final names, one right after the other. A file that is replaced is kept in that
-directory until nothing has to be undone any more. So that a kill in the middle does not leave old and new files mixed,
-a journal in that directory says meanwhile which is which, and the next run that writes files there puts the old ones
-back (`recovery_journal`).
+Strategy: the files may be too many to be open at once, so each has a temporary name, in one temporary folder. When all
+are complete, `commit` gives them their final names, one right after the other. A file that is replaced is kept in that
+folder until nothing has to be undone any more. A kill in the middle of a commit would leave old and new files mixed; so
+a journal in the folder records meanwhile where each file belongs, and the next run that writes files to that directory
+puts the old ones back (`recovery_journal`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from pcapconv.io.target import PlainFile, Target, close_directory, open_director
 
 
 class _SetFile(Target):
-    """A file of a set, open only while it is written. `path` is its final path, once that is known."""
+    """A file of a set, open only while it is written. `path` is its final path, None until `FileSet.commit` is
+    called."""
 
     hidden_until_published = True
     may_block = False
@@ -49,7 +50,7 @@ class _SetFile(Target):
 
     @property
     def file(self) -> io.FileIO:
-        """The file object, which is opened if necessary, and then stands at its end."""
+        """The file object. If it is not open, it is opened to append."""
         if self._file is None:
             self.begun = True
             file = io.FileIO(os.open(self.temporary, os.O_CREAT | os.O_RDWR, 0o666), "rb+")
@@ -85,9 +86,9 @@ class _SetFile(Target):
 class FileSet:
     """Files that get their final names together, or none of them. Use it as a context manager, like a `Target`.
 
-    The files grow in a temporary folder within `directory`. `name` is for messages; `reserved` are paths that none of
-    them may have. `put_back` lists the files that an earlier run, killed while it committed, had replaced, and that
-    this run put back.
+    The files grow in a temporary folder within `directory`. `name` is for messages. No file of the set may have one of
+    the `reserved` paths. `put_back` lists the paths of old files that this run put back, since an earlier run was
+    killed while it replaced them.
     """
 
     def __init__(self, directory: str, name: str, *, force: bool = False, reserved: Sequence[str] = ()) -> None:
@@ -96,7 +97,7 @@ class FileSet:
         self._reserved = {real_path(path) for path in reserved}
         self.put_back: list[str] = []
         self._published: set[tuple[int, int]] = set()  # devices and inodes
-        self._synced: dict[str, tuple[int | None, str]] = {}  # open directories with files to replace, and one of them
+        self._synced: dict[str, tuple[int | None, str]] = {}  # path → the open directory, and an output in it
         self._files: list[_SetFile] = []
         self._directory = directory
         self._folder = temporary_name(directory)
@@ -105,7 +106,7 @@ class FileSet:
         self._stuck = set[str]()  # names of old files that could not be put back
 
     def new_file(self) -> Target:
-        """Add a file to the set, which has no final name so far. Raises FileError."""
+        """Add a file without a final name to the set, and return it. Raises FileError."""
         if not self._has_folder:
             self.put_back = put_back_old_files(self._directory)
             self._has_folder = True
@@ -155,8 +156,9 @@ class FileSet:
         fsync: bool = True,
     ) -> None:
         """Give the files, which are complete, these final names, in the order in which `new_file` made them, and then
-        publish `other_targets`. `read` and `fsync` are as for `io.commit`. Raises FileError, and then everything is as
-        it was before."""
+        `other_targets` theirs. Writes the journal if files are replaced, calls `io.commit.commit` (for `read` and
+        `fsync`, see there), and removes the temporary folder. Raises FileError as `io.commit.commit` does, and
+        UsageError if a name is taken by another file of the command."""
         paths = [self.check_name(name) for name in names]
         for file, path, name in zip(self._files, paths, names, strict=True):
             file.name, file.path = name, path
@@ -180,11 +182,11 @@ class FileSet:
         self._published.add((status.st_dev, status.st_ino))
 
     def _give_name(self, file: _SetFile, path: str) -> os.stat_result:
-        """Give a file its final name, and return the status of the file that has it. Raises OSError if it has not."""
+        """Give a file its final name, and return the status of the file that has the name then. Raises OSError."""
         replaces = self._force and exists(path)
         status = os.stat(file.temporary)
         if status.st_dev != os.stat(os.path.dirname(path)).st_dev:
-            if replaces:  # could not be undone
+            if replaces:  # a copy over the old file could not be undone
                 raise OSError(errno.EXDEV, f"it is on another file system than {self._folder}")
             return self._copy(file, path)
         if not replaces:
@@ -200,7 +202,7 @@ class FileSet:
         return status
 
     def undo_publish(self, file: _SetFile) -> None:
-        """Take the final name from a file again, if it has it, and put back the file that it replaced. Raises
+        """Take the final name away from a file that has got it, and put back the file that it replaced. Raises
         FileError."""
         assert file.path is not None
         try:
@@ -230,8 +232,8 @@ class FileSet:
             self._synced[directory] = open_directory(directory), name
 
     def _copy(self, file: _SetFile, path: str) -> os.stat_result:
-        """Copy a file to its final path on another file system, to which a directory of the template may belong, or a
-        link lead; return the status of the copy."""
+        """Copy a file to its final path on another file system, and return the status of the copy. A directory of the
+        template may lie there, or a link lead there."""
         with (
             open(file.temporary, "rb", buffering=0) as original,
             PlainFile(path, file.name, force=self._force, private=False) as copy,
@@ -245,7 +247,7 @@ class FileSet:
         return status
 
     def restart(self) -> None:
-        """Remove all files of the set, so that a new run can begin. Raises FileError."""
+        """Remove all files of the set, so that the split can begin again. Raises FileError."""
         for file in self._files:
             file.release()
             with writing(self._name), contextlib.suppress(FileNotFoundError):

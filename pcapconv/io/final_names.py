@@ -1,7 +1,9 @@
-"""How one file gets its final name, also one that another file has, and how that is undone; temporary names.
+"""The steps by which one file gets its final name, replaces a file of that name, or loses the name again; and temporary
+names. `target` and `file_set` put the steps together.
 
-Strategy: a name always leads to the old file or the new one, even without hard links: a file that may have to come back
-is linked or copied aside, never moved. If the system does not say whether a file exists, it counts as existing.
+Strategy: at every moment a name leads to the old file or the new one, even without hard links: an old file that may
+have to be put back is linked or copied aside, never moved. If the system does not say whether a file exists, it counts
+as existing.
 """
 
 from __future__ import annotations
@@ -19,13 +21,13 @@ _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # errors of a file syste
 
 
 def temporary_name(directory: str) -> str:
-    """A new temporary path in this directory, of the form `TEMPORARY`."""
+    """Return a new temporary path in this directory, of the form `TEMPORARY`."""
     return os.path.join(directory, f".pcapconv-{os.urandom(8).hex()}.tmp")
 
 
 def exists(path: str) -> bool:
-    """Return whether something has this name, if only a link to nothing. Raises OSError if that cannot be determined: a
-    file that may exist must not be taken for gone."""
+    """Return whether a file, a directory or a link has this name; a link counts even if its target does not exist.
+    Raises OSError if that cannot be determined, since a file that may exist must not count as missing."""
     try:
         os.lstat(path)
     except FileNotFoundError:
@@ -34,7 +36,7 @@ def exists(path: str) -> bool:
 
 
 def refresh_directory(directory: str) -> None:
-    """Make a network file system ask its server anew which names a directory has."""
+    """Make a network file system ask its server again which names a directory has."""
     with contextlib.suppress(OSError):
         os.close(os.open(directory or ".", os.O_RDONLY))
 
@@ -81,8 +83,9 @@ def _open_for_owner(path: str, flags: int) -> int:
 
 
 def name_if_free(temporary: str, path: str) -> None:
-    """Give a file this name, as a second one, or, if there are no hard links, in place of its temporary one. Raises
-    FileExistsError if another file has the name by now, which a link notices and a rename would not; and OSError."""
+    """Give a file its final name by a hard link beside its temporary name; if there are no hard links, rename it.
+    Raises FileExistsError if another file has the final name by now (a rename alone would replace that file); and
+    OSError."""
     try:
         os.link(temporary, path)
     except OSError as error:
@@ -94,16 +97,16 @@ def name_if_free(temporary: str, path: str) -> None:
 
 
 class UndoableNaming:
-    """Remembers which file was given a name, so that this can be undone, also if it failed half-way."""
+    """Remembers which file is given a name, so that the naming can be undone, even if it failed half-way."""
 
     def __init__(self) -> None:
-        self._status: os.stat_result | None = None  # the file's device and inode, once it was to get the name
+        self._status: os.stat_result | None = None  # the file's device and inode, from when it is given the name
         self._done = False
 
     @contextlib.contextmanager
     def record(self, status: os.stat_result) -> Iterator[None]:
-        """Note that the file of this `status` gets its name within the `with` block. If the block fails, the file may
-        have the name all the same."""
+        """Note that the `with` block gives the file of this `status` its name. If the block fails, the file may
+        nevertheless have the name."""
         self._status = status
         yield
         self._done = True
@@ -115,12 +118,13 @@ class UndoableNaming:
                 os.replace(old, path)
             else:
                 os.unlink(path)
-        if old:  # if both are names of one file, replacing one by the other did nothing, and left both
+        if old:  # `os.replace` does nothing if both are names of one file
             unlink(old)
 
     def _may_be_named(self, path: str, *, replaced: bool) -> bool:
-        """Return whether the path leads to the new file, or may do so. Raises OSError if that cannot be determined, and
-        the file neither got the name for certain nor replaced another one."""
+        """Return whether the path leads to the new file, or may lead to it. If there is no file at the path, return
+        `replaced`. If the path cannot be examined: True if the file certainly got the name or `replaced` another file;
+        otherwise raises OSError."""
         if self._status is None:
             return False
         try:

@@ -1,4 +1,4 @@
-"""Holds signals back while something must not be left half done."""
+"""Holds signals back during work that must not be left half done, such as a commit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class HeldSignals:
-    """The signals that `arrived` while they were held back: their numbers, in order."""
+    """The numbers of the signals that `arrived` while signals were held back, in order. `commit` looks at them between
+    two outputs."""
 
     def __init__(self) -> None:
         self.arrived: list[int] = []
@@ -20,8 +21,9 @@ class HeldSignals:
 
 @contextlib.contextmanager
 def hold_signals() -> Iterator[HeldSignals]:
-    """Hold back SIGINT, SIGTERM and SIGHUP until the `with` block is left, however it is left; then raise them again,
-    for the handlers from before. In other threads than the main one nothing is done, since these get no signals."""
+    """Hold back SIGINT, SIGTERM and SIGHUP until the end of the `with` block, also after an exception; then raise the
+    signals that arrived, for the handlers that were set before. Outside the main thread, which alone gets signals, do
+    nothing."""
     signals = HeldSignals()
     if threading.current_thread() is not threading.main_thread():
         yield signals

@@ -1,9 +1,9 @@
 """Templates for file names, such as `{stem}-{start:%H%M}-{interface}.pcapng`: for parts of a split, targets of a batch.
 
-Strategy: a template is parsed once, and refused if anything in it makes no sense. Names never leave the template's own
-directories, and have no character that a shell or a terminal would interpret: values from a capture are made safe, and
-slashes come from the template alone. Times are UTC, and formatted here, so that the same command gives the same names
-everywhere.
+Strategy: a template is parsed once, and refused if any part of it is malformed. Names never lead out of the directories
+of the template, and values from a capture are made safe: they contain no slash, and no character that a shell or a
+terminal would interpret. Times are UTC, and formatted by this module, so that the same command gives the same names on
+every machine.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ _LETTERS: dict[str, Callable[[datetime], str]] = {
 
 
 class TemplateValues(NamedTuple):
-    """The values of a template's fields for one file. `number` is for `{index}`, and counts from 1. `start` is in
-    seconds since 1970, None for a file without a time. `interface` and `link_type` are any text."""
+    """The values of a template's fields for one file. `number` is the value of `{index}`, from 1. `start` is in seconds
+    since 1970, None for a file without a time. `interface` and `link_type` are any text."""
 
     number: int
     start: Fraction | None
@@ -69,7 +69,8 @@ class TemplateValues(NamedTuple):
 
 
 class _Piece(NamedTuple):
-    """A field of a template, and its form. Literal text has an empty `field`."""
+    """A piece of a template: literal text, or a field. `field` is the name of the field, empty for literal text. `text`
+    is the literal text, or the form of the field: a width for `index`, a time format for `start`, otherwise empty."""
 
     field: str
     text: str
@@ -96,11 +97,11 @@ class Template:
 
     @property
     def needs_start(self) -> bool:
-        """True if names have a time."""
+        """True if names contain a time."""
         return any(piece.field == "start" for piece in self._pieces)
 
     def name(self, values: TemplateValues, stem: str) -> str:
-        """The name of a file with these values; `stem` is that of the capture."""
+        """Return the name of a file with these values; `stem` is that of the capture."""
         return "".join(_value(piece, values, stem) for piece in self._pieces)
 
 
@@ -139,7 +140,7 @@ def _pieces(text: str, fields: Sequence[str]) -> Iterator[_Piece]:
 
 
 def _field(text: str, field: str, form: str, conversion: str | None) -> _Piece | None:
-    """The piece for a field in braces; None if the template may not have it in this form."""
+    """Return the piece for a field in braces, or None if a template may not have the field in this form."""
     if field == "index" and not conversion and (not form or _WIDTH.fullmatch(form)):
         return _Piece(field, form or _INDEX)
     if field == "start" and not conversion:
@@ -177,7 +178,7 @@ def _value(piece: _Piece, values: TemplateValues, stem: str) -> str:
 
 
 def _time(start: Fraction | None, form: str) -> str:
-    """A time in UTC in this form; before the year 1 and after 9999, in seconds since 1970."""
+    """Return a time in UTC in this form; before the year 1 and after 9999, in seconds since 1970."""
     if start is None:
         return NO_TIME
     seconds, fraction = divmod(start, 1)
@@ -190,8 +191,8 @@ def _time(start: Fraction | None, form: str) -> str:
 
 
 def safe(value: str) -> str:
-    """A value in a form that may stand anywhere in a file's name: letters, digits, `.`, `_` and `-`, never empty. Dots
-    and dashes at the beginning are replaced, since they would hide the file, or look like an option."""
+    """Return a value in a form that is safe anywhere in a file's name: letters, digits, `.`, `_` and `-`, never empty.
+    Dots and dashes at the beginning are replaced, since they would hide the file, or look like an option."""
     marks = "".join(mark if mark.isalnum() or mark in "._-" else "_" for mark in value[:MOST_BYTES])
     shown = marks.encode()[:MOST_BYTES].decode(errors="ignore")
     bare = shown.lstrip(".-")

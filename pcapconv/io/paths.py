@@ -1,4 +1,4 @@
-"""What a path leads to, whether two paths are the same file, and what a target is called."""
+"""Which file a path leads to, whether two paths lead to the same file, and the name of a target."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pcapconv.wording import argument
 Readable = str | os.PathLike[str] | BinaryIO
 Writable = str | os.PathLike[str] | BinaryIO
 STDIO = "-"
-SIDECAR_SUFFIX = ".meta.json"  # a sidecar is called like its capture, with this suffix
+SIDECAR_SUFFIX = ".meta.json"  # the name of a sidecar is that of its capture with this suffix
 
 
 def input_exists(name: str) -> bool:
@@ -23,7 +23,7 @@ def input_exists(name: str) -> bool:
 
 
 def real_path(name: str) -> str:
-    """The path that a name leads to, with links resolved. Raises FileError."""
+    """Return the path that a name leads to, with links resolved. Raises FileError."""
     try:
         return os.path.realpath(name)
     except OSError as error:  # the working directory is gone
@@ -31,8 +31,8 @@ def real_path(name: str) -> str:
 
 
 def comparable_path(file: object) -> str | None:
-    """The path that an input or output leads to, with links resolved, to compare it with others; None for `-` and for
-    anything that is no path. Raises nothing."""
+    """Return the path that an input or output leads to, with links resolved, for comparison with other paths; None for
+    `-` and for anything that is no path. Raises nothing."""
     if not isinstance(file, str | os.PathLike) or file == STDIO:
         return None
     try:
@@ -42,7 +42,7 @@ def comparable_path(file: object) -> str | None:
 
 
 def is_file_at(name: str, file: object) -> bool:
-    """Return whether an open file is the one at this path; False for anything that is no open file."""
+    """Return whether this path leads to an open file; False if `file` is no open file."""
     fileno = getattr(file, "fileno", None)
     try:
         return fileno is not None and os.path.samestat(os.stat(name), os.fstat(fileno()))
@@ -51,7 +51,7 @@ def is_file_at(name: str, file: object) -> bool:
 
 
 def name_of(target: Writable) -> str | None:
-    """The path of a target, or the name of a file object; None for stdout and for an object without a name."""
+    """Return the path of a target, or the name of a file object; None for stdout and for an object without a name."""
     if isinstance(target, str | os.PathLike):
         path = os.fspath(target)
         return None if path == STDIO else path
@@ -60,10 +60,10 @@ def name_of(target: Writable) -> str | None:
 
 
 def base_name(target: Writable) -> str:
-    """The last component of a path; "" for stdout and for a file object."""
+    """Return the last component of a path; "" for stdout and for a file object."""
     return os.path.basename(target) if isinstance(target, str | os.PathLike) and target != STDIO else ""
 
 
 def exists_message(name: str) -> str:
-    """The message for an output that exists, and that is not to be replaced."""
+    """Return the message for an output that exists, and must not be replaced."""
     return f"{name}: exists already; {argument('force', True)} replaces it"

@@ -1,8 +1,8 @@
 """Copies owner, group, permissions, ACL and extended attributes to the file that is going to replace another one.
 
-Strategy: only the owner may use the new file until everything else is set. What the system does not allow to be copied
-makes the permissions narrower, never wider: if an ACL is lost, its mask, which the mode has in the group's bits, must
-not become the group's permissions.
+Strategy: only the owner may use the new file until everything else is set. If the system refuses to copy a permission,
+the new file gets narrower permissions, never wider ones: if an ACL cannot be copied, the mask of the ACL, which the
+group's bits of the mode contain, must not become the group's permissions.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import stat
 from struct import iter_unpack
 
 ACL = "system.posix_acl_access"
-# The attributes that describe a file's owner and use. Others vouch for its bytes, or are the system's own.
+# Attributes that describe a file's owner and use. Others are signatures of its bytes, or belong to the system.
 _KEPT = ("user.", "security.selinux", "system.nfs4_acl", "system.richacl")
-_NONE = (errno.ENODATA, errno.ENOTSUP)  # errors for an attribute that does not exist, or that the system does not have
+_NONE = (errno.ENODATA, errno.ENOTSUP)  # errors for an attribute that the file lacks or the system does not support
 _GROUP_OBJECT, _MASK = 0x04, 0x10  # tags of an ACL's entries
 
 
 def copy_permissions(path: str, file: int) -> None:
-    """Give an open file the permissions of the file at this path, if that still exists. Raises OSError if these cannot
-    be read, or if more people could use the open file."""
+    """Give an open file the permissions of the file at this path, if that file still exists. Raises OSError if the
+    permissions cannot be read, or if the open file would be open to more users."""
     try:
         old = os.stat(path)
     except FileNotFoundError:
@@ -34,7 +34,7 @@ def copy_permissions(path: str, file: int) -> None:
         os.chown(file, old.st_uid, old.st_gid)
     except OSError:
         mode &= ~(stat.S_ISUID | stat.S_ISGID)
-        if not _set_group(file, old.st_gid):  # group and others may do only what both could before
+        if not _set_group(file, old.st_gid):  # group and others get only the permissions that both had before
             group = mode if acl is None else _without_the_acl(mode, acl)
             both = group >> 3 & mode & 0o007
             mode, acl = mode & ~0o077 | both << 3 | both, None
@@ -44,11 +44,11 @@ def copy_permissions(path: str, file: int) -> None:
         _copy_attributes(path, file)
     _set_mode(file, mode)
     if os.fstat(file).st_mode & 0o077 & ~mode:
-        raise PermissionError(errno.EPERM, "its permissions cannot be as narrow as those of the file that is there")
+        raise PermissionError(errno.EPERM, "its permissions cannot be as narrow as those of the file that it replaces")
 
 
 def _set_mode(file: int, mode: int) -> None:
-    """Set the mode; if the system refuses, it stays as it is."""
+    """Set the mode; errors are ignored."""
     with contextlib.suppress(OSError):
         os.chmod(file, mode)
 
@@ -71,8 +71,8 @@ def _acl(path: str) -> bytes | None:
 
 
 def _set_acl(file: int, acl: bytes | None) -> bool:
-    """Give a file this ACL, or none, in place of what it inherited from its folder. Return whether that was possible.
-    Raises OSError if an inherited ACL cannot be removed."""
+    """Replace the ACL that a file inherited from its folder by this one; remove it if `acl` is None. Return whether
+    that was possible. Raises OSError if an inherited ACL cannot be removed."""
     try:
         if acl is None:
             os.removexattr(file, ACL)
@@ -86,14 +86,15 @@ def _set_acl(file: int, acl: bytes | None) -> bool:
 
 
 def _without_the_acl(mode: int, acl: bytes) -> int:
-    """The mode of a file whose ACL is lost: the group gets what the ACL gave it, not all that the ACL's mask allows."""
+    """Return the mode of a file whose ACL cannot be copied: the group gets the permissions that the ACL gave the group,
+    not all those of the ACL's mask."""
     entries: dict[int, int] = {tag: permissions for tag, permissions, _ in iter_unpack("<HHI", acl[4:])}
     group = entries.get(_GROUP_OBJECT, 0) & entries.get(_MASK, 0o7)
     return mode & ~0o070 | group << 3
 
 
 def _copy_attributes(path: str, file: int) -> None:
-    with contextlib.suppress(OSError):  # the file system has none
+    with contextlib.suppress(OSError):  # the file system has no attributes
         for name in os.listxattr(path):
             if name.startswith(_KEPT):
                 with contextlib.suppress(OSError):  # only the administrator may set it

@@ -1,4 +1,4 @@
-"""Reads and writes in full, however little a file object gives or takes at a time; errors become a FileError."""
+"""Reads and writes in full, however few bytes a file object reads or writes at a time; errors become a FileError."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def writing(name: str) -> contextlib.AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def _file_errors(name: str, verb: str) -> Iterator[None]:
-    """Turn every exception into a FileError, since objects that are handed in raise all kinds: closed ones ValueError,
-    gzip's EOFError and zlib.error."""
+    """Turn every exception into a FileError, since file objects of callers raise many types: closed ones ValueError,
+    those of gzip EOFError and zlib.error."""
     try:
         yield
     except (PcapconvError, MemoryError):
@@ -39,7 +39,7 @@ def _file_errors(name: str, verb: str) -> Iterator[None]:
 
 
 def read_all(file: Any, count: int) -> bytes:
-    """Read the next `count` bytes of a file object, or all up to its end, however few it gives at a time."""
+    """Read the next `count` bytes of a file object, or all up to its end, however few bytes each `read` returns."""
     pieces = []
     while count and (piece := file.read(count)) != b"":
         if piece is None:
@@ -51,22 +51,22 @@ def read_all(file: Any, count: int) -> bytes:
 
 
 def write_all(file: Any, view: memoryview) -> None:
-    """Write all bytes to a file object, however few it takes at a time."""
+    """Write all bytes to a file object, however few each `write` takes."""
     while view:
         try:
             written = file.write(view)
-        except BlockingIOError as error:  # of a buffer in front of a descriptor in non-blocking mode
+        except BlockingIOError as error:  # a buffered file in non-blocking mode
             written = error.characters_written
         if written:
             view = view[written:]
         elif written is not None or isinstance(file, io.RawIOBase):  # the file is not ready
             wait_for(file, writing=True)
-        else:  # an object whose `write` returns nothing: it has written all
+        else:  # an object whose `write` returns None has written all bytes
             return
 
 
 def wait_for(file: Any, *, writing: bool) -> None:
-    """Wait until a file object in non-blocking mode is ready; for a moment, if it has no descriptor."""
+    """Wait until a file object in non-blocking mode is ready; if it has no descriptor, wait a moment."""
     import select  # rarely needed
     import time
 
@@ -75,14 +75,14 @@ def wait_for(file: Any, *, writing: bool) -> None:
     except (AttributeError, OSError):
         time.sleep(_MOMENT)
         return
-    poll = select.poll()  # unlike select, it takes any descriptor, and unlike epoll, it needs none
+    poll = select.poll()  # unlike select, poll takes any descriptor; unlike epoll, it needs no descriptor of its own
     poll.register(descriptor, select.POLLOUT if writing else select.POLLIN)
     poll.poll()
 
 
 def file_name(file: Any, otherwise: str, mode: str) -> str:
-    """The name of a file object for messages, `otherwise` if it has none. Raises UsageError for an object that is not
-    open in this binary `mode`, `rb` or `wb`."""
+    """Return the name of a file object for messages, `otherwise` if it has no name. Raises UsageError for an object
+    that is not open in this binary `mode`, `rb` or `wb`."""
     name = getattr(file, "name", otherwise)
     name = name if isinstance(name, str) else otherwise  # a file opened by its descriptor has a number
     if not hasattr(file, "read" if mode == "rb" else "write"):
@@ -93,7 +93,7 @@ def file_name(file: Any, otherwise: str, mode: str) -> str:
 
 
 def standard_stream(stream: Any, name: str, mode: str) -> Any:
-    """The binary file under sys.stdin or sys.stdout. Raises FileError if it is closed."""
+    """Return the binary file under sys.stdin or sys.stdout. Raises FileError if it is closed."""
     if stream is None:
         raise FileError(f"{name} is closed")
     try:
@@ -104,5 +104,5 @@ def standard_stream(stream: Any, name: str, mode: str) -> Any:
 
 
 def reason_of(error: Exception) -> str:
-    """The system's words for an error, in lower case."""
+    """Return the system's words for an error, in lower case."""
     return (getattr(error, "strerror", None) or str(error)).lower()

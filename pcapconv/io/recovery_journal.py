@@ -1,8 +1,8 @@
-"""The journal of a file set's commit, by which the next run puts old files back if the commit was killed half-way.
+"""The journal of a file set's commit: if the commit is killed half-way, the next run puts the old files back by it.
 
-Strategy: before the first file is replaced, a journal in the set's temporary folder says where each file belongs. The
-committing process keeps it locked, and removes it once all files have their names. A journal that nobody has locked is
-left from a kill: the old files are put back, and the new ones are removed.
+Strategy: before the first file is replaced, a journal in the set's temporary folder records where each file belongs.
+The committing process keeps the journal locked, and removes it once all files have their names. A journal without a
+lock was left by a killed process: the next run puts the old files back, and removes the new ones.
 """
 
 from __future__ import annotations
@@ -47,22 +47,22 @@ class RecoveryJournal:
             raise
 
     def close(self) -> None:
-        """Remove the journal: nothing is to be put back any more."""
+        """Remove the journal, since nothing has to be put back any more."""
         file, self._file = self._file, -1
         if file >= 0:
             with contextlib.suppress(OSError):
-                os.ftruncate(file, 0)  # if it cannot be removed, it must not count any more
+                os.ftruncate(file, 0)  # an empty journal does not count, even if it cannot be removed
             unlink(self._path)
             with contextlib.suppress(OSError):
                 os.close(file)
 
 
 def put_back_old_files(directory: str) -> list[str]:
-    """Put back the files in a directory that killed commits have replaced; return their paths."""
+    """Put back the old files in a directory that killed commits have replaced; return their paths."""
     restored: list[str] = []
     try:
         names = sorted(filter(TEMPORARY.fullmatch, os.listdir(directory)))
-    except (OSError, ValueError):  # creating files will tell what is wrong with the directory
+    except (OSError, ValueError):  # creating a file there raises the error
         return restored
     for name in names if fcntl is not None else ():
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # no journal, or a bad one
@@ -72,7 +72,7 @@ def put_back_old_files(directory: str) -> list[str]:
 
 def _put_back_folder(folder: str, directory: str, restored: list[str]) -> None:
     """Put back the files of one temporary folder, and add their paths to `restored`. A journal counts only if it was
-    written there: in a folder of this user that was not copied from elsewhere, for files below `directory`."""
+    written for this folder: the folder belongs to this user, was not copied, and all files lie below `directory`."""
     folder_status = os.lstat(folder)
     with open(os.path.join(folder, _NAME), "rb+") as journal:
         fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -91,7 +91,7 @@ def _put_back_folder(folder: str, directory: str, restored: list[str]) -> None:
                 if now in ([], state):
                     os.replace(temporary + OLD, path)
                     restored.append(path)
-                elif now[1:] != _state(temporary + OLD)[1:]:  # somebody wrote another file since
+                elif now[1:] != _state(temporary + OLD)[1:]:  # somebody has written another file since
                     kept.add(os.path.basename(temporary + OLD))
             elif now == state:
                 os.unlink(path)
@@ -104,7 +104,7 @@ def _put_back_folder(folder: str, directory: str, restored: list[str]) -> None:
 
 
 def _state(path: str) -> list[int]:
-    """Inode, size and time of a file, which tell it from another one; empty if there is no file. Raises OSError."""
+    """Return inode, size and time of a file, which identify it; an empty list if there is no file. Raises OSError."""
     try:
         status = os.stat(path)
     except FileNotFoundError:

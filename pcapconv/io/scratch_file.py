@@ -1,4 +1,5 @@
-"""Bytes that are needed again later: in memory while they are few, then in a nameless temporary file."""
+"""Bytes that are written, then read again: in memory while they are few, then in a nameless temporary file (made by
+`source.temporary_file`)."""
 
 from __future__ import annotations
 
@@ -43,7 +44,7 @@ class ScratchFile:
             self._file.seek(0)
 
     def line(self, offset: int) -> bytes:
-        """The line that begins at this offset."""
+        """Return the line that begins at this offset."""
         with reading(TEMPORARY_FILE):
             self._file.seek(offset)
             return self._file.readline()

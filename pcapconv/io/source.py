@@ -1,4 +1,5 @@
-"""An input that is opened: a path, stdin or a file object; and nameless temporary files."""
+"""An open input, which may be a path, stdin or a file object; and the nameless temporary files that inputs, outputs and
+`scratch_file` use."""
 
 from __future__ import annotations
 
@@ -25,11 +26,12 @@ from pcapconv.io.read_write import (
 from pcapconv.wording import argument
 
 WINDOW_SIZE = 512 * 1024  # bytes that a reader has in its window, unless a single record is longer
-FRACTIONS = ("nanoseconds",)  # units in which a pcap file's fractions of a second can be read, whatever its magic says
+FRACTIONS = ("nanoseconds",)  # units in which a pcap file's fractions can be read, whatever its magic number is
 
 
 class ReadObserver(Protocol):
-    """Gets all bytes that are read from a source, and may work on them while the reader goes on: see `Digest`."""
+    """Gets all bytes that are read from a source, and may work on them while the reader goes on. Implemented by
+    `source_digest.Digest`."""
 
     def exchange(self, buffer: bytearray, start: int, stop: int, offset: int) -> bytearray:
         """Take over a buffer, whose bytes from `start` to `stop` were read at `offset` of the source, and return the
@@ -38,12 +40,13 @@ class ReadObserver(Protocol):
 
 
 class Source:
-    """An input that is opened. Use it as a context manager.
+    """An open input. Use it as a context manager.
 
-    `name` is for messages. `size` is the number of bytes in a plain file from where it stood on, None for any other
-    input. `observer` gets the bytes that readers read, if they begin after it was set. `fractions` is the unit in which
-    readers read the fractions of a second in a pcap file, None for that of its magic number. `complete` says that the
-    capture is known to hold packets to its end, even if zeros there look as if nothing had been written.
+    `name` is for messages. `size` is the number of bytes in a plain file from the position at which it was handed over,
+    None for any other input. `observer` gets the bytes that readers read, from readers that begin after it was set.
+    `fractions` is the unit in which readers read the fractions of a second in a pcap file, None for the unit that the
+    magic number of the file gives. If `complete` is True, the capture is known to hold packets up to its end, even if
+    zeros at the end look like space that was never written.
     """
 
     observer: ReadObserver | None = None
@@ -79,7 +82,7 @@ class Source:
         return self.size is not None and isinstance(getattr(self.file, "raw", self.file), io.FileIO)
 
     def is_at(self, path: str) -> bool:
-        """Return whether a path leads to this plain file, or did so when it was opened. Raises FileError."""
+        """Return whether a path leads to this plain file, or led to it when it was opened. Raises FileError."""
         if self._opened_as is None:
             return False
         if path == self.path:
@@ -89,8 +92,8 @@ class Source:
         return False
 
     def check_unchanged(self, path: str) -> None:
-        """Check that the path of this plain file still leads to it, and that nobody wrote to it since it was opened.
-        Raises FileError if not."""
+        """Check that `path` still leads to this plain file, and that nobody has written to it since it was opened.
+        Raises FileError otherwise."""
         assert self._opened_as is not None
         with reading(self.name):
             now = os.stat(path)
@@ -98,9 +101,9 @@ class Source:
             raise FileError(f"{path}: was changed while it was read, and is left as it is; run the command again")
 
     def readinto(self, room: memoryview) -> int:
-        """Read into `room` what is available; return the number of bytes, 0 at the end. Raises FileError.
+        """Read available bytes into `room`; return their number, 0 at the end. Raises FileError.
 
-        A plain file fills the room. It is read up to the size that it had when it was opened, even if it grows.
+        A plain file fills `room`. It is read up to the size that it had when it was opened, even if it grows.
         """
         if self.size is not None:
             room = room[: self.size - self.position]
@@ -124,7 +127,7 @@ class Source:
         return int(count)
 
     def ready(self, seconds: float) -> bool:
-        """Return whether bytes can be read within so many seconds; False if that cannot be determined."""
+        """Return whether bytes can be read within this number of seconds; False if that cannot be determined."""
         from select import select  # rarely needed
 
         if self.size is not None:
@@ -134,8 +137,8 @@ class Source:
         return False
 
     def peek(self, offset: int, count: int) -> bytes:
-        """Read `count` bytes at an offset from where the source was opened, without moving. Only if `seekable`. Raises
-        FileError."""
+        """Read `count` bytes at an offset from where the source was opened; `position` stays. Only if `seekable`.
+        Raises FileError."""
         assert self._start is not None
         with reading(self.name):
             here = self.file.tell()
@@ -175,8 +178,8 @@ def check_fractions(fractions: str | None) -> None:
 
 
 def open_source(file: Readable, *, fractions: str | None = None) -> Source:
-    """Open a path, `-` for stdin, or a binary file object, which stays open. `fractions` is for readers: see `Source`.
-    Raises FileError, and UsageError for unknown `fractions`."""
+    """Open a path, `-` for stdin, or a binary file object, which stays open. For `fractions`, see `Source`. Raises
+    FileError, and UsageError for unknown `fractions`."""
     check_fractions(fractions)
     source = _open(file)
     source.fractions = fractions
@@ -200,7 +203,8 @@ def _open(readable: Readable) -> Source:
 
 
 def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
-    """Device, inode, size and time of a file, which tell that it is another one, or that somebody wrote to it."""
+    """Return device, inode, size and time of a file, which differ for another file, and after somebody has written to
+    it."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
@@ -218,7 +222,7 @@ def read_file(path: str, most: int = 16 * 2**20) -> bytes:
 
 
 def spool(source: Source) -> Source:
-    """Copy all that a source holds into a nameless temporary file, and return that as a source that can be rewound.
+    """Copy all bytes of a source into a nameless temporary file, and return the file as a source that can be rewound.
     Raises FileError."""
     kept = temporary_file()
     room = bytearray(2**18)
@@ -237,7 +241,7 @@ def spool(source: Source) -> Source:
 
 
 class _NamelessFile(io.FileIO):
-    """A nameless file. Errors when it is closed do not matter: nobody can open it any more."""
+    """A nameless file. Errors when it is closed do not matter, since nobody can open it again."""
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -245,9 +249,9 @@ class _NamelessFile(io.FileIO):
 
 
 def temporary_file() -> io.FileIO:
-    """Make a nameless file, for bytes that are needed again. Raises FileError."""
+    """Create a nameless temporary file for bytes that will be read again. Raises FileError."""
     from tempfile import TemporaryFile  # rarely needed, slow to import
 
-    # signals are held back since the file may have a name for a moment
+    # the file may have a name for a moment, which a signal must not leave behind
     with writing(TEMPORARY_FILE), hold_signals(), contextlib.closing(TemporaryFile(buffering=0)) as file:
         return _NamelessFile(os.dup(file.fileno()), "rb+")

@@ -1,4 +1,4 @@
-"""The SHA-256 of an input, computed in a thread from the very bytes that a reader takes."""
+"""The SHA-256 of an input, computed in a thread from the bytes that a reader has read."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pcapconv.io.buffer_threads import BufferThread, Piece
 from pcapconv.io.source import WINDOW_SIZE, Source
 
 _PIECE = 2**18
-_BESIDE = 2  # buffers that may be hashed while the reader fills another one
+_BESIDE = 2  # buffers that are hashed or queued while the reader fills another buffer
 
 
 def start_digest(source: Source) -> Digest:
-    """Return a new digest that hashes what is read of a plain file from now on; nothing may have been read yet."""
+    """Return a new digest that hashes a plain file as it is read; nothing may have been read before."""
     source.observer = digest = Digest(source)
     return digest
 
@@ -23,13 +23,13 @@ def start_digest(source: Source) -> Digest:
 class Digest:
     """The SHA-256 of a plain file, as the observer of its source (`io.source.ReadObserver`). A thread hashes each
     buffer that the reader has filled and left, while the reader goes on in another one. The file's last buffer, and so
-    all of a small file, is hashed without a thread. Bytes that are never read, and those that a reader leaves in its
-    buffer when it stops before the end, are read by `hexdigest`."""
+    all of a small file, is hashed without a thread. `hexdigest` reads the bytes that no reader has read, and those that
+    a reader left in its buffer when it stopped before the end."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._hash = hashlib.sha256()
-        self._position = 0  # how far the file has been hashed
+        self._position = 0  # how many bytes of the file have been hashed
         self._thread: BufferThread | None = None
         self._free: SimpleQueue[Piece] = SimpleQueue()
         for _ in range(_BESIDE):
@@ -37,7 +37,7 @@ class Digest:
 
     def exchange(self, buffer: bytearray, start: int, stop: int, offset: int) -> bytearray:
         """See `ReadObserver.exchange`. Bytes that are read a second time are not hashed again. A buffer that has grown
-        for a large record is hashed at once, and given back: one such buffer is enough."""
+        for a large record is hashed at once and given back, so that there is only one such buffer."""
         if offset != self._position or start == stop:
             return buffer
         self._position += stop - start
@@ -53,8 +53,8 @@ class Digest:
         return free or bytearray(len(buffer))
 
     def hexdigest(self, progress: Callable[[int], object] | None = None) -> str:
-        """The SHA-256 of the whole file, in hex. Bytes that no reader has read are read now, and `progress` is called
-        with their offset. Raises FileError."""
+        """The SHA-256 of the whole file, in hex. Reads the bytes that no reader has read, and calls `progress` with
+        their offset. Raises FileError."""
         self._drain()
         if self._position != self._source.size:
             with memoryview(bytearray(_PIECE)) as room:

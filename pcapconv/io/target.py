@@ -1,11 +1,13 @@
-"""An output that is opened: a file that gets its final name when it is complete, or a stream.
+"""An open output: a file that gets its final name when it is complete, or a stream.
 
-Strategy: an output file has no name until it is complete (O_TMPFILE), so that not even a kill leaves anything behind.
-It has a temporary name in the same directory while it replaces an existing file, and from the beginning if the system
-has no nameless files; any error removes that name. A stream (a pipe, a device, an object that was handed in) is written
-as the bytes come, unless the caller wants it to see nothing before the output is complete: then the bytes wait in a
-nameless temporary file. `commit` gives several outputs their names together, `final_names` has the single steps, and
-`file_set` has outputs that are too many to be open at once.
+Strategy: a new file has no name until it is complete (O_TMPFILE), so that a kill while it is written leaves nothing
+behind. A file that replaces another one has a temporary name in the same directory for the moment of its `publish`; if
+the system has no nameless files, every file has a temporary name from the beginning. Any error removes that name. A
+stream (a pipe, a device, a file object of the caller) gets bytes as they are written, or, if `open_target` was called
+with `whole`, only when the output is complete: until then a nameless temporary file holds them.
+
+`commit` calls the methods of all outputs of a command; `final_names` has the steps that `publish` and `undo_publish`
+are made of; `file_set` has outputs that are too many to be open at once.
 """
 
 from __future__ import annotations
@@ -32,16 +34,15 @@ except ImportError:  # not on Windows
 
 
 class Target:
-    """An output that is opened. Use it as a context manager: a plain file that has not got its final name by the end is
-    removed.
+    """An open output. Use it as a context manager: at the end, a plain file without its final name is removed.
 
     `file` takes the bytes, from offset `start` on. If `seekable`, earlier bytes can be replaced. When all bytes are
-    written, `io.commit` calls `prepare`, then `publish`, and then `confirm`, or `undo_publish` if another output of the
-    command failed. This base is a stream that the caller owns.
+    written, `io.commit.commit` calls `prepare`, then `publish`, then `confirm`; or, if any output of the command
+    failed, `undo_publish` in place of `confirm`. This base class is a stream that the caller owns.
     """
 
-    hidden_until_published = False  # whether nobody sees any bytes under the target's name before `publish`
-    may_block = True  # whether `publish` may wait for whoever reads a pipe
+    hidden_until_published = False  # whether nobody sees bytes of the output before `publish`
+    may_block = True  # whether `publish` may wait for the reader of a pipe
     path: str | None = None  # the final path of a plain file
 
     def __init__(self, file: Any, name: str, *, seekable: bool = True) -> None:
@@ -57,35 +58,35 @@ class Target:
 
     @property
     def interim_name(self) -> str:
-        """The name, for messages, of what holds the bytes until `publish`."""
+        """The name, for messages, of the file or stream that holds the bytes until `publish`."""
         return self.name
 
     def restart(self) -> None:
-        """Remove what was written. Only if `seekable`. Raises FileError."""
+        """Remove the bytes that were written. Only if `seekable`. Raises FileError."""
         with writing(self.interim_name):
             self.file.seek(self.start)
             self.file.truncate()
 
     def release(self) -> None:
-        """Close what need not be open while nothing is written. Raises FileError."""
+        """Close files that need not be open while nothing is written. Raises FileError."""
 
     def prepare(self, *, fsync: bool) -> None:
-        """Make sure that the system keeps all bytes that were written; with `fsync`, have them on the disk if they are
-        to replace a file. Raises FileError."""
+        """Force delayed write errors (of quotas and network file systems) to surface now. With `fsync`, sync a file
+        that is going to replace another one. Raises FileError."""
 
     def publish(self, *, keep_old: bool) -> None:
-        """Give the file its final name, or send the bytes to where nobody could see them before. With `keep_old`, keep
-        a file that is replaced, since `undo_publish` may follow. Raises FileError."""
+        """Give the file its final name, or send the bytes to the stream if it has not got them yet. With `keep_old`,
+        keep a file that is replaced, since `undo_publish` may follow. Raises FileError."""
 
     def undo_publish(self) -> None:
-        """Restore everything to what it was before `publish`, also if that failed half-way. Raises FileError."""
+        """Restore the state before `publish`, also if `publish` failed half-way. Raises FileError."""
 
     def confirm(self, *, fsync: bool) -> None:
-        """Remove the file that was replaced: the output stays. With `fsync`, have its name on the disk, too. Raises
-        FileError if the name may not be there yet."""
+        """Remove the file that was replaced, since the output stays. With `fsync`, sync the directory. Raises FileError
+        if the name may not be on the disk."""
 
     def discard(self) -> None:
-        """Close what is open, and remove what was not published."""
+        """Close the output; remove a file that was not published."""
 
     def __enter__(self) -> Self:
         return self
@@ -95,13 +96,13 @@ class Target:
 
 
 class _Stream(Target):
-    """A pipe, a device, or an object that was handed in, which gets the bytes as they come."""
+    """A pipe, a device or a file object of the caller, which gets the bytes as they are written."""
 
     def __init__(self, file: Any, name: str, *, owned: bool, seekable: bool = False) -> None:
         super().__init__(file, name, seekable=seekable)
         self._owned = owned
 
-    def prepare(self, *, fsync: bool) -> None:  # noqa: ARG002 - it replaces nothing
+    def prepare(self, *, fsync: bool) -> None:  # noqa: ARG002 - a stream replaces no file
         if isinstance(self.file, io.FileIO):
             with writing(self.name):
                 check_written(self.file.fileno())
@@ -144,8 +145,8 @@ class _SpooledStream(Target):
 class PlainFile(Target):
     """A file that gets its final name when it is complete.
 
-    `path` is that name, without links. With `force`, the file may replace another one; with `private`, only its owner
-    may read it.
+    `path` is the final path, with links resolved. With `force`, the file may replace another one; with `private`, only
+    its owner may read it.
     """
 
     hidden_until_published = True
@@ -164,7 +165,7 @@ class PlainFile(Target):
         self._naming = UndoableNaming()
         self._synced: int | None = None  # the open directory, if it is to be synced
         try:
-            # only its owner may read a file that is to replace another one, until it has the permissions of that one
+            # until it has the permissions of the file that it replaces, only its owner may read it
             super().__init__(self._create(0o600 if private or exists(path) else 0o666), name)
         except OSError as error:
             raise FileError(f"{name}: cannot create: {reason_of(error)}") from error
@@ -177,7 +178,7 @@ class PlainFile(Target):
         return io.FileIO(os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode), "rb+")
 
     def _choose_temporary(self) -> None:
-        """Choose a temporary name, which is removed even if a signal arrives before the constructor returns."""
+        """Choose a temporary name. A finalizer removes it, even if a signal arrives before the constructor returns."""
         from weakref import finalize  # rarely needed
 
         self._temporary = temporary_name(self._directory)
@@ -211,7 +212,7 @@ class PlainFile(Target):
             raise FileError(f"{self.name}: cannot create: {reason_of(error)}") from error
 
     def _link(self) -> None:
-        """Link the nameless file to its final name, or to a temporary one if it is to replace a file."""
+        """Link the nameless file to its final name; if that name is taken and `force` is set, to a temporary name."""
         proc = f"/proc/self/fd/{self.file.fileno()}"
         directory = os.open(self._directory, getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY)
         try:  # dst_dir_fd makes Python call linkat, which follows the link in /proc
@@ -226,7 +227,7 @@ class PlainFile(Target):
             close_directory(directory)
 
     def _rename(self) -> None:
-        """Give the file that has a temporary name its final one."""
+        """Give the file its final name in place of its temporary one."""
         if self._force:
             os.replace(self._temporary, self.path)
             self._remove.detach()
@@ -235,7 +236,7 @@ class PlainFile(Target):
 
     def undo_publish(self) -> None:
         """See `Target.undo_publish`."""
-        old, self._old = self._old, ""  # if it cannot be put back, it stays under this name
+        old, self._old = self._old, ""  # an old file that cannot be put back stays under this name
         try:
             if old or not self._replaced:
                 self._naming.undo(self.path, old)
@@ -262,13 +263,13 @@ class PlainFile(Target):
 
 
 def check_written(descriptor: int) -> None:
-    """Make the system report now, and not when the file is closed, that it could not keep bytes that it took: network
-    file systems and quotas do so. Raises OSError."""
+    """Make the system report delayed write errors now instead of when the file is closed: network file systems and
+    quotas delay them. Raises OSError."""
     os.close(os.dup(descriptor))
 
 
 def open_directory(path: str) -> int | None:
-    """Open a directory for `sync_directory`, before anything in it is replaced. Return None if this user may not read
+    """Open a directory for `sync_directory`, before any file in it is replaced. Return None if this user may not read
     it. Raises OSError."""
     with contextlib.suppress(PermissionError):
         return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -283,7 +284,8 @@ def close_directory(directory: int | None) -> None:
 
 
 def sync_directory(directory: int | None, name: str) -> None:
-    """Have the names in an open directory on the disk. `name` is an output in it, for messages. Raises FileError."""
+    """Sync an open directory, so that its names are on the disk. `name` is an output in it, for messages. Raises
+    FileError."""
     try:
         if directory is not None:
             os.fsync(directory)
@@ -297,9 +299,8 @@ def open_target(
 ) -> Target:
     """Open a path, `-` for stdout, or a binary file object, which stays open.
 
-    With `force`, an existing file may be replaced. With `whole`, a stream, too, gets nothing before the output is
-    complete. `text` allows the output to go to a terminal. With `private`, only its owner may read a file. Raises
-    FileError.
+    With `force`, an existing file may be replaced. With `whole`, a stream gets nothing before the output is complete.
+    `text` allows a terminal as the output. With `private`, only its owner may read the file. Raises FileError.
     """
     if not isinstance(output, str | os.PathLike):
         stream = _Stream(output, file_name(output, "output", "wb"), owned=False, seekable=_is_rewritable(output))
@@ -323,7 +324,7 @@ def open_target(
     if plain:
         if not force:
             raise FileError(exists_message(name))
-        # a symbolic link stays, and the file that it leads to is replaced
+        # a symbolic link stays; the file that it leads to is replaced
         return PlainFile(real_path(name), name, force=force, private=private)
     try:
         return _spooled(_Stream(io.FileIO(name, "wb"), name, owned=True), whole)
@@ -348,8 +349,8 @@ def _is_appending(file: Any) -> bool:
 
 
 def overwrites_source(source: Source, target: Target) -> bool:
-    """Return whether writing to a target that is not `hidden_until_published` overwrites the plain file that the source
-    reads."""
+    """Return whether writing to a target overwrites the plain file that the source reads; False for a target that is
+    `hidden_until_published`."""
     if target.hidden_until_published:
         return False
     if source.file is target.file:
