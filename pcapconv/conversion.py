@@ -297,7 +297,7 @@ class Conversion:
         """Start the digest of what this run reads, if a sidecar that is read or `hashed` needs one."""
         if self._digest is not None:  # an earlier run's
             self._digest.close()
-        digest = None if self._sidecars is None else self._sidecars.follow_read_capture()
+        digest = None if self._sidecars is None else self._sidecars.start_digest()
         if self._settings.hashed and digest is None:
             from pcapconv.io.source_digest import start_digest  # a plain conversion starts faster without it
 

@@ -1,4 +1,4 @@
-"""The sidecar that a conversion or a split writes: the step that fills it, and its header when the run is done."""
+"""The sidecar that a conversion or a split writes: gives each run its saving step, and fills the file after the run."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class WrittenSidecar:
         self._step: SaveToSidecar | None = None
 
     def clamp_times(self) -> bool:
-        """Have the next runs write times that pcap cannot hold as the nearest that it can. Returns whether this is
-        new."""
+        """Make the next runs replace each time that pcap cannot hold by the nearest time that it can hold. Return False
+        if they already would."""
         before, self._clamp = self._clamp, True
         return not before
 
     def new_step(self) -> SaveToSidecar:
-        """A new step for one run, which has to come after all others; the entries of an earlier run are forgotten."""
+        """Return a new step for one run, which has to come after all others; discard the entries of an earlier run."""
         self._writer.clear()
         self._step = SaveToSidecar(
             self._writer, secrets=self._secrets, fingerprints=self._fingerprints, clamp=self._clamp
@@ -49,9 +49,9 @@ class WrittenSidecar:
         return self._step
 
     def finish(self, report: Report, captures: list[CaptureFile], read_header: Header | None = None) -> None:
-        """Write the sidecar of a run that is done, without giving it its final name; `captures` are the pcap files that
-        the run wrote. In the report, what the sidecar keeps is no loss. `read_header` is that of the sidecar which the
-        run read, if any: both are of the same capture, so this one lacks what that one lacked. Raises FileError."""
+        """Write the sidecar after a run, without giving it its final name. `captures` are the pcap files that the run
+        wrote. In the report, metadata that the sidecar keeps are no longer losses. `read_header` is the header of the
+        sidecar that the run read, or None: metadata that were missing there are missing here, too. Raises FileError."""
         step = self._step
         assert step is not None
         losses, missing = Counter(report.losses), Counter(step.missing)
