@@ -178,7 +178,7 @@ class ComparedCapture:
     def _add_block(self, block: Block, interfaces: list[Interface]) -> None:
         """Add what a process, statistics, custom or unknown block says, if its kind is compared."""
         kind = block.kind
-        if not self.form.keeps(kind):
+        if not self.form.keep_or_count(kind):
             self.not_compared[kind] += 1
         elif block.is_process:
             process = self._process_form.process(block)

@@ -12,7 +12,7 @@ For writing and reading:
 
 Writing, if the target is pcap:
 
-    written_sidecar       `WrittenSidecar`: opens the file, gives each run its saving step, and fills the file at the end
+    written_sidecar       `WrittenSidecar`: opens the file, gives each run its saving step, fills the file at the end
     save_step             the last step before the pcap writer: turns what pcap cannot hold into entries
     packet_entry_writer   builds the entry of consecutive packets
 
