@@ -62,7 +62,7 @@ def align_columns(
 
     The cells have no control characters; `styles` has the style of each. Only the cells of the last column are broken,
     so that lines are at most `width` characters long (None: no limit). The first column is at least `least` characters
-    wide; the columns whose indices are in `right` are aligned to the right.
+    wide; the columns whose indexes are in `right` are aligned to the right.
     """
     if not lines:
         return

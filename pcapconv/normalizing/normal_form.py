@@ -1,8 +1,8 @@
-"""Which metadata of a capture the normal form keep_or_count, and how it writes them.
+"""The normal form of options, interfaces and blocks, and which metadata it keeps.
 
-Strategy: all options become little-endian and are ordered by code, so that comments come first; comments and custom
-options of one code keep their order, of any other code only the first option is kept. `NORMAL_FORM.md` specifies the
-same for other programs.
+Strategy: all options become little-endian and are ordered by code, so that comments come first. Comments, and custom
+options of the same code, keep their order; of any other code only the first option is kept. `NORMAL_FORM.md` specifies
+the same rules for other programs.
 """
 
 from __future__ import annotations
@@ -39,9 +39,7 @@ class NormalForm:
         self.kinds = kinds
         self.left_out = left_out
         self._complete = complete
-        self._references: list[
-            bytes
-        ] = []  # what replaces references to processes, by the number of the process in the section
+        self._references: list[bytes] = []  # what replaces references to a process, by its number in the section
         self._cache: dict[tuple[bytes, ByteOrder, bool, bool], tuple[bytes, Counter[str]]] = {}
 
     def keep_or_count(self, kind: str) -> bool:
