@@ -1,6 +1,6 @@
-"""Colours, columns and line breaks for text on a terminal; none of them where stdout is not one.
+"""Colours, columns and line breaks for text on a terminal; without a terminal, text has no colours or line breaks.
 
-Strategy: a few lines of our own, since rich takes longer to import than a small capture to read. Control characters are
+Strategy: this module replaces rich, whose import takes longer than reading a small capture. Control characters are
 escaped before a text is painted, and the codes that paint it do not count for its width.
 """
 
