@@ -89,7 +89,7 @@ class Command(NamedTuple):
     """A command.
 
     `summary` is one line; `description` is the text that the manual adds to it.
-    The first of the `examples` stands in help.
+    Help shows the first of the `examples`.
     `function` is the module and the name of the function that runs the command. It takes the operands (as one list if
     one of them is `many`) and the options as keyword arguments, and returns the exit status.
     """

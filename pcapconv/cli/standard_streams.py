@@ -37,7 +37,7 @@ class StandardStreams:
 
 
 def _reliable_stream(stream: Any, name: str) -> Any:
-    """Return a text stream over the same descriptor; the stream itself if it has none."""
+    """Return a text stream over the same descriptor; a stream without a descriptor is returned itself."""
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     try:

@@ -54,11 +54,11 @@ def diff(
 ) -> Comparison:
     """Compare two captures, whatever their formats, byte orders and time resolutions.
 
-    Compared are the number of packets; their bytes, lengths, times, interfaces, comments and directions; the interfaces
-    in use, names, secrets and comments. `everything` adds hosts, applications, addresses, statistics, packet ids,
-    custom and unknown blocks. `ignore` leaves out some of `IGNORABLE`; times may differ by `time_tolerance`, such as
-    1ms. `fractions` is as for `convert`, and for both captures. `Comparison.shown` has the first `most` packets that
-    differ, a thousand at most.
+    Compared are: the number of packets; the packets' bytes, lengths, times, interfaces, comments and directions; the
+    interfaces in use, and the capture's names, secrets and comments. `everything` adds hosts, applications, addresses,
+    statistics, packet ids, custom and unknown blocks. `ignore` leaves out some of `IGNORABLE`; times may differ by
+    `time_tolerance`, such as 1ms. `fractions` is as for `convert`, and for both captures. `Comparison.shown` has the
+    first `most` packets that differ, a thousand at most.
 
     Raises UsageError for invalid arguments, and another `PcapconvError` for a capture that cannot be read.
     """

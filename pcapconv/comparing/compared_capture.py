@@ -80,7 +80,7 @@ class ComparedCapture:
         self.ordered_statements: list[Statement] = []
         self.statements: Counter[Statement] = Counter()
         self.not_compared: Counter[str] = Counter()
-        # Statements made from blocks; of statistics, with their interface.
+        # Statements made from blocks, each with the interface if the block contains statistics.
         self._block_statements: Counter[tuple[Interface | None, Statement]] = Counter()
         self._process_form = NormalForm(kinds, Counter())  # for processes, which `form` must not count
         self.processes: list[str] = []
@@ -90,7 +90,7 @@ class ComparedCapture:
     def survey(self) -> Iterator[Item]:
         """Yield the capture's items, and collect its statements, damage and warnings.
 
-        Raises FormatError, FileError, and TargetError if the statements would take too much memory.
+        Raises FormatError and FileError; and TargetError if the statements would take too much memory.
         """
         with name_in_errors(self.source.name):
             yield from self.header(self._collect(self.items()))
@@ -188,7 +188,7 @@ class ComparedCapture:
             if process is not None:
                 text = _process_text(process) if block.type == pcapng.PROCESS else _bytes_text(process)
                 statement = Statement("processes", text)
-                if not self._block_statements[None, statement]:  # sections may repeat a process: it counts once
+                if not self._block_statements[None, statement]:  # a process that sections repeat counts once
                     self._add_statement(None, statement)
         elif kind != "statistics":
             other = self.form.other_block(block)

@@ -81,7 +81,7 @@ class PacketColumns:
         return self._exact_from is None or stop <= self._exact_from
 
     def time(self, row: int) -> int | Fraction | None:
-        """Return a packet's time in nanoseconds since 1970, exactly; None if it has none."""
+        """Return a packet's exact time in nanoseconds since 1970; None for a packet without a time."""
         if self._exact_from is None or row < self._exact_from:
             return self.times[row]
         scale = self._scale_list[self._scale_ids[row - self._exact_from]]

@@ -74,12 +74,12 @@ def normalize(
 ) -> Report:
     """Write a capture in its normal form, which `NORMAL_FORM.md` specifies.
 
-    `source`, `target`, `force`, `strict`, `on_loss`, `fractions`, `fsync` and `progress` are as for `convert`; `to` is
-    pcapng unless it or the target's suffix says pcap. `sort` orders packets by time. `rebase_time` moves all times so
-    that the first packet gets this one; `mask_time` replaces each packet's time by its number in milliseconds after
-    that time, or after 1970-01-01. `keep` and `strip` add and remove kinds of metadata, the same kinds as for
-    `convert`'s `strip`. `keep_snaplen` keeps the snaplens of interfaces, even if packets are longer.
-    `on_loss="ignore"` cuts times that are finer than nanoseconds, which are refused otherwise.
+    `source`, `target`, `force`, `strict`, `on_loss`, `fractions`, `fsync` and `progress` are as for `convert`; The
+    format is pcapng, unless `to` or the target's suffix is pcap. `sort` orders packets by time. `rebase_time` moves all
+    times so that the first packet gets this one; `mask_time` replaces each packet's time by its number in milliseconds
+    after that time, or after 1970-01-01. `keep` and `strip` add and remove kinds of metadata, the same kinds as for
+    `convert`'s `strip`. `keep_snaplen` keeps the snaplens of interfaces, even if packets are longer. `on_loss="ignore"`
+    cuts times that are finer than nanoseconds, which are refused otherwise.
 
     Returns a `Report`. Raises a `PcapconvError`.
     """

@@ -88,7 +88,7 @@ class Gaps:
 
 def first_difference(source: Source, other: Source, gaps: Gaps | None = None) -> tuple[bool, int | None]:
     """Return whether `source`, without its `gaps`, has the same bytes as `other`; and the offset of the first byte in
-    `source` that differs, None if one of them is only longer."""
+    `source` that differs, None if one of the two is only longer."""
     end = 0  # the offset up to which `source` was read
     while True:
         offset, one = _next_intact(source, end, gaps)

@@ -81,7 +81,7 @@ class Normalize(Step):
         return self._statistics.blocks()
 
     def _normal_id(self, interface: Interface) -> int:
-        """The id that an interface has in the normal form; any id if it has no packets."""
+        """The id that an interface has in the normal form; any id for an interface without packets."""
         return self._survey.ids.get(self._identity.interface(interface), 0)
 
     def _normal_batch(self, batch: PacketBatch) -> PacketBatch:

@@ -1,4 +1,4 @@
-"""The step that orders packets by time, however many they are.
+"""The step that orders any number of packets by time.
 
 Strategy: packets are encoded as blocks into a buffer. A full buffer is sorted and written to an unnamed temporary file
 as a run. To merge runs, a piece of each run is read into memory, and those packets in memory are sorted that come
@@ -99,7 +99,7 @@ class Sort(Step):
         self._runs.append(_StoredRun(self._file_end, self._file_end + self._size, max(columns.record_length[:rows])))
         self._append(file, self._buffer, columns, rows)
         self._size = self._rows = 0
-        if len(self._buffer) > _RUN:  # it was made for a packet of unusual size
+        if len(self._buffer) > _RUN:  # the buffer was made for a packet of unusual size
             self._buffer = bytearray()
 
     def _append(self, file: Any, buffer: bytes | bytearray, columns: Columns, rows: int) -> None:

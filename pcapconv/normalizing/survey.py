@@ -32,7 +32,7 @@ class Survey(Step):
     These attributes are complete after the last item:
 
     interfaces          the interfaces with packets, ordered by their first packet: the first one in the file, or the
-                        earliest with `sort`; the capture's first interface if it has no packets
+                        earliest with `sort`; if there are no packets, the capture's first interface
     ids                 the ids of these interfaces, by the interface that `NormalForm.interface` returns
     used_interfaces     the original interfaces with packets, by section and id; only if statistics are kept
     replaced_snaplens   for each snaplen that is lower than a packet's length, the snaplen that replaces it; empty with

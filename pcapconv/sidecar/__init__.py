@@ -124,8 +124,8 @@ class Sidecars:
         return [*first, *steps, *last]
 
     def finish_run(self, report: Report, files: list[CaptureFile]) -> None:
-        """Complete both sidecars after a run that wrote these files: write the sidecar that is written, without giving
-        it its final name, and set the report's fields about both. Raises FileError."""
+        """Complete both sidecars after a run that wrote these files: fill the written sidecar, which does not get its
+        final name yet, and set the report's fields about both sidecars. Raises FileError."""
         if self._written is not None:
             self._written.finish(report, files, None if self._read is None else self._read.header)
         if self._read is not None:
@@ -133,12 +133,12 @@ class Sidecars:
 
     @property
     def writes_sidecar(self) -> bool:
-        """Whether a sidecar is written; it needs the SHA-256 of each capture that the run writes."""
+        """Whether a sidecar is written; then the run has to hash each capture that it writes."""
         return self._written is not None
 
     @property
     def written_target(self) -> Target | None:
-        """The target of the written sidecar, None if none is written."""
+        """The target of the written sidecar; None if no sidecar is written."""
         return None if self._written is None else self._written.target
 
     def clamp_written_times(self) -> bool:
@@ -147,7 +147,7 @@ class Sidecars:
 
     @property
     def read_sources(self) -> list[Source]:
-        """The open file of the sidecar that is read; empty if none is."""
+        """The open file of the sidecar that is read; empty if no sidecar is read."""
         return [] if self._read is None else [self._read.file]
 
     def start_digest(self) -> Digest | None:
@@ -214,8 +214,8 @@ def open_sidecars(
 
 
 def check_name_differs(name: str, other_files: Sequence[object]) -> None:
-    """Check that a sidecar is not one of the run's other files, given as paths or open files. Raises UsageError if it
-    is."""
+    """Check that a sidecar is not one of the run's other files, given as paths or open files. Raises UsageError
+    otherwise."""
     if comparable_path(name) in map(comparable_path, other_files) or any(
         is_file_at(name, each) for each in other_files
     ):

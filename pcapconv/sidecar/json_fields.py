@@ -81,7 +81,7 @@ def encode_column(column: array[int]) -> str:
 
 
 def decode_column(value: Value, typecode: str, count: int, what: str) -> array[int]:
-    """Return the column from which `encode_column` made a text; it has to have `count` numbers."""
+    """Return the column of `count` numbers from which `encode_column` made the text."""
     column = array(typecode)
     size = count * column.itemsize
     inflate = zlib.decompressobj()

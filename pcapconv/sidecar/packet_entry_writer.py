@@ -13,7 +13,7 @@ from pcapconv.spec import ByteOrder, pcapng
 from pcapconv.spec.option_lists import COMMENT, OptionList
 from pcapconv.steps.batch_rows import distinct
 
-_MOST_PACKETS = 2**14  # enough that an entry's own bytes, divided by them, are few
+_MOST_PACKETS = 2**14  # enough to make the bytes of the entry itself negligible
 _ENOUGH_OPTIONS = 2**18  # bytes of options that make an entry full
 _MOST_LISTS = 2**16 - 1  # the highest number that 16 bits hold
 
@@ -80,7 +80,7 @@ class PacketEntryBuilder:
         return None if more else self._interfaces[0]
 
     def build(self, *, ticks: bool) -> dict[str, Any]:
-        """The entry as a JSON value, with the packets' ticks or without, and without their fingerprints."""
+        """Return the entry as a JSON value, with the packets' ticks if `ticks` is true, and without fingerprints."""
         interfaces = self._interfaces
         interface = interfaces[0] if len(self.used_interfaces) == 1 else json_fields.encode_column(interfaces)
         entry: dict[str, Any] = {"count": len(interfaces), "interface": interface}

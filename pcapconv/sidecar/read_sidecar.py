@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 
 class ReadSidecar:
-    """The sidecar in the file `name`, of the pcap file that `source` reads. `stack` closes what is opened. All methods
-    raise FileError and SidecarError."""
+    """The sidecar in the file `name`, which belongs to the pcap file that `source` reads. `stack` closes the sidecar.
+    All methods raise FileError and SidecarError."""
 
     def __init__(self, name: str, source: Source, stack: ExitStack, files: SidecarFiles = THIS_MACHINE) -> None:
         self._source = source
@@ -68,7 +68,7 @@ class ReadSidecar:
         return self._digest
 
     def restore_items(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items of the restored capture, from those of the pcap file."""
+        """Return the items of the restored capture, given the items of the pcap file."""
         for step in self.new_steps(Counter()):
             items = step(items)
         return items

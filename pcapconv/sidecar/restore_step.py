@@ -28,7 +28,7 @@ from pcapconv.steps import Step
 from pcapconv.steps.batch_rows import replace_options
 from pcapconv.steps.time_scales import Scale, scale_to_ticks
 
-_SMALL_SHARE = 16  # packets that take less than a sixteenth of their buffer are copied out of it
+_SMALL_SHARE = 16  # packets are copied if they take less than a sixteenth of their buffer
 
 
 class RestoredMetadata:

@@ -1,6 +1,6 @@
 """The step that saves to the sidecar all that a capture contains and a pcap file cannot hold.
 
-Strategy: each section, interface and block becomes an entry. Packets are only counted if their pcap records lack
+Strategy: each section, interface and block becomes an entry. Packets are merely counted if their pcap records lack
 nothing but the interface; a kernel finds the other packets, whose options and unusual blocks are saved. Ticks are saved
 only if they cannot be restored exactly from the times in the pcap file. Where an entry of packets ends does not depend
 on where batches end, so that the same capture always has the same sidecar.
@@ -205,7 +205,7 @@ class SaveToSidecar(Step):
         return columns
 
     def _time(self, batch: PacketBatch, row: int, kept: Counter[str]) -> int:
-        """A packet's time in whole nanoseconds, cut to what 64 bits hold; 0 if it cannot be determined."""
+        """A packet's time in whole nanoseconds, at most what 64 bits hold; 0 if the time cannot be determined."""
         columns = batch.columns
         simple = columns.record_type[row] == SIMPLE_PACKET
         if not simple and batch.interfaces[columns.interface[row]].time_error:

@@ -14,8 +14,8 @@ _ONLY_PCAP = ("header-fields", "record-fields", "time-notation")  # losses that 
 
 
 class WrittenSidecar:
-    """The sidecar that is written to the file `name`, with `secrets` and `fingerprints` in it or without. `stack`
-    closes what is opened. All methods raise FileError."""
+    """The sidecar that is written to the file `name`; `secrets` and `fingerprints` tell whether it contains them.
+    `stack` closes the files. All methods raise FileError."""
 
     def __init__(
         self,
@@ -35,8 +35,8 @@ class WrittenSidecar:
         self._step: SaveToSidecar | None = None
 
     def clamp_times(self) -> bool:
-        """Make the next runs replace each time that pcap cannot hold by the nearest time that it can hold. Return False
-        if they already would."""
+        """Make the next runs replace each time that pcap cannot hold by the nearest time that pcap can hold. Return
+        whether this is new: False if `clamp_times` was called before."""
         before, self._clamp = self._clamp, True
         return not before
 
@@ -49,9 +49,10 @@ class WrittenSidecar:
         return self._step
 
     def finish(self, report: Report, captures: list[CaptureFile], read_header: Header | None = None) -> None:
-        """Write the sidecar after a run, without giving it its final name. `captures` are the pcap files that the run
-        wrote. In the report, metadata that the sidecar keeps are no longer losses. `read_header` is the header of the
-        sidecar that the run read, or None: metadata that were missing there are missing here, too. Raises FileError."""
+        """Fill the sidecar's file after a run; it does not get its final name yet. `captures` are the pcap files that the
+        run wrote. In the report, metadata that the sidecar keeps are no longer losses. `read_header` is the header of
+        the sidecar that the run read, or None: metadata that were missing there are missing here, too. Raises
+        FileError."""
         step = self._step
         assert step is not None
         losses, missing = Counter(report.losses), Counter(step.missing)

@@ -42,7 +42,7 @@ def match_capture(document: Document, items: Iterator[Item], stack: ExitStack) -
 
 class EditedCapture:
     """A pcap file that was edited after its sidecar was written: `packets` is the number of its packets, `link_type`
-    their link type, and `all_new` is true if no packet matches one of the sidecar."""
+    their link type, and `all_new` is true if the sidecar has none of its packets."""
 
     def __init__(self, document: Document, sidecar_packets: SidecarPackets, matching: Matching, link_type: int) -> None:
         self._document = document

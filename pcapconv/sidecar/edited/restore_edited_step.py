@@ -1,4 +1,4 @@
-"""The step that restores an edited capture: packets that match one of the sidecar get their metadata back.
+"""The step that restores an edited capture: packets that are in the sidecar get their metadata back.
 
 Strategy: packets come in the order of the edited file. Each other entry of the sidecar comes before the first packet
 that follows it in the sidecar. Packets without a match get an interface of their own. Hashes of packets that were cut
@@ -114,8 +114,7 @@ class RestoreEdited(Step):
         return block._replace(body=bodies.statistics_for_interface(current_id, block.body, block.byte_order))
 
     def _restore_packets(self, batch: PacketBatch) -> Iterator[Item]:
-        """Yield the packets of a batch, and between them the items of entries, each before the packet that follows
-        it."""
+        """Yield the packets of a batch; yield the items of an entry before the first packet that follows the entry."""
         matches, begin = self._matching.matches[self._packets : self._packets + batch.rows], 0
         if self._next_entry is not None and max(matches) >= self._packets_before:
             for row, match in enumerate(matches):
