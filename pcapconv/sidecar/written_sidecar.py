@@ -49,9 +49,9 @@ class WrittenSidecar:
         return self._step
 
     def finish(self, report: Report, captures: list[CaptureFile], read_header: Header | None = None) -> None:
-        """Fill the sidecar's file after a run; it does not get its final name yet. `captures` are the pcap files that the
-        run wrote. In the report, metadata that the sidecar keeps are no longer losses. `read_header` is the header of
-        the sidecar that the run read, or None: metadata that were missing there are missing here, too. Raises
+        """Fill the sidecar's file after a run; it does not get its final name yet. `captures` are the pcap files that
+        the run wrote. In the report, metadata that the sidecar keeps are no longer losses. `read_header` is the header
+        of the sidecar that the run read, or None: metadata that were missing there are missing here, too. Raises
         FileError."""
         step = self._step
         assert step is not None
