@@ -43,7 +43,7 @@ def check_digest(document: Document, source: Source, digest: Digest) -> None:
 
 
 def wrong_capture(document: Document, source: Source, fact: str) -> SidecarError:
-    """Return the error for a capture to which the sidecar does not belong; `fact` says how that shows."""
+    """Return the error for a capture to which the sidecar does not belong; `fact` is the difference that was found."""
     return SidecarError(
         f"{document.name}: {source.name} is not the capture that it belongs to, or was edited since: {fact}"
     )
